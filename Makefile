@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+UV := python3 -m uv
+RUN := $(UV) run --frozen
+
+.PHONY: help install demo up test test-fast check format contracts bench scenarios clean
+
+##@ Use
+help: ## Say what can be asked for
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Install all it needs into .venv
+
+.venv/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+	@python3 -m uv --version >/dev/null 2>&1 || python3 -m pip install --quiet uv || python3 -m pip install --quiet --user --break-system-packages uv
+	@$(UV) sync --frozen --quiet
+	@touch $@
+
+demo: install ## Walk one release from end to end (EVENTS=kafka, DATABASE=postgresql)
+	@$(RUN) dsfc demo $(if $(EVENTS),--events $(EVENTS)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
+
+up: install ## Start the four services and stay
+	@$(RUN) dsfc up $(ARGS)
+
+##@ Work
+test: install ## All tests
+	@$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+
+check: install ## Format, lint, types, imports, contracts
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy libs/*/src services/*/src
+	@$(RUN) lint-imports
+	@$(RUN) dsfc contracts --check
+
+format: install ## Format and mend what can be mended
+	@$(RUN) ruff check --fix-only .
+	@$(RUN) ruff format .
+
+contracts: install ## Generate contracts/ and the tables in docs/
+	@$(RUN) dsfc contracts
+
+bench: install ## Ratios against a floor in the same run (ONLY=kernel)
+	@$(RUN) python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+scenarios: install ## Count the 84 scenarios of the domain
+	@$(RUN) python -m tests.scenarios
+
+clean: ## Remove what running leaves behind
+	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache

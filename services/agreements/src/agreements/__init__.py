@@ -1,0 +1,1 @@
+"""Organisations, contracts, agreements, relationships, breaches and the decision."""

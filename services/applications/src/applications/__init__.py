@@ -1,0 +1,1 @@
+"""DARS: applications, the 20 Standards, review and decision."""

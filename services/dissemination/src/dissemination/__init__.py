@@ -1,0 +1,1 @@
+"""Extracts, delivery and registers: the only door out."""

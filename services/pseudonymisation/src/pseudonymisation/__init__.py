@@ -1,0 +1,1 @@
+"""The safe haven: submissions, keys, pseudonyms and prepared extracts."""
