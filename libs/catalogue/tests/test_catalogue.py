@@ -1,0 +1,157 @@
+"""The data sets as data: what is published, and what a wrong file is told."""
+
+import json
+from pathlib import Path
+
+import catalogue
+import pytest
+from catalogue import Treatment
+
+MINIMAL = """
+data_set: TINY
+version: "1.0"
+title: Tiny
+description: A data set of two columns.
+source: this test
+valid_from: 2018-04-01
+grain: row
+sensitivity: NON_SENSITIVE
+periods: {unit: month, from: "2018-04", field: SEEN}
+refresh: replaced
+publication_gate: false
+disclosure_rule: HES
+person: {nhs_number: NHS}
+population:
+  S: {source: submitter}
+fields:
+  - {name: NHS, class: DI, identifier: nhs_number, check: nhs_number}
+  - {name: SEEN, class: QI, type: date, treatments: [month]}
+"""
+
+
+def test_the_published_data_sets_are_there() -> None:
+    assert {d.data_set for d in catalogue.load()} >= {"SUS_APC", "DIDS"}
+
+
+@pytest.mark.parametrize("name", ["SUS_APC", "DIDS"])
+def test_a_data_set_is_found_by_its_digest(name: str) -> None:
+    data_set = catalogue.load().get(name)
+
+    assert catalogue.load().by_digest(data_set.digest) == data_set
+
+
+def test_an_unknown_digest_is_refused() -> None:
+    with pytest.raises(catalogue.UnknownDataSet):
+        catalogue.load().by_digest("sha256:" + "0" * 64)
+
+
+def test_the_layout_of_dids_is_the_published_one() -> None:
+    sample = Path(__file__).parents[4] / "shared" / "data" / "dids_sample_495.csv"
+    if not sample.exists():
+        pytest.skip("the published sample is not beside this checkout")
+
+    header = sample.read_text(encoding="utf-8").splitlines()[0].split(",")
+
+    assert [f.name for f in catalogue.load().get("DIDS").fields] == header
+
+
+def test_no_direct_identifier_can_leave_in_any_form() -> None:
+    for data_set in catalogue.load():
+        for field in data_set.fields:
+            if field.class_ == "DI":
+                assert field.treatments == ()
+
+
+def test_hidden_location_detail_never_leaves() -> None:
+    apc = catalogue.load().get("SUS_APC")
+
+    assert apc.releasable("Der_Postcode_Grid_Easting").treatments == ()
+    assert apc.releasable("Der_Provider_Patient_Distance_Miles").treatments == ()
+
+
+def test_a_derived_column_names_its_source() -> None:
+    made = catalogue.load().get("DIDS").releasable("AGE_AT_TEST")
+
+    assert (made.source, made.treatments) == ("PERSON_BIRTH_DATE", (Treatment.DERIVED,))
+
+
+def test_a_repeated_field_is_written_out() -> None:
+    names = {f.name for f in catalogue.load().get("SUS_APC").fields}
+
+    assert {"Der_Secondary_Diagnosis_Code_1", "Der_Secondary_Diagnosis_Code_23"} <= names
+
+
+def test_adding_a_data_set_is_adding_a_file(tmp_path: Path) -> None:
+    (tmp_path / "TINY-1.0.yaml").write_text(MINIMAL, encoding="utf-8")
+
+    assert catalogue.load(tmp_path).get("TINY").title == "Tiny"
+
+
+def test_the_digest_counts_what_is_said_and_not_how() -> None:
+    again = "# a comment\n" + MINIMAL.replace("{name: NHS, class: DI,", "{class: DI, name: NHS,")
+
+    assert catalogue.read(again, name="b").digest == catalogue.read(MINIMAL, name="a").digest
+
+
+def test_another_word_is_another_digest() -> None:
+    other = MINIMAL.replace("treatments: [month]", "treatments: [year]")
+
+    assert catalogue.read(other, name="b").digest != catalogue.read(MINIMAL, name="a").digest
+
+
+def test_a_published_file_that_was_edited_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from catalogue import store
+
+    digests = json.loads(
+        (Path(store.__file__).parent / "data_sets" / store.DIGESTS).read_text("utf-8")
+    )
+    monkeypatch.setattr(json, "loads", lambda *_: digests | {"DIDS-1.0.yaml": "sha256:00"})
+
+    with pytest.raises(catalogue.InvalidDataSet, match="differs from what was published"):
+        store.load.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now", "says"),
+    [
+        ("data_set: TINY", "data_set: tiny", "data_set"),
+        ("title: Tiny", "title: Tiny\ncolour: red", "colour"),
+        ("field: SEEN}", "field: UNSEEN}", "UNSEEN, which is not a field"),
+        ("person: {nhs_number: NHS}", "person: {nhs_number: SEEN}", "person.nhs_number"),
+        ("class: DI, identifier: nhs_number,", "class: DI,", "identifier type"),
+        ("type: date, treatments: [month]", "treatments: [month]", "only a date"),
+        ("name: SEEN, class", "name: nhs, class", "named twice"),
+        ("name: SEEN, class", "name: Period, class", "reserved"),
+        ("treatments: [month]", "pattern: '('", "regular expression"),
+        ("treatments: [month]", "treatments: [derived]", "derived"),
+        ("treatments: [month]", "treatments: [pseudonym]", "only an identifier"),
+        ("{name: SEEN,", "{name: SEEN, repeat: [3, 1],", "fields/1/repeat"),
+        ("fields:", "digest: x\nfields:", "computed, not given"),
+        ("title: Tiny", "title: [", "not YAML"),
+        ("S: {source: submitter}", "G: {source: practice}", "names a field"),
+    ],
+)
+def test_a_wrong_file_is_told_where_and_why(
+    tmp_path: Path, was: str, is_now: str, says: str
+) -> None:
+    assert was in MINIMAL
+    path = tmp_path / "TINY-1.0.yaml"
+    path.write_text(MINIMAL.replace(was, is_now), encoding="utf-8")
+
+    problems = catalogue.check(path)
+
+    assert any(says in str(problem) for problem in problems), problems
+
+
+def test_a_file_that_is_no_text_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "TINY-1.0.yaml"
+    path.write_bytes(b"\xff\xfe")
+
+    assert [p.detail for p in catalogue.check(path)] == ["is not UTF-8"]
+
+
+def test_a_right_file_has_no_problems(tmp_path: Path) -> None:
+    path = tmp_path / "TINY-1.0.yaml"
+    path.write_text(MINIMAL, encoding="utf-8")
+
+    assert catalogue.check(path) == []
