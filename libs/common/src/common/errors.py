@@ -1,0 +1,125 @@
+"""What can go wrong, in the words of the domain.
+
+* AppError
+  + NotFound
+  + Conflict
+  + Forbidden
+    - Refused                   (with the complete list of refusals)
+  + Unprocessable
+  + Unavailable
+  + TooLarge
+  + Unauthenticated
+  + UnsupportedMedia
+  + RangeNotSatisfiable
+
+Nothing here knows HTTP: `common.web.problems` alone turns these into responses.
+A detail says which rule was broken, never which person it was about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+
+class AppError(Exception):
+    """An expected failure. Subclasses say what happened; `detail` says to whom."""
+
+    code: ClassVar[str] = "ERROR"
+    title: ClassVar[str] = "The request failed"
+
+    def __init__(self, detail: str, **members: JsonValue) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.members = members
+
+
+class NotFound(AppError):
+    """It does not exist, or this caller may not know that it does."""
+
+    code = "NOT_FOUND"
+    title = "Not found"
+
+
+class Conflict(AppError):
+    """The request is sound; the present state forbids it."""
+
+    code = "CONFLICT"
+    title = "Conflict with the current state"
+
+
+class Forbidden(AppError):
+    """The caller is known and may not do this."""
+
+    code = "FORBIDDEN"
+    title = "Forbidden"
+
+
+class Unprocessable(AppError):
+    """The request is well formed and breaks a business rule."""
+
+    code = "UNPROCESSABLE"
+    title = "Unprocessable request"
+
+
+class Unavailable(AppError):
+    """Something we depend on is away. Trying again later may help."""
+
+    code = "UNAVAILABLE"
+    title = "Temporarily unavailable"
+
+
+class TooLarge(AppError):
+    """More was sent than the limit allows."""
+
+    code = "TOO_LARGE"
+    title = "The request is too large"
+
+
+class Unauthenticated(AppError):
+    """There is no token, or it proves nothing."""
+
+    code = "UNAUTHENTICATED"
+    title = "A valid access token is needed"
+
+
+class UnsupportedMedia(AppError):
+    """The body, or the answer that was asked for, is of a type that we do not speak."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    title = "Unsupported media type"
+
+
+class RangeNotSatisfiable(AppError):
+    """The range lies outside the file."""
+
+    code = "RANGE_NOT_SATISFIABLE"
+    title = "The range lies outside the file"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why not; domain.md section 0, ruling 1: all are named, not the first."""
+
+    code: str
+    detail: str
+    subject: str | None = None
+    """What the reason is about: a field, a period, an organisation's code."""
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Write it as it stands in problems, decisions and logs."""
+        return {"code": self.code, "detail": self.detail, "subject": self.subject}
+
+
+class Refused(Forbidden):
+    """A decision said no. Its code is the first refusal's; `refusals` has them all."""
+
+    code = "REFUSED"
+    title = "The decision is no"
+
+    def __init__(self, detail: str, refusals: Sequence[Refusal]) -> None:
+        super().__init__(detail, refusals=[refusal.as_json() for refusal in refusals])
+        self.refusals = tuple(refusals)
+        if refusals:
+            vars(self)["code"] = refusals[0].code  # of this one refusal, not of the class

@@ -1,0 +1,134 @@
+"""Calls to other services. The one module that imports httpx (libs.md: it may have to move).
+
+Nothing here follows redirects or proxies of the environment, and nothing calls a URL that
+a user gave. A service that does not answer is `Unavailable`; one that answers with a
+problem is `RemoteProblem`, which carries its code, so that callers decide what it means.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from asgi_correlation_id.context import correlation_id
+from pydantic import JsonValue
+
+from common.errors import AppError, Unavailable
+
+Client = httpx.Client
+Response = httpx.Response
+
+CONNECT_SECONDS = 2.0
+POOL_SECONDS = 1.0
+CONNECTIONS_MAX = 50
+CORRELATION_HEADER = "X-Request-ID"
+_AWAY = frozenset({502, 503, 504})
+
+
+class RemoteUnavailable(Unavailable):
+    """Another service does not answer."""
+
+    code = "DEPENDENCY_UNAVAILABLE"
+    title = "A service that this one depends on does not answer"
+
+
+class RemoteProblem(AppError):
+    """Another service answered with a problem.
+
+    `code` is the remote's. Where nobody catches it, it is answered as a 502 without the
+    remote's words: they were meant for us and not for our caller.
+    """
+
+    code = "REMOTE_PROBLEM"
+    title = "A service that this one depends on refused"
+
+    def __init__(
+        self, *, status: int, code: str, detail: str, members: Mapping[str, JsonValue]
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.remote_members = dict(members)
+        vars(self)["code"] = code  # of this one answer, not of the class
+
+
+def client(
+    base_url: str,
+    *,
+    timeout_seconds: float = 5.0,
+    transport: httpx.BaseTransport | None = None,
+) -> httpx.Client:
+    """Make a client of one service; keep it, since it keeps connections."""
+    return httpx.Client(
+        base_url=base_url,
+        timeout=httpx.Timeout(
+            timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds), pool=POOL_SECONDS
+        ),
+        follow_redirects=False,
+        # A transport of our own also keeps the environment's proxies out. It retries
+        # connecting only, never a request that may have arrived.
+        transport=transport
+        or httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=CONNECTIONS_MAX)),
+    )
+
+
+def call(
+    remote: httpx.Client,
+    method: str,
+    path: str,
+    *,
+    token: str | None = None,
+    json: JsonValue | None = None,
+    content: bytes | None = None,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """Call, and return only what succeeded.
+
+    Raises:
+        RemoteUnavailable: nothing answered, or a gateway said that nothing did.
+        RemoteProblem: the service refused, or failed.
+
+    """
+    try:
+        response = remote.request(
+            method,
+            path,
+            headers=_headers(token, headers),
+            params=params,
+            content=content,
+            json=json,
+        )
+    except httpx.TransportError as error:
+        raise RemoteUnavailable(f"{remote.base_url.host} does not answer.") from error
+    if response.is_success:
+        return response
+    raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> AppError:
+    """Turn an answer that is not a success into the error that it stands for."""
+    body = _problem(response)
+    code = str(body.pop("code", "")) or f"HTTP_{response.status_code}"
+    if response.status_code in _AWAY:
+        return RemoteUnavailable(f"{response.request.url.host} is not available.", remote_code=code)
+    detail = str(body.pop("detail", "") or body.get("title", "") or response.reason_phrase)
+    members = {k: v for k, v in body.items() if k not in {"type", "title", "status", "instance"}}
+    return RemoteProblem(status=response.status_code, code=code, detail=detail, members=members)
+
+
+def _headers(token: str | None, given: Mapping[str, str] | None) -> dict[str, str]:
+    headers = dict(given or {})
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    if (request_id := correlation_id.get()) is not None:
+        headers.setdefault(CORRELATION_HEADER, request_id)
+    return headers
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    if "problem+json" not in response.headers.get("content-type", ""):
+        return {}
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,205 @@
+"""One JSON object a line in production, aligned columns in development.
+
+A line is an event name and fields (style.md section 2.7), and holds no personal data:
+
+* tracebacks carry no local variables;
+* messages of database, validation and parsing errors are left out, because engines quote
+  the offending value in them; their kind, SQLSTATE and constraint stay;
+* uvicorn's access lines lose their query strings;
+* last, whatever looks like an NHS number is masked in every string. That is the net under
+  the rope, not the rope.
+"""
+
+import logging
+import logging.config
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from common.errors import AppError
+from common.settings import Environment, ServiceSettings
+
+MASK = "[ten digits]"
+_TEN_DIGITS = re.compile(r"(?<![0-9A-Za-z.])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z.])")
+FRAMES_MAX = 40
+
+
+def describe(error: BaseException) -> str:
+    """Say what went wrong without quoting what it went wrong with.
+
+    Only our own errors have messages that we wrote; every other library may quote input.
+    """
+    if isinstance(error, AppError):
+        return f"{error.code}: {error.detail}"
+    facts = [
+        f"{name}={value}"
+        for name, value in (
+            ("sqlstate", getattr(error, "sqlstate", None)),
+            ("sqlite", getattr(error, "sqlite_errorname", None)),
+            ("constraint", getattr(getattr(error, "diag", None), "constraint_name", None)),
+            ("errno", getattr(error, "errno", None)),
+        )
+        if value
+    ]
+    return " ".join(facts)
+
+
+class SafeTracebacks:
+    """Put the exception's kinds and frames into the line, and no value."""
+
+    def __init__(self) -> None:
+        self._transform = ExceptionDictTransformer(show_locals=False, max_frames=FRAMES_MAX)
+
+    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        info = _exc_info(event.pop("exc_info", None))
+        if info is not None:
+            event["exception"] = [
+                {
+                    "type": trace["exc_type"],
+                    "error": text,
+                    "frames": [
+                        f"{frame['filename']}:{frame['lineno']} {frame['name']}"
+                        for frame in trace["frames"]
+                    ],
+                }
+                for trace, text in zip(self._transform(info), _descriptions(info[1]), strict=False)
+            ]
+        return event
+
+
+def _exc_info(given: Any) -> ExcInfo | None:
+    if isinstance(given, BaseException):
+        return type(given), given, given.__traceback__
+    if isinstance(given, tuple):
+        return given if isinstance(given[1], BaseException) else None
+    if given:
+        current = sys.exc_info()
+        return current if current[1] is not None else None
+    return None
+
+
+def _descriptions(error: BaseException | None) -> list[str]:
+    """Follow causes in the order in which structlog's transformer lists them."""
+    found: list[str] = []
+    while error is not None:
+        found.append(describe(error))
+        if error.__cause__ is not None:
+            error = error.__cause__
+        elif error.__suppress_context__:
+            error = None
+        else:
+            error = error.__context__
+    return found
+
+
+def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Mask what looks like an NHS number, at any depth."""
+    for key, value in event.items():
+        if not key.startswith("_"):
+            event[key] = _masked(value)
+    return event
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return _TEN_DIGITS.sub(MASK, value)
+    if isinstance(value, Mapping):
+        return {key: _masked(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_masked(inner) for inner in value]
+    return value
+
+
+def _plain_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Write the exception under the line, as a person reads it."""
+    traces = event.pop("exception", None)
+    if isinstance(traces, list):
+        lines = [
+            line
+            for trace in traces
+            for line in (f"{trace['type']} {trace['error']}".rstrip(), *trace["frames"])
+        ]
+        event["exception"] = "\n  ".join(lines)
+    return event
+
+
+class WithoutQuery(logging.Filter):
+    """Cut the query string from uvicorn's access line: it is the caller's to choose."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            client, method, path, version, status = record.args
+            record.args = (client, method, str(path).split("?", 1)[0], version, status)
+        return True
+
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def configure(settings: ServiceSettings) -> None:
+    """Send structlog's and the standard library's records down one pipe."""
+    is_production = settings.environment is Environment.PRODUCTION
+    final: list[Processor] = (
+        [structlog.processors.JSONRenderer()]
+        if is_production
+        else [_plain_exception, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(_standard_library(settings.log_level, final))
+    if not is_production:
+        log: structlog.stdlib.BoundLogger = structlog.get_logger()
+        if settings.database_url.startswith("sqlite"):
+            log.warning("database_embedded")
+        if not settings.kafka_bootstrap:
+            log.warning("event_log_embedded")
+
+
+def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"without_query": {"()": WithoutQuery}},
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": [*SHARED, structlog.stdlib.ExtraAdder()],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    SafeTracebacks(),
+                    mask,
+                    *final,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # uvicorn and kafka log through the root, in the same shape.
+            "uvicorn": {"handlers": [], "propagate": True},
+            "uvicorn.error": {"handlers": [], "propagate": True},
+            "uvicorn.access": {
+                "handlers": [],
+                "propagate": True,
+                "filters": ["without_query"],
+            },
+            "kafka": {"handlers": [], "propagate": True, "level": "WARNING"},
+            "httpx": {"handlers": [], "propagate": True, "level": "WARNING"},  # logs whole URLs
+            "httpcore": {"handlers": [], "propagate": True, "level": "WARNING"},
+        },
+    }

@@ -1,0 +1,114 @@
+"""What every service can be told. Each service adds its own in `<service>.settings`.
+
+Read once, in `main` or `cli`, and handed down; nothing else reads the environment. The
+defaults are those of the embedded way to run (design.md section 9), save `environment`,
+which has none: who forgets it must not get development's. Production refuses the rest.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS = Path("/run/secrets")  # where images find them
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class ServiceSettings(BaseSettings):
+    """Subclass it with `model_config = SettingsConfigDict(env_prefix="APPLICATIONS_")`."""
+
+    model_config = SettingsConfigDict(
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # a wrong password must not be printed
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+    )
+
+    environment: Environment
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8400
+    log_level: str = "INFO"
+
+    database_url: Annotated[str, Field(repr=False)] = "sqlite:///var/service.db"
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    statement_timeout_seconds: Annotated[float, Field(gt=0)] = 30
+    lock_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    idle_transaction_timeout_seconds: Annotated[float, Field(gt=0)] = 20
+
+    kafka_bootstrap: list[str] = []
+    """Empty: events go to the embedded log."""
+    event_log: Path | None = Path("var/events.db")
+    """The embedded log's SQLite file, shared by the services."""
+
+    issuer: str = "http://127.0.0.1:8400"
+    jwks_url: str = "http://127.0.0.1:8400/jwks.json"
+    token_url: str = "http://127.0.0.1:8400/oauth2/token"  # noqa: S105 - where, not what
+    client_id: str = "service"
+    client_key_file: Path = Path("var/keys/client.jwk")
+    """The private key with which this service asks for tokens (private_key_jwt)."""
+    signing_key_file: Path = Path("var/keys/signing.jwk")
+    """The private key with which this service signs what others verify."""
+    checkpoint_dir: Path = Path("var/checkpoints")
+    """Outside the database: what is here shows when the database was changed."""
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 60
+    service_urls: dict[str, str] = {
+        "applications": "http://127.0.0.1:8401",
+        "agreements": "http://127.0.0.1:8402",
+        "pseudonymisation": "http://127.0.0.1:8403",
+        "preparations": "http://127.0.0.1:8413",
+        "dissemination": "http://127.0.0.1:8404",
+    }
+
+    body_bytes_max: Annotated[int, Field(gt=0)] = 1_048_576
+    request_threads: Annotated[int, Field(ge=1, le=500)] = 40
+    remote_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    graceful_shutdown_seconds: Annotated[int, Field(gt=0)] = 20
+    """Below the pod's terminationGracePeriodSeconds."""
+
+    kill_at: str | None = None
+    """A point of `common.faults`. Development only."""
+
+    @model_validator(mode="after")
+    def _knows_every_variable(self) -> Self:
+        # pydantic-settings passes over variables that it does not know: a misspelt limit
+        # would silently be the default.
+        prefix = (self.model_config.get("env_prefix") or "").upper()
+        if not prefix:
+            return self
+        known = {f"{prefix}{name}".upper() for name in type(self).model_fields}
+        unknown = sorted(
+            name
+            for name in os.environ
+            if name.upper().startswith(prefix) and name.upper().split("__")[0] not in known
+        )
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _refuses_development_in_production(self) -> Self:
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        wrong = [
+            name
+            for name, is_wrong in {
+                "database_url needs PostgreSQL": not self.database_url.startswith("postgresql"),
+                "kafka_bootstrap is empty": not self.kafka_bootstrap,
+                "issuer is not https": not self.issuer.startswith("https://"),
+                "jwks_url is not https": not self.jwks_url.startswith("https://"),
+                "token_url is not https": not self.token_url.startswith("https://"),
+                "kill_at is for tests": self.kill_at is not None,
+            }.items()
+            if is_wrong
+        ]
+        if wrong:
+            raise ValueError(f"not in production: {'; '.join(wrong)}")
+        return self
