@@ -1,0 +1,273 @@
+"""Rows of a data set, in chunks, with the edge cases of domain.md section 10 planted.
+
+Everything that is planted is told in `Planted`, so that a test or the demo can count on it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv
+
+from dsfc_cli.synthetic.world import DEFAULT_POSTCODE, World
+
+CHUNK_ROWS = 100_000
+SMALL_COUNTS = (0, 1, 4, 5, 7, 8)
+"""So many rows of RARE_DIAGNOSIS has each of the first six providers."""
+RARE_DIAGNOSIS = "Q898"
+NO_NUMBER_SHARE, DEFAULT_POSTCODE_SHARE = 0.004, 0.002
+
+Strings = npt.NDArray[np.str_]
+Columns = dict[str, Strings]
+Days = npt.NDArray[np.datetime64]
+
+
+@dataclass(slots=True)
+class Planted:
+    """What was put in on purpose."""
+
+    rows: int = 0
+    without_number: int = 0
+    default_postcodes: int = 0
+    personal_data_in_text: int = 0
+    moved_practice: tuple[str, ...] = ()
+    opted_out: tuple[str, str] = ("", "")
+    rare_diagnosis_by_provider: dict[str, int] = field(default_factory=dict)
+    bad_rows: dict[int, str] = field(default_factory=dict)
+    """Line of the file (the header is line 1) to what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one data set's columns come from the world."""
+
+    columns: Callable[[World, np.random.Generator, int, int, Days], Columns]
+    spoil: Mapping[str, tuple[str, str]]
+    """Kind of bad row: (column, value)."""
+    number: str
+    postcode: str
+    practice: str
+    text: str
+
+
+def generate(
+    data_set: str,
+    *,
+    rows: int,
+    seed: int,
+    first: date,
+    last: date,
+    world: World,
+    path: Path,
+    bad_rows: int = 0,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Planted:
+    """Write a CSV in the published layout and tell what was planted.
+
+    `first` and `last` bound the dates, both inclusive. Memory does not grow with `rows`.
+    Raises KeyError where the data set has no recipe.
+    """
+    recipe = RECIPES[data_set]
+    planted = Planted(rows=rows, opted_out=world.opted_out)
+    writer: csv.CSVWriter | None = None
+    with ExitStack() as stack:
+        for start, columns in _chunks(recipe, world, rows, seed, first, last):
+            _plant(recipe, world, columns, start, planted)
+            if start == 0:
+                _spoil(recipe, columns, bad_rows, planted)
+            table = pa.table({name: pa.array(values) for name, values in columns.items()})
+            if writer is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(path.open("wb"))
+                file.write((",".join(columns) + "\n").encode())  # pyarrow would quote it
+                options = csv.WriteOptions(include_header=False, quoting_style="none")
+                writer = csv.CSVWriter(file, table.schema, write_options=options)
+                stack.callback(writer.close)
+            writer.write_table(table)
+            progress(table.num_rows)
+    return planted
+
+
+def _chunks(
+    recipe: Recipe, world: World, rows: int, seed: int, first: date, last: date
+) -> Iterator[tuple[int, Columns]]:
+    days = (last - first).days + 1
+    for start in range(0, rows, CHUNK_ROWS):
+        count = min(CHUNK_ROWS, rows - start)
+        rng = np.random.default_rng([seed, 1, start])
+        seen = np.datetime64(first) + rng.integers(0, days, count).astype("timedelta64[D]")
+        yield start, recipe.columns(world, rng, start, count, seen)
+
+
+def _plant(recipe: Recipe, world: World, columns: Columns, start: int, planted: Planted) -> None:
+    count = len(columns[recipe.number])
+    rng = np.random.default_rng([start, 2])
+    odd = rng.random(count)
+    nameless = odd < NO_NUMBER_SHARE
+    columns[recipe.number] = np.where(nameless, "", columns[recipe.number])
+    homeless = odd > 1 - DEFAULT_POSTCODE_SHARE
+    columns[recipe.postcode] = np.where(homeless, DEFAULT_POSTCODE, columns[recipe.postcode])
+    planted.without_number += int(nameless.sum())
+    planted.default_postcodes += int(homeless.sum())
+    if start or count < 60:
+        return
+    _plant_people(recipe, world, columns, planted)
+
+
+def _plant_people(recipe: Recipe, world: World, columns: Columns, planted: Planted) -> None:
+    """Into the first rows: personal data in text, a person who moved, a pair who opted out."""
+    own = columns[recipe.number]
+    text = columns[recipe.text].astype("U80")
+    own[40], own[41], own[42] = world.nhs_numbers[0], world.nhs_numbers[1], world.nhs_numbers[2]
+    text[40] = f"RAX{world.nhs_numbers[0]}-2"  # the patient's own number
+    text[41] = f"MUM {world.nhs_numbers[2]}"  # another person's
+    columns[recipe.text] = text
+    planted.personal_data_in_text = 2
+    own[43] = own[44] = world.nhs_numbers[5]
+    columns[recipe.practice][43] = world.practices[0]
+    columns[recipe.practice][44] = world.practices[-2]
+    planted.moved_practice = (str(world.practices[0]), str(world.practices[-2]))
+    own[45], own[46] = world.opted_out
+    if "Der_Primary_Diagnosis_Code" in columns:
+        _plant_rare(world, columns, planted)
+
+
+def _plant_rare(world: World, columns: Columns, planted: Planted) -> None:
+    for provider, wanted in zip(world.providers, SMALL_COUNTS, strict=True):
+        of_provider = np.flatnonzero(columns["Provider_Code"] == provider)[:wanted]
+        columns["Der_Primary_Diagnosis_Code"][of_provider] = RARE_DIAGNOSIS
+        planted.rare_diagnosis_by_provider[provider] = len(of_provider)
+
+
+def _spoil(recipe: Recipe, columns: Columns, bad_rows: int, planted: Planted) -> None:
+    count = len(columns[recipe.number])
+    if bad_rows > count // 2:
+        raise ValueError("more than half of the first rows cannot be bad")
+    for i in range(bad_rows):
+        kind, (column, value) = list(recipe.spoil.items())[i % len(recipe.spoil)]
+        position = count - 1 - i
+        columns[column] = columns[column].astype(f"U{max(80, len(value))}")
+        columns[column][position] = value
+        planted.bad_rows[position + 2] = kind
+
+
+def _text(days: Days) -> Strings:
+    return np.datetime_as_string(days, unit="D").astype("U10")
+
+
+def _sus_apc(world: World, rng: np.random.Generator, start: int, count: int, seen: Days) -> Columns:
+    person = rng.integers(0, len(world.nhs_numbers), count)
+    practice, postcode = world.practice_of[person], world.postcode_of[person]
+    stay = rng.integers(0, 15, count).astype("timedelta64[D]")
+    provider = rng.choice(np.array(world.providers), count)
+    serial = np.char.zfill((np.arange(start, start + count)).astype(str), 9)
+    diagnosis = rng.choice(np.array(["I21", "J440", "K359", "S720", "N390", "A419"]), count)
+    procedure = rng.choice(np.array(["", "W371", "H011", "K401", "E489"]), count)
+    hrg = rng.choice(np.array(["EB10A", "DZ65A", "FF37A", "HE11A", "LA04H"]), count)
+    hour = rng.choice(np.array(["21", "22", "11", "12", "81"]), count)
+    unknown = rng.random(count) < 0.002
+    commissioner = np.where(unknown, "X24", world.practice_commissioners[practice])
+    return {
+        "NHS_Number": world.nhs_numbers[person].astype("U10"),
+        "NHS_Number_Status": np.full(count, "01"),
+        "Local_Patient_ID": np.char.add("L", np.char.zfill(person.astype(str), 7)),
+        "Date_of_Birth": _text(world.births[person]),
+        "Postcode": world.postcodes[postcode].astype("U8"),
+        "Sex": world.sexes[person],
+        "Ethnic_Group": world.ethnic_groups[person],
+        "GP_Practice_Code": world.practices[practice].astype("U6"),
+        "Unique_CDS_Identifier": np.char.add(np.char.add("B", provider), serial),
+        "CDS_Type": np.full(count, "130"),
+        "Hospital_Spell_No": np.char.add("SP", serial),
+        "CDS_Activity_Date": _text(seen),
+        "Admission_Date": _text(seen),
+        "Discharge_Date": _text(seen + stay),
+        "Episode_Start_Date": _text(seen),
+        "Episode_End_Date": _text(seen + stay),
+        "Episode_Number": np.full(count, "1"),
+        "Admission_Method": hour,
+        "Source_of_Admission": np.full(count, "19"),
+        "Discharge_Method": np.full(count, "1"),
+        "Discharge_Destination": np.full(count, "19"),
+        "Patient_Classification": rng.choice(np.array(["1", "2"]), count),
+        "Administrative_Category": np.full(count, "01"),
+        "Der_Spell_LoS": stay.astype(np.int64).astype(str),
+        "Main_Specialty_Code": rng.choice(np.array(["100", "300", "420"]), count),
+        "Treatment_Function_Code": rng.choice(np.array(["100", "300", "420"]), count),
+        "Der_Primary_Diagnosis_Code": diagnosis.astype("U6"),
+        "Der_Secondary_Diagnosis_Code_1": rng.choice(np.array(["", "I10", "E119"]), count),
+        "Der_Diagnosis_All": diagnosis.astype("U80"),
+        "Der_Primary_Procedure_Code": procedure,
+        "FCE_HRG": hrg,
+        "Spell_Core_HRG": hrg,
+        "Provider_Code": provider,
+        "Site_Code_of_Treatment": np.char.add(provider, "01"),
+        "Commissioner_Code": commissioner.astype("U5"),
+        "Org_Code_Res_Resp": world.postcode_commissioners[postcode].astype("U5"),
+        "Consultant_Code": np.char.add("C", np.char.zfill((person % 997).astype(str), 7)),
+    }
+
+
+def _dids(world: World, rng: np.random.Generator, start: int, count: int, seen: Days) -> Columns:
+    person = rng.integers(0, len(world.nhs_numbers), count)
+    practice = world.practices[world.practice_of[person]].astype("U6")
+    serial = np.char.zfill((np.arange(start, start + count)).astype(str), 7)
+    wait = rng.integers(0, 42, count).astype("timedelta64[D]")
+    return {
+        "NHS_NUMBER": world.nhs_numbers[person].astype("U10"),
+        "NHS_NUMBER_STATUS_IND": np.full(count, "01"),
+        "PERSON_BIRTH_DATE": _text(world.births[person]),
+        "ETHNIC_CATEGORY": world.ethnic_groups[person],
+        "PERSON_GENDER_CODE": world.sexes[person],
+        "POSTCODE": world.postcodes[world.postcode_of[person]].astype("U8"),
+        "PRACTICE_CODE": practice,
+        "PATIENT_SOURCE_SETTING": rng.choice(np.array(["01", "02", "03", "04"]), count),
+        "REFERRER": np.char.add("G", np.char.zfill((person % 997).astype(str), 7)),
+        "REFERRING_ORG_CODE": practice.copy(),
+        "DIAGNOSTIC_TEST_REQUEST_DATE": _text(seen - wait),
+        "DIAG_TEST_REQUEST_REC_DATE": _text(seen - wait),
+        "DIAGNOSTIC_TEST_DATE": _text(seen),
+        "IMAGING_CODE_NICIP": rng.choice(np.array(["XHDXR", "CSKUH", "MKNEL"]), count),
+        "IMAGING_CODE_SNOMED": np.full(count, "XHDXR"),
+        "SERVICE_REPORT_DATE": _text(seen),
+        "SITE_CODE_IMAGING": np.char.add(rng.choice(np.array(world.providers), count), "01"),
+        "RADIOLOGICAL_ACCESSION_NUM": np.char.add("ACC", serial),
+    }
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "SUS_APC": Recipe(
+        columns=_sus_apc,
+        spoil={
+            "a date that does not exist": ("Admission_Date", "2018-02-30"),
+            "a code that is not in the list": ("Sex", "7"),
+            "a mandatory value missing": ("Provider_Code", ""),
+            "a check digit that does not fit": ("NHS_Number", "9990000019"),
+            "a date outside the period": ("CDS_Activity_Date", "2001-01-01"),
+        },
+        number="NHS_Number",
+        postcode="Postcode",
+        practice="GP_Practice_Code",
+        text="Der_Diagnosis_All",
+    ),
+    "DIDS": Recipe(
+        columns=_dids,
+        spoil={
+            "a date that does not exist": ("SERVICE_REPORT_DATE", "2018-02-30"),
+            "a code that is not in the list": ("PATIENT_SOURCE_SETTING", "77"),
+            "a mandatory value missing": ("SITE_CODE_IMAGING", ""),
+            "a check digit that does not fit": ("NHS_NUMBER", "9990000019"),
+            "a date outside the period": ("DIAGNOSTIC_TEST_DATE", "2013-01-01"),
+        },
+        number="NHS_NUMBER",
+        postcode="POSTCODE",
+        practice="PRACTICE_CODE",
+        text="RADIOLOGICAL_ACCESSION_NUM",
+    ),
+}
+"""Data sets for which input can be made."""

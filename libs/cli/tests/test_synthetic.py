@@ -1,0 +1,101 @@
+"""Synthetic input: the published layout, the same for the same seed, edge cases where told."""
+
+import csv
+from datetime import date
+from pathlib import Path
+
+import catalogue
+import nhs_number
+import pytest
+from dsfc_cli.synthetic import Planted, World, generate
+from dsfc_cli.synthetic.rows import RECIPES
+from dsfc_cli.synthetic.world import PREDECESSOR
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World.create(people=300, seed=7)
+
+
+def write(world: World, path: Path, *, data_set: str = "SUS_APC", bad_rows: int = 5) -> Planted:
+    return generate(
+        data_set,
+        rows=1_000,
+        seed=7,
+        first=date(2018, 4, 1),
+        last=date(2018, 6, 30),
+        world=world,
+        path=path,
+        bad_rows=bad_rows,
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("data_set", list(RECIPES))
+def test_the_layout_is_the_catalogues(world: World, tmp_path: Path, data_set: str) -> None:
+    write(world, tmp_path / "rows.csv", data_set=data_set)
+
+    header = list(rows_of(tmp_path / "rows.csv")[0])
+
+    fields = catalogue.load().get(data_set).fields
+    assert [f.name for f in fields if f.name in header] == sorted(
+        header, key=[f.name for f in fields].index
+    )
+    assert {f.name for f in fields if f.column == "required"} <= set(header)
+
+
+def test_the_same_seed_makes_the_same_bytes(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path / "a.csv")
+    write(World.create(people=300, seed=7), tmp_path / "b.csv")
+    generate(
+        "SUS_APC",
+        rows=1_000,
+        seed=8,
+        first=date(2018, 4, 1),
+        last=date(2018, 6, 30),
+        world=world,
+        path=tmp_path / "c.csv",
+    )
+
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert (tmp_path / "a.csv").read_bytes() != (tmp_path / "c.csv").read_bytes()
+
+
+def test_every_number_is_valid_and_of_the_test_range(world: World) -> None:
+    assert len(set(world.nhs_numbers)) == 300
+    for number in world.nhs_numbers:
+        assert number.startswith("999")
+        assert nhs_number.is_valid(number)
+
+
+def test_there_are_three_commissioners_and_a_predecessor(world: World) -> None:
+    found = set(world.practice_commissioners)
+
+    assert PREDECESSOR in found
+    assert len(found - {PREDECESSOR}) == 3
+
+
+def test_what_is_planted_is_there(world: World, tmp_path: Path) -> None:
+    planted = write(world, tmp_path / "rows.csv")
+    rows = rows_of(tmp_path / "rows.csv")
+
+    assert len(rows) == planted.rows == 1_000
+    good = [r for i, r in enumerate(rows, 2) if i not in planted.bad_rows]
+    assert sum(r["NHS_Number"] == "" for r in good) == planted.without_number > 0
+    assert planted.opted_out[0] in {r["NHS_Number"] for r in rows}
+    for provider, count in planted.rare_diagnosis_by_provider.items():
+        found = [r for r in rows if r["Der_Primary_Diagnosis_Code"] == "Q898"]
+        assert sum(r["Provider_Code"] == provider for r in found) == count
+    assert len(planted.bad_rows) == 5
+    for line, kind in planted.bad_rows.items():
+        column, value = RECIPES["SUS_APC"].spoil[kind]
+        assert rows[line - 2][column] == value
+
+
+def test_more_people_than_the_range_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="people can live here"):
+        World.create(people=2_000_000, seed=1)
