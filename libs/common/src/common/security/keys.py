@@ -1,0 +1,380 @@
+"""Keys, what each is for, and how a signed statement is told from every other kind.
+
+Each row of `KEYS` is one kind of signed statement. A verifier demands everything that its
+row says (algorithm, `typ`, `iss`, `aud`, `azp`, expiry), so that no token passes for another
+(design.md section 8). docs/keys.md is generated from this table.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from jose import jwk, jws
+from jose.utils import base64url_encode
+
+from common.clock import Clock, SystemClock
+from common.errors import Unavailable
+from common.ids import new_id
+from common.security.jwks import Jwks, KeySet
+from common.security.jws import NotGenuine, Opened, open_compact
+
+ISSUED_AHEAD_MAX = timedelta(seconds=30)
+"""How far the clock of whoever signed may run before ours."""
+
+STATEMENT_LENGTH_MAX = 4 * 1024 * 1024
+"""An attestation lists every column and edition; this is far more than any has."""
+
+
+class KeyUnavailable(Unavailable):
+    code = "KEY_UNAVAILABLE"
+    title = "A key of ours cannot be read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """One kind of signed statement. None means: named by the settings of who verifies."""
+
+    name: str
+    owner: str
+    use: str
+    typ: str
+    iss: str | None
+    aud: str | None
+    public_half: str
+    azp: str | None = None
+    algorithms: tuple[str, ...] = ("ES256",)
+    lifetime_max: timedelta | None = None
+    """None: the statement does not expire, and says so by carrying no `exp`."""
+
+
+AUDIENCES = ("applications", "agreements", "pseudonymisation", "dissemination")
+"""The services, as an access token's `aud` names them."""
+
+
+def access_token(audience: str) -> KeyUse:
+    return KeyUse(
+        name=f"access-token-{audience}",
+        owner="the issuer (OpenID provider)",
+        use=f"A caller of {audience} says who they are",
+        typ="at+jwt",
+        iss=None,
+        aud=audience,
+        public_half="the issuer's `jwks_uri`",
+        algorithms=("ES256", "RS256"),
+        lifetime_max=timedelta(hours=1),
+    )
+
+
+CLIENT_ASSERTION = KeyUse(
+    name="client-assertion",
+    owner="each client",
+    use="A client authenticates at the token endpoint (`private_key_jwt`, RFC 7523), once",
+    typ="client-authentication+jwt",
+    iss=None,
+    aud=None,
+    public_half="the client's registration at the issuer",
+    lifetime_max=timedelta(minutes=5),
+)
+
+PERMIT = KeyUse(
+    name="permit",
+    owner="agreements",
+    use="Lets dissemination have one extract prepared",
+    typ="dsfc-permit+jwt",
+    iss="urn:dsfc:agreements",
+    aud="pseudonymisation",
+    azp="dissemination",
+    public_half="agreements `/.well-known/jwks.json`",
+    lifetime_max=timedelta(seconds=60),
+)
+
+ATTESTATION = KeyUse(
+    name="attestation",
+    owner="pseudonymisation",
+    use="The haven vouches for what is in a prepared file",
+    typ="dsfc-attestation+jwt",
+    iss="urn:dsfc:pseudonymisation",
+    aud="agreements",
+    public_half="pseudonymisation `/.well-known/jwks.json`",
+    lifetime_max=timedelta(days=30),
+)
+
+MANIFEST = KeyUse(
+    name="manifest",
+    owner="dissemination",
+    use="Tells the recipient what a released file is",
+    typ="dsfc-manifest+jws",
+    iss="urn:dsfc:dissemination",
+    aud="urn:dsfc:recipient",
+    public_half="dissemination `/.well-known/jwks.json`",
+)
+
+
+def checkpoint(log: str) -> KeyUse:
+    """The signed head of a service's audit log; `log` is the service's name."""
+    return KeyUse(
+        name=f"checkpoint-{log}",
+        owner=log,
+        use=f"Fixes the head of the audit log of {log}, outside its database",
+        typ="dsfc-checkpoint+jws",
+        iss=f"urn:dsfc:{log}",
+        aud="urn:dsfc:auditor",
+        public_half=f"{log} `/.well-known/jwks.json`",
+    )
+
+
+KEYS: tuple[KeyUse, ...] = (
+    *(access_token(audience) for audience in AUDIENCES),
+    CLIENT_ASSERTION,
+    PERMIT,
+    ATTESTATION,
+    MANIFEST,
+    *(checkpoint(log) for log in AUDIENCES),
+)
+
+
+class Signer:
+    """A private key on P-256 that signs with ES256. It never shows its private half."""
+
+    def __init__(self, source: Path | Mapping[str, Any]) -> None:
+        """`source`: a file with a private JWK, or the JWK. Raises KeyUnavailable."""
+        private = _read(source) if isinstance(source, Path) else dict(source)
+        if (private.get("kty"), private.get("crv")) != ("EC", "P-256") or "d" not in private:
+            raise KeyUnavailable("The key is not a private JWK on P-256.")
+        self.public_jwk: Mapping[str, str] = _public(private)
+        self.kid = self.public_jwk["kid"]
+        members = {name: private[name] for name in ("kty", "crv", "x", "y", "d")}
+        self._key = jwk.construct(members, "ES256")
+
+    def __repr__(self) -> str:
+        return f"Signer(kid={self.kid!r})"
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """A compact JWS over the claims as they are."""
+        return jws.sign(
+            dict(claims), self._key, headers={"typ": typ, "kid": self.kid}, algorithm="ES256"
+        )
+
+    def jwks(self) -> dict[str, Any]:
+        """What `/.well-known/jwks.json` answers."""
+        return {"keys": [dict(self.public_jwk)]}
+
+
+def issue(
+    signer: Signer,
+    use: KeyUse,
+    claims: Mapping[str, Any],
+    *,
+    at: datetime,
+    lifetime: timedelta | None = None,
+) -> str:
+    """Sign `claims` as that kind of statement: `iss aud azp iat jti exp typ` are the row's.
+
+    What the row leaves open (`iss` or `aud` None) must be among the claims. `jti` may be.
+    """
+    registered: dict[str, Any] = {"iat": int(at.timestamp())}
+    fixed = {"iss": use.iss, "aud": use.aud, "azp": use.azp}
+    registered |= {name: value for name, value in fixed.items() if value is not None}
+    if use.lifetime_max is not None:
+        registered["exp"] = int((at + (lifetime or use.lifetime_max)).timestamp())
+    return signer.sign({"jti": str(new_id()), **claims, **registered}, typ=use.typ)
+
+
+class SignedVerifier:
+    """Accepts statements of one kind only."""
+
+    def __init__(
+        self,
+        use: KeyUse,
+        jwks: Callable[[], Jwks] | KeySet,
+        *,
+        clock: Clock | None = None,
+        issuer: str | None = None,
+        audience: str | None = None,
+    ) -> None:
+        """Take the owner's key set from `jwks`, now and whenever a new key is named.
+
+        `issuer` and `audience` fill what the row leaves open, and nothing else.
+        """
+        self._use = use
+        self._keys = jwks if isinstance(jwks, KeySet) else KeySet(jwks)
+        self._clock = clock or SystemClock()
+        self._issuer = _settled("issuer", use.iss, issuer)
+        self._audience = _settled("audience", use.aud, audience)
+
+    def verify(self, compact: str) -> dict[str, Any]:
+        """Its claims. Raises NotGenuine, or KeysUnavailable when there is no key to judge by."""
+        opened = open_compact(
+            compact,
+            self._keys,
+            algorithms=self._use.algorithms,
+            length_max=STATEMENT_LENGTH_MAX,
+        )
+        demand(
+            opened,
+            use=self._use,
+            issuer=self._issuer,
+            audience=self._audience,
+            now=self._clock.now(),
+        )
+        return dict(opened.claims)
+
+
+def demand(opened: Opened, *, use: KeyUse, issuer: str, audience: str, now: datetime) -> None:
+    """Raise NotGenuine unless the statement is of that kind, for us, and of now."""
+    claims = opened.claims
+    if opened.typ != use.typ:
+        raise NotGenuine("It is of another type.")
+    if claims.get("iss") != issuer:
+        raise NotGenuine("It is from another issuer.")
+    if claims.get("aud") != audience:
+        raise NotGenuine("It is for another audience.")
+    if use.azp is not None and claims.get("azp") != use.azp:
+        raise NotGenuine("It was given to another party.")
+    issued = instant(claims, "iat")
+    if issued > now + ISSUED_AHEAD_MAX:
+        raise NotGenuine("It was issued in the future.")
+    if use.lifetime_max is None:
+        if "exp" in claims:
+            raise NotGenuine("It expires, and its kind does not.")
+        return
+    expires = instant(claims, "exp")
+    if expires - issued > use.lifetime_max:
+        raise NotGenuine("It lives longer than its kind may.")
+    if expires <= now:
+        raise NotGenuine("It has expired.")
+
+
+def instant(claims: Mapping[str, Any], name: str) -> datetime:
+    """A NumericDate (RFC 7519). Raises NotGenuine where it is missing or no time."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotGenuine(f"It has no `{name}`.")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as failure:
+        raise NotGenuine(f"Its `{name}` is no time.") from failure
+
+
+def generate(path: Path) -> Signer:
+    """Make a private key in a new file that only its owner can read. Never overwrites."""
+    private = generate_jwk()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(private, file, indent=2)
+        file.write("\n")
+    return Signer(private)
+
+
+def load_or_generate(path: Path) -> Signer:
+    """The key in that file, made now if the file is not there. For development."""
+    return Signer(path) if path.exists() else generate(path)
+
+
+def generate_jwk() -> dict[str, Any]:
+    """A new private key on P-256 as a JWK."""
+    numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
+    point = numbers.public_numbers
+    private = {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": _coordinate(point.x),
+        "y": _coordinate(point.y),
+        "d": _coordinate(numbers.private_value),
+    }
+    return {**_public(private), "d": private["d"]}
+
+
+def thumbprint(key: Mapping[str, Any]) -> str:
+    """RFC 7638, of a key on an elliptic curve."""
+    members = {name: key[name] for name in ("crv", "kty", "x", "y")}
+    text = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+    return base64url_encode(hashlib.sha256(text).digest()).decode("ascii")
+
+
+COLUMNS = (
+    "name",
+    "owner",
+    "use",
+    "`typ`",
+    "`alg`",
+    "`iss`",
+    "`aud`",
+    "`azp`",
+    "longest life",
+    "public half",
+)
+
+
+def render(keys: Sequence[KeyUse] = KEYS) -> str:
+    """docs/keys.md, from the table."""
+    lines = [
+        "# Keys",
+        "",
+        "Generated by `make contracts` from `common.security.keys.KEYS`; do not edit.",
+        "",
+        "A verifier demands every column of its row: the algorithm, `typ`, `iss`, `aud`, `azp`",
+        "and the longest life. A statement that lacks one, or that carries another's, is",
+        "refused, so no token passes for another. A `kid` is the RFC 7638 thumbprint.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{' --- |' * len(COLUMNS)}",
+    ]
+    lines += [
+        "| "
+        + " | ".join(
+            (
+                use.name,
+                use.owner,
+                use.use,
+                f"`{use.typ}`",
+                ", ".join(use.algorithms),
+                f"`{use.iss}`" if use.iss else "from the settings",
+                f"`{use.aud}`" if use.aud else "from the settings",
+                f"`{use.azp}`" if use.azp else "",
+                _life(use.lifetime_max),
+                use.public_half,
+            )
+        )
+        + " |"
+        for use in keys
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _life(lifetime: timedelta | None) -> str:
+    if lifetime is None:
+        return "does not expire"
+    return f"{lifetime.days} days" if lifetime.days else f"{int(lifetime.total_seconds())} s"
+
+
+def _settled(what: str, fixed: str | None, given: str | None) -> str:
+    if (fixed is None) == (given is None):
+        raise ValueError(f"{what}: either the key table names it or the caller does")
+    return fixed or given or ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failure:
+        raise KeyUnavailable("A key file cannot be read.") from failure
+    if not isinstance(value, dict):
+        raise KeyUnavailable("A key file does not hold a JWK.")
+    return value
+
+
+def _public(private: Mapping[str, Any]) -> dict[str, str]:
+    public = {name: str(private[name]) for name in ("kty", "crv", "x", "y")}
+    return {**public, "kid": thumbprint(private), "alg": "ES256", "use": "sig"}
+
+
+def _coordinate(value: int) -> str:
+    return base64url_encode(value.to_bytes(32, "big")).decode("ascii")

@@ -1,0 +1,33 @@
+"""On whose behalf a request is made: what a verified access token says, and no more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.security.roles import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The caller.
+
+    Acting for another organisation is never in here: the request names the agreement, and
+    agreements decides (design.md section 8).
+    """
+
+    subject: str
+    """`sub`: the person or the client. Separation of duties compares these."""
+
+    client_id: str
+    """`azp`: the client that asked for the token."""
+
+    organisation: str
+    """`ods`: the organisation that the subject belongs to."""
+
+    role: Role
+    """One role at a time, also for seconded staff."""
+
+    token_id: str
+    """`jti`."""
+
+    expires_at: datetime
+    audience: str
