@@ -5,6 +5,7 @@ them; queries here use these Table objects whatever the service.
 """
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -102,12 +104,16 @@ dead_letter = Table(
     Column("id", Uuid, primary_key=True),
     Column("consumer", String(200), nullable=False),
     Column("topic", String(200), nullable=False),
-    Column("event_id", Uuid, nullable=True),
-    Column("message", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("event_id", String(200), nullable=True),
+    Column("event_type", String(200), nullable=True),
+    Column("message", JSON, nullable=False),
+    Column("reason", String(500), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("failed_at", UTCDateTime, nullable=False),
     Column("replayed_at", UTCDateTime, nullable=True),
+    UniqueConstraint("consumer", "topic", "partition", "position"),
 )
 
 
