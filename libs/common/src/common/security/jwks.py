@@ -16,6 +16,7 @@ from jose.backends.base import Key
 from jose.exceptions import JOSEError
 from jose.utils import base64url_decode
 
+from common import http
 from common.errors import Unavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -110,6 +111,17 @@ class KeySet:
             log.warning("key_set_not_fetched", failure=type(failure).__name__)
             return
         self._fetched = _Fetched(keys, now)
+
+
+def fetch_from(url: str) -> Callable[[], Jwks]:
+    """Fetch the key set from a URL of the settings; never from one that a token names."""
+    remote = http.client(url)
+
+    def fetch() -> Jwks:
+        document: Jwks = http.call(remote, "GET", url).json()
+        return document
+
+    return fetch
 
 
 def public_keys(jwks: Jwks) -> Mapping[str, PublicKey]:

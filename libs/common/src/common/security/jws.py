@@ -64,6 +64,17 @@ def open_compact(
     return Opened(kid=kid, typ=typ, claims=_object(payload))
 
 
+def claimed(compact: str, name: str) -> str | None:
+    """What an unverified statement claims: only good for finding whose key must verify it."""
+    if COMPACT.fullmatch(compact) is None or not _is_canonical(compact):
+        return None
+    try:
+        value = _object(base64url_decode(compact.split(".")[1].encode("ascii"))).get(name)
+    except NotGenuine:
+        return None
+    return value if isinstance(value, str) else None
+
+
 def _is_canonical(compact: str) -> bool:
     """Whether each part is the one way to write its bytes; lax decoders take many."""
     try:

@@ -71,6 +71,9 @@ def access_token(audience: str) -> KeyUse:
     )
 
 
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""How a token request says that it authenticates with a `CLIENT_ASSERTION` (RFC 7523)."""
+
 CLIENT_ASSERTION = KeyUse(
     name="client-assertion",
     owner="each client",

@@ -1,0 +1,109 @@
+"""How one of ours asks the issuer for a token: `private_key_jwt` (RFC 7523), then keeps it."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from common import http
+from common.clock import Clock, SystemClock
+from common.errors import AppError, Unavailable
+from common.security.keys import ASSERTION_TYPE, CLIENT_ASSERTION, Signer, issue
+from common.security.roles import Role
+
+ASSERTION_LIFETIME = timedelta(seconds=60)
+RENEW_BEFORE = timedelta(seconds=30)
+"""A token that may expire on its way is not sent."""
+
+
+class TokensUnavailable(Unavailable):
+    code = "TOKENS_UNAVAILABLE"
+    title = "The issuer gives no token at the moment"
+
+
+def client_assertion(signer: Signer, *, client_id: str, token_url: str, at: datetime) -> str:
+    """Say who the client is: to that endpoint, for a minute, once."""
+    return issue(
+        signer,
+        CLIENT_ASSERTION,
+        {"iss": client_id, "sub": client_id, "aud": token_url},
+        at=at,
+        lifetime=ASSERTION_LIFETIME,
+    )
+
+
+def token_request(
+    signer: Signer, *, client_id: str, token_url: str, role: Role, audience: str, at: datetime
+) -> dict[str, str]:
+    """The form that the token endpoint is sent."""
+    return {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": client_assertion(
+            signer, client_id=client_id, token_url=token_url, at=at
+        ),
+        "scope": role.scope,
+        "resource": audience,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    token: str
+    until: datetime
+
+
+class ServiceTokens:
+    """Access tokens of one client in one role, kept until shortly before they expire."""
+
+    def __init__(
+        self,
+        token_url: str,
+        client_id: str,
+        key: Path | Signer,
+        role: Role,
+        *,
+        clock: Clock | None = None,
+        remote: http.Client | None = None,
+    ) -> None:
+        self._token_url = token_url
+        self._client_id = client_id
+        self._signer = key if isinstance(key, Signer) else Signer(key)
+        self._role = role
+        self._clock = clock or SystemClock()
+        self._remote = remote or http.client(token_url)
+        self._kept: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
+
+    def token(self, audience: str) -> str:
+        """Raises TokensUnavailable."""
+        with self._lock:
+            kept = self._kept.get(audience)
+            if kept is None or self._clock.now() >= kept.until:
+                kept = self._kept[audience] = self._ask(audience)
+        return kept.token
+
+    def _ask(self, audience: str) -> _Kept:
+        now = self._clock.now()
+        form = token_request(
+            self._signer,
+            client_id=self._client_id,
+            token_url=self._token_url,
+            role=self._role,
+            audience=audience,
+            at=now,
+        )
+        try:
+            granted = http.call(
+                self._remote,
+                "POST",
+                self._token_url,
+                content=urlencode(form).encode("ascii"),
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+            ).json()
+            lifetime = timedelta(seconds=granted["expires_in"])
+            return _Kept(granted["access_token"], now + lifetime - RENEW_BEFORE)
+        except (AppError, KeyError, TypeError, ValueError):
+            # The issuer's words are for whoever set this service up, not for its callers.
+            raise TokensUnavailable("The issuer gave no token.") from None

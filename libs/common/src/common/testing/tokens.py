@@ -1,0 +1,95 @@
+"""Tokens for tests: a real issuer with real keys in this process, and its real verifier."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+
+from common.clock import Clock, legal_day
+from common.security.client import token_request
+from common.security.issuer import Identity, Issuer
+from common.security.keys import Signer, generate_jwk
+from common.security.roles import TRAINED, Role
+from common.security.tokens import JwksTokenVerifier
+
+ISSUER_URL = "http://issuer.test"
+TokenFor = Callable[..., str]
+
+
+class LocalIssuer:
+    """An issuer at which whoever is asked for becomes known."""
+
+    def __init__(self, clock: Clock, issuer_url: str = ISSUER_URL) -> None:
+        self.clock = clock
+        self.signer = Signer(generate_jwk())
+        self.issuer = Issuer((), self.signer, clock, issuer_url)
+        self._keys: dict[str, Signer] = {}
+        self._identities: dict[str, Identity] = {}
+
+    @property
+    def url(self) -> str:
+        return self.issuer.url
+
+    def verifier(self) -> JwksTokenVerifier:
+        """What a service's lifespan has as `verifier`."""
+        return JwksTokenVerifier(self.url, self.issuer.jwks, self.clock)
+
+    def key_of(self, client_id: str) -> Signer:
+        """The client's own key, with which it signs assertions."""
+        return self._keys.setdefault(client_id, Signer(generate_jwk()))
+
+    def know(
+        self, client_id: str, *, ods: str, role: Role, training_valid_until: date | None = None
+    ) -> Identity:
+        """Register an identity, or give it one more role."""
+        known = self._identities.get(client_id)
+        identity = Identity(
+            client_id=client_id,
+            title=client_id,
+            ods=ods,
+            roles=(known.roles if known else frozenset()) | {role},
+            public_jwk=self.key_of(client_id).public_jwk,
+            training_valid_until=training_valid_until,
+        )
+        self._identities[client_id] = identity
+        self.issuer.register(identity)
+        return identity
+
+    def token_for(
+        self,
+        role: Role,
+        *,
+        audience: str,
+        ods: str = "X26",
+        client_id: str | None = None,
+        training_valid_until: date | None = None,
+    ) -> str:
+        """An access token as that client gets it; who is trained is so for another year."""
+        client_id = client_id or f"{role.value}-{ods}"
+        if role in TRAINED and training_valid_until is None:
+            training_valid_until = legal_day(self.clock.now()) + timedelta(days=365)
+        self.know(client_id, ods=ods, role=role, training_valid_until=training_valid_until)
+        granted = self.issuer.exchange(
+            token_request(
+                self.key_of(client_id),
+                client_id=client_id,
+                token_url=self.issuer.token_url,
+                role=role,
+                audience=audience,
+                at=self.clock.now(),
+            )
+        )
+        token: str = granted["access_token"]
+        return token
+
+
+@pytest.fixture
+def identities(clock: Clock) -> LocalIssuer:
+    """The issuer of a test: `identities.verifier()`, `identities.url`, `identities.know(...)`."""
+    return LocalIssuer(clock)
+
+
+@pytest.fixture
+def token_for(identities: LocalIssuer) -> TokenFor:
+    """`token_for(role=Role.CSU_SYSTEM, ods="0DF", client_id="csu", audience="dissemination")`."""
+    return identities.token_for
