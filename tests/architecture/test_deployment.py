@@ -56,6 +56,7 @@ def test_every_container_is_bounded_and_runs_as_nobody(manifests) -> None:
         for manifest in of_kind(manifests, kind).values():
             pod = manifest["spec"]["template"]["spec"]
             assert pod["securityContext"]["runAsNonRoot"] is True
+            assert pod["enableServiceLinks"] is False
             for container in pod["containers"]:
                 assert container["securityContext"]["allowPrivilegeEscalation"] is False
                 assert container["securityContext"]["readOnlyRootFilesystem"] is True

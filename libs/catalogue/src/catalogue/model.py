@@ -257,7 +257,7 @@ class DataSet(Strict):
         twice = sorted({n for n in names if folded.count(n.casefold()) > 1})
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}")
-        reserved = sorted(set(folded) & RESERVED)
+        reserved = sorted({n for n in folded if n in RESERVED or "__" in n})
         if reserved:
             raise ValueError(f"reserved for the landing: {', '.join(reserved)}")
         for where, name in self._references():
@@ -321,7 +321,7 @@ class DataSet(Strict):
 
 RESERVED = frozenset(
     {
-        "token", "reason_for_access", "period", "person_kind", "person_0", "person_1",
+        "token", "reason_for_access", "period", "line", "pcd_masked", "person_kind", "person_0", "person_1",
         "reason_s", "reason_p", "reason_g", "reason_h", "reason_r", "reason_c",
     }
 )  # fmt: skip
