@@ -11,17 +11,12 @@ in the epochs: a row is known from `epoch` on and, where it is `Versioned`, unti
 from datetime import date, datetime
 from uuid import UUID
 
+from common.db.tables import NAMING, install
 from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, String, Text, text
 from sqlmodel import Field, SQLModel
 
-NAMING = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-}
 metadata = MetaData(naming_convention=NAMING)
+install(metadata)
 
 CURRENT = text("superseded_epoch IS NULL")
 
@@ -401,6 +396,8 @@ class BreachRow(Versioned, table=True):
     reference: str = Field(index=True)
     agreement_id: UUID = Field(index=True)
     lines: list[int] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    agreement: str  # its reference
+    channel: str = Field(sa_type=String)  # api, telephone, email, audit
     activity_stopped: str = Field(sa_type=String)  # yes, no, not_known
     activity_stopped_at: datetime | None = None
     description: str = Field(sa_type=Text)
@@ -409,6 +406,7 @@ class BreachRow(Versioned, table=True):
     reporter_organisation: str
     receipt_reference: str | None = None
     receipt_at: datetime | None = None
+    receipt_alerted_at: datetime | None = None
     dspt_incident: str | None = None
     ico_required: str = Field(sa_type=String)  # yes, no, not_known: the reporter's own duty
     ico_notified_at: datetime | None = None

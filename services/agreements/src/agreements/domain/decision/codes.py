@@ -1,0 +1,188 @@
+"""Why a decision says no: every code with its condition, and what would mend it.
+
+The codes are those of domain.md 3.5 with what section 0 and the contracts between the services
+add. docs/codes.md is generated from this table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from common.errors import Refusal
+
+
+class Code(StrEnum):
+    AGREEMENT_NOT_FOUND = "AGREEMENT_NOT_FOUND"
+    CLOCK_UNTRUSTED = "CLOCK_UNTRUSTED"
+    ATTESTATION_INVALID = "ATTESTATION_INVALID"
+    CLAUSE_UNKNOWN = "CLAUSE_UNKNOWN"
+    FACT_MISSING = "FACT_MISSING"
+    DSFC_NOT_IN_FORCE = "DSFC_NOT_IN_FORCE"
+    DSA_NOT_ACTIVE = "DSA_NOT_ACTIVE"
+    LINE_NOT_IN_DSA = "LINE_NOT_IN_DSA"
+    PERIOD_NOT_IN_DSA = "PERIOD_NOT_IN_DSA"
+    FIELD_NOT_IN_DSA = "FIELD_NOT_IN_DSA"
+    FORM_NOT_ALLOWED = "FORM_NOT_ALLOWED"
+    CATALOGUE_UNKNOWN = "CATALOGUE_UNKNOWN"
+    S251_EXPIRED = "S251_EXPIRED"
+    OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
+    ASSURANCE_LAPSED = "ASSURANCE_LAPSED"
+    ICO_LAPSED = "ICO_LAPSED"
+    LCR_MISSING = "LCR_MISSING"
+    ENVIRONMENT_MISMATCH = "ENVIRONMENT_MISMATCH"
+    CONDITION_OVERDUE = "CONDITION_OVERDUE"
+    NOT_PUBLISHED_YET = "NOT_PUBLISHED_YET"
+    OUT_OF_POPULATION = "OUT_OF_POPULATION"
+    PCD_LEAK = "PCD_LEAK"
+    DOMAIN_MISMATCH = "DOMAIN_MISMATCH"
+    DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
+    OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
+    BREACH_OPEN = "BREACH_OPEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    condition: str
+    """What must hold; the code says that it does not."""
+    mend: str
+    """What would make it hold."""
+    source: str
+
+
+MEANINGS: Mapping[Code, Meaning] = {
+    Code.AGREEMENT_NOT_FOUND: Meaning(
+        "The agreement exists, and the caller's organisation is one of its parties",
+        "Ask under an agreement that names your organisation in its version in force.",
+        "design.md section 8",
+    ),
+    Code.CLOCK_UNTRUSTED: Meaning(
+        "The legal clock is not behind the last logged decision",
+        "An operator has to set the clock right; nothing is decided until then.",
+        "design.md section 5",
+    ),
+    Code.ATTESTATION_INVALID: Meaning(
+        "The haven vouches for the file, and the file is the one that the permit allowed",
+        "Have the extract prepared again under a new permit.",
+        "design.md section 5",
+    ),
+    Code.CLAUSE_UNKNOWN: Meaning(
+        "Every clause of the line can be evaluated",
+        "Amend the agreement: this version of the service cannot judge the named clause.",
+        "design.md section 5",
+    ),
+    Code.FACT_MISSING: Meaning(
+        "Every fact that a clause needs is recorded",
+        "Have the named fact recorded.",
+        "design.md section 5",
+    ),
+    Code.DSFC_NOT_IN_FORCE: Meaning(
+        "Every controller has a framework contract in force today, itself or by a transfer",
+        "The named controller signs a framework contract, or leaves the agreement by amendment.",
+        "domain.md 3.5; rulings 4 and 7",
+    ),
+    Code.DSA_NOT_ACTIVE: Meaning(
+        "The agreement is active today, and everybody it names has signed",
+        "The named party signs; or a renewal comes into force.",
+        "domain.md 3.5",
+    ),
+    Code.LINE_NOT_IN_DSA: Meaning(
+        "The version in force has a line of this purpose, data set and classification",
+        "Ask for a line that the agreement has, or amend it.",
+        "domain.md 3.5",
+    ),
+    Code.PERIOD_NOT_IN_DSA: Meaning(
+        "Every period lies inside the line's",
+        "Leave out the named period, or amend the line.",
+        "domain.md 3.5",
+    ),
+    Code.FIELD_NOT_IN_DSA: Meaning(
+        "Every column is a field of the line",
+        "Leave out the named field, or amend the line.",
+        "domain.md 3.5",
+    ),
+    Code.FORM_NOT_ALLOWED: Meaning(
+        "The form is allowed for the purpose and for where the data land",
+        "Choose a less identifying form of the named field or line.",
+        "domain.md 3.5 and 4.2",
+    ),
+    Code.CATALOGUE_UNKNOWN: Meaning(
+        "The catalogue has the data set's file with the digest that the line names",
+        "Amend the line to a published version of the data set.",
+        "design.md section 4",
+    ),
+    Code.S251_EXPIRED: Meaning(
+        "The section 251 approval that the line relies on covers it today",
+        "Record the approval's extension, or amend the line to rely on another route.",
+        "domain.md 3.5; ruling 5",
+    ),
+    Code.OPT_OUT_NOT_APPLIED: Meaning(
+        "Opt-outs are upheld where the rule of the day wants it, from a list that is new enough",
+        "Amend the line to uphold opt-outs; have the file prepared with a newer list.",
+        "domain.md 3.5 and 4.3",
+    ),
+    Code.ASSURANCE_LAPSED: Meaning(
+        "Each party's security assurance is acceptable today",
+        "The named party publishes a toolkit assessment that meets the standards.",
+        "domain.md 3.5 and 2.6",
+    ),
+    Code.ICO_LAPSED: Meaning(
+        "Each party's data protection fee is paid today",
+        "The named party renews its registration, and it is recorded.",
+        "domain.md 3.5",
+    ),
+    Code.LCR_MISSING: Meaning(
+        "Each commissioner of the population has an active legitimate relationship, which names"
+        " whoever processes for it",
+        "Set up or amend the relationship of the named commissioner.",
+        "domain.md 3.5; ruling 7",
+    ),
+    Code.ENVIRONMENT_MISMATCH: Meaning(
+        "The client belongs to the recipient environment that the line names",
+        "Ask with a client of that environment, or have this client registered in it.",
+        "rulings 6 and 14; R10",
+    ),
+    Code.CONDITION_OVERDUE: Meaning(
+        "No special condition is overdue",
+        "Fulfil the named condition, and have it recorded.",
+        "domain.md 3.5",
+    ),
+    Code.NOT_PUBLISHED_YET: Meaning(
+        "Where the data set waits for publication, the period was published",
+        "Wait for the publication of the named period.",
+        "domain.md 3.5 and 6.1",
+    ),
+    Code.OUT_OF_POPULATION: Meaning(
+        "Every row has a reason that names a commissioner of the line",
+        "Have the extract prepared again; amend the line where the population changed.",
+        "domain.md 3.5 and 6.11; ruling 9",
+    ),
+    Code.PCD_LEAK: Meaning(
+        "The scan for personal data in texts and codes covered the file and found nothing",
+        "The haven has to find out why the mask failed; then have it prepared again.",
+        "domain.md 3.5 and 8.6",
+    ),
+    Code.DOMAIN_MISMATCH: Meaning(
+        "The tokens were made in this line's pseudonym domain",
+        "Have the extract prepared again under the line as it is now.",
+        "domain.md 3.5 and 8.2",
+    ),
+    Code.DISCLOSURE_RULE_MISSING: Meaning(
+        "The line names the disclosure rule of what is made from the data",
+        "Amend the line to name the rule.",
+        "domain.md 7.1 and 7.7",
+    ),
+    Code.OPT_OUT_DIFFERENCING: Meaning(
+        "The environment has no file of the data set and period with the other opt-out treatment",
+        "Ask for the period with the treatment that was used first.",
+        "domain.md 3.5; ruling 6",
+    ),
+    Code.BREACH_OPEN: Meaning(
+        "The line is not held",
+        "Two people lift the hold once its cause is gone.",
+        "domain.md 3.5; ruling 3",
+    ),
+}
+
+
+def refusal(code: Code, detail: str, subject: str | None = None) -> Refusal:
+    return Refusal(code.value, detail, subject)

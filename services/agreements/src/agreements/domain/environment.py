@@ -1,0 +1,29 @@
+"""Recipient environments: where data land, each with its own clients (ruling 6)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class EnvironmentKind(StrEnum):
+    ANALYTICS = "analytics"
+    CEFF = "ceff"
+    ASH = "ash"
+    RS_SUPPLIER = "rs_supplier"
+    GP_PRACTICE = "gp_practice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientEnvironment:
+    id: UUID
+    organisation: str
+    kind: EnvironmentKind
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentClient:
+    id: UUID
+    environment_id: UUID
+    client_id: str
+    version: int = 0

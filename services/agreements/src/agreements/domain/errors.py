@@ -1,0 +1,178 @@
+"""What can go wrong with the facts that agreements owns."""
+
+from common.errors import Conflict, Forbidden, NotFound, Unprocessable
+
+
+class EditedMeanwhile(Conflict):
+    code = "EDITED_MEANWHILE"
+    title = "Somebody else changed it first"
+
+
+class TransitionRefused(Conflict):
+    code = "TRANSITION_REFUSED"
+    title = "The present state does not allow this"
+
+
+class ImportRefused(Unprocessable):
+    """Nothing of the file was taken; member `errors` says which lines are wrong and why."""
+
+    code = "IMPORT_REFUSED"
+    title = "The file is not what its layout says"
+
+
+# Organisations and where data land
+
+
+class OrganisationNotFound(NotFound):
+    code = "ORGANISATION_NOT_FOUND"
+    title = "No such organisation on that day"
+
+
+class OrganisationUnknown(Unprocessable):
+    """Refuse only what is not in the loaded list as at the date (domain.md 1.3)."""
+
+    code = "ORGANISATION_UNKNOWN"
+    title = "The organisation's code is not in the loaded ODS list"
+
+
+class NotALegalEntity(Unprocessable):
+    """A sub-ICB location is a population code, not a legal controller (ruling 4)."""
+
+    code = "NOT_A_LEGAL_ENTITY"
+    title = "The code is a part of another legal entity on that day"
+
+
+class MapNotFound(NotFound):
+    code = "MAP_NOT_FOUND"
+    title = "No such map"
+
+
+class EnvironmentNotFound(NotFound):
+    code = "ENVIRONMENT_NOT_FOUND"
+    title = "No such recipient environment"
+
+
+class ClientTaken(Conflict):
+    """A client of two environments could carry data from one into the other (ruling 6)."""
+
+    code = "CLIENT_IN_ANOTHER_ENVIRONMENT"
+    title = "The client belongs to another recipient environment"
+
+
+# Contracts
+
+
+class ContractNotFound(NotFound):
+    code = "CONTRACT_NOT_FOUND"
+    title = "No such framework contract"
+
+
+class ContractOverlaps(Conflict):
+    """At most one in force per legal entity at an instant (domain.md 3.1)."""
+
+    code = "CONTRACT_OVERLAPS"
+    title = "The legal entity has another framework contract in that time"
+
+
+class OrganisationSignsFirst(Conflict):
+    code = "ORGANISATION_SIGNS_FIRST"
+    title = "The Body signs after the organisation"
+
+
+# Agreements
+
+
+class AgreementNotFound(NotFound):
+    code = "AGREEMENT_NOT_FOUND"
+    title = "No such agreement"
+
+
+class DocumentHashDiffers(Conflict):
+    code = "DOCUMENT_HASH_DIFFERS"
+    title = "The signed hash is not that of the document"
+
+
+class NotAParty(Forbidden):
+    code = "NOT_A_PARTY"
+    title = "Only a party that the document names signs it, each for itself"
+
+
+class VersionSuperseded(Conflict):
+    code = "VERSION_SUPERSEDED"
+    title = "A later version is already in effect"
+
+
+class VersionLapsed(Conflict):
+    code = "VERSION_LAPSED"
+    title = "The version's term is over"
+
+
+class DraftedOtherwise(Conflict):
+    """The same version was approved with another content: never drafted over."""
+
+    code = "DRAFTED_OTHERWISE"
+    title = "That version was drafted from another snapshot"
+
+
+class SnapshotRefused(Unprocessable):
+    """The fetched snapshot is not the approved one, or not of a form that we know."""
+
+    code = "SNAPSHOT_REFUSED"
+    title = "The snapshot cannot be drafted from"
+
+
+class LineUnknown(Unprocessable):
+    code = "LINE_NOT_IN_DSA"
+    title = "The agreement has no such line"
+
+
+class ConditionNotFound(NotFound):
+    code = "CONDITION_NOT_FOUND"
+    title = "No such special condition"
+
+
+# Relationships
+
+
+class RelationshipNotFound(NotFound):
+    code = "RELATIONSHIP_NOT_FOUND"
+    title = "No such relationship"
+
+
+class ServiceContractMissing(Unprocessable):
+    """Pre-condition 1 of domain.md 5.1."""
+
+    code = "SERVICE_CONTRACT_MISSING"
+    title = "A signed service contract for data processing services is needed"
+
+
+class DscroUnknown(Unprocessable):
+    code = "DSCRO_UNKNOWN"
+    title = "There is no such DSCRO"
+
+
+class RelationshipOverlaps(Conflict):
+    """One DSCRO for each (commissioner, service) at any instant (domain.md 5.3)."""
+
+    code = "RELATIONSHIP_OVERLAPS"
+    title = "Another DSCRO serves the commissioner in that time"
+
+
+# Breaches and holds
+
+
+class BreachNotFound(NotFound):
+    code = "BREACH_NOT_FOUND"
+    title = "No such breach"
+
+
+class HoldNotFound(NotFound):
+    code = "HOLD_NOT_FOUND"
+    title = "No such hold"
+
+
+class LiftNeedsAnotherPerson(Conflict):
+    """Two people lift a hold, a reason each (ruling 3)."""
+
+    code = "LIFT_NEEDS_ANOTHER_PERSON"
+    title = "Two different people lift a hold"
