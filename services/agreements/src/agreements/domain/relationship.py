@@ -186,8 +186,11 @@ class Relationship:
             raise ServiceContractMissing(
                 f"{self.reference} has no signed service contract for data processing services."
             )
-        verified = replace(self, service_contract_reference=reference, contract_signed_on=signed_on)
-        return verified._become(Step.CONTRACT_VERIFIED, at)
+        return replace(
+            self._become(Step.CONTRACT_VERIFIED, at),
+            service_contract_reference=reference,
+            contract_signed_on=signed_on,
+        )
 
     def agree(self, *, at: datetime) -> Self:
         """Record the DSCRO's agreement."""
@@ -218,7 +221,7 @@ class Relationship:
             )
         if self.valid_to is not None and self.valid_to <= last_day:
             return self
-        return replace(self, valid_to=last_day)._changed(at)
+        return replace(self, valid_to=last_day).announce(at)
 
     def consent(self, *, consent_id: UUID, organisation: str, given: bool, at: datetime) -> Self:
         """Give or withdraw one organisation's consent; the same again changes nothing.
@@ -255,10 +258,6 @@ class Relationship:
                     relationship=other.reference,
                 )
 
-    def announce(self, at: datetime) -> Self:
-        """Say that it is there as asked for."""
-        return self._changed(at)
-
     def _become(self, step: Step, at: datetime) -> Self:
         if step is self.state:
             return self
@@ -268,12 +267,10 @@ class Relationship:
                 state=self.state.value,
                 allowed=[s.value for s in sorted(NEXT[self.state])],
             )
-        became = replace(self, state=step)
-        if step is Step.ACTIVE:
-            became = replace(became, activated_at=at)
-        return became._changed(at)
+        return replace(self, state=step).announce(at)
 
-    def _changed(self, at: datetime) -> Self:
+    def announce(self, at: datetime) -> Self:
+        """Say how it stands."""
         event = RelationshipChanged(
             relationship_id=self.id,
             reference=self.reference,
