@@ -1,0 +1,1 @@
+"""What knows SQL, files, engines and other services."""

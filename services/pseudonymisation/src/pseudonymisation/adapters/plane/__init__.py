@@ -1,0 +1,1 @@
+"""The data plane: kernel, locked engine, landing and preparation."""

@@ -1,0 +1,146 @@
+"""The one query engine, locked down: it reaches its own directories and nothing else.
+
+DuckDB 1.5.5 with the `httpfs` extension out of its wheel, which brings OpenSSL for encrypted
+Parquet and encrypted spills (design.md section 7). The extension could also speak HTTP and S3;
+the lock below is what keeps it from doing so, and every session proves its own lock before
+it is handed out.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+EXTENSION: Final = "extensions/v1.5.5/httpfs.duckdb_extension"
+KEY_NAME: Final = re.compile(r"^[a-z][0-9a-z_]{0,63}$")
+MEGABYTE: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may take of the machine."""
+
+    memory_bytes: int = 1_000 * MEGABYTE
+    threads: int = 2
+    spill_bytes: int = 200_000 * MEGABYTE
+
+
+class Unlocked(Exception):
+    """A session could do what its lock forbids. It was closed and not used."""
+
+
+@contextmanager
+def session(
+    *,
+    directories: Sequence[Path],
+    temp_directory: Path,
+    keys: Mapping[str, bytes],
+    limits: Limits = Limits(),
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a session that reads and writes under `directories` only, and close it at the end.
+
+    `keys` are the Parquet keys by the names that queries use. What does not fit into memory
+    spills to `temp_directory`, encrypted under a key that only this process has.
+    :raises Unlocked: where the lock does not hold
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection, temp_directory, limits)
+        add_keys(connection, keys)
+        _lock(connection, [*directories, temp_directory])
+        prove_locked(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def add_keys(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, bytes]) -> None:
+    """Give a session Parquet keys by name."""
+    for name, key in keys.items():
+        if KEY_NAME.fullmatch(name) is None:
+            raise ValueError("the name of a Parquet key is not well formed")
+        encoded = base64.b64encode(key).decode()
+        connection.execute(f"PRAGMA add_parquet_key('{name}', '{encoded}')")
+
+
+def literal(value: str | Path) -> str:
+    """Quote a value for SQL, where the engine takes no parameter."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Quote a column's name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, temp_directory: Path, limits: Limits) -> None:
+    extension = files("duckdb_extension_httpfs") / EXTENSION
+    for statement in (
+        "SET autoinstall_known_extensions = false",
+        "SET autoload_known_extensions = false",
+        f"LOAD {literal(str(extension))}",
+        f"SET memory_limit = '{limits.memory_bytes}B'",
+        f"SET threads = {limits.threads}",
+        f"SET temp_directory = {literal(temp_directory)}",
+        f"SET max_temp_directory_size = '{limits.spill_bytes}B'",
+        "SET temp_file_encryption = true",
+        "SET preserve_insertion_order = false",
+        "SET python_enable_replacements = false",
+        # So that the kernel has its blocks without a copy.
+        "SET arrow_output_version = '1.4'",
+        "SET produce_arrow_string_view = true",
+        "SET enable_progress_bar = false",
+        "SET TimeZone = 'UTC'",
+    ):
+        connection.execute(statement)
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, directories: Sequence[Path]) -> None:
+    allowed = ", ".join(literal(f"{directory.resolve()}/") for directory in directories)
+    connection.execute(f"SET allowed_directories = [{allowed}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+FORBIDDEN: Final = (
+    "SELECT * FROM read_text('/proc/self/environ')",
+    "SELECT * FROM read_csv('/etc/hostname')",
+    "SELECT * FROM read_text('http://127.0.0.1:9/')",
+    "SELECT * FROM read_parquet('s3://elsewhere/file.parquet')",
+    "COPY (SELECT 1) TO '/dsfc-must-not-be-there.csv'",
+    "ATTACH '/dsfc-must-not-be-there.db'",
+    "INSTALL json",
+    "SET allowed_directories = ['/']",
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "SET temp_file_encryption = false",
+)
+"""What a locked session must refuse: other files, the network, and being unlocked."""
+
+
+def prove_locked(connection: duckdb.DuckDBPyConnection) -> None:
+    """Try what is forbidden.
+
+    :raises Unlocked: where anything of it succeeds, or fails for another reason than the lock
+    """
+    for statement in FORBIDDEN:
+        try:
+            connection.execute(statement)
+        except duckdb.PermissionException:
+            continue
+        except duckdb.InvalidInputException as error:
+            if "configuration has been locked" in str(error):
+                continue
+            raise Unlocked(statement) from None
+        except duckdb.Error:
+            raise Unlocked(statement) from None
+        raise Unlocked(statement)
+    spill = connection.sql("SELECT current_setting('temp_file_encryption')").fetchone()
+    if spill != (True,):
+        raise Unlocked("spills are not encrypted")

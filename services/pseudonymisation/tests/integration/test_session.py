@@ -1,0 +1,131 @@
+"""The locked engine: what it may, what it may not, and that its files and spills are sealed."""
+
+import os
+
+import duckdb
+import pytest
+from pseudonymisation.adapters.plane import session as plane
+from pseudonymisation.adapters.plane.session import Limits, Unlocked, session
+
+KEY = os.urandom(32)
+SECRET = "a-value-that-must-not-be-at-rest"
+
+
+@pytest.fixture
+def places(tmp_path):
+    inside, spill, outside = (tmp_path / name for name in ("inside", "spill", "outside"))
+    for place in (inside, spill, outside):
+        place.mkdir()
+    (outside / "other.csv").write_text("a\n1\n")
+    return inside, spill, outside
+
+
+def test_it_reads_and_writes_encrypted_files_in_its_directory(places):
+    inside, spill, _ = places
+    file = inside / "edition.parquet"
+    with session(directories=[inside], temp_directory=spill, keys={"k1": KEY}) as con:
+        con.execute(
+            f"COPY (SELECT range AS n, '{SECRET}' AS t FROM range(1000)) TO '{file}' "
+            "(FORMAT PARQUET, ENCRYPTION_CONFIG {footer_key: 'k1'})"
+        )
+        read = f"FROM read_parquet('{file}', encryption_config = {{footer_key: 'k1'}})"
+        assert con.sql(f"SELECT sum(n), min(t) {read}").fetchone() == (499_500, SECRET)
+    assert SECRET.encode() not in file.read_bytes()
+
+    other = {"k1": os.urandom(32)}
+    with (
+        session(directories=[inside], temp_directory=spill, keys=other) as con,
+        pytest.raises(duckdb.Error),
+    ):
+        con.sql(f"SELECT * {read}").fetchall()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('{outside}/other.csv')",
+        "SELECT * FROM read_text('{inside}/../outside/other.csv')",
+        "SELECT * FROM glob('{outside}/*')",
+        "COPY (SELECT 1) TO '{outside}/new.csv'",
+        "ATTACH '{outside}/new.db'",
+        "SELECT * FROM read_text('http://127.0.0.1:9/')",
+        "SELECT * FROM read_parquet('s3://bucket/key')",
+        "INSTALL json",
+        "LOAD '{outside}/x.duckdb_extension'",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "SET allowed_directories = ['/']",
+        "SET temp_file_encryption = false",
+        "SET memory_limit = '100GB'",
+        "RESET enable_external_access",
+    ],
+)
+def test_it_refuses_other_files_the_network_and_being_unlocked(places, statement):
+    inside, spill, outside = places
+    refused = (duckdb.PermissionException, duckdb.InvalidInputException)
+    with (
+        session(directories=[inside], temp_directory=spill, keys={}) as con,
+        pytest.raises(refused),
+    ):
+        con.execute(statement.format(inside=inside, outside=outside))
+    assert [p.name for p in outside.iterdir()] == ["other.csv"]
+
+
+def test_a_python_variable_is_not_taken_for_a_table(places):
+    inside, spill, _ = places
+    secret_table = object()
+    with (
+        session(directories=[inside], temp_directory=spill, keys={}) as con,
+        pytest.raises(duckdb.CatalogException),
+    ):
+        con.sql("SELECT * FROM secret_table")
+    assert secret_table is not None
+
+
+@pytest.mark.parametrize(
+    "guard", ["enable_external_access", "lock_configuration", "temp_file_encryption"]
+)
+def test_a_session_whose_lock_does_not_hold_is_not_handed_out(places, monkeypatch, guard):
+    """Guards: each SET of `_lock` and `_configure`, taken out here one at a time."""
+    inside, spill, _ = places
+
+    class Leaky:
+        def __init__(self, connection):
+            self._connection = connection
+
+        def execute(self, statement):
+            if not statement.startswith(f"SET {guard} ="):
+                self._connection.execute(statement)
+
+        def __getattr__(self, name):
+            return getattr(self._connection, name)
+
+    lock, configure = plane._lock, plane._configure
+    monkeypatch.setattr(plane, "_lock", lambda con, dirs: lock(Leaky(con), dirs))
+    monkeypatch.setattr(plane, "_configure", lambda con, *args: configure(Leaky(con), *args))
+
+    with pytest.raises(Unlocked), session(directories=[inside], temp_directory=spill, keys={}):
+        pytest.fail("handed out")
+
+
+def test_what_spills_is_encrypted(places):
+    inside, spill, _ = places
+    limits = Limits(memory_bytes=60_000_000, threads=1)
+    with session(directories=[inside], temp_directory=spill, keys={}, limits=limits) as con:
+        con.execute(
+            f"CREATE TABLE t AS SELECT '{SECRET}' || range AS s, hash(range) AS h "
+            "FROM range(2_000_000)"
+        )
+        spilled = [p for p in spill.iterdir() if p.stat().st_size]
+        assert spilled
+        assert all(SECRET.encode() not in p.read_bytes() for p in spilled)
+
+
+def test_a_key_with_a_strange_name_is_refused(places):
+    inside, spill, _ = places
+    keys = {"k'; --": KEY}
+    with (
+        pytest.raises(ValueError, match="not well formed"),
+        session(directories=[inside], temp_directory=spill, keys=keys),
+    ):
+        pytest.fail("opened")
