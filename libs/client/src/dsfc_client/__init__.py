@@ -1,1 +1,113 @@
-"""A typed client of the four APIs."""
+"""A typed client of the four APIs of Data Services for Commissioners.
+
+from pathlib import Path
+from dsfc_client import Credentials, Dsfc, Refused
+
+me = Credentials.from_file("csu-0df-analytics", "csu-system", Path("csu.jwk"))
+with Dsfc(credentials=me) as dsfc:
+try:
+asked = dsfc.dissemination.request({"agreement": "DARS-NIC-…", …})
+except Refused as no:
+print(no.codes)
+done = dsfc.dissemination.wait(asked.id)
+dsfc.dissemination.download(done.files[0].id, Path("extract.parquet"))
+"""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from dsfc_client._errors import (
+    ConnectionLost,
+    DigestMismatch,
+    DsfcError,
+    NotFound,
+    Problem,
+    Refusal,
+    Refused,
+)
+from dsfc_client._tokens import Credentials, TokenSource
+from dsfc_client.services import (
+    Agreements,
+    Applications,
+    DidNotHappen,
+    Dissemination,
+    Pseudonymisation,
+    wait_for,
+)
+
+URLS: Mapping[str, str] = {
+    "issuer": "http://127.0.0.1:8400",
+    "applications": "http://127.0.0.1:8401",
+    "agreements": "http://127.0.0.1:8402",
+    "pseudonymisation": "http://127.0.0.1:8403",
+    "dissemination": "http://127.0.0.1:8404",
+}
+"""Where `dsfc up` puts them."""
+
+
+class Dsfc:
+    """The four services, for one client in one role. Without credentials: public routes only."""
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials | None = None,
+        urls: Mapping[str, str] = URLS,
+        token_url: str | None = None,
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self._http = httpx.Client(timeout=httpx.Timeout(timeout_seconds, connect=5.0))
+        source = (
+            TokenSource(token_url or f"{urls['issuer']}/oauth2/token", credentials, self._http)
+            if credentials
+            else None
+        )
+        self.tokens = source
+        self.applications = Applications(
+            urls["applications"], self._http, source, audience="applications"
+        )
+        self.agreements = Agreements(urls["agreements"], self._http, source, audience="agreements")
+        self.pseudonymisation = Pseudonymisation(
+            urls["pseudonymisation"], self._http, source, audience="pseudonymisation"
+        )
+        self.dissemination = Dissemination(
+            urls["dissemination"], self._http, source, audience="dissemination"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._http.close()
+
+
+__all__ = [
+    "URLS",
+    "Agreements",
+    "Applications",
+    "ConnectionLost",
+    "Credentials",
+    "DidNotHappen",
+    "DigestMismatch",
+    "Dissemination",
+    "Dsfc",
+    "DsfcError",
+    "NotFound",
+    "Problem",
+    "Pseudonymisation",
+    "Refusal",
+    "Refused",
+    "wait_for",
+]

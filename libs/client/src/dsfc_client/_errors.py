@@ -1,0 +1,92 @@
+"""What can go wrong for a caller.
+
+* DsfcError
+  + Problem            the service answered, and said no (RFC 9457)
+    - Refused          by the decision: `refusals` names every failing clause
+    - NotFound         it is not there, or you may not know that it is
+  + ConnectionLost     no answer, or a stream that did not end as it should
+  + DigestMismatch     what arrived is not what the manifest vouches for
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+
+class DsfcError(Exception):
+    """Base of all that this client raises."""
+
+
+class ConnectionLost(DsfcError):
+    """The service could not be reached, or its answer broke off."""
+
+
+class DigestMismatch(DsfcError):
+    """The bytes are not those of the manifest. Do not use them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One failing clause."""
+
+    code: str
+    detail: str
+    subject: str | None = None
+
+
+class Problem(DsfcError):
+    """A problem+json answer. `code` names the kind of problem; `members` holds all of it."""
+
+    def __init__(self, status: int, members: Mapping[str, Any]) -> None:
+        self.status = status
+        self.members = members
+        self.code = str(members.get("code") or members.get("type") or status)
+        self.title = str(members.get("title") or "")
+        self.detail = str(members.get("detail") or "")
+        super().__init__(f"{status} {self.code}: {self.detail or self.title}")
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> "Problem":
+        """The problem that `response` carries; its body has been read."""
+        try:
+            members = response.json()
+        except ValueError:
+            members = {}
+        if not isinstance(members, dict):
+            members = {}
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return NotFound(response.status_code, members)
+        if "refusals" in members:
+            return Refused(response.status_code, members)
+        return cls(response.status_code, members)
+
+
+class NotFound(Problem):
+    """It does not exist, or this caller may not know that it does."""
+
+
+class Refused(Problem):
+    """The agreement does not open the gate; each failing clause is named."""
+
+    @property
+    def refusals(self) -> Sequence[Refusal]:
+        """All of them, not the first."""
+        return [
+            Refusal(str(r["code"]), str(r.get("detail", "")), r.get("subject"))
+            for r in self.members["refusals"]
+        ]
+
+    @property
+    def codes(self) -> Sequence[str]:
+        """The codes alone, in the order of the answer."""
+        return [r.code for r in self.refusals]
+
+    def has(self, code: str) -> bool:
+        """Whether `code` is among the refusals."""
+        return code in self.codes
+
+    def only(self, code: str) -> bool:
+        """Whether `code` is the one refusal."""
+        return list(self.codes) == [code]

@@ -1,0 +1,102 @@
+"""What the four APIs answer. A model names what a caller works with; services may say more."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from dsfc_client._http import Wire
+
+
+class Application(Wire):
+    """An application for data (DARS)."""
+
+    id: UUID
+    reference: str | None = None
+    title: str
+    state: str
+    version: int
+
+
+class Finding(Wire):
+    """What a machine can already tell about an application."""
+
+    code: str
+    severity: str
+    detail: str
+    standard: int | None = None
+    pointer: str | None = None
+
+
+class Agreement(Wire):
+    """A data sharing agreement."""
+
+    reference: str
+    version: str
+    state: str
+    document_hash: str
+
+
+class Contract(Wire):
+    """A framework contract of one legal entity with the Body."""
+
+    reference: str
+    organisation: str
+    state: str
+    start: date
+    end: date | None = None
+
+
+class Breach(Wire):
+    """A breach as reported, with its receipt."""
+
+    id: UUID
+
+
+class Hold(Wire):
+    """What keeps lines of an agreement shut."""
+
+    id: UUID
+    state: str
+
+
+class Submission(Wire):
+    """A provider's file on its way into the safe haven."""
+
+    id: UUID
+    data_set: str
+    period: str
+    provider: str
+    state: str
+
+
+class ExtractFile(Wire):
+    """One file of an extract; it has one manifest and one register line."""
+
+    id: UUID
+    format: str
+    bytes: int | None = None
+    rows: int | None = None
+    digest: str | None = None
+
+
+class Extract(Wire):
+    """A request for data under an agreement, and what came of it."""
+
+    id: UUID
+    agreement: str
+    data_set: str
+    state: str
+    files: tuple[ExtractFile, ...] = ()
+
+
+class Manifest(Wire):
+    """What was released: the signed statement, and its content decoded."""
+
+    jws: str
+    manifest: dict[str, Any]
+
+
+class RegisterLine(Wire):
+    """One line of the public register of uses: one physical file."""
+
+    released_at: datetime | None = None

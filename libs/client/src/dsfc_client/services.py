@@ -1,0 +1,210 @@
+"""The four APIs, a method a verb.
+
+Every method raises `Problem` where the service says no, and `ConnectionLost` where it is away.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from dsfc_client import _downloads
+from dsfc_client._errors import DsfcError
+from dsfc_client._http import Service
+from dsfc_client.models import (
+    Agreement,
+    Application,
+    Breach,
+    Contract,
+    Extract,
+    Finding,
+    Hold,
+    Manifest,
+    RegisterLine,
+    Submission,
+)
+
+POLL_SECONDS, WAIT_SECONDS_MAX = 0.1, 600.0
+Json = Mapping[str, Any]
+Id = UUID | str
+
+
+class DidNotHappen(DsfcError):
+    """What was waited for did not come within the time given."""
+
+
+def wait_for(
+    read: Callable[[], Any], is_done: Callable[[Any], bool], *, timeout_seconds: float
+) -> Any:
+    """Read until `is_done`. Raises DidNotHappen."""
+    until = time.monotonic() + timeout_seconds
+    while True:
+        found = read()
+        if is_done(found):
+            return found
+        if time.monotonic() > until:
+            raise DidNotHappen(f"It did not happen within {timeout_seconds:.0f} seconds.")
+        time.sleep(POLL_SECONDS)
+
+
+class Applications(Service):
+    """DARS: applications, the 20 Standards, review, decision."""
+
+    def standards(self, *, as_at: str | None = None) -> Any:
+        """The Standards in force on a day (`YYYY-MM-DD`), today's without."""
+        return self.get("/v1/standards", as_at=as_at)
+
+    def draft(self, body: Json, *, key: str | None = None) -> Application:
+        return Application.model_validate(self.post("/v1/applications", body, key=key))
+
+    def application(self, application_id: Id) -> Application:
+        return Application.model_validate(self.get(f"/v1/applications/{application_id}"))
+
+    def list(self, **filters: Any) -> Iterator[Application]:
+        return self.pages("/v1/applications", Application, **filters)
+
+    def answer(self, application_id: Id, standard: int, answers: Json) -> Any:
+        """Fill in the section of one Standard."""
+        path = f"/v1/applications/{application_id}/sections/{standard}"
+        return self.call("PUT", path, json=answers).json()
+
+    def findings(self, application_id: Id) -> Sequence[Finding]:
+        """What the machine checks say now, before anything is submitted."""
+        body = self.get(f"/v1/applications/{application_id}/findings")
+        return [Finding.model_validate(f) for f in body["findings"]]
+
+    def act(self, application_id: Id, verb: str, body: Json | None = None) -> Application:
+        """Move it along: `verb` is the last part of the path, such as submission or approval."""
+        path = f"/v1/applications/{application_id}/{verb}"
+        return Application.model_validate(self.post(path, body))
+
+    def history(self, application_id: Id) -> Any:
+        return self.get(f"/v1/applications/{application_id}/history")
+
+
+class Agreements(Service):
+    """Organisations, contracts, agreements, relationships, breaches; the decision."""
+
+    def agreement(self, reference: str) -> Agreement:
+        return Agreement.model_validate(self.get(f"/v1/agreements/{reference}"))
+
+    def list(self, **filters: Any) -> Iterator[Agreement]:
+        return self.pages("/v1/agreements", Agreement, **filters)
+
+    def sign(self, reference: str, body: Json) -> Agreement:
+        path = f"/v1/agreements/{reference}/signatures"
+        return Agreement.model_validate(self.post(path, body))
+
+    def contract(self, body: Json, *, key: str | None = None) -> Contract:
+        return Contract.model_validate(self.post("/v1/contracts", body, key=key))
+
+    def report_breach(self, body: Json) -> Breach:
+        """Tell of a breach. When this returns, what it holds is shut."""
+        return Breach.model_validate(self.post("/v1/breaches", body))
+
+    def approve_lift(self, hold_id: Id, reason: str) -> Hold:
+        """One of the two approvals that lift a hold."""
+        path = f"/v1/holds/{hold_id}/lift-approvals"
+        return Hold.model_validate(self.post(path, {"reason": reason}))
+
+    def upload_csv(self, path: str, content: bytes, **params: Any) -> Any:
+        """Import reference data in a published layout."""
+        headers = {"Content-Type": "text/csv"}
+        return self.call("POST", path, content=content, headers=headers, params=params).json()
+
+    def evaluate(self, question: Json) -> Any:
+        """Ask the decision (AuthZEN). Others than dissemination may only ask dry."""
+        return self.post("/access/v1/evaluation", question)
+
+
+class Pseudonymisation(Service):
+    """The safe haven's intake."""
+
+    def submit(
+        self, data_set: str, period: str, content: Path, *, provider: str | None = None
+    ) -> Submission:
+        """Open a submission and stream a file into it."""
+        body = {"data_set": data_set, "period": period, "provider": provider}
+        opened = Submission.model_validate(
+            self.post("/v1/submissions", {k: v for k, v in body.items() if v is not None})
+        )
+        with content.open("rb") as file:
+            self.call(
+                "PUT",
+                f"/v1/submissions/{opened.id}/content",
+                content=iter(lambda: file.read(1 << 20), b""),
+                headers={"Content-Type": "text/csv"},
+                timeout=WAIT_SECONDS_MAX,
+            )
+        return self.submission(opened.id)
+
+    def submission(self, submission_id: Id) -> Submission:
+        return Submission.model_validate(self.get(f"/v1/submissions/{submission_id}"))
+
+    def wait(self, submission_id: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX) -> Submission:
+        """Until the submission was accepted or rejected. Raises DidNotHappen."""
+        done = wait_for(
+            lambda: self.submission(submission_id),
+            lambda s: s.state.lower() in {"accepted", "rejected", "superseded"},
+            timeout_seconds=timeout_seconds,
+        )
+        return Submission.model_validate(done.model_dump())
+
+    def report(self, submission_id: Id) -> Any:
+        """The data quality report."""
+        return self.get(f"/v1/submissions/{submission_id}/report")
+
+    def quarantine(self, submission_id: Id) -> Any:
+        """The first page of quarantined rows: lines, columns, codes; never values."""
+        return self.get(f"/v1/submissions/{submission_id}/quarantine")
+
+
+class Dissemination(Service):
+    """Extracts, files, registers: the only door out."""
+
+    def request(self, body: Json, *, key: str | None = None) -> Extract:
+        """Ask for an extract. Raises Refused with every failing clause."""
+        return Extract.model_validate(self.post("/v1/extracts", body, key=key))
+
+    def extract(self, extract_id: Id) -> Extract:
+        return Extract.model_validate(self.get(f"/v1/extracts/{extract_id}"))
+
+    def extracts(self) -> Iterator[Extract]:
+        return self.pages("/v1/extracts", Extract)
+
+    def wait(self, extract_id: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX) -> Extract:
+        """Until the extract was released or failed. Raises DidNotHappen."""
+        done = wait_for(
+            lambda: self.extract(extract_id),
+            lambda e: e.state.lower() in {"released", "failed", "withdrawn", "superseded"},
+            timeout_seconds=timeout_seconds,
+        )
+        return Extract.model_validate(done.model_dump())
+
+    def manifest(self, file_id: Id) -> Manifest:
+        return Manifest.model_validate(self.get(f"/v1/files/{file_id}/manifest"))
+
+    def download(
+        self, file_id: Id, target: Path, *, progress: Callable[[int], None] = lambda _: None
+    ) -> Path:
+        """Fetch a file, resuming an earlier try; checked against the manifest's digest."""
+        digest = str(self.manifest(file_id).manifest["file"]["digest"])
+        path = f"/v1/files/{file_id}/content"
+        return _downloads.fetch(self, path, target, digest=digest, progress=progress)
+
+    def register(self) -> Iterator[RegisterLine]:
+        return self.pages("/v1/register", RegisterLine)
+
+    def register_csv(self) -> str:
+        return self.call("GET", "/v1/register", headers={"Accept": "text/csv"}).text
+
+
+__all__ = [
+    "Agreements",
+    "Applications",
+    "DidNotHappen",
+    "Dissemination",
+    "Pseudonymisation",
+    "wait_for",
+]
