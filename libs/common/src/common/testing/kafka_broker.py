@@ -1,0 +1,229 @@
+"""A real Apache Kafka broker, for tests and for `dsfc demo --events kafka`.
+
+In this order: `TEST_KAFKA_BOOTSTRAP`; a container, where a Docker engine and the image are
+there; Apache Kafka's own jars from Maven, kept in ~/.cache/dsfc (design.md section 9).
+"""
+
+import base64
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from common.messaging.kafka import is_reachable
+
+VERSION = "4.3.0"
+IMAGE = "confluentinc/cp-kafka:7.6.0"  # what testcontainers starts
+CACHE = Path.home() / ".cache" / "dsfc"
+START_SECONDS_MAX = 60.0
+DOWNLOAD_SECONDS_MAX = 600.0
+STOP_SECONDS_MAX = 20.0
+
+POM = f"""\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>example.dsfc</groupId>
+  <artifactId>kafka-jars</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>{VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+# One node that is broker and controller; group.initial.rebalance.delay so that nobody waits.
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+num.partitions=4
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+"""
+
+
+# Ends the broker when our end of the pipe closes, also because we were killed.
+WATCH = f"""\
+import select, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+while child.poll() is None:
+    if select.select([sys.stdin], [], [], 0.2)[0]:
+        child.terminate()
+        try:
+            child.wait({STOP_SECONDS_MAX})
+        except subprocess.TimeoutExpired:
+            child.kill()
+sys.exit(child.wait())
+"""
+
+
+class NoBroker(Exception):
+    """No Kafka can be had on this machine; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    bootstrap: str
+    stop: Callable[[], None]
+
+
+def start_broker(directory: Path) -> Broker:
+    """Start Apache Kafka from its jars, with its files in `directory`. Raises NoBroker.
+
+    The caller calls `stop()`. Where the caller is killed, the broker goes with it.
+    """
+    jars = _jars()
+    java = shutil.which("java")
+    if java is None:
+        raise NoBroker("there is no java")
+    directory.mkdir(parents=True, exist_ok=True)
+    broker, controller = _free_ports(2)
+    properties = directory / "server.properties"
+    data = directory / "data"
+    properties.write_text(
+        PROPERTIES.format(broker=broker, controller=controller, data=data), encoding="utf-8"
+    )
+    run = [java, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+    if not (data / "meta.properties").exists():
+        _output([*run, "kafka.tools.StorageTool", "format", "-t", _uuid(), "-c", str(properties)])
+    with (directory / "server.log").open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603  our own command line
+            [sys.executable, "-c", WATCH, *run, "kafka.Kafka", str(properties)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            start_new_session=True,  # Ctrl-C is for whoever started it, who then stops it
+        )
+    bootstrap = f"127.0.0.1:{broker}"
+    try:
+        _await(bootstrap, process, directory / "server.log")
+    except BaseException:
+        _stop(process)
+        raise
+    return Broker(bootstrap, lambda: _stop(process))
+
+
+@contextmanager
+def broker(directory: Path) -> Iterator[str]:
+    """The bootstrap address of a broker, by the order above. Raises NoBroker."""
+    if given := os.environ.get("TEST_KAFKA_BOOTSTRAP"):
+        yield given
+        return
+    if (container := _container()) is not None:
+        with container as bootstrap:
+            yield bootstrap
+        return
+    started = start_broker(directory)
+    try:
+        yield started.bootstrap
+    finally:
+        started.stop()
+
+
+def _jars() -> Path:
+    """The folder of Kafka's jars, fetched once a machine whoever comes first."""
+    lib = CACHE / f"kafka-{VERSION}" / "lib"
+    if lib.is_dir():
+        return lib
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise NoBroker("there is no mvn to fetch Apache Kafka with")
+    lib.parent.mkdir(parents=True, exist_ok=True)
+    with (lib.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if lib.is_dir():
+            return lib
+        (lib.parent / "pom.xml").write_text(POM, encoding="utf-8")
+        partial = lib.parent / "lib.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        _output(
+            [
+                *(maven, "-q", "-B", "-f", str(lib.parent / "pom.xml")),
+                *("dependency:copy-dependencies", f"-DoutputDirectory={partial}"),
+            ],
+            timeout=DOWNLOAD_SECONDS_MAX,
+        )
+        partial.rename(lib)
+    return lib
+
+
+def _output(command: Sequence[str], *, timeout: float = START_SECONDS_MAX) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603  our own command line
+            command, capture_output=True, text=True, timeout=timeout, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as failure:
+        raise NoBroker(f"{Path(command[0]).name} failed: {type(failure).__name__}") from failure
+    return done.stdout
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _await(bootstrap: str, process: subprocess.Popen[bytes], output: Path) -> None:
+    until = time.monotonic() + START_SECONDS_MAX
+    while not is_reachable(bootstrap):
+        if process.poll() is not None:
+            last = output.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
+            raise NoBroker(f"Kafka ended with {process.returncode}: {' / '.join(last)}")
+        if time.monotonic() > until:
+            raise NoBroker("Kafka did not answer in time")
+        time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait(STOP_SECONDS_MAX + 5)
+
+
+def _uuid() -> str:
+    """A cluster's id, as Kafka writes it."""
+    return base64.urlsafe_b64encode(uuid4().bytes).decode("ascii").rstrip("=")
+
+
+def _container() -> AbstractContextManager[str] | None:
+    """A broker in a container; None where there is no engine, or no image: none is pulled."""
+    try:
+        import docker  # type: ignore[import-untyped]  # it comes without types
+        from testcontainers.community.kafka import KafkaContainer
+
+        docker.from_env().images.get(IMAGE)
+    except Exception:  # noqa: BLE001  the engine's client raises whatever its transport does
+        return None
+
+    @contextmanager
+    def run() -> Iterator[str]:
+        with KafkaContainer(IMAGE).with_kraft() as container:
+            yield container.get_bootstrap_server()
+
+    return run()
