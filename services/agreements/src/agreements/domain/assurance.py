@@ -106,13 +106,19 @@ def judge(
 
     Of several accepted the one that lasts longest is named; of none the latest seen.
     """
-    known = [e for e in evidence if e.seen_on <= day or _is_published(e, day)]
+    known = _still_standing([e for e in evidence if e.seen_on <= day or _is_published(e, day)])
     judged = [_judge_one(e, day=day, identifiable=identifiable, rules=rules) for e in known]
     if accepted := [j for j in judged if j.accepted]:
         return max(accepted, key=lambda j: (not j.needs_review, j.until or date.max))
     if judged:
         return max(judged, key=_seen_on)
     return Judgement(accepted=False, reason="no evidence")
+
+
+def _still_standing(evidence: Sequence[Assurance]) -> list[Assurance]:
+    """Leave out toolkit entries older than a list on which nothing was published."""
+    blank = max((e.seen_on for e in evidence if e.status is Status.NOT_PUBLISHED), default=date.min)
+    return [e for e in evidence if e.kind is not AssuranceKind.DSPT or e.seen_on >= blank]
 
 
 def _is_published(evidence: Assurance, day: date) -> bool:

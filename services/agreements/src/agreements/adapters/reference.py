@@ -1,0 +1,48 @@
+"""Dated reference data that ships with the service, read once and validated."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+
+from agreements.domain.agreement import LapseRule
+from agreements.domain.assurance import AssuranceRule, AssuranceRules, Edition
+
+EDITIONS = TypeAdapter(tuple[Edition, ...])
+RULES = TypeAdapter(tuple[AssuranceRule, ...])
+LAPSES = TypeAdapter(tuple[LapseRule, ...])
+DAY = TypeAdapter(date)
+DAYS = TypeAdapter(frozenset[date])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    assurance: AssuranceRules
+    lapse: tuple[LapseRule, ...]
+    icbs_from: date
+    bank_holidays: frozenset[date]
+
+
+@cache
+def load() -> Reference:
+    """Read what the wheel carries."""
+    assurance, agreements = _yaml("assurance"), _yaml("agreements")
+    return Reference(
+        assurance=AssuranceRules(
+            editions=EDITIONS.validate_python(assurance["editions"]),
+            rules=RULES.validate_python(assurance["rules"]),
+        ),
+        lapse=LAPSES.validate_python(agreements["lapse"]),
+        icbs_from=DAY.validate_python(agreements["icbs_from"]["day"]),
+        bank_holidays=DAYS.validate_python(_yaml("bank_holidays")["days"]),
+    )
+
+
+def _yaml(name: str) -> dict[str, Any]:
+    file = resources.files("agreements") / "reference" / f"{name}.yaml"
+    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content
