@@ -3,15 +3,14 @@
 The legal clock says which day it is in law (domain.md section 0, ruling 2: Europe/London,
 ends inclusive) and is injected everywhere. `boottime` counts seconds that nobody can set,
 and goes on counting while the machine sleeps; a lease is measured with it and with
-nothing else (design.md section 5).
+nothing else (design.md section 5). The database's clock is in `common.db.clock`: domains
+import this module, and must not reach a database through it.
 """
 
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
-
-from sqlalchemy import Engine, text
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -31,27 +30,6 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-
-class DatabaseClock:
-    """The database's clock, so that all replicas of a service agree on the day.
-
-    `clock_timestamp()` moves on inside a transaction, unlike `now()`. SQLite has no clock
-    of its own: there the system's is the database's.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._has_own = engine.dialect.name == "postgresql"
-
-    def now(self) -> datetime:
-        if not self._has_own:
-            return datetime.now(UTC)
-        with self._engine.connect() as connection:
-            instant = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        if not isinstance(instant, datetime):  # pragma: no cover - PostgreSQL's own type
-            raise TypeError("clock_timestamp() is not a timestamp")
-        return instant.astimezone(UTC)
 
 
 def legal_day(instant: datetime) -> date:

@@ -98,6 +98,13 @@ class RangeNotSatisfiable(AppError):
     title = "The range lies outside the file"
 
 
+class Invalid(ValueError):
+    """For validators of requests: a text that we wrote and that quotes nothing sent.
+
+    The text of any other ValueError is left out of the answer, since it may quote input.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One reason why not; domain.md section 0, ruling 1: all are named, not the first."""

@@ -26,7 +26,8 @@ from common.settings import Environment, ServiceSettings
 
 MASK = "[ten digits]"
 _TEN_DIGITS = re.compile(r"(?<![0-9A-Za-z.])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z.])")
-FRAMES_MAX = 40
+FRAMES_MAX = 60
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def describe(error: BaseException) -> str:
@@ -62,14 +63,20 @@ class SafeTracebacks:
                 {
                     "type": trace["exc_type"],
                     "error": text,
-                    "frames": [
-                        f"{frame['filename']}:{frame['lineno']} {frame['name']}"
-                        for frame in trace["frames"]
-                    ],
+                    "frames": _frames(trace["frames"]),
                 }
                 for trace, text in zip(self._transform(info), _descriptions(info[1]), strict=False)
             ]
         return event
+
+
+def _frames(frames: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keep our own frames, and the last one, whosoever it is."""
+    return [
+        f"{frame['filename']}:{frame['lineno']} {frame['name']}"
+        for number, frame in enumerate(frames, start=1)
+        if number == len(frames) or "site-packages" not in frame["filename"]
+    ]
 
 
 def _exc_info(given: Any) -> ExcInfo | None:
@@ -115,6 +122,12 @@ def _masked(value: Any) -> Any:
     return value
 
 
+def drop_colours(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Drop the second, coloured copy of the message that uvicorn adds."""
+    event.pop("color_message", None)
+    return event
+
+
 def _plain_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Write the exception under the line, as a person reads it."""
     traces = event.pop("exception", None)
@@ -129,12 +142,17 @@ def _plain_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> Ev
 
 
 class WithoutQuery(logging.Filter):
-    """Cut the query string from uvicorn's access line: it is the caller's to choose."""
+    """Cut the query string from uvicorn's access line: it is the caller's to choose.
+
+    Probes come every few seconds and get no line at all.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple) and len(record.args) == 5:
-            client, method, path, version, status = record.args
-            record.args = (client, method, str(path).split("?", 1)[0], version, status)
+            client, method, target, version, status = record.args
+            path = str(target).split("?", 1)[0]
+            record.args = (client, method, path, version, status)
+            return path not in PROBES
         return True
 
 
@@ -182,6 +200,7 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     SafeTracebacks(),
+                    drop_colours,
                     mask,
                     *final,
                 ],

@@ -52,6 +52,8 @@ class ServiceSettings(BaseSettings):
     jwks_url: str = "http://127.0.0.1:8400/jwks.json"
     token_url: str = "http://127.0.0.1:8400/oauth2/token"  # noqa: S105 - where, not what
     client_id: str = "service"
+    audience: str | None = None
+    """What access tokens for this service name as `aud`; the client id, unless said."""
     client_key_file: Path = Path("var/keys/client.jwk")
     """The private key with which this service asks for tokens (private_key_jwt)."""
     signing_key_file: Path = Path("var/keys/signing.jwk")
@@ -75,6 +77,11 @@ class ServiceSettings(BaseSettings):
 
     kill_at: str | None = None
     """A point of `common.faults`. Development only."""
+
+    @property
+    def own_audience(self) -> str:
+        """Return what access tokens for this service name as `aud`."""
+        return self.audience or self.client_id
 
     @model_validator(mode="after")
     def _knows_every_variable(self) -> Self:

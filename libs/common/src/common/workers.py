@@ -25,7 +25,7 @@ class Worker(Protocol):
 def start(workers: Sequence[Worker], stop: threading.Event) -> list[threading.Thread]:
     """Start a thread a worker. A worker that fails is started again, ever more slowly."""
     threads = [
-        threading.Thread(target=_keep_running, args=(worker, stop), name=worker.name)
+        threading.Thread(target=_keep_running, args=(worker, stop), name=worker.name, daemon=True)
         for worker in workers
     ]
     for thread in threads:

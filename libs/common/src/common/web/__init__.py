@@ -1,0 +1,1 @@
+"""HTTP as every service speaks it: problems, permissions, pages, probes, metrics, the server."""

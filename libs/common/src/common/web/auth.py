@@ -1,0 +1,173 @@
+"""Every route declares who may use it, or why everybody may (design.md section 8).
+
+    principal: Annotated[Principal, requires(permissions.DRAFT)]
+
+Here only the role is judged. What the caller may know of is in the query, and what the
+state allows is in the domain.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, FastAPI, Request, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from common.errors import Forbidden, Unauthenticated
+from common.security.principal import Principal
+from common.security.roles import Role
+from common.web import schemas
+
+bearer = HTTPBearer(
+    scheme_name="access_token",
+    bearerFormat="JWT",
+    description="An OAuth 2.0 access token for this service whose scope names one role.",
+    auto_error=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What one may do, and who may do it."""
+
+    name: str
+    """`applications:draft`."""
+
+    roles: frozenset[Role]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Anybody may, for this reason."""
+
+    reason: str
+
+
+class RoleNotPermitted(Forbidden):
+    """The token's role does not have the permission that the route requires."""
+
+    code = "ROLE_NOT_PERMITTED"
+    title = "This role may not do this"
+
+
+@dataclass(frozen=True)
+class _Requires:
+    permission: Permission
+
+    async def __call__(
+        self,
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+    ) -> Principal:
+        if credentials is None:
+            raise Unauthenticated("Send an access token: `Authorization: Bearer …`.")
+        principal = await _verified(request, credentials.credentials)
+        structlog.contextvars.bind_contextvars(
+            client_id=principal.client_id, role=str(principal.role)
+        )
+        if principal.role not in self.permission.roles:
+            raise RoleNotPermitted(
+                f"The role {principal.role} does not have the permission {self.permission.name}.",
+                permission=self.permission.name,
+            )
+        return principal
+
+
+@dataclass(frozen=True)
+class _Public:
+    permission: Public
+
+    async def __call__(self) -> None:
+        """Let everybody in."""
+
+
+def requires(permission: Permission) -> Any:
+    """Return the dependency that lets in the permission's roles, and yields the Principal.
+
+    401 UNAUTHENTICATED without a valid token, 403 ROLE_NOT_PERMITTED with another role.
+    """
+    return Depends(_Requires(permission))
+
+
+def public(reason: str) -> Any:
+    """Return the dependency of the few routes that need no token."""
+    return Depends(_Public(Public(reason)))
+
+
+def bearer_token(request: Request) -> str:
+    """Return the caller's own token, where it is evidence for another service's decision."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send an access token: `Authorization: Bearer …`.")
+    return token.strip()
+
+
+def route_permissions(app: FastAPI) -> list[tuple[str, str, Permission | Public]]:
+    """List (method, path, permission) of every route.
+
+    Raises:
+        LookupError: a route declares none, or two.
+
+    """
+    found: list[tuple[str, str, Permission | Public]] = []
+    pages = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
+    for route in iter_route_contexts(app.routes):
+        methods = sorted((route.methods or set()) - {"HEAD", "OPTIONS"}) or ["*"]
+        path = route.path or ""
+        if isinstance(route.original_route, APIRoute):
+            declared = list(_declared(route.dependant))
+            if len(declared) != 1:
+                raise LookupError(f"{methods} {path} declares {len(declared)} permissions, not one")
+            methods = sorted(route.methods or set())
+            permission: Permission | Public = declared[0]
+        elif path in pages:
+            permission = Public("The documentation holds no data.")
+        else:
+            raise LookupError(f"{path} is not a route that can declare a permission")
+        found.extend((method, path, permission) for method in methods)
+    return sorted(found, key=lambda row: (row[1], row[0]))
+
+
+def document(app: FastAPI) -> None:
+    """Say in the OpenAPI document what each operation requires, and how it refuses."""
+
+    def change(generated: dict[str, Any]) -> None:
+        permissions = {(m, p): permission for m, p, permission in route_permissions(app)}
+        for method, path, operation in schemas.operations(generated):
+            permission = permissions[method, path]
+            if isinstance(permission, Public):
+                operation["x-public"] = permission.reason
+                continue
+            operation["x-permission"] = permission.name
+            operation["x-roles"] = sorted(str(role) for role in permission.roles)
+            answers = operation["responses"]
+            answers.setdefault("401", schemas.problem_response(f"`{Unauthenticated.code}`"))
+            answers.setdefault("403", schemas.problem_response(f"`{RoleNotPermitted.code}`"))
+
+    schemas.amend(app, change)
+
+
+async def _verified(request: Request, token: str) -> Principal:
+    verifier = request.state.verifier
+    audience: str = request.app.state.audience
+    known = getattr(verifier, "known", None)
+    if known is not None:
+        # A token seen before costs neither a signature nor a thread.
+        principal: Principal | None = known(token, audience=audience)
+        if principal is not None:
+            return principal
+    verified: Principal = await run_in_threadpool(verifier.verify, token, audience=audience)
+    return verified
+
+
+def _declared(dependant: Dependant) -> Iterator[Permission | Public]:
+    call = dependant.call
+    if isinstance(call, _Requires | _Public):
+        yield call.permission
+    for inner in dependant.dependencies:
+        yield from _declared(inner)

@@ -1,0 +1,275 @@
+"""RFC 9457 problem details for every response that is not a success.
+
+No problem repeats what was sent: not a value, not an unknown key, not the path. What a
+validator or an engine says may quote its input, so only texts known not to are passed on.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from asgi_correlation_id.context import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+
+from common import errors
+from common.http import RemoteProblem
+from common.web import schemas
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+STATUS_OF: Mapping[type[errors.AppError], HTTPStatus] = {
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    RemoteProblem: HTTPStatus.BAD_GATEWAY,
+}
+
+CODE_OF: Mapping[int, str] = {
+    400: "BAD_REQUEST",
+    401: errors.Unauthenticated.code,
+    403: errors.Forbidden.code,
+    404: errors.NotFound.code,
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    413: errors.TooLarge.code,
+    415: errors.UnsupportedMedia.code,
+    416: errors.RangeNotSatisfiable.code,
+    422: "INVALID_REQUEST",
+    500: "INTERNAL_ERROR",
+    503: errors.Unavailable.code,
+}
+"""Codes of what the framework itself refuses."""
+
+SAFE_CONTEXT = frozenset(
+    {
+        "class",
+        "class_name",
+        "decimal_places",
+        "discriminator",
+        "expected",
+        "expected_schemes",
+        "expected_version",
+        "field_type",
+        "ge",
+        "gt",
+        "le",
+        "lt",
+        "max_digits",
+        "max_length",
+        "min_length",
+        "actual_length",
+        "multiple_of",
+        "pattern",
+        "whole_digits",
+    }
+)
+"""What pydantic puts into its messages from our models, and not from the input."""
+
+BEGINS_SAFELY = frozenset(
+    {
+        "date_from_datetime_parsing",
+        "date_parsing",
+        "datetime_from_date_parsing",
+        "datetime_parsing",
+        "json_invalid",
+        "time_delta_parsing",
+        "time_parsing",
+        "timezone_offset",
+        "url_parsing",
+        "url_syntax_violation",
+        "uuid_parsing",
+    }
+)
+"""Kinds of error whose message says what was wanted first, and then quotes what came."""
+
+UNKNOWN = "*"
+
+
+class Problem(BaseModel):
+    """The body, for the OpenAPI document; extension members are allowed."""
+
+    model_config = ConfigDict(extra="allow", title="Problem")
+
+    type: Annotated[str, Field(description="Names the kind of problem: `urn:dsfc:problem:CODE`.")]
+    title: str
+    status: int
+    code: Annotated[str, Field(description="For programs; docs/codes.md lists them.")]
+    detail: str | None = None
+    instance: Annotated[
+        str | None, Field(description="This occurrence: its correlation id, to quote to support.")
+    ] = None
+
+
+def body_of(
+    status: int,
+    *,
+    code: str | None = None,
+    title: str | None = None,
+    detail: str | None = None,
+    members: Mapping[str, JsonValue] | None = None,
+) -> dict[str, JsonValue]:
+    """Return a problem's members."""
+    code = code or CODE_OF.get(status) or HTTPStatus(status).name
+    occurrence = correlation_id.get()
+    return {
+        "type": f"urn:dsfc:problem:{code}",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        **({"detail": detail} if detail else {}),
+        **({"instance": f"urn:uuid:{occurrence}"} if occurrence else {}),
+        **(members or {}),
+    }
+
+
+def problem(
+    status: int,
+    *,
+    code: str | None = None,
+    title: str | None = None,
+    detail: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, JsonValue] | None = None,
+) -> JSONResponse:
+    """Make a response of a problem."""
+    return JSONResponse(
+        body_of(status, code=code, title=title, detail=detail, members=members),
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def status_of(error: errors.AppError) -> HTTPStatus:
+    """Return the status of the nearest kind of error that has one."""
+    for kind in type(error).__mro__:
+        if issubclass(kind, errors.AppError) and (status := STATUS_OF.get(kind)):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def of(error: errors.AppError) -> JSONResponse:
+    """Answer an error of ours with the problem that it is."""
+    status = status_of(error)
+    if isinstance(error, RemoteProblem):
+        # The remote's words were meant for us; our caller learns that it refused, and how.
+        return problem(
+            status,
+            code=RemoteProblem.code,
+            title=error.title,
+            members={"remote_code": error.code, "remote_status": error.status},
+        )
+    return problem(
+        status,
+        code=error.code,
+        title=error.title,
+        detail=error.detail,
+        headers=_headers(status),
+        members=error.members,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+
+    @app.exception_handler(errors.AppError)
+    async def expected(_request: Request, error: errors.AppError) -> JSONResponse:
+        status = status_of(error)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.warning("request_unserved", code=error.code, exc_info=error)
+        else:
+            log.info("request_refused", code=error.code, status=int(status))
+        return of(error)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(InterfaceError)
+    async def away(_request: Request, error: Exception) -> JSONResponse:
+        # Outside a unit of work, where nothing has translated it.
+        log.error("database_unavailable", exc_info=error)
+        return problem(503, code="DATABASE_UNAVAILABLE", headers=_headers(503))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        if _is_wrong_media_type(request, error):
+            return problem(415, detail="Send the body as application/json.")
+        found: list[JsonValue] = list(_violations(error.errors(), schemas.names_in(app)))
+        return problem(422, title="The request is not valid", members={"errors": found})
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> JSONResponse:
+        # Its detail is left out: Starlette's only repeat the status, others' may quote.
+        return problem(error.status_code, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
+        log.error("request_failed", exc_info=error)
+        # uvicorn closes the connection after an error that it sees: the client is told.
+        return problem(500, headers={"Connection": "close"})
+
+
+def responses(*kinds: type[errors.AppError]) -> dict[int | str, dict[str, Any]]:
+    """Document the refusals of an operation: `responses=responses(NotFound, Conflict)`."""
+    titles: dict[int | str, list[str]] = {}
+    for kind in kinds:
+        status = next(s for c in kind.__mro__ if (s := STATUS_OF.get(c)))
+        titles.setdefault(int(status), []).append(f"`{kind.code}`: {kind.title}")
+    return {status: schemas.problem_response("; ".join(names)) for status, names in titles.items()}
+
+
+def _headers(status: int) -> dict[str, str] | None:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return None
+
+
+def _is_wrong_media_type(request: Request, error: RequestValidationError) -> bool:
+    """FastAPI calls a body that it would not read as JSON invalid; we call it by its name."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    about_body = any(tuple(e["loc"][:1]) == ("body",) for e in error.errors())
+    return about_body and not is_json and bool(error.body) and isinstance(error.body, bytes)
+
+
+def _violations(
+    found: Sequence[Mapping[str, Any]], known: frozenset[str]
+) -> Iterator[dict[str, JsonValue]]:
+    for violation in found:
+        where = [
+            part if isinstance(part, int) or part in known else UNKNOWN for part in violation["loc"]
+        ]
+        yield {
+            "pointer": "#/" + "/".join(map(str, where)),
+            "detail": _text(violation),
+            "kind": str(violation["type"]),
+        }
+
+
+def _text(violation: Mapping[str, Any]) -> str:
+    """Return the message, if nothing of what was sent is in it."""
+    context = violation.get("ctx") or {}
+    message = str(violation["msg"])
+    if isinstance(context.get("error"), errors.Invalid):
+        return str(context["error"])
+    if set(context) <= SAFE_CONTEXT:
+        return message
+    if violation["type"] in BEGINS_SAFELY:
+        return re.split("[,:]", message, maxsplit=1)[0]
+    return "Input is not valid"

@@ -1,0 +1,72 @@
+"""What the OpenAPI document of every service says alike, and what can be learnt from it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+REQUEST_PARTS = frozenset({"body", "query", "path", "header", "cookie"})
+
+
+def problem_response(description: str) -> dict[str, Any]:
+    """Return a documented response whose body is a problem."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def names_in(app: FastAPI) -> frozenset[str]:
+    """Return every name that the document of `app` has: the only keys that may be repeated."""
+    cached: frozenset[str] | None = getattr(app.state, "document_names", None)
+    if cached is None:
+        cached = REQUEST_PARTS | frozenset(_names(app.openapi()))
+        app.state.document_names = cached
+    return cached
+
+
+def amend(app: FastAPI, change: Callable[[dict[str, Any]], None]) -> None:
+    """Let `change` have the generated document before it is kept."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            change(generate())
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Walk the operations: method, path, and the operation itself."""
+    for path, item in document.get("paths", {}).items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def _names(document: dict[str, Any]) -> Iterator[str]:
+    components = document.get("components", {}).get("schemas", {})
+    yield from components
+    yield from _properties(components)
+    for _, _, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            yield parameter["name"]
+            # FastAPI names headers in errors as they are sent, in lower case.
+            yield parameter["name"].lower()
+        yield from _properties(operation.get("requestBody", {}))
+
+
+def _properties(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        properties = node.get("properties")
+        if isinstance(properties, dict):
+            yield from properties
+        mapping = node.get("discriminator", {}) if "discriminator" in node else {}
+        if isinstance(mapping, dict):
+            yield from mapping.get("mapping", {})
+        for inner in node.values():
+            yield from _properties(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _properties(inner)
