@@ -79,10 +79,8 @@ class KeySet:
         """The key of that name, or None. Raises KeysUnavailable where there are none to ask."""
         fetched = self._fetched
         if fetched is not None and kid in fetched.keys:
-            if self._elapsed() - fetched.at < self._refresh:
-                return fetched.keys[kid]
-            # Known but old: whoever comes first renews it, the others need not wait.
-            if self._lock.acquire(blocking=False):
+            # Where it is old, whoever comes first renews it, and the others need not wait.
+            if not self.is_current(kid) and self._lock.acquire(blocking=False):
                 try:
                     self._renew(self._refetch)
                 finally:
@@ -93,6 +91,15 @@ class KeySet:
                 if not known:
                     self._renew(self._retry if self._fetched is None else self._refetch)
         return self._current().get(kid)
+
+    def is_current(self, kid: str) -> bool:
+        """Whether `get` has that key without a fetch."""
+        fetched = self._fetched
+        return (
+            fetched is not None
+            and kid in fetched.keys
+            and self._elapsed() - fetched.at < self._refresh
+        )
 
     def _current(self) -> Mapping[str, PublicKey]:
         fetched = self._fetched

@@ -22,6 +22,7 @@ from common.security.roles import SCOPE_PREFIX, TRAINED, Role
 TOKEN_LENGTH_MAX = 16 * 1024
 VERIFIED_MAX = 4096
 USES = {audience: access_token(audience) for audience in AUDIENCES}
+ALGORITHMS = USES[AUDIENCES[0]].algorithms
 
 
 class TrainingLapsed(Forbidden):
@@ -34,6 +35,12 @@ class TrainingLapsed(Forbidden):
 class TokenVerifier(Protocol):
     def verify(self, token: str, *, audience: str) -> Principal:
         """Raise Unauthenticated, TrainingLapsed, or KeysUnavailable."""
+
+    def known(self, token: str, *, audience: str) -> Principal | None:
+        """Return what `verify` would, if that costs neither a signature nor a fetch.
+
+        None otherwise. For event loops, which must not wait.
+        """
 
 
 class JwksTokenVerifier:
@@ -61,33 +68,51 @@ class JwksTokenVerifier:
         self._lock = threading.Lock()
 
     def verify(self, token: str, *, audience: str) -> Principal:
-        use = USES[audience]
+        try:
+            opened = self._remembered(token) or self._opened(token)
+        except NotGenuine as refusal:
+            raise _refused(refusal) from None
+        return self._judged(opened, audience=audience)
+
+    def known(self, token: str, *, audience: str) -> Principal | None:
+        opened = self._remembered(token)
+        return None if opened is None else self._judged(opened, audience=audience)
+
+    def _judged(self, opened: Opened, *, audience: str) -> Principal:
         now = self._clock.now()
         try:
-            opened = self._opened(token, algorithms=use.algorithms)
-            demand(opened, use=use, issuer=self._issuer, audience=audience, now=now)
+            demand(opened, use=USES[audience], issuer=self._issuer, audience=audience, now=now)
             principal = _principal(opened.claims, audience=audience)
         except NotGenuine as refusal:
-            raise Unauthenticated(f"The access token is not accepted. {refusal.detail}") from None
+            raise _refused(refusal) from None
         if principal.role in TRAINED:
             _demand_training(opened.claims, on=legal_day(now))
         return principal
 
-    def _opened(self, token: str, *, algorithms: tuple[str, ...]) -> Opened:
-        name = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+    def _remembered(self, token: str) -> Opened | None:
         with self._lock:
-            opened = self._verified.get(name)
-            if opened is not None:
-                self._verified.move_to_end(name)
-        if opened is not None and self._keys.get(opened.kid) is not None:
+            opened = self._verified.get(_name(token))
+            if opened is None or not self._keys.is_current(opened.kid):
+                return None
+            self._verified.move_to_end(_name(token))
             return opened
-        opened = open_compact(token, self._keys, algorithms=algorithms, length_max=TOKEN_LENGTH_MAX)
+
+    def _opened(self, token: str) -> Opened:
+        opened = open_compact(token, self._keys, algorithms=ALGORITHMS, length_max=TOKEN_LENGTH_MAX)
         opened = replace(opened, claims={**opened.claims, "aud": _one_of_ours(opened.claims)})
         with self._lock:
-            self._verified[name] = opened
+            self._verified[_name(token)] = opened
             while len(self._verified) > self._verified_max:
                 self._verified.popitem(last=False)
         return opened
+
+
+def _name(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def _refused(refusal: NotGenuine) -> Unauthenticated:
+    return Unauthenticated(f"The access token is not accepted. {refusal.detail}")
 
 
 def _one_of_ours(claims: Mapping[str, Any]) -> Any:

@@ -3,12 +3,14 @@
 Everything heavy is imported where it is used, so that a unit test pays for none of it.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Engine, make_url
@@ -18,6 +20,10 @@ from common.testing.clock import FakeClock
 
 START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 """A Friday on which the agreements of the fixtures are in force."""
+
+if TYPE_CHECKING:
+    from common.messaging.port import EventLog
+    from common.testing.tokens import LocalIssuer
 
 MakeEngine = Callable[..., Engine]
 
@@ -78,6 +84,57 @@ def make_engine() -> Iterator[MakeEngine]:
             return engine
 
         yield make
+
+
+@pytest.fixture
+def identities(clock: FakeClock) -> "LocalIssuer":
+    """A real issuer in this process: `identities.verifier()`, `.url`, `.know(...)`."""
+    from common.testing.tokens import LocalIssuer
+
+    return LocalIssuer(clock)
+
+
+@pytest.fixture
+def token_for(identities: "LocalIssuer") -> Callable[..., str]:
+    """`token_for(role=Role.CSU_SYSTEM, ods="0DF", client_id="csu", audience="dissemination")`."""
+    return identities.token_for
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real Apache Kafka answers: one broker for all tests that are marked `kafka`."""
+    from common.testing import kafka_broker
+
+    with ExitStack() as stack:
+        try:
+            bootstrap = stack.enter_context(kafka_broker.broker(tmp_path_factory.mktemp("kafka")))
+        except kafka_broker.NoBroker as reason:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"no Apache Kafka in CI: {reason}")
+            pytest.skip(f"NO APACHE KAFKA: {reason}")
+        yield bootstrap
+
+
+@pytest.fixture(
+    params=[
+        "embedded",
+        # One group is one xdist worker, and so one broker.
+        pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.xdist_group("kafka")]),
+    ],
+)
+def event_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator["EventLog"]:
+    """Both event logs, one after the other. Kafka's outlives a test: use topics of your own."""
+    log: EventLog
+    if request.param == "embedded":
+        from common.messaging.embedded import EmbeddedLog
+
+        log = EmbeddedLog(tmp_path / "events.db")
+    else:
+        from common.messaging.kafka import KafkaLog
+
+        log = KafkaLog([request.getfixturevalue("kafka_bootstrap")])
+    yield log
+    log.close()
 
 
 @pytest.fixture(scope="session")

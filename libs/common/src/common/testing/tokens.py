@@ -1,9 +1,6 @@
 """Tokens for tests: a real issuer with real keys in this process, and its real verifier."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
-
-import pytest
 
 from common.clock import Clock, legal_day
 from common.security.client import token_request
@@ -13,7 +10,6 @@ from common.security.roles import TRAINED, Role
 from common.security.tokens import JwksTokenVerifier
 
 ISSUER_URL = "http://issuer.test"
-TokenFor = Callable[..., str]
 
 
 class LocalIssuer:
@@ -81,15 +77,3 @@ class LocalIssuer:
         )
         token: str = granted["access_token"]
         return token
-
-
-@pytest.fixture
-def identities(clock: Clock) -> LocalIssuer:
-    """The issuer of a test: `identities.verifier()`, `identities.url`, `identities.know(...)`."""
-    return LocalIssuer(clock)
-
-
-@pytest.fixture
-def token_for(identities: LocalIssuer) -> TokenFor:
-    """`token_for(role=Role.CSU_SYSTEM, ods="0DF", client_id="csu", audience="dissemination")`."""
-    return identities.token_for
