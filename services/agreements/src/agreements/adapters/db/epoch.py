@@ -15,6 +15,7 @@ NEXT = text(
     "INSERT INTO fact_epoch (id, epoch) VALUES (1, 1)"
     " ON CONFLICT (id) DO UPDATE SET epoch = fact_epoch.epoch + 1 RETURNING epoch"
 )
+CURRENT = text("SELECT coalesce(max(epoch), 0) FROM fact_epoch")
 KEY = "agreements.fact_epoch"
 
 
@@ -33,3 +34,8 @@ def stamp(session: Session, *, at: datetime) -> int:
     )
     session.info[KEY] = (transaction, epoch)
     return epoch
+
+
+def current(session: Session) -> int:
+    """Return the newest epoch that this transaction's snapshot shows; 0 before the first fact."""
+    return int(session.connection().execute(CURRENT).scalar_one())
