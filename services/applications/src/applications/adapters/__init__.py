@@ -1,0 +1,1 @@
+"""The outside: database, events, agreements, and the rules that ship as data."""

@@ -1,0 +1,593 @@
+"""An application for data: its life, who may move it along, and what each move causes.
+
+Pure. No input, no output, no clock: what a change needs is handed in, what it causes is
+handed back in `events`, `steps` and `frozen`, and the repository stores all of it or nothing.
+
+This is states 1 to 7 of domain.md 2.2. What follows an approval belongs to agreements.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from common.security.roles import Role
+
+from applications.domain.errors import (
+    AdviceNotNeeded,
+    AdviceRequired,
+    NotYours,
+    OwnApplication,
+    OwnOrganisation,
+    ReasonRequired,
+    SameHands,
+    TransitionRefused,
+    UnknownCondition,
+)
+from applications.domain.events import (
+    ApplicationApproved,
+    ApplicationDeclined,
+    ApplicationEvent,
+    ApplicationReturned,
+    ApplicationSubmitted,
+    ApplicationWithdrawn,
+)
+from applications.domain.routing import AdvisoryRoute, Triage
+from applications.domain.sections import Answers, Condition, Kind, Section
+
+BODY = "X26"
+"""The Body's own code. Its staff decide; it may be a party too (ruling 14)."""
+
+
+class State(StrEnum):
+    ENQUIRY = "ENQUIRY"
+    DRAFT = "DRAFT"
+    SUBMITTED = "SUBMITTED"
+    IN_REVIEW = "IN_REVIEW"
+    RETURNED = "RETURNED"
+    WITH_ADVISORY = "WITH_ADVISORY"
+    APPROVAL = "APPROVAL"
+    APPROVED = "APPROVED"
+    """Handed over: from here on the life is the agreement's (`DSA_DRAFT` and after)."""
+    DECLINED = "DECLINED"
+    WITHDRAWN = "WITHDRAWN"
+    CLOSED = "CLOSED"
+
+
+class Verb(StrEnum):
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSE = "close"
+    ANSWER = "answer"
+    SUBMIT = "submit"
+    REVIEW = "review"
+    RETURN = "return"
+    REFER_TO_ADVICE = "refer_to_advice"
+    ADVISE = "advise"
+    REFER_TO_APPROVAL = "refer_to_approval"
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+
+
+APPLICANT = frozenset({Role.APPLICANT_EDITOR})
+SIGNATORIES = frozenset({Role.APPLICANT_EDITOR, Role.APPLICANT_SIGNATORY})
+OFFICER = frozenset({Role.DARS_CASE_OFFICER})
+ADVISERS = frozenset({Role.ADVISORY_SECRETARY, Role.ADVISORY_MEMBER})
+APPROVER = frozenset({Role.DARS_APPROVER})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a verb may lead from a state, and whose it is there."""
+
+    to: frozenset[State]
+    by: frozenset[Role]
+
+
+def _way(to: State | frozenset[State], by: frozenset[Role]) -> Way:
+    return Way(to if isinstance(to, frozenset) else frozenset({to}), by)
+
+
+_WITHDRAWAL = _way(State.WITHDRAWN, SIGNATORIES)
+
+LIFE: Mapping[State, Mapping[Verb, Way]] = {
+    State.ENQUIRY: {
+        Verb.OPEN: _way(State.DRAFT, OFFICER),
+        Verb.CLOSE: _way(State.CLOSED, OFFICER),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.DRAFT: {
+        Verb.ANSWER: _way(State.DRAFT, APPLICANT),
+        Verb.SUBMIT: _way(State.SUBMITTED, SIGNATORIES),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.SUBMITTED: {
+        Verb.REVIEW: _way(State.IN_REVIEW, OFFICER),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.IN_REVIEW: {
+        Verb.RETURN: _way(State.RETURNED, OFFICER),
+        Verb.REFER_TO_ADVICE: _way(State.WITH_ADVISORY, OFFICER),
+        Verb.REFER_TO_APPROVAL: _way(State.APPROVAL, OFFICER),
+        Verb.REFUSE: _way(State.DECLINED, OFFICER),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.RETURNED: {
+        Verb.ANSWER: _way(State.RETURNED, APPLICANT),
+        Verb.SUBMIT: _way(State.SUBMITTED, SIGNATORIES),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.WITH_ADVISORY: {
+        Verb.ADVISE: _way(frozenset({State.APPROVAL, State.RETURNED}), ADVISERS),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.APPROVAL: {
+        Verb.APPROVE: _way(State.APPROVED, APPROVER),
+        Verb.REFUSE: _way(State.DECLINED, APPROVER),
+        Verb.WITHDRAW: _WITHDRAWAL,
+    },
+    State.APPROVED: {},
+    State.DECLINED: {},
+    State.WITHDRAWN: {},
+    State.CLOSED: {},
+}
+"""The whole life of an application (domain.md 2.2). The table in the README is made from it.
+
+Advisers advise and do not decide: "unable to recommend" also leads to APPROVAL, where only
+an approver may refuse, or approve with a reason.
+"""
+
+EDITABLE = frozenset(state for state, ways in LIFE.items() if Verb.ANSWER in ways)
+
+
+class Outcome(StrEnum):
+    """What an advisory body says (domain.md 2.2, state 6)."""
+
+    RECOMMENDED = "recommended"
+    RECOMMENDED_WITH_CONDITIONS = "recommended_with_conditions"
+    DEFERRED = "deferred"
+    UNABLE_TO_RECOMMEND = "unable_to_recommend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who takes a step: a subject, and the organisation and role of the token."""
+
+    subject: str
+    organisation: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Something that the applicant has to answer before handing in again."""
+
+    id: str
+    standard: int | None
+    text: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    body: str
+    revision: int
+    outcome: Outcome
+    reason: str
+    conditions: tuple[Condition, ...]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    approved: bool
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of the history: who, when, what; ids only, no free text."""
+
+    verb: str
+    at: datetime
+    by: Actor
+    before: State | None
+    after: State
+    revision: int
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A snapshot as it will be read for ever: canonical JSON, named by its hash."""
+
+    hash: str
+    revision: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    id: UUID
+    organisation: str
+    """The applicant's. Acting for another is never a claim: parties are named in section 2."""
+    title: str
+    kind: Kind
+    amends: str | None = None
+    """Reference of the agreement that is amended, renewed or extended."""
+    created_at: datetime
+    state: State = State.DRAFT
+    standards: Mapping[int, str] = field(default_factory=dict)
+    """Versions by number: those of the draft's day, after a submission those of that day."""
+    answers: Answers = field(default_factory=Answers)
+    reference: str | None = None
+    """`DARS-NIC-…` without its version; stable for life (domain.md 2.3)."""
+    label: str | None = None
+    """The version of the reference: `v0.0`."""
+    revision: int = 0
+    """Counts the submissions."""
+    snapshot_hash: str | None = None
+    submitted_at: datetime | None = None
+    authors: tuple[str, ...] = ()
+    """Subjects who drafted, answered or handed in."""
+    officers: tuple[str, ...] = ()
+    """Subjects who acted as case officer."""
+    advisers: tuple[str, ...] = ()
+    triage: Triage | None = None
+    advisory_body: str | None = None
+    queries: tuple[Query, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    decision: Decision | None = None
+    conditions: tuple[Condition, ...] = ()
+    """Added by the decision to those that the applicant named."""
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+
+    events: tuple[ApplicationEvent, ...] = ()
+    steps: tuple[Step, ...] = ()
+    frozen: tuple[Frozen, ...] = ()
+
+    @classmethod
+    def begin(
+        cls,
+        *,
+        id: UUID,  # noqa: A002 - the field's own name
+        title: str,
+        kind: Kind,
+        amends: str | None,
+        enquiry: bool,
+        standards: Mapping[int, str],
+        by: Actor,
+        at: datetime,
+    ) -> "Application":
+        state = State.ENQUIRY if enquiry else State.DRAFT
+        return cls(
+            id=id,
+            organisation=by.organisation,
+            title=title,
+            kind=kind,
+            amends=amends,
+            created_at=at,
+            state=state,
+            standards=standards,
+            authors=(by.subject,),
+            steps=(Step(verb=Verb.DRAFT, at=at, by=by, before=None, after=state, revision=0),),
+        )
+
+    # The enquiry
+
+    def open(self, *, by: Actor, at: datetime) -> "Application":
+        return _moved(self._as_officer(Verb.OPEN, by), Verb.OPEN, State.DRAFT, by=by, at=at)
+
+    def close(self, *, by: Actor, at: datetime) -> "Application":
+        return _moved(self._as_officer(Verb.CLOSE, by), Verb.CLOSE, State.CLOSED, by=by, at=at)
+
+    # The applicant
+
+    def answer(self, section: Section, *, by: Actor, at: datetime) -> "Application":
+        """Fill in or replace one section."""
+        self._may(Verb.ANSWER, by)
+        return _moved(
+            replace(
+                self, answers=self.answers.with_(section), authors=_with(self.authors, by.subject)
+            ),
+            Verb.ANSWER,
+            self.state,
+            by=by,
+            at=at,
+            detail={"section": str(section.standard)},
+        )
+
+    def answered(self, replies: Mapping[str, str]) -> "Application":
+        """Answer queries; unknown ids are passed over, they may be of a former return."""
+        return replace(
+            self,
+            queries=tuple(
+                replace(query, answer=replies.get(query.id, query.answer)) for query in self.queries
+            ),
+        )
+
+    def submit(
+        self,
+        *,
+        reference: str,
+        label: str,
+        snapshot: Frozen,
+        standards: Mapping[int, str],
+        by: Actor,
+        at: datetime,
+    ) -> "Application":
+        """Hand in. The machine checks were asked before; nothing here asks them again."""
+        self._may(Verb.SUBMIT, by)
+        return _moved(
+            replace(
+                self,
+                reference=reference,
+                label=label,
+                revision=snapshot.revision,
+                snapshot_hash=snapshot.hash,
+                frozen=(*self.frozen, snapshot),
+                standards=standards,
+                submitted_at=at,
+                authors=_with(self.authors, by.subject),
+                triage=None,
+                advisory_body=None,
+            ),
+            Verb.SUBMIT,
+            State.SUBMITTED,
+            by=by,
+            at=at,
+            detail={"snapshot": snapshot.hash},
+            event=ApplicationSubmitted,
+        )
+
+    def withdraw(self, *, by: Actor, at: datetime) -> "Application":
+        """The history is kept (A29)."""
+        self._may(Verb.WITHDRAW, by)
+        return _moved(
+            self, Verb.WITHDRAW, State.WITHDRAWN, by=by, at=at, event=ApplicationWithdrawn
+        )
+
+    # The case officer
+
+    def review(self, *, by: Actor, at: datetime) -> "Application":
+        return _moved(self._as_officer(Verb.REVIEW, by), Verb.REVIEW, State.IN_REVIEW, by=by, at=at)
+
+    def return_(self, queries: Sequence[Query], *, by: Actor, at: datetime) -> "Application":
+        returned = self._as_officer(Verb.RETURN, by)
+        return _moved(
+            replace(returned, queries=tuple(queries)),
+            Verb.RETURN,
+            State.RETURNED,
+            by=by,
+            at=at,
+            event=ApplicationReturned,
+        )
+
+    def refer_to_advice(
+        self, route: AdvisoryRoute, triage: Triage, *, by: Actor, at: datetime
+    ) -> "Application":
+        referred = self._as_officer(Verb.REFER_TO_ADVICE, by)
+        if route.body is None or not route.is_needed:
+            raise AdviceNotNeeded(
+                f"{route.body or 'No body'} does not look at this application: "
+                "it is neither of a kind that always goes there, nor was it found "
+                "novel, contentious or complex."
+            )
+        return _moved(
+            replace(referred, triage=triage, advisory_body=route.body),
+            Verb.REFER_TO_ADVICE,
+            State.WITH_ADVISORY,
+            by=by,
+            at=at,
+            detail={"body": route.body, "because": ",".join(route.because)},
+        )
+
+    def refer_to_approval(
+        self, route: AdvisoryRoute, triage: Triage, *, by: Actor, at: datetime
+    ) -> "Application":
+        """Pass on without advice, where the rule of the day wants none."""
+        referred = self._as_officer(Verb.REFER_TO_APPROVAL, by)
+        if route.is_needed:
+            raise AdviceRequired(
+                f"{route.body} has to see this application first.",
+                body=route.body,
+                because=list(route.because),
+            )
+        return _moved(
+            replace(referred, triage=triage), Verb.REFER_TO_APPROVAL, State.APPROVAL, by=by, at=at
+        )
+
+    # The advisory body
+
+    def advise(
+        self,
+        outcome: Outcome,
+        *,
+        reason: str,
+        conditions: Sequence[Condition],
+        queries: Sequence[Query],
+        by: Actor,
+        at: datetime,
+    ) -> "Application":
+        """Advice only: what it leads to is decided by an approver, or answered by the applicant."""
+        self._may(Verb.ADVISE, by)
+        self._is_independent(by, not_among={"case officer": self.officers})
+        advice = Advice(
+            body=self.advisory_body or "",
+            revision=self.revision,
+            outcome=outcome,
+            reason=reason,
+            conditions=tuple(conditions),
+            by=by.subject,
+            at=at,
+        )
+        advised = replace(
+            self, advice=(*self.advice, advice), advisers=_with(self.advisers, by.subject)
+        )
+        detail = {"outcome": outcome.value, "body": advice.body}
+        if outcome is Outcome.DEFERRED:
+            return _moved(
+                replace(advised, queries=tuple(queries)),
+                Verb.ADVISE,
+                State.RETURNED,
+                by=by,
+                at=at,
+                detail=detail,
+                event=ApplicationReturned,
+            )
+        return _moved(advised, Verb.ADVISE, State.APPROVAL, by=by, at=at, detail=detail)
+
+    # The approver
+
+    def conditions_on_approval(
+        self, *, met: frozenset[str], further: Sequence[Condition]
+    ) -> tuple[Condition, ...]:
+        """All pre-conditions are met or turned into special conditions (domain.md 2.2, 7)."""
+        advised = [c for advice in self._advice() for c in advice.conditions]
+        unknown = sorted(met - {condition.id for condition in advised})
+        if unknown:
+            raise UnknownCondition(f"Nobody advised a condition {', '.join(unknown)}.")
+        return (*(c for c in advised if c.id not in met), *further)
+
+    def approve(
+        self,
+        *,
+        reason: str,
+        conditions: Sequence[Condition],
+        snapshot: Frozen,
+        by: Actor,
+        at: datetime,
+    ) -> "Application":
+        self._decides(Verb.APPROVE, by)
+        is_against = any(a.outcome is Outcome.UNABLE_TO_RECOMMEND for a in self._advice())
+        if is_against and not reason:
+            raise ReasonRequired("The advisory body was unable to recommend approval.")
+        return _moved(
+            replace(
+                self,
+                decision=Decision(approved=True, reason=reason, by=by.subject, at=at),
+                conditions=tuple(conditions),
+                snapshot_hash=snapshot.hash,
+                frozen=(*self.frozen, snapshot),
+            ),
+            Verb.APPROVE,
+            State.APPROVED,
+            by=by,
+            at=at,
+            detail={"snapshot": snapshot.hash},
+            event=ApplicationApproved,
+        )
+
+    def refuse(self, *, reason: str, by: Actor, at: datetime) -> "Application":
+        if self.state is State.APPROVAL:
+            self._decides(Verb.REFUSE, by)
+            refused = self
+        else:
+            refused = self._as_officer(Verb.REFUSE, by)
+        return _moved(
+            replace(
+                refused, decision=Decision(approved=False, reason=reason, by=by.subject, at=at)
+            ),
+            Verb.REFUSE,
+            State.DECLINED,
+            by=by,
+            at=at,
+            event=ApplicationDeclined,
+        )
+
+    # Who may
+
+    def check(self, verb: Verb, *, by: Actor) -> None:
+        """Raise what would stop this actor from this verb now, before anything costly."""
+        self._may(verb, by)
+
+    def _may(self, verb: Verb, by: Actor) -> Way:
+        way = LIFE[self.state].get(verb)
+        if way is None:
+            raise TransitionRefused(
+                f"An application in state {self.state} knows no step {verb}.",
+                state=self.state.value,
+                allowed=[v.value for v in LIFE[self.state]],
+            )
+        if by.role not in way.by:
+            raise NotYours(
+                f"In state {self.state} the step {verb} belongs to "
+                f"{', '.join(sorted(way.by))}, not to {by.role}."
+            )
+        return way
+
+    def _is_independent(self, by: Actor, *, not_among: Mapping[str, Sequence[str]]) -> None:
+        """Nobody decides on their own; compared by person, whatever organisation the token names.
+
+        The Body may itself be a party (ruling 14); then its people are told apart by person only.
+        """
+        if by.subject in self.authors:
+            raise OwnApplication("Who drafted, answered or handed in takes no part in deciding.")
+        parties = {self.organisation, *self.answers.parties}
+        if by.organisation != BODY and by.organisation in parties:
+            raise OwnOrganisation(
+                "Who belongs to the applicant or a party takes no part in deciding."
+            )
+        for name, people in not_among.items():
+            if by.subject in people:
+                raise SameHands(f"Who was {name} of this application cannot do this as well.")
+
+    def _as_officer(self, verb: Verb, by: Actor) -> "Application":
+        self._may(verb, by)
+        self._is_independent(by, not_among={"adviser": self.advisers})
+        return replace(self, officers=_with(self.officers, by.subject))
+
+    def _decides(self, verb: Verb, by: Actor) -> None:
+        self._may(verb, by)
+        self._is_independent(
+            by, not_among={"case officer": self.officers, "adviser": self.advisers}
+        )
+
+    def _advice(self) -> tuple[Advice, ...]:
+        return tuple(advice for advice in self.advice if advice.revision == self.revision)
+
+
+def _moved(
+    application: Application,
+    verb: Verb,
+    to: State,
+    *,
+    by: Actor,
+    at: datetime,
+    detail: Mapping[str, str] | None = None,
+    event: type[ApplicationEvent] | None = None,
+) -> Application:
+    if to not in LIFE[application.state][verb].to:  # a mistake of ours, not of a caller
+        raise AssertionError(f"{verb} does not lead from {application.state} to {to}")
+    step = Step(
+        verb=verb,
+        at=at,
+        by=by,
+        before=application.state,
+        after=to,
+        revision=application.revision,
+        detail=detail or {},
+    )
+    moved = replace(application, state=to, steps=(*application.steps, step))
+    if event is None:
+        return moved
+    caused = event(
+        application_id=moved.id,
+        reference=moved.reference,
+        version=moved.label,
+        revision=moved.revision,
+        state=to.value,
+        snapshot_hash=moved.snapshot_hash,
+        at=at,
+    )
+    return replace(moved, events=(*moved.events, caused))
+
+
+def _with(people: tuple[str, ...], subject: str) -> tuple[str, ...]:
+    return people if subject in people else (*people, subject)

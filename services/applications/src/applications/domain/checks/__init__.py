@@ -1,0 +1,65 @@
+"""What a machine can tell of an application before anybody reads it (domain.md 2.4 to 2.6).
+
+Each check is a function from the case to findings; each runs on whatever is answered so far.
+To add one, write it where its Standard is and put it into `CHECKS`.
+"""
+
+from collections.abc import Callable, Iterator
+
+from applications.domain.checks import data, length, parties, places, purposes, terms, whole
+from applications.domain.checks.case import Case
+from applications.domain.findings import Finding
+
+__all__ = ["CHECKS", "Case", "examine"]
+
+Check = Callable[[Case], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    whole.sections_are_answered,
+    whole.facts_are_known,
+    whole.queries_are_answered,
+    whole.agreement_is_ones_own,
+    whole.only_what_the_kind_changes,
+    length.order,
+    length.start,
+    length.term,
+    length.support,
+    length.continuity,
+    parties.controllers,
+    parties.contracts,
+    parties.processors,
+    parties.assurance,
+    parties.registrations,
+    places.operators,
+    places.addresses,
+    places.territory,
+    data.lines,
+    data.catalogue,
+    data.fields,
+    data.justifications,
+    data.populations,
+    data.environments,
+    data.consultation,
+    data.redirections,
+    data.objections,
+    data.confidentiality,
+    data.powers,
+    purposes.objectives,
+    purposes.flows,
+    purposes.linkage,
+    purposes.re_identification,
+    purposes.outputs,
+    purposes.benefits,
+    terms.commercial,
+    terms.conditions,
+    terms.ethics,
+    terms.consent,
+    terms.sub_licence,
+    terms.transparency,
+)
+
+
+def examine(case: Case) -> tuple[Finding, ...]:
+    """Every finding, in the order of the Standards; what refuses before what warns."""
+    found = [finding for check in CHECKS for finding in check(case)]
+    return tuple(sorted(found, key=lambda f: (f.standard or 0, not f.refuses, f.pointer, f.code)))

@@ -1,0 +1,121 @@
+"""What can go wrong, in the words of the applicant and of those who decide.
+
+* NotFound
+  + ApplicationNotFound
+  + SectionNotFound
+  + SnapshotNotFound
+* Conflict
+  + TransitionRefused         the state does not allow the verb
+  + EditedMeanwhile           somebody else changed it first
+  + AdviceRequired            an advisory body has to see it
+  + AdviceNotNeeded           no advisory body wants to see it
+  + ReasonRequired            what was advised against needs a reason
+  + Redirected                another service answers that need
+* Forbidden
+  + OwnApplication            nobody decides on their own application
+  + OwnOrganisation           nor on that of the organisation they belong to
+  + SameHands                 nor twice on the same one
+  + NotYours                  the verb belongs to another role in this state
+* Refused
+  + FindingsRefuse            the machine checks say no, with every finding
+* Unprocessable
+  + InvalidAnswers            a section is not of its Standard's shape
+  + UnknownCondition          a condition is said to be met that nobody made
+"""
+
+from collections.abc import Sequence
+
+from common.errors import Conflict, Forbidden, NotFound, Refusal, Refused, Unprocessable
+from pydantic import JsonValue
+
+from applications.domain.findings import Finding
+
+
+class ApplicationNotFound(NotFound):
+    code = "APPLICATION_NOT_FOUND"
+    title = "No such application"
+
+
+class SectionNotFound(NotFound):
+    code = "SECTION_NOT_FOUND"
+    title = "The section is not answered yet"
+
+
+class SnapshotNotFound(NotFound):
+    code = "SNAPSHOT_NOT_FOUND"
+    title = "No such snapshot"
+
+
+class TransitionRefused(Conflict):
+    code = "TRANSITION_REFUSED"
+    title = "The application's state does not allow this"
+
+
+class EditedMeanwhile(Conflict):
+    code = "EDITED_MEANWHILE"
+    title = "Somebody else changed the application first"
+
+
+class AdviceRequired(Conflict):
+    code = "ADVICE_REQUIRED"
+    title = "An advisory body has to see the application first"
+
+
+class AdviceNotNeeded(Conflict):
+    code = "ADVICE_NOT_NEEDED"
+    title = "No advisory body looks at applications of this kind"
+
+
+class ReasonRequired(Conflict):
+    code = "REASON_REQUIRED"
+    title = "Going against advice needs a reason"
+
+
+class Redirected(Conflict):
+    code = "REDIRECTED"
+    title = "Another service answers this need"
+
+
+class OwnApplication(Forbidden):
+    code = "OWN_APPLICATION"
+    title = "Nobody decides on their own application"
+
+
+class OwnOrganisation(Forbidden):
+    code = "OWN_ORGANISATION"
+    title = "Nobody decides on an application of their own organisation"
+
+
+class SameHands(Forbidden):
+    code = "SAME_HANDS"
+    title = "The same person cannot take both steps"
+
+
+class NotYours(Forbidden):
+    code = "NOT_YOURS"
+    title = "In this state the step belongs to another role"
+
+
+class FindingsRefuse(Refused):
+    """The submission is refused with every finding, warnings too (ruling 1)."""
+
+    title = "The machine checks refuse the application"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        refusing = [finding for finding in findings if finding.refuses]
+        super().__init__(
+            f"{len(refusing)} findings refuse the application.",
+            [Refusal(code=f.code, detail=f.detail, subject=f.pointer) for f in refusing],
+        )
+        listed: list[JsonValue] = [finding.as_json() for finding in findings]
+        self.members["findings"] = listed
+
+
+class InvalidAnswers(Unprocessable):
+    code = "INVALID_ANSWERS"
+    title = "The answers are not of the Standard's shape"
+
+
+class UnknownCondition(Unprocessable):
+    code = "UNKNOWN_CONDITION"
+    title = "There is no such condition"

@@ -1,0 +1,90 @@
+"""What agreements knows and the machine checks need. A missing fact refuses (design.md 5)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationFact:
+    ods: str
+    name: str
+    legal_entity: str
+    """Its own code, or that of the entity which it is a part of (ruling 4)."""
+    parent: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def is_open_on(self, day: date) -> bool:
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_to is None or day <= self.valid_to
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFact:
+    """A framework contract in force that day which counts for the organisation that was asked.
+
+    Also a predecessor's, where a transfer instrument passes it on (ruling 4, A03): agreements
+    says which count; it names there the legal entity that signed.
+    """
+
+    reference: str
+    organisation: str
+    legal_name: str
+    start: date
+    end: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssuranceFact:
+    """What agreements judges of one party's evidence that day (domain.md 2.6)."""
+
+    accepted: bool
+    reason: str
+    needs_review: bool = False
+    """Accepted for identifiable data only with the condition of a later review."""
+    kind: str | None = None
+    reference: str | None = None
+    plan_until: date | None = None
+    """The end of the accepted improvement plan, where the evidence rests on one (A14)."""
+    has_plan: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationFact:
+    number: str
+    name: str
+    valid_to: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementFact:
+    """The agreement that an amendment, renewal or extension is about."""
+
+    reference: str
+    version: str
+    start: date
+    end: date
+    controllers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyFacts:
+    organisation: OrganisationFact | None = None
+    contracts: tuple[ContractFact, ...] = ()
+    assurance: AssuranceFact = field(
+        default_factory=lambda: AssuranceFact(accepted=False, reason="no evidence")
+    )
+    registrations: tuple[RegistrationFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    parties: Mapping[str, PartyFacts] = field(default_factory=dict)
+    commissioners: Mapping[str, OrganisationFact | None] = field(default_factory=dict)
+    """Those that the lines' populations name."""
+    agreement: AgreementFact | None = None
+
+    def of(self, ods: str) -> PartyFacts:
+        return self.parties.get(ods, PartyFacts())

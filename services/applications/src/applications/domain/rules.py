@@ -1,0 +1,124 @@
+"""Rules that change with time, as data: which one holds is asked with a day.
+
+They are read from `applications/reference/*.yaml` by an adapter; nothing here knows a date.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from applications.domain.sections import Classification, EnvironmentKind, Purpose, Route, Territory
+
+
+class Dated(Protocol):
+    @property
+    def valid_from(self) -> date | None: ...
+
+    @property
+    def valid_to(self) -> date | None: ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def on(day: date, rules: Sequence[D]) -> D | None:
+    """The one that holds on that day; both ends inclusive, None is open."""
+    for rule in rules:
+        if (rule.valid_from is None or rule.valid_from <= day) and (
+            rule.valid_to is None or day <= rule.valid_to
+        ):
+            return rule
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandardVersion:
+    version: str
+    title: str
+    valid_from: date
+    valid_to: date | None = None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    number: int
+    section: int | None
+    """Where an application answers it; None where there is no section of its own."""
+    versions: tuple[StandardVersion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthRule:
+    version: str
+    valid_from: date | None
+    valid_to: date | None
+    start_months_ahead_max: int
+    term_months_max: Mapping[str, int]
+
+
+class AdvisoryRule(StrEnum):
+    ALL_BUT_SUPPRESSED = "all_but_suppressed"
+    BY_TRIAGE = "by_triage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisoryBody:
+    body: str
+    valid_from: date | None
+    valid_to: date | None
+    rule: AdvisoryRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    code: str
+    title: str
+    route: Route | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    purpose: Purpose
+    environments: frozenset[EnvironmentKind]
+    forms: frozenset[Classification]
+    identifiers: frozenset[str]
+    routes: frozenset[Route]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirection:
+    data_set: str
+    applicant: str
+    """A regular expression that the whole code of the applicant matches."""
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bases:
+    schedule_1: frozenset[str]
+    public_interest: frozenset[str]
+    consent: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    standards: tuple[Standard, ...]
+    lengths: tuple[LengthRule, ...]
+    advisory: tuple[AdvisoryBody, ...]
+    powers: Mapping[str, Power]
+    ceilings: tuple[Ceiling, ...]
+    territories: Mapping[Territory, frozenset[str]]
+    """Countries of each; a territory that is not here covers the world."""
+    redirections: tuple[Redirection, ...]
+    bases: Bases
+    review_months: int
+    """By when evidence that was not reviewed yet has to be."""
+
+    def ceiling(self, purpose: Purpose, environment: EnvironmentKind) -> Ceiling | None:
+        for ceiling in self.ceilings:
+            if ceiling.purpose is purpose and environment in ceiling.environments:
+                return ceiling
+        return None

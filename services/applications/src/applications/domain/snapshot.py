@@ -1,0 +1,276 @@
+"""What was handed in, frozen: the contract between applications and agreements.
+
+Schema "dsfc-snapshot/1". Its canonical JSON (RFC 8785) is named by its hash; agreements drafts
+the agreement from it, and the parties sign what is drafted. Sections are the applicant's answers
+as given; everything else is what they come to, resolved against catalogue and contracts.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+from uuid import UUID
+
+from catalogue import Catalogue
+from pydantic import Field
+
+from applications.domain import sections as answers
+from applications.domain.checks.length import months_later
+from applications.domain.facts import Facts
+from applications.domain.sections import (
+    Answer,
+    Answers,
+    Classification,
+    Condition,
+    Controller,
+    EvidenceKind,
+    Frequency,
+    Kind,
+    Linkage,
+    Location,
+    OptOutReason,
+    Periods,
+    Population,
+    Processor,
+    Purpose,
+    RecipientEnvironment,
+    Route,
+    Sensitivity,
+    Territory,
+)
+
+SCHEMA: Literal["dsfc-snapshot/1"] = "dsfc-snapshot/1"
+
+
+class AgreedAssurance(Answer):
+    ods: str
+    kind: EvidenceKind
+    reference: str
+
+
+class AgreedRegistration(Answer):
+    ods: str
+    number: str
+    expires: answers.Day
+
+
+class AgreedField(Answer):
+    name: str
+    treatment: str
+    reason: str
+
+
+class AgreedOptOut(Answer):
+    applied: bool
+    reason: OptOutReason | None
+
+
+class AgreedConfidentiality(Answer):
+    route: Route
+    section_251: Annotated[
+        str | None, Field(description="Reference of the approval; its dates are in section 16.")
+    ]
+
+
+class Line(Answer):
+    number: int
+    purpose: Purpose
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    group: str | None
+    classification: Classification
+    sensitivity: Sensitivity
+    periods: Periods
+    fields: tuple[AgreedField, ...]
+    population: Population
+    recipient_environment: RecipientEnvironment
+    opt_out: AgreedOptOut
+    dissemination_power: str
+    confidentiality: AgreedConfidentiality
+    frequency: Frequency
+    access_method: answers.AccessMethod
+    disclosure_rule: str
+
+
+class Sections(Answer):
+    """The answers to the 20 Standards as they were given."""
+
+    length: Annotated[answers.Length, Field(alias="1")]
+    controllers: Annotated[answers.Controllers, Field(alias="2")]
+    processors: Annotated[answers.Processors, Field(alias="3")]
+    locations: Annotated[answers.Locations, Field(alias="4")]
+    security: Annotated[answers.Security, Field(alias="5")]
+    registrations: Annotated[answers.Registrations, Field(alias="6")]
+    minimisation: Annotated[answers.Minimisation, Field(alias="7")]
+    objections: Annotated[answers.Objections, Field(alias="8")]
+    objective: Annotated[answers.Objective, Field(alias="9")]
+    processing: Annotated[answers.Processing, Field(alias="10")]
+    outcomes: Annotated[answers.Outcomes, Field(alias="11")]
+    benefits: Annotated[answers.Benefits, Field(alias="12")]
+    commercial: Annotated[answers.Commercial, Field(alias="13")]
+    special_conditions: Annotated[answers.SpecialConditions, Field(alias="14")]
+    ethics: Annotated[answers.Ethics, Field(alias="15")]
+    confidentiality: Annotated[answers.Confidentiality, Field(alias="16")]
+    consent: Annotated[answers.Consent, Field(alias="17")]
+    sub_licence: Annotated[answers.SubLicence, Field(alias="18")]
+    transparency: Annotated[answers.Transparency, Field(alias="19")]
+    territory: Annotated[answers.TerritoryOfUse, Field(alias="20")]
+
+
+class Snapshot(Answer):
+    """An application as it was handed in, or as it was approved."""
+
+    schema_: Annotated[Literal["dsfc-snapshot/1"], Field(alias="schema")] = SCHEMA
+    application_id: UUID
+    reference: Annotated[str, Field(pattern=r"^DARS-NIC-\d{5,6}-[A-Z0-9]{5}$")]
+    version: Annotated[str, Field(pattern=r"^v\d+\.\d+$")]
+    revision: Annotated[int, Field(ge=1)]
+    kind: Kind
+    title: str
+    purpose: Purpose
+    start: answers.Day
+    end: answers.Day
+    territory: Territory
+    commercial: bool
+    sub_licence: bool
+    controllers: tuple[Controller, ...]
+    processors: tuple[Processor, ...]
+    locations: tuple[Location, ...]
+    assurance: tuple[AgreedAssurance, ...]
+    ico_registrations: tuple[AgreedRegistration, ...]
+    lines: tuple[Line, ...]
+    linkage: tuple[Linkage, ...]
+    special_conditions: tuple[Condition, ...]
+    sections: Sections
+
+
+def assemble(
+    given: Answers,
+    *,
+    application_id: UUID,
+    reference: str,
+    version: str,
+    revision: int,
+    kind: Kind,
+    title: str,
+    data_sets: Catalogue,
+    facts: Facts,
+    review_months: int,
+    conditions: Sequence[Condition] = (),
+) -> Snapshot:
+    """Put together what complete answers come to.
+
+    Raises:
+        pydantic.ValidationError: a section is missing.
+        KeyError, LookupError: a line names what is not there; the machine checks tell which.
+
+    """
+    sections = Sections.model_validate(
+        {str(number): section for number, section in given.sections.items()}
+    )
+    resolved = tuple(_line(line, sections, data_sets) for line in sections.minimisation.lines)
+    required = _required(sections, resolved, facts, review_months)
+    return Snapshot(
+        application_id=application_id,
+        reference=reference,
+        version=version,
+        revision=revision,
+        kind=kind,
+        title=title,
+        purpose=sections.objective.purposes[0].code,
+        start=sections.length.start,
+        end=sections.length.end,
+        territory=sections.territory.territory,
+        commercial=sections.commercial.commercial,
+        sub_licence=sections.sub_licence.sub_licence,
+        controllers=tuple(_controller(c, facts) for c in sections.controllers.controllers),
+        processors=sections.processors.processors,
+        locations=sections.locations.locations,
+        assurance=tuple(
+            AgreedAssurance(ods=e.ods, kind=e.kind, reference=e.reference)
+            for e in sections.security.evidence
+        ),
+        ico_registrations=tuple(
+            AgreedRegistration(ods=r.ods, number=r.number, expires=r.expires)
+            for r in sections.registrations.registrations
+        ),
+        lines=resolved,
+        linkage=sections.processing.linkage,
+        special_conditions=(*sections.special_conditions.conditions, *required, *conditions),
+        sections=sections,
+    )
+
+
+def _controller(controller: Controller, facts: Facts) -> Controller:
+    contracts = facts.of(controller.ods).contracts
+    if controller.contract_reference is not None or not contracts:
+        return controller
+    return controller.model_copy(update={"contract_reference": contracts[0].reference})
+
+
+def _line(line: answers.LineAnswer, sections: Sections, data_sets: Catalogue) -> Line:
+    data_set = data_sets.get(line.data_set, line.catalogue_version)
+    opt_out = next((o for o in sections.objections.lines if o.line == line.number), None)
+    duty = {c.line: c for c in sections.confidentiality.lines}[line.number]
+    return Line(
+        number=line.number,
+        purpose=line.purpose,
+        data_set=line.data_set,
+        catalogue_version=data_set.version,
+        catalogue_digest=data_set.digest,
+        group=line.group,
+        classification=line.classification,
+        sensitivity=line.sensitivity,
+        periods=line.periods,
+        fields=tuple(
+            AgreedField(name=f.name, treatment=f.treatment, reason=f.reason) for f in line.fields
+        ),
+        population=line.population,
+        recipient_environment=line.recipient_environment,
+        opt_out=AgreedOptOut(
+            applied=opt_out.applied if opt_out else True,
+            reason=opt_out.reason if opt_out else None,
+        ),
+        dissemination_power=line.dissemination_power,
+        confidentiality=AgreedConfidentiality(
+            route=duty.route,
+            section_251=duty.section_251.reference if duty.section_251 else None,
+        ),
+        frequency=line.frequency,
+        access_method=line.access_method,
+        disclosure_rule=data_set.disclosure_rule,
+    )
+
+
+def _required(
+    sections: Sections, lines: Sequence[Line], facts: Facts, review_months: int
+) -> list[Condition]:
+    """Conditions that the security rule adds by itself (domain.md 2.6; A14)."""
+    is_identifiable = any(line.classification is Classification.IDENTIFIABLE for line in lines)
+    parties = [
+        *(controller.ods for controller in sections.controllers.controllers),
+        *(processor.ods for processor in sections.processors.processors),
+    ]
+    required = []
+    for ods in parties:
+        assurance = facts.of(ods).assurance
+        if assurance.plan_until is not None:
+            required.append(
+                Condition(
+                    id=f"assurance-plan-{ods}",
+                    text="Carry out the accepted improvement plan, so that the Data Security and "
+                    "Protection Toolkit is published as Standards Met.",
+                    due=assurance.plan_until,
+                    owner=ods,
+                )
+            )
+        if assurance.needs_review and is_identifiable:
+            required.append(
+                Condition(
+                    id=f"assurance-review-{ods}",
+                    text="Have the latest Data Security and Protection Toolkit reviewed by the "
+                    "Body.",
+                    due=months_later(sections.length.start, review_months),
+                    owner=ods,
+                )
+            )
+    return required
