@@ -5,9 +5,7 @@ keep a number as its place, which it must not on PostgreSQL. Nothing is ever del
 group begins at the start. Every publication is on the disk before it is answered.
 """
 
-import fcntl
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -21,6 +19,7 @@ import structlog
 
 from common.messaging.envelope import Event, Message, to_message
 from common.messaging.errors import EventLogUnavailable
+from common.messaging.file_lock import FileLock
 from common.messaging.port import Received
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -62,7 +61,7 @@ class EmbeddedLog:
         with _translated():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Two processes that change a new file's journal at once would lock each other out.
-            with _FileLock(self._path.with_name(f"{self._path.name}.lock")).held():
+            with FileLock(self._path.with_name(f"{self._path.name}.lock")).held():
                 connection = _connect(self._path, synchronous="FULL")
                 connection.executescript(SCHEMA)
         self._connection = connection
@@ -122,7 +121,7 @@ class EmbeddedSubscription:
         self._bell = _bell(path)
         self._positions: dict[str, int] = {}
         # Held by the file's descriptor: a member that is killed has left.
-        self._lead = _FileLock(path.with_name(f"{path.name}.{quote(group, safe='')}.lock"))
+        self._lead = FileLock(path.with_name(f"{path.name}.{quote(group, safe='')}.lock"))
         with _translated():
             # A place that is forgotten in a power cut only means that messages come again.
             self._connection: sqlite3.Connection | None = _connect(path, synchronous="NORMAL")
@@ -217,41 +216,6 @@ def _translated() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as failure:
         raise EventLogUnavailable("The event log's file cannot be used.") from failure
-
-
-class _FileLock:
-    """An advisory lock on a file: let go when its holder dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-
-    @property
-    def is_held(self) -> bool:
-        return self._descriptor is not None
-
-    def acquire(self, *, wait: bool = False) -> bool:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        self.acquire(wait=True)
-        try:
-            yield
-        finally:
-            self.release()
 
 
 class _Bell:

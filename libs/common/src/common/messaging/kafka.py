@@ -30,7 +30,9 @@ from common.messaging.port import Received
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-BATCH = 100
+BATCH = 20
+"""Few, so that a group does not take a member with slow handlers for dead."""
+
 BOOTSTRAP_SECONDS = 5.0
 SEND_SECONDS = 10.0
 LEAVE_SECONDS = 5.0
@@ -185,7 +187,7 @@ class KafkaSubscription:
                     topic=record.topic,
                     key=record.key or b"",
                     value=record.value or b"",
-                    headers=dict(record.headers),
+                    headers={name: value or b"" for name, value in record.headers},
                 ),
                 partition=record.partition,
                 position=record.offset,

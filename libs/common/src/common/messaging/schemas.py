@@ -11,6 +11,7 @@ stored in the outbox.
 A change that breaks a reader is a new type `.v2` beside the `.v1`.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from common.ids import new_id
 from common.messaging.envelope import CONTENT_TYPE, SCHEMAS, Event, dataschema
 
 TYPE = re.compile(r"(?P<service>[a-z]+)\.(?P<name>[a-z]+(?:-[a-z]+)*)\.v(?P<version>[1-9][0-9]*)")
+
+DATA_LENGTH_MAX = 256 * 1024
+"""Far below what Kafka takes (1 MiB): one event that it refuses would hold up all others."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -111,6 +115,10 @@ def validate(event: Event) -> None:
         raise EventRefused(f"{event.type} is said by {known.service} only")
     if event.time.tzinfo is None:
         raise EventRefused(f"{event.type}: its time has no zone")
+    if len(json.dumps(dict(event.data))) > DATA_LENGTH_MAX:
+        raise EventRefused(
+            f"{event.type} is too long; an event names things, it does not hold them"
+        )
     try:
         known.model.model_validate(dict(event.data))
     except ValidationError as failure:
