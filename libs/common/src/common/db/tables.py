@@ -85,7 +85,7 @@ audit_leaf = Table(
     metadata,
     Column("index", BigInteger, primary_key=True, autoincrement=False),
     Column("entry", Text, nullable=False),
-    Column("hash", String(64), nullable=False),
+    Column("hash", String(71), nullable=False),
 )
 
 audit_frontier = Table(

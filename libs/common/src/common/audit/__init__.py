@@ -1,0 +1,27 @@
+"""Who got what, when, by which decision: a log that betrays whoever changes it.
+
+A Merkle tree from the first leaf (RFC 6962), appended to in the transaction of what it
+tells of; its heads are signed every minute and at every release, and kept outside the
+database; `verify` judges it offline (design.md section 10, S4).
+"""
+
+from common.audit.checkpoints import AuditLogBroken, Checkpoint, CheckpointWorker, checkpoint
+from common.audit.entries import Entry, Leaf, entry_for
+from common.audit.log import append
+from common.audit.verification import Finding, Head, Kind, Report, verify
+
+__all__ = [
+    "AuditLogBroken",
+    "Checkpoint",
+    "CheckpointWorker",
+    "Entry",
+    "Finding",
+    "Head",
+    "Kind",
+    "Leaf",
+    "Report",
+    "append",
+    "checkpoint",
+    "entry_for",
+    "verify",
+]

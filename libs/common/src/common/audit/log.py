@@ -1,0 +1,67 @@
+"""Appending to the log, in the transaction of what it tells of.
+
+Writers take turns: on SQLite by the writer's lock, on PostgreSQL by an advisory lock that
+ends with the transaction. So put the audit last in a transaction, and many entries into
+one: a batch reads and writes the frontier once.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from common.audit.entries import Entry, Leaf
+from common.audit.tree import Frontier, leaf_hash, written
+from common.db.tables import audit_frontier, audit_leaf
+from common.ids import canonical
+
+LOCK = 4_702_111_234_474_983_745
+_ROW = 1
+
+
+class AppendedMeanwhile(RuntimeError):
+    """Somebody else appended although we hold the lock: the log was written past it."""
+
+
+def append(session: Session, entries: Sequence[Entry]) -> list[Leaf]:
+    """Append entries in the caller's transaction; return where each one stands."""
+    if not entries:
+        return []
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    frontier = read_frontier(session)
+    before = frontier.size
+    leaves: list[Leaf] = []
+    rows: list[dict[str, object]] = []
+    for entry in entries:
+        index = frontier.size
+        data = canonical(entry.as_json(index))
+        hashed = leaf_hash(data)
+        frontier.append(hashed)
+        leaves.append(Leaf(index, written(hashed), frontier.size, written(frontier.root())))
+        rows.append({"index": index, "entry": data.decode(), "hash": written(hashed)})
+    session.execute(insert(audit_leaf), rows)
+    _write_frontier(session, frontier, before)
+    return leaves
+
+
+def read_frontier(session: Session) -> Frontier:
+    """Return the frontier as it is stored; an empty one where nothing was ever written."""
+    row = session.execute(
+        select(audit_frontier.c.size, audit_frontier.c.nodes).where(audit_frontier.c.id == _ROW)
+    ).one_or_none()
+    return Frontier() if row is None else Frontier.unpacked(row.size, bytes(row.nodes))
+
+
+def _write_frontier(session: Session, frontier: Frontier, before: int) -> None:
+    values = {"size": frontier.size, "nodes": frontier.packed()}
+    if before == 0:
+        session.execute(insert(audit_frontier).values(id=_ROW, **values))
+        return
+    changed = session.execute(
+        update(audit_frontier)
+        .where(audit_frontier.c.id == _ROW, audit_frontier.c.size == before)
+        .values(values)
+    )
+    if getattr(changed, "rowcount", 0) != 1:
+        raise AppendedMeanwhile

@@ -1,0 +1,84 @@
+"""The Merkle tree of RFC 6962, of which only the roots of complete subtrees are kept.
+
+Leaves and nodes are hashed with different first bytes, so that neither passes for the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Self
+
+HASH_BYTES = 32
+PREFIX = "sha256:"
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Hash a leaf's bytes."""
+    return sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash two subtrees into their parent."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def written(value: bytes) -> str:
+    """Write a hash as digests are written everywhere else."""
+    return PREFIX + value.hex()
+
+
+def read(text: str) -> bytes:
+    """Read what `written` wrote. Raises ValueError."""
+    value = bytes.fromhex(text.removeprefix(PREFIX))
+    if len(value) != HASH_BYTES or not text.startswith(PREFIX):
+        raise ValueError("not a SHA-256 digest")
+    return value
+
+
+@dataclass(slots=True)
+class Frontier:
+    """All that appending needs: one root for each bit set in the size, largest first."""
+
+    size: int = 0
+    nodes: list[bytes] = field(default_factory=list)
+
+    def append(self, leaf: bytes) -> None:
+        """Put a leaf's hash at the end: on average one node is hashed."""
+        node, size = leaf, self.size
+        while size & 1:
+            node = node_hash(self.nodes.pop(), node)
+            size >>= 1
+        self.nodes.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the head of the tree as it is now."""
+        if not self.nodes:
+            return sha256(b"").digest()
+        root = self.nodes[-1]
+        for node in reversed(self.nodes[:-1]):
+            root = node_hash(node, root)
+        return root
+
+    def copy(self) -> "Frontier":
+        """Return one that can grow apart from this one."""
+        return Frontier(self.size, list(self.nodes))
+
+    def packed(self) -> bytes:
+        """Return the nodes as the database keeps them."""
+        return b"".join(self.nodes)
+
+    @classmethod
+    def unpacked(cls, size: int, nodes: bytes) -> Self:
+        """Read what `packed` made. Raises ValueError where the two cannot belong together."""
+        return cls.of(
+            size, [nodes[at : at + HASH_BYTES] for at in range(0, len(nodes), HASH_BYTES)]
+        )
+
+    @classmethod
+    def of(cls, size: int, nodes: Sequence[bytes]) -> Self:
+        """Make one of its parts. Raises ValueError where they cannot belong together."""
+        right_length = all(len(node) == HASH_BYTES for node in nodes)
+        if size < 0 or len(nodes) != size.bit_count() or not right_length:
+            raise ValueError("the nodes are not those of a tree of this size")
+        return cls(size, list(nodes))
