@@ -4,9 +4,10 @@ import csv
 from datetime import date
 from pathlib import Path
 
-import catalogue
 import nhs_number
 import pytest
+
+import catalogue
 from dsfc_cli.synthetic import Planted, World, generate
 from dsfc_cli.synthetic.rows import RECIPES
 from dsfc_cli.synthetic.world import PREDECESSOR

@@ -3,9 +3,10 @@
 Everything that is planted is told in `Planted`, so that a test or the demo can count on it.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -40,6 +41,10 @@ class Planted:
     rare_diagnosis_by_provider: dict[str, int] = field(default_factory=dict)
     bad_rows: dict[int, str] = field(default_factory=dict)
     """Line of the file (the header is line 1) to what is wrong with it."""
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

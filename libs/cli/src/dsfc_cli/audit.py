@@ -1,0 +1,92 @@
+"""`dsfc audit`: is the log whole? Judged offline, with no service running."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from common.audit.checkpoints import path_of
+from common.audit.verification import Report
+from common.audit.verification import verify as verify_log
+from common.errors import AppError
+from common.security import keys
+
+SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
+VAR = Path("var")
+
+app = typer.Typer(no_args_is_help=True, help="The audit logs.")
+err = Console(stderr=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `verify` a command of its own."""
+
+
+@app.command("verify")
+def verify(
+    directory: Annotated[Path, typer.Option(help="Where `dsfc up` keeps its state.")] = VAR / "up",
+    log: Annotated[str | None, typer.Option(help="One service's log instead of all.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="URL of the log's database, where it is another.")
+    ] = None,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="The log's signed checkpoints, where they are elsewhere.")
+    ] = None,
+    jwks: Annotated[
+        Path | None, typer.Option(help="Public keys (JWKS) that signed the checkpoints.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Find every edit, deletion, reordering, fork and truncation. Exit 1 where there is one.
+
+    Example: dsfc audit verify --directory var/demo
+    """
+    if log is None and (database or checkpoints or jwks):
+        raise typer.BadParameter("--database, --checkpoints and --jwks go with --log")
+    try:
+        reports = [
+            verify_log(
+                database or f"sqlite:///{directory.absolute() / f'{name}.db'}",
+                checkpoints or path_of(directory / "checkpoints", name),
+                _jwks(jwks, directory, name),
+                log=name,
+            )
+            for name in ([log] if log else SERVICES)
+        ]
+    except (AppError, OSError, ValueError) as error:
+        err.print(getattr(error, "detail", str(error)), style="red", markup=False)
+        raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
+    else:
+        Console().print(_table(reports))
+        for line in _findings(reports):
+            typer.echo(line)
+    raise typer.Exit(0 if all(report.is_whole for report in reports) else 1)
+
+
+def _jwks(file: Path | None, directory: Path, log: str) -> Any:
+    if file is not None:
+        return json.loads(file.read_text(encoding="utf-8"))
+    return keys.Signer(directory / "keys" / f"{log}.jwk").jwks()
+
+
+def _table(reports: list[Report]) -> Table:
+    table = Table("log", "whole", "leaves", "vouched for", "checkpoints", "root")
+    for r in reports:
+        whole = "yes" if r.is_whole else "NO"
+        table.add_row(
+            r.log, whole, str(r.leaves), str(r.signed_size), str(r.checkpoints), r.root[:24]
+        )
+    return table
+
+
+def _findings(reports: list[Report]) -> Iterator[str]:
+    for report in reports:
+        for found in report.findings:
+            yield f"{report.log}: leaf {found.index}: {found.kind}: {found.detail}"

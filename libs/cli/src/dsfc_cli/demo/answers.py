@@ -1,0 +1,176 @@
+"""What an applicant answers to the 20 Standards, for commissioning by one CCG with its CSU."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+Sections = dict[int, dict[str, Any]]
+
+REASON = "Needed to compare activity and waits between providers; no coarser column shows it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an application asks for."""
+
+    controller: str
+    controller_name: str
+    processor: str
+    processor_name: str
+    data_set: str
+    fields: Mapping[str, str]
+    """Column to treatment."""
+    first_month: str
+    last_month: str
+    today: date
+    linked: Sequence[str] = ()
+
+
+def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
+    """Annex B: one line a data set."""
+    return [
+        {
+            "number": 1,
+            "purpose": "COM",
+            "data_set": wanted.data_set,
+            "classification": "PSEUDO_ANONYMISED",
+            "sensitivity": "NON_SENSITIVE",
+            "periods": {"from": wanted.first_month, "to": wanted.last_month},
+            "fields": [
+                {"name": name, "treatment": treatment, "reason": REASON}
+                for name, treatment in wanted.fields.items()
+            ],
+            "population": {
+                "rule": "own",
+                "commissioners": [wanted.controller],
+                "reasons": ["G", "H", "R", "C"],
+            },
+            "recipient_environment": {"organisation": wanted.processor, "kind": "analytics"},
+            "dissemination_power": "s261_1_and_s261_2_b_ii",
+            "frequency": "monthly",
+            "access_method": "ONGOING",
+        }
+    ]
+
+
+def sections_of(wanted: Wanted) -> Sections:
+    """All twenty, by number of the Standard (domain.md 2.4)."""
+    parties = (wanted.controller, wanted.processor)
+    end = wanted.today.replace(year=wanted.today.year + 2) - timedelta(days=1)
+    return {
+        1: {
+            "start": wanted.today.isoformat(),
+            "end": end.isoformat(),
+            "justification": "Two contract years are planned, bought and reviewed with these data.",
+        },
+        2: {
+            "controllers": [
+                {
+                    "ods": wanted.controller,
+                    "legal_name": wanted.controller_name,
+                    "gdpr_article_6": ["6(1)(e)"],
+                    "gdpr_article_9": ["9(2)(h)"],
+                    "dpa_2018_schedule_1": ["paragraph 2"],
+                }
+            ]
+        },
+        3: {
+            "processors": [
+                {
+                    "ods": wanted.processor,
+                    "legal_name": wanted.processor_name,
+                    "role": "Analyses activity for the commissioner",
+                    "documented_instructions": True,
+                }
+            ]
+        },
+        4: {
+            "locations": [
+                {
+                    "address": "Data centre 1",
+                    "postcode": "SO50 5PB",
+                    "country": "GB-ENG",
+                    "operator": wanted.processor,
+                    "kinds": ["processing", "storage"],
+                }
+            ]
+        },
+        5: {"evidence": [{"ods": p, "kind": "DSPT", "reference": f"DSPT {p}"} for p in parties]},
+        6: {
+            "registrations": [
+                {"ods": p, "number": f"Z00{p:0>5}"[:8], "expires": end.isoformat()} for p in parties
+            ]
+        },
+        7: {
+            "lines": lines_of(wanted),
+            "less_intrusive_form": "Aggregates cannot be joined to contract lines.",
+            "consultation": {"organisation": wanted.processor, "on": wanted.today.isoformat()},
+        },
+        8: {"lines": [{"line": 1, "applied": False, "reason": "no_identifying_data"}]},
+        9: {
+            "purposes": [
+                {
+                    "code": "COM",
+                    "objective": "Plan and buy hospital care for the people of the area.",
+                    "gdpr_article_6": "6(1)(e)",
+                }
+            ],
+            "data_subjects": "Patients registered or living in the area.",
+        },
+        10: {
+            "activities": "Activity is counted, compared and modelled by month and provider.",
+            "flows": [
+                {
+                    "from": wanted.processor,
+                    "to": wanted.controller,
+                    "level": "AGGREGATE_SUPPRESSED",
+                    "description": "Reports with small numbers suppressed.",
+                }
+            ],
+            "linkage": [
+                {
+                    "data_sets": list(wanted.linked),
+                    "key": "person",
+                    "mitigation": "Tokens of one domain; no other key is held.",
+                }
+            ]
+            if wanted.linked
+            else [],
+            "no_re_identification_statement": True,
+            "substantive_staff_only": True,
+        },
+        11: {
+            "outputs": [
+                {
+                    "title": "Monthly activity report",
+                    "level": "AGGREGATE_SUPPRESSED",
+                    "disclosure_rule": "HES",
+                    "target": end.isoformat(),
+                }
+            ],
+            "dissemination_plan": "To the governing body, monthly.",
+        },
+        12: {
+            "benefits": [
+                {
+                    "description": "Shorter waits for planned care.",
+                    "beneficiaries": "Patients of the area.",
+                    "magnitude": "A tenth fewer waits above 18 weeks.",
+                    "measure": "Published referral-to-treatment waits.",
+                    "due": end.isoformat(),
+                }
+            ]
+        },
+        13: {"commercial": False},
+        14: {"conditions": []},
+        15: {
+            "outcome": "not_required",
+            "explanation": "Commissioning is not research.",
+        },
+        16: {"lines": [{"line": 1, "route": "not_identifiable"}]},
+        17: {"relied_on": False},
+        18: {"sub_licence": False},
+        19: {"confirmed": True, "last_checked": wanted.today.isoformat()},
+        20: {"territory": "england_and_wales"},
+    }

@@ -1,0 +1,40 @@
+"""The other real parts a demo can run on: Apache Kafka from its jars, PostgreSQL from a wheel."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from dsfc_cli.suite import SERVICES
+
+
+class Events(StrEnum):
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
+class Database(StrEnum):
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+@contextmanager
+def kafka(directory: Path) -> Iterator[Sequence[str]]:
+    """A broker of our own. Raises NoBroker where there is no JVM or no Maven."""
+    from common.testing.kafka_broker import start_broker
+
+    broker = start_broker(directory)
+    try:
+        yield [broker.bootstrap]
+    finally:
+        broker.stop()
+
+
+@contextmanager
+def postgresql(directory: Path) -> Iterator[Mapping[str, str]]:
+    """A server of our own with a database a service."""
+    from common.testing import postgresql as wheel
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with wheel.server(directory) as server:
+        yield {service: server.create() for service in SERVICES}

@@ -1,0 +1,192 @@
+"""The `dsfc` command: run the suite, walk the journey, make input, look after what is kept."""
+
+import json
+import signal
+import threading
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+import catalogue
+from dsfc_cli import audit, contracts, demo
+from dsfc_cli.identities import Identities
+from dsfc_cli.suite import DidNotStart, Suite
+from dsfc_cli.synthetic import World, generate, read_ods
+from dsfc_cli.synthetic.rows import RECIPES
+from dsfc_client import Dsfc, DsfcError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Data Services for Commissioners, enforced by software.",
+    epilog="Start with [bold]dsfc demo[/bold], or [bold]dsfc up[/bold] and a browser.",
+)
+catalogue_app = typer.Typer(no_args_is_help=True, help="The data sets, as data.")
+app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(audit.app, name="audit")
+app.command("demo")(demo.command)
+app.command("contracts")(contracts.command)
+
+out = Console()
+err = Console(stderr=True)
+VAR = Path("var")
+
+Directory = Annotated[Path, typer.Option(help="Where the state is kept.")]
+
+
+@app.command()
+def up(
+    directory: Directory = VAR / "up",
+    base_port: Annotated[
+        int, typer.Option(help="The issuer's port; the services follow.", min=1024, max=65_000)
+    ] = 8400,
+) -> None:
+    """Start the four services, say where everything is, and stay until Ctrl-C.
+
+    Example: dsfc up --base-port 9400
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    err.print("Starting …")
+    try:
+        with Suite(directory.absolute(), base_port=base_port) as suite:
+            _say_where(suite)
+            while not stop.wait(1.0):
+                ended = [s for s in suite.services if suite.process(s).poll() is not None]
+                if ended:
+                    err.print(f"[red]{', '.join(ended)} ended[/red]; see {directory}/logs")
+                    raise typer.Exit(1)
+            err.print("Stopping …")
+    except DidNotStart as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+
+
+def _say_where(suite: Suite) -> None:
+    table = Table("what", "where", "interactive pages")
+    for name, url in suite.urls.items():
+        has_pages = name not in {"issuer", "preparations"}
+        table.add_row(name, url, f"{url}/docs" if has_pages else "")
+    out.print(table)
+    clients = Table("development identity", "organisation", "roles")
+    for identity in suite.identities.known:
+        clients.add_row(identity.client_id, identity.ods, ", ".join(sorted(identity.roles)))
+    out.print(clients)
+    out.print(f"Their private keys: {suite.identities.directory}", soft_wrap=True)
+    out.print(f"Logs: {suite.directory / 'logs'}", soft_wrap=True)
+    out.print("A token for curl: dsfc token csu-0df-analytics dissemination", soft_wrap=True)
+    out.print("Ctrl-C stops.")
+
+
+@app.command()
+def token(
+    identity: Annotated[str, typer.Argument(help="A development identity.")],
+    audience: Annotated[str, typer.Argument(help="The service that the token is for.")],
+    role: Annotated[str | None, typer.Option(help="Where it has several.")] = None,
+    directory: Directory = VAR / "up",
+    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = "http://127.0.0.1:8400",
+) -> None:
+    """Print an access token of a development identity.
+
+    Example: curl -H "Authorization: Bearer $(dsfc token csu-0df-analytics dissemination)" …
+    """
+    try:
+        credentials = Identities.create(directory / "identities").credentials(identity, role)
+        with Dsfc(credentials=credentials, token_url=f"{issuer}/oauth2/token") as dsfc:
+            assert dsfc.tokens is not None
+            typer.echo(dsfc.tokens.token(audience))
+    except (LookupError, DsfcError) as error:
+        err.print(str(error.args[0]), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+@app.command("generate")
+def generate_input(
+    data_set: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
+    rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 1,
+    first: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-04-01",
+    last: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD.")] = "2018-04-30",
+    bad_rows: Annotated[int, typer.Option(min=0, help="Rows that are to be quarantined.")] = 0,
+    ods: Annotated[Path | None, typer.Option(help="Published etr.csv and practices.csv.")] = None,
+    output: Annotated[Path, typer.Option(help="A directory.")] = VAR / "synthetic",
+) -> None:
+    """Make synthetic input in the published layout, with its practice and postcode maps.
+
+    NHS numbers are of the 999 test range. `planted.json` tells what was put in on purpose.
+
+    Example: dsfc generate --data-set SUS_APC --rows 1000000 --output var/big
+    """
+    if data_set not in RECIPES:
+        err.print(f"There is no recipe for {data_set}; there is for {', '.join(RECIPES)}.")
+        raise typer.Exit(2)
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last)
+        people = max(50, min(rows // 4, 400_000))
+        world = World.create(people=people, seed=seed, ods=read_ods(ods) if ods else None)
+        path = output / f"{data_set.lower()}.csv"
+        with Progress(console=err) as progress:
+            task = progress.add_task(str(path), total=rows)
+            planted = generate(
+                data_set,
+                rows=rows,
+                seed=seed,
+                first=days[0],
+                last=days[1],
+                world=world,
+                path=path,
+                bad_rows=bad_rows,
+                progress=lambda n: progress.advance(task, n),
+            )
+        maps = world.write_maps(output)
+    except (ValueError, OSError) as error:
+        err.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+    planted.write(output / "planted.json")
+    for written in (path, *maps, output / "planted.json"):
+        typer.echo(written)
+
+
+@catalogue_app.command("check")
+def check_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Say what is wrong with a data set file, and where.
+
+    Example: dsfc catalogue check my-data-set.yaml
+    """
+    problems = catalogue.check(file)
+    for problem in problems:
+        typer.echo(f"{file}: {problem}")
+    if problems:
+        raise typer.Exit(1)
+    data_set = catalogue.read(file.read_text("utf-8"), name=file.name)
+    typer.echo(f"{data_set.data_set} {data_set.version}: {len(data_set.fields)} fields, right")
+    typer.echo(data_set.digest)
+
+
+@catalogue_app.command("list")
+def list_catalogue(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List the data sets that every service knows."""
+    known = list(catalogue.load())
+    if as_json:
+        rows = [{"data_set": d.data_set, "version": d.version, "digest": d.digest} for d in known]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("data set", "version", "title", "fields", "refresh", "disclosure rule")
+    for d in known:
+        table.add_row(
+            d.data_set, d.version, d.title, str(len(d.fields)), d.refresh, d.disclosure_rule
+        )
+    out.print(table)
+
+
+if __name__ == "__main__":
+    app()

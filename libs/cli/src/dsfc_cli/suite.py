@@ -1,0 +1,240 @@
+"""The whole suite on one machine: an issuer, four services as four processes, their state.
+
+Used by `dsfc up`, the demo and the end-to-end tests. Everything it starts, it stops.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx
+import uvicorn
+
+from common.clock import SystemClock
+from common.security import keys
+from common.security.issuer import create_issuer_app
+from dsfc_cli.identities import Identities
+from dsfc_client import Dsfc
+
+SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
+OFFSETS: Mapping[str, int] = {
+    "issuer": 0,
+    "applications": 1,
+    "agreements": 2,
+    "pseudonymisation": 3,
+    "dissemination": 4,
+    "preparations": 13,
+}
+READY_SECONDS_MAX, STOP_SECONDS_MAX = 60.0, 30.0
+PRIVATE = 0o700
+
+
+class DidNotStart(RuntimeError):
+    """A service did not come up; its last log lines are in the message."""
+
+
+@dataclass(slots=True)
+class Suite:
+    """Running services. A context manager: entered, they are up; left, they are gone."""
+
+    directory: Path
+    base_port: int | None = None
+    """The issuer's port, the others after it; free ones where None."""
+    database_urls: Mapping[str, str] = field(default_factory=dict)
+    """A PostgreSQL URL a service; SQLite under `directory` where missing."""
+    kafka_bootstrap: Sequence[str] = ()
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Further settings a service: {"agreements": {"LEASE_SECONDS": "1"}}."""
+    services: Sequence[str] = SERVICES
+    urls: dict[str, str] = field(init=False, default_factory=dict)
+    identities: Identities = field(init=False)
+    _stack: ExitStack = field(init=False, default_factory=ExitStack)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
+    _ports: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def client(self, client_id: str, role: str | None = None) -> Dsfc:
+        """A client in the name of a development identity. Closed with the suite."""
+        credentials = self.identities.credentials(client_id, role)
+        return self._stack.enter_context(Dsfc(credentials=credentials, urls=self.urls))
+
+    def public(self) -> Dsfc:
+        """A client of nobody: the public routes. Closed with the suite."""
+        return self._stack.enter_context(Dsfc(urls=self.urls))
+
+    def log_file(self, service: str) -> Path:
+        return self.directory / "logs" / f"{service}.log"
+
+    def start_service(self, service: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start one process; `settings` go over all others (`KILL_AT="K1"`)."""
+        self.log_file(service).parent.mkdir(parents=True, exist_ok=True)
+        with self.log_file(service).open("ab") as log:
+            process = self._spawn(service, log, settings)
+        self._processes[service] = process
+        return process
+
+    def stop_service(self, service: str, *, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait until the process is gone, return its exit status."""
+        process = self._processes.pop(service)
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            return process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def process(self, service: str) -> subprocess.Popen[bytes]:
+        return self._processes[service]
+
+    def wait_ready(self, services: Sequence[str] | None = None) -> None:
+        """Until each answers /readyz. Raises DidNotStart."""
+        until = time.monotonic() + READY_SECONDS_MAX
+        for service in services or self.services:
+            while not self._is_ready(service):
+                process = self._processes[service]
+                if process.poll() is not None or time.monotonic() > until:
+                    raise DidNotStart(f"{service} is not up.\n{self._last_lines(service)}")
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End every process that was started, and the issuer."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+        for service in list(self._processes):
+            self.stop_service(service)
+        self._stack.close()
+
+    def _start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+        self.identities = Identities.create(self.directory / "identities")
+        self._ports = self._choose_ports()
+        self.urls |= {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
+        self._start_issuer()
+        for service in self.services:
+            self.start_service(service)
+        self.wait_ready()
+
+    def _choose_ports(self) -> dict[str, int]:
+        if self.base_port is not None:
+            return {name: self.base_port + offset for name, offset in OFFSETS.items()}
+        with ExitStack() as held:
+            sockets = {name: held.enter_context(socket.socket()) for name in OFFSETS}
+            for each in sockets.values():
+                each.bind(("127.0.0.1", 0))
+            return {name: each.getsockname()[1] for name, each in sockets.items()}
+
+    def _start_issuer(self) -> None:
+        signer = keys.load_or_generate(self.directory / "keys" / "issuer.jwk")
+        url = self.urls["issuer"]
+        app = create_issuer_app(self.identities.known, signer, SystemClock(), url)
+        port = self._ports["issuer"]
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, name="issuer", daemon=True)
+        thread.start()
+
+        def finish() -> None:
+            server.should_exit = True
+            thread.join(STOP_SECONDS_MAX)
+
+        self._stack.callback(finish)
+        until = time.monotonic() + READY_SECONDS_MAX
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > until:
+                raise DidNotStart(f"The issuer is not up; is port {port} taken?")
+            time.sleep(0.01)
+
+    def _spawn(
+        self, service: str, log: IO[bytes], settings: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        prefix = service.upper()
+        told = {**self._settings_of(service), **self.settings.get(service, {}), **settings}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(tuple(f"{s.upper()}_" for s in SERVICES))
+        }
+        environment = inherited | {f"{prefix}_{name}": value for name, value in told.items()}
+        return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+            [sys.executable, "-m", f"{service}.cli", "serve", "--all"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=self.directory,
+        )
+
+    def _settings_of(self, service: str) -> dict[str, str]:
+        root = self.directory.absolute()
+        keys.load_or_generate(root / "keys" / f"{service}.jwk")
+        database = f"sqlite:///{root / f'{service}.db'}"
+        common = {
+            "ENVIRONMENT": "development",
+            "HOST": "127.0.0.1",
+            "PORT": str(self._ports[service]),
+            "DATABASE_URL": self.database_urls.get(service, database),
+            "KAFKA_BOOTSTRAP": json.dumps(list(self.kafka_bootstrap)),
+            "EVENT_LOG": str(root / "events.db"),
+            "ISSUER": self.urls["issuer"],
+            "JWKS_URL": f"{self.urls['issuer']}/jwks.json",
+            "TOKEN_URL": f"{self.urls['issuer']}/oauth2/token",
+            "CLIENT_ID": service,
+            "CLIENT_KEY_FILE": str(self.identities.key_file(service).absolute()),
+            "SIGNING_KEY_FILE": str(root / "keys" / f"{service}.jwk"),
+            "CHECKPOINT_DIR": str(root / "checkpoints"),
+            "SERVICE_URLS": json.dumps(self.urls),
+        }
+        return common | self._own_settings(service, root)
+
+    def _own_settings(self, service: str, root: Path) -> dict[str, str]:
+        match service:
+            case "pseudonymisation":
+                return {
+                    "PREPARATIONS_PORT": str(self._ports["preparations"]),
+                    "LANDING_STORE": str(root / "objects" / "landing"),
+                    "RELEASE_STORE": str(root / "objects" / "release"),
+                    "KEY_STORE": str(root / "haven-keys"),
+                    "KEY_ENCRYPTION_KEY_FILE": str(root / "keys" / "haven.kek"),
+                }
+            case "dissemination":
+                return {"RELEASE_STORE": str(root / "objects" / "release")}
+            case _:
+                return {}
+
+    def _is_ready(self, service: str) -> bool:
+        try:
+            return httpx.get(f"{self.urls[service]}/readyz", timeout=2).is_success
+        except httpx.TransportError:
+            return False
+
+    def _last_lines(self, service: str) -> str:
+        lines = self.log_file(service).read_text("utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-25:])

@@ -1,0 +1,78 @@
+"""Taking turns: contender and floor, round by round, and the median of the ratios."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A ratio, its goal, and what it is a ratio of."""
+
+    name: str
+    ratio: float
+    goal: float
+    better: Literal["higher", "lower"]
+    told: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.ratio >= self.goal if self.better == "higher" else self.ratio <= self.goal
+
+    def line(self) -> str:
+        """`name: ratio (goal R)`."""
+        sign = "at least" if self.better == "higher" else "at most"
+        met = "" if self.is_met else "  NOT MET"
+        return f"{self.name}: {self.ratio:.2f} (goal {sign} {self.goal:g}){met}"
+
+    def as_json(self) -> dict[str, object]:
+        """For the record."""
+        return asdict(self) | {"is_met": self.is_met}
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Seconds of each round, contender and floor."""
+
+    contender: list[float]
+    floor: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median over the rounds of contender's seconds by floor's."""
+        pairs = zip(self.contender, self.floor, strict=True)
+        return statistics.median(c / f for c, f in pairs)
+
+    @property
+    def spread(self) -> str:
+        """The least and the greatest ratio."""
+        ratios = [c / f for c, f in zip(self.contender, self.floor, strict=True)]
+        return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
+
+
+def turns(
+    contender: Callable[[], object],
+    floor: Callable[[], object],
+    *,
+    rounds: int,
+    warm: bool = True,
+) -> Turns:
+    """Run them one after the other, `rounds` times; a first round is thrown away where `warm`."""
+    if warm:
+        contender()
+        floor()
+    found = Turns([], [])
+    for _ in range(rounds):
+        found.contender.append(seconds(contender))
+        found.floor.append(seconds(floor))
+    return found
+
+
+def seconds(job: Callable[[], object]) -> float:
+    """Of the wall clock."""
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
