@@ -4,7 +4,7 @@ The codes are those of domain.md 3.5 with what section 0 and the contracts betwe
 add. docs/codes.md is generated from this table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -186,3 +186,9 @@ MEANINGS: Mapping[Code, Meaning] = {
 
 def refusal(code: Code, detail: str, subject: str | None = None) -> Refusal:
     return Refusal(code.value, detail, subject)
+
+
+def unknown(clauses: Iterable[str]) -> Iterator[Refusal]:
+    """An unknown clause denies (design.md section 5)."""
+    for name in clauses:
+        yield refusal(Code.CLAUSE_UNKNOWN, "Nobody can evaluate this clause.", name)

@@ -1,0 +1,128 @@
+"""Reads the dated rules of `agreements/rules/*.yaml`, strictly: a misspelt key stops the start."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from agreements.domain.decision import rules as domain
+from agreements.domain.environment import EnvironmentKind
+from common.ids import digest_of
+
+Words = frozenset[str]
+NONE: Words = frozenset()
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: Annotated[date | None, Field(alias="from")] = None
+    last: Annotated[date | None, Field(alias="to")] = None
+    source: Annotated[str, Field(min_length=1)]
+
+
+class CeilingRow(Row):
+    purpose: str
+    classification: str
+    environments: frozenset[EnvironmentKind]
+    routes: Words
+    categories: frozenset[domain.Category]
+
+
+class OptOutRow(Row):
+    purpose: str | None = None
+    data_set: str | None = None
+    classification: str | None = None
+    applied: bool
+    excused_by: Words = NONE
+    reason: str
+
+
+class ListAgeRow(Row):
+    days_max: Annotated[int, Field(ge=0)]
+
+
+class PowerRow(Row):
+    code: str
+    classifications: Words
+    routes: Words = NONE
+
+
+class SupportRow(Row):
+    reference: str
+    purposes: Words
+    environments: frozenset[EnvironmentKind]
+
+
+class FormulaRow(Row):
+    data_set: str
+    months: Annotated[int, Field(ge=0)] = 0
+    day_of_month: Annotated[int | None, Field(ge=1, le=28)] = None
+    days: Annotated[int, Field(ge=0)] = 0
+
+
+class LeaseRow(Row):
+    seconds: Annotated[float, Field(gt=0, le=60)]
+
+
+class VocabularyFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    population_rules: Words
+    reasons: Words
+    opt_out_reasons: Words
+    routes: Words
+    scan_rules: Words
+    contract_free: Words
+    provider_classifications: Words
+
+
+R = TypeVar("R", bound=Row)
+D = TypeVar("D")
+
+
+@lru_cache(maxsize=1)
+def load() -> domain.Rules:
+    """Read all rules once. Raises pydantic.ValidationError where a file is not what it must be."""
+    names = (
+        "vocabulary", "ceilings", "opt_outs", "list_ages", "powers", "section_251",
+        "publications", "leases",
+    )  # fmt: skip
+    content = {name: _read(name) for name in names}
+    vocabulary = VocabularyFile.model_validate(content["vocabulary"])
+    return domain.Rules(
+        vocabulary=domain.Vocabulary(**dict(vocabulary)),
+        ceilings=_rows(content["ceilings"], CeilingRow, domain.Ceiling),
+        opt_outs=_rows(content["opt_outs"], OptOutRow, domain.OptOutRule),
+        list_ages=_rows(content["list_ages"], ListAgeRow, domain.ListAge),
+        powers=_rows(content["powers"], PowerRow, domain.Power),
+        supports=_rows(content["section_251"], SupportRow, domain.Support),
+        formulas=_rows(content["publications"], FormulaRow, domain.Formula),
+        leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
+        digest=digest_of(_plain(content)),
+    )
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((files("agreements") / "rules" / f"{name}.yaml").read_text("utf-8"))
+
+
+def _rows(content: Any, row: type[R], build: Callable[..., D]) -> tuple[D, ...]:
+    return tuple(build(**dict(r)) for r in TypeAdapter(list[row]).validate_python(content))  # type: ignore[valid-type]  # the row's type is a value here
+
+
+def _plain(value: Any) -> Any:
+    """Write days as text, so that equal files have equal digests."""
+    match value:
+        case Mapping():
+            return {key: _plain(entry) for key, entry in value.items()}
+        case list():
+            return [_plain(entry) for entry in value]
+        case date():
+            return value.isoformat()
+        case _:
+            return value

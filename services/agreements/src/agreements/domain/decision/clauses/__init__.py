@@ -1,0 +1,87 @@
+"""One evaluator a clause type: each says everything that is wrong with its clause, or nothing.
+
+Two registers: `OF_THE_AGREEMENT` is judged always, `OF_THE_LINE` where the line is there and
+whole. An evaluator never relies on another one having passed; what it cannot judge, because
+another clause already denies for that very reason, it leaves to that clause.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+
+from agreements.domain.decision.case import Case, LineCase
+from agreements.domain.decision.clauses import of_agreement, of_file, of_line
+from common.errors import Refusal
+
+
+class Clause(StrEnum):
+    """The clause types, in the order in which refusals are listed."""
+
+    TERM = "term"
+    CONTRACT = "contract"
+    LINE = "line"
+    KNOWN = "known"
+    HOLD = "hold"
+    CONDITION = "condition"
+    ASSURANCE = "assurance"
+    REGISTRATION = "registration"
+    ATTESTATION = "attestation"
+    VOCABULARY = "vocabulary"
+    CATALOGUE = "catalogue"
+    PERIODS = "periods"
+    FIELDS = "fields"
+    CLASSIFICATION = "classification"
+    FORM = "form"
+    ROUTE = "route"
+    SECTION_251 = "section_251"
+    POWER = "power"
+    OPT_OUT = "opt_out"
+    OPT_OUT_LIST = "opt_out_list"
+    DIFFERENCING = "differencing"
+    RELATIONSHIP = "relationship"
+    ENVIRONMENT = "environment"
+    PUBLICATION = "publication"
+    POPULATION = "population"
+    REASONS = "reasons"
+    PEOPLE = "people"
+    SCAN = "scan"
+    DOMAIN = "domain"
+    DISCLOSURE = "disclosure"
+    HELD_LINE = "held_line"
+
+
+OF_THE_AGREEMENT: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
+    Clause.TERM: of_agreement.term,
+    Clause.CONTRACT: of_agreement.contract,
+    Clause.LINE: of_agreement.line,
+    Clause.KNOWN: of_agreement.known,
+    Clause.HOLD: of_agreement.hold,
+    Clause.CONDITION: of_agreement.condition,
+    Clause.ASSURANCE: of_agreement.assurance,
+    Clause.REGISTRATION: of_agreement.registration,
+    Clause.ATTESTATION: of_file.attestation,
+}
+
+OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
+    Clause.VOCABULARY: of_line.vocabulary,
+    Clause.CATALOGUE: of_line.catalogue,
+    Clause.PERIODS: of_line.periods,
+    Clause.FIELDS: of_line.fields,
+    Clause.CLASSIFICATION: of_line.classification,
+    Clause.FORM: of_line.form,
+    Clause.ROUTE: of_line.route,
+    Clause.SECTION_251: of_line.section_251,
+    Clause.POWER: of_line.power,
+    Clause.OPT_OUT: of_line.opt_out,
+    Clause.OPT_OUT_LIST: of_file.opt_out_list,
+    Clause.DIFFERENCING: of_line.differencing,
+    Clause.RELATIONSHIP: of_line.relationship,
+    Clause.ENVIRONMENT: of_line.environment,
+    Clause.PUBLICATION: of_line.publication,
+    Clause.POPULATION: of_line.population,
+    Clause.REASONS: of_line.reasons,
+    Clause.PEOPLE: of_file.people,
+    Clause.SCAN: of_file.scan,
+    Clause.DOMAIN: of_file.domain,
+    Clause.DISCLOSURE: of_line.disclosure,
+    Clause.HELD_LINE: of_line.held_line,
+}

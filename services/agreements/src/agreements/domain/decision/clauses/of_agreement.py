@@ -1,0 +1,99 @@
+"""The clauses of the whole agreement."""
+
+from collections.abc import Iterator
+
+from agreements.domain.assurance import judge
+from agreements.domain.decision.case import IDENTIFIABLE, Case
+from agreements.domain.decision.codes import Code, refusal, unknown
+from common.clock import end_of
+from common.errors import Refusal
+
+
+def term(case: Case) -> Iterator[Refusal]:
+    """The agreement is active, and all have signed (A25, A27, R05)."""
+    agreement, version, at = case.agreement, case.version, case.present.at
+    name = f"{agreement.reference}-{version.number}"
+    if agreement.terminated_at is not None and agreement.terminated_at <= at:
+        yield refusal(Code.DSA_NOT_ACTIVE, f"{agreement.reference} was terminated.")
+    elif case.is_governing:
+        if at >= end_of(version.valid_to):
+            yield refusal(Code.DSA_NOT_ACTIVE, f"{name} ended on {version.valid_to}.")
+    elif missing := version.missing_signatures():
+        for party in missing:
+            yield refusal(Code.DSA_NOT_ACTIVE, f"{party} has not signed {name}.", party)
+    else:
+        yield refusal(Code.DSA_NOT_ACTIVE, f"{name} begins on {version.valid_from}.")
+
+
+def contract(case: Case) -> Iterator[Refusal]:
+    """Every controller has a framework contract in force, as a legal entity (R04)."""
+    if case.key.classification in case.facts.rules.vocabulary.contract_free:
+        return
+    for controller in case.controllers:
+        if not case.standing.is_known(controller):
+            detail = f"{controller} is not in the loaded list of organisations."
+            yield refusal(Code.FACT_MISSING, detail, controller)
+        elif (entity := case.standing.entity(controller)) != controller:
+            what = "is closed" if entity is None else f"is a part of {entity}"
+            detail = f"{controller} {what}, and nothing was transferred to a successor."
+            yield refusal(Code.DSFC_NOT_IN_FORCE, detail, controller)
+        elif not case.contracts_of(controller):
+            detail = f"{controller} has no framework contract in force."
+            yield refusal(Code.DSFC_NOT_IN_FORCE, detail, controller)
+
+
+def line(case: Case) -> Iterator[Refusal]:
+    """The version in force has the line."""
+    if not case.document.lines_of(case.key):
+        key = case.key
+        detail = f"No line for {key.purpose}, {key.data_set}, {key.classification}."
+        yield refusal(Code.LINE_NOT_IN_DSA, detail)
+
+
+def known(case: Case) -> Iterator[Refusal]:
+    """Every clause outside the lines can be evaluated."""
+    yield from unknown(case.document.unknown)
+
+
+def hold(case: Case) -> Iterator[Refusal]:
+    """The agreement is not held as a whole (B03)."""
+    if any(h.whole and h.is_open(case.present.at) for h in case.agreement.holds):
+        yield refusal(Code.BREACH_OPEN, "The agreement is held.")
+
+
+def condition(case: Case) -> Iterator[Refusal]:
+    """No special condition is overdue (R21)."""
+    for special in case.version.conditions:
+        if special.is_overdue(case.present.at):
+            detail = f"Special condition {special.condition} was due on {special.due}."
+            yield refusal(Code.CONDITION_OVERDUE, detail, special.condition)
+
+
+def assurance(case: Case) -> Iterator[Refusal]:
+    """Each party's security assurance is acceptable today (domain.md 2.6)."""
+    reviewed_later = {c.owner for c in case.version.conditions}
+    for party in case.parties:
+        judgement = judge(
+            case.facts.assurance.get(party, ()),
+            day=case.day,
+            identifiable=case.key.classification == IDENTIFIABLE,
+            rules=case.facts.assurance_rules,
+        )
+        if not judgement.accepted:
+            detail = f"The security assurance of {party} is not accepted: {judgement.reason}."
+            yield refusal(Code.ASSURANCE_LAPSED, detail, party)
+        elif judgement.needs_review and party not in reviewed_later:
+            detail = (
+                f"The Body has not reviewed the assurance of {party},"
+                " and no special condition asks for it later."
+            )
+            yield refusal(Code.ASSURANCE_LAPSED, detail, party)
+
+
+def registration(case: Case) -> Iterator[Refusal]:
+    """Each party's data protection fee is paid."""
+    for party in case.parties:
+        registrations = case.facts.registrations.get(party, ())
+        if not any(r.valid_from <= case.day <= r.valid_to for r in registrations):
+            detail = f"{party} has no current data protection registration."
+            yield refusal(Code.ICO_LAPSED, detail, party)

@@ -1,0 +1,110 @@
+"""The clauses that a prepared or released file has to meet, by what the haven attests of it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from agreements.domain.decision.case import NATIONAL, STRUCTURAL, Case, LineCase
+from agreements.domain.decision.codes import Code, refusal
+from agreements.domain.decision.question import AttestedFile, Release
+from agreements.domain.permits import Permit
+from common.errors import Refusal
+
+AS_IS = "as_is"
+TOKEN_ORDER = "token"  # noqa: S105  an order of rows
+
+
+def attestation(case: Case) -> Iterator[Refusal]:
+    """The file is what the permit allowed, and nothing besides."""
+    question, file, permit = case.question, case.file, case.permit
+    if not isinstance(question, Release) or file is None or permit is None:
+        return
+    for subject, differs in _differences(question, file, permit).items():
+        if differs:
+            detail = f"The file's {subject} is not what was permitted."
+            yield refusal(Code.ATTESTATION_INVALID, detail, subject)
+    fields = {f.name: f.treatment for f in permit.fields}
+    for column in file.columns:
+        if column.name not in STRUCTURAL and fields.get(column.name) != column.treatment:
+            detail = "The file has a column that was not permitted in this form."
+            yield refusal(Code.ATTESTATION_INVALID, detail, column.name)
+
+
+def _differences(question: Release, file: AttestedFile, permit: Permit) -> Mapping[str, bool]:
+    return {
+        "file": file.file_id != question.file_id,
+        "extract": not file.extract_id == question.extract_id == permit.extract_id,
+        "permit": not file.permit_id == file.preparation_id == str(permit.id),
+        "line": (file.line_number, file.key) != (permit.line_number, permit.key),
+        "catalogue": file.catalogue_digest != permit.catalogue_digest,
+        "format": file.format not in permit.formats,
+        "periods": not frozenset(file.periods) <= frozenset(permit.periods),
+        "population": file.codes != frozenset(permit.codes),
+        "reasons": not file.reasons <= frozenset(permit.reasons),
+        "maps": not file.maps <= frozenset((*permit.practice_maps, *permit.postcode_maps)),
+        "domain": file.domain != permit.domain.id,
+        "opt_out": file.opt_outs.applied != permit.opt_outs_applied,
+        "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
+        "order": file.order != TOKEN_ORDER,
+    }
+
+
+def opt_out_list(case: LineCase) -> Iterator[Refusal]:
+    """Where opt-outs are upheld, the file was made with a list that is new enough (R12)."""
+    file = case.file
+    if file is None or not (case.line.opt_outs_applied or file.opt_outs.applied):
+        return
+    days_max = case.facts.rules.list_days_max(case.day)
+    if days_max is None:
+        yield refusal(Code.FACT_MISSING, "No rule says how old a list may be.", "list age")
+    elif not file.opt_outs.applied or file.opt_outs.list_date is None:
+        yield refusal(
+            Code.OPT_OUT_NOT_APPLIED, "The file was made without an opt-out list.", "file"
+        )
+    elif not timedelta(0) <= case.day - file.opt_outs.list_date <= timedelta(days=days_max):
+        detail = f"The opt-out list of the file is not of the last {days_max} days."
+        yield refusal(Code.OPT_OUT_NOT_APPLIED, detail, "file")
+
+
+def people(case: LineCase) -> Iterator[Refusal]:
+    """Every row has a reason that names a commissioner of the line (R08; ruling 9)."""
+    file = case.file
+    if file is None or case.line.population_rule == NATIONAL:
+        return
+    for code in sorted(file.codes - frozenset(case.codes)):
+        detail = "The file has people of a commissioner that the line does not name."
+        yield refusal(Code.OUT_OF_POPULATION, detail, code)
+    for reason in sorted(file.reasons - frozenset(case.line.reasons)):
+        detail = "The file has rows by a reason that the line does not name."
+        yield refusal(Code.OUT_OF_POPULATION, detail, f"reason {reason}")
+    if file.rows_without_reason:
+        yield refusal(Code.OUT_OF_POPULATION, "The file has rows without a reason.", "rows")
+
+
+def scan(case: LineCase) -> Iterator[Refusal]:
+    """The scan for personal data covered texts and codes, and found nothing (R15)."""
+    file = case.file
+    if file is None:
+        return
+    if file.scan.rule not in case.facts.rules.vocabulary.scan_rules:
+        yield refusal(Code.PCD_LEAK, "The file was scanned by a rule that is not known.", "rule")
+    if file.scan.hits:
+        yield refusal(Code.PCD_LEAK, "The scan found personal data.", "hits")
+    described = {} if case.data_set is None else case.data_set.columns
+    for column in file.columns:
+        known = described.get(column.name)
+        if (
+            known is not None
+            and known.scanned
+            and column.treatment == AS_IS
+            and column.name not in file.scan.columns
+        ):
+            yield refusal(Code.PCD_LEAK, "The scan did not cover this column.", column.name)
+
+
+def domain(case: LineCase) -> Iterator[Refusal]:
+    """The tokens were made in the line's domain (R18)."""
+    if case.file is None or case.environment is None:
+        return
+    if case.file.domain != case.domain.id:
+        detail = "The file's tokens were made in another pseudonym domain than the line's."
+        yield refusal(Code.DOMAIN_MISMATCH, detail)

@@ -1,0 +1,156 @@
+"""The decision: from a question and the facts to a permission, or to every reason why not.
+
+Pure: no clock, no database, no signature. What a permission allows is in it, so that nobody has to
+look a second time at facts that may have turned meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from agreements.domain.decision.case import Case, LineCase, asker_of
+from agreements.domain.decision.clauses import OF_THE_AGREEMENT, OF_THE_LINE
+from agreements.domain.decision.codes import Code, refusal, unknown
+from agreements.domain.decision.document import IncompleteTerms, Terms
+from agreements.domain.decision.facts import EnvironmentFacts, Facts, Present
+from agreements.domain.decision.question import Question, Release
+from agreements.domain.permits import PermittedField, PseudonymDomain
+from common.clock import legal_day
+from common.errors import Refusal
+
+CONTROLLER = "controller"
+PROCESSOR = "processor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Yes, and by which clauses, for what exactly, and until when at the latest."""
+
+    reference: str
+    version: str
+    document_hash: str
+    line: Terms
+    capacity: str
+    """In which the asker's organisation acts: controller, or processor for the controllers."""
+    on_behalf_of: tuple[str, ...]
+    environment_id: UUID
+    fields: tuple[PermittedField, ...]
+    codes: tuple[str, ...]
+    practice_maps: tuple[str, ...]
+    postcode_maps: tuple[str, ...]
+    domain: PseudonymDomain
+    list_days_max: int
+    grounds: tuple[str, ...]
+    """The facts that allow it, by name: contracts, relationships, approvals."""
+    turns_at: datetime
+    """The next instant at which any fact may turn; the answer holds until then."""
+
+
+Decision = Permission | tuple[Refusal, ...]
+
+
+def decide(question: Question, facts: Facts, present: Present) -> Decision:
+    """Judge every clause and name everything that is wrong (ruling 1).
+
+    Where several lines have the same purpose, data set and classification, the first that allows
+    it counts; where none does, the one with the fewest refusals is told of.
+    """
+    last = present.last_decision_at
+    if last is not None and present.at < last:
+        return (refusal(Code.CLOCK_UNTRUSTED, "The clock is behind the last logged decision."),)
+    if isinstance(question, Release) and (question.file is None or question.permit is None):
+        return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
+    case = _case(question, facts, present)
+    if case is None:
+        return (refusal(Code.AGREEMENT_NOT_FOUND, "There is no such agreement."),)
+    general = tuple(r for judge in OF_THE_AGREEMENT.values() for r in judge(case))
+    fewest: tuple[Refusal, ...] | None = None
+    for line in case.document.lines_of(case.key):
+        judged = _judged(case, line)
+        if isinstance(judged, Permission):
+            return _each_once(general) if general else judged
+        if fewest is None or len(judged) < len(fewest):
+            fewest = judged
+    return _each_once((*general, *(fewest or ())))
+
+
+def _case(question: Question, facts: Facts, present: Present) -> Case | None:
+    """Find the version that governs; None where the asker is none of its parties."""
+    agreement = facts.agreement
+    if agreement is None:
+        return None
+    day = legal_day(present.at)
+    governing = agreement.governing(present.at)
+    version = governing or agreement.shown(present.at)
+    case = Case(
+        question=question,
+        facts=facts,
+        agreement=agreement,
+        present=present,
+        day=day,
+        standing=facts.standing(day),
+        version=version,
+        document=facts.documents[version.id],
+        is_governing=governing is not None,
+    )
+    return case if asker_of(question).organisation in case.parties else None
+
+
+def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
+    """Judge one line; an agreement without the line is refused by its own clause."""
+    if isinstance(line, IncompleteTerms):
+        return tuple(_incomplete(line))
+    of_line = case.of_line(line)
+    refusals = tuple(r for judge in OF_THE_LINE.values() for r in judge(of_line))
+    environment = of_line.environment
+    if refusals or environment is None:
+        return refusals
+    return _permission(of_line, environment)
+
+
+def _permission(case: LineCase, environment: EnvironmentFacts) -> Permission:
+    is_controller = case.asker.organisation in case.controllers
+    return Permission(
+        reference=case.facts.reference,
+        version=case.version.number,
+        document_hash=case.version.document_hash,
+        line=case.line,
+        capacity=CONTROLLER if is_controller else PROCESSOR,
+        on_behalf_of=() if is_controller else case.controllers,
+        environment_id=environment.id,
+        fields=tuple(
+            PermittedField(name=name, treatment=case.line.fields[name].treatment)
+            for name in case.fields
+        ),
+        codes=case.codes,
+        practice_maps=case.maps_of("practice"),
+        postcode_maps=case.maps_of("postcode"),
+        domain=case.domain,
+        list_days_max=case.facts.rules.list_days_max(case.day) or 0,
+        grounds=tuple(_grounds(case)),
+        turns_at=case.facts.turns_at(case.present.at, case.day),
+    )
+
+
+def _grounds(case: LineCase) -> Iterator[str]:
+    """Name the facts that the permission rests on, once each and in order."""
+    found = {c.reference for controller in case.controllers for c in case.contracts_of(controller)}
+    found |= {r.reference for counting in case.counting.values() for r in counting}
+    if case.line.approval is not None:
+        found.add(case.line.approval)
+    yield from sorted(found)
+
+
+def _incomplete(line: IncompleteTerms) -> Iterator[Refusal]:
+    for name in line.missing:
+        yield refusal(Code.FACT_MISSING, f"Line {line.number} does not say it.", name)
+    yield from unknown(line.unknown)
+
+
+def _each_once(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Keep the first of each code and subject."""
+    found: dict[tuple[str, str | None], Refusal] = {}
+    for r in refusals:
+        found.setdefault((r.code, r.subject), r)
+    return tuple(found.values())

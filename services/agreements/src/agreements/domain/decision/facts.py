@@ -1,0 +1,146 @@
+"""What is known of one agreement and of all that its decisions rest on.
+
+Everything here changes only with the fact epoch, so it is cached under it; dates and instants are
+inside, so the same facts serve every instant. What changes with decisions themselves, or with the
+clock, is in `Present`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from uuid import UUID
+
+from agreements.domain.agreement import Agreement
+from agreements.domain.assurance import Assurance, AssuranceRules
+from agreements.domain.contract import Contract
+from agreements.domain.decision.document import Document
+from agreements.domain.decision.rules import Category, Rules
+from agreements.domain.decision.standing import Standing
+from agreements.domain.organisation import Organisation, TransferInstrument
+from agreements.domain.registration import IcoRegistration, Section251Approval
+from agreements.domain.relationship import Relationship
+from common.clock import end_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasableColumn:
+    """A column as the catalogue describes it, by treatment: in which row of 4.2 it stands."""
+
+    field_class: str
+    categories: Mapping[str, Category]
+    """By each treatment in which the column may leave at all."""
+    scanned: bool
+    """Free text or a code, in which personal data are found in practice (domain.md 8.6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetFacts:
+    """One version of one data set, as far as decisions rest on it."""
+
+    data_set: str
+    version: str
+    digest: str
+    columns: Mapping[str, ReleasableColumn]
+    reasons: frozenset[str]
+    """Letters of Reasons for Access that it can give; none: it is not about anybody's people."""
+    mapped: Mapping[str, str]
+    """Of these letters, those that need a map, and which."""
+    waits_for_publication: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentFacts:
+    """A recipient environment and the clients that belong to it."""
+
+    id: UUID
+    organisation: str
+    kind: str
+    clients: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFacts:
+    """A practice or postcode map: governs from its first day until the next one does."""
+
+    id: UUID
+    kind: str
+    valid_from: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    reference: str
+    rules: Rules
+    assurance_rules: AssuranceRules
+    agreement: Agreement | None = None
+    documents: Mapping[UUID, Document]
+    """By version of the agreement."""
+    organisations: Mapping[str, tuple[Organisation, ...]]
+    """By code: every stretch of time in which it means something."""
+    instruments: tuple[TransferInstrument, ...]
+    contracts: tuple[Contract, ...]
+    relationships: tuple[Relationship, ...]
+    assurance: Mapping[str, tuple[Assurance, ...]]
+    registrations: Mapping[str, tuple[IcoRegistration, ...]]
+    approvals: Mapping[str, Section251Approval]
+    publications: Mapping[tuple[str, str], date]
+    """By data set and period: on which day it was published."""
+    environments: tuple[EnvironmentFacts, ...]
+    maps: tuple[MapFacts, ...]
+    catalogue: Mapping[str, DataSetFacts]
+    """By digest."""
+    _standing: dict[date, Standing] = field(default_factory=dict, repr=False, compare=False)
+
+    def standing(self, day: date) -> Standing:
+        """Return who stands for whom on the day; found once a day, since decisions are many."""
+        found = self._standing.get(day)
+        if found is None:
+            found = Standing(day, self.organisations, self.instruments)
+            self._standing.clear()
+            self._standing[day] = found
+        return found
+
+    @cached_property
+    def instants(self) -> tuple[datetime, ...]:
+        """Return, in order, the instants inside a day at which a fact begins or ends to hold.
+
+        All other facts are of civil dates and turn at midnight in London.
+        """
+        agreement = self.agreement
+        found: list[datetime | None] = [
+            *(c.in_force_from() for c in self.contracts),
+            *(c.terminated_at for c in self.contracts),
+            *(r.activated_at for r in self.relationships),
+        ]
+        if agreement is not None:
+            found += [
+                agreement.terminated_at,
+                *(v.effective_from() for v in agreement.versions),
+                *(h.set_at for h in agreement.holds),
+                *(h.lifted_at for h in agreement.holds),
+                *(c.fulfilled_at for v in agreement.versions for c in v.conditions),
+            ]
+        return tuple(sorted({instant for instant in found if instant is not None}))
+
+    def turns_at(self, at: datetime, day: date) -> datetime:
+        """Return the first instant after `at` at which any fact may turn.
+
+        Midnight in London is one always: it costs a lease nothing, and forgets no fact.
+        """
+        midnight = end_of(day)
+        return next((i for i in self.instants if at < i < midnight), midnight)
+
+
+Reservation = tuple[UUID, str, str]
+"""Environment, data set and month, for which one opt-out treatment is reserved (ruling 6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """What a decision rests on besides facts: the clock, and earlier decisions."""
+
+    at: datetime
+    last_decision_at: datetime | None
+    reserved: Mapping[Reservation, str]
+    """The opt-out treatments that earlier permits and files have taken."""

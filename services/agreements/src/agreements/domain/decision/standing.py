@@ -1,0 +1,64 @@
+"""Who stands for whom on a legal day (domain.md section 0, ruling 4).
+
+A code may be a part of another legal entity; nothing passes to a successor but by a transfer
+instrument. Both are dated, so the answers are for one day.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from agreements.domain.organisation import (
+    Organisation,
+    TransferInstrument,
+    on,
+    predecessors,
+)
+
+
+class Standing:
+    """Answers for one day, each found once."""
+
+    def __init__(
+        self,
+        day: date,
+        organisations: Mapping[str, tuple[Organisation, ...]],
+        instruments: Sequence[TransferInstrument],
+    ) -> None:
+        self._day = day
+        self._organisations = organisations
+        self._effective = tuple(i for i in instruments if i.valid_from <= day)
+        self._family: dict[str, frozenset[str]] = {}
+        self._holders: dict[str, tuple[str, ...]] = {}
+
+    def is_known(self, code: str) -> bool:
+        """Whether the loaded lists have the code on any day."""
+        return bool(self._organisations.get(code))
+
+    def organisation(self, code: str) -> Organisation | None:
+        """Return what the code means on the day; None where it means nothing."""
+        return on(self._day, self._organisations.get(code, ()))
+
+    def entity(self, code: str) -> str | None:
+        """Return the legal entity behind the code."""
+        found = self.organisation(code)
+        return None if found is None else found.legal_entity
+
+    def holders(self, code: str) -> tuple[str, ...]:
+        """Return who holds what was the code's: itself, or those to whom it was transferred."""
+        if code not in self._holders:
+            successors = {i.successor for i in self._effective if i.predecessor == code} - {code}
+            self._holders[code] = (code,)  # ends a circle of instruments
+            found = {h for successor in successors for h in self.holders(successor)}
+            self._holders[code] = tuple(sorted(found)) or (code,)
+        return self._holders[code]
+
+    def family(self, code: str) -> frozenset[str]:
+        """Return the codes that count for this one: itself and its predecessors by transfer."""
+        if code not in self._family:
+            former = predecessors(code, self._day, self._effective)
+            self._family[code] = frozenset({code, *former})
+        return self._family[code]
+
+    def owns(self, owner: str, code: str) -> bool:
+        """Whether the people of `code` are the owner's own."""
+        return code in self.family(owner) or self.entity(code) in self.family(owner)
