@@ -14,12 +14,13 @@ import logging
 import logging.config
 import re
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from common.errors import AppError
 from common.settings import Environment, ServiceSettings
@@ -27,6 +28,7 @@ from common.settings import Environment, ServiceSettings
 MASK = "[ten digits]"
 _TEN_DIGITS = re.compile(r"(?<![0-9A-Za-z.])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z.])")
 FRAMES_MAX = 60
+LINKS_MAX = 10
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -50,58 +52,55 @@ def describe(error: BaseException) -> str:
     return " ".join(facts)
 
 
-class SafeTracebacks:
+def safe_tracebacks(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Put the exception's kinds and frames into the line, and no value."""
-
-    def __init__(self) -> None:
-        self._transform = ExceptionDictTransformer(show_locals=False, max_frames=FRAMES_MAX)
-
-    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-        info = _exc_info(event.pop("exc_info", None))
-        if info is not None:
-            event["exception"] = [
-                {
-                    "type": trace["exc_type"],
-                    "error": text,
-                    "frames": _frames(trace["frames"]),
-                }
-                for trace, text in zip(self._transform(info), _descriptions(info[1]), strict=False)
-            ]
-        return event
+    error = _exception(event.pop("exc_info", None))
+    if error is not None:
+        event["exception"] = [
+            {
+                "type": type(link).__qualname__,
+                "error": describe(link),
+                "frames": _frames(link.__traceback__),
+            }
+            for link in _chain(error)
+        ]
+    return event
 
 
-def _frames(frames: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keep our own frames, and the last one, whosoever it is."""
-    return [
-        f"{frame['filename']}:{frame['lineno']} {frame['name']}"
-        for number, frame in enumerate(frames, start=1)
-        if number == len(frames) or "site-packages" not in frame["filename"]
-    ]
-
-
-def _exc_info(given: Any) -> ExcInfo | None:
+def _exception(given: object) -> BaseException | None:
+    """Return the exception that a record means, in any of the ways to say so."""
     if isinstance(given, BaseException):
-        return type(given), given, given.__traceback__
+        return given
     if isinstance(given, tuple):
-        return given if isinstance(given[1], BaseException) else None
-    if given:
-        current = sys.exc_info()
-        return current if current[1] is not None else None
-    return None
+        return given[1] if isinstance(given[1], BaseException) else None
+    return sys.exc_info()[1] if given else None
 
 
-def _descriptions(error: BaseException | None) -> list[str]:
-    """Follow causes in the order in which structlog's transformer lists them."""
-    found: list[str] = []
-    while error is not None:
-        found.append(describe(error))
-        if error.__cause__ is not None:
-            error = error.__cause__
-        elif error.__suppress_context__:
-            error = None
-        else:
-            error = error.__context__
-    return found
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Follow an exception to its causes, and into groups."""
+    waiting = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < LINKS_MAX:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting.extend(link.exceptions)
+        cause = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        if cause is not None:
+            waiting.append(cause)
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    """Keep our own frames, and the last one, whosoever it is. Locals are never looked at."""
+    frames = traceback.extract_tb(trace)[-FRAMES_MAX:]
+    return [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for number, frame in enumerate(frames, start=1)
+        if number == len(frames) or "site-packages" not in frame.filename
+    ]
 
 
 def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -199,7 +198,7 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
                 "foreign_pre_chain": [*SHARED, structlog.stdlib.ExtraAdder()],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    SafeTracebacks(),
+                    safe_tracebacks,
                     drop_colours,
                     mask,
                     *final,

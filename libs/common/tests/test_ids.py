@@ -1,0 +1,65 @@
+"""Names, references and digests."""
+
+import json
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import ids
+
+WHOLE = st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1)
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def test_ids_are_in_the_order_in_which_they_were_made():
+    made = [ids.new_id() for _ in range(1000)]
+
+    assert made == sorted(made)
+    assert {one.version for one in made} == {7}
+
+
+def test_references_have_the_published_form():
+    for _ in range(100):
+        assert ids.DARS_REFERENCE.fullmatch(ids.dars_reference())
+        assert ids.CONTRACT_REFERENCE.fullmatch(ids.contract_reference())
+
+
+@pytest.mark.parametrize(
+    "published",
+    ["DARS-NIC-54727-S3Y1T-v4.3", "DARS-NIC-00656-V0Z4C-v0.0", "DARS-NIC-00656-V0Z4C"],
+)
+def test_published_references_are_recognised(published):
+    assert ids.VERSIONED_DARS_REFERENCE.fullmatch(published)
+    assert ids.CONTRACT_REFERENCE.fullmatch("CON-338307-D8Z0G-v2.01")
+
+
+@given(JSON)
+def test_canonical_json_is_rfc_8785s(value):
+    """The quick way, by the standard library, never differs from the library's."""
+    assert ids.canonical(value) == rfc8785.dumps(value)
+
+
+@given(st.dictionaries(TEXT, WHOLE | TEXT | st.lists(TEXT)))
+def test_canonical_json_means_the_same(value):
+    assert json.loads(ids.canonical(value)) == value
+
+
+def test_the_digest_does_not_depend_on_the_order_of_keys():
+    digest = ids.digest_of({"a": 1, "b": [True, None]})
+
+    assert digest == ids.digest_of({"b": [True, None], "a": 1})
+    assert ids.DIGEST.fullmatch(digest)
+    assert digest != ids.digest_of({"a": 1, "b": [None, True]})
+
+
+@pytest.mark.parametrize("value", [float("nan"), 2**53, {"a": "\ud800"}, {1: "a"}])
+def test_what_has_no_canonical_form_is_refused(value):
+    with pytest.raises(ValueError):
+        ids.canonical(value)

@@ -1,0 +1,177 @@
+"""S7: no identifier in a log line, whatever went wrong (design.md section 10)."""
+
+import io
+import json
+import logging
+from contextlib import contextmanager
+
+import pytest
+import structlog
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from common import logging as our_logging
+from common.errors import NotFound
+from common.settings import Environment, ServiceSettings
+
+NHS_NUMBER = "9990000018"
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """What a production process would write, parsed; and the text itself."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    structlog.reset_defaults()
+    settings = ServiceSettings(environment="development", log_level="DEBUG")
+    our_logging.configure(settings.model_copy(update={"environment": Environment.PRODUCTION}))
+    stream = io.StringIO()
+    for handler in root.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(stream)
+
+    class Lines:
+        @property
+        def text(self) -> str:
+            return stream.getvalue()
+
+        def __iter__(self):
+            return map(json.loads, self.text.splitlines())
+
+    yield Lines()
+    root.handlers[:], root.level = before
+    structlog.reset_defaults()
+
+
+@contextmanager
+def logged():
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - it is what is logged
+        structlog.get_logger("test").exception("it_failed")
+
+
+def test_a_line_is_an_event_and_fields(lines):
+    structlog.get_logger("test").info("extract_released", extract_id="abc")
+
+    (line,) = lines
+    assert (line["event"], line["extract_id"]) == ("extract_released", "abc")
+    assert line["level"] == "info"
+
+
+def test_the_standard_librarys_records_have_the_same_shape(lines):
+    logging.getLogger("kafka").warning("broker %s went away", "b1")
+
+    (line,) = lines
+    assert line["event"] == "broker b1 went away"
+
+
+@pytest.mark.parametrize("written", ["9990000018", "999 000 0018", "999-000-0018"])
+def test_what_looks_like_an_nhs_number_is_masked_at_any_depth(lines, written):
+    """Guard: `common.logging.mask`."""
+    structlog.get_logger("test").info(
+        "seen", a=f"x {written}", b=[{"c": written}], d={"e": written}
+    )
+    logging.getLogger("other").info("number %s", written)
+
+    assert written not in lines.text
+    assert our_logging.MASK in lines.text
+
+
+def test_ids_and_digests_are_left_as_they_are(lines):
+    kept = "01a202d8-0f0b-7619-8ba5-123456789012"
+    structlog.get_logger("test").info("seen", id=kept, digest="sha256:" + "1234567890" * 6)
+
+    assert kept in lines.text
+    assert "1234567890" * 6 in lines.text
+
+
+def test_an_exceptions_own_words_and_locals_are_left_out(lines):
+    """Guard: `common.logging.describe`, which trusts only texts of ours."""
+    surname = "Featherstonehaugh"
+    with logged():
+        raise RuntimeError(f"no record for {surname}") from KeyError(surname)
+
+    (line,) = lines
+    assert surname not in lines.text
+    assert [e["type"] for e in line["exception"]] == ["RuntimeError", "KeyError"]
+    assert "test_logging.py" in line["exception"][0]["frames"][-1]
+
+
+def test_our_own_errors_keep_their_words(lines):
+    with logged():
+        raise NotFound("There is no such extract.")
+
+    assert "NOT_FOUND: There is no such extract." in lines.text
+
+
+def test_a_validation_error_does_not_quote_its_input(lines):
+    class Row(BaseModel):
+        number: int
+
+    with logged(), pytest.raises(ValidationError):
+        Row.model_validate({"number": "Featherstonehaugh"})
+    with logged():
+        Row.model_validate({"number": "Featherstonehaugh"})
+
+    assert "Featherstonehaugh" not in lines.text
+
+
+def test_a_database_error_has_its_kind_and_neither_statement_nor_parameters(
+    lines, database_url, make_engine
+):
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE person (surname VARCHAR(40) PRIMARY KEY)"))
+        insert = text("INSERT INTO person VALUES (:surname)")
+        connection.execute(insert, {"surname": "Featherstonehaugh"})
+
+    for _ in range(2):
+        with logged(), engine.begin() as connection:
+            connection.execute(insert, {"surname": "Featherstonehaugh"})
+
+    assert "Featherstonehaugh" not in lines.text
+    assert "sqlstate=23505" in lines.text or "SQLITE_CONSTRAINT_PRIMARYKEY" in lines.text
+
+
+def test_an_sql_errors_text_has_no_parameters(database_url, make_engine):
+    with pytest.raises(DBAPIError) as failed, make_engine(database_url).connect() as connection:
+        connection.execute(text("SELECT :surname FROM nowhere"), {"surname": "Featherstonehaugh"})
+
+    assert "Featherstonehaugh" not in str(failed.value)
+
+
+def test_uvicorns_access_line_has_no_query(lines):
+    access = logging.getLogger("uvicorn.access")
+    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/v1/x?name=Smith", "1.1", 200)
+
+    (line,) = lines
+    assert line["event"] == '127.0.0.1:1 - "GET /v1/x HTTP/1.1" 200'
+
+
+def test_probes_get_no_access_line(lines):
+    access = logging.getLogger("uvicorn.access")
+    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/readyz", "1.1", 200)
+
+    assert lines.text == ""
+
+
+def test_development_writes_for_people_and_as_carefully(monkeypatch, capsys):
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    structlog.reset_defaults()
+    try:
+        our_logging.configure(ServiceSettings(environment="development"))
+        with logged():
+            raise RuntimeError(f"Featherstonehaugh {NHS_NUMBER}")
+        written = capsys.readouterr().err
+    finally:
+        root.handlers[:], root.level = before
+        structlog.reset_defaults()
+
+    assert "database_embedded" in written
+    assert "it_failed" in written
+    assert "RuntimeError" in written
+    assert "Featherstonehaugh" not in written
+    assert NHS_NUMBER not in written

@@ -1,0 +1,94 @@
+"""Settings: no default environment, no misspelt variable, no development in production."""
+
+import pytest
+from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import Environment, ServiceSettings
+
+PRODUCTION = {
+    "environment": "production",
+    "database_url": "postgresql://db/example",
+    "kafka_bootstrap": ["kafka:9093"],
+    "issuer": "https://id.example/realms/dsfc",
+    "jwks_url": "https://id.example/realms/dsfc/certs",
+    "token_url": "https://id.example/realms/dsfc/token",
+}
+
+
+class ExampleSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="EXAMPLE_")
+
+    batch_rows: int = 10
+
+
+def test_the_environment_has_no_default(monkeypatch):
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    with pytest.raises(ValidationError, match="environment"):
+        ServiceSettings()
+
+
+def test_variables_are_read_with_the_services_prefix(monkeypatch):
+    monkeypatch.setenv("EXAMPLE_ENVIRONMENT", "development")
+    monkeypatch.setenv("EXAMPLE_BATCH_ROWS", "20")
+    monkeypatch.setenv("EXAMPLE_SERVICE_URLS__AGREEMENTS", "http://agreements.test")
+    settings = ExampleSettings()
+
+    assert settings.environment is Environment.DEVELOPMENT
+    assert settings.batch_rows == 20
+    assert settings.service_urls["agreements"] == "http://agreements.test"
+
+
+def test_an_unknown_variable_with_the_prefix_stops_the_start(monkeypatch):
+    monkeypatch.setenv("EXAMPLE_BACTH_ROWS", "20")
+
+    with pytest.raises(ValidationError, match="EXAMPLE_BACTH_ROWS"):
+        ExampleSettings(environment="development")
+
+
+def test_other_peoples_variables_do_no_harm(monkeypatch):
+    monkeypatch.setenv("ANOTHER_BATCH", "1")
+
+    assert ExampleSettings(environment="development").batch_rows == 10
+
+
+def test_settings_cannot_be_changed():
+    settings = ExampleSettings(environment="development")
+
+    with pytest.raises(ValidationError):
+        settings.batch_rows = 11
+
+
+def test_production_takes_what_production_needs():
+    assert ExampleSettings(**PRODUCTION).environment is Environment.PRODUCTION
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("database_url", "sqlite:///var/x.db", "PostgreSQL"),
+        ("kafka_bootstrap", [], "kafka_bootstrap"),
+        ("issuer", "http://127.0.0.1:8400", "issuer"),
+        ("jwks_url", "http://127.0.0.1:8400/jwks.json", "jwks_url"),
+        ("token_url", "http://127.0.0.1:8400/oauth2/token", "token_url"),
+        ("kill_at", "K1", "kill_at"),
+    ],
+)
+def test_production_refuses_every_development_setting(name, value, says):
+    with pytest.raises(ValidationError, match=says):
+        ExampleSettings(**PRODUCTION | {name: value})
+
+
+def test_what_was_given_is_not_printed_when_it_is_wrong(monkeypatch):
+    monkeypatch.setenv("EXAMPLE_BATCH_ROWS", "hunter2")
+
+    with pytest.raises(ValidationError) as refused:
+        ExampleSettings(environment="development")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_databases_password_is_not_printed():
+    settings = ExampleSettings(**PRODUCTION | {"database_url": "postgresql://a:hunter2@db/x"})
+
+    assert "hunter2" not in repr(settings)
