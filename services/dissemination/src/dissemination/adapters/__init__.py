@@ -1,0 +1,1 @@
+"""Databases, other services, objects and events, each behind its port."""

@@ -1,0 +1,252 @@
+"""The decision, asked of agreements (AuthZEN), and the terms of an agreement.
+
+Only an answer 200 that says `decision` is a decision. Whatever else comes back, or nothing,
+is none, and none is a no (design.md section 10, S6).
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from common import http
+from common.errors import AppError, Refusal, Refused
+from common.security.client import ServiceTokens
+from dissemination.domain.errors import AgreementNotFound, DecisionUnavailable
+from dissemination.domain.extract import Permit
+from dissemination.domain.register import Controller, Line, Terms
+from dissemination.domain.release import ReleaseDecision
+from dissemination.domain.request import ExtractRequest
+from dissemination.use_cases.ports import Evidence, LeaseGiven
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+AUDIENCE = "agreements"
+EVALUATION = "/access/v1/evaluation"
+NOT_FOUND = "AGREEMENT_NOT_FOUND"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Refusal(_Answer):
+    code: str
+    detail: str = ""
+    subject: str | None = None
+
+
+class _Lease(_Answer):
+    seconds: Annotated[float, Field(ge=0, strict=False)]
+
+
+class _Decision(_Answer):
+    """What an evaluation's `context` may have; what the action needs is demanded below."""
+
+    id: Annotated[UUID, Field(strict=False)]
+    epoch: int = 0
+    refusals: list[_Refusal] = []
+    permit: str | None = None
+    permit_id: str | None = None
+    permit_expires_at: Annotated[datetime | None, Field(strict=False)] = None
+    holding_id: str | None = None
+    lease: _Lease | None = None
+
+
+class _Evaluation(_Answer):
+    decision: bool
+    context: _Decision
+
+
+class HttpAgreements:
+    """Agreements over HTTP, asked with our own token; the caller's goes along as evidence."""
+
+    def __init__(self, remote: http.Client, tokens: ServiceTokens) -> None:
+        self._remote = remote
+        self._tokens = tokens
+
+    def request(self, request: ExtractRequest, *, extract_id: UUID, evidence: Evidence) -> Permit:
+        asked = request.as_json(extract_id)
+        told = {k: v for k, v in asked.items() if k not in {"extract_id", "agreement"}}
+        decision = self._evaluate(
+            {
+                "subject": _subject(evidence),
+                "action": {"name": "request"},
+                "resource": {
+                    "type": "agreement",
+                    "id": request.agreement,
+                    "properties": told,
+                },
+                "context": {
+                    "extract_id": str(extract_id),
+                    "request_digest": request.digest(extract_id),
+                    "dry_run": False,
+                },
+            }
+        )
+        if (
+            decision.permit is None
+            or decision.permit_id is None
+            or decision.permit_expires_at is None
+        ):
+            raise DecisionUnavailable("Agreements said yes and gave no permit.")
+        return Permit(
+            id=decision.permit_id,
+            compact=decision.permit,
+            expires_at=decision.permit_expires_at,
+            decision_id=decision.id,
+            epoch=decision.epoch,
+        )
+
+    def release(self, *, file_id: UUID, attestation: str, extract_id: UUID) -> ReleaseDecision:
+        decision = self._evaluate(
+            {
+                "subject": {"type": "client", "id": "dissemination"},
+                "action": {"name": "release"},
+                "resource": {
+                    "type": "file",
+                    "id": str(file_id),
+                    "properties": {"attestation": attestation},
+                },
+                "context": {"extract_id": str(extract_id)},
+            }
+        )
+        if decision.holding_id is None:
+            raise DecisionUnavailable("Agreements said yes and named no holding.")
+        return ReleaseDecision(decision_id=decision.id, holding_id=decision.holding_id)
+
+    def fetch(
+        self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
+    ) -> LeaseGiven:
+        context: dict[str, JsonValue] = {"delivery_id": str(delivery_id)}
+        if renews is not None:
+            context["renews"] = str(renews)
+        decision = self._evaluate(
+            {
+                "subject": _subject(evidence),
+                "action": {"name": "fetch"},
+                "resource": {"type": "holding", "id": holding_id},
+                "context": context,
+            }
+        )
+        if decision.lease is None:
+            raise DecisionUnavailable("Agreements said yes and gave no lease.")
+        return LeaseGiven(decision_id=decision.id, seconds=decision.lease.seconds)
+
+    def terms(self, reference: str) -> Terms:
+        try:
+            answer = http.call(
+                self._remote,
+                "GET",
+                f"/v1/agreements/{reference}",
+                token=self._tokens.token(AUDIENCE),
+            )
+            return _terms(answer.json())
+        except http.RemoteProblem as problem:
+            if problem.status == 404:
+                raise AgreementNotFound(f"There is no agreement {reference}.") from problem
+            raise DecisionUnavailable("Agreements does not tell the terms.") from problem
+        except AppError as error:
+            raise DecisionUnavailable("Agreements does not answer.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DecisionUnavailable("Agreements tells no terms that we understand.") from error
+
+    def _evaluate(self, question: dict[str, JsonValue]) -> _Decision:
+        try:
+            answer = http.call(
+                self._remote,
+                "POST",
+                EVALUATION,
+                token=self._tokens.token(AUDIENCE),
+                json=question,
+            )
+            evaluation = _Evaluation.model_validate(answer.json())
+        except AppError as error:
+            log.warning("decision_unavailable", code=error.code)
+            raise DecisionUnavailable("No decision can be had at the moment.") from error
+        except (ValueError, ValidationError) as error:
+            log.warning("decision_not_understood")
+            raise DecisionUnavailable("No decision can be had at the moment.") from error
+        if evaluation.decision:
+            return evaluation.context
+        raise _no(evaluation.context)
+
+
+def _subject(evidence: Evidence) -> dict[str, JsonValue]:
+    return {
+        "type": "client",
+        "id": evidence.client_id,
+        "properties": {"token": evidence.token},
+    }
+
+
+def _no(decision: _Decision) -> AppError:
+    refusals = [Refusal(r.code, r.detail, r.subject) for r in decision.refusals]
+    if [refusal.code for refusal in refusals] == [NOT_FOUND]:
+        # Whoever may not know of an agreement is told what one that is not there is told.
+        return AgreementNotFound("There is no such agreement.")
+    if not refusals:
+        refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
+    return Refused("The agreement does not allow this.", refusals)
+
+
+def _terms(answer: Mapping[str, Any]) -> Terms:
+    """The version in force. Its terms stand beside the state, or under `document`."""
+    document: Mapping[str, Any] = answer
+    for name in ("document", "snapshot"):
+        if isinstance(answer.get(name), Mapping):
+            document = answer[name]
+    sections = document.get("sections") or {}
+    return Terms(
+        reference=str(answer["reference"]),
+        version=str(answer["version"]),
+        document_hash=str(answer["document_hash"]),
+        title=str(document["title"]),
+        start=date.fromisoformat(document["start"]),
+        end=date.fromisoformat(document["end"]),
+        controllers=tuple(
+            Controller(ods=str(c["ods"]), legal_name=str(c["legal_name"]))
+            for c in document["controllers"]
+        ),
+        commercial=bool(document.get("commercial", False)),
+        sub_licence=bool(document.get("sub_licence", False)),
+        lines=tuple(_line(line) for line in document["lines"]),
+        # Texts of the Standards that the register shows (domain.md 2.4); nothing else of the
+        # sections is read, and so no contact, address or signatory can end up in public.
+        objectives=_prose(sections, "9", "purposes", "objective"),
+        processing=_prose(sections, "10", "activities"),
+        outputs=_prose(sections, "11", "outputs", "title"),
+        benefits=_prose(sections, "12", "benefits", "description"),
+        yielded_benefits=_prose(sections, "12", "yielded", "description"),
+        minutes="",
+    )
+
+
+def _line(line: Mapping[str, Any]) -> Line:
+    opt_out = line.get("opt_out") or {}
+    return Line(
+        number=int(line["number"]),
+        data_set=str(line["data_set"]),
+        purpose=str(line["purpose"]),
+        classification=str(line["classification"]),
+        sensitivity=str(line.get("sensitivity", "")),
+        fields=tuple(str(field["name"]) for field in line["fields"]),
+        opt_out_applied=bool(opt_out.get("applied", False)),
+        opt_out_reason=str(opt_out.get("reason") or ""),
+        legal_basis=str(line.get("dissemination_power") or ""),
+        access_method=str(line.get("access_method") or ""),
+    )
+
+
+def _prose(sections: Mapping[str, Any], number: str, name: str, member: str = "") -> str:
+    """A section's text, or that member of each entry of its list."""
+    section = sections.get(number)
+    value = section.get(name) if isinstance(section, Mapping) else None
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return ""
+    return "; ".join(str(entry[member]) for entry in value if isinstance(entry, Mapping))

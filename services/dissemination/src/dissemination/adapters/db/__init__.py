@@ -1,0 +1,1 @@
+"""Extracts, releases, deliveries and the register in a relational database."""

@@ -1,0 +1,547 @@
+"""The repositories: the one place that knows rows and domain.
+
+State, events and audit are stored by one `save()`, in the transaction of the use case.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, CursorResult, Engine, Update, select, update
+from sqlmodel import Session, col
+
+from common import audit
+from common.audit import Entry
+from common.clock import Clock
+from common.db import idempotency, inbox, outbox, unit_of_work
+from common.db import tables as shared
+from common.messaging.envelope import Event as Envelope
+from dissemination.adapters.db.tables import (
+    AuditSubjectRow,
+    DeliveryRow,
+    ExtractRow,
+    PinnedEditionRow,
+    RegisterLineRow,
+    ReleaseRow,
+    SupersededEditionRow,
+)
+from dissemination.adapters.events import to_envelope
+from dissemination.domain.delivery import Delivery, Outcome
+from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNotFound
+from dissemination.domain.events import Event
+from dissemination.domain.extract import (
+    UNFINISHED,
+    Extract,
+    Failure,
+    Permit,
+    PreparedFile,
+    Requester,
+    State,
+)
+from dissemination.domain.register import RegisterLine
+from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
+from dissemination.domain.request import ExtractRequest, Format
+from dissemination.use_cases.ports import Logged, Progress
+
+CONSUMER = "dissemination"
+
+_FILES: TypeAdapter[tuple[PreparedFile, ...]] = TypeAdapter(tuple[PreparedFile, ...])
+_FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
+_LINE_COLUMNS = tuple(field.name for field in fields(RegisterLine))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlExtracts:
+    session: Session
+    timer: Clock
+
+    def get(self, extract_id: UUID, *, organisation: str | None = None) -> Extract:
+        row = self.session.get(ExtractRow, extract_id)
+        if row is None or organisation not in (None, row.organisation):
+            raise ExtractNotFound(f"There is no extract {extract_id}.")
+        return _extract(row)
+
+    def page(
+        self, *, organisation: str | None, agreement: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Extract]:
+        query = select(ExtractRow).order_by(col(ExtractRow.id)).limit(limit)
+        if organisation is not None:
+            query = query.where(col(ExtractRow.organisation) == organisation)
+        if agreement is not None:
+            query = query.where(col(ExtractRow.agreement) == agreement)
+        if after is not None:
+            query = query.where(col(ExtractRow.id) > after)
+        return [_extract(row) for row in self.session.scalars(query)]
+
+    def save(self, extract: Extract, *, audit: Entry) -> Extract:
+        stored = replace(extract, version=extract.version + 1, pending=())
+        values = _extract_columns(stored)
+        # Whatever moved it, its turn is now: the next step may be possible.
+        values |= {"due_at": self.timer.now(), "attempts": 0}
+        if extract.version == 0:
+            self.session.add(ExtractRow(**values))
+            self.session.flush()
+        else:
+            _overwrite(self.session, ExtractRow, extract.id, extract.version, values)
+        _enqueue(
+            self.session,
+            extract.pending,
+            at=extract.changed_at,
+            aggregate_id=extract.id,
+            version=stored.version,
+            state=stored.state.value,
+        )
+        _append(self.session, extract.request.agreement, audit)
+        return stored
+
+    def released_from(self, edition_id: str) -> Sequence[Extract]:
+        query = (
+            select(ExtractRow)
+            .join(PinnedEditionRow, col(PinnedEditionRow.extract_id) == col(ExtractRow.id))
+            .where(col(PinnedEditionRow.edition_id) == edition_id)
+            .order_by(col(ExtractRow.id))
+        )
+        return [_extract(row) for row in self.session.scalars(query)]
+
+    def progress(self, extract_id: UUID) -> Progress | None:
+        row = self.session.get(ExtractRow, extract_id)
+        if row is None or row.rows_done is None:
+            return None
+        return Progress(rows_done=row.rows_done, rows_total=row.rows_total)
+
+    def note_progress(self, extract_id: UUID, progress: Progress) -> None:
+        self._set(extract_id, rows_done=progress.rows_done, rows_total=progress.rows_total)
+
+    def due(self, *, at: datetime, limit: int) -> Sequence[UUID]:
+        query = (
+            select(col(ExtractRow.id))
+            .where(_is_unfinished(), col(ExtractRow.due_at) <= at)
+            .order_by(col(ExtractRow.due_at))
+            .limit(limit)
+        )
+        return list(self.session.scalars(query))
+
+    def claim(self, extract_id: UUID, *, at: datetime, until: datetime) -> bool:
+        return self._set(extract_id, _is_unfinished(), col(ExtractRow.due_at) <= at, due_at=until)
+
+    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int) -> None:
+        self._set(extract_id, due_at=at, attempts=attempts)
+
+    def attempts(self, extract_id: UUID) -> int:
+        row = self.session.get(ExtractRow, extract_id)
+        return 0 if row is None else row.attempts
+
+    def _set(self, extract_id: UUID, *where: ColumnElement[bool], **values: object) -> bool:
+        """Set what is not the extract's state, and so counts as no version of it."""
+        statement = update(ExtractRow).where(col(ExtractRow.id) == extract_id, *where)
+        return _rows(self.session, statement.values(values)) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class SqlReleases:
+    session: Session
+
+    def add(
+        self,
+        *,
+        extract: Extract,
+        line: RegisterLine,
+        edition_ids: Sequence[str],
+        audit: Entry,
+        seal: Callable[[LeafPosition], Release],
+    ) -> Release:
+        release = seal(_append(self.session, extract.request.agreement, audit))
+        self.session.add(_release_row(release))
+        self.session.flush()
+        self.session.add(RegisterLineRow(**{name: getattr(line, name) for name in _LINE_COLUMNS}))
+        for edition_id in sorted(set(edition_ids)):
+            self.session.merge(PinnedEditionRow(edition_id=edition_id, extract_id=extract.id))
+        self.session.flush()
+        return release
+
+    def get(self, file_id: UUID, *, organisation: str | None = None) -> Release:
+        row = self.session.get(ReleaseRow, file_id)
+        if row is None or organisation not in (None, row.organisation):
+            raise FileNotFound(f"There is no file {file_id}.")
+        return _release(row)
+
+    def of(self, extract_id: UUID) -> Sequence[Release]:
+        query = (
+            select(ReleaseRow)
+            .where(col(ReleaseRow.extract_id) == extract_id)
+            .order_by(col(ReleaseRow.leaf_index))
+        )
+        return [_release(row) for row in self.session.scalars(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEditions:
+    session: Session
+
+    def supersede(self, edition_id: str, *, by: str, at: datetime) -> None:
+        self.session.merge(
+            SupersededEditionRow(edition_id=edition_id, superseded_by=by, superseded_at=at)
+        )
+        self.session.flush()
+
+    def superseded(self, edition_ids: Sequence[str]) -> bool:
+        query = (
+            select(col(SupersededEditionRow.edition_id))
+            .where(col(SupersededEditionRow.edition_id).in_(list(edition_ids)))
+            .limit(1)
+        )
+        return self.session.scalar(query) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRegister:
+    session: Session
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[RegisterLine]:
+        query = select(RegisterLineRow).order_by(col(RegisterLineRow.id)).limit(limit)
+        if after is not None:
+            query = query.where(col(RegisterLineRow.id) > after)
+        return [
+            RegisterLine(**{name: getattr(row, name) for name in _LINE_COLUMNS})
+            for row in self.session.scalars(query)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlDeliveries:
+    session: Session
+
+    def get(self, delivery_id: UUID) -> Delivery:
+        return _delivery(self.session.get_one(DeliveryRow, delivery_id))
+
+    def page(
+        self,
+        *,
+        organisation: str | None,
+        agreement: str | None,
+        file_id: UUID | None,
+        after: UUID | None,
+        limit: int,
+    ) -> Sequence[Delivery]:
+        query = select(DeliveryRow).order_by(col(DeliveryRow.id)).limit(limit)
+        for column, wanted in (
+            (col(DeliveryRow.organisation), organisation),
+            (col(DeliveryRow.agreement), agreement),
+            (col(DeliveryRow.file_id), file_id),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if after is not None:
+            query = query.where(col(DeliveryRow.id) > after)
+        return [_delivery(row) for row in self.session.scalars(query)]
+
+    def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
+        stored = replace(delivery, version=delivery.version + 1, pending=())
+        values = _delivery_columns(stored) | {"alive_at": alive_at}
+        if delivery.version == 0:
+            self.session.add(DeliveryRow(**values))
+            self.session.flush()
+        else:
+            _overwrite(self.session, DeliveryRow, delivery.id, delivery.version, values)
+        _enqueue(
+            self.session,
+            delivery.pending,
+            at=delivery.ended_at or delivery.begun_at,
+            aggregate_id=delivery.id,
+            version=stored.version,
+            state=stored.outcome.value,
+        )
+        _append(self.session, delivery.agreement, audit)
+        return stored
+
+    def note_alive(self, delivery_id: UUID, *, bytes_: int, at: datetime) -> None:
+        statement = (
+            update(DeliveryRow)
+            .where(
+                col(DeliveryRow.id) == delivery_id,
+                col(DeliveryRow.outcome) == Outcome.UNDER_WAY.value,
+            )
+            .values(bytes=bytes_, alive_at=at)
+        )
+        _rows(self.session, statement)
+
+    def silent_since(self, instant: datetime, *, limit: int) -> Sequence[Delivery]:
+        query = (
+            select(DeliveryRow)
+            .where(
+                col(DeliveryRow.outcome) == Outcome.UNDER_WAY.value,
+                col(DeliveryRow.alive_at) < instant,
+            )
+            .order_by(col(DeliveryRow.alive_at))
+            .limit(limit)
+        )
+        return [_delivery(row) for row in self.session.scalars(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLog:
+    session: Session
+
+    def append(self, entry: Entry) -> LeafPosition:
+        return _append(self.session, str(entry.detail.get("agreement", "")), entry)
+
+    def page(self, *, agreement: str, after: int | None, limit: int) -> Sequence[Logged]:
+        leaf = shared.audit_leaf
+        query = (
+            select(leaf.c.index, leaf.c.hash, leaf.c.entry)
+            .join(AuditSubjectRow, col(AuditSubjectRow.leaf_index) == leaf.c.index)
+            .where(col(AuditSubjectRow.agreement) == agreement)
+            .order_by(leaf.c.index)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(leaf.c.index > after)
+        return [
+            Logged(index=index, hash=hash_, entry=json.loads(entry))
+            for index, hash_, entry in self.session.execute(query)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlIdempotencyKeys:
+    session: Session
+
+    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None:
+        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None:
+        idempotency.remember(
+            self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTransaction:
+    session: Session
+    timer: Clock
+
+    @property
+    def extracts(self) -> SqlExtracts:
+        return SqlExtracts(self.session, self.timer)
+
+    @property
+    def releases(self) -> SqlReleases:
+        return SqlReleases(self.session)
+
+    @property
+    def editions(self) -> SqlEditions:
+        return SqlEditions(self.session)
+
+    @property
+    def register(self) -> SqlRegister:
+        return SqlRegister(self.session)
+
+    @property
+    def deliveries(self) -> SqlDeliveries:
+        return SqlDeliveries(self.session)
+
+    @property
+    def log(self) -> SqlLog:
+        return SqlLog(self.session)
+
+    @property
+    def idempotency(self) -> SqlIdempotencyKeys:
+        return SqlIdempotencyKeys(self.session)
+
+    def accept(self, event: Envelope) -> bool:
+        return inbox.accept(self.session, consumer=CONSUMER, event=event)
+
+
+def build(engine: Engine, timer: Clock) -> unit_of_work.UnitOfWork[SqlTransaction]:
+    """Make the service's unit of work."""
+    return unit_of_work.UnitOfWork(engine, lambda session: SqlTransaction(session, timer))
+
+
+def _append(session: Session, agreement: str, entry: Entry) -> LeafPosition:
+    """Append one leaf, and note which agreement it is about."""
+    (leaf,) = audit.append(session, [entry])
+    session.add(AuditSubjectRow(agreement=agreement, leaf_index=leaf.index))
+    session.flush()
+    return LeafPosition(index=leaf.index, size=leaf.size, root=leaf.root)
+
+
+def _enqueue(
+    session: Session,
+    pending: Sequence[Event],
+    *,
+    at: datetime,
+    aggregate_id: UUID,
+    version: int,
+    state: str,
+) -> None:
+    for event in pending:
+        outbox.enqueue(
+            session,
+            to_envelope(event, at=at, aggregate_id=aggregate_id, version=version, state=state),
+        )
+
+
+def _overwrite(
+    session: Session,
+    table: type[ExtractRow | DeliveryRow],
+    id_: UUID,
+    version: int,
+    values: dict[str, object],
+) -> None:
+    statement = (
+        update(table).where(col(table.id) == id_, col(table.version) == version).values(values)
+    )
+    if _rows(session, statement) != 1:
+        raise EditedMeanwhile("It was changed meanwhile.")
+    session.expire_all()  # what was read before is not what is there now
+
+
+def _rows(session: Session, statement: Update) -> int:
+    """How many rows it changed."""
+    result = session.execute(statement)
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _is_unfinished() -> ColumnElement[bool]:
+    return col(ExtractRow.state).in_([state.value for state in sorted(UNFINISHED)])
+
+
+def _extract(row: ExtractRow) -> Extract:
+    return Extract(
+        id=row.id,
+        request=ExtractRequest.from_json(row.request),
+        requester=Requester(
+            subject=row.subject,
+            client_id=row.client_id,
+            organisation=row.organisation,
+            role=row.role,
+        ),
+        permit=Permit(
+            id=row.permit_id,
+            compact=row.permit,
+            expires_at=row.permit_expires_at,
+            decision_id=row.decision_id,
+            epoch=row.epoch,
+        ),
+        requested_at=row.requested_at,
+        changed_at=row.changed_at,
+        state=State(row.state),
+        files=_FILES.validate_python(row.files),
+        failure=None if row.failure is None else _FAILURE.validate_python(row.failure),
+        version=row.version,
+    )
+
+
+def _extract_columns(extract: Extract) -> dict[str, Any]:
+    return {
+        "id": extract.id,
+        "state": extract.state.value,
+        "version": extract.version,
+        "agreement": extract.request.agreement,
+        "request": extract.request.as_json(extract.id),
+        **asdict(extract.requester),
+        "permit_id": extract.permit.id,
+        "permit": extract.permit.compact,
+        "permit_expires_at": extract.permit.expires_at,
+        "decision_id": extract.permit.decision_id,
+        "epoch": extract.permit.epoch,
+        "files": _FILES.dump_python(extract.files, mode="json"),
+        "failure": None
+        if extract.failure is None
+        else _FAILURE.dump_python(extract.failure, mode="json"),
+        "requested_at": extract.requested_at,
+        "changed_at": extract.changed_at,
+    }
+
+
+def _release_row(release: Release) -> ReleaseRow:
+    file = release.file
+    return ReleaseRow(
+        file_id=file.id,
+        extract_id=release.extract_id,
+        agreement=release.agreement,
+        organisation=release.organisation,
+        format=file.format.value,
+        object_key=file.object_key,
+        bytes=file.bytes,
+        digest=file.digest,
+        rows=file.rows,
+        attestation=file.attestation,
+        attestation_digest=release.attestation_digest,
+        decision_id=release.decision.decision_id,
+        holding_id=release.decision.holding_id,
+        leaf_index=release.leaf.index,
+        leaf_size=release.leaf.size,
+        leaf_root=release.leaf.root,
+        manifest=release.manifest,
+        released_at=release.released_at,
+    )
+
+
+def _release(row: ReleaseRow) -> Release:
+    return Release(
+        file=PreparedFile(
+            id=row.file_id,
+            format=Format(row.format),
+            object_key=row.object_key,
+            bytes=row.bytes,
+            digest=row.digest,
+            rows=row.rows,
+            attestation=row.attestation,
+        ),
+        extract_id=row.extract_id,
+        agreement=row.agreement,
+        organisation=row.organisation,
+        decision=ReleaseDecision(decision_id=row.decision_id, holding_id=row.holding_id),
+        leaf=LeafPosition(index=row.leaf_index, size=row.leaf_size, root=row.leaf_root),
+        manifest=row.manifest,
+        attestation_digest=row.attestation_digest,
+        released_at=row.released_at,
+    )
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    return Delivery(
+        id=row.id,
+        file_id=row.file_id,
+        extract_id=row.extract_id,
+        agreement=row.agreement,
+        decision_id=row.decision_id,
+        requester=Requester(
+            subject=row.subject,
+            client_id=row.client_id,
+            organisation=row.organisation,
+            role=row.role,
+        ),
+        start=row.range_start,
+        end=row.range_end,
+        begun_at=row.begun_at,
+        ended_at=row.ended_at,
+        bytes=row.bytes,
+        outcome=Outcome(row.outcome),
+        code=row.code,
+        version=row.version,
+    )
+
+
+def _delivery_columns(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "file_id": delivery.file_id,
+        "extract_id": delivery.extract_id,
+        "agreement": delivery.agreement,
+        "decision_id": delivery.decision_id,
+        **asdict(delivery.requester),
+        "range_start": delivery.start,
+        "range_end": delivery.end,
+        "begun_at": delivery.begun_at,
+        "ended_at": delivery.ended_at,
+        "bytes": delivery.bytes,
+        "outcome": delivery.outcome.value,
+        "code": delivery.code,
+        "version": delivery.version,
+    }

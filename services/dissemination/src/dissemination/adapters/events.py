@@ -1,0 +1,151 @@
+"""Events: what this service says, with its schemas, and what it makes of what others say."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+
+from common import faults
+from common.ids import new_id
+from common.messaging.envelope import Event as Envelope
+from common.messaging.schemas import event_type
+from dissemination.domain.events import Event, ExtractDelivered
+from dissemination.use_cases import releases
+from dissemination.use_cases.context import Context
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+SOURCE = "/dissemination"
+TOPIC = "dissemination.extract"
+
+Handler = Callable[[Envelope], None]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    format: Annotated[str, Field(examples=["parquet"])]
+    rows: int
+    bytes: int
+    digest: str
+
+
+class _Extract(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    extract_id: UUID
+    agreement: Annotated[str, Field(description="Reference, without version.")]
+    data_set: str
+    state: str
+    files: Annotated[list[_File], Field(description="Empty until they are prepared.")]
+
+
+@event_type("dissemination.extract-requested.v1", topic=TOPIC)
+class ExtractRequestedData(_Extract):
+    """An extract was asked for, and the decision permitted its preparation."""
+
+
+@event_type("dissemination.extract-released.v1", topic=TOPIC)
+class ExtractReleasedData(_Extract):
+    """All its files may be asked for; each has a manifest and a register line."""
+
+
+@event_type("dissemination.extract-failed.v1", topic=TOPIC)
+class ExtractFailedData(_Extract):
+    """Nothing of it will be released."""
+
+
+@event_type("dissemination.extract-withdrawn.v1", topic=TOPIC)
+class ExtractWithdrawnData(_Extract):
+    """Whoever asked took it back before its release."""
+
+
+@event_type("dissemination.extract-superseded.v1", topic=TOPIC)
+class ExtractSupersededData(_Extract):
+    """An edition that it was made from was replaced; what was delivered stays what it was."""
+
+
+@event_type("dissemination.extract-delivered.v1", topic=TOPIC)
+class ExtractDeliveredData(BaseModel):
+    """Bytes of a file left: all that were asked for, or fewer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    extract_id: UUID
+    file_id: UUID
+    delivery_id: UUID
+    bytes: int
+    complete: bool
+
+
+def to_envelope(
+    event: Event, *, at: datetime, aggregate_id: UUID, version: int, state: str
+) -> Envelope:
+    """The event as the outbox stores it."""
+    is_delivery = isinstance(event, ExtractDelivered)
+    return Envelope(
+        id=new_id(),
+        type=event.type,
+        source=SOURCE,
+        subject=f"{'deliveries' if is_delivery else 'extracts'}/{aggregate_id}",
+        time=at,
+        topic=TOPIC,
+        aggregate_id=str(aggregate_id),
+        aggregate_version=version,
+        state=state,
+        data=event.data(),
+    )
+
+
+class _Prepared(BaseModel):
+    """What is read of extract-prepared and preparation-failed: only whom to look at."""
+
+    model_config = ConfigDict(extra="ignore")
+    extract_id: UUID
+
+
+class _Superseded(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    edition_id: str
+    superseded_by: str
+
+
+def handlers(ctx: Context) -> Mapping[str, Handler]:
+    """What is done about others' events. Doing it twice does no harm, nor doing it late."""
+
+    def on_preparation(event: Envelope) -> None:
+        """Only a wake-up: what is true is asked of the haven, and released by the driver."""
+        told = _read(_Prepared, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                tx.extracts.schedule(told.extract_id, at=ctx.timer.now(), attempts=0)
+        faults.reach("K5")
+        ctx.wake()
+
+    def on_superseded(event: Envelope) -> None:
+        told = _read(_Superseded, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                marked = releases.supersede(told.edition_id, by=told.superseded_by, ctx=ctx, tx=tx)
+                log.info("edition_superseded", edition_id=told.edition_id, marked=len(marked))
+
+    return {
+        "pseudonymisation.extract-prepared.v1": on_preparation,
+        "pseudonymisation.preparation-failed.v1": on_preparation,
+        "pseudonymisation.edition-superseded.v1": on_superseded,
+    }
+
+
+TOPICS = ("pseudonymisation.preparation", "pseudonymisation.submission")
+"""Where those are said."""
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _read(model: type[Model], event: Envelope) -> Model:
+    return model.model_validate(dict(event.data))

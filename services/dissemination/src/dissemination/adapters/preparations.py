@@ -1,0 +1,88 @@
+"""The safe haven's second port: preparations by permit, for dissemination only."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from common import http
+from common.errors import AppError
+from common.security.client import ServiceTokens
+from dissemination.domain.errors import HavenUnavailable, PreparationRefused
+from dissemination.domain.extract import Permit, PreparedFile
+from dissemination.domain.request import Format
+from dissemination.use_cases.ports import Preparation, Progress
+
+AUDIENCE = "pseudonymisation"
+
+REFUSALS = frozenset({403, 404, 409, 410, 422})
+"""Statuses by which the haven says that it will not; any other is no answer."""
+
+
+class _Progress(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    rows_done: Annotated[int, Field(ge=0)] = 0
+    rows_total: Annotated[int, Field(ge=0)] | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    id: UUID
+    format: Format
+    object_key: str
+    bytes: Annotated[int, Field(ge=0)]
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    rows: Annotated[int, Field(ge=0)]
+    attestation: str
+
+
+class _Preparation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    state: str
+    progress: _Progress | None = None
+    code: str | None = None
+    files: list[_File] = []
+
+
+class HttpPreparations:
+    def __init__(self, remote: http.Client, tokens: ServiceTokens) -> None:
+        self._remote = remote
+        self._tokens = tokens
+
+    def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
+        self._call("PUT", permit.id, {"permit": permit.compact, "request": request})
+
+    def get(self, permit_id: str) -> Preparation:
+        answer = self._call("GET", permit_id)
+        try:
+            told = _Preparation.model_validate(answer.json())
+        except (ValueError, ValidationError) as error:
+            raise HavenUnavailable("The safe haven answers what we do not understand.") from error
+        return Preparation(
+            state=told.state,
+            progress=None
+            if told.progress is None
+            else Progress(rows_done=told.progress.rows_done, rows_total=told.progress.rows_total),
+            code=told.code,
+            files=tuple(PreparedFile(**dict(file)) for file in told.files),
+        )
+
+    def _call(
+        self, method: str, permit_id: str, body: dict[str, JsonValue] | None = None
+    ) -> http.Response:
+        try:
+            return http.call(
+                self._remote,
+                method,
+                f"/v1/preparations/{permit_id}",
+                token=self._tokens.token(AUDIENCE),
+                json=body,
+            )
+        except http.RemoteProblem as problem:
+            if problem.status in REFUSALS:
+                raise PreparationRefused(
+                    "The safe haven refused the preparation.", code=problem.code
+                ) from problem
+            raise HavenUnavailable("The safe haven does not answer.") from problem
+        except AppError as error:
+            raise HavenUnavailable("The safe haven does not answer.") from error

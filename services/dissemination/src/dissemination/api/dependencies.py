@@ -1,0 +1,124 @@
+"""What FastAPI hands to the endpoints: taken from the lifespan's state, never global."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Protocol, TypeVar
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+
+from catalogue import Catalogue
+from common.security.keys import Signer
+from common.security.principal import Principal
+from common.web.auth import Permission, bearer_token, public, requires
+from dissemination.api import permissions
+from dissemination.api.door import Limits, Read
+from dissemination.domain.errors import TooManyStreams
+from dissemination.use_cases.context import Context
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Where the bytes are."""
+
+    async def read(self, key: str, offset: int, length: int) -> memoryview: ...
+
+
+class Streams:
+    """The downloads of this process: how many there are, and where they wait for answers.
+
+    Decisions have threads of their own: agreements hanging must not stop the rest.
+    """
+
+    def __init__(self, streams_max: int, store: Store, limits: Limits) -> None:
+        self.limits = limits
+        self._store = store
+        self._max = streams_max
+        self._count = 0
+        self._asking = CapacityLimiter(streams_max)
+
+    def demand_room(self) -> None:
+        """Raise TooManyStreams."""
+        if self._count >= self._max:
+            raise TooManyStreams(f"{self._max} downloads are under way; try again soon.")
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+
+    def reader_of(self, key: str) -> Read:
+        return partial(self._store.read, key)
+
+    async def ask(self, question: Callable[[], T]) -> T:
+        """Run what waits for agreements. Given up on when its stream is over."""
+        return await anyio.to_thread.run_sync(
+            question, limiter=self._asking, abandon_on_cancel=True
+        )
+
+    async def write(self, deed: Callable[[], T]) -> T:
+        """Run what waits for the database, to its end."""
+        return await anyio.to_thread.run_sync(deed)
+
+
+@dataclass(frozen=True)
+class _On:
+    """The context on behalf of whoever has the permission, with their token as evidence."""
+
+    permission: Permission
+
+    def build(self) -> Any:
+        async def context(
+            request: Request, principal: Annotated[Principal, requires(self.permission)]
+        ) -> Context:
+            world: Context = request.state.context
+            return world.on_behalf_of(principal, bearer_token(request))
+
+        return Depends(context)
+
+
+RequestCtx = Annotated[Context, _On(permissions.REQUEST).build()]
+ReadCtx = Annotated[Context, _On(permissions.READ).build()]
+WithdrawCtx = Annotated[Context, _On(permissions.WITHDRAW).build()]
+FetchCtx = Annotated[Context, _On(permissions.FETCH).build()]
+DeliveriesCtx = Annotated[Context, _On(permissions.DELIVERIES).build()]
+AuditCtx = Annotated[Context, _On(permissions.AUDIT).build()]
+
+
+def _public_context(request: Request) -> Context:
+    context: Context = request.state.context
+    return context
+
+
+PublicCtx = Annotated[Context, Depends(_public_context)]
+
+PUBLIC_REGISTER = public("The register of data uses is published.")
+PUBLIC_CATALOGUE = public("The catalogue of data sets is published.")
+PUBLIC_KEYS = public("Public keys, with which manifests are verified.")
+
+
+def _streams(request: Request) -> Streams:
+    streams: Streams = request.state.streams
+    return streams
+
+
+def _catalogue(request: Request) -> Catalogue:
+    catalogue: Catalogue = request.state.catalogue
+    return catalogue
+
+
+def _signer(request: Request) -> Signer:
+    signer: Signer = request.state.signer
+    return signer
+
+
+StreamsOf = Annotated[Streams, Depends(_streams)]
+CatalogueOf = Annotated[Catalogue, Depends(_catalogue)]
+SignerOf = Annotated[Signer, Depends(_signer)]

@@ -1,0 +1,34 @@
+"""Who may use which route. The role x route table in docs/ is generated from these."""
+
+from common.security.roles import Role
+from common.web.auth import Permission
+
+CUSTOMERS = frozenset({Role.CSU_SYSTEM, Role.CSU_ADVISER})
+"""Who acts for an organisation; whether that one may have it is agreements' to say."""
+
+BODY = frozenset({Role.AUDITOR, Role.BREACH_HANDLER, Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER})
+
+REQUEST = Permission(
+    "extracts:request", CUSTOMERS, "Ask for an extract under an agreement; decided each time."
+)
+READ = Permission(
+    "extracts:read",
+    CUSTOMERS | BODY,
+    "See one's own organisation's extracts, files and manifests; the Body's staff see all.",
+)
+WITHDRAW = Permission(
+    "extracts:withdraw",
+    CUSTOMERS | {Role.DSCRO_APPROVER},
+    "Take an extract back before its release.",
+)
+FETCH = Permission(
+    "files:fetch", CUSTOMERS, "Ask for bytes of a released file; decided for every request."
+)
+DELIVERIES = Permission(
+    "deliveries:read", CUSTOMERS | BODY, "See what was delivered, when, to whom and how it ended."
+)
+AUDIT = Permission(
+    "audit:read",
+    frozenset({Role.AUDITOR, Role.BREACH_HANDLER}),
+    "Read the audit log by agreement.",
+)

@@ -1,0 +1,13 @@
+"""HTTP in, use case, HTTP out, by what the routes are about.
+
+Endpoints are `def`: the database blocks, so they run in threads. Downloads are not: they
+hold the connection.
+"""
+
+from fastapi import APIRouter
+
+from dissemination.api.routes import catalogue, deliveries, extracts, files, register
+
+router = APIRouter()
+for part in (extracts, files, deliveries, register, catalogue):
+    router.include_router(part.router)

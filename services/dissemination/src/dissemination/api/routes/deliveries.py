@@ -1,0 +1,46 @@
+"""What was delivered; and the audit log, for whoever proves it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from common.web.pagination import LIMIT_MAX, Page, Paging
+from dissemination.api.dependencies import AuditCtx, DeliveriesCtx
+from dissemination.api.schemas import DeliveryView, LoggedView, LogPage, Reference
+from dissemination.use_cases import deliveries as use_cases
+
+router = APIRouter(prefix="/v1", tags=["deliveries"])
+
+
+@router.get("/deliveries")
+def list_deliveries(
+    ctx: DeliveriesCtx,
+    paging: Paging,
+    agreement: Annotated[Reference | None, Query(description="Only those under it.")] = None,
+    file_id: Annotated[UUID | None, Query(description="Only those of this file.")] = None,
+) -> Page[DeliveryView]:
+    """List what was delivered, oldest first: when, to whom, how many bytes, how it ended."""
+    found = use_cases.page(
+        agreement=agreement, file_id=file_id, after=paging.after, limit=paging.rows, ctx=ctx
+    )
+    return Page[DeliveryView].of(found, paging, show=DeliveryView.of, key=lambda d: d.id)
+
+
+@router.get("/audit")
+def read_audit_log(
+    ctx: AuditCtx,
+    agreement: Annotated[Reference, Query(description="What the log has about it.")],
+    after: Annotated[int | None, Query(ge=0, description="The `next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 50,
+) -> LogPage:
+    """Read who asked, released, fetched and was refused under an agreement, in order.
+
+    Each line is a leaf of the log; `dsfc audit verify` proves offline that none was changed.
+    """
+    found = use_cases.audit_page(agreement=agreement, after=after, limit=limit + 1, ctx=ctx)
+    shown = found[:limit]
+    return LogPage(
+        items=[LoggedView.of(logged) for logged in shown],
+        next=shown[-1].index if len(found) > limit else None,
+    )

@@ -1,0 +1,75 @@
+"""Extracts: asked for, watched, withdrawn."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from common.db.idempotency import IdempotencyKeyReused
+from common.errors import Refused
+from common.web.idempotency import IdempotencyKey
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+from dissemination.api.dependencies import ReadCtx, RequestCtx, WithdrawCtx
+from dissemination.api.schemas import AskForExtract, ExtractView, FileList, FileView, Reference
+from dissemination.domain.errors import (
+    AgreementNotFound,
+    DecisionUnavailable,
+    EditedMeanwhile,
+    ExtractNotFound,
+    InvalidPeriods,
+    TransitionRefused,
+)
+from dissemination.use_cases import extracts as use_cases
+
+router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
+
+OfAgreement = Annotated[Reference | None, Query(description="Only those under it.")]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    responses=responses(
+        Refused, AgreementNotFound, InvalidPeriods, IdempotencyKeyReused, DecisionUnavailable
+    ),
+)
+def ask_for_extract(
+    body: AskForExtract, response: Response, ctx: RequestCtx, key: IdempotencyKey = None
+) -> ExtractView:
+    """Ask for an extract. The answer to a no names every reason; a yes is prepared at once."""
+    extract = use_cases.ask(
+        body.to_domain(), whole_line=body.fields is None, idempotency_key=key, ctx=ctx
+    )
+    response.headers["Location"] = f"/v1/extracts/{extract.id}"
+    return ExtractView.of(extract)
+
+
+@router.get("")
+def list_extracts(ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None) -> Page[ExtractView]:
+    """List the extracts of one's own organisation, oldest first."""
+    found = use_cases.page(agreement=agreement, after=paging.after, limit=paging.rows, ctx=ctx)
+    return Page[ExtractView].of(found, paging, show=ExtractView.of, key=lambda e: e.id)
+
+
+@router.get("/{extract_id}", responses=responses(ExtractNotFound))
+def get_extract(extract_id: UUID, ctx: ReadCtx) -> ExtractView:
+    """See how far it is, why it failed, or which files it has."""
+    extract, progress = use_cases.get(extract_id, ctx=ctx)
+    return ExtractView.of(extract, progress)
+
+
+@router.get("/{extract_id}/files", responses=responses(ExtractNotFound))
+def list_files(extract_id: UUID, ctx: ReadCtx) -> FileList:
+    """List its released files; Parquet and CSV of one extract are two."""
+    return FileList(items=[FileView.of(r) for r in use_cases.files(extract_id, ctx=ctx)])
+
+
+@router.post(
+    "/{extract_id}/withdrawal",
+    responses=responses(ExtractNotFound, TransitionRefused, EditedMeanwhile),
+)
+def withdraw_extract(extract_id: UUID, ctx: WithdrawCtx) -> ExtractView:
+    """Take it back. Only before its release; afterwards there is destruction."""
+    return ExtractView.of(use_cases.withdraw(extract_id, ctx=ctx))

@@ -1,0 +1,196 @@
+"""Released files: their manifests, and the only way to their bytes."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request, Response
+
+from common.errors import RangeNotSatisfiable, Refused
+from common.web import problems
+from common.web.problems import responses
+from dissemination.api.dependencies import FetchCtx, ReadCtx, Streams, StreamsOf
+from dissemination.api.door import Ending, LeasedResponse, connection_of
+from dissemination.api.schemas import ManifestView
+from dissemination.domain.attestation import Attestation
+from dissemination.domain.errors import (
+    DecisionUnavailable,
+    FileNotFound,
+    ObjectMissing,
+    StoreUnavailable,
+    TooManyStreams,
+)
+from dissemination.domain.lease import Lease
+from dissemination.domain.request import Format
+from dissemination.use_cases import deliveries
+from dissemination.use_cases import extracts as use_cases
+from dissemination.use_cases.context import Context
+from dissemination.use_cases.deliveries import Allowed
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+
+MEDIA_TYPES: Mapping[Format, str] = {
+    Format.PARQUET: "application/vnd.apache.parquet",
+    Format.CSV: "text/csv",
+}
+
+RangeHeader = Annotated[
+    str | None, Header(alias="Range", description="One range of bytes.", max_length=200)
+]
+IfRange = Annotated[
+    str | None,
+    Header(
+        alias="If-Range",
+        description="The file's ETag: the range only if the file is still that one.",
+        max_length=200,
+    ),
+]
+
+REFUSALS = responses(
+    Refused,
+    FileNotFound,
+    RangeNotSatisfiable,
+    DecisionUnavailable,
+    StoreUnavailable,
+    ObjectMissing,
+    TooManyStreams,
+)
+
+
+@router.get("/{file_id}/manifest", responses=responses(FileNotFound))
+def get_manifest(file_id: UUID, ctx: ReadCtx) -> ManifestView:
+    """What the file is, signed: columns, periods, editions, decisions, its place in the log."""
+    compact = use_cases.release(file_id, ctx=ctx).manifest
+    return ManifestView(jws=compact, manifest=dict(Attestation.read(compact).claims))
+
+
+@router.get(
+    "/{file_id}/content",
+    response_class=Response,
+    responses={
+        200: {"description": "The whole file.", "content": {m: {} for m in MEDIA_TYPES.values()}},
+        206: {"description": "The range that was asked for."},
+        **REFUSALS,
+    },
+)
+async def fetch_content(
+    file_id: UUID,
+    request: Request,
+    ctx: FetchCtx,
+    streams: StreamsOf,
+    range_: RangeHeader = None,
+    if_range: IfRange = None,
+) -> Response:
+    """Fetch bytes. Decided now and again while they flow; cut with a reset when the answer turns.
+
+    A cut download can be resumed with `Range`, when the answer is yes again.
+    """
+    connection_of(request.scope)  # before anything is asked: without it nothing could be stopped
+    streams.demand_room()
+    try:
+        allowed = await streams.ask(
+            partial(deliveries.allow, file_id, range_header=range_, if_range=if_range, ctx=ctx)
+        )
+    except RangeNotSatisfiable as outside:
+        return _outside(outside)
+    await streams.write(partial(deliveries.begin, allowed, ctx=ctx))
+    return _leased(allowed, streams, ctx)
+
+
+@router.head(
+    "/{file_id}/content",
+    response_class=Response,
+    responses={200: {"description": "The file's headers."}, **REFUSALS},
+)
+async def fetch_headers(
+    file_id: UUID,
+    ctx: FetchCtx,
+    streams: StreamsOf,
+    range_: RangeHeader = None,
+    if_range: IfRange = None,
+) -> Response:
+    """Ask whether the bytes could be fetched now, and how many they are. Nothing is delivered."""
+    try:
+        allowed = await streams.ask(
+            partial(deliveries.allow, file_id, range_header=range_, if_range=if_range, ctx=ctx)
+        )
+    except RangeNotSatisfiable as outside:
+        return _outside(outside)
+    return Response(
+        status_code=_status(allowed),
+        headers={**_headers(allowed), "content-length": str(allowed.part.length)},
+        media_type=_media_type(allowed),
+    )
+
+
+def _leased(allowed: Allowed, streams: Streams, ctx: Context) -> LeasedResponse:
+    file = allowed.release.file
+
+    async def renew(lease: Lease) -> Lease:
+        return await streams.ask(partial(deliveries.renew, allowed, lease, ctx=ctx))
+
+    async def progress(bytes_: int) -> None:
+        await streams.write(
+            partial(deliveries.note_alive, allowed.delivery_id, bytes_=bytes_, ctx=ctx)
+        )
+
+    async def end(ending: Ending) -> None:
+        await streams.write(
+            partial(
+                deliveries.end,
+                allowed.delivery_id,
+                bytes_=ending.bytes,
+                code=ending.code,
+                ctx=ctx,
+            )
+        )
+
+    return LeasedResponse(
+        part=allowed.part,
+        status_code=_status(allowed),
+        headers=_headers(allowed),
+        media_type=_media_type(allowed),
+        lease=allowed.lease,
+        renew=renew,
+        read=streams.reader_of(file.object_key),
+        limits=streams.limits,
+        progress=progress,
+        end=end,
+        counted=streams.counted,
+    )
+
+
+def _status(allowed: Allowed) -> HTTPStatus:
+    return HTTPStatus.PARTIAL_CONTENT if allowed.is_range else HTTPStatus.OK
+
+
+def _media_type(allowed: Allowed) -> str:
+    return MEDIA_TYPES[allowed.release.file.format]
+
+
+def _headers(allowed: Allowed) -> dict[str, str]:
+    release = allowed.release
+    file = release.file
+    name = f"{release.agreement}_{file.id}.{file.format.value}"
+    sha256 = b64encode(bytes.fromhex(file.digest.removeprefix("sha256:"))).decode("ascii")
+    headers = {
+        "accept-ranges": "bytes",
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="{name}"',
+        "etag": deliveries.etag_of(release),
+        "repr-digest": f"sha-256=:{sha256}:",
+        "x-accel-buffering": "no",  # a proxy that buffers would deliver after the lease
+        "x-delivery-id": str(allowed.delivery_id),
+    }
+    if allowed.is_range:
+        headers["content-range"] = allowed.part.content_range
+    return headers
+
+
+def _outside(error: RangeNotSatisfiable) -> Response:
+    answer = problems.of(error)
+    answer.headers["content-range"] = f"bytes */{error.members['size']}"
+    return answer

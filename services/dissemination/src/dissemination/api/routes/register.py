@@ -1,0 +1,78 @@
+"""The register of data uses, for everybody; and the keys with which manifests are verified."""
+
+import csv
+import io
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+
+from common.web.pagination import Page, Paging
+from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, PublicCtx, SignerOf
+from dissemination.api.schemas import RegisterLineView
+from dissemination.domain.register import COLUMNS, RegisterLine, cell
+from dissemination.use_cases import registers as use_cases
+from dissemination.use_cases.context import Context
+
+router = APIRouter(tags=["register"])
+
+CSV = "text/csv"
+
+
+class RegisterFormat(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+
+
+@router.get(
+    "/v1/register",
+    dependencies=[PUBLIC_REGISTER],
+    response_model=Page[RegisterLineView],
+    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
+)
+def read_register(
+    ctx: PublicCtx,
+    paging: Paging,
+    format_: Annotated[
+        RegisterFormat | None, Query(alias="format", description="In place of `Accept`.")
+    ] = None,
+    accept: Annotated[str, Header(max_length=500)] = "",
+) -> Response | Page[RegisterLineView]:
+    """Read who was given which data, why and under which law: one line a released file.
+
+    JSON comes in pages; CSV is the whole register.
+    """
+    if format_ is RegisterFormat.CSV or (format_ is None and CSV in accept.lower()):
+        return StreamingResponse(
+            _csv(ctx),
+            media_type=CSV,
+            headers={"Content-Disposition": 'attachment; filename="register.csv"'},
+        )
+    found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
+    return Page[RegisterLineView].of(
+        found, paging, show=RegisterLineView.model_validate, key=lambda line: line.id
+    )
+
+
+@router.get("/.well-known/jwks.json", dependencies=[PUBLIC_KEYS])
+def public_keys(signer: SignerOf) -> dict[str, Any]:
+    """The public half of the key that signs manifests and checkpoints."""
+    return signer.jwks()
+
+
+def _csv(ctx: Context) -> Iterator[str]:
+    yield _row([title for _, title in COLUMNS])
+    for line in use_cases.all_lines(ctx=ctx):
+        yield _row(_cells(line))
+
+
+def _cells(line: RegisterLine) -> list[str]:
+    return [cell(getattr(line, name)) for name, _ in COLUMNS]
+
+
+def _row(cells: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,306 @@
+"""What crosses the wire. Never a row, never a domain object."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+
+from common.errors import Invalid
+from dissemination.domain.delivery import Delivery, Outcome
+from dissemination.domain.extract import OPEN_TO_FETCH, Extract, State
+from dissemination.domain.release import Release
+from dissemination.domain.request import (
+    MONTHS_MAX,
+    Classification,
+    ExtractRequest,
+    Format,
+    Purpose,
+    listed,
+    months,
+)
+from dissemination.use_cases.ports import Logged, Progress
+
+FIELDS_MAX = 1000
+
+Reference = Annotated[
+    str,
+    Field(
+        pattern=r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$",
+        description="The agreement, without its version: the one in force is meant.",
+        examples=["DARS-NIC-123456-A1B2C"],
+    ),
+]
+Month = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2018-04"])]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$", examples=["Sex"])]
+
+
+class Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Outgoing(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class MonthRange(Incoming):
+    first: Annotated[Month, Field(alias="from")]
+    last: Annotated[Month, Field(alias="to", description="Included.")]
+
+
+class AskForExtract(Incoming):
+    """One line of an agreement, or part of it."""
+
+    agreement: Reference
+    purpose: Purpose
+    data_set: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC"])]
+    classification: Classification
+    periods: Annotated[list[Month], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange
+    fields: Annotated[
+        list[FieldName] | None,
+        Field(
+            min_length=1,
+            max_length=FIELDS_MAX,
+            description="As the catalogue names them; null: all of the agreement's line.",
+        ),
+    ] = None
+    formats: Annotated[list[Format], Field(min_length=1, max_length=len(Format))] = [Format.PARQUET]
+
+    @field_validator("fields", "formats")
+    @classmethod
+    def _each_once(cls, value: list[Any] | None) -> list[Any] | None:
+        if value is not None and len(set(value)) != len(value):
+            raise Invalid("each may be named once")
+        return value
+
+    def to_domain(self) -> ExtractRequest:
+        """Raises InvalidPeriods."""
+        periods = (
+            months(self.periods.first, self.periods.last)
+            if isinstance(self.periods, MonthRange)
+            else listed(self.periods)
+        )
+        return ExtractRequest(
+            agreement=self.agreement,
+            purpose=self.purpose,
+            data_set=self.data_set,
+            classification=self.classification,
+            periods=periods,
+            fields=tuple(self.fields or ()),
+            formats=tuple(self.formats),
+        )
+
+
+class RefusalView(Outgoing):
+    code: str
+    detail: str
+    subject: str | None
+
+
+class ProgressView(Outgoing):
+    rows_done: int
+    rows_total: int | None
+
+
+class FileView(Outgoing):
+    id: UUID
+    format: Format
+    bytes: int
+    digest: Annotated[str, Field(description="Also the content's ETag.")]
+    rows: int
+    content: Annotated[str, Field(description="Where its bytes are asked for.")]
+    manifest: str
+    released_at: datetime | None = None
+
+    @classmethod
+    def of(cls, release: Release) -> "FileView":
+        file = release.file
+        return cls(
+            id=file.id,
+            format=file.format,
+            bytes=file.bytes,
+            digest=file.digest,
+            rows=file.rows,
+            content=f"/v1/files/{file.id}/content",
+            manifest=f"/v1/files/{file.id}/manifest",
+            released_at=release.released_at,
+        )
+
+
+class FileList(Outgoing):
+    items: list[FileView]
+
+
+class ExtractView(Outgoing):
+    id: UUID
+    agreement: str
+    purpose: Purpose
+    data_set: str
+    classification: Classification
+    periods: list[str]
+    fields: list[str]
+    formats: list[Format]
+    state: State
+    progress: ProgressView | None
+    code: Annotated[str | None, Field(description="Why it failed.")]
+    refusals: list[RefusalView]
+    files: Annotated[list[FileView], Field(description="Empty until it is released.")]
+    decision_id: UUID
+    organisation: Annotated[str, Field(description="ODS code of whoever asked.")]
+    client_id: str
+    requested_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, extract: Extract, progress: Progress | None = None) -> "ExtractView":
+        request, failure = extract.request, extract.failure
+        shown = extract.files if extract.state in OPEN_TO_FETCH else ()
+        return cls(
+            id=extract.id,
+            agreement=request.agreement,
+            purpose=request.purpose,
+            data_set=request.data_set,
+            classification=request.classification,
+            periods=list(request.periods),
+            fields=list(request.fields),
+            formats=list(request.formats),
+            state=extract.state,
+            progress=None if progress is None else ProgressView.model_validate(progress),
+            code=None if failure is None else failure.code,
+            refusals=[]
+            if failure is None
+            else [RefusalView.model_validate(refusal) for refusal in failure.refusals],
+            files=[
+                FileView(
+                    id=file.id,
+                    format=file.format,
+                    bytes=file.bytes,
+                    digest=file.digest,
+                    rows=file.rows,
+                    content=f"/v1/files/{file.id}/content",
+                    manifest=f"/v1/files/{file.id}/manifest",
+                )
+                for file in shown
+            ],
+            decision_id=extract.permit.decision_id,
+            organisation=extract.requester.organisation,
+            client_id=extract.requester.client_id,
+            requested_at=extract.requested_at,
+            changed_at=extract.changed_at,
+        )
+
+
+class ManifestView(Outgoing):
+    jws: Annotated[
+        str,
+        Field(description="Signed (ES256, typ dsfc-manifest+jws); keys: /.well-known/jwks.json"),
+    ]
+    manifest: Annotated[dict[str, JsonValue], Field(description="What it says, decoded.")]
+
+
+class DeliveryView(Outgoing):
+    id: UUID
+    file_id: UUID
+    extract_id: UUID
+    agreement: str
+    organisation: str
+    client_id: str
+    decision_id: UUID
+    start: Annotated[int, Field(description="First byte that was asked for.")]
+    end: Annotated[int, Field(description="Before this byte.")]
+    begun_at: datetime
+    ended_at: datetime | None
+    bytes: Annotated[int, Field(description="That left, at most.")]
+    outcome: Outcome
+    code: Annotated[str | None, Field(description="Why it was cut.")]
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "DeliveryView":
+        return cls(
+            id=delivery.id,
+            file_id=delivery.file_id,
+            extract_id=delivery.extract_id,
+            agreement=delivery.agreement,
+            organisation=delivery.requester.organisation,
+            client_id=delivery.requester.client_id,
+            decision_id=delivery.decision_id,
+            start=delivery.start,
+            end=delivery.end,
+            begun_at=delivery.begun_at,
+            ended_at=delivery.ended_at,
+            bytes=delivery.bytes,
+            outcome=delivery.outcome,
+            code=delivery.code,
+        )
+
+
+class RegisterLineView(Outgoing):
+    """The columns of the published register (domain.md 9.1)."""
+
+    controllers: str
+    controller_type: str
+    project_title: str
+    reference: str
+    agreement_start: date
+    agreement_end: date
+    data_set: str
+    classification: str
+    sensitivity: str
+    legal_basis: str
+    opt_outs_applied: str
+    opt_outs_reason: str
+    commercial_purpose: str
+    access_method: str
+    sub_licensing: str
+    released_at: datetime
+    objectives: str
+    processing: str
+    expected_outputs: str
+    expected_benefits: str
+    yielded_benefits: str
+    advisory_minutes: str
+    file_id: UUID
+
+
+class LoggedView(Outgoing):
+    index: Annotated[int, Field(description="Of the leaf, in the audit log.")]
+    hash: str
+    entry: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, logged: Logged) -> "LoggedView":
+        return cls(index=logged.index, hash=logged.hash, entry=logged.entry)
+
+
+class LogPage(Outgoing):
+    items: list[LoggedView]
+    next: Annotated[int | None, Field(description="Pass as `after` for the next page.")] = None
+
+
+class CatalogueColumn(Outgoing):
+    name: str
+    class_: Annotated[str, Field(serialization_alias="class")]
+    type: str
+    treatments: Annotated[list[str], Field(description="Forms in which it may leave.")]
+
+
+class CatalogueEntry(Outgoing):
+    data_set: str
+    version: str
+    digest: str
+    title: str
+    description: str
+    grain: str
+    sensitivity: str
+    refresh: str
+    publication_gate: bool
+    disclosure_rule: str
+    valid_from: date
+    valid_to: date | None
+    columns: Annotated[
+        list[CatalogueColumn], Field(description="What an agreement's line can name.")
+    ]
+
+
+class CatalogueList(Outgoing):
+    items: list[CatalogueEntry]

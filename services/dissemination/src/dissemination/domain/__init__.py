@@ -1,0 +1,1 @@
+"""Extracts, releases, deliveries and the register: pure, and handed the time."""

@@ -1,0 +1,91 @@
+"""What can go wrong with an extract, a release or a delivery."""
+
+from common.errors import Conflict, NotFound, Unavailable, Unprocessable
+
+
+class ExtractNotFound(NotFound):
+    code = "EXTRACT_NOT_FOUND"
+    title = "No such extract"
+
+
+class FileNotFound(NotFound):
+    """Also where the file is not released: what may not be known is not there."""
+
+    code = "FILE_NOT_FOUND"
+    title = "No such file"
+
+
+class AgreementNotFound(NotFound):
+    """There is none, or the caller is no party to it; the answer is the same."""
+
+    code = "AGREEMENT_NOT_FOUND"
+    title = "No such agreement"
+
+
+class TransitionRefused(Conflict):
+    code = "TRANSITION_REFUSED"
+    title = "The extract's state does not allow this"
+
+
+class EditedMeanwhile(Conflict):
+    code = "EDITED_MEANWHILE"
+    title = "Something else moved the extract first"
+
+
+class InvalidPeriods(Unprocessable):
+    code = "INVALID_PERIODS"
+    title = "The periods are not months in order"
+
+
+class DecisionUnavailable(Unavailable):
+    """No decision is a no: design.md section 10, S6."""
+
+    code = "DECISION_UNAVAILABLE"
+    title = "The decision cannot be had at the moment"
+
+
+class HavenUnavailable(Unavailable):
+    code = "PREPARATIONS_UNAVAILABLE"
+    title = "The safe haven does not answer"
+
+
+class PreparationRefused(Conflict):
+    """The haven will not do this job; `code` is its own."""
+
+    code = "PREPARATION_REFUSED"
+    title = "The safe haven refused the preparation"
+
+    def __init__(self, detail: str, *, code: str) -> None:
+        super().__init__(detail)
+        vars(self)["code"] = code  # of this one refusal, not of the class
+
+
+class TermsMissing(Unavailable):
+    """Without the agreement's terms there is no register line, and so no release (S2)."""
+
+    code = "TERMS_MISSING"
+    title = "The agreement's terms cannot be had"
+
+
+class StoreUnavailable(Unavailable):
+    code = "OBJECT_STORE_UNAVAILABLE"
+    title = "The release store does not answer"
+
+
+class ObjectMissing(Unavailable):
+    """A released file whose object is not there, or not the one that was released."""
+
+    code = "OBJECT_MISSING"
+    title = "The file cannot be had from the release store"
+
+
+class StreamNotControlled(Unavailable):
+    """A server that cannot stop a stream must not start one: design.md section 6."""
+
+    code = "STREAM_NOT_CONTROLLED"
+    title = "This server cannot stop a stream, so it starts none"
+
+
+class TooManyStreams(Unavailable):
+    code = "TOO_MANY_STREAMS"
+    title = "As many downloads as this server allows are under way"

@@ -1,0 +1,199 @@
+"""An extract: asked for, prepared in the safe haven, released or not.
+
+Pure. No input, no output, no clock: what a change needs is handed in, what it causes is
+handed back in `pending`, and the repository stores both or neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from common.errors import Refusal
+from dissemination.domain.errors import TransitionRefused
+from dissemination.domain.events import (
+    Event,
+    ExtractChanged,
+    ExtractFailed,
+    ExtractReleased,
+    ExtractRequested,
+    ExtractSuperseded,
+    ExtractWithdrawn,
+)
+from dissemination.domain.request import ExtractRequest, Format
+
+
+class State(StrEnum):
+    REQUESTED = "requested"
+    """Permitted and written down; the haven has not said that it took the job."""
+
+    PREPARING = "preparing"
+    """The haven has the job."""
+
+    PREPARED = "prepared"
+    """Its files are in the release store and attested; nobody can fetch them."""
+
+    RELEASED = "released"
+    SUPERSEDED = "superseded"
+    """Released, and then an edition that it read was replaced. It stays what it was."""
+
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.REQUESTED: frozenset({State.PREPARING, State.FAILED, State.WITHDRAWN}),
+    State.PREPARING: frozenset({State.PREPARED, State.FAILED, State.WITHDRAWN}),
+    State.PREPARED: frozenset({State.RELEASED, State.FAILED, State.WITHDRAWN}),
+    State.RELEASED: frozenset({State.SUPERSEDED}),
+    State.SUPERSEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.WITHDRAWN: frozenset(),
+}
+"""The whole life of an extract. docs/states is generated from this table."""
+
+UNFINISHED = frozenset({State.REQUESTED, State.PREPARING, State.PREPARED})
+"""What the driver moves forward."""
+
+OPEN_TO_FETCH = frozenset({State.RELEASED, State.SUPERSEDED})
+"""What has files that may be asked for; whether a byte leaves is decided each time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """Who asked, as their token said. Never a name."""
+
+    subject: str
+    client_id: str
+    organisation: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """The token for one preparation, with the decision that gave it."""
+
+    id: str
+    compact: str
+    expires_at: datetime
+    decision_id: UUID
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFile:
+    """A file in the release store, and what the haven attests of it."""
+
+    id: UUID
+    format: Format
+    object_key: str
+    bytes: int
+    digest: str
+    rows: int
+    attestation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    code: str
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    id: UUID
+    request: ExtractRequest
+    requester: Requester
+    permit: Permit
+    requested_at: datetime
+    changed_at: datetime
+    state: State = State.REQUESTED
+    files: tuple[PreparedFile, ...] = ()
+    failure: Failure | None = None
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+
+    pending: tuple[Event, ...] = ()
+    """Events not yet stored."""
+
+    @classmethod
+    def ask(
+        cls,
+        request: ExtractRequest,
+        *,
+        extract_id: UUID,
+        requester: Requester,
+        permit: Permit,
+        at: datetime,
+    ) -> Self:
+        """Begin an extract that the decision permitted."""
+        extract = cls(
+            id=extract_id,
+            request=request,
+            requester=requester,
+            permit=permit,
+            requested_at=at,
+            changed_at=at,
+        )
+        return replace(extract, pending=(extract.event(ExtractRequested),))
+
+    def accepted(self, *, at: datetime) -> Self:
+        """The haven has taken the job."""
+        return self._become(State.PREPARING, at=at)
+
+    def prepared(self, files: Sequence[PreparedFile], *, at: datetime) -> Self:
+        """The files are made and attested."""
+        return replace(self._become(State.PREPARED, at=at), files=tuple(files))
+
+    def release(self, *, at: datetime) -> Self:
+        """All its files may be asked for from now on."""
+        return self._become(State.RELEASED, ExtractReleased, at=at)
+
+    def fail(self, failure: Failure, *, at: datetime) -> Self:
+        """Nothing of it will be released."""
+        return replace(self._become(State.FAILED, ExtractFailed, at=at), failure=failure)
+
+    def withdraw(self, *, at: datetime) -> Self:
+        """Whoever asked does not want it any more; only before its release."""
+        return self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
+
+    def supersede(self, *, at: datetime) -> Self:
+        """An edition that it read was replaced (domain.md section 0, ruling 10)."""
+        return self._become(State.SUPERSEDED, ExtractSuperseded, at=at)
+
+    def event(self, kind: type[ExtractChanged]) -> ExtractChanged:
+        return kind(
+            extract_id=self.id,
+            agreement=self.request.agreement,
+            data_set=self.request.data_set,
+            state=self.state.value,
+            files=tuple(_told(file) for file in self.files),
+        )
+
+    def _become(
+        self, state: State, said: type[ExtractChanged] | None = None, *, at: datetime
+    ) -> Self:
+        if state not in TRANSITIONS[self.state]:
+            raise TransitionRefused(
+                f"An extract that is {self.state} cannot become {state}.",
+                state=self.state.value,
+                allowed=[str(s) for s in sorted(TRANSITIONS[self.state])],
+            )
+        moved = replace(self, state=state, changed_at=at)
+        if said is None:
+            return moved
+        return replace(moved, pending=(*moved.pending, moved.event(said)))
+
+
+def _told(file: PreparedFile) -> dict[str, JsonValue]:
+    return {
+        "id": str(file.id),
+        "format": file.format.value,
+        "rows": file.rows,
+        "bytes": file.bytes,
+        "digest": file.digest,
+    }

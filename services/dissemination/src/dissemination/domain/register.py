@@ -1,0 +1,200 @@
+"""The register of data uses: what the public may read, one line a physical file.
+
+domain.md 9.1. Never in it: names of people, addresses, security details. The line is frozen
+at release from the agreement's own terms, so that a later amendment does not rewrite it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from dissemination.domain.request import Classification
+
+CLASSIFICATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        Classification.IDENTIFIABLE: "Identifiable",
+        Classification.PSEUDO_ANONYMISED: "Anonymised - ICO Code Compliant",
+        Classification.AGGREGATE_NOT_SUPPRESSED: "Aggregated with small numbers not suppressed",
+        Classification.AGGREGATE_SUPPRESSED: "Aggregated with small numbers suppressed",
+    }
+)
+"""The published register's words; the fourth is ours (domain.md 3.2)."""
+
+SENSITIVITIES: Mapping[str, str] = MappingProxyType(
+    {"SENSITIVE": "Sensitive", "NON_SENSITIVE": "Non-sensitive"}
+)
+
+ACCESS_METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "ONE_OFF": "One-Off",
+        "ONGOING": "Ongoing",
+        "FREQUENT_ADHOC_FLOW": "Frequent Adhoc Flow",
+        "SYSTEM_ACCESS": "System Access",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    ods: str
+    legal_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of Annex B, as far as the register tells of it."""
+
+    number: int
+    data_set: str
+    purpose: str
+    classification: str
+    sensitivity: str
+    fields: tuple[str, ...]
+    opt_out_applied: bool
+    opt_out_reason: str
+    legal_basis: str
+    access_method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """An agreement's version in force, as agreements tells it."""
+
+    reference: str
+    version: str
+    document_hash: str
+    title: str
+    start: date
+    end: date
+    controllers: tuple[Controller, ...]
+    commercial: bool
+    sub_licence: bool
+    lines: tuple[Line, ...]
+    objectives: str
+    processing: str
+    outputs: str
+    benefits: str
+    yielded_benefits: str
+    minutes: str
+
+    def as_reference(self) -> dict[str, JsonValue]:
+        return {
+            "reference": self.reference,
+            "version": self.version,
+            "document_hash": self.document_hash,
+        }
+
+    def line(self, *, purpose: str, data_set: str, classification: str) -> Line | None:
+        """The line with that key: domain.md 3.2, never the data set alone."""
+        wanted = (purpose, data_set, classification)
+        for line in self.lines:
+            if (line.purpose, line.data_set, line.classification) == wanted:
+                return line
+        return None
+
+    def numbered(self, number: int) -> Line | None:
+        return next((line for line in self.lines if line.number == number), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterLine:
+    """The columns of domain.md 9.1, in its order; the last tells files of one day apart."""
+
+    id: UUID
+    """Its place in the register: in the order of release."""
+
+    controllers: str
+    controller_type: str
+    project_title: str
+    reference: str
+    agreement_start: date
+    agreement_end: date
+    data_set: str
+    classification: str
+    sensitivity: str
+    legal_basis: str
+    opt_outs_applied: str
+    opt_outs_reason: str
+    commercial_purpose: str
+    access_method: str
+    sub_licensing: str
+    released_at: datetime
+    objectives: str
+    processing: str
+    expected_outputs: str
+    expected_benefits: str
+    yielded_benefits: str
+    advisory_minutes: str
+    file_id: UUID
+
+
+COLUMNS: Sequence[tuple[str, str]] = (
+    ("controllers", "Controller organisation(s)"),
+    ("controller_type", "Sole or joint"),
+    ("project_title", "Project title"),
+    ("reference", "DARS-NIC reference"),
+    ("agreement_start", "DSA start"),
+    ("agreement_end", "DSA end"),
+    ("data_set", "Data set name"),
+    ("classification", "Type of data"),
+    ("sensitivity", "Sensitive / non-sensitive"),
+    ("legal_basis", "Legal basis"),
+    ("opt_outs_applied", "Patient opt-outs applied"),
+    ("opt_outs_reason", "Reason"),
+    ("commercial_purpose", "Commercial purpose"),
+    ("access_method", "Access method"),
+    ("sub_licensing", "Sub-licensing"),
+    ("released_at", "Release date"),
+    ("objectives", "Objectives"),
+    ("processing", "Processing activities"),
+    ("expected_outputs", "Expected outputs"),
+    ("expected_benefits", "Expected benefits"),
+    ("yielded_benefits", "Yielded benefits"),
+    ("advisory_minutes", "Advisory minutes"),
+    ("file_id", "File"),
+)
+"""The names of a line in JSON, and over its columns in CSV."""
+
+
+def entry(terms: Terms, line: Line, *, line_id: UUID, file_id: UUID, at: datetime) -> RegisterLine:
+    """The public line of one released file."""
+    return RegisterLine(
+        id=line_id,
+        controllers="; ".join(f"{c.legal_name} ({c.ods})" for c in terms.controllers),
+        controller_type="Sole" if len(terms.controllers) == 1 else "Joint",
+        project_title=terms.title,
+        reference=terms.reference,
+        agreement_start=terms.start,
+        agreement_end=terms.end,
+        data_set=line.data_set,
+        classification=CLASSIFICATIONS.get(line.classification, line.classification),
+        sensitivity=SENSITIVITIES.get(line.sensitivity, line.sensitivity),
+        legal_basis=line.legal_basis,
+        opt_outs_applied=_yes(line.opt_out_applied),
+        opt_outs_reason=line.opt_out_reason,
+        commercial_purpose=_yes(terms.commercial),
+        access_method=ACCESS_METHODS.get(line.access_method, line.access_method),
+        sub_licensing=_yes(terms.sub_licence),
+        released_at=at,
+        objectives=terms.objectives,
+        processing=terms.processing,
+        expected_outputs=terms.outputs,
+        expected_benefits=terms.benefits,
+        yielded_benefits=terms.yielded_benefits,
+        advisory_minutes=terms.minutes,
+        file_id=file_id,
+    )
+
+
+def cell(value: object) -> str:
+    """A cell of the CSV that no spreadsheet takes for a formula (libs.md, openpyxl)."""
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001  # the one thing it is about
+    return "Yes" if value else "No"

@@ -1,0 +1,51 @@
+"""What dissemination can be told, beside what every service can."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(
+        **{**ServiceSettings.model_config, "env_prefix": "DISSEMINATION_"}
+    )
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8404
+    database_url: Annotated[str, Field(repr=False)] = "sqlite:///var/dissemination.db"
+    client_id: str = "dissemination"
+
+    release_store: str = "var/release"
+    """A directory, or `s3://bucket/prefix`; the safe haven writes it, we read."""
+
+    decision_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 3
+    """How long agreements may take to answer before there is no decision."""
+
+    lease_guard_seconds: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
+    """A lease is taken to end so much earlier than it was given."""
+
+    pause_seconds_max: Annotated[float, Field(ge=0, le=600)] = 30
+    """How long a stream waits while agreements is away, before it is cut."""
+
+    stall_seconds_max: Annotated[float, Field(gt=0, le=3600)] = 120
+    """How long a client may take nothing, before its stream is cut."""
+
+    progress_seconds: Annotated[float, Field(gt=0, le=30)] = 10
+    """How often a stream writes down how far it is."""
+
+    streams_max: Annotated[int, Field(ge=1, le=1000)] = 64
+    """Downloads at once; each may hold two blocks of 4 MiB."""
+
+    driver_threads: Annotated[int, Field(ge=1, le=32)] = 2
+    driver_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """How often the driver looks for extracts to move, without having been woken."""
+
+    sweep_seconds: Annotated[float, Field(gt=0, le=3600)] = 15
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        if self.decision_timeout_seconds > self.remote_timeout_seconds:
+            raise ValueError("decision_timeout_seconds is longer than remote_timeout_seconds")
+        return self

@@ -1,0 +1,172 @@
+"""Moves an unfinished extract forward, one step after another, each of them repeatable.
+
+Whatever kills the process, the next turn begins where the row says: a permit put twice is
+one preparation, a preparation looked at twice is the same, and the release is one
+transaction (design.md section 10, S3). Events only say that it is worth looking.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue
+
+from common import faults
+from common.errors import Refusal, Refused, Unavailable
+from dissemination.domain.attestation import AttestationMalformed
+from dissemination.domain.errors import (
+    AgreementNotFound,
+    EditedMeanwhile,
+    ObjectMissing,
+    PreparationRefused,
+)
+from dissemination.domain.extract import UNFINISHED, Extract, Failure, State
+from dissemination.use_cases import releases
+from dissemination.use_cases.context import Context
+from dissemination.use_cases.ports import Progress
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+CLAIM = timedelta(seconds=30)
+"""How long a worker has an extract to itself; after its death another goes on so much later."""
+
+WAIT_MIN = timedelta(milliseconds=100)
+WAIT_MAX = timedelta(seconds=5)
+DOUBLINGS_MAX = 6
+
+
+def turn(*, ctx: Context, limit: int = 20) -> int:
+    """Give every extract whose turn has come its turn; return how many had one."""
+    now = ctx.timer.now()
+    with ctx.uow.reading() as tx:
+        due = tx.extracts.due(at=now, limit=limit)
+    taken = 0
+    for extract_id in due:
+        with ctx.uow.writing() as tx:
+            is_ours = tx.extracts.claim(extract_id, at=now, until=ctx.timer.now() + CLAIM)
+        if is_ours:
+            taken += 1
+            advance(extract_id, ctx=ctx)
+    return taken
+
+
+def advance(extract_id: UUID, *, ctx: Context) -> Extract:
+    """Take as many steps as there are to take now."""
+    while True:
+        with ctx.uow.reading() as tx:
+            extract = tx.extracts.get(extract_id)
+        if extract.state not in UNFINISHED:
+            return extract
+        try:
+            moved = _step(extract, ctx)
+        except EditedMeanwhile:
+            continue  # withdrawn, or moved by another: look again
+        except Unavailable as away:
+            log.warning("extract_waits", extract_id=str(extract_id), code=away.code)
+            moved = False
+        if not moved:
+            _wait(extract_id, ctx)
+            return extract
+
+
+def wake(extract_id: UUID, *, ctx: Context) -> None:
+    """Something was said of it: its turn is now."""
+    with ctx.uow.writing() as tx:
+        tx.extracts.schedule(extract_id, at=ctx.timer.now(), attempts=0)
+    ctx.wake()
+
+
+def _step(extract: Extract, ctx: Context) -> bool:
+    """One step. False where there is nothing to do yet."""
+    match extract.state:
+        case State.REQUESTED:
+            return _hand_over(extract, ctx)
+        case State.PREPARING:
+            return _look(extract, ctx)
+        case _:
+            return _release(extract, ctx)
+
+
+def _hand_over(extract: Extract, ctx: Context) -> bool:
+    """Put the preparation. Also when the permit may have expired: it may have been taken."""
+    request = extract.request.as_json(extract.id)
+    try:
+        ctx.preparations.put(extract.permit, request)
+    except PreparationRefused as refused:
+        expired = ctx.clock.now() >= extract.permit.expires_at
+        code = "PERMIT_EXPIRED" if expired and refused.code == "PERMIT_INVALID" else refused.code
+        return _fail(extract, Failure(code=code), ctx)
+    faults.reach("K2")
+    _save(extract.accepted(at=ctx.clock.now()), "extract-accepted", ctx)
+    return True
+
+
+def _look(extract: Extract, ctx: Context) -> bool:
+    """See how far the haven is."""
+    try:
+        preparation = ctx.preparations.get(extract.permit.id)
+    except PreparationRefused as refused:
+        return _fail(extract, Failure(code=refused.code), ctx)
+    match preparation.state:
+        case "prepared":
+            moved = extract.prepared(preparation.files, at=ctx.clock.now())
+            _save(moved, "extract-prepared", ctx)
+            return True
+        case "failed":
+            return _fail(extract, Failure(code=preparation.code or "PREPARATION_FAILED"), ctx)
+        case _:
+            _note(extract, preparation.progress, ctx)
+            return False
+
+
+def _release(extract: Extract, ctx: Context) -> bool:
+    try:
+        releases.release(extract, ctx=ctx)
+    except Refused as refused:
+        return _fail(extract, Failure(code=refused.code, refusals=refused.refusals), ctx)
+    except AgreementNotFound as missing:
+        refusal = Refusal(missing.code, missing.detail)
+        return _fail(extract, Failure(code=missing.code, refusals=(refusal,)), ctx)
+    except AttestationMalformed:
+        return _fail(extract, Failure(code="ATTESTATION_INVALID"), ctx)
+    except (ObjectMissing, releases.ObjectDiffers) as wrong:
+        return _fail(extract, Failure(code=wrong.code), ctx)
+    return True
+
+
+def _fail(extract: Extract, failure: Failure, ctx: Context) -> bool:
+    _save(
+        extract.fail(failure, at=ctx.clock.now()),
+        "extract-failed",
+        ctx,
+        code=failure.code,
+        refusals=[refusal.code for refusal in failure.refusals],
+    )
+    log.info("extract_failed", extract_id=str(extract.id), code=failure.code)
+    return True
+
+
+def _save(extract: Extract, action: str, ctx: Context, **detail: JsonValue) -> None:
+    audit = ctx.audited(
+        action,
+        f"extracts/{extract.id}",
+        agreement=extract.request.agreement,
+        decision_id=str(extract.permit.decision_id),
+        **detail,
+    )
+    with ctx.uow.writing() as tx:
+        tx.extracts.save(extract, audit=audit)
+
+
+def _note(extract: Extract, progress: Progress | None, ctx: Context) -> None:
+    if progress is not None:
+        with ctx.uow.writing() as tx:
+            tx.extracts.note_progress(extract.id, progress)
+
+
+def _wait(extract_id: UUID, ctx: Context) -> None:
+    """Its turn comes again, later each time nothing has changed."""
+    with ctx.uow.writing() as tx:
+        attempts = tx.extracts.attempts(extract_id)
+        pause = min(WAIT_MIN * 2 ** min(attempts, DOUBLINGS_MAX), WAIT_MAX)
+        tx.extracts.schedule(extract_id, at=ctx.timer.now() + pause, attempts=attempts + 1)

@@ -1,0 +1,180 @@
+"""Asking for an extract, looking at it, withdrawing it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue
+
+from common import faults
+from common.errors import Refusal, Refused
+from common.ids import digest_of, new_id
+from dissemination.domain.errors import AgreementNotFound
+from dissemination.domain.extract import Extract, Permit
+from dissemination.domain.release import Release
+from dissemination.domain.request import ExtractRequest
+from dissemination.use_cases.context import Context
+from dissemination.use_cases.ports import Progress
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def ask(
+    request: ExtractRequest, *, whole_line: bool, idempotency_key: str | None, ctx: Context
+) -> Extract:
+    """Ask for an extract. The decision comes first; nothing but the log is written on a no.
+
+    `whole_line`: all fields of the agreement's line are meant.
+
+    Raises:
+        Refused: with every refusal.
+        AgreementNotFound: there is none that the caller may know of.
+        DecisionUnavailable: nobody could be asked.
+
+    """
+    extract_id = new_id()
+    fingerprint = digest_of({**request.as_json(UUID(int=0)), "whole_line": whole_line})
+    if known := _asked_before(idempotency_key, fingerprint, ctx):
+        return get(known, ctx=ctx)[0]
+    if whole_line:
+        request = replace(request, fields=_fields_of_line(request, ctx))
+    permit = _permit(request, extract_id, ctx)
+    extract = Extract.ask(
+        request,
+        extract_id=extract_id,
+        requester=ctx.requester,
+        permit=permit,
+        at=ctx.clock.now(),
+    )
+    audit = ctx.audited(
+        "extract-requested",
+        f"extracts/{extract_id}",
+        agreement=request.agreement,
+        decision_id=str(permit.decision_id),
+        request=request.as_json(extract_id),
+        permit_id=permit.id,
+    )
+    with ctx.uow.writing() as tx:
+        if idempotency_key is not None:
+            # The same key again, at the same time: the second waits here for the first.
+            known_id = tx.idempotency.find(
+                actor=_actor(ctx), key=idempotency_key, fingerprint=fingerprint
+            )
+            if known_id is not None:
+                return tx.extracts.get(UUID(known_id), organisation=ctx.scope)
+            tx.idempotency.remember(
+                actor=_actor(ctx),
+                key=idempotency_key,
+                fingerprint=fingerprint,
+                resource=str(extract_id),
+            )
+        stored = tx.extracts.save(extract, audit=audit)
+    faults.reach("K1")
+    log.info("extract_requested", extract_id=str(extract_id), decision_id=str(permit.decision_id))
+    ctx.wake()
+    return stored
+
+
+def get(extract_id: UUID, *, ctx: Context) -> tuple[Extract, Progress | None]:
+    """The extract and how far its preparation is. Raises ExtractNotFound."""
+    with ctx.uow.reading() as tx:
+        extract = tx.extracts.get(extract_id, organisation=ctx.scope)
+        return extract, tx.extracts.progress(extract_id)
+
+
+def page(
+    *, agreement: str | None, after: UUID | None, limit: int, ctx: Context
+) -> Sequence[Extract]:
+    with ctx.uow.reading() as tx:
+        return tx.extracts.page(
+            organisation=ctx.scope, agreement=agreement, after=after, limit=limit
+        )
+
+
+def files(extract_id: UUID, *, ctx: Context) -> Sequence[Release]:
+    """Its released files; none before its release. Raises ExtractNotFound."""
+    with ctx.uow.reading() as tx:
+        tx.extracts.get(extract_id, organisation=ctx.scope)
+        return tx.releases.of(extract_id)
+
+
+def release(file_id: UUID, *, ctx: Context) -> Release:
+    """One released file, with its manifest. Raises FileNotFound."""
+    with ctx.uow.reading() as tx:
+        return tx.releases.get(file_id, organisation=ctx.scope)
+
+
+def withdraw(extract_id: UUID, *, ctx: Context) -> Extract:
+    """Take it back before its release. Raises ExtractNotFound, TransitionRefused."""
+    with ctx.uow.writing() as tx:
+        extract = tx.extracts.get(extract_id, organisation=ctx.scope)
+        withdrawn = tx.extracts.save(
+            extract.withdraw(at=ctx.clock.now()),
+            audit=ctx.audited(
+                "extract-withdrawn",
+                f"extracts/{extract_id}",
+                agreement=extract.request.agreement,
+                state_before=extract.state.value,
+            ),
+        )
+    log.info("extract_withdrawn", extract_id=str(extract_id))
+    return withdrawn
+
+
+def _asked_before(key: str | None, fingerprint: str, ctx: Context) -> UUID | None:
+    """Without asking agreements again: a repeated request must not cost a permit."""
+    if key is None:
+        return None
+    with ctx.uow.reading() as tx:
+        known = tx.idempotency.find(actor=_actor(ctx), key=key, fingerprint=fingerprint)
+    return None if known is None else UUID(known)
+
+
+def _actor(ctx: Context) -> str:
+    return f"{ctx.principal.client_id}/{ctx.principal.subject}/{ctx.principal.organisation}"
+
+
+def _fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
+    """All fields of the line. None where there is no such line: the decision then says so."""
+    try:
+        terms = ctx.agreements.terms(request.agreement)
+    except AgreementNotFound:
+        return ()
+    line = terms.line(
+        purpose=request.purpose,
+        data_set=request.data_set,
+        classification=request.classification,
+    )
+    return line.fields if line is not None else ()
+
+
+def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
+    """Agreements' yes. Its no is logged, and passed on whole."""
+    asked: dict[str, JsonValue] = request.as_json(extract_id)
+    try:
+        return ctx.agreements.request(request, extract_id=extract_id, evidence=ctx.evidence)
+    except Refused as refused:
+        _log_refusal(request, asked, refused.refusals, ctx)
+        raise
+    except AgreementNotFound as missing:
+        _log_refusal(request, asked, (Refusal(missing.code, missing.detail),), ctx)
+        raise
+
+
+def _log_refusal(
+    request: ExtractRequest,
+    asked: dict[str, JsonValue],
+    refusals: Sequence[Refusal],
+    ctx: Context,
+) -> None:
+    entry = ctx.audited(
+        "extract-refused",
+        f"agreements/{request.agreement}",
+        agreement=request.agreement,
+        request=asked,
+        refusals=[refusal.code for refusal in refusals],
+    )
+    with ctx.uow.writing() as tx:
+        tx.log.append(entry)
+    log.info("extract_refused", codes=[refusal.code for refusal in refusals])

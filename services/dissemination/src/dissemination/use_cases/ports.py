@@ -1,0 +1,233 @@
+"""What the use cases need from outside, in their own words."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from common.audit import Entry
+from common.messaging.envelope import Event
+from dissemination.domain.delivery import Delivery
+from dissemination.domain.extract import Extract, Permit, PreparedFile
+from dissemination.domain.register import RegisterLine, Terms
+from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
+from dissemination.domain.request import ExtractRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    rows_done: int
+    rows_total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What the haven says of a job."""
+
+    state: str
+    """accepted, running, prepared, failed"""
+
+    progress: Progress | None
+    code: str | None
+    files: tuple[PreparedFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """In whose name agreements is asked: the caller's own token, handed on as it came."""
+
+    client_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseGiven:
+    decision_id: UUID
+    seconds: float
+
+
+class Agreements(Protocol):
+    """The decision. Each raises DecisionUnavailable where there is none to be had."""
+
+    def request(self, request: ExtractRequest, *, extract_id: UUID, evidence: Evidence) -> Permit:
+        """Raise Refused with every refusal, or AgreementNotFound."""
+
+    def release(self, *, file_id: UUID, attestation: str, extract_id: UUID) -> ReleaseDecision:
+        """Raise Refused."""
+
+    def fetch(
+        self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
+    ) -> LeaseGiven:
+        """Raise Refused, or AgreementNotFound."""
+
+    def terms(self, reference: str) -> Terms:
+        """The version in force, or the newest. Raise AgreementNotFound."""
+
+
+class Preparations(Protocol):
+    """The safe haven's door for us. Each raises HavenUnavailable where it does not answer."""
+
+    def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
+        """Hand the job over. The same again is the same job. Raise PreparationRefused."""
+
+    def get(self, permit_id: str) -> Preparation:
+        """Raise PreparationRefused."""
+
+
+class ReleaseStore(Protocol):
+    """Objects that the haven wrote and we may only read."""
+
+    def size(self, key: str) -> int:
+        """Raise ObjectMissing, StoreUnavailable."""
+
+    def digest(self, key: str) -> tuple[int, str]:
+        """Read it all: its size and digest. Raise ObjectMissing, StoreUnavailable."""
+
+
+class Extracts(Protocol):
+    def get(self, extract_id: UUID, *, organisation: str | None = None) -> Extract:
+        """Raise ExtractNotFound, also where it is another organisation's."""
+
+    def page(
+        self, *, organisation: str | None, agreement: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Extract]:
+        """In order of id; ids are UUIDv7, so this is the order of creation."""
+
+    def save(self, extract: Extract, *, audit: Entry) -> Extract:
+        """Store the state, its pending events and the audit leaf together.
+
+        Raise EditedMeanwhile where the stored version is not the one that was read.
+        """
+
+    def released_from(self, edition_id: str) -> Sequence[Extract]:
+        """Released extracts that read that edition."""
+
+    def progress(self, extract_id: UUID) -> Progress | None: ...
+
+    def note_progress(self, extract_id: UUID, progress: Progress) -> None: ...
+
+    def due(self, *, at: datetime, limit: int) -> Sequence[UUID]:
+        """Unfinished extracts whose turn has come, the longest waiting first."""
+
+    def claim(self, extract_id: UUID, *, at: datetime, until: datetime) -> bool:
+        """Take it until then, so that no other worker does. False where another was faster."""
+
+    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int) -> None:
+        """Say when its turn comes again."""
+
+    def attempts(self, extract_id: UUID) -> int: ...
+
+
+class Releases(Protocol):
+    def add(
+        self,
+        *,
+        extract: Extract,
+        line: RegisterLine,
+        edition_ids: Sequence[str],
+        audit: Entry,
+        seal: Callable[[LeafPosition], Release],
+    ) -> Release:
+        """Append the leaf, seal the manifest over its position, store release and line."""
+
+    def get(self, file_id: UUID, *, organisation: str | None = None) -> Release:
+        """Raise FileNotFound, also where it is another organisation's, or not released."""
+
+    def of(self, extract_id: UUID) -> Sequence[Release]: ...
+
+
+class Editions(Protocol):
+    def supersede(self, edition_id: str, *, by: str, at: datetime) -> None: ...
+
+    def superseded(self, edition_ids: Sequence[str]) -> bool:
+        """Whether any of them is."""
+
+
+class Register(Protocol):
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[RegisterLine]:
+        """In the order of release."""
+
+
+class Deliveries(Protocol):
+    def get(self, delivery_id: UUID) -> Delivery: ...
+
+    def page(
+        self,
+        *,
+        organisation: str | None,
+        agreement: str | None,
+        file_id: UUID | None,
+        after: UUID | None,
+        limit: int,
+    ) -> Sequence[Delivery]: ...
+
+    def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
+        """Store it, its pending events and the leaf. Raise EditedMeanwhile."""
+
+    def note_alive(self, delivery_id: UUID, *, bytes_: int, at: datetime) -> None:
+        """That its stream still runs, and how far it is."""
+
+    def silent_since(self, instant: datetime, *, limit: int) -> Sequence[Delivery]:
+        """Under way, and not heard of since then: their process has died."""
+
+
+class Log(Protocol):
+    """The audit log, for what changes no state of ours: refusals."""
+
+    def append(self, entry: Entry) -> LeafPosition: ...
+
+    def page(self, *, agreement: str, after: int | None, limit: int) -> Sequence["Logged"]:
+        """What the log has about an agreement, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    index: int
+    hash: str
+    entry: dict[str, JsonValue]
+
+
+class IdempotencyKeys(Protocol):
+    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None: ...
+
+    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None: ...
+
+
+class Transaction(Protocol):
+    @property
+    def extracts(self) -> Extracts: ...
+    @property
+    def releases(self) -> Releases: ...
+    @property
+    def editions(self) -> Editions: ...
+    @property
+    def register(self) -> Register: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def log(self) -> Log: ...
+    @property
+    def idempotency(self) -> IdempotencyKeys: ...
+
+    def accept(self, event: Event) -> bool:
+        """Whether an incoming event is new; noted in this transaction."""
+
+
+class UnitOfWork(Protocol):
+    def reading(self) -> AbstractContextManager[Transaction]: ...
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Commit when the block ends, roll back when it raises."""
+
+
+class Sealing(Protocol):
+    """Our signature, and the head of our log outside the database."""
+
+    def sign(self, manifest: dict[str, JsonValue], *, at: datetime) -> str: ...
+
+    def checkpoint(self) -> None:
+        """Fix the log's head in a place that outlives the database (S4)."""

@@ -1,0 +1,185 @@
+"""The release: asked for once more, then written down whole in one transaction, or not at all.
+
+design.md section 10, S2: every released file has exactly one release decision, one
+manifest, one audit leaf and one register line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from common import faults
+from common.errors import AppError, Conflict
+from common.ids import new_id
+from dissemination.domain import register
+from dissemination.domain.attestation import Attestation
+from dissemination.domain.errors import TermsMissing
+from dissemination.domain.extract import Extract, PreparedFile, State
+from dissemination.domain.register import Line, Terms
+from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
+from dissemination.use_cases.context import Context
+from dissemination.use_cases.ports import Transaction
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class ObjectDiffers(Conflict):
+    """What lies in the store is not what the haven attests."""
+
+    code = "OBJECT_DIFFERS"
+    title = "The object is not the attested one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """A file with all that its release needs."""
+
+    file: PreparedFile
+    attestation: Attestation
+    decision: ReleaseDecision
+    line: Line
+
+
+def release(extract: Extract, *, ctx: Context) -> Extract:
+    """Release all files of a prepared extract.
+
+    Raises:
+        Refused: agreements says no to one of them; then none is released.
+        AttestationMalformed, ObjectMissing, ObjectDiffers: it is not what was attested.
+        EditedMeanwhile: it was withdrawn or moved meanwhile; nothing is released.
+        Unavailable: something could not be asked; nothing is released yet.
+
+    """
+    # What takes long comes before the decisions, so that these are new when they are used.
+    attestations = [_checked(extract, file, ctx) for file in extract.files]
+    terms = ctx.agreements.terms(extract.request.agreement)
+    decided = [
+        _decided(extract, file, attestation, terms, ctx)
+        for file, attestation in zip(extract.files, attestations, strict=True)
+    ]
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        for one in decided:
+            _write(tx, extract, one, terms, at, ctx)
+        stored = tx.extracts.save(
+            extract.release(at=at),
+            audit=ctx.audited(
+                "extract-released",
+                f"extracts/{extract.id}",
+                agreement=extract.request.agreement,
+                files=[str(file.id) for file in extract.files],
+            ),
+        )
+        edition_ids = [id_ for one in decided for id_ in one.attestation.edition_ids]
+        if tx.editions.superseded(edition_ids):
+            # Replaced while it was being prepared: released, and marked at once.
+            stored = _supersede(tx, stored, at, ctx)
+    faults.reach("K7")
+    log.info("extract_released", extract_id=str(extract.id), files=len(extract.files))
+    _checkpoint(ctx)
+    return stored
+
+
+def supersede(edition_id: str, *, by: str, ctx: Context, tx: Transaction) -> Sequence[UUID]:
+    """Mark what was released from an edition that is replaced; the files stay as they are."""
+    at = ctx.clock.now()
+    tx.editions.supersede(edition_id, by=by, at=at)
+    marked = [
+        _supersede(tx, extract, at, ctx)
+        for extract in tx.extracts.released_from(edition_id)
+        if extract.state is State.RELEASED
+    ]
+    return [extract.id for extract in marked]
+
+
+def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> Attestation:
+    """The attestation is about this file, and the store has the object that it is about."""
+    attestation = Attestation.read(file.attestation)
+    attestation.demand(file, extract_id=extract.id, permit_id=extract.permit.id)
+    if ctx.store.digest(file.object_key) != (file.bytes, file.digest):
+        raise ObjectDiffers("The object has another size or digest than the attestation says.")
+    return attestation
+
+
+def _decided(
+    extract: Extract, file: PreparedFile, attestation: Attestation, terms: Terms, ctx: Context
+) -> _Decided:
+    number = attestation.part("line").get("number")
+    line = terms.numbered(number) if isinstance(number, int) else None
+    decision = ctx.agreements.release(
+        file_id=file.id, attestation=file.attestation, extract_id=extract.id
+    )
+    faults.reach("K6")
+    if line is None:
+        raise TermsMissing("The agreement does not tell the line that the file was made for.")
+    return _Decided(file=file, attestation=attestation, decision=decision, line=line)
+
+
+def _write(
+    tx: Transaction, extract: Extract, one: _Decided, terms: Terms, at: datetime, ctx: Context
+) -> Release:
+    file = one.file
+
+    def seal(leaf: LeafPosition) -> Release:
+        """Sign the manifest over the leaf's place in the log, which is known only now."""
+        statement = manifest(
+            extract,
+            file,
+            one.attestation,
+            terms=terms,
+            decision=one.decision,
+            leaf=leaf,
+            at=at,
+        )
+        return Release(
+            file=file,
+            extract_id=extract.id,
+            agreement=extract.request.agreement,
+            organisation=extract.requester.organisation,
+            decision=one.decision,
+            leaf=leaf,
+            manifest=ctx.sealing.sign(statement, at=at),
+            attestation_digest=one.attestation.digest,
+            released_at=at,
+        )
+
+    return tx.releases.add(
+        extract=extract,
+        line=register.entry(terms, one.line, line_id=new_id(), file_id=file.id, at=at),
+        edition_ids=one.attestation.edition_ids,
+        audit=ctx.audited(
+            "file-released",
+            f"files/{file.id}",
+            agreement=extract.request.agreement,
+            decision_id=str(one.decision.decision_id),
+            extract_id=str(extract.id),
+            line=one.line.number,
+            bytes=file.bytes,
+            digest=file.digest,
+            rows=file.rows,
+            attestation=one.attestation.digest,
+            holding_id=one.decision.holding_id,
+            recipient=extract.requester.organisation,
+        ),
+        seal=seal,
+    )
+
+
+def _supersede(tx: Transaction, extract: Extract, at: datetime, ctx: Context) -> Extract:
+    return tx.extracts.save(
+        extract.supersede(at=at),
+        audit=ctx.audited(
+            "extract-superseded", f"extracts/{extract.id}", agreement=extract.request.agreement
+        ),
+    )
+
+
+def _checkpoint(ctx: Context) -> None:
+    """At every release (S4). The release is committed: a full disk must not undo it."""
+    try:
+        ctx.sealing.checkpoint()
+    except (AppError, OSError):
+        log.exception("checkpoint_failed")
