@@ -24,6 +24,7 @@ import uvicorn
 from common.clock import SystemClock
 from common.security import keys
 from common.security.issuer import create_issuer_app
+from common.testing.postgresql import Server
 from dsfc_cli.identities import Identities
 from dsfc_client import Dsfc
 
@@ -51,8 +52,8 @@ class Suite:
     directory: Path
     base_port: int | None = None
     """The issuer's port, the others after it; free ones where None."""
-    database_urls: Mapping[str, str] = field(default_factory=dict)
-    """A PostgreSQL URL a service; SQLite under `directory` where missing."""
+    server: Server | None = None
+    """A PostgreSQL server, on which each service gets a database; SQLite files where None."""
     kafka_bootstrap: Sequence[str] = ()
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Further settings a service: {"agreements": {"LEASE_SECONDS": "1"}}."""
@@ -61,6 +62,7 @@ class Suite:
     identities: Identities = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
     _processes: dict[str, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
+    _databases: dict[str, str] = field(init=False, default_factory=dict)
     _ports: dict[str, int] = field(init=False, default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -87,6 +89,25 @@ class Suite:
     def public(self) -> Dsfc:
         """A client of nobody: the public routes. Closed with the suite."""
         return self._stack.enter_context(Dsfc(urls=self.urls))
+
+    def database_url(self, service: str) -> str:
+        """Where the state of a service is."""
+        if service not in self._databases:
+            self._databases[service] = (
+                self.server.create()
+                if self.server is not None
+                else f"sqlite:///{self.directory.absolute() / f'{service}.db'}"
+            )
+        return self._databases[service]
+
+    def copy_database(self, service: str) -> str:
+        """A copy on the same PostgreSQL server, taken while the service is stopped."""
+        assert self.server is not None
+        self.stop_service(service)
+        copied = self.server.create(template=self.database_url(service))
+        self.start_service(service)
+        self.wait_ready([service])
+        return copied
 
     def log_file(self, service: str) -> Path:
         return self.directory / "logs" / f"{service}.log"
@@ -195,12 +216,11 @@ class Suite:
     def _settings_of(self, service: str) -> dict[str, str]:
         root = self.directory.absolute()
         keys.load_or_generate(root / "keys" / f"{service}.jwk")
-        database = f"sqlite:///{root / f'{service}.db'}"
         common = {
             "ENVIRONMENT": "development",
             "HOST": "127.0.0.1",
             "PORT": str(self._ports[service]),
-            "DATABASE_URL": self.database_urls.get(service, database),
+            "DATABASE_URL": self.database_url(service),
             "KAFKA_BOOTSTRAP": json.dumps(list(self.kafka_bootstrap)),
             "EVENT_LOG": str(root / "events.db"),
             "ISSUER": self.urls["issuer"],

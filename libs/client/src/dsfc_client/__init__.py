@@ -29,6 +29,19 @@ from dsfc_client._errors import (
     Refused,
 )
 from dsfc_client._tokens import Credentials, TokenSource
+from dsfc_client.models import (
+    Agreement,
+    Application,
+    Breach,
+    Contract,
+    Extract,
+    ExtractFile,
+    Finding,
+    Hold,
+    Manifest,
+    RegisterLine,
+    Submission,
+)
 from dsfc_client.services import (
     Agreements,
     Applications,
@@ -95,19 +108,30 @@ class Dsfc:
 
 __all__ = [
     "URLS",
+    "Agreement",
     "Agreements",
+    "Application",
     "Applications",
+    "Breach",
     "ConnectionLost",
+    "Contract",
     "Credentials",
     "DidNotHappen",
     "DigestMismatch",
     "Dissemination",
     "Dsfc",
     "DsfcError",
+    "Extract",
+    "ExtractFile",
+    "Finding",
+    "Hold",
+    "Manifest",
     "NotFound",
     "Problem",
     "Pseudonymisation",
     "Refusal",
     "Refused",
+    "RegisterLine",
+    "Submission",
     "wait_for",
 ]

@@ -34,6 +34,7 @@ class Agreement(Wire):
     version: str
     state: str
     document_hash: str
+    application_id: UUID | None = None
 
 
 class Contract(Wire):

@@ -1,1 +1,90 @@
 """`dsfc demo`: one release from end to end, told in numbered sentences, each claim checked."""
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dsfc_cli.demo import material, parts
+from dsfc_cli.demo.journey import ClaimFailed, Journey
+from dsfc_cli.demo.material import FIELDS, PEOPLE, SEED, Material
+from dsfc_cli.demo.story import Story
+from dsfc_cli.suite import DidNotStart, Suite
+from dsfc_cli.synthetic import World
+from dsfc_client import DsfcError
+
+OUTPUTS = ("extract.*", "large.csv*", "manifest.json", "register.*", "data-quality.json")
+
+
+def command(
+    events: Annotated[parts.Events, typer.Option(help="Where events go.")] = parts.Events.EMBEDDED,
+    database: Annotated[
+        parts.Database, typer.Option(help="Where state is kept.")
+    ] = parts.Database.SQLITE,
+    data_set: Annotated[str, typer.Option(help=f"One of {', '.join(FIELDS)}.")] = "SUS_APC",
+    submission: Annotated[
+        Path | None, typer.Option(help="A file of yours instead of synthetic rows.", exists=True)
+    ] = None,
+    provider: Annotated[str, typer.Option(help="Who submitted your file.")] = "RR8",
+    directory: Annotated[Path, typer.Option(help="What it leaves.")] = Path("var/demo"),
+) -> None:
+    """Walk one release from end to end; exit non-zero at the first claim that does not hold.
+
+    Example: dsfc demo --data-set DIDS --submission dids_sample_495.csv
+    """
+    console = Console()
+    if data_set not in FIELDS:
+        raise typer.BadParameter(f"one of {', '.join(FIELDS)}", param_hint="--data-set")
+    root = directory.absolute()
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    journey = Journey(console)
+    try:
+        with ExitStack() as stack:
+            suite = _suite(stack, root / "state", events, database)
+            _tell(journey, suite, root, data_set, submission, provider)
+    except (ClaimFailed, DidNotStart, DsfcError) as error:
+        console.print(f"\n{error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+    finally:
+        journey.write(root / "journey.json")
+    console.print(f"\nAll {len(journey.steps)} claims hold. What is left to look at: {directory}/")
+
+
+def _suite(stack: ExitStack, state: Path, events: parts.Events, database: parts.Database) -> Suite:
+    suite = Suite(state)
+    if events is parts.Events.KAFKA:
+        suite.kafka_bootstrap = stack.enter_context(parts.kafka(state / "kafka"))
+    if database is parts.Database.POSTGRESQL:
+        server = stack.enter_context(parts.postgresql(state / "postgresql"))
+        suite.server = server
+    return stack.enter_context(suite)
+
+
+def _tell(
+    journey: Journey,
+    suite: Suite,
+    root: Path,
+    data_set: str,
+    submission: Path | None,
+    provider: str,
+) -> None:
+    inputs = root / "input"
+    world = World.create(people=PEOPLE, seed=SEED)
+    maps = world.write_maps(inputs)
+    journey.console.print("Making synthetic input of the 999 test range …")
+    large = material.synthetic("SUS_APC", world, inputs, "R0A")
+    wanted: Material = large
+    if submission is not None:
+        wanted = material.given(data_set, submission, provider)
+        maps = material.add_to_maps(wanted, maps)
+        journey.console.print(
+            "The file names no commissioner: a synthetic practice map, made for this"
+            f" demonstration, says that every practice in it belongs to {material.COMMISSIONER}."
+        )
+    elif data_set != large.data_set:
+        wanted = material.synthetic(data_set, world, inputs / data_set.lower(), "R0A")
+    Story(journey, suite, wanted, large, root, maps).tell()

@@ -11,6 +11,16 @@ REASON = "Needed to compare activity and waits between providers; no coarser col
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One data set that is wanted: columns with their treatments, and months."""
+
+    data_set: str
+    fields: Mapping[str, str]
+    first_month: str
+    last_month: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What an application asks for."""
 
@@ -18,28 +28,28 @@ class Wanted:
     controller_name: str
     processor: str
     processor_name: str
-    data_set: str
-    fields: Mapping[str, str]
-    """Column to treatment."""
-    first_month: str
-    last_month: str
+    flows: Sequence[Flow]
     today: date
-    linked: Sequence[str] = ()
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """Numbers of the lines."""
+        return range(1, len(self.flows) + 1)
 
 
 def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
     """Annex B: one line a data set."""
     return [
         {
-            "number": 1,
+            "number": number,
             "purpose": "COM",
-            "data_set": wanted.data_set,
+            "data_set": flow.data_set,
             "classification": "PSEUDO_ANONYMISED",
             "sensitivity": "NON_SENSITIVE",
-            "periods": {"from": wanted.first_month, "to": wanted.last_month},
+            "periods": {"from": flow.first_month, "to": flow.last_month},
             "fields": [
                 {"name": name, "treatment": treatment, "reason": REASON}
-                for name, treatment in wanted.fields.items()
+                for name, treatment in flow.fields.items()
             ],
             "population": {
                 "rule": "own",
@@ -51,6 +61,7 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
             "frequency": "monthly",
             "access_method": "ONGOING",
         }
+        for number, flow in zip(wanted.lines, wanted.flows, strict=True)
     ]
 
 
@@ -107,7 +118,12 @@ def sections_of(wanted: Wanted) -> Sections:
             "less_intrusive_form": "Aggregates cannot be joined to contract lines.",
             "consultation": {"organisation": wanted.processor, "on": wanted.today.isoformat()},
         },
-        8: {"lines": [{"line": 1, "applied": False, "reason": "no_identifying_data"}]},
+        8: {
+            "lines": [
+                {"line": number, "applied": False, "reason": "no_identifying_data"}
+                for number in wanted.lines
+            ]
+        },
         9: {
             "purposes": [
                 {
@@ -128,15 +144,6 @@ def sections_of(wanted: Wanted) -> Sections:
                     "description": "Reports with small numbers suppressed.",
                 }
             ],
-            "linkage": [
-                {
-                    "data_sets": list(wanted.linked),
-                    "key": "person",
-                    "mitigation": "Tokens of one domain; no other key is held.",
-                }
-            ]
-            if wanted.linked
-            else [],
             "no_re_identification_statement": True,
             "substantive_staff_only": True,
         },
@@ -168,7 +175,7 @@ def sections_of(wanted: Wanted) -> Sections:
             "outcome": "not_required",
             "explanation": "Commissioning is not research.",
         },
-        16: {"lines": [{"line": 1, "route": "not_identifiable"}]},
+        16: {"lines": [{"line": n, "route": "not_identifiable"} for n in wanted.lines]},
         17: {"relied_on": False},
         18: {"sub_licence": False},
         19: {"confirmed": True, "last_checked": wanted.today.isoformat()},

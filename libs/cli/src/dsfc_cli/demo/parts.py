@@ -1,11 +1,11 @@
 """The other real parts a demo can run on: Apache Kafka from its jars, PostgreSQL from a wheel."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from dsfc_cli.suite import SERVICES
+from common.testing.postgresql import Server, server
 
 
 class Events(StrEnum):
@@ -31,10 +31,8 @@ def kafka(directory: Path) -> Iterator[Sequence[str]]:
 
 
 @contextmanager
-def postgresql(directory: Path) -> Iterator[Mapping[str, str]]:
-    """A server of our own with a database a service."""
-    from common.testing import postgresql as wheel
-
+def postgresql(directory: Path) -> Iterator[Server]:
+    """A server of our own, on which databases can be made."""
     directory.mkdir(parents=True, exist_ok=True)
-    with wheel.server(directory) as server:
-        yield {service: server.create() for service in SERVICES}
+    with server(directory) as started:
+        yield started

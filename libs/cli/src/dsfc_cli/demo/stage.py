@@ -1,0 +1,191 @@
+"""What the story is played on: organisations, maps, assurance, contracts, relationships.
+
+All of it is told to agreements through its public API, by the people whose task it is.
+Names and codes of organisations are real where ODS has them; everything said about them here
+is invented for the demonstration.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from dsfc_cli.demo.answers import Wanted, sections_of
+from dsfc_cli.suite import Suite
+from dsfc_client import Dsfc, wait_for
+
+ORGANISATIONS: Mapping[str, tuple[str, str]] = {
+    "02P": ("NHS Barnsley CCG", "CCG"),
+    "00L": ("NHS Northumberland CCG", "CCG"),
+    "26A": ("NHS Norfolk and Waveney CCG", "CCG"),
+    "99E": ("NHS Basildon and Brentwood CCG", "CCG"),
+    "0DF": ("NHS South, Central and West CSU", "CSU"),
+    "0CX": ("NHS Midlands and Lancashire CSU", "CSU"),
+    "0CL": ("DSCRO", "DSCRO"),
+    "X26": ("NHS England", "NHS_ENGLAND"),
+}
+PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
+CONTROLLERS = ("02P", "00L", "26A")
+ENVIRONMENTS: Mapping[str, str] = {"0DF": "csu-0df-analytics", "0CX": "csu-0cx-analytics"}
+EVENT_SECONDS_MAX = 30.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """The suite, and who acts in it."""
+
+    suite: Suite
+    today: date
+
+    def actor(self, identity: str, role: str | None = None) -> Dsfc:
+        return self.suite.client(identity, role)
+
+    def set_up(self, practices: Path, postcodes: Path, *, maps_from: str) -> dict[str, str]:
+        """Load the reference data, sign framework contracts. Returns contract by organisation."""
+        loader = self.actor("body-reference-data").agreements
+        loader.upload_csv("/v1/organisations/imports", self._organisations(), layout="dsfc")
+        for kind, path in (("practice", practices), ("postcode", postcodes)):
+            loader.upload_csv("/v1/maps", path.read_bytes(), kind=kind, valid_from=maps_from)
+        for ods in PARTIES:
+            self._assure(loader, ods)
+        for organisation, client in ENVIRONMENTS.items():
+            loader.post(
+                "/v1/recipient-environments",
+                {"organisation": organisation, "kind": "analytics", "clients": [client]},
+            )
+        return {ods: self._contract(ods) for ods in CONTROLLERS}
+
+    def relate(self, commissioner: str, csu: str, processors: Sequence[str] = ()) -> str:
+        """A relationship between a commissioner, the DSCRO and a CSU, up to active."""
+        asks = self.actor("csu-0df-adviser").agreements
+        agrees = self.actor("dscro-approver").agreements
+        asked = asks.post(
+            "/v1/relationships",
+            {
+                "commissioner": commissioner,
+                "dscro": "yorkshire",
+                "csu": csu,
+                "processors": list(processors),
+                "service": "commissioning data",
+                "effective_from": self.today.isoformat(),
+                "service_contract_reference": f"SC-{commissioner}-{csu}",
+                "contract_signed_on": (self.today - timedelta(days=30)).isoformat(),
+            },
+        )
+        path = f"/v1/relationships/{asked['id']}"
+        for verb in ("contract-verification", "dscro-agreement", "activation"):
+            agrees.post(f"{path}/{verb}", {})
+        return str(asked["id"])
+
+    def apply(self, wanted: Wanted, title: str) -> str:
+        """Draft an application and answer all Standards. Returns its id."""
+        applicant = self.applicant(wanted.controller)
+        drafted = applicant.draft({"kind": "new", "title": title}, key=f"{title}")
+        for number, answers in sections_of(wanted).items():
+            applicant.answer(drafted.id, number, answers)
+        return str(drafted.id)
+
+    def applicant(self, ods: str) -> Any:
+        return self.actor(f"ccg-{ods.lower()}-applicant").applications
+
+    def decide(self, application: str) -> None:
+        """Review, advice and approval by three different people of the Body."""
+        officer = self.actor("body-case-officer").applications
+        officer.act(application, "review")
+        officer.act(
+            application,
+            "advisory-referral",
+            {"complex": True, "reason": "Two flows to a processor of several commissioners."},
+        )
+        self.actor("body-adviser").applications.act(
+            application, "advice", {"outcome": "recommended"}
+        )
+        self.actor("body-approver").applications.act(application, "approval", {})
+
+    def drafted(self, application: str) -> str:
+        """The reference of the agreement that agreements drafted because it heard."""
+        contracts = self.actor("body-contracts").agreements
+        found = wait_for(
+            lambda: [a for a in contracts.list() if str(a.application_id) == application],
+            bool,
+            timeout_seconds=EVENT_SECONDS_MAX,
+        )
+        return str(found[0].reference)
+
+    def signers(self, wanted: Wanted) -> list[tuple[str, str]]:
+        """Who signs: identity and party. The Body signs first (domain.md 2.2, state 9)."""
+        return [
+            ("body-contracts", "X26"),
+            (f"ccg-{wanted.controller.lower()}-signatory", wanted.controller),
+            (f"csu-{wanted.processor.lower()}-contact", wanted.processor),
+        ]
+
+    def sign(self, reference: str, signers: Iterable[tuple[str, str]]) -> None:
+        for identity, party in signers:
+            role = "controller-signatory" if identity.startswith("ccg-") else None
+            agreements = self.actor(identity, role).agreements
+            document = agreements.agreement(reference).document_hash
+            agreements.sign(
+                reference,
+                {"party": party, "document_hash": document, "name_of_role": "SIRO"},
+            )
+
+    def in_force(self, wanted: Wanted, title: str) -> str:
+        """The whole way from a draft to an agreement in force."""
+        application = self.apply(wanted, title)
+        self.applicant(wanted.controller).act(application, "submission")
+        self.decide(application)
+        reference = self.drafted(application)
+        self.sign(reference, self.signers(wanted))
+        return reference
+
+    def _organisations(self) -> bytes:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["ods", "name", "kind", "legal_entity", "parent", "valid_from", "valid_to"])
+        for ods, (name, kind) in ORGANISATIONS.items():
+            writer.writerow([ods, name, kind, "", "", "2013-04-01", ""])
+        return text.getvalue().encode()
+
+    def _assure(self, loader: Any, ods: str) -> None:
+        until = (self.today + timedelta(days=900)).isoformat()
+        loader.post(
+            "/v1/assurance",
+            {
+                "organisation": ods,
+                "kind": "DSPT",
+                "reference": f"DSPT {ods}",
+                "status": "Standards Met",
+                "published_on": (self.today - timedelta(days=60)).isoformat(),
+                "expires_on": until,
+            },
+        )
+        loader.post(
+            "/v1/ico-registrations",
+            {
+                "organisation": ods,
+                "number": f"Z00{ods:0>5}"[:8],
+                "name": ORGANISATIONS[ods][0],
+                "expires_on": until,
+            },
+        )
+
+    def _contract(self, ods: str) -> str:
+        body = self.actor("body-contracts").agreements
+        contract = body.contract(
+            {
+                "organisation": ods,
+                "legal_name": ORGANISATIONS[ods][0],
+                "start": self.today.isoformat(),
+                "end": None,
+            },
+            key=f"contract {ods}",
+        )
+        path = f"/v1/contracts/{contract.reference}/signatures"
+        signatory = self.actor(f"ccg-{ods.lower()}-signatory", "controller-signatory")
+        signatory.agreements.post(path, {"party": ods, "name_of_role": "SIRO"})
+        body.post(path, {"party": "X26", "name_of_role": "SIRO"})
+        return contract.reference
