@@ -122,10 +122,11 @@ class KeySet:
 
 def fetch_from(url: str) -> Callable[[], Jwks]:
     """Fetch the key set from a URL of the settings; never from one that a token names."""
-    remote = http.client(url)
 
     def fetch() -> Jwks:
-        document: Jwks = http.call(remote, "GET", url).json()
+        # Minutes lie between two fetches: no connection is kept, and so none is left open.
+        with http.client(url) as remote:
+            document: Jwks = http.call(remote, "GET", url).json()
         return document
 
     return fetch
