@@ -6,6 +6,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from common.db import tables
+from common.ids import new_id
+from common.messaging.envelope import Event
 from common.messaging.schemas import event_type
 
 
@@ -14,6 +16,28 @@ class ThingHappened(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     thing_id: UUID
+
+
+@pytest.fixture
+def happened(clock):
+    """Make an event of the tests' own."""
+
+    def make(*, version=1, aggregate_id=None, data=None) -> Event:
+        aggregate_id = aggregate_id or str(new_id())
+        return Event(
+            id=new_id(),
+            type="tests.thing-happened.v1",
+            source="/tests",
+            subject=f"things/{aggregate_id}",
+            time=clock.now(),
+            topic="tests.thing",
+            aggregate_id=aggregate_id,
+            aggregate_version=version,
+            state="there",
+            data=data or {"thing_id": aggregate_id},
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -1,10 +1,66 @@
-"""Engines keep their promises on both databases."""
+"""Engines: durable on SQLite, bounded on PostgreSQL, and alike in what a transaction is."""
 
+import threading
+
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from common.db import engine as engines
 
 
-def test_a_database_answers(database_url, make_engine):
-    with make_engine(database_url).connect() as connection:
-        answer = connection.execute(text("SELECT 1")).scalar_one()
+def test_sqlite_is_durable_and_checks_its_keys(sqlite_url, make_engine):
+    with make_engine(sqlite_url).connect() as connection:
+        pragmas = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
 
-    assert answer == 1
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.postgresql
+def test_postgresql_lets_nothing_wait_for_ever(postgresql_url, make_engine):
+    with make_engine(postgresql_url, statement_timeout_seconds=0.05).connect() as connection:
+        settings = {
+            name: connection.execute(text(f"SHOW {name}")).scalar_one()
+            for name in ("lock_timeout", "idle_in_transaction_session_timeout", "TimeZone")
+        }
+        with pytest.raises(OperationalError):
+            connection.execute(text("SELECT pg_sleep(5)"))
+
+    assert settings == {
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "20s",
+        "TimeZone": "UTC",
+    }
+
+
+def test_a_writer_on_sqlite_takes_its_lock_at_the_beginning(sqlite_url, make_engine):
+    engine = make_engine(sqlite_url)
+    writing = engines.writing(engine)
+    began, finished = threading.Event(), threading.Event()
+
+    def second() -> None:
+        began.set()
+        with writing.begin():
+            finished.set()
+
+    with writing.begin():
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert began.wait(5)
+        assert not finished.wait(0.05)
+        with engine.connect() as reader:  # readers do not wait for a writer
+            assert reader.execute(text("SELECT 1")).scalar_one() == 1
+
+    assert finished.wait(5)
+    thread.join()
+
+
+@pytest.mark.postgresql
+def test_a_reader_on_postgresql_cannot_write(postgresql_url, make_engine):
+    engine = engines.reading(make_engine(postgresql_url))
+
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(text("CREATE TABLE x (id int)"))

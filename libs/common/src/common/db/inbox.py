@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -33,7 +33,7 @@ def _first_time(session: Session, consumer: str, event: Event) -> bool:
         )
         .on_conflict_do_nothing()
     )
-    return _changed(session, statement)
+    return _has_row(session, statement.returning(inbox.c.event_id))
 
 
 def _is_newest(session: Session, consumer: str, event: Event) -> bool:
@@ -49,7 +49,7 @@ def _is_newest(session: Session, consumer: str, event: Event) -> bool:
         set_={"version": version},
         where=aggregate_seen.c.version <= version,
     )
-    return _changed(session, statement)
+    return _has_row(session, statement.returning(aggregate_seen.c.version))
 
 
 def _insert(session: Session, table: Table) -> Any:
@@ -58,6 +58,6 @@ def _insert(session: Session, table: Table) -> Any:
     return dialect.insert(table)
 
 
-def _changed(session: Session, statement: Any) -> bool:
-    result = session.execute(statement)
-    return isinstance(result, CursorResult) and result.rowcount == 1
+def _has_row(session: Session, statement: Any) -> bool:
+    """Say whether a row was written: an insert's count of rows is not known on PostgreSQL."""
+    return session.execute(statement).first() is not None

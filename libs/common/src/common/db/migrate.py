@@ -7,6 +7,7 @@ default migrates itself.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 
 from alembic import command
 from alembic.config import Config
@@ -51,7 +52,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def _config(package: str, connection: Connection) -> Config:
-    config = Config()
+    config = Config(stdout=StringIO())  # a service's standard output is not alembic's
     config.set_main_option("script_location", f"{package}:adapters/db/migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection

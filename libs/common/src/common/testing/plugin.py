@@ -35,9 +35,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgresql.Server]:
+def postgresql_server() -> Iterator[postgresql.Server]:
     """One server for this process (each xdist worker is one)."""
-    with postgresql.server(tmp_path_factory.mktemp("postgresql")) as server:
+    with postgresql.server() as server:
         yield server
 
 

