@@ -15,6 +15,8 @@ from jose import jwt
 from dsfc_client._errors import ConnectionLost, Problem
 
 ASSERTION_SECONDS = 60
+ASSERTION_TYPE = "client-authentication+jwt"
+"""RFC 7523bis: no other token passes for an assertion."""
 REFRESH_SECONDS_BEFORE = 30
 
 
@@ -84,5 +86,5 @@ class TokenSource:
             "iat": now,
             "exp": now + ASSERTION_SECONDS,
         }
-        headers = {"kid": key["kid"]} if "kid" in key else {}
+        headers = {"typ": ASSERTION_TYPE, **({"kid": key["kid"]} if "kid" in key else {})}
         return str(jwt.encode(claims, key, algorithm=key.get("alg", "ES256"), headers=headers))

@@ -25,7 +25,7 @@ ORGANISATIONS: Mapping[str, tuple[str, str]] = {
     "0DF": ("NHS South, Central and West CSU", "CSU"),
     "0CX": ("NHS Midlands and Lancashire CSU", "CSU"),
     "0CL": ("DSCRO", "DSCRO"),
-    "X26": ("NHS England", "NHS_ENGLAND"),
+    "X26": ("NHS England", "BODY"),
 }
 PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
 CONTROLLERS = ("02P", "00L", "26A")
@@ -61,6 +61,7 @@ class Stage:
     def relate(self, commissioner: str, csu: str, processors: Sequence[str] = ()) -> str:
         """A relationship between a commissioner, the DSCRO and a CSU, up to active."""
         asks = self.actor("csu-0df-adviser").agreements
+        keeps = self.actor("body-contracts").agreements
         agrees = self.actor("dscro-approver").agreements
         asked = asks.post(
             "/v1/relationships",
@@ -76,8 +77,9 @@ class Stage:
             },
         )
         path = f"/v1/relationships/{asked['id']}"
-        for verb in ("contract-verification", "dscro-agreement", "activation"):
-            agrees.post(f"{path}/{verb}", {})
+        keeps.post(f"{path}/contract-verification", {})
+        agrees.post(f"{path}/dscro-agreement", {})
+        keeps.post(f"{path}/activation", {})
         return str(asked["id"])
 
     def apply(self, wanted: Wanted, title: str) -> str:
@@ -118,7 +120,7 @@ class Stage:
     def signers(self, wanted: Wanted) -> list[tuple[str, str]]:
         """Who signs: identity and party. The Body signs first (domain.md 2.2, state 9)."""
         return [
-            ("body-contracts", "X26"),
+            ("body-approver", "X26"),
             (f"ccg-{wanted.controller.lower()}-signatory", wanted.controller),
             (f"csu-{wanted.processor.lower()}-contact", wanted.processor),
         ]
@@ -185,7 +187,10 @@ class Stage:
             key=f"contract {ods}",
         )
         path = f"/v1/contracts/{contract.reference}/signatures"
-        signatory = self.actor(f"ccg-{ods.lower()}-signatory", "controller-signatory")
-        signatory.agreements.post(path, {"party": ods, "name_of_role": "SIRO"})
-        body.post(path, {"party": "X26", "name_of_role": "SIRO"})
+        document = body.get(f"/v1/contracts/{contract.reference}")["document_hash"]
+        signatory = self.actor(f"ccg-{ods.lower()}-signatory", "controller-signatory").agreements
+        approver = self.actor("body-approver").agreements
+        for signs, party in ((signatory, ods), (approver, "X26")):
+            signature = {"party": party, "document_hash": document, "name_of_role": "SIRO"}
+            signs.post(path, signature)
         return contract.reference
