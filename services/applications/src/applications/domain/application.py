@@ -12,18 +12,17 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from common.security.roles import Role
-
 from applications.domain.errors import (
     AdviceNotNeeded,
     AdviceRequired,
+    ConditionRefused,
+    KindContradicts,
     NotYours,
     OwnApplication,
     OwnOrganisation,
     ReasonRequired,
     SameHands,
     TransitionRefused,
-    UnknownCondition,
 )
 from applications.domain.events import (
     ApplicationApproved,
@@ -34,7 +33,8 @@ from applications.domain.events import (
     ApplicationWithdrawn,
 )
 from applications.domain.routing import AdvisoryRoute, Triage
-from applications.domain.sections import Answers, Condition, Kind, Section
+from applications.domain.sections import Answers, Condition, Kind, Section, SpecialConditions
+from common.security.roles import Role
 
 BODY = "X26"
 """The Body's own code. Its staff decide; it may be a party too (ruling 14)."""
@@ -197,7 +197,8 @@ class Step:
     at: datetime
     by: Actor
     before: State | None
-    after: State
+    after: State | None
+    """None for what happened elsewhere, after the application had ended."""
     revision: int
     detail: Mapping[str, str] = field(default_factory=dict)
 
@@ -265,6 +266,11 @@ class Application:
         by: Actor,
         at: datetime,
     ) -> "Application":
+        if (kind is Kind.NEW) != (amends is None):
+            raise KindContradicts(
+                "A new application amends no agreement; an amendment, renewal, extension or "
+                "simple change names the one that it is about."
+            )
         state = State.ENQUIRY if enquiry else State.DRAFT
         return cls(
             id=id,
@@ -278,6 +284,18 @@ class Application:
             authors=(by.subject,),
             steps=(Step(verb=Verb.DRAFT, at=at, by=by, before=None, after=state, revision=0),),
         )
+
+    def label_for(self, agreed: str | None) -> str:
+        """The version that a submission carries, given that of the agreement (2.3).
+
+        A renewal counts the first part up, all else that follows an agreement the second.
+        """
+        if self.label is not None:
+            return self.label
+        if agreed is None:
+            return "v0.0"
+        major, minor = (int(part) for part in agreed.removeprefix("v").split("."))
+        return f"v{major + 1}.0" if self.kind is Kind.RENEWAL else f"v{major}.{minor + 1}"
 
     # The enquiry
 
@@ -418,6 +436,7 @@ class Application:
         """Advice only: what it leads to is decided by an approver, or answered by the applicant."""
         self._may(Verb.ADVISE, by)
         self._is_independent(by, not_among={"case officer": self.officers})
+        self._are_sound(conditions)
         advice = Advice(
             body=self.advisory_body or "",
             revision=self.revision,
@@ -452,7 +471,8 @@ class Application:
         advised = [c for advice in self._advice() for c in advice.conditions]
         unknown = sorted(met - {condition.id for condition in advised})
         if unknown:
-            raise UnknownCondition(f"Nobody advised a condition {', '.join(unknown)}.")
+            raise ConditionRefused("A condition is said to be met that nobody advised.")
+        self._are_sound(further)
         return (*(c for c in advised if c.id not in met), *further)
 
     def approve(
@@ -500,6 +520,19 @@ class Application:
             at=at,
             event=ApplicationDeclined,
         )
+
+    def _are_sound(self, conditions: Sequence[Condition]) -> None:
+        """Each has a name of its own, and a party that answers for it."""
+        section = self.answers.of(SpecialConditions)
+        taken = [
+            *(c.id for c in (section.conditions if section else ())),
+            *(c.id for advice in self._advice() for c in advice.conditions),
+            *(c.id for c in conditions),
+        ]
+        if len(set(taken)) < len(taken):
+            raise ConditionRefused("Two conditions have the same id.")
+        if any(c.owner not in self.answers.parties for c in conditions):
+            raise ConditionRefused("The owner of a condition is a controller or a processor.")
 
     # Who may
 

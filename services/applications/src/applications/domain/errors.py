@@ -19,16 +19,26 @@
 * Refused
   + FindingsRefuse            the machine checks say no, with every finding
 * Unprocessable
-  + InvalidAnswers            a section is not of its Standard's shape
-  + UnknownCondition          a condition is said to be met that nobody made
+  + ConditionRefused          a condition is unknown, named twice, or nobody's
+  + KindContradicts           a new application amends nothing, every other kind something
+* Unavailable
+  + AgreementsUnavailable     facts that the checks need cannot be looked up
 """
 
 from collections.abc import Sequence
 
-from common.errors import Conflict, Forbidden, NotFound, Refusal, Refused, Unprocessable
 from pydantic import JsonValue
 
 from applications.domain.findings import Finding
+from common.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Refusal,
+    Refused,
+    Unavailable,
+    Unprocessable,
+)
 
 
 class ApplicationNotFound(NotFound):
@@ -111,11 +121,16 @@ class FindingsRefuse(Refused):
         self.members["findings"] = listed
 
 
-class InvalidAnswers(Unprocessable):
-    code = "INVALID_ANSWERS"
-    title = "The answers are not of the Standard's shape"
+class ConditionRefused(Unprocessable):
+    code = "CONDITION_REFUSED"
+    title = "The condition cannot be set like that"
 
 
-class UnknownCondition(Unprocessable):
-    code = "UNKNOWN_CONDITION"
-    title = "There is no such condition"
+class KindContradicts(Unprocessable):
+    code = "KIND_CONTRADICTS"
+    title = "The kind of application and the agreement it names do not go together"
+
+
+class AgreementsUnavailable(Unavailable):
+    code = "AGREEMENTS_UNAVAILABLE"
+    title = "Contracts, assurance and registrations cannot be looked up"

@@ -20,6 +20,7 @@ class Triage:
     complex: bool = False
     precedent: str = ""
     """Reference of the precedent that it follows."""
+    reason: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from common.errors import Invalid
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+
+from common.errors import Invalid
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
@@ -339,7 +340,7 @@ class Objections(Section):
 class PurposeAnswer(Answer):
     code: Purpose
     objective: Words
-    gdpr_article_6: Annotated[str, Field(max_length=40, examples=["6(1)(e)"])]
+    gdpr_article_6: Annotated[str, Field(max_length=40, pattern=NO_CONTROLS, examples=["6(1)(e)"])]
 
 
 class Objective(Section):
@@ -468,7 +469,10 @@ class Ethics(Section):
 
 
 class Section251(Answer):
-    reference: Annotated[str, Field(min_length=1, max_length=60, examples=["CAG 7-07(b)/2013"])]
+    reference: Annotated[
+        str,
+        Field(min_length=1, max_length=60, pattern=NO_CONTROLS, examples=["CAG 7-07(b)/2013"]),
+    ]
     purpose: Purpose
     expires: Day
 

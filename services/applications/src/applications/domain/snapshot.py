@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
-from catalogue import Catalogue
 from pydantic import Field
 
 from applications.domain import sections as answers
@@ -36,6 +35,7 @@ from applications.domain.sections import (
     Sensitivity,
     Territory,
 )
+from catalogue import Catalogue
 
 SCHEMA: Literal["dsfc-snapshot/1"] = "dsfc-snapshot/1"
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from catalogue import Catalogue, DataSet, UnknownDataSet
 from pydantic import JsonValue
 
 from applications.domain.application import Query
 from applications.domain.facts import Facts
 from applications.domain.rules import Rules
 from applications.domain.sections import Answers, Classification, Kind, LineAnswer
+from catalogue import Catalogue, DataSet, UnknownDataSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from catalogue import DataSet, FieldClass, Treatment
-
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.rules import Ceiling
@@ -23,6 +21,7 @@ from applications.domain.sections import (
     Route,
     Sensitivity,
 )
+from catalogue import DataSet, FieldClass, Treatment
 
 
 def lines(case: Case) -> Iterator[Finding]:
@@ -215,7 +214,8 @@ def populations(case: Case) -> Iterator[Finding]:
         if data_set is not None:
             absent = [letter for letter in population.reasons if letter not in data_set.population]
             if absent:
-                yield refuse(
+                # Harmless: no row of it has that reason.
+                yield warn(
                     "REASON_NOT_IN_DATA_SET",
                     7,
                     f"{at}/reasons",

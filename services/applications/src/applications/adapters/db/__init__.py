@@ -1,0 +1,1 @@
+"""Rows, and the repository that turns them into applications and back."""

@@ -1,0 +1,1 @@
+"""HTTP: routes, what crosses the wire, and who may use what."""

@@ -1,0 +1,16 @@
+"""What this service can be told; the defaults are those of the embedded way to run."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="APPLICATIONS_")
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8401
+    database_url: Annotated[str, Field(repr=False)] = "sqlite:///var/applications.db"
+    client_id: str = "applications"

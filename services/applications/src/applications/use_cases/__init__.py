@@ -1,0 +1,1 @@
+"""Everything one can do here: one function a verb, one transaction each."""

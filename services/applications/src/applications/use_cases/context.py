@@ -1,0 +1,79 @@
+"""What every use case is given: the outside world, and on whose behalf."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from applications.domain.application import BODY, Actor, Application
+from applications.domain.rules import Rules
+from applications.use_cases.ports import Agreements, Scope, UnitOfWork
+from catalogue import Catalogue
+from common.audit import Entry, entry_for
+from common.clock import Clock, legal_day
+from common.security.principal import Principal
+from common.security.roles import Role
+
+BODY_STAFF = frozenset(
+    {
+        Role.DARS_CASE_OFFICER,
+        Role.ADVISORY_SECRETARY,
+        Role.ADVISORY_MEMBER,
+        Role.DARS_APPROVER,
+        Role.AUDITOR,
+    }
+)
+"""Roles that see every organisation's applications, where the token is the Body's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The outside; the same for every request."""
+
+    uow: UnitOfWork
+    clock: Clock
+    agreements: Agreements
+    rules: Rules
+    data_sets: Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    world: World
+    principal: Principal
+
+    @property
+    def uow(self) -> UnitOfWork:
+        return self.world.uow
+
+    @property
+    def rules(self) -> Rules:
+        return self.world.rules
+
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+    def today(self) -> date:
+        """The legal day (ruling 2)."""
+        return legal_day(self.now())
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(
+            subject=self.principal.subject,
+            organisation=self.principal.organisation,
+            role=self.principal.role,
+        )
+
+    @property
+    def scope(self) -> Scope:
+        """The query is scoped by it: what one may not know of is not found."""
+        is_body = self.principal.organisation == BODY and self.principal.role in BODY_STAFF
+        return Scope(None if is_body else self.principal.organisation)
+
+    def entry(self, application: Application, action: str, at: datetime) -> Entry:
+        return entry_for(
+            self.principal,
+            at=at,
+            action=action,
+            resource=f"applications/{application.id}",
+            detail={"state": application.state.value, "snapshot": application.snapshot_hash},
+        )

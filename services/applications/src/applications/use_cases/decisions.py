@@ -1,0 +1,164 @@
+"""What the Body and its advisers do with an application."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from applications.domain.application import Application, Outcome, Query, Verb
+from applications.domain.routing import AdvisoryRoute, Triage, route
+from applications.domain.sections import Commercial, Condition
+from applications.use_cases import snapshots
+from applications.use_cases.applications import change
+from applications.use_cases.context import Context
+from applications.use_cases.ports import Transaction
+
+
+def open_(application_id: UUID, *, expected: int | None, ctx: Context) -> Application:
+    """Let an enquiry become a draft."""
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.OPEN,
+        lambda application, _: application.open(by=ctx.actor, at=at),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def close(application_id: UUID, *, expected: int | None, ctx: Context) -> Application:
+    """End an enquiry that needs no application."""
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.CLOSE,
+        lambda application, _: application.close(by=ctx.actor, at=at),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def review(application_id: UUID, *, expected: int | None, ctx: Context) -> Application:
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.REVIEW,
+        lambda application, _: application.review(by=ctx.actor, at=at),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def return_(
+    application_id: UUID, queries: Sequence[Query], *, expected: int | None, ctx: Context
+) -> Application:
+    """Send it back with queries; each has to be answered before it is handed in again."""
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.RETURN,
+        lambda application, _: application.return_(queries, by=ctx.actor, at=at),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def refer_to_advice(
+    application_id: UUID, triage: Triage, *, expected: int | None, ctx: Context
+) -> Application:
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.REFER_TO_ADVICE,
+        lambda application, _: application.refer_to_advice(
+            advisory_route(application, triage, ctx=ctx), triage, by=ctx.actor, at=at
+        ),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def refer_to_approval(
+    application_id: UUID, triage: Triage, *, expected: int | None, ctx: Context
+) -> Application:
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.REFER_TO_APPROVAL,
+        lambda application, _: application.refer_to_approval(
+            advisory_route(application, triage, ctx=ctx), triage, by=ctx.actor, at=at
+        ),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def advise(
+    application_id: UUID,
+    outcome: Outcome,
+    *,
+    reason: str,
+    conditions: Sequence[Condition],
+    queries: Sequence[Query],
+    expected: int | None,
+    ctx: Context,
+) -> Application:
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.ADVISE,
+        lambda application, _: application.advise(
+            outcome, reason=reason, conditions=conditions, queries=queries, by=ctx.actor, at=at
+        ),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def approve(
+    application_id: UUID,
+    *,
+    reason: str,
+    met: frozenset[str],
+    further: Sequence[Condition],
+    expected: int | None,
+    ctx: Context,
+) -> Application:
+    """Approve the snapshot that was handed in, with the conditions that are still open."""
+    at = ctx.now()
+
+    def step(application: Application, tx: Transaction) -> Application:
+        application.check(Verb.APPROVE, by=ctx.actor)
+        conditions = application.conditions_on_approval(met=met, further=further)
+        submitted = tx.snapshots.get(application.snapshot_hash or "")
+        return application.approve(
+            reason=reason,
+            conditions=conditions,
+            snapshot=snapshots.with_conditions(submitted, conditions),
+            by=ctx.actor,
+            at=at,
+        )
+
+    return change(application_id, Verb.APPROVE, step, expected=expected, ctx=ctx)
+
+
+def refuse(application_id: UUID, *, reason: str, expected: int | None, ctx: Context) -> Application:
+    at = ctx.now()
+    return change(
+        application_id,
+        Verb.REFUSE,
+        lambda application, _: application.refuse(reason=reason, by=ctx.actor, at=at),
+        expected=expected,
+        ctx=ctx,
+    )
+
+
+def advisory_route(application: Application, triage: Triage, *, ctx: Context) -> AdvisoryRoute:
+    """Who has to see it today, by the rule of the day (A22, A23)."""
+    commercial = application.answers.of(Commercial)
+    return route(
+        ctx.rules.advisory,
+        day=ctx.today(),
+        kind=application.kind,
+        classifications=[line.classification for line in application.answers.lines],
+        commercial=commercial is not None and commercial.commercial,
+        triage=triage,
+    )

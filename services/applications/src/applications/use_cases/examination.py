@@ -1,0 +1,132 @@
+"""Asking agreements, and running the machine checks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import structlog
+from pydantic import JsonValue, ValidationError
+
+from applications.domain import checks, standards
+from applications.domain.application import Application
+from applications.domain.facts import Facts
+from applications.domain.findings import Finding
+from applications.domain.sections import Classification, Kind
+from applications.domain.snapshot import Snapshot, assemble
+from applications.domain.standards import Difference
+from applications.use_cases import snapshots
+from applications.use_cases.context import Context
+from applications.use_cases.ports import Asked
+from common.errors import Unavailable
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+NO_REFERENCE = "DARS-NIC-00000-A0A0A"
+"""Stands in what is only compared, never stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    day: date
+    findings: Sequence[Finding]
+    differences: Sequence[Difference]
+    """Between the Standards that the draft keeps and those that it would be judged by."""
+    has_facts: bool
+
+    @property
+    def can_be_submitted(self) -> bool:
+        return not any(finding.refuses for finding in self.findings)
+
+
+def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
+    """What agreements knows of the parties. Raise Unavailable."""
+    answers = application.answers
+    parties = tuple(dict.fromkeys([application.organisation, *answers.parties]))
+    commissioners = {ods for line in answers.lines for ods in line.population.commissioners}
+    return ctx.world.agreements.facts(
+        Asked(
+            day=day,
+            parties=parties,
+            commissioners=sorted(commissioners - set(answers.controllers)),
+            is_identifiable=any(
+                line.classification is Classification.IDENTIFIABLE for line in answers.lines
+            ),
+            agreement=application.amends,
+        )
+    )
+
+
+def base_of(application: Application, *, ctx: Context) -> Mapping[str, JsonValue] | None:
+    """What was approved before under the same reference, where that was here."""
+    if application.amends is None:
+        return None
+    with ctx.uow.reading() as tx:
+        content = tx.applications.approved_snapshot(application.amends)
+    if content is None:
+        return None
+    base: dict[str, JsonValue] = json.loads(content)
+    return base
+
+
+def propose(
+    application: Application, facts: Facts, *, reference: str, label: str, ctx: Context
+) -> Snapshot | None:
+    """What would be frozen; None while the answers do not come to a snapshot."""
+    try:
+        return assemble(
+            application.answers,
+            application_id=application.id,
+            reference=reference,
+            version=label,
+            revision=application.revision + 1,
+            kind=application.kind,
+            title=application.title,
+            data_sets=ctx.world.data_sets,
+            facts=facts,
+            review_months=ctx.rules.review_months,
+        )
+    except (ValidationError, LookupError):
+        return None
+
+
+def examine(
+    application: Application, *, facts: Facts | None, day: date, ctx: Context
+) -> Sequence[Finding]:
+    is_compared = application.kind in {Kind.EXTENSION, Kind.SIMPLE_CHANGE}
+    proposed = (
+        propose(application, facts, reference=NO_REFERENCE, label="v0.0", ctx=ctx)
+        if is_compared and facts
+        else None
+    )
+    return checks.examine(
+        checks.Case(
+            kind=application.kind,
+            organisation=application.organisation,
+            amends=application.amends,
+            answers=application.answers,
+            queries=application.queries,
+            day=day,
+            rules=ctx.rules,
+            data_sets=ctx.world.data_sets,
+            facts=facts,
+            base=base_of(application, ctx=ctx) if is_compared else None,
+            proposed=snapshots.as_json(proposed) if proposed else None,
+        )
+    )
+
+
+def preview(application: Application, *, ctx: Context) -> Examination:
+    """What a submission today would meet; with agreements away, what can be said without."""
+    day = ctx.today()
+    try:
+        facts: Facts | None = look_up(application, day=day, ctx=ctx)
+    except Unavailable as away:
+        log.warning("facts_unavailable", code=away.code)
+        facts = None
+    return Examination(
+        day=day,
+        findings=examine(application, facts=facts, day=day, ctx=ctx),
+        differences=standards.differences(ctx.rules.standards, application.standards, day),
+        has_facts=facts is not None,
+    )

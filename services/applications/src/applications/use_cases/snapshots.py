@@ -1,0 +1,49 @@
+"""Freezing what was handed in, and reading it again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from applications.domain.application import Frozen
+from applications.domain.sections import Condition
+from applications.domain.snapshot import Snapshot
+from applications.use_cases.context import Context
+from common.ids import canonical, digest
+from common.messaging.envelope import SCHEMAS
+
+
+def as_json(snapshot: Snapshot) -> dict[str, JsonValue]:
+    value: dict[str, JsonValue] = snapshot.model_dump(mode="json", by_alias=True)
+    return value
+
+
+def freeze(snapshot: Snapshot) -> Frozen:
+    """Name it by the hash of its canonical JSON (RFC 8785)."""
+    content = canonical(as_json(snapshot))
+    return Frozen(hash=digest(content), revision=snapshot.revision, content=content)
+
+
+def with_conditions(content: bytes, conditions: Sequence[Condition]) -> Frozen:
+    """What was handed in, with the conditions of the decision; itself where there are none."""
+    snapshot = Snapshot.model_validate_json(content)
+    return freeze(
+        snapshot.model_copy(
+            update={"special_conditions": (*snapshot.special_conditions, *conditions)}
+        )
+    )
+
+
+def read(snapshot_hash: str, *, ctx: Context) -> bytes:
+    """The bytes that the hash is of."""
+    with ctx.uow.reading() as tx:
+        return tx.snapshots.get(snapshot_hash)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a snapshot: contracts/applications/snapshot.v1.schema.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{SCHEMAS}/applications/snapshot.v1.schema.json",
+        **Snapshot.model_json_schema(by_alias=True, mode="serialization"),
+    }
