@@ -36,7 +36,8 @@ class Server:
     def create(self, *, template: str | None = None) -> str:
         """Make a database, empty or like the one that `template` is the URL of."""
         name = f"test_{uuid4().hex}"
-        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        # Copying files is five times quicker here than writing a log of the copy.
+        statement = sql.SQL("CREATE DATABASE {} STRATEGY file_copy").format(sql.Identifier(name))
         if template is not None:
             source = make_url(template).database or ""
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(source))
