@@ -5,16 +5,18 @@ governs, so that an amendment changes nothing before all have signed it (domain.
 follow from dates and facts alone: no job has to run for an agreement to begin or to end.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from common.clock import end_of, start_of
+from pydantic import JsonValue
 
 from agreements.domain.errors import (
+    AgreementNotFound,
     ConditionNotFound,
     DocumentHashDiffers,
     DraftedOtherwise,
@@ -28,6 +30,7 @@ from agreements.domain.errors import (
 from agreements.domain.events import AgreementEvent, Verb
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.organisation import BODY
+from common.clock import end_of, start_of
 
 NEEDS_NO_CONTRACT = "AGGREGATE_SUPPRESSED"
 """Aggregates with small numbers suppressed need no framework contract (domain.md 3.1)."""
@@ -66,6 +69,12 @@ class Line:
     number: int
     key: LineKey
     content: Mapping[str, object]
+
+    def commissioners(self) -> tuple[str, ...]:
+        """Return the codes of the line's population (ruling 7); national names none."""
+        population = self.content.get("population")
+        named = population.get("commissioners") if isinstance(population, Mapping) else None
+        return tuple(named) if isinstance(named, Sequence) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,11 @@ class AgreementVersion:
     conditions: tuple[Condition, ...] = ()
     signatures: tuple[Signature, ...] = ()
 
+    def snapshot(self) -> Mapping[str, JsonValue]:
+        """Return the approved snapshot, as the document carries it."""
+        content: Mapping[str, JsonValue] = json.loads(self.document)["snapshot"]
+        return content
+
     def missing_signatures(self) -> tuple[str, ...]:
         """Return the codes of the parties, and the Body's, that have not signed."""
         signed = {s.party for s in self.signatures if not s.for_body}
@@ -141,6 +155,9 @@ class AgreementVersion:
 
     def controllers(self) -> tuple[str, ...]:
         return tuple(p.ods for p in self.parties if p.capacity is Capacity.CONTROLLER)
+
+    def processors(self) -> tuple[str, ...]:
+        return tuple(p.ods for p in self.parties if p.capacity is Capacity.PROCESSOR)
 
     def needs_contract(self) -> bool:
         return any(line.key.classification != NEEDS_NO_CONTRACT for line in self.lines)
@@ -211,6 +228,18 @@ class Agreement:
     def shown(self, at: datetime) -> AgreementVersion:
         """Return the version to show: the governing one, or the latest drafted."""
         return self.governing(at) or max(self.versions, key=lambda v: v.sequence)
+
+    def numbered(self, number: str) -> AgreementVersion:
+        """Return the version of that number.
+
+        Raises:
+            AgreementNotFound: there is none.
+
+        """
+        for version in self.versions:
+            if version.number == number:
+                return version
+        raise AgreementNotFound(f"{self.reference} has no such version.")
 
     def lines_held(self, at: datetime) -> tuple[int, ...]:
         """Return the numbers of the shown version's lines that an open hold stops."""

@@ -11,15 +11,14 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from common.clock import end_of, start_of
-from common.ids import digest_of
-
 from agreements.domain.errors import (
     ContractOverlaps,
     DocumentHashDiffers,
     OrganisationSignsFirst,
     TransitionRefused,
 )
+from common.clock import end_of, start_of
+from common.ids import digest_of
 
 
 class ContractState(StrEnum):

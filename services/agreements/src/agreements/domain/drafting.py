@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from common.ids import canonical, digest
 from pydantic import JsonValue
 
 from agreements.domain.agreement import (
@@ -22,6 +21,7 @@ from agreements.domain.agreement import (
 )
 from agreements.domain.events import Verb
 from agreements.domain.organisation import BODY
+from common.ids import canonical, digest
 
 BODY_NAME = "The Body"
 

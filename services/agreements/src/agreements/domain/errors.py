@@ -176,3 +176,8 @@ class LiftNeedsAnotherPerson(Conflict):
 
     code = "LIFT_NEEDS_ANOTHER_PERSON"
     title = "Two different people lift a hold"
+
+
+class EditionNotFound(NotFound):
+    code = "EDITION_NOT_FOUND"
+    title = "No such edition of the register"

@@ -5,14 +5,12 @@ matter of consent, operation is not (domain.md 5.1): release needs active, not p
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
-
-from common.clock import end_of, legal_day
 
 from agreements.domain.errors import (
     DscroUnknown,
@@ -21,6 +19,7 @@ from agreements.domain.errors import (
     TransitionRefused,
 )
 from agreements.domain.events import RelationshipChanged
+from common.clock import end_of, legal_day
 
 DSCROS = (
     "central-southern",
@@ -180,17 +179,25 @@ class Relationship:
             ServiceContractMissing: it has no reference, or is not signed yet.
 
         """
-        reference = reference or self.service_contract_reference
-        signed_on = signed_on or self.contract_signed_on
-        if reference is None or signed_on is None or signed_on > legal_day(at):
-            raise ServiceContractMissing(
-                f"{self.reference} has no signed service contract for data processing services."
-            )
-        return replace(
+        verified = replace(
             self._become(Step.CONTRACT_VERIFIED, at),
-            service_contract_reference=reference,
-            contract_signed_on=signed_on,
+            service_contract_reference=reference or self.service_contract_reference,
+            contract_signed_on=signed_on or self.contract_signed_on,
         )
+        verified.must_have_service_contract(at)
+        return verified
+
+    def must_have_service_contract(self, at: datetime) -> None:
+        """Raise ServiceContractMissing unless a signed one is named (L01)."""
+        signed_on = self.contract_signed_on
+        if (
+            self.service_contract_reference is None
+            or signed_on is None
+            or signed_on > legal_day(at)
+        ):
+            raise ServiceContractMissing(
+                "There is no signed service contract for data processing services."
+            )
 
     def agree(self, *, at: datetime) -> Self:
         """Record the DSCRO's agreement."""
@@ -298,21 +305,15 @@ def must_be_dscro(dscro: str) -> None:
         raise DscroUnknown(f"{_safe(dscro)} is not a DSCRO.", allowed=[*DSCROS, *DSCRO_CODES])
 
 
-def replaced_supporters(
-    new: Relationship, former: Iterable[Relationship]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return who supports the commissioner by `new` but not before, and who no longer does.
+def leaving_supporters(commissioner: str, known: Iterable[Relationship]) -> tuple[str, ...]:
+    """Return who supports the commissioner by ending relationships only.
 
-    A change of CSU that is a processor of an agreement needs an amendment (L05).
+    Where one of them is a processor of an agreement, that needs an amendment (L05).
     """
-    before: Collection[str] = {
-        ods
-        for other in former
-        if other.commissioner == new.commissioner and other.id != new.id
-        for ods in other.supporters()
-    }
-    now = set(new.supporters())
-    return tuple(sorted(now - set(before))), tuple(sorted(set(before) - now))
+    own = [r for r in known if r.commissioner == commissioner and r.state is Step.ACTIVE]
+    leaving = {ods for r in own if r.valid_to is not None for ods in r.supporters()}
+    staying = {ods for r in own if r.valid_to is None for ods in r.supporters()}
+    return tuple(sorted(leaving - staying))
 
 
 def _safe(text: str) -> str:

@@ -11,9 +11,10 @@ in the epochs: a row is known from `epoch` on and, where it is `Versioned`, unti
 from datetime import date, datetime
 from uuid import UUID
 
-from common.db.tables import NAMING, install
 from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, String, Text, text
 from sqlmodel import Field, SQLModel
+
+from common.db.tables import NAMING, install
 
 metadata = MetaData(naming_convention=NAMING)
 install(metadata)
@@ -192,6 +193,7 @@ class AgreementPartyRow(Row, table=True):
     ods: str = Field(primary_key=True)
     capacity: str = Field(primary_key=True, sa_type=String)  # controller, processor, body
     legal_name: str
+    position: int  # in the document
 
 
 class AgreementLineRow(Row, table=True):

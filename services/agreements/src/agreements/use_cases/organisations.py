@@ -1,0 +1,335 @@
+"""Organisations, transfer instruments, maps, and where data land."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+import structlog
+
+from agreements.domain import maps, organisation
+from agreements.domain.environment import (
+    EnvironmentClient,
+    EnvironmentKind,
+    RecipientEnvironment,
+)
+from agreements.domain.errors import ClientTaken, EnvironmentNotFound, OrganisationNotFound
+from agreements.domain.layouts import maps as map_layouts
+from agreements.domain.layouts import ods
+from agreements.domain.layouts.maps import MapKind
+from agreements.domain.maps import MapSnapshot
+from agreements.domain.organisation import Organisation, TransferInstrument
+from agreements.use_cases.context import Context, OnceKey, created_before, remember, scope
+from agreements.use_cases.ports import Slice, Transaction
+from common.clock import legal_day
+from common.ids import digest, new_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import changed."""
+
+    layout: str
+    listed: int
+    added: int
+    changed: int
+    unchanged: int
+
+
+def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) -> Imported:
+    """Take in a published list: of each code the rows of that list become what it says."""
+    listed = ods.read(content, layout, icbs_from=ctx.reference.icbs_from)
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        known = _by_key(tx.organisations.find(source=layout.value))
+        others = _by_key(tx.organisations.find()) if layout is ods.Layout.DSFC else known
+        facts = [_organisation(row, layout, known | others) for row in listed]
+        changed = [f for f in facts if f != (known | others).get((f.ods, f.valid_from))]
+        codes = {f.ods for f in facts}
+        keys = {(f.ods, f.valid_from) for f in facts}
+        gone = [f for key, f in known.items() if f.ods in codes and key not in keys]
+        entry = ctx.entry(
+            "organisations-imported",
+            "organisations",
+            at=at,
+            layout=layout.value,
+            digest=digest(content),
+        )
+        if gone:
+            tx.organisations.retract(*gone, audit=entry)
+        if changed:
+            tx.organisations.save(*changed, audit=entry)
+    result = Imported(
+        layout=layout.value,
+        listed=len(facts),
+        added=sum(f.version == 0 for f in changed),
+        changed=sum(f.version > 0 for f in changed) + len(gone),
+        unchanged=len(facts) - len(changed),
+    )
+    log.info("organisations_imported", layout=layout.value, listed=result.listed)
+    return result
+
+
+def _by_key(found: Iterable[Organisation]) -> dict[tuple[str, date], Organisation]:
+    return {(o.ods, o.valid_from): o for o in found}
+
+
+def _organisation(
+    row: ods.Listed, layout: ods.Layout, known: dict[tuple[str, date], Organisation]
+) -> Organisation:
+    former = known.get((row.ods, row.valid_from))
+    return Organisation(
+        id=former.id if former else new_id(),
+        ods=row.ods,
+        name=row.name,
+        kind=row.kind,
+        legal_entity=row.legal_entity,
+        parent=row.parent,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        source=layout.value,
+        version=former.version if former else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An organisation on a day, and who succeeded it by then."""
+
+    organisation: Organisation
+    successor: str | None
+
+
+def get_organisation(code: str, day: date | None, *, ctx: Context) -> Found:
+    """Return the organisation as it is on `day`, by default today."""
+    day = day or legal_day(ctx.clock.now())
+    with ctx.uow.reading() as tx:
+        found = organisation.on(day, tx.organisations.find(ods=code))
+        instruments = tx.instruments.all()
+    if found is None:
+        raise OrganisationNotFound(f"{code} is not in the loaded list on {day}.")
+    successors = [i for i in instruments if i.predecessor == code and i.valid_from <= day]
+    latest = max(successors, key=lambda i: (i.valid_from, i.id), default=None)
+    return Found(organisation=found, successor=latest.successor if latest else None)
+
+
+def page_organisations(part: Slice, kind: str | None, *, ctx: Context) -> Sequence[Organisation]:
+    with ctx.uow.reading() as tx:
+        if kind is None:
+            return tx.organisations.page(part)
+        return tx.organisations.page(part, kind=kind)
+
+
+def must_be_known(tx: Transaction, codes: Iterable[str], day: date) -> None:
+    """Raise OrganisationUnknown for a code that is not in the loaded list on that day."""
+    for code in codes:
+        organisation.legal_entity(code, day, tx.organisations.find(ods=code))
+
+
+def record_transfer(
+    *,
+    predecessor: str,
+    successor: str,
+    valid_from: date,
+    evidence: str,
+    once: OnceKey | None,
+    ctx: Context,
+) -> TransferInstrument:
+    """Record by which instrument what was the predecessor's became the successor's."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        if (known := created_before(tx, once, ctx)) is not None:
+            return next(i for i in tx.instruments.all() if str(i.id) == known)
+        must_be_known(tx, [successor], valid_from)
+        instrument = TransferInstrument(
+            id=new_id(),
+            predecessor=predecessor,
+            successor=successor,
+            valid_from=valid_from,
+            evidence=evidence,
+        )
+        remember(tx, once, str(instrument.id), ctx)
+        tx.instruments.add(
+            instrument,
+            audit=ctx.entry(
+                "transfer-recorded",
+                f"transfer-instruments/{instrument.id}",
+                at=at,
+                predecessor=predecessor,
+                successor=successor,
+                valid_from=valid_from.isoformat(),
+            ),
+        )
+    log.info("transfer_recorded", instrument_id=str(instrument.id))
+    return instrument
+
+
+def transfers(*, ctx: Context) -> Sequence[TransferInstrument]:
+    with ctx.uow.reading() as tx:
+        return tx.instruments.all()
+
+
+def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context) -> MapSnapshot:
+    """Take in a map; the same content for the same day again is the same map."""
+    canonical, entries = map_layouts.canonical(content, kind)
+    at = ctx.clock.now()
+    snapshot = MapSnapshot(
+        id=new_id(),
+        kind=kind,
+        valid_from=valid_from,
+        digest=digest(canonical),
+        entries=entries,
+        bytes=len(canonical),
+    )
+    with ctx.uow.writing() as tx:
+        for known in tx.maps.all(kind):
+            if replace(known, id=snapshot.id) == snapshot:
+                return known
+        tx.maps.add(
+            snapshot,
+            canonical,
+            audit=ctx.entry(
+                "map-imported",
+                f"maps/{snapshot.id}",
+                at=at,
+                kind=kind.value,
+                valid_from=valid_from.isoformat(),
+                digest=snapshot.digest,
+            ),
+        )
+    log.info("map_imported", map_id=str(snapshot.id), kind=kind.value, entries=entries)
+    return snapshot
+
+
+def find_maps(kind: MapKind | None, as_at: date | None, *, ctx: Context) -> Sequence[MapSnapshot]:
+    """Return all maps, or with `as_at` those that govern on that day: one a kind."""
+    with ctx.uow.reading() as tx:
+        found = tx.maps.all(kind)
+    if as_at is None:
+        return found
+    kinds = [kind] if kind is not None else list(MapKind)
+    governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
+    return [m for m in governing if m is not None]
+
+
+def get_map(map_id: UUID, *, ctx: Context) -> MapSnapshot:
+    with ctx.uow.reading() as tx:
+        return tx.maps.get(map_id)
+
+
+def map_content(map_id: UUID, *, ctx: Context) -> Iterator[bytes]:
+    """Yield the map's canonical bytes, piece by piece."""
+    with ctx.uow.reading() as tx:
+        yield from tx.maps.content(map_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentWithClients:
+    environment: RecipientEnvironment
+    clients: tuple[str, ...]
+
+
+def open_environment(
+    organisation_code: str,
+    kind: EnvironmentKind,
+    clients: Sequence[str],
+    *,
+    ctx: Context,
+) -> EnvironmentWithClients:
+    """Open where an organisation's data land; the same again adds what clients are new."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        must_be_known(tx, [organisation_code], legal_day(at))
+        found = tx.environments.one(organisation=organisation_code, kind=kind)
+        if found is None:
+            [found] = tx.environments.save(
+                RecipientEnvironment(id=new_id(), organisation=organisation_code, kind=kind),
+                audit=ctx.entry(
+                    "environment-opened",
+                    f"recipient-environments/{organisation_code}/{kind}",
+                    at=at,
+                ),
+            )
+        opened = _with_clients(tx, found, clients, ctx)
+    log.info("environment_opened", environment_id=str(found.id))
+    return opened
+
+
+def add_clients(
+    environment_id: UUID, clients: Sequence[str], *, ctx: Context
+) -> EnvironmentWithClients:
+    with ctx.uow.writing() as tx:
+        found = tx.environments.one(id=environment_id)
+        if found is None:
+            raise EnvironmentNotFound(f"There is no recipient environment {environment_id}.")
+        return _with_clients(tx, found, clients, ctx)
+
+
+def remove_client(environment_id: UUID, client_id: str, *, ctx: Context) -> EnvironmentWithClients:
+    """Take a client out of an environment; one that is not in it changes nothing."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        found = tx.environments.one(id=environment_id)
+        if found is None:
+            raise EnvironmentNotFound(f"There is no recipient environment {environment_id}.")
+        client = tx.environment_clients.one(environment_id=environment_id, client_id=client_id)
+        if client is not None:
+            tx.environment_clients.retract(
+                client,
+                audit=ctx.entry(
+                    "environment-client-removed",
+                    f"recipient-environments/{environment_id}",
+                    at=at,
+                    client=client_id,
+                ),
+            )
+        return _shown(tx, found)
+
+
+def page_environments(part: Slice, *, ctx: Context) -> Sequence[EnvironmentWithClients]:
+    with ctx.uow.reading() as tx:
+        known = scope(tx, ctx)
+        found = tx.environments.page(part) if known is None else _of(tx, known, part)
+        return [_shown(tx, environment) for environment in found]
+
+
+def _of(tx: Transaction, codes: frozenset[str], part: Slice) -> list[RecipientEnvironment]:
+    found = [e for code in codes for e in tx.environments.find(organisation=code)]
+    later = sorted(
+        (e for e in found if part.after is None or e.id > part.after), key=lambda e: e.id
+    )
+    return later[: part.rows]
+
+
+def _with_clients(
+    tx: Transaction, environment: RecipientEnvironment, clients: Sequence[str], ctx: Context
+) -> EnvironmentWithClients:
+    new = []
+    for client_id in dict.fromkeys(clients):
+        known = tx.environment_clients.one(client_id=client_id)
+        if known is not None and known.environment_id != environment.id:
+            raise ClientTaken(f"{client_id} belongs to another recipient environment.")
+        if known is None:
+            new.append(
+                EnvironmentClient(id=new_id(), environment_id=environment.id, client_id=client_id)
+            )
+    if new:
+        tx.environment_clients.save(
+            *new,
+            audit=ctx.entry(
+                "environment-clients-added",
+                f"recipient-environments/{environment.id}",
+                at=ctx.clock.now(),
+                clients=" ".join(client.client_id for client in new),
+            ),
+        )
+    return _shown(tx, environment)
+
+
+def _shown(tx: Transaction, environment: RecipientEnvironment) -> EnvironmentWithClients:
+    clients = tx.environment_clients.find(environment_id=environment.id)
+    return EnvironmentWithClients(
+        environment=environment, clients=tuple(sorted(c.client_id for c in clients))
+    )

@@ -1,0 +1,243 @@
+"""What the use cases need from outside, in their own words.
+
+Every save takes the audit entry: what is stored without one is not stored (design.md, section 10,
+S4). State, events, fact epoch and audit leaf are one transaction.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from agreements.domain.agreement import Agreement, LapseRule
+from agreements.domain.assurance import Assurance, AssuranceRules
+from agreements.domain.breach import Breach
+from agreements.domain.contract import Contract
+from agreements.domain.drafting import ApprovedApplication
+from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
+from agreements.domain.hold import LineKey
+from agreements.domain.maps import MapSnapshot
+from agreements.domain.organisation import Organisation, TransferInstrument
+from agreements.domain.register import RelationshipEdition
+from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
+from agreements.domain.relationship import Relationship
+from agreements.domain.task import Task
+from common.audit import Entry
+
+
+class Fact(Protocol):
+    """Something that we hold true: `version` counts its stored changes, 0 is not stored yet."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+F = TypeVar("F", bound=Fact)
+
+Scope = frozenset[str] | None
+"""The organisations whose affairs the caller may know of; None: everybody's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A part of a list in order of id."""
+
+    after: UUID | None
+    rows: int
+
+
+class Facts(Protocol[F]):
+    """Facts of one kind, as we hold them true at present."""
+
+    def find(self, **equal: object) -> Sequence[F]:
+        """Return those whose columns are equal to these, in order of id."""
+
+    def one(self, **equal: object) -> F | None:
+        """Return the only one, or None."""
+
+    def page(self, part: Slice, **equal: object) -> Sequence[F]: ...
+
+    def save(self, *facts: F, audit: Entry) -> tuple[F, ...]:
+        """Store new and changed facts together.
+
+        Raise EditedMeanwhile where a stored version is not the one that was read.
+        """
+
+    def retract(self, *facts: F, audit: Entry) -> None:
+        """Hold these true no longer, with nothing in their place."""
+
+
+class Instruments(Protocol):
+    def all(self) -> Sequence[TransferInstrument]: ...
+
+    def add(self, instrument: TransferInstrument, *, audit: Entry) -> None: ...
+
+
+class Maps(Protocol):
+    def all(self, kind: str | None) -> Sequence[MapSnapshot]: ...
+
+    def get(self, map_id: UUID) -> MapSnapshot:
+        """Raise MapNotFound where there is none."""
+
+    def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None: ...
+
+    def content(self, map_id: UUID) -> Iterator[bytes]:
+        """Yield the canonical bytes in pieces."""
+
+
+class Agreements(Protocol):
+    def get(self, reference: str, *, scope: Scope) -> Agreement:
+        """Raise AgreementNotFound where there is none, or none that the scope may know of."""
+
+    def find(self, reference: str) -> Agreement | None: ...
+
+    def by_id(self, agreement_id: UUID) -> Agreement: ...
+
+    def of_hold(self, hold_id: UUID, *, scope: Scope) -> Agreement:
+        """Raise HoldNotFound."""
+
+    def with_processor(self, ods: str) -> Sequence[Agreement]: ...
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]: ...
+
+    def save(self, agreement: Agreement, *, audit: Entry) -> Agreement: ...
+
+
+class Relationships(Protocol):
+    def get(self, relationship_id: UUID, *, scope: Scope) -> Relationship:
+        """Raise RelationshipNotFound where there is none, or none that the scope may know of."""
+
+    def find(self, *, commissioner: str | None = None) -> Sequence[Relationship]: ...
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]: ...
+
+    def save(self, relationship: Relationship, *, audit: Entry) -> Relationship: ...
+
+
+class Editions(Protocol):
+    """Published spreadsheets of relationships."""
+
+    def latest(self) -> RelationshipEdition | None: ...
+
+    def get(self, number: int) -> RelationshipEdition | None: ...
+
+    def add(self, edition: RelationshipEdition, *, audit: Entry) -> None: ...
+
+
+class Breaches(Protocol):
+    def get(self, breach_id: UUID, *, scope: Scope) -> Breach:
+        """Raise BreachNotFound where there is none, or none that the scope may know of."""
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]: ...
+
+    def without_receipt(self) -> Sequence[Breach]: ...
+
+    def save(self, breach: Breach, *, audit: Entry) -> Breach: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A released file, as the agreement's parties may see it."""
+
+    id: UUID
+    file_id: str
+    extract_id: str
+    holder: str
+    line: int
+    key: LineKey
+    periods: tuple[str, ...]
+    file_format: str
+    bytes: int
+    digest: str
+    released_at: datetime
+
+
+class Holdings(Protocol):
+    """What was released under an agreement; written by the decision, read here."""
+
+    def of(self, agreement: str) -> Sequence[Holding]: ...
+
+    def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
+        """Return the line of each preparation or download that is under way."""
+
+
+class Once(Protocol):
+    """What an `Idempotency-Key` created before."""
+
+    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None: ...
+
+    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None: ...
+
+
+class Transaction(Protocol):
+    @property
+    def organisations(self) -> Facts[Organisation]: ...
+    @property
+    def instruments(self) -> Instruments: ...
+    @property
+    def maps(self) -> Maps: ...
+    @property
+    def environments(self) -> Facts[RecipientEnvironment]: ...
+    @property
+    def environment_clients(self) -> Facts[EnvironmentClient]: ...
+    @property
+    def contracts(self) -> Facts[Contract]: ...
+    @property
+    def agreements(self) -> Agreements: ...
+    @property
+    def tasks(self) -> Facts[Task]: ...
+    @property
+    def relationships(self) -> Relationships: ...
+    @property
+    def editions(self) -> Editions: ...
+    @property
+    def assurance(self) -> Facts[Assurance]: ...
+    @property
+    def ico_registrations(self) -> Facts[IcoRegistration]: ...
+    @property
+    def section_251_approvals(self) -> Facts[Section251Approval]: ...
+    @property
+    def publications(self) -> Facts[Publication]: ...
+    @property
+    def breaches(self) -> Breaches: ...
+    @property
+    def holdings(self) -> Holdings: ...
+    @property
+    def once(self) -> Once: ...
+
+
+class UnitOfWork(Protocol):
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Read in one snapshot."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Lock the facts, then commit when the block ends, or roll back when it raises.
+
+        Changes of facts follow one another, so that what one checks another cannot undermine.
+        """
+
+
+class Snapshots(Protocol):
+    """The frozen snapshots of applications."""
+
+    def fetch(self, snapshot_hash: str) -> ApprovedApplication:
+        """Fetch and verify one.
+
+        Raise SnapshotRefused where it is not what its hash says, Unavailable where applications
+        does not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Dated data that ships with the service."""
+
+    assurance: AssuranceRules
+    lapse: tuple[LapseRule, ...]
+    icbs_from: date
+    bank_holidays: frozenset[date]

@@ -1,0 +1,208 @@
+"""What others attest: assurance, ICO registrations, section 251 approvals, publications."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import structlog
+
+from agreements.domain import assurance as domain
+from agreements.domain.assurance import Assurance, AssuranceKind, Judgement
+from agreements.domain.layouts import dspt
+from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
+from agreements.use_cases.context import Context
+from agreements.use_cases.contracts import standing_codes
+from agreements.use_cases.organisations import Imported, must_be_known
+from common.clock import legal_day
+from common.ids import digest, new_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def import_dspt(
+    content: bytes, layout: dspt.Layout, snapshot_on: date, *, ctx: Context
+) -> Imported:
+    """Take in the toolkit's list of a day; what the Body reviewed stays reviewed."""
+    entries = dspt.read(content, layout)
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        known = {
+            (a.organisation, a.reference): a for a in tx.assurance.find(kind=AssuranceKind.DSPT)
+        }
+        facts = [
+            _from_list(e, known.get((e.organisation, e.edition)), snapshot_on) for e in entries
+        ]
+        changed = [f for f in facts if f != known.get((f.organisation, f.reference))]
+        if changed:
+            tx.assurance.save(
+                *changed,
+                audit=ctx.entry(
+                    "assurance-imported",
+                    "assurance",
+                    at=at,
+                    layout=layout.value,
+                    snapshot_on=snapshot_on.isoformat(),
+                    digest=digest(content),
+                ),
+            )
+    log.info("assurance_imported", layout=layout.value, listed=len(facts))
+    return Imported(
+        layout=layout.value,
+        listed=len(facts),
+        added=sum(f.version == 0 for f in changed),
+        changed=sum(f.version > 0 for f in changed),
+        unchanged=len(facts) - len(changed),
+    )
+
+
+def _from_list(entry: dspt.Entry, former: Assurance | None, snapshot_on: date) -> Assurance:
+    if former is not None and former.seen_on > snapshot_on:
+        return former  # an older list says nothing about what a newer one said
+    if former is None:
+        return Assurance(
+            id=new_id(),
+            organisation=entry.organisation,
+            kind=AssuranceKind.DSPT,
+            reference=entry.edition,
+            status=entry.status,
+            published_on=entry.published_on,
+            expires_on=None,
+            seen_on=snapshot_on,
+        )
+    return replace(
+        former, status=entry.status, published_on=entry.published_on, seen_on=snapshot_on
+    )
+
+
+def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:
+    """Record one party's evidence; for the same reference it takes the place of the former."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        must_be_known(tx, [evidence.organisation], legal_day(at))
+        former = tx.assurance.one(
+            organisation=evidence.organisation, kind=evidence.kind, reference=evidence.reference
+        )
+        if former is not None:
+            evidence = replace(evidence, id=former.id, version=former.version)
+        if evidence == former:
+            return evidence
+        [stored] = tx.assurance.save(
+            evidence,
+            audit=ctx.entry(
+                "assurance-recorded",
+                f"assurance/{evidence.organisation}",
+                at=at,
+                kind=evidence.kind.value,
+                reference=evidence.reference,
+            ),
+        )
+    log.info("assurance_recorded", organisation=evidence.organisation, kind=evidence.kind.value)
+    return stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assured:
+    """An organisation's evidence, and what it is worth on a day."""
+
+    items: tuple[Assurance, ...]
+    judgement: Judgement
+
+
+def assurance_of(code: str, *, as_at: date | None, identifiable: bool, ctx: Context) -> Assured:
+    """Return the evidence that counts for an organisation: its legal entity's (ruling 4)."""
+    day = as_at or legal_day(ctx.clock.now())
+    with ctx.uow.reading() as tx:
+        codes = dict.fromkeys([code, *standing_codes(tx, code, day)])
+        items = tuple(a for one in codes for a in tx.assurance.find(organisation=one))
+    return Assured(
+        items=items,
+        judgement=domain.judge(
+            items, day=day, identifiable=identifiable, rules=ctx.reference.assurance
+        ),
+    )
+
+
+def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistration:
+    """Record a registration; the same number again takes the place of the former."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        must_be_known(tx, [registration.organisation], legal_day(at))
+        former = tx.ico_registrations.one(
+            organisation=registration.organisation, number=registration.number
+        )
+        if former is not None:
+            registration = replace(registration, id=former.id, version=former.version)
+        if registration == former:
+            return registration
+        [stored] = tx.ico_registrations.save(
+            registration,
+            audit=ctx.entry(
+                "ico-registration-recorded",
+                f"ico-registrations/{registration.number}",
+                at=at,
+                valid_to=registration.valid_to.isoformat(),
+            ),
+        )
+    return stored
+
+
+def ico_of(code: str, *, ctx: Context) -> Sequence[IcoRegistration]:
+    day = legal_day(ctx.clock.now())
+    with ctx.uow.reading() as tx:
+        codes = dict.fromkeys([code, *standing_codes(tx, code, day)])
+        return [i for one in codes for i in tx.ico_registrations.find(organisation=one)]
+
+
+def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section251Approval:
+    """Record an approval; an extension takes the place of what the reference had before."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        former = tx.section_251_approvals.one(reference=approval.reference)
+        if former is not None:
+            approval = replace(approval, id=former.id, version=former.version)
+        if approval == former:
+            return approval
+        [stored] = tx.section_251_approvals.save(
+            approval,
+            audit=ctx.entry(
+                "section-251-recorded",
+                f"section-251-approvals/{approval.id}",
+                at=at,
+                reference=approval.reference,
+                valid_to=approval.valid_to.isoformat(),
+            ),
+        )
+    return stored
+
+
+def section_251_approvals(*, ctx: Context) -> Sequence[Section251Approval]:
+    with ctx.uow.reading() as tx:
+        return tx.section_251_approvals.find()
+
+
+def record_publication(
+    data_set: str, period: str, published_on: date, *, ctx: Context
+) -> Publication:
+    """Record on which day a data set's period was published."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        former = tx.publications.one(data_set=data_set, period=period)
+        publication = Publication(
+            id=former.id if former else new_id(),
+            data_set=data_set,
+            period=period,
+            published_on=published_on,
+            version=former.version if former else 0,
+        )
+        if publication == former:
+            return publication
+        [stored] = tx.publications.save(
+            publication,
+            audit=ctx.entry("publication-recorded", f"publications/{data_set}/{period}", at=at),
+        )
+    return stored
+
+
+def publications(*, ctx: Context) -> Sequence[Publication]:
+    with ctx.uow.reading() as tx:
+        return tx.publications.find()

@@ -1,0 +1,298 @@
+"""Commissioning relationships: asked for, verified, agreed, active, published, ended."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import structlog
+
+from agreements.domain import organisation, register
+from agreements.domain.agreement import Agreement
+from agreements.domain.errors import NotAParty
+from agreements.domain.register import RelationshipEdition
+from agreements.domain.relationship import (
+    ChangeKind,
+    Relationship,
+    RelationshipState,
+    Step,
+    leaving_supporters,
+    must_be_dscro,
+)
+from agreements.domain.task import Task, TaskKind
+from agreements.use_cases.context import (
+    KNOWS_ALL,
+    Context,
+    OnceKey,
+    created_before,
+    own,
+    remember,
+    scope,
+)
+from agreements.use_cases.organisations import must_be_known
+from agreements.use_cases.ports import Slice, Transaction
+from common.clock import legal_day
+from common.ids import digest, new_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    relationship: Relationship
+    state: RelationshipState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What somebody asks for."""
+
+    change_kind: ChangeKind
+    commissioner: str
+    area_team: str | None
+    dscro: str
+    csu: str | None
+    processors: tuple[str, ...]
+    service: str
+    valid_from: date
+    valid_to: date | None
+    service_contract_reference: str | None
+    contract_signed_on: date | None
+
+
+def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
+    """Ask for a relationship. Nothing of it is in operation yet.
+
+    Raises:
+        DscroUnknown, OrganisationUnknown: one of those named is not known.
+        ServiceContractMissing: there is no signed service contract (L01).
+        RelationshipOverlaps: another DSCRO serves the commissioner in that time (L04).
+
+    """
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        if (known := created_before(tx, once, ctx)) is not None:
+            return _show(tx, tx.relationships.get(UUID(known), scope=None), at)
+        relationship = _asked_for(tx, asked, at, ctx)
+        relationship.must_have_service_contract(at)
+        relationship.must_not_overlap(tx.relationships.find(commissioner=asked.commissioner))
+        remember(tx, once, str(relationship.id), ctx)
+        stored = _save(tx, relationship.announce(at), "relationship-requested", at, ctx)
+        shown = _show(tx, stored, at)
+    log.info("relationship_requested", relationship_id=str(stored.id))
+    return shown
+
+
+def _asked_for(tx: Transaction, asked: Asked, at: datetime, ctx: Context) -> Relationship:
+    must_be_dscro(asked.dscro)
+    day = max(asked.valid_from, legal_day(at))
+    involved = [asked.commissioner, *([asked.csu] if asked.csu else []), *asked.processors]
+    must_be_known(tx, involved, day)
+    commissioner = organisation.on(day, tx.organisations.find(ods=asked.commissioner))
+    relationship = Relationship(
+        id=new_id(),
+        reference=f"LCR-{secrets.token_hex(5).upper()}",
+        change_kind=asked.change_kind,
+        commissioner=asked.commissioner,
+        commissioner_type=commissioner.kind.value if commissioner else "",
+        area_team=asked.area_team,
+        dscro=asked.dscro,
+        csu=asked.csu,
+        processors=asked.processors,
+        service=asked.service,
+        valid_from=asked.valid_from,
+        valid_to=asked.valid_to,
+        service_contract_reference=asked.service_contract_reference,
+        contract_signed_on=asked.contract_signed_on,
+        state=Step.REQUESTED,
+        requested_at=at,
+        requested_by_organisation=ctx.principal.organisation,
+    )
+    if ctx.principal.role not in KNOWS_ALL and not own(tx, ctx) & set(relationship.parties()):
+        raise NotAParty("Only an organisation that is involved asks for a relationship.")
+    return relationship
+
+
+def verify_contract(
+    relationship_id: UUID, *, reference: str | None, signed_on: date | None, ctx: Context
+) -> Shown:
+    """Record that the signed service contract was seen."""
+    return _change(
+        relationship_id,
+        lambda r, at: r.verify_contract(reference=reference, signed_on=signed_on, at=at),
+        "relationship-contract-verified",
+        ctx,
+    )
+
+
+def agree(relationship_id: UUID, *, ctx: Context) -> Shown:
+    """Record that the DSCRO agrees."""
+    return _change(relationship_id, lambda r, at: r.agree(at=at), "relationship-agreed", ctx)
+
+
+def refuse(relationship_id: UUID, *, ctx: Context) -> Shown:
+    return _change(relationship_id, lambda r, at: r.refuse(at=at), "relationship-refused", ctx)
+
+
+def withdraw(relationship_id: UUID, *, ctx: Context) -> Shown:
+    return _change(relationship_id, lambda r, at: r.withdraw(at=at), "relationship-withdrawn", ctx)
+
+
+def activate(relationship_id: UUID, *, ctx: Context) -> Shown:
+    """Put a relationship in operation, and say which agreements it makes out of date."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
+        others = tx.relationships.find(commissioner=former.commissioner)
+        active = former.activate(others=others, at=at)
+        if active is not former:
+            active = _save(tx, active, "relationship-activated", at, ctx)
+            _raise_tasks(tx, active.commissioner, at, ctx)
+        return _show(tx, active, at)
+
+
+def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> Shown:
+    """End a relationship after `last_day`, by default today: releases stop from then."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
+        if ctx.principal.role not in KNOWS_ALL and former.commissioner not in own(tx, ctx):
+            raise NotAParty("The commissioner ends its relationship, or the Body does.")
+        ended = former.end(last_day=last_day or legal_day(at), at=at)
+        if ended is not former:
+            ended = _save(tx, ended, "relationship-ended", at, ctx)
+            _raise_tasks(tx, ended.commissioner, at, ctx)
+        shown = _show(tx, ended, at)
+    log.info("relationship_ended", relationship_id=str(relationship_id))
+    return shown
+
+
+def consent(relationship_id: UUID, *, party: str, given: bool, ctx: Context) -> Shown:
+    """Give or withdraw one's own organisation's consent to publication."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
+        if party not in own(tx, ctx):
+            raise NotAParty(f"You do not consent for {party}.")
+        changed = former.consent(consent_id=new_id(), organisation=party, given=given, at=at)
+        if changed is not former:
+            action = "relationship-consent-given" if given else "relationship-consent-withdrawn"
+            changed = _save(tx, changed, action, at, ctx)
+        return _show(tx, changed, at)
+
+
+def get(relationship_id: UUID, *, ctx: Context) -> Shown:
+    with ctx.uow.reading() as tx:
+        found = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
+        return _show(tx, found, ctx.clock.now())
+
+
+def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.relationships.page(part, scope=scope(tx, ctx))
+        return [_show(tx, relationship, at) for relationship in found]
+
+
+def publish(*, ctx: Context) -> RelationshipEdition:
+    """Publish the next edition of the spreadsheet; former editions stay as they were (L03)."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        latest = tx.editions.latest()
+        number = 1 if latest is None else latest.number + 1
+        relationships = tx.relationships.find()
+        content = register.relationship_rows(
+            relationships,
+            names=_names(tx, relationships, legal_day(at)),
+            number=number,
+            published_at=at,
+            published_on=legal_day(at).isoformat(),
+        )
+        edition = RelationshipEdition(
+            id=new_id(),
+            number=number,
+            published_at=at,
+            digest=digest(content),
+            content=content.decode(),
+        )
+        tx.editions.add(
+            edition,
+            audit=ctx.entry(
+                "relationships-published",
+                f"registers/relationships/{number}",
+                at=at,
+                digest=edition.digest,
+            ),
+        )
+    log.info("relationships_published", edition=number)
+    return edition
+
+
+def _names(tx: Transaction, relationships: Sequence[Relationship], day: date) -> dict[str, str]:
+    codes = {code for r in relationships for code in r.parties()}
+    found = {code: organisation.on(day, tx.organisations.find(ods=code)) for code in codes}
+    return {code: o.name for code, o in found.items() if o is not None}
+
+
+def _raise_tasks(tx: Transaction, commissioner: str, at: datetime, ctx: Context) -> None:
+    """Ask for an amendment where a processor no longer supports the commissioner (L05)."""
+    for ods in leaving_supporters(commissioner, tx.relationships.find(commissioner=commissioner)):
+        for agreement in tx.agreements.with_processor(ods):
+            if _concerns(agreement, commissioner, at) and not tx.tasks.find(
+                agreement_id=agreement.id, kind=TaskKind.AMEND_PROCESSORS, subject=ods
+            ):
+                tx.tasks.save(
+                    Task(
+                        id=new_id(),
+                        agreement_id=agreement.id,
+                        kind=TaskKind.AMEND_PROCESSORS,
+                        subject=ods,
+                        raised_at=at,
+                    ),
+                    audit=ctx.entry(
+                        "amendment-task-raised",
+                        f"agreements/{agreement.reference}",
+                        at=at,
+                        processor=ods,
+                    ),
+                )
+
+
+def _concerns(agreement: Agreement, commissioner: str, at: datetime) -> bool:
+    """Whether the agreement is about the commissioner's people, or has it as a controller."""
+    version = agreement.shown(at)
+    return commissioner in version.controllers() or any(
+        commissioner in line.commissioners() for line in version.lines
+    )
+
+
+def _change(
+    relationship_id: UUID,
+    change: Callable[[Relationship, datetime], Relationship],
+    action: str,
+    ctx: Context,
+) -> Shown:
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
+        changed = change(former, at)
+        if changed != former:
+            changed = _save(tx, changed, action, at, ctx)
+        shown = _show(tx, changed, at)
+    log.info(action.replace("-", "_"), relationship_id=str(relationship_id))
+    return shown
+
+
+def _save(
+    tx: Transaction, relationship: Relationship, action: str, at: datetime, ctx: Context
+) -> Relationship:
+    return tx.relationships.save(
+        relationship, audit=ctx.entry(action, f"relationships/{relationship.id}", at=at)
+    )
+
+
+def _show(tx: Transaction, relationship: Relationship, at: datetime) -> Shown:
+    latest = tx.editions.latest()
+    published = latest is not None and latest.names(relationship.reference)
+    return Shown(relationship=relationship, state=relationship.state_at(at, published=published))
