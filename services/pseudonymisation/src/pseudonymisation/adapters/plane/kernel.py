@@ -419,6 +419,7 @@ class Retokeniser:
     ) -> None:
         if (kind is Kind.NUMBER) != (haven_key is not None):
             raise ValueError("the haven's key is for NHS numbers, and only for them")
+        self.kind = kind
         self._haven = Cipher(haven_key) if haven_key is not None else None
         self._domain = Cipher(derive(domain_key, f"token/{kind.value}"))
         tag = int(domain_id.removeprefix("sha256:")[:4], 16) >> 6

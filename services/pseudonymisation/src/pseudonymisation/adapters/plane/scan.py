@@ -4,6 +4,8 @@ Landing masks what is found here; preparation refuses to write what is found her
 (`PCD_LEAK`). Were the two to differ, clean data could not leave, or worse.
 """
 
+import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -17,6 +19,13 @@ RULE: Final = "pcd-scan/1"
 DIGITS: Final = 10
 
 Places = npt.NDArray[np.int64]
+
+
+class Candidates(NamedTuple):
+    """What may be a row's own, in the form in which landing seals it."""
+
+    rows: Places
+    values: pa.Array
 
 
 class Hits(NamedTuple):
@@ -119,3 +128,46 @@ def is_snomed(digits: bytes) -> bool:
         permuted = _PERMUTED[place % 8][int(digit)]
         check = int(_MULTIPLIED[check][int(permuted)])
     return check == 0
+
+
+# --- what only the row's own record can tell apart ----------------------------------------------
+
+DATE: Final = "[0-9]{4}[-/. ]?[0-9]{2}[-/. ]?[0-9]{2}|[0-9]{2}[-/. ]?[0-9]{2}[-/. ]?[0-9]{4}"
+"""Any date, written as year, month, day or as day, month, year (domain.md 8.6, row 4)."""
+POSTCODE: Final = "[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}"
+"""Any postcode, with its space or without (domain.md 8.6, row 3)."""
+
+_YEAR_FIRST: Final = re.compile("(?=([0-9]{4})[-/. ]?([0-9]{2})[-/. ]?([0-9]{2}))")
+_DAY_FIRST: Final = re.compile("(?=([0-9]{2})[-/. ]?([0-9]{2})[-/. ]?([0-9]{4}))")
+_POSTCODES: Final = re.compile(f"(?=({POSTCODE}))")
+
+
+def dates_in(column: pa.Array) -> Candidates:
+    """Find what may be dates of birth, as `YYYY-MM-DD`."""
+
+    def dates(text: str) -> set[str]:
+        found = {(y, m, d) for y, m, d in _YEAR_FIRST.findall(text)}
+        found |= {(y, m, d) for d, m, y in _DAY_FIRST.findall(text)}
+        return {f"{y}-{m}-{d}" for y, m, d in found if "01" <= m <= "12" and "01" <= d <= "31"}
+
+    return _candidates(column, dates)
+
+
+def postcodes_in(column: pa.Array) -> Candidates:
+    """Find what may be postcodes, in upper case with one space."""
+
+    def postcodes(text: str) -> set[str]:
+        found = {match.replace(" ", "").upper() for match in _POSTCODES.findall(text)}
+        return {f"{code[:-3]} {code[-3:]}" for code in found}
+
+    return _candidates(column, postcodes)
+
+
+def _candidates(column: pa.Array, find: Callable[[str], set[str]]) -> Candidates:
+    rows: list[int] = []
+    values: list[str] = []
+    for row, text in enumerate(column.to_pylist()):
+        for value in find(text) if text else ():
+            rows.append(row)
+            values.append(value)
+    return Candidates(np.array(rows, dtype=np.int64), pa.array(values, pa.string()))

@@ -42,16 +42,24 @@ def session(
     temp_directory: Path,
     keys: Mapping[str, bytes],
     limits: Limits = Limits(),
+    keeps_order: bool = False,
+    joins_as_written: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a session that reads and writes under `directories` only, and close it at the end.
 
     `keys` are the Parquet keys by the names that queries use. What does not fit into memory
     spills to `temp_directory`, encrypted under a key that only this process has.
+    `keeps_order`: rows come out as they stand in a file where no ORDER BY says otherwise.
+    `joins_as_written`: hash the right side of a join. The engine takes a pipe for a small file,
+    and would hold all of it in memory to look up a map of a million entries.
     :raises Unlocked: where the lock does not hold
     """
     connection = duckdb.connect(":memory:")
     try:
         _configure(connection, temp_directory, limits)
+        connection.execute(f"SET preserve_insertion_order = {str(keeps_order).lower()}")
+        if joins_as_written:
+            connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         add_keys(connection, keys)
         _lock(connection, [*directories, temp_directory])
         prove_locked(connection)
@@ -90,7 +98,6 @@ def _configure(connection: duckdb.DuckDBPyConnection, temp_directory: Path, limi
         f"SET temp_directory = {literal(temp_directory)}",
         f"SET max_temp_directory_size = '{limits.spill_bytes}B'",
         "SET temp_file_encryption = true",
-        "SET preserve_insertion_order = false",
         "SET python_enable_replacements = false",
         # So that the kernel has its blocks without a copy.
         "SET arrow_output_version = '1.4'",
