@@ -19,11 +19,19 @@ NHS_NUMBER = "9990000018"
 
 
 @pytest.fixture
-def lines(monkeypatch):
+def as_it_was():
+    """Logging is configured once a process; tests put it back."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:], root.level = before[:2]
+    structlog.configure(**before[2])
+
+
+@pytest.fixture
+def lines(as_it_was):
     """What a production process would write, parsed; and the text itself."""
     root = logging.getLogger()
-    before = root.handlers[:], root.level
-    structlog.reset_defaults()
     settings = ServiceSettings(environment="development", log_level="DEBUG")
     our_logging.configure(settings.model_copy(update={"environment": Environment.PRODUCTION}))
     stream = io.StringIO()
@@ -39,9 +47,7 @@ def lines(monkeypatch):
         def __iter__(self):
             return map(json.loads, self.text.splitlines())
 
-    yield Lines()
-    root.handlers[:], root.level = before
-    structlog.reset_defaults()
+    return Lines()
 
 
 @contextmanager
@@ -157,18 +163,11 @@ def test_probes_get_no_access_line(lines):
     assert lines.text == ""
 
 
-def test_development_writes_for_people_and_as_carefully(monkeypatch, capsys):
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    structlog.reset_defaults()
-    try:
-        our_logging.configure(ServiceSettings(environment="development"))
-        with logged():
-            raise RuntimeError(f"Featherstonehaugh {NHS_NUMBER}")
-        written = capsys.readouterr().err
-    finally:
-        root.handlers[:], root.level = before
-        structlog.reset_defaults()
+def test_development_writes_for_people_and_as_carefully(as_it_was, capsys):
+    our_logging.configure(ServiceSettings(environment="development"))
+    with logged():
+        raise RuntimeError(f"Featherstonehaugh {NHS_NUMBER}")
+    written = capsys.readouterr().err
 
     assert "database_embedded" in written
     assert "it_failed" in written

@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 MakeEngine = Callable[..., Engine]
 
 
+def pytest_configure() -> None:
+    """Send structlog's lines to the standard library, where pytest captures them.
+
+    Left to itself structlog draws every traceback with its local variables, for seconds.
+    """
+    import structlog
+
+    from common.logging import SHARED
+
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """The legal clock, at START until the test moves it."""
