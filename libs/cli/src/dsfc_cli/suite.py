@@ -37,8 +37,10 @@ OFFSETS: Mapping[str, int] = {
     "dissemination": 4,
     "preparations": 13,
 }
-READY_SECONDS_MAX, STOP_SECONDS_MAX = 60.0, 30.0
+READY_SECONDS_MAX, STOP_SECONDS_MAX = 120.0, 30.0
 PRIVATE = 0o700
+STORES = ("objects/landing", "objects/release", "haven-keys")
+"""A service does not make its stores: one that is away must not be taken for an empty one."""
 
 
 class DidNotStart(RuntimeError):
@@ -156,6 +158,8 @@ class Suite:
     def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
         self.identities = Identities.create(self.directory / "identities")
+        for store in STORES:
+            (self.directory / store).mkdir(parents=True, exist_ok=True, mode=PRIVATE)
         self._ports = self._choose_ports()
         self.urls |= {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self._start_issuer()

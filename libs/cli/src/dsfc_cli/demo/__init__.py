@@ -10,13 +10,11 @@ from rich.console import Console
 
 from dsfc_cli.demo import material, parts
 from dsfc_cli.demo.journey import ClaimFailed, Journey
-from dsfc_cli.demo.material import FIELDS, PEOPLE, SEED, Material
+from dsfc_cli.demo.material import FIELDS, PEOPLE, ROWS, SEED, Material
 from dsfc_cli.demo.story import Story
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World
 from dsfc_client import DsfcError
-
-OUTPUTS = ("extract.*", "large.csv*", "manifest.json", "register.*", "data-quality.json")
 
 
 def command(
@@ -29,6 +27,9 @@ def command(
         Path | None, typer.Option(help="A file of yours instead of synthetic rows.", exists=True)
     ] = None,
     provider: Annotated[str, typer.Option(help="Who submitted your file.")] = "RR8",
+    rows: Annotated[
+        int, typer.Option(help="Of synthetic input; the long download needs some.", min=60_000)
+    ] = ROWS,
     directory: Annotated[Path, typer.Option(help="What it leaves.")] = Path("var/demo"),
 ) -> None:
     """Walk one release from end to end; exit non-zero at the first claim that does not hold.
@@ -45,7 +46,7 @@ def command(
     try:
         with ExitStack() as stack:
             suite = _suite(stack, root / "state", events, database)
-            _tell(journey, suite, root, data_set, submission, provider)
+            _tell(journey, suite, root, data_set, submission, provider, rows)
     except (ClaimFailed, DidNotStart, DsfcError) as error:
         console.print(f"\n{error}", style="red", markup=False)
         raise typer.Exit(1) from None
@@ -71,12 +72,13 @@ def _tell(
     data_set: str,
     submission: Path | None,
     provider: str,
+    rows: int,
 ) -> None:
     inputs = root / "input"
     world = World.create(people=PEOPLE, seed=SEED)
     maps = world.write_maps(inputs)
     journey.console.print("Making synthetic input of the 999 test range …")
-    large = material.synthetic("SUS_APC", world, inputs, "R0A")
+    large = material.synthetic("SUS_APC", world, inputs, "R0A", rows=rows)
     wanted: Material = large
     if submission is not None:
         wanted = material.given(data_set, submission, provider)
@@ -86,5 +88,5 @@ def _tell(
             f" demonstration, says that every practice in it belongs to {material.COMMISSIONER}."
         )
     elif data_set != large.data_set:
-        wanted = material.synthetic(data_set, world, inputs / data_set.lower(), "R0A")
+        wanted = material.synthetic(data_set, world, inputs / data_set.lower(), "R0A", rows=rows)
     Story(journey, suite, wanted, large, root, maps).tell()

@@ -96,7 +96,9 @@ class Material:
         return len(self.numbers & set(re.findall(r"(?=(\d{10}))", text)))
 
 
-def synthetic(data_set: str, world: World, directory: Path, provider: str) -> Material:
+def synthetic(
+    data_set: str, world: World, directory: Path, provider: str, *, rows: int = ROWS
+) -> Material:
     """A month's file with bad rows in it, and the same file corrected."""
     month, first, last = MONTH
     directory.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ def synthetic(data_set: str, world: World, directory: Path, provider: str) -> Ma
     for path, bad_rows in ((spoilt, BAD_ROWS), (corrected, 0)):
         written = generate(
             data_set,
-            rows=ROWS,
+            rows=rows,
             seed=SEED,
             first=first,
             last=last,
