@@ -1,0 +1,332 @@
+"""The published layouts: taken whole or not at all, and wrong places named without values."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agreements.adapters.reference import load
+from agreements.domain.assurance import NO_EDITION, Status
+from agreements.domain.errors import ImportRefused
+from agreements.domain.layouts import dspt, maps, ods, reading
+from agreements.domain.layouts.maps import MapKind
+from agreements.domain.maps import MapSnapshot, governing
+from agreements.domain.organisation import Kind
+from services.agreements.tests.facts import new_id
+
+PUBLISHED = Path(__file__).parents[5] / "shared" / "data"
+ICBS_FROM = load().icbs_from
+
+needs_published = pytest.mark.skipif(
+    not PUBLISHED.is_dir(), reason="the published files are not on this machine"
+)
+
+
+def organisations(text, layout):
+    return ods.read(text.encode(), layout, icbs_from=ICBS_FROM)
+
+
+def eccg(
+    code="02P", name="NHS SOUTH YORKSHIRE ICB - 02P", icb="QF7", begin="20130401", end="", kind="C"
+):
+    cells = [code, name, "Y63", icb, *[""] * 6, begin, end, "", kind, *[""] * 13]
+    return ",".join(f'"{cell}"' for cell in cells)
+
+
+def mistakes(refusal):
+    return [(e["line"], e["column"], e["detail"]) for e in refusal.value.members["errors"]]
+
+
+# Organisations
+
+
+def test_a_location_was_a_ccg_until_the_icbs_came():
+    before, since = organisations(eccg(), ods.Layout.ECCG)
+
+    assert (before.kind, before.legal_entity) == (Kind.CCG, "02P")
+    assert before.valid_to == date(2022, 6, 30)
+    assert (since.kind, since.legal_entity, since.parent) == (Kind.SUB_ICB_LOCATION, "QF7", "QF7")
+    assert (since.valid_from, since.valid_to) == (date(2022, 7, 1), None)
+
+
+def test_a_location_that_began_later_was_never_a_ccg_and_one_that_closed_before_never_a_location():
+    [late] = organisations(eccg(begin="20230401"), ods.Layout.ECCG)
+    [early] = organisations(eccg(end="20200331"), ods.Layout.ECCG)
+
+    assert (late.kind, late.valid_from) == (Kind.SUB_ICB_LOCATION, date(2023, 4, 1))
+    assert (early.kind, early.valid_to) == (Kind.CCG, date(2020, 3, 31))
+
+
+def test_a_hub_is_nhs_englands_and_q99_is_no_icb():
+    [hub] = organisations(
+        eccg("13Q", "NATIONAL COMMISSIONING HUB 1", "Q99", kind="H"), ods.Layout.ECCG
+    )
+
+    assert (hub.kind, hub.legal_entity) == (Kind.NHS_ENGLAND_HUB, "X26")
+
+
+def test_trusts_are_read_from_their_list():
+    [trust] = organisations(eccg("R0A", "A TRUST", "QOP", "20171001", kind=""), ods.Layout.ETR)
+
+    assert (trust.kind, trust.legal_entity, trust.parent) == (Kind.NHS_TRUST, "R0A", "QOP")
+
+
+PRACTICES = (
+    '"","Code","Name","Start","Close","Prac_Status","Prescribing_Setting",'
+    '"validedition","open_at"\n'
+)
+
+
+def test_of_a_practice_the_latest_edition_is_kept():
+    text = PRACTICES + (
+        '"1","A81001","OLD NAME",1974-04-01,NA,"A",4,"18/19","2019-03-31"\n'
+        '"2","A81001","NEW NAME",1974-04-01,2020-12-31,"C",4,"20/21","2021-03-31"\n'
+        '"3","A81001","MIDDLE NAME",1974-04-01,NA,"A",4,"19/20","2020-03-31"\n'
+    )
+    [practice] = organisations(text, ods.Layout.PRACTICES)
+
+    assert (practice.name, practice.valid_to) == ("NEW NAME", date(2020, 12, 31))
+
+
+def test_our_own_layout_names_the_rest():
+    text = (
+        "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
+        "QF7,NHS South Yorkshire ICB,ICB,,Y63,2022-07-01,\n"
+        "0DF,SCW CSU,CSU,X26,,2013-04-01,2030-01-01\n"
+    )
+    icb, csu = organisations(text, ods.Layout.DSFC)
+
+    assert (icb.legal_entity, icb.parent, icb.valid_to) == ("QF7", "Y63", None)
+    assert (csu.legal_entity, csu.parent, csu.valid_to) == ("X26", None, date(2030, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "found"),
+    [
+        ("a,b\n", "eccg", (1, "", "2 columns instead of 27")),
+        (eccg(begin="2013"), "eccg", (1, "open date", "not a date")),
+        (eccg(begin="20131301"), "eccg", (1, "open date", "not a date")),
+        (eccg(end="never"), "eccg", (1, "close date", "not a date")),
+        (eccg(code="x"), "eccg", (1, "code", "not a code")),
+        (eccg(name=""), "eccg", (1, "name", "empty or too long")),
+        (eccg(kind="X"), "eccg", (1, "sub-type", "not C with an ICB, nor H")),
+        (eccg(icb=""), "eccg", (1, "sub-type", "not C with an ICB, nor H")),
+        (f"{eccg()}\n{eccg()}", "eccg", (2, "code", "listed twice")),
+        (eccg(begin="20140101", end="20130101"), "eccg", (1, "close date", "before the first day")),
+        ("a,b\n", "etr", (1, "", "2 columns instead of 27")),
+        (
+            PRACTICES + '"1","A81001","N",x,NA,"A",4,"1","2019-03-31"',
+            "practices",
+            (2, "Start", "not a date"),
+        ),
+        (
+            PRACTICES + '"1","A81001","N",1974-04-01,x,"A",4,"1","2019-03-31"',
+            "practices",
+            (2, "Close", "not a date"),
+        ),
+        (
+            PRACTICES + '"1","A81001","N",1974-04-01,NA,"A",4,"1","x"',
+            "practices",
+            (2, "open_at", "not a date"),
+        ),
+        (
+            PRACTICES + '"1","?","N",1974-04-01,NA,"A",4,"1","2019-03-31"',
+            "practices",
+            (2, "code", "not a code"),
+        ),
+        (PRACTICES + '"1","A81001"', "practices", (2, "", "2 columns")),
+        ("Code\nA81001", "practices", (1, "Name", "missing")),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_place(text, layout, found):
+    with pytest.raises(ImportRefused) as refusal:
+        organisations(text, ods.Layout(layout))
+
+    assert found in mistakes(refusal)
+
+
+DSFC = "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ("QF7,N,ICB,,,x,", "valid_from"),
+        ("QF7,N,ICB,,,2022-07-01,x", "valid_to"),
+        ("QF7,N,CLUB,,,2022-07-01,", "kind"),
+        ("QF7,N,ICB,?,,2022-07-01,", "legal_entity"),
+        ("QF7,N,ICB,,?,2022-07-01,", "parent"),
+        ("?,N,ICB,,,2022-07-01,", "code"),
+    ],
+)
+def test_what_is_wrong_in_our_own_layout_is_named_too(row, column):
+    with pytest.raises(ImportRefused) as refusal:
+        organisations(DSFC + row, ods.Layout.DSFC)
+
+    assert [where for _, where, _ in mistakes(refusal)] == [column]
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe", b'a,"b\nc', b"a," + b"x" * 3_000])
+def test_what_is_no_list_at_all_is_refused(content):
+    with pytest.raises(ImportRefused):
+        ods.read(content, ods.Layout.ETR, icbs_from=ICBS_FROM)
+
+
+def test_a_file_full_of_mistakes_is_not_answered_in_full():
+    with pytest.raises(ImportRefused) as refusal:
+        organisations("a,b\n" * 1_000, ods.Layout.ETR)
+
+    assert len(mistakes(refusal)) == reading.ERRORS_MAX
+
+
+def test_a_byte_order_mark_and_empty_lines_do_no_harm():
+    assert (
+        len(
+            ods.read(
+                b"\xef\xbb\xbf" + eccg().encode() + b"\n\n", ods.Layout.ECCG, icbs_from=ICBS_FROM
+            )
+        )
+        == 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "read"),
+    [
+        ("20130401", "YYYYMMDD", date(2013, 4, 1)),
+        ("31/03/2022", "DD/MM/YYYY", date(2022, 3, 31)),
+        ("31-03-2022", "YYYY-MM-DD", None),
+        ("2022-02-30", "YYYY-MM-DD", None),
+        ("２０１３0401", "YYYYMMDD", None),
+        ("", "YYYYMMDD", None),
+    ],
+)
+def test_days_are_read_in_three_forms(text, form, read):
+    assert reading.day(text, form) == read
+
+
+@needs_published
+@pytest.mark.parametrize(("layout", "listed"), [("eccg", 228), ("etr", 211), ("practices", 7259)])
+def test_the_published_lists_are_read(layout, listed):
+    content = (PUBLISHED / "ods" / f"{layout}.csv").read_bytes()
+
+    assert len(ods.read(content, ods.Layout(layout), icbs_from=ICBS_FROM)) == listed
+
+
+# Assurance
+
+CSU_HEADER = "Code,Organisation Name,Status,Date Of Publication,Primary Sector\n"
+
+
+def test_statuses_of_the_toolkit_are_read():
+    text = CSU_HEADER + (
+        "0AR,North,22/23 Standards Exceeded,29/06/2023,CSU\n"
+        "0CX,Midlands,22/23 Approaching Standards,30/06/2023,CSU\n"
+        "0DJ,NEL,Not Published,31/03/2022,CSU\n"
+        "0DE,AGEM,Not Published,,CSU\n"
+    )
+    entries = dspt.read(text.encode(), dspt.Layout.DSPT_CSU)
+
+    assert [(e.organisation, e.edition, e.status) for e in entries] == [
+        ("0AR", "22/23", Status.EXCEEDED),
+        ("0CX", "22/23", Status.APPROACHING),
+        ("0DJ", NO_EDITION, Status.NOT_PUBLISHED),
+        ("0DE", NO_EDITION, Status.NOT_PUBLISHED),
+    ]
+    assert [e.published_on for e in entries][1:] == [date(2023, 6, 30), date(2022, 3, 31), None]
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ("?,N,Not Published,,x", "Code"),
+        ("0AR,N,Splendid,29/06/2023,x", "Status"),
+        ("0AR,N,22/23 Standards Met,soon,x", "Date Of Publication"),
+        ("0AR,N,22/23 Standards Met,,x", "Date Of Publication"),
+    ],
+)
+def test_what_is_no_export_of_the_toolkit_is_refused(row, column):
+    with pytest.raises(ImportRefused) as refusal:
+        dspt.read((CSU_HEADER + row).encode(), dspt.Layout.DSPT_CSU)
+
+    assert [where for _, where, _ in mistakes(refusal)] == [column]
+
+
+def test_an_export_of_another_kind_is_refused():
+    row = "0AR,N,Not Published,,x\n"
+    for layout in (dspt.Layout.DSPT_ICB, dspt.Layout.DSPT_CCG):
+        with pytest.raises(ImportRefused):
+            dspt.read((CSU_HEADER + row).encode(), layout)
+    with pytest.raises(ImportRefused):
+        dspt.read((CSU_HEADER + row + row).encode(), dspt.Layout.DSPT_CSU)
+
+
+@needs_published
+@pytest.mark.scenario("A13")
+def test_the_published_exports_are_read():
+    csus = dspt.read((PUBLISHED / "dspt" / "csu_2023-11-16.csv").read_bytes(), dspt.Layout.DSPT_CSU)
+    icbs = dspt.read((PUBLISHED / "dspt" / "icb_2023-11-16.csv").read_bytes(), dspt.Layout.DSPT_ICB)
+    ccgs = dspt.read((PUBLISHED / "dspt" / "ccg_2023-10-17.csv").read_bytes(), dspt.Layout.DSPT_CCG)
+
+    assert (len(csus), len(icbs), len(ccgs)) == (5, 42, 106)
+    assert {e.organisation for e in csus if e.status is Status.NOT_PUBLISHED} == {"0DJ"}
+
+
+# Maps
+
+
+def test_equal_maps_have_equal_bytes():
+    one, entries = maps.canonical(
+        b"practice,commissioner\nB2,02P\na81001,00l\n".replace(b"B2", b"B82001"), MapKind.PRACTICE
+    )
+    other, _ = maps.canonical(
+        b"commissioner,practice\r\n00L,A81001\r\n02P,B82001\r\n", MapKind.PRACTICE
+    )
+
+    assert one == other == b"practice,commissioner\nA81001,00L\nB82001,02P\n"
+    assert entries == 2
+
+
+def test_postcodes_are_written_in_one_form():
+    content, _ = maps.canonical(
+        b"postcode,commissioner,lsoa\ns752py,02P,E01007317\nNE61 6BL,00L,\n", MapKind.POSTCODE
+    )
+
+    assert content == b"postcode,commissioner,lsoa\nNE61 6BL,00L,\nS75 2PY,02P,E01007317\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "column"),
+    [
+        (MapKind.PRACTICE, "?,02P", "practice"),
+        (MapKind.PRACTICE, "A81001,?", "commissioner"),
+        (MapKind.PRACTICE, "A81001,02P\nA81001,00L", "practice"),
+        (MapKind.POSTCODE, "S75 2P,02P,", "postcode"),
+        (MapKind.POSTCODE, "S75 2PY,02P,x", "lsoa"),
+    ],
+)
+def test_what_is_no_map_is_refused_without_a_postcode_in_the_answer(kind, row, column):
+    header = ",".join(maps.COLUMNS[kind])
+    with pytest.raises(ImportRefused) as refusal:
+        maps.canonical(f"{header}\n{row}\n".encode(), kind)
+
+    assert [where for _, where, _ in mistakes(refusal)] == [column]
+    assert "S75" not in str(refusal.value.members)
+
+
+def test_the_latest_begun_map_governs_and_of_those_the_latest_taken_in():
+    def snapshot(day):
+        return MapSnapshot(
+            id=new_id(), kind=MapKind.PRACTICE, valid_from=day, digest="", entries=0, bytes=0
+        )
+
+    first, second, corrected = (
+        snapshot(date(2018, 4, 1)),
+        snapshot(date(2019, 4, 1)),
+        snapshot(date(2019, 4, 1)),
+    )
+    known = [first, second, corrected]
+
+    assert governing(known, date(2018, 3, 31)) is None
+    assert governing(known, date(2019, 3, 31)) is first
+    assert governing(known, date(2019, 4, 1)) is corrected
