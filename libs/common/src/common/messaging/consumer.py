@@ -125,7 +125,7 @@ class Consumer:
         try:
             event = received.event()
         except MessageMalformed as malformed:
-            self._lay_aside(received, event_id=None, failure=malformed, attempts=0)
+            self._lay_aside(received, event=None, failure=malformed, attempts=0)
             return
         handler = self._handlers.get(event.type)
         if handler is None:
@@ -140,7 +140,7 @@ class Consumer:
                     raise failure
                 # What a reader cannot read will not become readable.
                 if is_last or isinstance(failure, ValidationError):
-                    self._lay_aside(received, event_id=event.id, failure=failure, attempts=attempt)
+                    self._lay_aside(received, event=event, failure=failure, attempts=attempt)
                     return
                 reason = dead_letters.reason_of(failure)
                 log.warning("event_not_handled", attempt=attempt, reason=reason)
@@ -148,14 +148,14 @@ class Consumer:
                     raise _Stopped
 
     def _lay_aside(
-        self, received: Received, *, event_id: UUID | None, failure: Exception, attempts: int
+        self, received: Received, *, event: Event | None, failure: Exception, attempts: int
     ) -> None:
         reason = dead_letters.reason_of(failure)
         id_ = dead_letters.lay_aside(
             self._engine,
             received,
             consumer=self.name,
-            event_id=event_id,
+            event=event,
             reason=reason,
             attempts=attempts,
             at=self._clock.now(),

@@ -5,14 +5,13 @@ says, because errors quote values, and values may be personal data.
 """
 
 import base64
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from pydantic import JsonValue
 from sqlalchemy import Engine, Row, delete, insert, select, update
 from sqlmodel import Session
 
@@ -20,7 +19,7 @@ from common.db import engine as engines
 from common.db.tables import dead_letter
 from common.db.unit_of_work import translated
 from common.errors import AppError, NotFound
-from common.messaging.envelope import Message, MessageMalformed
+from common.messaging.envelope import Event, Message, MessageMalformed
 from common.messaging.port import Received
 
 CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -39,7 +38,8 @@ class DeadLetter:
     id: UUID
     consumer: str
     topic: str
-    event_id: UUID | None
+    event_id: str | None
+    event_type: str | None
     received: Received
     reason: str
     attempts: int
@@ -52,7 +52,7 @@ def lay_aside(
     received: Received,
     *,
     consumer: str,
-    event_id: UUID | None,
+    event: Event | None,
     reason: str,
     attempts: int,
     at: datetime,
@@ -66,8 +66,11 @@ def lay_aside(
                 id=id_,
                 consumer=consumer,
                 topic=received.topic,
-                event_id=event_id,
-                message=_dump(received),
+                partition=received.partition,
+                position=received.position,
+                event_id=None if event is None else str(event.id),
+                event_type=None if event is None else event.type,
+                message=_dump(received.message),
                 reason=reason,
                 attempts=attempts,
                 failed_at=at,
@@ -132,26 +135,20 @@ def _named(failure: BaseException) -> str:
 
 
 def _id(consumer: str, received: Received) -> UUID:
-    content = hashlib.sha256(received.message.value).hexdigest()
     place = f"{received.topic}/{received.partition}/{received.position}"
-    return uuid5(NAMESPACE_URL, f"urn:dsfc:dead-letter:{consumer}/{place}/{content}")
+    return uuid5(NAMESPACE_URL, f"urn:dsfc:dead-letter:{consumer}/{place}")
 
 
-def _dump(received: Received) -> str:
-    message = received.message
-    return json.dumps(
-        {
-            "partition": received.partition,
-            "position": received.position,
-            "key": _text(message.key),
-            "headers": {name: _text(value) for name, value in message.headers.items()},
-            "value": _text(message.value),
-        }
-    )
+def _dump(message: Message) -> dict[str, JsonValue]:
+    return {
+        "key": _text(message.key),
+        "headers": {name: _text(value) for name, value in message.headers.items()},
+        "value": _text(message.value),
+    }
 
 
 def _letter(row: Row[tuple[object, ...]]) -> DeadLetter:
-    stored = json.loads(row.message)
+    stored = row.message
     message = Message(
         topic=row.topic,
         key=base64.b64decode(stored["key"]),
@@ -163,9 +160,8 @@ def _letter(row: Row[tuple[object, ...]]) -> DeadLetter:
         consumer=row.consumer,
         topic=row.topic,
         event_id=row.event_id,
-        received=Received(
-            message=message, partition=stored["partition"], position=stored["position"]
-        ),
+        event_type=row.event_type,
+        received=Received(message=message, partition=row.partition, position=row.position),
         reason=row.reason,
         attempts=row.attempts,
         failed_at=row.failed_at,

@@ -107,6 +107,10 @@ def to_message(event: Event) -> Message:
 
 def from_message(message: Message) -> Event:
     """Raises MessageMalformed, without the content and without a cause that quotes it."""
+    # The library would make up an id and a time.
+    missing = sorted(_NEEDED - message.headers.keys())
+    if missing:
+        raise MessageMalformed(f"without {', '.join(missing)}")
     try:
         cloud_event = from_binary_event(
             KafkaMessage(headers=dict(message.headers), key=message.key, value=message.value)
@@ -115,9 +119,6 @@ def from_message(message: Message) -> Event:
         data = cloud_event.get_data()
     except Exception:  # noqa: BLE001  anybody may have written it, and the library raises many kinds
         raise MessageMalformed("not a CloudEvent in binary mode") from None
-    missing = sorted(_NEEDED - attributes.keys())
-    if missing:
-        raise MessageMalformed(f"without {', '.join(missing)}")
     if not isinstance(data, dict):
         raise MessageMalformed("data is not a JSON object")
     try:
@@ -141,13 +142,13 @@ def from_message(message: Message) -> Event:
 
 _NEEDED = frozenset(
     {
-        "id",
-        "type",
-        "source",
-        "subject",
-        "time",
-        "partitionkey",
-        "aggregateversion",
-        "aggregatestate",
+        "ce_id",
+        "ce_type",
+        "ce_source",
+        "ce_subject",
+        "ce_time",
+        "ce_partitionkey",
+        "ce_aggregateversion",
+        "ce_aggregatestate",
     }
 )

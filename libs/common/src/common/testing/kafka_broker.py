@@ -22,6 +22,7 @@ from common.messaging.kafka import is_reachable
 
 VERSION = "4.3.0"
 IMAGE = "confluentinc/cp-kafka:7.6.0"  # what testcontainers starts
+ENGINE = Path("/var/run/docker.sock")
 CACHE = Path.home() / ".cache" / "dsfc"
 START_SECONDS_MAX = 60.0
 DOWNLOAD_SECONDS_MAX = 600.0
@@ -89,10 +90,11 @@ class Broker:
     stop: Callable[[], None]
 
 
-def start_broker(directory: Path) -> Broker:
+def start_broker(directory: Path, *, port: int | None = None) -> Broker:
     """Start Apache Kafka from its jars, with its files in `directory`. Raises NoBroker.
 
-    The caller calls `stop()`. Where the caller is killed, the broker goes with it.
+    A directory of an earlier broker keeps its topics. The caller calls `stop()`; where the
+    caller is killed, the broker goes with it.
     """
     jars = _jars()
     java = shutil.which("java")
@@ -100,6 +102,7 @@ def start_broker(directory: Path) -> Broker:
         raise NoBroker("there is no java")
     directory.mkdir(parents=True, exist_ok=True)
     broker, controller = _free_ports(2)
+    broker = port or broker
     properties = directory / "server.properties"
     data = directory / "data"
     properties.write_text(
@@ -176,7 +179,8 @@ def _output(command: Sequence[str], *, timeout: float = START_SECONDS_MAX) -> st
             command, capture_output=True, text=True, timeout=timeout, check=True
         )
     except (OSError, subprocess.SubprocessError) as failure:
-        raise NoBroker(f"{Path(command[0]).name} failed: {type(failure).__name__}") from failure
+        said = str(getattr(failure, "stderr", "") or failure).strip().splitlines()[-3:]
+        raise NoBroker(f"{Path(command[0]).name} failed: {' / '.join(said)}") from failure
     return done.stdout
 
 
@@ -207,12 +211,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _uuid() -> str:
-    """A cluster's id, as Kafka writes it."""
-    return base64.urlsafe_b64encode(uuid4().bytes).decode("ascii").rstrip("=")
+    """A cluster's id, as Kafka writes it; one with a leading hyphen would be an option."""
+    text = base64.urlsafe_b64encode(uuid4().bytes).decode("ascii").rstrip("=")
+    return _uuid() if text.startswith("-") else text
 
 
 def _container() -> AbstractContextManager[str] | None:
     """A broker in a container; None where there is no engine, or no image: none is pulled."""
+    if "DOCKER_HOST" not in os.environ and not ENGINE.exists():
+        return None
     try:
         import docker  # type: ignore[import-untyped]  # it comes without types
         from testcontainers.community.kafka import KafkaContainer
