@@ -18,7 +18,8 @@ def attestation(case: Case) -> Iterator[Refusal]:
     question, file, permit = case.question, case.file, case.permit
     if not isinstance(question, Release) or file is None or permit is None:
         return
-    for subject, differs in _differences(question, file, permit).items():
+    served = frozenset(str(m.id) for m in case.facts.maps)
+    for subject, differs in _differences(question, file, permit, served).items():
         if differs:
             detail = f"The file's {subject} is not what was permitted."
             yield refusal(Code.ATTESTATION_INVALID, detail, subject)
@@ -29,7 +30,9 @@ def attestation(case: Case) -> Iterator[Refusal]:
             yield refusal(Code.ATTESTATION_INVALID, detail, column.name)
 
 
-def _differences(question: Release, file: AttestedFile, permit: Permit) -> Mapping[str, bool]:
+def _differences(
+    question: Release, file: AttestedFile, permit: Permit, served: frozenset[str]
+) -> Mapping[str, bool]:
     return {
         "file": file.file_id != question.file_id,
         "extract": not file.extract_id == question.extract_id == permit.extract_id,
@@ -40,8 +43,7 @@ def _differences(question: Release, file: AttestedFile, permit: Permit) -> Mappi
         "periods": not frozenset(file.periods) <= frozenset(permit.periods),
         "population": file.codes != frozenset(permit.codes),
         "reasons": not file.reasons <= frozenset(permit.reasons),
-        "maps": not file.maps <= frozenset((*permit.practice_maps, *permit.postcode_maps)),
-        "domain": file.domain != permit.domain.id,
+        "maps": not file.maps <= served,
         "opt_out": file.opt_outs.applied != permit.opt_outs_applied,
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "order": file.order != TOKEN_ORDER,
