@@ -1,6 +1,5 @@
 """Dated reference data that ships with the service, read once and validated."""
 
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -11,20 +10,13 @@ from pydantic import TypeAdapter
 
 from agreements.domain.agreement import LapseRule
 from agreements.domain.assurance import AssuranceRule, AssuranceRules, Edition
+from agreements.use_cases.ports import Reference
 
 EDITIONS = TypeAdapter(tuple[Edition, ...])
 RULES = TypeAdapter(tuple[AssuranceRule, ...])
 LAPSES = TypeAdapter(tuple[LapseRule, ...])
 DAY = TypeAdapter(date)
 DAYS = TypeAdapter(frozenset[date])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    assurance: AssuranceRules
-    lapse: tuple[LapseRule, ...]
-    icbs_from: date
-    bank_holidays: frozenset[date]
 
 
 @cache

@@ -1,13 +1,22 @@
-"""What was released under an agreement: written by the decision, read here."""
+"""What was released under an agreement, and what is under way: the decision writes, this reads."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from sqlmodel import Session
+from sqlalchemy import select
+from sqlmodel import Session, col
 
+from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
 from agreements.domain.hold import LineKey
 from agreements.use_cases.ports import Holding
+
+RECENTLY = timedelta(seconds=10)
+"""A download whose lease was not renewed in this time has ended."""
+PREPARED_WITHIN = timedelta(days=1)
+"""A permit that led to no release in this time will not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +24,52 @@ class SqlHoldings:
     session: Session
 
     def of(self, agreement: str) -> Sequence[Holding]:
-        return []
+        rows = self.session.execute(
+            select(HoldingRow)
+            .where(col(HoldingRow.agreement) == agreement)
+            .order_by(col(HoldingRow.id))
+        ).scalars()
+        return [
+            Holding(
+                id=row.id,
+                file_id=row.file_id,
+                extract_id=row.extract_id,
+                holder=row.holder,
+                line=row.line,
+                key=_key(row),
+                periods=tuple(json.loads(row.periods)),
+                file_format=row.format,
+                bytes=row.bytes,
+                digest=row.digest,
+                released_at=row.released_at,
+            )
+            for row in rows
+        ]
 
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
-        return []
+        return [*self._preparing(agreement, at), *self._downloading(agreement, at)]
+
+    def _preparing(self, agreement: str, at: datetime) -> list[LineKey]:
+        released = select(col(HoldingRow.permit_id)).where(col(HoldingRow.agreement) == agreement)
+        rows = self.session.execute(
+            select(PermitRow)
+            .where(col(PermitRow.agreement) == agreement)
+            .where(col(PermitRow.issued_at) > at - PREPARED_WITHIN)
+            .where(col(PermitRow.id).not_in(released))
+        ).scalars()
+        return [_key(row) for row in rows]
+
+    def _downloading(self, agreement: str, at: datetime) -> list[LineKey]:
+        subjects = self.session.execute(
+            select(col(DecisionRow.subject))
+            .where(col(DecisionRow.agreement) == agreement)
+            .where(col(DecisionRow.action) == "fetch")
+            .where(col(DecisionRow.permitted).is_(True))
+            .where(col(DecisionRow.last_at) > at - RECENTLY)
+        ).scalars()
+        held = {holding.id: holding.key for holding in self.of(agreement)}
+        return [held[UUID(subject)] for subject in subjects if UUID(subject) in held]
+
+
+def _key(row: PermitRow | HoldingRow) -> LineKey:
+    return LineKey(row.purpose, row.data_set, row.classification)

@@ -11,7 +11,18 @@ in the epochs: a row is known from `epoch` on and, where it is `Versioned`, unti
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from common.db.tables import NAMING, install
@@ -35,7 +46,7 @@ class Recorded(Row):
     """Said once, never changed: a signature, a map, a version of an agreement."""
 
     id: UUID = Field(primary_key=True)
-    epoch: int = Field(index=True)
+    epoch: int = Field(index=True, sa_type=BigInteger)
     recorded_at: datetime
 
 
@@ -44,9 +55,19 @@ class Versioned(Row):
 
     id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    epoch: int = Field(index=True)
-    superseded_epoch: int | None = None
+    epoch: int = Field(index=True, sa_type=BigInteger)
+    superseded_epoch: int | None = Field(default=None, sa_type=BigInteger)
     recorded_at: datetime
+
+
+class FactEpochRow(Row, table=True):
+    """The counter: one row, locked by whoever changes a fact until its transaction ends."""
+
+    __tablename__ = "fact_epoch"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    epoch: int = Field(sa_type=BigInteger)
 
 
 class FactChangeRow(Row, table=True):
@@ -54,7 +75,9 @@ class FactChangeRow(Row, table=True):
 
     __tablename__ = "fact_change"
 
-    epoch: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    epoch: int = Field(
+        primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}
+    )
     recorded_at: datetime = Field(index=True)
 
 

@@ -1,0 +1,430 @@
+"""The facts of agreements in a relational database, and the transaction that has them all."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine, Select, Text, cast, insert, or_, select
+from sqlmodel import Session, col
+
+from agreements.adapters.db.agreements import SqlAgreements
+from agreements.adapters.db.epoch import stamp
+from agreements.adapters.db.event_models import to_wire
+from agreements.adapters.db.holdings import SqlHoldings
+from agreements.adapters.db.store import SqlFacts, put, to_fact
+from agreements.adapters.db.tables import (
+    AgreementPartyRow,
+    AgreementVersionRow,
+    AssuranceRow,
+    BreachRow,
+    ContractRow,
+    EnvironmentClientRow,
+    IcoRegistrationRow,
+    MapChunkRow,
+    MapSnapshotRow,
+    OrganisationRow,
+    PublicationRow,
+    RecipientEnvironmentRow,
+    RelationshipConsentRow,
+    RelationshipEditionRow,
+    RelationshipRow,
+    Section251ApprovalRow,
+    TaskRow,
+    TransferInstrumentRow,
+)
+from agreements.domain.assurance import Assurance
+from agreements.domain.breach import Breach
+from agreements.domain.contract import Contract
+from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
+from agreements.domain.errors import BreachNotFound, MapNotFound, RelationshipNotFound
+from agreements.domain.layouts.maps import MapKind
+from agreements.domain.maps import MapSnapshot
+from agreements.domain.organisation import Organisation, TransferInstrument
+from agreements.domain.register import RelationshipEdition
+from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
+from agreements.domain.relationship import Consent, Relationship
+from agreements.domain.task import Task
+from agreements.use_cases.ports import Scope, Slice
+from common import audit as audit_log
+from common.audit import Entry
+from common.clock import Clock
+from common.db import idempotency, outbox
+from common.db.unit_of_work import UnitOfWork
+
+CHUNK_BYTES = 1_000_000
+
+R = TypeVar("R", BreachRow, RelationshipRow)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlInstruments:
+    session: Session
+
+    def all(self) -> Sequence[TransferInstrument]:
+        rows = self.session.execute(
+            select(TransferInstrumentRow).order_by(col(TransferInstrumentRow.id))
+        ).scalars()
+        return [
+            TransferInstrument(
+                id=row.id,
+                predecessor=row.predecessor,
+                successor=row.successor,
+                valid_from=row.valid_from,
+                evidence=row.evidence,
+            )
+            for row in rows
+        ]
+
+    def add(self, instrument: TransferInstrument, *, audit: Entry) -> None:
+        self.session.execute(
+            insert(TransferInstrumentRow).values(
+                id=instrument.id,
+                epoch=stamp(self.session, at=audit.at),
+                recorded_at=audit.at,
+                predecessor=instrument.predecessor,
+                successor=instrument.successor,
+                valid_from=instrument.valid_from,
+                evidence=instrument.evidence,
+            )
+        )
+        audit_log.append(self.session, [audit])
+
+
+@dataclass(frozen=True, slots=True)
+class SqlMaps:
+    session: Session
+
+    def all(self, kind: str | None) -> Sequence[MapSnapshot]:
+        query = select(MapSnapshotRow).order_by(col(MapSnapshotRow.id))
+        if kind is not None:
+            query = query.where(col(MapSnapshotRow.kind) == kind)
+        return [_map(row) for row in self.session.execute(query).scalars()]
+
+    def get(self, map_id: UUID) -> MapSnapshot:
+        row = self.session.get(MapSnapshotRow, map_id)
+        if row is None:
+            raise MapNotFound(f"There is no map {map_id}.")
+        return _map(row)
+
+    def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None:
+        self.session.execute(
+            insert(MapSnapshotRow).values(
+                id=snapshot.id,
+                epoch=stamp(self.session, at=audit.at),
+                recorded_at=audit.at,
+                kind=snapshot.kind.value,
+                valid_from=snapshot.valid_from,
+                digest=snapshot.digest,
+                entries=snapshot.entries,
+                bytes=snapshot.bytes,
+            )
+        )
+        for number, start in enumerate(range(0, len(content), CHUNK_BYTES)):
+            piece = content[start : start + CHUNK_BYTES]
+            self.session.execute(
+                insert(MapChunkRow).values(map_id=snapshot.id, number=number, content=piece)
+            )
+        audit_log.append(self.session, [audit])
+
+    def content(self, map_id: UUID) -> Iterator[bytes]:
+        number = 0
+        while (row := self.session.get(MapChunkRow, (map_id, number))) is not None:
+            yield row.content
+            self.session.expunge(row)  # one piece in memory at a time
+            number += 1
+
+
+def _map(row: MapSnapshotRow) -> MapSnapshot:
+    return MapSnapshot(
+        id=row.id,
+        kind=MapKind(row.kind),
+        valid_from=row.valid_from,
+        digest=row.digest,
+        entries=row.entries,
+        bytes=row.bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRelationships:
+    session: Session
+
+    def get(self, relationship_id: UUID, *, scope: Scope) -> Relationship:
+        query = self._rows(scope).where(col(RelationshipRow.id) == relationship_id)
+        found = self._of(query)
+        if not found:
+            raise RelationshipNotFound(f"There is no relationship {relationship_id}.")
+        return found[0]
+
+    def find(self, *, commissioner: str | None = None) -> Sequence[Relationship]:
+        query = self._rows(None).order_by(col(RelationshipRow.id))
+        if commissioner is not None:
+            query = query.where(col(RelationshipRow.commissioner) == commissioner)
+        return self._of(query)
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]:
+        return self._of(_part(self._rows(scope), RelationshipRow, part))
+
+    def save(self, relationship: Relationship, *, audit: Entry) -> Relationship:
+        epoch = stamp(self.session, at=audit.at)
+        known = {c.id: c for c in self._consents(relationship.id)}
+        [stored] = put(self.session, RelationshipRow, [relationship], epoch=epoch, audit=audit)
+        put(
+            self.session,
+            RelationshipConsentRow,
+            [c for c in relationship.consents if known.get(c.id) != c],
+            epoch=epoch,
+            audit=audit,
+            relationship_id=relationship.id,
+        )
+        for event in relationship.pending:
+            outbox.enqueue(
+                self.session,
+                to_wire(event, aggregate_id=stored.id, aggregate_version=stored.version),
+            )
+        audit_log.append(self.session, [audit])
+        return replace(stored, pending=(), consents=self._consents(stored.id))
+
+    def _rows(self, scope: Scope) -> Select[RelationshipRow]:
+        query = select(RelationshipRow).where(col(RelationshipRow.superseded_epoch).is_(None))
+        if scope is None:
+            return query
+        codes = sorted(scope)
+        # A JSON list of codes, compared as text: a code is quoted in it and holds no quote.
+        listed = cast(col(RelationshipRow.processors), Text)
+        return query.where(
+            or_(
+                col(RelationshipRow.commissioner).in_(codes),
+                col(RelationshipRow.csu).in_(codes),
+                col(RelationshipRow.requested_by_organisation).in_(codes),
+                *(listed.contains(json.dumps(code), autoescape=True) for code in codes),
+            )
+        )
+
+    def _of(self, query: Select[RelationshipRow]) -> list[Relationship]:
+        rows = list(self.session.execute(query).scalars())
+        return [to_fact(Relationship, row, consents=self._consents(row.id)) for row in rows]
+
+    def _consents(self, relationship_id: UUID) -> tuple[Consent, ...]:
+        rows = self.session.execute(
+            select(RelationshipConsentRow)
+            .where(col(RelationshipConsentRow.relationship_id) == relationship_id)
+            .where(col(RelationshipConsentRow.superseded_epoch).is_(None))
+            .order_by(col(RelationshipConsentRow.id))
+        ).scalars()
+        return tuple(to_fact(Consent, row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEditions:
+    session: Session
+
+    def latest(self) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return None if row is None else _edition(row)
+
+    def get(self, number: int) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow).where(col(RelationshipEditionRow.number) == number)
+        ).scalar_one_or_none()
+        return None if row is None else _edition(row)
+
+    def add(self, edition: RelationshipEdition, *, audit: Entry) -> None:
+        self.session.execute(
+            insert(RelationshipEditionRow).values(
+                id=edition.id,
+                epoch=stamp(self.session, at=audit.at),
+                recorded_at=audit.at,
+                number=edition.number,
+                published_at=edition.published_at,
+                digest=edition.digest,
+                content=edition.content,
+            )
+        )
+        audit_log.append(self.session, [audit])
+
+
+def _edition(row: RelationshipEditionRow) -> RelationshipEdition:
+    return RelationshipEdition(
+        id=row.id,
+        number=row.number,
+        published_at=row.published_at,
+        digest=row.digest,
+        content=row.content,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SqlBreaches:
+    session: Session
+
+    def get(self, breach_id: UUID, *, scope: Scope) -> Breach:
+        query = self._rows(scope).where(col(BreachRow.id) == breach_id)
+        row = self.session.execute(query).scalar_one_or_none()
+        if row is None:
+            raise BreachNotFound(f"There is no breach {breach_id}.")
+        return to_fact(Breach, row)
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]:
+        query = _part(self._rows(scope), BreachRow, part)
+        return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
+
+    def without_receipt(self) -> Sequence[Breach]:
+        query = self._rows(None).where(col(BreachRow.receipt_at).is_(None))
+        return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
+
+    def save(self, breach: Breach, *, audit: Entry) -> Breach:
+        epoch = stamp(self.session, at=audit.at)
+        [stored] = put(self.session, BreachRow, [breach], epoch=epoch, audit=audit)
+        for event in breach.pending:
+            outbox.enqueue(
+                self.session,
+                to_wire(event, aggregate_id=stored.id, aggregate_version=stored.version),
+            )
+        audit_log.append(self.session, [audit])
+        return replace(stored, pending=())
+
+    def _rows(self, scope: Scope) -> Select[BreachRow]:
+        """A reporter knows of its own reports, and a party of those about its agreements."""
+        query = select(BreachRow).where(col(BreachRow.superseded_epoch).is_(None))
+        if scope is None:
+            return query
+        codes = sorted(scope)
+        party_to = (
+            select(col(AgreementVersionRow.agreement_id))
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementPartyRow.ods).in_(codes))
+        )
+        return query.where(
+            or_(
+                col(BreachRow.reporter_organisation).in_(codes),
+                col(BreachRow.agreement_id).in_(party_to),
+            )
+        )
+
+
+def _part(query: Select[R], row: type[R], part: Slice) -> Select[R]:
+    query = query.order_by(col(row.id)).limit(part.rows)
+    return query if part.after is None else query.where(col(row.id) > part.after)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOnce:
+    session: Session
+
+    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None:
+        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None:
+        idempotency.remember(
+            self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
+        )
+
+
+@dataclass(frozen=True)
+class SqlTransaction:
+    """All of it in one session. What a use case does not ask for is never made."""
+
+    session: Session
+
+    @cached_property
+    def organisations(self) -> SqlFacts[Organisation]:
+        return SqlFacts(self.session, OrganisationRow, Organisation)
+
+    @cached_property
+    def instruments(self) -> SqlInstruments:
+        return SqlInstruments(self.session)
+
+    @cached_property
+    def maps(self) -> SqlMaps:
+        return SqlMaps(self.session)
+
+    @cached_property
+    def environments(self) -> SqlFacts[RecipientEnvironment]:
+        return SqlFacts(self.session, RecipientEnvironmentRow, RecipientEnvironment)
+
+    @cached_property
+    def environment_clients(self) -> SqlFacts[EnvironmentClient]:
+        return SqlFacts(self.session, EnvironmentClientRow, EnvironmentClient)
+
+    @cached_property
+    def contracts(self) -> SqlFacts[Contract]:
+        return SqlFacts(self.session, ContractRow, Contract)
+
+    @cached_property
+    def agreements(self) -> SqlAgreements:
+        return SqlAgreements(self.session)
+
+    @cached_property
+    def tasks(self) -> SqlFacts[Task]:
+        return SqlFacts(self.session, TaskRow, Task)
+
+    @cached_property
+    def relationships(self) -> SqlRelationships:
+        return SqlRelationships(self.session)
+
+    @cached_property
+    def editions(self) -> SqlEditions:
+        return SqlEditions(self.session)
+
+    @cached_property
+    def assurance(self) -> SqlFacts[Assurance]:
+        return SqlFacts(self.session, AssuranceRow, Assurance)
+
+    @cached_property
+    def ico_registrations(self) -> SqlFacts[IcoRegistration]:
+        return SqlFacts(self.session, IcoRegistrationRow, IcoRegistration)
+
+    @cached_property
+    def section_251_approvals(self) -> SqlFacts[Section251Approval]:
+        return SqlFacts(self.session, Section251ApprovalRow, Section251Approval)
+
+    @cached_property
+    def publications(self) -> SqlFacts[Publication]:
+        return SqlFacts(self.session, PublicationRow, Publication)
+
+    @cached_property
+    def breaches(self) -> SqlBreaches:
+        return SqlBreaches(self.session)
+
+    @cached_property
+    def holdings(self) -> SqlHoldings:
+        return SqlHoldings(self.session)
+
+    @cached_property
+    def once(self) -> SqlOnce:
+        return SqlOnce(self.session)
+
+
+class SqlUnitOfWork:
+    """Transactions over the facts; writers take the fact epoch first, and so take turns."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._inner = UnitOfWork(engine, SqlTransaction)
+        self._clock = clock
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlTransaction]:
+        with self._inner.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlTransaction]:
+        with self._inner.writing() as tx:
+            stamp(tx.session, at=self._now())
+            yield tx
+
+    def _now(self) -> datetime:
+        return self._clock.now()

@@ -1,0 +1,103 @@
+"""What agreements hears: applications that were handed in, approved, declined, withdrawn.
+
+Only approval makes an agreement. The others matter for renewals alone: one handed in before the
+end keeps the agreement open, without releases, until it is signed or dropped (ruling 8).
+"""
+
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from agreements.adapters.db.repository import SqlTransaction
+from agreements.domain.errors import SnapshotRefused
+from agreements.use_cases import agreements as use_cases
+from agreements.use_cases.agreements import Hearing
+from agreements.use_cases.context import Context
+from agreements.use_cases.ports import Snapshots, Transaction
+from common.db import inbox
+from common.messaging.envelope import Event
+
+CONSUMER = "agreements"
+TOPICS = ("applications.application",)
+RENEWAL = "renewal"
+APPROVED = "applications.application-approved.v1"
+SUBMITTED = "applications.application-submitted.v1"
+DECLINED = "applications.application-declined.v1"
+WITHDRAWN = "applications.application-withdrawn.v1"
+RECEIVES = (APPROVED, SUBMITTED, DECLINED, WITHDRAWN)
+
+Handler = Callable[[Event], None]
+
+
+class ApplicationHeard(BaseModel):
+    """As much of an application's event as agreements reads; more may come with it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    application_id: UUID
+    reference: str | None
+    snapshot_hash: str | None = None
+
+
+def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
+    """Return what is done with each type of event."""
+
+    def when_approved(event: Event) -> None:
+        heard = _read(event)
+        if heard.snapshot_hash is None:
+            raise SnapshotRefused("An approval names no snapshot.")
+        # Fetched before the transaction begins: nobody waits for another service with it open.
+        approved = snapshots.fetch(heard.snapshot_hash)
+        if approved.application_id != heard.application_id:
+            raise SnapshotRefused("The snapshot is of another application.")
+        use_cases.draft(approved, is_new=_hearing(event, "approvals"), ctx=ctx)
+
+    def when_submitted(event: Event) -> None:
+        heard = _read(event)
+        if heard.reference is None or heard.snapshot_hash is None:
+            return
+        if snapshots.fetch(heard.snapshot_hash).kind == RENEWAL:
+            use_cases.await_renewal(
+                heard.reference,
+                heard.application_id,
+                event.time,
+                is_new=_hearing(event, "renewals"),
+                ctx=ctx,
+            )
+
+    def when_dropped(event: Event) -> None:
+        heard = _read(event)
+        if heard.reference is not None:
+            use_cases.drop_renewal(
+                heard.reference,
+                heard.application_id,
+                is_new=_hearing(event, "renewals"),
+                ctx=ctx,
+            )
+
+    return {
+        APPROVED: when_approved,
+        SUBMITTED: when_submitted,
+        DECLINED: when_dropped,
+        WITHDRAWN: when_dropped,
+    }
+
+
+def _read(event: Event) -> ApplicationHeard:
+    return ApplicationHeard.model_validate(dict(event.data))
+
+
+def _hearing(event: Event, what: str) -> Hearing:
+    """Ask the inbox in the use case's own transaction.
+
+    Approvals and the rest are counted apart: an approval that had to wait, and was replayed after
+    something newer had been heard, must still be drafted.
+    """
+
+    def is_new(tx: Transaction) -> bool:
+        if not isinstance(tx, SqlTransaction):
+            raise TypeError("the inbox is in the database")
+        return inbox.accept(tx.session, consumer=f"{CONSUMER}.{what}", event=event)
+
+    return is_new

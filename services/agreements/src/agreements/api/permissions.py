@@ -1,0 +1,174 @@
+"""Who may do what with agreements' facts. The role × route table is generated from these."""
+
+from common.security.roles import Role
+from common.web.auth import Permission
+
+EVERYBODY = frozenset(Role)
+BODY_STAFF = frozenset(
+    {
+        Role.DARS_CASE_OFFICER,
+        Role.ADVISORY_SECRETARY,
+        Role.ADVISORY_MEMBER,
+        Role.DARS_APPROVER,
+        Role.CONTRACT_MANAGER,
+        Role.REFERENCE_DATA_MANAGER,
+        Role.REGISTER_PUBLISHER,
+        Role.AUDITOR,
+        Role.BREACH_HANDLER,
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    }
+)
+PARTIES = frozenset(
+    {
+        Role.APPLICANT_EDITOR,
+        Role.APPLICANT_SIGNATORY,
+        Role.CONTROLLER_SIGNATORY,
+        Role.PROCESSOR_CONTACT,
+        Role.CSU_ADVISER,
+        Role.CSU_SYSTEM,
+        Role.GP_PRACTICE,
+    }
+)
+SERVICES = frozenset(
+    {
+        Role.SERVICE_APPLICATIONS,
+        Role.SERVICE_AGREEMENTS,
+        Role.SERVICE_PSEUDONYMISATION,
+        Role.SERVICE_DISSEMINATION,
+    }
+)
+SIGNATORIES = frozenset(
+    {
+        Role.APPLICANT_SIGNATORY,
+        Role.CONTROLLER_SIGNATORY,
+        Role.PROCESSOR_CONTACT,
+        Role.DARS_APPROVER,
+    }
+)
+
+READ_ORGANISATIONS = Permission(
+    "organisations:read", EVERYBODY, "Read codes and names of organisations, which ODS publishes"
+)
+IMPORT_REFERENCE_DATA = Permission(
+    "reference-data:import",
+    frozenset({Role.REFERENCE_DATA_MANAGER}),
+    "Take in lists of organisations, maps, assurance; record registrations and approvals",
+)
+READ_MAPS = Permission(
+    "maps:read",
+    BODY_STAFF | SERVICES,
+    "Read the maps from practice and postcode to commissioner",
+)
+RECORD_TRANSFER = Permission(
+    "transfers:record",
+    frozenset({Role.CONTRACT_MANAGER}),
+    "Record the instrument by which a predecessor's standing passed to its successor",
+)
+READ_TRANSFERS = Permission(
+    "transfers:read", BODY_STAFF | SERVICES | PARTIES, "Read the transfer instruments"
+)
+MANAGE_ENVIRONMENTS = Permission(
+    "environments:manage",
+    frozenset({Role.CONTRACT_MANAGER}),
+    "Open recipient environments, and say which clients belong to them",
+)
+READ_ENVIRONMENTS = Permission(
+    "environments:read", BODY_STAFF | SERVICES | PARTIES, "Read recipient environments"
+)
+ISSUE_CONTRACT = Permission(
+    "contracts:issue", frozenset({Role.CONTRACT_MANAGER}), "Issue a framework contract"
+)
+SIGN_CONTRACT = Permission(
+    "contracts:sign",
+    SIGNATORIES - {Role.PROCESSOR_CONTACT},
+    "Sign a framework contract for one's own organisation, or for the Body",
+)
+TERMINATE_CONTRACT = Permission(
+    "contracts:terminate", frozenset({Role.CONTRACT_MANAGER}), "End a framework contract"
+)
+READ_CONTRACTS = Permission(
+    "contracts:read", BODY_STAFF | SERVICES | PARTIES, "Read framework contracts"
+)
+READ_AGREEMENTS = Permission(
+    "agreements:read", BODY_STAFF | SERVICES | PARTIES, "Read agreements and their documents"
+)
+SIGN_AGREEMENT = Permission(
+    "agreements:sign", SIGNATORIES, "Sign an agreement for one's own organisation, or for the Body"
+)
+TERMINATE_AGREEMENT = Permission(
+    "agreements:terminate",
+    frozenset({Role.CONTRACT_MANAGER, Role.DARS_APPROVER, Role.CONTROLLER_SIGNATORY}),
+    "End an agreement before its term",
+)
+FULFIL_CONDITION = Permission(
+    "conditions:fulfil",
+    frozenset({Role.CONTRACT_MANAGER, Role.DARS_CASE_OFFICER}),
+    "Record that a special condition was met",
+)
+REQUEST_RELATIONSHIP = Permission(
+    "relationships:request",
+    frozenset({Role.APPLICANT_EDITOR, Role.CSU_ADVISER, Role.CONTRACT_MANAGER}),
+    "Ask for a commissioning relationship, or give up what was asked for",
+)
+MANAGE_RELATIONSHIP = Permission(
+    "relationships:manage",
+    frozenset({Role.CONTRACT_MANAGER}),
+    "Verify service contracts; activate or refuse relationships",
+)
+AGREE_RELATIONSHIP = Permission(
+    "relationships:agree",
+    frozenset({Role.DSCRO_APPROVER}),
+    "Agree to a relationship for the DSCRO",
+)
+CONSENT_PUBLICATION = Permission(
+    "relationships:consent",
+    frozenset({Role.CONTROLLER_SIGNATORY, Role.PROCESSOR_CONTACT, Role.CSU_ADVISER}),
+    "Consent to publication for one's own organisation, or withdraw the consent",
+)
+END_RELATIONSHIP = Permission(
+    "relationships:end",
+    frozenset({Role.CONTRACT_MANAGER, Role.CONTROLLER_SIGNATORY}),
+    "End a relationship",
+)
+READ_RELATIONSHIPS = Permission(
+    "relationships:read", BODY_STAFF | SERVICES | PARTIES, "Read relationships"
+)
+PUBLISH_REGISTER = Permission(
+    "registers:publish",
+    frozenset({Role.REGISTER_PUBLISHER}),
+    "Publish an edition of the relationships, and the days on which data sets were published",
+)
+READ_FACTS = Permission(
+    "facts:read",
+    BODY_STAFF | SERVICES | PARTIES,
+    "Read assurance, registrations, approvals and publications, which others publish",
+)
+REPORT_BREACH = Permission(
+    "breaches:report", EVERYBODY, "Report a breach: a notice is never refused for want of rights"
+)
+HANDLE_BREACH = Permission(
+    "breaches:handle",
+    frozenset({Role.BREACH_HANDLER}),
+    "Receipt, judge and close breaches; set holds",
+)
+READ_BREACHES = Permission(
+    "breaches:read",
+    EVERYBODY,
+    "Read breaches: one's own reports, and those about one's own agreements",
+)
+PREVIEW_HOLD = Permission(
+    "holds:preview",
+    frozenset({Role.BREACH_HANDLER, Role.AUDITOR, Role.CONTRACT_MANAGER}),
+    "See what a hold would stop",
+)
+LIFT_HOLD = Permission(
+    "holds:lift",
+    frozenset({Role.BREACH_HANDLER, Role.DARS_APPROVER}),
+    "Approve that a hold is lifted; two different people must",
+)
+READ_HOLDINGS = Permission(
+    "holdings:read",
+    BODY_STAFF | SERVICES | PARTIES,
+    "Read which files were released under an agreement",
+)

@@ -1,0 +1,31 @@
+"""HTTP in, use case, HTTP out.
+
+Commands that may remove permission are on routers whose route class is `RemovesPermission`: their
+answer waits until no lease given before can be alive (design.md section 5).
+"""
+
+from fastapi import APIRouter
+
+from agreements.api.routes import (
+    agreements,
+    breaches,
+    contracts,
+    organisations,
+    registers,
+    registrations,
+    relationships,
+)
+
+router = APIRouter()
+for part in (
+    organisations,
+    contracts,
+    agreements,
+    relationships,
+    registrations,
+    breaches,
+    registers,
+):
+    router.include_router(part.router)
+    if hasattr(part, "removing"):
+        router.include_router(part.removing)

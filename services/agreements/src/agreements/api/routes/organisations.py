@@ -1,0 +1,262 @@
+"""Organisations, transfer instruments, maps and recipient environments."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from agreements.api import permissions
+from agreements.api.dependencies import Contexts, CsvFile, Ods, once_key, part
+from agreements.api.removal import RemovesPermission
+from agreements.api.schemas.organisations import (
+    AddClients,
+    EnvironmentView,
+    ImportView,
+    MapList,
+    MapView,
+    OpenEnvironment,
+    OrganisationOnDay,
+    OrganisationView,
+    RecordTransfer,
+    TransferList,
+    TransferView,
+)
+from agreements.api.schemas.shared import Day
+from agreements.domain.errors import (
+    ClientTaken,
+    EnvironmentNotFound,
+    ImportRefused,
+    MapNotFound,
+    OrganisationNotFound,
+    OrganisationUnknown,
+)
+from agreements.domain.layouts.maps import MapKind
+from agreements.domain.layouts.ods import Layout
+from agreements.domain.organisation import Kind
+from agreements.settings import IMPORT_BYTES_MAX
+from agreements.use_cases import organisations as use_cases
+from common.security.principal import Principal
+from common.web.auth import requires
+from common.web.idempotency import IdempotencyKey
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+
+router = APIRouter(prefix="/v1", tags=["organisations"])
+removing = APIRouter(prefix="/v1", tags=["organisations"], route_class=RemovesPermission)
+
+DIGEST_HEADER = "Digest-SHA256"
+
+
+@removing.post(
+    "/organisations/imports",
+    responses=responses(ImportRefused),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_organisations(
+    layout: Annotated[Layout, Query(description="Which published list it is.")],
+    content: CsvFile,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+) -> ImportView:
+    """Take in a list of organisations as ODS publishes it, or in our own layout.
+
+    A file is taken whole or not at all. Only codes, names, parents and dates are kept.
+    """
+    imported = use_cases.import_organisations(content, layout, ctx=contexts.of(principal))
+    return ImportView.model_validate(imported)
+
+
+@router.get("/organisations")
+def list_organisations(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
+    kind: Kind | None = None,
+) -> Page[OrganisationView]:
+    """List organisations, one entry for each stretch of time."""
+    found = use_cases.page_organisations(part(page), kind, ctx=contexts.of(principal))
+    return Page[OrganisationView].of(
+        found, page, show=OrganisationView.model_validate, key=lambda o: o.id
+    )
+
+
+@router.get("/organisations/{ods}", responses=responses(OrganisationNotFound))
+def get_organisation(
+    ods: Ods,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
+    as_at: Annotated[Day | None, Query(description="By default today.")] = None,
+) -> OrganisationOnDay:
+    """Say what a code is on a day, and which legal entity stands behind it."""
+    found = use_cases.get_organisation(ods, as_at, ctx=contexts.of(principal))
+    return OrganisationOnDay.of(found)
+
+
+@removing.post(
+    "/transfer-instruments",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown),
+)
+def record_transfer(
+    body: RecordTransfer,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.RECORD_TRANSFER)],
+    key: IdempotencyKey = None,
+) -> TransferView:
+    """Record by which instrument a predecessor's standing passed to its successor.
+
+    Without one nothing passes (ruling 4).
+    """
+    instrument = use_cases.record_transfer(
+        predecessor=body.predecessor,
+        successor=body.successor,
+        valid_from=body.effective_from,
+        evidence=body.evidence,
+        once=once_key(key, "transfer", body),
+        ctx=contexts.of(principal),
+    )
+    return TransferView.model_validate(instrument)
+
+
+@router.get("/transfer-instruments")
+def list_transfers(
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_TRANSFERS)],
+) -> TransferList:
+    """List the transfer instruments."""
+    found = use_cases.transfers(ctx=contexts.of(principal))
+    return TransferList(items=[TransferView.model_validate(i) for i in found])
+
+
+@removing.post(
+    "/maps",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(ImportRefused),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_map(
+    kind: Annotated[MapKind, Query()],
+    valid_from: Annotated[Day, Query(description="It governs from this day until the next does.")],
+    content: CsvFile,
+    contexts: Contexts,
+    response: Response,
+    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+) -> MapView:
+    """Take in a map: `practice,commissioner` or `postcode,commissioner,lsoa`.
+
+    It never changes afterwards; the same file for the same day again is the same map.
+    """
+    snapshot = use_cases.import_map(content, kind, valid_from, ctx=contexts.of(principal))
+    response.headers["Location"] = f"/v1/maps/{snapshot.id}"
+    return MapView.model_validate(snapshot)
+
+
+@router.get("/maps")
+def list_maps(
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+    kind: MapKind | None = None,
+    as_at: Annotated[Day | None, Query(description="Only those that govern on this day.")] = None,
+) -> MapList:
+    """List the maps, or those that govern on a day: one a kind."""
+    found = use_cases.find_maps(kind, as_at, ctx=contexts.of(principal))
+    return MapList(items=[MapView.model_validate(m) for m in found])
+
+
+@router.get("/maps/{map_id}", responses=responses(MapNotFound))
+def get_map(
+    map_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+) -> MapView:
+    """Describe a map."""
+    return MapView.model_validate(use_cases.get_map(map_id, ctx=contexts.of(principal)))
+
+
+@router.get(
+    "/maps/{map_id}/entries",
+    response_class=StreamingResponse,
+    responses={
+        **responses(MapNotFound),
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+    },
+)
+def get_map_entries(
+    map_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+) -> StreamingResponse:
+    """Stream a map as canonical CSV; its digest is in the header `Digest-SHA256`."""
+    ctx = contexts.of(principal)
+    snapshot = use_cases.get_map(map_id, ctx=ctx)
+    content: Iterator[bytes] = use_cases.map_content(map_id, ctx=ctx)
+    return StreamingResponse(
+        content,
+        media_type="text/csv",
+        headers={DIGEST_HEADER: snapshot.digest, "Content-Length": str(snapshot.bytes)},
+    )
+
+
+@router.post(
+    "/recipient-environments",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown, ClientTaken),
+)
+def open_environment(
+    body: OpenEnvironment,
+    contexts: Contexts,
+    response: Response,
+    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+) -> EnvironmentView:
+    """Open where an organisation's data land; the same again adds what clients are new."""
+    opened = use_cases.open_environment(
+        body.organisation, body.kind, body.clients, ctx=contexts.of(principal)
+    )
+    response.headers["Location"] = f"/v1/recipient-environments/{opened.environment.id}"
+    return EnvironmentView.of(opened)
+
+
+@router.get("/recipient-environments")
+def list_environments(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_ENVIRONMENTS)],
+) -> Page[EnvironmentView]:
+    """List recipient environments: one's own, or for staff all."""
+    found = use_cases.page_environments(part(page), ctx=contexts.of(principal))
+    return Page[EnvironmentView].of(
+        found, page, show=EnvironmentView.of, key=lambda e: e.environment.id
+    )
+
+
+@router.post(
+    "/recipient-environments/{environment_id}/clients",
+    responses=responses(EnvironmentNotFound, ClientTaken),
+)
+def add_clients(
+    environment_id: UUID,
+    body: AddClients,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+) -> EnvironmentView:
+    """Let clients act for an environment; a client belongs to one at a time."""
+    found = use_cases.add_clients(environment_id, body.clients, ctx=contexts.of(principal))
+    return EnvironmentView.of(found)
+
+
+@removing.delete(
+    "/recipient-environments/{environment_id}/clients/{client_id}",
+    responses=responses(EnvironmentNotFound),
+)
+def remove_client(
+    environment_id: UUID,
+    client_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")],
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+) -> EnvironmentView:
+    """Take a client out of an environment."""
+    found = use_cases.remove_client(environment_id, client_id, ctx=contexts.of(principal))
+    return EnvironmentView.of(found)

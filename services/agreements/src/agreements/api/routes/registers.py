@@ -1,0 +1,123 @@
+"""The public registers of contracts and relationships (domain.md 5.3, 9.2)."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from agreements.api import permissions
+from agreements.api.dependencies import Contexts, PublicCtx
+from agreements.api.schemas.contracts import RegisteredContract
+from agreements.api.schemas.relationships import EditionView
+from agreements.domain.errors import EditionNotFound
+from agreements.domain.register import RELATIONSHIP_COLUMNS, RelationshipEdition
+from agreements.use_cases import registers as use_cases
+from agreements.use_cases import relationships
+from agreements.use_cases.contracts import Shown
+from agreements.use_cases.ports import Slice
+from common.clock import legal_day
+from common.security.principal import Principal
+from common.web.auth import public, requires
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+
+router = APIRouter(prefix="/v1/registers", tags=["registers"])
+
+PUBLIC = public("The registers are published.")
+Format = Annotated[
+    Literal["json", "csv"], Query(description="`csv`: the same rows as a spreadsheet.")
+]
+CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula."""
+
+
+@router.get(
+    "/contracts",
+    dependencies=[PUBLIC],
+    response_model=Page[RegisteredContract],
+    responses=CSV,
+)
+def register_of_contracts(
+    page: Paging,
+    ctx: PublicCtx,
+    format: Format = "json",  # noqa: A002  the parameter's name on the wire
+) -> Page[RegisteredContract] | Response:
+    """List the signed framework contracts. No signatory is named."""
+    found = use_cases.contracts(Slice(after=page.after, rows=page.limit), ctx=ctx)
+    items = [_registered(shown) for shown in found.rows]
+    if format == "csv":
+        columns = tuple(RegisteredContract.model_fields)
+        return _csv(columns, [item.model_dump(mode="json") for item in items])
+    return Page[RegisteredContract](items=items, next=found.next)
+
+
+@router.get(
+    "/relationships",
+    dependencies=[PUBLIC],
+    response_model=EditionView,
+    responses={**responses(EditionNotFound), **CSV},
+)
+def register_of_relationships(
+    ctx: PublicCtx,
+    edition: Annotated[int | None, Query(ge=1, description="By default the latest.")] = None,
+    format: Format = "json",  # noqa: A002  the parameter's name on the wire
+) -> EditionView | Response:
+    """Return a published edition of the relationships; former editions stay."""
+    view = _edition(use_cases.relationships(edition, ctx=ctx))
+    return _csv(RELATIONSHIP_COLUMNS, view.items) if format == "csv" else view
+
+
+@router.post("/relationships/editions", status_code=HTTPStatus.CREATED)
+def publish_relationships(
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+) -> EditionView:
+    """Publish the next edition: the active relationships to which all involved consented."""
+    return _edition(relationships.publish(ctx=contexts.of(principal)))
+
+
+def _edition(edition: RelationshipEdition | None) -> EditionView:
+    if edition is None:
+        return EditionView(number=None, published_at=None, digest=None, items=[])
+    return EditionView(
+        number=edition.number,
+        published_at=edition.published_at,
+        digest=edition.digest,
+        items=edition.rows(),
+    )
+
+
+def _registered(shown: Shown) -> RegisteredContract:
+    contract = shown.contract
+    signed, ended = contract.body_signed_at, contract.terminated_at
+    return RegisteredContract(
+        con_ref=contract.reference,
+        legal_entity=contract.legal_name,
+        ods_code=contract.organisation,
+        status=shown.state,
+        signed_on=None if signed is None else legal_day(signed),
+        start=contract.valid_from,
+        end=contract.valid_to,
+        terminated_on=None if ended is None else legal_day(ended),
+    )
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Response:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    written = "" if value is None else str(value)
+    return f"'{written}" if written.startswith(RISKY) else written

@@ -1,0 +1,137 @@
+"""What others attest: assurance, ICO registrations, section 251 approvals, publications.
+
+All recording may shorten what stood before; so every answer waits for leases.
+"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from agreements.api import permissions
+from agreements.api.dependencies import Contexts, CsvFile
+from agreements.api.removal import RemovesPermission
+from agreements.api.schemas.organisations import ImportView
+from agreements.api.schemas.registrations import (
+    AssuranceView,
+    AssuredView,
+    IcoList,
+    IcoView,
+    PublicationList,
+    PublicationView,
+    RecordAssurance,
+    RecordIco,
+    RecordPublication,
+    RecordSection251,
+    Section251List,
+    Section251View,
+)
+from agreements.api.schemas.shared import Code, Day
+from agreements.domain.errors import ImportRefused, OrganisationUnknown
+from agreements.domain.layouts.dspt import Layout
+from agreements.settings import IMPORT_BYTES_MAX
+from agreements.use_cases import registrations as use_cases
+from common.security.principal import Principal
+from common.web.auth import requires
+from common.web.problems import responses
+
+router = APIRouter(prefix="/v1", tags=["registrations"])
+removing = APIRouter(prefix="/v1", tags=["registrations"], route_class=RemovesPermission)
+
+Recorder = Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)]
+Reader = Annotated[Principal, requires(permissions.READ_FACTS)]
+Organisation = Annotated[Code, Query(description="The organisation asked about.")]
+
+
+@removing.post(
+    "/assurance/imports", responses=responses(ImportRefused), max_body_size=IMPORT_BYTES_MAX
+)
+def import_assurance(
+    layout: Annotated[Layout, Query(description="Which export of the toolkit it is.")],
+    snapshot_on: Annotated[Day, Query(description="The day on which it was exported.")],
+    content: CsvFile,
+    contexts: Contexts,
+    principal: Recorder,
+) -> ImportView:
+    """Take in the toolkit's (DSPT) list of a day."""
+    imported = use_cases.import_dspt(content, layout, snapshot_on, ctx=contexts.of(principal))
+    return ImportView.model_validate(imported)
+
+
+@removing.post(
+    "/assurance", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown)
+)
+def record_assurance(
+    body: RecordAssurance, contexts: Contexts, principal: Recorder
+) -> AssuranceView:
+    """Record one party's evidence; for the same reference it takes the place of the former."""
+    stored = use_cases.record_assurance(body.fact(), ctx=contexts.of(principal))
+    return AssuranceView.model_validate(stored)
+
+
+@router.get("/assurance")
+def get_assurance(
+    organisation: Organisation,
+    contexts: Contexts,
+    principal: Reader,
+    as_at: Annotated[Day | None, Query(description="By default today.")] = None,
+    identifiable: Annotated[bool, Query(description="For identifiable data?")] = False,  # noqa: FBT002  a query parameter is given by name
+) -> AssuredView:
+    """Show an organisation's evidence, and whether it is accepted on a day (domain 2.6)."""
+    assured = use_cases.assurance_of(
+        organisation, as_at=as_at, identifiable=identifiable, ctx=contexts.of(principal)
+    )
+    return AssuredView.of(assured)
+
+
+@removing.post(
+    "/ico-registrations", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown)
+)
+def record_ico_registration(body: RecordIco, contexts: Contexts, principal: Recorder) -> IcoView:
+    """Record a registration with the ICO and until when its fee is paid."""
+    return IcoView.model_validate(use_cases.record_ico(body.fact(), ctx=contexts.of(principal)))
+
+
+@router.get("/ico-registrations")
+def list_ico_registrations(
+    organisation: Organisation, contexts: Contexts, principal: Reader
+) -> IcoList:
+    """List the registrations that count for an organisation."""
+    found = use_cases.ico_of(organisation, ctx=contexts.of(principal))
+    return IcoList(items=[IcoView.model_validate(i) for i in found])
+
+
+@removing.post("/section-251-approvals", status_code=HTTPStatus.CREATED)
+def record_section_251_approval(
+    body: RecordSection251, contexts: Contexts, principal: Recorder
+) -> Section251View:
+    """Record a section 251 approval, or an extension of one."""
+    stored = use_cases.record_section_251(body.fact(), ctx=contexts.of(principal))
+    return Section251View.model_validate(stored)
+
+
+@router.get("/section-251-approvals")
+def list_section_251_approvals(contexts: Contexts, principal: Reader) -> Section251List:
+    """List the section 251 approvals."""
+    found = use_cases.section_251_approvals(ctx=contexts.of(principal))
+    return Section251List(items=[Section251View.model_validate(a) for a in found])
+
+
+@removing.post("/publications", status_code=HTTPStatus.CREATED)
+def record_publication(
+    body: RecordPublication,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+) -> PublicationView:
+    """Record on which day a data set's period was published."""
+    stored = use_cases.record_publication(
+        body.data_set, body.period, body.published_on, ctx=contexts.of(principal)
+    )
+    return PublicationView.model_validate(stored)
+
+
+@router.get("/publications")
+def list_publications(contexts: Contexts, principal: Reader) -> PublicationList:
+    """List what was published, and when."""
+    found = use_cases.publications(ctx=contexts.of(principal))
+    return PublicationList(items=[PublicationView.model_validate(p) for p in found])

@@ -1,0 +1,1 @@
+"""What crosses the wire. Never a row, never a domain object."""

@@ -1,0 +1,104 @@
+"""Organisations, transfers, maps and recipient environments, as they cross the wire."""
+
+from datetime import date
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from agreements.api.schemas.shared import ClientId, Code, Day, Incoming, Outgoing, Words
+from agreements.domain.environment import EnvironmentKind
+from agreements.domain.layouts.maps import MapKind
+from agreements.domain.organisation import Kind
+from agreements.use_cases.organisations import EnvironmentWithClients, Found
+
+
+class ImportView(Outgoing):
+    """What an import changed."""
+
+    layout: str
+    listed: int
+    added: int
+    changed: int
+    unchanged: int
+
+
+class OrganisationView(Outgoing):
+    ods: str
+    name: str
+    kind: Kind
+    legal_entity: Annotated[
+        str, Field(description="Who stands behind the code in that time; itself, or another.")
+    ]
+    parent: str | None
+    valid_from: date
+    valid_to: date | None
+
+
+class OrganisationOnDay(OrganisationView):
+    successor: Annotated[
+        str | None, Field(description="To whom its standing passed by a transfer instrument.")
+    ]
+
+    @classmethod
+    def of(cls, found: Found) -> Self:
+        view = OrganisationView.model_validate(found.organisation)
+        return cls(**view.model_dump(), successor=found.successor)
+
+
+class RecordTransfer(Incoming):
+    predecessor: Code
+    successor: Code
+    effective_from: Day
+    evidence: Annotated[Words, Field(description="Where the instrument can be read.")]
+
+
+class TransferView(Outgoing):
+    id: UUID
+    predecessor: str
+    successor: str
+    effective_from: Annotated[date, Field(validation_alias="valid_from")]
+    evidence: str
+
+
+class MapView(Outgoing):
+    id: UUID
+    kind: MapKind
+    valid_from: date
+    digest: Annotated[str, Field(description="Of the canonical CSV that `entries` streams.")]
+    entries: int
+    bytes: int
+
+
+class MapList(Outgoing):
+    items: list[MapView]
+
+
+class TransferList(Outgoing):
+    items: list[TransferView]
+
+
+class OpenEnvironment(Incoming):
+    organisation: Code
+    kind: EnvironmentKind
+    clients: Annotated[tuple[ClientId, ...], Field(max_length=100)] = ()
+
+
+class AddClients(Incoming):
+    clients: Annotated[list[ClientId], Field(min_length=1, max_length=100)]
+
+
+class EnvironmentView(Outgoing):
+    id: UUID
+    organisation: str
+    kind: EnvironmentKind
+    clients: list[str]
+
+    @classmethod
+    def of(cls, found: EnvironmentWithClients) -> Self:
+        return cls(
+            id=found.environment.id,
+            organisation=found.environment.organisation,
+            kind=found.environment.kind,
+            clients=list(found.clients),
+        )

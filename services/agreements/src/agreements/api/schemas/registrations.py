@@ -1,0 +1,163 @@
+"""Assurance, ICO registrations, section 251 approvals, publications, as they cross the wire."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, StrictBool, model_validator
+
+from agreements.api.schemas.shared import Code, Day, Incoming, Name, Outgoing
+from agreements.domain.assurance import Assurance, AssuranceKind, Judgement, Status
+from agreements.domain.registration import IcoRegistration, Section251Approval
+from agreements.use_cases.registrations import Assured
+from common.errors import Invalid
+from common.ids import new_id
+
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class RecordAssurance(Incoming):
+    organisation: Code
+    kind: AssuranceKind
+    reference: Annotated[
+        Label, Field(description="DSPT: the edition, such as 22/23; else the document's reference.")
+    ]
+    status: Status
+    published_on: Day | None = None
+    expires_on: Day | None = None
+    seen_on: Annotated[Day, Field(description="The day of the list or letter.")]
+    reviewed_by_body: StrictBool = False
+    plan_accepted: StrictBool = False
+    plan_until: Day | None = None
+    locations_covered: StrictBool = False
+
+    def fact(self) -> Assurance:
+        return Assurance(id=new_id(), **self.model_dump())
+
+
+class AssuranceView(Outgoing):
+    organisation: str
+    kind: AssuranceKind
+    reference: str
+    status: Status
+    published_on: date | None
+    expires_on: date | None
+    seen_on: date
+    reviewed_by_body: bool
+    plan_accepted: bool
+    plan_until: date | None
+    locations_covered: bool
+
+
+class JudgementView(Outgoing):
+    accepted: bool
+    reason: str
+    needs_review: bool
+    until: date | None
+    evidence: AssuranceView | None
+
+    @classmethod
+    def of(cls, judgement: Judgement) -> Self:
+        return cls.model_validate(judgement)
+
+
+class AssuredView(Outgoing):
+    items: list[AssuranceView]
+    judgement: JudgementView
+
+    @classmethod
+    def of(cls, assured: Assured) -> Self:
+        return cls(
+            items=[AssuranceView.model_validate(a) for a in assured.items],
+            judgement=JudgementView.of(assured.judgement),
+        )
+
+
+class RecordIco(Incoming):
+    organisation: Code
+    number: Annotated[str, Field(pattern=r"^Z[A-Z0-9]{7}$", examples=["Z1234567"])]
+    name: Name
+    valid_from: Day
+    valid_to: Annotated[Day, Field(description="Paid until, inclusive.")]
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.valid_to < self.valid_from:
+            raise Invalid("it ends before it starts")
+        return self
+
+    def fact(self) -> IcoRegistration:
+        return IcoRegistration(id=new_id(), **self.model_dump())
+
+
+class IcoView(Outgoing):
+    organisation: str
+    number: str
+    name: str
+    valid_from: date
+    valid_to: date
+
+
+class IcoList(Outgoing):
+    items: list[IcoView]
+
+
+class RecordSection251(Incoming):
+    reference: Annotated[Label, Field(examples=["CAG 7-07(a)/2013"])]
+    purposes: Annotated[list[Literal["RS", "IV", "COM", "OTHER"]], Field(min_length=1)]
+    controllers: Annotated[
+        Annotated[list[Code], Field(min_length=1, max_length=500)] | None,
+        Field(description="Null: not limited to named controllers."),
+    ] = None
+    valid_from: Day
+    valid_to: Annotated[Day, Field(description="Inclusive; closes the gate.")]
+    review_on: Annotated[Day | None, Field(description="A warning only.")] = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.valid_to < self.valid_from:
+            raise Invalid("it ends before it starts")
+        return self
+
+    def fact(self) -> Section251Approval:
+        return Section251Approval(
+            id=new_id(),
+            reference=self.reference,
+            purposes=tuple(dict.fromkeys(self.purposes)),
+            controllers=None if self.controllers is None else tuple(self.controllers),
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+            review_on=self.review_on,
+        )
+
+
+class Section251View(Outgoing):
+    id: UUID
+    reference: str
+    purposes: list[str]
+    controllers: list[str] | None
+    valid_from: date
+    valid_to: date
+    review_on: date | None
+
+
+class Section251List(Outgoing):
+    items: list[Section251View]
+
+
+class RecordPublication(Incoming):
+    data_set: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,39}$", examples=["CSDS"])]
+    period: Annotated[
+        str, Field(pattern=r"^[0-9]{4}-[0-9]{2}(/[0-9]{4}-[0-9]{2})?$", examples=["2019-04"])
+    ]
+    published_on: Day
+
+
+class PublicationView(Outgoing):
+    data_set: str
+    period: str
+    published_on: date
+
+
+class PublicationList(Outgoing):
+    items: list[PublicationView]

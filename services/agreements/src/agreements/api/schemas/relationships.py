@@ -1,0 +1,146 @@
+"""Commissioning relationships, as they cross the wire."""
+
+from datetime import date, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, JsonValue, StrictBool, model_validator
+
+from agreements.api.schemas.shared import Code, Day, Incoming, Outgoing
+from agreements.domain.relationship import ChangeKind, RelationshipState
+from agreements.use_cases.relationships import Asked, Shown
+from common.errors import Invalid
+
+ServiceContract = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Reference of the signed contract for data processing services.",
+    ),
+]
+
+
+class RequestRelationship(Incoming):
+    change_kind: ChangeKind = ChangeKind.NEW
+    commissioner: Code
+    area_team: Code | None = None
+    dscro: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z-]{4,40}$|^0C[A-Z]$",
+            description="One of the ten by name, or one of the six codes (domain.md 1.2).",
+            examples=["yorkshire", "0CM"],
+        ),
+    ]
+    csu: Code | None = None
+    processors: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
+    service: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,59}$",
+            description="What the commissioner is supported in.",
+            examples=["commissioning"],
+        ),
+    ]
+    effective_from: Day
+    effective_to: Day | None = None
+    service_contract_reference: ServiceContract | None = None
+    contract_signed_on: Day | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.effective_to is not None and self.effective_to < self.effective_from:
+            raise Invalid("it ends before it starts")
+        return self
+
+    def asked(self) -> Asked:
+        return Asked(
+            change_kind=self.change_kind,
+            commissioner=self.commissioner,
+            area_team=self.area_team,
+            dscro=self.dscro,
+            csu=self.csu,
+            processors=tuple(dict.fromkeys(self.processors)),
+            service=self.service,
+            valid_from=self.effective_from,
+            valid_to=self.effective_to,
+            service_contract_reference=self.service_contract_reference,
+            contract_signed_on=self.contract_signed_on,
+        )
+
+
+class VerifyContract(Incoming):
+    service_contract_reference: ServiceContract | None = None
+    contract_signed_on: Day | None = None
+
+
+class Consent(Incoming):
+    organisation: Code
+    given: Annotated[StrictBool, Field(description="False withdraws it.")] = True
+
+
+class EndRelationship(Incoming):
+    last_day: Annotated[Day | None, Field(description="Inclusive; null: today.")] = None
+
+
+class ConsentView(Outgoing):
+    organisation: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+
+class RelationshipView(Outgoing):
+    id: UUID
+    reference: str
+    state: RelationshipState
+    change_kind: ChangeKind
+    commissioner: str
+    commissioner_type: str
+    area_team: str | None
+    dscro: str
+    csu: str | None
+    processors: list[str]
+    service: str
+    effective_from: date
+    effective_to: date | None
+    service_contract_reference: str | None
+    contract_signed_on: date | None
+    activated_at: datetime | None
+    consents: list[ConsentView]
+    consents_missing: Annotated[
+        list[str], Field(description="Without these it is not published; it may be active.")
+    ]
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        r = shown.relationship
+        return cls(
+            id=r.id,
+            reference=r.reference,
+            state=shown.state,
+            change_kind=r.change_kind,
+            commissioner=r.commissioner,
+            commissioner_type=r.commissioner_type,
+            area_team=r.area_team,
+            dscro=r.dscro,
+            csu=r.csu,
+            processors=list(r.processors),
+            service=r.service,
+            effective_from=r.valid_from,
+            effective_to=r.valid_to,
+            service_contract_reference=r.service_contract_reference,
+            contract_signed_on=r.contract_signed_on,
+            activated_at=r.activated_at,
+            consents=[ConsentView.model_validate(c) for c in r.consents],
+            consents_missing=list(r.consents_missing()),
+        )
+
+
+class EditionView(Outgoing):
+    """One published spreadsheet of relationships; it never changes."""
+
+    number: int | None
+    published_at: datetime | None
+    digest: str | None
+    items: list[dict[str, JsonValue]]

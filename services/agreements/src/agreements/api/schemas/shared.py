@@ -1,0 +1,47 @@
+"""What all schemas share."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from common.errors import Invalid
+
+
+class Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Outgoing(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _in_range(day: date) -> date:
+    # London's rules cannot be computed for the very ends of the calendar.
+    if not date(1900, 1, 1) <= day <= date(2999, 12, 31):
+        raise Invalid("the date must lie between 1900-01-01 and 2999-12-31")
+    return day
+
+
+Day = Annotated[date, AfterValidator(_in_range)]
+Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,9}$", description="An ODS code.")]
+ClientId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="A client's `azp`.")
+]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Words = Annotated[str, Field(min_length=1, max_length=4_000)]
+Hash = Annotated[
+    str,
+    Field(pattern=r"^sha256:[0-9a-f]{64}$", description="`sha256:` and the hash in hexadecimal."),
+]
+RoleName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="The role in which one signs, such as SIRO; never a person's name.",
+        examples=["Senior Information Risk Owner"],
+    ),
+]
+Instant = AwareDatetime
+"""RFC 3339 with a zone."""

@@ -1,0 +1,102 @@
+"""The service's commands: `python -m agreements.cli serve`."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from agreements import main
+from agreements.main import PACKAGE, Parts
+from agreements.settings import Settings
+from common import faults
+from common.db import engine as engines
+from common.db import migrate as migrations
+from common.logging import configure
+from common.messaging import dead_letters
+from common.web.server import serve as serve_apps
+from common.workers import Worker, run_all
+
+app = typer.Typer(no_args_is_help=True, help=main.SUMMARY)
+dead_letter_commands = typer.Typer(no_args_is_help=True, help="Events that could not be handled.")
+app.add_typer(dead_letter_commands, name="dead-letters")
+
+
+@app.command()
+def serve(
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="With all workers, in this process.")] = False,
+) -> None:
+    """Serve the API."""
+    settings = _started()
+    running = main.workers(settings) if all_ else []
+    serve_apps([(main.create_app(settings), settings.host, settings.port)], running, settings)
+
+
+@app.command()
+def work() -> None:
+    """Run all workers without the API."""
+    run_all(main.workers(_started()))
+
+
+@app.command()
+def relay() -> None:
+    """Publish stored events."""
+    _run(main.relays)
+
+
+@app.command()
+def consume() -> None:
+    """Handle others' events."""
+    _run(main.consumers)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    settings = Settings()
+    configure(settings)
+    migrations.upgrade(engines.from_settings(settings), PACKAGE)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    typer.echo(json.dumps(main.create_app(Settings()).openapi(), indent=2, sort_keys=True))
+
+
+@dead_letter_commands.command("list")
+def list_dead_letters(
+    *,
+    replayed: Annotated[bool, typer.Option(help="Also those that were replayed.")] = False,
+) -> None:
+    """Say what was laid aside, and why."""
+    engine = engines.from_settings(Settings())
+    for letter in dead_letters.listed(engine, replayed=replayed):
+        typer.echo(f"{letter.id} {letter.failed_at.isoformat()} {letter.topic} {letter.reason}")
+
+
+@dead_letter_commands.command("replay")
+def replay_dead_letter(dead_letter_id: UUID) -> None:
+    """Handle one of them once more."""
+    (consumer,) = main.consumers(Parts(_started()))
+    consumer.replay(dead_letter_id)
+
+
+def _run(make: Callable[[Parts], Sequence[Worker]]) -> None:
+    run_all(make(Parts(_started())))
+
+
+def _started() -> Settings:
+    """Settings, logs, faults; and the database, where it is a file of our own."""
+    settings = Settings()
+    configure(settings)
+    faults.arm(settings.kill_at)
+    if settings.database_url.startswith("sqlite"):
+        migrations.upgrade(engines.from_settings(settings), PACKAGE)
+    return settings
+
+
+if __name__ == "__main__":
+    app()
