@@ -163,6 +163,12 @@ def test_probes_get_no_access_line(lines):
     assert lines.text == ""
 
 
+def test_a_traceback_written_out_as_text_is_dropped(lines):
+    logging.getLogger("uvicorn.error").error("Traceback (most recent call last): surname")
+
+    assert lines.text == ""
+
+
 def test_development_writes_for_people_and_as_carefully(as_it_was, capsys):
     our_logging.configure(ServiceSettings(environment="development"))
     with logged():

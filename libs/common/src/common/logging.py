@@ -155,6 +155,16 @@ class WithoutQuery(logging.Filter):
         return True
 
 
+class WithoutTraceback(logging.Filter):
+    """Drop tracebacks that are written out as text: uvicorn's, when an app cannot start.
+
+    `common.web.app` logs the same failure without its values.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Traceback (most recent call last)" not in str(record.msg)
+
+
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -191,7 +201,10 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"without_query": {"()": WithoutQuery}},
+        "filters": {
+            "without_query": {"()": WithoutQuery},
+            "without_traceback": {"()": WithoutTraceback},
+        },
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -210,7 +223,11 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
         "loggers": {
             # uvicorn and kafka log through the root, in the same shape.
             "uvicorn": {"handlers": [], "propagate": True},
-            "uvicorn.error": {"handlers": [], "propagate": True},
+            "uvicorn.error": {
+                "handlers": [],
+                "propagate": True,
+                "filters": ["without_traceback"],
+            },
             "uvicorn.access": {
                 "handlers": [],
                 "propagate": True,

@@ -22,6 +22,8 @@ from common.settings import ServiceSettings
 from common.web import auth, probes, problems, schemas
 from common.web.metrics import Metrics
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 REQUIRED_STATE = ("settings", "clock", "engine", "verifier")
@@ -134,7 +136,7 @@ def _with_limits(lifespan: Lifespan, metrics: Metrics, threads: int) -> Any:
     @asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         auth.route_permissions(app)  # a route without a permission is never served
-        async with lifespan(app) as state:
+        async with _logged(lifespan(app)) as state:
             missing = [name for name in REQUIRED_STATE if name not in state]
             if missing:
                 raise LookupError(f"the lifespan's state lacks {', '.join(missing)}")
@@ -146,6 +148,19 @@ def _with_limits(lifespan: Lifespan, metrics: Metrics, threads: int) -> Any:
                 metrics.watch(None)
 
     return run
+
+
+@asynccontextmanager
+async def _logged(
+    lifespan: AbstractAsyncContextManager[Mapping[str, Any]],
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Say why the start or the end failed: Starlette's own words for it would quote values."""
+    try:
+        async with lifespan as state:
+            yield state
+    except Exception:
+        log.exception("lifespan_failed")
+        raise
 
 
 def _document(generated: dict[str, Any]) -> None:

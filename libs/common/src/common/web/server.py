@@ -56,8 +56,19 @@ class ConnectionInScope(HttpToolsProtocol):
         self.transport.close()
 
 
+class NotStarted(RuntimeError):
+    """An app could not start; why is in the log."""
+
+
 class _Server(uvicorn.Server):
-    """uvicorn's, with the signals left to `serve`: there are several of them."""
+    """uvicorn's, with signals and the end of the process left to `serve`: there are several."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:
+            # It would tear the loop down under the other apps.
+            raise NotStarted from error
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -74,7 +85,10 @@ def serve(apps: Sequence[Binding], workers: Sequence[Worker], settings: ServiceS
     group = Group(apps, workers, graceful_seconds=settings.graceful_shutdown_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: group.stop())
-    group.run()
+    try:
+        group.run()
+    except NotStarted as error:
+        raise SystemExit(3) from error
 
 
 @contextmanager
@@ -83,7 +97,7 @@ def in_background(
 ) -> Iterator[list[str]]:
     """Serve in a thread, for tests and tools; yields the base URLs. Port 0 is any free one."""
     group = Group(apps, workers, graceful_seconds=graceful_seconds)
-    thread = threading.Thread(target=group.run, name="server", daemon=True)
+    thread = threading.Thread(target=group.run_quietly, name="server", daemon=True)
     thread.start()
     try:
         group.wait_until_ready()
@@ -134,12 +148,12 @@ class Group:
             server.should_exit = True
 
     def wait_until_ready(self) -> None:
-        """Wait until all apps answer. Raises RuntimeError where one could not start."""
+        """Wait until all apps answer. Raises NotStarted where one could not start."""
         if not self._ready.wait(START_SECONDS_MAX) or self._failed:
-            raise RuntimeError("the server did not start")
+            raise NotStarted("the server did not start")
 
     def run(self) -> None:
-        """Serve in this thread until `stop`."""
+        """Serve in this thread until `stop`. Raises NotStarted."""
         threads: list[threading.Thread] = []
         try:
             with asyncio.Runner(loop_factory=self._servers[0].config.get_loop_factory()) as runner:
@@ -155,7 +169,12 @@ class Group:
             for bound in self._sockets:
                 bound.close()
         if self._failed:
-            raise SystemExit(3)
+            raise NotStarted("an app could not start")
+
+    def run_quietly(self) -> None:
+        """Serve in a thread of which nobody sees the end: `wait_until_ready` tells it."""
+        with contextlib.suppress(NotStarted):
+            self.run()
 
     async def _serve(self, threads: list[threading.Thread]) -> None:
         serving = [
@@ -171,7 +190,7 @@ class Group:
             log.info("serving", urls=self.urls)
             threads.extend(running.start(self._workers, self._stop_workers))
             self._ready.set()
-        await asyncio.gather(*serving)
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 def _bind(host: str, port: int) -> socket.socket:

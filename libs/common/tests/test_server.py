@@ -1,0 +1,190 @@
+"""The server: several apps in one process, streams that see their connection, a clean end."""
+
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
+
+from common.clock import SystemClock
+from common.db import engine as engines
+from common.db import tables
+from common.settings import ServiceSettings
+from common.web import app as web
+from common.web import auth, server
+
+OPEN = auth.public("A test.")
+ANY_PORT = ("127.0.0.1", 0)
+
+
+def make_app(database_url: str) -> FastAPI:
+    settings = ServiceSettings(environment="development", graceful_shutdown_seconds=5)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI):
+        engine = engines.create(database_url)
+        tables.metadata.create_all(engine)
+        yield {"settings": settings, "clock": SystemClock(), "engine": engine, "verifier": None}
+        engine.dispose()
+
+    app = web.create(title="T", version="1", summary="", settings=settings, lifespan=lifespan)
+
+    @app.get("/connection", dependencies=[OPEN])
+    async def connection(request: Request) -> dict[str, bool]:
+        protocol = request.scope["extensions"][server.CONNECTION]
+        await protocol.flow.drain()
+        return {
+            "has_transport": protocol.transport.get_write_buffer_size() == 0,
+            "is_paused": protocol.flow.write_paused,
+        }
+
+    @app.get("/aborted", dependencies=[OPEN])
+    async def aborted(request: Request) -> StreamingResponse:
+        transport = request.scope["extensions"][server.CONNECTION].transport
+
+        async def body():
+            yield b"first"
+            linger = struct.pack("ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, linger
+            )
+            transport.abort()
+            yield b"second"
+
+        return StreamingResponse(body())
+
+    return app
+
+
+def test_several_apps_answer_on_ports_of_their_own(sqlite_url):
+    apps = [(make_app(sqlite_url), *ANY_PORT), (make_app(sqlite_url), *ANY_PORT)]
+
+    with server.in_background(apps) as urls:
+        assert len(set(urls)) == 2
+        assert [httpx.get(f"{url}/readyz").status_code for url in urls] == [200, 200]
+
+
+def test_a_stream_sees_its_own_connection(sqlite_url):
+    with server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,):
+        assert httpx.get(f"{url}/connection").json() == {
+            "has_transport": True,
+            "is_paused": False,
+        }
+
+
+def test_a_stream_that_is_cut_never_ends_cleanly(sqlite_url):
+    with (
+        server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,),
+        pytest.raises(httpx.TransportError),
+    ):
+        httpx.get(f"{url}/aborted")
+
+
+def test_what_is_not_http_is_refused_in_the_same_form(sqlite_url):
+    with server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,):
+        address = httpx.URL(url)
+        with socket.create_connection((address.host, address.port), timeout=5) as raw:
+            raw.sendall(b"\x00\x01 nonsense\r\n\r\n")
+            answer = b"".join(iter(lambda: raw.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+    assert b"nonsense" not in answer
+
+
+def test_a_port_that_is_taken_is_named(sqlite_url):
+    with server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,):
+        port = httpx.URL(url).port or 0
+        with pytest.raises(SystemExit, match=str(port)):
+            server.Group([(make_app(sqlite_url), "127.0.0.1", port)], [], graceful_seconds=1)
+
+
+def test_an_app_that_cannot_start_stops_them_all(sqlite_url):
+    def refuse(_app: FastAPI):
+        raise ConnectionError
+
+    broken = FastAPI(lifespan=refuse)
+    apps = [(make_app(sqlite_url), *ANY_PORT), (broken, *ANY_PORT)]
+
+    with pytest.raises(RuntimeError, match="did not start"), server.in_background(apps):
+        pass
+
+
+def test_workers_run_beside_the_api_and_stop_with_it(sqlite_url):
+    started, stopped = threading.Event(), threading.Event()
+
+    class Worker:
+        name = "worker"
+
+        def run(self, stop: threading.Event) -> None:
+            started.set()
+            stop.wait()
+            stopped.set()
+
+    with server.in_background([(make_app(sqlite_url), *ANY_PORT)], [Worker()]):
+        assert started.wait(5)
+
+    assert stopped.wait(5)
+
+
+PROGRAM = """
+import sys, threading
+sys.path.insert(0, {tests!r})
+from test_server import make_app
+from common import logging
+from common.settings import ServiceSettings
+from common.web import server
+from fastapi import Request
+
+settings = ServiceSettings(environment="development", graceful_shutdown_seconds=5)
+logging.configure(settings)
+app = make_app({database!r})
+
+class Worker:
+    name = "worker"
+    def run(self, stop):
+        stop.wait()
+        print("worker stopped", flush=True)
+
+server.serve([(app, "127.0.0.1", {port})], [Worker()], settings)
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_cleanly(sqlite_url, number):
+    with socket.socket() as free:
+        free.bind(ANY_PORT)
+        port = free.getsockname()[1]
+    program = PROGRAM.format(tests=str(Path(__file__).parent), database=sqlite_url, port=port)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                continue
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+
+    assert process.returncode == 0, output
+    assert "worker stopped" in output
+    assert "ended" in output
