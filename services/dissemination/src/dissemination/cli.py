@@ -84,12 +84,15 @@ def list_dead_letters(
 def replay_dead_letter(dead_letter_id: UUID) -> None:
     """Handle one of them once more."""
     settings = _started()
-    (consumer,) = main.consumers(Parts(settings))
+    parts = Parts(settings)
+    (consumer,) = main.consumers(parts)
     consumer.replay(dead_letter_id)
+    parts.close()
 
 
 def _run(make: Callable[[Parts], Sequence[Worker]]) -> None:
-    run_all(make(Parts(_started())))
+    parts = Parts(_started())
+    run_all(main.shared(parts, make(parts)))
 
 
 def _started() -> Settings:

@@ -84,12 +84,27 @@ class Parts:
             self.settings.client_key_file,
             Role.SERVICE_DISSEMINATION,
             clock=self.legal_clock,
+            remote=self.remotes["issuer"],
         )
+
+    @cached_property
+    def event_log(self) -> EventLog:
+        """Kafka, or the embedded log; the latter says so."""
+        settings = self.settings
+        if settings.kafka_bootstrap:
+            return KafkaLog(settings.kafka_bootstrap, client_id=settings.client_id)
+        if settings.event_log is None:
+            raise ValueError("neither kafka_bootstrap nor event_log is set")
+        log.warning("event_log_embedded", path=str(settings.event_log))
+        return EmbeddedLog(settings.event_log)
 
     @cached_property
     def remotes(self) -> Mapping[str, http.Client]:
         settings = self.settings
         return {
+            "issuer": http.client(
+                settings.token_url, timeout_seconds=settings.decision_timeout_seconds
+            ),
             "agreements": http.client(
                 settings.service_urls["agreements"],
                 timeout_seconds=settings.decision_timeout_seconds,
@@ -119,9 +134,16 @@ class Parts:
         )
 
     def close(self) -> None:
-        for remote in self.remotes.values():
-            remote.close()
-        self.engine.dispose()
+        """Let go of what was used."""
+        for name, part in vars(self).items():
+            match name:
+                case "remotes":
+                    for remote in part.values():
+                        remote.close()
+                case "engine":
+                    part.dispose()
+                case "event_log":
+                    part.close()
 
 
 def create_app(
@@ -151,18 +173,24 @@ def workers(
 ) -> Sequence[Worker]:
     """Make everything that runs beside the API."""
     parts = Parts(settings, clock, woken or threading.Event())
-    return [*relays(parts), *consumers(parts), *jobs(parts)]
+    return shared(parts, [*relays(parts), *consumers(parts), *jobs(parts)])
+
+
+def shared(parts: Parts, running: Sequence[Worker]) -> Sequence[Worker]:
+    """Let the last of them that stops close the parts."""
+    names: set[str] = set()
+    return [_Sharing(worker, parts, names) for worker in running]
 
 
 def relays(parts: Parts) -> Sequence[Worker]:
-    return [Relay(parts.engine, event_log(parts.settings))]
+    return [Relay(parts.engine, parts.event_log)]
 
 
 def consumers(parts: Parts) -> Sequence[Consumer]:
     return [
         Consumer(
             PACKAGE,
-            event_log(parts.settings),
+            parts.event_log,
             events.TOPICS,
             events.handlers(parts.context),
             engine=parts.engine,
@@ -192,14 +220,24 @@ def jobs(parts: Parts) -> Sequence[Worker]:
     ]
 
 
-def event_log(settings: Settings) -> EventLog:
-    """Kafka, or the embedded log; the latter says so."""
-    if settings.kafka_bootstrap:
-        return KafkaLog(settings.kafka_bootstrap, client_id=settings.client_id)
-    if settings.event_log is None:
-        raise ValueError("neither kafka_bootstrap nor event_log is set")
-    log.warning("event_log_embedded", path=str(settings.event_log))
-    return EmbeddedLog(settings.event_log)
+class _Sharing:
+    """A worker that shares the parts with others; the last to stop lets go of them."""
+
+    def __init__(self, worker: Worker, parts: Parts, running: set[str]) -> None:
+        self.name = worker.name
+        self._worker = worker
+        self._parts = parts
+        self._running = running
+        running.add(worker.name)
+
+    def run(self, stop: threading.Event) -> None:
+        try:
+            self._worker.run(stop)
+        finally:
+            if stop.is_set():  # otherwise it failed, and is started again
+                self._running.discard(self.name)
+                if not self._running:
+                    self._parts.close()
 
 
 def _lifespan(

@@ -47,8 +47,10 @@ has to be thrown away when its lease ends."""
 BLOCK_BYTES = 4_194_304
 """Read from the store at once, one block ahead: perf.md section 5."""
 
-SLOW_SECONDS = 0.1
-QUICK_SECONDS = 0.02
+SLOW_SECONDS = 0.05
+QUICK_SECONDS = 0.01
+"""How long a chunk may take to drain: a third of what a lease of a second leaves it at its end
+(`SETTLED_BEFORE`), so that agreements' restart finds nothing buffered."""
 
 RENEWAL_SECONDS_MIN = 0.02
 """Near the boundary of a fact leases grow short; agreements is not asked in a tight loop."""
@@ -132,9 +134,11 @@ class Valve:
         self.withheld = 0
         """What was still ours, and not the kernel's, when it was shut."""
 
-        self.chunk_bytes = CHUNK_BYTES_MAX
+        self._paused_at: float | None = None
+        self.chunk_bytes = 0
         # Drained means empty: with uvicorn's own limits 16 KiB may still wait in here.
         self._transport.set_write_buffer_limits(high=0)
+        self._resize(CHUNK_BYTES_MAX)
         self._arm()
 
     async def ready(self) -> None:
@@ -149,6 +153,7 @@ class Valve:
             if self.code is not None:
                 raise Shut(self.code)
             if self.lease.may_write(boottime()) and not self._flow.write_paused:
+                self._paused_at = None
                 return
             await self._renewed()
 
@@ -185,13 +190,14 @@ class Valve:
             self._timer.cancel()
         if not self._transport.is_closing():
             self._transport.set_write_buffer_limits()
+            _set_unsent(self._transport, 0)  # the system's own
 
     async def _drained(self) -> None:
         """Wait until nothing is buffered, and learn from it how much to write at once."""
         if not self._flow.write_paused:
             # All of the last chunk was taken at once. Let the timers have their turn.
             await asyncio.sleep(0)
-            self.chunk_bytes = min(self.chunk_bytes * 2, CHUNK_BYTES_MAX)
+            self._resize(self.chunk_bytes * 2)
             return
         began = self._loop.time()
         try:
@@ -201,13 +207,26 @@ class Valve:
             self.shut(Cut.CLIENT_STALLED)
         waited = self._loop.time() - began
         if waited > SLOW_SECONDS:
-            self.chunk_bytes = max(self.chunk_bytes // 2, CHUNK_BYTES_MIN)
+            self._resize(self.chunk_bytes // 2)
         elif waited < QUICK_SECONDS:
-            self.chunk_bytes = min(self.chunk_bytes * 2, CHUNK_BYTES_MAX)
+            self._resize(self.chunk_bytes * 2)
+
+    def _resize(self, chunk_bytes: int) -> None:
+        """Write so much at once, and let the kernel take no more than that unsent.
+
+        It would otherwise take megabytes, and say that there is room again only when a third
+        of them has gone: with a slow client far too late for the end of a lease.
+        """
+        chunk_bytes = min(max(chunk_bytes, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX)
+        if chunk_bytes != self.chunk_bytes:
+            self.chunk_bytes = chunk_bytes
+            _set_unsent(self._transport, chunk_bytes)
 
     async def _renewed(self) -> None:
         """Pause: nothing is buffered, and no lease allows more. Not for ever."""
-        patience = self.lease.until + self._limits.pause_seconds_max - boottime()
+        if self._paused_at is None:
+            self._paused_at = boottime()
+        patience = self._paused_at + self._limits.pause_seconds_max - boottime()
         self._changed.clear()
         try:
             async with asyncio.timeout(max(patience, 0)):
@@ -394,6 +413,13 @@ async def _watch_client(receive: Receive, valve: Valve) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     valve.shut(Cut.CLIENT_GONE)
+
+
+def _set_unsent(transport: asyncio.Transport, bytes_: int) -> None:
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with contextlib.suppress(OSError):  # the peer is gone, or it is no TCP socket
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, bytes_)
 
 
 def _reset(transport: asyncio.Transport) -> None:

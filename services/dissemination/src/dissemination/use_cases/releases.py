@@ -62,8 +62,7 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
     ]
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
-        for one in decided:
-            _write(tx, extract, one, terms, at, ctx)
+        # First, since it fails where another has released or withdrawn it meanwhile.
         stored = tx.extracts.save(
             extract.release(at=at),
             audit=ctx.audited(
@@ -73,6 +72,8 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
                 files=[str(file.id) for file in extract.files],
             ),
         )
+        for one in decided:
+            _write(tx, extract, one, terms, at, ctx)
         edition_ids = [id_ for one in decided for id_ in one.attestation.edition_ids]
         if tx.editions.superseded(edition_ids):
             # Replaced while it was being prepared: released, and marked at once.

@@ -80,10 +80,9 @@ class SqlExtracts:
     def save(self, extract: Extract, *, audit: Entry) -> Extract:
         stored = replace(extract, version=extract.version + 1, pending=())
         values = _extract_columns(stored)
-        # Whatever moved it, its turn is now: the next step may be possible.
-        values |= {"due_at": self.timer.now(), "attempts": 0}
         if extract.version == 0:
-            self.session.add(ExtractRow(**values))
+            # Its turn is now. Later `due_at` is the claim of whoever moves it, and stays.
+            self.session.add(ExtractRow(**values, due_at=self.timer.now()))
             self.session.flush()
         else:
             _overwrite(self.session, ExtractRow, extract.id, extract.version, values)
