@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from common.db import tables as common_tables
 from sqlalchemy import JSON, BigInteger, Index, MetaData, String, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from common.db import tables as common_tables
 
 metadata = MetaData(naming_convention=common_tables.NAMING)
 

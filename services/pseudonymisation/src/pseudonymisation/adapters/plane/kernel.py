@@ -353,7 +353,10 @@ class Sealer:
         rest = pa.nulls(len(column), pa.binary())
         if is_long.any():
             mask = pa.array(is_long)
-            blocks[is_long], ciphertexts = self._long.seal(column.filter(mask))
+            blocks[is_long], ciphertexts = self._long.seal(
+                # Arrow has no filter for views.
+                column.cast(pa.large_string()).filter(mask)
+            )
             rest = pc.replace_with_mask(rest, mask, ciphertexts)
         first, second = words_of(blocks)
         absent = ~present

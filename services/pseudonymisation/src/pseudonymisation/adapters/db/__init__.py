@@ -1,0 +1,1 @@
+"""The relational database of the haven."""

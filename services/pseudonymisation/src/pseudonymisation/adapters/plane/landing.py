@@ -1,0 +1,295 @@
+"""Lands a file: one pass of the engine from the sealed upload to sealed Parquet.
+
+The engine reads the numbered lines out of a pipe (`feed`), judges each row (`checks`), and
+writes the good ones without a clear identifier in them: NHS numbers as haven tokens, other
+identifiers as sealed cells (`sealing`), text with markers (`masking`), safe forms derived and
+Reasons for Access looked up (`derivations`). Where SQL cannot say it, it calls functions of ours
+back, a vector at a time; bad rows leave it that way too (`quarantine`). Nothing is written
+twice, and memory does not grow with the file. LAYOUT.md says what is in the result.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import structlog
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from catalogue import DataSet, Derivation
+from common import faults
+from pseudonymisation.adapters.plane import kernel
+from pseudonymisation.adapters.plane.checks import VALID_NUMBER
+from pseudonymisation.adapters.plane.derivations import (
+    MAP_COMMISSIONER,
+    MAP_KEY,
+    MAP_LSOA,
+)
+from pseudonymisation.adapters.plane.feed import Feed, FeedFailed, Lines
+from pseudonymisation.adapters.plane.objects import Objects
+from pseudonymisation.adapters.plane.quarantine import Quarantine
+from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
+from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
+from pseudonymisation.adapters.plane.statement import Order, Statement, is_sealed, parquet_key_name
+from pseudonymisation.adapters.plane.upload import columns_of
+from pseudonymisation.domain.quality import Outcome
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+REJECTS: Final[Mapping[str, str]] = {
+    "MISSING COLUMNS": "TOO_FEW_VALUES",
+    "TOO MANY COLUMNS": "TOO_MANY_VALUES",
+    "UNQUOTED VALUE": "QUOTE_MISPLACED",
+}
+"""What the engine says of a line that it cannot read, and what we say."""
+
+
+class EngineFailed(Exception):
+    """The engine could not do it. Its own words may quote a value, so they are not here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """What landing works with."""
+
+    objects: Objects
+    key: Callable[[str], bytes]
+    """Gives a key of the key store by name, making it at its first use."""
+    scratch: Path
+    limits: Limits
+    quarantine_entries_max: int = 10_000
+
+
+def land(order: Order, plane: Plane) -> Outcome:
+    """Land a file. What was written is an object that nothing names yet.
+
+    :raises EngineFailed: where the engine gave up
+    :raises ObjectDamaged, Unavailable: where the upload, a key or the store is away or altered
+    """
+    columns = columns_of(order.header, order.data_set)
+    sealed = [field for field in order.data_set.fields if is_sealed(field, order.data_set)]
+    keys = {name: plane.key(name) for name in keys_for(sealed)}
+    parquet_key = plane.key(f"edition/{order.edition_id}")
+    path = plane.objects.prepare(order.object_key)
+    with (
+        _scratch(plane.scratch, order.attempt) as scratch,
+        plane.objects.writer(order.quarantine_key, plane.key(order.quarantine_key)) as writer,
+        session(
+            directories=[scratch, path.parent, *_directories(order)],
+            temp_directory=scratch,
+            keys={parquet_key_name(order.edition_id): parquet_key},
+            limits=plane.limits,
+            joins_as_written=True,
+        ) as connection,
+    ):
+        quarantine = Quarantine(
+            writer, columns, header=order.header, entries_max=plane.quarantine_entries_max
+        )
+        statement = Statement(order, columns, Sealing(sealed, keys), scratch / "records.csv")
+        failures: list[Exception] = []
+        _register(connection, statement, quarantine, failures)
+        _load_maps(connection, order)
+        lines = Lines(quarantine.whole_lines)
+        chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
+        feed = Feed(statement.pipe, chunks, lines)
+        try:
+            with _translated(), feed.flowing():
+                written = _one(connection.execute(statement.copy(path)))
+        except FeedFailed as failure:
+            raise failure.__cause__ or failure from None
+        except EngineFailed:
+            if failures:
+                raise failures[0] from None
+            raise
+        landed, statistics = int(written[1]), written[4]
+        faults.reach("L1")
+        with _translated():
+            _set_unreadable_aside(connection, quarantine)
+            counts = _counts(connection, order.data_set, order.edition_id, path) if landed else {}
+    size = plane.objects.finish(order.object_key)
+    faults.reach("L2")
+    return Outcome(
+        records=lines.records,
+        landed=landed,
+        withheld=lines.records - landed - quarantine.lines,
+        quarantined=quarantine.lines,
+        entries=quarantine.entries,
+        reasons=dict(quarantine.reasons),
+        missing=_missing(order.data_set, statistics, landed),
+        personal_data=statement.personal_data,
+        bytes=size,
+        **counts,
+    )
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection,
+    statement: Statement,
+    quarantine: Quarantine,
+    failures: list[Exception],
+) -> None:
+    text = "VARCHAR"
+    cells = len(statement.sealing.cells)
+    functions: list[tuple[str, Callable[..., pa.Array], list[Any], str]] = [
+        (VALID_NUMBER, _valid_numbers, [text], "BOOLEAN"),
+        (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
+        (Quarantine.NAME, quarantine, ["UBIGINT", text, text], "BOOLEAN"),
+        *((mask.function, mask, [text] * 4, mask.returns) for mask in statement.masks),
+    ]
+    for name, function, parameters, returns in functions:
+        connection.create_function(
+            name,
+            _callback(function, len(parameters), failures),
+            parameters,
+            returns,
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+            # Volatile: called once for each row that reaches it, and never instead of reading.
+            side_effects=name != VALID_NUMBER,
+        )
+
+
+def _callback(
+    function: Callable[..., pa.Array], parameters: int, failures: list[Exception]
+) -> Callable[..., pa.Array]:
+    """Wrap a function as the engine wants it, and keep what it fails with."""
+
+    def call(*columns: pa.Array) -> pa.Array:
+        try:
+            return function(*map(_whole, columns))
+        except Exception as error:  # noqa: BLE001 - kept, and raised where the engine was called
+            failures.append(error)
+            raise EngineFailed from None
+
+    # The engine asks for the number of parameters in this way.
+    names = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(parameters)]
+    call.__signature__ = Signature(names)  # type: ignore[attr-defined]  # a function may have one
+    return call
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _valid_numbers(numbers: pa.Array) -> pa.Array:
+    mask = numbers.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(kernel.valid_numbers(numbers), mask=mask)
+
+
+def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> None:
+    """Put the maps into the session: canonical CSV, one line a key (agreements sees to it)."""
+    for table, path, columns in (
+        ("practice_map", order.practice_map, (MAP_KEY, MAP_COMMISSIONER)),
+        ("postcode_map", order.postcode_map, (MAP_KEY, MAP_COMMISSIONER, MAP_LSOA)),
+    ):
+        typed = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+        if path is None:
+            declared = ", ".join(f"{column} VARCHAR" for column in columns)
+            connection.execute(f"CREATE TABLE {table} ({declared})")
+            continue
+        connection.execute(
+            f"CREATE TABLE {table} AS SELECT * FROM read_csv({literal(path)},"
+            f" auto_detect = false, header = true, delim = ',', columns = {{{typed}}})"
+        )
+
+
+def _set_unreadable_aside(connection: duckdb.DuckDBPyConnection, quarantine: Quarantine) -> None:
+    """Take over the lines that the engine could not read."""
+    rejected = connection.execute(
+        "SELECT error_type::VARCHAR AS kind, list(line ORDER BY line) AS lines,"
+        " list(record ORDER BY line) AS records FROM ("
+        "  SELECT any_value(error_type) AS error_type, line, any_value(record) AS record FROM ("
+        "   SELECT error_type, TRY_CAST(split_part(csv_line, ',', 1) AS BIGINT) AS line,"
+        "    substr(csv_line, strpos(csv_line, ',') + 1) AS record FROM reject_errors)"
+        "  GROUP BY line) GROUP BY error_type"
+    )
+    for kind, lines, records in rejected.fetchall():
+        code = REJECTS.get(kind, "NOT_READABLE")
+        numbers = np.array([line or 0 for line in lines], dtype=np.int64)
+        quarantine.whole_lines(numbers, code, pa.array(records, pa.string()))
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, data_set: DataSet, edition_id: UUID, path: Path
+) -> dict[str, Any]:
+    """Count in what was landed what the report tells."""
+    source = (
+        f"read_parquet({literal(path)},"
+        f" encryption_config = {{footer_key: {literal(parquet_key_name(edition_id))}}})"
+    )
+    defaults = [d.name for d in data_set.derived if d.derivation is Derivation.DEFAULT_POSTCODE]
+    default = identifier(defaults[0]) if defaults else "false"
+    without_number, default_postcodes, without_commissioner = _one(
+        connection.execute(
+            f"SELECT count(*) FILTER (person_kind = 2), count(*) FILTER ({default}),"
+            " count(*) FILTER (coalesce(reason_g, reason_h, reason_r, reason_c) IS NULL)"
+            f" FROM {source}"
+        )
+    )
+    status = data_set.person.nhs_number_status
+    by_status: dict[str, int] = {}
+    if status is not None:
+        found = connection.execute(
+            f"SELECT coalesce({identifier(status)}, ''), count(*) FROM {source}"
+            " GROUP BY 1 ORDER BY 1"
+        )
+        by_status = dict(found.fetchall())
+    return {
+        "without_number": without_number,
+        "default_postcodes": default_postcodes,
+        "without_commissioner": without_commissioner,
+        "number_status": by_status,
+    }
+
+
+def _missing(
+    data_set: DataSet, statistics: Mapping[str, Mapping[str, str]], landed: int
+) -> dict[str, int]:
+    """Read off the written file how many values each field lacks."""
+    found = {}
+    for field in data_set.fields:
+        if field.name == data_set.person.nhs_number:
+            continue
+        column = f"{field.name}__0" if is_sealed(field, data_set) else field.name
+        of_column = statistics.get(identifier(column), {})
+        found[field.name] = int(of_column.get("null_count", landed))
+    return found
+
+
+def _one(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = result.fetchone()
+    if row is None:
+        raise EngineFailed
+    return row
+
+
+def _directories(order: Order) -> list[Path]:
+    return [path.parent for path in (order.practice_map, order.postcode_map) if path is not None]
+
+
+@contextmanager
+def _scratch(root: Path, attempt: str) -> Iterator[Path]:
+    """A directory of one attempt's own: its pipe, and its spills, which are sealed."""
+    scratch = root / attempt
+    scratch.mkdir(parents=True, mode=0o700)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say that the engine failed without its words, which may quote values."""
+    try:
+        yield
+    except duckdb.Error as error:
+        log.warning("engine_failed", kind=type(error).__name__)
+        raise EngineFailed from None

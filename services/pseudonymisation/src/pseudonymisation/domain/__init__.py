@@ -1,0 +1,1 @@
+"""What the haven is, without input or output."""

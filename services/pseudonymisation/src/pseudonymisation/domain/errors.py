@@ -1,0 +1,139 @@
+"""What can be refused on the way in. Details name columns and lines, never values."""
+
+from common.errors import Conflict, NotFound, TooLarge, Unprocessable, UnsupportedMedia
+
+
+class SubmissionNotFound(NotFound):
+    code = "SUBMISSION_NOT_FOUND"
+    title = "No such submission"
+
+
+class EditionNotFound(NotFound):
+    code = "EDITION_NOT_FOUND"
+    title = "No such edition"
+
+
+class DataSetUnknown(Unprocessable):
+    code = "DATA_SET_UNKNOWN"
+    title = "The catalogue has no such data set"
+
+
+class PeriodInvalid(Unprocessable):
+    code = "PERIOD_INVALID"
+    title = "Not a month, nor a range of months, of this data set"
+
+
+class PeriodOverlaps(Conflict):
+    code = "PERIOD_OVERLAPS"
+    title = "The period overlaps another edition's without being the same"
+
+
+class ProviderNotOwn(Unprocessable):
+    code = "PROVIDER_NOT_OWN"
+    title = "A provider submits for itself only"
+
+
+class TransitionRefused(Conflict):
+    code = "TRANSITION_REFUSED"
+    title = "The submission's state does not allow this"
+
+
+class EditedMeanwhile(Conflict):
+    code = "EDITED_MEANWHILE"
+    title = "Somebody else changed it first"
+
+
+class ContentRefused(Unprocessable):
+    """What was sent is not what the catalogue says. The submission is rejected for it."""
+
+    code = "CONTENT_REFUSED"
+    title = "The file is not what the catalogue says"
+
+
+class ContentIsArchive(ContentRefused, UnsupportedMedia):
+    code = "CONTENT_IS_ARCHIVE"
+    title = "The file is an archive or compressed; send the CSV itself"
+
+
+class ContentNotText(ContentRefused):
+    code = "CONTENT_NOT_TEXT"
+    title = "The file is not text"
+
+
+class EncodingNotUtf8(ContentRefused):
+    code = "ENCODING_NOT_UTF8"
+    title = "The file is not UTF-8"
+
+
+class FileEmpty(ContentRefused):
+    code = "FILE_EMPTY"
+    title = "The file has no records"
+
+
+class LineTooLong(ContentRefused):
+    code = "LINE_TOO_LONG"
+    title = "A line is longer than the catalogue allows"
+
+
+class ColumnsWrong(ContentRefused):
+    code = "COLUMNS_WRONG"
+    title = "The header is not that of the data set"
+
+
+class FileTooLarge(ContentRefused, TooLarge):
+    code = "FILE_TOO_LARGE"
+    title = "The file is larger than the catalogue allows"
+
+
+class DuplicateUpload(ContentRefused, Conflict):
+    code = "DUPLICATE_UPLOAD"
+    title = "The same file was submitted before"
+
+
+class TooManyBadRows(ContentRefused):
+    code = "QUARANTINE_SHARE_EXCEEDED"
+    title = "Too large a part of the file is bad"
+
+
+class NoGoodRows(ContentRefused):
+    code = "NO_GOOD_ROWS"
+    title = "No row of the file can be landed"
+
+
+class MapMissing(ContentRefused):
+    code = "MAP_MISSING"
+    title = "No practice or postcode map governs the beginning of the period"
+
+
+class LandingFailed(ContentRefused):
+    """The file was tried several times, and the engine could not read it."""
+
+    code = "LANDING_FAILED"
+    title = "The file could not be landed"
+
+
+class UploadIncomplete(Unprocessable):
+    """What arrived is not the whole of it. Nothing was kept; send it again."""
+
+    code = "UPLOAD_INCOMPLETE"
+    title = "The upload was cut off"
+
+
+class DigestMismatch(UploadIncomplete):
+    code = "DIGEST_MISMATCH"
+    title = "What arrived does not have the digest that was announced"
+
+
+class ContentTypeUnsupported(UnsupportedMedia):
+    code = "CONTENT_TYPE_UNSUPPORTED"
+    title = "Send text/csv, without a content encoding"
+
+
+class ListInvalid(Unprocessable):
+    code = "OPT_OUT_LIST_INVALID"
+    title = "Not a list of opt-outs"
+
+
+class ListOutdated(Conflict):
+    code = "OPT_OUT_LIST_OUTDATED"
+    title = "A newer list was imported before"

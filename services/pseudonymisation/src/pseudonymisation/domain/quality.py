@@ -1,0 +1,126 @@
+"""What became of a file, in counts: the data quality report that goes back to the provider.
+
+Counts, names of columns and numbers of lines; never a value.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from catalogue import DataSet
+
+OUTSIDE_PERIOD = "OUTSIDE_PERIOD"
+
+TEXTS: Mapping[str, str] = {
+    "VALUE_MISSING": "A value is needed.",
+    "NHS_NUMBER_INVALID": "Ten digits whose check digit fits; leave it empty where unknown.",
+    "POSTCODE_INVALID": "Not a postcode.",
+    "DATE_INVALID": "Not a date of the calendar, written YYYY-MM-DD.",
+    "DATE_IN_FUTURE": "The date is later than the day of submission.",
+    OUTSIDE_PERIOD: "The date is not in the period of the submission.",
+    "CODE_UNKNOWN": "Not one of the codes that the catalogue lists.",
+    "PATTERN_MISMATCH": "Not written as the catalogue says.",
+    "TOO_LONG": "Longer than the catalogue allows.",
+    "NOT_AN_INTEGER": "Not a whole number.",
+    "NOT_A_NUMBER": "Not a number with a decimal point.",
+    "TOO_FEW_VALUES": "The record has fewer values than the header has columns.",
+    "TOO_MANY_VALUES": "The record has more values than the header has columns.",
+    "QUOTE_NOT_CLOSED": "A quote is not closed on its line; values have no line breaks.",
+    "QUOTE_MISPLACED": "A quote stands inside a value; double it and quote the whole value.",
+    "CONTROL_CHARACTER": "The line has a control character in it.",
+    "NOT_READABLE": "The line cannot be read as a record.",
+}
+"""What the provider can do about each reason."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """Why one line was set aside."""
+
+    line: int
+    column: str
+    """Empty where it is the line as a whole."""
+    code: str
+
+    @property
+    def detail(self) -> str:
+        return TEXTS[self.code]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What landing counted."""
+
+    records: int
+    landed: int
+    withheld: int
+    """Left out as a whole for their confidentiality (domain.md 6.3, R23)."""
+    quarantined: int
+    entries: Sequence[Entry] = ()
+    """The first of them, in order of the lines."""
+    reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How many lines were set aside for what: by column and code."""
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Of the landed rows, by column."""
+    personal_data: Mapping[str, int] = field(default_factory=dict)
+    """Cells in which personal data were found, by column."""
+    number_status: Mapping[str, int] = field(default_factory=dict)
+    """Landed rows by the status indicator of their NHS number; "" where there is none."""
+    without_number: int = 0
+    default_postcodes: int = 0
+    without_commissioner: int = 0
+    bytes: int = 0
+    """Of the landed object."""
+
+    @property
+    def bad_share(self) -> float:
+        return self.quarantined / self.records if self.records else 0.0
+
+
+def report(outcome: Outcome, *, data_set: DataSet, columns: Sequence[str]) -> dict[str, JsonValue]:
+    """Write the data quality report."""
+    person = data_set.person
+    return {
+        "schema": "dsfc-quality-report/1",
+        "data_set": data_set.data_set,
+        "catalogue_version": data_set.version,
+        "totals": {
+            "records": outcome.records,
+            "landed": outcome.landed,
+            "quarantined": outcome.quarantined,
+            "withheld": outcome.withheld,
+        },
+        "columns": [_column(name, outcome, columns) for name in data_set.by_name],
+        "nhs_number": {
+            "present": outcome.landed - outcome.without_number,
+            "missing": outcome.without_number,
+            "invalid": outcome.reasons.get((person.nhs_number, "NHS_NUMBER_INVALID"), 0),
+            "status": dict(outcome.number_status),
+        },
+        "default_postcodes": outcome.default_postcodes,
+        "outside_period": outcome.reasons.get((data_set.periods.field, OUTSIDE_PERIOD), 0),
+        "without_commissioner": outcome.without_commissioner,
+        "masked_cells": sum(
+            count
+            for name, count in outcome.personal_data.items()
+            if data_set.by_name[name].identifier is None
+        ),
+        "reasons": [
+            {"column": column or None, "code": code, "lines": count, "detail": TEXTS[code]}
+            for (column, code), count in sorted(outcome.reasons.items())
+        ],
+    }
+
+
+def _column(name: str, outcome: Outcome, columns: Sequence[str]) -> dict[str, JsonValue]:
+    """Count a column: landed with a value, landed without, and set aside because of it."""
+    missing = outcome.missing.get(name, 0)
+    return {
+        "column": name,
+        "submitted": name in columns,
+        "valid": outcome.landed - missing,
+        "missing": missing,
+        "invalid": sum(n for (column, _), n in outcome.reasons.items() if column == name),
+        "personal_data_found": outcome.personal_data.get(name, 0),
+    }
