@@ -8,12 +8,9 @@ from typing import Any
 
 import anyio.to_thread
 import structlog
-from asgi_correlation_id import CorrelationIdMiddleware
 from asgi_correlation_id.context import correlation_id
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.http import CORRELATION_HEADER
@@ -28,25 +25,30 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 REQUIRED_STATE = ("settings", "clock", "engine", "verifier")
 
-HEADERS: Mapping[str, str] = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
-    "X-Content-Type-Options": "nosniff",
-}
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_SAFETY = (
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+)
 """On every response that does not say otherwise."""
 
 PAGES = ("/docs", "/redoc")
 """FastAPI's interactive pages load scripts: our Content-Security-Policy would stop them."""
 
+_REQUEST_ID = CORRELATION_HEADER.lower().encode("ascii")
 _CORRELATION_ID = re.compile(
-    r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+    rb"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 )
 
 
 class Surroundings:
-    """What is round every request, errors of the framework included."""
+    """What is round every request, errors of the framework included.
+
+    On the way of every decision and every chunk, hence plain ASGI: one pass over the
+    headers in, one over the headers out.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -55,45 +57,37 @@ class Surroundings:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_page = scope["path"].startswith(PAGES)
-        replaces_body = False
+        request_id = _request_id(scope)
+        # Each request is a task with a context of its own, so nothing has to be unset.
+        correlation_id.set(request_id)
+        structlog.contextvars.bind_contextvars(correlation_id=request_id)
+        added = [*_SAFETY, (_REQUEST_ID, request_id.encode("ascii"))]
+        if not scope["path"].startswith(PAGES):
+            added.append(_POLICY)
+        was_refused = False
 
         async def finish(message: Message) -> None:
-            nonlocal replaces_body
+            nonlocal was_refused
+            if was_refused:
+                return  # the text that belonged to the answer that was replaced
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if _is_bare_refusal(message, headers):
-                    replaces_body = True
-                    await self._refuse(message["status"], scope, receive, send)
+                if _is_bare_refusal(message):
+                    was_refused = True
+                    message, body = _refusal(message["status"])
+                    await send(_with(message, added))
+                    await send(body)
                     return
-                _add(headers, is_page=is_page)
-            if not replaces_body:
-                await send(message)
+                message = _with(message, added)
+            await send(message)
 
-        # Each request is a task with a context of its own, so nothing has to be unbound.
-        structlog.contextvars.bind_contextvars(correlation_id=correlation_id.get())
         await self.app(scope, receive, finish)
-
-    async def _refuse(self, status: int, scope: Scope, receive: Receive, send: Send) -> None:
-        """Say in our own form what Starlette's body limit says in plain text."""
-        response: JSONResponse = problems.problem(status)
-        _add(response.headers, is_page=False)
-        # The rest of a body that is too large is not read.
-        response.headers["Connection"] = "close"
-        await response(scope, receive, send)
 
 
 class Service(FastAPI):
     """A FastAPI whose surroundings lie outside everything, also outside its error handler."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return CorrelationIdMiddleware(
-            Surroundings(super().build_middleware_stack()),
-            header_name=CORRELATION_HEADER,
-            generator=lambda: str(new_id()),
-            # Only an id: whatever else was sent would end up in logs and events.
-            validator=lambda given: _CORRELATION_ID.fullmatch(given) is not None,
-        )
+        return Surroundings(super().build_middleware_stack())
 
 
 def create(
@@ -176,12 +170,36 @@ def _document(generated: dict[str, Any]) -> None:
             )
 
 
-def _is_bare_refusal(message: Message, headers: MutableHeaders) -> bool:
-    is_text = headers.get("content-type", "").startswith("text/plain")
-    return is_text and message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+def _request_id(scope: Scope) -> str:
+    """Return the caller's id if it is one: whatever else was sent would end up in logs."""
+    for name, value in scope["headers"]:
+        if name == _REQUEST_ID and _CORRELATION_ID.fullmatch(value):
+            return str(value, "ascii")
+    return str(new_id())
 
 
-def _add(headers: MutableHeaders, *, is_page: bool) -> None:
-    for name, value in HEADERS.items():
-        if name not in headers and not (is_page and name == "Content-Security-Policy"):
-            headers[name] = value
+def _is_bare_refusal(message: Message) -> bool:
+    """Say whether it is Starlette's body limit that speaks, in plain text."""
+    return message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and any(
+        name == b"content-type" and value.startswith(b"text/plain")
+        for name, value in message["headers"]
+    )
+
+
+def _refusal(status: int) -> tuple[Message, Message]:
+    """Say the same in our own form. The rest of a body that is too large is not read."""
+    response = problems.problem(status, headers={"Connection": "close"})
+    return (
+        {"type": "http.response.start", "status": status, "headers": response.raw_headers},
+        {"type": "http.response.body", "body": response.body},
+    )
+
+
+def _with(message: Message, added: list[tuple[bytes, bytes]]) -> Message:
+    """Add the headers that are not there."""
+    given = {name.lower() for name, _ in message["headers"]}
+    message["headers"] = [
+        *message["headers"],
+        *(header for header in added if header[0] not in given),
+    ]
+    return message

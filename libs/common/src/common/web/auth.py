@@ -8,26 +8,26 @@ state allows is in the domain.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from fastapi import Depends, FastAPI, Request, Security
+from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from common.errors import Forbidden, Unauthenticated
 from common.security.principal import Principal
 from common.security.roles import Role
 from common.web import schemas
 
-bearer = HTTPBearer(
-    scheme_name="access_token",
-    bearerFormat="JWT",
-    description="An OAuth 2.0 access token for this service whose scope names one role.",
-    auto_error=False,
-)
+SCHEME = "access_token"
+SECURITY_SCHEME: dict[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "An OAuth 2.0 access token for this service whose scope names one role.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,8 @@ class RoleNotPermitted(Forbidden):
 class _Requires:
     permission: Permission
 
-    async def __call__(
-        self,
-        request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
-    ) -> Principal:
-        if credentials is None:
-            raise Unauthenticated("Send an access token: `Authorization: Bearer …`.")
-        principal = await _verified(request, credentials.credentials)
+    async def __call__(self, request: Request) -> Principal:
+        principal = await _verified(request, bearer_token(request))
         structlog.contextvars.bind_contextvars(
             client_id=principal.client_id, role=str(principal.role)
         )
@@ -100,7 +94,7 @@ def public(reason: str) -> Any:
 
 
 def bearer_token(request: Request) -> str:
-    """Return the caller's own token, where it is evidence for another service's decision."""
+    """Return the caller's own token: also evidence for another service's decision."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send an access token: `Authorization: Bearer …`.")
@@ -137,12 +131,15 @@ def document(app: FastAPI) -> None:
     """Say in the OpenAPI document what each operation requires, and how it refuses."""
 
     def change(generated: dict[str, Any]) -> None:
+        components = generated.setdefault("components", {})
+        components.setdefault("securitySchemes", {})[SCHEME] = SECURITY_SCHEME
         permissions = {(m, p): permission for m, p, permission in route_permissions(app)}
         for method, path, operation in schemas.operations(generated):
             permission = permissions[method, path]
             if isinstance(permission, Public):
                 operation["x-public"] = permission.reason
                 continue
+            operation["security"] = [{SCHEME: []}]
             operation["x-permission"] = permission.name
             operation["x-roles"] = sorted(str(role) for role in permission.roles)
             answers = operation["responses"]
