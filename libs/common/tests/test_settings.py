@@ -4,6 +4,9 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from common.messaging.embedded import EmbeddedLog
+from common.messaging.kafka import KafkaLog
+from common.messaging.of_settings import event_log
 from common.settings import Environment, ServiceSettings
 
 PRODUCTION = {
@@ -77,6 +80,29 @@ def test_production_takes_what_production_needs():
 def test_production_refuses_every_development_setting(name, value, says):
     with pytest.raises(ValidationError, match=says):
         ExampleSettings(**PRODUCTION | {name: value})
+
+
+def test_the_event_log_is_kafka_where_brokers_are_named_else_the_embedded_one(tmp_path):
+    embedded = ExampleSettings(environment="development", event_log=tmp_path / "new" / "events.db")
+    kafka = ExampleSettings(
+        environment="development",
+        kafka_bootstrap=["127.0.0.1:1"],
+        kafka_authority_file=tmp_path / "ca.pem",
+        kafka_certificate_file=tmp_path / "tls.crt",
+        kafka_key_file=tmp_path / "tls.key",
+    )
+    for settings, kind in ((embedded, EmbeddedLog), (kafka, KafkaLog)):
+        log = event_log(settings)
+        assert isinstance(log, kind)
+        log.close()
+
+    with pytest.raises(ValueError, match="event_log"):
+        event_log(ExampleSettings(environment="development", event_log=None))
+
+
+def test_mutual_tls_is_whole_or_not_at_all(tmp_path):
+    with pytest.raises(ValidationError, match="mutual TLS"):
+        ExampleSettings(environment="development", kafka_key_file=tmp_path / "tls.key")
 
 
 def test_what_was_given_is_not_printed_when_it_is_wrong(monkeypatch):

@@ -45,6 +45,10 @@ class ServiceSettings(BaseSettings):
 
     kafka_bootstrap: list[str] = []
     """Empty: events go to the embedded log."""
+    kafka_authority_file: Path | None = None
+    """Mutual TLS with the brokers: all three files, or none."""
+    kafka_certificate_file: Path | None = None
+    kafka_key_file: Path | None = None
     event_log: Path | None = Path("var/events.db")
     """The embedded log's SQLite file, shared by the services."""
 
@@ -98,6 +102,13 @@ class ServiceSettings(BaseSettings):
         )
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_kafka_wholly_or_not(self) -> Self:
+        files = (self.kafka_authority_file, self.kafka_certificate_file, self.kafka_key_file)
+        if any(files) and not all(files):
+            raise ValueError("mutual TLS needs authority, certificate and key")
         return self
 
     @model_validator(mode="after")
