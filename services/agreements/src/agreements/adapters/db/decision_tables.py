@@ -22,7 +22,7 @@ class DecisionRow(Row, table=True):
     at: datetime
     last_at: datetime = Field(index=True)
     """`at`, or the last renewal: no decision is made by a clock that is behind it."""
-    epoch: int
+    epoch: int = Field(sa_type=BigInteger)
     action: str = Field(sa_type=String)  # request, release, fetch
     permitted: bool
     agreement: str
@@ -95,6 +95,7 @@ class HoldingRow(Row, table=True):
     decision_id: UUID = Field(unique=True)
     agreement: str = Field(index=True)
     version: str
+    document_hash: str
     line: int
     purpose: str
     data_set: str

@@ -49,6 +49,9 @@ class Permission:
 
 Decision = Permission | tuple[Refusal, ...]
 
+NOT_FOUND: Decision = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no such agreement."),)
+"""Said alike of what is not there and of what the asker may not know of."""
+
 
 def decide(question: Question, facts: Facts, present: Present) -> Decision:
     """Judge every clause and name everything that is wrong (ruling 1).
@@ -63,7 +66,7 @@ def decide(question: Question, facts: Facts, present: Present) -> Decision:
         return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
     case = _case(question, facts, present)
     if case is None:
-        return (refusal(Code.AGREEMENT_NOT_FOUND, "There is no such agreement."),)
+        return NOT_FOUND
     general = tuple(r for judge in OF_THE_AGREEMENT.values() for r in judge(case))
     fewest: tuple[Refusal, ...] | None = None
     for line in case.document.lines_of(case.key):

@@ -46,11 +46,15 @@ class Standing:
     def holders(self, code: str) -> tuple[str, ...]:
         """Return who holds what was the code's: itself, or those to whom it was transferred."""
         if code not in self._holders:
-            successors = {i.successor for i in self._effective if i.predecessor == code} - {code}
-            self._holders[code] = (code,)  # ends a circle of instruments
-            found = {h for successor in successors for h in self.holders(successor)}
-            self._holders[code] = tuple(sorted(found)) or (code,)
+            self._holders[code] = tuple(sorted(self._last_of(code, frozenset())))
         return self._holders[code]
+
+    def _last_of(self, code: str, passed: frozenset[str]) -> frozenset[str]:
+        """Follow the instruments to their ends; a circle of them ends where it began."""
+        successors = {i.successor for i in self._effective if i.predecessor == code} - {code}
+        if code in passed or not successors:
+            return frozenset({code})
+        return frozenset().union(*(self._last_of(s, passed | {code}) for s in successors))
 
     def family(self, code: str) -> frozenset[str]:
         """Return the codes that count for this one: itself and its predecessors by transfer."""

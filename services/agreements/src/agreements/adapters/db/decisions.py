@@ -1,0 +1,335 @@
+"""Decisions in a relational database: read what they rest on, write what they said, in one commit.
+
+On SQLite a writer's transaction is exclusive from its first statement. On PostgreSQL it is READ
+COMMITTED: facts are taken only where the epoch was the same before and after they were read, and
+whatever two replicas could both write has a key that lets only one of them.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from uuid import UUID
+
+from sqlalchemy import Engine, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from agreements.adapters import attestations, rules
+from agreements.adapters.db import epoch as epochs
+from agreements.adapters.db.decision_tables import (
+    DecisionRow,
+    HoldingRow,
+    OptOutTreatmentRow,
+    PermitRow,
+)
+from agreements.adapters.db.facts import FactsCache
+from agreements.adapters.db.tables import (
+    AgreementPartyRow,
+    AgreementRow,
+    AgreementVersionRow,
+    TransferInstrumentRow,
+)
+from agreements.domain import permits
+from agreements.domain.decision.facts import Facts, Reservation
+from agreements.domain.decision.question import Holding
+from agreements.domain.decision.rules import Rules
+from agreements.domain.permits import Permit
+from agreements.use_cases.access.ports import Batch, Contended, LoggedDecision, ReleasedFile
+from common import audit
+from common.db.unit_of_work import UnitOfWork
+
+HOLDINGS_CACHED_MAX = 10_000
+DECISION = DecisionRow.__table__  # type: ignore[attr-defined]  # table=True
+LAST_AT = select(func.max(DECISION.c.last_at))
+RENEWED = (
+    update(DECISION)
+    .where(DECISION.c.id == bindparam("decision"))
+    .values(last_at=bindparam("moment"), renewals=DECISION.c.renewals + bindparam("times"))
+)
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What does not change, or only with the epoch. For one thread at a time."""
+
+    facts: FactsCache = field(default_factory=FactsCache)
+    holdings: dict[UUID, Holding] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SqlDecisionLog:
+    session: Session
+    remembered: Remembered
+    _epoch: int | None = None
+
+    # Reading
+
+    def epoch(self) -> int:
+        if self._epoch is None:
+            self._epoch = epochs.current(self.session)
+        return self._epoch
+
+    def rules(self) -> Rules:
+        return rules.load()
+
+    def last_at(self) -> datetime | None:
+        last: datetime | None = self.session.execute(LAST_AT).scalar_one()
+        return last
+
+    def facts(self, agreement: str) -> Facts:
+        epoch = self.epoch()
+        found, is_new = self.remembered.facts.get(self.session, agreement, epoch=epoch)
+        if is_new and epochs.current(self.session) != epoch:
+            self.remembered.facts.clear()
+            raise Contended
+        return found
+
+    def reserved(
+        self, environments: Collection[UUID], data_set: str, months: Iterable[str]
+    ) -> Mapping[Reservation, str]:
+        rows = self.session.execute(
+            select(OptOutTreatmentRow)
+            .where(col(OptOutTreatmentRow.environment_id).in_(environments))
+            .where(col(OptOutTreatmentRow.data_set) == data_set)
+            .where(col(OptOutTreatmentRow.month).in_(sorted(set(months))))
+        ).scalars()
+        return {(row.environment_id, row.data_set, row.month): row.treatment for row in rows}
+
+    def permit(self, permit_id: UUID) -> Permit | None:
+        row = self.session.get(PermitRow, permit_id)
+        if row is None:
+            return None
+        return permits.from_claims(
+            json.loads(row.claims),
+            permit_id=row.id,
+            organisation=row.organisation,
+            environment_id=row.environment_id,
+            issued_at=row.issued_at,
+        )
+
+    def holding(self, holding_id: UUID) -> Holding | None:
+        found = self.remembered.holdings.get(holding_id)
+        if found is None:
+            row = self.session.get(HoldingRow, holding_id)
+            if row is None:
+                return None
+            if len(self.remembered.holdings) >= HOLDINGS_CACHED_MAX:
+                self.remembered.holdings.clear()
+            found = self.remembered.holdings[holding_id] = _holding(row)
+        return found
+
+    def holdings_of(self, agreement: str) -> Sequence[Holding]:
+        rows = self.session.execute(
+            select(HoldingRow)
+            .where(col(HoldingRow.agreement) == agreement)
+            .order_by(col(HoldingRow.id))
+        ).scalars()
+        return [_holding(row) for row in rows]
+
+    def released(self, file_id: str) -> ReleasedFile | None:
+        row = self.session.execute(
+            select(HoldingRow).where(col(HoldingRow.file_id) == file_id)
+        ).scalar_one_or_none()
+        if row is None:
+            return None
+        return ReleasedFile(
+            holding=_holding(row),
+            permit_id=row.permit_id,
+            version=row.version,
+            document_hash=row.document_hash,
+            line_number=row.line,
+            client_id=row.client_id,
+            organisation=row.organisation,
+            holder=row.holder,
+            attestation_digest=row.attestation_digest,
+            claims=row.file,
+            released_at=row.released_at,
+        )
+
+    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]:
+        if not ids:
+            return {}
+        rows = self.session.execute(select(DecisionRow).where(col(DecisionRow.id).in_(ids)))
+        return {row.id: _logged(row) for row in rows.scalars()}
+
+    def agreements_of(self, organisation: str, *, after: str, limit: int) -> Sequence[str]:
+        """Return references, in order, of agreements that name it or somebody before it."""
+        instruments = self.session.execute(
+            select(col(TransferInstrumentRow.predecessor), col(TransferInstrumentRow.successor))
+        ).all()
+        codes = {organisation}
+        while more := {p for p, s in instruments if s in codes} - codes:
+            codes |= more
+        rows = self.session.execute(
+            select(col(AgreementRow.reference))
+            .join(
+                AgreementVersionRow,
+                col(AgreementVersionRow.agreement_id) == col(AgreementRow.id),
+            )
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementRow.superseded_epoch).is_(None))
+            .where(col(AgreementPartyRow.ods).in_(sorted(codes)))
+            .where(col(AgreementRow.reference) > after)
+            .distinct()
+            .order_by(col(AgreementRow.reference))
+            .limit(limit)
+        )
+        return list(rows.scalars())
+
+    # Writing
+
+    def append(self, batch: Batch) -> None:
+        """Write all of it; the audit's leaves last, because their lock is everybody's."""
+        try:
+            self._reserve(batch)
+            if batch.permits:
+                self.session.execute(insert(PermitRow), [_permit_row(p) for p in batch.permits])
+            if batch.released:
+                rows = [_holding_row(r) for r in batch.released]
+                self.session.execute(insert(HoldingRow), rows)
+            if batch.decisions:
+                self.session.execute(insert(DECISION), [_row(d) for d in batch.decisions])
+            if batch.renewed:
+                self.session.connection().execute(
+                    RENEWED,
+                    [
+                        {"decision": id_, "moment": at, "times": times}
+                        for id_, (at, times) in sorted(batch.renewed.items())
+                    ],
+                )
+        except IntegrityError as error:
+            raise Contended from error
+        audit.append(self.session, batch.audit)
+
+    def _reserve(self, batch: Batch) -> None:
+        """Take the treatments, in the order of their keys, so that replicas do not lock crosswise.
+
+        Raises:
+            Contended: another replica has taken the other treatment in the meantime.
+
+        """
+        if not batch.reserved:
+            return
+        wanted = sorted(batch.reserved.items())
+        build = postgresql.insert if self._is_postgresql() else sqlite.insert
+        statement = build(OptOutTreatmentRow).on_conflict_do_nothing()
+        for place, (treatment, permit_id, at) in wanted:
+            self.session.execute(
+                statement.values(
+                    environment_id=place[0],
+                    data_set=place[1],
+                    month=place[2],
+                    treatment=treatment,
+                    permit_id=permit_id,
+                    reserved_at=at,
+                )
+            )
+        table = OptOutTreatmentRow
+        keys = tuple_(col(table.environment_id), col(table.data_set), col(table.month))
+        stored = self.session.execute(
+            select(table).where(keys.in_([place for place, _ in wanted]))
+        ).scalars()
+        taken = {(row.environment_id, row.data_set, row.month): row.treatment for row in stored}
+        if any(taken[place] != treatment for place, (treatment, _, _) in wanted):
+            raise Contended
+
+    def _is_postgresql(self) -> bool:
+        return self.session.get_bind().dialect.name == "postgresql"
+
+
+class SqlDecisionLogs:
+    """Transactions of decisions. The decider's thread writes; others read, one at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._deciding = Remembered()
+        self._looking = Remembered()
+        self._lock = Lock()
+        self._writing = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._deciding))
+        self._reading = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._looking))
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlDecisionLog]:
+        """For one thread: what it remembers is not locked."""
+        with self._writing.writing() as tx:
+            yield tx
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlDecisionLog]:
+        with self._lock, self._reading.reading() as tx:
+            yield tx
+
+
+def _holding(row: HoldingRow) -> Holding:
+    return Holding(
+        id=row.id,
+        decision_id=row.decision_id,
+        agreement=row.agreement,
+        environment_id=row.environment_id,
+        file=attestations.read(json.loads(row.file)),
+    )
+
+
+def _holding_row(released: ReleasedFile) -> dict[str, object]:
+    holding, file = released.holding, released.holding.file
+    return {
+        "id": holding.id,
+        "file_id": file.file_id,
+        "extract_id": file.extract_id,
+        "permit_id": released.permit_id,
+        "decision_id": holding.decision_id,
+        "agreement": holding.agreement,
+        "version": released.version,
+        "document_hash": released.document_hash,
+        "line": released.line_number,
+        "purpose": file.key.purpose,
+        "data_set": file.key.data_set,
+        "classification": file.key.classification,
+        "environment_id": holding.environment_id,
+        "holder": released.holder,
+        "client_id": released.client_id,
+        "organisation": released.organisation,
+        "format": file.format,
+        "bytes": file.bytes,
+        "digest": file.digest,
+        "periods": json.dumps(list(file.periods)),
+        "file": released.claims,
+        "attestation_digest": released.attestation_digest,
+        "released_at": released.released_at,
+    }
+
+
+def _permit_row(permit: Permit) -> dict[str, object]:
+    return {
+        "id": permit.id,
+        "decision_id": permit.decision_id,
+        "extract_id": permit.extract_id,
+        "agreement": permit.agreement,
+        "purpose": permit.key.purpose,
+        "data_set": permit.key.data_set,
+        "classification": permit.key.classification,
+        "client_id": permit.client_id,
+        "organisation": permit.organisation,
+        "environment_id": permit.environment_id,
+        "claims": json.dumps(permit.claims(), sort_keys=True, separators=(",", ":")),
+        "issued_at": permit.issued_at,
+        "expires_at": permit.expires_at,
+    }
+
+
+NAMES = tuple(LoggedDecision.__slots__)
+
+
+def _row(decision: LoggedDecision) -> dict[str, object]:
+    values = {name: getattr(decision, name) for name in NAMES}
+    return {**values, "last_at": decision.at, "renewals": 0}
+
+
+def _logged(row: DecisionRow) -> LoggedDecision:
+    return LoggedDecision(**{name: getattr(row, name) for name in NAMES})

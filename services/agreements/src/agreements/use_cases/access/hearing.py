@@ -1,0 +1,515 @@
+"""Hearing a batch of questions in one transaction.
+
+Nothing is granted here that the pure decision did not allow, and nothing is answered before the
+transaction that logs it is over.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from agreements.domain.decision.decide import NOT_FOUND, PROCESSOR, Decision, Permission, decide
+from agreements.domain.decision.facts import Facts, Present, Reservation
+from agreements.domain.decision.question import (
+    Action,
+    Asker,
+    AttestedFile,
+    Fetch,
+    Holding,
+    Release,
+    Request,
+)
+from agreements.domain.leases import Lease, lease
+from agreements.domain.permits import Permit, request_digest, treatment_of
+from agreements.use_cases.access.asking import (
+    Answer,
+    Ask,
+    AskFetch,
+    AskRelease,
+    AskRequest,
+    DigestDiffers,
+    EvidenceRefused,
+    Outcome,
+)
+from agreements.use_cases.access.ports import (
+    Batch,
+    DecisionLog,
+    DecisionLogs,
+    LoggedDecision,
+    ReleasedFile,
+)
+from common.audit import Entry
+from common.clock import Clock, legal_day
+from common.ids import digest, new_id
+
+BEHIND_MAX = timedelta(seconds=1)
+"""Replicas read one clock at slightly different moments. A decision that comes less than this
+behind the last one is made at the last one's instant, so that legal time never goes back."""
+
+
+def hear(
+    asks: Sequence[Ask], *, logs: DecisionLogs, clock: Clock, verdicts: "Verdicts"
+) -> list[Outcome]:
+    """Answer all of them in one transaction; the log has every answer before this returns.
+
+    A question that cannot be judged for want of evidence has its error in its place.
+    """
+    with logs.writing() as tx:
+        hearing = Hearing(asks, tx, clock, verdicts)
+        outcomes = [hearing.heard(ask) for ask in asks]
+        tx.append(hearing.batch)
+    return outcomes
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Permissions to fetch that still hold: a yes holds until a fact turns or the epoch does."""
+
+    size_max: int = 10_000
+    _epoch: int = -1
+    _found: dict[tuple[UUID, Asker], tuple[datetime, Permission]] = field(default_factory=dict)
+
+    def find(self, holding: UUID, asker: Asker, *, epoch: int, at: datetime) -> Permission | None:
+        if epoch != self._epoch:
+            self._found.clear()
+            self._epoch = epoch
+        since, permission = self._found.get((holding, asker), (None, None))
+        if since is None or permission is None or not since <= at < permission.turns_at:
+            return None
+        return permission
+
+    def keep(self, holding: UUID, asker: Asker, permission: Permission, *, at: datetime) -> None:
+        """Remember it, under the epoch that was last asked for."""
+        if len(self._found) >= self.size_max:
+            self._found.clear()
+        self._found[holding, asker] = (at, permission)
+
+
+class Hearing:
+    """One transaction's questions, heard one after the other, each seeing what the former took."""
+
+    def __init__(
+        self, asks: Sequence[Ask], tx: DecisionLog, clock: Clock, verdicts: Verdicts
+    ) -> None:
+        self.batch = Batch()
+        self._tx = tx
+        self._verdicts = verdicts
+        self._rules = tx.rules()
+        self._epoch = tx.epoch()
+        self._last = tx.last_at()
+        now = clock.now()  # after the snapshot began: what it shows was decided before
+        is_near = self._last is not None and timedelta(0) < self._last - now <= BEHIND_MAX
+        self._at = self._last if is_near and self._last is not None else now
+        self._renewed = tx.decisions(
+            {ask.renews for ask in asks if isinstance(ask, AskFetch) and ask.renews is not None}
+        )
+        self._released: dict[str, ReleasedFile] = {}
+
+    def heard(self, ask: Ask) -> Outcome:
+        try:
+            match ask:
+                case AskRequest():
+                    return self._request(ask)
+                case AskRelease():
+                    return self._release(ask)
+                case AskFetch():
+                    return self._fetch(ask)
+        except (EvidenceRefused, DigestDiffers) as error:
+            return error
+
+    # The three questions
+
+    def _request(self, ask: AskRequest) -> Answer:
+        expected = request_digest(
+            extract_id=ask.extract_id,
+            agreement=ask.agreement,
+            key=ask.key,
+            periods=ask.periods,
+            fields=ask.fields,
+            formats=ask.formats,
+        )
+        if ask.request_digest != expected:
+            raise DigestDiffers("The digest is over extract, agreement, line and what is asked.")
+        facts = self._tx.facts(ask.agreement)
+        question = Request(
+            asker=ask.evidence.asker,
+            agreement=ask.agreement,
+            key=ask.key,
+            periods=ask.periods,
+            fields=ask.fields,
+            formats=ask.formats,
+        )
+        decision = decide(question, facts, self._present(facts, ask.key.data_set, ask.periods))
+        decision_id = new_id()
+        permit = None
+        grants: dict[str, Any] = {}
+        if isinstance(decision, Permission):
+            permit = self._permit(ask, decision, decision_id)
+            grants = {
+                "permit": str(permit.id),
+                "codes": list(permit.codes),
+                "domain": permit.domain.id,
+                "fields": {f.name: f.treatment for f in permit.fields},
+                "maps": [*permit.practice_maps, *permit.postcode_maps],
+            }
+        logged = self._log(
+            ask,
+            decision,
+            decision_id=decision_id,
+            agreement=ask.agreement,
+            who=question.asker,
+            subject=ask.extract_id,
+            inputs={
+                "extract_id": ask.extract_id,
+                "request_digest": ask.request_digest,
+                "purpose": ask.key.purpose,
+                "data_set": ask.key.data_set,
+                "classification": ask.key.classification,
+                "periods": list(ask.periods),
+                "fields": list(ask.fields),
+                "formats": list(ask.formats),
+            },
+            grants=grants,
+            token_digest=ask.evidence.token_digest,
+        )
+        return self._answer(logged, decision, permit=permit)
+
+    def _permit(self, ask: AskRequest, allowed: Permission, decision_id: UUID) -> Permit:
+        """Permit, and take the opt-out treatment for each period in the same transaction."""
+        permit = Permit(
+            id=new_id(),
+            decision_id=decision_id,
+            epoch=self._epoch,
+            extract_id=ask.extract_id,
+            request_digest=ask.request_digest,
+            client_id=ask.evidence.principal.client_id,
+            organisation=ask.evidence.principal.organisation,
+            environment_id=allowed.environment_id,
+            agreement=allowed.reference,
+            version=allowed.version,
+            document_hash=allowed.document_hash,
+            line_number=allowed.line.number,
+            key=allowed.line.key,
+            catalogue_version=allowed.line.catalogue_version,
+            catalogue_digest=allowed.line.catalogue_digest,
+            sensitivity=allowed.line.sensitivity,
+            fields=allowed.fields,
+            periods=ask.periods,
+            formats=ask.formats,
+            population_rule=allowed.line.population_rule,
+            codes=allowed.codes,
+            reasons=allowed.line.reasons,
+            practice_maps=allowed.practice_maps,
+            postcode_maps=allowed.postcode_maps,
+            domain=allowed.domain,
+            opt_outs_applied=allowed.line.opt_outs_applied,
+            list_days_max=allowed.list_days_max,
+            disclosure_rule=allowed.line.disclosure_rule or "",
+            issued_at=self._at,
+        )
+        treatment = treatment_of(permit.opt_outs_applied)
+        for month in ask.periods:
+            place = (permit.environment_id, permit.key.data_set, month)
+            self.batch.reserved.setdefault(place, (treatment, permit.id, self._at))
+        self.batch.permits.append(permit)
+        return permit
+
+    def _release(self, ask: AskRelease) -> Answer:
+        known = self._released.get(ask.file_id) or self._tx.released(ask.file_id)
+        file = ask.file
+        if known is not None and file is not None and _is_same(known, ask, file):
+            return self._released_before(known)
+        permit = None if file is None else self._tx.permit(_uuid(file.permit_id))
+        if known is not None:
+            permit = None  # another file of the same name: nothing of ours was attested by it
+        question = Release(file_id=ask.file_id, extract_id=ask.extract_id, file=file, permit=permit)
+        reference = "" if permit is None else permit.agreement
+        facts = self._tx.facts(reference)
+        periods = () if file is None else file.periods
+        data_set = "" if permit is None else permit.key.data_set
+        decision = decide(question, facts, self._present(facts, data_set, periods))
+        decision_id = new_id()
+        released = None
+        if isinstance(decision, Permission) and file is not None and permit is not None:
+            released = self._hold(ask, file, permit, decision, decision_id)
+        logged = self._log(
+            ask,
+            decision,
+            decision_id=decision_id,
+            agreement=reference,
+            who=Asker(
+                client_id="" if permit is None else permit.client_id,
+                organisation="" if permit is None else permit.organisation,
+            ),
+            subject=ask.file_id,
+            inputs={
+                "extract_id": ask.extract_id,
+                "permit": None if permit is None else str(permit.id),
+                "attestation": ask.attestation_digest,
+                "digest": None if file is None else file.digest,
+            },
+            grants={} if released is None else {"holding": str(released.holding.id)},
+            token_digest=None,
+        )
+        return self._answer(logged, decision, released=released)
+
+    def _hold(
+        self,
+        ask: AskRelease,
+        file: AttestedFile,
+        permit: Permit,
+        allowed: Permission,
+        decision_id: UUID,
+    ) -> ReleasedFile:
+        released = ReleasedFile(
+            holding=Holding(
+                id=new_id(),
+                decision_id=decision_id,
+                agreement=permit.agreement,
+                environment_id=permit.environment_id,
+                file=file,
+            ),
+            permit_id=permit.id,
+            version=allowed.version,
+            document_hash=allowed.document_hash,
+            line_number=allowed.line.number,
+            client_id=permit.client_id,
+            organisation=permit.organisation,
+            holder=allowed.line.environment_organisation,
+            attestation_digest=ask.attestation_digest,
+            claims=ask.claims,
+            released_at=self._at,
+        )
+        self.batch.released.append(released)
+        self._released[ask.file_id] = released
+        return released
+
+    def _released_before(self, known: ReleasedFile) -> Answer:
+        """The same file again is the same decision and the same holding."""
+        return Answer(
+            decision_id=known.holding.decision_id,
+            epoch=self._epoch,
+            at=known.released_at,
+            agreement=_agreement(known.holding.agreement, known.version, known.document_hash),
+            holding_id=known.holding.id,
+            line=known.line_number,
+        )
+
+    def _fetch(self, ask: AskFetch) -> Answer:
+        former = None if ask.renews is None else self._renewed.get(ask.renews)
+        who = _proven(ask, former)
+        holding = self._tx.holding(ask.holding_id)
+        if holding is None:
+            return self._fetched(ask, NOT_FOUND, who, agreement="", file_id=str(ask.holding_id))
+        decision = self._fetchable(holding, who)
+        if former is not None and self._goes_on(former, holding, who, decision):
+            _, times = self.batch.renewed.get(former.id, (self._at, 0))
+            self.batch.renewed[former.id] = (self._at, times + 1)
+            return self._answer(former, decision)
+        return self._fetched(
+            ask, decision, who, agreement=holding.agreement, file_id=holding.file.file_id
+        )
+
+    def _fetched(
+        self, ask: AskFetch, decision: Decision, who: Asker, *, agreement: str, file_id: str
+    ) -> Answer:
+        logged = self._log(
+            ask,
+            decision,
+            decision_id=new_id(),
+            agreement=agreement,
+            who=who,
+            subject=file_id,
+            inputs={"delivery_id": ask.delivery_id, "holding": str(ask.holding_id)},
+            grants={},
+            token_digest=ask.token_digest,
+        )
+        return self._answer(logged, decision)
+
+    def _fetchable(self, holding: Holding, who: Asker) -> Decision:
+        """Judge, unless the same was allowed under this epoch and no fact has turned since."""
+        if self._last is None or self._at >= self._last:
+            known = self._verdicts.find(holding.id, who, epoch=self._epoch, at=self._at)
+            if known is not None:
+                return known
+        facts = self._tx.facts(holding.agreement)
+        present = Present(at=self._at, last_decision_at=self._last, reserved={})
+        decision = decide(Fetch(asker=who, holding=holding), facts, present)
+        if isinstance(decision, Permission):
+            self._verdicts.keep(holding.id, who, decision, at=self._at)
+        return decision
+
+    def _goes_on(
+        self, former: LoggedDecision, holding: Holding, who: Asker, decision: Decision
+    ) -> bool:
+        """Whether this only renews what was decided: same file, same asker, same facts."""
+        return (
+            isinstance(decision, Permission)
+            and former.permitted
+            and former.epoch == self._epoch
+            and former.action == Action.FETCH.value
+            and former.subject == holding.file.file_id
+            and (former.client_id, former.organisation) == (who.client_id, who.organisation)
+            and former.turns_at is not None
+            and self._at < former.turns_at
+        )
+
+    # What they share
+
+    def _present(self, facts: Facts, data_set: str, months: Sequence[str]) -> Present:
+        environments = [e.id for e in facts.environments]
+        reserved: dict[Reservation, str] = dict(self._tx.reserved(environments, data_set, months))
+        reserved |= {place: taken[0] for place, taken in self.batch.reserved.items()}
+        return Present(at=self._at, last_decision_at=self._last, reserved=reserved)
+
+    def _log(
+        self,
+        ask: Ask,
+        decision: Decision,
+        *,
+        decision_id: UUID,
+        agreement: str,
+        who: Asker,
+        subject: str,
+        inputs: Mapping[str, Any],
+        grants: Mapping[str, Any],
+        token_digest: str | None,
+    ) -> LoggedDecision:
+        allowed = decision if isinstance(decision, Permission) else None
+        logged = LoggedDecision(
+            id=decision_id,
+            at=self._at,
+            epoch=self._epoch,
+            action=ask.action.value,
+            permitted=allowed is not None,
+            agreement=agreement,
+            version=None if allowed is None else allowed.version,
+            document_hash=None if allowed is None else allowed.document_hash,
+            line=None if allowed is None else allowed.line.number,
+            client_id=who.client_id,
+            organisation=who.organisation,
+            capacity=None if allowed is None else allowed.capacity,
+            asked_by=ask.asked_by.client_id,
+            subject=subject,
+            inputs=_json(inputs),
+            outcome=_json(_outcome(decision, grants)),
+            rules=self._rules.digest,
+            turns_at=None if allowed is None else allowed.turns_at,
+            token_digest=token_digest,
+            renews=ask.renews if isinstance(ask, AskFetch) else None,
+        )
+        self.batch.decisions.append(logged)
+        self.batch.audit.append(_entry(logged, ask, decision))
+        return logged
+
+    def _answer(
+        self,
+        logged: LoggedDecision,
+        decision: Decision,
+        *,
+        permit: Permit | None = None,
+        released: ReleasedFile | None = None,
+    ) -> Answer:
+        if not isinstance(decision, Permission):
+            return Answer(decision_id=logged.id, epoch=self._epoch, at=self._at, refusals=decision)
+        return Answer(
+            decision_id=logged.id,
+            epoch=self._epoch,
+            at=self._at,
+            agreement=_agreement(decision.reference, decision.version, decision.document_hash),
+            permit=permit,
+            holding_id=None if released is None else released.holding.id,
+            line=decision.line.number,
+            lease=self._lease(decision) if logged.action == Action.FETCH.value else None,
+        )
+
+    def _lease(self, allowed: Permission) -> Lease:
+        seconds = self._rules.lease_seconds(legal_day(self._at))
+        return lease(self._at, seconds=seconds, turns_at=allowed.turns_at)
+
+
+def _proven(ask: AskFetch, former: LoggedDecision | None) -> Asker:
+    """Say who fetches: by a token of now, or by the very token that the first decision rests on.
+
+    A stream outlives the token that began it; whoever renews it with that token is the same.
+    """
+    if ask.evidence is not None:
+        if ask.evidence.principal.client_id != ask.client_id:
+            raise EvidenceRefused("The token is another client's than the one that is named.")
+        return ask.evidence.asker
+    if (
+        former is not None
+        and former.permitted
+        and former.action == Action.FETCH.value
+        and former.client_id == ask.client_id
+        and former.token_digest == ask.token_digest
+    ):
+        return Asker(client_id=former.client_id, organisation=former.organisation)
+    raise EvidenceRefused("The caller's token is not accepted, and there is nothing to go on with.")
+
+
+def _is_same(known: ReleasedFile, ask: AskRelease, file: AttestedFile) -> bool:
+    """Whether the file was released before: the same name, bytes, permit and extract."""
+    held = known.holding.file
+    return (held.file_id, held.digest, held.permit_id, held.extract_id) == (
+        ask.file_id,
+        file.digest,
+        file.permit_id,
+        ask.extract_id,
+    ) and file.file_id == ask.file_id
+
+
+def _uuid(text: str) -> UUID:
+    """Read an id that others wrote; what is none is nobody's."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
+def _agreement(reference: str, version: str, document_hash: str) -> Mapping[str, str]:
+    return {"reference": reference, "version": version, "document_hash": document_hash}
+
+
+def _outcome(decision: Decision, grants: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(decision, Permission):
+        return {"refusals": [r.as_json() for r in decision]}
+    return {
+        "grounds": list(decision.grounds),
+        "on_behalf_of": list(decision.on_behalf_of),
+        "environment": str(decision.environment_id),
+        **grants,
+    }
+
+
+def _entry(logged: LoggedDecision, ask: Ask, decision: Decision) -> Entry:
+    """Return the audit leaf: who asked for what, and a digest that binds the logged row to it."""
+    evidence = None if isinstance(ask, AskRelease) else ask.evidence
+    allowed = decision if isinstance(decision, Permission) else None
+    is_processor = allowed is not None and allowed.capacity == PROCESSOR
+    return Entry(
+        at=logged.at,
+        action=f"{logged.action}-{'permitted' if logged.permitted else 'refused'}",
+        resource=f"agreements/{logged.agreement}",
+        subject=logged.client_id if evidence is None else evidence.principal.subject,
+        client_id=logged.client_id,
+        organisation=logged.organisation,
+        role=str(ask.asked_by.role if evidence is None else evidence.principal.role),
+        on_behalf_of=",".join(allowed.on_behalf_of) if allowed and is_processor else None,
+        decision_id=str(logged.id),
+        detail={
+            "about": logged.subject,
+            "epoch": logged.epoch,
+            "line": logged.line,
+            "codes": [] if isinstance(decision, Permission) else [r.code for r in decision],
+            "decision": digest(f"{logged.inputs}\n{logged.outcome}\n{logged.rules}".encode()),
+        },
+    )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """Write it with sorted keys: equal values are equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

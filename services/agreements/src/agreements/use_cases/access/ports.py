@@ -1,0 +1,127 @@
+"""What deciding needs from outside: facts under an epoch, and a log that is written first."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from agreements.domain.decision.facts import Facts, Reservation
+from agreements.domain.decision.question import AttestedFile, Holding
+from agreements.domain.decision.rules import Rules
+from agreements.domain.permits import Permit
+from common.audit import Entry
+
+
+class Contended(Exception):
+    """Another replica got there first: what was read is not the newest, so judge anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedDecision:
+    """One answer, as it is logged before it is given."""
+
+    id: UUID
+    at: datetime
+    epoch: int
+    action: str
+    permitted: bool
+    agreement: str
+    version: str | None
+    document_hash: str | None
+    line: int | None
+    client_id: str
+    organisation: str
+    capacity: str | None
+    asked_by: str
+    subject: str
+    inputs: str
+    outcome: str
+    rules: str
+    turns_at: datetime | None
+    token_digest: str | None
+    renews: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedFile:
+    """A holding together with what its first release decision said."""
+
+    holding: Holding
+    permit_id: UUID
+    version: str
+    document_hash: str
+    line_number: int
+    client_id: str
+    organisation: str
+    holder: str
+    attestation_digest: str
+    claims: str
+    """Canonical JSON: what the haven attested."""
+    released_at: datetime
+
+
+@dataclass(slots=True)
+class Batch:
+    """What several decisions write, all of it or nothing."""
+
+    decisions: list[LoggedDecision] = field(default_factory=list)
+    audit: list[Entry] = field(default_factory=list)
+    permits: list[Permit] = field(default_factory=list)
+    reserved: dict[Reservation, tuple[str, UUID, datetime]] = field(default_factory=dict)
+    """New reservations: the treatment, the permit that took it, and when."""
+    released: list[ReleasedFile] = field(default_factory=list)
+    renewed: dict[UUID, tuple[datetime, int]] = field(default_factory=dict)
+    """Decisions that go on: at which instant last, and how many times more."""
+
+
+class DecisionLog(Protocol):
+    """One transaction, begun after the questions arrived."""
+
+    def epoch(self) -> int: ...
+
+    def rules(self) -> Rules:
+        """Return the dated rules that apply to every question."""
+
+    def last_at(self) -> datetime | None:
+        """Return the instant of the last logged decision."""
+
+    def facts(self, agreement: str) -> Facts:
+        """Return what is known under the epoch. Raise Contended where it has just moved on."""
+
+    def reserved(
+        self, environments: Collection[UUID], data_set: str, months: Iterable[str]
+    ) -> Mapping[Reservation, str]: ...
+
+    def permit(self, permit_id: UUID) -> Permit | None: ...
+
+    def holding(self, holding_id: UUID) -> Holding | None: ...
+
+    def released(self, file_id: str) -> ReleasedFile | None: ...
+
+    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]: ...
+
+    def agreements_of(self, organisation: str, *, after: str, limit: int) -> Sequence[str]:
+        """Return references, in order, of agreements that name it or somebody before it."""
+
+    def holdings_of(self, agreement: str) -> Sequence[Holding]: ...
+
+    def append(self, batch: Batch) -> None:
+        """Write. Raise Contended where another replica wrote the same in the meantime."""
+
+
+class DecisionLogs(Protocol):
+    def reading(self) -> AbstractContextManager[DecisionLog]:
+        """Read in one snapshot; nothing is logged."""
+
+    def writing(self) -> AbstractContextManager[DecisionLog]:
+        """Commit when the block ends, durably; roll back when it raises."""
+
+
+class Attestations(Protocol):
+    def verify(self, compact: str) -> tuple[AttestedFile, str] | None:
+        """Return the file and the claims as canonical JSON; None where it is not genuine.
+
+        Raise Unavailable where the haven's keys cannot be had.
+        """

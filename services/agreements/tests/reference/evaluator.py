@@ -1,0 +1,833 @@
+"""The reference evaluator: slow and obvious, written from domain.md and not from the code.
+
+It reads the rows of `world` as a case officer with a calendar would, and looks at each of them
+every time. Its tables are domain.md's own, copied from the page, not the service's YAML. It says
+what is refused, as a set of (code, what it is about), or what exactly is granted.
+
+Numbers in brackets are sections of domain.md; "ruling" is one of section 0.
+"""
+
+import calendar
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from services.agreements.tests.reference.world import LONDON, Json, sha
+
+# [4.2], row by row; a cell that says "own" or "where needed" is a yes for what the line lists.
+ROWS = (
+    "NHS number", "other direct", "full date of birth", "full postcode", "local id", "about staff",
+    "pseudonym", "age, sex, ethnicity", "place of residence", "diagnosis", "sensitive",
+    "organisation", "administrative",
+)  # fmt: skip
+EVERYBODY = {
+    "about staff", "age, sex, ethnicity", "diagnosis", "organisation", "administrative",
+}  # fmt: skip
+PSEUDONYMISED = EVERYBODY | {"pseudonym", "place of residence", "sensitive"}
+CEILING = {
+    ("COM", "PSEUDO_ANONYMISED", "analytics"): PSEUDONYMISED,
+    ("COM", "PSEUDO_ANONYMISED", "ash"): PSEUDONYMISED,
+    ("RS", "IDENTIFIABLE", "rs_supplier"): PSEUDONYMISED | {"NHS number", "full date of birth"},
+    ("RS", "IDENTIFIABLE", "gp_practice"): PSEUDONYMISED
+    | {"NHS number", "full date of birth", "full postcode", "local id"},
+    ("RS", "PSEUDO_ANONYMISED", "analytics"): PSEUDONYMISED,
+    ("RS", "PSEUDO_ANONYMISED", "rs_supplier"): PSEUDONYMISED,
+    ("RS", "PSEUDO_ANONYMISED", "gp_practice"): PSEUDONYMISED,
+    ("IV", "IDENTIFIABLE", "ceff"): EVERYBODY | {"NHS number", "local id"},
+    ("IV", "IDENTIFIABLE", "ash"): EVERYBODY | {"NHS number", "local id"},
+    ("IV", "PSEUDO_ANONYMISED", "ceff"): EVERYBODY,
+    ("IV", "PSEUDO_ANONYMISED", "ash"): EVERYBODY,
+}
+for where in ("analytics", "ceff", "ash", "rs_supplier", "gp_practice"):
+    CEILING["OTHER", "IDENTIFIABLE", where] = set(ROWS)  # ruling 14
+    CEILING["OTHER", "PSEUDO_ANONYMISED", where] = PSEUDONYMISED
+
+POWERS = {  # [3.3]: code -> (carries identifiable data, ways it stands on)
+    "s261": (False, None),
+    "s261_1": (False, None),
+    "s261_1_and_s261_2_b_ii": (False, None),
+    "s261_2_a": (False, None),
+    "s261_2_b_ii": (False, None),
+    "s261_2_c": (True, {"consent"}),
+    "s261_4": (False, None),
+    "s261_5_d": (True, {"other_law", "not_identifiable"}),
+    "s261_7": (True, {"section_251"}),
+}
+CLASSIFICATIONS = {
+    "IDENTIFIABLE", "PSEUDO_ANONYMISED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED",
+    "AGGREGATE_SUPPRESSED",
+}  # fmt: skip
+NOT_FOR_AGGREGATES = {"s261_2_c", "s261_7"}
+
+CAG_FLOWS = {  # [4.1]
+    "CAG 7-04(a)/2013": ({"RS"}, {"rs_supplier", "gp_practice"}),
+    "CAG 7-07(a)/2013": ({"IV"}, {"ash"}),
+    "CAG 7-07(b)/2013": ({"IV"}, {"ceff"}),
+    "CAG 7-07(c)/2013": ({"IV"}, {"ceff"}),
+    "CAG 2-03(a)/2013": ({"COM", "IV"}, {"ash"}),
+}
+
+DSPT_EDITIONS = [  # [2.6]: an edition is the latest from its first day on
+    ("18/19", date(2018, 4, 1)), ("19/20", date(2019, 7, 1)), ("20/21", date(2020, 10, 1)),
+    ("21/22", date(2021, 7, 1)), ("22/23", date(2022, 7, 1)),
+]  # fmt: skip
+
+Found = set[tuple[str, str | None]]
+
+
+def evaluate(world: Json, question: Json, now: datetime) -> Found:
+    """Every reason why not; empty means yes."""
+    if world["last_decision_at"] is not None and now < world["last_decision_at"]:
+        return {("CLOCK_UNTRUSTED", None)}
+    if question["action"] == "release" and (not question["file"] or not question["permit"]):
+        return {("ATTESTATION_INVALID", None)}
+    return Evaluation(world, question, now).refusals()
+
+
+def granted(world: Json, question: Json, now: datetime) -> Json:
+    """What a yes allows."""
+    return Evaluation(world, question, now).grant()
+
+
+class Evaluation:
+    def __init__(self, world: Json, question: Json, now: datetime) -> None:
+        self.world, self.question, self.now = world, question, now
+        self.today = now.astimezone(LONDON).date()
+        self.action = question["action"]
+        self.file = question.get("file")
+        subject = question["permit"] if self.action == "release" else question
+        self.client, self.organisation = subject["client"], subject["organisation"]
+        what = self.file if self.action == "fetch" else subject
+        self.key = (what["purpose"], what["data_set"], what["classification"])
+        self.purpose, self.data_set, self.classification = self.key
+        self.periods = self.file["periods"] if self.file else question["periods"]
+        self.version = self.governing_version()
+
+    # Whose word is it
+
+    def refusals(self) -> Found:
+        agreement = self.world["agreement"]
+        asked = self.question["permit"] if self.action == "release" else self.question
+        if agreement is None or agreement["reference"] != asked["agreement"]:
+            return {("AGREEMENT_NOT_FOUND", None)}
+        if self.organisation not in self.controllers() + self.processors():
+            return {("AGREEMENT_NOT_FOUND", None)}
+        general = self.of_the_agreement()
+        lines = [x for x in self.snapshot()["lines"] if self.is_line(x)]
+        if not lines:
+            return general | {("LINE_NOT_IN_DSA", None)}
+        # Of several lines of one key, the one that is least refused counts.
+        return general | min((self.of_the_line(x) for x in lines), key=len)
+
+    def snapshot(self) -> Json:
+        found: Json = self.version["snapshot"]
+        return found
+
+    def is_line(self, candidate: Json) -> bool:
+        names = ("purpose", "data_set", "classification")
+        return tuple(candidate.get(n) for n in names) == self.key
+
+    # [3.4] which version governs: all have signed it, its day has come, and it is the last such
+
+    def signatories(self, version: Json) -> list[str]:
+        return [*dict.fromkeys(version["controllers"] + version["processors"]), "body"]
+
+    def effective_from(self, version: Json) -> datetime | None:
+        stamps = [version["signed"].get(who) for who in self.signatories(version)]
+        if None in stamps:
+            return None
+        return max(first_instant(version["start"]), *stamps)
+
+    def governing_version(self) -> Json:
+        agreement = self.world["agreement"]
+        if agreement is None:
+            return {"controllers": [], "processors": []}
+        begun = []
+        for version in agreement["versions"]:
+            begin = self.effective_from(version)
+            if begin is not None and begin <= self.now:
+                begun.append((begin, version["sequence"], version))
+        self.is_governing = bool(begun)
+        if begun:
+            found: Json = sorted(begun, key=lambda b: b[:2])[-1][2]
+            return found
+        latest: Json = sorted(agreement["versions"], key=lambda v: v["sequence"])[-1]
+        return latest
+
+    # ruling 4: who stands for whom
+
+    def transfers(self) -> list[Json]:
+        return [i for i in self.world["instruments"] if i["from"] <= self.today]
+
+    def holders(self, code: str, seen: tuple[str, ...] = ()) -> list[str]:
+        if code in seen:
+            return [code]
+        next_ones = sorted({t["successor"] for t in self.transfers() if t["predecessor"] == code})
+        next_ones = [n for n in next_ones if n != code]
+        if not next_ones:
+            return [code]
+        return sorted({h for n in next_ones for h in self.holders(n, (*seen, code))})
+
+    def family(self, code: str) -> set[str]:
+        members = {code}
+        while True:
+            more = {t["predecessor"] for t in self.transfers() if t["successor"] in members}
+            if more <= members:
+                return members
+            members |= more
+
+    def organisation_row(self, code: str) -> Json | None:
+        rows = [
+            o
+            for o in self.world["organisations"]
+            if o["ods"] == code and within(self.today, o["from"], o["to"])
+        ]
+        return sorted(rows, key=lambda o: o["from"])[-1] if rows else None
+
+    def entity(self, code: str) -> str | None:
+        row = self.organisation_row(code)
+        return None if row is None else row["entity"]
+
+    def controllers(self) -> list[str]:
+        return list(dict.fromkeys(h for c in self.version["controllers"] for h in self.holders(c)))
+
+    def processors(self) -> list[str]:
+        return list(dict.fromkeys(h for c in self.version["processors"] for h in self.holders(c)))
+
+    # [3.5] what concerns the whole agreement
+
+    def of_the_agreement(self) -> Found:
+        found: Found = set()
+        found |= self.dsa_active()
+        found |= self.dsfc_in_force()
+        parties = [*self.controllers(), *self.processors()]
+        found |= {("ASSURANCE_LAPSED", p) for p in parties if not self.is_assured(p)}
+        found |= {("ICO_LAPSED", p) for p in parties if not self.is_registered(p)}
+        for condition in self.version["conditions"]:
+            met = condition["fulfilled_at"] is not None and condition["fulfilled_at"] <= self.now
+            if condition["due"] is not None and self.today > condition["due"] and not met:
+                found.add(("CONDITION_OVERDUE", condition["id"]))
+        if any(h["whole"] and self.is_open(h) for h in self.world["agreement"]["holds"]):
+            found.add(("BREACH_OPEN", None))
+        found |= {("CLAUSE_UNKNOWN", name) for name in self.unknown_outside_lines()}
+        if self.action == "release":
+            found |= {("ATTESTATION_INVALID", what) for what in self.not_as_permitted()}
+        return found
+
+    def dsa_active(self) -> Found:
+        terminated = self.world["agreement"]["terminated_at"]
+        if terminated is not None and terminated <= self.now:
+            return {("DSA_NOT_ACTIVE", None)}
+        if self.is_governing:
+            over = self.today > self.version["end"]
+            return {("DSA_NOT_ACTIVE", None)} if over else set()
+        missing = [w for w in self.signatories(self.version) if w not in self.version["signed"]]
+        if missing:
+            return {("DSA_NOT_ACTIVE", "X26" if w == "body" else w) for w in missing}
+        return {("DSA_NOT_ACTIVE", None)}  # its first day, or a signature, is still to come
+
+    def dsfc_in_force(self) -> Found:
+        if self.classification == "AGGREGATE_SUPPRESSED":
+            return set()  # [3.1]
+        found: Found = set()
+        for controller in self.controllers():
+            if controller not in {o["ods"] for o in self.world["organisations"]}:
+                found.add(("FACT_MISSING", controller))
+            elif self.entity(controller) != controller:
+                found.add(("DSFC_NOT_IN_FORCE", controller))  # no legal entity (any more)
+            elif not any(
+                c["organisation"] in self.family(controller) and self.contract_in_force(c)
+                for c in self.world["contracts"]
+            ):
+                found.add(("DSFC_NOT_IN_FORCE", controller))
+        return found
+
+    def contract_in_force(self, contract: Json) -> bool:
+        signatures = (contract["signed_at"], contract["body_signed_at"])
+        if None in signatures or max(signatures) > self.now:
+            return False
+        if contract["terminated_at"] is not None and contract["terminated_at"] <= self.now:
+            return False
+        return within(self.today, contract["start"], contract["end"])
+
+    def is_registered(self, party: str) -> bool:
+        return any(
+            r["organisation"] == party and within(self.today, r["from"], r["to"])
+            for r in self.world["ico"]
+        )
+
+    def is_assured(self, party: str) -> bool:
+        """[2.6]; the best evidence counts, and unreviewed DSPT needs a condition of review."""
+        accepted = []
+        own = [e for e in self.world["assurance"] if e["organisation"] == party]
+        for evidence in own:
+            ok, reviewed = self.is_accepted(evidence)
+            for later in own:  # a newer list on which it has published nothing
+                blank = later["status"] == "NOT_PUBLISHED" and later["seen_on"] <= self.today
+                if blank and evidence["kind"] == "DSPT" and evidence["seen_on"] < later["seen_on"]:
+                    ok = False
+            if ok:
+                accepted.append(reviewed)
+        if self.classification != "IDENTIFIABLE":
+            return bool(accepted)
+        owners = {c["owner"] for c in self.version["conditions"]}
+        return any(accepted) or (bool(accepted) and party in owners)
+
+    def is_accepted(self, e: Json) -> tuple[bool, bool]:
+        published = e["published_on"]
+        shown = e["status"] != "NOT_PUBLISHED" and published is not None and published <= self.today
+        if e["seen_on"] > self.today and not shown:
+            return False, False  # nobody has seen it yet
+        if e["expires_on"] is not None and e["expires_on"] < self.today:
+            return False, False
+        if e["kind"] == "SLSP":
+            return e["reviewed"], True
+        if e["kind"] == "ISO27001":
+            return e["reviewed"] and e["locations_covered"], True
+        if self.today < date(2018, 4, 1) or not shown:
+            return False, False
+        latest = [name for name, first in DSPT_EDITIONS if first <= self.today][-1]
+        if e["edition"] != latest and a_year_after(published) < self.today:
+            return False, False
+        if e["status"] in ("STANDARDS_MET", "STANDARDS_EXCEEDED"):
+            return True, e["reviewed"]
+        in_time = e["plan_until"] is None or e["plan_until"] >= self.today
+        planned = e["status"] in ("APPROACHING_STANDARDS", "STANDARDS_NOT_MET")
+        return planned and e["plan_accepted"] and in_time, e["reviewed"]
+
+    def is_open(self, hold: Json) -> bool:
+        lifted = hold["lifted_at"] is not None and hold["lifted_at"] <= self.now
+        return hold["set_at"] <= self.now and not lifted
+
+    def unknown_outside_lines(self) -> list[str]:
+        known = {
+            "schema", "application_id", "reference", "version", "revision", "kind", "title",
+            "purpose", "start", "end", "territory", "commercial", "sub_licence", "controllers",
+            "processors", "locations", "assurance", "ico_registrations", "lines", "linkage",
+            "special_conditions", "sections",
+        }  # fmt: skip
+        return [key for key in self.snapshot() if key not in known]
+
+    def not_as_permitted(self) -> list[str]:
+        file, permit = self.file, self.question["permit"]
+        wrong = []
+        if file["id"] != self.question["file_id"]:
+            wrong.append("file")
+        if len({file["extract_id"], self.question["extract_id"], permit["extract_id"]}) > 1:
+            wrong.append("extract")
+        if len({file["permit_id"], file["preparation_id"], permit["id"]}) > 1:
+            wrong.append("permit")
+        for name in ("line", "purpose", "data_set", "classification"):
+            if file[name] != permit[name]:
+                wrong.append("line")
+        if file["catalogue_digest"] != permit["catalogue_digest"]:
+            wrong.append("catalogue")
+        if file["format"] not in permit["formats"]:
+            wrong.append("format")
+        if any(p not in permit["periods"] for p in file["periods"]):
+            wrong.append("periods")
+        if sorted(file["codes"]) != sorted(permit["codes"]):
+            wrong.append("population")
+        if any(r not in permit["reasons"] for r in file["reasons"]):
+            wrong.append("reasons")
+        if any(m not in [x["id"] for x in self.world["maps"]] for m in file["maps"]):
+            wrong.append("maps")
+        if file["opt_out"]["applied"] != permit["applied"]:
+            wrong.append("opt_out")
+        if file["disclosure_rule"] != permit["disclosure_rule"]:
+            wrong.append("disclosure_rule")
+        if file["order"] != "token":
+            wrong.append("order")
+        for column in self.columns():
+            if permit["fields"].get(column["name"]) != column["treatment"]:
+                wrong.append(column["name"])
+        return wrong
+
+    # What concerns the line
+
+    def of_the_line(self, line: Json) -> Found:
+        incomplete = self.what_a_line_lacks(line)
+        unknown = {("CLAUSE_UNKNOWN", name) for name in self.unknown_keys(line)}
+        if incomplete:
+            return {("FACT_MISSING", name) for name in incomplete} | unknown
+        return (
+            unknown
+            | self.vocabulary(line)
+            | self.catalogue_known(line)
+            | self.periods_inside(line)
+            | self.fields_listed(line)
+            | self.form_allowed(line)
+            | self.confidentiality(line)
+            | self.opt_outs(line)
+            | self.differencing(line)
+            | self.relationships(line)
+            | self.environment_matches(line)
+            | self.published(line)
+            | self.population(line)
+            | self.scanned(line)
+            | self.domain_matches(line)
+            | ({("DISCLOSURE_RULE_MISSING", None)} if not line["disclosure_rule"] else set())
+            | self.held(line)
+        )
+
+    def what_a_line_lacks(self, line: Json) -> list[str]:
+        needed = [
+            ("catalogue_version",), ("catalogue_digest",), ("sensitivity",), ("periods", "from"),
+            ("fields",), ("population", "rule"), ("recipient_environment", "organisation"),
+            ("recipient_environment", "kind"), ("opt_out", "applied"), ("dissemination_power",),
+            ("confidentiality", "route"),
+        ]  # fmt: skip
+        lacking = []
+        for path in needed:
+            value: Any = line
+            for part in path:
+                value = value.get(part) if isinstance(value, dict) else None
+            if value is None or value in ("", []):
+                lacking.append(".".join(path))
+        return lacking
+
+    def unknown_keys(self, line: Json) -> list[str]:
+        known: dict[str, set[str]] = {
+            "periods": {"from", "to"},
+            "fields": {"name", "treatment", "reason"},
+            "population": {"rule", "commissioners", "reasons"},
+            "recipient_environment": {"organisation", "kind"},
+            "opt_out": {"applied", "reason"},
+            "confidentiality": {"route", "section_251"},
+        }
+        plain = {
+            "number", "purpose", "data_set", "catalogue_version", "catalogue_digest", "group",
+            "classification", "sensitivity", "dissemination_power", "frequency", "access_method",
+            "disclosure_rule",
+        }  # fmt: skip
+        found = [key for key in line if key not in plain and key not in known]
+        for name, parts in known.items():
+            entries = line.get(name)
+            for entry in entries if isinstance(entries, list) else [entries]:
+                found += [f"{name}.{k}" for k in entry or {} if k not in parts]
+        if line.get("group") is not None:
+            found.append("group")
+        names = [f.get("name") for f in line.get("fields") or []]
+        if len(names) != len(set(names)):
+            found.append("fields")
+        return found
+
+    def vocabulary(self, line: Json) -> Found:
+        found: Found = set()
+        if line["population"]["rule"] not in ("own", "union", "list", "national"):
+            found.add(("CLAUSE_UNKNOWN", "population.rule"))
+        if any(r not in "SPGHRC" for r in line["population"]["reasons"] or []):
+            found.add(("CLAUSE_UNKNOWN", "population.reasons"))
+        reasons = ("no_identifying_data", "consent", "exemption")
+        if not line["opt_out"]["applied"] and line["opt_out"]["reason"] not in reasons:
+            found.add(("CLAUSE_UNKNOWN", "opt_out.reason"))
+        routes = ("not_identifiable", "consent", "section_251", "other_law")
+        if line["confidentiality"]["route"] not in routes:
+            found.add(("CLAUSE_UNKNOWN", "confidentiality.route"))
+        if line["dissemination_power"] not in POWERS:
+            found.add(("CLAUSE_UNKNOWN", "dissemination_power"))
+        return found
+
+    def catalogue_entry(self, line: Json) -> Json | None:
+        digest = self.file["catalogue_digest"] if self.file else line["catalogue_digest"]
+        for entry in self.world["catalogue"]:
+            if entry["digest"] == digest and entry["data_set"] == self.data_set:
+                found: Json = entry
+                return found
+        return None
+
+    def catalogue_known(self, line: Json) -> Found:
+        digests = [line["catalogue_digest"]] + (
+            [self.file["catalogue_digest"]] if self.file else []
+        )
+        known = [c["digest"] for c in self.world["catalogue"] if c["data_set"] == self.data_set]
+        fine = all(d in known for d in digests)
+        return set() if fine else {("CATALOGUE_UNKNOWN", self.data_set)}
+
+    def periods_inside(self, line: Json) -> Found:
+        first, last = line["periods"]["from"], line["periods"].get("to")
+        return {
+            ("PERIOD_NOT_IN_DSA", p)
+            for p in self.periods
+            if not is_month(p) or p < first or (last is not None and p > last)
+        }
+
+    def columns(self) -> list[Json]:
+        """Columns of the file, but for the two that every file has."""
+        own = ("Token", "Reason_For_Access")
+        return [c for c in self.file["columns"] if c["name"] not in own] if self.file else []
+
+    def names(self) -> list[str]:
+        return [c["name"] for c in self.columns()] if self.file else self.question["fields"]
+
+    def fields_listed(self, line: Json) -> Found:
+        listed = [f["name"] for f in line["fields"]]
+        return {("FIELD_NOT_IN_DSA", n) for n in self.names() if n not in listed}
+
+    def form_allowed(self, line: Json) -> Found:
+        found: Found = set()
+        kind = line["recipient_environment"]["kind"]
+        ceiling = CEILING.get((self.purpose, self.classification, kind))
+        if ceiling is None:
+            found.add(("FORM_NOT_ALLOWED", self.classification))
+        owner = self.organisation_row(line["recipient_environment"]["organisation"])
+        provider = owner is not None and owner["kind"] in ("NHS_TRUST", "INDEPENDENT_PROVIDER")
+        if provider and self.classification != "AGGREGATE_SUPPRESSED":  # ruling 14
+            found.add(("FORM_NOT_ALLOWED", owner["ods"]))  # type: ignore[index]  # not None here
+        listed = {f["name"]: f for f in line["fields"]}
+        entry = self.catalogue_entry(line)
+        if entry is None:
+            return found
+        known = {f["name"]: f for f in entry["fields"]}
+        for name in self.names():
+            column = next((c for c in self.columns() if c["name"] == name), None)
+            if column is None and name not in listed:
+                continue  # only FIELD_NOT_IN_DSA can be said of it
+            treatment = column["treatment"] if column else listed[name]["treatment"]
+            if name not in known or (column and column["class"] != known[name]["class"]) or (name in listed and listed[name]["treatment"] != treatment) or treatment not in known[name]["treatments"]:
+                found.add(("FORM_NOT_ALLOWED", name))
+            else:
+                row = row_of(known[name], treatment)
+                if ceiling is not None and row not in ceiling:
+                    found.add(("FORM_NOT_ALLOWED", name))
+                unjustified = name in listed and not (listed[name].get("reason") or "").strip()
+                if row == "about staff" and unjustified:  # ruling 13
+                    found.add(("FORM_NOT_ALLOWED", name))
+        return found
+
+    def confidentiality(self, line: Json) -> Found:
+        found: Found = set()
+        route = line["confidentiality"]["route"]
+        kind = line["recipient_environment"]["kind"]
+        if (self.purpose, self.classification, kind) in CEILING:
+            allowed = {"not_identifiable", "consent", "section_251", "other_law"}
+            if self.classification == "IDENTIFIABLE":
+                allowed -= {"not_identifiable"}  # A20
+                if self.purpose == "OTHER":
+                    allowed -= {"other_law"}  # ruling 14
+            if route not in allowed:
+                found.add(("FORM_NOT_ALLOWED", "confidentiality.route"))
+        if line["dissemination_power"] in POWERS:
+            identifiable, stands_on = POWERS[line["dissemination_power"]]
+            fits = identifiable or self.classification != "IDENTIFIABLE"
+            fits = fits and (stands_on is None or route in stands_on)
+            if self.classification not in CLASSIFICATIONS:
+                fits = False  # [3.2] knows four
+            if self.classification.startswith("AGGREGATE"):
+                fits = fits and line["dissemination_power"] not in NOT_FOR_AGGREGATES
+            if not fits:
+                found.add(("FORM_NOT_ALLOWED", "dissemination_power"))
+        if route == "section_251":
+            found |= self.supported(line, line["confidentiality"].get("section_251"))
+        return found
+
+    def supported(self, line: Json, reference: str | None) -> Found:
+        if reference is None:
+            return {("FACT_MISSING", "confidentiality.section_251")}
+        for approval in self.world["approvals"]:
+            if approval["reference"] != reference:
+                continue
+            purposes, where = CAG_FLOWS.get(reference, (None, None))
+            limited = approval["controllers"]
+            if (
+                within(self.today, approval["start"], approval["end"])
+                and self.purpose in approval["purposes"]
+                and (purposes is None or self.purpose in purposes)
+                and (where is None or line["recipient_environment"]["kind"] in where)
+                and (
+                    limited is None
+                    or all(any(f in limited for f in self.family(c)) for c in self.controllers())
+                )
+            ):
+                return set()
+        return {("S251_EXPIRED", reference)}
+
+    def opt_outs(self, line: Json) -> Found:
+        found: Found = set()
+        applied, reason = line["opt_out"]["applied"], line["opt_out"]["reason"]
+        if not applied:
+            if self.classification == "IDENTIFIABLE":
+                if self.purpose == "IV":
+                    must = self.today <= date(2020, 9, 30)
+                elif self.purpose == "RS":
+                    must = True
+                else:
+                    consented = line["confidentiality"]["route"] == "consent"
+                    must = not (reason == "consent" and consented)
+                if must or reason == "no_identifying_data":  # A21
+                    found.add(("OPT_OUT_NOT_APPLIED", None))
+            elif not self.classification.startswith(("PSEUDO", "AGGREGATE")):
+                found.add(("FACT_MISSING", "opt_out rule"))
+        if self.file and (applied or self.file["opt_out"]["applied"]):
+            made = self.file["opt_out"]["list_date"]
+            fresh = made is not None and 0 <= (self.today - made).days <= 7
+            if not self.file["opt_out"]["applied"] or not fresh:
+                found.add(("OPT_OUT_NOT_APPLIED", "file"))
+        return found
+
+    def environment(self, line: Json) -> Json | None:
+        wanted = line["recipient_environment"]
+        owners = {wanted["organisation"], *self.holders(wanted["organisation"])}
+        found = [
+            e
+            for e in self.world["environments"]
+            if e["organisation"] in owners and e["kind"] == wanted["kind"]
+        ]
+        mine = [e for e in found if self.client in e["clients"]]
+        return (mine or found or [None])[0]
+
+    def environment_matches(self, line: Json) -> Found:
+        environment = self.environment(line)
+        expected = {
+            "request": None,
+            "release": (self.question.get("permit") or {}).get("environment"),
+            "fetch": self.question.get("environment"),
+        }[self.action]
+        fine = (
+            environment is not None
+            and self.client in environment["clients"]
+            and expected in (None, environment["id"])
+        )
+        return set() if fine else {("ENVIRONMENT_MISMATCH", None)}
+
+    def differencing(self, line: Json) -> Found:
+        environment = self.environment(line)
+        if environment is None:
+            return set()
+        applied = self.file["opt_out"]["applied"] if self.file else line["opt_out"]["applied"]
+        mine = "applied" if applied else "not_applied"
+        return {
+            ("OPT_OUT_DIFFERENCING", p)
+            for p in self.periods
+            if self.world["reserved"].get((environment["id"], self.data_set, p), mine) != mine
+        }
+
+    def commissioners(self, line: Json) -> list[str]:
+        rule = line["population"]["rule"]
+        if rule == "national":
+            return []
+        codes = list(line["population"].get("commissioners") or [])
+        if not codes and rule in ("own", "union"):
+            codes = self.controllers()
+        landing = self.holders(line["recipient_environment"]["organisation"])
+        here = [c for c in self.controllers() if c in landing]
+        if rule == "own" and here:  # ruling 7: each its own
+            codes = [c for c in codes if any(self.owns(h, c) for h in here)]
+        return list(dict.fromkeys(codes))
+
+    def owns(self, owner: str, code: str) -> bool:
+        return code in self.family(owner) or self.entity(code) in self.family(owner)
+
+    def codes(self, line: Json) -> list[str]:
+        return sorted({f for c in self.commissioners(line) for f in self.family(c)})
+
+    def relationships(self, line: Json) -> Found:
+        landing = self.holders(line["recipient_environment"]["organisation"])
+        handling = {self.organisation, *landing} - set(self.controllers())
+        found: Found = set()
+        for code in self.commissioners(line):
+            behind = {code, *self.holders(code)} | {self.entity(code) or code}
+            counting = {f for b in behind for f in self.family(b)}
+            fine = False
+            for r in self.world["relationships"]:
+                active = r["activated_at"] is not None and r["activated_at"] <= self.now
+                active = active and within(self.today, r["from"], r["to"])
+                named = {r["csu"], *r["processors"]} - {r["commissioner"]}
+                if active and r["commissioner"] in counting and handling <= named:
+                    fine = True
+            if not fine:
+                found.add(("LCR_MISSING", code))
+        return found
+
+    def published(self, line: Json) -> Found:
+        entry = self.catalogue_entry(line)
+        if entry is None or not entry["gate"]:
+            return set()
+        days = {
+            p["period"]: p["published_on"]
+            for p in self.world["publications"]
+            if p["data_set"] == self.data_set
+        }
+        return {
+            ("NOT_PUBLISHED_YET", p)
+            for p in self.periods
+            if days.get(p) is None or days[p] > self.today
+        }
+
+    def population(self, line: Json) -> Found:
+        rule = line["population"]["rule"]
+        if rule == "national":
+            return set()
+        found: Found = set()
+        commissioners = self.commissioners(line)
+        if not commissioners:
+            found.add(("FACT_MISSING", "population.commissioners"))
+        if rule in ("own", "union"):
+            for code in commissioners:
+                if not any(self.owns(c, code) for c in self.controllers()):
+                    found.add(("OUT_OF_POPULATION", code))
+        allowed = line["population"].get("reasons") or []
+        entry = self.catalogue_entry(line)
+        if entry is not None:
+            usable = [r for r in allowed if r in entry["reasons"]]
+            kinds = [entry["reasons"][r] for r in usable]
+            if not usable:
+                found.add(("FACT_MISSING", "population.reasons"))
+            elif not self.file and None not in kinds:
+                found |= {
+                    ("FACT_MISSING", p)
+                    for p in self.periods
+                    if is_month(p) and not any(self.map_for(k, p) for k in kinds)
+                }
+        if self.file:
+            mine = self.codes(line)
+            found |= {("OUT_OF_POPULATION", c) for c in self.file["codes"] if c not in mine}
+            strange = [r for r in self.file["reasons"] if r not in allowed]
+            found |= {("OUT_OF_POPULATION", f"reason {r}") for r in strange}
+            if self.file["rows_without_reason"] > 0:
+                found.add(("OUT_OF_POPULATION", "rows"))
+        return found
+
+    def map_for(self, kind: str, month: str) -> str | None:
+        first = date.fromisoformat(month + "-01")
+        maps = [m for m in self.world["maps"] if m["kind"] == kind and m["valid_from"] <= first]
+        return sorted(maps, key=lambda m: (m["valid_from"], m["id"]))[-1]["id"] if maps else None
+
+    def scanned(self, line: Json) -> Found:
+        if not self.file:
+            return set()
+        found: Found = set()
+        scan = self.file["scan"]
+        if scan["rule"] != "pcd-scan/1":
+            found.add(("PCD_LEAK", "rule"))
+        if scan["hits"] > 0:
+            found.add(("PCD_LEAK", "hits"))
+        entry = self.catalogue_entry(line)
+        texts = [f["name"] for f in entry["fields"] if f.get("scan")] if entry else []
+        for column in self.file["columns"]:
+            if column["name"] in texts and column["treatment"] == "as_is":
+                if column["name"] not in scan["columns"]:
+                    found.add(("PCD_LEAK", column["name"]))
+        return found
+
+    def domain(self, line: Json, environment: Json) -> Json:
+        linked = {self.data_set}
+        again = True
+        while again:
+            again = False
+            for link in self.snapshot()["linkage"]:
+                group = set(link["data_sets"])
+                if link["key"] == "person" and group & linked and not group <= linked:
+                    linked |= group
+                    again = True
+        return {
+            "controllers": sorted(self.version["controllers"]),
+            "agreement": self.world["agreement"]["reference"],
+            "purpose": self.purpose,
+            "environment": environment["id"],
+            "opt_out": "applied" if line["opt_out"]["applied"] else "not_applied",
+            "data_sets": sorted(linked),
+        }
+
+    def domain_matches(self, line: Json) -> Found:
+        environment = self.environment(line)
+        if not self.file or environment is None:
+            return set()
+        fine = self.file["domain"] == sha(self.domain(line, environment))
+        return set() if fine else {("DOMAIN_MISMATCH", None)}
+
+    def held(self, line: Json) -> Found:
+        for hold in self.world["agreement"]["holds"]:
+            if not hold["whole"] and self.key in hold["lines"] and self.is_open(hold):
+                return {("BREACH_OPEN", f"line {line['number']}")}
+        return set()
+
+    # What a yes allows
+
+    def grant(self) -> Json:
+        lines = [x for x in self.snapshot()["lines"] if self.is_line(x)]
+        line = next(x for x in lines if not self.of_the_line(x))
+        environment = self.environment(line)
+        assert environment is not None
+        entry = self.catalogue_entry(line)
+        assert entry is not None
+        usable = [r for r in line["population"].get("reasons") or [] if r in entry["reasons"]]
+        kinds = {entry["reasons"][r] for r in usable}
+        listed = {f["name"]: f["treatment"] for f in line["fields"]}
+        is_controller = self.organisation in self.controllers()
+        return {
+            "version": self.version["number"],
+            "line": line["number"],
+            "capacity": "controller" if is_controller else "processor",
+            "on_behalf_of": [] if is_controller else self.controllers(),
+            "environment": environment["id"],
+            "fields": {n: listed[n] for n in self.names()},
+            "codes": self.codes(line),
+            "maps": {
+                kind: sorted(
+                    {m for p in self.periods if (m := self.map_for(kind, p)) is not None}
+                    if kind in kinds
+                    else []
+                )
+                for kind in ("practice", "postcode")
+            },
+            "domain": self.domain(line, environment),
+        }
+
+
+def row_of(field: Json, treatment: str) -> str:
+    """In which row of 4.2 a column stands."""
+    identifier = field.get("identifier")
+    if treatment == "pseudonym":
+        return "pseudonym"
+    if identifier is not None and treatment in ("as_is", "month"):
+        if field["class"] == "LI":
+            return "local id"
+        if field["class"] == "STAFF":
+            return "about staff"
+        return {
+            "nhs_number": "NHS number",
+            "date_of_birth": "full date of birth",
+            "postcode": "full postcode",
+        }.get(identifier, "other direct")
+    if field["class"] in ("QI", "DER") and field.get("source") == "postcode":
+        return "place of residence"
+    return {
+        "QI": "age, sex, ethnicity",
+        "DER": "age, sex, ethnicity",
+        "DI": "age, sex, ethnicity",  # a year of birth (8.3)
+        "CLIN": "diagnosis",
+        "SEN": "sensitive",
+        "ORG": "organisation",
+        "ADM": "administrative",
+    }[field["class"]]
+
+
+def first_instant(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=LONDON).astimezone(UTC)
+
+
+def within(day: date, first: date, last: date | None) -> bool:
+    return first <= day and (last is None or day <= last)
+
+
+def a_year_after(day: date) -> date:
+    length = calendar.monthrange(day.year + 1, day.month)[1]
+    return date(day.year + 1, day.month, min(day.day, length))
+
+
+def is_month(text: str) -> bool:
+    try:
+        return len(text) == 7 and date.fromisoformat(text + "-01") is not None
+    except ValueError:
+        return False
+
+
+def midnights(first: datetime, last: datetime) -> list[datetime]:
+    """Every first instant of a London day between the two."""
+    day = first.astimezone(LONDON).date()
+    found = []
+    while (instant := first_instant(day)) <= last:
+        if instant >= first:
+            found.append(instant)
+        day += timedelta(days=1)
+    return found

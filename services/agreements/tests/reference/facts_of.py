@@ -1,0 +1,429 @@
+"""From the plain rows of `world` to what our own decision reads."""
+
+import json
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from agreements.adapters import reference, rules
+from agreements.domain.agreement import (
+    Agreement,
+    AgreementVersion,
+    Capacity,
+    Condition,
+    Party,
+    Signature,
+)
+from agreements.domain.assurance import Assurance, AssuranceKind, Status
+from agreements.domain.contract import Contract
+from agreements.domain.decision import document
+from agreements.domain.decision.categories import category
+from agreements.domain.decision.facts import (
+    DataSetFacts,
+    EnvironmentFacts,
+    Facts,
+    MapFacts,
+    Present,
+    ReleasableColumn,
+)
+from agreements.domain.decision.question import (
+    Asker,
+    AttestedFile,
+    Column,
+    Fetch,
+    Holding,
+    OptOuts,
+    Question,
+    Release,
+    Request,
+    Scan,
+)
+from agreements.domain.hold import HeldLine, Hold, LineKey
+from agreements.domain.organisation import BODY, Kind, Organisation, TransferInstrument
+from agreements.domain.permits import Permit, PermittedField, PseudonymDomain
+from agreements.domain.registration import IcoRegistration, Section251Approval
+from agreements.domain.relationship import ChangeKind, Relationship, Step
+from common.ids import digest
+from services.agreements.tests.reference.world import HOLDING, NOON, Json, uuid
+
+
+def facts_of(world: Json) -> Facts:
+    agreement = None if world["agreement"] is None else _agreement(world["agreement"])
+    return Facts(
+        reference="" if agreement is None else agreement.reference,
+        rules=rules.load(),
+        assurance_rules=reference.load().assurance,
+        agreement=agreement,
+        documents={}
+        if agreement is None
+        else {v.id: document.read(v.document) for v in agreement.versions},
+        organisations=_by(
+            "ods",
+            [
+                Organisation(
+                    id=uuid(n),
+                    ods=o["ods"],
+                    name=o["ods"],
+                    kind=Kind(o["kind"]),
+                    legal_entity=o["entity"],
+                    parent=None,
+                    valid_from=o["from"],
+                    valid_to=o["to"],
+                    source="test",
+                )
+                for n, o in enumerate(world["organisations"])
+            ],
+        ),
+        instruments=tuple(
+            TransferInstrument(
+                id=uuid(n),
+                predecessor=i["predecessor"],
+                successor=i["successor"],
+                valid_from=i["from"],
+                evidence="order",
+            )
+            for n, i in enumerate(world["instruments"])
+        ),
+        contracts=tuple(_contract(n, c) for n, c in enumerate(world["contracts"])),
+        relationships=tuple(_relationship(n, r) for n, r in enumerate(world["relationships"])),
+        assurance=_by("organisation", [_assurance(n, a) for n, a in enumerate(world["assurance"])]),
+        registrations=_by(
+            "organisation",
+            [
+                IcoRegistration(
+                    id=uuid(n),
+                    organisation=r["organisation"],
+                    number="Z1234567",
+                    name=r["organisation"],
+                    valid_from=r["from"],
+                    valid_to=r["to"],
+                )
+                for n, r in enumerate(world["ico"])
+            ],
+        ),
+        approvals={
+            a["reference"]: Section251Approval(
+                id=uuid(n),
+                reference=a["reference"],
+                purposes=tuple(a["purposes"]),
+                controllers=None if a["controllers"] is None else tuple(a["controllers"]),
+                valid_from=a["start"],
+                valid_to=a["end"],
+                review_on=None,
+            )
+            for n, a in enumerate(world["approvals"])
+        },
+        publications={
+            (p["data_set"], p["period"]): p["published_on"] for p in world["publications"]
+        },
+        environments=tuple(
+            EnvironmentFacts(
+                id=UUID(e["id"]),
+                organisation=e["organisation"],
+                kind=e["kind"],
+                clients=frozenset(e["clients"]),
+            )
+            for e in world["environments"]
+        ),
+        maps=tuple(
+            MapFacts(id=UUID(m["id"]), kind=m["kind"], valid_from=m["valid_from"])
+            for m in world["maps"]
+        ),
+        catalogue={d["digest"]: data_set_facts(d) for d in world["catalogue"]},
+    )
+
+
+def present_of(world: Json, now: Any = NOON) -> Present:
+    return Present(
+        at=now,
+        last_decision_at=world["last_decision_at"],
+        reserved={(UUID(e), d, p): t for (e, d, p), t in world["reserved"].items()},
+    )
+
+
+def question_of(question: Json) -> Question:
+    match question["action"]:
+        case "request":
+            return Request(
+                asker=_asker(question),
+                agreement=question["agreement"],
+                key=_key(question),
+                periods=tuple(question["periods"]),
+                fields=tuple(question["fields"]),
+                formats=tuple(question["formats"]),
+            )
+        case "release":
+            return Release(
+                file_id=question["file_id"],
+                extract_id=question["extract_id"],
+                file=_file(question["file"]) if question["file"] else None,
+                permit=permit_of(question["permit"]) if question["permit"] else None,
+            )
+        case _:
+            return Fetch(
+                asker=_asker(question),
+                holding=Holding(
+                    id=UUID(HOLDING),
+                    decision_id=uuid(1),
+                    agreement=question["agreement"],
+                    environment_id=UUID(question["environment"]),
+                    file=_file(question["file"]),
+                ),
+            )
+
+
+def permit_of(permit: Json) -> Permit:
+    return Permit(
+        id=UUID(permit["id"]),
+        decision_id=uuid(2),
+        epoch=1,
+        extract_id=permit["extract_id"],
+        request_digest="sha256:" + 64 * "0",
+        client_id=permit["client"],
+        organisation=permit["organisation"],
+        environment_id=UUID(permit["environment"]),
+        agreement=permit["agreement"],
+        version="v1.0",
+        document_hash="sha256:" + 64 * "0",
+        line_number=permit["line"],
+        key=_key(permit),
+        catalogue_version="1.0",
+        catalogue_digest=permit["catalogue_digest"],
+        sensitivity="NON_SENSITIVE",
+        fields=tuple(PermittedField(name=n, treatment=t) for n, t in permit["fields"].items()),
+        periods=tuple(permit["periods"]),
+        formats=tuple(permit["formats"]),
+        population_rule="own",
+        codes=tuple(permit["codes"]),
+        reasons=tuple(permit["reasons"]),
+        practice_maps=(),
+        postcode_maps=(),
+        domain=PseudonymDomain(
+            controllers=tuple(permit["domain"]["controllers"]),
+            agreement=permit["domain"]["agreement"],
+            purpose=permit["domain"]["purpose"],
+            environment=permit["domain"]["environment"],
+            opt_out=permit["domain"]["opt_out"],
+            data_sets=tuple(permit["domain"]["data_sets"]),
+        ),
+        opt_outs_applied=permit["applied"],
+        list_days_max=7,
+        disclosure_rule=permit["disclosure_rule"],
+        issued_at=NOON,
+    )
+
+
+def data_set_facts(data_set: Json) -> DataSetFacts:
+    return DataSetFacts(
+        data_set=data_set["data_set"],
+        version=data_set["version"],
+        digest=data_set["digest"],
+        columns={
+            f["name"]: ReleasableColumn(
+                field_class=f["class"],
+                categories={
+                    t: category(
+                        field_class=f["class"],
+                        treatment=t,
+                        identifier=f.get("identifier"),
+                        derived_from=f.get("source"),
+                    )
+                    for t in f["treatments"]
+                },
+                scanned=f.get("scan", False),
+            )
+            for f in data_set["fields"]
+        },
+        reasons=frozenset(data_set["reasons"]),
+        mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
+        waits_for_publication=data_set["gate"],
+    )
+
+
+def _by(name: str, facts: list[Any]) -> dict[str, tuple[Any, ...]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for fact in facts:
+        found[getattr(fact, name)].append(fact)
+    return {key: tuple(rows) for key, rows in found.items()}
+
+
+def _asker(question: Json) -> Asker:
+    return Asker(client_id=question["client"], organisation=question["organisation"])
+
+
+def _key(what: Json) -> LineKey:
+    return LineKey(what["purpose"], what["data_set"], what["classification"])
+
+
+def _file(file: Json) -> AttestedFile:
+    return AttestedFile(
+        file_id=file["id"],
+        extract_id=file["extract_id"],
+        permit_id=file["permit_id"],
+        preparation_id=file["preparation_id"],
+        format=file["format"],
+        object_key="preparations/1/1/1.parquet",
+        bytes=1000,
+        digest="sha256:" + 64 * "a",
+        rows=10,
+        line_number=file["line"],
+        key=_key(file),
+        catalogue_digest=file["catalogue_digest"],
+        columns=tuple(
+            Column(name=c["name"], treatment=c["treatment"], field_class=c["class"])
+            for c in file["columns"]
+        ),
+        periods=tuple(file["periods"]),
+        codes=frozenset(file["codes"]),
+        reasons=frozenset(file["reasons"]),
+        maps=frozenset(file["maps"]),
+        rows_without_reason=file["rows_without_reason"],
+        domain=file["domain"],
+        opt_outs=OptOuts(
+            applied=file["opt_out"]["applied"],
+            list_id=None,
+            list_date=file["opt_out"]["list_date"],
+        ),
+        scan=Scan(
+            rule=file["scan"]["rule"],
+            columns=frozenset(file["scan"]["columns"]),
+            hits=file["scan"]["hits"],
+        ),
+        disclosure_rule=file["disclosure_rule"],
+        order=file["order"],
+    )
+
+
+def _agreement(agreement: Json) -> Agreement:
+    return Agreement(
+        id=uuid(100),
+        reference=agreement["reference"],
+        versions=tuple(_version(n, v) for n, v in enumerate(agreement["versions"])),
+        holds=tuple(
+            Hold(
+                id=uuid(300 + n),
+                breach_id=None,
+                whole=h["whole"],
+                lines=tuple(HeldLine(key=LineKey(*key), number=1) for key in h["lines"]),
+                reason="breach",
+                set_at=h["set_at"],
+                set_by="handler",
+                lifted_at=h["lifted_at"],
+            )
+            for n, h in enumerate(agreement["holds"])
+        ),
+        terminated_at=agreement["terminated_at"],
+    )
+
+
+def _version(number: int, version: Json) -> AgreementVersion:
+    text = json.dumps(
+        {
+            "schema": "dsfc-agreement/1",
+            "reference": "",
+            "version": version["number"],
+            "parties": [],
+            "snapshot_hash": "",
+            "snapshot": version["snapshot"],
+        }
+    )
+    hash_ = digest(text.encode())
+    parties = [(c, Capacity.CONTROLLER) for c in version["controllers"]]
+    parties += [(c, Capacity.PROCESSOR) for c in version["processors"]]
+    return AgreementVersion(
+        id=uuid(200 + number),
+        number=version["number"],
+        sequence=version["sequence"],
+        application_id=uuid(0),
+        kind="new",
+        title="Commissioning",
+        valid_from=version["start"],
+        valid_to=version["end"],
+        snapshot_hash="",
+        document_hash=hash_,
+        document=text,
+        parties=(
+            *(Party(ods=ods, capacity=capacity, legal_name=ods) for ods, capacity in parties),
+            Party(ods=BODY, capacity=Capacity.BODY, legal_name="The Body"),
+        ),
+        lines=(),
+        conditions=tuple(
+            Condition(
+                id=uuid(400 + n),
+                condition=c["id"],
+                text="",
+                due=c["due"],
+                owner=c["owner"],
+                fulfilled_at=c["fulfilled_at"],
+            )
+            for n, c in enumerate(version["conditions"])
+        ),
+        signatures=tuple(
+            Signature(
+                id=uuid(500 + n),
+                party=BODY if who == "body" else who,
+                for_body=who == "body",
+                document_hash=hash_,
+                name_of_role="SIRO",
+                signed_at=at,
+            )
+            for n, (who, at) in enumerate(version["signed"].items())
+            if at is not None
+        ),
+    )
+
+
+def _contract(number: int, contract: Json) -> Contract:
+    return Contract(
+        id=uuid(number),
+        reference=contract["reference"],
+        organisation=contract["organisation"],
+        legal_name=contract["organisation"],
+        valid_from=contract["start"],
+        valid_to=contract["end"],
+        issued_at=NOON,
+        document_hash="",
+        organisation_signed_at=contract["signed_at"],
+        body_signed_at=contract["body_signed_at"],
+        terminated_at=contract["terminated_at"],
+    )
+
+
+def _relationship(number: int, r: Json) -> Relationship:
+    return Relationship(
+        id=uuid(number),
+        reference=r["reference"],
+        change_kind=ChangeKind.NEW,
+        commissioner=r["commissioner"],
+        commissioner_type="CCG",
+        area_team=None,
+        dscro="yorkshire",
+        csu=r["csu"],
+        processors=tuple(r["processors"]),
+        service="DSCRO",
+        valid_from=r["from"],
+        valid_to=r["to"],
+        service_contract_reference="SC-1",
+        contract_signed_on=r["from"],
+        state=Step.ACTIVE,
+        requested_at=NOON,
+        requested_by_organisation=r["commissioner"],
+        activated_at=r["activated_at"],
+    )
+
+
+def _assurance(number: int, a: Json) -> Assurance:
+    return Assurance(
+        id=uuid(number),
+        organisation=a["organisation"],
+        kind=AssuranceKind(a["kind"]),
+        reference=a["edition"],
+        status=Status(a["status"]),
+        published_on=a["published_on"],
+        expires_on=a["expires_on"],
+        seen_on=a["seen_on"],
+        reviewed_by_body=a["reviewed"],
+        plan_accepted=a["plan_accepted"],
+        plan_until=a["plan_until"],
+        locations_covered=a["locations_covered"],
+    )

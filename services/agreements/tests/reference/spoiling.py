@@ -1,0 +1,651 @@
+"""Ways in which a sound world and a question come to be wrong, or otherwise: drawn several at a time.
+
+Each takes `draw`, the world and the question, and changes them in place. Dates are drawn near one
+another and near the days on which clocks change, so that boundaries meet.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from services.agreements.tests.reference.evaluator import first_instant
+from services.agreements.tests.reference.world import (
+    CAG,
+    CCG,
+    CCG_CLIENT,
+    CLIENT,
+    CSU,
+    ENVIRONMENT,
+    HOLDING,
+    OTHER_CCG,
+    OTHER_CSU,
+    OTHER_ENVIRONMENT,
+    POSTCODE_MAP,
+    PRACTICE_MAP,
+    PREDECESSOR,
+    STRANGER,
+    TRUST,
+    Json,
+    assurance,
+    contract,
+    data_set,
+    domain,
+    ico,
+    identifiable_line,
+    line,
+    relationship,
+    sha,
+    snapshot,
+    version,
+)
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+Spoil = Callable[[Draw, Json, Json], None]
+
+CHANGES_OF_CLOCKS = (date(2018, 3, 25), date(2018, 10, 28), date(2019, 3, 31), date(2019, 10, 27))
+DAYS = st.sampled_from(
+    [
+        *(d + timedelta(days=n) for d in CHANGES_OF_CLOCKS for n in (-1, 0, 1)),
+        date(2018, 4, 1), date(2018, 5, 25), date(2018, 5, 31), date(2018, 6, 1), date(2018, 6, 2),
+        date(2018, 6, 8), date(2018, 12, 31), date(2019, 6, 30), date(2019, 7, 1),
+        date(2020, 9, 30), date(2020, 10, 1), date(2021, 3, 31), date(2022, 7, 1),
+    ]
+)  # fmt: skip
+MAYBE_DAYS = st.none() | DAYS
+MOMENT = timedelta(microseconds=1)
+INSTANTS = st.one_of(
+    st.builds(
+        lambda day, shift: first_instant(day) + shift,
+        DAYS,
+        st.sampled_from([-MOMENT, timedelta(0), MOMENT, timedelta(hours=11), timedelta(hours=1)]),
+    ),
+    st.datetimes(
+        min_value=datetime(2018, 3, 1),
+        max_value=datetime(2022, 8, 1),
+        timezones=st.just(UTC),
+    ),
+)
+MAYBE_INSTANTS = st.none() | INSTANTS
+CODES = st.sampled_from([CCG, OTHER_CCG, CSU, OTHER_CSU, PREDECESSOR, TRUST, "QF7", "ZZZ"])
+PURPOSES = st.sampled_from(["COM", "RS", "IV", "OTHER"])
+CLASSIFICATIONS = st.sampled_from(
+    ["PSEUDO_ANONYMISED", "IDENTIFIABLE", "AGGREGATE_SUPPRESSED",
+     "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED", "SECRET"]
+)  # fmt: skip
+KINDS = st.sampled_from(["analytics", "ceff", "ash", "rs_supplier", "gp_practice", "cellar"])
+FIELDS = st.sampled_from(
+    [*(f["name"] for f in data_set("SUS_APC")["fields"]), "Shoe_Size", "Token"]
+)
+TREATMENTS = st.sampled_from(["as_is", "pseudonym", "month", "year", "derived", "reversed"])
+PERIODS = st.sampled_from(["2018-03", "2018-04", "2018-05", "2019-03", "2019-04", "2018-13", "May"])
+REASONS = st.lists(st.sampled_from(["S", "P", "G", "H", "R", "C", "X"]), unique=True, max_size=4)
+MAPS = st.sampled_from([PRACTICE_MAP, POSTCODE_MAP, HOLDING])
+
+
+def versions(world: Json) -> list[Json]:
+    agreement = world["agreement"]
+    return [] if agreement is None else agreement["versions"]
+
+
+def a_line(draw: Draw, world: Json) -> Json | None:
+    lines = [x for v in versions(world) for x in v["snapshot"]["lines"]]
+    return draw(st.sampled_from(lines)) if lines else None
+
+
+def the_key(question: Json) -> list[Json]:
+    """The places in a question that name the line."""
+    places = [question] if "purpose" in question else []
+    return places + [question[n] for n in ("file", "permit") if question.get(n)]
+
+
+def only_the_named_sign(world: Json) -> None:
+    for v in versions(world):
+        named = {*v["controllers"], *v["processors"], "body"}
+        v["signed"] = {who: at for who, at in v["signed"].items() if who in named}
+
+
+# The agreement
+
+
+def terminated(draw: Draw, world: Json, question: Json) -> None:
+    if world["agreement"]:
+        world["agreement"]["terminated_at"] = draw(INSTANTS)
+
+
+def other_term(draw: Draw, world: Json, question: Json) -> None:
+    for v in versions(world):
+        v["start"], v["end"] = sorted([draw(DAYS), draw(DAYS)])
+
+
+def signature_missing(draw: Draw, world: Json, question: Json) -> None:
+    for v in versions(world):
+        v["signed"].pop(draw(st.sampled_from([CCG, CSU, "body"])), None)
+
+
+def signature_later(draw: Draw, world: Json, question: Json) -> None:
+    for v in versions(world):
+        v["signed"][draw(st.sampled_from([CCG, CSU, "body"]))] = draw(INSTANTS)
+
+
+def amended(draw: Draw, world: Json, question: Json) -> None:
+    """A second version, which may be unsigned, and of other parties and lines."""
+    if not versions(world):
+        return
+    signed = {CCG: draw(INSTANTS), CSU: draw(INSTANTS), "body": draw(INSTANTS)}
+    second = version(
+        f"v1.{len(versions(world))}",
+        len(versions(world)) + 1,
+        start=draw(DAYS),
+        end=draw(DAYS),
+        controllers=draw(st.sampled_from([[CCG], [CCG, OTHER_CCG], [OTHER_CCG]])),
+        processors=draw(st.sampled_from([[CSU], [CSU, OTHER_CSU], []])),
+        signed={k: v for k, v in signed.items() if draw(st.integers(0, 9)) > 0},
+        snapshot=snapshot([line(fields=line()["fields"][:2]), identifiable_line()]),
+    )
+    if draw(st.booleans()):
+        second["signed"] |= {OTHER_CCG: draw(INSTANTS), OTHER_CSU: draw(INSTANTS)}
+    versions(world).append(second)
+
+
+def another_reference(draw: Draw, world: Json, question: Json) -> None:
+    if draw(st.booleans()):
+        world["agreement"] = None
+
+
+def conditions(draw: Draw, world: Json, question: Json) -> None:
+    for v in versions(world):
+        v["conditions"] = [
+            {
+                "id": str(n),
+                "due": draw(MAYBE_DAYS),
+                "owner": draw(st.sampled_from([CSU, CCG, "X26"])),
+                "fulfilled_at": draw(MAYBE_INSTANTS),
+            }
+            for n in range(draw(st.integers(0, 2)))
+        ]
+
+
+def held(draw: Draw, world: Json, question: Json) -> None:
+    if world["agreement"]:
+        keys = [
+            ("COM", "SUS_APC", "PSEUDO_ANONYMISED"),
+            ("IV", "SUS_APC", "IDENTIFIABLE"),
+            ("COM", "CSDS", "PSEUDO_ANONYMISED"),
+        ]
+        lines = draw(st.lists(st.sampled_from(keys), unique=True, max_size=2))
+        world["agreement"]["holds"].append(
+            {
+                "whole": not lines,
+                "lines": lines,
+                "set_at": draw(INSTANTS),
+                "lifted_at": draw(MAYBE_INSTANTS),
+            }
+        )
+
+
+def strange_clause(draw: Draw, world: Json, question: Json) -> None:
+    for v in versions(world)[:1]:
+        v["snapshot"][draw(st.sampled_from(["embargo", "title", "royalty"]))] = "x"
+
+
+def linkage(draw: Draw, world: Json, question: Json) -> None:
+    pairs = st.sampled_from([["SUS_APC", "DIDS"], ["DIDS", "MHSDS"], ["IAPT", "CSDS"], ["SUS_APC"]])
+    for v in versions(world):
+        v["snapshot"]["linkage"] = [
+            {"data_sets": draw(pairs), "key": draw(st.sampled_from(["person", "site"]))}
+            for _ in range(draw(st.integers(0, 3)))
+        ]
+
+
+# Those whom it concerns
+
+
+def organisations(draw: Draw, world: Json, question: Json) -> None:
+    row = draw(st.sampled_from(world["organisations"]))
+    match draw(st.integers(0, 3)):
+        case 0:
+            row["to"] = draw(MAYBE_DAYS)
+        case 1:
+            row["entity"] = draw(CODES)
+        case 2:
+            world["organisations"].remove(row)
+        case _:
+            row["kind"] = "NHS_TRUST"
+
+
+def transferred(draw: Draw, world: Json, question: Json) -> None:
+    world["instruments"].append(
+        {"predecessor": draw(CODES), "successor": draw(CODES), "from": draw(DAYS)}
+    )
+
+
+def succeeded(draw: Draw, world: Json, question: Json) -> None:
+    """The controller's standing goes to a successor, who has some or all that it needs."""
+    world["instruments"].append({"predecessor": CCG, "successor": OTHER_CCG, "from": draw(DAYS)})
+    if draw(st.booleans()):
+        world["assurance"].append(assurance(OTHER_CCG))
+        world["ico"].append(ico(OTHER_CCG))
+
+
+def contracts(draw: Draw, world: Json, question: Json) -> None:
+    changes = st.fixed_dictionaries(
+        {},
+        optional={
+            "start": DAYS,
+            "end": MAYBE_DAYS,
+            "signed_at": MAYBE_INSTANTS,
+            "body_signed_at": MAYBE_INSTANTS,
+            "terminated_at": MAYBE_INSTANTS,
+        },
+    )
+    if draw(st.booleans()):
+        world["contracts"].append(contract(draw(CODES), **draw(changes)))
+    elif world["contracts"]:
+        world["contracts"][0] |= draw(changes)
+
+
+def relationships(draw: Draw, world: Json, question: Json) -> None:
+    changes = st.fixed_dictionaries(
+        {},
+        optional={
+            "csu": st.none() | CODES,
+            "processors": st.lists(CODES, max_size=2),
+            "from": DAYS,
+            "to": MAYBE_DAYS,
+            "activated_at": MAYBE_INSTANTS,
+        },
+    )
+    if draw(st.booleans()):
+        world["relationships"].append(relationship(draw(CODES), **draw(changes)))
+    elif world["relationships"]:
+        world["relationships"][0] |= draw(changes)
+
+
+def assured(draw: Draw, world: Json, question: Json) -> None:
+    changes = st.fixed_dictionaries(
+        {},
+        optional={
+            "kind": st.sampled_from(["DSPT", "SLSP", "ISO27001"]),
+            "edition": st.sampled_from(["17/18", "18/19", "19/20", "20/21"]),
+            "status": st.sampled_from(
+                ["STANDARDS_EXCEEDED", "STANDARDS_MET", "APPROACHING_STANDARDS",
+                 "STANDARDS_NOT_MET", "NOT_PUBLISHED"]
+            ),
+            "published_on": MAYBE_DAYS,
+            "expires_on": MAYBE_DAYS,
+            "seen_on": DAYS,
+            "reviewed": st.booleans(),
+            "plan_accepted": st.booleans(),
+            "plan_until": MAYBE_DAYS,
+            "locations_covered": st.booleans(),
+        },
+    )  # fmt: skip
+    if draw(st.booleans()):
+        world["assurance"].append(assurance(draw(st.sampled_from([CCG, CSU])), **draw(changes)))
+    elif world["assurance"]:
+        draw(st.sampled_from(world["assurance"])).update(draw(changes))
+    for evidence in world["assurance"]:
+        if evidence["kind"] != "DSPT":
+            evidence["status"] = "CERTIFIED"
+
+
+def registered(draw: Draw, world: Json, question: Json) -> None:
+    first, last = sorted([draw(DAYS), draw(DAYS)])
+    if draw(st.booleans()):
+        world["ico"].append({"organisation": draw(CODES), "from": first, "to": last})
+    elif world["ico"]:
+        draw(st.sampled_from(world["ico"])).update({"from": first, "to": last})
+
+
+def environments(draw: Draw, world: Json, question: Json) -> None:
+    row = draw(st.sampled_from(world["environments"]))
+    match draw(st.integers(0, 3)):
+        case 0:
+            row["clients"] = draw(
+                st.lists(st.sampled_from([CLIENT, CCG_CLIENT, STRANGER, "ceff-0df"]), max_size=3)
+            )
+        case 1:
+            row["organisation"] = draw(CODES)
+        case 2:
+            world["environments"].remove(row)
+            if not world["environments"]:
+                world["environments"].append(row | {"organisation": "ZZZ"})
+        case _:
+            row["kind"] = draw(KINDS)
+
+
+# The line
+
+
+def line_otherwise(draw: Draw, world: Json, question: Json) -> None:
+    """Other values of the line's clauses."""
+    x = a_line(draw, world)
+    if x is None:
+        return
+    first, last = sorted([draw(PERIODS), draw(PERIODS)])
+    options: list[tuple[str, Any]] = [
+        ("periods", {"from": first, "to": draw(st.sampled_from([last, None]))}),
+        ("catalogue_digest", sha(["catalogue", draw(st.sampled_from(["CSDS", "SUS_APC", "?"]))])),
+        ("group", draw(st.sampled_from([None, "1"]))),
+        ("disclosure_rule", draw(st.sampled_from([None, "", "SHMI", "HES"]))),
+        (
+            "population",
+            {
+                "rule": draw(st.sampled_from(["own", "union", "list", "national", "galactic"])),
+                "commissioners": draw(st.none() | st.lists(CODES, max_size=3)),
+                "reasons": draw(REASONS),
+            },
+        ),
+        ("recipient_environment", {"organisation": draw(CODES), "kind": draw(KINDS)}),
+        (
+            "opt_out",
+            {
+                "applied": draw(st.booleans()),
+                "reason": draw(
+                    st.sampled_from(["no_identifying_data", "consent", "exemption", "whim", None])
+                ),
+            },
+        ),
+        (
+            "dissemination_power",
+            draw(
+                st.sampled_from(
+                    ["s261", "s261_2_c", "s261_4", "s261_5_d", "s261_7", "s261_1", "royal"]
+                )
+            ),
+        ),
+        (
+            "confidentiality",
+            {
+                "route": draw(
+                    st.sampled_from(
+                        ["not_identifiable", "consent", "section_251", "other_law", "trust"]
+                    )
+                ),
+                "section_251": draw(
+                    st.sampled_from([None, CAG, "CAG 7-04(a)/2013", "CAG 9-99/2018"])
+                ),
+            },
+        ),
+    ]
+    name, value = draw(st.sampled_from(options))
+    x[name] = value
+
+
+def line_fields(draw: Draw, world: Json, question: Json) -> None:
+    x = a_line(draw, world)
+    if x is None:
+        return
+    names = draw(st.lists(FIELDS, min_size=1, max_size=4))
+    x["fields"] = [
+        {
+            "name": name,
+            "treatment": draw(TREATMENTS),
+            "reason": draw(st.sampled_from(["case mix", "", None])),
+        }
+        for name in names
+    ]
+
+
+def line_broken(draw: Draw, world: Json, question: Json) -> None:
+    """A clause that is missing, or one that nobody knows."""
+    x = a_line(draw, world)
+    if x is None:
+        return
+    if draw(st.booleans()):
+        x[draw(st.sampled_from(["filters", "embargo_until"]))] = ["x"]
+    elif draw(st.booleans()):
+        nested = draw(st.sampled_from(["population", "opt_out", "confidentiality", "periods"]))
+        if isinstance(x.get(nested), dict):
+            x[nested] = x[nested] | {"but_only": "x"}
+    else:
+        removable = ["periods", "population", "opt_out", "fields", "sensitivity",
+                     "dissemination_power", "recipient_environment", "confidentiality"]  # fmt: skip
+        x.pop(draw(st.sampled_from(removable)), None)
+
+
+def line_key(draw: Draw, world: Json, question: Json) -> None:
+    x = a_line(draw, world)
+    if x is not None:
+        x["purpose"], x["classification"] = draw(PURPOSES), draw(CLASSIFICATIONS)
+
+
+def second_line_of_the_key(draw: Draw, world: Json, question: Json) -> None:
+    for v in versions(world)[:1]:
+        twin = line(
+            number=3,
+            recipient_environment={"organisation": CCG, "kind": "analytics"},
+            fields=line()["fields"][: draw(st.integers(1, 5))],
+        )
+        v["snapshot"]["lines"].insert(draw(st.integers(0, 1)), twin)
+    world["environments"].append(
+        {
+            "id": "00000000-0000-7000-8000-0000000000e3",
+            "organisation": CCG,
+            "kind": "analytics",
+            "clients": [CCG_CLIENT],
+        }
+    )
+
+
+def joint(draw: Draw, world: Json, question: Json) -> None:
+    """A second controller, who has some or all that it needs."""
+    for v in versions(world):
+        v["controllers"] = [CCG, OTHER_CCG]
+        v["signed"].setdefault(OTHER_CCG, v["signed"].get(CCG))
+        if v["signed"][OTHER_CCG] is None:
+            del v["signed"][OTHER_CCG]
+        for x in v["snapshot"]["lines"]:
+            if isinstance(x.get("population"), dict):
+                x["population"]["commissioners"] = [CCG, OTHER_CCG]
+    if draw(st.booleans()):
+        world["contracts"].append(contract(OTHER_CCG))
+        world["relationships"].append(relationship(OTHER_CCG, csu=CSU))
+        world["assurance"].append(assurance(OTHER_CCG))
+        world["ico"].append(ico(OTHER_CCG))
+
+
+# What else is known
+
+
+def approvals(draw: Draw, world: Json, question: Json) -> None:
+    first, last = sorted([draw(DAYS), draw(DAYS)])
+    world["approvals"] = [
+        {
+            "reference": draw(st.sampled_from([CAG, "CAG 7-04(a)/2013", "CAG 9-99/2018"])),
+            "purposes": draw(st.lists(PURPOSES, max_size=3)),
+            "controllers": draw(st.none() | st.lists(CODES, max_size=2)),
+            "start": first,
+            "end": last,
+        }
+    ]
+
+
+def publications(draw: Draw, world: Json, question: Json) -> None:
+    world["publications"] = [
+        {"data_set": name, "period": period, "published_on": draw(DAYS)}
+        for name in ("CSDS", "SUS_APC")
+        for period in ("2018-04", "2018-05")
+        if draw(st.booleans())
+    ]
+
+
+def about_csds(draw: Draw, world: Json, question: Json) -> None:
+    """Everything is about a data set that waits for publication."""
+    for v in versions(world):
+        for x in v["snapshot"]["lines"]:
+            x["data_set"], x["catalogue_digest"] = "CSDS", sha(["catalogue", "CSDS"])
+    for place in the_key(question):
+        place["data_set"] = "CSDS"
+        if "catalogue_digest" in place:
+            place["catalogue_digest"] = sha(["catalogue", "CSDS"])
+
+
+def catalogue(draw: Draw, world: Json, question: Json) -> None:
+    if not world["catalogue"]:
+        return
+    entry = draw(st.sampled_from(world["catalogue"]))
+    match draw(st.integers(0, 3)):
+        case 0:
+            world["catalogue"].remove(entry)
+        case 1:
+            entry["gate"] = not entry["gate"]
+        case 2:
+            for letter in draw(REASONS):
+                entry["reasons"].pop(letter, None)
+        case _:
+            entry["data_set"] = "DIDS"
+
+
+def maps(draw: Draw, world: Json, question: Json) -> None:
+    world["maps"] = [
+        {"id": id_, "kind": kind, "valid_from": draw(DAYS)}
+        for id_, kind in ((PRACTICE_MAP, "practice"), (POSTCODE_MAP, "postcode"))
+        if draw(st.booleans())
+    ]
+
+
+def reserved(draw: Draw, world: Json, question: Json) -> None:
+    for period in draw(st.lists(PERIODS, max_size=2)):
+        place = (draw(st.sampled_from([ENVIRONMENT, OTHER_ENVIRONMENT])), "SUS_APC", period)
+        world["reserved"][place] = draw(st.sampled_from(["applied", "not_applied"]))
+
+
+def clock_behind(draw: Draw, world: Json, question: Json) -> None:
+    world["last_decision_at"] = draw(INSTANTS)
+
+
+# The question
+
+
+def another_asker(draw: Draw, world: Json, question: Json) -> None:
+    place = question["permit"] if question["action"] == "release" else question
+    if place:
+        place["client"] = draw(st.sampled_from([CLIENT, CCG_CLIENT, STRANGER, "ceff-0df"]))
+        place["organisation"] = draw(CODES)
+
+
+def another_key(draw: Draw, world: Json, question: Json) -> None:
+    purpose, classification = draw(PURPOSES), draw(CLASSIFICATIONS)
+    for place in the_key(question):
+        place["purpose"], place["classification"] = purpose, classification
+
+
+def about_the_identifiable_line(draw: Draw, world: Json, question: Json) -> None:
+    """The other line, asked for by the client of its environment, in good order."""
+    iv = domain(
+        purpose="IV",
+        environment=OTHER_ENVIRONMENT,
+        opt_out="applied",
+        data_sets=["DIDS", "SUS_APC"],
+    )
+    listed = {"age": draw(st.integers(-1, 9))}
+    names = {"NHS_Number": "as_is", "Hospital_Spell_No": "as_is"}
+    for place in the_key(question):
+        place["purpose"], place["classification"] = "IV", "IDENTIFIABLE"
+        place["line"] = 2
+    if question.get("permit"):
+        question["permit"] |= {
+            "client": "ceff-0df", "environment": OTHER_ENVIRONMENT, "fields": names, "domain": iv,
+            "applied": True,
+        }  # fmt: skip
+    if question["action"] != "release":
+        question["client"] = "ceff-0df"
+        question["environment"] = OTHER_ENVIRONMENT
+        question["fields"] = list(names)
+    if question.get("file"):
+        question["file"] |= {
+            "columns": [
+                {"name": "Token", "treatment": "pseudonym", "class": "DER"},
+                {"name": "NHS_Number", "treatment": "as_is", "class": "DI"},
+                {"name": "Hospital_Spell_No", "treatment": "as_is", "class": "LI"},
+            ],
+            "domain": sha(iv),
+            "opt_out": {
+                "applied": True,
+                "list_date": date(2018, 6, 1) - timedelta(days=listed["age"]),
+            },
+        }
+
+
+def other_periods(draw: Draw, world: Json, question: Json) -> None:
+    periods = draw(st.lists(PERIODS, min_size=1, max_size=3))
+    (question["file"] if question.get("file") else question)["periods"] = periods
+
+
+def other_fields(draw: Draw, world: Json, question: Json) -> None:
+    names = draw(st.lists(FIELDS, min_size=1, max_size=4, unique=True))
+    if question["action"] == "request":
+        question["fields"] = [n for n in names if n != "Token"] or ["Sex"]
+    elif question.get("file"):
+        described = {f["name"]: f["class"] for f in data_set("SUS_APC")["fields"]}
+        question["file"]["columns"] = [
+            {
+                "name": name,
+                "treatment": draw(TREATMENTS),
+                "class": described.get(name, draw(st.sampled_from(["QI", "DER"]))),
+            }
+            for name in names
+        ]
+
+
+def other_file(draw: Draw, world: Json, question: Json) -> None:
+    """Something else in the file than was permitted, or than the line allows."""
+    if not question.get("file"):
+        return
+    options: list[tuple[str, Any]] = [
+        ("id", "another"), ("extract_id", "another"), ("permit_id", HOLDING),
+        ("preparation_id", HOLDING), ("format", draw(st.sampled_from(["csv", "parquet", "xlsx"]))),
+        ("line", 2), ("codes", draw(st.lists(CODES, max_size=2))),
+        ("reasons", draw(REASONS)), ("maps", [draw(MAPS)]),
+        ("rows_without_reason", draw(st.integers(0, 2))),
+        ("domain", sha(domain(agreement="DARS-NIC-999999-Z9Z9Z"))),
+        ("opt_out", {"applied": draw(st.booleans()), "list_date": draw(MAYBE_DAYS)}),
+        (
+            "scan",
+            {
+                "rule": draw(st.sampled_from(["pcd-scan/1", "pcd-scan/0"])),
+                "columns": draw(st.lists(FIELDS, max_size=3)),
+                "hits": draw(st.integers(0, 1)),
+            },
+        ),
+        ("disclosure_rule", "SHMI"), ("order", "arrival"),
+        ("catalogue_digest", sha(["catalogue", draw(st.sampled_from(["CSDS", "?"]))])),
+    ]  # fmt: skip
+    name, value = draw(st.sampled_from(options))
+    question["file"][name] = value
+
+
+def other_permit(draw: Draw, world: Json, question: Json) -> None:
+    if question["action"] != "release":
+        if question["action"] == "fetch":
+            question["environment"] = draw(st.sampled_from([ENVIRONMENT, OTHER_ENVIRONMENT]))
+        return
+    options: list[tuple[str, Any]] = [
+        ("extract_id", "another"), ("environment", OTHER_ENVIRONMENT), ("formats", ["csv"]),
+        ("codes", draw(st.lists(CODES, max_size=2))), ("reasons", draw(REASONS)),
+        ("fields", {draw(FIELDS): draw(TREATMENTS)}), ("applied", draw(st.booleans())),
+        ("periods", draw(st.lists(PERIODS, max_size=2))), ("disclosure_rule", "SHMI"),
+    ]  # fmt: skip
+    name, value = draw(st.sampled_from(options))
+    if question["permit"]:
+        question["permit"][name] = value
+
+
+def no_evidence(draw: Draw, world: Json, question: Json) -> None:
+    if question["action"] == "release":
+        question[draw(st.sampled_from(["file", "permit"]))] = None
+
+
+SPOILING: tuple[Spoil, ...] = (
+    terminated, other_term, signature_missing, signature_later, amended, another_reference,
+    conditions, held, strange_clause, linkage, organisations, transferred, succeeded, contracts,
+    relationships, assured, registered, environments, line_otherwise, line_fields, line_broken,
+    line_key, second_line_of_the_key, joint, approvals, publications, about_csds, catalogue, maps,
+    reserved, clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
+    other_fields, other_file, other_permit, no_evidence,
+)  # fmt: skip
+
+__all__ = ["INSTANTS", "SPOILING", "only_the_named_sign"]

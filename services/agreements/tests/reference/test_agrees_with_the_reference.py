@@ -1,0 +1,114 @@
+"""The decision and the slow, obvious evaluator say the same, in thousands of worlds."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import HealthCheck, example, given, note, settings
+from hypothesis import strategies as st
+
+from agreements.domain.decision.decide import Permission, decide
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.evaluator import evaluate, granted, midnights
+from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
+from services.agreements.tests.reference.spoiling import INSTANTS, SPOILING, only_the_named_sign
+
+QUESTIONS = st.sampled_from([plain.request, plain.release, plain.fetch])
+
+
+@st.composite
+def cases(draw, spoiled_at_most=4):
+    world, question = plain.sound(), draw(QUESTIONS)()
+    for spoil in draw(st.lists(st.sampled_from(SPOILING), max_size=spoiled_at_most)):
+        spoil(draw, world, question)
+    only_the_named_sign(world)
+    now = draw(st.just(plain.NOON) | INSTANTS)
+    return world, question, now
+
+
+def decided(world, question, now):
+    return decide(question_of(question), facts_of(world), present_of(world, now))
+
+
+def said(decision):
+    return set() if isinstance(decision, Permission) else {(r.code, r.subject) for r in decision}
+
+
+@settings(
+    max_examples=1500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(cases())
+@example((plain.sound(), plain.request(), plain.NOON))
+@example((plain.sound(), plain.release(), plain.NOON))
+@example((plain.sound(), plain.fetch(), plain.NOON))
+def test_the_decision_refuses_what_the_reference_refuses_and_for_the_same_reasons(case):
+    world, question, now = case
+    expected = evaluate(world, question, now)
+
+    decision = decided(world, question, now)
+
+    note(differing(world, question, now))
+    assert said(decision) == expected
+    assert isinstance(decision, Permission) == (not expected)
+    if isinstance(decision, Permission):
+        is_granted(decision, world, question, now)
+
+
+def differing(world, question, now):
+    """What of the case is not as in the sound one, for whoever has to find out why."""
+    asked = getattr(plain, question["action"])()
+    return f"at {now}:\n" + "\n".join(
+        [*differences("world", plain.sound(), world), *differences("question", asked, question)]
+    )
+
+
+def differences(path, sound, found):
+    if isinstance(sound, dict) and isinstance(found, dict):
+        for key in sorted({*sound, *found}, key=str):
+            yield from differences(f"{path}.{key}", sound.get(key), found.get(key))
+    elif isinstance(sound, list) and isinstance(found, list) and sound != found:
+        for n, entry in enumerate(found):
+            like = sound[n] if n < len(sound) else next(iter(sound), None)
+            yield from differences(f"{path}[{n}]", like, entry)
+        yield from (f"{path}[{n}] is gone" for n in range(len(found), len(sound)))
+    elif sound != found:
+        yield f"{path} = {found!r}"
+
+
+def is_granted(decision, world, question, now):
+    expected = granted(world, question, now)
+    assert expected == {
+        "version": decision.version,
+        "line": decision.line.number,
+        "capacity": decision.capacity,
+        "on_behalf_of": list(decision.on_behalf_of),
+        "environment": str(decision.environment_id),
+        "fields": {f.name: f.treatment for f in decision.fields},
+        "codes": list(decision.codes),
+        "maps": {
+            "practice": sorted(decision.practice_maps),
+            "postcode": sorted(decision.postcode_maps),
+        },
+        "domain": decision.domain.as_json(),
+    }
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases(spoiled_at_most=2), st.floats(0, 1), st.integers(0, 10))
+def test_what_is_allowed_stays_allowed_until_the_instant_that_is_named(case, share, last):
+    world, question, now = case
+    decision = decided(world, question, now)
+    if not isinstance(decision, Permission):
+        return
+
+    inside = now + (decision.turns_at - now) * share
+    probes = [inside, decision.turns_at - timedelta(microseconds=1 + last)]
+
+    assert decision.turns_at > now
+    assert decision.turns_at <= midnights(now + timedelta(microseconds=1), later(now))[0]
+    for probe in (p for p in probes if now <= p < decision.turns_at):
+        assert evaluate(world, question, probe) == set(), probe
+
+
+def later(now: datetime) -> datetime:
+    return now + timedelta(days=2)
