@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 UV := python3 -m uv
 RUN := $(UV) run --frozen
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo up test test-fast check format contracts bench scenarios clean
 
@@ -12,7 +13,7 @@ install: .venv/.installed ## Install all it needs into .venv
 
 .venv/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 	@python3 -m uv --version >/dev/null 2>&1 || python3 -m pip install --quiet uv || python3 -m pip install --quiet --user --break-system-packages uv
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
 demo: install ## Walk one release from end to end (EVENTS=kafka, DATABASE=postgresql)

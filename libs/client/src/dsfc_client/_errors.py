@@ -45,7 +45,8 @@ class Problem(DsfcError):
         self.code = str(members.get("code") or members.get("type") or status)
         self.title = str(members.get("title") or "")
         self.detail = str(members.get("detail") or "")
-        super().__init__(f"{status} {self.code}: {self.detail or self.title}")
+        what = "; ".join(_told(e) for e in members.get("errors", ()))
+        super().__init__(f"{status} {self.code}: {what or self.detail or self.title}")
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Problem":
@@ -90,3 +91,7 @@ class Refused(Problem):
     def only(self, code: str) -> bool:
         """Whether `code` is the one refusal."""
         return list(self.codes) == [code]
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    return f"{error.get('pointer', '')} {error.get('detail', '')}".strip()

@@ -57,7 +57,7 @@ class Hold(Wire):
     """What keeps lines of an agreement shut."""
 
     id: UUID
-    state: str
+    lifted_at: datetime | None = None
 
 
 class Submission(Wire):

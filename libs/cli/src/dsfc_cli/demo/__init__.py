@@ -60,7 +60,7 @@ def _suite(stack: ExitStack, state: Path, events: parts.Events, database: parts.
     if events is parts.Events.KAFKA:
         suite.kafka_bootstrap = stack.enter_context(parts.kafka(state / "kafka"))
     if database is parts.Database.POSTGRESQL:
-        server = stack.enter_context(parts.postgresql(state / "postgresql"))
+        server = stack.enter_context(parts.postgresql())
         suite.server = server
     return stack.enter_context(suite)
 

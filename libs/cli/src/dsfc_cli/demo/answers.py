@@ -110,7 +110,7 @@ def sections_of(wanted: Wanted) -> Sections:
         5: {"evidence": [{"ods": p, "kind": "DSPT", "reference": f"DSPT {p}"} for p in parties]},
         6: {
             "registrations": [
-                {"ods": p, "number": f"Z00{p:0>5}"[:8], "expires": end.isoformat()} for p in parties
+                {"ods": p, "number": f"Z00{p:0>5}", "expires": end.isoformat()} for p in parties
             ]
         },
         7: {

@@ -31,8 +31,7 @@ def kafka(directory: Path) -> Iterator[Sequence[str]]:
 
 
 @contextmanager
-def postgresql(directory: Path) -> Iterator[Server]:
+def postgresql() -> Iterator[Server]:
     """A server of our own, on which databases can be made."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with server(directory) as started:
+    with server() as started:
         yield started

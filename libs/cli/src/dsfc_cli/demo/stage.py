@@ -8,10 +8,12 @@ is invented for the demonstration.
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dsfc_cli.demo.answers import Wanted, sections_of
 from dsfc_cli.suite import Suite
@@ -31,6 +33,9 @@ PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
 CONTROLLERS = ("02P", "00L", "26A")
 ENVIRONMENTS: Mapping[str, str] = {"0DF": "csu-0df-analytics", "0CX": "csu-0cx-analytics"}
 EVENT_SECONDS_MAX = 30.0
+THREADS = 8
+TOOLKIT_OPENS = 7
+"""July: the month in which a new edition of the DSPT opens."""
 
 
 @dataclass(slots=True)
@@ -47,16 +52,19 @@ class Stage:
         """Load the reference data, sign framework contracts. Returns contract by organisation."""
         loader = self.actor("body-reference-data").agreements
         loader.upload_csv("/v1/organisations/imports", self._organisations(), layout="dsfc")
-        for kind, path in (("practice", practices), ("postcode", postcodes)):
-            loader.upload_csv("/v1/maps", path.read_bytes(), kind=kind, valid_from=maps_from)
-        for ods in PARTIES:
-            self._assure(loader, ods)
-        for organisation, client in ENVIRONMENTS.items():
-            loader.post(
-                "/v1/recipient-environments",
-                {"organisation": organisation, "kind": "analytics", "clients": [client]},
-            )
-        return {ods: self._contract(ods) for ods in CONTROLLERS}
+        maps = (("practice", practices), ("postcode", postcodes))
+        # Whoever may take permission away is answered a second late; so these go side by side.
+        with ThreadPoolExecutor(THREADS) as threads:
+            jobs = [
+                *(threads.submit(self._load_map, loader, *each, maps_from) for each in maps),
+                *(threads.submit(self._assure, loader, ods) for ods in PARTIES),
+                *(threads.submit(self._register, loader, ods) for ods in PARTIES),
+                *(threads.submit(self._environment, *each) for each in ENVIRONMENTS.items()),
+            ]
+            signed = {ods: threads.submit(self._contract, ods) for ods in CONTROLLERS}
+            for job in jobs:
+                job.result()
+            return {ods: job.result() for ods, job in signed.items()}
 
     def relate(self, commissioner: str, csu: str, processors: Sequence[str] = ()) -> str:
         """A relationship between a commissioner, the DSCRO and a CSU, up to active."""
@@ -70,7 +78,7 @@ class Stage:
                 "dscro": "yorkshire",
                 "csu": csu,
                 "processors": list(processors),
-                "service": "commissioning data",
+                "service": "commissioning",
                 "effective_from": self.today.isoformat(),
                 "service_contract_reference": f"SC-{commissioner}-{csu}",
                 "contract_signed_on": (self.today - timedelta(days=30)).isoformat(),
@@ -85,7 +93,7 @@ class Stage:
     def apply(self, wanted: Wanted, title: str) -> str:
         """Draft an application and answer all Standards. Returns its id."""
         applicant = self.applicant(wanted.controller)
-        drafted = applicant.draft({"kind": "new", "title": title}, key=f"{title}")
+        drafted = applicant.draft({"kind": "new", "title": title}, key=str(uuid4()))
         for number, answers in sections_of(wanted).items():
             applicant.answer(drafted.id, number, answers)
         return str(drafted.id)
@@ -152,27 +160,40 @@ class Stage:
             writer.writerow([ods, name, kind, "", "", "2013-04-01", ""])
         return text.getvalue().encode()
 
+    @staticmethod
+    def _load_map(loader: Any, kind: str, path: Path, valid_from: str) -> None:
+        loader.upload_csv("/v1/maps", path.read_bytes(), kind=kind, valid_from=valid_from)
+
     def _assure(self, loader: Any, ods: str) -> None:
-        until = (self.today + timedelta(days=900)).isoformat()
+        edition = self.today.year if self.today.month >= TOOLKIT_OPENS else self.today.year - 1
         loader.post(
             "/v1/assurance",
             {
                 "organisation": ods,
                 "kind": "DSPT",
-                "reference": f"DSPT {ods}",
-                "status": "Standards Met",
+                "reference": f"{edition % 100}/{edition % 100 + 1}",
+                "status": "STANDARDS_MET",
                 "published_on": (self.today - timedelta(days=60)).isoformat(),
-                "expires_on": until,
+                "seen_on": self.today.isoformat(),
             },
         )
+
+    def _register(self, loader: Any, ods: str) -> None:
         loader.post(
             "/v1/ico-registrations",
             {
                 "organisation": ods,
-                "number": f"Z00{ods:0>5}"[:8],
+                "number": f"Z00{ods:0>5}",
                 "name": ORGANISATIONS[ods][0],
-                "expires_on": until,
+                "valid_from": (self.today - timedelta(days=60)).isoformat(),
+                "valid_to": (self.today + timedelta(days=900)).isoformat(),
             },
+        )
+
+    def _environment(self, organisation: str, client: str) -> None:
+        self.actor("body-contracts").agreements.post(
+            "/v1/recipient-environments",
+            {"organisation": organisation, "kind": "analytics", "clients": [client]},
         )
 
     def _contract(self, ods: str) -> str:
@@ -184,7 +205,7 @@ class Stage:
                 "start": self.today.isoformat(),
                 "end": None,
             },
-            key=f"contract {ods}",
+            key=f"contract-{ods}",
         )
         path = f"/v1/contracts/{contract.reference}/signatures"
         document = body.get(f"/v1/contracts/{contract.reference}")["document_hash"]

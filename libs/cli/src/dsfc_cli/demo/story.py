@@ -99,8 +99,8 @@ class Story:
         codes = [f.code for f in applicant.findings(application) if f.severity == "refuse"]
         journey.claim(
             "The machine checks find a storage location run by an organisation that is no party",
-            1,
-            len(codes),
+            ["OPERATOR_NOT_A_PARTY"],
+            codes,
         )
         journey.refused(
             "Submitted so, it is refused", codes, lambda: applicant.act(application, "submission")
@@ -500,14 +500,14 @@ class Story:
         holds = one.get(f"/v1/agreements/{self.reference}/holds")["items"]
         hold = next(h for h in holds if h["breach_id"] == breach)["id"]
         first = one.approve_lift(hold, "The mail was recalled unread.")
-        journey.claim("One person's approval does not lift the hold", "HELD", first.state)
+        journey.claim("One person's approval does not lift the hold", None, first.lifted_at)
         journey.refused(
             "The same person again",
-            "SECOND_PERSON_NEEDED",
+            "LIFT_NEEDS_ANOTHER_PERSON",
             lambda: one.approve_lift(hold, "Again."),
         )
         second = two.approve_lift(hold, "The recipient confirmed deletion.")
-        journey.claim("Two people's approvals do", "LIFTED", second.state)
+        journey.claim("Two people's approvals do", True, second.lifted_at is not None)
 
     # 7. The audit
 

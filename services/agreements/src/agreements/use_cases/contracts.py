@@ -141,13 +141,21 @@ def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Sho
     They are those of the legal entity behind it, and of predecessors whose standing passed to
     that entity by a transfer instrument (A03).
     """
-    at = ctx.clock.now() if as_at is None else start_of(as_at)
+    at = instant_on(as_at, now=ctx.clock.now())
     with ctx.uow.reading() as tx:
         codes = standing_codes(tx, code, legal_day(at))
         known = scope(tx, ctx)
         if known is not None:
             codes = [c for c in codes if c in known]
         return [_show(c, at) for one in codes for c in tx.contracts.find(organisation=one)]
+
+
+def instant_on(day: date | None, *, now: datetime) -> datetime:
+    """Return the instant that stands for a civil day: now today, else its beginning.
+
+    What was signed this morning is in force today, although not from the day's first instant.
+    """
+    return now if day is None or day == legal_day(now) else start_of(day)
 
 
 def standing_codes(tx: Transaction, code: str, day: date) -> list[str]:
