@@ -1,0 +1,206 @@
+"""Asking agreements: what its answers mean, and that no answer is never a fact."""
+
+from datetime import date
+
+import pytest
+
+from applications.adapters.agreements import HttpAgreements
+from applications.domain.errors import AgreementsUnavailable
+from applications.domain.facts import AssuranceFact, Facts
+from applications.use_cases.ports import Asked
+from common import http
+from common.errors import Unavailable
+from services.applications.tests.answers import AMENDED, CCG, CSU, TODAY, agreement, known, party
+from services.applications.tests.world import (
+    AgreementsOnTheWire,
+    FakeTokens,
+    contract,
+    day,
+    judgement,
+    organisation,
+)
+
+
+@pytest.fixture
+def wire():
+    return AgreementsOnTheWire()
+
+
+@pytest.fixture
+def agreements(wire):
+    remote = http.client("http://agreements.test", transport=wire.transport())
+    return HttpAgreements(remote, FakeTokens())
+
+
+def asked(**changes):
+    return Asked(
+        **{
+            "day": TODAY,
+            "parties": (CCG, CSU),
+            "commissioners": (),
+            "is_identifiable": False,
+            "agreement": None,
+            **changes,
+        }
+    )
+
+
+def test_answers_become_facts(agreements):
+    found = agreements.facts(asked())
+
+    expected = known().parties
+    assert {ods: facts.organisation for ods, facts in found.parties.items()} == {
+        ods: expected[ods].organisation for ods in (CCG, CSU)
+    }
+    assert found.of(CCG).contracts == party(CCG).contracts
+    assert found.of(CSU).contracts == ()
+    assert found.of(CSU).registrations == party(CSU).registrations
+    assert found.of(CSU).assurance == AssuranceFact(
+        accepted=True, reason="STANDARDS_MET", kind="DSPT", reference="20/21"
+    )
+
+
+def test_every_question_names_the_day_and_carries_our_token(agreements, wire):
+    agreements.facts(asked(is_identifiable=True))
+
+    assert {r.url.params["as_at"] for r in wire.asked} == {"2021-05-25"}
+    assert {r.headers["authorization"] for r in wire.asked} == {"Bearer a-token"}
+    assert set(agreements.tokens.audiences) == {"agreements"}
+    assert {r.url.params.get("identifiable") for r in wire.asked} == {None, "true"}
+
+
+def test_what_agreements_does_not_know_is_no_fact(agreements):
+    assert agreements.facts(asked(parties=("99Z",), commissioners=("98Z",))) == Facts(
+        parties={"99Z": known().of("nobody")}, commissioners={"98Z": None}
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "ISSUED"},
+        {"state": "TERMINATED"},
+        {"start": day(1)},
+        {"end": day(-1)},
+    ],
+)
+def test_a_contract_that_is_not_in_force_that_day_is_none(agreements, wire, changes):
+    wire.answers[f"/v1/contracts?organisation={CCG}"] = {"items": [contract(CCG, **changes)]}
+
+    assert agreements.facts(asked()).of(CCG).contracts == ()
+
+
+@pytest.mark.parametrize("changes", [{"state": "in-force"}, {"end": day(0)}, {"start": day(0)}])
+def test_first_and_last_day_count_however_the_state_is_spelt(agreements, wire, changes):
+    wire.answers[f"/v1/contracts?organisation={CCG}"] = {"items": [contract(CCG, **changes)]}
+
+    assert len(agreements.facts(asked()).of(CCG).contracts) == 1
+
+
+def test_every_page_of_a_list_is_read(agreements, wire):
+    path = f"/v1/contracts?organisation={CCG}"
+    wire.answers[path] = {"items": [contract(CCG)], "next": "page-2"}
+    wire.answers[f"{path}&after=page-2"] = {"items": [contract(CCG)], "next": None}
+
+    assert len(agreements.facts(asked()).of(CCG).contracts) == 2
+
+
+def test_a_list_without_an_end_is_not_read_for_ever(agreements, wire):
+    path = f"/v1/contracts?organisation={CCG}"
+    wire.answers[path] = {"items": [], "next": "again"}
+    wire.answers[f"{path}&after=again"] = wire.answers[path]
+
+    with pytest.raises(AgreementsUnavailable):
+        agreements.facts(asked())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, AssuranceFact(accepted=False, reason="no evidence")),
+        ({"judgement": None}, AssuranceFact(accepted=False, reason="no evidence")),
+        (
+            {"judgement": {"accepted": False, "reason": "expired", "evidence": None}},
+            AssuranceFact(accepted=False, reason="expired"),
+        ),
+        (
+            {
+                "judgement": judgement(
+                    evidence={
+                        "kind": "DSPT",
+                        "reference": "20/21",
+                        "status": "APPROACHING_STANDARDS",
+                        "plan_accepted": True,
+                        "plan_until": "2021-09-30",
+                    }
+                )
+            },
+            AssuranceFact(
+                accepted=True,
+                reason="STANDARDS_MET",
+                kind="DSPT",
+                reference="20/21",
+                has_plan=True,
+                plan_until=date(2021, 9, 30),
+            ),
+        ),
+    ],
+)
+def test_assurance_is_what_agreements_judges(agreements, wire, given, expected):
+    wire.answers[f"/v1/assurance?organisation={CSU}"] = {"items": [], **given}
+
+    assert agreements.facts(asked()).of(CSU).assurance == expected
+
+
+def test_populations_and_the_agreement_are_looked_up(agreements, wire):
+    wire.answers["/v1/organisations/03N"] = organisation("03N", "Sheffield", parent="QF7")
+    wire.answers[f"/v1/agreements/{AMENDED}"] = {
+        "reference": AMENDED,
+        "version": "v1.0",
+        "start": "2018-06-01",
+        "end": "2021-05-31",
+        "controllers": [{"ods": CCG, "legal_name": "NHS Barnsley CCG"}],
+        "state": "ACTIVE",
+    }
+
+    found = agreements.facts(asked(commissioners=("03N",), agreement=AMENDED))
+
+    assert found.commissioners["03N"].parent == "QF7"
+    assert found.agreement == agreement()
+    assert agreements.facts(asked(agreement="DARS-NIC-99999-Z9Z9Z")).agreement is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 500, 502, 503])
+def test_a_refusal_is_not_an_answer(agreements, wire, status):
+    wire.status = status
+
+    with pytest.raises(AgreementsUnavailable):
+        agreements.facts(asked())
+
+
+def test_silence_is_not_an_answer(agreements, wire):
+    wire.is_away = True
+
+    with pytest.raises(AgreementsUnavailable) as refused:
+        agreements.facts(asked())
+
+    assert isinstance(refused.value, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (f"/v1/organisations/{CCG}", b"not json"),
+        (f"/v1/organisations/{CCG}", {"ods": CCG}),
+        (f"/v1/contracts?organisation={CCG}", {"items": [{"reference": 1}]}),
+        (f"/v1/contracts?organisation={CCG}", ["a", "list"]),
+        (f"/v1/assurance?organisation={CCG}", {"judgement": {"accepted": "perhaps"}}),
+    ],
+)
+def test_what_is_not_understood_is_not_an_answer(agreements, wire, path, content):
+    wire.answers[path] = content
+
+    with pytest.raises(AgreementsUnavailable) as refused:
+        agreements.facts(asked())
+
+    assert "perhaps" not in refused.value.detail
