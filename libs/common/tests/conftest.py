@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from common.db import engine as engines
 from common.db import tables
 from common.ids import new_id
 from common.messaging.envelope import Event
@@ -40,8 +41,31 @@ def happened(clock):
     return make
 
 
-@pytest.fixture
-def engine(database_url, make_engine):
-    engine = make_engine(database_url)
+@pytest.fixture(scope="session")
+def installed_template(postgresql_server):
+    """A PostgreSQL database with the tables that all services have, to be copied."""
+    url = postgresql_server.create()
+    engine = engines.create(url)
     tables.metadata.create_all(engine)
-    return engine
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def installed_url(database_kind, sqlite_url, request):
+    """A fresh database with the tables that all services have."""
+    if database_kind == "sqlite":
+        engine = engines.create(sqlite_url)
+        tables.metadata.create_all(engine)
+        engine.dispose()
+        yield sqlite_url
+        return
+    server = request.getfixturevalue("postgresql_server")
+    url = server.create(template=request.getfixturevalue("installed_template"))
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def engine(installed_url, make_engine):
+    return make_engine(installed_url)

@@ -555,11 +555,11 @@ def test_a_checkpoint_of_another_log_or_key_is_not_genuine(append, engine, sign,
     assert other.first.kind == audit.Kind.CHECKPOINT
 
 
-def test_it_works_offline_on_a_copy_of_the_database(append, sign, signer, tmp_path, database_url):
+def test_it_works_offline_on_a_copy_of_the_database(append, sign, signer, tmp_path, installed_url):
     append(1, 2)
     sign()
 
-    report = audit.verify(database_url, path_of(tmp_path / "outside", LOG), signer.jwks())
+    report = audit.verify(installed_url, path_of(tmp_path / "outside", LOG), signer.jwks())
 
     assert report.is_whole
     assert report.leaves == 2
