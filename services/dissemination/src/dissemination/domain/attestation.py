@@ -50,12 +50,6 @@ class Attestation:
         """A claim that is an object. Raises AttestationMalformed."""
         return _object(self.claims.get(name), name)
 
-    def texts(self, name: str) -> list[str]:
-        value = self.claims.get(name)
-        if not isinstance(value, list):
-            raise AttestationMalformed(f"It has no {name}.")
-        return [str(item) for item in value]
-
     @property
     def edition_ids(self) -> tuple[str, ...]:
         """The editions that the file was made from; a release pins them."""

@@ -1,0 +1,216 @@
+"""Asking for an extract: decided before anything is written, refused with every reason."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from dissemination.adapters.db.tables import ExtractRow
+
+
+def written(house):
+    return len(house.rows(ExtractRow.id)), len(house.events(""))
+
+
+def test_a_refusal_names_every_code_and_writes_nothing_but_the_log(house):
+    """Guard: `extracts.ask` asks agreements before its transaction."""
+    house.agreements.refuse("request", "DSFC_NOT_IN_FORCE", "LCR_MISSING")
+    before, leaves = written(house), len(house.leaves())
+
+    answer = house.ask(fields=["Sex", "Postcode"])
+
+    assert answer.status_code == 403
+    problem = answer.json()
+    assert [r["code"] for r in problem["refusals"]] == [
+        "DSFC_NOT_IN_FORCE",
+        "LCR_MISSING",
+        "FIELD_NOT_IN_DSA",
+    ]
+    assert problem["code"] == "DSFC_NOT_IN_FORCE"
+    assert written(house) == before
+    assert [leaf["action"] for leaf in house.leaves()[leaves:]] == ["extract-refused"]
+    assert house.leaves()[-1]["detail"]["refusals"] == [r["code"] for r in problem["refusals"]]
+    assert house.haven.puts == 0
+
+
+@pytest.mark.parametrize("fields", [["Sex"], None])
+def test_what_one_may_not_know_of_is_not_there(house, fields):
+    answer = house.ask(agreement="DARS-NIC-999999-Z9Z9Z", fields=fields)
+    house.agreements.parties.clear()
+    not_ours = house.ask(fields=fields)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+    assert (not_ours.status_code, not_ours.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+    assert answer.json()["detail"] == not_ours.json()["detail"]
+
+
+def test_no_fields_means_all_of_the_line(house):
+    extract = house.ask(fields=None).json()
+
+    assert extract["fields"] == ["Sex", "Age_At_Start"]
+
+
+def test_all_fields_of_a_line_that_is_not_there_is_refused_as_such(house):
+    answer = house.ask(fields=None, data_set="DIDS")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "LINE_NOT_IN_DSA")
+
+
+def test_a_range_of_months_is_asked_for_month_by_month(house):
+    extract = house.ask(periods={"from": "2018-11", "to": "2019-01"}).json()
+
+    assert extract["periods"] == ["2018-11", "2018-12", "2019-01"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"agreement": "DARS-NIC-123456-A1B2C-v1.0"},
+        {"periods": []},
+        {"periods": ["2018-13"]},
+        {"fields": []},
+        {"fields": ["Sex", "Sex"]},
+        {"formats": ["xlsx"]},
+        {"purpose": "FUN"},
+        {"extra": 1},
+    ],
+)
+def test_a_malformed_request_is_422_and_nobody_is_asked(house, wrong):
+    answer = house.ask(**wrong)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert house.agreements.count("request") == 0
+
+
+def test_months_in_the_wrong_order_are_refused(house):
+    answer = house.ask(periods={"from": "2018-05", "to": "2018-04"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_PERIODS")
+
+
+def test_the_same_key_again_creates_nothing_and_asks_nobody(house):
+    headers = {"Idempotency-Key": "key-1"}
+
+    def send(**changes):
+        from_conftest = {**house.question, **changes}
+        return house.call("POST", "/v1/extracts", json=from_conftest, headers=headers)
+
+    first, second = send(), send()
+    other = send(periods=["2018-05"])
+
+    assert first.status_code == second.status_code == 202
+    assert first.json()["id"] == second.json()["id"]
+    assert house.agreements.count("request") == 1
+    assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize("status", [401, 404, 500, 503])
+def test_no_answer_of_agreements_is_no_answer_of_ours(house, status):
+    """S6. Guard: `HttpAgreements._evaluate` takes nothing but a decision for one."""
+    house.agreements.broken = status
+    before = written(house)
+
+    answer = house.ask()
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "DECISION_UNAVAILABLE")
+    assert answer.headers["retry-after"]
+    assert written(house) == before
+
+
+def test_agreements_hanging_is_answered_in_a_defined_time(build_house):
+    house = build_house(decision_timeout_seconds=0.5, workers=False)
+    house.agreements.delay_seconds = 3
+    began = time.monotonic()
+
+    answer = house.ask()
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "DECISION_UNAVAILABLE")
+    assert time.monotonic() - began < 2.9
+
+
+def test_agreements_being_gone_is_answered_at_once(house):
+    house.stop_agreements()
+
+    assert house.ask().json()["code"] == "DECISION_UNAVAILABLE"
+
+
+def test_a_permit_that_expired_before_it_was_taken_fails_the_extract(house, until):
+    house.haven.broken = 503
+    extract_id = house.ask().json()["id"]
+    until(lambda: house.haven.puts > 0)
+    house.clock.advance(timedelta(seconds=61))
+    house.haven.broken = None
+
+    extract = house.settled(extract_id, "failed")
+
+    assert extract["code"] == "PERMIT_EXPIRED"
+    assert house.events(extract_id)[-1]["type"] == "dissemination.extract-failed.v1"
+    assert house.ask().status_code == 202
+
+
+def test_the_haven_being_away_is_waited_for(house, until):
+    house.haven.broken = 503
+    extract_id = house.ask().json()["id"]
+    until(lambda: house.haven.puts > 1)
+    assert house.extract(extract_id)["state"] == "requested"
+
+    house.haven.broken = None
+
+    assert house.settled(extract_id, "released")["files"]
+
+
+def test_a_failed_preparation_fails_the_extract_with_its_code(house):
+    house.haven.fails_with = "NO_EDITION"
+
+    extract = house.settled(house.ask().json()["id"], "failed")
+
+    assert (extract["code"], extract["files"]) == ("NO_EDITION", [])
+
+
+def test_a_permit_that_somebody_altered_is_not_taken(house, until):
+    house.haven.broken = 503
+    extract_id = house.ask().json()["id"]
+    until(lambda: house.haven.puts > 0)
+    with house.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE extract SET permit = substr(permit, 1, length(permit) - 4) || 'AAAA'"
+        )
+    house.haven.broken = None
+
+    assert house.settled(extract_id, "failed")["code"] == "PERMIT_INVALID"
+
+
+def test_an_extract_is_withdrawn_before_its_release_and_not_after(house):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+
+    withdrawn = house.call("POST", f"/v1/extracts/{extract_id}/withdrawal")
+    again = house.call("POST", f"/v1/extracts/{extract_id}/withdrawal")
+    house.haven.prepare(next(iter(house.haven.jobs)))
+
+    assert withdrawn.json()["state"] == "withdrawn"
+    assert (again.status_code, again.json()["code"]) == (409, "TRANSITION_REFUSED")
+    assert house.events(extract_id)[-1]["type"] == "dissemination.extract-withdrawn.v1"
+    house.haven.prepares = True
+    released = house.released()
+    late = house.call("POST", f"/v1/extracts/{released['id']}/withdrawal")
+    assert late.status_code == 409
+
+
+def test_pages_are_in_order_and_go_on(house):
+    for _ in range(3):
+        house.ask()
+    seen, after = [], None
+    while True:
+        page = house.call(
+            "GET", "/v1/extracts", params={"limit": 2} | ({"after": after} if after else {})
+        ).json()
+        seen += [item["id"] for item in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+
+    assert seen == sorted(seen)
+    assert len(set(seen)) == len(seen) >= 3

@@ -1,0 +1,215 @@
+"""Ranges and headers of a file; the public register; what goes wrong with the store."""
+
+import csv
+import io
+import shutil
+
+import pytest
+
+from common.ids import digest
+from dissemination.domain.register import COLUMNS
+
+
+@pytest.fixture
+def file(house):
+    return house.released()["files"][0]
+
+
+def part(house, file, range_, **headers):
+    return house.call("GET", file["content"], headers={"Range": range_, **headers})
+
+
+def test_a_range_is_that_part_of_the_file(house, file):
+    content = house.haven.content
+
+    first, rest = part(house, file, "bytes=0-99"), part(house, file, "bytes=100-")
+    last = part(house, file, "bytes=-5")
+
+    assert [a.status_code for a in (first, rest, last)] == [206, 206, 206]
+    assert first.content + rest.content == content
+    assert last.content == content[-5:]
+    assert first.headers["content-range"] == f"bytes 0-99/{len(content)}"
+    assert first.headers["content-length"] == "100"
+    assert (house.deliveries(file)[0]["start"], house.deliveries(file)[0]["end"]) == (0, 100)
+
+
+def test_a_range_outside_the_file_is_416_with_its_size(house, file):
+    answer = part(house, file, f"bytes={file['bytes']}-")
+
+    assert (answer.status_code, answer.json()["code"]) == (416, "RANGE_NOT_SATISFIABLE")
+    assert answer.headers["content-range"] == f"bytes */{file['bytes']}"
+    assert house.deliveries(file) == []
+
+
+def test_a_range_of_another_file_is_the_whole_of_this_one(house, file):
+    assert part(house, file, "bytes=0-9", **{"If-Range": '"sha256:other"'}).status_code == 200
+    assert part(house, file, "bytes=0-9", **{"If-Range": f'"{file["digest"]}"'}).status_code == 206
+
+
+def test_head_is_decided_and_delivers_nothing(house, file):
+    answer = house.call("HEAD", file["content"])
+    asked = house.agreements.count("fetch", file)
+    house.agreements.refuse("fetch", "BREACH_OPEN")
+    refused = house.call("HEAD", file["content"])
+
+    assert answer.status_code == 200
+    assert answer.headers["content-length"] == str(file["bytes"])
+    assert answer.headers["etag"] == f'"{file["digest"]}"'
+    assert asked == 1
+    assert refused.status_code == 403
+    assert house.deliveries(file) == []
+
+
+def test_every_request_is_decided_anew(house, file):
+    """Guard: no answer of agreements is kept from one request to the next."""
+    for _ in range(3):
+        assert house.call("GET", file["content"]).status_code == 200
+
+    assert house.agreements.count("fetch", file) == 3
+    house.agreements.refuse("fetch", "DSA_NOT_ACTIVE", "ICO_LAPSED")
+    answer = house.call("GET", file["content"])
+    assert answer.status_code == 403
+    assert [r["code"] for r in answer.json()["refusals"]] == ["DSA_NOT_ACTIVE", "ICO_LAPSED"]
+
+
+def test_a_party_that_is_none_any_more_is_told_that_there_is_nothing(house, file):
+    house.agreements.parties.clear()
+
+    answer = house.call("GET", file["content"])
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+
+
+def test_a_file_is_not_there_before_its_release(house, until):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    house.agreements.broken = 503
+    permit_id = next(reversed(house.haven.jobs))
+    house.haven.prepare(permit_id)
+    house.settled(extract_id, "prepared")
+    house.agreements.broken = None
+    file_id = house.haven.jobs[permit_id]["files"][0]["id"]
+
+    house.agreements.refuse("release", "BREACH_OPEN")
+    house.settled(extract_id, "failed")
+
+    for path in ("content", "manifest"):
+        assert house.call("GET", f"/v1/files/{file_id}/{path}").status_code == 404
+
+
+def test_agreements_being_away_means_no_bytes(house, file):
+    house.agreements.broken = 503
+
+    answer = house.call("GET", file["content"])
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "DECISION_UNAVAILABLE")
+    assert house.deliveries(file) == []
+
+
+def test_an_object_that_is_gone_is_said_so(house, file):
+    for path in house.haven.store.rglob(f"{file['id']}.*"):
+        path.unlink()
+
+    answer = house.call("GET", file["content"])
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "OBJECT_MISSING")
+    assert house.deliveries(file) == []
+
+
+def test_a_store_that_is_away_is_waited_for_and_released_from_later(house, file, until):
+    """The whole store is away: no file is called missing for good, and nothing is released."""
+    away = house.haven.store.with_name("away")
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    permit_id = next(reversed(house.haven.jobs))
+    house.haven.prepare_only(permit_id)
+    shutil.move(house.haven.store, away)
+    house.haven.jobs[permit_id]["files"] = house.haven.jobs[permit_id].pop("made")
+    try:
+        assert house.settled(extract_id, "prepared")["files"] == []
+        answer = house.call("GET", file["content"])
+        ready = house.call("GET", "/readyz", role=None)
+    finally:
+        shutil.move(away, house.haven.store)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "OBJECT_STORE_UNAVAILABLE")
+    assert ready.status_code == 503
+    assert house.settled(extract_id, "released")["files"]
+
+
+def test_a_store_that_cannot_be_written_is_all_that_is_needed(house):
+    """The release store is read here and never written."""
+    extract = house.released()
+    for path in [house.haven.store, *house.haven.store.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        answer = house.call("GET", extract["files"][0]["content"])
+    finally:
+        for path in [house.haven.store, *house.haven.store.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+    assert digest(answer.content) == extract["files"][0]["digest"]
+
+
+@pytest.mark.scenario("P01")
+def test_the_register_has_the_published_columns_and_one_line_a_file(house):
+    """P01; R01's "one register line per physical file"."""
+    files = house.released(formats=["parquet", "csv"])["files"]
+
+    text = house.call("GET", "/v1/register?format=csv", role=None)
+    rows = list(csv.DictReader(io.StringIO(text.text)))
+    mine = [row for row in rows if row["File"] in {file["id"] for file in files}]
+
+    assert text.headers["content-type"].startswith("text/csv")
+    assert list(rows[0]) == [title for _, title in COLUMNS]
+    assert len(mine) == 2
+    line = mine[0]
+    assert line["Controller organisation(s)"] == "NHS Wiltshire CCG (99N)"
+    assert line["DARS-NIC reference"] == "DARS-NIC-123456-A1B2C"
+    assert line["Type of data"] == "Anonymised - ICO Code Compliant"
+    assert line["Objectives"] == "'=Plan care"
+    assert "Secret Street" not in text.text
+    assert "ZZ99" not in text.text
+
+
+def test_the_register_comes_as_pages_of_json(house):
+    house.released(formats=["parquet", "csv"])
+    first = house.call("GET", "/v1/register?limit=1", role=None).json()
+    second = house.call(
+        "GET", "/v1/register", role=None, params={"limit": 1, "after": first["next"]}
+    ).json()
+    accepted = house.call("GET", "/v1/register", role=None, headers={"Accept": "text/csv"})
+
+    assert list(first["items"][0]) == [name for name, _ in COLUMNS]
+    assert first["items"][0]["file_id"] != second["items"][0]["file_id"]
+    assert accepted.headers["content-type"].startswith("text/csv")
+
+
+def test_a_released_line_stays_what_it_was_when_the_agreement_changes(house):
+    extract = house.released()
+    house.agreements.terms["title"] = "Another title"
+
+    items = house.call("GET", "/v1/register?limit=200", role=None).json()["items"]
+
+    (line,) = [item for item in items if item["file_id"] == extract["files"][0]["id"]]
+    assert line["project_title"] == "Commissioning in Wiltshire"
+
+
+def test_the_catalogue_says_in_which_form_a_column_may_leave(house):
+    items = house.call("GET", "/v1/catalogue", role=None).json()["items"]
+
+    apc = next(item for item in items if item["data_set"] == "SUS_APC")
+    columns = {column["name"]: column for column in apc["columns"]}
+    assert apc["digest"].startswith("sha256:")
+    assert columns["Sex"]["treatments"] == ["as_is"]
+    assert all(column["treatments"] for column in columns.values())
+
+
+def test_the_openapi_document_can_be_made_and_names_every_permission(house):
+    document = house.call("GET", "/openapi.json", role=None).json()
+
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            assert "x-permission" in operation or "x-public" in operation, path

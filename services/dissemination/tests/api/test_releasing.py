@@ -1,0 +1,177 @@
+"""The second decision: what is refused, missing or altered is not released at all."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from common.ids import new_id
+from common.messaging.envelope import Event
+from dissemination.adapters.db.tables import RegisterLineRow, ReleaseRow
+
+
+def released_rows(house, extract):
+    files = [row for row in house.rows(ReleaseRow.extract_id) if str(row[0]) == extract["id"]]
+    return len(files)
+
+
+@pytest.mark.scenario("R04")
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ("DSFC_NOT_IN_FORCE",),
+        pytest.param(("DSA_NOT_ACTIVE", "ICO_LAPSED"), marks=pytest.mark.scenario("R05")),
+    ],
+)
+def test_a_file_prepared_under_what_no_longer_holds_is_not_released(house, codes):
+    """The agreement that held at the request does not at the release: R04, R05."""
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    lines = len(house.rows(RegisterLineRow.id))
+    house.agreements.refuse("release", *codes)
+    house.haven.prepare(next(reversed(house.haven.jobs)))
+
+    extract = house.settled(extract_id, "failed")
+
+    assert extract["code"] == codes[0]
+    assert [r["code"] for r in extract["refusals"]] == list(codes)
+    assert extract["files"] == []
+    assert released_rows(house, extract) == 0
+    assert len(house.rows(RegisterLineRow.id)) == lines
+    assert "file-released" not in house.actions(extract_id)
+
+
+def test_no_file_of_an_extract_is_released_where_one_may_not(house):
+    house.haven.prepares = False
+    extract_id = house.ask(formats=["parquet", "csv"]).json()["id"]
+    house.settled(extract_id, "preparing")
+    permit_id = next(reversed(house.haven.jobs))
+    house.haven.prepare(permit_id)
+    files = house.haven.jobs[permit_id]["files"]
+    # The second file's attestation is for the first: a mistake of the haven, or a trick.
+    files[1]["attestation"] = files[0]["attestation"]
+
+    extract = house.settled(extract_id, "failed")
+
+    assert extract["code"] == "ATTESTATION_INVALID"
+    assert released_rows(house, extract) == 0
+    assert house.agreements.count("release") == 0
+
+
+def test_an_attestation_that_nobody_signed_is_refused_by_agreements(house):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    permit_id = next(reversed(house.haven.jobs))
+    house.haven.prepare(permit_id)
+    (file,) = house.haven.jobs[permit_id]["files"]
+    head, payload, signature = file["attestation"].split(".")
+    file["attestation"] = f"{head}.{payload}.{signature[:-4]}AAAA"
+
+    assert house.settled(extract_id, "failed")["code"] == "ATTESTATION_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (lambda path: path.unlink(), "OBJECT_MISSING"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "OBJECT_DIFFERS"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"x"), "OBJECT_DIFFERS"),
+    ],
+    ids=["gone", "shorter", "altered"],
+)
+def test_an_object_that_is_not_the_attested_one_is_not_released(house, harm, code):
+    """Guard: `releases._checked` reads the object before agreements is asked."""
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    permit_id = next(reversed(house.haven.jobs))
+    job = house.haven.jobs[permit_id]
+    key = house.haven.prepare_only(permit_id)
+    harm(house.haven.store / key)
+    job["files"] = job.pop("made")
+
+    extract = house.settled(extract_id, "failed")
+
+    assert extract["code"] == code
+    assert house.agreements.count("release") == 0
+
+
+def test_agreements_being_away_at_the_release_is_waited_for(house, until):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    house.agreements.broken = 503
+    house.haven.prepare(next(reversed(house.haven.jobs)))
+    assert house.settled(extract_id, "prepared")["files"] == []
+
+    house.agreements.broken = None
+
+    assert house.settled(extract_id, "released")["files"]
+
+
+def test_without_the_terms_there_is_no_register_line_and_so_no_release(house):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    lines = house.agreements.terms.pop("lines")
+    house.haven.prepare(next(reversed(house.haven.jobs)))
+    assert house.settled(extract_id, "prepared")["files"] == []
+
+    house.agreements.terms["lines"] = lines
+
+    assert house.settled(extract_id, "released")["files"]
+
+
+def superseded(edition_id):
+    return Event(
+        id=new_id(),
+        type="pseudonymisation.edition-superseded.v1",
+        source="/pseudonymisation",
+        subject=f"editions/{edition_id}",
+        time=datetime(2018, 6, 1, tzinfo=UTC),
+        topic="pseudonymisation.submission",
+        aggregate_id=edition_id,
+        aggregate_version=2,
+        state="superseded",
+        data={
+            "edition_id": edition_id,
+            "superseded_by": "edition-new",
+            "data_set": "SUS_APC",
+            "period": "2018-04",
+            "provider": "RXX",
+        },
+    )
+
+
+def test_what_was_released_from_a_replaced_edition_is_marked_and_stays(house):
+    edition = f"edition-{new_id()}"
+    house.haven.editions = [{"id": edition, "provider": "RXX", "period": "2018-04", "number": 1}]
+    extract = house.released()
+
+    house.publish(superseded(edition))
+
+    marked = house.settled(extract["id"], "superseded")
+    assert house.events(extract["id"])[-1]["type"] == "dissemination.extract-superseded.v1"
+    assert house.call("GET", marked["files"][0]["content"]).status_code == 200
+
+
+def test_an_edition_replaced_during_the_preparation_marks_the_release_at_once(house, until):
+    from dissemination.adapters.db.tables import SupersededEditionRow
+
+    edition = f"edition-{new_id()}"
+    house.haven.editions = [{"id": edition, "provider": "RXX", "period": "2018-04", "number": 1}]
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    house.publish(superseded(edition))
+    until(lambda: (edition,) in house.rows(SupersededEditionRow.edition_id))
+    house.haven.prepare(next(reversed(house.haven.jobs)))
+
+    house.settled(extract_id, "superseded")
+
+    assert [event["type"].split(".")[1] for event in house.events(extract_id)] == [
+        "extract-requested",
+        "extract-released",
+        "extract-superseded",
+    ]

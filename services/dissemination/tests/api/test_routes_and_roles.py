@@ -1,0 +1,145 @@
+"""Every route with every role: permitted where its permission says so, and refused elsewhere.
+
+The oracle is written here and not read from the code.
+"""
+
+import pytest
+
+from common.security.roles import Role
+from common.web.auth import Public, route_permissions
+from dissemination import main
+
+CUSTOMERS = {Role.CSU_SYSTEM, Role.CSU_ADVISER}
+BODY = {Role.AUDITOR, Role.BREACH_HANDLER, Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}
+PUBLIC = None
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+ROUTES = {
+    ("POST", "/v1/extracts"): CUSTOMERS,
+    ("GET", "/v1/extracts"): CUSTOMERS | BODY,
+    ("GET", "/v1/extracts/{extract_id}"): CUSTOMERS | BODY,
+    ("GET", "/v1/extracts/{extract_id}/files"): CUSTOMERS | BODY,
+    ("POST", "/v1/extracts/{extract_id}/withdrawal"): CUSTOMERS | {Role.DSCRO_APPROVER},
+    ("GET", "/v1/files/{file_id}/manifest"): CUSTOMERS | BODY,
+    ("GET", "/v1/files/{file_id}/content"): CUSTOMERS,
+    ("HEAD", "/v1/files/{file_id}/content"): CUSTOMERS,
+    ("GET", "/v1/deliveries"): CUSTOMERS | BODY,
+    ("GET", "/v1/audit"): {Role.AUDITOR, Role.BREACH_HANDLER},
+    ("GET", "/v1/register"): PUBLIC,
+    ("GET", "/v1/catalogue"): PUBLIC,
+    ("GET", "/.well-known/jwks.json"): PUBLIC,
+    ("GET", "/livez"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/metrics"): PUBLIC,
+}
+PAGES = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+GATED = sorted(key for key, roles in ROUTES.items() if roles is not PUBLIC)
+
+
+def test_the_table_has_every_route(house):
+    found = {
+        (method, path): None if isinstance(permission, Public) else set(permission.roles)
+        for method, path, permission in route_permissions(main.create_app(house.settings))
+        if path not in PAGES
+    }
+
+    assert found == ROUTES
+
+
+@pytest.mark.parametrize(("method", "path"), GATED)
+def test_a_route_lets_in_its_roles_and_nobody_else(house, method, path):
+    url = path.replace("{extract_id}", NOBODY).replace("{file_id}", NOBODY)
+    url += "?agreement=DARS-NIC-123456-A1B2C" if path == "/v1/audit" else ""
+    for role in Role:
+        answer = house.call(method, url, role=role)
+
+        if role in ROUTES[method, path]:
+            assert answer.status_code in {200, 404, 422}, role
+        else:
+            assert answer.status_code == 403, role
+            # HEAD has no body to say it in.
+            assert method == "HEAD" or answer.json()["code"] == "ROLE_NOT_PERMITTED"
+
+
+@pytest.mark.parametrize(("method", "path"), GATED)
+@pytest.mark.parametrize("token", ["", "Bearer nonsense", "Basic abc"])
+def test_a_route_lets_in_nobody_without_a_token(house, method, path, token):
+    url = path.replace("{extract_id}", NOBODY).replace("{file_id}", NOBODY)
+
+    answer = house.call(method, url, role=None, headers={"Authorization": token} if token else {})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_token_for_another_service_lets_nobody_in(house):
+    token = house.identities.token_for(
+        Role.CSU_SYSTEM, ods="0DF", client_id="csu-system-0DF", audience="agreements"
+    )
+
+    answer = house.call(
+        "GET", "/v1/extracts", role=None, headers={"Authorization": f"Bearer {token}"}
+    )
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", [path for (_, path), roles in ROUTES.items() if roles is PUBLIC])
+def test_what_is_public_needs_no_token(house, path):
+    assert house.call("GET", path, role=None).status_code == 200
+
+
+def test_what_another_organisation_asked_for_is_not_there(house):
+    """Guard: the organisation is in the query. A second client of the same one sees it."""
+    house.agreements.parties.add("0CX")
+    extract = house.released()
+    file = extract["files"][0]
+    paths = [
+        f"/v1/extracts/{extract['id']}",
+        f"/v1/extracts/{extract['id']}/files",
+        file["manifest"],
+        file["content"],
+    ]
+
+    for path in paths:
+        assert house.call("GET", path, role=Role.CSU_ADVISER).status_code == 200
+        other = house.call("GET", path, ods="0CX")
+        assert other.status_code == 404
+        assert other.json()["code"] in {"EXTRACT_NOT_FOUND", "FILE_NOT_FOUND"}
+    withdrawal = house.call("POST", f"/v1/extracts/{extract['id']}/withdrawal", ods="0CX")
+    assert withdrawal.status_code == 404
+    assert house.call("GET", "/v1/extracts", ods="0CX").json()["items"] == []
+    assert house.call("GET", "/v1/deliveries", ods="0CX").json()["items"] == []
+    assert [d["organisation"] for d in house.deliveries(file)] == ["0DF"]
+
+
+def test_the_body_s_staff_sees_what_any_organisation_asked_for_and_fetches_none(house):
+    extract = house.released()
+    file = extract["files"][0]
+
+    for role in BODY:
+        seen = house.call("GET", f"/v1/extracts/{extract['id']}", role=role, ods="X26")
+        assert seen.status_code == 200
+        assert house.call("GET", file["content"], role=role, ods="X26").status_code == 403
+
+
+@pytest.mark.scenario("U01")
+def test_seconded_staff_sees_nothing_of_the_body_in_a_role_of_the_csu(house):
+    """One person, two tokens: in the CSU's role only what the CSU asked for is there."""
+    other = house.released()
+    token = house.identities.token_for(
+        Role.CSU_ADVISER, ods="0CX", client_id="seconded", audience="dissemination"
+    )
+    as_dscro = house.identities.token_for(
+        Role.DSCRO_OPERATOR, ods="0CX", client_id="seconded", audience="dissemination"
+    )
+
+    def seen(token):
+        return house.call(
+            "GET",
+            f"/v1/extracts/{other['id']}",
+            role=None,
+            headers={"Authorization": f"Bearer {token}"},
+        ).status_code
+
+    assert (seen(token), seen(as_dscro)) == (404, 200)

@@ -1,0 +1,261 @@
+"""What the haven attests is read as it is, and the manifest repeats it."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import pytest
+
+from dissemination.domain import register
+from dissemination.domain.attestation import Attestation, AttestationMalformed
+from dissemination.domain.delivery import Cut, Delivery, Outcome
+from dissemination.domain.errors import TransitionRefused
+from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
+from dissemination.domain.register import COLUMNS, Controller, Line, Terms, cell, entry
+from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
+from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
+
+AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
+EXTRACT_ID, FILE_ID = UUID(int=1), UUID(int=2)
+REQUESTER = Requester(subject="s", client_id="c", organisation="0DF", role="csu-system")
+
+SAID = {"id": str(FILE_ID), "format": "parquet", "object_key": "k", "bytes": 10, "rows": 3}
+CLAIMS = {
+    "extract_id": str(EXTRACT_ID),
+    "permit_id": "p",
+    "file": {**SAID, "digest": "sha256:d"},
+    "line": {
+        "number": 1,
+        "data_set": "SUS_APC",
+        "catalogue_version": "1.0",
+        "catalogue_digest": "sha256:c",
+    },
+    "columns": [{"name": "Token"}],
+    "periods": ["2018-04"],
+    "editions": [{"id": "e1"}, {"id": "e2"}],
+    "population": {"codes": ["02P"]},
+    "domain": "sha256:m",
+    "opt_out": {"applied": False},
+    "scan": {"hits": 0},
+    "disclosure_rule": "HES",
+    "order": "token",
+}
+
+
+def signed(claims):
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"head.{payload}.signature"
+
+
+FILE = PreparedFile(
+    id=FILE_ID,
+    format=Format.PARQUET,
+    object_key="k",
+    bytes=10,
+    digest="sha256:d",
+    rows=3,
+    attestation=signed(CLAIMS),
+)
+LINE = Line(
+    number=1,
+    data_set="SUS_APC",
+    purpose="COM",
+    classification="PSEUDO_ANONYMISED",
+    sensitivity="NON_SENSITIVE",
+    fields=("Sex",),
+    opt_out_applied=False,
+    opt_out_reason="no_identifying_data",
+    legal_basis="s261_1",
+    access_method="ONGOING",
+)
+TERMS = Terms(
+    reference="DARS-NIC-123456-A1B2C",
+    version="v1.0",
+    document_hash="sha256:h",
+    title="Title",
+    start=date(2018, 4, 1),
+    end=date(2021, 3, 31),
+    controllers=(Controller(ods="02P", legal_name="NHS Barnsley CCG"),),
+    commercial=False,
+    sub_licence=True,
+    lines=(LINE,),
+    objectives="o",
+    processing="p",
+    outputs="u",
+    benefits="b",
+    yielded_benefits="",
+    minutes="",
+)
+EXTRACT = Extract(
+    id=EXTRACT_ID,
+    request=ExtractRequest(
+        agreement=TERMS.reference,
+        purpose=Purpose.COMMISSIONING,
+        data_set="SUS_APC",
+        classification=Classification.PSEUDO_ANONYMISED,
+        periods=("2018-04",),
+        fields=("Sex",),
+        formats=(Format.PARQUET,),
+    ),
+    requester=REQUESTER,
+    permit=Permit(id="p", compact="x", expires_at=AT, decision_id=UUID(int=3), epoch=1),
+    requested_at=AT,
+    changed_at=AT,
+)
+
+
+def test_an_attestation_about_the_file_is_accepted():
+    attestation = Attestation.read(FILE.attestation)
+    attestation.demand(FILE, extract_id=EXTRACT_ID, permit_id="p")
+
+    assert attestation.edition_ids == ("e1", "e2")
+    assert attestation.digest.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"digest": "sha256:other"},
+        {"bytes": 11},
+        {"rows": 4},
+        {"object_key": "else"},
+        {"format": Format.CSV},
+        {"id": UUID(int=9)},
+    ],
+)
+def test_an_attestation_about_another_file_is_refused(other):
+    with pytest.raises(AttestationMalformed):
+        Attestation.read(FILE.attestation).demand(
+            replace(FILE, **other), extract_id=EXTRACT_ID, permit_id="p"
+        )
+
+
+@pytest.mark.parametrize("names", [{"extract_id": UUID(int=8)}, {"permit_id": "q"}])
+def test_an_attestation_of_another_preparation_is_refused(names):
+    with pytest.raises(AttestationMalformed):
+        Attestation.read(FILE.attestation).demand(
+            FILE, **{"extract_id": EXTRACT_ID, "permit_id": "p", **names}
+        )
+
+
+@pytest.mark.parametrize("compact", ["", "a", "a.%%%.c", "a.bm90IGpzb24.c", signed([1])])
+def test_what_is_no_attestation_is_refused(compact):
+    with pytest.raises(AttestationMalformed):
+        Attestation.read(compact)
+
+
+@pytest.mark.parametrize("missing", ["file", "line", "editions"])
+def test_an_attestation_without_what_it_must_say_is_refused(missing):
+    attestation = Attestation.read(signed({k: v for k, v in CLAIMS.items() if k != missing}))
+
+    with pytest.raises(AttestationMalformed):
+        _ = attestation.edition_ids if missing == "editions" else attestation.part(missing)
+
+
+def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
+    said = manifest(
+        EXTRACT,
+        FILE,
+        Attestation.read(FILE.attestation),
+        terms=TERMS,
+        decision=ReleaseDecision(decision_id=UUID(int=4), holding_id="h"),
+        leaf=LeafPosition(index=6, size=7, root="sha256:r"),
+        at=AT,
+    )
+
+    assert said["file"]["digest"] == FILE.digest
+    assert said["file"]["columns"] == [{"name": "Token"}]
+    assert said["agreement"] == {
+        "reference": TERMS.reference,
+        "version": "v1.0",
+        "document_hash": "sha256:h",
+    }
+    assert said["catalogue"] == {"data_set": "SUS_APC", "version": "1.0", "digest": "sha256:c"}
+    assert said["decisions"] == {"request": str(UUID(int=3)), "release": str(UUID(int=4))}
+    assert said["holding_id"] == "h"
+    assert said["audit"] == {"log": "dissemination", "index": 6, "size": 7, "root": "sha256:r"}
+    assert {n: said[n] for n in ("periods", "editions", "population", "domain", "opt_out")} == {
+        n: CLAIMS[n] for n in ("periods", "editions", "population", "domain", "opt_out")
+    }
+
+
+def test_a_register_line_has_the_published_columns_in_their_words():
+    line = entry(TERMS, LINE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
+
+    assert line.controllers == "NHS Barnsley CCG (02P)"
+    assert line.controller_type == "Sole"
+    assert line.classification == "Anonymised - ICO Code Compliant"
+    assert (line.sensitivity, line.access_method) == ("Non-sensitive", "Ongoing")
+    assert (line.commercial_purpose, line.sub_licensing, line.opt_outs_applied) == (
+        "No",
+        "Yes",
+        "No",
+    )
+    assert {name for name, _ in COLUMNS} == {
+        name for name in register.RegisterLine.__slots__ if name != "id"
+    }
+
+
+def test_several_controllers_are_joint():
+    terms = replace(TERMS, controllers=(*TERMS.controllers, Controller(ods="02Q", legal_name="B")))
+
+    line = entry(terms, LINE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
+
+    assert line.controller_type == "Joint"
+    assert line.controllers == "NHS Barnsley CCG (02P); B (02Q)"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+def test_no_cell_is_a_formula(text):
+    assert cell(text) == f"'{text}"
+
+
+def test_other_cells_are_what_they_are():
+    assert cell("a=b") == "a=b"
+    assert cell(date(2018, 4, 1)) == "2018-04-01"
+    assert cell(3) == "3"
+
+
+def test_a_line_is_found_by_purpose_data_set_and_classification():
+    wanted = {"purpose": "COM", "data_set": "SUS_APC", "classification": "PSEUDO_ANONYMISED"}
+
+    assert TERMS.line(**wanted) == LINE
+    assert TERMS.line(**{**wanted, "purpose": "IV"}) is None
+    assert TERMS.numbered(1) == LINE
+    assert TERMS.numbered(2) is None
+
+
+DELIVERY = Delivery(
+    id=UUID(int=6),
+    file_id=FILE_ID,
+    extract_id=EXTRACT_ID,
+    agreement=TERMS.reference,
+    decision_id=UUID(int=4),
+    requester=REQUESTER,
+    start=2,
+    end=10,
+    begun_at=AT,
+)
+
+
+def test_a_delivery_is_complete_or_cut_and_says_so():
+    complete = DELIVERY.complete(at=AT)
+    cut = DELIVERY.cut(Cut.LEASE_ENDED, bytes_=3, at=AT)
+
+    assert (complete.outcome, complete.bytes, complete.code) == (Outcome.COMPLETE, 8, None)
+    assert (cut.outcome, cut.bytes, cut.code) == (Outcome.CUT, 3, "LEASE_ENDED")
+    assert complete.pending[0].data()["complete"] is True
+    assert cut.pending[0].data() == {
+        "extract_id": str(EXTRACT_ID),
+        "file_id": str(FILE_ID),
+        "delivery_id": str(DELIVERY.id),
+        "bytes": 3,
+        "complete": False,
+    }
+
+
+def test_a_delivery_ends_once():
+    with pytest.raises(TransitionRefused):
+        DELIVERY.complete(at=AT).cut("X", bytes_=0, at=AT)
