@@ -60,10 +60,6 @@ class Frontier:
             root = node_hash(node, root)
         return root
 
-    def copy(self) -> "Frontier":
-        """Return one that can grow apart from this one."""
-        return Frontier(self.size, list(self.nodes))
-
     def packed(self) -> bytes:
         """Return the nodes as the database keeps them."""
         return b"".join(self.nodes)
