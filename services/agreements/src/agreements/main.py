@@ -12,14 +12,17 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from agreements.adapters import events, reference
+from agreements.adapters import events, reference, rules
 from agreements.adapters.applications import HttpSnapshots
+from agreements.adapters.attestations import Attestations
+from agreements.adapters.db.decisions import SqlDecisionLogs
 from agreements.adapters.db.repository import SqlUnitOfWork
 from agreements.adapters.workers import Announcer
 from agreements.api.removal import Pause
 from agreements.api.routes import router
 from agreements.domain.organisation import BODY
 from agreements.settings import Settings
+from agreements.use_cases.access.decider import Decider
 from agreements.use_cases.context import Context
 from common import http
 from common.audit import CheckpointWorker
@@ -32,6 +35,7 @@ from common.messaging.kafka import KafkaLog
 from common.messaging.port import EventLog
 from common.messaging.relay import Relay
 from common.security.client import ServiceTokens
+from common.security.jwks import Jwks, fetch_from
 from common.security.keys import Signer
 from common.security.principal import Principal
 from common.security.roles import Role
@@ -53,6 +57,7 @@ class Parts:
     settings: Settings
     clock: Clock | None = None
     made_verifier: TokenVerifier | None = None
+    haven_keys: Callable[[], Jwks] | None = None
 
     @cached_property
     def engine(self) -> Engine:
@@ -75,6 +80,20 @@ class Parts:
     @cached_property
     def uow(self) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine, self.legal_clock)
+
+    @cached_property
+    def decision_logs(self) -> SqlDecisionLogs:
+        return SqlDecisionLogs(self.engine)
+
+    @cached_property
+    def decider(self) -> Decider:
+        return Decider(self.decision_logs, self.legal_clock)
+
+    @cached_property
+    def attestations(self) -> Attestations:
+        haven = self.settings.service_urls["pseudonymisation"]
+        keys = self.haven_keys or fetch_from(f"{haven}/.well-known/jwks.json")
+        return Attestations(keys, clock=self.legal_clock)
 
     @cached_property
     def applications(self) -> http.Client:
@@ -123,15 +142,20 @@ def create_app(
     clock: Clock | None = None,
     verifier: TokenVerifier | None = None,
     pause: Pause = asyncio.sleep,
+    haven_keys: Callable[[], Jwks] | None = None,
 ) -> FastAPI:
-    """Make the app. `clock`, `verifier` and `pause` (which waits for leases) are for tests."""
+    """Make the app.
+
+    `clock`, `verifier`, `pause` (which waits for leases) and `haven_keys` (by which attestations
+    are verified) are for tests.
+    """
     settings = settings or Settings()
     app = create(
         title="Agreements",
         version=VERSION,
         summary=SUMMARY,
         settings=settings,
-        lifespan=_lifespan(settings, clock, verifier, pause),
+        lifespan=_lifespan(lambda: Parts(settings, clock, verifier, haven_keys), pause),
     )
     app.include_router(router)
     return app
@@ -184,24 +208,35 @@ def event_log(settings: Settings) -> EventLog:
     return EmbeddedLog(settings.event_log)
 
 
+def state(parts: Parts, pause: Pause) -> Mapping[str, Any]:
+    """Return what the endpoints find in `request.state`."""
+    return {
+        "settings": parts.settings,
+        "clock": parts.legal_clock,
+        "engine": parts.engine,
+        "verifier": parts.verifier,
+        "uow": parts.uow,
+        "reference": reference.load(),
+        "signer": parts.signer,
+        "pause": pause,
+        "rules": rules.load(),
+        "decider": parts.decider,
+        "decision_logs": parts.decision_logs,
+        "attestations": parts.attestations,
+    }
+
+
 def _lifespan(
-    settings: Settings, clock: Clock | None, verifier: TokenVerifier | None, pause: Pause
+    make: Callable[[], Parts], pause: Pause
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        parts = Parts(settings, clock, verifier)
+        parts = make()
+        parts.decider.start()
         try:
-            yield {
-                "settings": settings,
-                "clock": parts.legal_clock,
-                "engine": parts.engine,
-                "verifier": parts.verifier,
-                "uow": parts.uow,
-                "reference": reference.load(),
-                "signer": parts.signer,
-                "pause": pause,
-            }
+            yield state(parts, pause)
         finally:
+            parts.decider.stop()
             parts.close()
 
     return run

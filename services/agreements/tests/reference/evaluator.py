@@ -325,7 +325,7 @@ class Evaluation:
             wrong.append("format")
         if any(p not in permit["periods"] for p in file["periods"]):
             wrong.append("periods")
-        if sorted(file["codes"]) != sorted(permit["codes"]):
+        if set(file["codes"]) != set(permit["codes"]):
             wrong.append("population")
         if any(r not in permit["reasons"] for r in file["reasons"]):
             wrong.append("reasons")

@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from agreements.adapters import rules
+from agreements.domain.decision.rules import Rules
 from agreements.domain.leases import waiting_seconds
 from common.errors import Conflict
 
@@ -48,4 +48,5 @@ class RemovesPermission(APIRoute):
 
 async def _wait(request: Request) -> None:
     pause: Pause = getattr(request.state, "pause", asyncio.sleep)
-    await pause(waiting_seconds(rules.load().longest_lease_seconds()))
+    rules: Rules = request.state.rules
+    await pause(waiting_seconds(rules.longest_lease_seconds()))

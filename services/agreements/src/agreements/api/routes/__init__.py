@@ -6,6 +6,7 @@ answer waits until no lease given before can be alive (design.md section 5).
 
 from fastapi import APIRouter
 
+from agreements.api import access
 from agreements.api.routes import (
     agreements,
     breaches,
@@ -29,3 +30,5 @@ for part in (
     router.include_router(part.router)
     if hasattr(part, "removing"):
         router.include_router(part.removing)
+router.include_router(access.router)
+router.include_router(access.well_known)

@@ -1,6 +1,6 @@
 """What all schemas share."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -23,6 +23,11 @@ def _in_range(day: date) -> date:
     return day
 
 
+def _utc(instant: datetime) -> datetime:
+    _in_range(instant.date())
+    return instant.astimezone(UTC)
+
+
 Day = Annotated[date, AfterValidator(_in_range)]
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,9}$", description="An ODS code.")]
 ClientId = Annotated[
@@ -43,5 +48,6 @@ RoleName = Annotated[
         examples=["Senior Information Risk Owner"],
     ),
 ]
-Instant = AwareDatetime
-"""RFC 3339 with a zone."""
+Instant = Annotated[
+    AwareDatetime, AfterValidator(_utc), Field(description="RFC 3339, with a zone.")
+]

@@ -13,7 +13,7 @@ from agreements.domain.decision.case import Case, LineCase, asker_of
 from agreements.domain.decision.clauses import OF_THE_AGREEMENT, OF_THE_LINE
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.document import IncompleteTerms, Terms
-from agreements.domain.decision.facts import EnvironmentFacts, Facts, Present
+from agreements.domain.decision.facts import Facts, Present
 from agreements.domain.decision.question import Question, Release
 from agreements.domain.permits import PermittedField, PseudonymDomain
 from common.clock import legal_day
@@ -49,7 +49,7 @@ class Permission:
 
 Decision = Permission | tuple[Refusal, ...]
 
-NOT_FOUND: Decision = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no such agreement."),)
+NOT_FOUND: tuple[Refusal, ...] = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no such agreement."),)
 """Said alike of what is not there and of what the asker may not know of."""
 
 
@@ -106,13 +106,10 @@ def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
         return tuple(_incomplete(line))
     of_line = case.of_line(line)
     refusals = tuple(r for judge in OF_THE_LINE.values() for r in judge(of_line))
-    environment = of_line.environment
-    if refusals or environment is None:
-        return refusals
-    return _permission(of_line, environment)
+    return refusals or _permission(of_line)
 
 
-def _permission(case: LineCase, environment: EnvironmentFacts) -> Permission:
+def _permission(case: LineCase) -> Permission:
     is_controller = case.asker.organisation in case.controllers
     return Permission(
         reference=case.facts.reference,
@@ -121,7 +118,7 @@ def _permission(case: LineCase, environment: EnvironmentFacts) -> Permission:
         line=case.line,
         capacity=CONTROLLER if is_controller else PROCESSOR,
         on_behalf_of=() if is_controller else case.controllers,
-        environment_id=environment.id,
+        environment_id=UUID(case.domain.environment),
         fields=tuple(
             PermittedField(name=name, treatment=case.line.fields[name].treatment)
             for name in case.fields

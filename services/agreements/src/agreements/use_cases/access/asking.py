@@ -87,16 +87,13 @@ class Answer:
     decision_id: UUID
     epoch: int
     at: datetime
+    permitted: bool
     refusals: tuple[Refusal, ...] = ()
     agreement: Mapping[str, str] | None = None
     permit: Permit | None = None
     holding_id: UUID | None = None
     line: int | None = None
     lease: Lease | None = None
-
-    @property
-    def permitted(self) -> bool:
-        return not self.refusals
 
 
 Outcome = Answer | Exception

@@ -293,6 +293,7 @@ class Hearing:
             decision_id=known.holding.decision_id,
             epoch=self._epoch,
             at=known.released_at,
+            permitted=True,
             agreement=_agreement(known.holding.agreement, known.version, known.document_hash),
             holding_id=known.holding.id,
             line=known.line_number,
@@ -414,11 +415,18 @@ class Hearing:
         released: ReleasedFile | None = None,
     ) -> Answer:
         if not isinstance(decision, Permission):
-            return Answer(decision_id=logged.id, epoch=self._epoch, at=self._at, refusals=decision)
+            return Answer(
+                decision_id=logged.id,
+                epoch=self._epoch,
+                at=self._at,
+                permitted=False,
+                refusals=decision,
+            )
         return Answer(
             decision_id=logged.id,
             epoch=self._epoch,
             at=self._at,
+            permitted=True,
             agreement=_agreement(decision.reference, decision.version, decision.document_hash),
             permit=permit,
             holding_id=None if released is None else released.holding.id,

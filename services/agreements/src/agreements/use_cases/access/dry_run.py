@@ -1,0 +1,265 @@
+"""What would be answered, asked by those whom it concerns about themselves (design.md section 5).
+
+Nothing is logged, permitted or leased. Besides yes or no it says what would mend a refusal, which
+lines one may have now, and until when.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from agreements.domain.decision.case import MONTH
+from agreements.domain.decision.codes import MEANINGS, Code
+from agreements.domain.decision.decide import NOT_FOUND, Decision, Permission, decide
+from agreements.domain.decision.document import Terms
+from agreements.domain.decision.facts import Facts, Present
+from agreements.domain.decision.horizon import until
+from agreements.domain.decision.question import Asker, Fetch, Request
+from agreements.domain.hold import LineKey
+from agreements.use_cases.access.ports import DecisionLog, DecisionLogs
+from common.clock import Clock, legal_day
+from common.errors import Refusal
+
+OF_A_PERIOD = frozenset({Code.NOT_PUBLISHED_YET, Code.OPT_OUT_DIFFERENCING, Code.FACT_MISSING})
+"""Refusals that may be about single periods, so that the line is had without these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryAnswer:
+    epoch: int
+    at: datetime
+    permitted: bool
+    refusals: tuple[Refusal, ...]
+    until: datetime | None
+    """Until when a yes stays one, as far as is known today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line as the caller would have it now: everything of it that is allowed, or why not."""
+
+    agreement: str
+    version: str
+    number: int
+    key: LineKey
+    fields: Mapping[str, str]
+    periods: tuple[str, ...]
+    environment: str
+    permitted: bool
+    refusals: tuple[Refusal, ...]
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A released file, and whether the caller may fetch it now."""
+
+    holding_id: UUID
+    agreement: str
+    file_id: str
+    format: str
+    bytes: int
+    periods: tuple[str, ...]
+    permitted: bool
+    refusals: tuple[Refusal, ...]
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of what the caller may have; `after` names the next one's beginning."""
+
+    epoch: int
+    lines: tuple[Line, ...] = ()
+    files: tuple[File, ...] = ()
+    after: str | None = None
+
+
+def mending(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, str]]:
+    """Say beside each refusal what would mend it."""
+    for refusal in refusals:
+        yield refusal, MEANINGS[Code(refusal.code)].mend
+
+
+def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
+    """Say whether this extract would be permitted."""
+    with logs.reading() as tx:
+        facts = tx.facts(question.agreement)
+        present = _present(tx, facts, clock, question.key.data_set, question.periods)
+        return _answer(tx, decide(question, facts, present), question, facts, present)
+
+
+def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
+    """Say whether bytes of this file would leave."""
+    with logs.reading() as tx:
+        holding = tx.holding(holding_id)
+        if holding is None:
+            return DryAnswer(
+                epoch=tx.epoch(),
+                at=clock.now(),
+                permitted=False,
+                refusals=NOT_FOUND,
+                until=None,
+            )
+        facts = tx.facts(holding.agreement)
+        present = Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={})
+        question = Fetch(asker=asker, holding=holding)
+        return _answer(tx, decide(question, facts, present), question, facts, present)
+
+
+def lines(asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock) -> Found:
+    """List the lines of agreements in which the caller's organisation is a party."""
+    with logs.reading() as tx:
+        references = tx.agreements_of(asker.organisation, after=after, limit=limit + 1)
+        found = [
+            line for reference in references[:limit] for line in _lines(tx, reference, asker, clock)
+        ]
+        return Found(
+            epoch=tx.epoch(),
+            lines=tuple(found),
+            after=references[limit - 1] if len(references) > limit else None,
+        )
+
+
+def files(asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock) -> Found:
+    """List the released files of those agreements."""
+    with logs.reading() as tx:
+        references = tx.agreements_of(asker.organisation, after=after, limit=limit + 1)
+        found = [
+            file for reference in references[:limit] for file in _files(tx, reference, asker, clock)
+        ]
+        return Found(
+            epoch=tx.epoch(),
+            files=tuple(found),
+            after=references[limit - 1] if len(references) > limit else None,
+        )
+
+
+def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[Line]:
+    facts = tx.facts(reference)
+    agreement = facts.agreement
+    if agreement is None:
+        return
+    version = agreement.shown(clock.now())
+    for terms in facts.documents[version.id].lines:
+        if isinstance(terms, Terms):
+            line = _line(tx, facts, terms, asker, clock)
+            if line is not None:
+                yield line
+
+
+def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Clock) -> Line | None:
+    """Judge the whole line, then without the periods that alone are refused."""
+    now = clock.now()
+    months = _months(terms.first_period, terms.last_period or f"{legal_day(now):%Y-%m}")
+    present = _present(tx, facts, clock, terms.key.data_set, months)
+    question = Request(
+        asker=asker,
+        agreement=facts.reference,
+        key=terms.key,
+        periods=months,
+        fields=tuple(terms.fields),
+        formats=(),
+    )
+    decision = decide(question, facts, present)
+    refused = _periods_alone(decision)
+    if refused and set(months) - refused:
+        rest = tuple(m for m in months if m not in refused)
+        question = Request(
+            asker=asker,
+            agreement=facts.reference,
+            key=terms.key,
+            periods=rest,
+            fields=tuple(terms.fields),
+            formats=(),
+        )
+        decision = decide(question, facts, present)
+    if decision == NOT_FOUND:
+        return None
+    allowed = isinstance(decision, Permission)
+    if isinstance(decision, Permission) and decision.line.number != terms.number:
+        return None  # another line of the same key is the one that is had
+    agreement = facts.agreement
+    return Line(
+        agreement=facts.reference,
+        version="" if agreement is None else agreement.shown(now).number,
+        number=terms.number,
+        key=terms.key,
+        fields={f.name: f.treatment for f in terms.fields.values()},
+        periods=question.periods,
+        environment=terms.environment_kind,
+        permitted=allowed,
+        refusals=() if isinstance(decision, Permission) else decision,
+        until=until(question, facts, present) if allowed else None,
+    )
+
+
+def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[File]:
+    facts = tx.facts(reference)
+    present = Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={})
+    for holding in tx.holdings_of(reference):
+        question = Fetch(asker=asker, holding=holding)
+        decision = decide(question, facts, present)
+        if decision == NOT_FOUND:
+            continue
+        allowed = isinstance(decision, Permission)
+        yield File(
+            holding_id=holding.id,
+            agreement=reference,
+            file_id=holding.file.file_id,
+            format=holding.file.format,
+            bytes=holding.file.bytes,
+            periods=holding.file.periods,
+            permitted=allowed,
+            refusals=() if isinstance(decision, Permission) else decision,
+            until=until(question, facts, present) if allowed else None,
+        )
+
+
+def _present(
+    tx: DecisionLog, facts: Facts, clock: Clock, data_set: str, months: Sequence[str]
+) -> Present:
+    environments = [e.id for e in facts.environments]
+    return Present(
+        at=clock.now(),
+        last_decision_at=tx.last_at(),
+        reserved=tx.reserved(environments, data_set, months),
+    )
+
+
+def _answer(
+    tx: DecisionLog,
+    decision: Decision,
+    question: Request | Fetch,
+    facts: Facts,
+    present: Present,
+) -> DryAnswer:
+    allowed = isinstance(decision, Permission)
+    return DryAnswer(
+        epoch=tx.epoch(),
+        at=present.at,
+        permitted=allowed,
+        refusals=() if isinstance(decision, Permission) else decision,
+        until=until(question, facts, present) if allowed else None,
+    )
+
+
+def _periods_alone(decision: Decision) -> frozenset[str]:
+    """Return the refused periods, where nothing but single periods is refused."""
+    if isinstance(decision, Permission):
+        return frozenset()
+    of_periods = [
+        r.subject
+        for r in decision
+        if r.code in OF_A_PERIOD and r.subject is not None and MONTH.fullmatch(r.subject)
+    ]
+    return frozenset(of_periods) if len(of_periods) == len(decision) else frozenset()
+
+
+def _months(first: str, last: str) -> tuple[str, ...]:
+    """Return the months from first to last, both inclusive; none where they are not months."""
+    if MONTH.fullmatch(first) is None or MONTH.fullmatch(last) is None:
+        return ()
+    begin, end = (int(m[:4]) * 12 + int(m[5:]) - 1 for m in (first, last))
+    return tuple(f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(begin, end + 1))
