@@ -1,0 +1,243 @@
+"""Organisations, transfers, maps and recipient environments over HTTP."""
+
+import pytest
+
+from common.ids import digest
+from common.security.roles import Role
+from services.agreements.tests.facts import CCG, CSU, OTHER_CSU
+
+HEADER = "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
+PRACTICES = "practice,commissioner\nC85001,02P\nA84001,00L\n"
+
+
+def code(answer):
+    return answer.status_code, answer.json().get("code")
+
+
+def imported(service, rows, layout="dsfc"):
+    return service.upload(
+        "/v1/organisations/imports",
+        HEADER + rows,
+        Role.REFERENCE_DATA_MANAGER,
+        layout=layout,
+    )
+
+
+def test_an_import_says_what_it_changed_and_the_same_again_changes_nothing(service):
+    rows = "0DF,SCW CSU,CSU,,,2013-04-01,\n0CX,ML CSU,CSU,,,2013-04-01,\n"
+
+    first = imported(service, rows).json()
+    again = imported(service, rows).json()
+    changed = imported(service, "0DF,South Central and West,CSU,,,2013-04-01,\n").json()
+    moved = imported(service, "0DF,South Central and West,CSU,,,2014-04-01,\n").json()
+
+    assert first == {"layout": "dsfc", "listed": 2, "added": 2, "changed": 0, "unchanged": 0}
+    assert again == {"layout": "dsfc", "listed": 2, "added": 0, "changed": 0, "unchanged": 2}
+    assert changed["changed"] == 1
+    assert (moved["added"], moved["changed"]) == (1, 1)
+    found = service.get("/v1/organisations", Role.CSU_SYSTEM, kind="CSU").json()["items"]
+    assert [(o["ods"], o["valid_from"]) for o in found] == [
+        ("0CX", "2013-04-01"),
+        ("0DF", "2014-04-01"),
+    ]
+    assert len(service.pauses) == 4
+
+
+def test_a_file_is_taken_whole_or_not_at_all(service):
+    answer = imported(service, "0DF,SCW CSU,CSU,,,2013-04-01,\n0CX,ML,CLUB,,,2013-04-01,\n")
+
+    assert code(answer) == (422, "IMPORT_REFUSED")
+    assert answer.json()["errors"][0]["line"] == 3
+    assert service.get("/v1/organisations", Role.AUDITOR).json()["items"] == []
+    assert service.audited() == []
+
+
+def test_a_list_larger_than_the_limit_and_one_that_is_not_csv_are_refused(service):
+    path = "/v1/organisations/imports?layout=etr"
+    headers = service.headers(Role.REFERENCE_DATA_MANAGER)
+
+    large = service.client.post(
+        path, headers=headers | {"Content-Type": "text/csv"}, content=b"x" * 67_108_865
+    )
+    as_json = service.client.post(path, headers=headers, json=[])
+
+    assert code(large) == (413, "TOO_LARGE")
+    assert as_json.status_code in {415, 422}
+
+
+def test_an_organisation_is_what_it_is_on_a_day(seeded):
+    def on(day):
+        return seeded.get(f"/v1/organisations/{CCG}", Role.SERVICE_APPLICATIONS, as_at=day)
+
+    before, since = on("2022-06-30").json(), on("2022-07-01").json()
+    assert (before["kind"], before["legal_entity"], before["successor"]) == ("CCG", CCG, None)
+    assert (since["kind"], since["legal_entity"]) == ("SUB_ICB_LOCATION", "QF7")
+    assert code(on("2013-03-31")) == (404, "ORGANISATION_NOT_FOUND")
+    assert seeded.get(f"/v1/organisations/{CCG}", Role.CSU_SYSTEM).json()["kind"] == "CCG"
+
+
+TRANSFER = {
+    "predecessor": CCG,
+    "successor": "QF7",
+    "effective_from": "2022-07-01",
+    "evidence": "Transfer scheme",
+}
+
+
+def test_a_transfer_is_recorded_once_for_one_key(seeded):
+    path = "/v1/transfer-instruments"
+    first = seeded.post(path, Role.CONTRACT_MANAGER, TRANSFER, key="k")
+    again = seeded.post(path, Role.CONTRACT_MANAGER, TRANSFER, key="k")
+    unknown = seeded.post(path, Role.CONTRACT_MANAGER, TRANSFER | {"successor": "99Z"})
+
+    assert first.json() == again.json()
+    assert code(unknown) == (422, "ORGANISATION_UNKNOWN")
+    assert seeded.get(path, Role.AUDITOR).json()["items"] == [first.json()]
+    shown = seeded.get(f"/v1/organisations/{CCG}", Role.AUDITOR, as_at="2022-07-01").json()
+    assert shown["successor"] == "QF7"
+
+
+def test_what_passed_by_an_instrument_is_known_to_the_successor(seeded):
+    seeded.draft()
+    path = "/v1/agreements"
+    seeded.clock.advance(days_until_2022(seeded))
+
+    assert seeded.get(path, Role.CONTROLLER_SIGNATORY, "QF7").json()["items"] == []
+    seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, TRANSFER)
+    assert len(seeded.get(path, Role.CONTROLLER_SIGNATORY, "QF7").json()["items"]) == 1
+
+
+def days_until_2022(service):
+    from datetime import UTC, datetime
+
+    return datetime(2022, 7, 2, tzinfo=UTC) - service.clock.now()
+
+
+# Maps
+
+
+def upload_map(service, content=PRACTICES, kind="practice", valid_from="2018-04-01"):
+    return service.upload(
+        "/v1/maps", content, Role.REFERENCE_DATA_MANAGER, kind=kind, valid_from=valid_from
+    )
+
+
+def test_a_map_never_changes_and_its_bytes_have_its_digest(service):
+    first = upload_map(service).json()
+    again = upload_map(service, "commissioner,practice\n00L,a84001\n02P,C85001\n").json()
+    later = upload_map(service, valid_from="2019-04-01").json()
+    entries = service.get(f"/v1/maps/{first['id']}/entries", Role.SERVICE_PSEUDONYMISATION)
+
+    assert again == first
+    assert later["id"] != first["id"]
+    assert later["digest"] == first["digest"]
+    assert entries.text == "practice,commissioner\nA84001,00L\nC85001,02P\n"
+    assert entries.headers["digest-sha256"] == digest(entries.content) == first["digest"]
+    assert entries.headers["content-type"].startswith("text/csv")
+    assert service.get(f"/v1/maps/{first['id']}", Role.DSCRO_OPERATOR).json() == first
+
+
+def test_the_map_that_governs_on_a_day_is_found(service):
+    first = upload_map(service).json()
+    second = upload_map(service, valid_from="2019-04-01").json()
+    postcodes = upload_map(
+        service, "postcode,commissioner,lsoa\nS75 2PY,02P,E01007317\n", "postcode"
+    ).json()
+
+    def governing(**query):
+        found = service.get("/v1/maps", Role.SERVICE_PSEUDONYMISATION, **query).json()["items"]
+        return [m["id"] for m in found]
+
+    assert governing(kind="practice", as_at="2018-03-31") == []
+    assert governing(kind="practice", as_at="2019-03-31") == [first["id"]]
+    assert governing(as_at="2019-04-01") == [second["id"], postcodes["id"]]
+    assert governing(kind="practice") == [first["id"], second["id"]]
+
+
+def test_a_map_longer_than_a_piece_comes_back_whole(service):
+    practices = [f"P{number:05d},02P" for number in range(100_000)]
+    stored = upload_map(service, "practice,commissioner\n" + "\n".join(practices)).json()
+
+    entries = service.get(f"/v1/maps/{stored['id']}/entries", Role.SERVICE_PSEUDONYMISATION)
+    assert stored["entries"] == 100_000
+    assert len(entries.content) == stored["bytes"] > 1_000_000
+    assert digest(entries.content) == stored["digest"]
+
+
+def test_what_is_no_map_is_refused_and_a_map_that_is_not_there_is_404(service):
+    missing = "/v1/maps/019a0000-0000-7000-8000-000000000000"
+
+    refused = upload_map(service, "postcode,commissioner,lsoa\nS75 2P,02P,\n", "postcode")
+    assert code(refused) == (422, "IMPORT_REFUSED")
+    assert "S75" not in refused.text
+    assert code(service.get(missing, Role.AUDITOR)) == (404, "MAP_NOT_FOUND")
+    assert code(service.get(f"{missing}/entries", Role.AUDITOR)) == (404, "MAP_NOT_FOUND")
+
+
+# Recipient environments
+
+ENVIRONMENT = {"organisation": CSU, "kind": "analytics", "clients": ["scw-analytics"]}
+
+
+def opened(service, **changes):
+    return service.post("/v1/recipient-environments", Role.CONTRACT_MANAGER, ENVIRONMENT | changes)
+
+
+def test_an_environment_is_opened_once_and_gathers_its_clients(seeded):
+    first = opened(seeded).json()
+    again = opened(seeded, clients=["scw-analytics", "scw-reports"]).json()
+    path = f"/v1/recipient-environments/{first['id']}/clients"
+    added = seeded.post(path, Role.CONTRACT_MANAGER, {"clients": ["scw-batch"]}).json()
+
+    assert again["id"] == first["id"]
+    assert added["clients"] == ["scw-analytics", "scw-batch", "scw-reports"]
+
+
+@pytest.mark.parametrize("kind", ["ceff", "analytics"])
+def test_a_client_belongs_to_one_environment(seeded, kind):
+    opened(seeded)
+    other = CSU if kind == "ceff" else OTHER_CSU
+
+    answer = opened(seeded, organisation=other, kind=kind)
+    assert code(answer) == (409, "CLIENT_IN_ANOTHER_ENVIRONMENT")
+    assert len(seeded.get("/v1/recipient-environments", Role.AUDITOR).json()["items"]) == 1
+
+
+def test_a_client_that_was_taken_out_may_belong_elsewhere(seeded):
+    first = opened(seeded).json()
+    path = f"/v1/recipient-environments/{first['id']}/clients/scw-analytics"
+    headers = seeded.headers(Role.CONTRACT_MANAGER)
+    seeded.pauses.clear()
+
+    removed = seeded.client.delete(path, headers=headers)
+    again = seeded.client.delete(path, headers=headers)
+
+    assert removed.json()["clients"] == again.json()["clients"] == []
+    assert len(seeded.pauses) == 2
+    assert opened(seeded, organisation=OTHER_CSU).status_code == 201
+
+
+def test_an_environment_that_is_not_there_is_404(seeded):
+    path = "/v1/recipient-environments/019a0000-0000-7000-8000-000000000000/clients"
+    headers = seeded.headers(Role.CONTRACT_MANAGER)
+
+    added = seeded.post(path, Role.CONTRACT_MANAGER, {"clients": ["x"]})
+    removed = seeded.client.delete(f"{path}/x", headers=headers)
+    assert code(added) == code(removed) == (404, "ENVIRONMENT_NOT_FOUND")
+    assert code(opened(seeded, organisation="99Z")) == (422, "ORGANISATION_UNKNOWN")
+
+
+def test_one_sees_the_environments_of_ones_own_organisation(seeded):
+    opened(seeded)
+    opened(seeded, organisation=OTHER_CSU, clients=[])
+
+    def seen(role, ods=None, **query):
+        found = seeded.get("/v1/recipient-environments", role, ods, **query).json()
+        return [e["organisation"] for e in found["items"]]
+
+    assert seen(Role.CSU_SYSTEM) == [CSU]
+    assert seen(Role.CSU_SYSTEM, OTHER_CSU) == [OTHER_CSU]
+    assert seen(Role.CSU_SYSTEM, CCG) == []
+    assert seen(Role.SERVICE_DISSEMINATION) == [CSU, OTHER_CSU]
+    first = seeded.get("/v1/recipient-environments", Role.AUDITOR, limit=1).json()
+    assert seen(Role.AUDITOR, after=first["next"]) == [OTHER_CSU]

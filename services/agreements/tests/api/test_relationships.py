@@ -1,0 +1,274 @@
+"""Commissioning relationships and their register over HTTP."""
+
+import pytest
+
+from common.security.roles import Role
+from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
+
+ASKED = {
+    "commissioner": CCG,
+    "dscro": "yorkshire",
+    "csu": CSU,
+    "service": "commissioning",
+    "effective_from": "2018-04-01",
+    "service_contract_reference": "SC-1",
+    "contract_signed_on": "2018-01-10",
+}
+
+
+def code(answer):
+    return answer.status_code, answer.json().get("code")
+
+
+def ask(service, role=Role.CSU_ADVISER, key=None, ods=None, **changes):
+    return service.post("/v1/relationships", role, ASKED | changes, key=key, ods=ods)
+
+
+def published(service):
+    return service.post("/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER).json()
+
+
+def consent(service, r, role, party, *, given=True):
+    return service.post(
+        f"/v1/relationships/{r['id']}/consents",
+        role,
+        {"organisation": party, "given": given},
+        ods=party,
+    )
+
+
+@pytest.mark.scenario("L01")
+def test_without_a_signed_service_contract_nothing_is_asked_for(seeded):
+    for lacking in (
+        {"service_contract_reference": None},
+        {"contract_signed_on": None},
+        {"contract_signed_on": "2018-06-02"},
+    ):
+        assert code(ask(seeded, **lacking)) == (422, "SERVICE_CONTRACT_MISSING")
+
+    assert seeded.get("/v1/relationships", Role.AUDITOR).json()["items"] == []
+    assert seeded.events() == []
+
+
+@pytest.mark.scenario("L02")
+def test_without_the_csus_consent_it_is_active_and_absent_from_the_register(seeded):
+    r = seeded.relationship()
+    consent(seeded, r, Role.CONTROLLER_SIGNATORY, CCG)
+
+    assert r["state"] == "ACTIVE_UNPUBLISHED"
+    assert published(seeded)["items"] == []
+
+
+@pytest.mark.scenario("L03")
+def test_a_withdrawn_consent_leaves_the_next_edition_and_not_the_former(seeded):
+    r = seeded.relationship()
+    consent(seeded, r, Role.CONTROLLER_SIGNATORY, CCG)
+    consent(seeded, r, Role.CSU_ADVISER, CSU)
+    first = published(seeded)
+    shown = seeded.get(f"/v1/relationships/{r['id']}", Role.CSU_SYSTEM).json()
+    withdrawn = consent(seeded, r, Role.CSU_ADVISER, CSU, given=False).json()
+    second = published(seeded)
+
+    assert [row["lcr_ref"] for row in first["items"]] == [r["reference"]]
+    assert first["items"][0]["commissioner_name"] == "NHS Barnsley CCG"
+    assert shown["state"] == "ACTIVE_PUBLISHED"
+    assert withdrawn["consents_missing"] == [CSU]
+    assert second["items"] == []
+    register = "/v1/registers/relationships"
+    assert seeded.client.get(register, params={"edition": 1}).json() == first
+    assert seeded.client.get(register).json() == second
+    assert code(seeded.client.get(register, params={"edition": 3})) == (404, "EDITION_NOT_FOUND")
+
+
+@pytest.mark.scenario("L04")
+def test_a_change_of_dscro_that_overlaps_is_refused(seeded):
+    old = seeded.relationship()
+    overlapping = ask(
+        seeded, change_kind="CHANGE_DSCRO", dscro="south", effective_from="2018-07-01"
+    )
+    seeded.post(
+        f"/v1/relationships/{old['id']}/ending", Role.CONTRACT_MANAGER, {"last_day": "2018-06-30"}
+    )
+    following = ask(seeded, change_kind="CHANGE_DSCRO", dscro="south", effective_from="2018-07-01")
+    a_day_early = ask(
+        seeded, change_kind="CHANGE_DSCRO", dscro="south", effective_from="2018-06-30"
+    )
+
+    assert code(overlapping) == (409, "RELATIONSHIP_OVERLAPS")
+    assert overlapping.json()["relationship"] == old["reference"]
+    assert following.status_code == 201
+    assert code(a_day_early) == (409, "RELATIONSHIP_OVERLAPS")
+
+
+def test_of_two_that_were_asked_for_only_one_is_activated(seeded):
+    one = ask(seeded).json()
+    two = ask(seeded, dscro="south").json()
+    steps = (
+        ("contract-verification", Role.CONTRACT_MANAGER, {}),
+        ("dscro-agreement", Role.DSCRO_APPROVER, None),
+        ("activation", Role.CONTRACT_MANAGER, None),
+    )
+    answers = [
+        seeded.post(f"/v1/relationships/{r['id']}/{step}", role, body)
+        for r in (one, two)
+        for step, role, body in steps
+    ]
+
+    assert [a.status_code for a in answers] == [200] * 5 + [409]
+    assert code(answers[-1]) == (409, "RELATIONSHIP_OVERLAPS")
+
+
+@pytest.mark.scenario("L05")
+def test_a_change_of_csu_that_is_a_processor_raises_a_task_until_the_amendment_is_signed(seeded):
+    seeded.active()
+    old = seeded.relationship()
+    path = f"/v1/relationships/{old['id']}/ending"
+    seeded.pauses.clear()
+    ended = seeded.post(path, Role.CONTRACT_MANAGER, {"last_day": "2018-06-30"}).json()
+    seeded.post(path, Role.CONTRACT_MANAGER, {"last_day": "2018-06-30"})
+    assert len(seeded.pauses) == 2
+    seeded.relationship(change_kind="CHANGE_CSU", csu=OTHER_CSU, effective_from="2018-07-01")
+
+    def tasks():
+        shown = seeded.get(f"/v1/agreements/{REFERENCE}", Role.CONTROLLER_SIGNATORY).json()
+        return [(t["kind"], t["subject"]) for t in shown["tasks"]]
+
+    assert (ended["state"], ended["effective_to"]) == ("ENDING", "2018-06-30")
+    assert tasks() == [("AMEND_PROCESSORS", CSU)]
+
+    processors = [{"ods": OTHER_CSU, "legal_name": "Midlands and Lancashire CSU"}]
+    amendment = seeded.draft(version="v0.1", kind="amendment", processors=processors)
+    assert tasks() == [("AMEND_PROCESSORS", CSU)]
+    seeded.sign_all(amendment, (CCG, OTHER_CSU))
+    assert tasks() == []
+
+
+def test_an_end_without_a_day_is_today_and_only_the_commissioner_or_the_body_ends_it(seeded):
+    r = seeded.relationship()
+    path = f"/v1/relationships/{r['id']}/ending"
+
+    assert code(seeded.post(path, Role.CONTROLLER_SIGNATORY, {}, ods=CSU)) == (403, "NOT_A_PARTY")
+    stranger = seeded.post(path, Role.CONTROLLER_SIGNATORY, {}, ods="00L")
+    assert code(stranger) == (404, "RELATIONSHIP_NOT_FOUND")
+    assert seeded.post(path, Role.CONTROLLER_SIGNATORY, {}).json()["effective_to"] == "2018-06-01"
+
+
+def test_what_is_not_active_is_not_ended(seeded):
+    r = ask(seeded).json()
+
+    answer = seeded.post(f"/v1/relationships/{r['id']}/ending", Role.CONTRACT_MANAGER, {})
+    assert code(answer) == (409, "TRANSITION_REFUSED")
+
+
+def test_it_may_be_refused_or_given_up_before_it_is_active(seeded):
+    one, two = ask(seeded).json(), ask(seeded).json()
+
+    refused = seeded.post(f"/v1/relationships/{one['id']}/refusal", Role.CONTRACT_MANAGER)
+    given_up = seeded.post(f"/v1/relationships/{two['id']}/withdrawal", Role.CSU_ADVISER)
+    after = seeded.post(
+        f"/v1/relationships/{one['id']}/contract-verification", Role.CONTRACT_MANAGER, {}
+    )
+
+    assert (refused.json()["state"], given_up.json()["state"]) == ("REFUSED", "WITHDRAWN")
+    assert code(after) == (409, "TRANSITION_REFUSED")
+    assert after.json()["allowed"] == []
+
+
+def test_who_is_not_involved_neither_asks_nor_sees_nor_consents(seeded):
+    r = ask(seeded).json()
+    path = f"/v1/relationships/{r['id']}"
+
+    assert code(ask(seeded, ods=OTHER_CSU)) == (403, "NOT_A_PARTY")
+    assert code(seeded.get(path, Role.CSU_SYSTEM, OTHER_CSU)) == (404, "RELATIONSHIP_NOT_FOUND")
+    assert seeded.get("/v1/relationships", Role.CSU_SYSTEM, OTHER_CSU).json()["items"] == []
+    assert len(seeded.get("/v1/relationships", Role.CSU_SYSTEM).json()["items"]) == 1
+    for_other = seeded.post(f"{path}/consents", Role.CSU_ADVISER, {"organisation": CCG}, ods=CSU)
+    assert code(for_other) == (403, "NOT_A_PARTY")
+
+
+def test_another_processor_sees_what_it_is_involved_in(seeded):
+    r = ask(seeded, processors=[OTHER_CSU]).json()
+
+    assert r["processors"] == [OTHER_CSU]
+    found = seeded.get("/v1/relationships", Role.CSU_SYSTEM, OTHER_CSU).json()["items"]
+    assert [one["id"] for one in found] == [r["id"]]
+
+
+def test_it_is_asked_for_once_for_one_key_and_of_known_organisations_only(seeded):
+    first, again = ask(seeded, key="k").json(), ask(seeded, key="k").json()
+
+    assert first == again
+    assert code(ask(seeded, csu="99Z", ods="99Z")) == (422, "ORGANISATION_UNKNOWN")
+    assert code(ask(seeded, dscro="nowhere-at-all")) == (422, "DSCRO_UNKNOWN")
+    assert ask(seeded, dscro="<script>").status_code == 422
+
+
+def test_the_register_is_a_spreadsheet_too_and_empty_before_the_first_edition(seeded):
+    register = "/v1/registers/relationships"
+    empty = seeded.client.get(register).json()
+    r = seeded.relationship(csu=None, processors=[])
+    consent(seeded, r, Role.CONTROLLER_SIGNATORY, CCG)
+    published(seeded)
+    answer = seeded.client.get(register, params={"format": "csv"})
+
+    assert empty == {"number": None, "published_at": None, "digest": None, "items": []}
+    header, row = answer.text.splitlines()
+    assert header.startswith("lcr_ref,commissioner_ods,")
+    assert row.startswith(f"{r['reference']},{CCG},NHS Barnsley CCG,CCG,,,,yorkshire,,,2018-04-01")
+
+
+def test_every_change_is_told_and_audited(seeded):
+    seeded.relationship()
+
+    assert seeded.events() == ["agreements.relationship-changed.v1"] * 4
+    assert seeded.audited()[-4:] == [
+        "relationship-requested",
+        "relationship-contract-verified",
+        "relationship-agreed",
+        "relationship-activated",
+    ]
+
+
+# The register of contracts
+
+
+def test_the_register_of_contracts_names_no_signatory_and_nothing_unsigned(seeded):
+    signed = seeded.contract()
+    seeded.contract("00L", signed=False, legal_name="=SUM(A1)")
+    register = "/v1/registers/contracts"
+
+    page = seeded.client.get(register).json()
+    assert [row["con_ref"] for row in page["items"]] == [signed["reference"]]
+    assert page["items"][0] == {
+        "con_ref": signed["reference"],
+        "legal_entity": f"Entity {CCG}",
+        "ods_code": CCG,
+        "status": "IN_FORCE",
+        "signed_on": "2018-06-01",
+        "start": "2018-04-01",
+        "end": None,
+        "terminated_on": None,
+    }
+    sheet = seeded.client.get(register, params={"format": "csv"}).text.splitlines()
+    assert sheet[1].startswith(f"{signed['reference']},Entity {CCG},{CCG},IN_FORCE")
+
+
+def test_no_cell_of_a_register_is_a_formula(seeded):
+    issued = seeded.contract(signed=False, legal_name="=HYPERLINK(1)")
+    seeded.sign("contracts", issued, Role.CONTROLLER_SIGNATORY, CCG)
+    seeded.sign("contracts", issued, Role.DARS_APPROVER, "X26")
+
+    sheet = seeded.client.get("/v1/registers/contracts", params={"format": "csv"}).text
+    assert "'=HYPERLINK(1)" in sheet
+
+
+def test_pages_of_the_register_follow_one_another(seeded):
+    seeded.contract("00L", signed=False)
+    seeded.contract()
+
+    first = seeded.client.get("/v1/registers/contracts", params={"limit": 1}).json()
+    second = seeded.client.get(
+        "/v1/registers/contracts", params={"limit": 1, "after": first["next"]}
+    ).json()
+    assert first["items"] == []
+    assert (len(second["items"]), second["next"]) == (1, None)
