@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-import catalogue
 import pytest
+
+import catalogue
 from catalogue import Treatment
 
 MINIMAL = """

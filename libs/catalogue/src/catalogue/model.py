@@ -321,7 +321,8 @@ class DataSet(Strict):
 
 RESERVED = frozenset(
     {
-        "token", "reason_for_access", "period", "line", "pcd_masked", "person_kind", "person_0", "person_1",
+        "token", "reason_for_access", "period", "line", "pcd_masked",
+        "person_kind", "person_0", "person_1",
         "reason_s", "reason_p", "reason_g", "reason_h", "reason_r", "reason_c",
     }
 )  # fmt: skip

@@ -197,7 +197,7 @@ def test_one_role_need_not_be_named(issuer, form, signer):
     assert issuer.exchange(form(scope=None))["scope"] == "dsfc:csu-system"
 
 
-@pytest.mark.parametrize("body", [b"a", b"\xff=1", b"grant_type=a&grant_type=b", b""])
+@pytest.mark.parametrize("body", [b"a", b"\xff=1", b"grant_type=a&grant_type=b"])
 def test_what_is_no_form_is_refused(body, remote):
     answer = remote.post(
         "/oauth2/token",
@@ -206,7 +206,7 @@ def test_what_is_no_form_is_refused(body, remote):
     )
 
     assert answer.status_code == 400
-    assert answer.json()["error"] in {"invalid_request", "unsupported_grant_type"}
+    assert answer.json()["error"] == "invalid_request"
 
 
 def test_what_is_published_is_enough_to_verify_and_no_more(remote, issuer, stranger):

@@ -147,6 +147,11 @@ def test_what_is_no_token_is_refused(text, verifier):
         verifier.verify(text, audience="dissemination")
 
 
+def test_a_token_has_a_longest_length(token, verifier):
+    with pytest.raises(Unauthenticated, match="too long"):
+        verifier.verify(token(padding="x" * 16_000), audience="dissemination")
+
+
 def test_a_refusal_does_not_quote_the_token(token, verifier):
     given = token(sub="9990000018", exp=None)
 

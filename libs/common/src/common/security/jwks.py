@@ -87,9 +87,8 @@ class KeySet:
                     self._lock.release()
         else:
             with self._lock:
-                known = self._fetched is not None and kid in self._fetched.keys
-                if not known:
-                    self._renew(self._retry if self._fetched is None else self._refetch)
+                # Who waited for another's fetch comes too soon for one of their own.
+                self._renew(self._retry if self._fetched is None else self._refetch)
         return self._current().get(kid)
 
     def is_current(self, kid: str) -> bool:
