@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
@@ -24,8 +23,7 @@ from common.clock import Clock
 from common.db import engine as engines
 from common.db.clock import DatabaseClock
 from common.messaging.consumer import Consumer
-from common.messaging.embedded import EmbeddedLog
-from common.messaging.kafka import KafkaLog
+from common.messaging.of_settings import event_log as open_event_log
 from common.messaging.port import EventLog
 from common.messaging.relay import Relay
 from common.security.client import ServiceTokens
@@ -34,8 +32,6 @@ from common.security.roles import Role
 from common.security.tokens import JwksTokenVerifier, TokenVerifier
 from common.web.app import create
 from common.workers import Worker
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PACKAGE = "applications"
 SUMMARY = "DARS: applications for data, the 20 Standards, review and decision"
@@ -74,14 +70,7 @@ class Parts:
 
     @cached_property
     def event_log(self) -> EventLog:
-        """Kafka, or the embedded log; the latter says so."""
-        settings = self.settings
-        if settings.kafka_bootstrap:
-            return KafkaLog(settings.kafka_bootstrap, client_id=settings.client_id)
-        if settings.event_log is None:
-            raise ValueError("neither kafka_bootstrap nor event_log is set")
-        log.warning("event_log_embedded", path=str(settings.event_log))
-        return EmbeddedLog(settings.event_log)
+        return open_event_log(self.settings)
 
     @cached_property
     def remote(self) -> http.Client:

@@ -312,6 +312,7 @@ def test_conditions_are_met_or_become_special_conditions():
 def test_conditions_that_nobody_made_or_twice_or_of_strangers_are_refused():
     advised = advised_with(CONDITION)
     stranger = Condition(id="c9", text=TEXT, due=date(2021, 12, 31), owner="0AR")
+    reserved = Condition(id="assurance-plan-0DF", text=TEXT, due=date(2021, 12, 31), owner=CCG)
 
     with pytest.raises(ConditionRefused):
         advised.conditions_on_approval(met=frozenset({"c7"}), further=())
@@ -321,6 +322,8 @@ def test_conditions_that_nobody_made_or_twice_or_of_strangers_are_refused():
         advised.conditions_on_approval(met=frozenset(), further=[stranger])
     with pytest.raises(ConditionRefused):
         advised_with(stranger)
+    with pytest.raises(ConditionRefused):
+        advised_with(reserved)
 
 
 def test_a_resubmission_keeps_reference_and_version_and_counts_the_revision():

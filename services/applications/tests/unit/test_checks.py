@@ -416,6 +416,11 @@ BREAKS = [
         lambda: edited([14, "conditions"], [condition(), condition()]),
     ),
     (
+        "CONDITION_ID_TAKEN",
+        "/sections/14/conditions/0/id",
+        lambda: edited([14, "conditions"], [condition(id="assurance-plan-0DF")]),
+    ),
+    (
         "OWNER_NOT_A_PARTY",
         "/sections/14/conditions/0/owner",
         lambda: edited([14, "conditions"], [condition(owner="0CX")]),

@@ -33,7 +33,7 @@ from applications.domain.events import (
     ApplicationWithdrawn,
 )
 from applications.domain.routing import AdvisoryRoute, Triage
-from applications.domain.sections import Answers, Condition, Kind, Section, SpecialConditions
+from applications.domain.sections import OURS, Answers, Condition, Kind, Section, SpecialConditions
 from common.security.roles import Role
 
 BODY = "X26"
@@ -531,6 +531,8 @@ class Application:
         ]
         if len(set(taken)) < len(taken):
             raise ConditionRefused("Two conditions have the same id.")
+        if any(c.id.startswith(OURS) for c in conditions):
+            raise ConditionRefused(f"Ids that begin with {OURS} are given by the security rule.")
         if any(c.owner not in self.answers.parties for c in conditions):
             raise ConditionRefused("The owner of a condition is a controller or a processor.")
 

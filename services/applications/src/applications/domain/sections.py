@@ -449,6 +449,10 @@ class Condition(Answer):
     owner: Ods
 
 
+OURS = "assurance-"
+"""Conditions that the security rule adds by itself have ids that begin so, and no others."""
+
+
 class SpecialConditions(Section):
     """14. Extra restrictions, time-bound and auditable."""
 

@@ -256,7 +256,7 @@ def _required(
         if assurance.plan_until is not None:
             required.append(
                 Condition(
-                    id=f"assurance-plan-{ods}",
+                    id=f"{answers.OURS}plan-{ods}",
                     text="Carry out the accepted improvement plan, so that the Data Security and "
                     "Protection Toolkit is published as Standards Met.",
                     due=assurance.plan_until,
@@ -266,7 +266,7 @@ def _required(
         if assurance.needs_review and is_identifiable:
             required.append(
                 Condition(
-                    id=f"assurance-review-{ods}",
+                    id=f"{answers.OURS}review-{ods}",
                     text="Have the latest Data Security and Protection Toolkit reviewed by the "
                     "Body.",
                     due=months_later(sections.length.start, review_months),

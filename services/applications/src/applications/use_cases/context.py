@@ -7,7 +7,7 @@ from applications.domain.application import BODY, Actor, Application
 from applications.domain.rules import Rules
 from applications.use_cases.ports import Agreements, Scope, UnitOfWork
 from catalogue import Catalogue
-from common.audit import Entry, entry_for
+from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
 from common.security.principal import Principal
 from common.security.roles import Role

@@ -10,7 +10,7 @@ from uuid import UUID
 from applications.domain.application import Application, State, Step
 from applications.domain.facts import Facts
 from applications.domain.sections import Kind
-from common.audit import Entry
+from common.audit.entries import Entry
 from common.messaging.envelope import Event
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
 from applications.domain.sections import (
+    OURS,
     Commercial,
     Consent,
     Controllers,
@@ -59,6 +60,13 @@ def conditions(case: Case) -> Iterator[Finding]:
     parties = case.answers.parties
     for position, condition in enumerate(section.conditions):
         pointer = f"/sections/14/conditions/{position}"
+        if condition.id.startswith(OURS):
+            yield refuse(
+                "CONDITION_ID_TAKEN",
+                14,
+                f"{pointer}/id",
+                f"Ids that begin with {OURS} are given by the security rule.",
+            )
         if condition.owner not in parties:
             yield refuse(
                 "OWNER_NOT_A_PARTY",

@@ -1,0 +1,125 @@
+"""The service as it is started: its settings, commands and workers, with nothing replaced."""
+
+import json
+from threading import Event, Thread
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from applications import cli, main
+from applications.adapters.agreements import HttpAgreements
+from applications.main import Parts
+from applications.settings import Settings
+from common.messaging.envelope import Message
+from common.security import keys
+from common.web.server import in_background
+from services.applications.tests.answers import NOW
+
+DEADLINE_SECONDS = 20
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    """As `dsfc up` sets it."""
+    for name in ("client", "signing"):
+        keys.generate(tmp_path / f"{name}.jwk")
+    given = {
+        "ENVIRONMENT": "development",
+        "PORT": "0",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'applications.db'}",
+        "EVENT_LOG": str(tmp_path / "events.db"),
+        "CLIENT_KEY_FILE": str(tmp_path / "client.jwk"),
+        "SIGNING_KEY_FILE": str(tmp_path / "signing.jwk"),
+        "CHECKPOINT_DIR": str(tmp_path / "checkpoints"),
+        "CHECKPOINT_SECONDS": "1",
+        "LOG_LEVEL": "ERROR",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"APPLICATIONS_{name}", value)
+    return tmp_path
+
+
+def run(*arguments):
+    result = CliRunner().invoke(cli.app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def wait_until(is_so):
+    """Poll with a deadline."""
+    pause = Event()
+    for _ in range(DEADLINE_SECONDS * 20):
+        if is_so():
+            return
+        pause.wait(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def test_served_with_its_workers_it_answers_and_signs(environment, clock):
+    run("migrate")
+    settings = Settings()
+    clock.set(NOW)
+    with in_background(
+        [(main.create_app(settings, clock=clock), "127.0.0.1", 0)],
+        main.workers(settings, clock=clock),
+    ) as (url,):
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert len(httpx.get(f"{url}/v1/standards").json()["items"]) == 20
+        checkpoints = environment / "checkpoints" / "applications.checkpoints"
+        wait_until(checkpoints.exists)
+        assert len(httpx.get(f"{url}/.well-known/jwks.json").json()["keys"]) == 1
+
+
+def test_a_poison_message_is_laid_aside_and_can_be_listed_and_replayed(environment, clock):
+    run("migrate")
+    settings = Settings()
+    parts = Parts(settings, clock)
+    message = Message(
+        topic="agreements.agreement",
+        key=b"x",
+        value=b"{}",
+        headers={},
+    )
+    parts.event_log.append(message)
+    (consumer,) = main.consumers(parts)
+    stop = Event()
+
+    thread = Thread(target=consumer.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: run("dead-letters", "list"))
+    finally:
+        stop.set()
+        thread.join()
+    parts.close()
+    (line,) = run("dead-letters", "list").splitlines()
+    assert "agreements.agreement" in line
+    failed = CliRunner().invoke(cli.app, ["dead-letters", "replay", line.split()[0]])
+    assert failed.exit_code != 0
+
+
+def test_the_document_can_be_printed(environment):
+    document = json.loads(run("openapi"))
+
+    assert document["info"]["title"] == "Applications"
+
+
+def test_production_refuses_what_is_for_development():
+    with pytest.raises(ValueError, match="not in production"):
+        Settings(environment="production")
+
+
+def test_a_misspelt_setting_stops_the_start(environment, monkeypatch):
+    monkeypatch.setenv("APPLICATIONS_DATABSE_URL", "sqlite://")
+
+    with pytest.raises(ValueError, match="DATABSE"):
+        Settings()
+
+
+def test_the_parts_are_made_from_the_settings(environment, clock):
+    parts = Parts(Settings(), clock)
+
+    assert isinstance(parts.world.agreements, HttpAgreements)
+    assert str(parts.remote.base_url).startswith("http://127.0.0.1:8402")
+    parts.close()
