@@ -202,11 +202,13 @@ class Service:
 
 def settings(url: str, directory: Path) -> Settings:
     """Settings of a service whose files are in `directory`."""
-    keys.generate(directory / "signing.jwk")
+    for name in ("signing", "client"):
+        keys.generate(directory / f"{name}.jwk")
     return Settings(
         environment="development",
         database_url=url,
         signing_key_file=directory / "signing.jwk",
+        client_key_file=directory / "client.jwk",
         checkpoint_dir=directory / "checkpoints",
         event_log=directory / "events.db",
     )

@@ -1,0 +1,132 @@
+"""Two who change facts at the same moment: one of them sees what the other did."""
+
+import threading
+from datetime import date
+
+import pytest
+
+from agreements.adapters import reference
+from agreements.adapters.db.repository import SqlUnitOfWork
+from agreements.domain.errors import ContractOverlaps, LiftNeedsAnotherPerson
+from agreements.use_cases import agreements, contracts, organisations
+from agreements.use_cases.context import Context, OnceKey
+from common.security.principal import Principal
+from common.security.roles import Role
+from services.agreements.tests.facts import CCG, REFERENCE, approved
+
+LIST = b"ods,name,kind,legal_entity,parent,valid_from,valid_to\n02P,CCG,CCG,,,2013-04-01,\n"
+
+
+@pytest.fixture
+def context(migrated, clock):
+    uow = SqlUnitOfWork(migrated("agreements"), clock)
+
+    def make(role, *, subject="ann", ods="X26"):
+        principal = Principal(
+            subject=subject,
+            client_id=subject,
+            organisation=ods,
+            role=role,
+            token_id="t",
+            expires_at=clock.now(),
+            audience="agreements",
+        )
+        return Context(uow=uow, clock=clock, principal=principal, reference=reference.load())
+
+    return make
+
+
+def at_once(*verbs):
+    """Do these in threads that begin together; return what each returned or raised."""
+    barrier, results = threading.Barrier(len(verbs)), [None] * len(verbs)
+
+    def run(number, verb):
+        barrier.wait(10)
+        try:
+            results[number] = verb()
+        except Exception as error:  # noqa: BLE001  the test looks at it
+            results[number] = error
+
+    threads = [
+        threading.Thread(target=run, args=(number, verb)) for number, verb in enumerate(verbs)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
+    manager, body = context(Role.CONTRACT_MANAGER), context(Role.DARS_APPROVER)
+    organisations.import_organisations(LIST, organisations.ods.Layout.DSFC, ctx=manager)
+    issued = [
+        contracts.issue(
+            code=CCG,
+            legal_name="A CCG",
+            valid_from=date(2018, 4, 1),
+            valid_to=None,
+            once=None,
+            ctx=manager,
+        ).contract
+        for _ in range(2)
+    ]
+    for one in issued:
+        contracts.sign(
+            one.reference,
+            party=CCG,
+            document_hash=one.document_hash,
+            role="SIRO",
+            ctx=context(Role.CONTROLLER_SIGNATORY, ods=CCG),
+        )
+
+    results = at_once(
+        *(
+            lambda one=one: contracts.sign(
+                one.reference,
+                party="X26",
+                document_hash=one.document_hash,
+                role="SIRO",
+                ctx=body,
+            )
+            for one in issued
+        )
+    )
+
+    assert sum(isinstance(r, ContractOverlaps) for r in results) == 1
+    assert sum(isinstance(r, contracts.Shown) for r in results) == 1
+
+
+def test_one_key_issues_one_contract_even_at_once(context):
+    manager = context(Role.CONTRACT_MANAGER)
+    organisations.import_organisations(LIST, organisations.ods.Layout.DSFC, ctx=manager)
+
+    def issue():
+        return contracts.issue(
+            code=CCG,
+            legal_name="A CCG",
+            valid_from=date(2018, 4, 1),
+            valid_to=None,
+            once=OnceKey(key="k", fingerprint="f"),
+            ctx=manager,
+        ).contract.reference
+
+    results = at_once(issue, issue, issue)
+    assert len(set(results)) == 1
+    assert all(isinstance(r, str) for r in results)
+
+
+def test_two_approvals_at_once_lift_and_two_of_one_person_do_not(context):
+    ann, ben = context(Role.BREACH_HANDLER), context(Role.BREACH_HANDLER, subject="ben")
+    agreements.draft(approved(), is_new=lambda _tx: True, ctx=ann)
+    hold, _ = agreements.set_hold(REFERENCE, None, reason="x", ctx=ann)
+
+    same = at_once(*[lambda: agreements.approve_lift(hold.id, reason="y", ctx=ann)] * 2)
+    assert sum(isinstance(r, LiftNeedsAnotherPerson) for r in same) == 1
+
+    other, _ = agreements.set_hold(REFERENCE, [1], reason="x", ctx=ann)
+    both = at_once(
+        *(lambda c=c: agreements.approve_lift(other.id, reason="y", ctx=c) for c in (ann, ben))
+    )
+    assert sorted(len(h.lifts) for h, _ in both) == [1, 2]
+    assert [h.lifted_at is not None for h, _ in both].count(True) == 1
