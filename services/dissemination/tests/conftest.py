@@ -615,8 +615,15 @@ def house(shared_house: House) -> House:
 
 
 @contextmanager
-def _house(tmp_path: Path, template: Path, *, workers: bool = True, **told: Any) -> Iterator[House]:
-    clock = FakeClock(START)
+def _house(
+    tmp_path: Path,
+    template: Path,
+    *,
+    workers: bool = True,
+    clock: FakeClock | None = None,
+    **told: Any,
+) -> Iterator[House]:
+    clock = clock or FakeClock(START)
     identities = LocalIssuer(clock, f"http://127.0.0.1:{free_port()}")
     own_key, signing_key = tmp_path / "keys/client.jwk", tmp_path / "keys/signing.jwk"
     generate(signing_key)
@@ -769,6 +776,11 @@ def download() -> Iterator[Callable[..., Download]]:
             return Download(sock)
 
         yield begin
+
+
+@pytest.fixture(name="free_port")
+def port() -> Callable[[], int]:
+    return free_port
 
 
 @pytest.fixture(name="wake_up")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -131,6 +132,7 @@ class Parts:
             ),
             wake=woken.set,
             lease_guard_seconds=self.settings.lease_guard_seconds,
+            claim=timedelta(seconds=self.settings.claim_seconds),
         )
 
     def close(self) -> None:

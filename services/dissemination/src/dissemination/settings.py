@@ -42,6 +42,9 @@ class Settings(ServiceSettings):
     driver_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     """How often the driver looks for extracts to move, without having been woken."""
 
+    claim_seconds: Annotated[float, Field(gt=0, le=600)] = 5
+    """How long a worker has an extract to itself before another may go on with it."""
+
     sweep_seconds: Annotated[float, Field(gt=0, le=3600)] = 15
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from pydantic import JsonValue
@@ -53,6 +53,10 @@ class Context:
     """Tells the driver in this process that there is something to do."""
 
     lease_guard_seconds: float = 0.01
+    claim: timedelta = timedelta(seconds=5)
+    """How long a worker has an extract to itself; after its death another goes on so much
+    later."""
+
     principal: Principal = ITSELF
     token: str = ""
 

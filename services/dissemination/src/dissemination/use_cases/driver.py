@@ -27,8 +27,8 @@ from dissemination.use_cases.ports import Progress
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-CLAIM = timedelta(seconds=30)
-"""How long a worker has an extract to itself; after its death another goes on so much later."""
+CHECKED_BYTES_A_SECOND = 50_000_000
+"""How slow a release store may be before a second worker reads the same objects again."""
 
 WAIT_MIN = timedelta(milliseconds=100)
 WAIT_MAX = timedelta(seconds=5)
@@ -43,7 +43,7 @@ def turn(*, ctx: Context, limit: int = 20) -> int:
     taken = 0
     for extract_id in due:
         with ctx.uow.writing() as tx:
-            is_ours = tx.extracts.claim(extract_id, at=now, until=ctx.timer.now() + CLAIM)
+            is_ours = tx.extracts.claim(extract_id, at=now, until=ctx.timer.now() + ctx.claim)
         if is_ours:
             taken += 1
             advance(extract_id, ctx=ctx)
@@ -67,13 +67,6 @@ def advance(extract_id: UUID, *, ctx: Context) -> Extract:
         if not moved:
             _wait(extract_id, ctx)
             return extract
-
-
-def wake(extract_id: UUID, *, ctx: Context) -> None:
-    """Something was said of it: its turn is now."""
-    with ctx.uow.writing() as tx:
-        tx.extracts.schedule(extract_id, at=ctx.timer.now(), attempts=0)
-    ctx.wake()
 
 
 def _step(extract: Extract, ctx: Context) -> bool:
@@ -120,6 +113,10 @@ def _look(extract: Extract, ctx: Context) -> bool:
 
 
 def _release(extract: Extract, ctx: Context) -> bool:
+    # Reading the objects may outlast the claim: it is made as long as that can take.
+    reading = timedelta(seconds=sum(f.bytes for f in extract.files) / CHECKED_BYTES_A_SECOND)
+    with ctx.uow.writing() as tx:
+        tx.extracts.schedule(extract.id, at=ctx.timer.now() + ctx.claim + reading)
     try:
         releases.release(extract, ctx=ctx)
     except Refused as refused:

@@ -116,8 +116,8 @@ class Extracts(Protocol):
     def claim(self, extract_id: UUID, *, at: datetime, until: datetime) -> bool:
         """Take it until then, so that no other worker does. False where another was faster."""
 
-    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int) -> None:
-        """Say when its turn comes again."""
+    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int | None = None) -> None:
+        """Say when its turn comes again; and, where given, after how many in vain."""
 
     def attempts(self, extract_id: UUID) -> int: ...
 

@@ -127,8 +127,8 @@ class SqlExtracts:
     def claim(self, extract_id: UUID, *, at: datetime, until: datetime) -> bool:
         return self._set(extract_id, _is_unfinished(), col(ExtractRow.due_at) <= at, due_at=until)
 
-    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int) -> None:
-        self._set(extract_id, due_at=at, attempts=attempts)
+    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int | None = None) -> None:
+        self._set(extract_id, due_at=at, **({} if attempts is None else {"attempts": attempts}))
 
     def attempts(self, extract_id: UUID) -> int:
         row = self.session.get(ExtractRow, extract_id)
