@@ -133,7 +133,7 @@ LIFE: Mapping[State, Mapping[Verb, Way]] = {
     State.WITHDRAWN: {},
     State.CLOSED: {},
 }
-"""The whole life of an application (domain.md 2.2). The table in the README is made from it.
+"""The whole life of an application (domain.md 2.2). The picture in the README is made from it.
 
 Advisers advise and do not decide: "unable to recommend" also leads to APPROVAL, where only
 an approver may refuse, or approve with a reason.

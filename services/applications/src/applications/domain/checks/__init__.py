@@ -1,16 +1,17 @@
 """What a machine can tell of an application before anybody reads it (domain.md 2.4 to 2.6).
 
 Each check is a function from the case to findings; each runs on whatever is answered so far.
-To add one, write it where its Standard is and put it into `CHECKS`.
+To add one, write it where its Standard is, put it into `CHECKS` and its codes into `CODES`.
 """
 
 from collections.abc import Callable, Iterator
 
 from applications.domain.checks import data, length, parties, places, purposes, terms, whole
 from applications.domain.checks.case import Case
+from applications.domain.checks.codes import CODES
 from applications.domain.findings import Finding
 
-__all__ = ["CHECKS", "Case", "examine"]
+__all__ = ["CHECKS", "CODES", "Case", "examine"]
 
 Check = Callable[[Case], Iterator[Finding]]
 
