@@ -212,6 +212,8 @@ class Agreements:
             return problem(self.broken, "BROKEN")
         if not is_ours(request, self.identities, "agreements"):
             return problem(401, "UNAUTHENTICATED")
+        if question["resource"].get("properties", {}).get("fields") == []:
+            return problem(422, "INVALID_REQUEST")
         action = question["action"]["name"]
         self.asked.append(
             Asked(action, question["resource"], question.get("context", {}), question["subject"])
@@ -258,8 +260,10 @@ class Agreements:
             for name in resource["properties"]["fields"]
             if name not in FIELDS
         ]
-        if refusals or not resource["properties"]["fields"]:
-            return self._no(refusals or [refusal("LINE_NOT_IN_DSA")])
+        if resource["properties"]["data_set"] != LINE["data_set"]:
+            return self._no([refusal("LINE_NOT_IN_DSA")])
+        if refusals:
+            return self._no(refusals)
         permit_id = str(new_id())
         expires = self.clock.now() + self.permit_lifetime
         answer = self._yes(permit_id=permit_id, permit_expires_at=expires.isoformat())
@@ -292,7 +296,8 @@ class Agreements:
         file_id = claims["file"]["id"]
         assert question["resource"]["id"] == file_id
         holding = self.holdings.setdefault(file_id, str(new_id()))
-        return self._yes(holding_id=holding, line=LINE)
+        agreement = {name: TERMS[name] for name in ("reference", "version", "document_hash")}
+        return self._yes(holding_id=holding, line=1, agreement=agreement)
 
     def _fetch(self, question: dict[str, Any]) -> dict[str, Any]:
         caller = self._caller(question)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
@@ -18,9 +17,8 @@ from common.audit import CheckpointWorker
 from common.clock import Clock, SystemClock
 from common.db import engine as engines
 from common.db.clock import DatabaseClock
+from common.messaging import of_settings
 from common.messaging.consumer import Consumer
-from common.messaging.embedded import EmbeddedLog
-from common.messaging.kafka import KafkaLog
 from common.messaging.port import EventLog
 from common.messaging.relay import Relay
 from common.security.client import ServiceTokens
@@ -41,8 +39,6 @@ from dissemination.api.door import Limits
 from dissemination.api.routes import router
 from dissemination.settings import Settings
 from dissemination.use_cases.context import Context
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PACKAGE = "dissemination"
 SUMMARY = "Extracts, delivery and registers: the only door out"
@@ -90,14 +86,7 @@ class Parts:
 
     @cached_property
     def event_log(self) -> EventLog:
-        """Kafka, or the embedded log; the latter says so."""
-        settings = self.settings
-        if settings.kafka_bootstrap:
-            return KafkaLog(settings.kafka_bootstrap, client_id=settings.client_id)
-        if settings.event_log is None:
-            raise ValueError("neither kafka_bootstrap nor event_log is set")
-        log.warning("event_log_embedded", path=str(settings.event_log))
-        return EmbeddedLog(settings.event_log)
+        return of_settings.event_log(self.settings)
 
     @cached_property
     def remotes(self) -> Mapping[str, http.Client]:

@@ -22,7 +22,7 @@ from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNotFound
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State
 from dissemination.domain.register import RegisterLine
-from dissemination.domain.release import Release, ReleaseDecision
+from dissemination.domain.release import AgreementVersion, Release, ReleaseDecision
 from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
 from dissemination.use_cases.ports import Progress
 
@@ -132,7 +132,13 @@ def add(tx, extract, *, editions=("e1", "e1", "e2")):
             extract_id=extract.id,
             agreement=REFERENCE,
             organisation=extract.requester.organisation,
-            decision=ReleaseDecision(decision_id=new_id(), holding_id=str(new_id())),
+            decision=ReleaseDecision(
+                decision_id=new_id(),
+                holding_id=str(new_id()),
+                agreement=AgreementVersion(
+                    reference=REFERENCE, version="v1.0", document_hash="sha256:h"
+                ),
+            ),
             leaf=leaf,
             manifest="m",
             attestation_digest="sha256:a",

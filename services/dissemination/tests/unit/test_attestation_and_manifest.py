@@ -14,7 +14,7 @@ from dissemination.domain.delivery import Cut, Delivery, Outcome
 from dissemination.domain.errors import TransitionRefused
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, Controller, Line, Terms, cell, entry
-from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
+from dissemination.domain.release import AgreementVersion, LeafPosition, ReleaseDecision, manifest
 from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
@@ -72,8 +72,6 @@ LINE = Line(
 )
 TERMS = Terms(
     reference="DARS-NIC-123456-A1B2C",
-    version="v1.0",
-    document_hash="sha256:h",
     title="Title",
     start=date(2018, 4, 1),
     end=date(2021, 3, 31),
@@ -159,8 +157,13 @@ def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
         EXTRACT,
         FILE,
         Attestation.read(FILE.attestation),
-        terms=TERMS,
-        decision=ReleaseDecision(decision_id=UUID(int=4), holding_id="h"),
+        decision=ReleaseDecision(
+            decision_id=UUID(int=4),
+            holding_id="h",
+            agreement=AgreementVersion(
+                reference=TERMS.reference, version="v1.0", document_hash="sha256:h"
+            ),
+        ),
         leaf=LeafPosition(index=6, size=7, root="sha256:r"),
         at=AT,
     )

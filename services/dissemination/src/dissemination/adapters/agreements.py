@@ -18,7 +18,7 @@ from common.security.client import ServiceTokens
 from dissemination.domain.errors import AgreementNotFound, DecisionUnavailable
 from dissemination.domain.extract import Permit
 from dissemination.domain.register import Controller, Line, Terms
-from dissemination.domain.release import ReleaseDecision
+from dissemination.domain.release import AgreementVersion, ReleaseDecision
 from dissemination.domain.request import ExtractRequest
 from dissemination.use_cases.ports import Evidence, LeaseGiven
 
@@ -27,6 +27,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 AUDIENCE = "agreements"
 EVALUATION = "/access/v1/evaluation"
 NOT_FOUND = "AGREEMENT_NOT_FOUND"
+NOT_ACCEPTED = "EVIDENCE_NOT_ACCEPTED"
+"""Of the caller's token: the one problem that is as good as a no."""
 
 
 class _Answer(BaseModel):
@@ -43,6 +45,12 @@ class _Lease(_Answer):
     seconds: Annotated[float, Field(ge=0, strict=False)]
 
 
+class _Agreement(_Answer):
+    reference: str
+    version: str
+    document_hash: str
+
+
 class _Decision(_Answer):
     """What an evaluation's `context` may have; what the action needs is demanded below."""
 
@@ -53,6 +61,7 @@ class _Decision(_Answer):
     permit_id: str | None = None
     permit_expires_at: Annotated[datetime | None, Field(strict=False)] = None
     holding_id: str | None = None
+    agreement: _Agreement | None = None
     lease: _Lease | None = None
 
 
@@ -114,9 +123,13 @@ class HttpAgreements:
                 "context": {"extract_id": str(extract_id)},
             }
         )
-        if decision.holding_id is None:
+        if decision.holding_id is None or decision.agreement is None:
             raise DecisionUnavailable("Agreements said yes and named no holding.")
-        return ReleaseDecision(decision_id=decision.id, holding_id=decision.holding_id)
+        return ReleaseDecision(
+            decision_id=decision.id,
+            holding_id=decision.holding_id,
+            agreement=AgreementVersion(**decision.agreement.model_dump()),
+        )
 
     def fetch(
         self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
@@ -164,6 +177,12 @@ class HttpAgreements:
                 json=question,
             )
             evaluation = _Evaluation.model_validate(answer.json())
+        except http.RemoteProblem as problem:
+            if problem.code == NOT_ACCEPTED:
+                refusal = Refusal(NOT_ACCEPTED, "Your access token is not accepted any more.")
+                raise Refused(refusal.detail, [refusal]) from problem
+            log.warning("decision_unavailable", code=problem.code)
+            raise DecisionUnavailable("No decision can be had at the moment.") from problem
         except AppError as error:
             log.warning("decision_unavailable", code=error.code)
             raise DecisionUnavailable("No decision can be had at the moment.") from error
@@ -194,26 +213,20 @@ def _no(decision: _Decision) -> AppError:
 
 
 def _terms(answer: Mapping[str, Any]) -> Terms:
-    """The version in force. Its terms stand beside the state, or under `document`."""
-    document: Mapping[str, Any] = answer
-    for name in ("document", "snapshot"):
-        if isinstance(answer.get(name), Mapping):
-            document = answer[name]
-    sections = document.get("sections") or {}
+    """What the version that governs says, in the words of the approved snapshot."""
+    sections = answer.get("sections") or {}
     return Terms(
         reference=str(answer["reference"]),
-        version=str(answer["version"]),
-        document_hash=str(answer["document_hash"]),
-        title=str(document["title"]),
-        start=date.fromisoformat(document["start"]),
-        end=date.fromisoformat(document["end"]),
+        title=str(answer["title"]),
+        start=date.fromisoformat(answer["start"]),
+        end=date.fromisoformat(answer["end"]),
         controllers=tuple(
             Controller(ods=str(c["ods"]), legal_name=str(c["legal_name"]))
-            for c in document["controllers"]
+            for c in answer["controllers"]
         ),
-        commercial=bool(document.get("commercial", False)),
-        sub_licence=bool(document.get("sub_licence", False)),
-        lines=tuple(_line(line) for line in document["lines"]),
+        commercial=bool(answer.get("commercial", False)),
+        sub_licence=bool(answer.get("sub_licence", False)),
+        lines=tuple(_line(line) for line in answer["lines"]),
         # Texts of the Standards that the register shows (domain.md 2.4); nothing else of the
         # sections is read, and so no contact, address or signatory can end up in public.
         objectives=_prose(sections, "9", "purposes", "objective"),

@@ -32,7 +32,9 @@ Reference = Annotated[
     ),
 ]
 Month = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2018-04"])]
-FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$", examples=["Sex"])]
+FieldName = Annotated[
+    str, Field(pattern=r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$", max_length=64, examples=["Sex"])
+]
 
 
 class Incoming(BaseModel):

@@ -10,8 +10,6 @@ from datetime import date, datetime
 from types import MappingProxyType
 from uuid import UUID
 
-from pydantic import JsonValue
-
 from dissemination.domain.request import Classification
 
 CLASSIFICATIONS: Mapping[str, str] = MappingProxyType(
@@ -65,8 +63,6 @@ class Terms:
     """An agreement's version in force, as agreements tells it."""
 
     reference: str
-    version: str
-    document_hash: str
     title: str
     start: date
     end: date
@@ -80,13 +76,6 @@ class Terms:
     benefits: str
     yielded_benefits: str
     minutes: str
-
-    def as_reference(self) -> dict[str, JsonValue]:
-        return {
-            "reference": self.reference,
-            "version": self.version,
-            "document_hash": self.document_hash,
-        }
 
     def line(self, *, purpose: str, data_set: str, classification: str) -> Line | None:
         """The line with that key: domain.md 3.2, never the data set alone."""

@@ -1,6 +1,6 @@
 """A released file: one decision, one manifest, one audit leaf, one register line (S2)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -8,9 +8,15 @@ from pydantic import JsonValue
 
 from dissemination.domain.attestation import Attestation
 from dissemination.domain.extract import Extract, PreparedFile
-from dissemination.domain.register import Terms
 
 MANIFEST_SCHEMA = "dsfc-manifest/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementVersion:
+    reference: str
+    version: str
+    document_hash: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,9 @@ class ReleaseDecision:
     decision_id: UUID
     holding_id: str
     """How agreements knows the file from now on; every `fetch` names it."""
+
+    agreement: AgreementVersion
+    """The version by which it was judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +62,6 @@ def manifest(
     file: PreparedFile,
     attestation: Attestation,
     *,
-    terms: Terms,
     decision: ReleaseDecision,
     leaf: LeafPosition,
     at: datetime,
@@ -76,7 +84,7 @@ def manifest(
             "columns": attestation.claims.get("columns"),
             "order": attestation.claims.get("order"),
         },
-        "agreement": terms.as_reference(),
+        "agreement": asdict(decision.agreement),
         "line": line,
         "catalogue": {
             "data_set": line.get("data_set"),

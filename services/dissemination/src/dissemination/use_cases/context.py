@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from common.audit import Entry, entry_for
+from common.audit.entries import Entry, entry_for
 from common.clock import Clock
 from common.security.principal import Principal
 from common.security.roles import Role

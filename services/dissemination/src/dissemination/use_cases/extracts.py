@@ -19,6 +19,8 @@ from dissemination.use_cases.ports import Progress
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+NO_LINE = ("Token",)
+
 
 def ask(
     request: ExtractRequest, *, whole_line: bool, idempotency_key: str | None, ctx: Context
@@ -136,17 +138,21 @@ def _actor(ctx: Context) -> str:
 
 
 def _fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
-    """All fields of the line. None where there is no such line: the decision then says so."""
+    """All fields of the line.
+
+    Where there is no such line the decision is to say so, and a question needs a field: it is
+    asked for the one column that every file has and no line lists.
+    """
     try:
         terms = ctx.agreements.terms(request.agreement)
     except AgreementNotFound:
-        return ()
+        return NO_LINE
     line = terms.line(
         purpose=request.purpose,
         data_set=request.data_set,
         classification=request.classification,
     )
-    return line.fields if line is not None else ()
+    return line.fields if line is not None else NO_LINE
 
 
 def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.audit import Entry
+from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Permit, PreparedFile

@@ -130,7 +130,6 @@ def _write(
             extract,
             file,
             one.attestation,
-            terms=terms,
             decision=one.decision,
             leaf=leaf,
             at=at,

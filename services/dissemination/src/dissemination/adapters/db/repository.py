@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, CursorResult, Engine, Update, select, upda
 from sqlmodel import Session, col
 
 from common import audit
-from common.audit import Entry
+from common.audit.entries import Entry
 from common.clock import Clock
 from common.db import idempotency, inbox, outbox, unit_of_work
 from common.db import tables as shared
@@ -43,7 +43,7 @@ from dissemination.domain.extract import (
     State,
 )
 from dissemination.domain.register import RegisterLine
-from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
+from dissemination.domain.release import AgreementVersion, LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest, Format
 from dissemination.use_cases.ports import Logged, Progress
 
@@ -473,6 +473,8 @@ def _release_row(release: Release) -> ReleaseRow:
         attestation_digest=release.attestation_digest,
         decision_id=release.decision.decision_id,
         holding_id=release.decision.holding_id,
+        agreement_version=release.decision.agreement.version,
+        document_hash=release.decision.agreement.document_hash,
         leaf_index=release.leaf.index,
         leaf_size=release.leaf.size,
         leaf_root=release.leaf.root,
@@ -495,7 +497,15 @@ def _release(row: ReleaseRow) -> Release:
         extract_id=row.extract_id,
         agreement=row.agreement,
         organisation=row.organisation,
-        decision=ReleaseDecision(decision_id=row.decision_id, holding_id=row.holding_id),
+        decision=ReleaseDecision(
+            decision_id=row.decision_id,
+            holding_id=row.holding_id,
+            agreement=AgreementVersion(
+                reference=row.agreement,
+                version=row.agreement_version,
+                document_hash=row.document_hash,
+            ),
+        ),
         leaf=LeafPosition(index=row.leaf_index, size=row.leaf_size, root=row.leaf_root),
         manifest=row.manifest,
         attestation_digest=row.attestation_digest,

@@ -75,6 +75,8 @@ class ReleaseRow(Row, table=True):
     attestation_digest: str
     decision_id: UUID = Field(unique=True)
     holding_id: str = Field(unique=True)
+    agreement_version: str
+    document_hash: str
     leaf_index: int = Field(sa_type=BigInteger, unique=True)
     leaf_size: int = Field(sa_type=BigInteger)
     leaf_root: str

@@ -178,6 +178,8 @@ def upgrade() -> None:
         sa.Column("attestation_digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("decision_id", sa.Uuid(), nullable=False),
         sa.Column("holding_id", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("agreement_version", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("document_hash", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("leaf_index", sa.BigInteger(), nullable=False),
         sa.Column("leaf_size", sa.BigInteger(), nullable=False),
         sa.Column("leaf_root", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
