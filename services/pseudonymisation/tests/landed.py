@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -85,7 +85,9 @@ class Landed:
     key: bytes
 
 
-def land(haven: Haven, data_set: DataSet, records: Sequence[Record]) -> Landed:
+def land(
+    haven: Haven, data_set: DataSet, records: Sequence[Record], *, id_: UUID | None = None
+) -> Landed:
     """Write one edition."""
     columns: dict[str, list[Any]] = {}
     types: dict[str, pa.DataType] = {}
@@ -122,22 +124,22 @@ def land(haven: Haven, data_set: DataSet, records: Sequence[Record]) -> Landed:
         put("period", pa.string(), record["period"])
         put("pcd_masked", pa.bool_(), record.get("pcd_masked", False))
     table = pa.table({n: pa.array(v, types[n]) for n, v in columns.items()})
-    return write(haven, table, prefix="e", directory="editions")
+    return write(haven, table, id_ or uuid4(), kind="edition", directory="editions")
 
 
-def list_of(haven: Haven, numbers: Iterable[str]) -> Landed:
+def list_of(haven: Haven, numbers: Iterable[str], *, id_: UUID | None = None) -> Landed:
     """Write an opt-out list."""
     cells = sorted({haven.cell(n, "nhs_number")[0] for n in numbers})
     words = [[int.from_bytes(c[i : i + 8], "little") for c in cells] for i in (0, 8)]
     table = pa.table({f"person_{i}": pa.array(w, pa.uint64()) for i, w in enumerate(words)})
-    return write(haven, table, prefix="o", directory="opt-outs")
+    return write(haven, table, id_ or uuid4(), kind="opt_out", directory="opt-outs")
 
 
-def write(haven: Haven, table: pa.Table, *, prefix: str, directory: str) -> Landed:
-    id_ = uuid4()
+def write(haven: Haven, table: pa.Table, id_: UUID, *, kind: str, directory: str) -> Landed:
+    """Write an object of LAYOUT.md section 2."""
     path = haven.directory / directory / str(id_) / f"{uuid4()}.parquet"
     path.parent.mkdir(parents=True)
-    landed = Landed(path, f"{prefix}{id_.hex}", os.urandom(32))
+    landed = Landed(path, f"{kind[0]}{id_.hex}", haven.key(f"{kind}/{id_}"))
     spill = haven.directory / "spill"
     spill.mkdir(exist_ok=True)
     with session(

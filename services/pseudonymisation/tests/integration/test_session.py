@@ -4,6 +4,7 @@ import os
 
 import duckdb
 import pytest
+
 from pseudonymisation.adapters.plane import session as plane
 from pseudonymisation.adapters.plane.session import Limits, Unlocked, session
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pseudonymisation.adapters.plane import kernel
 from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pseudonymisation.adapters.plane import kernel, scan
 
 OWN, OTHER = "9990000018", "9990000026"

@@ -24,31 +24,22 @@ from typing import Final, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from common.errors import Conflict, Unavailable
+from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed, KeyExists, KeyUnavailable
+
+__all__ = [
+    "FileWrapping",
+    "KeyClosed",
+    "KeyDestroyed",
+    "KeyExists",
+    "KeyStore",
+    "KeyUnavailable",
+    "Wrapping",
+    "generate_key_encryption_key",
+]
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 NAME: Final = re.compile(r"^[a-z0-9_]+(/[a-z0-9_-]{1,128}){1,3}$")
-
-
-class KeyUnavailable(Unavailable):
-    code = "KEY_UNAVAILABLE"
-    title = "A key cannot be had now"
-
-
-class KeyExists(Conflict):
-    code = "KEY_EXISTS"
-    title = "There is a key of that name"
-
-
-class KeyClosed(Conflict):
-    code = "KEY_CLOSED"
-    title = "The key is closed and makes nothing new"
-
-
-class KeyDestroyed(Conflict):
-    code = "KEY_DESTROYED"
-    title = "The key was destroyed"
 
 
 class State(StrEnum):
@@ -190,6 +181,17 @@ class KeyStore:
         key, state = self._read(name)
         if state is State.OPEN:
             self._overwrite(name, self._record(name, key, State.CLOSED))
+
+    def ensure_closed(self, name: str) -> None:
+        """Close a key, made for that where there was none: then it never makes anything.
+
+        :raises KeyUnavailable:
+        """
+        try:
+            self.ensure(name)
+            self.close(name)
+        except (KeyClosed, KeyDestroyed):
+            return
 
     def destroy(self, name: str) -> None:
         """Destroy a key, and all that only it opens. Destroying it again changes nothing.

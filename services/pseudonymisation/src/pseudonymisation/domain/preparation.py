@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from common.errors import Conflict, NotFound
+from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation_events import (
     ExtractPrepared,
@@ -76,6 +77,11 @@ class PinnedEdition:
     object_key: str
     practice_map: str | None
     postcode_map: str | None
+
+    def covers(self, month: str) -> bool:
+        """Say whether the month is in its period: a month, or two with a slash between."""
+        period = Period.parse(self.period)
+        return period.first <= month <= period.last
 
     def as_json(self) -> dict[str, JsonValue]:
         """Write it as the attestation names it."""

@@ -1,0 +1,142 @@
+"""The second port: preparations by permit, for dissemination only (design.md sections 3 and 9)."""
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from common.errors import Refused
+from common.security.principal import Principal
+from common.security.roles import Role
+from common.web.auth import Permission, requires
+from common.web.problems import responses
+from pseudonymisation.domain.permit import (
+    CatalogueUnknown,
+    NoEdition,
+    PermitInvalid,
+    PermitMismatch,
+    PermitUsed,
+)
+from pseudonymisation.domain.preparation import Preparation, PreparationNotFound
+from pseudonymisation.domain.tokens import DomainClosed
+from pseudonymisation.use_cases import preparations as use_cases
+
+PREPARE = Permission(
+    "preparations:prepare",
+    frozenset({Role.SERVICE_DISSEMINATION}),
+    "Have an extract prepared that a permit allows, and follow it.",
+)
+
+Caller = Annotated[Principal, requires(PREPARE)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class RequestedExtract(BaseModel):
+    """What was asked of agreements; its digest is in the permit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    extract_id: Text
+    agreement: Text
+    purpose: Text
+    data_set: Text
+    classification: Text
+    periods: Annotated[list[Text], Field(max_length=1_000)]
+    fields: Annotated[list[Text], Field(max_length=2_000)]
+    formats: Annotated[list[Text], Field(max_length=10)]
+
+
+class PutPreparation(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    permit: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=500_000),
+        Field(description="The permit of agreements: a compact JWS, `typ` dsfc-permit+jwt."),
+    ]
+    request: RequestedExtract
+
+
+class ProgressView(BaseModel):
+    rows_done: int
+    rows_total: Annotated[int | None, Field(description="Not known before people are counted.")]
+
+
+class PreparedFileView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    format: Literal["parquet", "csv"]
+    object_key: Annotated[str, Field(description="In the release store.")]
+    bytes: int
+    digest: str
+    rows: int
+    attestation: Annotated[str, Field(description="A compact JWS for agreements.")]
+
+
+class PreparationView(BaseModel):
+    id: Annotated[UUID, Field(description="The permit's.")]
+    extract_id: UUID
+    state: Literal["accepted", "running", "prepared", "failed"]
+    progress: ProgressView
+    code: Annotated[str | None, Field(description="Why it failed.")]
+    files: list[PreparedFileView]
+
+
+def context(request: Request, principal: Caller) -> use_cases.Context:
+    """Take what `main` made from the lifespan's state."""
+    outside: use_cases.Outside = request.state.preparations
+    return use_cases.Context(outside, principal)
+
+
+Ctx = Annotated[use_cases.Context, Depends(context)]
+
+router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
+
+
+@router.put(
+    "/{permit_id}",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        201: {"model": PreparationView, "description": "Accepted now, for the first time."},
+        **responses(
+            PermitInvalid,
+            PermitMismatch,
+            PermitUsed,
+            CatalogueUnknown,
+            NoEdition,
+            Refused,
+            DomainClosed,
+        ),
+    },
+)
+def put_preparation(
+    permit_id: UUID, body: PutPreparation, response: Response, ctx: Ctx
+) -> PreparationView:
+    """Have an extract prepared. The same permit, request and caller again changes nothing."""
+    preparation, is_new = use_cases.accept(
+        permit_id, body.permit, body.request.model_dump(), ctx=ctx
+    )
+    if is_new:
+        response.status_code = HTTPStatus.CREATED
+        response.headers["Location"] = f"/v1/preparations/{preparation.id}"
+    return _view(preparation)
+
+
+@router.get("/{permit_id}", responses=responses(PreparationNotFound))
+def get_preparation(permit_id: UUID, ctx: Ctx) -> PreparationView:
+    """Tell how a preparation stands, and once it is prepared, where its files are."""
+    return _view(use_cases.get(permit_id, ctx=ctx))
+
+
+def _view(preparation: Preparation) -> PreparationView:
+    return PreparationView(
+        id=preparation.id,
+        extract_id=preparation.permit.extract_id,
+        state=preparation.state.value,
+        progress=ProgressView(rows_done=preparation.rows_done, rows_total=preparation.rows_total),
+        code=preparation.code,
+        files=[PreparedFileView.model_validate(file) for file in preparation.files],
+    )

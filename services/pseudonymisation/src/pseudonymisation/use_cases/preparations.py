@@ -1,0 +1,227 @@
+"""Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue
+
+from catalogue import Catalogue, DataSet
+from common.audit.entries import entry_for
+from common.clock import Clock
+from common.ids import digest, digest_of
+from common.security.jws import NotGenuine
+from common.security.principal import Principal
+from pseudonymisation.domain.permit import (
+    CatalogueUnknown,
+    NoEdition,
+    Permit,
+    PermitInvalid,
+    PermitMismatch,
+    PermitUsed,
+)
+from pseudonymisation.domain.preparation import PinnedEdition, Preparation, PreparationNotFound
+from pseudonymisation.domain.tokens import PseudonymDomain
+from pseudonymisation.use_cases.preparation_ports import (
+    AcceptedMeanwhile,
+    PreparationTransaction,
+    PreparationUnitOfWork,
+)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ROUNDS: Final = 3
+"""Two callers may store the same at once; whoever came second reads and decides again."""
+
+
+class PermitVerifier(Protocol):
+    """Knows agreements' keys (`common.security.keys.PERMIT`)."""
+
+    def verify(self, compact: str) -> dict[str, Any]:
+        """:raises NotGenuine:"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The outside world, as `main` made it."""
+
+    uow: PreparationUnitOfWork
+    clock: Clock
+    catalogue: Catalogue
+    permits: PermitVerifier
+    wake: Callable[[], None] = lambda: None
+    """Tells the workers that there is something to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What these use cases are given: the outside world, and on whose behalf."""
+
+    outside: Outside
+    principal: Principal
+
+    @property
+    def uow(self) -> PreparationUnitOfWork:
+        return self.outside.uow
+
+    @property
+    def clock(self) -> Clock:
+        return self.outside.clock
+
+
+def accept(
+    permit_id: UUID, compact: str, request: Mapping[str, JsonValue], *, ctx: Context
+) -> tuple[Preparation, bool]:
+    """Accept a permit, once; say whether it is new.
+
+    The same permit, request and caller again is the same preparation, also after the permit
+    has expired. Id and job are stored together.
+    :raises PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition, Refused,
+        DomainClosed:
+    """
+    asked = _Asked(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
+    with ctx.uow.reading() as tx:
+        known = tx.preparations.find(permit_id)
+    if known is not None and asked.made(known):
+        return known, False
+    permit, claims = _genuine(compact, ctx=ctx)
+    if permit.id != permit_id:
+        raise PermitMismatch("The permit has another id.")
+    if known is not None:
+        raise PermitUsed("The permit was used for another request, or by another caller.")
+    permit.demand(request)
+    data_set = _data_set(permit, ctx=ctx)
+    permit.demand_releasable(data_set)
+    for _ in range(ROUNDS):
+        try:
+            with ctx.uow.writing() as tx:
+                answer = _store(permit, claims, asked, ctx=ctx, tx=tx)
+        except AcceptedMeanwhile:
+            continue
+        ctx.outside.wake()
+        return answer
+    raise PermitUsed("The permit is being used at this moment.")
+
+
+def get(permit_id: UUID, *, ctx: Context) -> Preparation:
+    """Tell how a caller's own preparation stands.
+
+    :raises PreparationNotFound:
+    """
+    with ctx.uow.reading() as tx:
+        preparation = tx.preparations.get(permit_id)
+    if preparation.caller != ctx.principal.client_id:
+        raise PreparationNotFound("There is no such preparation.")
+    return preparation
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    permit_digest: str
+    caller: str
+    request_digest: str
+
+    def made(self, known: Preparation) -> bool:
+        return known.is_the_same(
+            permit_digest=self.permit_digest,
+            caller=self.caller,
+            request_digest=self.request_digest,
+        )
+
+
+def _genuine(compact: str, *, ctx: Context) -> tuple[Permit, dict[str, Any]]:
+    try:
+        claims = ctx.outside.permits.verify(compact)
+    except NotGenuine as error:
+        raise PermitInvalid(f"The permit cannot be accepted. {error.detail}") from None
+    if claims.get("azp") != ctx.principal.client_id:
+        raise PermitInvalid("The permit was given to another party.")
+    return Permit.read(claims), claims
+
+
+def _data_set(permit: Permit, *, ctx: Context) -> DataSet:
+    line = permit.line
+    try:
+        data_set = ctx.outside.catalogue.by_digest(line.catalogue_digest)
+    except LookupError:
+        raise CatalogueUnknown("No data set of ours has the digest that the line names.") from None
+    if (data_set.data_set, data_set.version) != (line.data_set, line.catalogue_version):
+        raise CatalogueUnknown("The digest is of another data set or version than the line names.")
+    return data_set
+
+
+def _store(
+    permit: Permit,
+    claims: dict[str, Any],
+    asked: _Asked,
+    *,
+    ctx: Context,
+    tx: PreparationTransaction,
+) -> tuple[Preparation, bool]:
+    known = tx.preparations.find(permit.id)
+    if known is not None:
+        if asked.made(known):
+            return known, False
+        raise PermitUsed("The permit was used for another request, or by another caller.")
+    editions = _editions(permit, tx=tx)
+    _open_domain(permit, ctx=ctx, tx=tx)
+    now = ctx.clock.now()
+    preparation = Preparation(
+        id=permit.id,
+        permit_digest=asked.permit_digest,
+        caller=asked.caller,
+        permit=permit,
+        editions=editions,
+        created_at=now,
+    )
+    stored = tx.preparations.add(
+        preparation,
+        permit=claims,
+        audit=entry_for(
+            ctx.principal,
+            at=now,
+            action="preparation-accepted",
+            resource=f"preparations/{permit.id}",
+            on_behalf_of=permit.client_id,
+            decision_id=permit.decision_id,
+            detail={
+                "extract_id": str(permit.extract_id),
+                "agreement": permit.agreement.reference,
+                "line": permit.line.number,
+                "editions": [str(edition.id) for edition in editions],
+                "domain": permit.domain.id,
+            },
+        ),
+    )
+    log.info("preparation_accepted", preparation_id=str(stored.id), editions=len(editions))
+    return stored, True
+
+
+def _editions(permit: Permit, *, tx: PreparationTransaction) -> tuple[PinnedEdition, ...]:
+    landed = tx.landed.current_editions(permit.line.data_set, permit.line.catalogue_digest)
+    wanted = [e for e in landed if any(e.covers(month) for month in permit.periods)]
+    missing = [m for m in permit.periods if not any(e.covers(m) for e in wanted)]
+    if missing:
+        raise NoEdition(f"Nothing was landed for {', '.join(missing)}.", periods=[*missing])
+    return tuple(wanted)
+
+
+def _open_domain(permit: Permit, *, ctx: Context, tx: PreparationTransaction) -> None:
+    domain = tx.domains.find(permit.domain.id)
+    if domain is not None:
+        domain.demand_open()
+        return
+    now = ctx.clock.now()
+    tx.domains.save(
+        PseudonymDomain(id=permit.domain.id, facts=permit.domain.facts, created_at=now),
+        audit=entry_for(
+            ctx.principal,
+            at=now,
+            action="domain-opened",
+            resource=f"domains/{permit.domain.id}",
+            decision_id=permit.decision_id,
+            detail={"agreement": permit.agreement.reference},
+        ),
+    )

@@ -1,0 +1,278 @@
+"""A haven for tests of preparations: all real but the clock, and agreements, whose key we hold."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import duckdb
+from sqlalchemy import Engine, text
+from sqlmodel import Session
+
+import catalogue
+from common.ids import digest_of, new_id
+from common.security.keys import (
+    ATTESTATION,
+    PERMIT,
+    SignedVerifier,
+    Signer,
+    generate_jwk,
+    issue,
+)
+from common.security.principal import Principal
+from common.security.roles import Role
+from common.testing.clock import FakeClock
+from pseudonymisation.adapters.db import preparation_tables, tables
+from pseudonymisation.adapters.db.preparation_repository import unit_of_work
+from pseudonymisation.adapters.keystore import (
+    FileWrapping,
+    KeyStore,
+    generate_key_encryption_key,
+)
+from pseudonymisation.adapters.plane.extracts import EnginePlane
+from pseudonymisation.adapters.plane.objects import Objects
+from pseudonymisation.adapters.release_store import DirectoryStore
+from pseudonymisation.domain.preparation import Preparation
+from pseudonymisation.use_cases import domains
+from pseudonymisation.use_cases.preparations import Context, Outside, accept, get
+from pseudonymisation.use_cases.preparing import PreparationJobs
+from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
+
+CATALOGUE = catalogue.load()
+SUS = CATALOGUE.get("SUS_APC")
+FIELDS = {"Sex": "as_is", "Admission_Date": "month", "Hospital_Spell_No": "pseudonym"}
+
+
+class StoredKeys(Haven):
+    """Landing's keys, out of the real key store."""
+
+    store: KeyStore
+
+    def key(self, name: str) -> bytes:
+        return self.store.ensure(name)
+
+
+@dataclass
+class World:
+    """One haven in a directory, on one database."""
+
+    directory: Path
+    engine: Engine
+    clock: FakeClock
+    agreements: Signer = field(default_factory=lambda: Signer(generate_jwk()))
+    own: Signer = field(default_factory=lambda: Signer(generate_jwk()))
+
+    def __post_init__(self) -> None:
+        for name in ("landing", "release", "keys", "scratch"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        kek = self.directory / "kek"
+        generate_key_encryption_key(kek)
+        self.keys = KeyStore(self.directory / "keys", FileWrapping(kek))
+        self.landing = StoredKeys(self.directory / "landing")
+        self.landing.store = self.keys
+        self.uow = unit_of_work(self.engine)
+        self.store = DirectoryStore(self.directory / "release")
+        self.outside = Outside(
+            uow=self.uow,
+            clock=self.clock,
+            catalogue=CATALOGUE,
+            permits=SignedVerifier(PERMIT, self.agreements.jwks, clock=self.clock),
+        )
+        self.jobs = PreparationJobs(
+            uow=self.uow,
+            clock=self.clock,
+            catalogue=CATALOGUE,
+            keys=self.keys,
+            plane=EnginePlane(
+                landing=Objects(self.directory / "landing"),
+                scratch=self.directory / "scratch",
+                limits=LIMITS,
+            ),
+            store=self.store,
+            attest=lambda claims: issue(self.own, ATTESTATION, claims, at=self.clock.now()),
+        )
+
+    # --- what was landed --------------------------------------------------------------------------
+
+    def land(
+        self, records: Sequence[Record], *, period: str = "2018-04", provider: str = "RH8"
+    ) -> UUID:
+        id_ = new_id()
+        landed = land(self.landing, SUS, records, id_=id_)
+        first, _, last = period.partition("/")
+        with Session(self.engine) as session:
+            number = session.execute(
+                text("SELECT count(*) FROM edition WHERE provider = :p"), {"p": provider}
+            ).scalar_one()
+            session.add(
+                tables.EditionRow(
+                    id=id_,
+                    version=1,
+                    data_set=SUS.data_set,
+                    catalogue_version=SUS.version,
+                    catalogue_digest=SUS.digest,
+                    period=period,
+                    period_first=first,
+                    period_last=last or first,
+                    provider=provider,
+                    number=number + 1,
+                    status="current",
+                    submission_id=uuid4(),
+                    object_key=str(landed.path.relative_to(self.directory / "landing")),
+                    rows=len(records),
+                    bytes=landed.path.stat().st_size,
+                    practice_map_id=str(UUID(int=1)),
+                    postcode_map_id=str(UUID(int=2)),
+                    landed_at=self.clock.now(),
+                )
+            )
+            session.commit()
+        return id_
+
+    def opt_out(self, numbers: Sequence[str], *, on: date) -> UUID:
+        id_ = new_id()
+        landed = list_of(self.landing, numbers, id_=id_)
+        with Session(self.engine) as session:
+            session.add(
+                tables.OptOutListRow(
+                    id=id_,
+                    list_date=on,
+                    people=len(numbers),
+                    refused=0,
+                    digest="sha256:" + "0" * 64,
+                    object_key=str(landed.path.relative_to(self.directory / "landing")),
+                    imported_at=self.clock.now(),
+                    imported_by="X26",
+                )
+            )
+            session.commit()
+        return id_
+
+    # --- what agreements gives --------------------------------------------------------------------
+
+    def request(self, **more: Any) -> dict[str, Any]:
+        return {
+            "extract_id": str(new_id()),
+            "agreement": "DARS-NIC-123456-A1B2C",
+            "purpose": "COM",
+            "data_set": "SUS_APC",
+            "classification": "PSEUDO_ANONYMISED",
+            "periods": ["2018-04"],
+            "fields": list(FIELDS),
+            "formats": ["parquet"],
+        } | more
+
+    def claims(self, request: dict[str, Any], **more: Any) -> dict[str, Any]:
+        domain = {
+            "controllers": ["02P"],
+            "agreement": request["agreement"],
+            "purpose": request["purpose"],
+            "environment": "environment-1",
+            "opt_out": "applied" if more.get("opt_out", {}).get("applied") else "not_applied",
+            "data_sets": ["SUS_APC"],
+        }
+        return {
+            "jti": str(new_id()),
+            "sub": "csu-0df",
+            "req": digest_of(request),
+            "extract_id": request["extract_id"],
+            "decision_id": str(new_id()),
+            "epoch": 7,
+            "agreement": {
+                "reference": request["agreement"],
+                "version": "v0.0",
+                "document_hash": "sha256:" + "1" * 64,
+            },
+            "line": {
+                "number": 1,
+                "purpose": request["purpose"],
+                "data_set": request["data_set"],
+                "catalogue_version": SUS.version,
+                "catalogue_digest": SUS.digest,
+                "classification": request["classification"],
+                "sensitivity": "NON_SENSITIVE",
+            },
+            "fields": [{"name": n, "treatment": FIELDS.get(n, "as_is")} for n in request["fields"]],
+            "periods": request["periods"],
+            "formats": request["formats"],
+            "population": {
+                "rule": "own",
+                "codes": ["02P"],
+                "reasons": ["G", "H", "R", "C"],
+                "map_versions": {"practice": [str(UUID(int=1))], "postcode": [str(UUID(int=2))]},
+            },
+            "domain": {"id": digest_of(domain), **domain},
+            "opt_out": {"applied": False, "list_age_days_max": 7},
+            "disclosure_rule": "HES",
+        } | more
+
+    def permit(self, claims: dict[str, Any]) -> str:
+        return issue(self.agreements, PERMIT, claims, at=self.clock.now())
+
+    # --- what dissemination and the worker do -----------------------------------------------------
+
+    def principal(self, client_id: str = "dissemination") -> Principal:
+        return Principal(
+            subject=client_id,
+            client_id=client_id,
+            organisation="X26",
+            role=Role.SERVICE_DISSEMINATION,
+            token_id="t",
+            expires_at=self.clock.now(),
+            audience="pseudonymisation",
+        )
+
+    def context(self, client_id: str = "dissemination") -> Context:
+        return Context(self.outside, self.principal(client_id))
+
+    def accept(self, **more: Any) -> Preparation:
+        """Accept a permit for a request; `request` and claims by name."""
+        request = more.pop("request", None) or self.request()
+        claims = self.claims(request, **more)
+        permit = self.permit(claims)
+        return accept(UUID(claims["jti"]), permit, request, ctx=self.context())[0]
+
+    def work(self) -> None:
+        """Do what a worker does until there is nothing to do."""
+        while claim := self.jobs.claim():
+            self.jobs.run(claim, lambda: None)
+
+    def prepare(self, **more: Any) -> Preparation:
+        accepted = self.accept(**more)
+        self.work()
+        return get(accepted.id, ctx=self.context())
+
+    def attested(self, file: Any) -> dict[str, Any]:
+        return SignedVerifier(ATTESTATION, self.own.jwks, clock=self.clock).verify(file.attestation)
+
+    def rows_of(self, file: Any) -> list[tuple[Any, ...]]:
+        path = self.directory / "release" / file.object_key
+        return duckdb.sql(f"SELECT * FROM '{path}'").fetchall()
+
+    def close_domains(self, agreement: str = "DARS-NIC-123456-A1B2C") -> int:
+        ctx = domains.Context(uow=self.uow, clock=self.clock, keys=self.keys)
+        return domains.close_domains_of(agreement, ctx=ctx)
+
+    # --- what is stored ---------------------------------------------------------------------------
+
+    def objects(self) -> list[str]:
+        return list(self.store.keys("preparations"))
+
+    def events(self) -> list[dict[str, Any]]:
+        with Session(self.engine) as session:
+            rows = session.execute(text("SELECT event FROM outbox ORDER BY seq"))
+            return [json.loads(row[0]) for row in rows]
+
+    def actions(self) -> list[str]:
+        with Session(self.engine) as session:
+            rows = session.execute(text('SELECT entry FROM audit_leaf ORDER BY "index"'))
+            return [json.loads(row[0])["action"] for row in rows]
+
+
+def world(directory: Path, engine: Engine, clock: FakeClock) -> World:
+    assert preparation_tables.PreparationRow.metadata is tables.metadata
+    tables.metadata.create_all(engine)
+    return World(directory, engine, clock)

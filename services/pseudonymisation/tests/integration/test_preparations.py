@@ -1,0 +1,665 @@
+"""From a permit to attested files: accepted once, made once, named once."""
+
+import hashlib
+import shutil
+import threading
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from common.errors import Refused
+from common.ids import new_id
+from common.security.keys import PERMIT, Signer, generate_jwk, issue
+from pseudonymisation.adapters.plane import preparation as plane
+from pseudonymisation.domain.permit import (
+    CatalogueUnknown,
+    NoEdition,
+    PermitInvalid,
+    PermitMismatch,
+    PermitUsed,
+)
+from pseudonymisation.domain.preparation import ClaimLost, PreparationNotFound, State
+from pseudonymisation.domain.tokens import DomainClosed
+from pseudonymisation.use_cases.preparations import accept, get
+from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, SUS, world
+from services.pseudonymisation.tests.landed import Asked, day, expected
+
+NUMBERS = ["9990000018", "9990000026", "9990000034", "9990000042"]
+
+
+def record(i, number=None, **more):
+    return {
+        "NHS_Number": NUMBERS[i % 4] if number is None else number or None,
+        "Local_Patient_ID": f"L{i}",
+        "Provider_Code": "RH8",
+        "Sex": "12"[i % 2],
+        "Admission_Date": day("2018-04-03"),
+        "Hospital_Spell_No": f"S{i % 3}",
+        "period": "2018-04",
+        "reasons": {"G": "02P" if i % 3 else "00L", "C": "02P" if i % 5 == 0 else "99E"},
+    } | more
+
+
+RECORDS = [record(i) for i in range(40)]
+
+
+@pytest.fixture
+def haven(tmp_path, make_engine, database_url, clock):
+    return world(tmp_path / "haven", make_engine(database_url), clock)
+
+
+@pytest.fixture
+def sqlite_haven(tmp_path, make_engine, sqlite_url, clock):
+    return world(tmp_path / "haven", make_engine(sqlite_url), clock)
+
+
+def put(haven, request, claims, *, client_id="dissemination", permit=None):
+    return accept(
+        UUID(claims["jti"]),
+        haven.permit(claims) if permit is None else permit,
+        request,
+        ctx=haven.context(client_id),
+    )
+
+
+def test_a_permit_becomes_an_attested_file_and_an_event(haven):
+    edition = haven.land(RECORDS)
+
+    done = haven.prepare(request=haven.request(formats=["parquet", "csv"]))
+
+    assert done.state is State.PREPARED
+    assert [f.format for f in done.files] == ["parquet", "csv"]
+    parquet, csv = done.files
+    asked = Asked(
+        fields=FIELDS,
+        periods=["2018-04"],
+        codes=["02P"],
+        reasons="GHRC",
+        domain_key=haven.keys.get(f"domain/{done.permit.domain.id[7:]}"),
+        domain_id=done.permit.domain.id,
+    )
+    wanted = expected(haven.landing, SUS, RECORDS, asked)
+    assert sorted(haven.rows_of(parquet)) == sorted(wanted)
+    assert done.rows_done == done.rows_total == parquet.rows == csv.rows == len(wanted)
+    for file in done.files:
+        path = haven.directory / "release" / file.object_key
+        assert file.bytes == path.stat().st_size
+        assert file.digest == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        assert file.object_key == (f"preparations/{done.id}/{done.attempt}/{file.id}.{file.format}")
+        said = haven.attested(file)
+        assert said["sub"] == str(file.id)
+        assert said["file"] == {
+            "id": str(file.id),
+            "format": file.format,
+            "object_key": file.object_key,
+            "bytes": file.bytes,
+            "digest": file.digest,
+            "rows": len(wanted),
+        }
+        assert said["permit_id"] == said["preparation_id"] == str(done.id)
+        assert said["columns"] == [
+            {"name": "Token", "treatment": "pseudonym", "class": "DER"},
+            {"name": "Reason_For_Access", "treatment": "derived", "class": "DER"},
+            {"name": "Sex", "treatment": "as_is", "class": "QI"},
+            {"name": "Admission_Date", "treatment": "month", "class": "QI"},
+            {"name": "Hospital_Spell_No", "treatment": "pseudonym", "class": "LI"},
+        ]
+        assert said["editions"] == [
+            {
+                "id": str(edition),
+                "provider": "RH8",
+                "period": "2018-04",
+                "number": 1,
+                "status": "current",
+            }
+        ]
+        assert said["population"] == {
+            "codes": ["02P"],
+            "reasons": ["G", "H", "R", "C"],
+            "map_versions": {"practice": [str(UUID(int=1))], "postcode": [str(UUID(int=2))]},
+            "rows_without_reason": 0,
+        }
+        assert said["opt_out"] == {
+            "applied": False,
+            "list_id": None,
+            "list_date": None,
+            "people_left_out": 0,
+            "rows_without_person_left_out": 0,
+        }
+        assert said["scan"] == {"rule": "pcd-scan/1", "columns": ["Sex"], "hits": 0}
+        assert said["domain"] == done.permit.domain.id
+        assert said["order"] == "token"
+        assert said["disclosure_rule"] == "HES"
+        assert said["line"]["data_set"] == "SUS_APC"
+    assert sorted(haven.objects()) == sorted(f.object_key for f in done.files)
+    (event,) = haven.events()
+    assert event["type"] == "pseudonymisation.extract-prepared.v1"
+    assert event["data"]["preparation_id"] == str(done.id)
+    assert event["data"]["files"][0] == {
+        "id": str(parquet.id),
+        "format": "parquet",
+        "rows": len(wanted),
+        "bytes": parquet.bytes,
+    }
+    assert haven.actions() == [
+        "domain-opened",
+        "preparation-accepted",
+        "preparation-begun",
+        "extract-prepared",
+    ]
+    assert list((haven.directory / "scratch").iterdir()) == []
+
+
+def test_the_same_permit_request_and_caller_again_is_the_same_preparation(haven, clock):
+    haven.land(RECORDS)
+    request = haven.request()
+    claims = haven.claims(request)
+    permit = haven.permit(claims)
+
+    first, was_new = put(haven, request, claims, permit=permit)
+    haven.work()
+    clock.advance(timedelta(hours=1))
+    again, is_new = put(haven, request, claims, permit=permit)
+
+    assert (was_new, is_new) == (True, False)
+    assert again.id == first.id
+    assert again.state is State.PREPARED
+    assert haven.actions().count("preparation-accepted") == 1
+
+
+def test_anything_else_with_a_used_permit_is_refused(haven):
+    haven.land(RECORDS)
+    request = haven.request()
+    claims = haven.claims(request)
+    permit = haven.permit(claims)
+    put(haven, request, claims, permit=permit)
+
+    with pytest.raises(PermitUsed):
+        put(haven, haven.request(), claims, permit=permit)
+    with pytest.raises(PermitUsed):
+        put(haven, request, claims | {"epoch": 8})
+    with pytest.raises(PermitInvalid):
+        put(haven, request, claims, permit=permit, client_id="another")
+    assert haven.actions().count("preparation-accepted") == 1
+
+
+def test_a_permit_for_another_request_is_refused(haven):
+    haven.land(RECORDS)
+    request = haven.request()
+    claims = haven.claims(request)
+
+    for other in (
+        haven.request(),
+        request | {"fields": ["Sex"]},
+        request | {"agreement": "DARS-NIC-999999-A1B2C"},
+    ):
+        with pytest.raises(PermitMismatch):
+            put(haven, other, claims)
+    with pytest.raises(PermitMismatch):
+        accept(new_id(), haven.permit(claims), request, ctx=haven.context())
+    assert haven.actions() == []
+
+
+def test_a_permit_that_is_not_of_agreements_or_not_of_now_is_refused(haven, clock):
+    haven.land(RECORDS)
+    request = haven.request()
+    claims = haven.claims(request)
+    permit = haven.permit(claims)
+    head, payload, signature = permit.split(".")
+    stranger = Signer(generate_jwk())
+    bad = [
+        f"{head}.{payload[:-2]}AA.{signature}",
+        f"{head}.{payload}.{signature[:-4]}AAAA",
+        issue(stranger, PERMIT, claims, at=clock.now()),
+        haven.agreements.sign(claims | {"iss": PERMIT.iss, "aud": PERMIT.aud}, typ="at+jwt"),
+        "x.y.z",
+        "",
+    ]
+
+    for one in bad:
+        with pytest.raises(PermitInvalid):
+            put(haven, request, claims, permit=one)
+    clock.advance(timedelta(seconds=61))
+    with pytest.raises(PermitInvalid):
+        put(haven, request, claims, permit=permit)
+    assert haven.actions() == []
+
+
+CONTRADICTIONS = {
+    "a domain id that is not its digest": lambda c: c["domain"].update(id="sha256:" + "0" * 64),
+    "a domain of another agreement": lambda c: c["domain"].update(agreement="DARS-NIC-1"),
+    "codes although national": lambda c: c["population"].update(rule="national"),
+    "no codes": lambda c: c["population"].update(codes=[]),
+    "no reasons": lambda c: c["population"].update(reasons=[]),
+    "a reason that there is not": lambda c: c["population"].update(reasons=["X"]),
+    "a member that we do not know": lambda c: c["line"].update(only_over_65=True),
+    "a claim that we do not know": lambda c: c.update(embargo="2019-01-01"),
+    "no periods": lambda c: c.update(periods=[]),
+    "no formats": lambda c: c.update(formats=[]),
+    "a format that we do not make": lambda c: c.update(formats=["xlsx"]),
+    "a field twice": lambda c: c.update(fields=[{"name": "Sex", "treatment": "as_is"}] * 2),
+    "a treatment that there is not": lambda c: c.update(
+        fields=[{"name": "Sex", "treatment": "rot13"}]
+    ),
+    "opt-outs that contradict the domain": lambda c: c["opt_out"].update(applied=True),
+    "no line": lambda c: c.pop("line"),
+}
+
+
+@pytest.mark.parametrize("change", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_a_permit_that_contradicts_itself_is_refused(sqlite_haven, change):
+    sqlite_haven.land(RECORDS)
+    request = sqlite_haven.request()
+    claims = sqlite_haven.claims(request)
+    change(claims)
+
+    with pytest.raises(PermitInvalid):
+        put(sqlite_haven, request, claims)
+    assert sqlite_haven.actions() == []
+
+
+@pytest.mark.scenario("R03")
+def test_what_the_catalogue_never_lets_out_is_refused_whatever_the_permit_says(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    forbidden = {
+        "NHS_Number": "as_is",
+        "Date_of_Birth": "as_is",
+        "Postcode": "as_is",
+        "Hospital_Spell_No": "as_is",
+        "Der_Postcode_Grid_Easting": "as_is",
+        "No_Such_Field": "as_is",
+    }
+    request = haven.request(fields=["Sex", *forbidden])
+    fields = [{"name": n, "treatment": t} for n, t in ({"Sex": "as_is"} | forbidden).items()]
+
+    with pytest.raises(Refused) as refused:
+        put(haven, request, haven.claims(request, fields=fields))
+
+    assert [(r.code, r.subject) for r in refused.value.refusals] == [
+        ("FIELD_NOT_IN_CATALOGUE" if n == "No_Such_Field" else "FORM_NOT_ALLOWED", n)
+        for n in forbidden
+    ]
+    assert haven.actions() == []
+
+
+def test_an_identifiable_line_is_not_prepared_in_this_form(sqlite_haven):
+    sqlite_haven.land(RECORDS)
+    request = sqlite_haven.request(classification="IDENTIFIABLE")
+
+    with pytest.raises(Refused) as refused:
+        put(sqlite_haven, request, sqlite_haven.claims(request))
+    assert refused.value.code == "FORM_NOT_ALLOWED"
+
+
+def test_a_digest_that_the_catalogue_does_not_have_is_refused(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    request = haven.request()
+    line = haven.claims(request)["line"]
+    dids = CATALOGUE.get("DIDS").digest
+
+    for change in ({"catalogue_digest": "sha256:" + "0" * 64}, {"catalogue_digest": dids}):
+        with pytest.raises(CatalogueUnknown):
+            put(haven, request, haven.claims(request, line=line | change))
+
+
+def test_periods_for_which_nothing_was_landed_are_all_named(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS, period="2018-04")
+    haven.land(RECORDS, period="2018-07/2018-09", provider="RJE")
+    request = haven.request(periods=["2018-04", "2018-05", "2018-08", "2018-10"])
+
+    with pytest.raises(NoEdition) as refused:
+        put(haven, request, haven.claims(request))
+    assert refused.value.members == {"periods": ["2018-05", "2018-10"]}
+    assert haven.actions() == []
+
+
+def test_an_edition_is_pinned_when_the_permit_is_accepted(sqlite_haven):
+    haven = sqlite_haven
+    first = haven.land(RECORDS[:20])
+    accepted = haven.accept()
+    second = haven.land(RECORDS)
+    with Session(haven.engine) as session:
+        session.execute(
+            text("UPDATE edition SET superseded_by = :new WHERE id = :old"),
+            {"new": second.hex, "old": first.hex},
+        )
+        session.commit()
+
+    haven.work()
+    done = get(accepted.id, ctx=haven.context())
+    after = haven.accept()
+
+    assert [e.id for e in done.editions] == [first]
+    assert [e.id for e in after.editions] == [second]
+
+
+@pytest.mark.scenario("R24")
+def test_the_same_request_with_a_new_permit_has_the_same_content(haven):
+    haven.land(RECORDS)
+
+    one = haven.prepare(request=haven.request())
+    two = haven.prepare(request=haven.request())
+
+    assert one.id != two.id
+    assert one.files[0].digest == two.files[0].digest
+
+
+@pytest.mark.scenario("R18")
+@pytest.mark.scenario("R19")
+def test_each_domain_has_a_key_and_tokens_of_its_own(haven):
+    haven.land(RECORDS)
+    other_agreement = haven.request(agreement="DARS-NIC-654321-Z9Y8X")
+
+    one, two = haven.prepare(), haven.prepare(request=other_agreement)
+
+    tokens = [{row[0] for row in haven.rows_of(p.files[0])} for p in (one, two)]
+    assert tokens[0].isdisjoint(tokens[1])
+    assert len(tokens[0]) == len(tokens[1]) > 1
+    assert haven.attested(one.files[0])["domain"] != haven.attested(two.files[0])["domain"]
+
+
+UPHELD = {"opt_out": {"applied": True, "list_age_days_max": 7}}
+
+
+@pytest.mark.scenario("R13")
+def test_opted_out_people_are_left_out_and_the_list_is_named(haven, clock):
+    haven.land(RECORDS)
+    haven.opt_out(NUMBERS, on=date(2018, 5, 1))
+    newest = haven.opt_out([NUMBERS[0]], on=date(2018, 5, 28))
+    haven.opt_out(NUMBERS, on=date(2018, 5, 2))
+
+    done = haven.prepare(**UPHELD)
+
+    said = haven.attested(done.files[0])
+    assert said["opt_out"] == {
+        "applied": True,
+        "list_id": str(newest),
+        "list_date": "2018-05-28",
+        "people_left_out": 1,
+        "rows_without_person_left_out": 0,
+    }
+    tokens = {row[0] for row in haven.rows_of(done.files[0])}
+    assert len(tokens) == 3
+
+
+@pytest.mark.scenario("R12")
+@pytest.mark.parametrize("on", [None, date(2018, 5, 24), date(2018, 6, 2)])
+def test_without_a_list_that_is_new_enough_nothing_is_prepared(sqlite_haven, on):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    if on:
+        haven.opt_out([NUMBERS[0]], on=on)
+
+    failed = haven.prepare(**UPHELD)
+
+    assert (failed.state, failed.code) == (State.FAILED, "OPT_OUT_NOT_APPLIED")
+    assert haven.objects() == []
+    assert [e["type"] for e in haven.events()] == ["pseudonymisation.preparation-failed.v1"]
+
+
+@pytest.mark.scenario("R15")
+def test_personal_data_fails_the_preparation_and_leaves_nothing(sqlite_haven):
+    haven = sqlite_haven
+    haven.land([*RECORDS, record(1, Sex=NUMBERS[2], reasons={"G": "02P"})])
+
+    failed = haven.prepare(request=haven.request(formats=["parquet", "csv"]))
+
+    assert (failed.state, failed.code, failed.files) == (State.FAILED, "PCD_LEAK", ())
+    assert haven.objects() == []
+    assert list((haven.directory / "scratch").iterdir()) == []
+    (event,) = haven.events()
+    assert event["data"] == {
+        "preparation_id": str(failed.id),
+        "extract_id": str(failed.permit.extract_id),
+        "code": "PCD_LEAK",
+    }
+    assert haven.actions()[-1] == "preparation-failed"
+
+
+@pytest.mark.scenario("X02")
+def test_a_closed_domain_stays_closed(haven):
+    haven.land(RECORDS)
+    haven.prepare()
+    before = haven.accept()
+
+    assert haven.close_domains() == 1
+    assert haven.close_domains() == 0
+    haven.work()
+
+    with pytest.raises(DomainClosed):
+        haven.accept()
+    assert get(before.id, ctx=haven.context()).code == "DOMAIN_CLOSED"
+    assert haven.actions().count("domain-closed") == 1
+
+
+def test_a_domain_that_was_closed_before_it_minted_anything_gets_no_key(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    haven.close_domains()
+    # The rows are put back, as from an old backup: the key store remembers all the same.
+    with Session(haven.engine) as session:
+        session.execute(text("UPDATE pseudonym_domain SET state = 'open', closed_at = NULL"))
+        session.commit()
+
+    haven.work()
+
+    assert get(accepted.id, ctx=haven.context()).code == "DOMAIN_CLOSED"
+
+
+def test_with_the_key_store_away_the_answer_is_no(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    shutil.move(haven.directory / "keys", haven.directory / "elsewhere")
+
+    haven.work()
+
+    failed = get(accepted.id, ctx=haven.context())
+    assert (failed.state, failed.code) == (State.FAILED, "KEY_UNAVAILABLE")
+    assert haven.objects() == []
+
+
+def test_with_the_release_store_away_the_answer_is_no(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    shutil.rmtree(haven.directory / "release")
+
+    haven.work()
+
+    failed = get(accepted.id, ctx=haven.context())
+    assert (failed.state, failed.code) == (State.FAILED, "RELEASE_STORE_UNAVAILABLE")
+    assert not (haven.directory / "release").exists()
+
+
+def test_with_an_edition_destroyed_the_answer_is_no(sqlite_haven):
+    haven = sqlite_haven
+    edition = haven.land(RECORDS)
+    accepted = haven.accept()
+    haven.keys.destroy(f"edition/{edition}")
+
+    haven.work()
+
+    assert get(accepted.id, ctx=haven.context()).code == "EDITION_DESTROYED"
+
+
+def test_with_an_edition_that_cannot_be_read_the_answer_is_no(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    (path,) = (haven.directory / "landing" / "editions").rglob("*.parquet")
+    path.write_bytes(b"not what it was")
+
+    haven.work()
+
+    assert get(accepted.id, ctx=haven.context()).code == "ENGINE_FAILED"
+
+
+# --- several workers, and dead ones ---------------------------------------------------------------
+
+
+def test_a_claim_is_taken_by_one_worker_only(haven):
+    haven.land(RECORDS)
+    for _ in range(6):
+        haven.accept()
+    claims, barrier = [], threading.Barrier(6)
+
+    def work() -> None:
+        barrier.wait(20)
+        claim = haven.jobs.claim()
+        if claim is not None:
+            claims.append(claim)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    taken = [c.preparation.id for c in claims]
+    assert len(taken) == len(set(taken)) > 0
+
+
+def test_a_worker_that_was_not_heard_of_is_followed_by_another_and_what_it_left_is_swept(
+    haven, clock
+):
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    dead = haven.jobs.claim()
+    orphan = f"preparations/{accepted.id}/{dead.attempt}/{new_id()}.parquet"
+    source = haven.directory / "left"
+    source.write_bytes(b"left by the dead")
+    haven.store.put(orphan, source, halfway=lambda: None)
+    (haven.directory / "scratch" / str(dead.attempt)).mkdir()
+
+    haven.jobs.sweep()
+    assert haven.objects() == [orphan]
+    assert haven.jobs.claim() is None
+
+    clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+    haven.work()
+
+    done = get(accepted.id, ctx=haven.context())
+    assert done.state is State.PREPARED
+    assert done.attempt != dead.attempt
+    assert haven.objects() == [done.files[0].object_key]
+    haven.jobs.sweep()
+    assert list((haven.directory / "scratch").iterdir()) == []
+
+
+def test_orphans_of_finished_attempts_are_swept_and_named_objects_stay(haven):
+    haven.land(RECORDS)
+    done = haven.prepare()
+    source = haven.directory / "left"
+    source.write_bytes(b"left")
+    for name in (
+        f"preparations/{done.id}/{new_id()}/x.parquet",
+        f"preparations/{new_id()}/a/b.csv",
+    ):
+        haven.store.put(name, source, halfway=lambda: None)
+    unfinished = haven.directory / "release" / "preparations" / "y" / "z" / "w.parquet.part"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"in the middle")
+
+    haven.jobs.sweep()
+
+    assert haven.objects() == [done.files[0].object_key]
+
+
+def test_a_worker_whose_claim_was_lost_names_nothing_and_takes_its_objects_away(haven, clock):
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    slow = haven.jobs.claim()
+    clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+    haven.work()
+
+    with pytest.raises(ClaimLost):
+        haven.jobs.run(slow, lambda: None)
+
+    done = get(accepted.id, ctx=haven.context())
+    assert done.state is State.PREPARED
+    assert haven.objects() == [done.files[0].object_key]
+    assert len(haven.events()) == 1
+
+
+def test_a_preparation_that_ends_every_worker_is_given_up(sqlite_haven, clock):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    for _ in range(3):
+        assert haven.jobs.claim() is not None
+        clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+
+    assert haven.jobs.claim() is None
+
+    failed = get(accepted.id, ctx=haven.context())
+    assert (failed.state, failed.code) == (State.FAILED, "ABANDONED")
+    assert [e["data"]["code"] for e in haven.events()] == ["ABANDONED"]
+
+
+def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, monkeypatch):
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    object.__setattr__(haven.jobs, "claim_seconds", 0.3)
+    seen = {}
+
+    def slowly(plan, *, beat, **more):
+        beat(0, 12)
+        deadline = threading.Event()
+        for _ in range(100):
+            now = get(accepted.id, ctx=haven.context())
+            if now.rows_total == 12:
+                seen["rows_total"] = now.rows_total
+                break
+            deadline.wait(0.1)
+        return real(plan, beat=beat, **more)
+
+    from pseudonymisation.adapters.plane import extracts
+
+    real = plane.prepare
+    monkeypatch.setattr(extracts, "prepare", slowly)
+    beats = []
+    haven.jobs.run(haven.jobs.claim(), lambda: beats.append(1))
+
+    assert seen == {"rows_total": 12}
+    assert beats
+    assert get(accepted.id, ctx=haven.context()).state is State.PREPARED
+
+
+def test_the_rows_of_others_are_not_to_be_known(haven):
+    haven.land(RECORDS)
+    accepted = haven.accept()
+
+    with pytest.raises(PreparationNotFound):
+        get(accepted.id, ctx=haven.context("another"))
+    with pytest.raises(PreparationNotFound):
+        get(new_id(), ctx=haven.context())
+
+
+def test_two_who_put_the_same_permit_at_once_make_one_preparation(haven):
+    haven.land(RECORDS)
+    request = haven.request()
+    claims = haven.claims(request)
+    permit = haven.permit(claims)
+    barrier, answers = threading.Barrier(5), []
+
+    def work() -> None:
+        barrier.wait(20)
+        answers.append(put(haven, request, claims, permit=permit))
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(answers) == 5
+    assert [is_new for _, is_new in answers].count(True) == 1
+    assert haven.actions().count("preparation-accepted") == 1
