@@ -246,6 +246,8 @@ def test_the_standards_are_there_for_everybody_as_at_any_day(client):
         (21, "v1.0"),
     ]
     assert client.get("/v1/standards", params={"as_at": "1999-01-01"}).json()["items"] == []
+    for nonsense in ("1622505600", "2021-13-01", "yesterday"):
+        problem(client.get("/v1/standards", params={"as_at": nonsense}), 422, "INVALID_REQUEST")
 
 
 def test_snapshots_are_for_those_who_build_on_them(people, submitted):

@@ -24,9 +24,11 @@ from applications.domain.facts import (
     RegistrationFact,
 )
 from applications.domain.sections import SECTIONS, Kind
+from catalogue import Catalogue
 from services.applications.tests.answers import (
     CCG,
     CSU,
+    DATA_SETS,
     RULES,
     SECOND,
     TODAY,
@@ -1086,6 +1088,23 @@ def test_a_list_or_the_nation_may_be_others_population():
 def test_a_reason_that_a_data_set_does_not_know_is_a_warning():
     assert codes(examine(second_line()), "warn") == ["REASON_NOT_IN_DATA_SET"]
     assert refusing(second_line()) == []
+
+
+def test_a_data_set_that_has_ended_or_is_sensitive_as_a_whole_is_known_to_be():
+    today = DATA_SETS.get("SUS_APC")
+    ended = today.model_copy(
+        update={
+            "sensitivity": "SENSITIVE",
+            "periods": today.periods.model_copy(update={"latest": "2020-03"}),
+        }
+    )
+
+    found = examine(data_sets=Catalogue((ended,)))
+
+    assert {(f.code, f.offer) for f in found} == {
+        ("PERIOD_NOT_AVAILABLE", "2020-03"),
+        ("SENSITIVITY_UNDERSTATED", "SENSITIVE"),
+    }
 
 
 def test_data_sets_of_the_agreement_may_be_linked():

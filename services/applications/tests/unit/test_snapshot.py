@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
 import jsonschema
@@ -251,6 +252,12 @@ def test_it_fits_its_own_schema_and_the_schema_is_one():
         jsonschema.validate(as_json() | {"unknown": 1}, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({k: v for k, v in as_json().items() if k != "lines"}, schema)
+
+
+def test_the_checked_in_schema_is_that_of_the_code():
+    file = Path(__file__).parents[4] / "contracts" / "applications" / "snapshot.v1.schema.json"
+
+    assert json.loads(file.read_text("utf-8")) == snapshots.schema()
 
 
 def test_the_hash_is_that_of_the_canonical_bytes():

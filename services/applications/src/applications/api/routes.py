@@ -4,7 +4,6 @@ Endpoints are `def`: the database and calls to agreements block, so they run in 
 """
 
 from collections.abc import Callable
-from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -63,7 +62,7 @@ from applications.domain.errors import (
     SnapshotNotFound,
     TransitionRefused,
 )
-from applications.domain.sections import SECTIONS, Section
+from applications.domain.sections import SECTIONS, Day, Section
 from applications.use_cases import applications as use_cases
 from applications.use_cases import decisions, snapshots, standards
 from common.clock import legal_day
@@ -322,7 +321,7 @@ def read_history(application_id: UUID, ctx: Reader, paging: Paging) -> Page[Hist
     "/v1/standards", dependencies=[public("The Standards are published guidance.")]
 )
 def list_standards(
-    world: TheWorld, as_at: Annotated[date | None, Query(description="Today, unless said.")] = None
+    world: TheWorld, as_at: Annotated[Day | None, Query(description="Today, unless said.")] = None
 ) -> StandardsView:
     """List the Standards as they held on a day."""
     day = as_at or legal_day(world.clock.now())
