@@ -29,9 +29,8 @@ from common.audit import CheckpointWorker
 from common.clock import Clock
 from common.db import engine as engines
 from common.db.clock import DatabaseClock
+from common.messaging import of_settings
 from common.messaging.consumer import Consumer
-from common.messaging.embedded import EmbeddedLog
-from common.messaging.kafka import KafkaLog
 from common.messaging.port import EventLog
 from common.messaging.relay import Relay
 from common.security.client import ServiceTokens
@@ -113,6 +112,12 @@ class Parts:
         )
         return HttpSnapshots(self.applications, tokens)
 
+    @cached_property
+    def event_log(self) -> EventLog:
+        if not self.settings.kafka_bootstrap:
+            log.warning("event_log_embedded", path=str(self.settings.event_log))
+        return of_settings.event_log(self.settings)
+
     def context(self, role: Role) -> Context:
         """Return the context of what happens without a caller: an event, the passing of time."""
         return Context(
@@ -131,6 +136,10 @@ class Parts:
         )
 
     def close(self) -> None:
+        if "decider" in vars(self):
+            self.decider.stop()
+        if "event_log" in vars(self):
+            self.event_log.close()
         if "applications" in vars(self):
             self.applications.close()
         self.engine.dispose()
@@ -168,14 +177,14 @@ def workers(settings: Settings, *, clock: Clock | None = None) -> Sequence[Worke
 
 
 def relays(parts: Parts) -> Sequence[Worker]:
-    return [Relay(parts.engine, event_log(parts.settings))]
+    return [Relay(parts.engine, parts.event_log)]
 
 
 def consumers(parts: Parts) -> Sequence[Consumer]:
     return [
         Consumer(
             PACKAGE,
-            event_log(parts.settings),
+            parts.event_log,
             events.TOPICS,
             events.handlers(parts.context(Role.SERVICE_AGREEMENTS), parts.snapshots),
             engine=parts.engine,
@@ -196,16 +205,6 @@ def jobs(parts: Parts) -> Sequence[Worker]:
             every_seconds=settings.checkpoint_seconds,
         ),
     ]
-
-
-def event_log(settings: Settings) -> EventLog:
-    """Kafka, or the embedded log; the latter says so."""
-    if settings.kafka_bootstrap:
-        return KafkaLog(settings.kafka_bootstrap, client_id=settings.client_id)
-    if settings.event_log is None:
-        raise ValueError("neither kafka_bootstrap nor event_log is set")
-    log.warning("event_log_embedded", path=str(settings.event_log))
-    return EmbeddedLog(settings.event_log)
 
 
 def state(parts: Parts, pause: Pause) -> Mapping[str, Any]:
@@ -232,11 +231,9 @@ def _lifespan(
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         parts = make()
-        parts.decider.start()
         try:
             yield state(parts, pause)
         finally:
-            parts.decider.stop()
             parts.close()
 
     return run

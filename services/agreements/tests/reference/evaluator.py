@@ -483,7 +483,12 @@ class Evaluation:
             if column is None and name not in listed:
                 continue  # only FIELD_NOT_IN_DSA can be said of it
             treatment = column["treatment"] if column else listed[name]["treatment"]
-            if name not in known or (column and column["class"] != known[name]["class"]) or (name in listed and listed[name]["treatment"] != treatment) or treatment not in known[name]["treatments"]:
+            if (
+                name not in known
+                or (column and column["class"] != known[name]["class"])
+                or (name in listed and listed[name]["treatment"] != treatment)
+                or treatment not in known[name]["treatments"]
+            ):
                 found.add(("FORM_NOT_ALLOWED", name))
             else:
                 row = row_of(known[name], treatment)

@@ -37,6 +37,7 @@ from agreements.domain.decision.question import (
     Release,
     Request,
     Scan,
+    UnattestedRelease,
 )
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.organisation import BODY, Kind, Organisation, TransferInstrument
@@ -152,13 +153,15 @@ def question_of(question: Json) -> Question:
                 fields=tuple(question["fields"]),
                 formats=tuple(question["formats"]),
             )
-        case "release":
+        case "release" if question["file"] and question["permit"]:
             return Release(
                 file_id=question["file_id"],
                 extract_id=question["extract_id"],
-                file=_file(question["file"]) if question["file"] else None,
-                permit=permit_of(question["permit"]) if question["permit"] else None,
+                file=_file(question["file"]),
+                permit=permit_of(question["permit"]),
             )
+        case "release":
+            return UnattestedRelease(file_id=question["file_id"], extract_id=question["extract_id"])
         case _:
             return Fetch(
                 asker=_asker(question),

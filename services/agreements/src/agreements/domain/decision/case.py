@@ -12,17 +12,17 @@ from agreements.domain.contract import Contract
 from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import DataSetFacts, EnvironmentFacts, Facts, Present
 from agreements.domain.decision.question import (
+    AboutALine,
     Asker,
     AttestedFile,
     Fetch,
-    Question,
     Release,
     Request,
 )
 from agreements.domain.decision.rules import Ceiling, OptOutRule
 from agreements.domain.decision.standing import Standing
 from agreements.domain.hold import LineKey
-from agreements.domain.permits import Permit, PseudonymDomain, treatment_of
+from agreements.domain.permits import PseudonymDomain, treatment_of
 from agreements.domain.relationship import Relationship
 
 IDENTIFIABLE = "IDENTIFIABLE"
@@ -38,7 +38,7 @@ MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 class Case:
     """What the evaluators of the whole agreement see."""
 
-    question: Question
+    question: AboutALine
     facts: Facts
     agreement: Agreement
     present: Present
@@ -78,12 +78,8 @@ class Case:
                 return file
             case Fetch(holding=holding):
                 return holding.file
-            case _:
+            case Request():
                 return None
-
-    @cached_property
-    def permit(self) -> Permit | None:
-        return self.question.permit if isinstance(self.question, Release) else None
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -175,10 +171,10 @@ class LineCase(Case):
         """Return where the permit or the holding says that the file lands."""
         match self.question:
             case Release(permit=permit):
-                return None if permit is None else permit.environment_id
+                return permit.environment_id
             case Fetch(holding=holding):
                 return holding.environment_id
-            case _:
+            case Request():
                 return None
 
     @cached_property
@@ -262,31 +258,26 @@ class LineCase(Case):
 
     def maps_of(self, kind: str) -> tuple[str, ...]:
         """Return the maps of a kind that the periods need, in the order of the periods."""
-        if self.data_set is None:
-            return ()
-        if kind not in {self.data_set.mapped.get(r) for r in self.usable_reasons}:
+        mapped = {} if self.data_set is None else self.data_set.mapped
+        if kind not in {mapped.get(r) for r in self.usable_reasons}:
             return ()
         found = (self.map_of(kind, month) for month in sorted(set(self.periods)))
         return tuple(dict.fromkeys(str(m) for m in found if m is not None))
 
 
-def key_of(question: Question) -> LineKey:
+def key_of(question: AboutALine) -> LineKey:
     match question:
         case Request(key=key):
             return key
-        case Release(permit=permit) if permit is not None:
+        case Release(permit=permit):
             return permit.key
         case Fetch(holding=holding):
             return holding.file.key
-        case _:
-            raise ValueError("a release without a permit has no line")
 
 
-def asker_of(question: Question) -> Asker:
+def asker_of(question: AboutALine) -> Asker:
     match question:
         case Request(asker=asker) | Fetch(asker=asker):
             return asker
-        case Release(permit=permit) if permit is not None:
+        case Release(permit=permit):
             return Asker(client_id=permit.client_id, organisation=permit.organisation)
-        case _:
-            raise ValueError("a release without a permit has no asker")

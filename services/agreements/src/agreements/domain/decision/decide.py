@@ -14,7 +14,7 @@ from agreements.domain.decision.clauses import OF_THE_AGREEMENT, OF_THE_LINE
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.document import IncompleteTerms, Terms
 from agreements.domain.decision.facts import Facts, Present
-from agreements.domain.decision.question import Question, Release
+from agreements.domain.decision.question import AboutALine, Question, UnattestedRelease
 from agreements.domain.permits import PermittedField, PseudonymDomain
 from common.clock import legal_day
 from common.errors import Refusal
@@ -62,7 +62,7 @@ def decide(question: Question, facts: Facts, present: Present) -> Decision:
     last = present.last_decision_at
     if last is not None and present.at < last:
         return (refusal(Code.CLOCK_UNTRUSTED, "The clock is behind the last logged decision."),)
-    if isinstance(question, Release) and (question.file is None or question.permit is None):
+    if isinstance(question, UnattestedRelease):
         return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
     case = _case(question, facts, present)
     if case is None:
@@ -78,7 +78,7 @@ def decide(question: Question, facts: Facts, present: Present) -> Decision:
     return _each_once((*general, *(fewest or ())))
 
 
-def _case(question: Question, facts: Facts, present: Present) -> Case | None:
+def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
     """Find the version that governs; None where the asker is none of its parties."""
     agreement = facts.agreement
     if agreement is None:

@@ -108,19 +108,18 @@ class Facts:
         All other facts are of civil dates and turn at midnight in London.
         """
         agreement = self.agreement
-        found: list[datetime | None] = [
+        versions = () if agreement is None else agreement.versions
+        holds = () if agreement is None else agreement.holds
+        found = (
+            None if agreement is None else agreement.terminated_at,
             *(c.in_force_from() for c in self.contracts),
             *(c.terminated_at for c in self.contracts),
             *(r.activated_at for r in self.relationships),
-        ]
-        if agreement is not None:
-            found += [
-                agreement.terminated_at,
-                *(v.effective_from() for v in agreement.versions),
-                *(h.set_at for h in agreement.holds),
-                *(h.lifted_at for h in agreement.holds),
-                *(c.fulfilled_at for v in agreement.versions for c in v.conditions),
-            ]
+            *(v.effective_from() for v in versions),
+            *(h.set_at for h in holds),
+            *(h.lifted_at for h in holds),
+            *(c.fulfilled_at for v in versions for c in v.conditions),
+        )
         return tuple(sorted({instant for instant in found if instant is not None}))
 
     def turns_at(self, at: datetime, day: date) -> datetime:

@@ -104,16 +104,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Whether this prepared file may be released.
-
-    `file` is None where the attestation is not genuine, `permit` where no permit of ours has the
-    id that it names.
-    """
+    """Whether this prepared file may be released, which the haven attested under our permit."""
 
     file_id: str
     extract_id: str
-    file: AttestedFile | None
-    permit: Permit | None
+    file: AttestedFile
+    permit: Permit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnattestedRelease:
+    """The same, where the attestation is not genuine or names no permit of ours."""
+
+    file_id: str
+    extract_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,4 +128,5 @@ class Fetch:
     holding: Holding
 
 
-Question = Request | Release | Fetch
+AboutALine = Request | Release | Fetch
+Question = AboutALine | UnattestedRelease

@@ -51,7 +51,7 @@ class _Waiting:
 
 
 class Decider:
-    """Start it before the first question, stop it after the last."""
+    """Begins with the first question; stop it after the last."""
 
     def __init__(self, logs: DecisionLogs, clock: Clock) -> None:
         self._logs = logs
@@ -60,17 +60,16 @@ class Decider:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def stop(self) -> None:
         """Answer what is waiting, then end."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._thread.join(STOP_SECONDS)
+            thread = self._thread
+        if thread is not None:
+            thread.join(STOP_SECONDS)
 
     async def ask(self, ask: Ask) -> Answer:
         """Wait for the logged answer. Raises Unavailable, EvidenceRefused, DigestDiffers."""
@@ -89,6 +88,9 @@ class Decider:
         with self._changed:
             if self._stopping or len(self._waiting) >= WAITING_MAX:
                 raise DecisionUnavailable("Too many questions are waiting; try again.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
+                self._thread.start()
             self._waiting.append(waiting)
             self._changed.notify()
 

@@ -21,6 +21,7 @@ from agreements.domain.decision.question import (
     Holding,
     Release,
     Request,
+    UnattestedRelease,
 )
 from agreements.domain.leases import Lease, lease
 from agreements.domain.permits import Permit, request_digest, treatment_of
@@ -225,7 +226,11 @@ class Hearing:
         permit = None if file is None else self._tx.permit(_uuid(file.permit_id))
         if known is not None:
             permit = None  # another file of the same name: nothing of ours was attested by it
-        question = Release(file_id=ask.file_id, extract_id=ask.extract_id, file=file, permit=permit)
+        question = (
+            UnattestedRelease(file_id=ask.file_id, extract_id=ask.extract_id)
+            if file is None or permit is None
+            else Release(file_id=ask.file_id, extract_id=ask.extract_id, file=file, permit=permit)
+        )
         reference = "" if permit is None else permit.agreement
         facts = self._tx.facts(reference)
         periods = () if file is None else file.periods

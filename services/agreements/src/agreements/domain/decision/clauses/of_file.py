@@ -15,9 +15,10 @@ TOKEN_ORDER = "token"  # noqa: S105  an order of rows
 
 def attestation(case: Case) -> Iterator[Refusal]:
     """The file is what the permit allowed, and nothing besides."""
-    question, file, permit = case.question, case.file, case.permit
-    if not isinstance(question, Release) or file is None or permit is None:
+    question = case.question
+    if not isinstance(question, Release):
         return
+    file, permit = question.file, question.permit
     served = frozenset(str(m.id) for m in case.facts.maps)
     for subject, differs in _differences(question, file, permit, served).items():
         if differs:
