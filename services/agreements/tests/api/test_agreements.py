@@ -138,6 +138,20 @@ def test_a_predecessors_contract_counts_for_the_successor_only_by_an_instrument(
     assert [c["organisation"] for c in before] == [CCG]
 
 
+def test_a_contract_signed_this_morning_is_in_force_today(seeded):
+    reference = seeded.contract(start="2018-06-01")["reference"]
+
+    def state(as_at):
+        asked = {"organisation": CCG, "as_at": as_at}
+        [one] = seeded.get("/v1/contracts", Role.SERVICE_APPLICATIONS, **asked).json()["items"]
+        assert one["reference"] == reference
+        return one["state"]
+
+    assert state("2018-05-31") == "SIGNED"
+    assert state("2018-06-01") == "IN_FORCE"
+    assert state("2018-06-02") == "IN_FORCE"
+
+
 def test_a_contract_is_shown_to_its_own_organisation_and_to_staff(seeded):
     reference = seeded.contract()["reference"]
     path = f"/v1/contracts/{reference}"
@@ -389,3 +403,10 @@ def test_pages_follow_one_another(seeded):
         "DARS-NIC-222222-B2B2B",
     ]
     assert second["next"] is None
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\u202eb", "   "])
+def test_text_that_no_reader_could_trust_is_refused(seeded, text):
+    answer = seeded.post("/v1/contracts", Role.CONTRACT_MANAGER, CONTRACT | {"legal_name": text})
+
+    assert code(answer) == (422, "INVALID_REQUEST")

@@ -166,7 +166,9 @@ def test_what_is_wrong_in_our_own_layout_is_named_too(row, column):
     assert [where for _, where, _ in mistakes(refusal)] == [column]
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe", b'a,"b\nc', b"a," + b"x" * 3_000])
+@pytest.mark.parametrize(
+    "content", [b"", b" \n", b"a,\x00", b"\xff\xfe", b'a,"b\nc', b"a," + b"x" * 3_000]
+)
 def test_what_is_no_list_at_all_is_refused(content):
     with pytest.raises(ImportRefused):
         ods.read(content, ods.Layout.ETR, icbs_from=ICBS_FROM)

@@ -80,7 +80,7 @@ class Environment(Part):
 
 
 class LineModel(Part):
-    number: Annotated[int, Field(ge=1, strict=True)]
+    number: Annotated[int, Field(ge=1, le=10_000, strict=True)]
     purpose: Purpose
     data_set: Text
     catalogue_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]

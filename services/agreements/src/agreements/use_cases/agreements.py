@@ -23,7 +23,7 @@ from agreements.domain.task import Task
 from agreements.use_cases.context import Context, own, scope
 from agreements.use_cases.contracts import has_contract
 from agreements.use_cases.ports import Holding, Slice, Transaction
-from common.audit import Entry
+from common.audit.entries import Entry
 from common.ids import new_id
 from common.security.roles import Role
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from agreements.domain.organisation import BODY, predecessors
+from agreements.domain.organisation import predecessors
 from agreements.use_cases.ports import Reference, Scope, Transaction, UnitOfWork
-from common.audit import Entry, entry_for
+from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
 from common.security.principal import Principal
 from common.security.roles import Role
@@ -75,10 +75,6 @@ def own(tx: Transaction, ctx: Context) -> frozenset[str]:
     ods = ctx.principal.organisation
     today = legal_day(ctx.clock.now())
     return frozenset({ods, *predecessors(ods, today, tx.instruments.all())})
-
-
-def is_body(ctx: Context) -> bool:
-    return ctx.principal.organisation == BODY
 
 
 def created_before(tx: Transaction, once: OnceKey | None, ctx: Context) -> str | None:

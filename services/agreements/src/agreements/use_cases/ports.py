@@ -24,7 +24,7 @@ from agreements.domain.register import RelationshipEdition
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
 from agreements.domain.relationship import Relationship
 from agreements.domain.task import Task
-from common.audit import Entry
+from common.audit.entries import Entry
 
 
 class Fact(Protocol):

@@ -65,7 +65,9 @@ def register_of_contracts(
 )
 def register_of_relationships(
     ctx: PublicCtx,
-    edition: Annotated[int | None, Query(ge=1, description="By default the latest.")] = None,
+    edition: Annotated[
+        int | None, Query(ge=1, le=1_000_000, description="By default the latest.")
+    ] = None,
     format: Format = "json",  # noqa: A002  the parameter's name on the wire
 ) -> EditionView | Response:
     """Return a published edition of the relationships; former editions stay."""

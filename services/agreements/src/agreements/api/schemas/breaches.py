@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from agreements.api.schemas.agreements import HoldView, LineNumbers
-from agreements.api.schemas.shared import Incoming, Instant, Outgoing, Words
+from agreements.api.schemas.shared import Incoming, Instant, Label, Outgoing, Words
 from agreements.domain.breach import (
     RECEIPT_OVERDUE,
     BreachState,
@@ -39,7 +39,7 @@ class ReportBreach(Incoming):
     channel: Annotated[
         Channel, Field(description="By which way the report came, where staff record it.")
     ] = Channel.API
-    dspt_incident: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    dspt_incident: Label | None = None
     ico_required: Required = Required.NOT_KNOWN
     ico_notified_at: Annotated[
         Instant | None, Field(description="Your own duty; nothing here fulfils it for you.")

@@ -6,14 +6,12 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
 
-from agreements.api.schemas.shared import Code, Day, Incoming, Name, Outgoing
+from agreements.api.schemas.shared import Code, Day, Incoming, Label, Name, Outgoing
 from agreements.domain.assurance import Assurance, AssuranceKind, Judgement, Status
 from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.use_cases.registrations import Assured
 from common.errors import Invalid
 from common.ids import new_id
-
-Label = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class RecordAssurance(Incoming):

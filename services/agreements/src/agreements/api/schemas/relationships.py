@@ -6,18 +6,13 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, StrictBool, model_validator
 
-from agreements.api.schemas.shared import Code, Day, Incoming, Outgoing
+from agreements.api.schemas.shared import Code, Day, Incoming, Label, Outgoing
 from agreements.domain.relationship import ChangeKind, RelationshipState
 from agreements.use_cases.relationships import Asked, Shown
 from common.errors import Invalid
 
 ServiceContract = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=100,
-        description="Reference of the signed contract for data processing services.",
-    ),
+    Label, Field(description="Reference of the signed contract for data processing services.")
 ]
 
 

@@ -1,5 +1,6 @@
 """What all schemas share."""
 
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -28,22 +29,28 @@ def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
+def _printable(text: str) -> str:
+    # A database may not take them, and a reader may be misled by them.
+    if any(unicodedata.category(c) in {"Cc", "Cf"} and c not in "\n\t" for c in text):
+        raise Invalid("control characters are not taken")
+    return text
+
+
 Day = Annotated[date, AfterValidator(_in_range)]
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,9}$", description="An ODS code.")]
 ClientId = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="A client's `azp`.")
 ]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Words = Annotated[str, Field(min_length=1, max_length=4_000)]
+Name = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=200)]
+Label = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=100)]
+Words = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=4_000)]
 Hash = Annotated[
     str,
     Field(pattern=r"^sha256:[0-9a-f]{64}$", description="`sha256:` and the hash in hexadecimal."),
 ]
 RoleName = Annotated[
-    str,
+    Label,
     Field(
-        min_length=1,
-        max_length=100,
         description="The role in which one signs, such as SIRO; never a person's name.",
         examples=["Senior Information Risk Owner"],
     ),

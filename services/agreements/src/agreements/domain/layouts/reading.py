@@ -1,12 +1,14 @@
 """Reading comma-separated lines, and saying where they are wrong."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from agreements.domain.errors import ImportRefused
 
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 ERRORS_MAX = 100
 CELL_CHARACTERS_MAX = 2_000
 
@@ -45,6 +47,8 @@ def text_of(content: bytes) -> str:
         raise refused("The file is not UTF-8.") from None
     if not text.strip():
         raise refused("The file is empty.")
+    if CONTROL.search(text):
+        raise refused("The file has control characters in it.")
     return text
 
 

@@ -1,0 +1,114 @@
+"""What the decision wrote down is shown to the parties, and counted before a hold is set."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
+from common.security.roles import Role
+from services.agreements.tests.facts import CSU, NOW, REFERENCE, new_id
+
+
+def permit(data_set="SUS_APC", **changes):
+    return {
+        "id": new_id(),
+        "decision_id": new_id(),
+        "extract_id": "e-1",
+        "agreement": REFERENCE,
+        "purpose": "COM",
+        "data_set": data_set,
+        "classification": "PSEUDO_ANONYMISED",
+        "client_id": "scw",
+        "organisation": CSU,
+        "environment_id": new_id(),
+        "claims": "{}",
+        "issued_at": NOW,
+        "expires_at": NOW,
+    } | changes
+
+
+def holding(permit, **changes):
+    taken = (
+        *("extract_id", "agreement", "purpose", "data_set", "classification"),
+        *("client_id", "organisation", "environment_id"),
+    )
+    return {
+        "id": new_id(),
+        "file_id": str(new_id()),
+        "permit_id": permit["id"],
+        "decision_id": new_id(),
+        "version": "v0.0",
+        "document_hash": "sha256:" + "0" * 64,
+        "line": 1,
+        "holder": CSU,
+        "format": "parquet",
+        "bytes": 5_000_000_000,
+        "digest": "sha256:" + "1" * 64,
+        "periods": '["2018-04"]',
+        "file": "{}",
+        "attestation_digest": "sha256:" + "2" * 64,
+        "released_at": NOW,
+        **{name: permit[name] for name in taken},
+    } | changes
+
+
+def fetched(holding, **changes):
+    return {
+        "id": new_id(),
+        "at": NOW,
+        "last_at": NOW,
+        "epoch": 1,
+        "action": "fetch",
+        "permitted": True,
+        "agreement": REFERENCE,
+        "client_id": "scw",
+        "organisation": CSU,
+        "asked_by": "dissemination",
+        "subject": str(holding["id"]),
+        "inputs": "{}",
+        "outcome": "{}",
+        "rules": "sha256:" + "3" * 64,
+        "renewals": 0,
+    } | changes
+
+
+@pytest.fixture
+def world(seeded):
+    """One file released and being downloaded; one preparation under way; both of them old too."""
+    seeded.active()
+    released, preparing = permit(), permit("DIDS")
+    forgotten = permit("DIDS", issued_at=NOW - timedelta(days=2))
+    file = holding(released)
+    rows = {
+        PermitRow: [released, preparing, forgotten],
+        HoldingRow: [file],
+        DecisionRow: [
+            fetched(file),
+            fetched(file, last_at=NOW - timedelta(minutes=1)),
+            fetched(file, permitted=False),
+        ],
+    }
+    with seeded.parts.engine.begin() as connection:
+        for row, values in rows.items():
+            connection.execute(insert(row), values)
+    return seeded
+
+
+def test_the_parties_see_which_files_were_released(world):
+    [shown] = world.get(f"/v1/agreements/{REFERENCE}/holdings", Role.CSU_SYSTEM).json()["items"]
+
+    assert (shown["data_set"], shown["line"], shown["format"]) == ("SUS_APC", 1, "parquet")
+    assert shown["bytes"] == 5_000_000_000
+    assert shown["periods"] == ["2018-04"]
+    assert "file" not in shown
+
+
+def test_a_preview_counts_files_and_what_is_under_way(world):
+    def preview(**query):
+        path = f"/v1/agreements/{REFERENCE}/holds/preview"
+        return world.get(path, Role.BREACH_HANDLER, **query).json()["text"]
+
+    assert preview() == "1 flows, 2 under way"
+    assert preview(lines=[1]) == "1 flows, 1 under way"
+    assert preview(lines=[2]) == "0 flows, 1 under way"
