@@ -1,6 +1,6 @@
 """What can be refused on the way in. Details name columns and lines, never values."""
 
-from common.errors import Conflict, NotFound, TooLarge, Unprocessable, UnsupportedMedia
+from common.errors import Conflict, NotFound, TooLarge, Unavailable, Unprocessable, UnsupportedMedia
 
 
 class SubmissionNotFound(NotFound):
@@ -103,6 +103,13 @@ class NoGoodRows(ContentRefused):
 class MapMissing(ContentRefused):
     code = "MAP_MISSING"
     title = "No practice or postcode map governs the beginning of the period"
+
+
+class CatalogueUnknown(Unavailable):
+    """Another machine has it: the submission waits."""
+
+    code = "CATALOGUE_UNKNOWN"
+    title = "The catalogue of this machine is older than the submission"
 
 
 class LandingFailed(ContentRefused):

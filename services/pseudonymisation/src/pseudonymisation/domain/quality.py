@@ -52,6 +52,8 @@ class Entry:
 class Outcome:
     """What landing counted."""
 
+    columns: Sequence[str]
+    """That the file had, in its order."""
     records: int
     landed: int
     withheld: int
@@ -78,7 +80,7 @@ class Outcome:
         return self.quarantined / self.records if self.records else 0.0
 
 
-def report(outcome: Outcome, *, data_set: DataSet, columns: Sequence[str]) -> dict[str, JsonValue]:
+def report(outcome: Outcome, *, data_set: DataSet) -> dict[str, JsonValue]:
     """Write the data quality report."""
     person = data_set.person
     return {
@@ -91,7 +93,7 @@ def report(outcome: Outcome, *, data_set: DataSet, columns: Sequence[str]) -> di
             "quarantined": outcome.quarantined,
             "withheld": outcome.withheld,
         },
-        "columns": [_column(name, outcome, columns) for name in data_set.by_name],
+        "columns": [_column(name, outcome) for name in data_set.by_name],
         "nhs_number": {
             "present": outcome.landed - outcome.without_number,
             "missing": outcome.without_number,
@@ -113,12 +115,12 @@ def report(outcome: Outcome, *, data_set: DataSet, columns: Sequence[str]) -> di
     }
 
 
-def _column(name: str, outcome: Outcome, columns: Sequence[str]) -> dict[str, JsonValue]:
+def _column(name: str, outcome: Outcome) -> dict[str, JsonValue]:
     """Count a column: landed with a value, landed without, and set aside because of it."""
     missing = outcome.missing.get(name, 0)
     return {
         "column": name,
-        "submitted": name in columns,
+        "submitted": name in outcome.columns,
         "valid": outcome.landed - missing,
         "missing": missing,
         "invalid": sum(n for (column, _), n in outcome.reasons.items() if column == name),

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from common.db import tables as common_tables
@@ -27,7 +27,7 @@ class SubmissionRow(Row, table=True):
     __table_args__ = (
         Index("ix_submission_claimable", "state", "claimed_until"),
         # Finds a duplicate upload; not unique, as a refused one may be sent again.
-        Index("ix_submission_content", "data_set", "period", "provider", "content_digest"),
+        Index("ix_submission_content", "data_set", "provider", "content_digest"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -35,36 +35,34 @@ class SubmissionRow(Row, table=True):
     data_set: str
     catalogue_version: str
     catalogue_digest: str
-    period: str
+    period_first: str
+    period_last: str
     provider: str = Field(index=True)
-    """ODS code of the organisation whose records these are."""
-    submitted_by: str
-    """ODS code of the organisation that sent them: the provider, or a DSCRO for it."""
-    state: str = Field(sa_type=String)
+    submitted_by: str = Field(index=True)
     created_at: datetime
-    received_at: datetime | None = None
-    decided_at: datetime | None = None
+    state: str
     content_key: str | None = None
     """The upload's object; null before it was received and after it was destroyed."""
     content_bytes: int | None = Field(default=None, sa_type=BigInteger)
     content_digest: str | None = None
-    content_line: str | None = Field(default=None, sa_type=String)
-    """The header as it came, which the landing reads the columns' order from: names only."""
-    quarantine_key: str | None = None
+    content_header: str | None = Field(default=None, sa_type=Text)
+    received_at: datetime | None = None
+    decided_at: datetime | None = Field(default=None, index=True)
     edition_id: UUID | None = None
-    code: str | None = None
-    detail: str | None = None
-    report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
-    claimed_by: str | None = None
+    attempt: UUID | None = None
+    attempts: int
     claimed_until: datetime | None = None
-    attempts: int = 0
+    code: str | None = None
+    detail: str | None = Field(default=None, sa_type=Text)
+    report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    quarantine_key: str | None = None
 
 
 class EditionRow(Row, table=True):
     __tablename__ = "edition"
     __table_args__ = (
-        UniqueConstraint("data_set", "period", "provider", "number"),
-        Index("ix_edition_current", "data_set", "period", "superseded_by"),
+        UniqueConstraint("data_set", "provider", "period", "number"),
+        Index("ix_edition_current", "data_set", "superseded_by", "period_first"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -73,10 +71,13 @@ class EditionRow(Row, table=True):
     catalogue_version: str
     catalogue_digest: str
     period: str
+    """`2017-03` or `2016-07/2017-03`."""
+    period_first: str
+    period_last: str
     provider: str
     number: int
-    """Counts the editions of one data set, period and provider from 1."""
-    status: str = Field(sa_type=String)
+    """Counts the editions of one data set, provider and period from 1."""
+    status: str
     submission_id: UUID = Field(index=True)
     superseded_by: UUID | None = None
     """Null: the edition to read."""
@@ -97,8 +98,6 @@ class OptOutListRow(Row, table=True):
     list_date: date = Field(index=True)
     """The day whose opt-outs the list holds."""
     people: int = Field(sa_type=BigInteger)
-    refused: int = Field(sa_type=BigInteger)
-    """Lines that are no valid NHS number."""
     digest: str
     object_key: str
     imported_at: datetime
@@ -114,5 +113,6 @@ class QuarantineRow(Row, table=True):
     position: int = Field(primary_key=True, sa_type=BigInteger)
     """Counts the entries of a submission, in the order of the lines."""
     line: int = Field(sa_type=BigInteger)
-    column: str | None = None
+    column: str
+    """Empty where the reason is about the line as a whole."""
     code: str

@@ -116,6 +116,7 @@ def land(order: Order, plane: Plane) -> Outcome:
     size = plane.objects.finish(order.object_key)
     faults.reach("L2")
     return Outcome(
+        columns=columns,
         records=lines.records,
         landed=landed,
         withheld=lines.records - landed - quarantine.lines,

@@ -55,11 +55,20 @@ class Objects:
         return self.root / relative
 
     def prepare(self, key: str) -> Path:
-        """Make room for an object that an engine writes; return where."""
+        """Make room for an object that an engine writes; return where.
+
+        :raises ObjectStoreUnavailable: also where the store is away: it is not made anew, empty
+        """
         path = self.path(key)
+        self.check()
         with _translated():
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def check(self) -> None:
+        """:raises ObjectStoreUnavailable: where it cannot be written"""
+        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise ObjectStoreUnavailable("The object store does not answer; try again.")
 
     @contextmanager
     def writer(self, key: str, data_key: bytes) -> Iterator["SealedWriter"]:

@@ -1,0 +1,80 @@
+"""What the intake says, as it crosses the wire: the models that the schemas come from."""
+
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from common.messaging import schemas
+from common.messaging.envelope import Event
+from common.messaging.schemas import event_type
+from pseudonymisation.domain import events
+from pseudonymisation.domain.edition import Edition
+from pseudonymisation.domain.submission import Submission
+
+TOPIC = "pseudonymisation.submission"
+
+
+class Said(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SubmissionData(Said):
+    """A file of a provider, for a data set and a month or a range of months."""
+
+    submission_id: UUID
+    data_set: str
+    period: str
+    provider: str
+    edition_id: UUID | None
+    code: str | None
+    rows_accepted: int
+    rows_quarantined: int
+
+
+@event_type(events.SubmissionAccepted.type, topic=TOPIC)
+class SubmissionAccepted(SubmissionData):
+    """A file was landed and is the edition in force of its period."""
+
+
+@event_type(events.SubmissionRejected.type, topic=TOPIC)
+class SubmissionRejected(SubmissionData):
+    """A file was refused as a whole; what was there before stays."""
+
+
+@event_type(events.EditionSuperseded.type, topic=TOPIC)
+class EditionSuperseded(Said):
+    """A resubmission took the place of an edition."""
+
+    edition_id: UUID
+    superseded_by: UUID
+    data_set: str
+    period: str
+    provider: str
+
+
+def of_submission(submission: Submission, event: events.SubmissionDecided) -> Event:
+    """Put what happened to a submission into an envelope."""
+    kinds: dict[str, type[SubmissionData]] = {
+        events.SubmissionAccepted.type: SubmissionAccepted,
+        events.SubmissionRejected.type: SubmissionRejected,
+    }
+    return schemas.event(
+        kinds[event.type].model_validate(event.data()),
+        subject=f"submissions/{submission.id}",
+        time=event.at,
+        aggregate_id=submission.id,
+        aggregate_version=submission.version,
+        state=submission.state.value,
+    )
+
+
+def of_edition(edition: Edition, event: events.EditionSuperseded) -> Event:
+    """Put what happened to an edition into an envelope."""
+    return schemas.event(
+        EditionSuperseded.model_validate(event.data()),
+        subject=f"editions/{edition.id}",
+        time=event.at,
+        aggregate_id=edition.id,
+        aggregate_version=edition.version,
+        state="superseded",
+    )

@@ -1,0 +1,463 @@
+"""The intake in a relational database: the one place that knows its rows and its domain."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, exists, func, insert, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from common import audit as audit_log
+from common.audit import Entry as AuditEntry
+from common.db import idempotency, outbox
+from common.db.unit_of_work import UnitOfWork
+from pseudonymisation.adapters.db import event_models
+from pseudonymisation.adapters.db.tables import (
+    EditionRow,
+    OptOutListRow,
+    QuarantineRow,
+    SubmissionRow,
+)
+from pseudonymisation.domain.edition import Edition, MapVersion, Status
+from pseudonymisation.domain.errors import EditedMeanwhile, EditionNotFound, SubmissionNotFound
+from pseudonymisation.domain.opt_out import OptOutList
+from pseudonymisation.domain.period import Period
+from pseudonymisation.domain.quality import Entry
+from pseudonymisation.domain.submission import DECIDED, Content, State, Submission
+from pseudonymisation.use_cases.ports import Scope
+
+UNDER_WAY = [State.RECEIVED.value, State.LANDING.value]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSubmissions:
+    session: Session
+
+    def get(self, submission_id: UUID, scope: Scope) -> Submission:
+        query = select(SubmissionRow).where(col(SubmissionRow.id) == submission_id)
+        if scope.organisation is not None:
+            query = query.where(_is_own(scope.organisation))
+        row = self.session.exec(query).one_or_none()
+        if row is None:
+            raise SubmissionNotFound("There is no such submission.")
+        return _to_submission(row)
+
+    def page(
+        self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Submission]:
+        query = select(SubmissionRow).order_by(col(SubmissionRow.id)).limit(limit)
+        if scope.organisation is not None:
+            query = query.where(_is_own(scope.organisation))
+        if data_set is not None:
+            query = query.where(col(SubmissionRow.data_set) == data_set)
+        if after is not None:
+            query = query.where(col(SubmissionRow.id) > after)
+        return [_to_submission(row) for row in self.session.exec(query)]
+
+    def entries(
+        self, submission_id: UUID, *, after: int, limit: int
+    ) -> Sequence[tuple[int, Entry]]:
+        query = (
+            select(QuarantineRow)
+            .where(col(QuarantineRow.submission_id) == submission_id)
+            .where(col(QuarantineRow.position) > after)
+            .order_by(col(QuarantineRow.position))
+            .limit(limit)
+        )
+        return [
+            (row.position, Entry(row.line, row.column, row.code))
+            for row in self.session.exec(query)
+        ]
+
+    def same_content(self, submission: Submission, digest: str) -> UUID | None:
+        in_force = (
+            exists()
+            .where(col(EditionRow.submission_id) == col(SubmissionRow.id))
+            .where(col(EditionRow.superseded_by).is_(None))
+        )
+        query = (
+            select(SubmissionRow.id)
+            .where(col(SubmissionRow.data_set) == submission.data_set)
+            .where(col(SubmissionRow.provider) == submission.provider)
+            .where(col(SubmissionRow.content_digest) == digest)
+            .where(col(SubmissionRow.period_first) == submission.period.first)
+            .where(col(SubmissionRow.period_last) == submission.period.last)
+            .where(col(SubmissionRow.id) != submission.id)
+            .where(or_(col(SubmissionRow.state).in_(UNDER_WAY), in_force))
+        )
+        return self.session.exec(query).first()
+
+    def claimable(self, at: datetime, *, limit: int) -> Sequence[Submission]:
+        older = aliased(SubmissionRow)
+        waits_for_older = (
+            exists()
+            .where(col(older.data_set) == col(SubmissionRow.data_set))
+            .where(col(older.provider) == col(SubmissionRow.provider))
+            .where(col(older.state).in_(UNDER_WAY))
+            .where(col(older.received_at) < col(SubmissionRow.received_at))
+        )
+        query = (
+            select(SubmissionRow)
+            .where(col(SubmissionRow.state).in_(UNDER_WAY))
+            .where(
+                or_(
+                    col(SubmissionRow.claimed_until).is_(None),
+                    col(SubmissionRow.claimed_until) <= at,
+                )
+            )
+            .where(~waits_for_older)
+            .order_by(col(SubmissionRow.received_at), col(SubmissionRow.id))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [_to_submission(row) for row in self.session.exec(query)]
+
+    def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
+        query = (
+            select(SubmissionRow)
+            .where(col(SubmissionRow.state).in_([state.value for state in DECIDED]))
+            .where(col(SubmissionRow.decided_at) < instant)
+            .where(
+                or_(
+                    col(SubmissionRow.content_key).is_not(None),
+                    col(SubmissionRow.quarantine_key).is_not(None),
+                )
+            )
+            .order_by(col(SubmissionRow.id))
+            .limit(limit)
+        )
+        return [_to_submission(row) for row in self.session.exec(query)]
+
+    def save(self, submission: Submission, *, audit: AuditEntry) -> Submission:
+        stored = self.keep_claim(submission)
+        if submission.entries:
+            self.session.execute(
+                insert(QuarantineRow),
+                [
+                    {
+                        "submission_id": stored.id,
+                        "position": position,
+                        "line": entry.line,
+                        "column": entry.column,
+                        "code": entry.code,
+                    }
+                    for position, entry in enumerate(submission.entries, start=1)
+                ],
+            )
+        for event in submission.pending:
+            outbox.enqueue(self.session, event_models.of_submission(stored, event))
+        audit_log.append(self.session, [audit])
+        return stored
+
+    def keep_claim(self, submission: Submission) -> Submission:
+        stored = replace(submission, version=submission.version + 1, pending=(), entries=())
+        values = _of_submission(stored)
+        if submission.version == 0:
+            self.session.add(SubmissionRow.model_validate(values))
+            self.session.flush()
+        else:
+            _overwrite(self.session, SubmissionRow, submission.version, values)
+        return stored
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEditions:
+    session: Session
+
+    def get(self, edition_id: UUID, scope: Scope) -> Edition:
+        row = self.session.get(EditionRow, edition_id)
+        if row is None or scope.organisation not in {None, row.provider}:
+            raise EditionNotFound("There is no such edition.")
+        return _to_edition(row)
+
+    def page(
+        self,
+        scope: Scope,
+        *,
+        data_set: str | None,
+        period: Period | None,
+        after: UUID | None,
+        limit: int,
+    ) -> Sequence[Edition]:
+        query = select(EditionRow).order_by(col(EditionRow.id)).limit(limit)
+        if scope.organisation is not None:
+            query = query.where(col(EditionRow.provider) == scope.organisation)
+        if data_set is not None:
+            query = query.where(col(EditionRow.data_set) == data_set)
+        if period is not None:
+            query = query.where(col(EditionRow.period_first) <= period.last)
+            query = query.where(col(EditionRow.period_last) >= period.first)
+        if after is not None:
+            query = query.where(col(EditionRow.id) > after)
+        return [_to_edition(row) for row in self.session.exec(query)]
+
+    def of(self, data_set: str, provider: str) -> Sequence[Edition]:
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(col(EditionRow.provider) == provider)
+            .where(col(EditionRow.superseded_by).is_(None))
+        )
+        return [_to_edition(row) for row in self.session.exec(query)]
+
+    def count(self, data_set: str, provider: str, period: Period) -> int:
+        query = (
+            select(func.count())
+            .select_from(EditionRow)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(col(EditionRow.provider) == provider)
+            .where(col(EditionRow.period) == str(period))
+        )
+        return self.session.exec(query).one()
+
+    def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
+        stored = replace(edition, version=edition.version + 1, pending=())
+        values = _of_edition(stored)
+        if edition.version == 0:
+            self.session.add(EditionRow.model_validate(values))
+            try:
+                self.session.flush()
+            except IntegrityError:
+                raise EditedMeanwhile("Another edition of the period was quicker.") from None
+        else:
+            _overwrite(self.session, EditionRow, edition.version, values)
+        for event in edition.pending:
+            outbox.enqueue(self.session, event_models.of_edition(stored, event))
+        audit_log.append(self.session, [audit])
+        return stored
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptOutLists:
+    session: Session
+
+    def newest(self) -> OptOutList | None:
+        query = (
+            select(OptOutListRow)
+            .order_by(col(OptOutListRow.list_date).desc(), col(OptOutListRow.imported_at).desc())
+            .limit(1)
+        )
+        row = self.session.exec(query).first()
+        return None if row is None else _to_list(row)
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutList]:
+        query = select(OptOutListRow).order_by(col(OptOutListRow.id)).limit(limit)
+        if after is not None:
+            query = query.where(col(OptOutListRow.id) > after)
+        return [_to_list(row) for row in self.session.exec(query)]
+
+    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
+        self.session.add(OptOutListRow.model_validate(_of_list(opt_outs)))
+        self.session.flush()
+        audit_log.append(self.session, [audit])
+        return opt_outs
+
+
+@dataclass(frozen=True, slots=True)
+class SqlIntake:
+    """One transaction of the intake."""
+
+    session: Session
+
+    @property
+    def submissions(self) -> SqlSubmissions:
+        return SqlSubmissions(self.session)
+
+    @property
+    def editions(self) -> SqlEditions:
+        return SqlEditions(self.session)
+
+    @property
+    def opt_out_lists(self) -> SqlOptOutLists:
+        return SqlOptOutLists(self.session)
+
+    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        if key is None:
+            return None
+        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
+        if key is not None:
+            idempotency.remember(
+                self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
+            )
+
+    def object_keys(self) -> Iterator[str]:
+        for column in (
+            SubmissionRow.content_key,
+            SubmissionRow.quarantine_key,
+            EditionRow.object_key,
+            OptOutListRow.object_key,
+        ):
+            named = self.session.exec(select(column).where(col(column).is_not(None)))
+            yield from (key for key in named if key is not None)
+
+
+def unit_of_work(engine: Engine) -> UnitOfWork[SqlIntake]:
+    return UnitOfWork(engine, SqlIntake)
+
+
+def _is_own(organisation: str) -> Any:
+    return or_(
+        col(SubmissionRow.provider) == organisation, col(SubmissionRow.submitted_by) == organisation
+    )
+
+
+def _overwrite(
+    session: Session, table: type[SubmissionRow | EditionRow], version: int, values: dict[str, Any]
+) -> None:
+    statement = (
+        update(table)
+        .where(col(table.id) == values["id"])
+        .where(col(table.version) == version)
+        .values(values)
+        .execution_options(synchronize_session="evaluate")
+    )
+    if session.exec(statement).rowcount != 1:
+        raise EditedMeanwhile("It was changed meanwhile; read it again.")
+
+
+def _of_submission(submission: Submission) -> dict[str, Any]:
+    content = submission.content
+    return {
+        "id": submission.id,
+        "version": submission.version,
+        "data_set": submission.data_set,
+        "catalogue_version": submission.catalogue_version,
+        "catalogue_digest": submission.catalogue_digest,
+        "period_first": submission.period.first,
+        "period_last": submission.period.last,
+        "provider": submission.provider,
+        "submitted_by": submission.submitted_by,
+        "created_at": submission.created_at,
+        "state": submission.state.value,
+        "content_key": None if content is None else content.key,
+        "content_bytes": None if content is None else content.bytes,
+        "content_digest": None if content is None else content.digest,
+        "content_header": None if content is None else content.header,
+        "received_at": submission.received_at,
+        "decided_at": submission.decided_at,
+        "edition_id": submission.edition_id,
+        "attempt": submission.attempt,
+        "attempts": submission.attempts,
+        "claimed_until": submission.claimed_until,
+        "code": submission.code,
+        "detail": submission.detail,
+        "report": None if submission.report is None else dict(submission.report),
+        "quarantine_key": submission.quarantine_key,
+    }
+
+
+def _to_submission(row: SubmissionRow) -> Submission:
+    content = None
+    if row.content_key is not None:
+        content = Content(
+            key=row.content_key,
+            bytes=row.content_bytes or 0,
+            digest=row.content_digest or "",
+            header=row.content_header or "",
+        )
+    return Submission(
+        id=row.id,
+        data_set=row.data_set,
+        catalogue_version=row.catalogue_version,
+        catalogue_digest=row.catalogue_digest,
+        period=Period(row.period_first, row.period_last),
+        provider=row.provider,
+        submitted_by=row.submitted_by,
+        created_at=row.created_at,
+        state=State(row.state),
+        content=content,
+        received_at=row.received_at,
+        decided_at=row.decided_at,
+        edition_id=row.edition_id,
+        attempt=row.attempt,
+        attempts=row.attempts,
+        claimed_until=row.claimed_until,
+        code=row.code,
+        detail=row.detail,
+        report=row.report,
+        quarantine_key=row.quarantine_key,
+        version=row.version,
+    )
+
+
+def _of_edition(edition: Edition) -> dict[str, Any]:
+    practice, postcode = edition.practice_map, edition.postcode_map
+    return {
+        "id": edition.id,
+        "version": edition.version,
+        "data_set": edition.data_set,
+        "catalogue_version": edition.catalogue_version,
+        "catalogue_digest": edition.catalogue_digest,
+        "period": str(edition.period),
+        "period_first": edition.period.first,
+        "period_last": edition.period.last,
+        "provider": edition.provider,
+        "number": edition.number,
+        "status": edition.status.value,
+        "submission_id": edition.submission_id,
+        "superseded_by": edition.superseded_by,
+        "object_key": edition.object_key,
+        "rows": edition.rows,
+        "bytes": edition.bytes,
+        "practice_map_id": None if practice is None else str(practice.id),
+        "practice_map_digest": None if practice is None else practice.digest,
+        "postcode_map_id": None if postcode is None else str(postcode.id),
+        "postcode_map_digest": None if postcode is None else postcode.digest,
+        "landed_at": edition.landed_at,
+    }
+
+
+def _to_edition(row: EditionRow) -> Edition:
+    return Edition(
+        id=row.id,
+        data_set=row.data_set,
+        catalogue_version=row.catalogue_version,
+        catalogue_digest=row.catalogue_digest,
+        period=Period(row.period_first, row.period_last),
+        provider=row.provider,
+        number=row.number,
+        status=Status(row.status),
+        submission_id=row.submission_id,
+        object_key=row.object_key,
+        rows=row.rows,
+        bytes=row.bytes,
+        practice_map=_map(row.practice_map_id, row.practice_map_digest),
+        postcode_map=_map(row.postcode_map_id, row.postcode_map_digest),
+        landed_at=row.landed_at,
+        superseded_by=row.superseded_by,
+        version=row.version,
+    )
+
+
+def _map(map_id: str | None, digest: str | None) -> MapVersion | None:
+    return None if map_id is None else MapVersion(id=UUID(map_id), digest=digest or "")
+
+
+def _of_list(opt_outs: OptOutList) -> dict[str, Any]:
+    return {
+        "id": opt_outs.id,
+        "list_date": opt_outs.list_date,
+        "people": opt_outs.people,
+        "digest": opt_outs.digest,
+        "object_key": opt_outs.object_key,
+        "imported_at": opt_outs.imported_at,
+        "imported_by": opt_outs.imported_by,
+    }
+
+
+def _to_list(row: OptOutListRow) -> OptOutList:
+    return OptOutList(
+        id=row.id,
+        list_date=row.list_date,
+        people=row.people,
+        digest=row.digest,
+        object_key=row.object_key,
+        imported_at=row.imported_at,
+        imported_by=row.imported_by,
+    )

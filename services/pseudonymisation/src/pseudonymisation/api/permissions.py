@@ -1,0 +1,32 @@
+"""Who may do what on the intake's port (design.md section 8)."""
+
+from common.security.roles import Role
+from common.web.auth import Permission
+
+STAFF = frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER, Role.AUDITOR})
+
+SUBMIT = Permission(
+    "submissions:submit",
+    frozenset({Role.PROVIDER_SYSTEM, Role.DSCRO_OPERATOR}),
+    "Submit a provider's file: one's own, or as a DSCRO the named provider's.",
+)
+READ_SUBMISSIONS = Permission(
+    "submissions:read",
+    STAFF | {Role.PROVIDER_SYSTEM},
+    "See what became of files: one's own, or as staff of the haven all.",
+)
+READ_EDITIONS = Permission(
+    "editions:read",
+    STAFF | {Role.PROVIDER_SYSTEM, Role.SERVICE_DISSEMINATION},
+    "See which editions were landed; no record of them.",
+)
+IMPORT_OPT_OUTS = Permission(
+    "opt-outs:import",
+    frozenset({Role.DSCRO_OPERATOR}),
+    "Take in a list of people who opted out.",
+)
+READ_OPT_OUTS = Permission(
+    "opt-outs:read",
+    STAFF,
+    "See which lists were taken in, never who is on them.",
+)

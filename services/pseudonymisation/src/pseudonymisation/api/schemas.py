@@ -1,0 +1,165 @@
+"""What crosses the wire on the intake's port. Never a row, never a domain object."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pseudonymisation.domain.edition import Edition
+from pseudonymisation.domain.opt_out import OptOutList
+from pseudonymisation.domain.quality import Entry
+from pseudonymisation.domain.submission import Submission
+
+ODS = r"^[A-Z0-9]{3,12}$"
+DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
+PERIOD = r"^\d{4}-\d{2}(/\d{4}-\d{2})?$"
+
+
+class Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class OpenSubmission(Incoming):
+    data_set: Annotated[str, Field(pattern=DATA_SET, examples=["SUS_APC"])]
+    period: Annotated[
+        str,
+        Field(
+            pattern=PERIOD,
+            examples=["2018-04"],
+            description="A month, or a closed range of months such as `2016-07/2017-03`.",
+        ),
+    ]
+    provider: Annotated[
+        str | None,
+        Field(pattern=ODS, description="Whose records these are; a DSCRO names it."),
+    ] = None
+
+
+class SubmissionView(BaseModel):
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    period: str
+    provider: str
+    submitted_by: str
+    state: Literal["open", "received", "landing", "accepted", "rejected"]
+    version: int
+    created_at: datetime
+    received_at: datetime | None
+    decided_at: datetime | None
+    bytes: int | None
+    digest: Annotated[str | None, Field(description="Of the content, as it was received.")]
+    edition_id: UUID | None
+    code: Annotated[str | None, Field(description="Why it was rejected, or what it waits for.")]
+    detail: str | None
+
+    @classmethod
+    def of(cls, submission: Submission) -> Self:
+        content = submission.content
+        return cls(
+            id=submission.id,
+            data_set=submission.data_set,
+            catalogue_version=submission.catalogue_version,
+            period=str(submission.period),
+            provider=submission.provider,
+            submitted_by=submission.submitted_by,
+            state=submission.state.value,
+            version=submission.version,
+            created_at=submission.created_at,
+            received_at=submission.received_at,
+            decided_at=submission.decided_at,
+            bytes=None if content is None else content.bytes,
+            digest=None if content is None else content.digest,
+            edition_id=submission.edition_id if submission.state == "accepted" else None,
+            code=submission.code,
+            detail=submission.detail,
+        )
+
+
+class QuarantineEntryView(BaseModel):
+    line: Annotated[int, Field(description="Of the file; the header is line 1.")]
+    column: Annotated[str | None, Field(description="Null where it is the line as a whole.")]
+    code: str
+    detail: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        return cls(
+            line=entry.line, column=entry.column or None, code=entry.code, detail=entry.detail
+        )
+
+
+class QuarantinePage(BaseModel):
+    items: list[QuarantineEntryView]
+    next: Annotated[
+        int | None, Field(description="Pass as `after` for the next page; null on the last.")
+    ] = None
+
+
+class QualityReport(BaseModel):
+    """The data quality report: counts by column and reason; never a value."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    schema_: Annotated[Literal["dsfc-quality-report/1"], Field(alias="schema")]
+    data_set: str
+    catalogue_version: str
+    totals: dict[str, int]
+    columns: list[dict[str, Any]]
+    reasons: list[dict[str, Any]]
+
+
+class EditionView(BaseModel):
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: str
+    period: str
+    provider: str
+    number: Annotated[int, Field(description="Counts the editions of this period from 1.")]
+    status: Literal["current", "provisional", "final"]
+    submission_id: UUID
+    rows: int
+    practice_map: UUID | None
+    postcode_map: UUID | None
+    landed_at: datetime
+    superseded_by: Annotated[UUID | None, Field(description="Null: the edition in force.")]
+
+    @classmethod
+    def of(cls, edition: Edition) -> Self:
+        practice, postcode = edition.practice_map, edition.postcode_map
+        return cls(
+            id=edition.id,
+            data_set=edition.data_set,
+            catalogue_version=edition.catalogue_version,
+            catalogue_digest=edition.catalogue_digest,
+            period=str(edition.period),
+            provider=edition.provider,
+            number=edition.number,
+            status=edition.status.value,
+            submission_id=edition.submission_id,
+            rows=edition.rows,
+            practice_map=None if practice is None else practice.id,
+            postcode_map=None if postcode is None else postcode.id,
+            landed_at=edition.landed_at,
+            superseded_by=edition.superseded_by,
+        )
+
+
+class OptOutListView(BaseModel):
+    id: UUID
+    list_date: date
+    people: int
+    digest: str
+    imported_at: datetime
+
+    @classmethod
+    def of(cls, opt_outs: OptOutList) -> Self:
+        return cls(
+            id=opt_outs.id,
+            list_date=opt_outs.list_date,
+            people=opt_outs.people,
+            digest=opt_outs.digest,
+            imported_at=opt_outs.imported_at,
+        )

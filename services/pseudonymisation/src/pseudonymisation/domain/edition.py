@@ -1,0 +1,73 @@
+"""An edition: what was landed of one data set, provider and period; the newest is read."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from catalogue import DataSet
+from pseudonymisation.domain.events import EditionSuperseded
+from pseudonymisation.domain.period import Period
+
+
+class Status(StrEnum):
+    """How final an edition is, by the way in which its data set is refreshed (ruling 10)."""
+
+    CURRENT = "current"
+    PROVISIONAL = "provisional"
+    FINAL = "final"
+
+    @classmethod
+    def of(cls, data_set: DataSet) -> "Status":
+        return {
+            "replaced": cls.CURRENT,
+            "editions": cls.PROVISIONAL,
+            "final_at_publication": cls.FINAL,
+        }[data_set.refresh]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapVersion:
+    """Which map gave rows their commissioners: an immutable snapshot of agreements."""
+
+    id: UUID
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: str
+    period: Period
+    provider: str
+    number: int
+    """Counts the editions of one data set, provider and period from 1."""
+    status: Status
+    submission_id: UUID
+    object_key: str
+    rows: int
+    bytes: int
+    practice_map: MapVersion | None
+    postcode_map: MapVersion | None
+    landed_at: datetime
+    superseded_by: UUID | None = None
+    """None: the one to read."""
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+    pending: tuple[EditionSuperseded, ...] = ()
+    """Events not yet stored."""
+
+    def supersede(self, by: "Edition", *, at: datetime) -> Self:
+        """Give way to a resubmission. What was released from this one stays as it is."""
+        event = EditionSuperseded(
+            edition_id=self.id,
+            superseded_by=by.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            at=at,
+        )
+        return replace(self, superseded_by=by.id, pending=(*self.pending, event))

@@ -1,0 +1,68 @@
+"""What happens to submissions and editions, for others to hear. Ids and counts only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionDecided:
+    """A file was landed, or refused. Subclasses say which."""
+
+    type: ClassVar[str]
+
+    submission_id: UUID
+    data_set: str
+    period: str
+    provider: str
+    edition_id: UUID | None
+    code: str | None
+    rows_accepted: int
+    rows_quarantined: int
+    at: datetime
+
+    def data(self) -> dict[str, JsonValue]:
+        return {
+            "submission_id": str(self.submission_id),
+            "data_set": self.data_set,
+            "period": self.period,
+            "provider": self.provider,
+            "edition_id": None if self.edition_id is None else str(self.edition_id),
+            "code": self.code,
+            "rows_accepted": self.rows_accepted,
+            "rows_quarantined": self.rows_quarantined,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionAccepted(SubmissionDecided):
+    type: ClassVar[str] = "pseudonymisation.submission-accepted.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRejected(SubmissionDecided):
+    type: ClassVar[str] = "pseudonymisation.submission-rejected.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionSuperseded:
+    type: ClassVar[str] = "pseudonymisation.edition-superseded.v1"
+
+    edition_id: UUID
+    superseded_by: UUID
+    data_set: str
+    period: str
+    provider: str
+    at: datetime
+
+    def data(self) -> dict[str, JsonValue]:
+        return {
+            "edition_id": str(self.edition_id),
+            "superseded_by": str(self.superseded_by),
+            "data_set": self.data_set,
+            "period": self.period,
+            "provider": self.provider,
+        }

@@ -1,0 +1,235 @@
+"""A submission: one file of one provider, from the first byte to an edition or a refusal.
+
+Pure. What a change needs is handed in, what it causes is handed back in `pending`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from pseudonymisation.domain.errors import TransitionRefused
+from pseudonymisation.domain.events import SubmissionAccepted, SubmissionDecided, SubmissionRejected
+from pseudonymisation.domain.period import Period
+from pseudonymisation.domain.quality import Entry, Outcome
+
+ATTEMPTS_MAX: Final = 3
+"""A file that ends its worker, or defeats the engine, so often is refused."""
+
+
+class State(StrEnum):
+    OPEN = "open"
+    """Waits for its content."""
+    RECEIVED = "received"
+    """The content is whole, and waits to be landed."""
+    LANDING = "landing"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.OPEN: frozenset({State.RECEIVED, State.REJECTED}),
+    State.RECEIVED: frozenset({State.LANDING, State.REJECTED}),
+    State.LANDING: frozenset({State.LANDING, State.RECEIVED, State.ACCEPTED, State.REJECTED}),
+    State.ACCEPTED: frozenset(),
+    State.REJECTED: frozenset(),
+}
+"""The whole life of a submission. LANDING again: a worker was lost, and another began anew."""
+
+DECIDED = frozenset({State.ACCEPTED, State.REJECTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The upload as it is kept: sealed, until it is destroyed."""
+
+    key: str
+    bytes: int
+    digest: str
+    header: str
+    """The first line: names of columns, in the order of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: str
+    period: Period
+    provider: str
+    """Whose records these are."""
+    submitted_by: str
+    """Which organisation sent them: the provider, or a DSCRO for it."""
+    created_at: datetime
+    state: State = State.OPEN
+    content: Content | None = None
+    received_at: datetime | None = None
+    decided_at: datetime | None = None
+    edition_id: UUID | None = None
+    """Of the edition that it is to be, from reception on."""
+    attempt: UUID | None = None
+    attempts: int = 0
+    claimed_until: datetime | None = None
+    """While LANDING, the worker's claim; while RECEIVED, not to be tried before."""
+    code: str | None = None
+    """Why it was rejected, or why it waits."""
+    detail: str | None = None
+    report: Mapping[str, JsonValue] | None = None
+    quarantine_key: str | None = None
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+    pending: tuple[SubmissionDecided, ...] = ()
+    """Events not yet stored."""
+    entries: Sequence[Entry] = field(default=())
+    """Reasons for which lines were set aside, not yet stored."""
+
+    def receive(self, content: Content, *, edition_id: UUID, at: datetime) -> Self:
+        """Take the whole content."""
+        self._demand(State.RECEIVED)
+        return replace(
+            self,
+            state=State.RECEIVED,
+            content=content,
+            edition_id=edition_id,
+            received_at=at,
+            code=None,
+            detail=None,
+        )
+
+    def may_be_claimed(self, *, at: datetime) -> bool:
+        """Say whether nobody works on it: never begun, due again, or its worker was lost."""
+        if self.state not in {State.RECEIVED, State.LANDING}:
+            return False
+        return self.claimed_until is None or self.claimed_until <= at
+
+    def claim(self, attempt: UUID, *, until: datetime) -> Self:
+        self._demand(State.LANDING)
+        return replace(
+            self,
+            state=State.LANDING,
+            attempt=attempt,
+            attempts=self.attempts + 1,
+            claimed_until=until,
+        )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Say whether it was tried as often as it may be."""
+        return self.attempts >= ATTEMPTS_MAX
+
+    def wait(
+        self, attempt: UUID, *, code: str, until: datetime, counts: bool, detail: str | None = None
+    ) -> Self:
+        """Give it back to be tried again later.
+
+        An attempt that met nothing but a part that is away does not count.
+        """
+        self._demand_mine(attempt)
+        return replace(
+            self,
+            state=State.RECEIVED,
+            claimed_until=until,
+            attempts=self.attempts if counts else self.attempts - 1,
+            code=code,
+            detail=detail,
+        )
+
+    def accept(
+        self,
+        attempt: UUID,
+        outcome: Outcome,
+        report: Mapping[str, JsonValue],
+        *,
+        quarantine_key: str,
+        at: datetime,
+    ) -> Self:
+        self._demand_mine(attempt)
+        accepted = replace(
+            self._decided(State.ACCEPTED, at),
+            code=None,
+            detail=None,
+            report=report,
+            quarantine_key=quarantine_key,
+            entries=outcome.entries,
+        )
+        return replace(
+            accepted, pending=(*self.pending, _said(SubmissionAccepted, accepted, outcome, at))
+        )
+
+    def reject(
+        self,
+        *,
+        code: str,
+        detail: str,
+        at: datetime,
+        attempt: UUID | None = None,
+        outcome: Outcome | None = None,
+        report: Mapping[str, JsonValue] | None = None,
+        quarantine_key: str | None = None,
+    ) -> Self:
+        """Refuse the file: as it streamed in, or by the worker whose `attempt` it is."""
+        if attempt is not None:
+            self._demand_mine(attempt)
+        rejected = replace(
+            self._decided(State.REJECTED, at),
+            code=code,
+            detail=detail,
+            report=report,
+            edition_id=None,
+            quarantine_key=quarantine_key,
+            entries=() if outcome is None else outcome.entries,
+        )
+        return replace(
+            rejected, pending=(*self.pending, _said(SubmissionRejected, rejected, outcome, at))
+        )
+
+    def extend(self, attempt: UUID, *, until: datetime) -> Self:
+        """Keep a claim while the work goes on."""
+        self._demand_mine(attempt)
+        return replace(self, claimed_until=until)
+
+    def forget_content(self) -> Self:
+        """The upload and the quarantined rows were destroyed; what was counted stays."""
+        return replace(self, content=None, quarantine_key=None)
+
+    def _decided(self, state: State, at: datetime) -> Self:
+        self._demand(state)
+        return replace(self, state=state, decided_at=at, claimed_until=None)
+
+    def _demand(self, state: State) -> None:
+        if state not in TRANSITIONS[self.state]:
+            raise TransitionRefused(
+                f"A submission that is {self.state} cannot become {state}.",
+                allowed=[str(allowed) for allowed in sorted(TRANSITIONS[self.state])],
+            )
+
+    def _demand_mine(self, attempt: UUID) -> None:
+        if self.state is not State.LANDING or self.attempt != attempt:
+            raise TransitionRefused("Another worker took the submission over.")
+
+
+def _said(
+    kind: type[SubmissionDecided], submission: Submission, outcome: Outcome | None, at: datetime
+) -> SubmissionDecided:
+    is_accepted = submission.state is State.ACCEPTED
+    return kind(
+        submission_id=submission.id,
+        data_set=submission.data_set,
+        period=str(submission.period),
+        provider=submission.provider,
+        edition_id=submission.edition_id,
+        code=submission.code,
+        rows_accepted=outcome.landed if outcome is not None and is_accepted else 0,
+        rows_quarantined=0 if outcome is None else outcome.quarantined,
+        at=at,
+    )
+
+
+def next_try(at: datetime, attempts: int) -> datetime:
+    """Say when to try again: ever more slowly, up to five minutes."""
+    return at + timedelta(seconds=min(300, 5 * 2**attempts))

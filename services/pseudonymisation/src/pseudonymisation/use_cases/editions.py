@@ -1,0 +1,25 @@
+"""What was landed, and which of it is in force."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from pseudonymisation.domain.edition import Edition
+from pseudonymisation.domain.period import Period
+from pseudonymisation.use_cases.context import Context
+
+
+def get(edition_id: UUID, *, ctx: Context) -> Edition:
+    """:raises EditionNotFound:"""
+    with ctx.uow.reading() as tx:
+        return tx.editions.get(edition_id, ctx.scope)
+
+
+def page(
+    *, data_set: str | None, period: str | None, after: UUID | None, limit: int, ctx: Context
+) -> Sequence[Edition]:
+    """:raises PeriodInvalid:"""
+    wanted = None if period is None else Period.parse(period)
+    with ctx.uow.reading() as tx:
+        return tx.editions.page(
+            ctx.scope, data_set=data_set, period=wanted, after=after, limit=limit
+        )

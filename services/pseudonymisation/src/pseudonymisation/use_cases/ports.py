@@ -1,0 +1,226 @@
+"""What the intake's use cases need from outside, in their own words."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+from uuid import UUID
+
+from catalogue import DataSet
+from common.audit.entries import Entry as AuditEntry
+from pseudonymisation.domain.edition import Edition, MapVersion
+from pseudonymisation.domain.opt_out import OptOutList
+from pseudonymisation.domain.period import Period
+from pseudonymisation.domain.quality import Entry, Outcome
+from pseudonymisation.domain.submission import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a caller may know of: everything (None), or one organisation's own."""
+
+    organisation: str | None
+
+
+class Submissions(Protocol):
+    def get(self, submission_id: UUID, scope: Scope) -> Submission:
+        """:raises SubmissionNotFound: also where the caller may not know of it"""
+
+    def page(
+        self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Submission]:
+        """In order of id, which is the order of creation. Without their reports."""
+
+    def entries(
+        self, submission_id: UUID, *, after: int, limit: int
+    ) -> Sequence[tuple[int, Entry]]:
+        """Reasons for which lines were set aside, each with its position."""
+
+    def same_content(self, submission: Submission, digest: str) -> UUID | None:
+        """Another submission of the period with this content: under way, or the one in force."""
+
+    def claimable(self, at: datetime, *, limit: int) -> Sequence[Submission]:
+        """What nobody works on, oldest first, and never before an older one of its period."""
+
+    def save(self, submission: Submission, *, audit: AuditEntry) -> Submission:
+        """Store the state, its events, its entries and the audit entry together.
+
+        :raises EditedMeanwhile: where the stored version is not the one that was read
+        """
+
+    def keep_claim(self, submission: Submission) -> Submission:
+        """Store who works on it and until when, which is nobody's business but the workers'.
+
+        :raises EditedMeanwhile: where the stored version is not the one that was read
+        """
+
+    def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
+        """Decided submissions whose upload or quarantine is still kept."""
+
+
+class Editions(Protocol):
+    def get(self, edition_id: UUID, scope: Scope) -> Edition:
+        """:raises EditionNotFound:"""
+
+    def page(
+        self,
+        scope: Scope,
+        *,
+        data_set: str | None,
+        period: Period | None,
+        after: UUID | None,
+        limit: int,
+    ) -> Sequence[Edition]:
+        """In order of id. With a period: those that share a month with it."""
+
+    def of(self, data_set: str, provider: str) -> Sequence[Edition]:
+        """The editions in force of one data set and provider."""
+
+    def count(self, data_set: str, provider: str, period: Period) -> int:
+        """How many there have been of exactly this period."""
+
+    def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
+        """:raises EditedMeanwhile: where another edition was quicker"""
+
+
+class OptOutLists(Protocol):
+    def newest(self) -> OptOutList | None: ...
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutList]: ...
+
+    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList: ...
+
+
+class Transaction(Protocol):
+    @property
+    def submissions(self) -> Submissions: ...
+    @property
+    def editions(self) -> Editions: ...
+    @property
+    def opt_out_lists(self) -> OptOutLists: ...
+
+    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        """What this command created when it came the first time."""
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
+
+    def object_keys(self) -> Iterable[str]:
+        """Every object that a row names."""
+
+
+class UnitOfWork(Protocol):
+    def reading(self) -> AbstractContextManager[Transaction]: ...
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Commit when the block ends, roll back when it raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that is kept, sealed and whole."""
+
+    bytes: int
+    digest: str
+    header: str
+
+
+class Upload(Protocol):
+    """A file on its way in. Of what is not finished, nothing stays."""
+
+    key: str
+
+    def take(self, chunk: bytes) -> None:
+        """:raises ContentRefused, Unavailable:"""
+
+    def finish(self) -> Uploaded:
+        """:raises ContentRefused, Unavailable:"""
+
+    def abandon(self) -> None:
+        """Leave nothing behind. Does no harm after `finish`, but to take the object away."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapFile:
+    """A map of agreements, here."""
+
+    version: MapVersion
+    path: Path
+
+
+class Maps(Protocol):
+    def governing(self, kind: Literal["practice", "postcode"], day: date) -> MapFile | None:
+        """The map that governs on a day.
+
+        :raises Unavailable: where agreements is away
+        """
+
+
+class EngineFailed(Exception):
+    """The engine could not land a file. Says nothing of what is in it."""
+
+
+class ContentDamaged(Exception):
+    """What is stored of an upload is not what was received."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingOrder:
+    """What a worker lands."""
+
+    submission: Submission
+    data_set: DataSet
+    today: date
+    practice_map: MapFile | None
+    postcode_map: MapFile | None
+
+
+class Haven(Protocol):
+    """The data plane, as the intake uses it."""
+
+    def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
+        """:raises Unavailable: where keys or objects are away"""
+
+    def land(self, order: LandingOrder) -> Outcome:
+        """Write an edition's object and the quarantine's. Nothing names them yet.
+
+        :raises EngineFailed, ContentDamaged, Unavailable:
+        """
+
+    def edition_key(self, submission: Submission) -> str:
+        """Where the present attempt lands its edition."""
+
+    def quarantine_key(self, submission: Submission) -> str:
+        """Where the present attempt puts rows that are set aside."""
+
+    def discard_attempt(self, submission: Submission) -> None:
+        """Take away what the submission's present attempt has written."""
+
+    def discard_edition(self, edition_id: UUID) -> None:
+        """Destroy the key of an edition that is not to be, and its objects."""
+
+    def destroy(self, object_key: str) -> None:
+        """Destroy an upload or a quarantine: its key, then the object."""
+
+    def opt_outs(self, list_id: UUID) -> "OptOutImport": ...
+
+    def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
+        """Take away objects that no row names, last written before an instant; say how many."""
+
+
+class OptOutImport(Protocol):
+    """A list on its way in: numbers become haven tokens as they come."""
+
+    key: str
+
+    def take(self, chunk: bytes) -> None:
+        """:raises ListInvalid, Unavailable:"""
+
+    def finish(self) -> tuple[int, str]:
+        """Say how many people are on it, and its digest.
+
+        :raises ListInvalid, Unavailable:
+        """
+
+    def abandon(self) -> None: ...

@@ -1,0 +1,207 @@
+"""What one can do with a submission: open it, send its content, look at what became of it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from catalogue import DataSet, UnknownDataSet
+from common.audit.entries import entry_for
+from common.errors import AppError
+from common.ids import new_id
+from common.security.roles import Role
+from pseudonymisation.domain import errors
+from pseudonymisation.domain.period import Period
+from pseudonymisation.domain.quality import Entry
+from pseudonymisation.domain.submission import Content, State, Submission
+from pseudonymisation.use_cases.context import Context
+from pseudonymisation.use_cases.ports import Upload
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def open_(
+    *,
+    data_set: str,
+    period: str,
+    provider: str | None,
+    key: str | None,
+    fingerprint: str,
+    ctx: Context,
+) -> Submission:
+    """Announce a file.
+
+    :raises DataSetUnknown, PeriodInvalid, PeriodOverlaps, ProviderNotOwn:
+    """
+    principal, at = ctx.principal, ctx.clock.now()
+    described = _described(data_set, ctx=ctx)
+    submission = Submission(
+        id=new_id(),
+        data_set=described.data_set,
+        catalogue_version=described.version,
+        catalogue_digest=described.digest,
+        period=_period(period, described),
+        provider=_provider(provider, ctx=ctx),
+        submitted_by=principal.organisation,
+        created_at=at,
+    )
+    with ctx.uow.writing() as tx:
+        repeated = tx.repeated(actor=principal.client_id, key=key, fingerprint=fingerprint)
+        if repeated is not None:
+            return tx.submissions.get(UUID(repeated), ctx.scope)
+        demand_no_overlap(
+            submission, [e.period for e in tx.editions.of(data_set, submission.provider)]
+        )
+        stored = tx.submissions.save(
+            submission,
+            audit=entry_for(
+                principal,
+                at=at,
+                action="submission-opened",
+                resource=f"submissions/{submission.id}",
+                on_behalf_of=submission.provider,
+                detail={"data_set": data_set, "period": str(submission.period)},
+            ),
+        )
+        tx.remember(
+            actor=principal.client_id,
+            key=key,
+            fingerprint=fingerprint,
+            resource=str(submission.id),
+        )
+    log.info("submission_opened", submission_id=str(submission.id), data_set=data_set)
+    return stored
+
+
+def begin_upload(submission_id: UUID, *, ctx: Context) -> tuple[Submission, Upload]:
+    """Prepare to take a submission's content.
+
+    :raises SubmissionNotFound, TransitionRefused:
+    """
+    with ctx.uow.reading() as tx:
+        submission = tx.submissions.get(submission_id, ctx.scope)
+    if submission.state is not State.OPEN:
+        raise errors.TransitionRefused(
+            f"A submission that is {submission.state} takes no content.",
+            allowed=[],
+        )
+    data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
+    return submission, ctx.haven.upload(submission_id, new_id(), data_set)
+
+
+def finish_upload(
+    submission: Submission, upload: Upload, *, announced: str | None, ctx: Context
+) -> Submission:
+    """Take the content that has arrived in whole; it is landed next.
+
+    :raises ContentRefused, DigestMismatch, TransitionRefused, EditedMeanwhile:
+    """
+    uploaded = upload.finish()
+    if announced not in {None, uploaded.digest}:
+        raise errors.DigestMismatch("What arrived is not what was announced; send it again.")
+    content = Content(
+        key=upload.key, bytes=uploaded.bytes, digest=uploaded.digest, header=uploaded.header
+    )
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(submission.id, ctx.scope)
+        other = tx.submissions.same_content(present, content.digest)
+        if other is not None:
+            raise errors.DuplicateUpload(
+                f"Submission {other} has the same content.", submission_id=str(other)
+            )
+        stored = tx.submissions.save(
+            present.receive(content, edition_id=new_id(), at=at),
+            audit=entry_for(
+                ctx.principal,
+                at=at,
+                action="submission-received",
+                resource=f"submissions/{submission.id}",
+                on_behalf_of=submission.provider,
+                detail={"bytes": content.bytes, "digest": content.digest},
+            ),
+        )
+    log.info("submission_received", submission_id=str(submission.id), bytes=content.bytes)
+    ctx.wake()
+    return stored
+
+
+def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: Context) -> None:
+    """Reject a submission for what was sent: it is not what the catalogue says."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(submission_id, ctx.scope)
+        if present.state is not State.OPEN:
+            return  # another upload of the same submission was quicker
+        tx.submissions.save(
+            present.reject(code=refusal.code, detail=refusal.detail, at=at),
+            audit=entry_for(
+                ctx.principal,
+                at=at,
+                action="submission-rejected",
+                resource=f"submissions/{submission_id}",
+                on_behalf_of=present.provider,
+                detail={"code": refusal.code},
+            ),
+        )
+    log.info("submission_rejected", submission_id=str(submission_id), code=refusal.code)
+
+
+def get(submission_id: UUID, *, ctx: Context) -> Submission:
+    """:raises SubmissionNotFound:"""
+    with ctx.uow.reading() as tx:
+        return tx.submissions.get(submission_id, ctx.scope)
+
+
+def page(
+    *, data_set: str | None, after: UUID | None, limit: int, ctx: Context
+) -> Sequence[Submission]:
+    with ctx.uow.reading() as tx:
+        return tx.submissions.page(ctx.scope, data_set=data_set, after=after, limit=limit)
+
+
+def quarantine(
+    submission_id: UUID, *, after: int, limit: int, ctx: Context
+) -> Sequence[tuple[int, Entry]]:
+    """Say which lines were set aside and why.
+
+    :raises SubmissionNotFound:
+    """
+    with ctx.uow.reading() as tx:
+        tx.submissions.get(submission_id, ctx.scope)
+        return tx.submissions.entries(submission_id, after=after, limit=limit)
+
+
+def demand_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:
+    """:raises PeriodOverlaps: where an edition has some of the months, and not the same"""
+    for period in periods:
+        if period != submission.period and period.overlaps(submission.period):
+            raise errors.PeriodOverlaps(
+                f"{submission.period} overlaps the edition of {period};"
+                " resubmit exactly that period.",
+                period=str(period),
+            )
+
+
+def _described(data_set: str, *, ctx: Context) -> DataSet:
+    try:
+        return ctx.catalogue.get(data_set)
+    except UnknownDataSet:
+        raise errors.DataSetUnknown("The catalogue has no such data set.") from None
+
+
+def _period(text: str, data_set: DataSet) -> Period:
+    period = Period.parse(text)
+    period.demand_of(data_set)
+    return period
+
+
+def _provider(named: str | None, *, ctx: Context) -> str:
+    principal = ctx.principal
+    if principal.role is Role.DSCRO_OPERATOR:
+        if named is None:
+            raise errors.ProviderNotOwn("A DSCRO names the provider whose records these are.")
+        return named
+    if named not in {None, principal.organisation}:
+        raise errors.ProviderNotOwn("A provider submits its own records only.")
+    return principal.organisation

@@ -1,0 +1,250 @@
+"""A haven that takes in files: all real but the clock, the issuer's place and agreements' maps."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi.testclient import TestClient
+
+from common.errors import Unavailable
+from common.ids import digest
+from common.security import keys as security_keys
+from common.security.roles import Role
+from common.settings import Environment
+from common.testing.clock import FakeClock
+from common.testing.tokens import LocalIssuer
+from pseudonymisation import main
+from pseudonymisation.adapters.keystore import generate_key_encryption_key
+from pseudonymisation.adapters.plane.session import Limits, literal, session
+from pseudonymisation.adapters.plane.statement import parquet_key_name
+from pseudonymisation.domain.edition import MapVersion
+from pseudonymisation.settings import MEGABYTE, Settings
+from pseudonymisation.use_cases.landings import LandingJobs
+from pseudonymisation.use_cases.ports import MapFile, Scope
+
+PROVIDER, OTHER_PROVIDER = "RR8", "R0A"
+PRACTICES = {"A81001": "02P", "A81002": "00L", "A81003": "26A", "A81004": "99E", "J81002": "02P"}
+"""Practice to commissioner; 99E is a predecessor of 26A."""
+POSTCODES = {
+    "S70 1AA": ("02P", "E01000001"),
+    "NE61 1AA": ("00L", "E01000002"),
+    "IP1 1AA": ("26A", "E01000003"),
+    "WN5 8QX": ("02P", "E01000004"),
+}
+
+
+class AgreementsAway(Unavailable):
+    code = "DEPENDENCY_UNAVAILABLE"
+    title = "Agreements does not answer"
+
+
+@dataclass
+class FakeMaps:
+    """Agreements' maps: what governs from a day on, or nothing at all."""
+
+    directory: Path
+    valid_from: date = date(2000, 1, 1)
+    is_away: bool = False
+    asked: list[tuple[str, date]] = field(default_factory=list)
+
+    @cached_property
+    def _files(self) -> Mapping[str, MapFile]:
+        practices = "".join(f"{p},{c}\n" for p, c in sorted(PRACTICES.items()))
+        postcodes = "".join(f"{p},{c},{a}\n" for p, (c, a) in sorted(POSTCODES.items()))
+        return {
+            "practice": self._write("practice,commissioner\n" + practices),
+            "postcode": self._write("postcode,commissioner,lsoa\n" + postcodes),
+        }
+
+    def _write(self, text: str) -> MapFile:
+        path = self.directory / f"{uuid4()}.csv"
+        path.write_text(text)
+        return MapFile(MapVersion(id=uuid4(), digest=digest(text.encode())), path)
+
+    def governing(self, kind: str, day: date) -> MapFile | None:
+        self.asked.append((kind, day))
+        if self.is_away:
+            raise AgreementsAway("Agreements does not answer.")
+        return self._files[kind] if day >= self.valid_from else None
+
+
+def sus_row(**changes: str) -> dict[str, str]:
+    """A good record of SUS_APC, of April 2018, with only the columns that a file must have."""
+    row = {
+        "NHS_Number": "9990000018",
+        "NHS_Number_Status": "01",
+        "Local_Patient_ID": "L0000001",
+        "Date_of_Birth": "1970-01-31",
+        "Postcode": "S70 1AA",
+        "Sex": "1",
+        "Ethnic_Group": "A",
+        "GP_Practice_Code": "A81001",
+        "Unique_CDS_Identifier": "BRR8000000001",
+        "CDS_Type": "130",
+        "Hospital_Spell_No": "SP000000001",
+        "CDS_Activity_Date": "2018-04-10",
+        "Admission_Date": "2018-04-10",
+        "Discharge_Date": "2018-04-12",
+        "Episode_Start_Date": "2018-04-10",
+        "Episode_End_Date": "2018-04-12",
+        "Episode_Number": "1",
+        "Admission_Method": "21",
+        "Source_of_Admission": "19",
+        "Discharge_Method": "1",
+        "Discharge_Destination": "19",
+        "Patient_Classification": "1",
+        "Administrative_Category": "01",
+        "Der_Spell_LoS": "2",
+        "Main_Specialty_Code": "100",
+        "Treatment_Function_Code": "100",
+        "Der_Primary_Diagnosis_Code": "I21",
+        "Der_Primary_Procedure_Code": "W371",
+        "FCE_HRG": "EB10A",
+        "Spell_Core_HRG": "EB10A",
+        "Provider_Code": "RR8",
+        "Site_Code_of_Treatment": "RR801",
+        "Commissioner_Code": "02P",
+        "Org_Code_Res_Resp": "02P",
+        "Consultant_Code": "C1234567",
+    }
+    return row | changes
+
+
+def written(rows: Sequence[Mapping[str, str]]) -> bytes:
+    """Write rows as a file; columns are those of the first."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@dataclass
+class Intake:
+    """One haven in a directory, spoken to over HTTP; its workers are run by hand."""
+
+    directory: Path
+    database_url: str
+    clock: FakeClock
+    issuer: LocalIssuer
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for folder in ("landing", "release", "haven-keys", "maps"):
+            (self.directory / folder).mkdir(exist_ok=True)
+        generate_key_encryption_key(self.settings.key_encryption_key_file)
+        security_keys.load_or_generate(self.settings.signing_key_file)
+        self.maps = FakeMaps(self.directory / "maps")
+
+    @cached_property
+    def settings(self) -> Settings:
+        root = self.directory
+        given = {
+            "environment": Environment.DEVELOPMENT,
+            "database_url": self.database_url,
+            "landing_store": root / "landing",
+            "release_store": str(root / "release"),
+            "key_store": root / "haven-keys",
+            "key_encryption_key_file": root / "keys" / "haven.kek",
+            "signing_key_file": root / "keys" / "signing.jwk",
+            "event_log": root / "events.db",
+            "checkpoint_dir": root / "checkpoints",
+            "engine_memory_bytes": 300 * MEGABYTE,
+            "engine_threads": 1,
+        }
+        return Settings(**(given | dict(self.changes)))
+
+    @cached_property
+    def parts(self) -> main.Parts:
+        return main.Parts(
+            self.settings,
+            self.clock,
+            made_verifier=self.issuer.verifier(),
+            made_maps=self.maps,
+        )
+
+    @cached_property
+    def client(self) -> TestClient:
+        return TestClient(
+            main.create_app(self.settings, parts=lambda: self.parts),
+            raise_server_exceptions=False,
+        )
+
+    @contextmanager
+    def serving(self):
+        with self.client:
+            yield self
+
+    @property
+    def jobs(self) -> LandingJobs:
+        return self.parts.landing_jobs
+
+    def work(self) -> int:
+        """Run what there is to do; return how many claims were run."""
+        count = 0
+        while (claim := self.jobs.claim()) is not None:
+            self.jobs.run(claim, lambda: None)
+            count += 1
+        return count
+
+    def headers(
+        self, role: Role = Role.PROVIDER_SYSTEM, ods: str = PROVIDER, **more: str
+    ) -> dict[str, str]:
+        token = self.issuer.token_for(role, audience="pseudonymisation", ods=ods)
+        return {"Authorization": f"Bearer {token}", **more}
+
+    def open(self, data_set: str = "SUS_APC", period: str = "2018-04", **options: Any) -> Any:
+        body = {"data_set": data_set, "period": period}
+        provider = options.pop("provider", None)
+        if provider is not None:
+            body["provider"] = provider
+        return self.client.post(
+            "/v1/submissions", json=body, headers=options.pop("headers", None) or self.headers()
+        )
+
+    def put(self, submission_id: str, content: Any, **headers: str) -> Any:
+        sent = {"Content-Type": "text/csv"} | headers
+        return self.client.put(
+            f"/v1/submissions/{submission_id}/content",
+            content=content,
+            headers=self.headers() | sent,
+        )
+
+    def submit(
+        self, content: bytes, *, data_set: str = "SUS_APC", period: str = "2018-04"
+    ) -> dict[str, Any]:
+        """Open, send, land; return how the submission stands then."""
+        opened = self.open(data_set, period).json()
+        answer = self.put(opened["id"], content)
+        assert answer.status_code == 202, answer.text
+        self.work()
+        return self.get(f"/v1/submissions/{opened['id']}").json()
+
+    def get(self, path: str, **options: Any) -> Any:
+        headers = self.headers(**options)
+        return self.client.get(path, headers=headers)
+
+    def landed(self, edition_id: str) -> list[dict[str, Any]]:
+        """Read an edition back, as preparation does, in the order of the lines."""
+        with self.parts.intake.uow.reading() as tx:
+            edition = tx.editions.get(UUID(edition_id), Scope(None))
+        path = self.parts.objects.path(edition.object_key)
+        name = parquet_key_name(edition.id)
+        with session(
+            directories=[path.parent],
+            temp_directory=self.directory / "reading",
+            keys={name: self.parts.keys.get(f"edition/{edition.id}")},
+            limits=Limits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
+        ) as connection:
+            found = connection.sql(
+                f"SELECT * FROM read_parquet({literal(path)},"
+                f" encryption_config = {{footer_key: {literal(name)}}}) ORDER BY line"
+            )
+            return found.to_arrow_table().to_pylist()
