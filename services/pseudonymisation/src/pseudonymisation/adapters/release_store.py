@@ -40,7 +40,12 @@ class DirectoryStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with unfinished.open("xb") as file:
-                    stored = _copy(source, file, halfway)
+
+                    def in_the_middle() -> None:
+                        file.flush()
+                        halfway()
+
+                    stored = _copy(source, file, in_the_middle)
                     file.flush()
                     os.fsync(file.fileno())
                 unfinished.rename(path)

@@ -5,7 +5,7 @@ a dead attempt left is swept; after it they are there once, attested (design.md 
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -99,14 +99,15 @@ class PreparationJobs:
 
     def run(self, claim: Claim, beat: Callable[[], None]) -> None:
         """Make the files of one claim, or say why not."""
-        with self._alive(claim, beat) as report:
-            try:
+        try:
+            with self._alive(claim, beat) as report:
                 self._clear_earlier_attempts(claim.preparation)
                 files = self._files(claim, report)
-            except NotPrepared as refused:
-                self._fail(claim, refused.code)
-                return
-        self._finish(claim, files)
+        except NotPrepared as refused:
+            code = refused.code
+            self._end(claim, lambda: self._fail(claim, code))
+        else:
+            self._end(claim, lambda: self._finish(claim, files), files)
 
     def sweep(self) -> None:
         """Clear away what attempts left behind that are over: objects and working files."""
@@ -253,17 +254,24 @@ class PreparationJobs:
 
     # --- how it ends ------------------------------------------------------------------------------
 
-    def _finish(self, claim: Claim, files: list[PreparedFile]) -> None:
+    def _end(
+        self, claim: Claim, end: Callable[[], None], files: Sequence[PreparedFile] = ()
+    ) -> None:
+        """End an attempt; where another has begun meanwhile, nothing is to be left of this one."""
         try:
-            with self.uow.writing() as tx:
-                now = self.clock.now()
-                current = tx.preparations.get(claim.preparation.id)
-                done = current.finish(claim.attempt, tuple(files), at=now)
-                tx.preparations.save(done, audit=self._entry("extract-prepared", done))
+            end()
         except ClaimLost:
-            self._withdraw(claim, files)
-            raise
-        log.info("extract_prepared", preparation_id=str(claim.preparation.id), rows=done.rows_done)
+            for file in files:
+                self.store.delete(file.object_key)
+            log.warning("preparation_claim_lost", preparation_id=str(claim.preparation.id))
+
+    def _finish(self, claim: Claim, files: list[PreparedFile]) -> None:
+        with self.uow.writing() as tx:
+            now = self.clock.now()
+            current = tx.preparations.get(claim.preparation.id)
+            done = current.finish(claim.attempt, tuple(files), at=now)
+            tx.preparations.save(done, audit=self._entry("extract-prepared", done))
+        log.info("extract_prepared", preparation_id=str(done.id), rows=done.rows_done)
 
     def _fail(self, claim: Claim, code: Code) -> None:
         with self.uow.writing() as tx:
@@ -272,11 +280,6 @@ class PreparationJobs:
             failed = current.fail(claim.attempt, code, at=now)
             tx.preparations.save(failed, audit=self._entry("preparation-failed", failed))
         log.warning("preparation_failed", preparation_id=str(failed.id), code=code.value)
-
-    def _withdraw(self, claim: Claim, files: list[PreparedFile]) -> None:
-        for file in files:
-            self.store.delete(file.object_key)
-        log.warning("preparation_claim_lost", preparation_id=str(claim.preparation.id))
 
     def _entry(self, action: str, preparation: Preparation) -> Entry:
         permit = preparation.permit

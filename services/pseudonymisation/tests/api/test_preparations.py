@@ -1,0 +1,190 @@
+"""The second port over HTTP: who may, what is refused, and that nothing is echoed."""
+
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+from common.ids import new_id
+from common.security.roles import Role
+from common.settings import Environment, ServiceSettings
+from common.web import app as web
+from common.web.auth import route_permissions
+from pseudonymisation.api.preparations import PREPARE, router
+from services.pseudonymisation.tests.haven import world
+from services.pseudonymisation.tests.landed import day
+
+RECORDS = [
+    {
+        "NHS_Number": "9990000018",
+        "Local_Patient_ID": f"L{i}",
+        "Sex": "1",
+        "Admission_Date": day("2018-04-03"),
+        "Hospital_Spell_No": f"S{i}",
+        "period": "2018-04",
+        "reasons": {"G": "02P"},
+    }
+    for i in range(5)
+]
+
+
+@pytest.fixture
+def haven(tmp_path, make_engine, sqlite_url, clock):
+    return world(tmp_path / "haven", make_engine(sqlite_url), clock)
+
+
+@pytest.fixture
+def client(haven, clock, identities):
+    settings = ServiceSettings(environment=Environment.DEVELOPMENT, client_id="pseudonymisation")
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        yield {
+            "settings": settings,
+            "clock": clock,
+            "engine": haven.engine,
+            "verifier": identities.verifier(),
+            "preparations": haven.outside,
+        }
+
+    app = web.create(
+        title="Preparations", version="1", summary="", settings=settings, lifespan=lifespan
+    )
+    app.include_router(router)
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def headers(token_for):
+    def make(role=Role.SERVICE_DISSEMINATION, client_id="dissemination"):
+        token = token_for(role=role, ods="X26", client_id=client_id, audience="pseudonymisation")
+        return {"Authorization": f"Bearer {token}"}
+
+    return make
+
+
+def body_of(haven, **more):
+    request = haven.request(**more)
+    claims = haven.claims(request)
+    return UUID(claims["jti"]), {"permit": haven.permit(claims), "request": request}
+
+
+def test_a_preparation_is_put_followed_and_found_again(client, haven, headers):
+    haven.land(RECORDS)
+    id_, body = body_of(haven)
+
+    first = client.put(f"/v1/preparations/{id_}", json=body, headers=headers())
+    again = client.put(f"/v1/preparations/{id_}", json=body, headers=headers())
+    haven.work()
+    done = client.get(f"/v1/preparations/{id_}", headers=headers())
+
+    assert (first.status_code, again.status_code, done.status_code) == (201, 202, 200)
+    assert first.headers["location"] == f"/v1/preparations/{id_}"
+    assert first.json() == again.json()
+    assert first.json() | {"extract_id": ""} == {
+        "id": str(id_),
+        "extract_id": "",
+        "state": "accepted",
+        "progress": {"rows_done": 0, "rows_total": None},
+        "code": None,
+        "files": [],
+    }
+    told = done.json()
+    assert (told["state"], told["progress"]) == ("prepared", {"rows_done": 5, "rows_total": 5})
+    (file,) = told["files"]
+    assert set(file) == {"id", "format", "object_key", "bytes", "digest", "rows", "attestation"}
+    assert haven.objects() == [file["object_key"]]
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SERVICE_DISSEMINATION])
+def test_no_other_role_may(client, haven, headers, role):
+    id_, body = body_of(haven)
+
+    for answer in (
+        client.put(f"/v1/preparations/{id_}", json=body, headers=headers(role)),
+        client.get(f"/v1/preparations/{id_}", headers=headers(role)),
+    ):
+        assert answer.status_code == 403
+        assert answer.json()["code"] in {"ROLE_NOT_PERMITTED", "TRAINING_LAPSED"}
+    assert haven.actions() == []
+
+
+def test_without_a_token_the_answer_is_401(client, haven):
+    id_, body = body_of(haven)
+
+    assert client.put(f"/v1/preparations/{id_}", json=body).status_code == 401
+    assert client.get(f"/v1/preparations/{id_}").status_code == 401
+
+
+def test_refusals_are_problems_with_their_codes(client, haven, headers):
+    id_, body = body_of(haven)
+    head, payload, signature = body["permit"].split(".")
+    altered = body | {"permit": f"{head}.{payload[:-3]}AAA.{signature}"}
+    other = body | {"request": haven.request()}
+
+    def put(body, id_=id_):
+        return client.put(f"/v1/preparations/{id_}", json=body, headers=headers())
+
+    answers = {
+        "NO_EDITION": (409, put(body)),
+        "PERMIT_INVALID": (403, put(altered)),
+        "PERMIT_MISMATCH": (403, put(other)),
+        "PREPARATION_NOT_FOUND": (
+            404,
+            client.get(f"/v1/preparations/{new_id()}", headers=headers()),
+        ),
+    }
+    haven.land(RECORDS)
+    put(body)
+    answers["PERMIT_USED"] = (409, put(other))
+    answers["FORM_NOT_ALLOWED"] = (403, put(*reversed(body_of(haven, fields=["Postcode"]))))
+
+    for code, (status, answer) in answers.items():
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert body["permit"] not in answer.text
+    assert [r["subject"] for r in answers["FORM_NOT_ALLOWED"][1].json()["refusals"]] == ["Postcode"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"permit": None},
+        {"permit": ""},
+        {"more": 1},
+        {"request": {}},
+        {"request": "x"},
+    ],
+)
+def test_a_malformed_body_is_422(client, haven, headers, change):
+    id_, body = body_of(haven)
+
+    answer = client.put(f"/v1/preparations/{id_}", json=body | change, headers=headers())
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "INVALID_REQUEST"
+
+
+def test_numbers_and_half_characters_in_a_request_are_422_and_not_an_error_of_ours(client, headers):
+    for odd in (1e400, 2**70, "\\ud800", ["x"], None):
+        raw = '{"permit": "x.y.z", "request": {"extract_id": %s}}' % (
+            f'"{odd}"' if isinstance(odd, str) else "null" if odd is None else str(odd)
+        )
+        answer = client.put(
+            f"/v1/preparations/{new_id()}",
+            content=raw,
+            headers=headers() | {"content-type": "application/json"},
+        )
+        assert answer.status_code == 422, odd
+
+
+def test_every_route_declares_its_permission(client):
+    routes = route_permissions(client.app)
+    ours = {(method, path): p for method, path, p in routes if path.startswith("/v1/")}
+
+    assert ours == {
+        ("GET", "/v1/preparations/{permit_id}"): PREPARE,
+        ("PUT", "/v1/preparations/{permit_id}"): PREPARE,
+    }

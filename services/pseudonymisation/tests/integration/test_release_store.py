@@ -1,0 +1,98 @@
+"""The release store's contract, on a directory and through obstore."""
+
+import hashlib
+
+import pytest
+from obstore.store import LocalStore, MemoryStore
+
+from pseudonymisation.adapters.release_store import (
+    BucketStore,
+    DirectoryStore,
+    release_store,
+)
+from pseudonymisation.use_cases.preparation_ports import ReleaseStoreUnavailable
+
+KEY = "preparations/p/a/f.parquet"
+
+
+@pytest.fixture(params=["directory", "bucket", "memory"])
+def store(request, tmp_path):
+    (tmp_path / "store").mkdir()
+    if request.param == "directory":
+        return DirectoryStore(tmp_path / "store")
+    if request.param == "bucket":
+        return BucketStore(LocalStore(tmp_path / "store"))
+    return BucketStore(MemoryStore())
+
+
+@pytest.fixture
+def source(tmp_path):
+    def write(data):
+        path = tmp_path / "source"
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 1_000, 1_048_576, 3_000_001])
+def test_what_was_put_is_there_whole_with_its_size_and_digest(store, source, size, tmp_path):
+    data = bytes(i % 251 for i in range(size))
+    halves = []
+
+    stored = store.put(KEY, source(data), halfway=lambda: halves.append(list(store.keys(""))))
+
+    assert stored.bytes == size
+    assert stored.digest == "sha256:" + hashlib.sha256(data).hexdigest()
+    assert list(store.keys("preparations/p")) == [KEY]
+    assert len(halves) == (size > 0)
+    assert all(KEY not in keys for keys in halves)
+
+
+def test_left_in_the_middle_there_is_no_object(store, source):
+    class Killed(Exception):
+        pass
+
+    def halfway():
+        raise Killed
+
+    with pytest.raises(Killed):
+        store.put(KEY, source(b"x" * 100_000), halfway=halfway)
+    assert list(store.keys("preparations")) == []
+
+
+def test_what_was_deleted_is_gone_and_others_stay(store, source):
+    other = "preparations/p/b/f.csv"
+    for key in (KEY, other):
+        store.put(key, source(b"data"), halfway=lambda: None)
+
+    store.delete(KEY)
+
+    assert list(store.keys("preparations")) == [other]
+
+
+def test_keys_do_not_lead_out_of_the_store(store, source):
+    for key in ("../x", "/etc/x", ""):
+        with pytest.raises(ValueError, match="lead out"):
+            store.put(key, source(b"x"), halfway=lambda: None)
+
+
+def test_a_directory_that_is_not_there_is_not_made(tmp_path, source):
+    store = DirectoryStore(tmp_path / "away")
+
+    with pytest.raises(ReleaseStoreUnavailable):
+        store.put(KEY, source(b"x"), halfway=lambda: None)
+    assert not (tmp_path / "away").exists()
+
+
+def test_a_directory_that_cannot_be_written_is_unavailable(tmp_path, source):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "preparations").write_text("in the way")
+
+    with pytest.raises(ReleaseStoreUnavailable):
+        DirectoryStore(tmp_path / "store").put(KEY, source(b"x"), halfway=lambda: None)
+
+
+def test_a_setting_names_a_directory_or_a_bucket(tmp_path):
+    assert isinstance(release_store(str(tmp_path)), DirectoryStore)
+    assert isinstance(release_store("memory:///"), BucketStore)
