@@ -115,15 +115,16 @@ def test_only_what_is_durable_is_marked_and_the_rest_follows_in_order(
 
 
 def test_a_relay_killed_between_publishing_and_marking_publishes_again_and_no_harm_is_done(
-    engine, database_url, tmp_path, embedded_log, store, published, happened
+    engine, tmp_path, embedded_log, store, published, happened
 ):
     """Guard: `inbox.accept`. Without it each event has two effects."""
     thing = uuid4()
     events = [happened(thing, version) for version in range(3)]
     store(*events)
 
+    url = engine.url.render_as_string(hide_password=False)
     killed = subprocess.run(
-        [sys.executable, "-c", RELAY_ONCE, database_url, tmp_path / "events.db"],
+        [sys.executable, "-c", RELAY_ONCE, url, tmp_path / "events.db"],
         check=False,
         capture_output=True,
     )

@@ -6,6 +6,7 @@ under way at a time, so a later one cannot become durable before an earlier one.
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ BATCH = 20
 BOOTSTRAP_SECONDS = 5.0
 SEND_SECONDS = 10.0
 LEAVE_SECONDS = 5.0
+METADATA_SECONDS = 30
+"""How soon partitions that were added are read."""
+
+LOOK_AGAIN_SECONDS = 0.05
 PARTITIONS = 4
 LOST_PARTITION = (
     CommitFailedError,
@@ -91,7 +96,6 @@ class KafkaLog:
         with _translated():
             self._ensure(topics)
             consumer = KafkaConsumer(
-                *topics,
                 **self._connection,
                 group_id=group,
                 enable_auto_commit=False,
@@ -100,9 +104,15 @@ class KafkaLog:
                 max_poll_records=BATCH,
                 session_timeout_ms=10_000,
                 allow_auto_create_topics=False,
+                metadata_max_age_ms=METADATA_SECONDS * 1000,
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
                 metrics_enabled=False,
             )
+            try:
+                _join(consumer, topics)
+            except BaseException:
+                consumer.close(autocommit=False, timeout_ms=0)
+                raise
         return KafkaSubscription(consumer)
 
     def close(self) -> None:
@@ -231,6 +241,16 @@ def is_reachable(bootstrap: str, *, timeout_seconds: float = 1.0) -> bool:
         return False
     finally:
         admin.close()
+
+
+def _join(consumer: Any, topics: Sequence[str]) -> None:
+    """Join the group once the partitions are known: who joins before is given none of them."""
+    until = time.monotonic() + BOOTSTRAP_SECONDS
+    while any(not consumer.partitions_for_topic(topic) for topic in topics):
+        if time.monotonic() > until:
+            raise EventLogUnavailable("Kafka does not know a topic.")
+        time.sleep(LOOK_AGAIN_SECONDS)
+    consumer.subscribe(list(topics))
 
 
 def _waves(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
