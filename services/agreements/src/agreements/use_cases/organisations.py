@@ -43,13 +43,16 @@ def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) ->
     listed = ods.read(content, layout, icbs_from=ctx.reference.icbs_from)
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
-        known = _by_key(tx.organisations.find(source=layout.value))
-        others = _by_key(tx.organisations.find()) if layout is ods.Layout.DSFC else known
-        facts = [_organisation(row, layout, known | others) for row in listed]
-        changed = [f for f in facts if f != (known | others).get((f.ods, f.valid_from))]
+        known = _by_key(tx.organisations.find())
+        facts = [_organisation(row, layout, known) for row in listed]
+        changed = [f for f in facts if f != known.get((f.ods, f.valid_from))]
         codes = {f.ods for f in facts}
         keys = {(f.ods, f.valid_from) for f in facts}
-        gone = [f for key, f in known.items() if f.ods in codes and key not in keys]
+        gone = [
+            f
+            for key, f in known.items()
+            if f.source == layout and f.ods in codes and key not in keys
+        ]
         entry = ctx.entry(
             "organisations-imported",
             "organisations",

@@ -10,7 +10,7 @@ from agreements.domain.errors import ImportRefused
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 ERRORS_MAX = 100
-CELL_CHARACTERS_MAX = 2_000
+LINE_CHARACTERS_MAX = 10_000
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each line's number and cells; empty lines are passed over.
 
     Raises:
-        ImportRefused: the quoting is broken, or a cell is longer than any that we know.
+        ImportRefused: the quoting is broken, or a line is longer than any that we know.
 
     """
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
@@ -70,36 +70,53 @@ def rows(text: str) -> Iterator[tuple[int, list[str]]]:
                 "The file is not comma-separated text.",
                 [{"line": reader.line_num, "column": "", "detail": "broken quoting"}],
             ) from None
-        if any(len(cell) > CELL_CHARACTERS_MAX for cell in cells):
+        if sum(map(len, cells)) > LINE_CHARACTERS_MAX:
             raise refused(
                 "The file is not comma-separated text.",
-                [{"line": reader.line_num, "column": "", "detail": "a cell is too long"}],
+                [{"line": reader.line_num, "column": "", "detail": "the line is too long"}],
             )
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, [cell.strip() for cell in cells]
+        stripped = [cell.strip() for cell in cells]
+        if any(stripped):
+            yield reader.line_num, stripped
 
 
 def records(text: str, *, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each line under the names of the header.
 
     Raises:
-        ImportRefused: a needed column is missing.
+        ImportRefused: a needed column is missing, or a line is of another length.
 
     """
     lines = rows(text)
-    _, header = next(lines, (0, []))
+    _, header = next(lines)
+    positions(header, needed)
+    for number, cells in lines:
+        must_be_as_long(number, cells, header)
+        yield number, dict(zip(header, cells, strict=True))
+
+
+def positions(header: Sequence[str], needed: Sequence[str]) -> list[int]:
+    """Return where the needed columns are.
+
+    Raises:
+        ImportRefused: one is missing.
+
+    """
     if missing := [name for name in needed if name not in header]:
         raise refused(
             "Columns are missing.",
             [{"line": 1, "column": name, "detail": "missing"} for name in missing],
         )
-    for number, cells in lines:
-        if len(cells) != len(header):
-            raise refused(
-                "A line has another number of columns than the header.",
-                [{"line": number, "column": "", "detail": f"{len(cells)} columns"}],
-            )
-        yield number, dict(zip(header, cells, strict=True))
+    return [header.index(name) for name in needed]
+
+
+def must_be_as_long(line: int, cells: Sequence[str], header: Sequence[str]) -> None:
+    """Raise ImportRefused where a line has another number of columns than the header."""
+    if len(cells) != len(header):
+        raise refused(
+            "A line has another number of columns than the header.",
+            [{"line": line, "column": "", "detail": f"{len(cells)} columns"}],
+        )
 
 
 def day(text: str, form: str) -> date | None:
