@@ -132,8 +132,17 @@ def _codes() -> str:
     }
     lines += [f"| `{code}` | {said} | {status} |" for code, (said, status) in sorted(known.items())]
     lines += ["", "## Refusals of the decision", "", "| code | refused unless |", "| --- | --- |"]
-    refusals = importlib.import_module("agreements.domain.decision").CONDITIONS
+    refusals = importlib.import_module("agreements.domain.decision.codes").MEANINGS
     lines += [f"| `{code}` | {condition} |" for code, condition in sorted(refusals.items())]
+    lines += [
+        "",
+        "## Findings of an application",
+        "",
+        "| code | what has to hold |",
+        "| --- | --- |",
+    ]
+    findings = importlib.import_module("applications.domain.checks").CODES
+    lines += [f"| `{code}` | {what} |" for code, what in sorted(findings.items())]
     return "\n".join([*lines, ""])
 
 

@@ -15,12 +15,13 @@ from uuid import UUID
 
 import httpx
 import rfc8785
-from sqlalchemy import make_url, text
+from sqlalchemy import func, make_url, update
 
 from common.audit.checkpoints import path_of
 from common.audit.verification import Report, verify
 from common.clock import SystemClock, legal_day
 from common.db import engine as engines
+from common.db.tables import audit_leaf
 from common.ids import new_id
 from common.security import keys
 from dsfc_cli.demo.answers import Wanted, sections_of
@@ -155,9 +156,9 @@ class Story:
         first = self._submit(material, material.file)
         report = first["report"]
         (self.output / "data-quality.json").write_text(json.dumps(report, indent=2), "utf-8")
-        rows = report["rows"]
+        rows = report["totals"]
         journey.say(
-            f"{rows['read']:,} rows read, {rows['accepted']:,} landed,"
+            f"{rows['records']:,} rows read, {rows['landed']:,} landed,"
             f" {rows['quarantined']:,} quarantined; the data quality report says why."
         )
         lines = self._quarantined(first["id"])
@@ -172,13 +173,13 @@ class Story:
             journey.claim(
                 "The corrected file makes a new edition, without quarantined rows",
                 (2, 0),
-                (second["edition"]["number"], second["report"]["rows"]["quarantined"]),
+                (second["edition"]["number"], second["report"]["totals"]["quarantined"]),
             )
         else:
             journey.claim(
                 "Every row of the file is accounted for",
-                rows["read"],
-                rows["accepted"] + rows["quarantined"] + rows.get("withheld", 0),
+                rows["records"],
+                rows["landed"] + rows["quarantined"] + rows["withheld"],
             )
         if self.flow_material is not material:
             self._submit(
@@ -497,7 +498,7 @@ class Story:
         journey, stage = self.journey, self.stage
         one = stage.actor("body-breach-1").agreements
         two = stage.actor("body-breach-2").agreements
-        holds = one.get(f"/v1/agreements/{self.reference}/holds")["items"]
+        holds = one.get(f"/v1/agreements/{self.reference}")["holds"]
         hold = next(h for h in holds if h["breach_id"] == breach)["id"]
         first = one.approve_lift(hold, "The mail was recalled unread.")
         journey.claim("One person's approval does not lift the hold", None, first.lifted_at)
@@ -539,11 +540,9 @@ class Story:
         copied = self._copy(url)
         engine = engines.create(copied)
         with engine.begin() as connection:
+            changed = func.replace(audit_leaf.c.entry, '"role"', '"rank"')
             connection.execute(
-                text(
-                    "UPDATE audit_leaf SET entry = replace(entry, :was, :is) WHERE leaf_index = 1"
-                ),
-                {"was": '"subject"', "is": '"subjecT"'},
+                update(audit_leaf).where(audit_leaf.c.index == 1).values(entry=changed)
             )
         engine.dispose()
         return self._verify("agreements", copied)
