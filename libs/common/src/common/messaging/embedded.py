@@ -69,8 +69,8 @@ class EmbeddedLog:
     def publish(self, events: Sequence[Event]) -> int:
         try:
             self._append([to_message(event) for event in events])
-        except EventLogUnavailable:
-            log.warning("event_log_unavailable", exc_info=True)
+        except EventLogUnavailable as away:
+            log.warning("event_log_unavailable", cause=type(away.__cause__).__name__)
             return 0
         return len(events)
 

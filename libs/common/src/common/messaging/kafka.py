@@ -85,8 +85,9 @@ class KafkaLog:
         try:
             for wave in _waves([to_message(event) for event in events]):
                 durable += self._send(wave)
-        except EventLogUnavailable:
-            log.warning("event_log_unavailable", durable=durable, exc_info=True)
+        except EventLogUnavailable as away:
+            cause = type(away.__cause__).__name__
+            log.warning("event_log_unavailable", durable=durable, cause=cause)
         return durable
 
     def append(self, message: Message) -> None:

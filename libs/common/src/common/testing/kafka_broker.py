@@ -24,7 +24,7 @@ VERSION = "4.3.0"
 IMAGE = "confluentinc/cp-kafka:7.6.0"  # what testcontainers starts
 ENGINE = Path("/var/run/docker.sock")
 CACHE = Path.home() / ".cache" / "dsfc"
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 120.0
 DOWNLOAD_SECONDS_MAX = 600.0
 STOP_SECONDS_MAX = 20.0
 
@@ -43,6 +43,8 @@ POM = f"""\
   </dependencies>
 </project>
 """
+
+JAVA_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 # One node that is broker and controller; group.initial.rebalance.delay so that nobody waits.
 PROPERTIES = """\
@@ -96,10 +98,11 @@ def start_broker(directory: Path, *, port: int | None = None) -> Broker:
     A directory of an earlier broker keeps its topics. The caller calls `stop()`; where the
     caller is killed, the broker goes with it.
     """
-    jars = _jars()
     java = shutil.which("java")
     if java is None:
         raise NoBroker("there is no java")
+    run = [java, *JAVA_OPTIONS, "-cp", f"{_cached('lib', _fetch)}/*"]
+    formatted = _cached("formatted", lambda folder: _format(folder, run))
     directory.mkdir(parents=True, exist_ok=True)
     broker, controller = _free_ports(2)
     broker = port or broker
@@ -108,9 +111,8 @@ def start_broker(directory: Path, *, port: int | None = None) -> Broker:
     properties.write_text(
         PROPERTIES.format(broker=broker, controller=controller, data=data), encoding="utf-8"
     )
-    run = [java, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
     if not (data / "meta.properties").exists():
-        _output([*run, "kafka.tools.StorageTool", "format", "-t", _uuid(), "-c", str(properties)])
+        shutil.copytree(formatted, data, dirs_exist_ok=True)
     with (directory / "server.log").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own command line
             [sys.executable, "-c", WATCH, *run, "kafka.Kafka", str(properties)],
@@ -146,31 +148,38 @@ def broker(directory: Path) -> Iterator[str]:
         started.stop()
 
 
-def _jars() -> Path:
-    """The folder of Kafka's jars, fetched once a machine whoever comes first."""
-    lib = CACHE / f"kafka-{VERSION}" / "lib"
-    if lib.is_dir():
-        return lib
+def _cached(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is made once a machine, by whoever comes first."""
+    folder = CACHE / f"kafka-{VERSION}" / name
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            partial = folder.with_name(f"{name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            make(partial)
+            partial.rename(folder)
+    return folder
+
+
+def _fetch(lib: Path) -> None:
+    """Kafka's jars, by Maven."""
     maven = shutil.which("mvn")
     if maven is None:
         raise NoBroker("there is no mvn to fetch Apache Kafka with")
-    lib.parent.mkdir(parents=True, exist_ok=True)
-    with (lib.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if lib.is_dir():
-            return lib
-        (lib.parent / "pom.xml").write_text(POM, encoding="utf-8")
-        partial = lib.parent / "lib.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        _output(
-            [
-                *(maven, "-q", "-B", "-f", str(lib.parent / "pom.xml")),
-                *("dependency:copy-dependencies", f"-DoutputDirectory={partial}"),
-            ],
-            timeout=DOWNLOAD_SECONDS_MAX,
-        )
-        partial.rename(lib)
-    return lib
+    pom = lib.with_name("pom.xml")
+    pom.write_text(POM, encoding="utf-8")
+    copy = ["dependency:copy-dependencies", f"-DoutputDirectory={lib}"]
+    _output([maven, "-q", "-B", "-f", str(pom), *copy], timeout=DOWNLOAD_SECONDS_MAX)
+
+
+def _format(data: Path, run: Sequence[str]) -> None:
+    """An empty log, to be copied for each broker: formatting takes a JVM of its own."""
+    properties = data.with_name("format.properties")
+    properties.write_text(PROPERTIES.format(broker=1, controller=2, data=data), encoding="utf-8")
+    _output([*run, "kafka.tools.StorageTool", "format", "-t", _uuid(), "-c", str(properties)])
 
 
 def _output(command: Sequence[str], *, timeout: float = START_SECONDS_MAX) -> str:
