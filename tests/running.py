@@ -1,31 +1,77 @@
-"""A running suite with an agreement in force and data landed: where end-to-end tests begin."""
+"""A running suite with agreements in force and data landed: where end-to-end tests begin.
 
-from collections.abc import Iterator, Mapping
+The story up to there takes a while. So it is played once a test run, the state that it leaves is
+kept, and every module that asks for a scene gets a copy of it, with processes of its own.
+"""
+
+import fcntl
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
 
 from common.clock import SystemClock, legal_day
-from dsfc_cli.demo.answers import Wanted
-from dsfc_cli.demo.material import COMMISSIONER, SEED, Material, synthetic
+from dsfc_cli.demo.answers import Flow, Wanted
+from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
-from dsfc_cli.suite import Suite
-from dsfc_cli.synthetic import World
-from dsfc_client import Dsfc, Extract
+from dsfc_cli.suite import SERVICES, Suite
+from dsfc_cli.synthetic import World, generate
+from dsfc_client import Dsfc, Extract, Submission
 
-CSU = "0DF"
+CSU, OTHER_CSU = "0DF", "0CX"
+DATA_SET, PROVIDER = "SUS_APC", "R0A"
 PEOPLE = 2_000
+APRIL, MAY = "2018-04", "2018-05"
+DAYS: Mapping[str, tuple[date, date]] = {
+    APRIL: (date(2018, 4, 1), date(2018, 4, 30)),
+    MAY: (date(2018, 5, 1), date(2018, 5, 31)),
+}
+ROWS: Mapping[str, int] = {APRIL: 2_000, MAY: 60_000}
+"""May is long: a download of it is still under way when something is to happen meanwhile."""
+
+QUICK: Mapping[str, Mapping[str, str]] = {
+    "dissemination": {"CLAIM_SECONDS": "1", "DRIVER_POLL_SECONDS": "0.2"},
+    "pseudonymisation": {"JOB_POLL_SECONDS": "0.2"},
+}
+"""A test does not wait for a worker that is known to be dead as long as an operator would."""
+
+DEADLINE_SECONDS = 60.0
+"""Only a failure takes so long; the machine may be busy."""
+
+TEN_DIGITS = re.compile(rb"(?=(\d{10}))")
+
+Found = TypeVar("Found")
+
+
+def until(look: Callable[[], Found], *, seconds: float = DEADLINE_SECONDS, what: str = "") -> Found:
+    """Look until there is something; return it."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"it did not come to pass in {seconds:.0f} s: {what}"
+        time.sleep(0.05)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The suite, the agreement, and the file that was landed."""
+    """The suite, two agreements of one commissioner with two CSUs, and two landed months."""
 
     suite: Suite
     stage: Stage
-    material: Material
+    world: World
+    inputs: Path
+    """A file a month, as the provider sent it."""
     reference: str
+    other_reference: str
+    """The same data, for the other CSU."""
     contracts: Mapping[str, str]
 
     @property
@@ -33,15 +79,31 @@ class Scene:
         """The CSU's own system."""
         return self.stage.actor("csu-0df-analytics")
 
+    @property
+    def other_csu(self) -> Dsfc:
+        return self.stage.actor("csu-0cx-analytics")
+
+    @property
+    def numbers(self) -> frozenset[bytes]:
+        """Every NHS number that was sent in."""
+        return frozenset(str(number).encode() for number in self.world.nhs_numbers)
+
+    @property
+    def state(self) -> Path:
+        return self.suite.directory
+
+    def input_of(self, month: str) -> Path:
+        return self.inputs / f"{month}.csv"
+
     def body(self, **changes: Any) -> dict[str, Any]:
-        """A request for all that the line opens."""
+        """A request for all that the line opens of the short month."""
         return {
             "agreement": self.reference,
             "purpose": "COM",
-            "data_set": self.material.data_set,
+            "data_set": DATA_SET,
             "classification": "PSEUDO_ANONYMISED",
-            "periods": list(self.material.months),
-            "fields": list(self.material.flow.fields),
+            "periods": [APRIL],
+            "fields": list(FIELDS[DATA_SET]),
             "formats": ["csv"],
         } | changes
 
@@ -49,38 +111,123 @@ class Scene:
         return self.csu.dissemination.request(self.body(**changes))
 
     def released(self, **changes: Any) -> Extract:
-        done = self.csu.dissemination.wait(self.ask(**changes).id, timeout_seconds=120)
+        done = self.csu.dissemination.wait(self.ask(**changes).id, timeout_seconds=DEADLINE_SECONDS)
         assert done.state.upper() == "RELEASED", done
         return done
 
-    def token(self, audience: str = "dissemination") -> str:
-        tokens = self.csu.tokens
+    def token(self, audience: str = "dissemination", who: Dsfc | None = None) -> str:
+        tokens = (who or self.csu).tokens
         assert tokens is not None
         return tokens.token(audience)
 
+    def url(self, service: str, path: str) -> str:
+        return f"{self.suite.urls[service]}{path}"
+
+    def submit(self, file: Path, *, period: str = APRIL) -> Submission:
+        """Let the provider send a file, and wait for what becomes of it."""
+        provider = self.stage.actor("provider-r0a").pseudonymisation
+        opened = provider.submit(DATA_SET, period, file)
+        return provider.wait(opened.id, timeout_seconds=DEADLINE_SECONDS)
+
 
 @contextmanager
-def scene(suite: Suite, directory: Path, *, rows: int) -> Iterator[Scene]:
-    """Enter the suite and play the story up to an agreement in force and a landed file."""
-    with suite:
-        world = World.create(people=PEOPLE, seed=SEED)
-        maps = world.write_maps(directory)
-        material = synthetic("SUS_APC", world, directory, "R0A", rows=rows)
-        stage = Stage(suite, legal_day(SystemClock().now()))
-        contracts = stage.set_up(*maps, maps_from=f"{material.months[0]}-01")
-        stage.relate(COMMISSIONER, CSU)
-        wanted = Wanted(
-            controller=COMMISSIONER,
-            controller_name=ORGANISATIONS[COMMISSIONER][0],
-            processor=CSU,
-            processor_name=ORGANISATIONS[CSU][0],
-            flows=[material.flow],
-            today=stage.today,
+def scene(
+    factory: pytest.TempPathFactory,
+    name: str,
+    *,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[Scene]:
+    """A suite of its own for a module, from a copy of what was played once."""
+    kept = _played(factory)
+    directory = factory.mktemp(name)
+    shutil.copytree(kept / "state", directory / "state")
+    with Suite(directory / "state", settings=_with_quick(settings)) as suite:
+        yield _scene(suite, kept)
+
+
+def play(suite: Suite, directory: Path) -> dict[str, Any]:
+    """Play the story in a suite that runs, up to agreements in force and landed files.
+
+    Returns what a scene has to know of it.
+    """
+    world = _world()
+    maps = world.write_maps(directory)
+    stage = Stage(suite, legal_day(SystemClock().now()))
+    contracts = stage.set_up(*maps, maps_from=f"{APRIL}-01")
+    stage.relate(COMMISSIONER, CSU, [OTHER_CSU])
+    references = [
+        stage.in_force(_wanted(stage.today, csu), f"Planned care, with {csu}")
+        for csu in (CSU, OTHER_CSU)
+    ]
+    provider = stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
+    opened = []
+    for month, (first, last) in DAYS.items():
+        path = directory / f"{month}.csv"
+        generate(
+            DATA_SET,
+            rows=ROWS[month],
+            seed=SEED,
+            first=first,
+            last=last,
+            world=world,
+            path=path,
         )
-        reference = stage.in_force(wanted, "Planned care of the area")
-        provider = stage.actor("provider-r0a").pseudonymisation
-        assert material.corrected is not None
-        opened = provider.submit(material.data_set, material.period, material.corrected)
-        done = provider.wait(opened.id, timeout_seconds=120)
+        opened.append(provider.submit(DATA_SET, month, path))
+    for submission in opened:
+        done = provider.wait(submission.id, timeout_seconds=DEADLINE_SECONDS)
         assert done.state.lower() == "accepted", done
-        yield Scene(suite, stage, material, reference, contracts)
+    return {"today": stage.today.isoformat(), "contracts": contracts, "references": references}
+
+
+def _played(factory: pytest.TempPathFactory) -> Path:
+    """Where the played state lies; played by whoever comes first, of all xdist workers."""
+    root = factory.getbasetemp()
+    if root.name.startswith("popen-"):
+        root = root.parent
+    kept = root / "played"
+    with (root / "played.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "facts.json").exists():
+            shutil.rmtree(kept, ignore_errors=True)
+            with Suite(kept / "state", settings=_with_quick(None)) as suite:
+                facts = play(suite, kept / "input")
+            shutil.rmtree(kept / "state" / "logs")
+            (kept / "facts.json").write_text(json.dumps(facts), "utf-8")
+    return kept
+
+
+def _scene(suite: Suite, kept: Path) -> Scene:
+    facts = json.loads((kept / "facts.json").read_text("utf-8"))
+    return Scene(
+        suite=suite,
+        stage=Stage(suite, date.fromisoformat(facts["today"])),
+        world=_world(),
+        inputs=kept / "input",
+        reference=facts["references"][0],
+        other_reference=facts["references"][1],
+        contracts=facts["contracts"],
+    )
+
+
+def _world() -> World:
+    return World.create(people=PEOPLE, seed=SEED)
+
+
+def _wanted(today: date, csu: str) -> Wanted:
+    return Wanted(
+        controller=COMMISSIONER,
+        controller_name=ORGANISATIONS[COMMISSIONER][0],
+        processor=csu,
+        processor_name=ORGANISATIONS[csu][0],
+        flows=[Flow(data_set=DATA_SET, fields=FIELDS[DATA_SET], first_month=APRIL, last_month=MAY)],
+        today=today,
+    )
+
+
+def _with_quick(
+    settings: Mapping[str, Mapping[str, str]] | None,
+) -> Mapping[str, Mapping[str, str]]:
+    return {
+        service: {**QUICK.get(service, {}), **(settings or {}).get(service, {})}
+        for service in SERVICES
+    }

@@ -222,6 +222,7 @@ class Parts:
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()
             ),
+            claim_seconds=self.settings.preparation_claim_seconds,
         )
 
     def check_keys(self) -> None:

@@ -47,6 +47,7 @@ class Settings(ServiceSettings):
     job_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     sweep_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60
     landing_claim_seconds: Annotated[float, Field(ge=0.5, le=3_600)] = 60
+    preparation_claim_seconds: Annotated[float, Field(ge=0.5, le=3_600)] = 15
     """A worker that gave no sign for so long is taken for lost."""
     landing_patience_hours: Annotated[float, Field(gt=0, le=720)] = 24
     """How long a submission waits for a part that is away, before it is refused."""
