@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from common.clock import SystemClock
@@ -17,6 +18,7 @@ from common.messaging.leadership import leadership
 from common.messaging.relay import Drained, Relay
 
 TOPIC = "tests.thing"
+SOON = Backoff(base_seconds=0.01, max_seconds=0.05)
 
 only_postgresql = pytest.mark.parametrize(
     "database_kind", [pytest.param("postgresql", marks=pytest.mark.postgresql)]
@@ -163,12 +165,33 @@ def test_a_commit_in_this_process_wakes_the_relay(
 def test_a_relay_that_cannot_publish_tries_again(
     engine, embedded_log, store, published, happened, running, until, monkeypatch
 ):
-    monkeypatch.setattr(relays, "FAILED", Backoff(base_seconds=0.01, max_seconds=0.05))
+    monkeypatch.setattr(relays, "FAILED", SOON)
     event = happened()
     store(event)
     with running(Relay(engine, Faulty(embedded_log, 0, 0, 0))):
         until(lambda: [one.id for one in published()] == [event.id])
         until(lambda: pending(engine) == [])
+
+
+def test_a_relay_goes_on_when_its_database_comes_back(
+    engine, embedded_log, store, published, happened, running, until, monkeypatch
+):
+    monkeypatch.setattr(relays, "FAILED", SOON)
+    asked = []
+    pending_events = outbox.pending
+
+    def away_at_first(session, limit):
+        asked.append(limit)
+        if len(asked) < 4:
+            raise OperationalError("SELECT", {}, Exception("gone"))
+        return pending_events(session, limit)
+
+    monkeypatch.setattr(outbox, "pending", away_at_first)
+    event = happened()
+    store(event)
+    with running(Relay(engine, embedded_log)):
+        until(lambda: [one.id for one in published()] == [event.id])
+        monkeypatch.undo()
 
 
 def test_one_relay_leads_and_another_takes_over(

@@ -19,6 +19,7 @@ from common.clock import Clock, SystemClock
 from common.db import engine as engines
 from common.db import outbox
 from common.db.unit_of_work import translated
+from common.errors import Unavailable
 from common.messaging.backoff import Backoff
 from common.messaging.leadership import Holds, leadership
 from common.messaging.port import EventLog
@@ -51,12 +52,20 @@ class Relay:
         self._woken = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
+        away = 0
         with self._woken_by_commits():
             while not stop.is_set():
-                with translated(), leadership(self._engine, "relay") as holds:
-                    if holds is not None:
-                        self._lead(holds, stop)
-                stop.wait(STANDBY_SECONDS)
+                try:
+                    with translated(), leadership(self._engine, "relay") as holds:
+                        away = 0
+                        if holds is not None:
+                            self._lead(holds, stop)
+                except Unavailable as failure:
+                    away += 1
+                    log.warning("relay_waits", code=failure.code, failures=away)
+                    stop.wait(FAILED.seconds(away))
+                else:
+                    stop.wait(STANDBY_SECONDS)
 
     def wake(self) -> None:
         """Look at once."""
