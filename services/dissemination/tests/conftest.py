@@ -160,6 +160,9 @@ class Agreements:
     """By time.monotonic(): a boundary at which the answer turns to no."""
     broken: int | None = None
     """A status in place of an answer."""
+    broken_code: str = "BROKEN"
+    raw: Any = None
+    """An answer in place of a decision."""
     delay_seconds: float = 0.0
     permit_lifetime: timedelta = timedelta(seconds=60)
     terms: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(TERMS)))
@@ -171,7 +174,8 @@ class Agreements:
         """Forget what a test had set. What was decided before stays decided."""
         fresh = Agreements(self.identities, self.clock)
         for name in (
-            *("refusals", "parties", "lease_seconds", "lease_until", "broken", "delay_seconds"),
+            *("refusals", "parties", "lease_seconds", "lease_until", "broken", "raw"),
+            *("delay_seconds", "broken_code"),
             *("permit_lifetime", "terms", "asked", "decisions"),
         ):
             setattr(self, name, getattr(fresh, name))
@@ -209,7 +213,9 @@ class Agreements:
         if self.delay_seconds:
             threading.Event().wait(self.delay_seconds)
         if self.broken is not None:
-            return problem(self.broken, "BROKEN")
+            return problem(self.broken, self.broken_code)
+        if self.raw is not None:
+            return JSONResponse(self.raw)
         if not is_ours(request, self.identities, "agreements"):
             return problem(401, "UNAUTHENTICATED")
         if question["resource"].get("properties", {}).get("fields") == []:

@@ -3,13 +3,13 @@
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from common import faults
-from common.db import engine as engines
 from common.db import migrate as migrations
 from common.logging import configure
 from common.messaging import dead_letters
@@ -60,7 +60,7 @@ def migrate() -> None:
     """Bring the database to the newest revision."""
     settings = Settings()
     configure(settings)
-    migrations.upgrade(engines.from_settings(settings), PACKAGE)
+    _migrate(settings)
 
 
 @app.command()
@@ -75,19 +75,18 @@ def list_dead_letters(
     replayed: Annotated[bool, typer.Option(help="Also those that were replayed.")] = False,
 ) -> None:
     """Say what was laid aside, and why."""
-    engine = engines.from_settings(Settings())
-    for letter in dead_letters.listed(engine, replayed=replayed):
-        typer.echo(f"{letter.id} {letter.failed_at.isoformat()} {letter.topic} {letter.reason}")
+    with closing(Parts(Settings())) as parts:
+        for letter in dead_letters.listed(parts.engine, replayed=replayed):
+            typer.echo(f"{letter.id} {letter.failed_at.isoformat()} {letter.topic} {letter.reason}")
 
 
 @dead_letter_commands.command("replay")
 def replay_dead_letter(dead_letter_id: UUID) -> None:
     """Handle one of them once more."""
     settings = _started()
-    parts = Parts(settings)
-    (consumer,) = main.consumers(parts)
-    consumer.replay(dead_letter_id)
-    parts.close()
+    with closing(Parts(settings)) as parts:
+        (consumer,) = main.consumers(parts)
+        consumer.replay(dead_letter_id)
 
 
 def _run(make: Callable[[Parts], Sequence[Worker]]) -> None:
@@ -101,8 +100,13 @@ def _started() -> Settings:
     configure(settings)
     faults.arm(settings.kill_at)
     if settings.database_url.startswith("sqlite"):
-        migrations.upgrade(engines.from_settings(settings), PACKAGE)
+        _migrate(settings)
     return settings
+
+
+def _migrate(settings: Settings) -> None:
+    with closing(Parts(settings)) as parts:
+        migrations.upgrade(parts.engine, PACKAGE)
 
 
 if __name__ == "__main__":

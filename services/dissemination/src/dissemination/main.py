@@ -1,8 +1,8 @@
 """The composition root: the only module that knows every other one."""
 
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -169,8 +169,8 @@ def workers(
 
 def shared(parts: Parts, running: Sequence[Worker]) -> Sequence[Worker]:
     """Let the last of them that stops close the parts."""
-    names: set[str] = set()
-    return [_Sharing(worker, parts, names) for worker in running]
+    shares = _Shares(parts)
+    return [_Sharing(worker, shares) for worker in (*running, _UntilTheEnd())]
 
 
 def relays(parts: Parts) -> Sequence[Worker]:
@@ -211,24 +211,50 @@ def jobs(parts: Parts) -> Sequence[Worker]:
     ]
 
 
-class _Sharing:
-    """A worker that shares the parts with others; the last to stop lets go of them."""
+class _Shares:
+    """Who uses the parts; when all are told to stop, the last to let go closes them."""
 
-    def __init__(self, worker: Worker, parts: Parts, running: set[str]) -> None:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._held = 0
+        self._closed = False
+
+    @contextmanager
+    def held(self, stop: threading.Event) -> Iterator[None]:
+        with self._lock:
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= 1
+                # One that failed lets go too, and may be started again while nobody stops.
+                if stop.is_set() and self._held == 0 and not self._closed:
+                    self._closed = True
+                    self._parts.close()
+
+
+class _Sharing:
+    """A worker that holds the parts as long as it runs."""
+
+    def __init__(self, worker: Worker, shares: _Shares) -> None:
         self.name = worker.name
         self._worker = worker
-        self._parts = parts
-        self._running = running
-        running.add(worker.name)
+        self._shares = shares
 
     def run(self, stop: threading.Event) -> None:
-        try:
+        with self._shares.held(stop):
             self._worker.run(stop)
-        finally:
-            if stop.is_set():  # otherwise it failed, and is started again
-                self._running.discard(self.name)
-                if not self._running:
-                    self._parts.close()
+
+
+class _UntilTheEnd:
+    """Holds the parts until all are told to stop, also where every other worker fails."""
+
+    name = "parts"
+
+    def run(self, stop: threading.Event) -> None:
+        stop.wait()
 
 
 def _lifespan(

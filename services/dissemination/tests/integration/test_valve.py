@@ -1,0 +1,220 @@
+"""The valve alone, on a real connection whose other end does not read.
+
+Each test names the guard that it is about; without it the test fails.
+"""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from common.clock import boottime
+from dissemination.api.door import CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, Limits, Shut, Valve
+from dissemination.domain.lease import Lease
+
+LONG, SHORT = 3600.0, 0.05
+LIMITS = Limits(pause_seconds_max=30, stall_seconds_max=30)
+MORE_THAN_A_KERNEL_TAKES = bytes(64 * 1024 * 1024)
+DEADLINE_SECONDS = 20
+
+
+class Served(asyncio.Protocol):
+    """Flow control as uvicorn's protocol has it."""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.flow = FlowControl(transport)
+
+    def connection_lost(self, exc):
+        self.flow.resume_writing()
+
+    def pause_writing(self):
+        self.flow.pause_writing()
+
+    def resume_writing(self):
+        self.flow.resume_writing()
+
+
+@dataclass
+class Ends:
+    connection: Served
+    peer: socket.socket
+
+
+@asynccontextmanager
+async def connected():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        peer = socket.create_connection(listening.getsockname())
+        accepted, _ = listening.accept()
+    _, protocol = await asyncio.get_running_loop().connect_accepted_socket(Served, accepted)
+    try:
+        yield Ends(protocol, peer)
+    finally:
+        protocol.transport.abort()
+        peer.close()
+        await asyncio.sleep(0)
+
+
+def lease(seconds):
+    return Lease(decision_id=UUID(int=1), asked_at=boottime(), seconds=seconds)
+
+
+def run(scenario):
+    async def bounded():
+        async with asyncio.timeout(DEADLINE_SECONDS), connected() as ends:
+            await scenario(ends)
+
+    asyncio.run(bounded())
+
+
+async def shut(valve):
+    """Why it was shut, when it is."""
+    with pytest.raises(Shut):
+        await valve.finished()
+    return valve.code
+
+
+def read_to_the_end(peer):
+    while peer.recv(1 << 20):
+        pass
+
+
+def test_what_the_kernel_has_not_taken_at_the_end_of_the_lease_never_leaves():
+    """Guard: `Valve._at_lease_end`."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(SHORT), LIMITS)
+        ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
+
+        assert await shut(valve) == "LEASE_ENDED"
+        assert valve.withheld > 0
+        with pytest.raises(ConnectionResetError):
+            read_to_the_end(ends.peer)
+
+    run(scenario)
+
+
+def test_a_newer_lease_counts_also_where_it_ends_sooner():
+    """Guard: `Valve.extend` arms the timer anew."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
+
+        valve.extend(lease(SHORT))
+
+        assert await shut(valve) == "LEASE_ENDED"
+
+    run(scenario)
+
+
+def test_a_renewed_lease_keeps_a_slow_stream_open():
+    """Guard: `Valve._at_lease_end` looks at the newest lease."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(SHORT), LIMITS)
+        ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
+        valve.extend(lease(LONG))
+
+        await asyncio.sleep(SHORT * 3)
+
+        assert valve.code is None
+
+    run(scenario)
+
+
+def test_with_nothing_buffered_the_end_of_a_lease_only_pauses():
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(SHORT), LIMITS)
+        waiting = asyncio.create_task(valve.ready())
+        await asyncio.sleep(SHORT * 2)
+        valve2 = asyncio.create_task(valve.ready())
+        await asyncio.sleep(SHORT * 2)
+        assert valve.code is None
+        assert not valve2.done()
+
+        valve.extend(lease(LONG))
+
+        await asyncio.gather(waiting, valve2)
+
+    run(scenario)
+
+
+def test_ready_means_that_nothing_is_buffered():
+    """Guard: drained means empty (`set_write_buffer_limits(high=0)`)."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        assert ends.connection.transport.get_write_buffer_limits() == (0, 0)
+        ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
+        ready = asyncio.create_task(valve.ready())
+        await asyncio.sleep(SHORT)
+        assert not ready.done()
+        got = 0
+        loop = asyncio.get_running_loop()
+        while not ready.done():
+            got += len(await loop.run_in_executor(None, ends.peer.recv, 1 << 20))
+
+        assert ends.connection.transport.get_write_buffer_size() == 0
+
+    run(scenario)
+
+
+def test_after_the_last_byte_nothing_resets_the_connection():
+    """Guard: `Valve.finished` ends the valve's power; a peer that has all is not reset."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        ends.connection.transport.write(b"all")
+        await valve.finished()
+
+        valve.shut("CLIENT_GONE")
+        valve.close()
+
+        assert valve.code is None
+        assert not ends.connection.transport.is_closing()
+        assert ends.peer.recv(10) == b"all"
+
+    run(scenario)
+
+
+def test_who_waits_to_write_when_the_valve_is_shut_writes_no_more():
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(0), LIMITS)
+        waiting = asyncio.create_task(valve.ready())
+        await asyncio.sleep(0)
+
+        valve.shut("BREACH_OPEN")
+        valve.shut("LEASE_ENDED")
+
+        with pytest.raises(Shut):
+            await waiting
+        with pytest.raises(Shut):
+            await valve.finished()
+        assert valve.code == "BREACH_OPEN"
+
+    run(scenario)
+
+
+def test_a_slow_peer_is_given_less_at_once_and_a_quick_one_more():
+    """Guard: `Valve._drained` learns from how long it took."""
+
+    async def scenario(ends):
+        loop = asyncio.get_running_loop()
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES[: 8 * CHUNK_BYTES_MAX])
+        ready = asyncio.create_task(valve.ready())
+        await asyncio.sleep(SHORT * 2)
+        while not ready.done():
+            await loop.run_in_executor(None, ends.peer.recv, 1 << 20)
+        assert CHUNK_BYTES_MIN <= valve.chunk_bytes < CHUNK_BYTES_MAX
+
+        await valve.ready()
+
+        assert valve.chunk_bytes == CHUNK_BYTES_MAX
+
+    run(scenario)
