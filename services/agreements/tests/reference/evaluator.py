@@ -148,9 +148,9 @@ class Evaluation:
                 begun.append((begin, version["sequence"], version))
         self.is_governing = bool(begun)
         if begun:
-            found: Json = sorted(begun, key=lambda b: b[:2])[-1][2]
+            found: Json = max(begun, key=lambda b: b[:2])[2]
             return found
-        latest: Json = sorted(agreement["versions"], key=lambda v: v["sequence"])[-1]
+        latest: Json = max(agreement["versions"], key=lambda v: v["sequence"])
         return latest
 
     # ruling 4: who stands for whom
@@ -181,7 +181,7 @@ class Evaluation:
             for o in self.world["organisations"]
             if o["ods"] == code and within(self.today, o["from"], o["to"])
         ]
-        return sorted(rows, key=lambda o: o["from"])[-1] if rows else None
+        return max(rows, key=lambda o: o["from"]) if rows else None
 
     def entity(self, code: str) -> str | None:
         row = self.organisation_row(code)
@@ -272,7 +272,7 @@ class Evaluation:
         owners = {c["owner"] for c in self.version["conditions"]}
         return any(accepted) or (bool(accepted) and party in owners)
 
-    def is_accepted(self, e: Json) -> tuple[bool, bool]:
+    def is_accepted(self, e: Json) -> tuple[bool, bool]:  # noqa: PLR0911  the rule has that many ends
         published = e["published_on"]
         shown = e["status"] != "NOT_PUBLISHED" and published is not None and published <= self.today
         if e["seen_on"] > self.today and not shown:
@@ -307,7 +307,7 @@ class Evaluation:
         }  # fmt: skip
         return [key for key in self.snapshot() if key not in known]
 
-    def not_as_permitted(self) -> list[str]:
+    def not_as_permitted(self) -> list[str]:  # noqa: C901, PLR0912  one comparison after the other
         file, permit = self.file, self.question["permit"]
         wrong = []
         if file["id"] != self.question["file_id"]:
@@ -316,9 +316,8 @@ class Evaluation:
             wrong.append("extract")
         if len({file["permit_id"], file["preparation_id"], permit["id"]}) > 1:
             wrong.append("permit")
-        for name in ("line", "purpose", "data_set", "classification"):
-            if file[name] != permit[name]:
-                wrong.append("line")
+        if any(file[n] != permit[n] for n in ("line", "purpose", "data_set", "classification")):
+            wrong.append("line")
         if file["catalogue_digest"] != permit["catalogue_digest"]:
             wrong.append("catalogue")
         if file["format"] not in permit["formats"]:
@@ -337,9 +336,9 @@ class Evaluation:
             wrong.append("disclosure_rule")
         if file["order"] != "token":
             wrong.append("order")
-        for column in self.columns():
-            if permit["fields"].get(column["name"]) != column["treatment"]:
-                wrong.append(column["name"])
+        wrong += [
+            c["name"] for c in self.columns() if permit["fields"].get(c["name"]) != c["treatment"]
+        ]
         return wrong
 
     # What concerns the line
@@ -658,7 +657,7 @@ class Evaluation:
             if days.get(p) is None or days[p] > self.today
         }
 
-    def population(self, line: Json) -> Found:
+    def population(self, line: Json) -> Found:  # noqa: C901  of a line, and of a file
         rule = line["population"]["rule"]
         if rule == "national":
             return set()
@@ -695,7 +694,7 @@ class Evaluation:
     def map_for(self, kind: str, month: str) -> str | None:
         first = date.fromisoformat(month + "-01")
         maps = [m for m in self.world["maps"] if m["kind"] == kind and m["valid_from"] <= first]
-        return sorted(maps, key=lambda m: (m["valid_from"], m["id"]))[-1]["id"] if maps else None
+        return max(maps, key=lambda m: (m["valid_from"], m["id"]))["id"] if maps else None
 
     def scanned(self, line: Json) -> Found:
         if not self.file:
@@ -709,9 +708,9 @@ class Evaluation:
         entry = self.catalogue_entry(line)
         texts = [f["name"] for f in entry["fields"] if f.get("scan")] if entry else []
         for column in self.file["columns"]:
-            if column["name"] in texts and column["treatment"] == "as_is":
-                if column["name"] not in scan["columns"]:
-                    found.add(("PCD_LEAK", column["name"]))
+            is_text = column["name"] in texts and column["treatment"] == "as_is"
+            if is_text and column["name"] not in scan["columns"]:
+                found.add(("PCD_LEAK", column["name"]))
         return found
 
     def domain(self, line: Json, environment: Json) -> Json:

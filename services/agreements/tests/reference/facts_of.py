@@ -11,6 +11,7 @@ from agreements.domain.agreement import (
     AgreementVersion,
     Capacity,
     Condition,
+    Line,
     Party,
     Signature,
 )
@@ -349,10 +350,12 @@ def _version(number: int, version: Json) -> AgreementVersion:
             *(Party(ods=ods, capacity=capacity, legal_name=ods) for ods, capacity in parties),
             Party(ods=BODY, capacity=Capacity.BODY, legal_name="The Body"),
         ),
-        lines=(),
+        lines=tuple(
+            Line(number=x["number"], key=_key(x), content=x) for x in version["snapshot"]["lines"]
+        ),
         conditions=tuple(
             Condition(
-                id=uuid(400 + n),
+                id=uuid(1000 * (number + 1) + n),
                 condition=c["id"],
                 text="",
                 due=c["due"],
@@ -363,7 +366,7 @@ def _version(number: int, version: Json) -> AgreementVersion:
         ),
         signatures=tuple(
             Signature(
-                id=uuid(500 + n),
+                id=uuid(1000 * (number + 1) + 500 + n),
                 party=BODY if who == "body" else who,
                 for_body=who == "body",
                 document_hash=hash_,

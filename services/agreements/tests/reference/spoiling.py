@@ -1,4 +1,4 @@
-"""Ways in which a sound world and a question come to be wrong, or otherwise: drawn several at a time.
+"""Ways in which a sound world and a question come to be otherwise, drawn several at a time.
 
 Each takes `draw`, the world and the question, and changes them in place. Dates are drawn near one
 another and near the days on which clocks change, so that boundaries meet.
@@ -62,8 +62,8 @@ INSTANTS = st.one_of(
         st.sampled_from([-MOMENT, timedelta(0), MOMENT, timedelta(hours=11), timedelta(hours=1)]),
     ),
     st.datetimes(
-        min_value=datetime(2018, 3, 1),
-        max_value=datetime(2022, 8, 1),
+        min_value=datetime(2018, 3, 1),  # noqa: DTZ001  hypothesis adds the zone
+        max_value=datetime(2022, 8, 1),  # noqa: DTZ001  as above
         timezones=st.just(UTC),
     ),
 )

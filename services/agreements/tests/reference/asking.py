@@ -1,0 +1,135 @@
+"""Questions to the decider, with their evidence, for the world of `world` on the real catalogue."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from agreements.adapters import attestations
+from agreements.domain.hold import LineKey
+from agreements.domain.permits import Permit, request_digest
+from agreements.use_cases.access.asking import AskFetch, AskRelease, AskRequest, Evidence
+from common.ids import digest, new_id
+from common.security.principal import Principal
+from common.security.roles import Role
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.world import CLIENT, CSU, NOON
+
+KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
+CLASSES = {"Sex": "QI", "Hospital_Spell_No": "LI", "Der_Diagnosis_All": "CLIN"}
+DISSEMINATION = Principal(
+    subject="dissemination",
+    client_id="dissemination",
+    organisation="X26",
+    role=Role.SERVICE_DISSEMINATION,
+    token_id="1",
+    expires_at=NOON + timedelta(hours=1),
+    audience="agreements",
+)
+
+
+def evidence(client: str = CLIENT, ods: str = CSU, token: str = "token") -> Evidence:
+    principal = Principal(
+        subject=client,
+        client_id=client,
+        organisation=ods,
+        role=Role.CSU_SYSTEM,
+        token_id="2",
+        expires_at=NOON + timedelta(hours=1),
+        audience="dissemination",
+    )
+    return Evidence(principal=principal, token_digest=digest(token.encode()))
+
+
+def request(**changes: Any) -> AskRequest:
+    asked: dict[str, Any] = {
+        "agreement": plain.REFERENCE,
+        "key": KEY,
+        "periods": ("2018-04", "2018-05"),
+        "fields": ("Sex", "Hospital_Spell_No", "Der_Diagnosis_All"),
+        "formats": ("parquet", "csv"),
+        "extract_id": str(new_id()),
+    }
+    who = {"asked_by": DISSEMINATION, "evidence": changes.pop("evidence", evidence())}
+    asked |= changes
+    return AskRequest(**who, **asked, request_digest=request_digest(**asked))
+
+
+def attested(permit: Permit, **changes: Any) -> dict[str, Any]:
+    """The claims that the haven makes of a file prepared under the permit."""
+    file_id = changes.pop("file_id", str(new_id()))
+    line = permit.claims()["line"]
+    claims: dict[str, Any] = {
+        "iss": "urn:dsfc:pseudonymisation",
+        "aud": "agreements",
+        "sub": file_id,
+        "permit_id": str(permit.id),
+        "preparation_id": str(permit.id),
+        "extract_id": permit.extract_id,
+        "file": {
+            "id": file_id,
+            "format": "parquet",
+            "object_key": f"preparations/{permit.id}/1/{file_id}.parquet",
+            "bytes": 12_345,
+            "digest": digest(file_id.encode()),
+            "rows": 100,
+        },
+        "line": line,
+        "columns": [
+            {"name": "Token", "treatment": "pseudonym", "class": "DER"},
+            {"name": "Reason_For_Access", "treatment": "derived", "class": "DER"},
+            *(
+                {"name": f.name, "treatment": f.treatment, "class": CLASSES[f.name]}
+                for f in permit.fields
+            ),
+        ],
+        "periods": list(permit.periods),
+        "editions": [],
+        "population": {
+            "codes": list(permit.codes),
+            "reasons": list(permit.reasons),
+            "map_versions": {
+                "practice": list(permit.practice_maps),
+                "postcode": list(permit.postcode_maps),
+            },
+            "rows_without_reason": 0,
+        },
+        "domain": permit.domain.id,
+        "opt_out": {
+            "applied": permit.opt_outs_applied,
+            "list_id": None,
+            "list_date": None,
+            "people_left_out": 0,
+            "rows_without_person_left_out": 0,
+        },
+        "scan": {"rule": "pcd-scan/1", "columns": ["Der_Diagnosis_All"], "hits": 0},
+        "disclosure_rule": permit.disclosure_rule,
+        "order": "token",
+    }
+    return claims | changes
+
+
+def release(said: dict[str, Any], /, **changes: Any) -> AskRelease:
+    asked = AskRelease(
+        asked_by=DISSEMINATION,
+        file_id=said["sub"],
+        extract_id=said["extract_id"],
+        file=attestations.read(said),
+        claims=json.dumps(said),
+        attestation_digest=digest(json.dumps(said).encode()),
+    )
+    return replace(asked, **changes)
+
+
+def fetch(holding_id: Any, **changes: Any) -> AskFetch:
+    proof = changes.pop("evidence", evidence())
+    asked = AskFetch(
+        asked_by=DISSEMINATION,
+        client_id=CLIENT,
+        evidence=proof,
+        token_digest=digest(b"token"),
+        holding_id=holding_id,
+        delivery_id=str(new_id()),
+        renews=None,
+    )
+    return replace(asked, **changes)

@@ -1,0 +1,128 @@
+"""Puts a plain world into a database, through the repositories that the service itself uses."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+import catalogue as catalogues
+from agreements.adapters.db.repository import SqlUnitOfWork
+from agreements.domain.agreement import Facts as StateFacts
+from agreements.domain.environment import (
+    EnvironmentClient,
+    EnvironmentKind,
+    RecipientEnvironment,
+)
+from agreements.domain.layouts.maps import MapKind
+from agreements.domain.maps import MapSnapshot
+from agreements.domain.registration import Publication
+from common.audit import Entry
+from common.ids import new_id
+from common.testing.clock import FakeClock
+from services.agreements.tests.reference.facts_of import facts_of
+from services.agreements.tests.reference.world import Json
+
+BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
+"""When we came to know all of it."""
+
+
+def entry(at: datetime = BEFORE) -> Entry:
+    return Entry(
+        at=at,
+        action="seeded",
+        resource="world",
+        subject="test",
+        client_id="test",
+        organisation="X26",
+        role="reference-data-manager",
+    )
+
+
+def on_the_catalogue(world: Json) -> Json:
+    """Let the lines name a published data set, with fields that it has."""
+    digest = catalogues.load().get("SUS_APC", "1.0").digest
+    for version in (world["agreement"] or {"versions": []})["versions"]:
+        for line in version["snapshot"]["lines"]:
+            line["catalogue_digest"] = digest
+            for field in line["fields"]:
+                field["name"] = FIELDS.get(field["name"], field["name"])
+    return world
+
+
+FIELDS = {"Diagnosis": "Der_Diagnosis_All", "Der_LSOA": "Der_Postcode_LSOA_2011_Code"}
+
+
+def seed(engine: Engine, world: Json, *, at: datetime = BEFORE) -> SqlUnitOfWork:
+    """Store all facts of the world; ids of environments and maps are kept."""
+    uow = SqlUnitOfWork(engine, FakeClock(at))
+    facts = facts_of(world)
+    audit = entry(at)
+
+    def fresh(rows: Any) -> list[Any]:
+        return [replace(row, id=new_id()) for row in rows]
+
+    with uow.writing() as tx:
+        tx.organisations.save(
+            *fresh(o for f in facts.organisations.values() for o in f), audit=audit
+        )
+        for instrument in fresh(facts.instruments):
+            tx.instruments.add(instrument, audit=audit)
+        tx.contracts.save(*fresh(facts.contracts), audit=audit)
+        tx.assurance.save(
+            *_current(fresh(e for rows in facts.assurance.values() for e in rows)), audit=audit
+        )
+        registrations = fresh(r for f in facts.registrations.values() for r in f)
+        tx.ico_registrations.save(
+            *(replace(r, number=f"Z{n:07d}") for n, r in enumerate(registrations)), audit=audit
+        )
+        tx.section_251_approvals.save(*fresh(facts.approvals.values()), audit=audit)
+        tx.publications.save(
+            *(
+                Publication(id=new_id(), data_set=d, period=p, published_on=day)
+                for (d, p), day in facts.publications.items()
+            ),
+            audit=audit,
+        )
+        for relationship in fresh(facts.relationships):
+            tx.relationships.save(relationship, audit=audit)
+        for environment in world["environments"]:
+            tx.environments.save(
+                RecipientEnvironment(
+                    id=UUID(environment["id"]),
+                    organisation=environment["organisation"],
+                    kind=EnvironmentKind(environment["kind"]),
+                ),
+                audit=audit,
+            )
+            tx.environment_clients.save(
+                *(
+                    EnvironmentClient(
+                        id=new_id(), environment_id=UUID(environment["id"]), client_id=client
+                    )
+                    for client in environment["clients"]
+                ),
+                audit=audit,
+            )
+        for found in world["maps"]:
+            snapshot = MapSnapshot(
+                id=UUID(found["id"]),
+                kind=MapKind(found["kind"]),
+                valid_from=found["valid_from"],
+                digest=found["id"],
+                entries=0,
+                bytes=0,
+            )
+            tx.maps.add(snapshot, b"", audit=audit)
+        if facts.agreement is not None:
+            tx.agreements.save(facts.agreement.settle(at, StateFacts()), audit=audit)
+    return uow
+
+
+def _current(evidence: list[Any]) -> list[Any]:
+    """At present one entry an organisation, kind and reference is held true."""
+    found: dict[tuple[str, str, str], Any] = {}
+    for e in evidence:
+        found[e.organisation, e.kind.value, e.reference] = e
+    return list(found.values())
