@@ -65,18 +65,20 @@ class Service:
         safe = method in {"GET", "HEAD"} or "Idempotency-Key" in sent
         attempts = ATTEMPTS if safe else 1
         response: httpx.Response | None = None
-        for attempt in stamina.retry_context(
-            on=(httpx.TransportError, _Busy), attempts=attempts, timeout=RETRY_SECONDS_MAX
-        ):
-            try:
+        try:
+            for attempt in stamina.retry_context(
+                on=(httpx.TransportError, _Busy), attempts=attempts, timeout=RETRY_SECONDS_MAX
+            ):
                 with attempt:
                     response = self._http.request(
                         method, self.url(path), headers=self.headers(sent), params=asked, **options
                     )
                     if response.status_code in AGAIN and attempt.num < attempts:
                         raise _Busy
-            except httpx.TransportError as error:
-                raise ConnectionLost(f"{self.audience} does not answer.") from error
+        except httpx.TransportError as error:
+            raise ConnectionLost(f"{self.audience} does not answer.") from error
+        except _Busy:
+            pass  # for as long as we try; its last answer says why
         assert response is not None
         if response.is_error:
             raise Problem.of(response)
