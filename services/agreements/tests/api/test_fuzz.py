@@ -19,7 +19,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 5
+EXAMPLES = 3
 CALLERS = {
     "GET": [Role.AUDITOR, Role.BREACH_HANDLER],
     "POST": [Role.CONTRACT_MANAGER, Role.REFERENCE_DATA_MANAGER, Role.BREACH_HANDLER],
