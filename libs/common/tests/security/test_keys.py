@@ -263,6 +263,19 @@ def test_a_header_does_not_say_how_it_is_judged(member, signer, clock):
         verifier_of(PERMIT, signer, clock).verify(compact)
 
 
+@pytest.mark.parametrize("header", [{"kid": None}, {"kid": 5}, {"typ": None}, {"typ": []}])
+def test_a_header_names_its_key_and_its_type(header, signer, clock):
+    compact = jws.sign(
+        {"iss": PERMIT.iss},
+        signer._key,
+        headers={"typ": PERMIT.typ, "kid": signer.kid} | header,
+        algorithm="ES256",
+    )
+
+    with pytest.raises(NotGenuine, match="names no key or no type"):
+        verifier_of(PERMIT, signer, clock).verify(compact)
+
+
 @pytest.mark.parametrize("payload", [b"[]", b"1", b"null", b"{", b"\xff"])
 def test_claims_are_an_object(payload, signer, clock):
     compact = jws.sign(
@@ -291,6 +304,7 @@ def test_what_is_claimed_is_read_without_being_believed(signer, clock):
     assert claimed(compact, "exp") is None
     assert claimed("not.a.jws", "sub") is None
     assert claimed("nothing", "sub") is None
+    assert claimed(f"{b64({})}.{b64(b'[]')}.{b64(b'x')}", "sub") is None
 
 
 # Sets of keys.

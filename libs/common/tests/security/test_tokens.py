@@ -3,6 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jose import jwk, jws
 
 from common.errors import Unauthenticated
 from common.security.jwks import KeySet, KeysUnavailable
@@ -232,6 +235,48 @@ def test_without_any_key_the_answer_is_that_we_cannot_say(token, identities, clo
 
     with pytest.raises(KeysUnavailable):
         verifier.verify(token(), audience="dissemination")
+
+
+# An OpenID provider that signs with RSA.
+
+
+@pytest.fixture(scope="module")
+def provider():
+    """A key as Keycloak has it by default: (private PEM, public JWK)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private, {**jwk.construct(public.decode(), "RS256").to_dict(), "kid": "rsa"}
+
+
+def test_a_provider_may_sign_with_rsa(provider, claims, clock):
+    private, public = provider
+    token = jws.sign(claims, private, headers={"typ": "at+jwt", "kid": "rsa"}, algorithm="RS256")
+    verifier = JwksTokenVerifier(ISSUER_URL, lambda: {"keys": [public]}, clock)
+
+    assert verifier.verify(token, audience="dissemination").subject == claims["sub"]
+
+
+def test_a_key_is_used_with_its_own_algorithm_only(provider, claims, identities, clock):
+    """Guard: `key.algorithm != algorithm`. Both algorithms are allowed, each for its keys."""
+    private, public = provider
+    keys = {"keys": [public, *identities.issuer.jwks()["keys"]]}
+    verifier = JwksTokenVerifier(ISSUER_URL, lambda: keys, clock)
+    token = jws.sign(
+        claims,
+        private,
+        headers={"typ": "at+jwt", "kid": identities.signer.kid},
+        algorithm="RS256",
+    )
+
+    with pytest.raises(Unauthenticated, match="for another algorithm"):
+        verifier.verify(token, audience="dissemination")
 
 
 # Training (domain.md section 0, ruling 18).
