@@ -72,7 +72,7 @@ class ServiceTokens:
         self._signer = key if isinstance(key, Signer) else Signer(key)
         self._role = role
         self._clock = clock or SystemClock()
-        self._remote = remote or http.client(token_url)
+        self._remote = remote
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
@@ -95,15 +95,17 @@ class ServiceTokens:
             at=now,
         )
         try:
-            granted = http.call(
-                self._remote,
-                "POST",
-                self._token_url,
-                content=urlencode(form).encode("ascii"),
-                headers={"Content-Type": "application/x-www-form-urlencoded"},
-            ).json()
+            granted = self._post(urlencode(form).encode("ascii")).json()
             lifetime = timedelta(seconds=granted["expires_in"])
             return _Kept(granted["access_token"], now + lifetime - RENEW_BEFORE)
         except (AppError, KeyError, TypeError, ValueError):
             # The issuer's words are for whoever set this service up, not for its callers.
             raise TokensUnavailable("The issuer gave no token.") from None
+
+    def _post(self, form: bytes) -> http.Response:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if self._remote is not None:
+            return http.call(self._remote, "POST", self._token_url, content=form, headers=headers)
+        # Asked for every few minutes: a connection kept open would only have to be closed.
+        with http.client(self._token_url) as remote:
+            return http.call(remote, "POST", self._token_url, content=form, headers=headers)
