@@ -163,6 +163,8 @@ class Suite:
         self._ports = self._choose_ports()
         self.urls |= {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self._start_issuer()
+        if self.server is not None:
+            self._migrate()  # SQLite files migrate themselves
         for service in self.services:
             self.start_service(service)
         self.wait_ready()
@@ -197,8 +199,24 @@ class Suite:
                 raise DidNotStart(f"The issuer is not up; is port {port} taken?")
             time.sleep(0.01)
 
+    def _migrate(self) -> None:
+        """What a deployment's migration Job does, for all services side by side."""
+        running = {}
+        for service in self.services:
+            self.log_file(service).parent.mkdir(parents=True, exist_ok=True)
+            with self.log_file(service).open("ab") as log:
+                running[service] = self._spawn(service, log, {}, command=["migrate"])
+        for service, process in running.items():
+            if process.wait(READY_SECONDS_MAX) != 0:
+                raise DidNotStart(f"{service} did not migrate.\n{self._last_lines(service)}")
+
     def _spawn(
-        self, service: str, log: IO[bytes], settings: Mapping[str, str]
+        self,
+        service: str,
+        log: IO[bytes],
+        settings: Mapping[str, str],
+        *,
+        command: Sequence[str] = ("serve", "--all"),
     ) -> subprocess.Popen[bytes]:
         prefix = service.upper()
         told = {**self._settings_of(service), **self.settings.get(service, {}), **settings}
@@ -209,7 +227,7 @@ class Suite:
         }
         environment = inherited | {f"{prefix}_{name}": value for name, value in told.items()}
         return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
-            [sys.executable, "-m", f"{service}.cli", "serve", "--all"],
+            [sys.executable, "-m", f"{service}.cli", *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
