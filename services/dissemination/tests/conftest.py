@@ -789,11 +789,6 @@ def download() -> Iterator[Callable[..., Download]]:
         yield begin
 
 
-@pytest.fixture(name="free_port")
-def port() -> Callable[[], int]:
-    return free_port
-
-
 @pytest.fixture(name="wake_up")
 def waking() -> Callable[..., Event]:
     return wake_up
