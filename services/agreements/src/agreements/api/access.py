@@ -7,13 +7,14 @@ wait for the decider, or for a thread that verifies or reads.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import JsonValue, TypeAdapter
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from agreements.api import permissions
 from agreements.api.schemas import access as wire
@@ -95,7 +96,7 @@ async def evaluate_several(questions: wire.Questions, request: Request, caller: 
         for name in ("subject", "action", "resource", "context")
         if (value := getattr(questions, name)) is not None
     }
-    asked = [QUESTION.validate_python(defaults | own) for own in questions.evaluations]
+    asked = [_question(defaults | own) for own in questions.evaluations]
     views = await _gathered([_evaluated(question, request, caller) for question in asked])
     return _json(wire.DecisionViews(evaluations=list(views)))
 
@@ -138,6 +139,16 @@ async def jwks(request: Request) -> dict[str, Any]:
 
 
 # From the wire to a question
+
+
+def _question(
+    content: Mapping[str, Any],
+) -> wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion:
+    """Read one of several questions, and refuse it as a whole body is refused."""
+    try:
+        return QUESTION.validate_python(content)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False)) from None
 
 
 async def _evaluated(

@@ -1,0 +1,708 @@
+"""The decision over HTTP: who may ask what, by whose token, and what comes with a yes."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+from sqlmodel import Session
+
+from agreements import main
+from agreements.adapters.attestations import Attestations
+from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
+from agreements.domain.permits import request_digest
+from common.clock import boottime
+from common.errors import Unavailable
+from common.ids import new_id
+from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
+from common.security.roles import Role
+from services.agreements.tests.reference import asking
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.seeding import on_the_catalogue, seed
+from services.agreements.tests.reference.world import CLIENT, CSU
+from services.agreements.tests.service import Service, settings
+
+EVALUATION = "/access/v1/evaluation"
+FIELDS = ["Sex", "Hospital_Spell_No", "Der_Diagnosis_All"]
+
+
+@pytest.fixture
+def haven():
+    """The key of pseudonymisation."""
+    return Signer(generate_jwk())
+
+
+@pytest.fixture
+def asked(service, haven):
+    """The service with a sound world, asked by dissemination."""
+    seed(service.parts.engine, on_the_catalogue(plain.sound()))
+    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    return Asked(service, haven)
+
+
+class Asked:
+    def __init__(self, service, haven):
+        self.service, self.haven = service, haven
+
+    def token(self, client=CLIENT, ods=CSU, audience="dissemination", role=Role.CSU_SYSTEM):
+        return self.service.identities.token_for(role, audience=audience, ods=ods, client_id=client)
+
+    def post(self, body, path=EVALUATION, *, role=Role.SERVICE_DISSEMINATION, **who):
+        headers = self.service.headers(role, **who)
+        return self.service.client.post(path, headers=headers, json=body)
+
+    def request_body(self, *, token=None, client=CLIENT, digest=None, dry=False, **changes):
+        wanted = {
+            "purpose": "COM",
+            "data_set": "SUS_APC",
+            "classification": "PSEUDO_ANONYMISED",
+            "periods": ["2018-04"],
+            "fields": FIELDS,
+            "formats": ["parquet"],
+        } | changes
+        reference = wanted.pop("agreement", plain.REFERENCE)
+        extract_id = str(new_id())
+        computed = request_digest(
+            extract_id=extract_id,
+            agreement=reference,
+            key=asking.LineKey(wanted["purpose"], wanted["data_set"], wanted["classification"]),
+            **{k: tuple(wanted[k]) for k in ("periods", "fields", "formats")},
+        )
+        return {
+            "subject": {
+                "type": "client",
+                "id": client,
+                "properties": {"token": token or self.token(client)},
+            },
+            "action": {"name": "request"},
+            "resource": {"type": "agreement", "id": reference, "properties": wanted},
+            "context": {
+                "extract_id": extract_id,
+                "request_digest": digest or computed,
+                "dry_run": dry,
+            },
+        }
+
+    def permitted(self, **changes):
+        """A permit: the answer's context, and the claims."""
+        answer = self.post(self.request_body(**changes))
+        assert answer.json()["decision"], answer.text
+        context = answer.json()["context"]
+        jwks = self.service.client.get("/.well-known/jwks.json").json()
+        verifier = SignedVerifier(PERMIT, lambda: jwks, clock=self.service.clock)
+        return context, verifier.verify(context["permit"])
+
+    def attested(self, context, signer=None, use=ATTESTATION, **changes):
+        """The haven's statement about a file that was prepared under the permit."""
+        with Session(self.service.parts.engine) as session:
+            from agreements.adapters.db.decisions import Remembered, SqlDecisionLog
+
+            permit = SqlDecisionLog(session, Remembered()).permit(
+                session.execute(
+                    select(PermitRow.id).where(PermitRow.id == _uuid(context["permit_id"]))
+                ).scalar_one()
+            )
+        claims = asking.attested(permit, **changes)
+        given = {k: v for k, v in claims.items() if k not in ("iss", "aud")}
+        return claims, issue(signer or self.haven, use, given, at=self.service.clock.now())
+
+    def release_body(self, claims, compact):
+        return {
+            "action": {"name": "release"},
+            "resource": {
+                "type": "file",
+                "id": claims["sub"],
+                "properties": {"attestation": compact},
+            },
+            "context": {"extract_id": claims["extract_id"]},
+        }
+
+    def released(self):
+        context, _ = self.permitted()
+        claims, compact = self.attested(context)
+        answer = self.post(self.release_body(claims, compact)).json()
+        assert answer["decision"], answer
+        return answer["context"]
+
+    def fetch_body(self, holding, *, client=CLIENT, token=None, **context):
+        return {
+            "subject": {
+                "type": "client",
+                "id": client,
+                "properties": {"token": token or self.token(client)},
+            },
+            "action": {"name": "fetch"},
+            "resource": {"type": "holding", "id": holding},
+            "context": {"delivery_id": str(new_id())} | context,
+        }
+
+    def logged(self):
+        with Session(self.service.parts.engine) as session:
+            return list(session.execute(select(DecisionRow)).scalars())
+
+
+def _uuid(text):
+    from uuid import UUID
+
+    return UUID(text)
+
+
+def codes(answer):
+    return {(r["code"], r.get("subject")) for r in answer.json()["context"]["refusals"]}
+
+
+# Permits
+
+
+def test_a_yes_to_a_request_comes_with_a_permit_for_the_haven(asked):
+    body = asked.request_body()
+    answer = asked.post(body)
+
+    context, claims = answer.json()["context"], None
+    jwks = asked.service.client.get("/.well-known/jwks.json").json()
+    claims = SignedVerifier(PERMIT, lambda: jwks, clock=asked.service.clock).verify(
+        context["permit"]
+    )
+    assert answer.status_code == 200
+    assert answer.json()["decision"] is True
+    assert context["refusals"] == []
+    assert claims["jti"] == context["permit_id"]
+    assert (claims["sub"], claims["azp"]) == (CLIENT, "dissemination")
+    assert claims["exp"] - claims["iat"] <= 60
+    assert claims["req"] == body["context"]["request_digest"]
+    assert claims["extract_id"] == body["context"]["extract_id"]
+    assert claims["decision_id"] == context["id"]
+    assert claims["epoch"] == context["epoch"]
+    assert claims["agreement"] == context["agreement"]
+    assert claims["fields"] == [
+        {"name": "Sex", "treatment": "as_is"},
+        {"name": "Hospital_Spell_No", "treatment": "pseudonym"},
+        {"name": "Der_Diagnosis_All", "treatment": "as_is"},
+    ]
+    assert claims["population"] == {
+        "rule": "own",
+        "codes": ["02P"],
+        "reasons": ["G", "H", "R", "C"],
+        "map_versions": {"practice": [plain.PRACTICE_MAP], "postcode": [plain.POSTCODE_MAP]},
+    }
+    assert claims["domain"]["id"] == plain.sha(plain.domain())
+    assert claims["opt_out"] == {"applied": False, "list_age_days_max": 7}
+    assert claims["disclosure_rule"] == "HES"
+    assert set(claims["line"]) == {
+        "number", "purpose", "data_set", "catalogue_version", "catalogue_digest",
+        "classification", "sensitivity",
+    }  # fmt: skip
+
+
+def test_a_permit_is_dead_a_minute_later(asked):
+    context, _ = asked.permitted()
+    asked.service.clock.advance(61)
+    jwks = asked.service.client.get("/.well-known/jwks.json").json()
+
+    with pytest.raises(Exception, match="expired"):
+        SignedVerifier(PERMIT, lambda: jwks, clock=asked.service.clock).verify(context["permit"])
+
+
+def test_a_no_names_every_reason_and_gives_nothing(asked):
+    answer = asked.post(asked.request_body(fields=["Shoe_Size"], periods=["2017-01"]))
+
+    assert answer.status_code == 200
+    assert answer.json()["decision"] is False
+    assert codes(answer) == {
+        ("FIELD_NOT_IN_DSA", "Shoe_Size"),
+        ("PERIOD_NOT_IN_DSA", "2017-01"),
+    }
+    assert set(answer.json()["context"]) == {"id", "epoch", "refusals"}
+    assert [row.permitted for row in asked.logged()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("token", "client"),
+    [
+        ({"audience": "agreements"}, CLIENT),  # made for us, not for dissemination
+        ({"client": "stranger"}, CLIENT),  # somebody else's
+        ({}, "stranger"),
+    ],
+)
+def test_a_token_that_does_not_prove_who_asks_is_no_evidence(asked, token, client):
+    body = asked.request_body(token=asked.token(**token), client=client)
+
+    answer = asked.post(body)
+
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+    assert asked.logged() == []
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c"])
+def test_what_is_no_token_at_all_is_no_evidence(asked, token):
+    answer = asked.post(asked.request_body(token=token))
+
+    assert answer.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+    assert token not in answer.text.replace("evidence", "")
+
+
+def test_an_expired_token_is_no_evidence(asked):
+    body = asked.request_body()
+    asked.service.clock.advance(timedelta(hours=2))
+
+    assert asked.post(body).json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+@pytest.mark.parametrize("lacking", ["token", "extract_id", "request_digest"])
+def test_a_request_without_what_binds_it_is_no_question(asked, lacking):
+    body = asked.request_body()
+    place = body["subject"]["properties"] if lacking == "token" else body["context"]
+    del place[lacking]
+
+    answer = asked.post(body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "EVIDENCE_MISSING")
+
+
+def test_a_digest_of_another_request_is_refused(asked):
+    answer = asked.post(asked.request_body(digest=plain.sha("another")))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "REQUEST_DIGEST_DIFFERS")
+
+
+def test_whoever_is_no_party_is_told_what_somebody_is_told_of_nothing(asked):
+    strangers = asked.token("stranger", ods="0CX")
+    anothers = asked.post(asked.request_body(token=strangers, client="stranger"))
+    nobodys = asked.post(
+        asked.request_body(token=strangers, client="stranger", agreement="DARS-NIC-999999-Z9Z9Z")
+    )
+
+    for answer in (anothers, nobodys):
+        assert codes(answer) == {("AGREEMENT_NOT_FOUND", None)}
+    details = [a.json()["context"]["refusals"] for a in (anothers, nobodys)]
+    assert details[0] == details[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fields": ["9990000018"]},
+        {"fields": []},
+        {"periods": ["April 2018"]},
+        {"periods": ["2018-13"]},
+        {"formats": ["xlsx"]},
+        {"purpose": "9990000018"},
+        {"surplus": 1},
+        {"agreement": "9990000018"},
+    ],
+)
+def test_what_is_no_question_is_refused_without_an_echo(asked, change):
+    answer = asked.post(asked.request_body() | {})
+    body = asked.request_body()
+    if "agreement" in change:
+        body["resource"]["id"] = change["agreement"]
+    else:
+        body["resource"]["properties"] |= change
+
+    answer = asked.post(body)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "9990000018" not in answer.text
+    assert "April" not in answer.text
+
+
+@pytest.mark.parametrize("body", [{}, [], {"action": "request"}, {"action": {"name": "steal"}}])
+def test_an_action_that_is_not_known_is_no_question(asked, body):
+    answer = asked.post(body)
+
+    assert answer.status_code == 422
+    assert "steal" not in answer.text
+
+
+# Others than dissemination
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_others_ask_about_themselves_and_dry(asked, dry):
+    body = asked.request_body(dry=dry)
+    del body["subject"]["properties"]
+    mine = asked.post(body, role=Role.CSU_SYSTEM, ods=CSU, who=CLIENT)
+    body["subject"]["id"] = "another"
+    anothers = asked.post(body, role=Role.CSU_SYSTEM, ods=CSU, who=CLIENT)
+
+    assert mine.status_code == (200 if dry else 403)
+    assert (anothers.status_code, anothers.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+    assert asked.logged() == []
+
+
+def test_a_dry_yes_gives_nothing_but_says_until_when(asked):
+    body = asked.request_body(dry=True)
+    del body["subject"]["properties"]
+
+    answer = asked.post(body, role=Role.CSU_SYSTEM, ods=CSU, who=CLIENT).json()
+
+    assert answer["decision"] is True
+    assert answer["context"]["until"] == "2019-01-01T00:00:00Z"
+    assert not {"permit", "permit_id", "lease", "id"} & set(answer["context"])
+    with Session(asked.service.parts.engine) as session:
+        assert session.execute(select(PermitRow)).all() == []
+
+
+def test_a_dry_no_says_what_would_mend_it(asked):
+    body = asked.request_body(dry=True, fields=["Shoe_Size"])
+    del body["subject"]["properties"]
+
+    answer = asked.post(body, role=Role.CSU_SYSTEM, ods=CSU, who=CLIENT).json()
+
+    (refusal,) = answer["context"]["refusals"]
+    assert (refusal["code"], refusal["subject"]) == ("FIELD_NOT_IN_DSA", "Shoe_Size")
+    assert refusal["mend"] == "Leave out the named field, or amend the line."
+
+
+def test_dissemination_asks_dry_with_the_clients_token(asked):
+    answer = asked.post(asked.request_body(dry=True))
+    without = asked.post(asked.request_body(dry=True, token=asked.token("stranger")))
+
+    assert answer.json()["decision"] is True
+    assert without.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+    assert asked.logged() == []
+
+
+def test_releases_are_dissemination_s_alone(asked):
+    context, _ = asked.permitted()
+    body = asked.release_body(*asked.attested(context))
+
+    answer = asked.post(body, role=Role.CSU_SYSTEM, ods=CSU, who=CLIENT)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+
+
+# Releases
+
+
+def test_a_yes_to_a_release_names_the_holding_and_by_which_line(asked):
+    context, _ = asked.permitted()
+    claims, compact = asked.attested(context)
+
+    answer = asked.post(asked.release_body(claims, compact)).json()
+
+    with Session(asked.service.parts.engine) as session:
+        (row,) = session.execute(select(HoldingRow)).scalars()
+    assert answer["decision"] is True
+    assert answer["context"]["holding_id"] == str(row.id)
+    assert answer["context"]["line"] == 1
+    assert answer["context"]["agreement"]["reference"] == plain.REFERENCE
+    assert row.file_id == claims["sub"]
+
+
+def test_only_the_haven_s_own_word_counts(asked):
+    context, _ = asked.permitted()
+    other_key = asked.attested(context, signer=Signer(generate_jwk()))
+    claims, compact = asked.attested(context)
+    altered = (claims, compact[:-2] + ("AA" if compact[-2:] != "AA" else "BB"))
+    incomplete = asked.attested(context, columns=None)
+
+    for forged in (other_key, altered, incomplete):
+        answer = asked.post(asked.release_body(*forged))
+        assert codes(answer) == {("ATTESTATION_INVALID", None)}
+    with Session(asked.service.parts.engine) as session:
+        assert session.execute(select(HoldingRow)).all() == []
+
+
+def test_a_permit_does_not_pass_for_an_attestation(asked):
+    context, claims = asked.permitted()
+
+    answer = asked.post(
+        asked.release_body({"sub": "f", "extract_id": claims["extract_id"]}, context["permit"])
+    )
+
+    assert codes(answer) == {("ATTESTATION_INVALID", None)}
+
+
+def test_with_the_haven_s_keys_out_of_reach_there_is_no_decision(asked):
+    def away():
+        raise Unavailable("away")
+
+    asked.service.client.app_state["attestations"] = Attestations(away, clock=asked.service.clock)
+    context, _ = asked.permitted()
+
+    answer = asked.post(asked.release_body(*asked.attested(context)))
+
+    assert answer.status_code == 503
+    assert [row.action for row in asked.logged()] == ["request"]
+
+
+# Leases
+
+
+def test_a_yes_to_a_fetch_comes_with_a_lease(asked):
+    holding = asked.released()["holding_id"]
+
+    answer = asked.post(asked.fetch_body(holding)).json()
+
+    assert answer["decision"] is True
+    assert answer["context"]["lease"] == {"seconds": 1.0, "until": "2018-06-01T23:00:00Z"}
+    assert set(answer["context"]) == {"id", "epoch", "refusals", "agreement", "line", "lease"}
+
+
+def test_a_renewal_goes_on_after_the_token_has_expired(asked):
+    holding = asked.released()["holding_id"]
+    token = asked.token()
+    first = asked.post(asked.fetch_body(holding, token=token)).json()
+    asked.service.clock.advance(timedelta(hours=2))
+
+    again = asked.post(asked.fetch_body(holding, token=token, renews=first["context"]["id"]))
+    anew = asked.post(asked.fetch_body(holding, token=token))
+
+    assert again.json()["context"]["id"] == first["context"]["id"]
+    assert anew.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+def test_a_dry_fetch_says_whether_bytes_would_leave(asked):
+    holding = asked.released()["holding_id"]
+    bodies = [asked.fetch_body(h, dry_run=True) for h in (holding, str(new_id()))]
+
+    mine, nobodys = (asked.post(body, role=Role.CSU_SYSTEM, ods=CSU, who=CLIENT) for body in bodies)
+
+    assert mine.json()["decision"] is True
+    assert codes(nobodys) == {("AGREEMENT_NOT_FOUND", None)}
+    assert {row.action for row in asked.logged()} == {"request", "release"}
+
+
+# Several at once
+
+
+def test_several_questions_are_decided_each_for_itself(asked):
+    one, two = asked.request_body(), asked.request_body(fields=["Shoe_Size"])
+    body = {
+        "subject": one["subject"],
+        "action": one["action"],
+        "evaluations": [
+            {"resource": one["resource"], "context": one["context"]},
+            {"resource": two["resource"], "context": two["context"]},
+        ],
+    }
+
+    answer = asked.post(body, "/access/v1/evaluations").json()
+
+    assert [e["decision"] for e in answer["evaluations"]] == [True, False]
+    assert len(asked.logged()) == 2
+
+
+def test_one_of_several_that_is_no_question_refuses_them_all(asked):
+    body = {"evaluations": [asked.request_body(), {"action": {"name": "steal"}}]}
+
+    answer = asked.post(body, "/access/v1/evaluations")
+
+    assert answer.status_code == 422
+    assert "steal" not in answer.text
+    assert asked.logged() == []
+
+
+def test_one_of_several_without_evidence_is_the_answer_to_all(asked):
+    stolen = asked.request_body(token=asked.token("stranger"))
+    body = {"evaluations": [asked.request_body(), stolen]}
+
+    answer = asked.post(body, "/access/v1/evaluations")
+
+    assert answer.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+# What may I have?
+
+
+def search(asked, type_="line", action="request", *, who=CLIENT, ods=CSU, subject=None, **page):
+    body = {
+        "subject": {"type": "client", "id": subject or who},
+        "action": {"name": action},
+        "resource": {"type": type_},
+        "page": page,
+    }
+    return asked.post(body, "/access/v1/search/resource", role=Role.CSU_SYSTEM, ods=ods, who=who)
+
+
+def test_a_client_finds_the_lines_it_may_have_and_until_when(asked):
+    answer = search(asked).json()
+
+    (line,) = answer["results"]
+    assert line["id"] == f"{plain.REFERENCE}/1"
+    assert line["properties"]["periods"][0] == "2018-04"
+    assert line["properties"]["periods"][-1] == "2019-03"
+    assert line["properties"]["until"] == "2019-01-01T00:00:00+00:00"
+    assert {"name": "Sex", "treatment": "as_is"} in line["properties"]["fields"]
+    (refused,) = answer["context"]["refused"]  # the identifiable line is another environment's
+    assert refused["id"] == f"{plain.REFERENCE}/2"
+    assert {r["code"] for r in refused["refusals"]} >= {"ENVIRONMENT_MISMATCH"}
+    assert all(r["mend"] for r in refused["refusals"])
+
+
+def test_a_period_that_is_taken_by_the_other_treatment_is_left_out_of_what_one_may_have(asked):
+    from agreements.adapters.db.decision_tables import OptOutTreatmentRow
+
+    with Session(asked.service.parts.engine) as session:
+        session.add(
+            OptOutTreatmentRow(
+                environment_id=_uuid(plain.ENVIRONMENT),
+                data_set="SUS_APC",
+                month="2018-04",
+                treatment="applied",
+                permit_id=new_id(),
+                reserved_at=plain.NOON,
+            )
+        )
+        session.commit()
+
+    (line,) = search(asked).json()["results"]
+
+    assert line["properties"]["periods"][0] == "2018-05"
+
+
+def test_a_client_finds_the_files_it_may_fetch(asked):
+    released = asked.released()
+
+    answer = search(asked, "holding", "fetch").json()
+
+    (file,) = answer["results"]
+    assert file["id"] == released["holding_id"]
+    assert file["properties"]["format"] == "parquet"
+
+
+def test_others_find_nothing_of_it(asked):
+    asked.released()
+
+    for type_, action in (("line", "request"), ("holding", "fetch")):
+        answer = search(asked, type_, action, who="stranger", ods="0CX").json()
+        assert answer["results"] == []
+        assert answer["context"]["refused"] == []
+
+
+def test_what_is_found_comes_in_pages(asked):
+    first = search(asked, limit=1).json()
+
+    assert first["page"]["next_token"] == ""  # there is one agreement
+    assert search(asked, token=plain.REFERENCE).json()["results"] == []
+
+
+def test_nobody_searches_for_another(asked):
+    answer = search(asked, subject="another")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+
+
+# Where to ask
+
+
+def test_the_configuration_says_where_to_ask(asked):
+    answer = asked.service.client.get("/.well-known/authzen-configuration").json()
+
+    assert answer["access_evaluation_endpoint"].endswith("/access/v1/evaluation")
+    assert answer["access_evaluations_endpoint"].endswith("/access/v1/evaluations")
+    assert answer["search_resource_endpoint"].endswith("/access/v1/search/resource")
+
+
+def test_the_published_keys_are_public_halves(asked):
+    (key,) = asked.service.client.get("/.well-known/jwks.json").json()["keys"]
+
+    assert "d" not in key
+
+
+# When permission is taken away
+
+
+@pytest.mark.scenario("B03")
+def test_after_the_answer_to_a_hold_no_lease_given_before_is_alive(asked):
+    """Guard: api.removal.RemovesPermission, which answers 1.1 longest leases after the commit."""
+    holding = asked.released()["holding_id"]
+    body = asked.fetch_body(holding)
+    headers = asked.service.headers(Role.SERVICE_DISSEMINATION)
+    import asyncio
+
+    asked.service.client.app_state["pause"] = asyncio.sleep  # really
+    ends, denied, stop = [], threading.Event(), threading.Event()
+
+    def stream():
+        while not stop.is_set():
+            before = boottime()
+            answer = asked.service.client.post(EVALUATION, headers=headers, json=body).json()
+            if not answer["decision"]:
+                denied.set()
+                return
+            ends.append(before + answer["context"]["lease"]["seconds"])
+
+    streaming = threading.Thread(target=stream)
+    streaming.start()
+    answer = asked.service.post(
+        f"/v1/agreements/{plain.REFERENCE}/holds",
+        Role.BREACH_HANDLER,
+        {"lines": [1], "reason": "not stopped"},
+    )
+    answered = boottime()
+    stop.set()
+    streaming.join(10)
+
+    assert answer.status_code in (200, 201), answer.text
+    assert ends
+    assert max(ends) <= answered
+    assert denied.is_set()
+
+
+def test_a_repeated_hold_waits_as_the_first_one_did(asked):
+    for _ in range(2):
+        asked.service.post(
+            f"/v1/agreements/{plain.REFERENCE}/holds",
+            Role.BREACH_HANDLER,
+            {"lines": [1], "reason": "not stopped"},
+        )
+
+    assert asked.service.pauses == [pytest.approx(1.1)] * 2
+
+
+# Two replicas
+
+
+@pytest.mark.postgresql
+def test_a_hold_set_through_one_replica_is_seen_by_another_with_warm_facts(
+    postgresql_url, tmp_path, clock, identities, haven
+):
+    """S1: nothing of what a replica has in memory outlives the epoch."""
+    from common.db import engine as engines
+    from common.db import migrate
+
+    engine = engines.create(postgresql_url)
+    migrate.upgrade(engine, "agreements")
+    seed(engine, on_the_catalogue(plain.sound()))
+    waits: list[float] = []
+
+    async def pause(seconds):
+        waits.append(seconds)
+
+    made = settings(postgresql_url, tmp_path)
+    apps = [
+        main.create_app(
+            made,
+            clock=clock,
+            verifier=identities.verifier(),
+            pause=pause,
+            haven_keys=haven.jwks,
+        )
+        for _ in range(2)
+    ]
+    with TestClient(apps[0]) as one, TestClient(apps[1]) as other:
+        here, there = (
+            Asked(Service(c, clock, identities, main.Parts(made, clock)), haven)
+            for c in (one, other)
+        )
+        holding = here.released()["holding_id"]
+        first = there.post(there.fetch_body(holding)).json()
+        hold = here.service.post(
+            f"/v1/agreements/{plain.REFERENCE}/holds",
+            Role.BREACH_HANDLER,
+            {"lines": [1], "reason": "not stopped"},
+        )
+        renewed = there.post(there.fetch_body(holding, renews=first["context"]["id"]))
+        for asked_ in (here, there):
+            asked_.service.parts.close()
+    engine.dispose()
+
+    assert first["decision"] is True
+    assert hold.status_code in (200, 201), hold.text
+    assert waits == [pytest.approx(1.1)]
+    assert codes(renewed) == {("BREACH_OPEN", "line 1")}
