@@ -142,6 +142,7 @@ class Intake:
         generate_key_encryption_key(self.settings.key_encryption_key_file)
         security_keys.load_or_generate(self.settings.signing_key_file)
         self.maps = FakeMaps(self.directory / "maps")
+        self.last = ""
 
     @cached_property
     def settings(self) -> Settings:
@@ -224,6 +225,7 @@ class Intake:
         opened = self.open(data_set, period).json()
         answer = self.put(opened["id"], content)
         assert answer.status_code == 202, answer.text
+        self.last = opened["id"]
         self.work()
         return self.get(f"/v1/submissions/{opened['id']}").json()
 

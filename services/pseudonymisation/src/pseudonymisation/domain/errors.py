@@ -50,7 +50,7 @@ class ContentRefused(Unprocessable):
     title = "The file is not what the catalogue says"
 
 
-class ContentIsArchive(ContentRefused, UnsupportedMedia):
+class ContentIsArchive(UnsupportedMedia, ContentRefused):
     code = "CONTENT_IS_ARCHIVE"
     title = "The file is an archive or compressed; send the CSV itself"
 
@@ -80,12 +80,12 @@ class ColumnsWrong(ContentRefused):
     title = "The header is not that of the data set"
 
 
-class FileTooLarge(ContentRefused, TooLarge):
+class FileTooLarge(TooLarge, ContentRefused):
     code = "FILE_TOO_LARGE"
     title = "The file is larger than the catalogue allows"
 
 
-class DuplicateUpload(ContentRefused, Conflict):
+class DuplicateUpload(Conflict, ContentRefused):
     code = "DUPLICATE_UPLOAD"
     title = "The same file was submitted before"
 

@@ -89,8 +89,9 @@ class Submission:
     """Reasons for which lines were set aside, not yet stored."""
 
     def receive(self, content: Content, *, edition_id: UUID, at: datetime) -> Self:
-        """Take the whole content."""
-        self._demand(State.RECEIVED)
+        """Take the whole content, once."""
+        if self.state is not State.OPEN:
+            raise TransitionRefused(f"A submission that is {self.state} takes no content.")
         return replace(
             self,
             state=State.RECEIVED,

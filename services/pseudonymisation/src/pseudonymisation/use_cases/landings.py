@@ -24,6 +24,7 @@ from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.edition import Edition, Status
+from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.quality import Outcome, report
 from pseudonymisation.domain.submission import State, Submission, next_try
 from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
@@ -83,7 +84,8 @@ class LandingJobs:
         with self._alive(claim, beat):
             try:
                 self._tried(claim, log_)
-            except errors.TransitionRefused:
+            except (errors.TransitionRefused, KeyDestroyed):
+                # Whoever took the submission over has discarded what this attempt had begun.
                 log_.warning("claim_lost")
 
     def sweep(self) -> None:

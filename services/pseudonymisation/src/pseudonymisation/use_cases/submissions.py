@@ -81,10 +81,7 @@ def begin_upload(submission_id: UUID, *, ctx: Context) -> tuple[Submission, Uplo
     with ctx.uow.reading() as tx:
         submission = tx.submissions.get(submission_id, ctx.scope)
     if submission.state is not State.OPEN:
-        raise errors.TransitionRefused(
-            f"A submission that is {submission.state} takes no content.",
-            allowed=[],
-        )
+        raise errors.TransitionRefused(f"A submission that is {submission.state} takes no content.")
     data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
     return submission, ctx.haven.upload(submission_id, new_id(), data_set)
 

@@ -135,14 +135,14 @@ def _date(derived: DerivedField) -> str:
 
 
 def _age(derived: DerivedField) -> str:
-    """Completed years: who was born on 29 February is a year older on 1 March.
+    """Completed years, up to the oldest: born on 29 February is a year older on 1 March.
 
-    Null for a birth after the event.
+    Null for a birth after the event. (`least` passes over nulls, so it stands inside.)
     """
     birth, event = _date(derived), identifier(date_of(derived.at or ""))
     not_yet = f"month({event}) * 100 + day({event}) < month({birth}) * 100 + day({birth})"
     years = f"year({event}) - year({birth}) - ({not_yet})::INTEGER"
-    return f"CASE WHEN {birth} <= {event} THEN {years} END"
+    return f"CASE WHEN {birth} <= {event} THEN least({years}, {OLDEST}) END"
 
 
 def _band(age: str) -> str:
@@ -150,7 +150,7 @@ def _band(age: str) -> str:
         f"{OLDEST}+"
     ]
     listed = ", ".join(map(literal, labels))
-    return f"list_extract([{listed}], least({age}, {OLDEST})::INTEGER // {BAND_YEARS} + 1)"
+    return f"list_extract([{listed}], ({age})::INTEGER // {BAND_YEARS} + 1)"
 
 
 def _financial_year(date: str) -> str:
@@ -173,7 +173,7 @@ def _home(column: str) -> Callable[[DerivedField], str]:
 
 
 FORMS: Final[Mapping[Derivation, Callable[[DerivedField], str]]] = {
-    Derivation.AGE_YEARS: lambda derived: f"least({_age(derived)}, {OLDEST})::SMALLINT",
+    Derivation.AGE_YEARS: lambda derived: f"({_age(derived)})::SMALLINT",
     Derivation.AGE_BAND: lambda derived: _band(_age(derived)),
     Derivation.YEAR: lambda derived: f"year({_date(derived)})::SMALLINT",
     Derivation.MONTH_OF_YEAR: lambda derived: f"month({_date(derived)})::SMALLINT",

@@ -177,10 +177,10 @@ class SealedOptOuts:
         data = self._rest + chunk
         end = data.rfind(b"\n") + 1
         self._rest = data[end:]
-        if len(self._rest) > LIST_LINE_BYTES_MAX:
-            raise ListInvalid(f"Line {self._lines + 1} is too long.", line=self._lines + 1)
         if end:
             self._numbers(data[:end])
+        if len(self._rest) > LIST_LINE_BYTES_MAX:
+            raise ListInvalid(f"Line {self._lines + 1} is too long.", line=self._lines + 1)
 
     def finish(self) -> tuple[int, str]:
         if self._rest:

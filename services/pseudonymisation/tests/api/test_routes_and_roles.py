@@ -1,0 +1,86 @@
+"""Every route of both ports with every role, judged by the table of permissions."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from common.security.roles import Role
+from common.web.auth import Permission, route_permissions
+from pseudonymisation import main
+
+EXPECTED = {
+    ("POST", "/v1/submissions"): {Role.PROVIDER_SYSTEM, Role.DSCRO_OPERATOR},
+    ("PUT", "/v1/submissions/{submission_id}/content"): {
+        Role.PROVIDER_SYSTEM,
+        Role.DSCRO_OPERATOR,
+    },
+    ("POST", "/v1/opt-out-lists"): {Role.DSCRO_OPERATOR},
+    ("PUT", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
+    ("GET", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
+}
+"""The oracle: who may change something, by the words of design.md sections 3, 4 and 9."""
+
+
+@pytest.fixture
+def preparations(intake):
+    app = main.create_preparations_app(intake.settings, parts=lambda: intake.parts)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def routes(app) -> list[tuple[str, str, Permission]]:
+    return [
+        (method, path, permission)
+        for method, path, permission in route_permissions(app)
+        if isinstance(permission, Permission)
+    ]
+
+
+def test_every_route_lets_in_its_roles_and_nobody_else(intake, preparations):
+    tried = 0
+    for client in (intake.client, preparations):
+        for method, path, permission in routes(client.app):
+            target = re.sub(r"\{\w+\}", str(uuid4()), path)
+            for role in Role:
+                answer = client.request(method, target, headers=intake.headers(role, "X26"))
+                refused = (
+                    answer.status_code == 403 and answer.json()["code"] == "ROLE_NOT_PERMITTED"
+                )
+                assert refused is (role not in permission.roles), (method, path, role)
+                assert answer.status_code < 500, (method, path, role)
+                tried += 1
+            bare = client.request(method, target)
+            assert (bare.status_code, bare.json()["code"]) == (401, "UNAUTHENTICATED")
+    assert tried > 200
+
+
+def test_who_may_change_something_is_who_the_design_says(intake, preparations):
+    found = {
+        (method, path): set(permission.roles)
+        for client in (intake.client, preparations)
+        for method, path, permission in routes(client.app)
+    }
+
+    assert {route: found[route] for route in EXPECTED} == EXPECTED
+    assert {route for route in found if route[0] != "GET"} == {
+        route for route in EXPECTED if route[0] != "GET"
+    }
+
+
+def test_preparations_are_on_the_second_port_only(intake, preparations):
+    first = {path for _, path, _ in route_permissions(intake.client.app)}
+    second = {path for _, path, _ in route_permissions(preparations.app)}
+
+    assert not [path for path in first if "preparations" in path]
+    assert {path for path in second if path.startswith("/v1/")} == {"/v1/preparations/{permit_id}"}
+
+
+@pytest.mark.scenario("U01")
+def test_seconded_staff_in_their_csu_role_see_nothing_of_the_haven(intake):
+    """One role at a time: with the CSU's, there is no DSCRO data (domain.md 1.1)."""
+    for path in ("/v1/submissions", "/v1/editions", "/v1/opt-out-lists"):
+        answer = intake.get(path, role=Role.CSU_SYSTEM, ods="0DF")
+        assert (answer.status_code, answer.json()["code"]) == (403, "ROLE_NOT_PERMITTED")
+    assert intake.get("/v1/submissions", role=Role.DSCRO_OPERATOR, ods="X26").status_code == 200

@@ -1,0 +1,277 @@
+"""What was landed is what an oracle written row by row from domain.md says, cell by cell."""
+
+import csv
+import io
+import random
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+import catalogue
+from catalogue import ColumnType
+from pseudonymisation.adapters.plane import kernel
+from services.pseudonymisation.tests import oracle
+from services.pseudonymisation.tests.submitting import (
+    POSTCODES,
+    PRACTICES,
+    PROVIDER,
+    Intake,
+    sus_row,
+    written,
+)
+
+SAMPLE = Path(__file__).parents[5] / "shared" / "data" / "dids_sample_495.csv"
+WORLD = oracle.World(PROVIDER, PRACTICES, POSTCODES)
+PEOPLE = ["9990000018", "9990000026", "9990000034", "9990000042", "9990000050", "9990000069", ""]
+ROWS = 400
+
+
+def odd_rows(rows: int, seed: int) -> list[dict[str, str]]:
+    """Records full of what is odd: leap days, default postcodes, personal data in text."""
+    chance = random.Random(seed)
+    births = ["2000-02-29", "1920-05-05", "1928-04-11", "2018-04-09", "2018-04-30", "1999-12-31"]
+    found = []
+    for n in range(rows):
+        number, birth = chance.choice(PEOPLE), chance.choice(births)
+        place = chance.choice([*POSTCODES, "ZZ99 3VZ", "s701aa", "M1 1AA", ""])
+        digits = birth.replace("-", "")
+        text = chance.choice(
+            [
+                "E119,I10X",
+                f"see {number} and {chance.choice(PEOPLE)}",
+                f"{digits}",
+                f"X{birth[8:]}/{birth[5:7]}/{birth[:4]}Y",
+                f"lives at {place.replace(' ', '').lower()}7",
+                f"lives at {place}",
+                "999 000 0018",
+                "9990000018999000002699900000341234567890",
+                "1234567890",
+                "",
+            ]
+        )
+        day = date(2018, 4, 1) + timedelta(days=chance.randrange(30))
+        found.append(
+            sus_row(
+                NHS_Number=number,
+                Date_of_Birth=birth,
+                Postcode=place,
+                Local_Patient_ID=f"L{chance.randrange(5)}",
+                GP_Practice_Code=chance.choice([*PRACTICES, "Z99999", ""]),
+                Hospital_Spell_No=chance.choice([f"RAX{number}-2", f"SP{n}", f"SPELL-{n:012d}"]),
+                Der_Diagnosis_All=text,
+                CDS_Activity_Date=day.isoformat(),
+                Episode_Start_Date=(day - timedelta(days=chance.randrange(900))).isoformat(),
+                Commissioner_Code=chance.choice(["02P", "00L", "X24"]),
+                Org_Code_Res_Resp=chance.choice(["02P", ""]),
+                Site_Code_of_Treatment=chance.choice(["RR801", "8J094", "NT2"]),
+                Consultant_Code=chance.choice(["C1234567", ""]),
+                Provider_Code=chance.choice(["RR8", "RR801", "8J094"]),
+                Der_Spell_LoS=str(chance.randrange(30)),
+            )
+        )
+    return found
+
+
+@pytest.fixture
+def landed(intake):
+    """Return a function that lands a file and gives its rows, as text and as landed."""
+
+    def land(content: bytes, data_set: str = "SUS_APC", period: str = "2018-04"):
+        done = intake.submit(content, data_set=data_set, period=period)
+        assert done["state"] == "accepted", done
+        records = list(csv.DictReader(io.StringIO(content.decode())))
+        return intake, records, intake.landed(done["edition_id"])
+
+    return land
+
+
+def keys(intake: Intake, kind: str) -> tuple[kernel.Cipher, kernel.Siv]:
+    store = intake.parts.keys
+    return kernel.Cipher(store.get(f"haven/{kind}")), kernel.Siv(store.get(f"haven/{kind}_long"))
+
+
+def block(text: str) -> bytes:
+    return len(text).to_bytes(4, "little") + text.encode().ljust(12, b"\0")
+
+
+def words(cell: bytes) -> tuple[int, int]:
+    return int.from_bytes(cell[:8], "little"), int.from_bytes(cell[8:], "little")
+
+
+def encrypted(key: bytes, text: str) -> tuple[int, int]:
+    """One AES block by the library's own hand, not by our kernel."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    return words(encryptor.update(block(text)))
+
+
+def siv(key: bytes, text: str) -> tuple[tuple[int, int], bytes]:
+    """AES-SIV by the library's own hand."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+    both = kernel.derive(key, "siv/mac") + kernel.derive(key, "siv/counter")
+    sealed = AESSIV(both).encrypt(text.encode(), None)
+    return words(sealed[:16]), sealed[16:]
+
+
+def judge(intake: Intake, data_set: str, records: list[dict], rows: list[dict]) -> None:
+    """Compare every cell of every row."""
+    described = catalogue.load().get(data_set)
+    person = described.person
+    assert len(rows) == len(records)
+    for line, (record, row) in enumerate(zip(records, rows, strict=True), start=2):
+        value = {name: (record.get(name) or None) for name in described.by_name}
+        number = value[person.nhs_number]
+        place = value[person.postcode] and oracle.postcode(value[person.postcode])
+        own = oracle.Own(number, place, value[person.date_of_birth])
+        where = f"line {line}"
+
+        assert row["line"] == line
+        judge_person(intake, described, value, row, where)
+        personal = judge_cells(intake, described, value, row, own, where)
+        assert row["pcd_masked"] == personal, where
+        for form in described.derived:
+            event = value[form.at] if form.at else None
+            expected = oracle.derived(form.derivation, value[form.source], event, WORLD)
+            assert row[form.name] == expected, (where, form.name)
+        for letter in "SPGHRC":
+            rule = described.population.get(letter)
+            source = value[rule.field] if rule and rule.field else None
+            expected = oracle.reason(rule.source, source, WORLD) if rule else None
+            assert row[f"reason_{letter.lower()}"] == expected, (where, letter)
+        assert row["period"] == value[described.periods.field][:7], where
+
+
+def judge_person(intake, described, value, row, where) -> None:
+    found = (row["person_0"], row["person_1"])
+    number = value[described.person.nhs_number]
+    if number is not None:
+        assert row["person_kind"] == 1, where
+        assert found == encrypted(intake.parts.keys.get("haven/nhs_number"), number), where
+        return
+    provider = value.get(described.person.provider or "") or PROVIDER
+    local = f"{provider}\x1f{value[described.person.local_id]}"
+    assert row["person_kind"] == 2, where
+    assert found == siv(intake.parts.keys.get("haven/person_without_number"), local)[0], where
+
+
+def judge_cells(intake, described, value, row, own, where) -> bool:
+    """Judge sealed and clear cells; say whether personal data were found in any."""
+    personal = False
+    for field in described.fields:
+        text = value[field.name]
+        if field.name == described.person.nhs_number:
+            assert field.name not in row
+        elif field.identifier is not None:
+            judge_sealed(intake, field, text, row, where)
+            assert field.name not in row
+            if field.scan and text is not None:
+                personal |= oracle.masked(text, own) != text
+        elif field.type is ColumnType.TEXT:
+            expected = text
+            if text is not None and field.codes is None:
+                scanned = own if field.scan else oracle.Own(None, None, None)
+                expected = oracle.masked(text, scanned)
+                personal |= expected != text
+            assert row[field.name] == expected, (where, field.name)
+        else:
+            assert row[field.name] == typed(field.type, text), (where, field.name)
+    return personal
+
+
+def judge_sealed(intake, field, text, row, where) -> None:
+    found = (row[f"{field.name}__0"], row[f"{field.name}__1"])
+    if text is None:
+        assert found == (None, None), (where, field.name)
+        return
+    if field.identifier == "postcode":
+        text = oracle.postcode(text)
+    store, kind = intake.parts.keys, f"haven/{field.identifier}"
+    if len(text) <= 12:
+        assert found == encrypted(store.get(kind), text), (where, field.name)
+        assert row.get(f"{field.name}__rest") is None
+    else:
+        expected, rest = siv(store.get(f"{kind}_long"), text)
+        assert found == expected, (where, field.name)
+        assert row[f"{field.name}__rest"] == rest
+
+
+def typed(kind: ColumnType, text: str | None):
+    if text is None:
+        return None
+    made = {ColumnType.DATE: date.fromisoformat, ColumnType.INTEGER: int, ColumnType.DECIMAL: float}
+    return made[kind](text)
+
+
+def test_odd_records_are_landed_as_the_oracle_says(landed):
+    intake, records, rows = landed(written(odd_rows(ROWS, seed=1)))
+
+    judge(intake, "SUS_APC", records, rows)
+    assert {row["person_kind"] for row in rows} == {1, 2}
+
+
+def test_the_published_sample_is_landed_as_it_is_and_without_any_nhs_number_in_clear(landed):
+    """NHS numbers of several ranges, own and others', also inside accession numbers."""
+    if not SAMPLE.is_file():
+        pytest.skip(f"the published sample is not at {SAMPLE}")
+
+    intake, records, rows = landed(SAMPLE.read_bytes(), "DIDS", "2016-07/2017-03")
+
+    assert len(rows) == 495
+    judge(intake, "DIDS", records, rows)
+    own = {record["NHS_NUMBER"] for record in records}
+    for row in rows:
+        for cell in row.values():
+            text = str(cell)
+            assert not any(number in text for number in own)
+            windows = [text[at : at + 10] for at in range(len(text))] if text is cell else []
+            assert not any(map(oracle.is_nhs_number, windows))
+
+
+def test_nothing_of_a_file_is_on_any_disk_in_clear(landed):
+    """Uploads, quarantine, editions, databases, keys: no number, date of birth or local id."""
+    secrets = [b"9990000018", b"1970-01-31", b"S70 1AA", b"L7777777"]
+    rows = [sus_row(Local_Patient_ID="L7777777"), sus_row(Sex="7"), sus_row()]
+    intake, _, found = landed(written(rows))
+
+    assert len(found) == 2
+    for path in intake.directory.rglob("*"):
+        if path.is_file() and "maps" not in path.parts:
+            content = path.read_bytes()
+            assert not [secret for secret in secrets if secret in content], path
+
+
+def test_the_same_person_has_one_token_and_strangers_never_share_one(landed):
+    rows = [
+        sus_row(),
+        sus_row(Local_Patient_ID="L2"),
+        sus_row(NHS_Number="", Local_Patient_ID="L3"),
+        sus_row(NHS_Number="", Local_Patient_ID="L4"),
+        sus_row(NHS_Number="", Local_Patient_ID="L3"),
+        sus_row(NHS_Number="", Local_Patient_ID="L3", Provider_Code="R0A"),
+    ]
+    _, _, found = landed(written(rows))
+
+    people = [(row["person_0"], row["person_1"]) for row in found]
+    assert people[0] == people[1]
+    assert people[2] == people[4]
+    assert len({people[0], people[2], people[3], people[5]}) == 4
+
+
+@pytest.mark.scenario("R15")
+def test_a_spell_number_that_holds_the_patients_nhs_number_is_never_landed_in_clear(landed):
+    row = sus_row(
+        Hospital_Spell_No="RAX9990000018-2",
+        Der_Diagnosis_All="RAX9990000018-2 AB1",
+    )
+    intake, _, (found,) = landed(written([row]))
+
+    assert found["pcd_masked"]
+    assert "Hospital_Spell_No" not in found
+    assert found["Der_Diagnosis_All"] == "RAX_<NHS_No>_-2 AB1"
+    assert not any(re.search("9990000018", str(cell)) for cell in found.values())
+    report = intake.get(f"/v1/submissions/{intake.last}/report").json()
+    assert report["masked_cells"] == 1

@@ -1,0 +1,149 @@
+"""What landing must make of a record: written row by row from domain.md, slow and obvious.
+
+Nothing of the code under test is used here, but the catalogue's files. Sections are named
+where a rule comes from.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+REFUSED = {str(d) * 10 for d in range(10)} | {f"{d}00000000{d}" for d in range(1, 10)}
+MARKERS = ("_<NHS_No>_", "_<PC_", "_<DoB_")
+
+
+def is_nhs_number(text: str) -> bool:
+    """8.1: ten digits, modulus 11, and none of the refused patterns."""
+    if not re.fullmatch("[0-9]{10}", text) or text in REFUSED:
+        return False
+    total = sum(
+        int(digit) * weight for digit, weight in zip(text[:9], range(10, 1, -1), strict=True)
+    )
+    check = 11 - total % 11
+    return (0 if check == 11 else check) == int(text[9])
+
+
+def postcode(text: str) -> str:
+    """Upper case, one space before the last three."""
+    bare = text.upper().replace(" ", "")
+    return f"{bare[:-3]} {bare[-3:]}"
+
+
+def age_at(birth: date, event: date) -> int | None:
+    """8.3: completed years; born on 29 February, a year older on 1 March; none before birth."""
+    if birth > event:
+        return None
+    had_birthday = (event.month, event.day) >= (birth.month, birth.day)
+    return event.year - birth.year - (not had_birthday)
+
+
+def band(age: int) -> str:
+    low = age // 5 * 5
+    return "90+" if age >= 90 else f"{low}-{low + 4}"
+
+
+def financial_year(day: date) -> str:
+    first = day.year if day.month >= 4 else day.year - 1
+    return f"{first}/{(first + 1) % 100:02d}"
+
+
+@dataclass(frozen=True)
+class Own:
+    """The record's own values, to be looked for in other columns (8.6)."""
+
+    number: str | None
+    postcode: str | None
+    birth: str | None
+
+    def spellings(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        if self.number:
+            separated = "[ ./-]?".join(self.number)
+            found.append((MARKERS[0], separated))
+        if self.postcode:
+            found.append((MARKERS[1], self.postcode))
+            found.append((MARKERS[1], self.postcode.replace(" ", "")))
+        if self.birth:
+            year, month, day = self.birth.split("-")
+            for first, second, third in ((year, month, day), (day, month, year)):
+                found.append((MARKERS[2], f"{first}[ ./-]?{second}[ ./-]?{third}"))
+        return found
+
+
+def masked(text: str, own: Own) -> str:
+    """8.6: own values and any valid NHS number become markers; what overlaps is one hit."""
+    hits: list[tuple[int, int, int]] = []
+    for start in range(len(text)):
+        found = re.match("[0-9](?:[ -]?[0-9]){9}", text[start:])
+        if found and is_nhs_number(re.sub("[ -]", "", found[0])):
+            hits.append((start, start + found.end(), 0))
+    for marker, pattern in own.spellings():
+        for start in range(len(text)):
+            match = re.compile(pattern).match(text.upper(), start)
+            if match:
+                hits.append((start, match.end(), MARKERS.index(marker)))
+    hits.sort()
+    merged: list[list[int]] = []
+    for start, end, kind in hits:
+        if merged and start < merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+            merged[-1][2] = min(merged[-1][2], kind)
+        else:
+            merged.append([start, end, kind])
+    for start, end, kind in reversed(merged):
+        text = text[:start] + MARKERS[kind] + text[end:]
+    return text
+
+
+@dataclass(frozen=True)
+class World:
+    provider: str
+    practices: Mapping[str, str]
+    postcodes: Mapping[str, tuple[str, str]]
+    """Postcode to commissioner and area."""
+
+
+def derived(form: str, source: str | None, event: str | None, world: World) -> Any:  # noqa: PLR0911 - a rule a line
+    """8.3, by the name of the derivation."""
+    if source is None or (form in {"age_years", "age_band"} and event is None):
+        return None
+    if form in {"age_years", "age_band"}:
+        age = age_at(date.fromisoformat(source), date.fromisoformat(event or ""))
+        if age is None:
+            return None
+        return min(age, 90) if form == "age_years" else band(age)
+    if form in {"year", "month", "month_of_year", "financial_year"}:
+        day = date.fromisoformat(source)
+        return {
+            "year": day.year,
+            "month": f"{day.year:04d}-{day.month:02d}",
+            "month_of_year": day.month,
+            "financial_year": financial_year(day),
+        }[form]
+    place = postcode(source)
+    is_default = place.startswith("ZZ99")
+    if form == "default_postcode":
+        return is_default
+    if form in {"postcode_sector", "postcode_district"}:
+        if is_default:
+            return None
+        return place[:-2] if form == "postcode_sector" else place.split(" ")[0]
+    commissioner, area = world.postcodes.get(place, (None, None))
+    return area if form == "lsoa" else commissioner
+
+
+def reason(source: str, value: str | None, world: World) -> str | None:
+    """6.11, by where the letter comes from."""
+    if source == "submitter":
+        return world.provider
+    if value is None:
+        return None
+    if source == "practice":
+        return world.practices.get(value)
+    if source == "postcode":
+        return world.postcodes.get(postcode(value), (None, None))[0]
+    if source == "organisation" and re.fullmatch("R.{4}", value):
+        return value[:3]  # 1.3: a site of an NHS trust
+    return value

@@ -1,0 +1,61 @@
+"""Lines get their numbers, and what would lead a CSV reader astray is set aside."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pseudonymisation.adapters.plane.feed import Lines
+
+
+def feed(content: bytes, chunk: int = 1 << 20) -> tuple[bytes, list[tuple[int, str]], int]:
+    aside: list[tuple[int, str]] = []
+
+    def set_aside(numbers, code, lines):
+        assert len(numbers) == len(lines)
+        aside.extend((int(number), code) for number in numbers)
+
+    lines, out = Lines(set_aside), b""
+    for start in range(0, len(content), chunk):
+        buffer = lines.of(content[start : start + chunk])
+        out += buffer.to_pybytes() if buffer is not None else b""
+    last = lines.last()
+    return out + (last.to_pybytes() if last is not None else b""), sorted(aside), lines.records
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1000])
+def test_each_record_gets_the_number_of_its_line(chunk):
+    out, aside, records = feed(b"a,b\n1,2\n\n3,4\r\n5,6", chunk)
+
+    assert out == b"2,1,2\n4,3,4\n5,5,6\n"
+    assert aside == []
+    assert records == 3
+
+
+def test_a_line_that_would_swallow_the_next_ones_is_set_aside():
+    out, aside, records = feed(b'a,b\n"1,2\n3,4\n"5 ""x""",6\n7,8"\n9,0\n')
+
+    assert out == b'3,3,4\n4,"5 ""x""",6\n6,9,0\n'
+    assert aside == [(2, "QUOTE_NOT_CLOSED"), (5, "QUOTE_NOT_CLOSED")]
+    assert records == 5
+
+
+def test_control_characters_set_a_line_aside_and_tabs_do_not():
+    out, aside, _ = feed(b"a,b\n1\x1f,2\n3\t,4\n5,\r6\n")
+
+    assert out == b"3,3\t,4\n"
+    assert aside == [(2, "CONTROL_CHARACTER"), (4, "CONTROL_CHARACTER")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header():
+    assert feed(b"\xef\xbb\xbfa,b\n1,2\n")[0] == b"2,1,2\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b", b"a,b\n", b"a,b\n\n\r\n"])
+def test_a_file_without_records_feeds_nothing(content):
+    assert feed(content) == (b"", [], 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200), st.integers(1, 20))
+def test_where_chunks_end_makes_no_difference(content, chunk):
+    assert feed(b"h\n" + content, chunk) == feed(b"h\n" + content)

@@ -1,0 +1,220 @@
+"""A submission's life, its period and what its report counts."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+import catalogue
+from pseudonymisation.domain import events
+from pseudonymisation.domain.edition import Edition, Status
+from pseudonymisation.domain.errors import PeriodInvalid, TransitionRefused
+from pseudonymisation.domain.period import Period
+from pseudonymisation.domain.quality import TEXTS, Entry, Outcome, report
+from pseudonymisation.domain.submission import (
+    ATTEMPTS_MAX,
+    TRANSITIONS,
+    Content,
+    State,
+    Submission,
+    next_try,
+)
+
+AT = datetime(2018, 6, 1, 9, tzinfo=UTC)
+SUS = catalogue.load().get("SUS_APC")
+CONTENT = Content(key="uploads/a/1", bytes=10, digest="sha256:00", header="a,b")
+OUTCOME = Outcome(
+    columns=("NHS_Number",), records=10, landed=8, withheld=1, quarantined=1,
+    entries=(Entry(3, "Sex", "CODE_UNKNOWN"),),
+    reasons={("Sex", "CODE_UNKNOWN"): 1, ("CDS_Activity_Date", "OUTSIDE_PERIOD"): 1},
+    missing={"Sex": 2}, personal_data={"Der_Diagnosis_All": 3, "Hospital_Spell_No": 4},
+    number_status={"01": 8}, without_number=2, default_postcodes=1, without_commissioner=1,
+)  # fmt: skip
+
+
+def opened() -> Submission:
+    return Submission(
+        id=uuid4(),
+        data_set="SUS_APC",
+        catalogue_version="1.0",
+        catalogue_digest=SUS.digest,
+        period=Period("2018-04", "2018-04"),
+        provider="RR8",
+        submitted_by="RR8",
+        created_at=AT,
+    )
+
+
+def received() -> Submission:
+    return opened().receive(CONTENT, edition_id=uuid4(), at=AT)
+
+
+def landing() -> tuple[Submission, object]:
+    attempt = uuid4()
+    return received().claim(attempt, until=AT + timedelta(seconds=60)), attempt
+
+
+def test_every_state_says_where_it_may_go():
+    assert set(TRANSITIONS) == set(State)
+    assert {s for s in State if not TRANSITIONS[s]} == {State.ACCEPTED, State.REJECTED}
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_only_what_the_table_allows_is_possible(state):
+    submission = replace(opened(), state=state, attempt=uuid4(), edition_id=uuid4())
+    attempt = submission.attempt
+    verbs = {
+        State.RECEIVED: lambda: submission.receive(CONTENT, edition_id=uuid4(), at=AT),
+        State.LANDING: lambda: submission.claim(uuid4(), until=AT),
+        State.REJECTED: lambda: submission.reject(code="X", detail="x", at=AT),
+        State.ACCEPTED: lambda: submission.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT),
+    }
+    for target, verb in verbs.items():
+        # Back from LANDING to RECEIVED is by waiting, not by another content.
+        waits = (state, target) == (State.LANDING, State.RECEIVED)
+        if target in TRANSITIONS[state] and not waits:
+            assert verb().state is target
+        else:
+            with pytest.raises(TransitionRefused):
+                verb()
+
+
+def test_what_was_accepted_says_so_with_its_counts():
+    submission, attempt = landing()
+    accepted = submission.accept(attempt, OUTCOME, {"schema": "x"}, quarantine_key="q", at=AT)
+
+    (event,) = accepted.pending
+    assert isinstance(event, events.SubmissionAccepted)
+    assert event.rows_accepted == 8
+    assert event.rows_quarantined == 1
+    assert event.edition_id == submission.edition_id
+    assert accepted.entries == OUTCOME.entries
+
+
+def test_what_was_rejected_has_no_edition_and_no_accepted_rows():
+    submission, attempt = landing()
+    rejected = submission.reject(
+        code="QUARANTINE_SHARE_EXCEEDED", detail="x", at=AT, attempt=attempt, outcome=OUTCOME
+    )
+
+    (event,) = rejected.pending
+    assert isinstance(event, events.SubmissionRejected)
+    assert (event.edition_id, event.rows_accepted, event.rows_quarantined) == (None, 0, 1)
+    assert event.code == "QUARANTINE_SHARE_EXCEEDED"
+
+
+def test_a_worker_whose_claim_was_taken_over_decides_nothing():
+    submission, attempt = landing()
+    taken_over = submission.claim(uuid4(), until=AT)
+
+    for verb in (
+        lambda: taken_over.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT),
+        lambda: taken_over.reject(code="X", detail="x", at=AT, attempt=attempt),
+        lambda: taken_over.wait(attempt, code="X", until=AT, counts=True),
+        lambda: taken_over.extend(attempt, until=AT),
+    ):
+        with pytest.raises(TransitionRefused):
+            verb()
+
+
+def test_an_attempt_that_met_only_what_was_away_does_not_count():
+    submission, attempt = landing()
+
+    assert submission.wait(attempt, code="X", until=AT, counts=False).attempts == 0
+    assert submission.wait(attempt, code="X", until=AT, counts=True).attempts == 1
+    assert not replace(submission, attempts=ATTEMPTS_MAX - 1).is_exhausted
+    assert replace(submission, attempts=ATTEMPTS_MAX).is_exhausted
+
+
+def test_a_submission_may_be_claimed_when_nobody_works_on_it():
+    submission, _ = landing()
+
+    assert not opened().may_be_claimed(at=AT)
+    assert received().may_be_claimed(at=AT)
+    assert not submission.may_be_claimed(at=AT)
+    assert submission.may_be_claimed(at=AT + timedelta(seconds=60))
+
+
+def test_tries_are_ever_further_apart_up_to_five_minutes():
+    waits = [(next_try(AT, attempts) - AT).total_seconds() for attempts in range(10)]
+
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (5, 300)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "months"),
+    [
+        ("2018-04", "2018-04-01", "2018-04-30", 1),
+        ("2016-07/2017-03", "2016-07-01", "2017-03-31", 9),
+    ],
+)
+def test_a_period_is_a_month_or_a_closed_range(text, first, last, months):
+    period = Period.parse(text)
+
+    assert str(period) == text
+    assert (period.first_day, period.last_day) == tuple(map(date.fromisoformat, (first, last)))
+    assert period.months == months
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2018", "2018-13", "2018-00", "2018-4", "2018-04/2018-03", "2000-01/2018-04", "x"]
+)
+def test_what_is_no_period_is_refused(text):
+    with pytest.raises(PeriodInvalid):
+        Period.parse(text)
+
+
+def test_a_period_before_the_data_set_is_refused():
+    with pytest.raises(PeriodInvalid):
+        Period.parse("2001-01").demand_of(SUS)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlaps"),
+    [
+        ("2018-04", "2018-04", True),
+        ("2018-04", "2018-05", False),
+        ("2018-01/2018-04", "2018-04/2018-06", True),
+        ("2018-01/2018-12", "2018-04", True),
+    ],
+)
+def test_periods_overlap_where_they_share_a_month(one, other, overlaps):
+    assert Period.parse(one).overlaps(Period.parse(other)) is overlaps
+    assert Period.parse(other).overlaps(Period.parse(one)) is overlaps
+
+
+def test_an_edition_that_gives_way_names_its_successor():
+    def edition(number: int) -> Edition:
+        return Edition(
+            id=uuid4(), data_set="SUS_APC", catalogue_version="1.0", catalogue_digest="d",
+            period=Period("2018-04", "2018-04"), provider="RR8", number=number,
+            status=Status.of(SUS), submission_id=uuid4(), object_key="k", rows=1, bytes=1,
+            practice_map=None, postcode_map=None, landed_at=AT,
+        )  # fmt: skip
+
+    former, new = edition(1), edition(2)
+    superseded = former.supersede(new, at=AT)
+
+    assert superseded.superseded_by == new.id
+    (event,) = superseded.pending
+    assert event.data()["superseded_by"] == str(new.id)
+    assert former.status is Status.CURRENT
+
+
+def test_the_report_counts_by_column_and_reason():
+    found = report(OUTCOME, data_set=SUS)
+
+    assert found["totals"] == {"records": 10, "landed": 8, "quarantined": 1, "withheld": 1}
+    columns = {column["column"]: column for column in found["columns"]}
+    assert columns["Sex"] == {
+        "column": "Sex", "submitted": False, "valid": 6, "missing": 2, "invalid": 1,
+        "personal_data_found": 0,
+    }  # fmt: skip
+    assert found["nhs_number"] == {"present": 6, "missing": 2, "invalid": 0, "status": {"01": 8}}
+    assert found["outside_period"] == 1
+    assert found["without_commissioner"] == 1
+    assert found["default_postcodes"] == 1
+    assert found["masked_cells"] == 3  # of text; identifiers are sealed whole
+    assert {reason["detail"] for reason in found["reasons"]} <= set(TEXTS.values())
