@@ -104,11 +104,13 @@ def read(text: str, *, name: str) -> DataSet:
         raise InvalidDataSet(name, [Problem("", "is not a mapping")])
     if "digest" in content:
         raise InvalidDataSet(name, [Problem("digest", "is computed, not given")])
-    problems, fields = _repeated(content.get("fields"))
-    if problems:
-        raise InvalidDataSet(name, problems)
+    written_out: dict[str, object] = {"digest": digest_of(content)}
+    if isinstance(content.get("fields"), list):
+        problems, written_out["fields"] = _repeated(content["fields"])
+        if problems:
+            raise InvalidDataSet(name, problems)
     try:
-        return DataSet.model_validate(content | {"fields": fields, "digest": digest_of(content)})
+        return DataSet.model_validate(content | written_out)
     except ValidationError as error:
         raise InvalidDataSet(name, [_problem(e) for e in error.errors()]) from error
 
@@ -138,10 +140,8 @@ def _problem(error: Any) -> Problem:
     return Problem("/".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, "))
 
 
-def _repeated(fields: object) -> tuple[list[Problem], list[object]]:
+def _repeated(fields: list[object]) -> tuple[list[Problem], list[object]]:
     """Write out entries such as `{name: "Diagnosis_{n}", repeat: [1, 23]}`, one a number."""
-    if not isinstance(fields, list):
-        return [Problem("fields", "must be a list")], []
     problems: list[Problem] = []
     out: list[object] = []
     for position, entry in enumerate(fields):

@@ -5,7 +5,7 @@ What is generated is checked in, so that a change of the wire is seen in a revie
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +61,7 @@ def generate() -> Documents:
     documents["docs/permissions.md"] = NOTE + _permissions(apps)
     documents["docs/keys.md"] = NOTE + keys.render()
     documents["docs/codes.md"] = NOTE + _codes()
+    documents["docs/states.md"] = NOTE + _states()
     return documents
 
 
@@ -112,6 +113,37 @@ def _permissions(apps: Mapping[str, FastAPI]) -> str:
                 lines.append(f"| `{method} {path}` | public | {permission.reason} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _states() -> str:
+    """The lives of what has one, as pictures made from the tables that the domains obey."""
+    parts = ["# States", ""]
+    for title, moves in _lives().items():
+        parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
+        parts += [f"    {a} --> {b}{f' : {verb}' if verb else ''}" for a, b, verb in moves]
+        parts += ["```", ""]
+    return "\n".join(parts)
+
+
+def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
+    life = importlib.import_module("applications.domain.application").LIFE
+    lives = {
+        "Application (applications)": [
+            (state.name, to.name, verb.value)
+            for state, verbs in life.items()
+            for verb, way in verbs.items()
+            for to in sorted(way.to)
+        ]
+    }
+    for title, module, table in (
+        ("Relationship (agreements), but its end, which is a date", "relationship", "NEXT"),
+        ("Submission (pseudonymisation)", "submission", "TRANSITIONS"),
+        ("Extract (dissemination)", "extract", "TRANSITIONS"),
+    ):
+        service = title.partition("(")[2].partition(")")[0]
+        moves = getattr(importlib.import_module(f"{service}.domain.{module}"), table)
+        lives[title] = [(a.name, b.name, "") for a, to in moves.items() for b in sorted(to)]
+    return lives
 
 
 def _codes() -> str:

@@ -1,0 +1,168 @@
+"""The `dsfc` command as a newcomer calls it."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session
+from typer.testing import CliRunner
+
+from common import audit
+from common.audit.entries import Entry
+from common.clock import SystemClock
+from common.db import engine as engines
+from common.db.tables import metadata
+from common.security import keys
+from dsfc_cli.identities import Identities
+from dsfc_cli.main import app
+
+run = CliRunner().invoke
+
+WRONG = """
+data_set: TINY
+version: "1"
+"""
+
+
+def test_help_names_every_command() -> None:
+    told = run(app, ["--help"]).output
+
+    for command in ("up", "demo", "token", "generate", "catalogue", "audit", "contracts"):
+        assert command in told
+
+
+def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None:
+    told = run(
+        app,
+        f"generate --data-set DIDS --rows 200 --bad-rows 3 --output {tmp_path}".split(),
+    )
+
+    assert told.exit_code == 0, told.output
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "dids.csv",
+        "practices.csv",
+        "postcodes.csv",
+        "planted.json",
+    }
+    assert len(json.loads((tmp_path / "planted.json").read_text())["bad_rows"]) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--data-set", "HES"],
+        ["--data-set", "DIDS", "--first", "yesterday"],
+        ["--data-set", "DIDS", "--ods", "/nowhere"],
+    ],
+)
+def test_generate_says_what_it_cannot_do(wrong: list[str], tmp_path: Path) -> None:
+    told = run(app, ["generate", *wrong, "--rows", "100", "--output", str(tmp_path)])
+
+    assert told.exit_code == 2
+    assert "Traceback" not in told.output
+
+
+def test_catalogue_check_tells_where_a_file_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "TINY.yaml"
+    file.write_text(WRONG, encoding="utf-8")
+
+    told = run(app, ["catalogue", "check", str(file)])
+
+    assert told.exit_code == 1
+    assert "version" in told.output
+    assert "fields" in told.output
+
+
+def test_catalogue_list_is_for_machines_too() -> None:
+    told = run(app, ["catalogue", "list", "--json"])
+
+    assert {d["data_set"] for d in json.loads(told.output)} >= {"SUS_APC", "DIDS"}
+
+
+def test_token_knows_no_stranger(tmp_path: Path) -> None:
+    told = run(app, ["token", "nobody", "dissemination", "--directory", str(tmp_path)])
+
+    assert told.exit_code == 1
+    assert "No development identity is named nobody" in told.output
+
+
+def test_private_keys_are_the_owners_alone(tmp_path: Path) -> None:
+    identities = Identities.create(tmp_path)
+
+    file = identities.key_file("dissemination")
+
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_an_identity_has_its_own_roles_only(tmp_path: Path) -> None:
+    identities = Identities.create(tmp_path)
+
+    with pytest.raises(LookupError, match="is not dars-approver"):
+        identities.credentials("body-case-officer", "dars-approver")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """The state of one service: a log of three leaves, a checkpoint, its key."""
+    signer = keys.load_or_generate(tmp_path / "keys" / "agreements.jwk")
+    engine = engines.create(f"sqlite:///{tmp_path / 'agreements.db'}")
+    metadata.create_all(engine)
+    clock = SystemClock()
+    entries = [
+        Entry(
+            at=clock.now(),
+            action=f"tested-{n}",
+            resource="thing",
+            subject="somebody",
+            client_id="client",
+            organisation="X26",
+            role="auditor",
+        )
+        for n in range(3)
+    ]
+    with Session(engines.writing(engine)) as session, session.begin():
+        audit.append(session, entries)
+    audit.checkpoint(
+        engine, signer=signer, directory=tmp_path / "checkpoints", log="agreements", clock=clock
+    )
+    engine.dispose()
+    return tmp_path
+
+
+def verify(kept: Path, *options: str) -> tuple[int, str]:
+    told = run(app, ["audit", "verify", "--directory", str(kept), "--log", "agreements", *options])
+    return told.exit_code, told.output
+
+
+def test_audit_verify_finds_a_log_whole(kept: Path) -> None:
+    code, told = verify(kept, "--json")
+
+    assert code == 0
+    assert json.loads(told)[0]["leaves"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("UPDATE audit_leaf SET entry = replace(entry, 'tested-1', 'tested-9')", "LEAF_EDITED"),
+        ('DELETE FROM audit_leaf WHERE "index" = 1', "LEAF_DELETED"),
+        ('DELETE FROM audit_leaf WHERE "index" = 2', "LOG_TRUNCATED"),
+    ],
+)
+def test_audit_verify_names_what_is_broken(kept: Path, change: str, kind: str) -> None:
+    with closing(sqlite3.connect(kept / "agreements.db")) as connection, connection:
+        connection.execute(change)
+
+    code, told = verify(kept)
+
+    assert code == 1
+    assert kind in told
+
+
+def test_audit_verify_says_that_there_is_no_database(tmp_path: Path) -> None:
+    code, told = verify(tmp_path)
+
+    assert code == 2
+    assert "Traceback" not in told
