@@ -20,7 +20,7 @@ class Settings(ServiceSettings):
     release_store: str = "var/release"
     """A directory, or `s3://bucket/prefix`; the safe haven writes it, we read."""
 
-    decision_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 3
+    decision_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """How long agreements may take to answer before there is no decision."""
 
     lease_guard_seconds: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
