@@ -163,9 +163,16 @@ def _codes() -> str:
         if "code" in vars(error)
     }
     lines += [f"| `{code}` | {said} | {status} |" for code, (said, status) in sorted(known.items())]
-    lines += ["", "## Refusals of the decision", "", "| code | refused unless |", "| --- | --- |"]
+    lines += ["", "## Refusals of the decision", ""]
+    lines += [
+        "| code | what has to hold | what would mend it | source |",
+        "| --- | --- | --- | --- |",
+    ]
     refusals = importlib.import_module("agreements.domain.decision.codes").MEANINGS
-    lines += [f"| `{code}` | {condition} |" for code, condition in sorted(refusals.items())]
+    lines += [
+        f"| `{code}` | {m.condition} | {m.mend} | {m.source} |"
+        for code, m in sorted(refusals.items())
+    ]
     lines += [
         "",
         "## Findings of an application",
