@@ -1,0 +1,239 @@
+"""The client against a real server and a real issuer: tokens, refusals, resumed downloads."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from fastapi import FastAPI, Header, Request, Response
+
+from common.clock import SystemClock
+from common.security import keys
+from common.security.issuer import Identity, create_issuer_app
+from common.security.roles import Role
+from common.web.server import in_background
+from dsfc_client import (
+    ConnectionLost,
+    Credentials,
+    DidNotHappen,
+    DigestMismatch,
+    Dsfc,
+    NotFound,
+    Problem,
+    Refused,
+    wait_for,
+)
+
+CONTENT = bytes(range(256)) * 4_000
+DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+EXTRACT = {
+    "id": "01a202ef-ca18-759b-a2df-80e1bd1482fa",
+    "agreement": "DARS-NIC-123456-A1B2C",
+    "data_set": "SUS_APC",
+    "state": "released",
+    "files": [],
+}
+
+
+class Stage:
+    """What the service of this test was asked, and how it is to behave."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.keys: list[str | None] = []
+        self.ranges: list[str | None] = []
+        self.busy = 0
+        self.digest = DIGEST
+        self.sends = len(CONTENT)
+
+
+def problem(status: int, **members: object) -> Response:
+    body = json.dumps({"status": status, **members})
+    return Response(body, status, media_type="application/problem+json")
+
+
+def service(stage: Stage) -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/v1/extracts", response_model=None)
+    async def ask(
+        request: Request, idempotency_key: Annotated[str | None, Header()] = None
+    ) -> Response | dict[str, object]:
+        stage.tokens.append(request.headers["authorization"])
+        stage.keys.append(idempotency_key)
+        if stage.busy:
+            stage.busy -= 1
+            return problem(503, code="DECISION_UNAVAILABLE")
+        if (await request.json()).get("agreement") == "shut":
+            refusals = [{"code": c, "detail": "", "subject": None} for c in ("A", "B")]
+            return problem(403, code="A", refusals=refusals)
+        return EXTRACT
+
+    @app.get("/v1/extracts", response_model=None)
+    async def pages(after: str | None = None) -> dict[str, object]:
+        following = {None: "1", "1": "2", "2": None}[after]
+        return {"items": [EXTRACT], "next": following}
+
+    @app.get("/v1/files/{file_id}/manifest")
+    async def manifest(file_id: str) -> dict[str, object]:
+        return {"jws": file_id, "manifest": {"file": {"digest": stage.digest}}}
+
+    @app.get("/v1/files/{file_id}/content")
+    async def content(
+        file_id: str,
+        range: Annotated[str | None, Header()] = None,  # noqa: A002 - its name on the wire
+    ) -> Response:
+        assert file_id
+        stage.ranges.append(range)
+        start = int(range.removeprefix("bytes=").split("-")[0]) if range else 0
+        if start >= len(CONTENT):
+            return problem(416, code="RANGE_NOT_SATISFIABLE")
+        body = CONTENT[start : start + stage.sends]
+        return Response(body, 206 if range else 200, media_type="text/csv")
+
+    return app
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def dsfc(stage: Stage) -> Iterator[Dsfc]:
+    signer, mine = keys.Signer(keys.generate_jwk()), keys.generate_jwk()
+    identity = Identity(
+        client_id="csu",
+        title="csu",
+        ods="0DF",
+        roles=frozenset({Role.CSU_SYSTEM}),
+        public_jwk=keys.Signer(mine).public_jwk,
+    )
+    with in_background([(service(stage), "127.0.0.1", 0)], []) as (url,):
+        # The issuer's own address goes into the assertion's audience.
+        issuer_url = url.rsplit(":", 1)[0]
+        port = free_port()
+        issuer = create_issuer_app([identity], signer, SystemClock(), f"{issuer_url}:{port}")
+        with (
+            in_background([(issuer, "127.0.0.1", port)], []) as (issuer_at,),
+            Dsfc(
+                credentials=Credentials("csu", "csu-system", mine),
+                urls=dict.fromkeys(
+                    ("applications", "agreements", "pseudonymisation", "dissemination"), url
+                )
+                | {"issuer": issuer_at},
+            ) as client,
+        ):
+            yield client
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_token_is_fetched_once_and_shown_each_time(dsfc: Dsfc, stage: Stage) -> None:
+    for _ in range(3):
+        dsfc.dissemination.request({})
+
+    assert len(set(stage.tokens)) == 1
+    assert stage.tokens[0].startswith("Bearer ey")
+
+
+def test_a_role_that_it_has_not_is_refused(dsfc: Dsfc) -> None:
+    assert dsfc.tokens is not None
+    dsfc.tokens._credentials = Credentials("csu", "dars-approver", dsfc.tokens._credentials.key)
+
+    with pytest.raises(Problem):
+        dsfc.dissemination.request({})
+
+
+def test_every_refusal_is_named(dsfc: Dsfc) -> None:
+    with pytest.raises(Refused) as refused:
+        dsfc.dissemination.request({"agreement": "shut"})
+
+    assert list(refused.value.codes) == ["A", "B"]
+    assert refused.value.has("B")
+    assert not refused.value.only("A")
+
+
+def test_a_busy_service_is_asked_again_where_that_does_no_harm(dsfc: Dsfc, stage: Stage) -> None:
+    stage.busy = 1
+
+    dsfc.dissemination.request({}, key="once")
+
+    assert stage.keys == ["once", "once"]
+
+
+def test_a_command_without_a_key_is_not_repeated(dsfc: Dsfc, stage: Stage) -> None:
+    stage.busy = 1
+
+    with pytest.raises(Problem) as problem:
+        dsfc.dissemination.request({})
+
+    assert problem.value.code == "DECISION_UNAVAILABLE"
+    assert len(stage.keys) == 1
+
+
+def test_all_pages_are_read(dsfc: Dsfc) -> None:
+    assert len(list(dsfc.dissemination.extracts())) == 3
+
+
+def test_a_download_is_checked_against_the_manifest(dsfc: Dsfc, tmp_path: Path) -> None:
+    target = dsfc.dissemination.download("f", tmp_path / "extract.csv")
+
+    assert target.read_bytes() == CONTENT
+    assert not (tmp_path / "extract.csv.part").exists()
+
+
+def test_a_download_goes_on_where_it_ended(dsfc: Dsfc, stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "extract.csv.part").write_bytes(CONTENT[:1000])
+
+    dsfc.dissemination.download("f", tmp_path / "extract.csv")
+
+    assert stage.ranges == ["bytes=1000-"]
+    assert (tmp_path / "extract.csv").read_bytes() == CONTENT
+
+
+def test_a_part_that_is_whole_is_taken(dsfc: Dsfc, tmp_path: Path) -> None:
+    (tmp_path / "extract.csv.part").write_bytes(CONTENT)
+
+    dsfc.dissemination.download("f", tmp_path / "extract.csv")
+
+    assert (tmp_path / "extract.csv").read_bytes() == CONTENT
+
+
+def test_other_bytes_than_the_manifests_are_thrown_away(
+    dsfc: Dsfc, stage: Stage, tmp_path: Path
+) -> None:
+    stage.digest = "sha256:" + "0" * 64
+
+    with pytest.raises(DigestMismatch):
+        dsfc.dissemination.download("f", tmp_path / "extract.csv")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_there_is_not_found(dsfc: Dsfc) -> None:
+    with pytest.raises(NotFound):
+        dsfc.dissemination.get("/v1/nothing")
+
+
+def test_a_service_that_is_away_is_a_lost_connection() -> None:
+    nowhere = dict.fromkeys(
+        ("issuer", "applications", "agreements", "pseudonymisation", "dissemination"),
+        f"http://127.0.0.1:{free_port()}",
+    )
+    with Dsfc(urls=nowhere) as dsfc, pytest.raises(ConnectionLost):
+        dsfc.dissemination.call("POST", "/v1/extracts")
+
+
+def test_waiting_ends() -> None:
+    with pytest.raises(DidNotHappen):
+        wait_for(lambda: 1, lambda _: False, timeout_seconds=0.05)
