@@ -8,9 +8,10 @@ import fcntl
 import json
 import re
 import shutil
+import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,6 +26,7 @@ from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import SERVICES, Suite
 from dsfc_cli.synthetic import World, generate
 from dsfc_client import Dsfc, Extract, Submission
+from tests.forking import ForkingSuite
 
 CSU, OTHER_CSU = "0DF", "0CX"
 DATA_SET, PROVIDER = "SUS_APC", "R0A"
@@ -43,7 +45,7 @@ QUICK: Mapping[str, Mapping[str, str]] = {
 }
 """A test does not wait for a worker that is known to be dead as long as an operator would."""
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 120.0
 """Only a failure takes so long; the machine may be busy."""
 
 TEN_DIGITS = re.compile(rb"(?=(\d{10}))")
@@ -123,6 +125,22 @@ class Scene:
     def url(self, service: str, path: str) -> str:
         return f"{self.suite.urls[service]}{path}"
 
+    def rows(self, service: str, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        """What a service's database holds, also while the service is down."""
+        path = self.state / f"{service}.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def leaves(self, service: str) -> Sequence[dict[str, Any]]:
+        """The entries of a service's audit log, in order."""
+        found = self.rows(service, 'SELECT entry FROM audit_leaf ORDER BY "index"')
+        return [json.loads(entry) for (entry,) in found]
+
+    def objects(self) -> frozenset[str]:
+        """Keys of all objects in the release store, unfinished ones too."""
+        root = self.state / "objects" / "release"
+        return frozenset(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+
     def submit(self, file: Path, *, period: str = APRIL) -> Submission:
         """Let the provider send a file, and wait for what becomes of it."""
         provider = self.stage.actor("provider-r0a").pseudonymisation
@@ -141,7 +159,7 @@ def scene(
     kept = _played(factory)
     directory = factory.mktemp(name)
     shutil.copytree(kept / "state", directory / "state")
-    with Suite(directory / "state", settings=_with_quick(settings)) as suite:
+    with ForkingSuite(directory / "state", settings=_with_quick(settings)) as suite:
         yield _scene(suite, kept)
 
 
@@ -189,7 +207,7 @@ def _played(factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (kept / "facts.json").exists():
             shutil.rmtree(kept, ignore_errors=True)
-            with Suite(kept / "state", settings=_with_quick(None)) as suite:
+            with ForkingSuite(kept / "state", settings=_with_quick(None)) as suite:
                 facts = play(suite, kept / "input")
             shutil.rmtree(kept / "state" / "logs")
             (kept / "facts.json").write_text(json.dumps(facts), "utf-8")

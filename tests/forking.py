@@ -1,0 +1,146 @@
+"""Service processes that start at once: forked from one that has imported the service already.
+
+Importing a service takes two seconds of a processor, and these tests start some sixty processes.
+What is forked has neither threads nor connections yet; from there on it is the process that
+`python -m <service>.cli serve --all` is, with its own environment, log and death.
+"""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from dsfc_cli.suite import Suite
+
+ZYGOTE = """
+import importlib, json, os, sys
+import alembic.command, uvloop
+cli = importlib.import_module(sys.argv[1] + ".cli")
+for line in sys.stdin:
+    told = json.loads(line)
+    if "pid" in told:
+        pid, status = os.waitpid(told["pid"], os.WNOHANG)
+        print(json.dumps(os.waitstatus_to_exitcode(status) if pid else None), flush=True)
+        continue
+    pid = os.fork()
+    if pid:
+        print(pid, flush=True)
+        continue
+    code = 1
+    try:
+        os.environ.clear()
+        os.environ.update(told["environment"])
+        os.chdir(told["directory"])
+        log = os.open(told["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0), os.dup2(log, 1), os.dup2(log, 2)
+        cli.serve(all_=True)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+"""
+
+
+@dataclass(slots=True)
+class Zygote:
+    """A process that has imported one service, and forks."""
+
+    service: str
+    process: subprocess.Popen[str] = field(init=False)
+    lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ZYGOTE, self.service],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def tell(self, **told: Any) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with self.lock:
+            self.process.stdin.write(json.dumps(told) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@dataclass(slots=True)
+class Forked:
+    """As much of `subprocess.Popen` as a suite uses."""
+
+    zygote: Zygote
+    pid: int
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self.zygote.tell(pid=self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        end = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if end is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired(self.zygote.service, timeout or 0)
+            time.sleep(0.01)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+_zygotes: dict[str, Zygote] = {}
+"""One a service, for all suites of this test process."""
+
+
+@atexit.register
+def _close() -> None:
+    for zygote in _zygotes.values():
+        zygote.close()
+
+
+class ForkingSuite(Suite):
+    """A suite whose processes are forked."""
+
+    def _spawn(self, service: str, log: IO[bytes], settings: Mapping[str, str]) -> Any:
+        if service not in _zygotes:
+            _zygotes[service] = Zygote(service)
+        zygote = _zygotes[service]
+        pid = zygote.tell(
+            environment=self.environment_of(service, settings),
+            directory=str(self.directory.absolute()),
+            log=str(self.log_file(service).absolute()),
+        )
+        return Forked(zygote, pid)
+
+    def environment_of(self, service: str, settings: Mapping[str, str]) -> dict[str, str]:
+        told = {**self._settings_of(service), **self.settings.get(service, {}), **settings}
+        prefix = service.upper()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(f"{prefix}_")}
+        return inherited | {f"{prefix}_{name}": value for name, value in told.items()}
