@@ -1,0 +1,94 @@
+"""Maps are asked of agreements over HTTP, fetched once, and only what their digest says."""
+
+from datetime import date
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from common import http
+from common.errors import Unavailable
+from common.ids import digest
+from pseudonymisation.adapters.agreements import HttpMaps
+
+CONTENT = b"practice,commissioner\nA81001,02P\n"
+MAP_ID = str(uuid4())
+DAY = date(2018, 4, 1)
+
+
+class Tokens:
+    def token(self, audience: str) -> str:
+        assert audience == "agreements"
+        return "a.b.c"
+
+
+class Agreements:
+    """Answers as agreements does; what it is asked is kept."""
+
+    def __init__(self, *, content: bytes = CONTENT, listed: int = 1, status: int = 200) -> None:
+        self.asked: list[str] = []
+        self._content, self._listed, self._status = content, listed, status
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == "Bearer a.b.c"
+        self.asked.append(request.url.raw_path.decode())
+        if self._status != 200:
+            problem = {"code": "ROLE_NOT_PERMITTED", "status": self._status}
+            return httpx.Response(
+                self._status, json=problem, headers={"content-type": "application/problem+json"}
+            )
+        if request.url.path.endswith("/entries"):
+            return httpx.Response(200, content=self._content)
+        item = {"id": MAP_ID, "kind": "practice", "digest": digest(CONTENT), "entries": 1}
+        return httpx.Response(200, json={"items": [item] * self._listed})
+
+
+@pytest.fixture
+def maps(tmp_path):
+    def make(answers) -> HttpMaps:
+        remote = http.client("http://agreements.test", transport=httpx.MockTransport(answers))
+        return HttpMaps(remote, Tokens(), tmp_path / "maps")
+
+    return make
+
+
+def test_the_map_that_governs_is_fetched_once_and_asked_for_each_time(maps):
+    agreements = Agreements()
+    asked = maps(agreements)
+    first, second = asked.governing("practice", DAY), asked.governing("practice", DAY)
+
+    assert first == second
+    assert first.path.read_bytes() == CONTENT
+    assert str(first.version.id) == MAP_ID
+    assert agreements.asked == [
+        "/v1/maps?kind=practice&as_at=2018-04-01",
+        f"/v1/maps/{MAP_ID}/entries",
+        "/v1/maps?kind=practice&as_at=2018-04-01",
+    ]
+
+
+def test_where_no_map_governs_there_is_none(maps):
+    assert maps(Agreements(listed=0)).governing("practice", DAY) is None
+
+
+@pytest.mark.parametrize(
+    "agreements",
+    [
+        Agreements(content=b"practice,commissioner\nA81001,00L\n"),  # not what the digest says
+        Agreements(listed=2),
+        Agreements(status=403),
+        Agreements(status=503),
+    ],
+)
+def test_whatever_else_agreements_says_is_no_map(maps, agreements, tmp_path):
+    with pytest.raises(Unavailable):
+        maps(agreements).governing("practice", DAY)
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_silence_is_no_map(maps):
+    def away(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("away")
+
+    with pytest.raises(Unavailable):
+        maps(away).governing("practice", DAY)
