@@ -9,6 +9,7 @@ import this module, and must not reach a database through it.
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ def legal_day(instant: datetime) -> date:
     return _aware(instant).astimezone(LONDON).date()
 
 
+@lru_cache(maxsize=8192)  # a decision asks for the same few dozen days, thousands of times
 def start_of(day: date) -> datetime:
     """Return the instant at which `day` begins in London."""
     return datetime(day.year, day.month, day.day, tzinfo=LONDON).astimezone(UTC)

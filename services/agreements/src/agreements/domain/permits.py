@@ -7,6 +7,7 @@ said, because what the haven later attests is held against it (design.md section
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +53,13 @@ class PseudonymDomain:
 
     @property
     def id(self) -> str:
-        return digest_of(self.as_json())
+        return _domain_id(self)
+
+
+@lru_cache(maxsize=4096)
+def _domain_id(domain: PseudonymDomain) -> str:
+    """There are as many as agreements have lines, and each is asked for again and again."""
+    return digest_of(domain.as_json())
 
 
 def treatment_of(applied: bool) -> str:  # noqa: FBT001  it is the one thing that it is about

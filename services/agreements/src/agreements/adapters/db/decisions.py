@@ -43,7 +43,21 @@ from common import audit
 from common.db.unit_of_work import UnitOfWork
 
 HOLDINGS_CACHED_MAX = 10_000
+RESERVED_CACHED_MAX = 100_000
 DECISION = DecisionRow.__table__  # type: ignore[attr-defined]  # table=True
+PERMIT = PermitRow.__table__  # type: ignore[attr-defined]  # as above
+TREATMENT = OptOutTreatmentRow.__table__  # type: ignore[attr-defined]  # as above
+TAKEN = (
+    select(
+        TREATMENT.c.environment_id,
+        TREATMENT.c.data_set,
+        TREATMENT.c.month,
+        TREATMENT.c.treatment,
+    )
+    .where(TREATMENT.c.environment_id.in_(bindparam("environments", expanding=True)))
+    .where(TREATMENT.c.data_set == bindparam("data_set"))
+    .where(TREATMENT.c.month.in_(bindparam("months", expanding=True)))
+)
 LAST_AT = select(func.max(DECISION.c.last_at))
 RENEWED = (
     update(DECISION)
@@ -58,6 +72,7 @@ class Remembered:
 
     facts: FactsCache = field(default_factory=FactsCache)
     holdings: dict[UUID, Holding] = field(default_factory=dict)
+    reserved: dict[Reservation, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -65,6 +80,8 @@ class SqlDecisionLog:
     session: Session
     remembered: Remembered
     _epoch: int | None = None
+    _free: set[Reservation] = field(default_factory=set)
+    """Places that this transaction found free; whether they still are, its insert will tell."""
 
     # Reading
 
@@ -91,13 +108,23 @@ class SqlDecisionLog:
     def reserved(
         self, environments: Collection[UUID], data_set: str, months: Iterable[str]
     ) -> Mapping[Reservation, str]:
-        rows = self.session.execute(
-            select(OptOutTreatmentRow)
-            .where(col(OptOutTreatmentRow.environment_id).in_(environments))
-            .where(col(OptOutTreatmentRow.data_set) == data_set)
-            .where(col(OptOutTreatmentRow.month).in_(sorted(set(months))))
-        ).scalars()
-        return {(row.environment_id, row.data_set, row.month): row.treatment for row in rows}
+        """Return what is taken. What was ever taken stays so; what is free is so for now."""
+        taken, free = self.remembered.reserved, self._free
+        wanted = [(e, data_set, m) for e in environments for m in dict.fromkeys(months)]
+        if unknown := [p for p in wanted if p not in taken and p not in free]:
+            if len(taken) >= RESERVED_CACHED_MAX:
+                taken.clear()
+            rows = self.session.execute(
+                TAKEN,
+                {
+                    "environments": [e for e, _, _ in unknown],
+                    "data_set": data_set,
+                    "months": [m for _, _, m in unknown],
+                },
+            )
+            taken.update({(row[0], row[1], row[2]): row[3] for row in rows})
+            free.update(place for place in unknown if place not in taken)
+        return {place: taken[place] for place in wanted if place in taken}
 
     def permit(self, permit_id: UUID) -> Permit | None:
         row = self.session.get(PermitRow, permit_id)
@@ -190,7 +217,7 @@ class SqlDecisionLog:
         try:
             self._reserve(batch)
             if batch.permits:
-                self.session.execute(insert(PermitRow), [_permit_row(p) for p in batch.permits])
+                self.session.execute(insert(PERMIT), [_permit_row(p) for p in batch.permits])
             if batch.released:
                 rows = [_holding_row(r) for r in batch.released]
                 self.session.execute(insert(HoldingRow), rows)

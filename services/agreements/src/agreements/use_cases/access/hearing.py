@@ -5,7 +5,7 @@ transaction that logs it is over.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from agreements.domain.decision.question import (
     Request,
     UnattestedRelease,
 )
-from agreements.domain.leases import Lease, lease
+from agreements.domain.leases import lease
 from agreements.domain.permits import Permit, request_digest, treatment_of
 from agreements.use_cases.access.asking import (
     Answer,
@@ -67,26 +67,27 @@ def hear(
 
 @dataclass(slots=True)
 class Verdicts:
-    """Permissions to fetch that still hold: a yes holds until a fact turns or the epoch does."""
+    """Permissions that still hold: a yes holds until a fact turns or the epoch does."""
 
     size_max: int = 10_000
     _epoch: int = -1
-    _found: dict[tuple[UUID, Asker], tuple[datetime, Permission]] = field(default_factory=dict)
+    _found: dict[Hashable, tuple[datetime, Permission]] = field(default_factory=dict)
 
-    def find(self, holding: UUID, asker: Asker, *, epoch: int, at: datetime) -> Permission | None:
+    def find(self, asked: Hashable, *, epoch: int, at: datetime) -> Permission | None:
+        """Return what was allowed to whoever asked just this, where that cannot have changed."""
         if epoch != self._epoch:
             self._found.clear()
             self._epoch = epoch
-        since, permission = self._found.get((holding, asker), (None, None))
+        since, permission = self._found.get(asked, (None, None))
         if since is None or permission is None or not since <= at < permission.turns_at:
             return None
         return permission
 
-    def keep(self, holding: UUID, asker: Asker, permission: Permission, *, at: datetime) -> None:
+    def keep(self, asked: Hashable, permission: Permission, *, at: datetime) -> None:
         """Remember it, under the epoch that was last asked for."""
         if len(self._found) >= self.size_max:
             self._found.clear()
-        self._found[holding, asker] = (at, permission)
+        self._found[asked] = (at, permission)
 
 
 class Hearing:
@@ -108,6 +109,7 @@ class Hearing:
             {ask.renews for ask in asks if isinstance(ask, AskFetch) and ask.renews is not None}
         )
         self._released: dict[str, ReleasedFile] = {}
+        self._lease_seconds = self._rules.lease_seconds(legal_day(self._at))
 
     def heard(self, ask: Ask) -> Outcome:
         try:
@@ -143,12 +145,13 @@ class Hearing:
             fields=ask.fields,
             formats=ask.formats,
         )
-        decision = decide(question, facts, self._present(facts, ask.key.data_set, ask.periods))
+        present = self._present(facts, ask.key.data_set, ask.periods)
+        decision = self._decided(question, facts, present)
         decision_id = new_id()
         permit = None
         grants: dict[str, Any] = {}
         if isinstance(decision, Permission):
-            permit = self._permit(ask, decision, decision_id)
+            permit = self._permit(ask, decision, decision_id, present)
             grants = {
                 "permit": str(permit.id),
                 "codes": list(permit.codes),
@@ -178,7 +181,9 @@ class Hearing:
         )
         return self._answer(logged, decision, permit=permit)
 
-    def _permit(self, ask: AskRequest, allowed: Permission, decision_id: UUID) -> Permit:
+    def _permit(
+        self, ask: AskRequest, allowed: Permission, decision_id: UUID, present: Present
+    ) -> Permit:
         """Permit, and take the opt-out treatment for each period in the same transaction."""
         permit = Permit(
             id=new_id(),
@@ -214,7 +219,8 @@ class Hearing:
         treatment = treatment_of(permit.opt_outs_applied)
         for month in ask.periods:
             place = (permit.environment_id, permit.key.data_set, month)
-            self.batch.reserved.setdefault(place, (treatment, permit.id, self._at))
+            if place not in present.reserved:
+                self.batch.reserved[place] = (treatment, permit.id, self._at)
         self.batch.permits.append(permit)
         return permit
 
@@ -310,7 +316,8 @@ class Hearing:
         holding = self._tx.holding(ask.holding_id)
         if holding is None:
             return self._fetched(ask, NOT_FOUND, who, agreement="", file_id=str(ask.holding_id))
-        decision = self._fetchable(holding, who)
+        facts = self._tx.facts(holding.agreement)
+        decision = self._decided(Fetch(asker=who, holding=holding), facts, self._present())
         if former is not None and self._goes_on(former, holding, who, decision):
             _, times = self.batch.renewed.get(former.id, (self._at, 0))
             self.batch.renewed[former.id] = (self._at, times + 1)
@@ -335,19 +342,6 @@ class Hearing:
         )
         return self._answer(logged, decision)
 
-    def _fetchable(self, holding: Holding, who: Asker) -> Decision:
-        """Judge, unless the same was allowed under this epoch and no fact has turned since."""
-        if self._last is None or self._at >= self._last:
-            known = self._verdicts.find(holding.id, who, epoch=self._epoch, at=self._at)
-            if known is not None:
-                return known
-        facts = self._tx.facts(holding.agreement)
-        present = Present(at=self._at, last_decision_at=self._last, reserved={})
-        decision = decide(Fetch(asker=who, holding=holding), facts, present)
-        if isinstance(decision, Permission):
-            self._verdicts.keep(holding.id, who, decision, at=self._at)
-        return decision
-
     def _goes_on(
         self, former: LoggedDecision, holding: Holding, who: Asker, decision: Decision
     ) -> bool:
@@ -365,10 +359,39 @@ class Hearing:
 
     # What they share
 
-    def _present(self, facts: Facts, data_set: str, months: Sequence[str]) -> Present:
-        environments = [e.id for e in facts.environments]
-        reserved: dict[Reservation, str] = dict(self._tx.reserved(environments, data_set, months))
-        reserved |= {place: taken[0] for place, taken in self.batch.reserved.items()}
+    def _decided(self, question: Request | Fetch, facts: Facts, present: Present) -> Decision:
+        """Judge, unless the same was allowed under this epoch and no fact has turned since.
+
+        What is allowed depends on the question, the facts, the reservations and the instant, and
+        on nothing besides; so a yes to the same question is the same yes.
+        """
+        if self._last is not None and self._at < self._last:
+            return decide(question, facts, present)  # which says no: the clock is not trusted
+        asked: Hashable = (
+            (question.holding.id, question.asker)
+            if isinstance(question, Fetch)
+            else (question, frozenset(present.reserved.items()))
+        )
+        known = self._verdicts.find(asked, epoch=self._epoch, at=self._at)
+        if known is not None:
+            return known
+        decision = decide(question, facts, present)
+        if isinstance(decision, Permission):
+            self._verdicts.keep(asked, decision, at=self._at)
+        return decision
+
+    def _present(
+        self, facts: Facts | None = None, data_set: str = "", months: Sequence[str] = ()
+    ) -> Present:
+        """Return the clock and, for questions that take or need them, the reservations."""
+        reserved: dict[Reservation, str] = {}
+        if facts is not None:
+            environments = [e.id for e in facts.environments]
+            reserved |= self._tx.reserved(environments, data_set, months)
+            taken = self.batch.reserved
+            for place in [(e, data_set, m) for e in environments for m in months]:
+                if place in taken:
+                    reserved[place] = taken[place][0]
         return Present(at=self._at, last_decision_at=self._last, reserved=reserved)
 
     def _log(
@@ -436,12 +459,10 @@ class Hearing:
             permit=permit,
             holding_id=None if released is None else released.holding.id,
             line=decision.line.number,
-            lease=self._lease(decision) if logged.action == Action.FETCH.value else None,
+            lease=lease(self._at, seconds=self._lease_seconds, turns_at=decision.turns_at)
+            if logged.action == Action.FETCH.value
+            else None,
         )
-
-    def _lease(self, allowed: Permission) -> Lease:
-        seconds = self._rules.lease_seconds(legal_day(self._at))
-        return lease(self._at, seconds=seconds, turns_at=allowed.turns_at)
 
 
 def _proven(ask: AskFetch, former: LoggedDecision | None) -> Asker:
@@ -523,6 +544,5 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision) -> Entry:
     )
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    """Write it with sorted keys: equal values are equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""Writes with sorted keys: equal values are equal texts."""
