@@ -65,7 +65,7 @@ def fetched(holding, **changes):
         "client_id": "scw",
         "organisation": CSU,
         "asked_by": "dissemination",
-        "subject": str(holding["id"]),
+        "subject": holding["file_id"],
         "inputs": "{}",
         "outcome": "{}",
         "rules": "sha256:" + "3" * 64,

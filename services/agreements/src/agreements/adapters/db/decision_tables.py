@@ -35,7 +35,7 @@ class DecisionRow(Row, table=True):
     asked_by: str
     """The client that put the question: the one at whose door the data leave."""
     subject: str
-    """What it is about: the extract, the file, the holding."""
+    """What it is about: the extract, else the file; what was named, where there is no such file."""
     inputs: str = Field(sa_type=Text)
     """Canonical JSON: the question, and what of the evidence it rests on."""
     outcome: str = Field(sa_type=Text)

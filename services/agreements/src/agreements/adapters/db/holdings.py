@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -67,8 +66,8 @@ class SqlHoldings:
             .where(col(DecisionRow.permitted).is_(True))
             .where(col(DecisionRow.last_at) > at - RECENTLY)
         ).scalars()
-        held = {holding.id: holding.key for holding in self.of(agreement)}
-        return [held[UUID(subject)] for subject in subjects if UUID(subject) in held]
+        held = {holding.file_id: holding.key for holding in self.of(agreement)}
+        return [held[subject] for subject in subjects if subject in held]
 
 
 def _key(row: PermitRow | HoldingRow) -> LineKey:
