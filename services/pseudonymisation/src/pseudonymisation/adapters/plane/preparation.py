@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from duckdb.func import ARROW
+from duckdb.func import ARROW, FunctionNullHandling, PythonUDFType
 
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import kernel, scan
@@ -159,11 +160,12 @@ def write_csv(parquet: Path, *, target: Path, scratch: Path, limits: Limits) -> 
 
 def _without_formula(name: str) -> str:
     quoted = identifier(name)
-    starts = ", ".join(f"chr({ord(c)})" for c in "=+-@\t\r")
-    return (
-        f"CASE WHEN left({quoted}, 1) IN ({starts}) THEN chr(39) || {quoted} "
-        f"ELSE {quoted} END AS {quoted}"
-    )
+    # Not IN: the engine makes a join of each list, and a wide extract has a hundred columns.
+    begins = f"regexp_matches({quoted}, {literal(_FORMULA)})"
+    return f"CASE WHEN {begins} THEN chr(39) || {quoted} ELSE {quoted} END AS {quoted}"
+
+
+_FORMULA: Final = r"^[=+@\t\r-]"
 
 
 @contextmanager
@@ -180,7 +182,6 @@ class _Preparation:
         self._connection = connection
         self._beat = beat
         self._guard = _Guard(connection)
-        self._cells: _PerThread | None = None
         self._types = self._describe()
         self._people = 0
         self._people_left_out = 0
@@ -193,13 +194,16 @@ class _Preparation:
         self._beat(0, self._rows)
         scanned = self._demand_no_own_data()
         columns = [self._projected(column) for column in self._plan.columns]
-        statement = (
-            f"COPY (SELECT m.token AS {identifier(TOKEN_COLUMN)}, "
+        rows = (
+            f"SELECT m.token AS {identifier(TOKEN_COLUMN)}, "
             f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)} "
             f"FROM ({self._selected()}) AS s "
             "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1 "
-            f"ORDER BY m.token, {self._tie_break()}) "
-            f"TO {literal(target)} (FORMAT PARQUET, COMPRESSION ZSTD, ROW_GROUP_SIZE {ROW_GROUP})"
+            f"ORDER BY m.token, {self._tie_break()}"
+        )
+        statement = (
+            f"COPY ({self._with_cell_tokens(rows)}) TO {literal(target)} "
+            f"(FORMAT PARQUET, COMPRESSION ZSTD, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         written = self._guarded(statement)
         return Outcome(
@@ -316,8 +320,7 @@ class _Preparation:
         name = identifier(column.name)
         match column.treatment:
             case Treatment.PSEUDONYM:
-                first, second = (identifier(f"{column.name}__{word}") for word in "01")
-                return f"{self._cell_tokeniser()}({first}, {second}) AS {name}"
+                return ", ".join(_words_of(column))  # made into a token above the sort
             case Treatment.MONTH:
                 return f"strftime({name}, '%Y-%m') AS {name}"
             case Treatment.YEAR:
@@ -326,28 +329,62 @@ class _Preparation:
                 guarded = self._guard.around(column.name, self._types[column.name])
                 return f"{guarded} AS {name}"
 
-    def _cell_tokeniser(self) -> str:
-        """Make the engine's function from a sealed cell to its token, once.
+    def _with_cell_tokens(self, rows: str) -> str:
+        """Put tokens in the place of sealed cells, when the rows are in their order.
 
         Cells are mostly one a row, so that a map of the distinct ones would be as long as the
-        extract.
+        extract. A call of the function costs more than the tokens that it makes: so there is
+        one for all columns, and above the sort, where vectors are full and not what a filter
+        left of them. Two words are also less to sort than a token's text.
         """
-        if self._cells is None:
-            cells = self._cells = _PerThread(
-                lambda: Retokeniser(
-                    kind=Kind.CELL,
-                    domain_key=self._plan.keys.domain,
-                    domain_id=self._plan.domain_id,
-                )
-            )
+        sealed = [c for c in self._plan.columns if c.treatment is Treatment.PSEUDONYM]
+        if not sealed:
+            return rows
+        self._create_cell_tokeniser(len(sealed))
+        words = ", ".join(word for column in sealed for word in _words_of(column))
+        places = {column.name: place for place, column in enumerate(sealed)}
+        names = [TOKEN_COLUMN, REASON_COLUMN, *(column.name for column in self._plan.columns)]
+        selected = ", ".join(
+            f"cell__tokens.t{places[name]} AS {identifier(name)}"
+            if name in places
+            else identifier(name)
+            for name in names
+        )
+        return (
+            f"SELECT {selected} FROM (SELECT *, cell_tokens({words}) AS cell__tokens FROM ({rows}))"
+        )
 
-            def token_of(first: pa.Array, second: pa.Array) -> pa.Array:
-                return cells.get().batch(_array(first), _array(second))
-
-            self._connection.create_function(
-                "cell_token", token_of, ["UBIGINT", "UBIGINT"], "VARCHAR", type=ARROW
+    def _create_cell_tokeniser(self, columns: int) -> None:
+        """Make the engine's function from the sealed cells of a row to their tokens."""
+        retokenisers = _PerThread(
+            lambda: Retokeniser(
+                kind=Kind.CELL,
+                domain_key=self._plan.keys.domain,
+                domain_id=self._plan.domain_id,
             )
-        return "cell_token"
+        )
+        names = [f"t{place}" for place in range(columns)]
+
+        def tokens_of(*words: pa.Array | pa.ChunkedArray) -> pa.Array:
+            retokeniser = retokenisers.get()
+            made = []
+            for first, second in zip(words[::2], words[1::2], strict=True):
+                tokens = retokeniser.batch(_array(first), _array(second))
+                present = _whole(first).is_valid()
+                made.append(tokens if not first.null_count else pc.if_else(present, tokens, None))
+            return pa.StructArray.from_arrays(made, names)
+
+        # The engine asks for the number of parameters in this way.
+        parameters = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(2 * columns)]
+        tokens_of.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # it may
+        self._connection.create_function(
+            "cell_tokens",
+            tokens_of,
+            ["UBIGINT"] * (2 * columns),
+            f"STRUCT({', '.join(f'{name} VARCHAR' for name in names)})",
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
 
     # --- what must not be in it -------------------------------------------------------------------
 
@@ -431,6 +468,11 @@ def _tokens(
         words = first[part], second[part]
         columns = [pa.array(words[0]), pa.array(words[1]), retokeniser.batch(*words)]
         yield pa.record_batch(columns, schema=_MINTED)
+
+
+def _words_of(column: OutColumn) -> Sequence[str]:
+    """Name the two columns that a sealed cell is landed in."""
+    return [identifier(f"{column.name}__{word}") for word in "01"]
 
 
 class _PerThread:
