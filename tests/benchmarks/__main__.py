@@ -9,6 +9,7 @@ Each benchmark prints `name: ratio (goal R)` and says what it took turns with.
 """
 
 import json
+import logging
 import platform
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from tests.benchmarks.measure import Result
@@ -36,6 +38,8 @@ def main(
     """Measure, and print a line a benchmark."""
     if only is not None and only not in NAMES:
         raise typer.BadParameter(f"one of {', '.join(NAMES)}", param_hint="--only")
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet)
     output.mkdir(parents=True, exist_ok=True)
     for name in [only] if only else NAMES:
         run: Benchmark = import_module(f"tests.benchmarks.{name}").run

@@ -42,7 +42,7 @@ def run(scale: float, _scratch: Path) -> list[Result]:
     frame = pl.DataFrame({"n": column})
     rival = turns(
         lambda: retokeniser.text(first, second),
-        lambda: frame.select(pl.col("n").chash.hmac_sha256(domain.hex())),
+        lambda: frame.select(pl.col("n").chash.hmac_sha256(key=domain.hex())),
         rounds=ROUNDS,
     )
     share = rows / len(few)

@@ -13,17 +13,22 @@ class Result:
 
     name: str
     ratio: float
-    goal: float
+    goal: float | None
+    """None where nothing was promised: the number is then to be watched."""
     better: Literal["higher", "lower"]
     told: str
 
     @property
     def is_met(self) -> bool:
         """Whether the goal is reached."""
+        if self.goal is None:
+            return True
         return self.ratio >= self.goal if self.better == "higher" else self.ratio <= self.goal
 
     def line(self) -> str:
         """`name: ratio (goal R)`."""
+        if self.goal is None:
+            return f"{self.name}: {self.ratio:.2f} (no goal, {self.better} is better)"
         sign = "at least" if self.better == "higher" else "at most"
         met = "" if self.is_met else "  NOT MET"
         return f"{self.name}: {self.ratio:.2f} (goal {sign} {self.goal:g}){met}"

@@ -1,0 +1,231 @@
+"""A haven of the benchmarks' own: real keys, sealed objects, real landing, the one engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import catalogue
+from catalogue import Treatment
+from dsfc_cli.demo.material import FIELDS, SEED
+from dsfc_cli.synthetic import World, generate
+from pseudonymisation.adapters.keystore import FileWrapping, KeyStore, generate_key_encryption_key
+from pseudonymisation.adapters.plane.landing import Plane, land
+from pseudonymisation.adapters.plane.objects import Objects
+from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, Plan, Source
+from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
+from pseudonymisation.adapters.plane.statement import ROW_GROUP, TYPES, Order, parquet_key_name
+from pseudonymisation.domain.quality import Outcome
+
+DATA_SET: Final = catalogue.load().get("SUS_APC")
+LIMITS: Final = Limits()
+"""What the service gives one landing or preparation unless told otherwise: 1 GB, two threads."""
+FIRST, LAST, TODAY = date(2018, 4, 1), date(2019, 3, 31), date(2019, 5, 1)
+ROWS_A_PERSON: Final = 2.25
+COMMISSIONER: Final = "02P"
+MONTHS: Final = tuple(f"2018-{month:02}" for month in range(4, 13)) + ("2019-01", "2019-02")
+PERIODS: Final = MONTHS[:8]
+"""With the commissioner by any of four letters, a quarter of all rows."""
+REASONS: Final = ("G", "H", "R", "C")
+DOMAIN: Final = "sha256:" + "5c" * 32
+
+Edition = tuple[UUID, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One directory with everything in it."""
+
+    directory: Path
+    keys: KeyStore
+    objects: Objects
+
+    @classmethod
+    def create(cls, directory: Path) -> "Bench":
+        for name in ("keys", "objects", "scratch", "made"):
+            (directory / name).mkdir(parents=True)
+        generate_key_encryption_key(directory / "kek")
+        keys = KeyStore(directory / "keys", FileWrapping(directory / "kek"))
+        return cls(directory, keys, Objects(directory / "objects"))
+
+    @classmethod
+    def found(cls, directory: Path) -> "Bench":
+        """The one that another process made."""
+        keys = KeyStore(directory / "keys", FileWrapping(directory / "kek"))
+        return cls(directory, keys, Objects(directory / "objects"))
+
+    @property
+    def csv(self) -> Path:
+        return self.directory / "submission.csv"
+
+    @property
+    def header(self) -> str:
+        with self.csv.open("r", encoding="utf-8") as file:
+            return file.readline().rstrip("\n")
+
+    def submission(self, rows: int) -> None:
+        """A year of a provider's admissions, and the maps; sealed as an upload is."""
+        world = World.create(people=max(60, int(rows / ROWS_A_PERSON)), seed=SEED)
+        world.write_maps(self.directory / "maps")
+        generate(
+            DATA_SET.data_set,
+            rows=rows,
+            seed=SEED,
+            first=FIRST,
+            last=LAST,
+            world=world,
+            path=self.csv,
+        )
+        with (
+            self.objects.writer("uploads/1/1", self.keys.ensure("uploads/1/1")) as writer,
+            self.csv.open("rb") as file,
+        ):
+            while chunk := file.read(1 << 20):
+                writer.write(chunk)
+
+    def land(self) -> tuple[UUID, Outcome]:
+        """What the service does with an upload."""
+        edition, attempt = uuid4(), str(uuid4())
+        order = Order(
+            data_set=DATA_SET,
+            header=self.header,
+            first=FIRST,
+            last=LAST,
+            today=TODAY,
+            provider="R0A",
+            edition_id=edition,
+            attempt=attempt,
+            content_key="uploads/1/1",
+            quarantine_key=f"quarantine/1/{attempt}",
+            object_key=f"editions/{edition}/1.parquet",
+            practice_map=self.directory / "maps" / "practices.csv",
+            postcode_map=self.directory / "maps" / "postcodes.csv",
+        )
+        plane = Plane(
+            objects=self.objects,
+            key=self.keys.ensure,
+            scratch=self.directory / "scratch",
+            limits=LIMITS,
+        )
+        return edition, land(order, plane)
+
+    def copy_csv(self) -> None:
+        """The same file, the same columns and types, by the same engine: nothing else done."""
+        columns = self.header.split(",")
+        typed = {name: TYPES[DATA_SET.by_name[name].type] for name in columns}
+        target = self.directory / "made" / "plain.parquet"
+        with session(
+            directories=[self.directory],
+            temp_directory=self.directory / "scratch",
+            keys={},
+            limits=LIMITS,
+        ) as connection:
+            connection.execute(
+                f"COPY (SELECT * FROM read_csv({literal(self.csv)}, auto_detect = false,"
+                f" header = true, columns = {_struct(typed)}, delim = ',', quote = '\"',"
+                f" escape = '\"')) TO {literal(target)}"
+                f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+            )
+
+    # --- editions, and an extract of them ---------------------------------------------------------
+
+    def source(self, edition: UUID) -> Source:
+        return Source(
+            self.objects.path(f"editions/{edition}/1.parquet"),
+            parquet_key_name(edition),
+            self.keys.ensure(f"edition/{edition}"),
+        )
+
+    def replicate(self, edition: UUID, copies: int) -> list[UUID]:
+        """Further editions with the rows of a landed one, of other people.
+
+        The engine writes them, encrypted, each under a key of its own. A word of each person
+        and of each sealed cell is changed, which makes it that of somebody else: what is under
+        the haven's key is a block like any other, and the kernel does not look into it.
+        """
+        first = self.source(edition)
+        made = []
+        for copy in range(1, copies + 1):
+            id_ = uuid4()
+            target = self.source(id_)
+            target.path.parent.mkdir(parents=True)
+            with session(
+                directories=[first.path.parent, target.path.parent],
+                temp_directory=self.directory / "scratch",
+                keys={first.key_name: first.key, target.key_name: target.key},
+                limits=LIMITS,
+            ) as connection:
+                described = connection.sql(f"DESCRIBE SELECT * FROM {first.sql}").fetchall()
+                replaced = ", ".join(
+                    f"xor({identifier(name)}, {copy}::UBIGINT) AS {identifier(name)}"
+                    for name, *_ in described
+                    if name == "person_0" or name.endswith("__0")
+                )
+                connection.execute(
+                    f"COPY (SELECT * REPLACE ({replaced}) FROM {first.sql})"
+                    f" TO {literal(target.path)} (FORMAT parquet, COMPRESSION zstd,"
+                    f" ROW_GROUP_SIZE {ROW_GROUP},"
+                    f" ENCRYPTION_CONFIG {{footer_key: {literal(target.key_name)}}})"
+                )
+            made.append(id_)
+        return made
+
+    def plan(self, editions: Sequence[UUID]) -> Plan:
+        """The demo's line: 24 columns, three of them pseudonyms; opt-outs do not apply."""
+        fields = FIELDS[DATA_SET.data_set]
+        known = DATA_SET.by_name
+        return Plan(
+            editions=tuple(map(self.source, editions)),
+            periods=PERIODS,
+            codes=(COMMISSIONER,),
+            reasons=REASONS,
+            is_national=False,
+            columns=tuple(
+                OutColumn(name, Treatment(treatment), is_free=name in known and known[name].scan)
+                for name, treatment in fields.items()
+            ),
+            opt_outs_apply=False,
+            opted_out=None,
+            domain_id=DOMAIN,
+            keys=Keys(
+                haven=self.keys.ensure("haven/nhs_number"),
+                date_of_birth=self.keys.ensure("haven/date_of_birth"),
+                postcode=self.keys.ensure("haven/postcode"),
+                domain=self.keys.ensure("domain/benchmark"),
+            ),
+            date_of_birth=DATA_SET.person.date_of_birth,
+            postcode=DATA_SET.person.postcode,
+        )
+
+    def copy_rows(self, editions: Sequence[UUID], target: Path) -> int:
+        """The same rows and columns as they stand in the haven, sorted by person, plain."""
+        sources = list(map(self.source, editions))
+        columns = ["person_0", "person_1", *(f"reason_{letter.lower()}" for letter in REASONS)]
+        for name, treatment in FIELDS[DATA_SET.data_set].items():
+            columns += [f"{name}__0", f"{name}__1"] if treatment == "pseudonym" else [name]
+        selected = ", ".join(map(identifier, columns))
+        months = ", ".join(map(literal, PERIODS))
+        letters = " OR ".join(
+            f"reason_{letter.lower()} = {literal(COMMISSIONER)}" for letter in REASONS
+        )
+        rows = " UNION ALL ".join(
+            f"SELECT {selected} FROM {source.sql} WHERE period IN ({months}) AND ({letters})"
+            for source in sources
+        )
+        with session(
+            directories=[self.objects.root, target.parent],
+            temp_directory=self.directory / "scratch",
+            keys={source.key_name: source.key for source in sources},
+            limits=LIMITS,
+        ) as connection:
+            written = connection.execute(
+                f"COPY (SELECT * FROM ({rows}) ORDER BY person_0, person_1) TO {literal(target)}"
+                f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {2 * ROW_GROUP})"
+            ).fetchone()
+        return int(written[0]) if written else 0
+
+
+def _struct(typed: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{literal(n)}: {literal(t)}" for n, t in typed.items()) + "}"
