@@ -1,12 +1,14 @@
 """The `dsfc` command: run the suite, walk the journey, make input, look after what is kept."""
 
 import json
+import logging
 import signal
 import threading
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -188,5 +190,11 @@ def list_catalogue(
     out.print(table)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the command; the built-in issuer's own log lines would stand between its sentences."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     app()
+
+
+if __name__ == "__main__":
+    run()
