@@ -88,6 +88,22 @@ def test_token_knows_no_stranger(tmp_path: Path) -> None:
     assert "No development identity is named nobody" in told.output
 
 
+def test_keys_for_the_compose_file_are_made_once_and_the_realm_has_no_secret(
+    tmp_path: Path,
+) -> None:
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*.jwk")}
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*.jwk")} == before
+    assert (tmp_path / "pseudonymisation" / "kek.key").stat().st_mode & 0o077 == 0
+    realm = json.loads((tmp_path / "keycloak" / "dsfc-realm.json").read_text())
+    for client in realm["clients"]:
+        (key,) = json.loads(client["attributes"]["jwks.string"])["keys"]
+        assert "d" not in key
+        assert client["clientAuthenticatorType"] == "client-jwt"
+
+
 def test_private_keys_are_the_owners_alone(tmp_path: Path) -> None:
     identities = Identities.create(tmp_path)
 

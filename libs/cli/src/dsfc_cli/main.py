@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import catalogue
-from dsfc_cli import audit, contracts, demo
+from dsfc_cli import audit, contracts, demo, keys
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World, generate, read_ods
@@ -34,6 +34,7 @@ app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(audit.app, name="audit")
 app.command("demo")(demo.command)
 app.command("contracts")(contracts.command)
+app.command("keys")(keys.command)
 
 out = Console()
 err = Console(stderr=True)
