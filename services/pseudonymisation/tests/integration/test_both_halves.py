@@ -1,0 +1,231 @@
+"""What the intake really landed, prepared: every column that may leave, in every form."""
+
+import csv
+import io
+import random
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import duckdb
+import pytest
+
+import catalogue
+from common.ids import digest_of, new_id
+from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
+from common.security.principal import Principal
+from common.security.roles import Role
+from pseudonymisation.domain.preparation import State
+from pseudonymisation.use_cases.preparations import Context, accept, get
+from services.pseudonymisation.tests import oracle
+from services.pseudonymisation.tests.landed import is_nhs_number
+from services.pseudonymisation.tests.submitting import POSTCODES, PRACTICES, sus_row, written
+
+SAMPLE = Path(__file__).parents[5] / "shared" / "data" / "dids_sample_495.csv"
+PEOPLE = ["9990000018", "9990000026", "9990000034", "9990000042", ""]
+
+
+class Dissemination:
+    """Asks for extracts with permits of agreements, whose key it is given for the test."""
+
+    def __init__(self, intake, clock):
+        self.clock = clock
+        self.agreements = Signer(generate_jwk())
+        self.parts = replace(intake.parts, permit_keys=self.agreements.jwks)
+
+    def prepare(self, data_set, fields, *, periods, codes, reasons, formats=("parquet", "csv")):
+        request = {
+            "extract_id": str(new_id()),
+            "agreement": "DARS-NIC-123456-A1B2C",
+            "purpose": "COM",
+            "data_set": data_set.data_set,
+            "classification": "PSEUDO_ANONYMISED",
+            "periods": periods,
+            "fields": list(fields),
+            "formats": list(formats),
+        }
+        domain = {
+            "controllers": ["02P"],
+            "agreement": request["agreement"],
+            "purpose": "COM",
+            "environment": "e1",
+            "opt_out": "not_applied",
+            "data_sets": [data_set.data_set],
+        }
+        claims = {
+            "jti": str(new_id()),
+            "sub": "csu",
+            "req": digest_of(request),
+            "extract_id": request["extract_id"],
+            "decision_id": str(new_id()),
+            "epoch": 1,
+            "agreement": {
+                "reference": request["agreement"],
+                "version": "v0.0",
+                "document_hash": "sha256:" + "0" * 64,
+            },
+            "line": {
+                "number": 1,
+                "purpose": "COM",
+                "data_set": data_set.data_set,
+                "catalogue_version": data_set.version,
+                "catalogue_digest": data_set.digest,
+                "classification": "PSEUDO_ANONYMISED",
+                "sensitivity": "NON_SENSITIVE",
+            },
+            "fields": [{"name": n, "treatment": t} for n, t in fields.items()],
+            "periods": periods,
+            "formats": list(formats),
+            "population": {
+                "rule": "own",
+                "codes": codes,
+                "reasons": list(reasons),
+                "map_versions": {"practice": [], "postcode": []},
+            },
+            "domain": {"id": digest_of(domain), **domain},
+            "opt_out": {"applied": False, "list_age_days_max": 7},
+            "disclosure_rule": "HES",
+        }
+        principal = Principal(
+            subject="dissemination",
+            client_id="dissemination",
+            organisation="X26",
+            role=Role.SERVICE_DISSEMINATION,
+            token_id="t",
+            expires_at=self.clock.now(),
+            audience="pseudonymisation",
+        )
+        ctx = Context(self.parts.preparations, principal)
+        permit = issue(self.agreements, PERMIT, claims, at=self.clock.now())
+        accept(UUID(claims["jti"]), permit, request, ctx=ctx)
+        claim = self.parts.preparation_jobs.claim()
+        self.parts.preparation_jobs.run(claim, lambda: None)
+        return get(UUID(claims["jti"]), ctx=ctx)
+
+    def path(self, file):
+        return Path(self.parts.settings.release_store) / file.object_key
+
+
+@pytest.fixture
+def dissemination(intake, clock):
+    dissemination = Dissemination(intake, clock)
+    yield dissemination
+    dissemination.parts.close()
+
+
+def forms_of(data_set, at):
+    """Every column that may leave, in its first, second, ... form."""
+    return {
+        name: column.treatments[at % len(column.treatments)].value
+        for name, column in data_set.releasables.items()
+        if column.treatments
+    }
+
+
+def sus_rows(count):
+    chance = random.Random(11)
+    for n in range(count):
+        number = chance.choice(PEOPLE)
+        yield sus_row(
+            NHS_Number=number,
+            Local_Patient_ID=f"L{chance.randrange(40)}",
+            Date_of_Birth=chance.choice(["1951-02-11", "2000-02-29", "1920-05-05"]),
+            Postcode=chance.choice([*POSTCODES, "ZZ99 3VZ", ""]),
+            GP_Practice_Code=chance.choice([*PRACTICES, ""]),
+            Commissioner_Code=chance.choice(["02P", "00L", "26A"]),
+            Org_Code_Res_Resp=chance.choice(["02P", "99E", ""]),
+            Unique_CDS_Identifier=f"BRR8{n:010d}",
+            Hospital_Spell_No=chance.choice([f"SP{n}", f"RAX{number}-2"]),
+            CDS_Activity_Date=f"2018-04-{1 + n % 30:02d}",
+            Der_Spell_LoS=str(n % 40),
+            Sex=str(chance.choice([1, 2])),
+        )
+
+
+def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemination):
+    sus = catalogue.load().get("SUS_APC")
+    rows = list(sus_rows(300))
+    assert intake.submit(written(rows))["state"] == "accepted"
+
+    for at in range(3):
+        fields = forms_of(sus, at)
+        done = dissemination.prepare(
+            sus, fields, periods=["2018-04"], codes=["02P"], reasons="GHRC"
+        )
+        assert (done.state, done.code) == (State.PREPARED, None)
+        parquet, csv_file = done.files
+        names = ["Token", "Reason_For_Access", *fields]
+        made = duckdb.sql(f"SELECT * FROM '{dissemination.path(parquet)}'")
+        assert [d[0] for d in made.description] == names
+        found = [dict(zip(names, row, strict=True)) for row in made.fetchall()]
+        wanted = [row for row in rows if reasons_of(row)]
+        assert len(found) == len(wanted) == parquet.rows == csv_file.rows > 0
+        assert Counter(f["Reason_For_Access"] for f in found) == Counter(map(reasons_of, wanted))
+        assert Counter(f["Sex"] for f in found) == Counter(r["Sex"] for r in wanted)
+        people = {r["NHS_Number"] or r["Local_Patient_ID"] for r in wanted}
+        assert len({f["Token"] for f in found}) == len(people)
+        spells = {f["Hospital_Spell_No"] for f in found}
+        assert len(spells) == len({r["Hospital_Spell_No"] for r in wanted})
+        assert all(re.fullmatch(r"I[A-Za-z0-9_-]{23}", s) for s in spells)
+        dates = Counter(str(f["CDS_Activity_Date"]) for f in found)
+        cut = {"as_is": 10, "month": 7, "year": 4}[fields["CDS_Activity_Date"]]
+        assert dates == Counter(r["CDS_Activity_Date"][:cut] for r in wanted)
+        ages = Counter(f["Age_at_CDS_Activity_Date"] for f in found)
+        assert ages == Counter(age_of(r) for r in wanted)
+        said = SignedVerifier(
+            ATTESTATION, dissemination.parts.signer.jwks, clock=dissemination.clock
+        ).verify(parquet.attestation)
+        scanned = {f.name for f in sus.fields if f.scan and f.identifier is None}
+        assert scanned & set(fields) <= set(said["scan"]["columns"])
+        assert said["population"]["map_versions"]["practice"]
+
+
+def reasons_of(row):
+    named = {
+        "C": row["Commissioner_Code"],
+        "G": PRACTICES.get(row["GP_Practice_Code"]),
+        "H": POSTCODES.get(row["Postcode"], (None,))[0],
+        "R": row["Org_Code_Res_Resp"],
+    }
+    return ";".join(f"{letter}:02P" for letter, code in named.items() if code == "02P")
+
+
+def age_of(row):
+    from datetime import date
+
+    born, seen = (date.fromisoformat(row[n]) for n in ("Date_of_Birth", "CDS_Activity_Date"))
+    age = oracle.age_at(born, seen)
+    return None if age is None else min(age, 90)
+
+
+@pytest.mark.scenario("R15")
+@pytest.mark.skipif(not SAMPLE.exists(), reason="the published sample is not here")
+def test_the_published_imaging_file_leaves_without_a_number_of_anybody(intake, dissemination):
+    dids = catalogue.load().get("DIDS")
+    content = SAMPLE.read_bytes()
+    records = list(csv.DictReader(io.StringIO(content.decode())))
+    first, last = (f(r["DIAGNOSTIC_TEST_DATE"][:7] for r in records) for f in (min, max))
+    submitted = intake.submit(content, data_set="DIDS", period=f"{first}/{last}")
+    assert submitted["state"] == "accepted", submitted
+    months = sorted({r["DIAGNOSTIC_TEST_DATE"][:7] for r in records})
+
+    done = dissemination.prepare(
+        dids, forms_of(dids, 0), periods=months, codes=["02P"], reasons="GH"
+    )
+
+    assert (done.state, done.code) == (State.PREPARED, None)
+    parquet, csv_file = done.files
+    assert parquet.rows > 0
+    text = dissemination.path(csv_file).read_text()
+    raw = dissemination.path(parquet).read_bytes()
+    for record in records:
+        number = record["NHS_NUMBER"]
+        assert not number or number not in text
+        assert not number or number.encode() not in raw
+        assert record["RADIOLOGICAL_ACCESSION_NUM"] not in text
+    tokens = re.compile(r"(?<![A-Za-z0-9_-])[PLI][A-Za-z0-9_-]{23}(?![A-Za-z0-9_-])")
+    runs = re.findall(r"[0-9]{10,}", tokens.sub("", text))
+    windows = [run[i : i + 10] for run in runs for i in range(len(run) - 9)]
+    assert not [w for w in windows if is_nhs_number(w)]
