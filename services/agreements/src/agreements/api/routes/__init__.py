@@ -18,6 +18,8 @@ from agreements.api.routes import (
 )
 
 router = APIRouter()
+router.include_router(access.router)  # first: routes are tried in order, and these are hot
+router.include_router(access.well_known)
 for part in (
     organisations,
     contracts,
@@ -30,5 +32,3 @@ for part in (
     router.include_router(part.router)
     if hasattr(part, "removing"):
         router.include_router(part.removing)
-router.include_router(access.router)
-router.include_router(access.well_known)
