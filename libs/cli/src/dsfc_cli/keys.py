@@ -1,4 +1,4 @@
-"""Keys for the compose file: one folder a service, and a Keycloak realm that knows the public halves."""
+"""Keys for the compose file, a folder a service, and a Keycloak realm of their public halves."""
 
 import json
 from pathlib import Path
