@@ -1,0 +1,58 @@
+"""What is made of agreements' events, and what the intake's own say."""
+
+import pytest
+
+from common.ids import new_id
+from common.messaging import schemas
+from common.messaging.envelope import Event
+from common.testing.plugin import START
+from pseudonymisation.adapters import events
+from pseudonymisation.adapters.db import event_models
+from pseudonymisation.use_cases import domains
+
+
+def told(type_: str, **data) -> Event:
+    return Event(
+        id=new_id(),
+        type=type_,
+        source="/agreements",
+        subject="x",
+        time=START,
+        topic="agreements.agreement",
+        aggregate_id="a",
+        aggregate_version=9,
+        state="EXPIRED",
+        data=data,
+    )
+
+
+@pytest.mark.parametrize("what", ["expired", "terminated"])
+def test_the_end_of_an_agreement_closes_its_domains_as_often_as_it_is_told(monkeypatch, what):
+    closed = []
+    monkeypatch.setattr(
+        domains, "close_domains_of", lambda agreement, *, ctx: closed.append((agreement, ctx))
+    )
+    handlers = events.handlers("context")
+    event = told(f"agreements.agreement-{what}.v1", reference="DARS-NIC-1-A1B2C", version="v1.0")
+    handlers[event.type](event)
+    handlers[event.type](event)
+
+    assert closed == [("DARS-NIC-1-A1B2C", "context")] * 2
+
+
+def test_nothing_else_of_an_agreement_is_listened_to():
+    assert set(events.handlers("context")) == {
+        "agreements.agreement-expired.v1",
+        "agreements.agreement-terminated.v1",
+    }
+
+
+def test_every_event_of_the_intake_has_a_schema():
+    said = {known.name for known in schemas.types_of("pseudonymisation")}
+
+    assert {
+        "pseudonymisation.submission-accepted.v1",
+        "pseudonymisation.submission-rejected.v1",
+        "pseudonymisation.edition-superseded.v1",
+    } <= said
+    assert schemas.EVENT_TYPES["pseudonymisation.edition-superseded.v1"].topic == event_models.TOPIC
