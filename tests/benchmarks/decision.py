@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.ids import new_id
 from tests.benchmarks import load
 from tests.benchmarks.load import Load
 from tests.benchmarks.measure import Result
-from tests.benchmarks.scene import CLIENT, CLIENT_CORE, SERVER_CORE, Scene, pin, scene
+from tests.benchmarks.scene import CLIENT, CLIENT_CORE, SERVER_CORE, Scene, cpu_seconds, pin, scene
 
 ROUNDS = 7
 SECONDS = 4.0
@@ -34,32 +35,50 @@ PATH = "/access/v1/evaluation"
 def run(scale: float, scratch: Path) -> list[Result]:
     seconds = max(SECONDS * scale, SECONDS_MIN)
     with scene(scratch, ("applications", "agreements")) as played, hello() as floor:
-        pin(played.suite.process("agreements").pid, SERVER_CORE)
+        service = played.suite.process("agreements").pid
+        pin(service, SERVER_CORE)
         # It was needed to get here; now it would only take time from the others.
         played.suite.stop_service("applications")
         port = int(played.suite.urls["agreements"].rpartition(":")[2])
         holding = played.holding()
-        asked: dict[str, Callable[[], Load]] = {
-            "hello": lambda: ask([load.encoded("GET", "/hello")], floor, lambda _: True),
-            "fetch": lambda: ask(fetches(played, holding), port, is_yes),
-            "request": lambda: ask(requests(played), port, is_permitted),
-        }
+        servers = {"hello": floor.process, "fetch": service, "request": service}
 
-        def ask(questions: list[bytes], to: int, accepts: Callable[[bytes], bool]) -> Load:
-            return load.put(questions, to, seconds=seconds, accepts=accepts, core=CLIENT_CORE)
+        def ask(name: str) -> Asked:
+            match name:
+                case "hello":
+                    questions, to, accepts = [load.encoded("GET", "/hello")], floor.port, is_any
+                case "fetch":
+                    questions, to, accepts = fetches(played, holding), port, is_yes
+                case _:
+                    questions, to, accepts = requests(played), port, is_permitted
+            before = cpu_seconds(servers[name])
+            found = load.put(questions, to, seconds=seconds, accepts=accepts, core=CLIENT_CORE)
+            return Asked(found, (cpu_seconds(servers[name]) - before) / found.answers)
 
-        for put in asked.values():
-            put()
-        rounds = [{name: put() for name, put in asked.items()} for _ in range(ROUNDS)]
+        for name in servers:
+            ask(name)
+        rounds = [{name: ask(name) for name in servers} for _ in range(ROUNDS)]
     return [result(name, rounds) for name in ("fetch", "request")]
 
 
-def result(name: str, rounds: list[dict[str, Load]]) -> Result:
-    ratios = [turn[name].rate / turn["hello"].rate for turn in rounds]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    load: Load
+    cpu_seconds: float
+    """Of the server, an answer."""
+
+
+def result(name: str, rounds: list[dict[str, Asked]]) -> Result:
+    ratios = [turn[name].load.rate / turn["hello"].load.rate for turn in rounds]
+
+    def median(of: Callable[[Asked], float], each: str) -> float:
+        return statistics.median(of(turn[each]) for turn in rounds)
+
     told = "; ".join(
-        f"{each} {statistics.median(t[each].rate for t in rounds):,.0f}/s, p50"
-        f" {statistics.median(t[each].percentile(0.5) for t in rounds):.2f} ms, p99"
-        f" {statistics.median(t[each].percentile(0.99) for t in rounds):.2f} ms"
+        f"{each} {median(lambda a: a.load.rate, each):,.0f}/s,"
+        f" p50 {median(lambda a: a.load.percentile(0.5), each):.2f} ms,"
+        f" p99 {median(lambda a: a.load.percentile(0.99), each):.2f} ms,"
+        f" CPU {1000 * median(lambda a: a.cpu_seconds, each):.3f} ms"
         for each in (name, "hello")
     )
     return Result(
@@ -102,6 +121,10 @@ def requests(played: Scene) -> list[bytes]:
     ]
 
 
+def is_any(body: bytes) -> bool:
+    return bool(body)
+
+
 def is_yes(body: bytes) -> bool:
     return body.startswith(b'{"decision":true')
 
@@ -110,9 +133,15 @@ def is_permitted(body: bytes) -> bool:
     return is_yes(body) and b'"permit":"' in body
 
 
+@dataclass(frozen=True, slots=True)
+class Floor:
+    process: int
+    port: int
+
+
 @contextmanager
-def hello() -> Iterator[int]:
-    """The floor in a process of its own, on the server's core; yields its port."""
+def hello() -> Iterator[Floor]:
+    """The floor in a process of its own, on the server's core."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -120,7 +149,7 @@ def hello() -> Iterator[int]:
         try:
             _wait_for(port)
             pin(process.pid, SERVER_CORE)
-            yield port
+            yield Floor(process.pid, port)
         finally:
             process.terminate()
 

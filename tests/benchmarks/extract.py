@@ -48,6 +48,7 @@ def run(scale: float, scratch: Path) -> list[Result]:
             goal=1.45,
             better="lower",
             told=f"{rows['extract']:,} of {int(ROWS_AN_EDITION * scale) * EDITIONS:,} rows sorted"
-            f" by token: {seconds:.1f} s, plain sorted copy {plain:.1f} s; {found.spread}",
+            f" by token: {seconds:.1f} s, plain sorted copy {plain:.1f} s; {found.spread};"
+            f" {found.cpu_ratio:.2f} of its CPU",
         )
     ]

@@ -1,6 +1,6 @@
 """The floor of a decision: an `async def` that says hello, on the same server code.
 
-    python -m tests.benchmarks.hello 8500
+python -m tests.benchmarks.hello 8500
 """
 
 import sys

@@ -33,6 +33,7 @@ def run(scale: float, scratch: Path) -> list[Result]:
             goal=None,
             better="lower",
             told=f"seconds of {DATA_SET.data_set} x {rows:,}: landed {rows / seconds:,.0f} rows/s,"
-            f" plain CSV to Parquet {rows / plain:,.0f} rows/s; {found.spread}",
+            f" plain CSV to Parquet {rows / plain:,.0f} rows/s; {found.spread};"
+            f" {found.cpu_ratio:.2f} of its CPU",
         )
     ]

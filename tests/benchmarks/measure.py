@@ -44,11 +44,20 @@ class Turns:
 
     contender: list[float]
     floor: list[float]
+    contender_cpu: list[float]
+    floor_cpu: list[float]
+    """Seconds of this process on any core: what the jobs took, however busy the machine is."""
 
     @property
     def ratio(self) -> float:
         """Median over the rounds of contender's seconds by floor's."""
         pairs = zip(self.contender, self.floor, strict=True)
+        return statistics.median(c / f for c, f in pairs)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The same of the cores' seconds."""
+        pairs = zip(self.contender_cpu, self.floor_cpu, strict=True)
         return statistics.median(c / f for c, f in pairs)
 
     @property
@@ -69,15 +78,20 @@ def turns(
     if warm:
         contender()
         floor()
-    found = Turns([], [])
+    found = Turns([], [], [], [])
     for _ in range(rounds):
-        found.contender.append(seconds(contender))
-        found.floor.append(seconds(floor))
+        for job, walls, cpus in (
+            (contender, found.contender, found.contender_cpu),
+            (floor, found.floor, found.floor_cpu),
+        ):
+            wall, cpu = seconds(job)
+            walls.append(wall)
+            cpus.append(cpu)
     return found
 
 
-def seconds(job: Callable[[], object]) -> float:
-    """Of the wall clock."""
-    start = time.perf_counter()
+def seconds(job: Callable[[], object]) -> tuple[float, float]:
+    """Of the wall clock, and of the cores."""
+    start, spent = time.perf_counter(), time.process_time()
     job()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - spent

@@ -12,9 +12,16 @@ from catalogue import Treatment
 from dsfc_cli.demo.material import FIELDS, SEED
 from dsfc_cli.synthetic import World, generate
 from pseudonymisation.adapters.keystore import FileWrapping, KeyStore, generate_key_encryption_key
+from pseudonymisation.adapters.plane import preparation
 from pseudonymisation.adapters.plane.landing import Plane, land
 from pseudonymisation.adapters.plane.objects import Objects
-from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, Plan, Source
+from pseudonymisation.adapters.plane.preparation import (
+    COMPRESSION_LEVEL,
+    Keys,
+    OutColumn,
+    Plan,
+    Source,
+)
 from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
 from pseudonymisation.adapters.plane.statement import ROW_GROUP, TYPES, Order, parquet_key_name
 from pseudonymisation.domain.quality import Outcome
@@ -25,8 +32,7 @@ LIMITS: Final = Limits()
 FIRST, LAST, TODAY = date(2018, 4, 1), date(2019, 3, 31), date(2019, 5, 1)
 ROWS_A_PERSON: Final = 2.25
 COMMISSIONER: Final = "02P"
-MONTHS: Final = tuple(f"2018-{month:02}" for month in range(4, 13)) + ("2019-01", "2019-02")
-PERIODS: Final = MONTHS[:8]
+PERIODS: Final = tuple(f"2018-{month:02}" for month in range(4, 12))
 """With the commissioner by any of four letters, a quarter of all rows."""
 REASONS: Final = ("G", "H", "R", "C")
 DOMAIN: Final = "sha256:" + "5c" * 32
@@ -141,9 +147,11 @@ class Bench:
     def replicate(self, edition: UUID, copies: int) -> list[UUID]:
         """Further editions with the rows of a landed one, of other people.
 
-        The engine writes them, encrypted, each under a key of its own. A word of each person
-        and of each sealed cell is changed, which makes it that of somebody else: what is under
-        the haven's key is a block like any other, and the kernel does not look into it.
+        The engine writes them, encrypted, each under a key of its own. The words of each person
+        and of each sealed cell become others, the same ones wherever they stand in an edition:
+        what is under the haven's key is a block like any other, and the kernel does not look
+        into it. They are hashed, so that the copies of a person do not stand together when they
+        are sorted: rows that are all but equal would be written far too easily.
         """
         first = self.source(edition)
         made = []
@@ -159,9 +167,10 @@ class Bench:
             ) as connection:
                 described = connection.sql(f"DESCRIBE SELECT * FROM {first.sql}").fetchall()
                 replaced = ", ".join(
-                    f"xor({identifier(name)}, {copy}::UBIGINT) AS {identifier(name)}"
+                    f"CASE WHEN {identifier(name)} IS NOT NULL"
+                    f" THEN hash({identifier(name)}, {copy}) END AS {identifier(name)}"
                     for name, *_ in described
-                    if name == "person_0" or name.endswith("__0")
+                    if name in {"person_0", "person_1"} or name.endswith(("__0", "__1"))
                 )
                 connection.execute(
                     f"COPY (SELECT * REPLACE ({replaced}) FROM {first.sql})"
@@ -222,7 +231,8 @@ class Bench:
         ) as connection:
             written = connection.execute(
                 f"COPY (SELECT * FROM ({rows}) ORDER BY person_0, person_1) TO {literal(target)}"
-                f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {2 * ROW_GROUP})"
+                f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
+                f" ROW_GROUP_SIZE {preparation.ROW_GROUP})"
             ).fetchone()
         return int(written[0]) if written else 0
 

@@ -110,12 +110,14 @@ class Scene:
 
 @dataclass
 class Haven:
-    """Answers for the safe haven: its public key, and preparations that are ready at once."""
+    """Answers for the safe haven: its public key, and preparations that are ready at once.
+
+    Every preparation has made the one file that was written before.
+    """
 
     agreements: str
     store: Path
-    bytes: int = 0
-    """Of the file that a preparation makes."""
+    file: AttestedFile | None = None
     signer: Signer = field(default_factory=lambda: Signer(generate_jwk()))
     made: dict[UUID, dict[str, Any]] = field(default_factory=dict)
 
@@ -128,7 +130,9 @@ class Haven:
 
     def put(self, permit_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
         if permit_id not in self.made:
-            self.made[permit_id] = self._file(permit_id, body["permit"])
+            assert self.file is not None
+            attestation = self.attest(body["permit"], self.file)
+            self.made[permit_id] = {**self.file.as_json(), "attestation": attestation}
         return self.get(permit_id)
 
     def get(self, permit_id: UUID) -> dict[str, Any]:
@@ -154,26 +158,27 @@ class Haven:
         )
         return issue(self.signer, ATTESTATION, told, at=SystemClock().now())
 
-    def _file(self, permit_id: UUID, permit: str) -> dict[str, Any]:
+    def write(self, mebibytes: int) -> Path:
+        """Write the file: noise, of which only the length matters."""
         id_ = new_id()
-        key = f"preparations/{permit_id}/1/{id_}.parquet"
+        key = f"preparations/measured/1/{id_}.parquet"
         path = self.store / key
         path.parent.mkdir(parents=True)
         hasher = hashlib.sha256()
         with path.open("wb") as file:
-            for _ in range(max(1, self.bytes // MEBIBYTE)):
+            for _ in range(mebibytes):
                 block = os.urandom(MEBIBYTE)
                 hasher.update(block)
                 file.write(block)
-        attested = AttestedFile(
+        self.file = AttestedFile(
             id=id_,
             format="parquet",
             object_key=key,
-            bytes=path.stat().st_size,
+            bytes=mebibytes * MEBIBYTE,
             digest=f"sha256:{hasher.hexdigest()}",
             rows=1,
         )
-        return {**attested.as_json(), "attestation": self.attest(permit, attested)}
+        return path
 
 
 @contextmanager
@@ -209,6 +214,12 @@ def pin(process: int, core: int) -> None:
     """Keep a process, with all the threads that it has, to one core."""
     for thread in Path(f"/proc/{process}/task").iterdir():
         os.sched_setaffinity(int(thread.name), {core})
+
+
+def cpu_seconds(process: int) -> float:
+    """What a process has taken of any core so far: on a busy machine, this and not the clock."""
+    stat = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _digest(data: bytes) -> str:

@@ -1,0 +1,81 @@
+"""Peak memory of the same extract at 1, 10 and 40 million rows.
+
+Each is made in a process of its own, which says its high-water mark (`VmHWM`: of itself alone,
+where `ru_maxrss` still knows the parent's). A quarter of the rows comes out each time, sorted.
+Editions are made as in `extract`; one of a million rows, ten, and forty of them.
+
+    python -m tests.benchmarks.memory <haven> <edition> ...      # what the child does
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from pseudonymisation.adapters.plane.preparation import prepare
+from tests.benchmarks.measure import Result
+from tests.benchmarks.plane import LIMITS, Bench
+
+ROWS_AN_EDITION = 1_000_000
+SIZES = (1, 10, 40)
+MEGABYTE = 1_000_000
+
+
+def run(scale: float, scratch: Path) -> list[Result]:
+    bench = Bench.create(scratch / "haven")
+    bench.submission(int(ROWS_AN_EDITION * scale))
+    edition, _ = bench.land()
+    editions = [edition, *bench.replicate(edition, max(SIZES) - 1)]
+    peaks, rows = {}, {}
+    for size in SIZES:
+        peaks[size], rows[size] = _child(bench, editions[:size])
+    told = ", ".join(
+        f"{int(size * ROWS_AN_EDITION * scale):,} rows ({rows[size]:,} out)"
+        f" {peaks[size] / MEGABYTE:,.0f} MB"
+        for size in SIZES
+    )
+    return [
+        Result(
+            name="memory",
+            ratio=peaks[40] / peaks[10],
+            goal=1.2,
+            better="lower",
+            told=f"{told}; the engine's limit is {LIMITS.memory_bytes / MEGABYTE:,.0f} MB",
+        )
+    ]
+
+
+def _child(bench: Bench, editions: Sequence[UUID]) -> tuple[int, int]:
+    command = [sys.executable, "-m", "tests.benchmarks.memory", str(bench.directory)]
+    done = subprocess.run(
+        [*command, *map(str, editions)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    told = json.loads(done.stdout)
+    return told["peak_bytes"], told["rows"]
+
+
+def main(directory: Path, editions: Sequence[UUID]) -> None:
+    bench = Bench.found(directory)
+    target = bench.directory / "made" / "extract.parquet"
+    outcome = prepare(
+        bench.plan(editions),
+        target=target,
+        scratch=bench.directory / "scratch",
+        limits=LIMITS,
+        beat=lambda *_: None,
+    )
+    target.unlink()
+    json.dump({"peak_bytes": peak_bytes(), "rows": outcome.rows}, sys.stdout)
+
+
+def peak_bytes() -> int:
+    """The most of memory that this process ever had."""
+    status = Path("/proc/self/status").read_text("ascii").splitlines()
+    line = next(line for line in status if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [UUID(id_) for id_ in sys.argv[2:]])
