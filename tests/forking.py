@@ -9,15 +9,21 @@ import atexit
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import IO, Any
 
-from dsfc_cli.suite import Suite
+import httpx
+
+from dsfc_cli.suite import READY_SECONDS_MAX, Suite
 
 ZYGOTE = """
 import importlib, json, os, sys
@@ -37,12 +43,14 @@ for line in sys.stdin:
     try:
         os.environ.clear()
         os.environ.update(told["environment"])
+        if told["clock"]:
+            from tests.forking import move_clock
+            move_clock(told["clock"])
         os.chdir(told["directory"])
         log = os.open(told["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0), os.dup2(log, 1), os.dup2(log, 2)
-        cli.serve(all_=True)
-        code = 0
+        cli.app(told["command"])
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
@@ -51,6 +59,19 @@ for line in sys.stdin:
     finally:
         os._exit(code)
 """
+
+
+def move_clock(file: str) -> None:
+    """Let this process' system clock be ahead by the seconds that the file says, read each time.
+
+    Leases are timed by another clock, which nobody can set and this does not touch.
+    """
+    from common.clock import SystemClock
+
+    def now(_self: SystemClock) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=float(Path(file).read_text("ascii")))
+
+    SystemClock.now = now  # type: ignore[method-assign]  # for good: the process is a test's
 
 
 @dataclass(slots=True)
@@ -125,17 +146,50 @@ def _close() -> None:
         zygote.close()
 
 
+@dataclass(slots=True)
 class ForkingSuite(Suite):
     """A suite whose processes are forked."""
 
-    def _spawn(self, service: str, log: IO[bytes], settings: Mapping[str, str]) -> Any:
+    clock_file: Path | None = None
+    """By how many seconds the services' clock is ahead; see `move_clock`."""
+
+    @contextmanager
+    def replica(self, service: str) -> Iterator[str]:
+        """Another process of a service, on the same state; yields where it is."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        with self.log_file(service).open("ab") as log:
+            process = self._spawn(service, log, {"PORT": str(port)})
+        try:
+            end = time.monotonic() + READY_SECONDS_MAX
+            while not _is_ready(url):
+                assert process.poll() is None, "the replica did not start"
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield url
+        finally:
+            process.terminate()
+            process.wait()
+
+    def _spawn(
+        self,
+        service: str,
+        log: IO[bytes],
+        settings: Mapping[str, str],
+        *,
+        command: Sequence[str] = ("serve", "--all"),
+    ) -> Any:
         if service not in _zygotes:
             _zygotes[service] = Zygote(service)
         zygote = _zygotes[service]
         pid = zygote.tell(
+            command=list(command),
             environment=self.environment_of(service, settings),
             directory=str(self.directory.absolute()),
             log=str(self.log_file(service).absolute()),
+            clock=None if self.clock_file is None else str(self.clock_file),
         )
         return Forked(zygote, pid)
 
@@ -144,3 +198,10 @@ class ForkingSuite(Suite):
         prefix = service.upper()
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(f"{prefix}_")}
         return inherited | {f"{prefix}_{name}": value for name, value in told.items()}
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2).is_success
+    except httpx.TransportError:
+        return False

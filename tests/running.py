@@ -20,6 +20,9 @@ from typing import Any, TypeVar
 import pytest
 
 from common.clock import SystemClock, legal_day
+from common.db import engine as engines
+from common.db import migrate
+from common.testing.postgresql import Server
 from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
@@ -154,16 +157,52 @@ def scene(
     name: str,
     *,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    clock_file: Path | None = None,
 ) -> Iterator[Scene]:
     """A suite of its own for a module, from a copy of what was played once."""
     kept = _played(factory)
     directory = factory.mktemp(name)
     shutil.copytree(kept / "state", directory / "state")
-    with ForkingSuite(directory / "state", settings=_with_quick(settings)) as suite:
-        yield _scene(suite, kept)
+    suite = ForkingSuite(directory / "state", settings=_with_quick(settings), clock_file=clock_file)
+    facts = json.loads((kept / "facts.json").read_text("utf-8"))
+    with suite:
+        yield _scene(suite, kept / "input", facts)
 
 
-def play(suite: Suite, directory: Path) -> dict[str, Any]:
+@contextmanager
+def scene_on_postgresql(
+    factory: pytest.TempPathFactory, server: Server, name: str
+) -> Iterator[tuple[Scene, str]]:
+    """One agreement and the long month, on PostgreSQL, with two replicas of agreements.
+
+    Everybody speaks to the first one, only dissemination to the second, whose URL comes beside.
+    """
+    directory = factory.mktemp(name)
+    suite = ForkingSuite(
+        directory / "state",
+        server=server,
+        settings=_with_quick(None),
+        services=[service for service in SERVICES if service != "dissemination"],
+    )
+    engine = engines.create(suite.database_url("dissemination"))
+    migrate.upgrade(engine, "dissemination")  # the others are migrated by the suite
+    engine.dispose()
+    with suite:
+        facts = play(suite, directory / "input", csus=[CSU], months=[MAY])
+        with suite.replica("agreements") as second:
+            urls = json.dumps(suite.urls | {"agreements": second})
+            suite.start_service("dissemination", SERVICE_URLS=urls)
+            suite.wait_ready(["dissemination"])
+            yield _scene(suite, directory / "input", facts), second
+
+
+def play(
+    suite: Suite,
+    directory: Path,
+    *,
+    csus: Sequence[str] = (CSU, OTHER_CSU),
+    months: Sequence[str] = (APRIL, MAY),
+) -> dict[str, Any]:
     """Play the story in a suite that runs, up to agreements in force and landed files.
 
     Returns what a scene has to know of it.
@@ -174,12 +213,12 @@ def play(suite: Suite, directory: Path) -> dict[str, Any]:
     contracts = stage.set_up(*maps, maps_from=f"{APRIL}-01")
     stage.relate(COMMISSIONER, CSU, [OTHER_CSU])
     references = [
-        stage.in_force(_wanted(stage.today, csu), f"Planned care, with {csu}")
-        for csu in (CSU, OTHER_CSU)
+        stage.in_force(_wanted(stage.today, csu), f"Planned care, with {csu}") for csu in csus
     ]
     provider = stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
     opened = []
-    for month, (first, last) in DAYS.items():
+    for month in months:
+        first, last = DAYS[month]
         path = directory / f"{month}.csv"
         generate(
             DATA_SET,
@@ -214,15 +253,14 @@ def _played(factory: pytest.TempPathFactory) -> Path:
     return kept
 
 
-def _scene(suite: Suite, kept: Path) -> Scene:
-    facts = json.loads((kept / "facts.json").read_text("utf-8"))
+def _scene(suite: Suite, inputs: Path, facts: Mapping[str, Any]) -> Scene:
     return Scene(
         suite=suite,
         stage=Stage(suite, date.fromisoformat(facts["today"])),
         world=_world(),
-        inputs=kept / "input",
+        inputs=inputs,
         reference=facts["references"][0],
-        other_reference=facts["references"][1],
+        other_reference=facts["references"][-1],
         contracts=facts["contracts"],
     )
 
