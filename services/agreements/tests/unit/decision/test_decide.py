@@ -1,5 +1,6 @@
 """What holds of every decision, and what no scenario of domain.md tells."""
 
+import dataclasses
 from datetime import date, timedelta
 
 import pytest
@@ -540,3 +541,23 @@ def test_who_stands_for_whom_is_found_once_a_day(world):
     assert facts.standing(date(2018, 6, 1)) is first
     assert isinstance(decide(question, facts, tomorrow), Permission)
     assert facts.standing(date(2018, 6, 1)) is not first
+
+
+def test_without_a_rule_for_the_age_of_lists_no_list_is_new_enough(world):
+    facts = facts_of(world)
+    none = dataclasses.replace(facts.rules, list_ages=())
+    question = question_of(
+        plain.fetch(
+            file=plain.file(opt_out={"applied": True, "list_date": date(2018, 6, 1)}),
+        )
+    )
+
+    decision = decide(question, dataclasses.replace(facts, rules=none), present_of(world))
+
+    assert ("FACT_MISSING", "list age") in {(r.code, r.subject) for r in decision}
+
+
+def test_a_line_that_the_agreement_does_not_have_is_refused_as_a_whole(world):
+    asked = plain.request(data_set="CSDS", fields=["Shoe_Size"])
+
+    assert codes(world, asked) == {("LINE_NOT_IN_DSA", None)}

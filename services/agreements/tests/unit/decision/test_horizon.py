@@ -30,11 +30,18 @@ def test_the_first_end_of_any_fact_is_the_end():
     assert until(world, plain.request()) == london(2019, 7, 1)  # 18/19 is a former edition
 
 
-def test_a_lease_of_opt_outs_ends_with_its_list():
-    world = plain.sound()
-    file = plain.file(opt_out={"applied": True, "list_date": date(2018, 5, 28)})
+def test_a_file_made_with_a_list_of_opt_outs_is_had_until_the_list_is_too_old():
+    world, question = plain.sound(), plain.fetch()
+    world["agreement"]["versions"][0]["snapshot"]["lines"][0]["opt_out"] = {
+        "applied": True,
+        "reason": None,
+    }
+    question["file"] |= {
+        "opt_out": {"applied": True, "list_date": date(2018, 5, 28)},
+        "domain": plain.sha(plain.domain(opt_out="applied")),
+    }
 
-    assert until(world, plain.fetch(file=file)) == london(2018, 6, 5)
+    assert until(world, question) == london(2018, 6, 5)
 
 
 def test_where_no_end_is_in_sight_it_says_how_far_was_looked(monkeypatch):
@@ -75,3 +82,10 @@ def test_midnights_alone_would_find_the_same_end(asked):
     days = midnights(plain.NOON, london(2021, 6, 1))
 
     assert until(world, question) == next(d for d in days if evaluate(world, question, d))
+
+
+def test_a_former_edition_of_the_toolkit_is_had_for_a_year_from_its_publication():
+    world = plain.sound()
+    world["assurance"][1] |= {"edition": "17/18", "published_on": date(2017, 7, 1)}
+
+    assert until(world, plain.request()) == london(2018, 7, 2)

@@ -78,7 +78,7 @@ class Case:
                 return file
             case Fetch(holding=holding):
                 return holding.file
-            case Request():
+            case _:
                 return None
 
     @cached_property
@@ -174,7 +174,7 @@ class LineCase(Case):
                 return permit.environment_id
             case Fetch(holding=holding):
                 return holding.environment_id
-            case Request():
+            case _:
                 return None
 
     @cached_property
@@ -271,13 +271,14 @@ def key_of(question: AboutALine) -> LineKey:
             return key
         case Release(permit=permit):
             return permit.key
-        case Fetch(holding=holding):
-            return holding.file.key
+        case _:
+            return question.holding.file.key
 
 
 def asker_of(question: AboutALine) -> Asker:
     match question:
         case Request(asker=asker) | Fetch(asker=asker):
             return asker
-        case Release(permit=permit):
+        case _:
+            permit = question.permit
             return Asker(client_id=permit.client_id, organisation=permit.organisation)
