@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -42,6 +43,11 @@ def is_nhs_number(text: str | None) -> bool:
     return check != 10 and int(text[9]) == check % 11
 
 
+@lru_cache
+def siv(key: bytes) -> AESSIV:
+    return AESSIV(derived_key(key, "siv/mac") + derived_key(key, "siv/counter"))
+
+
 def derived_key(key: bytes, purpose: str) -> bytes:
     return HKDFExpand(SHA256(), 32, f"dsfc/{purpose}".encode()).derive(key)
 
@@ -61,17 +67,14 @@ class Haven:
         if len(raw) <= 12:
             block = len(raw).to_bytes(4, "little") + raw.ljust(12, b"\0")
             return aes(self.key(f"haven/{type_}"), block), None
-        long_key = self.key(f"haven/{type_}_long")
-        siv = AESSIV(derived_key(long_key, "siv/mac") + derived_key(long_key, "siv/counter"))
-        sealed = siv.encrypt(raw, None)
+        sealed = siv(self.key(f"haven/{type_}_long")).encrypt(raw, None)
         return sealed[:16], sealed[16:]
 
     def person(self, number: str | None, provider: str, local_id: str) -> tuple[int, bytes]:
         if is_nhs_number(number):
             return 1, self.cell(number, "nhs_number")[0]
-        key = self.key("haven/person_without_number")
-        siv = AESSIV(derived_key(key, "siv/mac") + derived_key(key, "siv/counter"))
-        return 2, siv.encrypt(f"{provider}\x1f{local_id}".encode(), None)[:16]
+        sealer = siv(self.key("haven/person_without_number"))
+        return 2, sealer.encrypt(f"{provider}\x1f{local_id}".encode(), None)[:16]
 
 
 Record = Mapping[str, Any]
