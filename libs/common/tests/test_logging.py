@@ -148,6 +148,16 @@ def test_an_sql_errors_text_has_no_parameters(database_url, make_engine):
     assert "Featherstonehaugh" not in str(failed.value)
 
 
+@pytest.fixture
+def quietened():
+    """Another server in this process asked uvicorn to say less."""
+    logging.getLogger("uvicorn.access").setLevel(logging.ERROR)
+
+
+def test_what_another_server_asked_of_uvicorn_does_not_last(quietened, lines):
+    assert logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO)
+
+
 def test_uvicorns_access_line_has_no_query(lines):
     access = logging.getLogger("uvicorn.access")
     access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/v1/x?name=Smith", "1.1", 200)

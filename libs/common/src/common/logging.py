@@ -221,14 +221,16 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # uvicorn and kafka log through the root, in the same shape.
-            "uvicorn": {"handlers": [], "propagate": True},
+            # uvicorn and kafka log through the root, in the same shape and at its level.
+            "uvicorn": {"level": "NOTSET", "handlers": [], "propagate": True},
             "uvicorn.error": {
+                "level": "NOTSET",
                 "handlers": [],
                 "propagate": True,
                 "filters": ["without_traceback"],
             },
             "uvicorn.access": {
+                "level": "NOTSET",
                 "handlers": [],
                 "propagate": True,
                 "filters": ["without_query"],
