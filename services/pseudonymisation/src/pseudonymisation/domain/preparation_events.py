@@ -1,13 +1,9 @@
 """What preparations tell others. Ids and numbers, never a field's value."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-
-from common.messaging.schemas import event_type
-
-TOPIC = "pseudonymisation.preparation"
 
 
 class FilePrepared(BaseModel):
@@ -19,10 +15,10 @@ class FilePrepared(BaseModel):
     bytes: int
 
 
-@event_type("pseudonymisation.extract-prepared.v1", topic=TOPIC)
 class ExtractPrepared(BaseModel):
     """An extract lies in the release store, attested. Nobody can fetch it yet."""
 
+    type: ClassVar[str] = "pseudonymisation.extract-prepared.v1"
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     preparation_id: UUID
@@ -30,10 +26,10 @@ class ExtractPrepared(BaseModel):
     files: list[FilePrepared]
 
 
-@event_type("pseudonymisation.preparation-failed.v1", topic=TOPIC)
 class PreparationFailed(BaseModel):
     """An extract was not prepared, and nothing of it can be fetched. It needs a new permit."""
 
+    type: ClassVar[str] = "pseudonymisation.preparation-failed.v1"
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     preparation_id: UUID

@@ -7,11 +7,16 @@ from pydantic import BaseModel, ConfigDict
 from common.messaging import schemas
 from common.messaging.envelope import Event
 from common.messaging.schemas import event_type
-from pseudonymisation.domain import events
+from pseudonymisation.domain import events, preparation_events
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.submission import Submission
 
 TOPIC = "pseudonymisation.submission"
+PREPARATION_TOPIC = "pseudonymisation.preparation"
+
+# The domain's own events are their wire form already: two ids and numbers.
+for said in (preparation_events.ExtractPrepared, preparation_events.PreparationFailed):
+    event_type(said.type, topic=PREPARATION_TOPIC)(said)
 
 
 class Said(BaseModel):
