@@ -2,29 +2,28 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Engine, make_url
 
 from common.audit.checkpoints import path_of
 from common.audit.verification import Report
 from common.audit.verification import verify as verify_log
+from common.db import engine as engines
 from common.errors import AppError
 from common.security import keys
+from dsfc_cli.decisions import Entry, entries, judge
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 VAR = Path("var")
 
 app = typer.Typer(no_args_is_help=True, help="The audit logs.")
 err = Console(stderr=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `verify` a command of its own."""
 
 
 @app.command("verify")
@@ -68,6 +67,64 @@ def verify(
         for line in _findings(reports):
             typer.echo(line)
     raise typer.Exit(0 if all(report.is_whole for report in reports) else 1)
+
+
+@app.command("decisions")
+def list_decisions(
+    directory: Annotated[Path, typer.Option(help="Where `dsfc up` keeps its state.")] = VAR / "up",
+    agreements: Annotated[
+        str | None, typer.Option(help="URL of agreements' database, where it is another.")
+    ] = None,
+    dissemination: Annotated[
+        str | None, typer.Option(help="URL of dissemination's database, where it is another.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that led to something.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List permissions that led to nothing. Exit 1 where anything left without one of its own.
+
+    Read `dsfc audit verify` first: this believes what the logs say.
+
+    Example: dsfc audit decisions --directory var/demo/state
+    """
+    with ExitStack() as stack:
+        logs = [
+            stack.enter_context(_log(url or f"sqlite:///{directory.absolute() / f'{name}.db'}"))
+            for name, url in (("agreements", agreements), ("dissemination", dissemination))
+        ]
+        judged = judge(*logs)
+    shown = judged.outcomes if every else judged.led_to_nothing
+    if as_json:
+        typer.echo(
+            json.dumps({"decisions": [o.as_json() for o in shown], "wrong": judged.wrong}, indent=2)
+        )
+    else:
+        table = Table("at", "action", "decision", "agreement", "about", "led to")
+        for o in shown:
+            led_to = o.led_to or "nothing"
+            table.add_row(o.at, o.action, o.decision_id, o.agreement, o.about, led_to)
+        Console().print(table)
+        for line in judged.wrong:
+            typer.echo(line)
+    raise typer.Exit(1 if judged.wrong else 0)
+
+
+@contextmanager
+def _log(url: str) -> Iterator[Iterator[Entry]]:
+    engine = _opened(url)
+    try:
+        yield entries(engine)
+    finally:
+        engine.dispose()
+
+
+def _opened(url: str) -> Engine:
+    path = make_url(url).database if url.startswith("sqlite") else None
+    # SQLite would make an empty database of a name that is not there, and find nothing wrong.
+    if path is not None and not Path(path).is_file():
+        err.print(f"There is no {path}.", style="red", markup=False)
+        raise typer.Exit(2)
+    return engines.create(url, pool_size=1)
 
 
 def _jwks(file: Path | None, directory: Path, log: str) -> Any:

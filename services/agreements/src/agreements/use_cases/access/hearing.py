@@ -540,6 +540,8 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision) -> Entry:
             "line": logged.line,
             "codes": [] if isinstance(decision, Permission) else [r.code for r in decision],
             "decision": digest(f"{logged.inputs}\n{logged.outcome}\n{logged.rules}".encode()),
+            # A stream that goes on under a new epoch is no delivery of its own.
+            **({} if logged.renews is None else {"renews": str(logged.renews)}),
         },
     )
 
