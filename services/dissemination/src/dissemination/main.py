@@ -133,7 +133,7 @@ class Parts:
                         remote.close()
                 case "engine":
                     part.dispose()
-                case "event_log":
+                case "event_log" | "store":
                     part.close()
 
 

@@ -169,7 +169,11 @@ def test_an_event_that_cannot_be_read_is_laid_aside_and_the_rest_goes_on(
 
 
 def told(house, monkeypatch):
-    """The house's settings in the environment, as a command finds them."""
+    """The house's settings in the environment, as a command finds them.
+
+    A command sends the logs of its process to its own stderr, which here ends before the house.
+    """
+    monkeypatch.setattr(cli, "configure", lambda _settings: None)
     for name, value in house.settings.model_dump(mode="json", exclude_unset=True).items():
         monkeypatch.setenv(
             f"DISSEMINATION_{name}".upper(), value if isinstance(value, str) else json.dumps(value)

@@ -279,6 +279,24 @@ def test_a_turn_is_taken_by_one_worker_only(uow):
         assert tx.extracts.due(at=now + timedelta(seconds=31), limit=9) == [extract.id]
 
 
+def test_being_woken_takes_it_from_nobody(uow):
+    """Guard: a claim is apart from the schedule. Two workers would ask for two releases."""
+    extract = save(uow, asked())
+    now = datetime.now(UTC)
+    claimed = now + timedelta(seconds=30)
+    with uow.writing() as tx:
+        assert tx.extracts.claim(extract.id, at=now, until=claimed)
+
+        tx.extracts.wake(extract.id, at=now)
+
+        assert not tx.extracts.claim(extract.id, at=now, until=claimed)
+        tx.extracts.keep(extract.id, until=claimed + timedelta(seconds=30))
+        assert tx.extracts.due(at=claimed, limit=9) == []
+        tx.extracts.rest(extract.id, until=now + timedelta(seconds=1), attempts=1)
+        assert tx.extracts.due(at=now, limit=9) == []
+        assert tx.extracts.due(at=now + timedelta(seconds=1), limit=9) == [extract.id]
+
+
 def test_what_is_finished_has_no_turn(uow):
     extract = save(uow, asked())
     save(uow, extract.withdraw(at=AT))
@@ -296,7 +314,7 @@ def test_progress_and_schedule_count_as_no_change_of_the_extract(uow):
     with uow.writing() as tx:
         assert tx.extracts.progress(extract.id) is None
         tx.extracts.note_progress(extract.id, Progress(rows_done=3, rows_total=None))
-        tx.extracts.schedule(extract.id, at=later, attempts=4)
+        tx.extracts.rest(extract.id, until=later, attempts=4)
 
     with uow.reading() as tx:
         assert tx.extracts.get(extract.id) == extract

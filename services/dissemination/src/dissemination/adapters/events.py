@@ -122,7 +122,7 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
         told = _read(_Prepared, event)
         with ctx.uow.writing() as tx:
             if tx.accept(event):
-                tx.extracts.schedule(told.extract_id, at=ctx.timer.now(), attempts=0)
+                tx.extracts.wake(told.extract_id, at=ctx.timer.now())
         faults.reach("K5")
         ctx.wake()
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, Protocol, TypeVar
 
 import anyio.to_thread
@@ -15,7 +14,7 @@ from common.security.keys import Signer
 from common.security.principal import Principal
 from common.web.auth import Permission, bearer_token, public, requires
 from dissemination.api import permissions
-from dissemination.api.door import Limits, Read
+from dissemination.api.door import Limits, Source
 from dissemination.domain.errors import TooManyStreams
 from dissemination.use_cases.context import Context
 
@@ -25,7 +24,7 @@ T = TypeVar("T")
 class Store(Protocol):
     """Where the bytes are."""
 
-    async def read(self, key: str, offset: int, length: int) -> memoryview: ...
+    def source(self, key: str) -> Source: ...
 
 
 class Streams:
@@ -54,8 +53,8 @@ class Streams:
         finally:
             self._count -= 1
 
-    def reader_of(self, key: str) -> Read:
-        return partial(self._store.read, key)
+    def source(self, key: str) -> Source:
+        return self._store.source(key)
 
     async def ask(self, question: Callable[[], T]) -> T:
         """Run what waits for agreements. Given up on when its stream is over."""

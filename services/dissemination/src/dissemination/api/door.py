@@ -44,9 +44,6 @@ CHUNK_BYTES_MIN = 65_536
 """design.md section 6: at most 1 MiB; less for a client that drains slowly, so that less
 has to be thrown away when its lease ends."""
 
-BLOCK_BYTES = 4_194_304
-"""Read from the store at once, one block ahead: perf.md section 5."""
-
 SLOW_SECONDS = 0.05
 QUICK_SECONDS = 0.01
 """How long a chunk may take to drain: a third of what a lease of a second leaves it at its end
@@ -109,8 +106,17 @@ class Ending:
 Renew = Callable[[Lease], Awaitable[Lease]]
 """Asks again. Raises Refused where the answer is no, any other AppError where there is none."""
 
-Read = Callable[[int, int], Awaitable[memoryview]]
-"""Offset and length to bytes of the object. Raises AppError."""
+
+class Source(Protocol):
+    """The object that is poured out."""
+
+    block_bytes: int
+    """How much of it is best read at once; it is read one block ahead."""
+
+    async def read(self, offset: int, length: int) -> memoryview:
+        """Raise AppError where it cannot be had."""
+
+    def close(self) -> None: ...
 
 
 class Shut(Exception):
@@ -262,7 +268,7 @@ class LeasedResponse(Response):
         media_type: str,
         lease: Lease,
         renew: Renew,
-        read: Read,
+        source: Source,
         limits: Limits,
         progress: Callable[[int], Awaitable[None]],
         end: Callable[[Ending], Awaitable[None]],
@@ -276,7 +282,7 @@ class LeasedResponse(Response):
         self._part = part
         self._lease = lease
         self._renew = renew
-        self._read = read
+        self._source = source
         self._limits = limits
         self._progress = progress
         self._end = end
@@ -320,7 +326,7 @@ class LeasedResponse(Response):
 
     async def _pour(self, valve: Valve, send: Send) -> None:
         """Drain, look at the lease, write one chunk; and again."""
-        ahead = _ReadAhead(self._read, self._part)
+        ahead = _ReadAhead(self._source, self._part)
         try:
             async for block in ahead:
                 offset = 0
@@ -374,8 +380,8 @@ class LeasedResponse(Response):
 class _ReadAhead:
     """Blocks of the object in order, the next one read while this one is written."""
 
-    def __init__(self, read: Read, part: Part) -> None:
-        self._read = read
+    def __init__(self, source: Source, part: Part) -> None:
+        self._source = source
         self._offset = part.start
         self._end = part.end
         self._coming: asyncio.Task[memoryview] | None = None
@@ -396,14 +402,15 @@ class _ReadAhead:
     def stop(self) -> None:
         if self._coming is not None:
             self._coming.cancel()
+        self._source.close()
 
     def _ask(self) -> None:
-        length = min(BLOCK_BYTES, self._end - self._offset)
+        length = min(self._source.block_bytes, self._end - self._offset)
         if length > 0:
             self._coming = asyncio.create_task(self._exactly(self._offset, length))
 
     async def _exactly(self, offset: int, length: int) -> memoryview:
-        block = await self._read(offset, length)
+        block = await self._source.read(offset, length)
         if len(block) != length:
             raise ObjectMissing("The object is shorter than it was.")
         return block
@@ -418,7 +425,8 @@ async def _watch_client(receive: Receive, valve: Valve) -> None:
 def _set_unsent(transport: asyncio.Transport, bytes_: int) -> None:
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        with contextlib.suppress(OSError):  # the peer is gone, or it is no TCP socket
+        # The peer is gone (uvloop says ValueError), or it is no TCP socket.
+        with contextlib.suppress(OSError, ValueError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, bytes_)
 
 
@@ -426,6 +434,6 @@ def _reset(transport: asyncio.Transport) -> None:
     """Close so that the peer gets a reset and the kernel drops what it had not sent."""
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None:
-        with contextlib.suppress(OSError):  # the peer was faster
+        with contextlib.suppress(OSError, ValueError):  # the peer was faster
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     transport.abort()

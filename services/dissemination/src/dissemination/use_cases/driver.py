@@ -116,7 +116,7 @@ def _release(extract: Extract, ctx: Context) -> bool:
     # Reading the objects may outlast the claim: it is made as long as that can take.
     reading = timedelta(seconds=sum(f.bytes for f in extract.files) / CHECKED_BYTES_A_SECOND)
     with ctx.uow.writing() as tx:
-        tx.extracts.schedule(extract.id, at=ctx.timer.now() + ctx.claim + reading)
+        tx.extracts.keep(extract.id, until=ctx.timer.now() + ctx.claim + reading)
     try:
         releases.release(extract, ctx=ctx)
     except Refused as refused:
@@ -166,4 +166,4 @@ def _wait(extract_id: UUID, ctx: Context) -> None:
     with ctx.uow.writing() as tx:
         attempts = tx.extracts.attempts(extract_id)
         pause = min(WAIT_MIN * 2 ** min(attempts, DOUBLINGS_MAX), WAIT_MAX)
-        tx.extracts.schedule(extract_id, at=ctx.timer.now() + pause, attempts=attempts + 1)
+        tx.extracts.rest(extract_id, until=ctx.timer.now() + pause, attempts=attempts + 1)

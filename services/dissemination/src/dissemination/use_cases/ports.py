@@ -111,13 +111,19 @@ class Extracts(Protocol):
     def note_progress(self, extract_id: UUID, progress: Progress) -> None: ...
 
     def due(self, *, at: datetime, limit: int) -> Sequence[UUID]:
-        """Unfinished extracts whose turn has come, the longest waiting first."""
+        """Unfinished extracts whose turn has come and that nobody has, the oldest first."""
 
     def claim(self, extract_id: UUID, *, at: datetime, until: datetime) -> bool:
         """Take it until then, so that no other worker does. False where another was faster."""
 
-    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int | None = None) -> None:
-        """Say when its turn comes again; and, where given, after how many in vain."""
+    def keep(self, extract_id: UUID, *, until: datetime) -> None:
+        """Have it for longer."""
+
+    def rest(self, extract_id: UUID, *, until: datetime, attempts: int) -> None:
+        """Let go of it; its turn comes again then, after so many in vain."""
+
+    def wake(self, extract_id: UUID, *, at: datetime) -> None:
+        """Its turn is now; or, where a worker has it, soon after."""
 
     def attempts(self, extract_id: UUID) -> int: ...
 

@@ -81,7 +81,7 @@ class SqlExtracts:
         stored = replace(extract, version=extract.version + 1, pending=())
         values = _extract_columns(stored)
         if extract.version == 0:
-            # Its turn is now. Later `due_at` is the claim of whoever moves it, and stays.
+            # Its turn is now. What follows is for whoever has claimed it to say.
             self.session.add(ExtractRow(**values, due_at=self.timer.now()))
             self.session.flush()
         else:
@@ -118,17 +118,23 @@ class SqlExtracts:
     def due(self, *, at: datetime, limit: int) -> Sequence[UUID]:
         query = (
             select(col(ExtractRow.id))
-            .where(_is_unfinished(), col(ExtractRow.due_at) <= at)
+            .where(_is_unfinished(), _is_free(at))
             .order_by(col(ExtractRow.due_at))
             .limit(limit)
         )
         return list(self.session.scalars(query))
 
     def claim(self, extract_id: UUID, *, at: datetime, until: datetime) -> bool:
-        return self._set(extract_id, _is_unfinished(), col(ExtractRow.due_at) <= at, due_at=until)
+        return self._set(extract_id, _is_unfinished(), _is_free(at), claimed_until=until)
 
-    def schedule(self, extract_id: UUID, *, at: datetime, attempts: int | None = None) -> None:
-        self._set(extract_id, due_at=at, **({} if attempts is None else {"attempts": attempts}))
+    def keep(self, extract_id: UUID, *, until: datetime) -> None:
+        self._set(extract_id, claimed_until=until)
+
+    def rest(self, extract_id: UUID, *, until: datetime, attempts: int) -> None:
+        self._set(extract_id, due_at=until, attempts=attempts, claimed_until=None)
+
+    def wake(self, extract_id: UUID, *, at: datetime) -> None:
+        self._set(extract_id, due_at=at, attempts=0)
 
     def attempts(self, extract_id: UUID) -> int:
         row = self.session.get(ExtractRow, extract_id)
@@ -407,6 +413,12 @@ def _rows(session: Session, statement: Update) -> int:
 
 def _is_unfinished() -> ColumnElement[bool]:
     return col(ExtractRow.state).in_([state.value for state in sorted(UNFINISHED)])
+
+
+def _is_free(at: datetime) -> ColumnElement[bool]:
+    """Whether its turn has come, and no worker has it."""
+    claimed_until = col(ExtractRow.claimed_until)
+    return (col(ExtractRow.due_at) <= at) & (claimed_until.is_(None) | (claimed_until <= at))
 
 
 def _extract(row: ExtractRow) -> Extract:

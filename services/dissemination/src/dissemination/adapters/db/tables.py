@@ -51,6 +51,9 @@ class ExtractRow(Row, table=True):
     due_at: datetime
     """When a worker is to look at it, by the timer and not by the legal clock."""
 
+    claimed_until: datetime | None = None
+    """Until when a worker has it to itself."""
+
     attempts: int = 0
     rows_done: int | None = Field(default=None, sa_type=BigInteger)
     rows_total: int | None = Field(default=None, sa_type=BigInteger)

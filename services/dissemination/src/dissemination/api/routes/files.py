@@ -13,7 +13,7 @@ from common.errors import RangeNotSatisfiable, Refused
 from common.web import problems
 from common.web.problems import responses
 from dissemination.api.dependencies import FetchCtx, ReadCtx, Streams, StreamsOf
-from dissemination.api.door import Ending, LeasedResponse, connection_of
+from dissemination.api.door import Ending, LeasedResponse, Source, connection_of
 from dissemination.api.schemas import ManifestView
 from dissemination.domain.attestation import Attestation
 from dissemination.domain.errors import (
@@ -96,8 +96,9 @@ async def fetch_content(
         )
     except RangeNotSatisfiable as outside:
         return _outside(outside)
+    source = await streams.write(partial(streams.source, allowed.release.file.object_key))
     await streams.write(partial(deliveries.begin, allowed, ctx=ctx))
-    return _leased(allowed, streams, ctx)
+    return _leased(allowed, source, streams, ctx)
 
 
 @router.head(
@@ -126,9 +127,7 @@ async def fetch_headers(
     )
 
 
-def _leased(allowed: Allowed, streams: Streams, ctx: Context) -> LeasedResponse:
-    file = allowed.release.file
-
+def _leased(allowed: Allowed, source: Source, streams: Streams, ctx: Context) -> LeasedResponse:
     async def renew(lease: Lease) -> Lease:
         return await streams.ask(partial(deliveries.renew, allowed, lease, ctx=ctx))
 
@@ -155,7 +154,7 @@ def _leased(allowed: Allowed, streams: Streams, ctx: Context) -> LeasedResponse:
         media_type=_media_type(allowed),
         lease=allowed.lease,
         renew=renew,
-        read=streams.reader_of(file.object_key),
+        source=source,
         limits=streams.limits,
         progress=progress,
         end=end,

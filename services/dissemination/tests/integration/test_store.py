@@ -1,0 +1,103 @@
+"""Objects are read as they are, whatever is in memory, and nothing outside the store is."""
+
+import asyncio
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from dissemination.adapters import store as adapter
+from dissemination.adapters.store import ObstoreReleases
+from dissemination.domain.errors import ObjectMissing, StoreUnavailable
+
+CONTENT = os.urandom(3_000_000)
+KEY = "preparations/p/1/f.parquet"
+
+
+@pytest.fixture
+def directory(tmp_path):
+    path = tmp_path / "release" / KEY
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    return tmp_path / "release"
+
+
+@pytest.fixture
+def store(directory):
+    store = ObstoreReleases(str(directory))
+    yield store
+    store.close()
+
+
+def read(store, *parts, key=KEY):
+    async def go():
+        source = store.source(key)
+        try:
+            return [bytes(await source.read(offset, length)) for offset, length in parts]
+        finally:
+            source.close()
+
+    return asyncio.run(go())
+
+
+def open_files():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("at_once", [adapter._AT_ONCE, None], ids=["from-memory", "by-a-thread"])
+def test_blocks_are_what_the_file_has(store, monkeypatch, at_once):
+    monkeypatch.setattr(adapter, "_AT_ONCE", at_once)
+
+    first, middle, end = read(store, (0, 10), (1_000_000, 1_048_576), (2_999_999, 50))
+
+    assert first == CONTENT[:10]
+    assert middle == CONTENT[1_000_000 : 1_000_000 + 1_048_576]
+    assert end == CONTENT[-1:]
+
+
+def test_no_file_stays_open(store, until):
+    read(store, (0, 10))
+    before = open_files()
+    for _ in range(5):
+        read(store, (0, 10))
+
+    until(lambda: open_files() <= before)
+
+
+def test_size_and_digest_are_of_the_whole_object(store):
+    from common.ids import digest
+
+    assert store.size(KEY) == len(CONTENT)
+    assert store.digest(KEY) == (len(CONTENT), digest(CONTENT))
+
+
+@pytest.mark.parametrize("key", ["preparations/p/1/other", "../secret", "/etc/hostname", "a/../b"])
+def test_what_is_not_in_the_store_is_missing(store, directory, key):
+    (directory.parent / "secret").write_text("secret")
+
+    for ask in (store.size, store.digest, store.source):
+        with pytest.raises(ObjectMissing):
+            ask(key)
+
+
+def test_a_store_that_is_away_is_no_missing_object(tmp_path):
+    store = ObstoreReleases(str(tmp_path / f"{uuid4()}"))
+
+    for ask in (store.size, store.digest, store.source):
+        with pytest.raises(StoreUnavailable):
+            ask(KEY)
+    with pytest.raises(StoreUnavailable):
+        store.check()
+
+
+def test_an_object_that_is_gone_when_it_is_opened_is_missing(store, directory):
+    source = store.source(KEY)
+    (directory / KEY).unlink()
+
+    async def go():
+        with pytest.raises(ObjectMissing):
+            await source.read(0, 10)
+        source.close()
+
+    asyncio.run(go())
