@@ -169,6 +169,13 @@ class ForkingSuite(Suite):
     clock_file: Path | None = None
     """By how many seconds the services' clock is ahead; see `move_clock`."""
 
+    def run(self, service: str, *command: str) -> tuple[int, str]:
+        """Let a service's own command run to its end; its exit status, and all it said."""
+        path = self.directory / f"{service}-{command[0]}.out"
+        with path.open("wb") as output:
+            code = self._spawn(service, output, {}, command=command).wait(READY_SECONDS_MAX)
+        return code, path.read_text("utf-8")
+
     @contextmanager
     def replica(self, service: str) -> Iterator[str]:
         """Another process of a service, on the same state; yields where it is."""
@@ -204,7 +211,7 @@ class ForkingSuite(Suite):
             command=list(command),
             environment=self.environment_of(service, settings),
             directory=str(self.directory.absolute()),
-            log=str(self.log_file(service).absolute()),
+            log=str(Path(log.name).absolute()),
             clock=None if self.clock_file is None else str(self.clock_file),
         )
         return Forked(zygote, pid)

@@ -213,7 +213,7 @@ def play(
     contracts = stage.set_up(*maps, maps_from=f"{APRIL}-01")
     stage.relate(COMMISSIONER, CSU, [OTHER_CSU])
     references = [
-        stage.in_force(_wanted(stage.today, csu), f"Planned care, with {csu}") for csu in csus
+        stage.in_force(wanted(stage.today, csu), f"Planned care, with {csu}") for csu in csus
     ]
     provider = stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
     opened = []
@@ -269,7 +269,7 @@ def _world() -> World:
     return World.create(people=PEOPLE, seed=SEED)
 
 
-def _wanted(today: date, csu: str) -> Wanted:
+def wanted(today: date, csu: str) -> Wanted:
     return Wanted(
         controller=COMMISSIONER,
         controller_name=ORGANISATIONS[COMMISSIONER][0],

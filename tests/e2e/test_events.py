@@ -1,0 +1,236 @@
+"""Events delivered twice, late and out of order do no harm; poison is laid aside and replayed."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common.ids import new_id
+from common.messaging.embedded import EmbeddedLog
+from common.messaging.envelope import Message
+from tests.forking import ForkingSuite
+from tests.running import CSU, Scene, scene, until, wanted
+
+pytestmark = [pytest.mark.xdist_group("events"), pytest.mark.timeout(300)]
+
+HEARD: Mapping[str, Sequence[str]] = {
+    "agreements": ["applications.application"],
+    "applications": ["agreements.agreement"],
+    "pseudonymisation": ["agreements.agreement"],
+    "dissemination": ["pseudonymisation.preparation", "pseudonymisation.submission"],
+}
+BOOKKEEPING = {"inbox", "aggregate_seen", "fact_epoch", "fact_change"}
+"""Who heard what, and whose turn it was to write: that changes when something is heard again, and
+nothing else may."""
+
+NUMBER = "9990000018"
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene(tmp_path_factory, "events") as running:
+        running.released()
+        yield running
+
+
+@pytest.fixture
+def log(played: Scene) -> Iterator[EmbeddedLog]:
+    opened = EmbeddedLog(played.state / "events.db")
+    yield opened
+    opened.close()
+
+
+def messages(played: Scene) -> list[Message]:
+    """All that was ever said, in order."""
+    found = events(played, "SELECT topic, key, headers, value FROM message ORDER BY position")
+    return [
+        Message(
+            topic=topic,
+            key=key,
+            value=value,
+            headers={name: bytes.fromhex(text) for name, text in json.loads(headers).items()},
+        )
+        for topic, key, headers, value in found
+    ]
+
+
+def events(played: Scene, query: str) -> Sequence[tuple[Any, ...]]:
+    with closing(sqlite3.connect(played.state / "events.db", timeout=10)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def all_heard(played: Scene) -> bool:
+    """Whether every service has handled the last message of each of its topics."""
+    said = dict(events(played, "SELECT topic, max(position) FROM message GROUP BY topic"))
+    cursors = events(played, "SELECT consumer_group, topic, position FROM cursor")
+    reached = {(group, topic): position for group, topic, position in cursors}
+    return all(
+        reached.get((service, topic), 0) >= said.get(topic, 0)
+        for service, topics in HEARD.items()
+        for topic in topics
+    )
+
+
+def content(played: Scene, service: str) -> Mapping[str, Sequence[tuple[Any, ...]]]:
+    """All that a service knows."""
+    tables = played.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {
+        name: sorted(played.rows(service, f'SELECT * FROM "{name}"'), key=repr)
+        for (name,) in tables
+        if name not in BOOKKEEPING
+    }
+
+
+def with_new_id(message: Message) -> Message:
+    return replace(message, headers={**message.headers, "ce_id": str(new_id()).encode()})
+
+
+def version(message: Message) -> int:
+    return int(message.headers["ce_aggregateversion"])
+
+
+def newest(said: Sequence[Message], message: Message) -> int:
+    """The newest version that was told of this message's aggregate."""
+    same = [m for m in said if (m.topic, m.key) == (message.topic, message.key)]
+    return max(version(m) for m in same)
+
+
+def letters(played: Scene, service: str) -> Sequence[tuple[str, str]]:
+    """Dead letters that wait: id and reason."""
+    return played.rows(
+        service,
+        "SELECT id, reason FROM dead_letter WHERE replayed_at IS NULL ORDER BY failed_at",
+    )
+
+
+def test_what_is_said_twice_late_and_backwards_changes_nothing(
+    played: Scene, log: EmbeddedLog
+) -> None:
+    """Guards: the inbox, which knows an event's id, and the newest version of its aggregate
+    (`inbox.accept`)."""
+    until(lambda: all_heard(played))
+    said = messages(played)
+    assert {message.topic for message in said} >= {t for topics in HEARD.values() for t in topics}
+    before = {service: content(played, service) for service in HEARD}
+
+    late = [with_new_id(m) for m in reversed(said) if version(m) < newest(said, m)]
+    assert {message.topic for message in late} >= {"agreements.agreement"}
+    for message in [*said, *late]:
+        log.append(message)
+    until(lambda: all_heard(played))
+
+    for service in HEARD:
+        now = content(played, service)
+        assert {name for name in now if now[name] != before[service][name]} == set()
+
+
+def malformed(topic: str, type_: str, data: Any) -> Message:
+    """An event in the right form, with data that its reader cannot read."""
+    id_ = str(new_id()).encode()
+    return Message(
+        topic=topic,
+        key=id_,
+        value=json.dumps(data).encode(),
+        headers={
+            "ce_id": id_,
+            "ce_source": b"/poison",
+            "ce_type": type_.encode(),
+            "ce_specversion": b"1.0",
+            "ce_subject": b"poison",
+            "ce_time": b"2018-06-01T09:00:00Z",
+            "ce_partitionkey": id_,
+            "ce_aggregateversion": b"1",
+            "ce_aggregatestate": b"APPROVED",
+            "content-type": b"application/json",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "topic", "type_"),
+    [
+        ("agreements", "applications.application", "applications.application-approved.v1"),
+        ("applications", "agreements.agreement", "agreements.agreement-activated.v1"),
+        ("pseudonymisation", "agreements.agreement", "agreements.agreement-terminated.v1"),
+        (
+            "dissemination",
+            "pseudonymisation.preparation",
+            "pseudonymisation.extract-prepared.v1",
+        ),
+    ],
+)
+def test_poison_is_laid_aside_with_a_reason_that_quotes_nothing(
+    played: Scene, log: EmbeddedLog, service: str, topic: str, type_: str
+) -> None:
+    """Guards: `Consumer._lay_aside`; `dead_letters.reason_of`, which names kinds and places."""
+    known = len(letters(played, service))
+    unreadable = Message(topic=topic, key=b"k", value=NUMBER.encode(), headers={})
+    poison = malformed(topic, type_, {"application_id": NUMBER, "extract_id": NUMBER})
+
+    for message in (unreadable, poison):
+        log.append(message)
+    until(lambda: all_heard(played))
+
+    found = letters(played, service)[known:]
+    assert len(found) == 2
+    assert found[0][1].startswith("MessageMalformed: without ce_aggregatestate")
+    assert "ValidationError" in found[1][1]
+    assert not [reason for _, reason in found if NUMBER in reason]
+    copies = events(played, f"SELECT headers FROM message WHERE topic = '{topic}.dead-letter'")
+    reasons = [bytes.fromhex(json.loads(h)["dsfc_reason"]).decode() for (h,) in copies]
+    assert {reason for _, reason in found} <= set(reasons)
+
+
+def test_what_was_laid_aside_is_replayed_by_command(played: Scene) -> None:
+    """An approval whose snapshot cannot be found is laid aside; once it can, the replay drafts the
+    agreement. Guards: `Consumer._handle`, which gives up in the end; `Consumer.replay`; the two
+    readings of the inbox, so that what was heard since does not make an approval old."""
+    suite, stage = played.suite, played.stage
+    assert isinstance(suite, ForkingSuite)
+    application = stage.apply(wanted(stage.today, CSU), "Another one")
+    stage.applicant("02P").act(application, "submission")
+    suite.stop_service("agreements")
+    stage.decide(application)
+    taken = take_snapshots(played)
+    known = set(letters(played, "agreements"))
+    suite.start_service("agreements")
+    suite.wait_ready(["agreements"])
+    (letter,) = until(lambda: set(letters(played, "agreements")) - known)
+    assert "SNAPSHOT" in letter[1] or "NOT_FOUND" in letter[1], letter[1]
+    assert not drafted(played, application)
+
+    put_back(played, taken)
+    status, told = suite.run("agreements", "dead-letters", "list")
+    assert status == 0
+    (line,) = [line for line in told.splitlines() if letter[1] in line]
+    status, told = suite.run("agreements", "dead-letters", "replay", line.split()[0])
+
+    assert status == 0, told
+    assert len(drafted(played, application)) == 1
+    assert letter not in letters(played, "agreements")
+    status, _ = suite.run("agreements", "dead-letters", "replay", line.split()[0])
+    assert len(drafted(played, application)) == 1, "replayed twice, drafted once"
+
+
+def drafted(played: Scene, application: str) -> list[Any]:
+    contracts = played.stage.actor("body-contracts").agreements
+    return [a for a in contracts.list() if str(a.application_id) == application]
+
+
+def take_snapshots(played: Scene) -> list[tuple[Any, ...]]:
+    """Take the newest snapshot away, behind the service's back."""
+    with closing(sqlite3.connect(played.state / "applications.db", timeout=10)) as database:
+        rows = database.execute("SELECT * FROM snapshot ORDER BY rowid DESC LIMIT 1").fetchall()
+        database.execute("DELETE FROM snapshot WHERE hash = ?", [rows[0][0]])
+        database.commit()
+    return rows
+
+
+def put_back(played: Scene, rows: list[tuple[Any, ...]]) -> None:
+    with closing(sqlite3.connect(played.state / "applications.db", timeout=10)) as database:
+        database.executemany(f"INSERT INTO snapshot VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        database.commit()
