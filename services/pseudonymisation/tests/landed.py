@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import duckdb
 import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -22,7 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from catalogue import ColumnType, DataSet, Derivation, FieldClass, Identifier
-from pseudonymisation.adapters.plane.session import Limits, session
+from pseudonymisation.adapters.plane.session import EXTENSION, Limits, add_keys, literal
 
 SEALED = {FieldClass.DI, FieldClass.LI, FieldClass.STAFF}
 LETTERS = "SPGHRC"
@@ -143,20 +145,22 @@ def write(haven: Haven, table: pa.Table, id_: UUID, *, kind: str, directory: str
     path = haven.directory / directory / str(id_) / f"{uuid4()}.parquet"
     path.parent.mkdir(parents=True)
     landed = Landed(path, f"{kind[0]}{id_.hex}", haven.key(f"{kind}/{id_}"))
-    spill = haven.directory / "spill"
-    spill.mkdir(exist_ok=True)
-    with session(
-        directories=[path.parent],
-        temp_directory=spill,
-        keys={landed.key_name: landed.key},
-        limits=LIMITS,
-    ) as con:
-        con.register("rows_", table)
-        con.execute(
-            f"COPY rows_ TO '{path}' (FORMAT PARQUET, COMPRESSION ZSTD, "
-            f"ENCRYPTION_CONFIG {{footer_key: '{landed.key_name}'}})"
-        )
+    con = engine()
+    add_keys(con, {landed.key_name: landed.key})
+    con.register("rows_", table)
+    con.execute(
+        f"COPY rows_ TO '{path}' (FORMAT PARQUET, COMPRESSION ZSTD, "
+        f"ENCRYPTION_CONFIG {{footer_key: '{landed.key_name}'}})"
+    )
     return landed
+
+
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """One for all tests of a process: opening it takes longer than writing a file with it."""
+    con = duckdb.connect(":memory:")
+    con.execute(f"LOAD {literal(str(files('duckdb_extension_httpfs') / EXTENSION))}")
+    return con
 
 
 def _words(put: Any, name: str, block: bytes | None) -> None:

@@ -231,7 +231,8 @@ class _Preparation:
     def _selected(self) -> str:
         """Select the rows that the permit allows, of all editions, with all their columns."""
         return " UNION ALL ".join(
-            f"SELECT *, {number}::USMALLINT AS edition FROM {source.sql} WHERE {self._filter()}"
+            f"SELECT *, {number}::USMALLINT AS landed__edition FROM {source.sql} "
+            f"WHERE {self._filter()}"
             for number, source in enumerate(self._plan.editions)
         )
 
@@ -264,7 +265,7 @@ class _Preparation:
         The order of lines in the provider's file would link extracts by position (perf.md 8).
         """
         salt = int.from_bytes(kernel.derive(self._plan.keys.domain, "order")[:8], "little")
-        return f"hash(line, edition, {salt}::UBIGINT)"
+        return f"hash(line, landed__edition, {salt}::UBIGINT)"
 
     # --- which people -----------------------------------------------------------------------------
 
