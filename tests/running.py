@@ -6,7 +6,6 @@ kept, and every module that asks for a scene gets a copy of it, with processes o
 
 import fcntl
 import json
-import re
 import shutil
 import sqlite3
 import time
@@ -50,8 +49,6 @@ QUICK: Mapping[str, Mapping[str, str]] = {
 
 DEADLINE_SECONDS = 120.0
 """Only a failure takes so long; the machine may be busy."""
-
-TEN_DIGITS = re.compile(rb"(?=(\d{10}))")
 
 Found = TypeVar("Found")
 

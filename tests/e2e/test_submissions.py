@@ -20,7 +20,8 @@ import httpx
 import pytest
 
 from dsfc_client import Problem
-from tests.running import APRIL, DATA_SET, MAY, TEN_DIGITS, Scene, scene, until
+from tests.running import APRIL, DATA_SET, MAY, Scene, scene, until
+from tests.scanning import Identifiers
 
 pytestmark = [pytest.mark.xdist_group("submissions"), pytest.mark.timeout(300)]
 
@@ -79,15 +80,9 @@ def landed_objects(played: Scene) -> set[str]:
     return {str(p) for folder in folders for p in (root / folder).rglob("*") if p.is_file()}
 
 
-def in_clear(played: Scene, *, beside: frozenset[Path] = frozenset()) -> dict[str, set[bytes]]:
+def in_clear(played: Scene) -> Mapping[str, set[bytes]]:
     """Files of the suite in which NHS numbers stand, and which."""
-    found = {}
-    for path in played.state.rglob("*"):
-        if path.is_file() and path not in beside:
-            numbers = set(TEN_DIGITS.findall(path.read_bytes())) & played.numbers
-            if numbers:
-                found[path.relative_to(played.state).as_posix()] = numbers
-    return found
+    return Identifiers(played.numbers).found_under(played.state)
 
 
 def rows_of(played: Scene) -> tuple[list[str], list[dict[str, str]]]:
@@ -151,7 +146,7 @@ def test_a_file_that_is_not_what_the_catalogue_says_is_refused_as_a_whole(
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
-    assert not set(TEN_DIGITS.findall(answer.content)) & played.numbers
+    assert not Identifiers(played.numbers).found_in(answer.content)
     assert state(played, submission)["state"] == "rejected"
     assert (editions(played), landed_objects(played)) == before
     assert in_clear(played) == {}
@@ -285,9 +280,8 @@ def test_bad_rows_are_set_aside_with_reasons_and_the_rest_is_a_new_edition(
         assert not re.search(rb"999 ?0\d", told.content)
     assert played.csu.dissemination.extract(first.id).state.upper() == "SUPERSEDED"
     assert content_of(played, first.files[0].id) == former, "what was released stays what it was"
-    again = content_of(played, played.released().files[0].id).decode()
-    assert not set(TEN_DIGITS.findall(again.encode())) & played.numbers
-    assert f"{own[:3]} {own[3:6]} {own[6:]}" not in again
+    again = content_of(played, played.released().files[0].id)
+    assert not Identifiers(played.numbers).found_in(again)
     assert in_clear(played) == {}
 
 
