@@ -158,17 +158,38 @@ def test_what_another_server_asked_of_uvicorn_does_not_last(quietened, lines):
     assert logging.getLogger("uvicorn.access").isEnabledFor(logging.INFO)
 
 
-def test_uvicorns_access_line_has_no_query(lines):
-    access = logging.getLogger("uvicorn.access")
-    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/v1/x?name=Smith", "1.1", 200)
+def access(target):
+    logging.getLogger("uvicorn.access").info(
+        '%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", target, "1.1", 200
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/v1/files?name=Smith", "/v1/files"),
+        (
+            "/v1/files/019a0000-0000-7000-8000-000000000001/content",
+            "/v1/files/019a0000-0000-7000-8000-000000000001/content",
+        ),
+        ("/v1/agreements/DARS-NIC-123456-A1B2C", "/v1/agreements/DARS-NIC-123456-A1B2C"),
+        (f"/v1/files/{NHS_NUMBER}/content", "/v1/files/*/content"),
+        (f"/v1/files/RAX{NHS_NUMBER}-2", "/v1/files/*"),
+        ("/v1/files/S709QQ/smith/1931-07-19", "/v1/files/*/*/*"),
+        ("/smith", "/*"),
+    ],
+)
+def test_an_access_line_has_words_of_our_routes_and_our_ids_and_nothing_else(lines, target, shown):
+    our_logging.know_routes(["/v1/files/{file_id}/content", "/v1/agreements"])
+
+    access(target)
 
     (line,) = lines
-    assert line["event"] == '127.0.0.1:1 - "GET /v1/x HTTP/1.1" 200'
+    assert line["event"] == f'127.0.0.1:1 - "GET {shown} HTTP/1.1" 200'
 
 
 def test_probes_get_no_access_line(lines):
-    access = logging.getLogger("uvicorn.access")
-    access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/readyz", "1.1", 200)
+    access("/readyz")
 
     assert lines.text == ""
 

@@ -5,7 +5,7 @@ A line is an event name and fields (style.md section 2.7), and holds no personal
 * tracebacks carry no local variables;
 * messages of database, validation and parsing errors are left out, because engines quote
   the offending value in them; their kind, SQLSTATE and constraint stay;
-* uvicorn's access lines lose their query strings;
+* uvicorn's access lines keep the words of our routes and our ids, and nothing else of a URL;
 * last, whatever looks like an NHS number is masked in every string. That is the net under
   the rope, not the rope.
 """
@@ -15,7 +15,7 @@ import logging.config
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +23,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from common.errors import AppError
+from common.ids import CONTRACT_REFERENCE, DARS_REFERENCE
 from common.settings import Environment, ServiceSettings
 
 MASK = "[ten digits]"
@@ -30,6 +31,12 @@ _TEN_DIGITS = re.compile(r"(?<![0-9A-Za-z.])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?
 FRAMES_MAX = 60
 LINKS_MAX = 10
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+_ID = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    rf"|{DARS_REFERENCE.pattern}|{CONTRACT_REFERENCE.pattern}"
+)
+_words = {word for path in PROBES for word in path.split("/")}
+"""Of all routes in this process."""
 
 
 def describe(error: BaseException) -> str:
@@ -140,8 +147,13 @@ def _plain_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> Ev
     return event
 
 
-class WithoutQuery(logging.Filter):
-    """Cut the query string from uvicorn's access line: it is the caller's to choose.
+def know_routes(paths: Iterable[str]) -> None:
+    """Let access lines have the words of these routes."""
+    _words.update(word for path in paths for word in path.split("/"))
+
+
+class OurWordsOnly(logging.Filter):
+    """Leave in uvicorn's access line what is ours: the rest of a URL is the caller's to choose.
 
     Probes come every few seconds and get no line at all.
     """
@@ -149,7 +161,8 @@ class WithoutQuery(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple) and len(record.args) == 5:
             client, method, target, version, status = record.args
-            path = str(target).split("?", 1)[0]
+            words = str(target).split("?", 1)[0].split("/")
+            path = "/".join(w if w in _words or _ID.fullmatch(w) else "*" for w in words)
             record.args = (client, method, path, version, status)
             return path not in PROBES
         return True
@@ -202,7 +215,7 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {
-            "without_query": {"()": WithoutQuery},
+            "our_words_only": {"()": OurWordsOnly},
             "without_traceback": {"()": WithoutTraceback},
         },
         "formatters": {
@@ -233,7 +246,7 @@ def _standard_library(level: str, final: Sequence[Processor]) -> dict[str, Any]:
                 "level": "NOTSET",
                 "handlers": [],
                 "propagate": True,
-                "filters": ["without_query"],
+                "filters": ["our_words_only"],
             },
             "kafka": {"handlers": [], "propagate": True, "level": "WARNING"},
             "httpx": {"handlers": [], "propagate": True, "level": "WARNING"},  # logs whole URLs

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.http import CORRELATION_HEADER
 from common.ids import new_id
+from common.logging import know_routes
 from common.settings import ServiceSettings
 from common.web import auth, probes, problems, schemas
 from common.web.metrics import Metrics
@@ -129,7 +130,8 @@ def create(
 def _with_limits(lifespan: Lifespan, metrics: Metrics, threads: int) -> Any:
     @asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        auth.route_permissions(app)  # a route without a permission is never served
+        # A route without a permission is never served.
+        know_routes(path for _, path, _ in auth.route_permissions(app))
         async with _logged(lifespan(app)) as state:
             missing = [name for name in REQUIRED_STATE if name not in state]
             if missing:

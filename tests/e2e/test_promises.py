@@ -1,0 +1,474 @@
+"""S2, S4, S5 and S7 of design.md section 10, over one suite and its whole journey."""
+
+import csv
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from common.audit.tree import Frontier, leaf_hash, written
+from common.ids import canonical, new_id
+from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.main import app
+from dsfc_client import Extract, NotFound
+from tests.books import released_once
+from tests.running import APRIL, MAY, Scene, scene
+from tests.scanning import Identifiers
+
+pytestmark = [pytest.mark.xdist_group("promises"), pytest.mark.timeout(300)]
+
+SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
+POSTCODE, BIRTH = "S70 9QQ", "1931-07-19"
+"""Of people of these tests alone: no map, no agreement and no release knows them."""
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene(tmp_path_factory, "promises") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def extracts(played: Scene) -> Mapping[str, Extract]:
+    """April and May in the first domain, April in the second."""
+    asked = {
+        "april": played.ask(formats=["csv", "parquet"]),
+        "may": played.ask(periods=[MAY]),
+    }
+    other = played.other_csu.dissemination
+    elsewhere = other.request(played.body(agreement=played.other_reference))
+    done = {
+        name: played.csu.dissemination.wait(extract.id, timeout_seconds=120)
+        for name, extract in asked.items()
+    } | {"elsewhere": other.wait(elsewhere.id, timeout_seconds=120)}
+    assert {extract.state.upper() for extract in done.values()} == {"RELEASED"}
+    return done
+
+
+def rows(
+    played: Scene, extract: Extract, *, csu: str = "csu-0df-analytics"
+) -> list[dict[str, str]]:
+    (file,) = [file for file in extract.files if file.format == "csv"]
+    target = played.state.parent / f"{file.id}.csv"
+    played.stage.actor(csu).dissemination.download(file.id, target)
+    with target.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+# S5
+
+
+def people_sent(played: Scene, month: str) -> set[tuple[str, ...]]:
+    """Who the commissioner may have, row by row from the input: domain.md 6.11, by hand."""
+    world = played.world
+    of_practice = dict(zip(world.practices, world.practice_commissioners, strict=True))
+    of_postcode = dict(zip(world.postcodes, world.postcode_commissioners, strict=True))
+    with played.input_of(month).open(encoding="utf-8", newline="") as lines:
+        return {
+            (row["NHS_Number"],) if row["NHS_Number"] else (row["Provider_Code"], row[LOCAL])
+            for row in csv.DictReader(lines)
+            if COMMISSIONER
+            in {
+                of_practice.get(row["GP_Practice_Code"]),
+                of_postcode.get(row["Postcode"]),
+                row["Org_Code_Res_Resp"],
+                row["Commissioner_Code"],
+            }
+        }
+
+
+LOCAL = "Local_Patient_ID"
+
+
+@pytest.mark.scenario("R19")
+def test_tokens_are_equal_inside_a_domain_and_disjoint_between_two(
+    played: Scene, extracts: Mapping[str, Extract]
+) -> None:
+    """S5. Guard: the key of a domain, random and of its own (`PseudonymDomain.key_name`,
+    `KeyStore.create`); with one key for all, the second agreement's tokens are the first one's."""
+    april = {row["Token"] for row in rows(played, extracts["april"])}
+    may = {row["Token"] for row in rows(played, extracts["may"])}
+    elsewhere = {
+        row["Token"] for row in rows(played, extracts["elsewhere"], csu="csu-0cx-analytics")
+    }
+
+    in_april, in_may = people_sent(played, APRIL), people_sent(played, MAY)
+    assert (len(april), len(may)) == (len(in_april), len(in_may))
+    assert len(april & may) == len(in_april & in_may) > 100
+    assert len(elsewhere) == len(april)
+    assert elsewhere & (april | may) == set()
+    assert all(len(token) == 24 and token[0].isalpha() for token in april | may | elsewhere)
+
+
+# S2
+
+
+def ask_directly(played: Scene) -> str:
+    """A permit that nobody will use: the question that an extract is, and no extract."""
+    service = played.stage.actor("dissemination")
+    request = played.body() | {"extract_id": str(new_id())}
+    line = ("purpose", "data_set", "classification", "periods", "fields", "formats")
+    import hashlib
+
+    answer = service.agreements.evaluate(
+        {
+            "subject": {
+                "type": "client",
+                "id": "csu-0df-analytics",
+                "properties": {"token": played.token()},
+            },
+            "action": {"name": "request"},
+            "resource": {
+                "type": "agreement",
+                "id": request["agreement"],
+                "properties": {name: request[name] for name in line},
+            },
+            "context": {
+                "extract_id": request["extract_id"],
+                "request_digest": f"sha256:{hashlib.sha256(canonical(request)).hexdigest()}",
+            },
+        }
+    )
+    assert answer["decision"]
+    return str(answer["context"]["id"])
+
+
+@pytest.mark.scenario("R24")
+def test_every_released_file_has_one_of_each_and_what_led_to_nothing_is_listed(
+    played: Scene, extracts: Mapping[str, Extract]
+) -> None:
+    """S2. Guards: the release decision that is the same for the same file (`_released_before`), the
+    one transaction of a release (`releases.release`), the idempotency key of a request."""
+    key = str(new_id())
+    twice = [played.csu.dissemination.request(played.body(), key=key) for _ in range(2)]
+    assert twice[0].id == twice[1].id
+    again = played.csu.dissemination.wait(twice[0].id, timeout_seconds=60)
+    files = [file for extract in (*extracts.values(), again) for file in extract.files]
+    assert len(files) == 5
+    april = next(f for f in extracts["april"].files if f.format == "csv")
+    assert again.files[0].digest == april.digest, "the same release again is the same content"
+    unused = ask_directly(played)
+    beyond = httpx.get(
+        played.url("dissemination", f"/v1/files/{april.id}/content"),
+        headers={"Authorization": f"Bearer {played.token()}", "Range": "bytes=999999999-"},
+    )
+    assert beyond.status_code == 416
+
+    for file in files:
+        released_once(played, str(file.id))
+    register = played.suite.public().dissemination.register()
+    assert sorted(str(line.file_id) for line in register) == sorted(str(f.id) for f in files)
+    told = CliRunner().invoke(
+        app, ["audit", "decisions", "--directory", str(played.state), "--json"]
+    )
+    assert told.exit_code == 0, told.output
+    nothing = json.loads(told.output)["decisions"]
+    assert [(d["action"], d["decision_id"]) for d in nothing if d["action"] != "fetch"] == [
+        ("request", unused)
+    ]
+    assert [d["about"] for d in nothing if d["action"] == "fetch"] == [str(april.id)]
+
+
+# S4
+
+
+@pytest.fixture
+def copied(played: Scene, extracts: Mapping[str, Extract], tmp_path: Path) -> Path:
+    """Dissemination's log and its checkpoints, somewhere else, with no service running on it."""
+    with (
+        closing(sqlite3.connect(played.state / "dissemination.db")) as source,
+        closing(sqlite3.connect(tmp_path / "log.db")) as target,
+    ):
+        source.backup(target)
+    shutil.copyfile(
+        played.state / "checkpoints" / "dissemination.checkpoints", tmp_path / "log.checkpoints"
+    )
+    jwks = httpx.get(played.url("dissemination", "/.well-known/jwks.json")).json()
+    (tmp_path / "jwks.json").write_text(json.dumps(jwks), "utf-8")
+    return tmp_path
+
+
+def verified(copied: Path) -> tuple[int, list[tuple[str, int]]]:
+    """What `dsfc audit verify` says: its exit status, and each finding with its first leaf."""
+    told = CliRunner().invoke(
+        app,
+        [
+            *("audit", "verify", "--log", "dissemination", "--json"),
+            *("--database", f"sqlite:///{copied / 'log.db'}"),
+            *("--checkpoints", str(copied / "log.checkpoints")),
+            *("--jwks", str(copied / "jwks.json")),
+        ],
+    )
+    assert told.exit_code in (0, 1), told.output
+    (report,) = json.loads(told.output)
+    return told.exit_code, [(found["kind"], found["index"]) for found in report["findings"]]
+
+
+def changed(copied: Path, *statements: tuple[str, Sequence[Any]]) -> None:
+    with closing(sqlite3.connect(copied / "log.db")) as database:
+        for statement, values in statements:
+            database.execute(statement, values)
+        database.commit()
+
+
+def entries(copied: Path) -> list[str]:
+    with closing(sqlite3.connect(copied / "log.db")) as database:
+        found = database.execute('SELECT entry FROM audit_leaf ORDER BY "index"').fetchall()
+    return [entry for (entry,) in found]
+
+
+def rebuilt(copied: Path, log: Sequence[str]) -> None:
+    """Write a history that is consistent in itself: leaves, hashes and frontier."""
+    frontier = Frontier()
+    leaves = []
+    for index, entry in enumerate(log):
+        hashed = leaf_hash(entry.encode())
+        frontier.append(hashed)
+        leaves.append((index, entry, written(hashed)))
+    with closing(sqlite3.connect(copied / "log.db")) as database:
+        database.execute("DELETE FROM audit_leaf")
+        database.executemany("INSERT INTO audit_leaf VALUES (?, ?, ?)", leaves)
+        database.execute(
+            "UPDATE audit_frontier SET size = ?, nodes = ?", [frontier.size, frontier.packed()]
+        )
+        database.commit()
+
+
+EDIT = 'UPDATE audit_leaf SET entry = replace(entry, ?, ?) WHERE "index" = 2'
+
+
+@pytest.mark.scenario("U02")
+def test_an_auditor_reads_who_got_what_and_the_log_is_whole(
+    played: Scene, extracts: Mapping[str, Extract], copied: Path
+) -> None:
+    """S4, with nothing wrong: what is found below is not found in every log."""
+    auditor = played.stage.actor("body-auditor").dissemination
+    page = auditor.get("/v1/audit", agreement=played.reference, limit=200)["items"]
+    lines = [line["entry"] for line in page]
+    actions = {(line["action"], line["client_id"]) for line in lines}
+    assert actions >= {
+        ("extract-requested", "csu-0df-analytics"),
+        ("file-released", "dissemination"),
+        ("delivery-begun", "csu-0df-analytics"),
+    }
+    assert all(line["at"] and line["resource"] for line in lines)
+    with pytest.raises(NotFound):
+        played.csu.dissemination.manifest(new_id())
+    manifest = played.csu.dissemination.manifest(extracts["may"].files[0].id).manifest
+    leaf = json.loads(entries(copied)[manifest["audit"]["index"]])
+    assert leaf["resource"] == f"files/{extracts['may'].files[0].id}"
+    assert verified(copied) == (0, [])
+
+
+def test_an_edited_leaf_is_found(copied: Path) -> None:
+    """S4. Guard: `_judge`, which hashes the entry itself."""
+    changed(copied, (EDIT, ['"organisation":"', '"organisation":"X']))
+
+    assert verified(copied) == (1, [("LEAF_EDITED", 2)])
+
+
+def test_a_deleted_leaf_is_found(copied: Path) -> None:
+    """S4. Guard: the gap that `_walk` looks for."""
+    changed(copied, ('DELETE FROM audit_leaf WHERE "index" = 2', []))
+
+    assert verified(copied) == (1, [("LEAF_DELETED", 2)])
+
+
+def test_leaves_that_changed_places_are_found(copied: Path) -> None:
+    """S4. Guard: the index inside the entry (`Entry.as_json`, `_judge`)."""
+    log = entries(copied)
+    log[2], log[3] = log[3], log[2]
+    rebuilt(copied, log)
+
+    status, found = verified(copied)
+    assert status == 1
+    assert ("LEAF_REORDERED", 2) in found
+
+
+def test_another_history_is_found(copied: Path) -> None:
+    """S4. Guard: the signed checkpoints (`_pass_heads`): by itself the history is consistent."""
+    log = entries(copied)
+    log[2] = log[2].replace('"organisation":"', '"organisation":"X')
+    rebuilt(copied, log)
+
+    status, found = verified(copied)
+    assert status == 1
+    assert found[0][0] == "LOG_FORKED"
+
+
+def test_a_log_that_was_cut_is_found(copied: Path) -> None:
+    """S4. Guard: the size that the last checkpoint signs (`_judge_end`)."""
+    log = entries(copied)[:4]
+    rebuilt(copied, log)
+
+    assert verified(copied) == (1, [("LOG_TRUNCATED", 4)])
+
+
+def test_a_checkpoint_that_somebody_else_signed_is_found(copied: Path) -> None:
+    """S4. Guard: `_genuine`, which verifies every line with the log's own key."""
+    path = copied / "log.checkpoints"
+    lines = path.read_text("ascii").splitlines()
+    head, claims, signature = lines[-1].split(".")
+    lines[-1] = ".".join((head, claims, signature[::-1]))
+    path.write_text("\n".join(lines) + "\n", "ascii")
+
+    status, found = verified(copied)
+    assert status == 1
+    assert [kind for kind, _ in found] == ["CHECKPOINT_NOT_GENUINE"]
+
+
+# S7
+
+
+def submitted_by_canaries(played: Scene, directory: Path) -> tuple[str, Sequence[str]]:
+    """A file whose first rows are of people with known postcode and date of birth."""
+    with played.input_of(APRIL).open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        sent = list(reader)
+    numbers = [row["NHS_Number"] for row in sent[:20] if row["NHS_Number"]]
+    for row in sent[:20]:
+        row["Postcode"], row["Date_of_Birth"] = POSTCODE, BIRTH
+        row["Der_Diagnosis_All"] = f"I10 {POSTCODE} {BIRTH} {row['NHS_Number']}"
+    for row in sent[20:25]:
+        row["Admission_Date"] = f"{row['NHS_Number']} {BIRTH}"
+    path = directory / "canaries.csv"
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(reader.fieldnames or ()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sent)
+    done = played.submit(path)
+    assert done.state.lower() == "accepted", done
+    return str(done.id), numbers
+
+
+def roles_of(operation: Mapping[str, Any]) -> list[str]:
+    return [
+        scope.removeprefix("dsfc:")
+        for security in operation.get("security", [])
+        for scopes in security.values()
+        for scope in scopes
+    ]
+
+
+def thrown(played: Scene, service: str, number: str) -> Iterator[httpx.Response]:
+    """Personal data in every place of every route that a caller can write into."""
+    identities = {
+        role.value: identity.client_id
+        for identity in played.suite.identities.known
+        for role in identity.roles
+    }
+    document = httpx.get(played.url(service, "/openapi.json")).json()
+    evil = (number, f"RAX{number}-2", f"{POSTCODE} {BIRTH}", POSTCODE.replace(" ", ""))
+    with httpx.Client(base_url=played.suite.urls[service], timeout=30) as client:
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                roles = roles_of(operation)
+                who = next((identities[r] for r in roles if r in identities), "body-auditor")
+                role = next((r for r in roles if r in identities), None)
+                tokens = played.stage.actor(who, role).tokens
+                assert tokens is not None
+                token = tokens.token(service)
+                for value in evil:
+                    filled = path
+                    for parameter in operation.get("parameters", []):
+                        if parameter["in"] == "path":
+                            filled = filled.replace(f"{{{parameter['name']}}}", value)
+                    query = {
+                        p["name"]: value
+                        for p in operation.get("parameters", [])
+                        if p["in"] == "query"
+                    }
+                    yield client.request(
+                        method.upper(),
+                        filled,
+                        params=query | {value: value},
+                        headers={
+                            "Authorization": f"Bearer {token}",
+                            "X-Correlation-ID": value,
+                            "Digest": value,
+                            "Range": value,
+                            "If-Range": value,
+                            "User-Agent": value,
+                        },
+                        json={
+                            value: value,
+                            **dict.fromkeys(properties(document, operation), value),
+                        }
+                        if method in {"post", "put"}
+                        else None,
+                    )
+                yield client.request(method.upper(), path, headers={"Authorization": number})
+                yield client.request(
+                    method.upper(),
+                    path,
+                    content=f'{{"a": {number}, "b": "{POSTCODE}"',
+                    headers={
+                        "Authorization": f"Bearer {token}",
+                        "Content-Type": "application/json",
+                    },
+                )
+
+
+def properties(document: Mapping[str, Any], operation: Mapping[str, Any]) -> list[str]:
+    """Names of what a body may have."""
+    content = operation.get("requestBody", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    names: list[str] = []
+    waiting = [schema]
+    while waiting:
+        found = waiting.pop()
+        if "$ref" in found:
+            waiting.append(document["components"]["schemas"][found["$ref"].rpartition("/")[2]])
+        waiting += [*found.get("oneOf", ()), *found.get("anyOf", ())]
+        names += found.get("properties", {})
+    return names
+
+
+def test_no_identifier_is_in_a_log_an_event_an_error_a_metric_or_at_rest_in_clear(
+    played: Scene, extracts: Mapping[str, Extract], tmp_path: Path
+) -> None:
+    """S7. Guards: the sealing and masking of landing (`sealing`, `masking`); problems that echo no
+    input (`common.web.problems`); access lines without what the caller chose, tracebacks without
+    locals and SQL without parameters (`common.logging`, `hide_parameters`)."""
+    submission, numbers = submitted_by_canaries(played, tmp_path)
+    provider = played.stage.actor("provider-r0a").pseudonymisation
+    told = [
+        json.dumps(provider.report(submission)).encode(),
+        json.dumps(provider.quarantine(submission)).encode(),
+    ]
+    hidden = Identifiers(
+        played.numbers,
+        frozenset({POSTCODE.encode(), POSTCODE.replace(" ", "").encode()}),
+        frozenset({BIRTH.replace("-", "").encode()}),
+    )
+    answered: dict[int, int] = {}
+    for service in SERVICES:
+        for answer in thrown(played, service, numbers[0]):
+            answered[answer.status_code] = answered.get(answer.status_code, 0) + 1
+            where = f"{answer.request.method} {service} {answer.request.url.path}"
+            assert answer.status_code < 500, where
+            if answer.is_error:
+                head = "".join(f"{k}: {v}\n" for k, v in answer.headers.items())
+                assert not hidden.found_in(head.encode() + answer.content), where
+    assert answered[422] > 100, answered
+    played.released()
+    for service in SERVICES:
+        told.append(httpx.get(played.url(service, "/metrics")).content)
+        told.append(json.dumps(played.leaves(service)).encode())
+
+    assert [hidden.found_in(text) for text in told if hidden.found_in(text)] == []
+    assert hidden.found_under(played.state) == {}
+    births = frozenset(
+        str(day).replace("-", "").encode() for day in played.world.births if str(day) < "2000"
+    )
+    homes = frozenset(str(home).encode() for home in played.world.postcodes)
+    at_rest = Identifiers(frozenset(), homes, births).found_under(played.state)
+    maps = {name for name in at_rest if "maps/" in name or name.startswith("agreements.db")}
+    assert set(at_rest) == maps, "the map of postcodes is no secret; all else is"
