@@ -1,5 +1,7 @@
 """S7 and S5 of design.md section 10 in the haven: what no file, event, error or log line holds."""
 
+import logging
+
 import pytest
 
 from services.pseudonymisation.tests.haven import world
@@ -36,6 +38,7 @@ def haven(tmp_path, make_engine, sqlite_url, clock):
 def test_no_identifier_is_at_rest_or_said_by_a_preparation_that_succeeds_or_fails(
     haven, tmp_path, capfd, caplog
 ):
+    caplog.set_level(logging.INFO)  # whatever an earlier test made of the root logger
     given = [record(i, person) for i, person in enumerate(PEOPLE * 3)]
     given.append(record(9, (BAD_NUMBER, *PEOPLE[0][1:])))
     haven.land(given)
