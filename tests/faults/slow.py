@@ -73,8 +73,8 @@ class Download:
         tick = threading.Event()
         self.sock.settimeout(PAUSED_SECONDS)
         try:
-            while self._once():
-                tick.wait(self.receive_bytes / BYTES_A_SECOND)
+            while got := self._once():
+                tick.wait(got / BYTES_A_SECOND)
         except TimeoutError:
             self.sock.settimeout(READ_SECONDS_MAX)
         assert self.received < self.length, "it was over before it could pause"

@@ -40,9 +40,10 @@ EXTENSION = "dsfc.connection"
 """Where `common.web.server` puts the connection into an ASGI scope."""
 
 CHUNK_BYTES_MAX = 1_048_576
-CHUNK_BYTES_MIN = 65_536
-"""design.md section 6: at most 1 MiB; less for a client that drains slowly, so that less
-has to be thrown away when its lease ends."""
+CHUNK_BYTES_MIN = 16_384
+"""design.md section 6: at most 1 MiB; less for a client that drains slowly, so that nothing
+has to be thrown away when its lease ends. Every stream begins with the least: nobody knows yet
+how slow its client is."""
 
 SLOW_SECONDS = 0.05
 QUICK_SECONDS = 0.01
@@ -144,7 +145,7 @@ class Valve:
         self.chunk_bytes = 0
         # Drained means empty: with uvicorn's own limits 16 KiB may still wait in here.
         self._transport.set_write_buffer_limits(high=0)
-        self._resize(CHUNK_BYTES_MAX)
+        self._resize(CHUNK_BYTES_MIN)
         self._arm()
 
     async def ready(self) -> None:
