@@ -26,8 +26,22 @@ population:
   S: {source: submitter}
 fields:
   - {name: NHS, class: DI, identifier: nhs_number, check: nhs_number}
-  - {name: SEEN, class: QI, type: date, treatments: [month]}
+  - {name: SEEN, class: QI, type: date, treatments: [month], mandatory: true}
 """
+
+RICH = (
+    MINIMAL.replace("person: {nhs_number: NHS}", "person: {nhs_number: NHS, postcode: HOME}")
+    + """
+  - {name: HOME, class: DI, identifier: postcode, check: postcode}
+  - {name: BORN, class: DI, identifier: date_of_birth, type: date}
+  - {name: STAY, class: LI, identifier: local, treatments: [pseudonym]}
+  - {name: NOTE, class: CLIN, scan: true, treatments: [as_is]}
+  - {name: COST, class: ADM, type: decimal, treatments: [as_is]}
+derived:
+  - {name: AGE, type: integer, from: BORN, at: SEEN, derivation: age_years}
+  - {name: SECTOR, from: HOME, derivation: postcode_sector}
+"""
+)
 
 
 def test_the_published_data_sets_are_there() -> None:
@@ -130,6 +144,13 @@ def test_a_published_file_that_was_edited_is_found(monkeypatch: pytest.MonkeyPat
         ("fields:", "digest: x\nfields:", "computed, not given"),
         ("title: Tiny", "title: [", "not YAML"),
         ("S: {source: submitter}", "G: {source: practice}", "names a field"),
+        ("refresh:", "valid_to: 2018-03-31\nrefresh:", "valid_to is before valid_from"),
+        ('from: "2018-04"', 'from: "2018-04", to: "2018-03"', "`to` is before `from`"),
+        (", mandatory: true", "", "periods.field must name a mandatory date"),
+        ("S: {source: submitter}", "G: {source: practice, field: NHS}", "must name no identifier"),
+        ("S: {source: submitter}", "H: {source: postcode, field: SEEN}", "must name a postcode"),
+        ("fields:", "confidentiality: {field: SEEN, withheld: []}\nfields:", "withheld"),
+        ("refresh:", "file: {delimiter: '\"'}\nrefresh:", "file/delimiter"),
     ],
 )
 def test_a_wrong_file_is_told_where_and_why(
@@ -142,6 +163,59 @@ def test_a_wrong_file_is_told_where_and_why(
     problems = catalogue.check(path)
 
     assert any(says in str(problem) for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now", "says"),
+    [
+        ("from: BORN,", "from: NOTE,", "derived.AGE must be made `from` a date"),
+        ("at: SEEN", "at: NOTE", "`at` must name a date"),
+        ("from: HOME,", "from: NOTE,", "derived.SECTOR must be made `from` a postcode"),
+        ("postcode: HOME}", "postcode: NOTE}", "person.postcode must name"),
+        ("postcode: HOME}", "date_of_birth: HOME}", "person.date_of_birth must name"),
+        ("postcode: HOME}", "local_id: NOTE}", "person.local_id must name"),
+        ("scan: true,", "pattern: '(?=A)[A-Z]',", "cannot look round"),
+        ("scan: true,", "pattern: '(A)\\1',", "refer back"),
+        ("scan: true,", "pattern: 'A++',", "possessive"),
+        ("scan: true,", "scan: true, codes: ['1'],", "codes leave nothing"),
+        ("scan: true,", "codes: [],", "fields/5/codes"),
+        ("scan: true,", "check: not_in_future,", "not_in_future is checked in a date"),
+        ("type: decimal,", "type: decimal, codes: ['1'],", "only text has"),
+        ("treatments: [pseudonym]", "treatments: [as_is]", "STAY: an identifier leaves as"),
+        ("type: decimal, treatments: [as_is]", "treatments: [as_is, as_is]", "named twice"),
+        ("identifier: local,", "identifier: local, type: integer,", "local is a text"),
+        ("identifier: date_of_birth, type: date", "identifier: date_of_birth", "is a date"),
+    ],
+)
+def test_what_the_haven_could_not_land_or_release_is_found_in_the_file(
+    tmp_path: Path, was: str, is_now: str, says: str
+) -> None:
+    assert was in RICH
+    path = tmp_path / "TINY-1.0.yaml"
+    path.write_text(RICH.replace(was, is_now), encoding="utf-8")
+
+    problems = catalogue.check(path)
+
+    assert any(says in str(problem) for problem in problems), problems
+
+
+def test_everything_that_is_wrong_with_a_field_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "TINY-1.0.yaml"
+    wrong = RICH.replace("identifier: local, treatments: [pseudonym]", "type: date, codes: ['1']")
+    path.write_text(wrong, encoding="utf-8")
+
+    [problem] = catalogue.check(path)
+
+    assert "only text has" in problem.detail
+    assert "have an identifier type" in problem.detail
+
+
+@pytest.mark.parametrize("pattern", [r"^[A-Z]\++$", "^(?:A|B){1,3}$", "^(?P<n>[0-9])$"])
+def test_a_pattern_that_the_engine_knows_is_right(tmp_path: Path, pattern: str) -> None:
+    path = tmp_path / "TINY-1.0.yaml"
+    path.write_text(RICH.replace("scan: true,", f"pattern: '{pattern}',"), encoding="utf-8")
+
+    assert catalogue.check(path) == []
 
 
 def test_a_file_that_is_no_text_is_told_so(tmp_path: Path) -> None:

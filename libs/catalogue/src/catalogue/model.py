@@ -5,11 +5,11 @@ canonical JSON (RFC 8785) of the validated file, so that white space and comment
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -71,6 +71,17 @@ class Check(StrEnum):
     NOT_IN_FUTURE = "not_in_future"
 
 
+TYPE_OF_IDENTIFIER = {Identifier.DATE_OF_BIRTH: ColumnType.DATE}
+"""Every other identifier is text."""
+TYPE_OF_CHECK = {
+    Check.NHS_NUMBER: ColumnType.TEXT,
+    Check.POSTCODE: ColumnType.TEXT,
+    Check.NOT_IN_FUTURE: ColumnType.DATE,
+}
+UNKNOWN_TO_THE_ENGINE = re.compile(r"\\[1-9Z]|\(\?(?:[=!>(#]|<[=!]|P=)|(?<!\\)[*+?}]\+")
+"""Of Python's expressions what the engine's automaton has not: looking round, references back."""
+
+
 class Derivation(StrEnum):
     """Safe forms of domain.md 8.3, made once, at landing."""
 
@@ -87,8 +98,31 @@ class Derivation(StrEnum):
     RESIDENCE_COMMISSIONER = "residence_commissioner"
 
 
+OF_A_DATE = frozenset(
+    {
+        Derivation.AGE_YEARS,
+        Derivation.AGE_BAND,
+        Derivation.YEAR,
+        Derivation.MONTH,
+        Derivation.MONTH_OF_YEAR,
+        Derivation.FINANCIAL_YEAR,
+    }
+)
+"""All others are made of a postcode."""
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Strict)
+
+
+def _without(checked: S, problems: Iterable[str]) -> S:
+    """Return what was checked. Raise ValueError with every problem, where there is one."""
+    if found := list(problems):
+        raise ValueError("; ".join(found))
+    return checked
 
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -107,7 +141,7 @@ class CatalogueField(Strict):
     """Whether a row without a value is quarantined."""
     length_max: Annotated[int, Field(ge=1, le=4000)] = 255
     pattern: str | None = None
-    codes: tuple[str, ...] | None = None
+    codes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     check: Check | None = None
     identifier: Identifier | None = None
     scan: bool = False
@@ -121,25 +155,46 @@ class CatalogueField(Strict):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
+        return _without(self, (f"{self.name}: {problem}" for problem in self._problems()))
+
+    def _problems(self) -> Iterator[str]:
+        yield from self._of_the_shape()
+        yield from self._of_the_identifier()
+        if Treatment.DERIVED in self.treatments:
+            yield "a derived form is an entry under `derived`"
+        if len(set(self.treatments)) < len(self.treatments):
+            yield "a treatment is named twice"
+        dated = {Treatment.MONTH, Treatment.YEAR} & set(self.treatments)
+        if dated and self.type is not ColumnType.DATE:
+            yield "only a date has a month and a year"
+
+    def _of_the_shape(self) -> Iterator[str]:
+        if self.type is not ColumnType.TEXT and (self.pattern or self.codes or self.scan):
+            yield "only text has a pattern, codes or a scan"
+        if self.codes is not None and (self.pattern or self.scan):
+            yield "codes leave nothing to a pattern or a scan"
+        if self.check is not None and self.type is not TYPE_OF_CHECK[self.check]:
+            yield f"{self.check} is checked in a {TYPE_OF_CHECK[self.check]}, not in a {self.type}"
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"{self.name}: the pattern is not a regular expression") from error
+            except re.error:
+                yield "the pattern is not a regular expression"
+            if UNKNOWN_TO_THE_ENGINE.search(self.pattern):
+                yield "the engine's patterns cannot look round, refer back or be possessive"
+
+    def _of_the_identifier(self) -> Iterator[str]:
         if (self.class_ in IDENTIFYING) != (self.identifier is not None):
-            raise ValueError(
-                f"{self.name}: DI, LI and STAFF, and only they, have an identifier type"
-            )
-        if Treatment.PSEUDONYM in self.treatments and self.identifier is None:
-            raise ValueError(f"{self.name}: only an identifier becomes a pseudonym")
-        if Treatment.DERIVED in self.treatments:
-            raise ValueError(f"{self.name}: a derived form is an entry under `derived`")
-        if self.class_ is FieldClass.LI and Treatment.AS_IS in self.treatments:
-            raise ValueError(f"{self.name}: a local identifier never leaves as it is under COM")
-        dated = {Treatment.MONTH, Treatment.YEAR} & set(self.treatments)
-        if dated and self.type is not ColumnType.DATE:
-            raise ValueError(f"{self.name}: only a date has a month and a year")
-        return self
+            yield "DI, LI and STAFF, and only they, have an identifier type"
+        if self.identifier is None:
+            if Treatment.PSEUDONYM in self.treatments:
+                yield "only an identifier becomes a pseudonym"
+            return
+        if set(self.treatments) - {Treatment.PSEUDONYM, Treatment.DERIVED}:
+            yield "an identifier leaves as a pseudonym, or in a form under `derived`"
+        wanted = TYPE_OF_IDENTIFIER.get(self.identifier, ColumnType.TEXT)
+        if self.type is not wanted:
+            yield f"{self.identifier} is a {wanted}, not a {self.type}"
 
 
 class DerivedField(Strict):
@@ -168,6 +223,11 @@ class Periods(Strict):
     latest: Annotated[str | None, Field(alias="to", pattern=MONTH)] = None
     field: Name
     """The date that decides to which month a row belongs."""
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        ends_early = self.latest is not None and self.latest < self.earliest
+        return _without(self, ["`to` is before `from`"] if ends_early else [])
 
 
 class Person(Strict):
@@ -199,13 +259,13 @@ class Confidentiality(Strict):
     """Rows that are withheld as a whole (domain.md 6.3, R23)."""
 
     field: Name
-    withheld: tuple[str, ...]
+    withheld: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class FileFormat(Strict):
     format: Literal["csv"] = "csv"
     encoding: Literal["utf-8"] = "utf-8"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Literal[",", ";", "|"] = ","
     date_format: Literal["%Y-%m-%d"] = "%Y-%m-%d"
     line_bytes_max: Annotated[int, Field(ge=100, le=1_048_576)] = 65_536
     file_bytes_max: Annotated[int, Field(ge=1)] = 64 * 1024**3
@@ -252,25 +312,58 @@ class DataSet(Strict):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
+        _without(self, self._of_names())
+        return _without(self, (*self._of_person(), *self._of_population(), *self._of_dates()))
+
+    def _of_names(self) -> Iterator[str]:
         names = [f.name for f in self.fields] + [d.name for d in self.derived]
         folded = [n.casefold() for n in names]
-        twice = sorted({n for n in names if folded.count(n.casefold()) > 1})
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}")
-        reserved = sorted({n for n in folded if n in RESERVED or "__" in n})
-        if reserved:
-            raise ValueError(f"reserved for the landing: {', '.join(reserved)}")
+        if twice := sorted({n for n in names if folded.count(n.casefold()) > 1}):
+            yield f"named twice: {', '.join(twice)}"
+        if reserved := sorted({n for n in folded if n in RESERVED or "__" in n}):
+            yield f"reserved for the landing: {', '.join(reserved)}"
         for where, name in self._references():
             if name not in self.by_name:
-                raise ValueError(f"{where} names {name}, which is not a field")
-        if self.by_name[self.person.nhs_number].identifier is not Identifier.NHS_NUMBER:
-            raise ValueError("person.nhs_number must name a field of that identifier type")
-        if self.by_name[self.periods.field].type is not ColumnType.DATE:
-            raise ValueError("periods.field must name a date")
+                yield f"{where} names {name}, which is not a field"
+
+    def _of_person(self) -> Iterator[str]:
+        for role, wanted in PERSONAL.items():
+            name = getattr(self.person, role)
+            if name is not None and self.by_name[name].identifier is not wanted:
+                yield f"person.{role} must name a field of the identifier type {wanted}"
+        local = self.person.local_id
+        if local is not None and self.by_name[local].class_ is not FieldClass.LI:
+            yield "person.local_id must name a field of class LI"
+
+    def _of_dates(self) -> Iterator[str]:
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            yield "valid_to is before valid_from"
+        dated = self.by_name[self.periods.field]
+        if dated.type is not ColumnType.DATE or dated.identifier or not dated.mandatory:
+            yield "periods.field must name a mandatory date that is no identifier"
         for derived in self.derived:
-            if derived.at and self.by_name[derived.at].type is not ColumnType.DATE:
-                raise ValueError(f"{derived.name}: `at` must name a date")
-        return self
+            yield from self._of_derived(derived)
+
+    def _of_population(self) -> Iterator[str]:
+        for letter, reason in self.population.items():
+            if reason.field is None:
+                continue
+            found = self.by_name[reason.field].identifier
+            if reason.source == "postcode":
+                if found is not Identifier.POSTCODE:
+                    yield f"population.{letter} must name a postcode"
+            elif found is not None:
+                yield f"population.{letter} must name no identifier"
+
+    def _of_derived(self, derived: DerivedField) -> Iterator[str]:
+        source = self.by_name[derived.source]
+        if derived.derivation in OF_A_DATE:
+            if source.type is not ColumnType.DATE:
+                yield f"derived.{derived.name} must be made `from` a date"
+        elif source.identifier is not Identifier.POSTCODE:
+            yield f"derived.{derived.name} must be made `from` a postcode"
+        if derived.at and self.by_name[derived.at].type is not ColumnType.DATE:
+            yield f"derived.{derived.name}: `at` must name a date"
 
     def _references(self) -> list[tuple[str, str]]:
         person = [
@@ -319,6 +412,12 @@ class DataSet(Strict):
         return self.releasables[name]
 
 
+PERSONAL = {
+    "nhs_number": Identifier.NHS_NUMBER,
+    "date_of_birth": Identifier.DATE_OF_BIRTH,
+    "postcode": Identifier.POSTCODE,
+}
+"""Which identifier a field must be that says this of a person."""
 RESERVED = frozenset(
     {
         "token", "reason_for_access", "period", "line", "pcd_masked",
