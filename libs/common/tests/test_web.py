@@ -1,10 +1,12 @@
 """HTTP as every service speaks it."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urljoin
 from uuid import UUID, uuid4
 
 import pytest
@@ -518,8 +520,44 @@ def test_refusals_of_an_operation_are_documented_together():
     assert "`NOT_FOUND`" in documented[404]["description"]
 
 
-def test_the_pages_of_the_documentation_may_load_their_scripts(api):
-    assert "content-security-policy" not in api.get("/docs").headers
+ASSET = re.compile(r'(?:src|href)="([^"]+)"')
+
+
+def test_the_interactive_pages_need_nothing_but_the_service_itself(api):
+    page = api.get("/docs")
+    assets = [urljoin("/docs", named) for named in ASSET.findall(page.text)]
+    kinds = {path: api.get(path).headers["content-type"] for path in assets}
+    script = api.get("/docs/start.js").text
+
+    assert kinds == {
+        "/docs/icon.png": "image/png",
+        "/docs/swagger-ui.css": "text/css; charset=utf-8",
+        "/docs/swagger-ui.js": "text/javascript; charset=utf-8",
+        "/docs/start.js": "text/javascript; charset=utf-8",
+    }
+    assert api.get("/openapi.json").status_code == 200
+    assert "//" not in page.text + script  # no other machine is named
+    assert "SwaggerUIBundle" in api.get("/docs/swagger-ui.js").text
+
+
+def test_the_interactive_pages_may_run_and_call_only_what_is_here(api):
+    """Guard: the policy in `web.pages.docs`."""
+    page = api.get("/docs")
+    policy = page.headers["content-security-policy"]
+
+    assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
+    assert "connect-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script>|<style>| style=| on[a-z]+=", page.text)  # nothing inline
+    # Only the page may run scripts, not what it loads.
+    assert "default-src 'none'" in api.get("/docs/swagger-ui.js").headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/redoc", "/docs/oauth2-redirect", "/docs/main.py", "/docs/../swagger-ui.js"]
+)
+def test_no_other_file_is_served_beside_the_pages(api, path):
+    is_problem(api.get(path), 404, "NOT_FOUND")
 
 
 def test_the_callers_own_token_can_be_handed_on(api):

@@ -37,12 +37,14 @@ WANTED = {
 PUBLIC = {
     "/.well-known/jwks.json",
     "/docs",
-    "/docs/oauth2-redirect",
+    "/docs/icon.png",
+    "/docs/start.js",
+    "/docs/swagger-ui.css",
+    "/docs/swagger-ui.js",
     "/livez",
     "/metrics",
     "/openapi.json",
     "/readyz",
-    "/redoc",
     "/v1/standards",
 }
 

@@ -32,7 +32,14 @@ ROUTES = {
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/metrics"): PUBLIC,
 }
-PAGES = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+PAGES = {
+    "/openapi.json",
+    "/docs",
+    "/docs/icon.png",
+    "/docs/start.js",
+    "/docs/swagger-ui.css",
+    "/docs/swagger-ui.js",
+}
 GATED = sorted(key for key, roles in ROUTES.items() if roles is not PUBLIC)
 
 

@@ -17,7 +17,7 @@ from common.http import CORRELATION_HEADER
 from common.ids import new_id
 from common.logging import know_routes
 from common.settings import ServiceSettings
-from common.web import auth, probes, problems, schemas
+from common.web import auth, pages, probes, problems, schemas
 from common.web.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -26,17 +26,14 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 REQUIRED_STATE = ("settings", "clock", "engine", "verifier")
 
-_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _SAFETY = (
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
     (b"x-content-type-options", b"nosniff"),
 )
 """On every response that does not say otherwise."""
-
-PAGES = ("/docs", "/redoc")
-"""FastAPI's interactive pages load scripts: our Content-Security-Policy would stop them."""
 
 _REQUEST_ID = CORRELATION_HEADER.lower().encode("ascii")
 _CORRELATION_ID = re.compile(
@@ -63,8 +60,6 @@ class Surroundings:
         correlation_id.set(request_id)
         structlog.contextvars.bind_contextvars(correlation_id=request_id)
         added = [*_SAFETY, (_REQUEST_ID, request_id.encode("ascii"))]
-        if not scope["path"].startswith(PAGES):
-            added.append(_POLICY)
         was_refused = False
 
         async def finish(message: Message) -> None:
@@ -108,6 +103,8 @@ def create(
         title=title,
         version=version,
         summary=summary,
+        docs_url=None,  # FastAPI's own load scripts from elsewhere
+        redoc_url=None,
         lifespan=_with_limits(lifespan, metrics, settings.request_threads),
         max_body_size=settings.body_bytes_max,
         telemetry={
@@ -122,6 +119,7 @@ def create(
     app.state.metrics = metrics
     problems.install(app)
     app.include_router(probes.router)
+    app.include_router(pages.router)
     schemas.amend(app, _document)
     auth.document(app)
     return app

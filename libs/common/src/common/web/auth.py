@@ -109,7 +109,6 @@ def route_permissions(app: FastAPI) -> list[tuple[str, str, Permission | Public]
 
     """
     found: list[tuple[str, str, Permission | Public]] = []
-    pages = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
     for route in iter_route_contexts(app.routes):
         methods = sorted((route.methods or set()) - {"HEAD", "OPTIONS"}) or ["*"]
         path = route.path or ""
@@ -119,7 +118,7 @@ def route_permissions(app: FastAPI) -> list[tuple[str, str, Permission | Public]
                 raise LookupError(f"{methods} {path} declares {len(declared)} permissions, not one")
             methods = sorted(route.methods or set())
             permission: Permission | Public = declared[0]
-        elif path in pages:
+        elif path == app.openapi_url:
             permission = Public("The documentation holds no data.")
         else:
             raise LookupError(f"{path} is not a route that can declare a permission")
