@@ -298,12 +298,35 @@ def test_postcodes_are_written_in_one_form():
 
 
 @pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        (MapKind.PRACTICE, ["B82001,02P", "a81001,00l", "A81,26A"]),
+        (MapKind.POSTCODE, ["s752py,02P,E01007317", "NE61 6BL,00L,", "m1 1ae,14L,"]),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+@pytest.mark.parametrize("piece", [1, 20, 1 << 20])
+def test_a_plain_file_is_read_at_once_and_as_the_careful_reader_reads_it(
+    kind, lines, end, piece, monkeypatch
+):
+    monkeypatch.setattr(maps, "PIECE_CHARACTERS", piece)
+    header = ",".join(maps.COLUMNS[kind])
+    plain = (end or "\n").join([header, *lines]) + end
+    quoted = plain.replace(lines[0], '"' + lines[0].replace(",", '",', 1), 1)
+
+    assert maps._plain(plain.upper(), kind) is not None
+    assert maps._plain(quoted.upper(), kind) is None
+    assert maps.canonical(plain.encode(), kind) == maps.canonical(quoted.encode(), kind)
+
+
+@pytest.mark.parametrize(
     ("kind", "row", "column"),
     [
         (MapKind.PRACTICE, "?,02P", "practice"),
         (MapKind.PRACTICE, "A81001,?", "commissioner"),
         (MapKind.PRACTICE, "A81001,02P\nA81001,00L", "practice"),
         (MapKind.POSTCODE, "S75 2P,02P,", "postcode"),
+        (MapKind.POSTCODE, "S75 2PY,02P,\ns752py,02P,", "postcode"),
         (MapKind.POSTCODE, "S75 2PY,02P,x", "lsoa"),
     ],
 )
