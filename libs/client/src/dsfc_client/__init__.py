@@ -32,6 +32,7 @@ from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client.models import (
     Agreement,
     Application,
+    Availability,
     Breach,
     Contract,
     Extract,
@@ -112,6 +113,7 @@ __all__ = [
     "Agreements",
     "Application",
     "Applications",
+    "Availability",
     "Breach",
     "ConnectionLost",
     "Contract",

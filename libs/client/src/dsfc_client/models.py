@@ -80,6 +80,15 @@ class ExtractFile(Wire):
     digest: str | None = None
 
 
+class Availability(Wire):
+    """How something released stands: current, suspended or withdrawn; and why, since when."""
+
+    state: str
+    code: str | None = None
+    agreement_state: str | None = None
+    since: datetime | None = None
+
+
 class Extract(Wire):
     """A request for data under an agreement, and what came of it."""
 
@@ -88,6 +97,7 @@ class Extract(Wire):
     data_set: str
     state: str
     files: tuple[ExtractFile, ...] = ()
+    availability: Availability | None = None
 
 
 class Manifest(Wire):
@@ -101,3 +111,6 @@ class RegisterLine(Wire):
     """One line of the public register of uses: one physical file."""
 
     released_at: datetime | None = None
+    status: str | None = None
+    status_code: str | None = None
+    status_since: datetime | None = None

@@ -24,6 +24,7 @@ from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile,
 from dissemination.domain.register import RegisterLine
 from dissemination.domain.release import AgreementVersion, Release, ReleaseDecision
 from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
+from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.ports import Progress
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
@@ -334,6 +335,39 @@ def test_what_read_an_edition_is_found_by_it(uow):
         tx.editions.supersede("e1", by="e3", at=AT)
         assert tx.editions.superseded(["e1", "e2"])
         assert not tx.editions.superseded([])
+
+
+def test_how_an_agreement_stands_is_read_back_and_shown_in_the_register(uow):
+    extract, release = released(uow)
+    line = extract.request.line
+    held = Standing.heard(None, agreement=REFERENCE, state="ACTIVE", held=[line], at=AT)
+    with uow.writing() as tx:
+        assert tx.standings.get(REFERENCE, locked=True) is None
+        tx.standings.put(held)
+
+    with uow.reading() as tx:
+        (listed,) = tx.register.page(after=None, limit=10)
+        assert listed.line.file_id == release.file.id
+        assert listed.status == held.of(line)
+        assert tx.standings.of([REFERENCE, "other"]) == {REFERENCE: held}
+
+
+def test_what_was_released_under_an_agreement_until_a_time_is_found_by_it(uow):
+    extract, _ = released(uow)
+    prepared(uow)
+
+    with uow.writing() as tx:
+        assert tx.extracts.released_under(REFERENCE, until=AT - timedelta(seconds=1)) == []
+        (found,) = tx.extracts.released_under(REFERENCE, until=AT)
+        ended = tx.extracts.save(
+            found.end(Withdrawal(agreement_state="EXPIRED", since=AT), at=AT), audit=entry()
+        )
+
+    with uow.reading() as tx:
+        assert tx.extracts.get(extract.id) == ended
+        assert tx.extracts.released_under(REFERENCE, until=AT) == []
+        (listed,) = tx.register.page(after=None, limit=10)
+    assert listed.status.agreement_state == "EXPIRED"
 
 
 def delivery_of(release, extract) -> Delivery:

@@ -35,6 +35,7 @@ from dissemination.domain.request import (
     listed,
     months,
 )
+from dissemination.domain.standing import Withdrawal
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
 LATER = AT + timedelta(minutes=1)
@@ -59,12 +60,16 @@ FILE = PreparedFile(
     attestation="a.b.c",
 )
 
+ENDED = Withdrawal(agreement_state="TERMINATED", since=LATER)
+
 VERBS = {
     State.PREPARING: lambda e: e.accepted(at=LATER),
     State.PREPARED: lambda e: e.prepared([FILE], at=LATER),
     State.RELEASED: lambda e: e.release(at=LATER),
     State.FAILED: lambda e: e.fail(Failure(code="PERMIT_EXPIRED"), at=LATER),
-    State.WITHDRAWN: lambda e: e.withdraw(at=LATER),
+    State.WITHDRAWN: lambda e: (
+        e.end(ENDED, at=LATER) if e.state in OPEN_TO_FETCH else e.withdraw(at=LATER)
+    ),
     State.SUPERSEDED: lambda e: e.supersede(at=LATER),
 }
 SAYS = {
@@ -117,6 +122,20 @@ def test_a_verb_is_allowed_exactly_where_the_table_says(state, target):
     assert moved.state is target
     assert moved.changed_at == LATER
     assert [type(event) for event in moved.pending] == [SAYS[s] for s in [target] if s in SAYS]
+
+
+@pytest.mark.parametrize("state", sorted(OPEN_TO_FETCH))
+def test_what_was_released_is_withdrawn_by_its_agreement_s_end_only(state):
+    extract = in_state(state)
+
+    with pytest.raises(TransitionRefused):
+        extract.withdraw(at=LATER)
+    assert extract.end(ENDED, at=LATER).withdrawal == ENDED
+
+
+def test_what_was_not_released_does_not_end_with_its_agreement():
+    with pytest.raises(TransitionRefused):
+        in_state(State.PREPARED).end(ENDED, at=LATER)
 
 
 def test_the_table_has_every_state_and_every_verb():

@@ -13,7 +13,7 @@ from common.ids import new_id
 from common.messaging.envelope import Event as Envelope
 from common.messaging.schemas import event_type
 from dissemination.domain.events import Event, ExtractDelivered
-from dissemination.use_cases import releases
+from dissemination.use_cases import releases, standings
 from dissemination.use_cases.context import Context
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -61,7 +61,7 @@ class ExtractFailedData(_Extract):
 
 @event_type("dissemination.extract-withdrawn.v1", topic=TOPIC)
 class ExtractWithdrawnData(_Extract):
-    """Whoever asked took it back before its release."""
+    """Whoever asked took it back before its release, or its agreement ended after it."""
 
 
 @event_type("dissemination.extract-superseded.v1", topic=TOPIC)
@@ -114,6 +114,24 @@ class _Superseded(BaseModel):
     superseded_by: str
 
 
+class _Agreement(BaseModel):
+    """What is read of an agreement's event: how it stands after it, whatever happened."""
+
+    model_config = ConfigDict(extra="ignore")
+    reference: str
+    state: str
+    lines_held: list[int]
+
+
+AGREEMENT_EVENTS = tuple(
+    f"agreements.agreement-{what}.v1"
+    for what in (
+        *("drafted", "signed", "activated", "amended", "held"),
+        *("resumed", "lapsed", "expired", "terminated"),
+    )
+)
+
+
 def handlers(ctx: Context) -> Mapping[str, Handler]:
     """What is done about others' events. Doing it twice does no harm, nor doing it late."""
 
@@ -133,14 +151,26 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 marked = releases.supersede(told.edition_id, by=told.superseded_by, ctx=ctx, tx=tx)
                 log.info("edition_superseded", edition_id=told.edition_id, marked=len(marked))
 
+    def on_agreement(event: Envelope) -> None:
+        told = _read(_Agreement, event)
+        # Asked before the transaction begins: nobody waits for another service with it open.
+        held = standings.lines_of(told.reference, told.lines_held, ctx=ctx)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                ended = standings.hear(
+                    told.reference, told.state, held, at=event.time, ctx=ctx, tx=tx
+                )
+                log.info("agreement_heard", agreement_state=told.state, withdrawn=len(ended))
+
     return {
+        **dict.fromkeys(AGREEMENT_EVENTS, on_agreement),
         "pseudonymisation.extract-prepared.v1": on_preparation,
         "pseudonymisation.preparation-failed.v1": on_preparation,
         "pseudonymisation.edition-superseded.v1": on_superseded,
     }
 
 
-TOPICS = ("pseudonymisation.preparation", "pseudonymisation.submission")
+TOPICS = ("agreements.agreement", "pseudonymisation.preparation", "pseudonymisation.submission")
 """Where those are said."""
 
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from common.errors import Invalid
 from dissemination.domain.delivery import Delivery, Outcome
-from dissemination.domain.extract import OPEN_TO_FETCH, Extract, State
+from dissemination.domain.extract import State
+from dissemination.domain.register import Listed
 from dissemination.domain.release import Release
 from dissemination.domain.request import (
     MONTHS_MAX,
@@ -19,7 +20,9 @@ from dissemination.domain.request import (
     listed,
     months,
 )
-from dissemination.use_cases.ports import Logged, Progress
+from dissemination.domain.standing import Availability
+from dissemination.use_cases.extracts import Seen
+from dissemination.use_cases.ports import Logged
 
 FIELDS_MAX = 1000
 
@@ -133,6 +136,15 @@ class FileList(Outgoing):
     items: list[FileView]
 
 
+class AvailabilityView(Outgoing):
+    """How it stands; whether a byte leaves is decided at every fetch."""
+
+    state: Annotated[Availability, Field(validation_alias="availability")]
+    code: Annotated[str | None, Field(description="What the decision would say.")]
+    agreement_state: str | None
+    since: datetime | None
+
+
 class ExtractView(Outgoing):
     id: UUID
     agreement: str
@@ -147,6 +159,9 @@ class ExtractView(Outgoing):
     code: Annotated[str | None, Field(description="Why it failed.")]
     refusals: list[RefusalView]
     files: Annotated[list[FileView], Field(description="Empty until it is released.")]
+    availability: Annotated[
+        AvailabilityView | None, Field(description="Null until it is released.")
+    ]
     decision_id: UUID
     organisation: Annotated[str, Field(description="ODS code of whoever asked.")]
     client_id: str
@@ -154,9 +169,10 @@ class ExtractView(Outgoing):
     changed_at: datetime
 
     @classmethod
-    def of(cls, extract: Extract, progress: Progress | None = None) -> "ExtractView":
+    def of(cls, seen: Seen) -> "ExtractView":
+        extract, progress = seen.extract, seen.progress
         request, failure = extract.request, extract.failure
-        shown = extract.files if extract.state in OPEN_TO_FETCH else ()
+        shown = () if seen.status is None else extract.files
         return cls(
             id=extract.id,
             agreement=request.agreement,
@@ -184,6 +200,9 @@ class ExtractView(Outgoing):
                 )
                 for file in shown
             ],
+            availability=None
+            if seen.status is None
+            else AvailabilityView.model_validate(seen.status),
             decision_id=extract.permit.decision_id,
             organisation=extract.requester.organisation,
             client_id=extract.requester.client_id,
@@ -237,7 +256,7 @@ class DeliveryView(Outgoing):
 
 
 class RegisterLineView(Outgoing):
-    """The columns of the published register (domain.md 9.1)."""
+    """The columns of the published register (domain.md 9.1), and how the file stands now."""
 
     controllers: str
     controller_type: str
@@ -262,6 +281,15 @@ class RegisterLineView(Outgoing):
     yielded_benefits: str
     advisory_minutes: str
     file_id: UUID
+    status: Annotated[
+        Availability, Field(description="Suspended: not now. Withdrawn: never again.")
+    ]
+    status_code: Annotated[str | None, Field(description="What the decision would say.")]
+    status_since: datetime | None
+
+    @classmethod
+    def of(cls, listed: Listed) -> "RegisterLineView":
+        return cls.model_validate(listed.told)
 
 
 class LoggedView(Outgoing):

@@ -25,6 +25,7 @@ from dissemination.domain.events import (
     ExtractWithdrawn,
 )
 from dissemination.domain.request import ExtractRequest, Format
+from dissemination.domain.standing import Withdrawal
 
 
 class State(StrEnum):
@@ -43,14 +44,15 @@ class State(StrEnum):
 
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
+    """Taken back before its release by whoever asked; or its agreement ended after it."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.PREPARING, State.FAILED, State.WITHDRAWN}),
     State.PREPARING: frozenset({State.PREPARED, State.FAILED, State.WITHDRAWN}),
     State.PREPARED: frozenset({State.RELEASED, State.FAILED, State.WITHDRAWN}),
-    State.RELEASED: frozenset({State.SUPERSEDED}),
-    State.SUPERSEDED: frozenset(),
+    State.RELEASED: frozenset({State.SUPERSEDED, State.WITHDRAWN}),
+    State.SUPERSEDED: frozenset({State.WITHDRAWN}),
     State.FAILED: frozenset(),
     State.WITHDRAWN: frozenset(),
 }
@@ -114,6 +116,9 @@ class Extract:
     state: State = State.REQUESTED
     files: tuple[PreparedFile, ...] = ()
     failure: Failure | None = None
+    withdrawal: Withdrawal | None = None
+    """Why it was withdrawn after its release."""
+
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
 
@@ -159,11 +164,20 @@ class Extract:
 
     def withdraw(self, *, at: datetime) -> Self:
         """Whoever asked does not want it any more; only before its release."""
+        if self.state in OPEN_TO_FETCH:
+            raise TransitionRefused("It was released; from then on there is destruction.")
         return self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
 
     def supersede(self, *, at: datetime) -> Self:
         """An edition that it read was replaced (domain.md section 0, ruling 10)."""
         return self._become(State.SUPERSEDED, ExtractSuperseded, at=at)
+
+    def end(self, withdrawal: Withdrawal, *, at: datetime) -> Self:
+        """The agreement under which it was released is over; nothing of it is given again."""
+        if self.state not in OPEN_TO_FETCH:
+            raise TransitionRefused(f"An extract that is {self.state} was not released.")
+        ended = self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
+        return replace(ended, withdrawal=withdrawal)
 
     def event(self, kind: type[ExtractChanged]) -> ExtractChanged:
         return kind(

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from dissemination.domain.request import Classification
+from dissemination.domain.standing import LineKey, Status
 
 CLASSIFICATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -57,6 +58,10 @@ class Line:
     legal_basis: str
     access_method: str
 
+    @property
+    def key(self) -> LineKey:
+        return self.purpose, self.data_set, self.classification
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -80,10 +85,7 @@ class Terms:
     def line(self, *, purpose: str, data_set: str, classification: str) -> Line | None:
         """The line with that key: domain.md 3.2, never the data set alone."""
         wanted = (purpose, data_set, classification)
-        for line in self.lines:
-            if (line.purpose, line.data_set, line.classification) == wanted:
-                return line
-        return None
+        return next((line for line in self.lines if line.key == wanted), None)
 
     def numbered(self, number: int) -> Line | None:
         return next((line for line in self.lines if line.number == number), None)
@@ -121,6 +123,24 @@ class RegisterLine:
     file_id: UUID
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A line, and how the file that it tells of stands now."""
+
+    line: RegisterLine
+    status: Status
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What it says, under the names of all columns."""
+        return {
+            **{name: getattr(self.line, name) for name, _ in COLUMNS},
+            "status": self.status.availability.value,
+            "status_code": self.status.code,
+            "status_since": self.status.since,
+        }
+
+
 COLUMNS: Sequence[tuple[str, str]] = (
     ("controllers", "Controller organisation(s)"),
     ("controller_type", "Sole or joint"),
@@ -147,6 +167,13 @@ COLUMNS: Sequence[tuple[str, str]] = (
     ("file_id", "File"),
 )
 """The names of a line in JSON, and over its columns in CSV."""
+
+STATUS_COLUMNS: Sequence[tuple[str, str]] = (
+    ("status", "Status"),
+    ("status_code", "Reason for the status"),
+    ("status_since", "Status since"),
+)
+"""Ours, behind the published ones; they alone change after the release."""
 
 
 def entry(terms: Terms, line: Line, *, line_id: UUID, file_id: UUID, at: datetime) -> RegisterLine:
@@ -181,6 +208,8 @@ def entry(terms: Terms, line: Line, *, line_id: UUID, file_id: UUID, at: datetim
 
 def cell(value: object) -> str:
     """A cell of the CSV that no spreadsheet takes for a formula (libs.md, openpyxl)."""
+    if value is None:
+        return ""
     text = value.isoformat() if isinstance(value, date) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from common.ids import digest_of
 from dissemination.domain.errors import InvalidPeriods
+from dissemination.domain.standing import LineKey
 
 MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
 MONTHS_MAX = 120
@@ -49,6 +50,10 @@ class ExtractRequest:
     periods: tuple[str, ...]
     fields: tuple[str, ...]
     formats: tuple[Format, ...]
+
+    @property
+    def line(self) -> LineKey:
+        return self.purpose.value, self.data_set, self.classification.value
 
     def as_json(self, extract_id: UUID) -> dict[str, JsonValue]:
         """What the permit's request digest is over; the haven is handed exactly this."""

@@ -1,7 +1,7 @@
 """Asking for an extract, looking at it, withdrawing it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -11,20 +11,30 @@ from common import faults
 from common.errors import Refusal, Refused
 from common.ids import digest_of, new_id
 from dissemination.domain.errors import AgreementNotFound
-from dissemination.domain.extract import Extract, Permit
+from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
 from dissemination.domain.release import Release
 from dissemination.domain.request import ExtractRequest
+from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
-from dissemination.use_cases.ports import Progress
+from dissemination.use_cases.ports import Progress, Transaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 NO_LINE = ("Token",)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An extract, how far its preparation is, and once it is released how it stands."""
+
+    extract: Extract
+    progress: Progress | None = None
+    status: Status | None = None
+
+
 def ask(
     request: ExtractRequest, *, whole_line: bool, idempotency_key: str | None, ctx: Context
-) -> Extract:
+) -> Seen:
     """Ask for an extract. The decision comes first; nothing but the log is written on a no.
 
     `whole_line`: all fields of the agreement's line are meant.
@@ -38,7 +48,7 @@ def ask(
     extract_id = new_id()
     fingerprint = digest_of({**request.as_json(UUID(int=0)), "whole_line": whole_line})
     if known := _asked_before(idempotency_key, fingerprint, ctx):
-        return get(known, ctx=ctx)[0]
+        return get(known, ctx=ctx)
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
     permit = _permit(request, extract_id, ctx)
@@ -64,7 +74,7 @@ def ask(
                 actor=_actor(ctx), key=idempotency_key, fingerprint=fingerprint
             )
             if known_id is not None:
-                return tx.extracts.get(UUID(known_id), organisation=ctx.scope)
+                return _seen([tx.extracts.get(UUID(known_id), organisation=ctx.scope)], tx)[0]
             tx.idempotency.remember(
                 actor=_actor(ctx),
                 key=idempotency_key,
@@ -75,23 +85,22 @@ def ask(
     faults.reach("K1")
     log.info("extract_requested", extract_id=str(extract_id), decision_id=str(permit.decision_id))
     ctx.wake()
-    return stored
+    return Seen(extract=stored)
 
 
-def get(extract_id: UUID, *, ctx: Context) -> tuple[Extract, Progress | None]:
-    """The extract and how far its preparation is. Raises ExtractNotFound."""
+def get(extract_id: UUID, *, ctx: Context) -> Seen:
+    """Raises ExtractNotFound."""
     with ctx.uow.reading() as tx:
-        extract = tx.extracts.get(extract_id, organisation=ctx.scope)
-        return extract, tx.extracts.progress(extract_id)
+        (seen,) = _seen([tx.extracts.get(extract_id, organisation=ctx.scope)], tx)
+        return replace(seen, progress=tx.extracts.progress(extract_id))
 
 
-def page(
-    *, agreement: str | None, after: UUID | None, limit: int, ctx: Context
-) -> Sequence[Extract]:
+def page(*, agreement: str | None, after: UUID | None, limit: int, ctx: Context) -> Sequence[Seen]:
     with ctx.uow.reading() as tx:
-        return tx.extracts.page(
+        found = tx.extracts.page(
             organisation=ctx.scope, agreement=agreement, after=after, limit=limit
         )
+        return _seen(found, tx)
 
 
 def files(extract_id: UUID, *, ctx: Context) -> Sequence[Release]:
@@ -107,7 +116,7 @@ def release(file_id: UUID, *, ctx: Context) -> Release:
         return tx.releases.get(file_id, organisation=ctx.scope)
 
 
-def withdraw(extract_id: UUID, *, ctx: Context) -> Extract:
+def withdraw(extract_id: UUID, *, ctx: Context) -> Seen:
     """Take it back before its release. Raises ExtractNotFound, TransitionRefused."""
     with ctx.uow.writing() as tx:
         extract = tx.extracts.get(extract_id, organisation=ctx.scope)
@@ -121,7 +130,21 @@ def withdraw(extract_id: UUID, *, ctx: Context) -> Extract:
             ),
         )
     log.info("extract_withdrawn", extract_id=str(extract_id))
-    return withdrawn
+    return Seen(extract=withdrawn)
+
+
+def _seen(extracts: Sequence[Extract], tx: Transaction) -> list[Seen]:
+    standings = tx.standings.of([extract.request.agreement for extract in extracts])
+    return [
+        Seen(extract=extract, status=_status(extract, standings.get(extract.request.agreement)))
+        for extract in extracts
+    ]
+
+
+def _status(extract: Extract, standing: Standing | None) -> Status | None:
+    if extract.state not in OPEN_TO_FETCH and extract.withdrawal is None:
+        return None
+    return status(extract.request.line, withdrawal=extract.withdrawal, standing=standing)
 
 
 def _asked_before(key: str | None, fingerprint: str, ctx: Context) -> UUID | None:

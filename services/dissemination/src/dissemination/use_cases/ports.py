@@ -1,6 +1,6 @@
 """What the use cases need from outside, in their own words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,10 @@ from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Permit, PreparedFile
-from dissemination.domain.register import RegisterLine, Terms
+from dissemination.domain.register import Listed, RegisterLine, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest
+from dissemination.domain.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,9 @@ class Extracts(Protocol):
     def released_from(self, edition_id: str) -> Sequence[Extract]:
         """Released extracts that read that edition."""
 
+    def released_under(self, agreement: str, *, until: datetime) -> Sequence[Extract]:
+        """What was released under an agreement until then, and is not withdrawn."""
+
     def progress(self, extract_id: UUID) -> Progress | None: ...
 
     def note_progress(self, extract_id: UUID, progress: Progress) -> None: ...
@@ -154,8 +158,19 @@ class Editions(Protocol):
 
 
 class Register(Protocol):
-    def page(self, *, after: UUID | None, limit: int) -> Sequence[RegisterLine]:
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         """In the order of release."""
+
+
+class Standings(Protocol):
+    """What was heard of agreements."""
+
+    def get(self, agreement: str, *, locked: bool = False) -> Standing | None:
+        """`locked`: nobody else changes it, or releases on it, until the transaction ends."""
+
+    def of(self, agreements: Collection[str]) -> Mapping[str, Standing]: ...
+
+    def put(self, standing: Standing) -> None: ...
 
 
 class Deliveries(Protocol):
@@ -212,6 +227,8 @@ class Transaction(Protocol):
     def editions(self) -> Editions: ...
     @property
     def register(self) -> Register: ...
+    @property
+    def standings(self) -> Standings: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

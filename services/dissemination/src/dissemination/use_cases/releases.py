@@ -20,6 +20,7 @@ from dissemination.domain.errors import TermsMissing
 from dissemination.domain.extract import Extract, PreparedFile, State
 from dissemination.domain.register import Line, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
+from dissemination.use_cases import standings
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
 
@@ -62,6 +63,7 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
     ]
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        standing = tx.standings.get(extract.request.agreement, locked=True)
         # First, since it fails where another has released or withdrawn it meanwhile.
         stored = tx.extracts.save(
             extract.release(at=at),
@@ -78,6 +80,9 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
         if tx.editions.superseded(edition_ids):
             # Replaced while it was being prepared: released, and marked at once.
             stored = _supersede(tx, stored, at, ctx)
+        if standing is not None and standing.withdrawal is not None:
+            # Over since it was decided: released, and withdrawn at once.
+            stored = standings.end(stored, standing.withdrawal, ctx=ctx, tx=tx)
     faults.reach("K7")
     log.info("extract_released", extract_id=str(extract.id), files=len(extract.files))
     _checkpoint(ctx)

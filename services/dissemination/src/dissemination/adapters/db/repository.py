@@ -4,7 +4,7 @@ State, events and audit are stored by one `save()`, in the transaction of the us
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from common.db import idempotency, inbox, outbox, unit_of_work
 from common.db import tables as shared
 from common.messaging.envelope import Event as Envelope
 from dissemination.adapters.db.tables import (
+    AgreementStandingRow,
     AuditSubjectRow,
     DeliveryRow,
     ExtractRow,
@@ -34,6 +35,7 @@ from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNotFound
 from dissemination.domain.events import Event
 from dissemination.domain.extract import (
+    OPEN_TO_FETCH,
     UNFINISHED,
     Extract,
     Failure,
@@ -42,15 +44,18 @@ from dissemination.domain.extract import (
     Requester,
     State,
 )
-from dissemination.domain.register import RegisterLine
+from dissemination.domain.register import Listed, RegisterLine
 from dissemination.domain.release import AgreementVersion, LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest, Format
+from dissemination.domain.standing import Standing, Withdrawal, status
 from dissemination.use_cases.ports import Logged, Progress
 
 CONSUMER = "dissemination"
 
 _FILES: TypeAdapter[tuple[PreparedFile, ...]] = TypeAdapter(tuple[PreparedFile, ...])
 _FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
+_WITHDRAWAL: TypeAdapter[Withdrawal] = TypeAdapter(Withdrawal)
+_SINCE: TypeAdapter[datetime] = TypeAdapter(datetime)
 _LINE_COLUMNS = tuple(field.name for field in fields(RegisterLine))
 
 
@@ -102,6 +107,21 @@ class SqlExtracts:
             select(ExtractRow)
             .join(PinnedEditionRow, col(PinnedEditionRow.extract_id) == col(ExtractRow.id))
             .where(col(PinnedEditionRow.edition_id) == edition_id)
+            .order_by(col(ExtractRow.id))
+        )
+        return [_extract(row) for row in self.session.scalars(query)]
+
+    def released_under(self, agreement: str, *, until: datetime) -> Sequence[Extract]:
+        by_then = select(col(ReleaseRow.extract_id)).where(
+            col(ReleaseRow.agreement) == agreement, col(ReleaseRow.released_at) <= until
+        )
+        query = (
+            select(ExtractRow)
+            .where(
+                col(ExtractRow.agreement) == agreement,
+                col(ExtractRow.state).in_([state.value for state in sorted(OPEN_TO_FETCH)]),
+                col(ExtractRow.id).in_(by_then),
+            )
             .order_by(col(ExtractRow.id))
         )
         return [_extract(row) for row in self.session.scalars(query)]
@@ -206,14 +226,64 @@ class SqlEditions:
 class SqlRegister:
     session: Session
 
-    def page(self, *, after: UUID | None, limit: int) -> Sequence[RegisterLine]:
-        query = select(RegisterLineRow).order_by(col(RegisterLineRow.id)).limit(limit)
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
+        query = (
+            select(RegisterLineRow, ExtractRow, AgreementStandingRow)
+            .join(ReleaseRow, col(ReleaseRow.file_id) == col(RegisterLineRow.file_id))
+            .join(ExtractRow, col(ExtractRow.id) == col(ReleaseRow.extract_id))
+            .join(
+                AgreementStandingRow,
+                col(AgreementStandingRow.agreement) == col(ReleaseRow.agreement),
+                isouter=True,
+            )
+            .order_by(col(RegisterLineRow.id))
+            .limit(limit)
+        )
         if after is not None:
             query = query.where(col(RegisterLineRow.id) > after)
         return [
-            RegisterLine(**{name: getattr(row, name) for name in _LINE_COLUMNS})
-            for row in self.session.scalars(query)
+            Listed(
+                line=RegisterLine(**{name: getattr(line, name) for name in _LINE_COLUMNS}),
+                status=status(
+                    ExtractRequest.from_json(extract.request).line,
+                    withdrawal=_withdrawal(extract),
+                    standing=None if standing is None else _standing(standing),
+                ),
+            )
+            for line, extract, standing in self.session.execute(query)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStandings:
+    session: Session
+
+    def get(self, agreement: str, *, locked: bool = False) -> Standing | None:
+        query = select(AgreementStandingRow).where(col(AgreementStandingRow.agreement) == agreement)
+        if locked:
+            query = query.with_for_update()
+        row = self.session.scalar(query)
+        return None if row is None else _standing(row)
+
+    def of(self, agreements: Collection[str]) -> Mapping[str, Standing]:
+        query = select(AgreementStandingRow).where(
+            col(AgreementStandingRow.agreement).in_(sorted(set(agreements)))
+        )
+        return {row.agreement: _standing(row) for row in self.session.scalars(query)}
+
+    def put(self, standing: Standing) -> None:
+        self.session.merge(
+            AgreementStandingRow(
+                agreement=standing.agreement,
+                state=standing.state,
+                since=standing.since,
+                held=[
+                    {"line": list(line), "since": since.isoformat()}
+                    for line, since in standing.held.items()
+                ],
+            )
+        )
+        self.session.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +416,10 @@ class SqlTransaction:
         return SqlRegister(self.session)
 
     @property
+    def standings(self) -> SqlStandings:
+        return SqlStandings(self.session)
+
+    @property
     def deliveries(self) -> SqlDeliveries:
         return SqlDeliveries(self.session)
 
@@ -443,7 +517,25 @@ def _extract(row: ExtractRow) -> Extract:
         state=State(row.state),
         files=_FILES.validate_python(row.files),
         failure=None if row.failure is None else _FAILURE.validate_python(row.failure),
+        withdrawal=_withdrawal(row),
         version=row.version,
+    )
+
+
+def _withdrawal(row: ExtractRow) -> Withdrawal | None:
+    return None if row.withdrawal is None else _WITHDRAWAL.validate_python(row.withdrawal)
+
+
+def _standing(row: AgreementStandingRow) -> Standing:
+    return Standing(
+        agreement=row.agreement,
+        state=row.state,
+        since=row.since,
+        held={
+            (purpose, data_set, classification): _SINCE.validate_python(held["since"])
+            for held in row.held
+            for purpose, data_set, classification in [held["line"]]
+        },
     )
 
 
@@ -464,6 +556,9 @@ def _extract_columns(extract: Extract) -> dict[str, Any]:
         "failure": None
         if extract.failure is None
         else _FAILURE.dump_python(extract.failure, mode="json"),
+        "withdrawal": None
+        if extract.withdrawal is None
+        else _WITHDRAWAL.dump_python(extract.withdrawal, mode="json"),
         "requested_at": extract.requested_at,
         "changed_at": extract.changed_at,
     }

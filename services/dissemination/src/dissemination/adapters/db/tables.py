@@ -46,6 +46,9 @@ class ExtractRow(Row, table=True):
     epoch: int = Field(sa_type=BigInteger)
     files: list[dict[str, Any]] = Field(sa_type=JSON)
     failure: dict[str, Any] | None = Field(sa_type=JSON(none_as_null=True))
+    withdrawal: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    """Why it was withdrawn after its release."""
+
     requested_at: datetime
     changed_at: datetime
     due_at: datetime
@@ -102,6 +105,17 @@ class SupersededEditionRow(Row, table=True):
     edition_id: str = Field(primary_key=True)
     superseded_by: str
     superseded_at: datetime
+
+
+class AgreementStandingRow(Row, table=True):
+    """How an agreement stands, as its newest event told it."""
+
+    __tablename__ = "agreement_standing"
+
+    agreement: str = Field(primary_key=True)
+    state: str
+    since: datetime
+    held: list[dict[str, Any]] = Field(sa_type=JSON)
 
 
 class RegisterLineRow(Row, table=True):

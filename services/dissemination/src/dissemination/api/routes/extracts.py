@@ -39,25 +39,26 @@ def ask_for_extract(
     body: AskForExtract, response: Response, ctx: RequestCtx, key: IdempotencyKey = None
 ) -> ExtractView:
     """Ask for an extract. The answer to a no names every reason; a yes is prepared at once."""
-    extract = use_cases.ask(
+    seen = use_cases.ask(
         body.to_domain(), whole_line=body.fields is None, idempotency_key=key, ctx=ctx
     )
-    response.headers["Location"] = f"/v1/extracts/{extract.id}"
-    return ExtractView.of(extract)
+    response.headers["Location"] = f"/v1/extracts/{seen.extract.id}"
+    return ExtractView.of(seen)
 
 
 @router.get("")
 def list_extracts(ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None) -> Page[ExtractView]:
     """List the extracts of one's own organisation, oldest first."""
     found = use_cases.page(agreement=agreement, after=paging.after, limit=paging.rows, ctx=ctx)
-    return Page[ExtractView].of(found, paging, show=ExtractView.of, key=lambda e: e.id)
+    return Page[ExtractView].of(
+        found, paging, show=ExtractView.of, key=lambda seen: seen.extract.id
+    )
 
 
 @router.get("/{extract_id}", responses=responses(ExtractNotFound))
 def get_extract(extract_id: UUID, ctx: ReadCtx) -> ExtractView:
     """See how far it is, why it failed, or which files it has."""
-    extract, progress = use_cases.get(extract_id, ctx=ctx)
-    return ExtractView.of(extract, progress)
+    return ExtractView.of(use_cases.get(extract_id, ctx=ctx))
 
 
 @router.get("/{extract_id}/files", responses=responses(ExtractNotFound))

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from common.web.pagination import Page, Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, PublicCtx, SignerOf
 from dissemination.api.schemas import RegisterLineView
-from dissemination.domain.register import COLUMNS, RegisterLine, cell
+from dissemination.domain.register import COLUMNS, STATUS_COLUMNS, Listed, cell
 from dissemination.use_cases import registers as use_cases
 from dissemination.use_cases.context import Context
 
@@ -42,6 +42,8 @@ def read_register(
 ) -> Response | Page[RegisterLineView]:
     """Read who was given which data, why and under which law: one line a released file.
 
+    A line stays as it was at the release; its status tells how the file stands now.
+
     JSON comes in pages; CSV is the whole register.
     """
     if format_ is RegisterFormat.CSV or (format_ is None and CSV in accept.lower()):
@@ -52,7 +54,7 @@ def read_register(
         )
     found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
     return Page[RegisterLineView].of(
-        found, paging, show=RegisterLineView.model_validate, key=lambda line: line.id
+        found, paging, show=RegisterLineView.of, key=lambda listed: listed.line.id
     )
 
 
@@ -63,13 +65,14 @@ def public_keys(signer: SignerOf) -> dict[str, Any]:
 
 
 def _csv(ctx: Context) -> Iterator[str]:
-    yield _row([title for _, title in COLUMNS])
-    for line in use_cases.all_lines(ctx=ctx):
-        yield _row(_cells(line))
+    yield _row([title for _, title in (*COLUMNS, *STATUS_COLUMNS)])
+    for listed in use_cases.all_lines(ctx=ctx):
+        yield _row(_cells(listed))
 
 
-def _cells(line: RegisterLine) -> list[str]:
-    return [cell(getattr(line, name)) for name, _ in COLUMNS]
+def _cells(listed: Listed) -> list[str]:
+    told = listed.told
+    return [cell(told[name]) for name, _ in (*COLUMNS, *STATUS_COLUMNS)]
 
 
 def _row(cells: list[str]) -> str:

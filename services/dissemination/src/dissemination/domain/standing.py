@@ -1,0 +1,122 @@
+"""What an agreement's standing means for what was released under it.
+
+Told by agreements' events, and shown: nothing leaves or stays because of it. Whether a byte
+leaves is decided at every fetch (design.md section 5), also where an event is late.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+LineKey = tuple[str, str, str]
+"""Purpose, data set, classification: what tells the lines of an agreement apart."""
+
+ACTIVE, SUSPENDED = "ACTIVE", "SUSPENDED"
+OVER = frozenset({"EXPIRED", "TERMINATED"})
+"""States of an agreement under which nothing that was released is ever given again."""
+
+HELD, NO_CONTRACT, NOT_ACTIVE = "BREACH_OPEN", "DSFC_NOT_IN_FORCE", "DSA_NOT_ACTIVE"
+"""The decision's own codes: what a fetch would meet."""
+
+
+class Availability(StrEnum):
+    CURRENT = "current"
+    SUSPENDED = "suspended"
+    """Not now; it may come back."""
+
+    WITHDRAWN = "withdrawn"
+    """For good; what was delivered has to be destroyed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    availability: Availability
+    code: str | None = None
+    agreement_state: str | None = None
+    since: datetime | None = None
+
+
+CURRENT = Status(availability=Availability.CURRENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """The end of the agreement under which something was released."""
+
+    agreement_state: str
+    since: datetime
+
+    @property
+    def status(self) -> Status:
+        return Status(
+            availability=Availability.WITHDRAWN,
+            code=NOT_ACTIVE,
+            agreement_state=self.agreement_state,
+            since=self.since,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An agreement's state as its newest event told it."""
+
+    agreement: str
+    state: str
+    since: datetime
+    held: Mapping[LineKey, datetime]
+    """The lines that a hold stops, and since when."""
+
+    @classmethod
+    def heard(
+        cls,
+        former: "Standing | None",
+        *,
+        agreement: str,
+        state: str,
+        held: Collection[LineKey],
+        at: datetime,
+    ) -> Self:
+        """What an event tells. What has not changed is so since when it was."""
+        known = {} if former is None else former.held
+        is_same = former is not None and former.state == state
+        return cls(
+            agreement=agreement,
+            state=state,
+            since=former.since if former is not None and is_same else at,
+            held={key: known.get(key, at) for key in sorted(held)},
+        )
+
+    @property
+    def withdrawal(self) -> Withdrawal | None:
+        """That it is over, where it is."""
+        if self.state not in OVER:
+            return None
+        return Withdrawal(agreement_state=self.state, since=self.since)
+
+    def of(self, line: LineKey) -> Status:
+        """How a file that was released under that line stands."""
+        if self.withdrawal is not None:
+            return self.withdrawal.status
+        held_since = self.held.get(line)
+        if self.state in {ACTIVE, SUSPENDED} and held_since is not None:
+            return self._suspended(HELD, held_since)
+        if self.state == ACTIVE:
+            return CURRENT
+        return self._suspended(NO_CONTRACT if self.state == SUSPENDED else NOT_ACTIVE, self.since)
+
+    def _suspended(self, code: str, since: datetime) -> Status:
+        return Status(
+            availability=Availability.SUSPENDED,
+            code=code,
+            agreement_state=self.state,
+            since=since,
+        )
+
+
+def status(line: LineKey, *, withdrawal: Withdrawal | None, standing: Standing | None) -> Status:
+    """How something released stands. What was withdrawn stays so, whatever comes after."""
+    if withdrawal is not None:
+        return withdrawal.status
+    return CURRENT if standing is None else standing.of(line)

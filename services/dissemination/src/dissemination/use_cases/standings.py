@@ -1,0 +1,56 @@
+"""Hearing how agreements stand, and saying so of what was released under them.
+
+Nothing is decided by it: the gate asks agreements at every fetch, whatever was heard here.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from dissemination.domain.extract import Extract
+from dissemination.domain.standing import LineKey, Standing, Withdrawal
+from dissemination.use_cases.context import Context
+from dissemination.use_cases.ports import Transaction
+
+
+def lines_of(agreement: str, numbers: Collection[int], *, ctx: Context) -> frozenset[LineKey]:
+    """What the numbered lines are about. Raises AgreementNotFound, DecisionUnavailable."""
+    if not numbers:
+        return frozenset()
+    terms = ctx.agreements.terms(agreement)
+    return frozenset(line.key for line in terms.lines if line.number in numbers)
+
+
+def hear(
+    agreement: str,
+    state: str,
+    held: Collection[LineKey],
+    *,
+    at: datetime,
+    ctx: Context,
+    tx: Transaction,
+) -> list[UUID]:
+    """Take down how an agreement stands. Where it is over, withdraw what was released before.
+
+    What was released after it belongs to a renewal that is still to be heard of.
+    """
+    former = tx.standings.get(agreement, locked=True)
+    standing = Standing.heard(former, agreement=agreement, state=state, held=held, at=at)
+    tx.standings.put(standing)
+    if standing.withdrawal is None:
+        return []
+    released = tx.extracts.released_under(agreement, until=standing.withdrawal.since)
+    return [end(extract, standing.withdrawal, ctx=ctx, tx=tx).id for extract in released]
+
+
+def end(extract: Extract, withdrawal: Withdrawal, *, ctx: Context, tx: Transaction) -> Extract:
+    return tx.extracts.save(
+        extract.end(withdrawal, at=ctx.clock.now()),
+        audit=ctx.audited(
+            "extract-withdrawn",
+            f"extracts/{extract.id}",
+            agreement=extract.request.agreement,
+            state_before=extract.state.value,
+            agreement_state=withdrawal.agreement_state,
+        ),
+    )

@@ -1,0 +1,72 @@
+"""What an agreement's events make of what was released under it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dissemination.domain.standing import (
+    Availability,
+    Standing,
+    Status,
+    Withdrawal,
+    status,
+)
+
+AT = datetime(2018, 6, 1, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
+LINE = ("COM", "SUS_APC", "PSEUDO_ANONYMISED")
+OTHER = ("COM", "DIDS", "PSEUDO_ANONYMISED")
+
+
+def heard(state, *held, former=None, at=AT):
+    return Standing.heard(former, agreement="A", state=state, held=held, at=at)
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (heard("ACTIVE"), (Availability.CURRENT, None)),
+        (heard("ACTIVE", OTHER), (Availability.CURRENT, None)),
+        (heard("ACTIVE", LINE), (Availability.SUSPENDED, "BREACH_OPEN")),
+        (heard("SUSPENDED", LINE), (Availability.SUSPENDED, "BREACH_OPEN")),
+        (heard("SUSPENDED"), (Availability.SUSPENDED, "DSFC_NOT_IN_FORCE")),
+        (heard("LAPSED_HOLD"), (Availability.SUSPENDED, "DSA_NOT_ACTIVE")),
+        (heard("A_WORD_OF_TOMORROW"), (Availability.SUSPENDED, "DSA_NOT_ACTIVE")),
+        (heard("EXPIRED", LINE), (Availability.WITHDRAWN, "DSA_NOT_ACTIVE")),
+        (heard("TERMINATED"), (Availability.WITHDRAWN, "DSA_NOT_ACTIVE")),
+    ],
+)
+def test_a_file_stands_as_its_line_does(standing, expected):
+    told = standing.of(LINE)
+
+    assert (told.availability, told.code) == expected
+    assert (told.since, told.agreement_state) == (
+        (None, None) if told.code is None else (AT, standing.state)
+    )
+
+
+def test_what_has_not_changed_is_so_since_when_it_was():
+    first = heard("SUSPENDED", LINE)
+    again = heard("SUSPENDED", LINE, OTHER, former=first, at=LATER)
+
+    assert again.since == AT
+    assert again.held == {LINE: AT, OTHER: LATER}
+    assert heard("ACTIVE", former=again, at=LATER).since == LATER
+    assert heard("ACTIVE", former=again, at=LATER).held == {}
+
+
+def test_what_was_withdrawn_stays_so_when_the_agreement_is_renewed():
+    withdrawal = Withdrawal(agreement_state="EXPIRED", since=AT)
+
+    told = status(LINE, withdrawal=withdrawal, standing=heard("ACTIVE", at=LATER))
+
+    assert told == Status(
+        availability=Availability.WITHDRAWN,
+        code="DSA_NOT_ACTIVE",
+        agreement_state="EXPIRED",
+        since=AT,
+    )
+
+
+def test_what_nothing_was_heard_of_is_current():
+    assert status(LINE, withdrawal=None, standing=None).availability is Availability.CURRENT
