@@ -8,9 +8,11 @@ from textwrap import dedent
 
 import pytest
 from alembic.util.exc import CommandError
-from sqlalchemy import Column, Integer, Table, inspect
+from sqlalchemy import Column, Integer, Table, inspect, text
 
+from common.db import engine as engines
 from common.db import migrate, tables
+from common.db.unit_of_work import DatabaseUnavailable, MigrationsPending
 
 ENV = """
 from common.db import migrations_env
@@ -53,6 +55,7 @@ def package(tmp_path, monkeypatch):
     (migrations / "script.py.mako").write_text(dedent(TEMPLATE))
     monkeypatch.syspath_prepend(str(root.parent))
     yield migrations
+    migrate._revisions.cache_clear()
     for name in [name for name in sys.modules if name.startswith("migrated_example")]:
         del sys.modules[name]
 
@@ -82,6 +85,41 @@ def test_a_table_that_no_migration_makes_is_noticed(written, database_url, make_
 
     with pytest.raises(CommandError, match="forgotten"):
         migrate.check(engine, "migrated_example")
+
+
+def test_a_database_is_current_only_at_the_newest_revision(written, database_url, make_engine):
+    engine = make_engine(database_url)
+    with pytest.raises(MigrationsPending):
+        migrate.ensure_current(engine, "migrated_example")
+
+    migrate.upgrade(engine, "migrated_example")
+    migrate.ensure_current(engine, "migrated_example")
+
+    migrate.revision(engine, "migrated_example", "second")
+    migrate._revisions.cache_clear()  # the next version's process
+    with pytest.raises(MigrationsPending):
+        migrate.ensure_current(engine, "migrated_example")
+
+
+def test_a_version_goes_on_with_a_database_that_the_next_one_migrated(
+    written, database_url, make_engine
+):
+    """While a rollout lasts, both serve."""
+    engine = make_engine(database_url)
+    migrate.upgrade(engine, "migrated_example")
+    with engines.writing(engine).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of_the_next'"))
+
+    migrate.ensure_current(engine, "migrated_example")
+
+
+def test_whether_a_database_is_current_cannot_be_said_while_it_is_away(written, make_engine):
+    away = make_engine("postgresql://nobody@127.0.0.1:1/none")
+
+    with pytest.raises(DatabaseUnavailable) as raised:
+        migrate.ensure_current(away, "migrated_example")
+
+    assert raised.value.code == "DATABASE_UNAVAILABLE"
 
 
 @pytest.mark.postgresql

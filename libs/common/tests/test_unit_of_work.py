@@ -2,8 +2,9 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
-from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork
+from common.db.unit_of_work import DatabaseUnavailable, MigrationsPending, UnitOfWork
 from common.errors import Unavailable
 
 
@@ -59,6 +60,31 @@ def test_a_database_that_is_away_is_unavailable(make_engine, way):
 
     assert isinstance(away.value, Unavailable)
     assert away.value.code == "DATABASE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT id FROM not_there",
+        "SELECT not_there FROM thing",
+        "INSERT INTO not_there VALUES (1)",
+        "INSERT INTO thing (not_there) VALUES (1)",
+    ],
+)
+def test_a_table_or_column_that_is_not_there_awaits_a_migration(uow, statement):
+    with pytest.raises(MigrationsPending) as pending, uow.writing() as session:
+        session.execute(text(statement))
+
+    assert isinstance(pending.value, Unavailable)
+    assert pending.value.code == "MIGRATIONS_PENDING"
+
+
+@pytest.mark.postgresql
+def test_a_mistake_of_ours_is_not_laid_on_the_database(postgresql_url, make_engine):
+    uow = UnitOfWork(make_engine(postgresql_url), lambda session: session)
+
+    with pytest.raises(ProgrammingError), uow.reading() as session:
+        session.execute(text("SELECT no_such_function()"))
 
 
 def test_errors_of_the_domain_pass_through_as_they_are(uow):

@@ -456,7 +456,8 @@ def test_without_a_database_it_lives_and_is_not_ready(make_app):
     away = engines.create("postgresql://nobody@127.0.0.1:1/none")
     with TestClient(make_app(engine=away)) as client:
         assert client.get("/livez").status_code == 200
-        is_problem(client.get("/readyz"), 503, "NOT_READY")
+        refused = is_problem(client.get("/readyz"), 503, "NOT_READY")
+        assert refused["failed"] == {"database": "DATABASE_UNAVAILABLE"}
         assert "outbox_oldest_pending_seconds" not in client.get("/metrics").text.split("TYPE")[-1]
 
 
@@ -465,7 +466,9 @@ def test_a_services_own_checks_count_too(make_app):
         raise OSError
 
     with TestClient(make_app(readiness={"key_store": fails})) as client:
-        assert "key_store" in is_problem(client.get("/readyz"), 503, "NOT_READY")["detail"]
+        refused = is_problem(client.get("/readyz"), 503, "NOT_READY")
+        assert refused["detail"] == "Not ready: key_store."
+        assert refused["failed"] == {"key_store": "UNAVAILABLE"}
 
 
 def test_metrics_have_routes_and_the_age_of_the_outbox_and_nothing_of_requests(make_app, headers):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import structlog
@@ -28,6 +28,7 @@ from common import http
 from common.audit import CheckpointWorker
 from common.clock import Clock
 from common.db import engine as engines
+from common.db import migrate
 from common.db.clock import DatabaseClock
 from common.messaging import of_settings
 from common.messaging.consumer import Consumer
@@ -222,6 +223,7 @@ def state(parts: Parts, pause: Pause) -> Mapping[str, Any]:
         "decider": parts.decider,
         "decision_logs": parts.decision_logs,
         "attestations": parts.attestations,
+        "readiness": {"migrations": partial(migrate.ensure_current, parts.engine, PACKAGE)},
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,6 +21,7 @@ from common import http
 from common.audit import CheckpointWorker
 from common.clock import Clock
 from common.db import engine as engines
+from common.db import migrate
 from common.db.clock import DatabaseClock
 from common.messaging.consumer import Consumer
 from common.messaging.of_settings import event_log as open_event_log
@@ -177,6 +178,7 @@ def _lifespan(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[M
                 "verifier": parts.verifier,
                 "signer": parts.signer,
                 "world": parts.world,
+                "readiness": {"migrations": partial(migrate.ensure_current, parts.engine, PACKAGE)},
             }
         finally:
             parts.close()

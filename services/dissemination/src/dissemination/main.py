@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +16,7 @@ from common import http
 from common.audit import CheckpointWorker
 from common.clock import Clock, SystemClock
 from common.db import engine as engines
+from common.db import migrate
 from common.db.clock import DatabaseClock
 from common.messaging import of_settings
 from common.messaging.consumer import Consumer
@@ -278,7 +279,10 @@ def _lifespan(
                 "signer": parts.signer,
                 "catalogue": catalogue.load(),
                 "streams": Streams(settings.streams_max, parts.store, limits),
-                "readiness": {"release store": parts.store.check},
+                "readiness": {
+                    "migrations": partial(migrate.ensure_current, parts.engine, PACKAGE),
+                    "release store": parts.store.check,
+                },
             }
         finally:
             parts.close()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from common import http
 from common.audit import CheckpointWorker
 from common.clock import Clock
 from common.db import engine as engines
+from common.db import migrate
 from common.db.clock import DatabaseClock
 from common.messaging import of_settings
 from common.messaging.consumer import Consumer
@@ -403,7 +404,11 @@ def _intake(make: MakeParts) -> Lifespan:
                     uploads_max=parts.settings.uploads_max,
                     stall_seconds=parts.settings.upload_stall_seconds,
                 ),
-                "readiness": {"landing store": parts.objects.check, "key store": parts.check_keys},
+                "readiness": {
+                    "migrations": partial(migrate.ensure_current, parts.engine, PACKAGE),
+                    "landing store": parts.objects.check,
+                    "key store": parts.check_keys,
+                },
             }
         finally:
             measured.watch(None, None)
@@ -419,7 +424,10 @@ def _preparations(make: MakeParts) -> Lifespan:
         try:
             yield _state(parts) | {
                 "preparations": parts.preparations,
-                "readiness": {"key store": parts.check_keys},
+                "readiness": {
+                    "migrations": partial(migrate.ensure_current, parts.engine, PACKAGE),
+                    "key store": parts.check_keys,
+                },
             }
         finally:
             parts.close()

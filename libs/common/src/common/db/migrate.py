@@ -2,16 +2,21 @@
 
 A package keeps them in `adapters/db/migrations/{env.py,versions/}`; its `env.py` is
 `migrations_env.run(metadata)`. In production they are a job before the start; the embedded
-default migrates itself.
+default migrates itself. Until it is done, a service says that it is not ready.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import StringIO
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+
+from common.db.unit_of_work import MigrationsPending, translated
 
 LOCK = 7_203_955_101_020_881_217
 """Two replicas that migrate at once: the second waits, and finds nothing to do."""
@@ -23,6 +28,23 @@ def upgrade(engine: Engine, package: str) -> None:
     """Bring the database to the newest revision of `package`."""
     with _connected(engine) as connection:
         command.upgrade(_config(package, connection), "head")
+
+
+def ensure_current(engine: Engine, package: str) -> None:
+    """Raise MigrationsPending where the database is behind the code.
+
+    One that is ahead will do: while a newer version is rolled out, the older goes on serving,
+    which the newer's migrations have to allow for.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+
+    """
+    head, known = _revisions(package)
+    with translated(), engine.connect() as connection:
+        found = set(MigrationContext.configure(connection).get_current_heads())
+    if head not in found and found <= known:
+        raise MigrationsPending("The database awaits a migration.")
 
 
 def check(engine: Engine, package: str) -> None:
@@ -51,7 +73,14 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _config(package: str, connection: Connection) -> Config:
+@cache
+def _revisions(package: str) -> tuple[str | None, frozenset[str]]:
+    """Return the newest revision that the code has, and all of them."""
+    scripts = ScriptDirectory.from_config(_config(package))
+    return scripts.get_current_head(), frozenset(r.revision for r in scripts.walk_revisions())
+
+
+def _config(package: str, connection: Connection | None = None) -> Config:
     config = Config(stdout=StringIO())  # a service's standard output is not alembic's
     config.set_main_option("script_location", f"{package}:adapters/db/migrations")
     config.set_main_option("path_separator", "os")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -13,6 +13,11 @@ from common.db import engine as engines
 from common.errors import Unavailable
 
 T = TypeVar("T")
+
+UNDEFINED = frozenset({"42P01", "42703"})
+"""PostgreSQL's states for a table and for a column that is not there."""
+
+UNDEFINED_IN_SQLITE = ("no such table", "no such column", "has no column named")
 
 
 class DatabaseUnavailable(Unavailable):
@@ -22,16 +27,35 @@ class DatabaseUnavailable(Unavailable):
     title = "The database does not answer"
 
 
+class MigrationsPending(DatabaseUnavailable):
+    """The database has not the tables that this version works with: `migrate` has not run."""
+
+    code = "MIGRATIONS_PENDING"
+    title = "The database has not been migrated to what this version needs"
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what a database says when it is away into what a caller can act on.
+    """Turn what a database says when it cannot serve into what a caller can act on.
 
     The statement and the engine's words stay in the cause, for the log to strip.
     """
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, PoolTimeout, ProgrammingError) as error:
+        if isinstance(error, DBAPIError) and _is_undefined(error):
+            raise MigrationsPending("The database awaits a migration; try again.") from error
+        if isinstance(error, ProgrammingError):
+            raise  # a bug, and not the database's
         raise DatabaseUnavailable("The database does not answer; try again.") from error
+
+
+def _is_undefined(error: DBAPIError) -> bool:
+    """Say whether a table or a column is missing."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in UNDEFINED
+    return any(words in str(error.orig) for words in UNDEFINED_IN_SQLITE)
 
 
 class UnitOfWork(Generic[T]):

@@ -5,9 +5,11 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from pydantic import JsonValue
 from sqlalchemy import text
 
-from common.errors import Unavailable
+from common.db.unit_of_work import translated
+from common.errors import AppError, Unavailable
 from common.logging import PROBES
 from common.web.auth import public
 from common.web.metrics import Metrics
@@ -43,9 +45,11 @@ def readyz(request: Request) -> Response:
     """Ask the database, and whatever the service put into its state as `readiness`."""
     checks: dict[str, Check] = {"database": lambda: _ask_database(request)}
     checks.update(getattr(request.state, "readiness", {}))
-    failed = [name for name, check in checks.items() if not _passes(name, check)]
+    failed: dict[str, JsonValue] = {
+        name: code for name, check in checks.items() if (code := _failure(name, check))
+    }
     if failed:
-        raise NotReady(f"Not ready: {', '.join(failed)}.")
+        raise NotReady(f"Not ready: {', '.join(failed)}.", failed=failed)
     return Response("ready", media_type="text/plain")
 
 
@@ -57,15 +61,16 @@ def metrics(request: Request) -> Response:
 
 
 def _ask_database(request: Request) -> None:
-    with request.state.engine.connect() as connection:
+    with translated(), request.state.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
 
 
-def _passes(name: str, check: Check) -> bool:
+def _failure(name: str, check: Check) -> str | None:
+    """Return the code of what is wrong, or None."""
     try:
         check()
     except Exception as error:
         # Whatever it is, we are not ready.
         log.warning("not_ready", check=name, exc_info=error)
-        return False
-    return True
+        return error.code if isinstance(error, AppError) else Unavailable.code
+    return None
