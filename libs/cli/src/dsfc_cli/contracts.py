@@ -6,7 +6,8 @@ What is generated is checked in, so that a change of the wire is seen in a revie
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -159,12 +160,16 @@ def _codes() -> str:
         "| --- | --- | --- |",
     ]
     problems = importlib.import_module("common.web.problems")
-    known = {
-        error.code: (error.title, _status(error, problems.STATUS_OF))
-        for error in _subclasses(errors.AppError)
-        if "code" in vars(error)
-    }
-    lines += [f"| `{code}` | {said} | {status} |" for code, (said, status) in sorted(known.items())]
+    known: dict[str, dict[str, set[int]]] = {}
+    for error in _subclasses(errors.AppError):
+        if "code" in vars(error):
+            titles = known.setdefault(error.code, {})
+            titles.setdefault(error.title, set()).add(_status(error, problems.STATUS_OF))
+    for status, code in problems.CODE_OF.items():
+        known.setdefault(code, {HTTPStatus(status).phrase: {status}})
+    for code, titles in sorted(known.items()):
+        statuses = sorted(set().union(*titles.values()))
+        lines.append(f"| `{code}` | {'; '.join(sorted(titles))} | {_listed(statuses)} |")
     lines += ["", "## Refusals of the decision", ""]
     lines += [
         "| code | what has to hold | what would mend it | source |",
@@ -175,16 +180,30 @@ def _codes() -> str:
         f"| `{code}` | {m.condition} | {m.mend} | {m.source} |"
         for code, m in sorted(refusals.items())
     ]
-    lines += [
-        "",
-        "## Findings of an application",
-        "",
-        "| code | what has to hold |",
-        "| --- | --- |",
-    ]
-    findings = importlib.import_module("applications.domain.checks").CODES
-    lines += [f"| `{code}` | {what} |" for code, what in sorted(findings.items())]
+    lines += _section(
+        "Findings of an application",
+        importlib.import_module("applications.domain.checks").CODES,
+        says="what has to hold",
+    )
+    failures = importlib.import_module("dissemination.domain.errors").FAILURES
+    lines += _section(
+        "Why an extract failed, besides the above",
+        failures | importlib.import_module("pseudonymisation.domain.preparation").TEXTS,
+    )
+    lines += _section(
+        "What is wrong with a line of a submission",
+        importlib.import_module("pseudonymisation.domain.quality").TEXTS,
+    )
     return "\n".join([*lines, ""])
+
+
+def _section(title: str, codes: Mapping[str, str], *, says: str = "what it says") -> Iterator[str]:
+    yield from ("", f"## {title}", "", f"| code | {says} |", "| --- | --- |")
+    yield from (f"| `{code}` | {what} |" for code, what in sorted(codes.items()))
+
+
+def _listed(statuses: Iterable[int]) -> str:
+    return ", ".join(map(str, statuses))
 
 
 def _status(error: type[errors.AppError], table: Mapping[type[errors.AppError], int]) -> int:

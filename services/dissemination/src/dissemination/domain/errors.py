@@ -89,3 +89,12 @@ class StreamNotControlled(Unavailable):
 class TooManyStreams(Unavailable):
     code = "TOO_MANY_STREAMS"
     title = "As many downloads as this server allows are under way"
+
+
+PERMIT_EXPIRED = "PERMIT_EXPIRED"
+PREPARATION_FAILED = "PREPARATION_FAILED"
+FAILURES = {
+    PERMIT_EXPIRED: "The permit ran out before the haven had it; ask again.",
+    PREPARATION_FAILED: "The haven did not say why.",
+}
+"""Why an extract failed, besides what the haven and the decision say."""

@@ -15,6 +15,8 @@ from common import faults
 from common.errors import Refusal, Refused, Unavailable
 from dissemination.domain.attestation import AttestationMalformed
 from dissemination.domain.errors import (
+    PERMIT_EXPIRED,
+    PREPARATION_FAILED,
     AgreementNotFound,
     EditedMeanwhile,
     ObjectMissing,
@@ -87,7 +89,7 @@ def _hand_over(extract: Extract, ctx: Context) -> bool:
         ctx.preparations.put(extract.permit, request)
     except PreparationRefused as refused:
         expired = ctx.clock.now() >= extract.permit.expires_at
-        code = "PERMIT_EXPIRED" if expired and refused.code == "PERMIT_INVALID" else refused.code
+        code = PERMIT_EXPIRED if expired and refused.code == "PERMIT_INVALID" else refused.code
         return _fail(extract, Failure(code=code), ctx)
     faults.reach("K2")
     _save(extract.accepted(at=ctx.clock.now()), "extract-accepted", ctx)
@@ -106,7 +108,7 @@ def _look(extract: Extract, ctx: Context) -> bool:
             _save(moved, "extract-prepared", ctx)
             return True
         case "failed":
-            return _fail(extract, Failure(code=preparation.code or "PREPARATION_FAILED"), ctx)
+            return _fail(extract, Failure(code=preparation.code or PREPARATION_FAILED), ctx)
         case _:
             _note(extract, preparation.progress, ctx)
             return False

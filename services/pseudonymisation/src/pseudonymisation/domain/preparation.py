@@ -57,6 +57,19 @@ class Code(StrEnum):
     ABANDONED = "ABANDONED"
 
 
+TEXTS: Mapping[Code, str] = {
+    Code.PCD_LEAK: "Personal data were found in what was prepared; the haven has to find out why.",
+    Code.OPT_OUT_NOT_APPLIED: "There is no list of opt-outs that is new enough.",
+    Code.DOMAIN_CLOSED: "The line's pseudonym domain is closed, and stays so.",
+    Code.KEY_UNAVAILABLE: "A key could not be had.",
+    Code.EDITION_DESTROYED: "An edition that the permit pinned was destroyed meanwhile.",
+    Code.RELEASE_STORE_UNAVAILABLE: "The release store could not be written.",
+    Code.ENGINE_FAILED: "The preparation could not be computed; an operator has to look.",
+    Code.ABANDONED: "Every attempt was cut off; ask again.",
+}
+"""What each says to whoever asked for the extract."""
+
+
 class NotPrepared(Exception):
     """A preparation cannot be made. Says which rule, never whose data."""
 
