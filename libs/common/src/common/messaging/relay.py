@@ -57,7 +57,6 @@ class Relay:
             while not stop.is_set():
                 try:
                     with translated(), leadership(self._engine, "relay") as holds:
-                        away = 0
                         if holds is not None:
                             self._lead(holds, stop)
                 except Unavailable as failure:
@@ -65,6 +64,7 @@ class Relay:
                     log.warning("relay_waits", code=failure.code, failures=away)
                     stop.wait(FAILED.seconds(away))
                 else:
+                    away = 0  # and not before: a leader may find no tables, again and again
                     stop.wait(STANDBY_SECONDS)
 
     def wake(self) -> None:
