@@ -9,20 +9,25 @@ import threading
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Body, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common.clock import SystemClock
 from common.db import engine as engines
 from common.db import tables
+from common.security.principal import Principal
+from common.security.roles import Role
 from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, server
+from common.web.lean import LeanRoute
 
 OPEN = auth.public("A test.")
+ANYBODY = auth.Permission("things:ask", frozenset(Role), "Ask")
 ANY_PORT = ("127.0.0.1", 0)
 
 
@@ -187,3 +192,27 @@ def test_a_signal_ends_the_process_cleanly(sqlite_url):
     assert process.returncode == 0, output
     assert "worker stopped" in output
     assert "ended" in output
+
+
+def test_a_lean_route_writes_no_access_line(sqlite_url, caplog):
+    app = make_app(sqlite_url)
+    lane = APIRouter(route_class=LeanRoute)
+
+    async def answer(
+        body: Annotated[list[int], Body()],
+        request: Request,
+        caller: Annotated[Principal, auth.requires(ANYBODY)],
+    ) -> Response:
+        """Never reached: nobody has a token."""
+        raise NotImplementedError
+
+    lane.add_api_route("/lean", answer, methods=["POST"])
+    app.include_router(lane)
+
+    with caplog.at_level("INFO"), server.in_background([(app, *ANY_PORT)]) as (url,):
+        assert httpx.post(f"{url}/lean", json=[1]).status_code == 401
+        assert httpx.get(f"{url}/connection").status_code == 200
+
+    lines = [record for record in caplog.records if record.name == "uvicorn.access"]
+    assert [record.args[2] for record in lines] == ["/connection"]
+    assert any("UNAUTHENTICATED" in str(record.msg) for record in caplog.records)

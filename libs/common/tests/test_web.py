@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import Body, FastAPI
+from fastapi import APIRouter, Body, Depends, FastAPI, Request, Response
 from fastapi.testclient import TestClient
 from openapi_spec_validator import validate
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -28,6 +28,7 @@ from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, problems
 from common.web.idempotency import IdempotencyKey
+from common.web.lean import LeanRoute
 from common.web.pagination import Page, Paging
 
 READ = auth.Permission("things:read", frozenset({Role.AUDITOR, Role.CSU_SYSTEM}), "Read things")
@@ -572,3 +573,131 @@ def test_the_callers_own_token_can_be_handed_on(api):
     for header in (None, "Bearer", "Basic abc"):
         with pytest.raises(errors.Unauthenticated):
             auth.bearer_token(Request(header))
+
+
+# Lean routes: the same answers, without the framework's layers
+
+
+def lean_beside_plain(app: FastAPI) -> None:
+    lane = APIRouter(prefix="/v1", route_class=LeanRoute)
+
+    async def answer(
+        thing: Annotated[Thing, Body()],
+        request: Request,
+        caller: Annotated[Principal, auth.requires(WRITE)],
+    ) -> Response:
+        """Echo who asked, or fail as told."""
+        if thing.kind in FAILURES:
+            raise FAILURES[thing.kind]
+        return Response(f'{{"by":"{caller.client_id}"}}', media_type="application/json")
+
+    lane.add_api_route("/lean", answer, methods=["POST"])
+    app.include_router(lane)
+    app.add_api_route("/v1/plain", answer, methods=["POST"])
+
+
+FAILURES: Mapping[str, BaseException] = {name.replace("-", ""): e for name, e in ERRORS.items()}
+
+BODIES: Mapping[str, bytes] = {
+    "good": b'{"id": "00000000-0000-7000-8000-000000000001"}',
+    "empty": b"",
+    "not json": b"{",
+    "not an object": b"[]",
+    "missing": b"{}",
+    "unknown key": f'{{"id": "{UUID(int=1)}", "{SECRET}": 1}}'.encode(),
+    "nested": f'{{"id": "{UUID(int=1)}", "parts": [{{"size": 0}}]}}'.encode(),
+    "our own words": f'{{"id": "{UUID(int=1)}", "ends": "{SECRET}"}}'.encode(),
+    "others' words": f'{{"id": "{UUID(int=1)}", "note": "{SECRET}"}}'.encode(),
+    "too large": b" " * 2001,
+    **{n: f'{{"id": "{UUID(int=1)}", "kind": "{n}"}}'.encode() for n in FAILURES},
+}
+
+
+@pytest.fixture
+def lean_api(make_app):
+    with TestClient(make_app(lean_beside_plain), raise_server_exceptions=False) as client:
+        yield client
+
+
+IN_ITS_OWN_WORDS = ("title", "detail", "instance")
+"""Whoever refuses first, our code or the framework, has its own; the code is the same."""
+
+
+def told(response) -> dict[str, Any]:
+    body: dict[str, Any] = response.json()
+    return {
+        "status_code": response.status_code,
+        **{name: value for name, value in body.items() if name not in IN_ITS_OWN_WORDS},
+    }
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_lean_route_answers_as_any_other_does(lean_api, headers, body):
+    sent = headers(Role.DARS_CASE_OFFICER) | {"Content-Type": "application/json"}
+
+    lean, plain = (
+        lean_api.post(f"/v1/{path}", content=BODIES[body], headers=sent)
+        for path in ("lean", "plain")
+    )
+
+    if body in {"empty", "not json", "not an object"}:  # each parser has words of its own
+        assert {lean.status_code, plain.status_code} == {422}
+        assert lean.json()["errors"][0]["pointer"].startswith("#/body")
+    else:
+        assert told(lean) == told(plain)
+    assert SECRET not in lean.text
+    assert set(plain.headers) <= set(lean.headers)
+
+
+@pytest.mark.parametrize(
+    ("sent", "role"),
+    [
+        ({"Content-Type": "application/json"}, None),
+        ({"Content-Type": "text/plain"}, Role.DARS_CASE_OFFICER),
+        ({"Content-Type": "application/json"}, Role.AUDITOR),
+        ({"Content-Type": "application/json", "Authorization": "Bearer x"}, None),
+    ],
+)
+def test_a_lean_route_refuses_as_any_other_does(lean_api, headers, sent, role):
+    sent = sent | ({} if role is None else headers(role))
+
+    lean, plain = (
+        lean_api.post(f"/v1/{path}", content=BODIES["good"], headers=sent)
+        for path in ("lean", "plain")
+    )
+
+    assert lean.status_code in {401, 403, 415}
+    assert told(lean) == told(plain)
+
+
+def test_a_lean_route_is_documented_counted_and_has_a_permission(lean_api, headers):
+    lean_api.post("/v1/lean", content=BODIES["good"], headers=headers(Role.AUDITOR))
+
+    operation = lean_api.get("/openapi.json").json()["paths"]["/v1/lean"]["post"]
+    assert operation["x-permission"] == "things:write"
+    assert "requestBody" in operation
+    scraped = lean_api.get("/metrics").text
+    counted = 'lean_request_duration_seconds_count{http_response_status_code="403"'
+    assert f'{counted},http_route="/v1/lean"}} 1.0' in scraped
+
+
+def test_another_method_of_a_lean_path_is_the_routers(lean_api):
+    is_problem(lean_api.get("/v1/lean"), 405, "METHOD_NOT_ALLOWED")
+
+
+def test_a_lean_route_without_a_permission_stops_the_start(make_app):
+    def routes(app: FastAPI) -> None:
+        lane = APIRouter(route_class=LeanRoute)
+
+        async def answer(
+            thing: Annotated[Thing, Body()],
+            request: Request,
+            caller: Annotated[str, Depends(lambda: "anybody")],
+        ) -> Response:
+            """Never served."""
+
+        lane.add_api_route("/v1/lean", answer, methods=["POST"])
+        app.include_router(lane)
+
+    with pytest.raises((LookupError, TypeError)), TestClient(make_app(routes)):
+        pass

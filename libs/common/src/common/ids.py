@@ -67,16 +67,21 @@ def _is_plain(value: object) -> bool:
     It does but for fractions, for whole numbers beyond 2^53, and for the order of keys
     outside ASCII. Decisions and audit entries, thousands a second, have none of these.
     """
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return -_WHOLE_MAX <= value <= _WHOLE_MAX  # type: ignore[operator]  # an int, as said
-    if isinstance(value, dict):
-        return all(
-            type(key) is str and key.isascii() and _is_plain(inner) for key, inner in value.items()
-        )
-    return isinstance(value, list | tuple) and all(map(_is_plain, value))
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        kind = type(value)
+        if kind is str or kind is bool or value is None:
+            continue
+        if isinstance(value, dict):
+            if not all(type(key) is str and key.isascii() for key in value):
+                return False
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif kind is not int or not -_WHOLE_MAX <= value <= _WHOLE_MAX:  # type: ignore[operator]  # an int, as said
+            return False
+    return True
 
 
 def _suffix() -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
+from common.audit.tree import Frontier, written
 from common.security.principal import Principal
 
 SCHEMA = "dsfc-audit/1"
@@ -56,8 +57,16 @@ class Leaf:
 
     index: int
     hash: str
-    size: int
-    root: str
+    tree: Frontier = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        return self.tree.size
+
+    @property
+    def root(self) -> str:
+        """The head of the tree, for those few who tell it on: hashed only then."""
+        return written(self.tree.root())
 
 
 def entry_for(

@@ -7,7 +7,7 @@ one: a batch reads and writes the frontier once.
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from common.audit.entries import Entry, Leaf
@@ -17,6 +17,16 @@ from common.ids import canonical
 
 LOCK = 4_702_111_234_474_983_745
 _ROW = 1
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(:lock)")
+_READ = select(audit_frontier.c.size, audit_frontier.c.nodes).where(audit_frontier.c.id == _ROW)
+_BEGIN = insert(audit_frontier)
+_GO_ON = (
+    update(audit_frontier)
+    .where(audit_frontier.c.id == _ROW, audit_frontier.c.size == bindparam("before"))
+    .values(size=bindparam("after"), nodes=bindparam("packed"))
+)
+_WRITE = insert(audit_leaf)
+# Made once: composing a statement costs more than running it.
 
 
 class AppendedMeanwhile(RuntimeError):
@@ -28,7 +38,7 @@ def append(session: Session, entries: Sequence[Entry]) -> list[Leaf]:
     if not entries:
         return []
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        session.connection().execute(_TAKE_TURNS, {"lock": LOCK})
     frontier = read_frontier(session)
     before = frontier.size
     leaves: list[Leaf] = []
@@ -38,30 +48,26 @@ def append(session: Session, entries: Sequence[Entry]) -> list[Leaf]:
         data = canonical(entry.as_json(index))
         hashed = leaf_hash(data)
         frontier.append(hashed)
-        leaves.append(Leaf(index, written(hashed), frontier.size, written(frontier.root())))
-        rows.append({"index": index, "entry": data.decode(), "hash": written(hashed)})
-    session.execute(insert(audit_leaf), rows)
+        leaves.append(leaf := Leaf(index, written(hashed), frontier.copy()))
+        rows.append({"index": index, "entry": data.decode(), "hash": leaf.hash})
+    session.connection().execute(_WRITE, rows)
     _write_frontier(session, frontier, before)
     return leaves
 
 
 def read_frontier(session: Session) -> Frontier:
     """Return the frontier as it is stored; an empty one where nothing was ever written."""
-    row = session.execute(
-        select(audit_frontier.c.size, audit_frontier.c.nodes).where(audit_frontier.c.id == _ROW)
-    ).one_or_none()
+    row = session.connection().execute(_READ).one_or_none()
     return Frontier() if row is None else Frontier.unpacked(row.size, bytes(row.nodes))
 
 
 def _write_frontier(session: Session, frontier: Frontier, before: int) -> None:
-    values = {"size": frontier.size, "nodes": frontier.packed()}
+    size, packed = frontier.size, frontier.packed()
     if before == 0:
-        session.execute(insert(audit_frontier).values(id=_ROW, **values))
+        session.connection().execute(_BEGIN, {"id": _ROW, "size": size, "nodes": packed})
         return
-    changed = session.execute(
-        update(audit_frontier)
-        .where(audit_frontier.c.id == _ROW, audit_frontier.c.size == before)
-        .values(values)
+    changed = session.connection().execute(
+        _GO_ON, {"before": before, "after": size, "packed": packed}
     )
-    if getattr(changed, "rowcount", 0) != 1:
+    if changed.rowcount != 1:
         raise AppendedMeanwhile

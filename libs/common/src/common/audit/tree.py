@@ -60,6 +60,10 @@ class Frontier:
             root = node_hash(node, root)
         return root
 
+    def copy(self) -> Self:
+        """Return the tree as it is now."""
+        return type(self)(self.size, self.nodes.copy())
+
     def packed(self) -> bytes:
         """Return the nodes as the database keeps them."""
         return b"".join(self.nodes)

@@ -7,8 +7,8 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from common.clock import Clock, legal_day
@@ -43,11 +43,20 @@ class TokenVerifier(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A token whose signature was verified, and what it was found to say, by audience."""
+
+    opened: Opened
+    judged: dict[str, tuple[datetime, Principal]] = field(default_factory=dict)
+    """Since when, and who: true until the token expires."""
+
+
 class JwksTokenVerifier:
     """Verifies against the issuer's published keys.
 
-    What is costly (the signature) is done once a token; what changes with time (expiry,
-    withdrawn keys, training) is judged at every call.
+    What is costly (the signature) is done once a token, and so is reading its claims; what
+    changes with time (expiry, withdrawn keys, training) is judged at every call.
     """
 
     def __init__(
@@ -63,48 +72,56 @@ class JwksTokenVerifier:
         fetch = fetch_from(jwks) if isinstance(jwks, str) else jwks
         self._keys = fetch if isinstance(fetch, KeySet) else KeySet(fetch)
         self._clock = clock
-        self._verified: OrderedDict[bytes, Opened] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._verified_max = verified_max
         self._lock = threading.Lock()
 
     def verify(self, token: str, *, audience: str) -> Principal:
         try:
-            opened = self._remembered(token) or self._opened(token)
+            found = self._remembered(token) or self._opened(token)
         except NotGenuine as refusal:
             raise _refused(refusal) from None
-        return self._judged(opened, audience=audience)
+        return self._judged(found, audience=audience)
 
     def known(self, token: str, *, audience: str) -> Principal | None:
-        opened = self._remembered(token)
-        return None if opened is None else self._judged(opened, audience=audience)
+        found = self._remembered(token)
+        return None if found is None else self._judged(found, audience=audience)
 
-    def _judged(self, opened: Opened, *, audience: str) -> Principal:
+    def _judged(self, found: _Remembered, *, audience: str) -> Principal:
         now = self._clock.now()
+        since, principal = found.judged.get(audience, (None, None))
+        if since is not None and principal is not None and since <= now < principal.expires_at:
+            return principal
+        opened = found.opened
         try:
             demand(opened, use=USES[audience], issuer=self._issuer, audience=audience, now=now)
             principal = _principal(opened.claims, audience=audience)
         except NotGenuine as refusal:
             raise _refused(refusal) from None
         if principal.role in TRAINED:
-            _demand_training(opened.claims, on=legal_day(now))
+            _demand_training(opened.claims, on=legal_day(now))  # at every call: days pass
+        else:
+            found.judged[audience] = (now, principal)
         return principal
 
-    def _remembered(self, token: str) -> Opened | None:
+    def _remembered(self, token: str) -> _Remembered | None:
+        name = _name(token)
         with self._lock:
-            opened = self._verified.get(_name(token))
-            if opened is None or not self._keys.is_current(opened.kid):
+            found = self._verified.get(name)
+            if found is None or not self._keys.is_current(found.opened.kid):
                 return None
-            self._verified.move_to_end(_name(token))
-            return opened
+            self._verified.move_to_end(name)
+            return found
 
-    def _opened(self, token: str) -> Opened:
+    def _opened(self, token: str) -> _Remembered:
         opened = open_compact(token, self._keys, algorithms=ALGORITHMS, length_max=TOKEN_LENGTH_MAX)
         opened = replace(opened, claims={**opened.claims, "aud": _one_of_ours(opened.claims)})
+        found = _Remembered(opened)
         with self._lock:
-            self._verified[_name(token)] = opened
+            self._verified[_name(token)] = found
             while len(self._verified) > self._verified_max:
                 self._verified.popitem(last=False)
-        return opened
+        return found
 
 
 def _name(token: str) -> bytes:

@@ -18,6 +18,7 @@ from common.ids import new_id
 from common.logging import know_routes
 from common.settings import ServiceSettings
 from common.web import auth, pages, probes, problems, schemas
+from common.web.lean import Lane
 from common.web.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -80,10 +81,27 @@ class Surroundings:
 
 
 class Service(FastAPI):
-    """A FastAPI whose surroundings lie outside everything, also outside its error handler."""
+    """A FastAPI whose surroundings lie outside everything, also outside its error handler.
+
+    Lean routes are served beside it (`common.web.lean`), once the app has started.
+    """
+
+    lane: Lane | None = None
+    _lean: ASGIApp | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
         return Surroundings(super().build_middleware_stack())
+
+    def open_lane(self, lane: Lane) -> None:
+        """Serve lean routes from now on."""
+        self.lane = lane
+        self._lean = Surroundings(lane)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.lane is not None and self._lean is not None and self.lane.serves(scope):
+            await self._lean(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create(
@@ -127,9 +145,10 @@ def create(
 
 def _with_limits(lifespan: Lifespan, metrics: Metrics, threads: int) -> Any:
     @asynccontextmanager
-    async def run(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+    async def run(app: Service) -> AsyncIterator[Mapping[str, Any]]:
         # A route without a permission is never served.
         know_routes(path for _, path, _ in auth.route_permissions(app))
+        app.open_lane(Lane(app, metrics.observed))
         async with _logged(lifespan(app)) as state:
             missing = [name for name in REQUIRED_STATE if name not in state]
             if missing:

@@ -56,7 +56,9 @@ class RoleNotPermitted(Forbidden):
 
 
 @dataclass(frozen=True)
-class _Requires:
+class Requires:
+    """The dependency: lets in who has the permission's role."""
+
     permission: Permission
 
     async def __call__(self, request: Request) -> Principal:
@@ -85,7 +87,7 @@ def requires(permission: Permission) -> Any:
 
     401 UNAUTHENTICATED without a valid token, 403 ROLE_NOT_PERMITTED with another role.
     """
-    return Depends(_Requires(permission))
+    return Depends(Requires(permission))
 
 
 def public(reason: str) -> Any:
@@ -163,7 +165,7 @@ async def _verified(request: Request, token: str) -> Principal:
 
 def _declared(dependant: Dependant) -> Iterator[Permission | Public]:
     call = dependant.call
-    if isinstance(call, _Requires | _Public):
+    if isinstance(call, Requires | _Public):
         yield call.permission
     for inner in dependant.dependencies:
         yield from _declared(inner)

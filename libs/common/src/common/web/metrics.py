@@ -13,7 +13,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,11 +38,21 @@ class Metrics:
         )
         self.meter: Meter = self.provider.get_meter("dsfc")
         self._engine: Engine | None = None
+        self._lean = Histogram(
+            "lean_request_duration_seconds",
+            "How long requests of lean routes took, which telemetry does not see",
+            ["http_route", "http_response_status_code"],
+            registry=self._registry,
+        )
         self.meter.create_observable_gauge(
             "outbox_oldest_pending_seconds",
             callbacks=[self._oldest_pending],
             description="How long the oldest event that is not published has been waiting",
         )
+
+    def observed(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer of a lean route."""
+        self._lean.labels(route, status).observe(seconds)
 
     def watch(self, engine: Engine | None) -> None:
         """Say whose outbox is measured; None at the end of the app's life."""

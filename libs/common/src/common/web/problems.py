@@ -26,6 +26,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
+JSON_WANTED = "Send the body as application/json."
 
 STATUS_OF: Mapping[type[errors.AppError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
@@ -185,42 +186,52 @@ def of(error: errors.AppError) -> JSONResponse:
     )
 
 
+def answer(request: Request, error: Exception) -> JSONResponse:
+    """Answer any error, and log what is not the caller's own affair."""
+    match error:
+        case errors.AppError():
+            return _expected(error)
+        case RequestValidationError():
+            return _invalid(request, error)
+        case HTTPException():
+            # Its detail is left out: Starlette's only repeat the status, others' may quote.
+            return problem(error.status_code, headers=error.headers)
+        case OperationalError() | InterfaceError():
+            # Outside a unit of work, where nothing has translated it.
+            log.error("database_unavailable", exc_info=error)
+            return problem(503, code="DATABASE_UNAVAILABLE", headers=_headers(503))
+        case _:
+            log.error("request_failed", exc_info=error)
+            # uvicorn closes the connection after an error that it sees: the client is told.
+            return problem(500, headers={"Connection": "close"})
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
 
-    @app.exception_handler(errors.AppError)
-    async def expected(_request: Request, error: errors.AppError) -> JSONResponse:
-        status = status_of(error)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.warning("request_unserved", code=error.code, exc_info=error)
-        else:
-            log.info("request_refused", code=error.code, status=int(status))
-        return of(error)
+    async def answered(request: Request, error: Exception) -> JSONResponse:
+        return answer(request, error)
 
-    @app.exception_handler(OperationalError)
-    @app.exception_handler(InterfaceError)
-    async def away(_request: Request, error: Exception) -> JSONResponse:
-        # Outside a unit of work, where nothing has translated it.
-        log.error("database_unavailable", exc_info=error)
-        return problem(503, code="DATABASE_UNAVAILABLE", headers=_headers(503))
+    kinds = (errors.AppError, RequestValidationError, HTTPException)
+    for kind in (*kinds, OperationalError, InterfaceError, Exception):
+        app.add_exception_handler(kind, answered)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        if _is_wrong_media_type(request, error):
-            return problem(415, detail="Send the body as application/json.")
-        found: list[JsonValue] = list(_violations(error.errors(), schemas.names_in(app)))
-        return problem(422, title="The request is not valid", members={"errors": found})
 
-    @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        # Its detail is left out: Starlette's only repeat the status, others' may quote.
-        return problem(error.status_code, headers=error.headers)
+def _expected(error: errors.AppError) -> JSONResponse:
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request_unserved", code=error.code, exc_info=error)
+    else:
+        log.info("request_refused", code=error.code, status=int(status))
+    return of(error)
 
-    @app.exception_handler(Exception)
-    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
-        log.error("request_failed", exc_info=error)
-        # uvicorn closes the connection after an error that it sees: the client is told.
-        return problem(500, headers={"Connection": "close"})
+
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    if _is_wrong_media_type(request, error):
+        return problem(415, detail=JSON_WANTED)
+    names = schemas.names_in(request.app)
+    found: list[JsonValue] = list(_violations(error.errors(), names))
+    return problem(422, title="The request is not valid", members={"errors": found})
 
 
 def responses(*kinds: type[errors.AppError]) -> dict[int | str, dict[str, Any]]:
@@ -237,15 +248,23 @@ def _headers(status: int) -> dict[str, str] | None:
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return {"Connection": "close"}  # the rest of the body is not read
     return None
+
+
+def is_json(request: Request) -> bool:
+    """Say whether the body is called JSON by whoever sent it."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _is_wrong_media_type(request: Request, error: RequestValidationError) -> bool:
     """FastAPI calls a body that it would not read as JSON invalid; we call it by its name."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    is_json = media_type == "application/json" or media_type.endswith("+json")
     about_body = any(tuple(e["loc"][:1]) == ("body",) for e in error.errors())
-    return about_body and not is_json and bool(error.body) and isinstance(error.body, bytes)
+    return (
+        about_body and not is_json(request) and bool(error.body) and isinstance(error.body, bytes)
+    )
 
 
 def _violations(

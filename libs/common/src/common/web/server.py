@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from common import workers as running
 from common.settings import ServiceSettings
 from common.web import problems
+from common.web.app import Service
 from common.workers import Worker
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -41,6 +42,13 @@ class ConnectionInScope(HttpToolsProtocol):
         super().on_message_begin()
         # uvicorn types extensions as dictionaries; ASGI leaves their values to us.
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        app = self.config.app
+        if self.cycle is not None and isinstance(app, Service) and app.lane is not None:
+            # A lean route writes down what it was asked; a second line for it would cost more.
+            self.cycle.access_log = self.access_log and not app.lane.serves(self.scope)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in the same form as everything else."""

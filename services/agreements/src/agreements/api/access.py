@@ -41,6 +41,7 @@ from common.security.principal import Principal
 from common.security.roles import Role
 from common.security.tokens import TokenVerifier
 from common.web.auth import public, requires
+from common.web.lean import LeanRoute
 from common.web.problems import responses
 
 FOR_OTHERS = Role.SERVICE_DISSEMINATION
@@ -51,6 +52,7 @@ QUESTION: TypeAdapter[wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQu
     TypeAdapter(wire.Question)
 )
 
+gate = APIRouter(prefix="/access/v1", tags=["access"], route_class=LeanRoute)
 router = APIRouter(prefix="/access/v1", tags=["access"])
 well_known = APIRouter(prefix="/.well-known", tags=["access"])
 
@@ -69,7 +71,7 @@ class EvidenceMissing(Unprocessable):
     title = "The question lacks what it needs to be decided"
 
 
-@router.post(
+@gate.post(
     "/evaluation",
     response_model=wire.DecisionView,
     response_model_exclude_none=True,
@@ -216,7 +218,7 @@ async def _ask_fetch(question: wire.FetchQuestion, request: Request, caller: Pri
         asked_by=caller,
         client_id=question.subject.id,
         evidence=evidence,
-        token_digest=_digest(question.subject),
+        token_digest=_digest(question.subject) if evidence is None else evidence.token_digest,
         holding_id=question.resource.id,
         delivery_id=question.context.delivery_id or "",
         renews=question.context.renews,

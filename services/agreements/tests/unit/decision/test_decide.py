@@ -476,6 +476,16 @@ def test_a_classification_that_no_opt_out_rule_covers_denies(world, line):
     assert {("FACT_MISSING", "opt_out rule"), ("FORM_NOT_ALLOWED", "SECRET")} <= refused
 
 
+def test_a_line_that_upholds_opt_outs_needs_no_rule_that_says_so(world, line):
+    line["classification"] = "SECRET"
+    line["opt_out"] = {"applied": True, "reason": None}
+
+    refused = codes(world, plain.request(classification="SECRET"))
+
+    assert ("FACT_MISSING", "opt_out rule") not in refused
+    assert ("FORM_NOT_ALLOWED", "SECRET") in refused
+
+
 def test_of_two_lines_with_one_key_the_one_that_allows_counts(world, line):
     twin = plain.line(number=3, recipient_environment={"organisation": CCG, "kind": "analytics"})
     world["agreement"]["versions"][0]["snapshot"]["lines"].insert(0, twin)

@@ -13,7 +13,7 @@ from datetime import datetime
 from threading import Lock
 from uuid import UUID
 
-from sqlalchemy import Engine, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Engine, Insert, Update, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
@@ -46,6 +46,7 @@ HOLDINGS_CACHED_MAX = 10_000
 RESERVED_CACHED_MAX = 100_000
 DECISION = DecisionRow.__table__  # type: ignore[attr-defined]  # table=True
 PERMIT = PermitRow.__table__  # type: ignore[attr-defined]  # as above
+HOLDING = HoldingRow.__table__  # type: ignore[attr-defined]  # as above
 TREATMENT = OptOutTreatmentRow.__table__  # type: ignore[attr-defined]  # as above
 TAKEN = (
     select(
@@ -58,6 +59,9 @@ TAKEN = (
     .where(TREATMENT.c.data_set == bindparam("data_set"))
     .where(TREATMENT.c.month.in_(bindparam("months", expanding=True)))
 )
+INSERT_DECISIONS = insert(DECISION)
+INSERT_PERMITS = insert(PERMIT)
+INSERT_HOLDINGS = insert(HOLDING)
 LAST_AT = select(func.max(DECISION.c.last_at))
 RENEWED = (
     update(DECISION)
@@ -94,7 +98,7 @@ class SqlDecisionLog:
         return rules.load()
 
     def last_at(self) -> datetime | None:
-        last: datetime | None = self.session.execute(LAST_AT).scalar_one()
+        last: datetime | None = self.session.connection().execute(LAST_AT).scalar_one()
         return last
 
     def facts(self, agreement: str) -> Facts:
@@ -114,7 +118,7 @@ class SqlDecisionLog:
         if unknown := [p for p in wanted if p not in taken and p not in free]:
             if len(taken) >= RESERVED_CACHED_MAX:
                 taken.clear()
-            rows = self.session.execute(
+            rows = self.session.connection().execute(
                 TAKEN,
                 {
                     "environments": [e for e, _, _ in unknown],
@@ -217,14 +221,13 @@ class SqlDecisionLog:
         try:
             self._reserve(batch)
             if batch.permits:
-                self.session.execute(insert(PERMIT), [_permit_row(p) for p in batch.permits])
+                self._write(INSERT_PERMITS, [_permit_row(p) for p in batch.permits])
             if batch.released:
-                rows = [_holding_row(r) for r in batch.released]
-                self.session.execute(insert(HoldingRow), rows)
+                self._write(INSERT_HOLDINGS, [_holding_row(r) for r in batch.released])
             if batch.decisions:
-                self.session.execute(insert(DECISION), [_row(d) for d in batch.decisions])
+                self._write(INSERT_DECISIONS, [_row(d) for d in batch.decisions])
             if batch.renewed:
-                self.session.connection().execute(
+                self._write(
                     RENEWED,
                     [
                         {"decision": id_, "moment": at, "times": times}
@@ -234,6 +237,9 @@ class SqlDecisionLog:
         except IntegrityError as error:
             raise Contended from error
         audit.append(self.session, batch.audit)
+
+    def _write(self, statement: Insert | Update, rows: Sequence[Mapping[str, object]]) -> None:
+        self.session.connection().execute(statement, rows)
 
     def _reserve(self, batch: Batch) -> None:
         """Take the treatments, in the order of their keys, so that replicas do not lock crosswise.

@@ -18,7 +18,8 @@ from agreements.api.routes import (
 )
 
 router = APIRouter()
-router.include_router(access.router)  # first: routes are tried in order, and these are hot
+router.include_router(access.gate)
+router.include_router(access.router)
 router.include_router(access.well_known)
 for part in (
     organisations,

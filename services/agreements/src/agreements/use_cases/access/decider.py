@@ -76,12 +76,15 @@ class Decider:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         self._put(_Waiting(ask, answered, loop))
+        # Whatever else has arrived with this one is heard with it: the loop puts it first.
+        loop.call_soon(self._wake)
         return await answered
 
     def ask_and_wait(self, ask: Ask, *, timeout_seconds: float = 30) -> Answer:
         """Ask from a thread."""
         answered: Future[Answer] = Future()
         self._put(_Waiting(ask, answered, None))
+        self._wake()
         return answered.result(timeout_seconds)
 
     def _put(self, waiting: _Waiting) -> None:
@@ -92,6 +95,9 @@ class Decider:
                 self._thread = threading.Thread(target=self._run, name="decider", daemon=True)
                 self._thread.start()
             self._waiting.append(waiting)
+
+    def _wake(self) -> None:
+        with self._changed:
             self._changed.notify()
 
     def _run(self) -> None:

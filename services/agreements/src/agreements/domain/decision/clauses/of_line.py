@@ -135,10 +135,10 @@ def power(case: LineCase) -> Iterator[Refusal]:
 def opt_out(case: LineCase) -> Iterator[Refusal]:
     """Opt-outs are upheld where the rule of the day wants it (A21; domain.md 4.3)."""
     rule, terms = case.opt_out_rule, case.line
+    if terms.opt_outs_applied:
+        return  # more than that no rule can want
     if rule is None:
         yield refusal(Code.FACT_MISSING, "No opt-out rule covers this line today.", "opt_out rule")
-        return
-    if terms.opt_outs_applied:
         return
     is_excused = terms.opt_out_reason in rule.excused_by and (
         terms.opt_out_reason != CONSENT or terms.route == CONSENT
