@@ -22,6 +22,7 @@ from dsfc_client import (
     Dsfc,
     NotFound,
     Problem,
+    Progress,
     Refused,
     wait_for,
 )
@@ -47,6 +48,7 @@ class Stage:
         self.busy = 0
         self.digest = DIGEST
         self.sends = len(CONTENT)
+        self.looks: list[dict[str, object]] = []
 
 
 def problem(status: int, **members: object) -> Response:
@@ -75,6 +77,10 @@ def service(stage: Stage) -> FastAPI:
     async def pages(after: str | None = None) -> dict[str, object]:
         following = {None: "1", "1": "2", "2": None}[after]
         return {"items": [EXTRACT], "next": following}
+
+    @app.get("/v1/extracts/{extract_id}", response_model=None)
+    async def extract(extract_id: str) -> dict[str, object]:
+        return EXTRACT | stage.looks.pop(0)
 
     @app.get("/v1/files/{file_id}/manifest")
     async def manifest(file_id: str) -> dict[str, object]:
@@ -237,3 +243,17 @@ def test_a_service_that_is_away_is_a_lost_connection() -> None:
 def test_waiting_ends() -> None:
     with pytest.raises(DidNotHappen):
         wait_for(lambda: 1, lambda _: False, timeout_seconds=0.05)
+
+
+def test_waiting_tells_how_far_it_is(dsfc: Dsfc, stage: Stage) -> None:
+    stage.looks = [
+        {"state": "preparing", "progress": None},
+        {"state": "preparing", "progress": {"rows_done": 1, "rows_total": 4}},
+        {"state": "released", "progress": {"rows_done": 4, "rows_total": 4}},
+    ]
+    told: list[Progress] = []
+
+    done = dsfc.dissemination.wait(EXTRACT["id"], progress=told.append)
+
+    assert done.state == "released"
+    assert [(p.rows_done, p.rows_total) for p in told] == [(1, 4), (4, 4)]

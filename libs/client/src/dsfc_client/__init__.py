@@ -40,6 +40,7 @@ from dsfc_client.models import (
     Finding,
     Hold,
     Manifest,
+    Progress,
     RegisterLine,
     Submission,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "Manifest",
     "NotFound",
     "Problem",
+    "Progress",
     "Pseudonymisation",
     "Refusal",
     "Refused",

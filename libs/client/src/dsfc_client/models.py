@@ -60,6 +60,13 @@ class Hold(Wire):
     lifted_at: datetime | None = None
 
 
+class Progress(Wire):
+    """How far something long is; how much it is in all may not be known yet."""
+
+    rows_done: int
+    rows_total: int | None = None
+
+
 class Submission(Wire):
     """A provider's file on its way into the safe haven."""
 
@@ -68,6 +75,7 @@ class Submission(Wire):
     period: str
     provider: str
     state: str
+    progress: Progress | None = None
 
 
 class ExtractFile(Wire):
@@ -96,6 +104,7 @@ class Extract(Wire):
     agreement: str
     data_set: str
     state: str
+    progress: Progress | None = None
     files: tuple[ExtractFile, ...] = ()
     availability: Availability | None = None
 

@@ -6,7 +6,7 @@ Every method raises `Problem` where the service says no, and `ConnectionLost` wh
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from dsfc_client import _downloads
@@ -21,6 +21,7 @@ from dsfc_client.models import (
     Finding,
     Hold,
     Manifest,
+    Progress,
     RegisterLine,
     Submission,
 )
@@ -46,6 +47,15 @@ def wait_for(
         if time.monotonic() > until:
             raise DidNotHappen(f"It did not happen within {timeout_seconds:.0f} seconds.")
         time.sleep(POLL_SECONDS)
+
+
+Moving = TypeVar("Moving", Submission, Extract)
+
+
+def _told(found: Moving, progress: Callable[[Progress], None]) -> Moving:
+    if found.progress is not None:
+        progress(found.progress)
+    return found
 
 
 class Applications(Service):
@@ -142,10 +152,19 @@ class Pseudonymisation(Service):
     def submission(self, submission_id: Id) -> Submission:
         return Submission.model_validate(self.get(f"/v1/submissions/{submission_id}"))
 
-    def wait(self, submission_id: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX) -> Submission:
-        """Until the submission was accepted or rejected. Raises DidNotHappen."""
+    def wait(
+        self,
+        submission_id: Id,
+        *,
+        timeout_seconds: float = WAIT_SECONDS_MAX,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Submission:
+        """Until the submission was accepted or rejected. Raises DidNotHappen.
+
+        `progress` is told how many of how many records are read, as often as that is looked at.
+        """
         done = wait_for(
-            lambda: self.submission(submission_id),
+            lambda: _told(self.submission(submission_id), progress),
             lambda s: s.state.lower() in {"accepted", "rejected", "superseded"},
             timeout_seconds=timeout_seconds,
         )
@@ -173,10 +192,19 @@ class Dissemination(Service):
     def extracts(self) -> Iterator[Extract]:
         return self.pages("/v1/extracts", Extract)
 
-    def wait(self, extract_id: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX) -> Extract:
-        """Until the extract was released or failed. Raises DidNotHappen."""
+    def wait(
+        self,
+        extract_id: Id,
+        *,
+        timeout_seconds: float = WAIT_SECONDS_MAX,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Extract:
+        """Until the extract was released or failed. Raises DidNotHappen.
+
+        `progress` is told how many of how many rows are written, as often as that is looked at.
+        """
         done = wait_for(
-            lambda: self.extract(extract_id),
+            lambda: _told(self.extract(extract_id), progress),
             lambda e: e.state.lower() in {"released", "failed", "withdrawn", "superseded"},
             timeout_seconds=timeout_seconds,
         )

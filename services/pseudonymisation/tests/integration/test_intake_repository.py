@@ -58,7 +58,9 @@ def submission(**changes) -> Submission:
 
 
 def received(at: datetime = AT, **changes) -> Submission:
-    content = Content(key=f"uploads/{uuid4()}", bytes=1, digest="sha256:11", header="a,b")
+    content = Content(
+        key=f"uploads/{uuid4()}", bytes=1, digest="sha256:11", header="a,b", records=7
+    )
     return submission(**changes).receive(content, edition_id=new_id(), at=at)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import threading
+import time
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -636,6 +637,34 @@ def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, monk
     assert seen == {"rows_total": 12}
     assert beats
     assert get(accepted.id, ctx=haven.context()).state is State.PREPARED
+
+
+def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_haven, monkeypatch):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    object.__setattr__(haven.jobs, "progress_seconds", 0.02)
+    seen = []
+
+    def slowly(plan, *, beat, **more):
+        for done in (0, 5, 12):
+            beat(done, 12)
+            end = time.monotonic() + haven.jobs.claim_seconds / 3
+            while (now := get(accepted.id, ctx=haven.context())).rows_done != done or (
+                now.rows_total != 12
+            ):
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            seen.append(now.rows_done)
+        return real(plan, beat=beat, **more)
+
+    from pseudonymisation.adapters.plane import extracts
+
+    real = plane.prepare
+    monkeypatch.setattr(extracts, "prepare", slowly)
+    haven.jobs.run(haven.jobs.claim(), lambda: None)
+
+    assert seen == [0, 5, 12]
 
 
 def test_the_rows_of_others_are_not_to_be_known(sqlite_haven):

@@ -23,7 +23,7 @@ from pseudonymisation.domain.submission import (
 
 AT = datetime(2018, 6, 1, 9, tzinfo=UTC)
 SUS = catalogue.load().get("SUS_APC")
-CONTENT = Content(key="uploads/a/1", bytes=10, digest="sha256:00", header="a,b")
+CONTENT = Content(key="uploads/a/1", bytes=10, digest="sha256:00", header="a,b", records=7)
 OUTCOME = Outcome(
     columns=("NHS_Number",), records=10, landed=8, withheld=1, quarantined=1,
     entries=(Entry(3, "Sex", "CODE_UNKNOWN"),),

@@ -9,9 +9,12 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
 
 from dsfc_client import Problem, Refused
+from dsfc_client import Progress as Rows
 
 Found = TypeVar("Found")
 
@@ -59,10 +62,18 @@ class Journey:
         if not holds:
             raise ClaimFailed(f"{number} {sentence}\nexpected {expected!r}\nobserved {observed!r}")
 
-    def refused(self, sentence: str, code: str | Sequence[str], ask: Callable[[], object]) -> None:
+    def refused(
+        self,
+        sentence: str,
+        code: str | Sequence[str],
+        ask: Callable[[], object],
+        *,
+        status: int = 403,
+    ) -> None:
         """Say it, and expect a problem with `code`, or with each of several codes."""
         wanted = [code] if isinstance(code, str) else sorted(code)
-        self.claim(f"{sentence} ({', '.join(wanted)})", wanted, codes_of(ask, wanted))
+        expected = [str(status), *wanted]
+        self.claim(f"{sentence} ({' '.join(expected)})", expected, _answer(ask, wanted))
 
     def write(self, path: Path) -> None:
         """Write `journey.json`."""
@@ -70,36 +81,41 @@ class Journey:
         path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
     @contextmanager
-    def progress(self, what: str, total: int, *, in_bytes: bool = False) -> Iterator[Any]:
-        """A bar for what takes long; yields a function that takes what was done since."""
-        column = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    def progress(self, what: str) -> Iterator[Callable[[Rows], None]]:
+        """A bar for what takes long; yields a function that takes how far it is."""
         bar = Progress(
             TextColumn("      {task.description}"),
             BarColumn(),
-            column,
+            MofNCompleteColumn(),
             console=self.console,
             transient=True,
+            disable=not self.console.is_terminal,
         )
         with bar:
-            task = bar.add_task(what, total=total)
-            yield lambda done: bar.advance(task, done)
+            task = bar.add_task(what, total=None)
+            yield lambda rows: bar.update(task, completed=rows.rows_done, total=rows.rows_total)
 
     def _number(self) -> str:
         self._sentence += 1
         return f"{self._chapter}.{self._sentence}"
 
     def _print(self, number: str, mark: str, sentence: str) -> None:
-        self.console.print(f"  {number:>5} {mark} {escape(sentence)}", highlight=False)
+        line = Table.grid(padding=(0, 1))
+        line.add_column(width=4, justify="right")
+        line.add_column(width=1)
+        line.add_column()
+        line.add_row(number, mark, escape(sentence))
+        self.console.print(Padding(line, (0, 0, 0, 1)), highlight=False)
 
 
-def codes_of(ask: Callable[[], object], wanted: Sequence[str]) -> list[str]:
-    """Those of `wanted` by which `ask` is refused; all its codes where none is wanted."""
+def _answer(ask: Callable[[], object], wanted: Sequence[str]) -> list[str]:
+    """The status and those of `wanted` by which `ask` is refused; all codes where it is none."""
     try:
         ask()
     except Refused as refusal:
-        found = set(refusal.codes) | {refusal.code}
+        status, found = refusal.status, set(refusal.codes) | {refusal.code}
     except Problem as problem:
-        found = {problem.code}
+        status, found = problem.status, {problem.code}
     else:
         return ["permitted"]
-    return sorted(found & set(wanted)) or sorted(found)
+    return [str(status), *(sorted(found & set(wanted)) or sorted(found))]

@@ -27,14 +27,18 @@ from common.security import keys
 from dsfc_cli.demo.answers import Wanted, sections_of
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.material import COMMISSIONER, OTHER_FIELD, Material
-from dsfc_cli.demo.stage import ORGANISATIONS, Stage
+from dsfc_cli.demo.stage import EVENT_SECONDS_MAX, ORGANISATIONS, Stage
 from dsfc_cli.demo.stream import Cut, read_slowly
 from dsfc_cli.suite import SERVICES, Suite
-from dsfc_client import Dsfc, Extract, Problem
+from dsfc_client import Dsfc, Extract, Problem, RegisterLine, wait_for
 
 CSU, OTHER_CSU, OTHER_COMMISSIONER = "0DF", "0CX", "00L"
 DIRECT_IDENTIFIER = re.compile(r"(?i)nhs|birth_date|date_of_birth|^postcode$|name|address")
 FIRST_BYTES = 300_000
+
+
+class NotPlayed(RuntimeError):
+    """The story cannot go on; says why."""
 
 
 @dataclass(slots=True)
@@ -73,16 +77,21 @@ class Story:
         self.journey.chapter("What must be there before anybody can ask")
         first = f"{self.material.months[0]}-01"
         self.contracts = self.stage.set_up(*self.maps, maps_from=first)
-        say(f"Organisations, maps and assurance are loaded; {len(self.contracts)} CCGs hold a")
-        say("framework contract with NHS England; two CSUs have an analytics environment.")
+        say(
+            f"Organisations, maps and assurance are loaded; {len(self.contracts)} CCGs hold a"
+            " framework contract with NHS England; two CSUs have an analytics environment."
+        )
         self.stage.relate(COMMISSIONER, CSU, [OTHER_CSU])
-        say(f"{COMMISSIONER} has a relationship with its DSCRO and with CSU {CSU}; 00L has none.")
+        say(
+            f"{_named(COMMISSIONER)} has a relationship with its DSCRO and with {_named(CSU)};"
+            f" {_named(OTHER_COMMISSIONER)} has none."
+        )
 
     # 1. The application
 
     def _the_application(self) -> str:
         journey, stage = self.journey, self.stage
-        journey.chapter(f"{COMMISSIONER} applies for data for commissioning, {CSU} processes")
+        journey.chapter(f"{_named(COMMISSIONER)} applies for data for commissioning")
         flows = {m.data_set: m.flow for m in (self.material, self.flow_material)}
         self.wanted = Wanted(
             controller=COMMISSIONER,
@@ -99,7 +108,8 @@ class Story:
         applicant.answer(application, 4, sections[4])
         codes = [f.code for f in applicant.findings(application) if f.severity == "refuse"]
         journey.claim(
-            "The machine checks find a storage location run by an organisation that is no party",
+            "The machine checks find that the data would be stored by an organisation that is"
+            " no party",
             ["OPERATOR_NOT_A_PARTY"],
             codes,
         )
@@ -159,13 +169,15 @@ class Story:
         rows = report["totals"]
         journey.say(
             f"{rows['records']:,} rows read, {rows['landed']:,} landed,"
-            f" {rows['quarantined']:,} quarantined; the data quality report says why."
+            f" {rows['quarantined']:,} quarantined, {rows['withheld']:,} withheld; the data quality"
+            " report says why."
         )
         lines = self._quarantined(first["id"])
         if material.corrected is not None:
             planted = {str(line) for line in material.planted.bad_rows}
             journey.claim(
-                f"The {len(planted)} rows that were spoilt are in quarantine, each with a reason",
+                f"The {len(planted)} rows that were spoilt are in quarantine, each with a reason:"
+                f" {', '.join(sorted({r['code'] for r in lines}))}",
                 True,
                 planted <= {str(row["line"]) for row in lines} and all(r["code"] for r in lines),
             )
@@ -189,12 +201,12 @@ class Story:
     def _submit(self, material: Material, file: Path) -> dict[str, Any]:
         haven = self._intake(material)
         provider = None if self._is_own(material) else material.provider
-        with self.journey.progress(f"uploading {file.name}", 1) as advance:
+        with self.journey.progress(f"landing {file.name}") as show:
             opened = haven.submit(material.data_set, material.period, file, provider=provider)
-            done = haven.wait(opened.id)
-            advance(1)
+            done = haven.wait(opened.id, progress=show)
         if done.state.lower() == "rejected":
-            raise RuntimeError(f"the submission was rejected: {done.model_dump()}")
+            told = haven.get(f"/v1/submissions/{done.id}")
+            raise NotPlayed(f"{file.name} was rejected: {told['code']}: {told['detail']}")
         edition = haven.get("/v1/editions", data_set=material.data_set, period=material.period)[
             "items"
         ][-1]
@@ -221,7 +233,8 @@ class Story:
         journey.chapter(f"{CSU}'s own client asks, and gets what the agreement opens")
         csu = self.stage.actor("csu-0df-analytics").dissemination
         asked = self._ask(CSU, self.reference, formats=["parquet", "csv"])
-        self.extract = csu.wait(asked.id)
+        with journey.progress("preparing the extract") as show:
+            self.extract = csu.wait(asked.id, progress=show)
         journey.claim(
             "Decided, permitted, prepared in the haven, attested, released",
             "RELEASED",
@@ -290,14 +303,34 @@ class Story:
         return int(relation.aggregate("count(*)").fetchall()[0][0]), list(relation.columns)
 
     def _the_register(self) -> None:
+        self.journey.claim(
+            "Anybody can read the register: one line for each of the two files, both current",
+            ["current", "current"],
+            [line.status for line in self._lines()],
+        )
+
+    def _lines(self) -> list[RegisterLine]:
+        """What the public can read about the agreement."""
+        lines = self.suite.public().dissemination.register()
+        return [line for line in lines if line.model_dump()["reference"] == self.reference]
+
+    def _standing(self, wanted: str) -> list[str]:
+        """How what was released under the agreement stands, once the register has heard it."""
+
+        def told() -> list[str]:
+            found = self._lines()
+            return sorted({f"{line.status} {line.status_code or ''}".strip() for line in found})
+
+        heard: list[str] = wait_for(
+            told, lambda found: found == [wanted], timeout_seconds=EVENT_SECONDS_MAX
+        )
+        return heard
+
+    def _keep_the_register(self) -> None:
         public = self.suite.public().dissemination
         lines = [line.model_dump(mode="json") for line in public.register()]
-        (self.output / "register.json").write_text(json.dumps(lines, indent=2), "utf-8")
+        (self.output / "register.json").write_text(json.dumps(lines, indent=2) + "\n", "utf-8")
         (self.output / "register.csv").write_text(public.register_csv(), "utf-8")
-        own = [line for line in lines if line["reference"] == self.reference]
-        self.journey.claim(
-            "Anybody can read the register: one line for each of the two files", 2, len(own)
-        )
 
     def _another_agreement(self, parquet: Path) -> None:
         import duckdb
@@ -466,12 +499,19 @@ class Story:
             part=part,
         )
         self._the_cut(cut)
-        journey.refused("The next request", "BREACH_OPEN", lambda: csu.download(file.id, target))
+        journey.refused(
+            "The next request is refused", "BREACH_OPEN", lambda: csu.download(file.id, target)
+        )
         deliveries = csu.get("/v1/deliveries", file_id=str(file.id))["items"]
         journey.claim(
             "The log of deliveries says that it was cut",
             True,
             any(d["outcome"] == "cut" and d["bytes"] < cut.announced for d in deliveries),
+        )
+        journey.claim(
+            "The register says of every file under the agreement that it is suspended, and why",
+            ["suspended BREACH_OPEN"],
+            self._standing("suspended BREACH_OPEN"),
         )
         self._the_lift(str(breaches[0].id))
         digest = csu.manifest(file.id).manifest["file"]["digest"]
@@ -481,6 +521,12 @@ class Story:
             digest,
             f"sha256:{hashlib.sha256(target.read_bytes()).hexdigest()}",
         )
+        journey.claim(
+            "The register says that all of it is current again",
+            ["current"],
+            self._standing("current"),
+        )
+        self._keep_the_register()
 
     def _the_cut(self, cut: Cut) -> None:
         self.journey.claim(
@@ -503,12 +549,12 @@ class Story:
         first = one.approve_lift(hold, "The mail was recalled unread.")
         journey.claim("One person's approval does not lift the hold", None, first.lifted_at)
         journey.refused(
-            "The same person again",
+            "Nor does the same person's second",
             "LIFT_NEEDS_ANOTHER_PERSON",
             lambda: one.approve_lift(hold, "Again."),
         )
         second = two.approve_lift(hold, "The recipient confirmed deletion.")
-        journey.claim("Two people's approvals do", True, second.lifted_at is not None)
+        journey.claim("Two people's approvals do lift it", True, second.lifted_at is not None)
 
     # 7. The audit
 
@@ -577,6 +623,10 @@ class Story:
     ) -> Extract:
         client = self.stage.actor(f"csu-{csu.lower()}-analytics").dissemination
         return client.request(self._body(reference, material) | changes)
+
+
+def _named(ods: str) -> str:
+    return f"{ORGANISATIONS[ods][0]} ({ods})"
 
 
 def _altered(jws: str) -> str:

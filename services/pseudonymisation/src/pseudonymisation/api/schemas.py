@@ -36,6 +36,13 @@ class OpenSubmission(Incoming):
     ] = None
 
 
+class ProgressView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    rows_done: Annotated[int, Field(description="Records read so far.")]
+    rows_total: int | None
+
+
 class SubmissionView(BaseModel):
     id: UUID
     data_set: str
@@ -50,6 +57,9 @@ class SubmissionView(BaseModel):
     decided_at: datetime | None
     bytes: int | None
     digest: Annotated[str | None, Field(description="Of the content, as it was received.")]
+    progress: Annotated[
+        ProgressView | None, Field(description="Null before the file was received whole.")
+    ]
     edition_id: UUID | None
     code: Annotated[str | None, Field(description="Why it was rejected, or what it waits for.")]
     detail: str | None
@@ -71,6 +81,9 @@ class SubmissionView(BaseModel):
             decided_at=submission.decided_at,
             bytes=None if content is None else content.bytes,
             digest=None if content is None else content.digest,
+            progress=None
+            if submission.progress is None
+            else ProgressView.model_validate(submission.progress),
             edition_id=submission.edition_id if submission.state == "accepted" else None,
             code=submission.code,
             detail=submission.detail,

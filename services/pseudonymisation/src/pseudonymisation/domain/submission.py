@@ -52,6 +52,16 @@ class Content:
     digest: str
     header: str
     """The first line: names of columns, in the order of the file."""
+    records: int
+    """Lines behind the header; some may turn out to be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a file is read."""
+
+    rows_done: int
+    rows_total: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +91,8 @@ class Submission:
     detail: str | None = None
     report: Mapping[str, JsonValue] | None = None
     quarantine_key: str | None = None
+    rows_done: int = 0
+    """How many records were read; while LANDING, as its worker noted last."""
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[SubmissionDecided, ...] = ()
@@ -116,7 +128,19 @@ class Submission:
             attempt=attempt,
             attempts=self.attempts + 1,
             claimed_until=until,
+            rows_done=0,
         )
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far it is, from reception on; of what was refused unread, nothing."""
+        match self.state:
+            case State.RECEIVED | State.LANDING if self.content is not None:
+                return Progress(self.rows_done, self.content.records)
+            case State.ACCEPTED | State.REJECTED if self.report is not None:
+                return Progress(self.rows_done, self.rows_done)
+            case _:
+                return None
 
     @property
     def is_exhausted(self) -> bool:
@@ -136,6 +160,7 @@ class Submission:
             state=State.RECEIVED,
             claimed_until=until,
             attempts=self.attempts if counts else self.attempts - 1,
+            rows_done=0,
             code=code,
             detail=detail,
         )
@@ -156,6 +181,7 @@ class Submission:
             detail=None,
             report=report,
             quarantine_key=quarantine_key,
+            rows_done=outcome.records,
             entries=outcome.entries,
         )
         return replace(
@@ -183,6 +209,7 @@ class Submission:
             report=report,
             edition_id=None,
             quarantine_key=quarantine_key,
+            rows_done=0 if outcome is None else outcome.records,
             entries=() if outcome is None else outcome.entries,
         )
         return replace(

@@ -32,6 +32,8 @@ class Limits:
 
     claim: timedelta = timedelta(seconds=60)
     """After so long without a sign of life a worker counts as lost."""
+    progress: timedelta = timedelta(seconds=1)
+    """How often at most it is written down how far a file is."""
     patience: timedelta = timedelta(hours=24)
     """How long a submission waits for a part that is away, before it is refused."""
     keep_uploads: timedelta = timedelta(days=30)

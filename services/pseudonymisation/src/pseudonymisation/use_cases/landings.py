@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from catalogue import DataSet, Derivation, UnknownDataSet
 from common.audit.entries import Entry as AuditEntry
-from common.clock import legal_day
+from common.clock import boottime, legal_day
 from common.errors import AppError, Conflict, Unavailable
 from common.ids import new_id
 from common.security.roles import Role
@@ -81,9 +81,9 @@ class LandingJobs:
     def run(self, claim: Claim, beat: Callable[[], None]) -> None:
         """Land it, and say what became of it."""
         log_ = log.bind(submission_id=str(claim.submission.id), attempt=str(claim.attempt))
-        with self._alive(claim, beat):
+        with self._alive(claim, beat) as report:
             try:
-                self._tried(claim, log_)
+                self._tried(claim, report, log_)
             except (errors.TransitionRefused, KeyDestroyed):
                 # Whoever took the submission over has discarded what this attempt had begun.
                 log_.warning("claim_lost")
@@ -99,16 +99,31 @@ class LandingJobs:
             log.info("haven_swept", destroyed=destroyed, orphans=orphans)
 
     @contextmanager
-    def _alive(self, claim: Claim, beat: Callable[[], None]) -> Iterator[None]:
-        """Keep the claim while the work goes on, from a thread beside it."""
+    def _alive(self, claim: Claim, beat: Callable[[], None]) -> Iterator[Callable[[int], None]]:
+        """Keep the claim while the work goes on, from a thread beside it.
+
+        What is reported of its progress is written down now and then, by the same thread.
+        """
         done = threading.Event()
-        every = self.ctx.limits.claim.total_seconds() / BEATS
+        extends = self.ctx.limits.claim.total_seconds() / BEATS
+        every = min(extends, self.ctx.limits.progress.total_seconds())
+        reported = [0]
+
+        def report(rows: int) -> None:
+            reported[0] = rows
 
         def keep() -> None:
+            noted, extend_at = 0, boottime() + extends
             while not done.wait(every):
                 beat()
+                rows = reported[0]
                 try:
-                    self._extend(claim)
+                    if rows != noted:
+                        self._note(claim, rows)
+                        noted = rows
+                    if boottime() >= extend_at:
+                        extend_at = boottime() + extends
+                        self._extend(claim)
                 except AppError as error:
                     # The next beat tries again; a claim that is lost is found at the end.
                     log.warning("claim_not_extended", code=error.code)
@@ -116,10 +131,14 @@ class LandingJobs:
         keeper = threading.Thread(target=keep, name="landing-beat", daemon=True)
         keeper.start()
         try:
-            yield
+            yield report
         finally:
             done.set()
             keeper.join()
+
+    def _note(self, claim: Claim, rows: int) -> None:
+        with self.ctx.uow.writing() as tx:
+            tx.submissions.note_progress(claim.submission.id, claim.attempt, rows)
 
     def _extend(self, claim: Claim) -> None:
         until = self.ctx.clock.now() + self.ctx.limits.claim
@@ -128,9 +147,11 @@ class LandingJobs:
             if present.attempt == claim.attempt and present.state is State.LANDING:
                 tx.submissions.keep_claim(present.extend(claim.attempt, until=until))
 
-    def _tried(self, claim: Claim, log_: structlog.stdlib.BoundLogger) -> None:
+    def _tried(
+        self, claim: Claim, report: Callable[[int], None], log_: structlog.stdlib.BoundLogger
+    ) -> None:
         try:
-            self._land(claim)
+            self._land(claim, report)
         except (errors.ContentRefused, errors.PeriodOverlaps) as refusal:
             _reject(claim, refusal, ctx=self.ctx)
             log_.info("submission_rejected", code=refusal.code)
@@ -145,7 +166,7 @@ class LandingJobs:
             _wait(claim, code=away.code, counts=False, ctx=self.ctx)
             log_.warning("landing_waits", code=away.code)
 
-    def _land(self, claim: Claim) -> None:
+    def _land(self, claim: Claim, progress: Callable[[int], None]) -> None:
         ctx, submission = self.ctx, claim.submission
         try:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
@@ -158,7 +179,7 @@ class LandingJobs:
             practice_map=self._map("practice", submission, data_set),
             postcode_map=self._map("postcode", submission, data_set),
         )
-        outcome = ctx.haven.land(order)
+        outcome = ctx.haven.land(order, progress)
         quality = report(outcome, data_set=data_set)
         refusal = _judge(outcome, data_set)
         if refusal is not None:

@@ -56,6 +56,9 @@ class Submissions(Protocol):
         :raises EditedMeanwhile: where the stored version is not the one that was read
         """
 
+    def note_progress(self, submission_id: UUID, attempt: UUID, rows_done: int) -> None:
+        """How far that attempt is, where it still is the present one: no change of the state."""
+
     def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
         """Decided submissions whose upload or quarantine is still kept."""
 
@@ -124,6 +127,8 @@ class Uploaded:
     bytes: int
     digest: str
     header: str
+    records: int
+    """Lines behind the header."""
 
 
 class Upload(Protocol):
@@ -182,8 +187,10 @@ class Haven(Protocol):
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
         """:raises Unavailable: where keys or objects are away"""
 
-    def land(self, order: LandingOrder) -> Outcome:
+    def land(self, order: LandingOrder, report: Callable[[int], None]) -> Outcome:
         """Write an edition's object and the quarantine's. Nothing names them yet.
+
+        `report` is told now and then how many records were read.
 
         :raises EngineFailed, ContentDamaged, Unavailable:
         """

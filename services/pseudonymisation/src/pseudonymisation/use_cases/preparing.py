@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from catalogue import Catalogue, DataSet
 from common import faults
 from common.audit.entries import Entry
-from common.clock import Clock, legal_day
+from common.clock import Clock, boottime, legal_day
 from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.domain import attestation
@@ -78,6 +78,8 @@ class PreparationJobs:
     store: ReleaseStore
     attest: Attester
     claim_seconds: float = 15
+    progress_seconds: float = 1
+    """How often at most it is written down how far an extract is."""
 
     def claim(self) -> Claim | None:
         """Take the oldest preparation that nobody works on."""
@@ -138,6 +140,7 @@ class PreparationJobs:
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         work, opt_outs = self._work(preparation, data_set)
         with self.plane.make(work, attempt=claim.attempt, report=report) as made:
+            report(made.outcome.rows, made.outcome.rows)
             try:
                 return [
                     self._file(claim.preparation, data_set, made, format_, opt_outs)
@@ -317,11 +320,18 @@ class PreparationJobs:
         def report(done: int, total: int | None) -> None:
             progress.update(done=done, total=total)
 
+        renews = self.claim_seconds / 3
+
         def renew() -> None:
-            while not over.wait(self.claim_seconds / 3):
+            noted, renew_at = dict(progress), boottime() + renews
+            while not over.wait(min(renews, self.progress_seconds)):
+                beat()
+                now = dict(progress)
+                if now == noted and boottime() < renew_at:
+                    continue
                 try:
-                    self._touch(claim, progress["done"], progress["total"])
-                    beat()
+                    self._touch(claim, now["done"], now["total"])
+                    noted, renew_at = now, boottime() + renews
                 except ClaimLost:
                     return
                 except Exception:  # noqa: BLE001 - a database away now may be back at the next beat

@@ -97,7 +97,11 @@ def finish_upload(
     if announced not in {None, uploaded.digest}:
         raise errors.DigestMismatch("What arrived is not what was announced; send it again.")
     content = Content(
-        key=upload.key, bytes=uploaded.bytes, digest=uploaded.digest, header=uploaded.header
+        key=upload.key,
+        bytes=uploaded.bytes,
+        digest=uploaded.digest,
+        header=uploaded.header,
+        records=uploaded.records,
     )
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:

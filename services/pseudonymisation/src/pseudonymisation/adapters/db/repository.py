@@ -116,6 +116,16 @@ class SqlSubmissions:
         )
         return [_to_submission(row) for row in self.session.exec(query)]
 
+    def note_progress(self, submission_id: UUID, attempt: UUID, rows_done: int) -> None:
+        statement = (
+            update(SubmissionRow)
+            .where(col(SubmissionRow.id) == submission_id)
+            .where(col(SubmissionRow.attempt) == attempt)
+            .where(col(SubmissionRow.state) == State.LANDING.value)
+            .values(rows_done=rows_done)
+        )
+        self.session.exec(statement)
+
     def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
         query = (
             select(SubmissionRow)
@@ -339,6 +349,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "content_bytes": None if content is None else content.bytes,
         "content_digest": None if content is None else content.digest,
         "content_header": None if content is None else content.header,
+        "content_records": None if content is None else content.records,
         "received_at": submission.received_at,
         "decided_at": submission.decided_at,
         "edition_id": submission.edition_id,
@@ -349,6 +360,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "detail": submission.detail,
         "report": None if submission.report is None else dict(submission.report),
         "quarantine_key": submission.quarantine_key,
+        "rows_done": submission.rows_done,
     }
 
 
@@ -360,6 +372,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
             bytes=row.content_bytes or 0,
             digest=row.content_digest or "",
             header=row.content_header or "",
+            records=row.content_records or 0,
         )
     return Submission(
         id=row.id,
@@ -382,6 +395,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         detail=row.detail,
         report=row.report,
         quarantine_key=row.quarantine_key,
+        rows_done=row.rows_done,
         version=row.version,
     )
 

@@ -46,6 +46,7 @@ class SubmissionRow(Row, table=True):
     content_bytes: int | None = Field(default=None, sa_type=BigInteger)
     content_digest: str | None = None
     content_header: str | None = Field(default=None, sa_type=Text)
+    content_records: int | None = Field(default=None, sa_type=BigInteger)
     received_at: datetime | None = None
     decided_at: datetime | None = Field(default=None, index=True)
     edition_id: UUID | None = None
@@ -56,6 +57,7 @@ class SubmissionRow(Row, table=True):
     detail: str | None = Field(default=None, sa_type=Text)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     quarantine_key: str | None = None
+    rows_done: int = Field(sa_type=BigInteger)
 
 
 class EditionRow(Row, table=True):

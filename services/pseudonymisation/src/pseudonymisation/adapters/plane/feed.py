@@ -113,7 +113,15 @@ def _misleading(
 class Feed:
     """A thread that writes a file's lines into a named pipe."""
 
-    def __init__(self, pipe: Path, chunks: Iterator[bytes], lines: Lines) -> None:
+    def __init__(
+        self,
+        pipe: Path,
+        chunks: Iterator[bytes],
+        lines: Lines,
+        report: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`report` is told how many records have gone in, after every chunk."""
+        self._report = report
         self._pipe = pipe
         self._chunks = chunks
         self._lines = lines
@@ -167,6 +175,7 @@ class Feed:
             try:
                 for chunk in self._chunks:
                     self._write(descriptor, self._lines.of(chunk))
+                    self._report(self._lines.records)
                 self._write(descriptor, self._lines.last())
             finally:
                 os.close(descriptor)

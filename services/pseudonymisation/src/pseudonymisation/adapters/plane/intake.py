@@ -53,7 +53,7 @@ class SealedHaven:
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> "SealedUpload":
         return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set)
 
-    def land(self, order: LandingOrder) -> Outcome:
+    def land(self, order: LandingOrder, report: Callable[[int], None]) -> Outcome:
         submission = order.submission
         content, edition_id = submission.content, submission.edition_id
         if content is None or edition_id is None:
@@ -81,6 +81,7 @@ class SealedHaven:
                     scratch=self.scratch,
                     limits=self.limits,
                     quarantine_entries_max=self.quarantine_entries_max,
+                    report=report,
                 ),
             )
         except landing.EngineFailed:
@@ -142,7 +143,7 @@ class SealedUpload:
     def finish(self) -> Uploaded:
         inspected = self._inspector.finish()
         self._stack.close()
-        return Uploaded(inspected.bytes, inspected.digest, inspected.header)
+        return Uploaded(inspected.bytes, inspected.digest, inspected.header, inspected.lines - 1)
 
     def abandon(self) -> None:
         error = _Abandoned()

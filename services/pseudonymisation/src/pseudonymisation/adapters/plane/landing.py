@@ -65,6 +65,8 @@ class Plane:
     scratch: Path
     limits: Limits
     quarantine_entries_max: int = 10_000
+    report: Callable[[int], None] = lambda _: None
+    """Told how many records the engine was given, while it goes on."""
 
 
 def land(order: Order, plane: Plane) -> Outcome:
@@ -98,7 +100,7 @@ def land(order: Order, plane: Plane) -> Outcome:
         _load_maps(connection, order)
         lines = Lines(quarantine.whole_lines)
         chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
-        feed = Feed(statement.pipe, chunks, lines)
+        feed = Feed(statement.pipe, chunks, lines, plane.report)
         try:
             with _translated(), feed.flowing():
                 written = _one(connection.execute(statement.copy(path)))
