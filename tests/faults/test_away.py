@@ -132,7 +132,7 @@ def test_without_agreements_nothing_is_asked_for_and_nothing_is_fetched(
             assert "application/problem+json" in answer.headers["content-type"]
         assert written(played, "dissemination") == before
 
-    assert httpx.get(content(played, file), headers=headers).status_code == 200
+    until(lambda: httpx.get(content(played, file), headers=headers).status_code == 200)
 
 
 def test_a_restart_of_agreements_pauses_a_download_and_does_not_cut_it(
@@ -220,7 +220,7 @@ def test_out_of_a_release_store_that_is_away_nothing_is_fetched(
 
         assert (answer.status_code, answer.json()["code"]) == (503, "OBJECT_STORE_UNAVAILABLE")
 
-    assert httpx.get(content(played, file), headers=headers).status_code == 200
+    until(lambda: httpx.get(content(played, file), headers=headers).status_code == 200)
 
 
 def test_a_file_waits_for_the_maps_and_is_landed_when_they_are_back(
