@@ -388,7 +388,7 @@ def test_holdings_are_listed(seeded):
     seeded.active()
 
     answer = seeded.get(f"/v1/agreements/{REFERENCE}/holdings", Role.CSU_SYSTEM)
-    assert answer.json() == {"items": []}
+    assert answer.json() == {"items": [], "next": None}
 
 
 def test_pages_follow_one_another(seeded):

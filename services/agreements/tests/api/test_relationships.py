@@ -24,8 +24,9 @@ def ask(service, role=Role.CSU_ADVISER, key=None, ods=None, **changes):
     return service.post("/v1/relationships", role, ASKED | changes, key=key, ods=ods)
 
 
-def published(service):
-    return service.post("/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER).json()
+def published(service, key=None):
+    path = "/v1/registers/relationships/editions"
+    return service.post(path, Role.REGISTER_PUBLISHER, key=key).json()
 
 
 def consent(service, r, role, party, *, given=True):
@@ -272,3 +273,13 @@ def test_pages_of_the_register_follow_one_another(seeded):
     ).json()
     assert first["items"] == []
     assert (len(second["items"]), second["next"]) == (1, None)
+
+
+def test_an_edition_is_published_once_for_a_key(seeded):
+    first = published(seeded, key="april")
+    again = published(seeded, key="april")
+    next_one = published(seeded, key="may")
+
+    assert again == first
+    assert (first["number"], next_one["number"]) == (1, 2)
+    assert seeded.audited().count("relationships-published") == 2

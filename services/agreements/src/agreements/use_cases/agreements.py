@@ -233,11 +233,11 @@ def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVe
     return agreement.numbered(number)
 
 
-def holdings(reference: str, *, ctx: Context) -> Sequence[Holding]:
+def holdings(reference: str, part: Slice, *, ctx: Context) -> Sequence[Holding]:
     """Return the files that were released under an agreement."""
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
-        return tx.holdings.of(agreement.reference)
+        return tx.holdings.of(agreement.reference, part)
 
 
 # Holds

@@ -129,10 +129,7 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
         if known is None:
             return [_show(c, at) for c in tx.contracts.page(part)]
         found = [c for code in known for c in tx.contracts.find(organisation=code)]
-    later = sorted(
-        (c for c in found if part.after is None or c.id > part.after), key=lambda c: c.id
-    )
-    return [_show(c, at) for c in later[: part.rows]]
+    return [_show(c, at) for c in part.of(found)]
 
 
 def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Shown]:

@@ -169,9 +169,9 @@ def record_transfer(
     return instrument
 
 
-def transfers(*, ctx: Context) -> Sequence[TransferInstrument]:
+def transfers(part: Slice, *, ctx: Context) -> Sequence[TransferInstrument]:
     with ctx.uow.reading() as tx:
-        return tx.instruments.all()
+        return part.of(tx.instruments.all())
 
 
 def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context) -> MapSnapshot:
@@ -206,15 +206,17 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
     return snapshot
 
 
-def find_maps(kind: MapKind | None, as_at: date | None, *, ctx: Context) -> Sequence[MapSnapshot]:
-    """Return all maps, or with `as_at` those that govern on that day: one a kind."""
+def find_maps(
+    kind: MapKind | None, as_at: date | None, part: Slice, *, ctx: Context
+) -> Sequence[MapSnapshot]:
+    """Return the maps, or with `as_at` those that govern on that day: one a kind."""
     with ctx.uow.reading() as tx:
         found = tx.maps.all(kind)
-    if as_at is None:
-        return found
-    kinds = [kind] if kind is not None else list(MapKind)
-    governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
-    return [m for m in governing if m is not None]
+    if as_at is not None:
+        kinds = [kind] if kind is not None else list(MapKind)
+        governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
+        found = [m for m in governing if m is not None]
+    return part.of(found)
 
 
 def get_map(map_id: UUID, *, ctx: Context) -> MapSnapshot:
@@ -294,16 +296,11 @@ def remove_client(environment_id: UUID, client_id: str, *, ctx: Context) -> Envi
 def page_environments(part: Slice, *, ctx: Context) -> Sequence[EnvironmentWithClients]:
     with ctx.uow.reading() as tx:
         known = scope(tx, ctx)
-        found = tx.environments.page(part) if known is None else _of(tx, known, part)
+        if known is None:
+            found: Sequence[RecipientEnvironment] = tx.environments.page(part)
+        else:
+            found = part.of(e for code in known for e in tx.environments.find(organisation=code))
         return [_shown(tx, environment) for environment in found]
-
-
-def _of(tx: Transaction, codes: frozenset[str], part: Slice) -> list[RecipientEnvironment]:
-    found = [e for code in codes for e in tx.environments.find(organisation=code)]
-    later = sorted(
-        (e for e in found if part.after is None or e.id > part.after), key=lambda e: e.id
-    )
-    return later[: part.rows]
 
 
 def _with_clients(

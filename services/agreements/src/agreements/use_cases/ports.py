@@ -4,7 +4,7 @@ Every save takes the audit entry: what is stored without one is not stored (desi
 S4). State, events, fact epoch and audit leaf are one transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -37,7 +37,13 @@ class Fact(Protocol):
     def version(self) -> int: ...
 
 
+class HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
 F = TypeVar("F", bound=Fact)
+One = TypeVar("One", bound=HasId)
 
 Scope = frozenset[str] | None
 """The organisations whose affairs the caller may know of; None: everybody's."""
@@ -49,6 +55,11 @@ class Slice:
 
     after: UUID | None
     rows: int
+
+    def of(self, found: Iterable[One]) -> list[One]:
+        """Cut the part out of what was found."""
+        later = [one for one in found if self.after is None or one.id > self.after]
+        return sorted(later, key=lambda one: one.id)[: self.rows]
 
 
 class Facts(Protocol[F]):
@@ -160,7 +171,8 @@ class Holding:
 class Holdings(Protocol):
     """What was released under an agreement; written by the decision, read here."""
 
-    def of(self, agreement: str) -> Sequence[Holding]: ...
+    def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
+        """Return a part of them, or all."""
 
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
         """Return the line of each preparation or download that is under way."""

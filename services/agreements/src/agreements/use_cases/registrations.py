@@ -13,6 +13,7 @@ from agreements.domain.registration import IcoRegistration, Publication, Section
 from agreements.use_cases.context import Context
 from agreements.use_cases.contracts import standing_codes
 from agreements.use_cases.organisations import Imported, must_be_known
+from agreements.use_cases.ports import Slice
 from common.clock import legal_day
 from common.ids import digest, new_id
 
@@ -175,9 +176,9 @@ def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section
     return stored
 
 
-def section_251_approvals(*, ctx: Context) -> Sequence[Section251Approval]:
+def section_251_approvals(part: Slice, *, ctx: Context) -> Sequence[Section251Approval]:
     with ctx.uow.reading() as tx:
-        return tx.section_251_approvals.find()
+        return tx.section_251_approvals.page(part)
 
 
 def record_publication(
@@ -203,6 +204,6 @@ def record_publication(
     return stored
 
 
-def publications(*, ctx: Context) -> Sequence[Publication]:
+def publications(part: Slice, *, ctx: Context) -> Sequence[Publication]:
     with ctx.uow.reading() as tx:
-        return tx.publications.find()
+        return tx.publications.page(part)

@@ -195,10 +195,14 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
         return [_show(tx, relationship, at) for relationship in found]
 
 
-def publish(*, ctx: Context) -> RelationshipEdition:
+def publish(*, once: OnceKey | None, ctx: Context) -> RelationshipEdition:
     """Publish the next edition of the spreadsheet; former editions stay as they were (L03)."""
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        if (known := created_before(tx, once, ctx)) is not None:
+            former = tx.editions.get(int(known))
+            assert former is not None  # editions are never taken back
+            return former
         latest = tx.editions.latest()
         number = 1 if latest is None else latest.number + 1
         relationships = tx.relationships.find()
@@ -216,6 +220,7 @@ def publish(*, ctx: Context) -> RelationshipEdition:
             digest=digest(content),
             content=content.decode(),
         )
+        remember(tx, once, str(number), ctx)
         tx.editions.add(
             edition,
             audit=ctx.entry(

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
 from agreements.domain.hold import LineKey
-from agreements.use_cases.ports import Holding
+from agreements.use_cases.ports import Holding, Slice
 
 RECENTLY = timedelta(seconds=10)
 """A download whose lease was not renewed in this time has ended."""
@@ -22,12 +22,17 @@ PREPARED_WITHIN = timedelta(days=1)
 class SqlHoldings:
     session: Session
 
-    def of(self, agreement: str) -> Sequence[Holding]:
-        rows = self.session.execute(
+    def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
+        query = (
             select(HoldingRow)
             .where(col(HoldingRow.agreement) == agreement)
             .order_by(col(HoldingRow.id))
-        ).scalars()
+        )
+        if part is not None:
+            query = query.limit(part.rows)
+            if part.after is not None:
+                query = query.where(col(HoldingRow.id) > part.after)
+        rows = self.session.execute(query).scalars()
         return [
             Holding(
                 id=row.id,

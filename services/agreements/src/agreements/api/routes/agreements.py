@@ -12,7 +12,6 @@ from agreements.api.schemas.agreements import (
     AgreementSummary,
     AgreementView,
     Fulfilment,
-    HoldingList,
     HoldingView,
     HoldPreviewView,
     HoldView,
@@ -158,12 +157,13 @@ def fulfil_condition(
 @router.get("/agreements/{reference}/holdings", responses=responses(AgreementNotFound))
 def list_holdings(
     reference: AgreementReference,
+    page: Paging,
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.READ_HOLDINGS)],
-) -> HoldingList:
+) -> Page[HoldingView]:
     """List the files that were released under an agreement."""
-    found = use_cases.holdings(reference, ctx=contexts.of(principal))
-    return HoldingList(items=[HoldingView.of(h) for h in found])
+    found = use_cases.holdings(reference, part(page), ctx=contexts.of(principal))
+    return Page[HoldingView].of(found, page, show=HoldingView.of, key=lambda h: h.id)
 
 
 @removing.post("/agreements/{reference}/holds", responses=responses(AgreementNotFound, LineUnknown))

@@ -15,13 +15,11 @@ from agreements.api.schemas.organisations import (
     AddClients,
     EnvironmentView,
     ImportView,
-    MapList,
     MapView,
     OpenEnvironment,
     OrganisationOnDay,
     OrganisationView,
     RecordTransfer,
-    TransferList,
     TransferView,
 )
 from agreements.api.schemas.shared import Day
@@ -123,12 +121,13 @@ def record_transfer(
 
 @router.get("/transfer-instruments")
 def list_transfers(
+    page: Paging,
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.READ_TRANSFERS)],
-) -> TransferList:
+) -> Page[TransferView]:
     """List the transfer instruments."""
-    found = use_cases.transfers(ctx=contexts.of(principal))
-    return TransferList(items=[TransferView.model_validate(i) for i in found])
+    found = use_cases.transfers(part(page), ctx=contexts.of(principal))
+    return Page[TransferView].of(found, page, show=TransferView.model_validate, key=lambda i: i.id)
 
 
 @removing.post(
@@ -156,14 +155,15 @@ def import_map(
 
 @router.get("/maps")
 def list_maps(
+    page: Paging,
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.READ_MAPS)],
     kind: MapKind | None = None,
     as_at: Annotated[Day | None, Query(description="Only those that govern on this day.")] = None,
-) -> MapList:
+) -> Page[MapView]:
     """List the maps, or those that govern on a day: one a kind."""
-    found = use_cases.find_maps(kind, as_at, ctx=contexts.of(principal))
-    return MapList(items=[MapView.model_validate(m) for m in found])
+    found = use_cases.find_maps(kind, as_at, part(page), ctx=contexts.of(principal))
+    return Page[MapView].of(found, page, show=MapView.model_validate, key=lambda m: m.id)
 
 
 @router.get("/maps/{map_id}", responses=responses(MapNotFound))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from agreements.api import permissions
-from agreements.api.dependencies import Contexts, PublicCtx
+from agreements.api.dependencies import Contexts, PublicCtx, once_key
 from agreements.api.schemas.contracts import RegisteredContract
 from agreements.api.schemas.relationships import EditionView
 from agreements.domain.errors import EditionNotFound
@@ -21,6 +21,7 @@ from agreements.use_cases.ports import Slice
 from common.clock import legal_day
 from common.security.principal import Principal
 from common.web.auth import public, requires
+from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 
@@ -79,9 +80,11 @@ def register_of_relationships(
 def publish_relationships(
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+    key: IdempotencyKey = None,
 ) -> EditionView:
     """Publish the next edition: the active relationships to which all involved consented."""
-    return _edition(relationships.publish(ctx=contexts.of(principal)))
+    once = once_key(key, "relationship-edition", None)
+    return _edition(relationships.publish(once=once, ctx=contexts.of(principal)))
 
 
 def _edition(edition: RelationshipEdition | None) -> EditionView:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from agreements.api import permissions
-from agreements.api.dependencies import Contexts, CsvFile
+from agreements.api.dependencies import Contexts, CsvFile, part
 from agreements.api.removal import RemovesPermission
 from agreements.api.schemas.organisations import ImportView
 from agreements.api.schemas.registrations import (
@@ -17,13 +17,11 @@ from agreements.api.schemas.registrations import (
     AssuredView,
     IcoList,
     IcoView,
-    PublicationList,
     PublicationView,
     RecordAssurance,
     RecordIco,
     RecordPublication,
     RecordSection251,
-    Section251List,
     Section251View,
 )
 from agreements.api.schemas.shared import Code, Day
@@ -33,6 +31,7 @@ from agreements.settings import IMPORT_BYTES_MAX
 from agreements.use_cases import registrations as use_cases
 from common.security.principal import Principal
 from common.web.auth import requires
+from common.web.pagination import Page, Paging
 from common.web.problems import responses
 
 router = APIRouter(prefix="/v1", tags=["registrations"])
@@ -111,10 +110,14 @@ def record_section_251_approval(
 
 
 @router.get("/section-251-approvals")
-def list_section_251_approvals(contexts: Contexts, principal: Reader) -> Section251List:
+def list_section_251_approvals(
+    page: Paging, contexts: Contexts, principal: Reader
+) -> Page[Section251View]:
     """List the section 251 approvals."""
-    found = use_cases.section_251_approvals(ctx=contexts.of(principal))
-    return Section251List(items=[Section251View.model_validate(a) for a in found])
+    found = use_cases.section_251_approvals(part(page), ctx=contexts.of(principal))
+    return Page[Section251View].of(
+        found, page, show=Section251View.model_validate, key=lambda a: a.id
+    )
 
 
 @removing.post("/publications", status_code=HTTPStatus.CREATED)
@@ -131,7 +134,9 @@ def record_publication(
 
 
 @router.get("/publications")
-def list_publications(contexts: Contexts, principal: Reader) -> PublicationList:
+def list_publications(page: Paging, contexts: Contexts, principal: Reader) -> Page[PublicationView]:
     """List what was published, and when."""
-    found = use_cases.publications(ctx=contexts.of(principal))
-    return PublicationList(items=[PublicationView.model_validate(p) for p in found])
+    found = use_cases.publications(part(page), ctx=contexts.of(principal))
+    return Page[PublicationView].of(
+        found, page, show=PublicationView.model_validate, key=lambda p: p.id
+    )

@@ -253,7 +253,3 @@ class HoldingView(Outgoing):
             digest=holding.digest,
             released_at=holding.released_at,
         )
-
-
-class HoldingList(Outgoing):
-    items: list[HoldingView]

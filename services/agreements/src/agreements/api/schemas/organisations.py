@@ -70,14 +70,6 @@ class MapView(Outgoing):
     bytes: int
 
 
-class MapList(Outgoing):
-    items: list[MapView]
-
-
-class TransferList(Outgoing):
-    items: list[TransferView]
-
-
 class OpenEnvironment(Incoming):
     organisation: Code
     kind: EnvironmentKind

@@ -139,10 +139,6 @@ class Section251View(Outgoing):
     review_on: date | None
 
 
-class Section251List(Outgoing):
-    items: list[Section251View]
-
-
 class RecordPublication(Incoming):
     data_set: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,39}$", examples=["CSDS"])]
     period: Annotated[
@@ -155,7 +151,3 @@ class PublicationView(Outgoing):
     data_set: str
     period: str
     published_on: date
-
-
-class PublicationList(Outgoing):
-    items: list[PublicationView]
