@@ -1,6 +1,8 @@
 """`dsfc demo`: one release from end to end, told in numbered sentences, each claim checked."""
 
 import shutil
+import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +12,24 @@ from rich.console import Console
 
 from dsfc_cli.demo import material, parts
 from dsfc_cli.demo.journey import ClaimFailed, Journey
-from dsfc_cli.demo.material import FIELDS, PEOPLE, ROWS, SEED, Material
-from dsfc_cli.demo.story import Story
+from dsfc_cli.demo.material import FIELDS, PEOPLE, ROWS, SEED, Material, NotAFile
+from dsfc_cli.demo.story import NotPlayed, Story
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World
 from dsfc_client import DsfcError
+
+JOURNEY = "journey.json"
+LEFT: Mapping[str, str] = {
+    JOURNEY: "every claim: what was expected and what was observed",
+    "extract.parquet, .csv": "what was released",
+    "extract-of-…": "the same under another agreement: other tokens",
+    "manifest.json": "its signed manifest",
+    "register.json, .csv": "the public register",
+    "data-quality.json": "what the provider was told about the file",
+    "large.csv": "the download that was cut and resumed",
+    "input/": "what was submitted, with the maps",
+    "state/": "databases, objects, keys and logs of the services",
+}
 
 
 def command(
@@ -34,25 +49,44 @@ def command(
 ) -> None:
     """Walk one release from end to end; exit non-zero at the first claim that does not hold.
 
+    Example: dsfc demo --events kafka --database postgresql
+
     Example: dsfc demo --data-set DIDS --submission dids_sample_495.csv
     """
     console = Console()
     if data_set not in FIELDS:
         raise typer.BadParameter(f"one of {', '.join(FIELDS)}", param_hint="--data-set")
-    root = directory.absolute()
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
+    root = _emptied(directory.absolute())
+    began = time.monotonic()
     journey = Journey(console)
+    journey.write(root / JOURNEY)
     try:
         with ExitStack() as stack:
             suite = _suite(stack, root / "state", events, database)
             _tell(journey, suite, root, data_set, submission, provider, rows)
-    except (ClaimFailed, DidNotStart, DsfcError) as error:
+    except (ClaimFailed, DidNotStart, DsfcError, NotAFile, NotPlayed, parts.NoBroker) as error:
         console.print(f"\n{error}", style="red", markup=False)
         raise typer.Exit(1) from None
     finally:
-        journey.write(root / "journey.json")
-    console.print(f"\nAll {len(journey.steps)} claims hold. What is left to look at: {directory}/")
+        journey.write(root / JOURNEY)
+    seconds = time.monotonic() - began
+    console.print(f"\nAll {len(journey.steps)} claims hold; it took {seconds:.0f} seconds.")
+    console.print(f"Left to look at, in {directory}:", highlight=False, soft_wrap=True)
+    for name, what in LEFT.items():
+        console.print(f"  {name:<22} {what}", highlight=False, soft_wrap=True)
+
+
+def _emptied(root: Path) -> Path:
+    """Clear what an earlier demo left, and nothing else."""
+    if root.exists() and not root.is_dir():
+        raise typer.BadParameter(f"{root} is not a directory", param_hint="--directory")
+    if root.exists() and any(root.iterdir()) and not (root / JOURNEY).exists():
+        raise typer.BadParameter(
+            f"{root} is not empty and was not left by a demo", param_hint="--directory"
+        )
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    return root
 
 
 def _suite(stack: ExitStack, state: Path, events: parts.Events, database: parts.Database) -> Suite:

@@ -1,22 +1,21 @@
 """Tells the journey in numbered sentences, checks each claim, and keeps what was observed."""
 
 import json
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from dsfc_client import Problem, Refused
 from dsfc_client import Progress as Rows
 
-Found = TypeVar("Found")
+INDENT = len("   1.1 ✓ ")
 
 
 class ClaimFailed(AssertionError):
@@ -100,12 +99,10 @@ class Journey:
         return f"{self._chapter}.{self._sentence}"
 
     def _print(self, number: str, mark: str, sentence: str) -> None:
-        line = Table.grid(padding=(0, 1))
-        line.add_column(width=4, justify="right")
-        line.add_column(width=1)
-        line.add_column()
-        line.add_row(number, mark, escape(sentence))
-        self.console.print(Padding(line, (0, 0, 0, 1)), highlight=False)
+        first, *rest = textwrap.wrap(sentence, max(20, self.console.width - INDENT))
+        lines = [f"  {number:>4} {mark} {escape(first)}"]
+        lines += [" " * INDENT + escape(line) for line in rest]
+        self.console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
 def _answer(ask: Callable[[], object], wanted: Sequence[str]) -> list[str]:

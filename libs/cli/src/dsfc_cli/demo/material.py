@@ -16,6 +16,7 @@ ROWS, PEOPLE = 120_000, 30_000
 BAD_ROWS = 10
 MONTH = ("2018-04", date(2018, 4, 1), date(2018, 4, 30))
 COMMISSIONER = "02P"
+MONTHS = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "SUS_APC": {
@@ -64,6 +65,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
 }
 OTHER_FIELD: Mapping[str, str] = {"SUS_APC": "Marital_Status", "DIDS": "REFERRER"}
 """A column of the data set that the line does not list."""
+
+
+class NotAFile(ValueError):
+    """The user's file is not one of the data set's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +134,20 @@ def synthetic(
 
 
 def given(data_set: str, file: Path, provider: str) -> Material:
-    """A file of the user's. Raises ValueError where it has not the catalogue's columns."""
+    """A file of the user's. Raises NotAFile where it has not the catalogue's columns."""
     layout = catalogue.load().get(data_set)
-    with file.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    needed = {layout.person.nhs_number, layout.periods.field}
-    if not rows or not needed <= set(rows[0]):
-        raise ValueError(f"{file} is not a {data_set} file: {', '.join(sorted(needed))} missing")
-    months = sorted({row[layout.periods.field][:7] for row in rows})
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines)
+            rows, columns = list(reader), set(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise NotAFile(f"{file} cannot be read as CSV in UTF-8: {error}") from error
+    missing = {layout.person.nhs_number, layout.periods.field} - columns
+    if missing:
+        raise NotAFile(f"{file} is not a {data_set} file: it lacks {', '.join(sorted(missing))}")
+    months = sorted({row[layout.periods.field][:7] for row in rows if row[layout.periods.field]})
+    if not months or not all(MONTHS.fullmatch(month) for month in months):
+        raise NotAFile(f"{file} has no rows, or a {layout.periods.field} not written YYYY-MM-DD")
     period = months[0] if len(months) == 1 else f"{months[0]}/{months[-1]}"
     return Material(
         data_set=data_set,

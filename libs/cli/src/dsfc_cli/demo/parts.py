@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+from common.testing.kafka_broker import NoBroker, start_broker
 from common.testing.postgresql import Server, server
+
+__all__ = ["Database", "Events", "NoBroker", "kafka", "postgresql"]
 
 
 class Events(StrEnum):
@@ -21,8 +24,6 @@ class Database(StrEnum):
 @contextmanager
 def kafka(directory: Path) -> Iterator[Sequence[str]]:
     """A broker of our own. Raises NoBroker where there is no JVM or no Maven."""
-    from common.testing.kafka_broker import start_broker
-
     broker = start_broker(directory)
     try:
         yield [broker.bootstrap]

@@ -371,6 +371,7 @@ class Story:
             "Another organisation's agreement is not there for one who may not know of it",
             "AGREEMENT_NOT_FOUND",
             lambda: self._ask(OTHER_CSU, self.reference),
+            status=404,
         )
         journey.refused(
             "A column that the line does not list",
@@ -424,7 +425,9 @@ class Story:
             self.journey.refused(sentence, code, prepare)
         self._prepare(service, url, permit, request)
         reuse = partial(self._prepare, service, url, permit, other)
-        self.journey.refused("A permit that was used, for another request", "PERMIT_USED", reuse)
+        self.journey.refused(
+            "A permit that was used, for another request", "PERMIT_USED", reuse, status=409
+        )
 
     def _permit(self, service: Dsfc, csu: Dsfc, request: Mapping[str, Any]) -> tuple[str, str]:
         assert csu.tokens is not None
@@ -552,6 +555,7 @@ class Story:
             "Nor does the same person's second",
             "LIFT_NEEDS_ANOTHER_PERSON",
             lambda: one.approve_lift(hold, "Again."),
+            status=409,
         )
         second = two.approve_lift(hold, "The recipient confirmed deletion.")
         journey.claim("Two people's approvals do lift it", True, second.lifted_at is not None)
