@@ -178,6 +178,15 @@ class Pseudonymisation(Service):
         """The first page of quarantined rows: lines, columns, codes; never values."""
         return self.get(f"/v1/submissions/{submission_id}/quarantine")
 
+    def quarantined_rows(self, submission_id: Id, target: Path) -> Path:
+        """Get the rows back that were set aside of a file that one sent oneself, with reasons.
+
+        They identify people: keep the file where the records themselves are kept.
+        """
+        path = f"/v1/submissions/{submission_id}/quarantine/rows"
+        target.write_bytes(self.call("GET", path, timeout=WAIT_SECONDS_MAX).content)
+        return target
+
 
 class Dissemination(Service):
     """Extracts, files, registers: the only door out."""

@@ -12,11 +12,11 @@ from services.pseudonymisation.tests.submitting import Intake, sus_row, written
 NUMBERS = ["9990000018", "9990000026", "9990000034"]
 
 
-def take(intake: Intake, content: bytes, list_date: str = "2018-06-01"):
+def take(intake: Intake, content: bytes, list_date: str = "2018-06-01", **headers: str):
     return intake.client.post(
         f"/v1/opt-out-lists?list_date={list_date}",
         content=content,
-        headers=intake.headers(Role.DSCRO_OPERATOR, "X26") | {"Content-Type": "text/csv"},
+        headers=intake.headers(Role.DSCRO_OPERATOR, "X26") | {"Content-Type": "text/csv"} | headers,
     )
 
 
@@ -113,6 +113,26 @@ def test_the_newest_day_counts_then_the_newest_import(intake):
 
     take(intake, b"", "2018-05-31")
     assert listed(intake) == set()
+
+
+def test_a_list_that_comes_twice_under_one_key_is_taken_in_once(intake):
+    key = {"Idempotency-Key": "list-of-june"}
+    first = take(intake, b"9990000018\n", **key)
+    again = take(intake, b"9990000018\n", **key)
+    other = take(intake, b"9990000026\n", **key)
+    other_day = take(intake, b"9990000018\n", "2018-05-31", **key)
+    without = take(intake, b"9990000018\n")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    for answer in (other, other_day):
+        assert (answer.status_code, answer.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert without.json()["id"] != first.json()["id"]
+    staff = {"role": Role.AUDITOR, "ods": "X26"}
+    items = intake.get("/v1/opt-out-lists", **staff).json()["items"]
+    assert [item["id"] for item in items] == [first.json()["id"], without.json()["id"]]
+    # What came again, or was refused, left no object.
+    assert len(list((intake.directory / "landing").rglob("*.parquet"))) == 2
 
 
 def test_an_empty_list_is_a_list(intake):

@@ -88,6 +88,7 @@ class _On:
 
 SubmitCtx = Annotated[Context, _On(permissions.SUBMIT).build()]
 ReadCtx = Annotated[Context, _On(permissions.READ_SUBMISSIONS).build()]
+RowsCtx = Annotated[Context, _On(permissions.READ_QUARANTINED_ROWS).build()]
 EditionsCtx = Annotated[Context, _On(permissions.READ_EDITIONS).build()]
 ImportCtx = Annotated[Context, _On(permissions.IMPORT_OPT_OUTS).build()]
 OptOutsCtx = Annotated[Context, _On(permissions.READ_OPT_OUTS).build()]

@@ -9,6 +9,8 @@ import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 
+from common.db.idempotency import IdempotencyKeyReused
+from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from pseudonymisation.api.dependencies import ImportCtx, OptOutsCtx, TooManyUploads, Uploading
@@ -25,7 +27,7 @@ router = APIRouter(prefix="/v1/opt-out-lists", tags=["opt-outs"])
     "",
     status_code=HTTPStatus.CREATED,
     max_body_size=LIST_BYTES_MAX,
-    responses=responses(ListInvalid, UploadIncomplete, TooManyUploads),
+    responses=responses(ListInvalid, UploadIncomplete, IdempotencyKeyReused, TooManyUploads),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -38,6 +40,7 @@ async def import_list(
     ctx: ImportCtx,
     uploads: Uploading,
     list_date: Annotated[date, Query(description="The day whose opt-outs the list holds.")],
+    key: IdempotencyKey = None,
 ) -> OptOutListView:
     """Take in a list: an NHS number a line, a comma behind it or not, no header.
 
@@ -49,7 +52,7 @@ async def import_list(
             async for block in uploads.blocks(request):
                 await run_sync(taken.take, block)
             stored = await run_sync(
-                partial(use_cases.finish_import, list_id, list_date, taken, ctx=ctx)
+                partial(use_cases.finish_import, list_id, list_date, taken, key=key, ctx=ctx)
             )
         except BaseException:
             with anyio.CancelScope(shield=True):

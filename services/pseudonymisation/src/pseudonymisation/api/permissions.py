@@ -15,6 +15,11 @@ READ_SUBMISSIONS = Permission(
     STAFF | {Role.PROVIDER_SYSTEM},
     "See what became of files: one's own, or as staff of the haven all.",
 )
+READ_QUARANTINED_ROWS = Permission(
+    "quarantine:read-rows",
+    frozenset({Role.PROVIDER_SYSTEM}),
+    "Get the rows back that were set aside of a file that one's own organisation sent.",
+)
 READ_EDITIONS = Permission(
     "editions:read",
     STAFF | {Role.PROVIDER_SYSTEM, Role.SERVICE_DISSEMINATION},

@@ -12,12 +12,13 @@ import anyio
 import structlog
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from common.errors import AppError, Unprocessable
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
 from common.web.problems import responses
-from pseudonymisation.api.dependencies import ReadCtx, SubmitCtx, TooManyUploads, Uploading
+from pseudonymisation.api.dependencies import ReadCtx, RowsCtx, SubmitCtx, TooManyUploads, Uploading
 from pseudonymisation.api.schemas import (
     DATA_SET,
     OpenSubmission,
@@ -182,6 +183,27 @@ def get_quarantine(
     return QuarantinePage(
         items=[QuarantineEntryView.of(entry) for _, entry in shown],
         next=shown[-1][0] if len(found) > limit else None,
+    )
+
+
+@router.get(
+    "/{submission_id}/quarantine/rows",
+    response_class=StreamingResponse,
+    responses=responses(errors.SubmissionNotFound, errors.QuarantineGone)
+    | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse:
+    """Give the rows back that were set aside: line, reasons, and the values as they were sent.
+
+    Only to the organisation that sent them, and only as long as they are kept. A damaged
+    object ends the connection before the end of the body.
+    """
+    return StreamingResponse(
+        use_cases.quarantined_rows(submission_id, ctx=ctx),
+        media_type="text/csv",
+        headers={
+            "Content-Disposition": f'attachment; filename="quarantine-{submission_id}.csv"',
+        },
     )
 
 

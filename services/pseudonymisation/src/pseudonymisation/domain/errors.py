@@ -8,6 +8,13 @@ class SubmissionNotFound(NotFound):
     title = "No such submission"
 
 
+class QuarantineGone(NotFound):
+    """Nothing was set aside, or it was kept as long as it is to be kept."""
+
+    code = "QUARANTINE_GONE"
+    title = "No quarantined rows are kept"
+
+
 class EditionNotFound(NotFound):
     code = "EDITION_NOT_FOUND"
     title = "No such edition"

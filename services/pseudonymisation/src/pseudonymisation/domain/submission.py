@@ -221,6 +221,10 @@ class Submission:
         self._demand_mine(attempt)
         return replace(self, claimed_until=until)
 
+    def is_over(self, kept: timedelta, *, at: datetime) -> bool:
+        """Say whether its content was kept as long as it is to be kept after the decision."""
+        return self.decided_at is not None and at >= self.decided_at + kept
+
     def forget_content(self) -> Self:
         """The upload and the quarantined rows were destroyed; what was counted stays."""
         return replace(self, content=None, quarantine_key=None)

@@ -8,7 +8,7 @@ import structlog
 
 from common.audit.entries import entry_for
 from common.clock import legal_day
-from common.ids import new_id
+from common.ids import digest_of, new_id
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.opt_out import OptOutList
 from pseudonymisation.use_cases.context import Context
@@ -29,11 +29,12 @@ def begin_import(list_date: date, *, ctx: Context) -> tuple[UUID, OptOutImport]:
 
 
 def finish_import(
-    list_id: UUID, list_date: date, taken: OptOutImport, *, ctx: Context
+    list_id: UUID, list_date: date, taken: OptOutImport, *, key: str | None, ctx: Context
 ) -> OptOutList:
     """Put a list in force from the next preparation on.
 
-    :raises ListInvalid, Unavailable:
+    The same list of the same day under the same key is the one that was taken in before.
+    :raises ListInvalid, IdempotencyKeyReused, Unavailable:
     """
     people, digest = taken.finish()
     at = ctx.clock.now()
@@ -46,7 +47,16 @@ def finish_import(
         imported_at=at,
         imported_by=ctx.principal.subject,
     )
+    actor = ctx.principal.client_id
+    fingerprint = digest_of(
+        {"operation": "import_opt_outs", "day": list_date.isoformat(), "digest": digest}
+    )
     with ctx.uow.writing() as tx:
+        repeated = tx.repeated(actor=actor, key=key, fingerprint=fingerprint)
+        if repeated is not None:
+            taken.abandon()
+            return tx.opt_out_lists.get(UUID(repeated))
+        tx.remember(actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id))
         stored = tx.opt_out_lists.save(
             opt_outs,
             audit=entry_for(

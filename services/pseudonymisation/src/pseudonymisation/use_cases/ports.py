@@ -1,6 +1,6 @@
 """What the intake's use cases need from outside, in their own words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,6 +27,12 @@ class Scope:
 class Submissions(Protocol):
     def get(self, submission_id: UUID, scope: Scope) -> Submission:
         """:raises SubmissionNotFound: also where the caller may not know of it"""
+
+    def sent_by(self, submission_id: UUID, organisation: str) -> Submission:
+        """What that organisation itself sent.
+
+        :raises SubmissionNotFound: also where another sent it, be it for that organisation
+        """
 
     def page(
         self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
@@ -89,6 +95,8 @@ class Editions(Protocol):
 
 
 class OptOutLists(Protocol):
+    def get(self, list_id: UUID) -> OptOutList: ...
+
     def newest(self) -> OptOutList | None: ...
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutList]: ...
@@ -103,6 +111,9 @@ class Transaction(Protocol):
     def editions(self) -> Editions: ...
     @property
     def opt_out_lists(self) -> OptOutLists: ...
+
+    def log(self, audit: AuditEntry) -> None:
+        """Write down what changes no state."""
 
     def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
         """What this command created when it came the first time."""
@@ -193,6 +204,12 @@ class Haven(Protocol):
         `report` is told now and then how many records were read.
 
         :raises EngineFailed, ContentDamaged, Unavailable:
+        """
+
+    def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
+        """Open the rows that were set aside, as CSV: line, reasons, and the values as they came.
+
+        :raises ContentDamaged, Unavailable:
         """
 
     def edition_key(self, submission: Submission) -> str:

@@ -1,6 +1,7 @@
 """What one can do with a submission: open it, send its content, look at what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from uuid import UUID
 
 import structlog
@@ -11,11 +12,12 @@ from common.errors import AppError
 from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.domain import errors
+from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
 from pseudonymisation.domain.submission import Content, State, Submission
 from pseudonymisation.use_cases.context import Context
-from pseudonymisation.use_cases.ports import Upload
+from pseudonymisation.use_cases.ports import ContentDamaged, Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -171,6 +173,39 @@ def quarantine(
     with ctx.uow.reading() as tx:
         tx.submissions.get(submission_id, ctx.scope)
         return tx.submissions.entries(submission_id, after=after, limit=limit)
+
+
+def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
+    """Give the rows back that were set aside, to the organisation that sent them.
+
+    They identify people, and nobody but their sender has a use for them. That they were asked
+    for is written down before the first of them is read.
+    :raises SubmissionNotFound, QuarantineGone, Unavailable:
+    """
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        submission = tx.submissions.sent_by(submission_id, ctx.principal.organisation)
+        key, content = submission.quarantine_key, submission.content
+        if key is None or content is None or submission.is_over(ctx.limits.keep_uploads, at=at):
+            raise errors.QuarantineGone("No rows of this submission are kept.")
+        tx.log(
+            entry_for(
+                ctx.principal,
+                at=at,
+                action="quarantined-rows-read",
+                resource=f"submissions/{submission_id}",
+                on_behalf_of=submission.provider,
+            )
+        )
+    data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
+    rows = ctx.haven.quarantined(key, content.header, data_set)
+    try:
+        # What cannot be opened is said now: once an answer has begun it can only be cut.
+        first = next(rows)
+    except (ContentDamaged, KeyDestroyed):
+        raise errors.QuarantineGone("What was kept of them cannot be read.") from None
+    log.info("quarantined_rows_read", submission_id=str(submission_id))
+    return chain([first], rows)
 
 
 def demand_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:

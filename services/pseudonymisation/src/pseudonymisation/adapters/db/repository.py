@@ -46,6 +46,17 @@ class SqlSubmissions:
             raise SubmissionNotFound("There is no such submission.")
         return _to_submission(row)
 
+    def sent_by(self, submission_id: UUID, organisation: str) -> Submission:
+        query = (
+            select(SubmissionRow)
+            .where(col(SubmissionRow.id) == submission_id)
+            .where(col(SubmissionRow.submitted_by) == organisation)
+        )
+        row = self.session.exec(query).one_or_none()
+        if row is None:
+            raise SubmissionNotFound("There is no such submission.")
+        return _to_submission(row)
+
     def page(
         self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
     ) -> Sequence[Submission]:
@@ -245,6 +256,9 @@ class SqlEditions:
 class SqlOptOutLists:
     session: Session
 
+    def get(self, list_id: UUID) -> OptOutList:
+        return _to_list(self.session.get_one(OptOutListRow, list_id))
+
     def newest(self) -> OptOutList | None:
         query = (
             select(OptOutListRow)
@@ -284,6 +298,9 @@ class SqlIntake:
     @property
     def opt_out_lists(self) -> SqlOptOutLists:
         return SqlOptOutLists(self.session)
+
+    def log(self, audit: AuditEntry) -> None:
+        audit_log.append(self.session, [audit])
 
     def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
         if key is None:

@@ -5,7 +5,7 @@ Object keys and key names are made here and nowhere else (LAYOUT.md section 2).
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,11 @@ from common.ids import new_id
 from pseudonymisation.adapters.keystore import KeyStore
 from pseudonymisation.adapters.plane import kernel, landing
 from pseudonymisation.adapters.plane.objects import ObjectDamaged, Objects
+from pseudonymisation.adapters.plane.quarantine import handed_back
 from pseudonymisation.adapters.plane.sealing import PERSON
 from pseudonymisation.adapters.plane.session import Limits, literal, session
 from pseudonymisation.adapters.plane.statement import Order
-from pseudonymisation.adapters.plane.upload import Inspector
+from pseudonymisation.adapters.plane.upload import Inspector, columns_of
 from pseudonymisation.domain.errors import ListInvalid
 from pseudonymisation.domain.quality import Outcome
 from pseudonymisation.domain.submission import Submission
@@ -94,6 +95,16 @@ class SealedHaven:
 
     def quarantine_key(self, submission: Submission) -> str:
         return f"{QUARANTINE}/{submission.id}/{submission.attempt}"
+
+    def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
+        rows = handed_back(
+            self.objects.read(object_key, self.keys.get(object_key)),
+            columns_of(header, data_set),
+        )
+        try:
+            yield from rows
+        except ObjectDamaged:
+            raise ContentDamaged from None
 
     def discard_attempt(self, submission: Submission) -> None:
         self.objects.delete(self.edition_key(submission))

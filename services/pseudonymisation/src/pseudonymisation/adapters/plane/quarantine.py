@@ -5,7 +5,7 @@ Lines come from the feed's thread and from the engine's; each call brings many.
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,31 @@ from pseudonymisation.domain.quality import Entry
 
 LINE: Final = ""
 """In place of a column: the reason is about the line as a whole."""
+
+
+def handed_back(chunks: Iterator[bytes], columns: Sequence[str]) -> Iterator[bytes]:
+    """Make of what a `Quarantine` wrote what its sender can work with: columns by their names.
+
+    A record has its values as they came, each in quotes; a line that is none is as it came.
+    """
+    rest = b""
+    for number, chunk in enumerate(chunks):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if number == 0:
+            yield ",".join(("line", "reasons", *columns)).encode() + b"\n"
+            del lines[0]  # the object's own header
+        yield b"".join(_named(line, columns) for line in lines)
+
+
+def _named(line: bytes, columns: Sequence[str]) -> bytes:
+    number, why, record = line.split(b",", 2)
+    reasons = b" ".join(_reason(reason, columns) for reason in why.split(b" "))
+    return b",".join((number, reasons, record)) + b"\n"
+
+
+def _reason(reason: bytes, columns: Sequence[str]) -> bytes:
+    place, colon, code = reason.partition(b":")
+    return columns[int(place)].encode() + b":" + code if colon else reason
 
 
 class Quarantine:
