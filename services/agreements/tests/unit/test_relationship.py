@@ -11,7 +11,11 @@ from agreements.domain.errors import (
     ServiceContractMissing,
     TransitionRefused,
 )
-from agreements.domain.register import relationship_rows
+from agreements.domain.register import (
+    RELATIONSHIP_COLUMNS,
+    RelationshipEdition,
+    relationship_rows,
+)
 from agreements.domain.relationship import (
     DSCRO_CODES,
     DSCROS,
@@ -22,6 +26,7 @@ from agreements.domain.relationship import (
     must_be_dscro,
 )
 from common.clock import end_of, start_of
+from common.ids import canonical, digest
 from services.agreements.tests.facts import (
     CCG,
     CSU,
@@ -144,7 +149,18 @@ def test_the_spreadsheet_has_the_published_columns_and_no_others():
     assert (second["dscro_ods"], second["dscro_name"]) == (None, "yorkshire")
     assert second["other_processors"] == ["8HK01"]
     assert second["effective_to"] == "2020-03-31"
-    assert not {"service_contract_reference", "consents", "requested_by"} & set(second)
+    assert set(first) == set(second) == set(RELATIONSHIP_COLUMNS)
+
+
+def test_an_edition_knows_whom_it_names():
+    named, unnamed = consenting(running()), replace(running(), reference="LCR-0")
+    content = canonical(rows([named, unnamed]))
+    edition = RelationshipEdition(
+        id=new_id(), number=1, published_at=NOW, digest=digest(content), content=content.decode()
+    )
+
+    assert edition.names(named.reference)
+    assert not edition.names(unnamed.reference)
 
 
 def test_the_same_consent_again_changes_nothing_and_a_stranger_has_none_to_give():

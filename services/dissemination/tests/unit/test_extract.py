@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import Refusal
 from common.ids import digest_of
-from dissemination.domain.errors import InvalidPeriods, TransitionRefused
+from dissemination.domain.errors import InvalidPeriods, PreparationRefused, TransitionRefused
 from dissemination.domain.events import (
     ExtractFailed,
     ExtractReleased,
@@ -207,3 +207,10 @@ def test_listed_months_are_put_in_order_each_once():
     assert listed(["2018-05", "2018-04", "2018-05"]) == ("2018-04", "2018-05")
     with pytest.raises(InvalidPeriods):
         listed(["2018"])
+
+
+def test_what_the_haven_refuses_keeps_its_own_code():
+    assert PreparationRefused("It was used for something else.", code="PERMIT_USED").code == (
+        "PERMIT_USED"
+    )
+    assert PreparationRefused.code == "PREPARATION_REFUSED"

@@ -30,8 +30,9 @@ def test_the_first_end_of_any_fact_is_the_end():
     assert until(world, plain.request()) == london(2019, 7, 1)  # 18/19 is a former edition
 
 
-def test_a_file_made_with_a_list_of_opt_outs_is_had_until_the_list_is_too_old():
-    world, question = plain.sound(), plain.fetch()
+@pytest.mark.parametrize("asked", [plain.fetch, plain.release])
+def test_a_file_made_with_a_list_of_opt_outs_is_had_until_the_list_is_too_old(asked):
+    world, question = plain.sound(), asked()
     world["agreement"]["versions"][0]["snapshot"]["lines"][0]["opt_out"] = {
         "applied": True,
         "reason": None,
@@ -40,6 +41,8 @@ def test_a_file_made_with_a_list_of_opt_outs_is_had_until_the_list_is_too_old():
         "opt_out": {"applied": True, "list_date": date(2018, 5, 28)},
         "domain": plain.sha(plain.domain(opt_out="applied")),
     }
+    if "permit" in question:
+        question["permit"] |= {"applied": True, "domain": plain.domain(opt_out="applied")}
 
     assert until(world, question) == london(2018, 6, 5)
 

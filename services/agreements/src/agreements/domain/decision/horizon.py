@@ -13,7 +13,7 @@ from uuid import UUID
 from agreements.domain.assurance import judge
 from agreements.domain.decision.decide import Permission, decide
 from agreements.domain.decision.facts import Facts, Present
-from agreements.domain.decision.question import Fetch, Question
+from agreements.domain.decision.question import Fetch, Question, Release
 from common.clock import end_of, legal_day, start_of
 
 LOOKS_MAX = 500
@@ -45,7 +45,7 @@ def next_turn(question: Question, facts: Facts, at: datetime) -> datetime | None
 
 def _instants(question: Question, facts: Facts, day: date) -> Iterator[datetime]:
     yield from facts.instants
-    made = question.holding.file.opt_outs.list_date if isinstance(question, Fetch) else None
+    made = _list_date(question)
     if made is not None:
         for age in facts.rules.list_ages:
             yield end_of(made + timedelta(days=age.days_max))
@@ -59,6 +59,17 @@ def _instants(question: Question, facts: Facts, day: date) -> Iterator[datetime]
             )
             if judged.until is not None:
                 yield end_of(judged.until)
+
+
+def _list_date(question: Question) -> date | None:
+    """Return of which day the list is that a file was made with, where one is asked about."""
+    match question:
+        case Fetch():
+            return question.holding.file.opt_outs.list_date
+        case Release():
+            return question.file.opt_outs.list_date
+        case _:
+            return None
 
 
 def _dates(value: object) -> Iterator[date]:
