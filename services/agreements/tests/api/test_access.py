@@ -630,17 +630,21 @@ def test_after_the_answer_to_a_hold_no_lease_given_before_is_alive(asked):
 
     streaming = threading.Thread(target=stream, daemon=True)
     streaming.start()
-    assert flowing.wait(60)
-    answer = asked.service.post(
-        f"/v1/agreements/{plain.REFERENCE}/holds",
-        Role.BREACH_HANDLER,
-        {"lines": [1], "reason": "not stopped"},
-    )
-    answered = boottime()
+    try:
+        assert flowing.wait(60)
+        answer = asked.service.post(
+            f"/v1/agreements/{plain.REFERENCE}/holds",
+            Role.BREACH_HANDLER,
+            {"lines": [1], "reason": "not stopped"},
+        )
+        answered = boottime()
 
-    assert answer.status_code in (200, 201), answer.text
-    assert denied.wait(60)
-    assert max(ends) <= answered
+        assert answer.status_code in (200, 201), answer.text
+        assert denied.wait(20)
+        assert max(ends) <= answered
+    finally:
+        denied.set()  # whoever is not told no asks for ever
+        streaming.join(10)
 
 
 def test_a_repeated_hold_waits_as_the_first_one_did(asked):
