@@ -30,6 +30,25 @@ def store(directory):
     store.close()
 
 
+@pytest.fixture
+def bucket(s3_gateway, s3_bucket):
+    """The same objects, in a bucket, under a prefix."""
+    path = s3_gateway.directory / s3_bucket.removeprefix("s3://") / "prefix" / KEY
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    store = ObstoreReleases(f"{s3_bucket}/prefix")
+    yield store
+    store.close()
+
+
+S3 = pytest.param("bucket", marks=[pytest.mark.s3, pytest.mark.xdist_group("s3")])
+
+
+@pytest.fixture(params=["store", S3])
+def any_store(request):
+    return request.getfixturevalue(request.param)
+
+
 def read(store, *parts, key=KEY):
     async def go():
         source = store.source(key)
@@ -43,6 +62,14 @@ def read(store, *parts, key=KEY):
 
 def open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_blocks_are_what_the_object_has(any_store):
+    first, middle, end = read(any_store, (0, 10), (1_000_000, 1_048_576), (2_999_999, 50))
+
+    assert first == CONTENT[:10]
+    assert middle == CONTENT[1_000_000 : 1_000_000 + 1_048_576]
+    assert end == CONTENT[-1:]
 
 
 @pytest.mark.parametrize("at_once", [adapter._AT_ONCE, None], ids=["from-memory", "by-a-thread"])
@@ -65,18 +92,19 @@ def test_no_file_stays_open(store, until):
     until(lambda: open_files() <= before)
 
 
-def test_size_and_digest_are_of_the_whole_object(store):
+def test_size_and_digest_are_of_the_whole_object(any_store):
     from common.ids import digest
 
-    assert store.size(KEY) == len(CONTENT)
-    assert store.digest(KEY) == (len(CONTENT), digest(CONTENT))
+    any_store.check()
+    assert any_store.size(KEY) == len(CONTENT)
+    assert any_store.digest(KEY) == (len(CONTENT), digest(CONTENT))
 
 
 @pytest.mark.parametrize("key", ["preparations/p/1/other", "../secret", "/etc/hostname", "a/../b"])
-def test_what_is_not_in_the_store_is_missing(store, directory, key):
+def test_what_is_not_in_the_store_is_missing(any_store, directory, key):
     (directory.parent / "secret").write_text("secret")
 
-    for ask in (store.size, store.digest, store.source):
+    for ask in (any_store.size, any_store.digest, lambda key: read(any_store, (0, 1), key=key)):
         with pytest.raises(ObjectMissing):
             ask(key)
 
@@ -85,6 +113,26 @@ def test_a_store_that_is_away_is_no_missing_object(tmp_path):
     store = ObstoreReleases(str(tmp_path / f"{uuid4()}"))
 
     for ask in (store.size, store.digest, store.source):
+        with pytest.raises(StoreUnavailable):
+            ask(KEY)
+    with pytest.raises(StoreUnavailable):
+        store.check()
+
+
+@pytest.mark.s3
+@pytest.mark.xdist_group("s3")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_SECRET_ACCESS_KEY", "another"),
+    ],
+)
+def test_a_bucket_that_is_away_is_no_missing_object(s3_bucket, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    store = ObstoreReleases(s3_bucket)
+
+    for ask in (store.size, store.digest, lambda key: read(store, (0, 1), key=key)):
         with pytest.raises(StoreUnavailable):
             ask(KEY)
     with pytest.raises(StoreUnavailable):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import ServiceSettings
@@ -26,7 +26,7 @@ class Settings(ServiceSettings):
     client_id: str = "pseudonymisation"
 
     landing_store: Path = Path("var/landing")
-    """Uploads, quarantine, editions, lists of opt-outs: all of it sealed."""
+    """Uploads, quarantine, editions, lists of opt-outs: all of it sealed. A directory."""
     release_store: str = "var/release"
     """A directory, or `s3://bucket/prefix`; we write, dissemination reads."""
     scratch: Path | None = None
@@ -62,3 +62,14 @@ class Settings(ServiceSettings):
     """An object that no row names is taken away after so long."""
     quarantine_entries_max: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """Reasons kept one by one; the report counts all of them."""
+
+    @field_validator("landing_store", mode="before")
+    @classmethod
+    def _is_no_bucket(cls, value: object) -> object:
+        """A path would be made of a URL, and a directory called `s3:` looked for."""
+        if "://" in str(value):
+            raise ValueError(
+                "the landing store is a directory, on a volume that all workers share;"
+                " a bucket can be the release store only"
+            )
+        return value

@@ -1,11 +1,13 @@
 """The release store's contract, on a directory and through obstore."""
 
 import hashlib
+import time
 
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
 from pseudonymisation.adapters.release_store import (
+    REACHED_SECONDS_MAX,
     BucketStore,
     DirectoryStore,
     release_store,
@@ -15,8 +17,13 @@ from pseudonymisation.use_cases.preparation_ports import ReleaseStoreUnavailable
 KEY = "preparations/p/a/f.parquet"
 
 
-@pytest.fixture(params=["directory", "bucket", "memory"])
+S3 = pytest.param("s3", marks=[pytest.mark.s3, pytest.mark.xdist_group("s3")])
+
+
+@pytest.fixture(params=["directory", "bucket", "memory", S3])
 def store(request, tmp_path):
+    if request.param == "s3":
+        return release_store(f"{request.getfixturevalue('s3_bucket')}/some/prefix")
     (tmp_path / "store").mkdir()
     if request.param == "directory":
         return DirectoryStore(tmp_path / "store")
@@ -91,6 +98,53 @@ def test_a_directory_that_cannot_be_written_is_unavailable(tmp_path, source):
 
     with pytest.raises(ReleaseStoreUnavailable):
         DirectoryStore(tmp_path / "store").put(KEY, source(b"x"), halfway=lambda: None)
+
+
+@pytest.mark.s3
+@pytest.mark.xdist_group("s3")
+def test_in_a_bucket_objects_lie_under_the_prefix_of_the_setting(s3_gateway, s3_bucket, source):
+    release_store(f"{s3_bucket}/prefix").put(KEY, source(b"data"), halfway=lambda: None)
+
+    bucket = s3_gateway.directory / s3_bucket.removeprefix("s3://")
+    assert (bucket / "prefix" / KEY).read_bytes() == b"data"
+
+
+@pytest.mark.s3
+@pytest.mark.xdist_group("s3")
+def test_what_was_deleted_twice_or_was_never_there_is_gone(store_in_bucket):
+    store_in_bucket.delete(KEY)
+    store_in_bucket.delete(KEY)
+    assert list(store_in_bucket.keys("")) == []
+
+
+@pytest.fixture
+def store_in_bucket(s3_bucket):
+    return release_store(s3_bucket)
+
+
+@pytest.mark.s3
+@pytest.mark.xdist_group("s3")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_SECRET_ACCESS_KEY", "another"),
+    ],
+)
+def test_a_bucket_that_cannot_be_reached_is_unavailable_in_a_defined_time(
+    s3_bucket, source, monkeypatch, name, value
+):
+    monkeypatch.setenv(name, value)
+    store = release_store(s3_bucket)
+    begun = time.monotonic()
+
+    with pytest.raises(ReleaseStoreUnavailable) as away:
+        store.put(KEY, source(b"x"), halfway=lambda: None)
+    with pytest.raises(ReleaseStoreUnavailable):
+        list(store.keys(""))
+
+    assert time.monotonic() - begun < 2 * REACHED_SECONDS_MAX
+    assert "127.0.0.1" not in str(away.value)
 
 
 def test_a_setting_names_a_directory_or_a_bucket(tmp_path):

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from _pytest.nodeid import coerce_node_id
@@ -24,6 +25,7 @@ START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 
 if TYPE_CHECKING:
     from common.messaging.port import EventLog
+    from common.testing.s3_gateway import Gateway
     from common.testing.tokens import LocalIssuer
 
 MakeEngine = Callable[..., Engine]
@@ -141,6 +143,31 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 pytest.fail(f"no Apache Kafka in CI: {reason}")
             pytest.skip(f"NO APACHE KAFKA: {reason}")
         yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def s3_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Gateway"]:
+    """A real S3 server: one for all tests that are marked `s3`."""
+    from common.testing import s3_gateway
+
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(s3_gateway.gateway(tmp_path_factory.mktemp("s3") / "s3"))
+        except s3_gateway.NoGateway as reason:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"no S3 server in CI: {reason}")
+            pytest.skip(f"NO S3 SERVER: {reason}")
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_gateway: "Gateway", monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty bucket; credentials and endpoint are in the environment."""
+    for name, value in s3_gateway.environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{uuid4()}"
+    (s3_gateway.directory / name).mkdir()
+    return f"s3://{name}"
 
 
 @pytest.fixture(

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -14,9 +16,15 @@ from obstore.store import LocalStore, S3Store
 
 from dissemination.domain.errors import ObjectMissing, StoreUnavailable
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 MEBIBYTE = 1_048_576
 S3_SCHEME = "s3://"
 FILE_READERS_MAX = 16
+RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+"""A bucket that has not answered by then is away: the answer is no, and soon."""
+
 _AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
 """Linux: read what is in memory already, and nothing that has to be waited for."""
 
@@ -74,7 +82,7 @@ class ObstoreReleases:
             self._store = (
                 LocalStore(self._directory)
                 if self._directory is not None
-                else S3Store.from_url(self._where)
+                else S3Store.from_url(self._where, retry_config=RETRIES)
             )
         return self._store
 

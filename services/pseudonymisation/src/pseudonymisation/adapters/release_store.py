@@ -8,16 +8,20 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pseudonymisation.use_cases.preparation_ports import ReleaseStoreUnavailable, Stored
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+    from obstore.store import ObjectStore, RetryConfig
 
 CHUNK_BYTES: Final = 1_048_576
 UNFINISHED: Final = ".part"
+RETRIES_MAX: Final = 3
+REACHED_SECONDS_MAX: Final = 15
+"""A bucket that has not answered by then is away: the preparation fails and can be asked again."""
 
 
 class _Sink(Protocol):
@@ -113,7 +117,11 @@ def release_store(where: str) -> DirectoryStore | BucketStore:
         return DirectoryStore(Path(where))
     from obstore.store import from_url
 
-    return BucketStore(from_url(where))
+    retries: RetryConfig = {
+        "max_retries": RETRIES_MAX,
+        "retry_timeout": timedelta(seconds=REACHED_SECONDS_MAX),
+    }
+    return BucketStore(from_url(where, retry_config=retries))
 
 
 def _copy(source: Path, sink: _Sink, halfway: Callable[[], None]) -> Stored:
