@@ -1,0 +1,22 @@
+"""What docs/architecture.md points at is there: whoever follows a release gets to the byte."""
+
+import importlib
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SERVICES = "applications|agreements|pseudonymisation|dissemination"
+POINTER = re.compile(rf"`((?:{SERVICES})/[a-z_/]+)(?::(\w+)|(\.yaml))?`")
+
+
+def test_every_place_that_the_architecture_names_is_there() -> None:
+    named = POINTER.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    assert len(named) > 15
+
+    for path, name, suffix in named:
+        if suffix:
+            service = path.partition("/")[0]
+            assert (ROOT / "services" / service / "src" / f"{path}{suffix}").is_file(), path
+            continue
+        module = importlib.import_module(path.replace("/", "."))
+        assert not name or hasattr(module, name), f"{path}:{name}"
