@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
+from agreements.adapters import rules
+from agreements.domain.leases import waiting_seconds
 from common.clock import SystemClock
 from common.db import engine as engines
 from common.testing.postgresql import Server
@@ -127,8 +129,10 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
         assert all(fetch(scene, url, str(holding))["decision"] for url in (first, second))
         assert under_way(scene) == (1, 4)  # both downloads, and the two questions just asked
 
+        asked = time.monotonic()
         breach = report_breach(scene)
         answered = time.monotonic()
+        assert answered - asked > waiting_seconds(rules.load().longest_lease_seconds())
         held, taken = stalled.held(), stalled.received
 
         assert stalled.is_reset(within=1.0)
