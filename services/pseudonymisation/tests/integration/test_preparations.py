@@ -428,7 +428,6 @@ def test_personal_data_fails_the_preparation_and_leaves_nothing(sqlite_haven):
     assert haven.actions()[-1] == "preparation-failed"
 
 
-@pytest.mark.scenario("X02")
 def test_a_closed_domain_stays_closed(haven):
     haven.land(RECORDS)
     haven.prepare()
