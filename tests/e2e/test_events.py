@@ -12,6 +12,7 @@ import pytest
 from common.ids import new_id
 from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Message
+from dsfc_client import Refused
 from tests.forking import ForkingSuite
 from tests.running import CSU, Scene, scene, until, wanted
 
@@ -21,7 +22,11 @@ HEARD: Mapping[str, Sequence[str]] = {
     "agreements": ["applications.application"],
     "applications": ["agreements.agreement"],
     "pseudonymisation": ["agreements.agreement"],
-    "dissemination": ["pseudonymisation.preparation", "pseudonymisation.submission"],
+    "dissemination": [
+        "agreements.agreement",
+        "pseudonymisation.preparation",
+        "pseudonymisation.submission",
+    ],
 }
 BOOKKEEPING = {"inbox", "aggregate_seen", "fact_epoch", "fact_change"}
 """Who heard what, and whose turn it was to write: that changes when something is heard again, and
@@ -156,6 +161,7 @@ def malformed(topic: str, type_: str, data: Any) -> Message:
         ("agreements", "applications.application", "applications.application-approved.v1"),
         ("applications", "agreements.agreement", "agreements.agreement-activated.v1"),
         ("pseudonymisation", "agreements.agreement", "agreements.agreement-terminated.v1"),
+        ("dissemination", "agreements.agreement", "agreements.agreement-held.v1"),
         (
             "dissemination",
             "pseudonymisation.preparation",
@@ -234,3 +240,40 @@ def put_back(played: Scene, rows: list[tuple[Any, ...]]) -> None:
     with closing(sqlite3.connect(played.state / "applications.db", timeout=10)) as database:
         database.executemany(f"INSERT INTO snapshot VALUES ({', '.join('?' * len(rows[0]))})", rows)
         database.commit()
+
+
+def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene) -> None:
+    """The haven closes its domain and the domain's key, dissemination withdraws what was released,
+    applications has it in the history; the other agreement's are as they were. The last test here:
+    the agreement is over. Guards: `close_domains_of`, `standings.hear`, `timeline.note`."""
+    extract = played.released()
+    ours = "SELECT state FROM pseudonym_domain WHERE agreement = ?"
+    assert played.rows("pseudonymisation", ours, played.reference) == [("open",)]
+    (application,) = {
+        str(a.application_id)
+        for a in played.stage.actor("body-contracts").agreements.list()
+        if a.reference == played.reference
+    }
+
+    played.stage.actor("body-contracts").agreements.post(
+        f"/v1/agreements/{played.reference}/termination", {"reason": "It has done its work."}
+    )
+
+    until(lambda: played.csu.dissemination.extract(extract.id).state == "withdrawn")
+    withdrawn = played.csu.dissemination.extract(extract.id)
+    assert withdrawn.availability is not None
+    assert withdrawn.availability.state == "withdrawn"
+    assert withdrawn.availability.agreement_state == "TERMINATED"
+    lines = list(played.csu.dissemination.register())
+    of_agreement = {
+        reference: {line.status for line in lines if line.model_dump()["reference"] == reference}
+        for reference in (played.reference, played.other_reference)
+    }
+    assert of_agreement[played.reference] == {"withdrawn"}
+    assert of_agreement[played.other_reference] <= {"current"}
+    until(lambda: played.rows("pseudonymisation", ours, played.reference) == [("closed",)])
+    history = played.stage.applicant("02P").history(application)
+    assert "agreement-terminated" in json.dumps(history)
+    with pytest.raises(Refused) as refused:
+        played.csu.dissemination.download(extract.files[0].id, played.state / "too-late")
+    assert refused.value.has("DSA_NOT_ACTIVE")
