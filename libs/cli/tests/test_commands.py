@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -17,8 +19,22 @@ from common.db.tables import metadata
 from common.security import keys
 from dsfc_cli.identities import Identities
 from dsfc_cli.main import app
+from dsfc_cli.suite import DidNotStart, Suite
 
 run = CliRunner().invoke
+
+
+def as_a_process(*arguments: str) -> tuple[int, str]:
+    """The command as a shell runs it; what it says of an error."""
+    told = subprocess.run(
+        [sys.executable, "-m", "dsfc_cli.main", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return told.returncode, told.stderr
+
 
 WRONG = """
 data_set: TINY
@@ -54,7 +70,9 @@ def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None
     [
         ["--data-set", "HES"],
         ["--data-set", "DIDS", "--first", "yesterday"],
-        ["--data-set", "DIDS", "--ods", "/nowhere"],
+        ["--data-set", "DIDS", "--first", "2018-05-01", "--last", "2018-04-30"],
+        ["--data-set", "DIDS", "--seed", "-1"],
+        ["--data-set", "DIDS", "--bad-rows", "99"],
     ],
 )
 def test_generate_says_what_it_cannot_do(wrong: list[str], tmp_path: Path) -> None:
@@ -62,6 +80,29 @@ def test_generate_says_what_it_cannot_do(wrong: list[str], tmp_path: Path) -> No
 
     assert told.exit_code == 2
     assert "Traceback" not in told.output
+
+
+@pytest.mark.parametrize("lists", [{}, {"etr.csv": "a,b\n", "practices.csv": "x,y\n1,2\n"}])
+def test_generate_says_that_the_lists_of_codes_are_none(
+    lists: dict[str, str], tmp_path: Path
+) -> None:
+    for name, content in lists.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    code, told = as_a_process("generate", "--data-set", "DIDS", "--ods", str(tmp_path))
+
+    assert code == 2
+    assert told.count("\n") == 1, told
+    assert str(tmp_path) in told
+
+
+def test_the_same_seed_makes_the_same_bytes_and_another_makes_others(tmp_path: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        options = f"generate --data-set SUS_APC --rows 500 --seed {seed} --output {tmp_path / name}"
+        assert run(app, options.split()).exit_code == 0
+    a, b, c = ((tmp_path / name / "sus_apc.csv").read_bytes() for name in "abc")
+
+    assert a == b
+    assert a != c
 
 
 def test_catalogue_check_tells_where_a_file_is_wrong(tmp_path: Path) -> None:
@@ -82,10 +123,60 @@ def test_catalogue_list_is_for_machines_too() -> None:
 
 
 def test_token_knows_no_stranger(tmp_path: Path) -> None:
+    Identities.create(tmp_path / "identities")
+
     told = run(app, ["token", "nobody", "dissemination", "--directory", str(tmp_path)])
 
     assert told.exit_code == 1
     assert "No development identity is named nobody" in told.output
+
+
+def test_token_makes_no_keys_where_nothing_has_run(tmp_path: Path) -> None:
+    told = run(app, ["token", "csu-0df-analytics", "agreements", "--directory", str(tmp_path)])
+
+    assert told.exit_code == 1
+    assert "has `dsfc up` run there?" in told.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_token_says_where_it_looked_for_the_issuer(tmp_path: Path) -> None:
+    Identities.create(tmp_path / "identities")
+    nowhere = "http://127.0.0.1:1"
+    told = run(
+        app,
+        f"token csu-0df-analytics agreements --directory {tmp_path} --issuer {nowhere}".split(),
+    )
+
+    assert told.exit_code == 1
+    assert nowhere in told.output
+
+
+def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    code, told = as_a_process("keys", "--directory", str(file))
+
+    assert code == 2
+    assert told.strip() == f"{file / 'identities'}: Not a directory"
+
+
+def test_a_demo_clears_only_what_a_demo_left(tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+
+    told = run(app, ["demo", "--directory", str(tmp_path)])
+
+    assert told.exit_code == 2
+    assert (tmp_path / "precious").exists()
+
+
+def test_two_suites_do_not_share_a_directory(tmp_path: Path) -> None:
+    suite = Suite(tmp_path, services=())
+    with suite, pytest.raises(DidNotStart, match="in use"), Suite(tmp_path, services=()):
+        pass
+
+    with Suite(tmp_path, services=()):
+        pass
 
 
 def test_keys_for_the_compose_file_are_made_once_and_the_realm_has_no_secret(
@@ -102,6 +193,12 @@ def test_keys_for_the_compose_file_are_made_once_and_the_realm_has_no_secret(
         (key,) = json.loads(client["attributes"]["jwks.string"])["keys"]
         assert "d" not in key
         assert client["clientAuthenticatorType"] == "client-jwt"
+        assert client["attributes"]["access.token.header.type.rfc9068"] == "true"
+        assert set(client["optionalClientScopes"]) > {"audience:agreements"}
+    scopes = {scope["name"] for scope in realm["clientScopes"]}
+    assert {name for c in realm["clients"] for name in c["optionalClientScopes"]} <= scopes
+    trained = next(c for c in realm["clients"] if c["clientId"] == "dscro-operator")
+    assert "training_valid_until" in {mapper["name"] for mapper in trained["protocolMappers"]}
 
 
 def test_private_keys_are_the_owners_alone(tmp_path: Path) -> None:
@@ -181,4 +278,14 @@ def test_audit_verify_says_that_there_is_no_database(tmp_path: Path) -> None:
     code, told = verify(tmp_path)
 
     assert code == 2
-    assert "Traceback" not in told
+    assert "There is no" in told
+
+
+@pytest.mark.parametrize(
+    "options", [["--log", "nothing"], ["--log", "agreements", "--database", "nonsense"]]
+)
+def test_audit_verify_says_what_it_cannot_read(kept: Path, options: list[str]) -> None:
+    told = run(app, ["audit", "verify", "--directory", str(kept), *options])
+
+    assert told.exit_code == 2
+    assert not isinstance(told.exception, Exception)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from common.audit.checkpoints import path_of
 from common.audit.verification import Report
@@ -43,22 +44,24 @@ def verify(
 ) -> None:
     """Find every edit, deletion, reordering, fork and truncation. Exit 1 where there is one.
 
-    Example: dsfc audit verify --directory var/demo
+    Example: dsfc audit verify --directory var/demo/state
     """
+    if log is not None and log not in SERVICES:
+        raise typer.BadParameter(f"one of {', '.join(SERVICES)}", param_hint="--log")
     if log is None and (database or checkpoints or jwks):
         raise typer.BadParameter("--database, --checkpoints and --jwks go with --log")
     try:
         reports = [
             verify_log(
-                database or f"sqlite:///{directory.absolute() / f'{name}.db'}",
+                _there(database or f"sqlite:///{directory.absolute() / f'{name}.db'}"),
                 checkpoints or path_of(directory / "checkpoints", name),
                 _jwks(jwks, directory, name),
                 log=name,
             )
             for name in ([log] if log else SERVICES)
         ]
-    except (AppError, OSError, ValueError) as error:
-        err.print(getattr(error, "detail", str(error)), style="red", markup=False)
+    except (AppError, ValueError) as error:
+        err.print(getattr(error, "detail", str(error)), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
@@ -119,12 +122,25 @@ def _log(url: str) -> Iterator[Iterator[Entry]]:
 
 
 def _opened(url: str) -> Engine:
-    path = make_url(url).database if url.startswith("sqlite") else None
+    return engines.create(_there(url), pool_size=1)
+
+
+def _there(url: str) -> str:
+    """Return it if it is the URL of a database that may be there."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        err.print(
+            "That is no URL of a database: sqlite:///FILE or postgresql://…",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(2) from None
     # SQLite would make an empty database of a name that is not there, and find nothing wrong.
-    if path is not None and not Path(path).is_file():
-        err.print(f"There is no {path}.", style="red", markup=False)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        err.print(f"There is no {parsed.database}.", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2)
-    return engines.create(url, pool_size=1)
+    return url
 
 
 def _jwks(file: Path | None, directory: Path, log: str) -> Any:

@@ -8,6 +8,7 @@ import typer
 
 from common.security import keys
 from common.security.issuer import Identity
+from common.security.keys import AUDIENCES, audience_scope
 from common.security.roles import Role
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import SERVICES
@@ -45,12 +46,15 @@ def command(
 
 
 def realm_of(identities: Identities) -> dict[str, Any]:
-    """A Keycloak realm: a client an identity, a scope a role, and public keys only."""
+    """A Keycloak realm: a client an identity, a scope a role, a scope an audience, public keys.
+
+    Keycloak 26.4 does not know RFC 8707's `resource`: the audience is asked for by its scope.
+    """
     return {
         "realm": "dsfc",
         "enabled": True,
         "accessTokenLifespan": 300,
-        "clientScopes": [_scope(role) for role in Role],
+        "clientScopes": [*map(_scope, Role), *map(_audience, AUDIENCES)],
         "clients": [_client(identity) for identity in identities.known],
     }
 
@@ -63,8 +67,28 @@ def _scope(role: Role) -> dict[str, Any]:
     }
 
 
+def _audience(audience: str) -> dict[str, Any]:
+    config = {"included.custom.audience": audience, "access.token.claim": "true"}
+    return {
+        "name": audience_scope(audience),
+        "protocol": "openid-connect",
+        "attributes": {"include.in.token.scope": "false"},
+        "protocolMappers": [
+            {
+                "name": "audience",
+                "protocol": "openid-connect",
+                "protocolMapper": "oidc-audience-mapper",
+                "config": config,
+            }
+        ],
+    }
+
+
 def _client(identity: Identity) -> dict[str, Any]:
     jwks = json.dumps({"keys": [dict(identity.public_jwk)]})
+    claims = {"ods": identity.ods}
+    if identity.training_valid_until is not None:
+        claims["training_valid_until"] = identity.training_valid_until.isoformat()
     return {
         "clientId": identity.client_id,
         "name": identity.title,
@@ -77,10 +101,14 @@ def _client(identity: Identity) -> dict[str, Any]:
             "use.jwks.string": "true",
             "jwks.string": jwks,
             "token.endpoint.auth.signing.alg": "ES256",
+            "access.token.header.type.rfc9068": "true",  # `typ` is `at+jwt`
         },
         "defaultClientScopes": [],
-        "optionalClientScopes": sorted(role.scope for role in identity.roles),
-        "protocolMappers": [_claim("ods", identity.ods)],
+        "optionalClientScopes": [
+            *sorted(role.scope for role in identity.roles),
+            *map(audience_scope, AUDIENCES),
+        ],
+        "protocolMappers": [_claim(name, value) for name, value in claims.items()],
     }
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+import sys
 import threading
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,7 @@ from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World, generate, read_ods
 from dsfc_cli.synthetic.rows import RECIPES
-from dsfc_client import Dsfc, DsfcError
+from dsfc_client import ConnectionLost, Dsfc, DsfcError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,16 +40,18 @@ app.command("keys")(keys.command)
 out = Console()
 err = Console(stderr=True)
 VAR = Path("var")
+UP = VAR / "up"
+BASE_PORT = 8400
 
 Directory = Annotated[Path, typer.Option(help="Where the state is kept.")]
 
 
 @app.command()
 def up(
-    directory: Directory = VAR / "up",
+    directory: Directory = UP,
     base_port: Annotated[
         int, typer.Option(help="The issuer's port; the services follow.", min=1024, max=65_000)
-    ] = 8400,
+    ] = BASE_PORT,
 ) -> None:
     """Start the four services, say where everything is, and stay until Ctrl-C.
 
@@ -60,7 +63,7 @@ def up(
     err.print("Starting …")
     try:
         with Suite(directory.absolute(), base_port=base_port) as suite:
-            _say_where(suite)
+            _say_where(suite, directory, base_port)
             while not stop.wait(1.0):
                 ended = [s for s in suite.services if suite.process(s).poll() is not None]
                 if ended:
@@ -68,11 +71,11 @@ def up(
                     raise typer.Exit(1)
             err.print("Stopping …")
     except DidNotStart as error:
-        err.print(str(error), markup=False)
+        err.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
-def _say_where(suite: Suite) -> None:
+def _say_where(suite: Suite, directory: Path, base_port: int) -> None:
     table = Table("what", "where", "interactive pages")
     for name, url in suite.urls.items():
         has_pages = name not in {"issuer", "preparations"}
@@ -84,7 +87,11 @@ def _say_where(suite: Suite) -> None:
     out.print(clients)
     out.print(f"Their private keys: {suite.identities.directory}", soft_wrap=True)
     out.print(f"Logs: {suite.directory / 'logs'}", soft_wrap=True)
-    out.print("A token for curl: dsfc token csu-0df-analytics dissemination", soft_wrap=True)
+    elsewhere = "" if directory == UP else f" --directory {directory}"
+    if base_port != BASE_PORT:
+        elsewhere += f" --issuer {suite.urls['issuer']}"
+    out.print(f"A token: dsfc token csu-0df-analytics dissemination{elsewhere}", soft_wrap=True)
+    out.print("It lasts five minutes; an interactive page takes it behind “Authorize”.")
     out.print("Ctrl-C stops.")
 
 
@@ -93,20 +100,36 @@ def token(
     identity: Annotated[str, typer.Argument(help="A development identity.")],
     audience: Annotated[str, typer.Argument(help="The service that the token is for.")],
     role: Annotated[str | None, typer.Option(help="Where it has several.")] = None,
-    directory: Directory = VAR / "up",
-    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = "http://127.0.0.1:8400",
+    directory: Directory = UP,
+    issuer: Annotated[
+        str, typer.Option(help="Where the issuer is.")
+    ] = f"http://127.0.0.1:{BASE_PORT}",
 ) -> None:
     """Print an access token of a development identity.
 
     Example: curl -H "Authorization: Bearer $(dsfc token csu-0df-analytics dissemination)" …
     """
+    if not (directory / "identities").is_dir():
+        err.print(
+            f"There are no identities in {directory}: has `dsfc up` run there?",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)
     try:
         credentials = Identities.create(directory / "identities").credentials(identity, role)
         with Dsfc(credentials=credentials, token_url=f"{issuer}/oauth2/token") as dsfc:
             assert dsfc.tokens is not None
             typer.echo(dsfc.tokens.token(audience))
+    except ConnectionLost as error:
+        err.print(
+            f"{error} Is `dsfc up` running, with its issuer at {issuer}?",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(1) from None
     except (LookupError, DsfcError) as error:
-        err.print(str(error.args[0]), style="red", markup=False)
+        err.print(str(error.args[0]), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -114,7 +137,7 @@ def token(
 def generate_input(
     data_set: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
     rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 1,
     first: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-04-01",
     last: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD.")] = "2018-04-30",
     bad_rows: Annotated[int, typer.Option(min=0, help="Rows that are to be quarantined.")] = 0,
@@ -132,6 +155,8 @@ def generate_input(
         raise typer.Exit(2)
     try:
         days = date.fromisoformat(first), date.fromisoformat(last)
+        if days[0] > days[1]:
+            raise ValueError(f"The last day, {last}, is before the first, {first}.")
         people = max(50, min(rows // 4, 400_000))
         world = World.create(people=people, seed=seed, ods=read_ods(ods) if ods else None)
         path = output / f"{data_set.lower()}.csv"
@@ -149,8 +174,8 @@ def generate_input(
                 progress=lambda n: progress.advance(task, n),
             )
         maps = world.write_maps(output)
-    except (ValueError, OSError) as error:
-        err.print(str(error), style="red", markup=False)
+    except ValueError as error:
+        err.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     planted.write(output / "planted.json")
     for written in (path, *maps, output / "planted.json"):
@@ -194,7 +219,13 @@ def list_catalogue(
 def run() -> None:
     """Run the command; the built-in issuer's own log lines would stand between its sentences."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    app()
+    try:
+        app()
+    except OSError as error:
+        err.print(
+            f"{error.filename or ''}: {error.strerror}".lstrip(": "), markup=False, soft_wrap=True
+        )
+        sys.exit(2)
 
 
 if __name__ == "__main__":

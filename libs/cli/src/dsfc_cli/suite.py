@@ -3,6 +3,7 @@
 Used by `dsfc up`, the demo and the end-to-end tests. Everything it starts, it stops.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -157,6 +158,7 @@ class Suite:
 
     def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+        self._lock()
         self.identities = Identities.create(self.directory / "identities")
         for store in STORES:
             (self.directory / store).mkdir(parents=True, exist_ok=True, mode=PRIVATE)
@@ -168,6 +170,14 @@ class Suite:
         for service in self.services:
             self.start_service(service)
         self.wait_ready()
+
+    def _lock(self) -> None:
+        """Have the directory alone: two suites would be one another's workers and keys."""
+        file = self._stack.enter_context((self.directory / "suite.lock").open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DidNotStart(f"{self.directory} is in use by a suite that is running.") from None
 
     def _choose_ports(self) -> dict[str, int]:
         if self.base_port is not None:

@@ -37,14 +37,18 @@ class Refusal:
 
 
 class Problem(DsfcError):
-    """A problem+json answer. `code` names the kind of problem; `members` holds all of it."""
+    """A problem+json answer. `code` names the kind of problem; `members` holds all of it.
+
+    A token endpoint answers as OAuth wants it, with `error` and `error_description`.
+    """
 
     def __init__(self, status: int, members: Mapping[str, Any]) -> None:
         self.status = status
         self.members = members
-        self.code = str(members.get("code") or members.get("type") or status)
+        code = members.get("code") or members.get("error") or members.get("type")
+        self.code = str(code or status)
         self.title = str(members.get("title") or "")
-        self.detail = str(members.get("detail") or "")
+        self.detail = str(members.get("detail") or members.get("error_description") or "")
         what = "; ".join(_told(e) for e in members.get("errors", ()))
         super().__init__(f"{status} {self.code}: {what or self.detail or self.title}")
 

@@ -62,7 +62,8 @@ class TokenSource:
             "grant_type": "client_credentials",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": self._assertion(),
-            "scope": f"dsfc:{self._credentials.role}",
+            # The audience twice: for providers that know RFC 8707, and for those that do not.
+            "scope": f"dsfc:{self._credentials.role} audience:{audience}",
             "resource": audience,
         }
         try:

@@ -149,6 +149,8 @@ def test_used_assertions_are_forgotten_when_they_have_expired(issuer, form, cloc
         ({"assertion": {"jti": 5}}, 401, "invalid_client"),
         ({"scope": "dsfc:csu-system dsfc:csu-adviser"}, 400, "invalid_scope"),
         ({"scope": "dsfc:dars-approver"}, 400, "invalid_scope"),
+        ({"scope": "dsfc:csu-system audience:pseudonymisation"}, 400, "invalid_scope"),
+        ({"scope": "audience:dissemination"}, 400, "invalid_scope"),
         ({"scope": ""}, 400, "invalid_scope"),
         ({"scope": None}, 400, "invalid_scope"),
         ({"resource": "payroll"}, 400, "invalid_target"),

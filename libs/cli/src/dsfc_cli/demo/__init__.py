@@ -65,7 +65,7 @@ def command(
             suite = _suite(stack, root / "state", events, database)
             _tell(journey, suite, root, data_set, submission, provider, rows)
     except (ClaimFailed, DidNotStart, DsfcError, NotAFile, NotPlayed, parts.NoBroker) as error:
-        console.print(f"\n{error}", style="red", markup=False)
+        console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     finally:
         journey.write(root / JOURNEY)

@@ -41,12 +41,14 @@ class Ods:
 def read_ods(directory: Path) -> Ods:
     """Real codes of trusts and practices, from `etr.csv` and `practices.csv` as published.
 
-    Raises FileNotFoundError where the directory has neither.
+    Raises OSError where they cannot be read, ValueError where they are not those lists.
     """
     with (directory / "etr.csv").open(encoding="utf-8", newline="") as file:
         trusts = tuple(row[0] for row in csv.reader(file) if row)
     with (directory / "practices.csv").open(encoding="utf-8", newline="") as file:
-        practices = tuple(sorted({row["Code"] for row in csv.DictReader(file)}))
+        practices = tuple(sorted({row.get("Code", "") for row in csv.DictReader(file)} - {""}))
+    if len(trusts) < len(PROVIDERS) or len(practices) < PRACTICES_EACH * len(COMMISSIONERS):
+        raise ValueError(f"{directory} has not enough trusts in etr.csv, or practices.csv no Code")
     return Ods(trusts=trusts, practices=practices)
 
 

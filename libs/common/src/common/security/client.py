@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from common import http
 from common.clock import Clock, SystemClock
 from common.errors import AppError, Unavailable
-from common.security.keys import ASSERTION_TYPE, CLIENT_ASSERTION, Signer, issue
+from common.security.keys import ASSERTION_TYPE, CLIENT_ASSERTION, Signer, audience_scope, issue
 from common.security.roles import Role
 
 ASSERTION_LIFETIME = timedelta(seconds=60)
@@ -43,7 +43,7 @@ def token_request(
         "client_assertion": client_assertion(
             signer, client_id=client_id, token_url=token_url, at=at
         ),
-        "scope": role.scope,
+        "scope": f"{role.scope} {audience_scope(audience)}",
         "resource": audience,
     }
 

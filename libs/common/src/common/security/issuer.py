@@ -26,6 +26,7 @@ from common.security.keys import (
     SignedVerifier,
     Signer,
     access_token,
+    audience_scope,
     instant,
     issue,
 )
@@ -118,10 +119,10 @@ class Issuer:
         if form.get("grant_type") != "client_credentials":
             raise GrantRefused("unsupported_grant_type", "Use client_credentials.")
         identity = self._authenticated(form)
-        role = _role(identity, form.get("scope"))
         audience = form.get("resource", "")
         if audience not in AUDIENCES:
             raise GrantRefused("invalid_target", f"`resource` is one of {', '.join(AUDIENCES)}.")
+        role = _role(identity, form.get("scope"), audience)
         claims: dict[str, Any] = {
             "iss": self.url,
             "sub": identity.client_id,
@@ -177,12 +178,13 @@ class Issuer:
             self._used[client_id, jti] = expires
 
 
-def _role(identity: Identity, scope: str | None) -> Role:
+def _role(identity: Identity, scope: str | None, audience: str) -> Role:
     """One role, which the identity has. One that has a single role need not name it."""
     if scope is None and len(identity.roles) == 1:
         return next(iter(identity.roles))
     allowed = {role.scope: role for role in identity.roles}
-    role = allowed.get(scope or "")
+    words = (scope or "").split(" ")
+    role = allowed.get(" ".join(word for word in words if word != audience_scope(audience)))
     if role is None:
         raise GrantRefused("invalid_scope", "`scope` names exactly one role of the client.")
     return role

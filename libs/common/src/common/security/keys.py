@@ -57,6 +57,11 @@ AUDIENCES = ("applications", "agreements", "pseudonymisation", "dissemination")
 """The services, as an access token's `aud` names them."""
 
 
+def audience_scope(audience: str) -> str:
+    """Say in `scope` what `resource` says: not every provider knows RFC 8707 (Keycloak)."""
+    return f"audience:{audience}"
+
+
 def access_token(audience: str) -> KeyUse:
     return KeyUse(
         name=f"access-token-{audience}",
