@@ -44,8 +44,11 @@ def played(tmp_path_factory: pytest.TempPathFactory, clock_file: Path) -> Iterat
 def test_a_stream_ends_at_the_instant_at_which_the_relationship_does(
     played: Scene, clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S1. Guards: the lease that is cut to the next boundary of a fact (`leases.lease`,
-    `FactsCache`/`Verdicts.find` up to `turns_at`); the watchdog at its end (`_at_lease_end`)."""
+    """S1. Guard: what a replica remembers is believed until `turns_at` only (`Verdicts.find`).
+
+    That the lease is cut to that instant (`leases.lease`) shows in `test_leases_and_permits`, and
+    the watchdog at its end in `test_door`: here the next renewal, half a lease later, ends it too.
+    """
     file = played.released(periods=[MAY]).files[0]
     keeps = played.stage.actor("body-contracts").agreements
     (relationship,) = keeps.get("/v1/relationships")["items"]
