@@ -167,6 +167,17 @@ def test_each_row_of_an_extract_is_what_the_oracle_says(haven, asked, prepare):
     assert columns == ["Token", "Reason_For_Access", *FIELDS]
 
 
+def test_reasons_are_written_out_however_many_combinations_are_possible(haven, asked, prepare):
+    given = records(120)
+    codes = [*(code for code in COMMISSIONERS if code), "X24", "it's"]
+    many = replace(asked, codes=codes, reasons="SPGHRC")
+    assert (len(codes) + 1) ** 6 > preparation.MOST_COMBINATIONS
+
+    path, _ = prepare(plan_of(haven, many, [land(haven, SUS, given)]))
+
+    assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, many))
+
+
 @pytest.mark.scenario("R08")
 def test_a_row_without_a_reason_that_names_the_commissioner_is_absent(haven, asked, prepare):
     only = replace(asked, codes=["02P"])

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pseudonymisation.adapters.plane import kernel
-from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser
+from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
 
 VALID = [
     "9990000018",
@@ -201,7 +201,7 @@ def test_kinds_of_one_domain_have_keys_of_their_own():
     assert {t[3:] for t in tokens[Kind.NO_NUMBER]}.isdisjoint(t[3:] for t in tokens[Kind.CELL])
 
 
-def test_whole_columns_batches_and_the_binary_form_agree():
+def test_whole_columns_and_the_binary_form_agree():
     haven, domain = os.urandom(32), os.urandom(32)
     count = 3 * kernel.BATCH + 17
     numbers = [f"999{n:07d}" for n in range(count)]
@@ -209,17 +209,59 @@ def test_whole_columns_batches_and_the_binary_form_agree():
     tokens = people(domain, haven)
 
     whole = tokens.text(*cells)
-    batches = [
-        tokens.batch(*(c[at : at + kernel.BATCH] for c in cells))
-        for at in range(0, count, kernel.BATCH)
-    ]
     binary = tokens.binary(*cells)
 
-    assert whole.combine_chunks() == pa.concat_arrays(batches)
-    assert len(binary) == count
+    assert len(whole) == len(set(whole.to_pylist())) == len(binary) == count
     assert len(set(binary.to_pylist())) == count
     first = kernel.pybase64.b64decode(whole[0].as_py(), altchars=b"-_")
     assert first[2:] == binary[0].as_py()
+
+
+def test_minted_tokens_stand_in_the_order_of_their_text():
+    haven, domain = os.urandom(32), os.urandom(32)
+    texts, places = [], []
+    numbers = words([f"999{n:07d}" for n in range(20_000)], haven)
+    for tokens, cells in (
+        (people(domain, haven), numbers),
+        (Retokeniser(kind=Kind.NO_NUMBER, domain_key=domain, domain_id=DOMAIN), numbers),
+    ):
+        minted = tokens.minted(*cells)
+        assert not (minted.following & np.uint64((1 << kernel.PLACE_FREE) - 1)).any()
+        texts += tokens.text(*cells).to_pylist()
+        places += zip(minted.leading.tolist(), minted.following.tolist(), strict=True)
+
+    assert len(set(places)) == len(texts)
+    assert [text for _, text in sorted(zip(places, texts, strict=True))] == sorted(texts)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 2_048])
+def test_tokens_of_rows_are_those_of_each_column_by_itself(rows):
+    haven, domain = os.urandom(32), os.urandom(32)
+    person = words([f"999{n:07d}" for n in range(rows)], haven)
+    cell = words([f"{n:010d}" for n in range(rows)], haven)
+    minted = people(domain, haven).minted(*person)
+    absent = np.arange(rows) % 3 == 1
+    whole = [pa.array(word, mask=absent) for word in cell]
+    longer = [pa.concat_arrays([word.slice(0, 1), word]) for word in whole]
+
+    made = RowTokeniser(domain_key=domain, domain_id=DOMAIN).tokens(
+        pa.array(minted.head),
+        [
+            (pa.array(minted.first), pa.array(minted.second)),
+            (whole[0], whole[1]),
+            (longer[0].slice(1), longer[1].slice(1)),
+        ],
+    )
+
+    cells = Retokeniser(kind=Kind.CELL, domain_key=domain, domain_id=DOMAIN).text(*cell)
+    wanted = [None if gone else t for gone, t in zip(absent, cells.to_pylist(), strict=True)]
+    for column in made:
+        column.validate(full=True)
+    assert [column.to_pylist() for column in made] == [
+        people(domain, haven).text(*person).to_pylist(),
+        wanted,
+        wanted,
+    ]
 
 
 def test_only_the_domains_key_and_the_whole_check_lead_back_to_a_number():

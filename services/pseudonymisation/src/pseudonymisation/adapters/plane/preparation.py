@@ -2,7 +2,8 @@
 
 First the distinct people of the selected rows go through the kernel into a map of tokens, less
 the opted-out. Then the rows are joined with the map, reduced to the permitted columns in their
-permitted forms, sorted by token and written. Memory is bounded by the session's limit whatever
+permitted forms, sorted by token and written. Tokens are words until the rows are in their order:
+words are less to sort, and to spill, than text. Memory is bounded by the session's limit whatever
 the number of rows; what does not fit spills encrypted.
 
 Every value that is about to be written is looked at (`PCD_LEAK`): the check is part of the
@@ -25,7 +26,7 @@ from duckdb.func import ARROW, FunctionNullHandling, PythonUDFType
 
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import kernel, scan
-from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser
+from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
 from pseudonymisation.adapters.plane.session import (
     Limits,
     identifier,
@@ -38,6 +39,9 @@ from pseudonymisation.domain.permit import REASONS
 ROW_GROUP: Final = 122_880
 COMPRESSION_LEVEL: Final = 1
 """Of Zstandard. Tokens are noise: the usual level takes twice as long over them and is larger."""
+
+MOST_COMBINATIONS: Final = 256
+"""Of reasons and codes, that are listed in a statement."""
 
 
 class PcdLeak(Exception):
@@ -183,7 +187,8 @@ class _Preparation:
         self._plan = plan
         self._connection = connection
         self._beat = beat
-        self._guard = _Guard(connection)
+        self._own = _own_checks(plan)
+        self._guard = _Guard(connection, self._own)
         self._types = self._describe()
         self._people = 0
         self._people_left_out = 0
@@ -194,17 +199,16 @@ class _Preparation:
     def write(self, target: Path) -> Outcome:
         self._map_people()
         self._beat(0, self._rows)
-        scanned = self._demand_no_own_data()
         columns = [self._projected(column) for column in self._plan.columns]
         rows = (
-            f"SELECT m.token AS {identifier(TOKEN_COLUMN)}, "
+            f"SELECT {', '.join(_PERSON)}, "
             f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)} "
             f"FROM ({self._selected()}) AS s "
             "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1 "
-            f"ORDER BY m.token, {self._tie_break()}"
+            f"ORDER BY m.place_0, m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE})"
         )
         statement = (
-            f"COPY ({self._with_cell_tokens(rows)}) TO {literal(target)} "
+            f"COPY ({self._finished(rows)}) TO {literal(target)} "
             f"(FORMAT PARQUET, COMPRESSION ZSTD, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
             f"ROW_GROUP_SIZE {ROW_GROUP})"
         )
@@ -217,7 +221,7 @@ class _Preparation:
             rows_without_person_left_out=self._rows_without_person,
             rows_without_reason=self._rows_without_reason(target),
             scan_rule=scan.RULE,
-            scanned_columns=tuple(dict.fromkeys([*self._guard.columns, *scanned])),
+            scanned_columns=tuple(dict.fromkeys(self._guard.columns)),
             scan_hits=0,
         )
 
@@ -249,15 +253,51 @@ class _Preparation:
         return f"reason_{letter.lower()} IN ({_listed(self._plan.codes)})"
 
     def _reasons(self) -> str:
-        """Write the reasons that let the row in, and none that the permit does not name."""
+        """Write the reasons that let the row in, and none that the permit does not name.
+
+        Where only so many combinations are possible a row has the number of one, until it is in
+        its order (`_reason_text`): writing out each row's own is dear, and a number is narrow.
+        """
         if self._plan.is_national:
             return "NULL::VARCHAR"
-        letters = sorted(self._plan.reasons, key=REASONS.index)
-        cases = ", ".join(
-            f"CASE WHEN {self._names(letter)} THEN '{letter}:' || reason_{letter.lower()} END"
-            for letter in letters
+        if self._combinations() > MOST_COMBINATIONS:
+            cases = ", ".join(
+                f"CASE WHEN {self._names(letter)} THEN '{letter}:' || reason_{letter.lower()} END"
+                for letter in self._letters()
+            )
+            return f"concat_ws(';', {cases})"
+        radix = len(self._codes()) + 1
+        return " + ".join(
+            f"CASE reason_{letter.lower()} {self._numbered(radix**place)} ELSE 0 END::USMALLINT"
+            for place, letter in enumerate(self._letters())
         )
-        return f"concat_ws(';', {cases})"
+
+    def _reason_text(self) -> str:
+        """Make the text of what `_reasons` gave."""
+        name = identifier(REASON_COLUMN)
+        if self._plan.is_national or self._combinations() > MOST_COMBINATIONS:
+            return name
+        # The first letter counts least, so that it varies fastest.
+        texts = [""]
+        for letter in self._letters():
+            named = ["", *(f"{letter}:{code}" for code in self._codes())]
+            texts = [";".join(filter(None, (text, one))) for one in named for text in texts]
+        return f"[{', '.join(map(literal, texts))}][{name} + 1]"
+
+    def _letters(self) -> Sequence[str]:
+        return sorted(self._plan.reasons, key=REASONS.index)
+
+    def _codes(self) -> Sequence[str]:
+        return sorted(set(self._plan.codes))
+
+    def _combinations(self) -> int:
+        return int((len(self._codes()) + 1) ** len(self._letters()))
+
+    def _numbered(self, unit: int) -> str:
+        return " ".join(
+            f"WHEN {literal(code)} THEN {number * unit}"
+            for number, code in enumerate(self._codes(), start=1)
+        )
 
     def _tie_break(self) -> str:
         """Order the rows of one person for good, by nothing that another extract has too.
@@ -271,7 +311,8 @@ class _Preparation:
 
     def _map_people(self) -> None:
         self._connection.execute(
-            "CREATE TABLE people (person_0 UBIGINT, person_1 UBIGINT, token VARCHAR)"
+            "CREATE TABLE people (person_0 UBIGINT, person_1 UBIGINT, place_0 UBIGINT, "
+            "place_1 UBIGINT, minted__head USMALLINT, minted__0 UBIGINT, minted__1 UBIGINT)"
         )
         opted_out = "FALSE"
         joined = ""
@@ -316,7 +357,7 @@ class _Preparation:
                     continue
                 self._people += int(np.count_nonzero(kept))
                 self._rows += int(rows[kept].sum())
-                yield from _tokens(retokeniser, first[kept], second[kept])
+                yield from _minted(retokeniser, first[kept], second[kept])
 
     # --- which columns, in which form -------------------------------------------------------------
 
@@ -326,65 +367,56 @@ class _Preparation:
             case Treatment.PSEUDONYM:
                 return ", ".join(_words_of(column))  # made into a token above the sort
             case Treatment.MONTH:
-                return f"strftime({name}, '%Y-%m') AS {name}"
+                return name  # shortened above the sort: a date is a quarter of its text
             case Treatment.YEAR:
                 return f"year({name})::SMALLINT AS {name}"
             case Treatment.AS_IS | Treatment.DERIVED:
-                guarded = self._guard.around(column.name, self._types[column.name])
+                guarded = self._guard.around(column, self._types[column.name])
                 return f"{guarded} AS {name}"
 
-    def _with_cell_tokens(self, rows: str) -> str:
-        """Put tokens in the place of sealed cells, when the rows are in their order.
+    def _finished(self, rows: str) -> str:
+        """Put tokens in the place of words, when the rows are in their order.
 
         Cells are mostly one a row, so that a map of the distinct ones would be as long as the
         extract. A call of the function costs more than the tokens that it makes: so there is
         one for all columns, and above the sort, where vectors are full and not what a filter
-        left of them. Two words are also less to sort than a token's text.
+        left of them.
         """
-        sealed = [c for c in self._plan.columns if c.treatment is Treatment.PSEUDONYM]
-        if not sealed:
-            return rows
-        self._create_cell_tokeniser(len(sealed))
-        words = ", ".join(word for column in sealed for word in _words_of(column))
-        places = {column.name: place for place, column in enumerate(sealed)}
-        names = [TOKEN_COLUMN, REASON_COLUMN, *(column.name for column in self._plan.columns)]
-        selected = ", ".join(
-            f"cell__tokens.t{places[name]} AS {identifier(name)}"
-            if name in places
-            else identifier(name)
-            for name in names
-        )
+        columns = self._plan.columns
+        sealed = [column for column in columns if column.treatment is Treatment.PSEUDONYM]
+        self._create_row_tokens(len(sealed))
+        words = [*_PERSON, *(word for column in sealed for word in _words_of(column))]
+        forms = {TOKEN_COLUMN: "minted__tokens.t0", REASON_COLUMN: self._reason_text()}
+        forms |= {column.name: _form_of(column) for column in columns}
+        forms |= {
+            column.name: f"minted__tokens.t{place}" for place, column in enumerate(sealed, start=1)
+        }
+        selected = ", ".join(f"{form} AS {identifier(name)}" for name, form in forms.items())
         return (
-            f"SELECT {selected} FROM (SELECT *, cell_tokens({words}) AS cell__tokens FROM ({rows}))"
+            f"SELECT {selected} "
+            f"FROM (SELECT *, row_tokens({', '.join(words)}) AS minted__tokens FROM ({rows}))"
         )
 
-    def _create_cell_tokeniser(self, columns: int) -> None:
-        """Make the engine's function from the sealed cells of a row to their tokens."""
-        retokenisers = _PerThread(
-            lambda: Retokeniser(
-                kind=Kind.CELL,
-                domain_key=self._plan.keys.domain,
-                domain_id=self._plan.domain_id,
-            )
+    def _create_row_tokens(self, cells: int) -> None:
+        """Make the engine's function from the words of a row to its tokens."""
+        tokenisers = _PerThread(
+            lambda: RowTokeniser(domain_key=self._plan.keys.domain, domain_id=self._plan.domain_id)
         )
-        names = [f"t{place}" for place in range(columns)]
+        names = [f"t{place}" for place in range(cells + 1)]
+        words = 2 * (cells + 1)
 
-        def tokens_of(*words: pa.Array | pa.ChunkedArray) -> pa.Array:
-            retokeniser = retokenisers.get()
-            made = []
-            for first, second in zip(words[::2], words[1::2], strict=True):
-                tokens = retokeniser.batch(_array(first), _array(second))
-                present = _whole(first).is_valid()
-                made.append(tokens if not first.null_count else pc.if_else(present, tokens, None))
-            return pa.StructArray.from_arrays(made, names)
+        def row_tokens(*columns: pa.Array | pa.ChunkedArray) -> pa.Array:
+            head, *held = map(_whole, columns)
+            tokens = tokenisers.get().tokens(head, list(zip(held[::2], held[1::2], strict=True)))
+            return pa.StructArray.from_arrays(tokens, names)
 
         # The engine asks for the number of parameters in this way.
-        parameters = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(2 * columns)]
-        tokens_of.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # it may
+        parameters = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(1 + words)]
+        row_tokens.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # it may
         self._connection.create_function(
-            "cell_tokens",
-            tokens_of,
-            ["UBIGINT"] * (2 * columns),
+            "row_tokens",
+            row_tokens,
+            ["USMALLINT", *["UBIGINT"] * words],
             f"STRUCT({', '.join(f'{name} VARCHAR' for name in names)})",
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
@@ -401,55 +433,6 @@ class _Preparation:
             raise
         return int(result[0]) if result else 0
 
-    def _demand_no_own_data(self) -> Sequence[str]:
-        """Hold free text against the row's own date of birth and postcode (domain.md 8.6).
-
-        These cannot be told from other dates and codes by their looks, so each candidate is
-        sealed and compared with the row's own sealed cell.
-        :raises PcdLeak: where one is the row's own
-        """
-        free = [
-            column.name
-            for column in self._plan.columns
-            if column.is_free and self._types.get(column.name) == "VARCHAR"
-        ]
-        checks = self._own_checks()
-        if not free or not checks:
-            return free
-        cells = [identifier(f"{check.column}__{word}") for check in checks for word in "01"]
-        names = [identifier(name) for name in free]
-        candidate = " OR ".join(
-            f"strlen({name}) >= {check.shortest} "
-            f"AND regexp_matches({name}, {literal(check.pattern)})"
-            for name in names
-            for check in checks
-        )
-        query = f"SELECT {', '.join(names + cells)} FROM ({self._selected()}) WHERE {candidate}"
-        found = set()
-        for batch in self._connection.sql(query).to_arrow_reader(kernel.BATCH):
-            for place, name in enumerate(free):
-                for number, check in enumerate(checks):
-                    own = [_array(batch.column(len(free) + 2 * number + word)) for word in (0, 1)]
-                    if check.hits(batch.column(place), *own):
-                        found.add(name)
-            self._beat(0, self._rows)
-        if found:
-            raise PcdLeak(sorted(found))
-        return free
-
-    def _own_checks(self) -> "Sequence[_OwnCheck]":
-        keys, plan = self._plan.keys, self._plan
-        checks = []
-        if plan.date_of_birth and keys.date_of_birth:
-            checks.append(
-                _OwnCheck(plan.date_of_birth, keys.date_of_birth, scan.DATE, 8, scan.dates_in)
-            )
-        if plan.postcode and keys.postcode:
-            checks.append(
-                _OwnCheck(plan.postcode, keys.postcode, scan.POSTCODE, 5, scan.postcodes_in)
-            )
-        return checks
-
     def _rows_without_reason(self, target: Path) -> int:
         """Count in the file itself, so that a filter that does not filter shows (R08)."""
         if self._plan.is_national:
@@ -462,19 +445,34 @@ class _Preparation:
         return int(count[0]) if count else 0
 
 
+_PERSON: Final = ("minted__head", "minted__0", "minted__1")
+"""A person's token, until it is text."""
 _MINTED: Final = pa.schema(
-    [("person_0", pa.uint64()), ("person_1", pa.uint64()), ("token", pa.string())]
+    [
+        ("person_0", pa.uint64()),
+        ("person_1", pa.uint64()),
+        ("place_0", pa.uint64()),
+        ("place_1", pa.uint64()),
+        ("minted__head", pa.uint16()),
+        ("minted__0", pa.uint64()),
+        ("minted__1", pa.uint64()),
+    ]
 )
 
 
-def _tokens(
+def _minted(
     retokeniser: Retokeniser, first: kernel.Words, second: kernel.Words
 ) -> Iterator[pa.RecordBatch]:
     for start in range(0, len(first), kernel.BATCH):
         part = slice(start, start + kernel.BATCH)
         words = first[part], second[part]
-        columns = [pa.array(words[0]), pa.array(words[1]), retokeniser.batch(*words)]
-        yield pa.record_batch(columns, schema=_MINTED)
+        columns = [*words, *retokeniser.minted(*words)]
+        yield pa.record_batch([pa.array(column) for column in columns], schema=_MINTED)
+
+
+def _form_of(column: OutColumn) -> str:
+    name = identifier(column.name)
+    return f"strftime({name}, '%Y-%m')" if column.treatment is Treatment.MONTH else name
 
 
 def _words_of(column: OutColumn) -> Sequence[str]:
@@ -483,16 +481,16 @@ def _words_of(column: OutColumn) -> Sequence[str]:
 
 
 class _PerThread:
-    """One object a thread: a retokeniser's buffers are not to be shared."""
+    """One object a thread: a tokeniser's buffers are not to be shared."""
 
-    def __init__(self, make: Callable[[], Retokeniser]) -> None:
+    def __init__(self, make: Callable[[], RowTokeniser]) -> None:
         self._make = make
         self._local = threading.local()
 
-    def get(self) -> Retokeniser:
+    def get(self) -> RowTokeniser:
         if not hasattr(self._local, "made"):
             self._local.made = self._make()
-        made: Retokeniser = self._local.made
+        made: RowTokeniser = self._local.made
         return made
 
 
@@ -500,19 +498,36 @@ class _Guard:
     """Looks at every value on its way out for NHS numbers, at next to no cost.
 
     Only what could hold ten digits is looked at closely. The close look is Python, by the
-    function that masks at landing, and the engine calls it for these values only.
+    function that masks at landing, and the engine calls it for these values only. Free text is
+    in the same way held against the row's own date of birth and postcode (domain.md 8.6).
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, own: "Sequence[_OwnCheck]") -> None:
         self.columns: list[str] = []
         self.found: set[str] = set()
+        self._own = own
         connection.create_function(
             "holds_number", self._holds, ["VARCHAR", "VARCHAR"], "BOOLEAN", type=ARROW
         )
+        parameters = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(2 + len(own))]
 
-    def around(self, column: str, type_: str) -> str:
+        def holds_own(values: pa.Array, columns: pa.Array, *words: pa.Array) -> pa.Array:
+            return self._holds_own(values, columns, words)
+
+        # The engine asks for the number of parameters in this way.
+        holds_own.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # it may
+        connection.create_function(
+            "holds_own",
+            holds_own,
+            ["VARCHAR", "VARCHAR", *["UBIGINT"] * len(own)],
+            "BOOLEAN",
+            type=ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+
+    def around(self, column: OutColumn, type_: str) -> str:
         """Wrap a column so that the statement fails where a value holds a number."""
-        name = identifier(column)
+        name = kept = identifier(column.name)
         match type_:
             case "VARCHAR":
                 could = f"strlen({name}) >= 10 AND regexp_matches({name}, {literal(_TEN_DIGITS)})"
@@ -524,9 +539,13 @@ class _Guard:
             case _:
                 # A date or a truth value has no room for ten digits.
                 return name
-        self.columns.append(column)
-        looked_at = f"holds_number({name}::VARCHAR, {literal(column)})"
-        kept = identifier(column)
+        self.columns.append(column.name)
+        label = literal(column.name)
+        looked_at = f"holds_number({name}::VARCHAR, {label})"
+        if column.is_free and type_ == "VARCHAR":
+            could = " OR ".join([f"({could})", *(check.could(name) for check in self._own)])
+            words = [identifier(f"{check.column}__0") for check in self._own]
+            looked_at = f"holds_own({', '.join([name, label, *words])})"
         return (
             f"CASE WHEN {could} THEN CASE WHEN {looked_at} THEN error('PCD_LEAK') ELSE {kept} END "
             f"ELSE {kept} END"
@@ -537,9 +556,26 @@ class _Guard:
         holding = np.unique(scan.numbers_in(distinct.dictionary).rows)
         if not len(holding):
             return pa.array(np.zeros(len(values), dtype=np.bool_))
-        self.found.add(_whole(columns)[0].as_py())
+        self._note(columns)
         indices = distinct.indices.to_numpy(zero_copy_only=False)
         return pa.array(np.isin(indices, holding))
+
+    def _holds_own(
+        self, values: pa.Array, columns: pa.Array, words: Sequence[pa.Array]
+    ) -> pa.Array:
+        values = _whole(values)
+        rows = [scan.numbers_in(values).rows]
+        rows += [
+            check.hits(values, _whole(word)) for check, word in zip(self._own, words, strict=True)
+        ]
+        holding = np.zeros(len(values), dtype=np.bool_)
+        holding[np.concatenate(rows)] = True
+        if holding.any():
+            self._note(columns)
+        return pa.array(holding)
+
+    def _note(self, columns: pa.Array) -> None:
+        self.found.add(_whole(columns)[0].as_py())
 
 
 _TEN_DIGITS: Final = "[0-9]([ -]?[0-9]){9}"
@@ -547,7 +583,12 @@ _TEN_DIGITS: Final = "[0-9]([ -]?[0-9]){9}"
 
 @dataclass(frozen=True, slots=True)
 class _OwnCheck:
-    """Finds a row's own date of birth, or postcode, in its text."""
+    """Finds a row's own date of birth, or postcode, in its text.
+
+    These cannot be told from other dates and codes by their looks, so each candidate is sealed
+    and compared with the row's own sealed cell: with the first of its two words, by which two
+    cells are mistaken for the same once in 2 to the power of 64.
+    """
 
     column: str
     key: bytes = field(repr=False)
@@ -556,13 +597,31 @@ class _OwnCheck:
     """What the pattern matches has so many characters at least: codes are mostly shorter."""
     candidates: Callable[[pa.Array], scan.Candidates]
 
-    def hits(self, text: pa.Array, first: kernel.Words, second: kernel.Words) -> bool:
+    def could(self, name: str) -> str:
+        """Say in SQL whether text holds a candidate."""
+        matches = f"regexp_matches({name}, {literal(self.pattern)})"
+        return f"(strlen({name}) >= {self.shortest} AND {matches})"
+
+    def hits(self, text: pa.Array, own: pa.Array) -> scan.Places:
+        """Say in which rows one is the row's own."""
         rows, values = self.candidates(text)
         if not len(rows):
-            return False
-        sealed = kernel.words_of(kernel.Cipher(self.key).encrypt(kernel.views_of(values)))
-        same = (sealed[0] == first[rows]) & (sealed[1] == second[rows])
-        return bool(same.any())
+            return rows
+        sealed, _ = kernel.words_of(kernel.Cipher(self.key).encrypt(kernel.views_of(values)))
+        present = own.is_valid().to_numpy(zero_copy_only=False)
+        hits: scan.Places = rows[present[rows] & (sealed == _array(own)[rows])]
+        return hits
+
+
+def _own_checks(plan: Plan) -> Sequence[_OwnCheck]:
+    checks = []
+    if plan.date_of_birth and plan.keys.date_of_birth:
+        key = plan.keys.date_of_birth
+        checks.append(_OwnCheck(plan.date_of_birth, key, scan.DATE, 8, scan.dates_in))
+    if plan.postcode and plan.keys.postcode:
+        key = plan.keys.postcode
+        checks.append(_OwnCheck(plan.postcode, key, scan.POSTCODE, 5, scan.postcodes_in))
+    return checks
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
