@@ -2,6 +2,11 @@
 
 import asyncio
 import os
+import re
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -117,6 +122,61 @@ def test_a_store_that_is_away_is_no_missing_object(tmp_path):
             ask(KEY)
     with pytest.raises(StoreUnavailable):
         store.check()
+
+
+class Slow(BaseHTTPRequestHandler):
+    """A bucket that gives a megabyte a second."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self._head(200, len(CONTENT))
+
+    def do_GET(self):
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        first, last = (int(asked[1]), int(asked[2])) if asked else (0, len(CONTENT) - 1)
+        self._head(206 if asked else 200, last + 1 - first, f"{first}-{last}")
+        with suppress(OSError):
+            for start in range(first, last + 1, 100_000):
+                self.wfile.write(CONTENT[start : min(start + 100_000, last + 1)])
+                time.sleep(0.1)
+
+    def _head(self, status, length, part=None):
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Mon, 01 Jan 2018 00:00:00 GMT")
+        if part:
+            self.send_header("Content-Range", f"bytes {part}/{len(CONTENT)}")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_an_object_may_take_longer_than_a_request_to_its_bucket(monkeypatch):
+    """A large extract could not be released: reading it was one request, which ends in time."""
+    from common.ids import digest
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "of-tests-only",
+        "AWS_SECRET_ACCESS_KEY": "of-tests-only",
+        "AWS_TIMEOUT": "500ms",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(adapter, "DIGEST_BLOCK_BYTES", 100_000)
+    store = ObstoreReleases("s3://bucket")
+    try:
+        assert store.digest(KEY) == (len(CONTENT), digest(CONTENT))
+    finally:
+        store.close()
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.s3
