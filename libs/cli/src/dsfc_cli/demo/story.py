@@ -169,8 +169,9 @@ class Story:
         rows = report["totals"]
         journey.say(
             f"{rows['records']:,} rows read, {rows['landed']:,} landed,"
-            f" {rows['quarantined']:,} quarantined, {rows['withheld']:,} withheld; the data quality"
-            " report says why."
+            f" {rows['quarantined']:,} quarantined, {rows['withheld']:,} withheld; NHS numbers"
+            f" where none belong, masked in {report['masked_cells']:,} cells. All of it is in the"
+            " data quality report."
         )
         lines = self._quarantined(first["id"])
         if material.corrected is not None:
@@ -285,10 +286,12 @@ class Story:
         with duckdb.connect() as engine:
             rows, columns = self._shape(engine, parquet)
         frame = pd.read_csv(csv, dtype=str, keep_default_na=False)
+        of_parquet = pd.read_parquet(parquet)
         journey.claim(
-            f"DuckDB and pandas open it: {rows:,} rows, {len(columns)} columns",
-            (rows, columns),
-            (len(frame), list(frame.columns)),
+            f"DuckDB and pandas open it, Parquet and CSV alike: {rows:,} rows,"
+            f" {len(columns)} columns",
+            [[rows, columns]] * 2,
+            [[len(f), list(f.columns)] for f in (of_parquet, frame)],
         )
         identifiers = [c for c in columns if DIRECT_IDENTIFIER.search(c) and "STATUS" not in c]
         journey.claim("No column is a direct identifier", [], identifiers)
