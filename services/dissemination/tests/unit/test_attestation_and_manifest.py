@@ -16,6 +16,7 @@ from dissemination.domain.extract import Extract, Permit, PreparedFile, Requeste
 from dissemination.domain.register import COLUMNS, Controller, Line, Terms, cell, entry
 from dissemination.domain.release import AgreementVersion, LeafPosition, ReleaseDecision, manifest
 from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
+from dissemination.domain.standing import Availability, Status
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
 EXTRACT_ID, FILE_ID = UUID(int=1), UUID(int=2)
@@ -219,6 +220,21 @@ def test_other_cells_are_what_they_are():
     assert cell("a=b") == "a=b"
     assert cell(date(2018, 4, 1)) == "2018-04-01"
     assert cell(3) == "3"
+    assert cell(None) == ""
+
+
+def test_what_is_listed_has_every_column_and_how_the_file_stands():
+    line = entry(TERMS, LINE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
+    status = Status(availability=Availability.SUSPENDED, code="BREACH_OPEN", since=AT)
+
+    told = register.Listed(line=line, status=status).told
+
+    assert set(told) == {name for name, _ in (*COLUMNS, *register.STATUS_COLUMNS)}
+    assert (told["status"], told["status_code"], told["status_since"]) == (
+        Availability.SUSPENDED,
+        "BREACH_OPEN",
+        AT,
+    )
 
 
 def test_a_line_is_found_by_purpose_data_set_and_classification():

@@ -176,6 +176,7 @@ def test_the_digest_of_a_request_is_over_what_the_wire_contract_names():
         }
     )
     assert ExtractRequest.from_json(REQUEST.as_json(ID)) == REQUEST
+    assert REQUEST.line == (REQUEST.purpose, REQUEST.data_set, REQUEST.classification)
 
 
 def test_a_stored_request_with_something_else_in_a_list_s_place_is_not_read():
