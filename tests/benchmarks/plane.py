@@ -228,6 +228,7 @@ class Bench:
             temp_directory=self.directory / "scratch",
             keys={source.key_name: source.key for source in sources},
             limits=LIMITS,
+            sorts_unions=True,
         ) as connection:
             written = connection.execute(
                 f"COPY (SELECT * FROM ({rows}) ORDER BY person_0, person_1) TO {literal(target)}"

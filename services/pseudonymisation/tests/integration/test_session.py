@@ -130,3 +130,24 @@ def test_a_key_with_a_strange_name_is_refused(places):
         session(directories=[inside], temp_directory=spill, keys=keys),
     ):
         pytest.fail("opened")
+
+
+def test_a_sort_of_many_files_spills_although_each_files_part_is_small(places):
+    inside, spill, _ = places
+    part = (
+        "SELECT hash(i) AS k, hash(i, 1) AS a, hash(i, 2) AS b, repeat('x', 60) || i AS t "
+        "FROM range(60_000) AS r(i)"
+    )
+    with session(
+        directories=[inside],
+        temp_directory=spill,
+        keys={},
+        limits=Limits(memory_bytes=140_000_000, threads=2),
+        sorts_unions=True,
+    ) as con:
+        written = con.execute(
+            f"COPY (SELECT * FROM ({' UNION ALL '.join([part] * 20)}) ORDER BY k) "
+            f"TO '{inside}/sorted.parquet' (FORMAT PARQUET, ROW_GROUP_SIZE 2048)"
+        ).fetchone()
+
+    assert written == (1_200_000,)

@@ -132,6 +132,7 @@ def prepare(plan: Plan, *, target: Path, scratch: Path, limits: Limits, beat: Be
             temp_directory=scratch,
             keys={source.key_name: source.key for source in sources},
             limits=limits,
+            sorts_unions=True,
         ) as connection,
     ):
         return _Preparation(plan, connection, beat).write(target)

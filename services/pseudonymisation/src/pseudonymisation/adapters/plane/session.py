@@ -44,6 +44,7 @@ def session(
     limits: Limits = Limits(),
     keeps_order: bool = False,
     joins_as_written: bool = False,
+    sorts_unions: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a session that reads and writes under `directories` only, and close it at the end.
 
@@ -52,6 +53,8 @@ def session(
     `keeps_order`: rows come out as they stand in a file where no ORDER BY says otherwise.
     `joins_as_written`: hash the right side of a join. The engine takes a pipe for a small file,
     and would hold all of it in memory to look up a map of a million entries.
+    `sorts_unions`: rows of many files are sorted. The engine lets a sort spill once one file's
+    part of it is too large, so that it would hold many small parts until memory is out.
     :raises Unlocked: where the lock does not hold
     """
     connection = duckdb.connect(":memory:")
@@ -60,6 +63,8 @@ def session(
         connection.execute(f"SET preserve_insertion_order = {str(keeps_order).lower()}")
         if joins_as_written:
             connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        if sorts_unions:
+            connection.execute("SET debug_force_external = true")
         add_keys(connection, keys)
         _lock(connection, [*directories, temp_directory])
         prove_locked(connection)
