@@ -116,6 +116,16 @@ def test_catalogue_check_tells_where_a_file_is_wrong(tmp_path: Path) -> None:
     assert "fields" in told.output
 
 
+def test_catalogue_check_says_in_one_line_that_a_file_is_no_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "TINY.yaml"
+    file.write_text("a: [1\n", encoding="utf-8")
+
+    told = run(app, ["catalogue", "check", str(file)])
+
+    assert told.exit_code == 1
+    assert told.output.count("\n") == 1
+
+
 def test_catalogue_list_is_for_machines_too() -> None:
     told = run(app, ["catalogue", "list", "--json"])
 

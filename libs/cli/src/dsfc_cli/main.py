@@ -78,8 +78,7 @@ def up(
 def _say_where(suite: Suite, directory: Path, base_port: int) -> None:
     table = Table("what", "where", "interactive pages")
     for name, url in suite.urls.items():
-        has_pages = name not in {"issuer", "preparations"}
-        table.add_row(name, url, f"{url}/docs" if has_pages else "")
+        table.add_row(name, url, "" if name == "issuer" else f"{url}/docs")
     out.print(table)
     clients = Table("development identity", "organisation", "roles")
     for identity in suite.identities.known:
@@ -190,7 +189,7 @@ def check_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=F
     """
     problems = catalogue.check(file)
     for problem in problems:
-        typer.echo(f"{file}: {problem}")
+        typer.echo(f"{file}: {' '.join(str(problem).split())}")  # YAML's own say it in several
     if problems:
         raise typer.Exit(1)
     data_set = catalogue.read(file.read_text("utf-8"), name=file.name)
