@@ -3,10 +3,11 @@
 import threading
 
 import pytest
+from sqlalchemy import select
 from sqlmodel import Session
 
 from common.db import engine as engines
-from common.db import idempotency
+from common.db import idempotency, tables
 from common.ids import new_id
 from common.web.idempotency import fingerprint
 
@@ -31,6 +32,16 @@ def test_the_second_time_the_first_resource_is_found(create):
     first, _ = create()
 
     assert create() == (first, False)
+
+
+def test_a_key_is_not_at_rest_as_it_was_sent(create, engine):
+    """Somebody may send an NHS number for one."""
+    create(key="9990000018")
+
+    with Session(engine) as session:
+        rows = session.execute(select(tables.idempotency)).all()
+    assert len(rows) == 1
+    assert "9990000018" not in repr(rows)
 
 
 def test_keys_are_each_actors_own(create):

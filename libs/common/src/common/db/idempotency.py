@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from common.db.tables import idempotency
 from common.errors import Conflict
+from common.ids import digest
 
 
 class IdempotencyKeyReused(Conflict):
@@ -33,7 +34,7 @@ def find(session: Session, *, actor: str, key: str, fingerprint: str) -> str | N
         )
     row = session.execute(
         select(idempotency.c.fingerprint, idempotency.c.resource).where(
-            idempotency.c.actor == actor, idempotency.c.key == key
+            idempotency.c.actor == actor, idempotency.c.key == _kept(key)
         )
     ).one_or_none()
     if row is None:
@@ -49,12 +50,17 @@ def remember(session: Session, *, actor: str, key: str, fingerprint: str, resour
     session.execute(
         insert(idempotency).values(
             actor=actor,
-            key=key,
+            key=_kept(key),
             fingerprint=fingerprint,
             resource=resource,
             created_at=datetime.now(UTC),
         )
     )
+
+
+def _kept(key: str) -> str:
+    """What stands for a key at rest: whoever calls may put anything into it (S7)."""
+    return digest(key.encode())
 
 
 def _lock(actor: str, key: str) -> int:
