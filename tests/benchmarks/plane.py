@@ -37,6 +37,11 @@ PERIODS: Final = tuple(f"2018-{month:02}" for month in range(4, 12))
 REASONS: Final = ("G", "H", "R", "C")
 DOMAIN: Final = "sha256:" + "5c" * 32
 
+LINE: Final[Mapping[str, str]] = FIELDS[DATA_SET.data_set]
+"""The demo's line: three of its fields are pseudonyms of sealed cells, one and more a row."""
+PERSONS_ONLY: Final = {name: how for name, how in LINE.items() if how != "pseudonym"}
+"""The same with no pseudonym but the person's, as in perf.md section 9."""
+
 Edition = tuple[UUID, Path]
 
 
@@ -181,9 +186,8 @@ class Bench:
             made.append(id_)
         return made
 
-    def plan(self, editions: Sequence[UUID]) -> Plan:
-        """The demo's line: 24 columns, three of them pseudonyms; opt-outs do not apply."""
-        fields = FIELDS[DATA_SET.data_set]
+    def plan(self, editions: Sequence[UUID], fields: Mapping[str, str] = LINE) -> Plan:
+        """An extract of these fields; opt-outs do not apply."""
         known = DATA_SET.by_name
         return Plan(
             editions=tuple(map(self.source, editions)),
@@ -208,11 +212,13 @@ class Bench:
             postcode=DATA_SET.person.postcode,
         )
 
-    def copy_rows(self, editions: Sequence[UUID], target: Path) -> int:
+    def copy_rows(
+        self, editions: Sequence[UUID], target: Path, fields: Mapping[str, str] = LINE
+    ) -> int:
         """The same rows and columns as they stand in the haven, sorted by person, plain."""
         sources = list(map(self.source, editions))
         columns = ["person_0", "person_1", *(f"reason_{letter.lower()}" for letter in REASONS)]
-        for name, treatment in FIELDS[DATA_SET.data_set].items():
+        for name, treatment in fields.items():
             columns += [f"{name}__0", f"{name}__1"] if treatment == "pseudonym" else [name]
         selected = ", ".join(map(identifier, columns))
         months = ", ".join(map(literal, PERIODS))
@@ -228,10 +234,11 @@ class Bench:
             temp_directory=self.directory / "scratch",
             keys={source.key_name: source.key for source in sources},
             limits=LIMITS,
-            sorts_unions=True,
         ) as connection:
             written = connection.execute(
-                f"COPY (SELECT * FROM ({rows}) ORDER BY person_0, person_1) TO {literal(target)}"
+                # Gathered before they are sorted, as the extract is: it would not spill otherwise.
+                f"COPY (WITH unsorted AS MATERIALIZED ({rows})"
+                f" SELECT * FROM unsorted ORDER BY person_0, person_1) TO {literal(target)}"
                 f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
                 f" ROW_GROUP_SIZE {preparation.ROW_GROUP})"
             ).fetchone()

@@ -42,7 +42,7 @@ def test_published_references_are_recognised(published):
 
 @given(JSON)
 def test_canonical_json_is_rfc_8785s(value):
-    """The quick way, by the standard library, never differs from the library's."""
+    """The quick way never differs from the library's."""
     assert ids.canonical(value) == rfc8785.dumps(value)
 
 

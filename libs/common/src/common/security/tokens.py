@@ -105,13 +105,10 @@ class JwksTokenVerifier:
         return principal
 
     def _remembered(self, token: str) -> _Remembered | None:
-        name = _name(token)
-        with self._lock:
-            found = self._verified.get(name)
-            if found is None or not self._keys.is_current(found.opened.kid):
-                return None
-            self._verified.move_to_end(name)
-            return found
+        found = self._verified.get(_name(token))
+        if found is None or not self._keys.is_current(found.opened.kid):
+            return None
+        return found
 
     def _opened(self, token: str) -> _Remembered:
         opened = open_compact(token, self._keys, algorithms=ALGORITHMS, length_max=TOKEN_LENGTH_MAX)
@@ -120,7 +117,7 @@ class JwksTokenVerifier:
         with self._lock:
             self._verified[_name(token)] = found
             while len(self._verified) > self._verified_max:
-                self._verified.popitem(last=False)
+                self._verified.popitem(last=False)  # the oldest, which expires first
         return found
 
 

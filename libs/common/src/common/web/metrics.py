@@ -44,6 +44,9 @@ class Metrics:
             ["http_route", "http_response_status_code"],
             registry=self._registry,
         )
+        self._counted: dict[tuple[str, int], Histogram] = {}
+        """There are as many as lean routes have statuses."""
+
         self.meter.create_observable_gauge(
             "outbox_oldest_pending_seconds",
             callbacks=[self._oldest_pending],
@@ -52,7 +55,10 @@ class Metrics:
 
     def observed(self, route: str, status: int, seconds: float) -> None:
         """Count an answer of a lean route."""
-        self._lean.labels(route, status).observe(seconds)
+        counted = self._counted.get((route, status))
+        if counted is None:
+            counted = self._counted[route, status] = self._lean.labels(route, status)
+        counted.observe(seconds)
 
     def watch(self, engine: Engine | None) -> None:
         """Say whose outbox is measured; None at the end of the app's life."""

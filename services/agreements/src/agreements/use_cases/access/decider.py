@@ -60,6 +60,8 @@ class Decider:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self._waking: set[asyncio.AbstractEventLoop] = set()
+        """Loops that are about to."""
         self._thread: threading.Thread | None = None
 
     def stop(self) -> None:
@@ -76,8 +78,10 @@ class Decider:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         self._put(_Waiting(ask, answered, loop))
-        # Whatever else has arrived with this one is heard with it: the loop puts it first.
-        loop.call_soon(self._wake)
+        if loop not in self._waking:
+            # Whatever else has arrived with this one is heard with it: the loop puts it first.
+            self._waking.add(loop)
+            loop.call_soon(self._wake, loop)
         return await answered
 
     def ask_and_wait(self, ask: Ask, *, timeout_seconds: float = 30) -> Answer:
@@ -96,7 +100,9 @@ class Decider:
                 self._thread.start()
             self._waiting.append(waiting)
 
-    def _wake(self) -> None:
+    def _wake(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        if loop is not None:
+            self._waking.discard(loop)
         with self._changed:
             self._changed.notify()
 

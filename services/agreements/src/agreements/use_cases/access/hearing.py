@@ -4,7 +4,6 @@ Nothing is granted here that the pure decision did not allow, and nothing is ans
 transaction that logs it is over.
 """
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,7 +43,7 @@ from agreements.use_cases.access.ports import (
 )
 from common.audit import Entry
 from common.clock import Clock, legal_day
-from common.ids import digest, new_id
+from common.ids import canonical, digest, new_id
 
 BEHIND_MAX = timedelta(seconds=1)
 """Replicas read one clock at slightly different moments. A decision that comes less than this
@@ -546,5 +545,6 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision) -> Entry:
     )
 
 
-_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-"""Writes with sorted keys: equal values are equal texts."""
+def _json(value: Mapping[str, Any]) -> str:
+    """Write it so that equal values are equal texts."""
+    return canonical(dict(value)).decode()

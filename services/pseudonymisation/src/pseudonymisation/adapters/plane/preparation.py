@@ -30,6 +30,7 @@ from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokenis
 from pseudonymisation.adapters.plane.session import (
     Limits,
     identifier,
+    in_order,
     literal,
     session,
 )
@@ -132,7 +133,6 @@ def prepare(plan: Plan, *, target: Path, scratch: Path, limits: Limits, beat: Be
             temp_directory=scratch,
             keys={source.key_name: source.key for source in sources},
             limits=limits,
-            sorts_unions=True,
         ) as connection,
     ):
         return _Preparation(plan, connection, beat).write(target)
@@ -203,13 +203,14 @@ class _Preparation:
         columns = [self._projected(column) for column in self._plan.columns]
         rows = (
             f"SELECT {', '.join(_PERSON)}, "
-            f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)} "
+            f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)}, "
+            f"m.place_0 AS {_PLACES[0]}, "
+            f"m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE}) AS {_PLACES[1]} "
             f"FROM ({self._selected()}) AS s "
-            "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1 "
-            f"ORDER BY m.place_0, m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE})"
+            "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
         )
         statement = (
-            f"COPY ({self._finished(rows)}) TO {literal(target)} "
+            f"COPY ({self._finished(in_order(rows, _PLACES))}) TO {literal(target)} "
             f"(FORMAT PARQUET, COMPRESSION ZSTD, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
             f"ROW_GROUP_SIZE {ROW_GROUP})"
         )
@@ -448,6 +449,8 @@ class _Preparation:
 
 _PERSON: Final = ("minted__head", "minted__0", "minted__1")
 """A person's token, until it is text."""
+_PLACES: Final = ("minted__place_0", "minted__place_1")
+"""Where a row stands: by its person's token, then by nothing that another extract has too."""
 _MINTED: Final = pa.schema(
     [
         ("person_0", pa.uint64()),

@@ -44,7 +44,6 @@ def session(
     limits: Limits = Limits(),
     keeps_order: bool = False,
     joins_as_written: bool = False,
-    sorts_unions: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a session that reads and writes under `directories` only, and close it at the end.
 
@@ -53,8 +52,6 @@ def session(
     `keeps_order`: rows come out as they stand in a file where no ORDER BY says otherwise.
     `joins_as_written`: hash the right side of a join. The engine takes a pipe for a small file,
     and would hold all of it in memory to look up a map of a million entries.
-    `sorts_unions`: rows of many files are sorted. The engine lets a sort spill once one file's
-    part of it is too large, so that it would hold many small parts until memory is out.
     :raises Unlocked: where the lock does not hold
     """
     connection = duckdb.connect(":memory:")
@@ -63,8 +60,6 @@ def session(
         connection.execute(f"SET preserve_insertion_order = {str(keeps_order).lower()}")
         if joins_as_written:
             connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-        if sorts_unions:
-            connection.execute("SET debug_force_external = true")
         add_keys(connection, keys)
         _lock(connection, [*directories, temp_directory])
         prove_locked(connection)
@@ -80,6 +75,20 @@ def add_keys(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, bytes]) -
             raise ValueError("the name of a Parquet key is not well formed")
         encoded = base64.b64encode(key).decode()
         connection.execute(f"PRAGMA add_parquet_key('{name}', '{encoded}')")
+
+
+def in_order(rows: str, keys: Sequence[str]) -> str:
+    """Sort the rows of many files by columns that end there.
+
+    The engine lets a sort spill once one branch of a UNION ALL is too large for memory by itself:
+    of many small ones it would hold all, until memory is out. So the rows are gathered first,
+    which can spill as well, and the sort has one branch.
+    """
+    named = ", ".join(map(identifier, keys))
+    return (
+        f"WITH unsorted AS MATERIALIZED ({rows}) "
+        f"SELECT * EXCLUDE ({named}) FROM unsorted ORDER BY {named}"
+    )
 
 
 def literal(value: str | Path) -> str:
