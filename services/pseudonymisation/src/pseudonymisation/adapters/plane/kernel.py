@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 BLOCK: Final = 16
 BATCH: Final = 65_536
 """Rows a call: the buffers stay in the processor's cache (perf.md 1)."""
-CHUNK: Final = 64 * BATCH
-"""Rows a chunk of a result that is kept: large enough for huge pages, text below 2 GiB."""
+CHUNK: Final = 16 * BATCH
+"""Rows a chunk of a result that is kept, in memory of Arrow's pool: it has pages at hand that
+are mapped already, and touching fresh ones costs more than the cipher does."""
 KEY_BYTES: Final = 32
 INLINE_BYTES: Final = 12
 """The longest value that fits into a block behind its length."""
@@ -470,15 +471,16 @@ class Retokeniser:
         chunks = []
         for start in range(0, len(first), CHUNK):
             rows = min(CHUNK, len(first) - start)
-            # numpy asks for huge pages: touching small ones costs more than the cipher.
-            characters = np.empty(rows * TOKEN_CHARACTERS, dtype=np.uint8)
+            kept = pa.allocate_buffer(rows * TOKEN_CHARACTERS)
+            characters = np.frombuffer(kept, dtype=np.uint8)
             for at in range(0, rows, BATCH):
                 part = slice(start + at, start + min(at + BATCH, rows))
                 text = self._text(first[part], second[part])
                 characters[at * TOKEN_CHARACTERS : at * TOKEN_CHARACTERS + len(text)] = (
                     np.frombuffer(text, dtype=np.uint8)
                 )
-            chunks.append(_strings(characters, rows))
+            buffers = [None, pa.py_buffer(_offsets(rows)), kept]
+            chunks.append(pa.Array.from_buffers(pa.string(), rows, buffers))
         return pa.chunked_array(chunks, pa.string())
 
     def minted(self, first: Words, second: Words) -> Minted:
@@ -500,12 +502,13 @@ class Retokeniser:
         chunks = []
         for start in range(0, len(first), CHUNK):
             rows = min(CHUNK, len(first) - start)
-            kept = np.empty((rows + 1, BLOCK), dtype=np.uint8)
+            kept = pa.allocate_buffer((rows + 1) * BLOCK)
+            blocks = np.frombuffer(kept, dtype=np.uint8).reshape(-1, BLOCK)
             for at in range(0, rows, BATCH):
                 end = min(at + BATCH, rows)
                 part = slice(start + at, start + end)
-                self._encrypt(first[part], second[part], kept[at : end + 1])
-            chunks.append(pa.Array.from_buffers(pa.binary(BLOCK), rows, [None, pa.py_buffer(kept)]))
+                self._encrypt(first[part], second[part], blocks[at : end + 1])
+            chunks.append(pa.Array.from_buffers(pa.binary(BLOCK), rows, [None, kept]))
         return pa.chunked_array(chunks, pa.binary(BLOCK))
 
     def _text(self, first: Words, second: Words) -> bytes:
@@ -625,8 +628,3 @@ def _validity(column: pa.Array) -> pa.Buffer | None:
 
 def _offsets(rows: int) -> npt.NDArray[np.int32]:
     return np.arange(0, (rows + 1) * TOKEN_CHARACTERS, TOKEN_CHARACTERS, dtype=np.int32)
-
-
-def _strings(characters: npt.NDArray[np.uint8], rows: int) -> pa.StringArray:
-    buffers = [None, pa.py_buffer(_offsets(rows)), pa.py_buffer(characters)]
-    return pa.Array.from_buffers(pa.string(), rows, buffers)
