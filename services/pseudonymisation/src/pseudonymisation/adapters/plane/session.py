@@ -112,6 +112,9 @@ def _configure(connection: duckdb.DuckDBPyConnection, temp_directory: Path, limi
         f"SET temp_directory = {literal(temp_directory)}",
         f"SET max_temp_directory_size = '{limits.spill_bytes}B'",
         "SET temp_file_encryption = true",
+        # What is freed goes back to the machine, so that the next pass does not come on top of it.
+        "SET allocator_flush_threshold = '16MiB'",
+        "SET allocator_bulk_deallocation_flush_threshold = '32MiB'",
         "SET python_enable_replacements = false",
         # So that the kernel has its blocks without a copy.
         "SET arrow_output_version = '1.4'",
