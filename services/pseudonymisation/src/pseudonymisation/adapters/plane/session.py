@@ -115,6 +115,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, temp_directory: Path, limi
         # What is freed goes back to the machine, so that the next pass does not come on top of it.
         "SET allocator_flush_threshold = '16MiB'",
         "SET allocator_bulk_deallocation_flush_threshold = '32MiB'",
+        "SET allocator_background_threads = true",
         "SET python_enable_replacements = false",
         # So that the kernel has its blocks without a copy.
         "SET arrow_output_version = '1.4'",
