@@ -4,7 +4,7 @@ Every method raises `Problem` where the service says no, and `ConnectionLost` wh
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -35,9 +35,13 @@ class DidNotHappen(DsfcError):
     """What was waited for did not come within the time given."""
 
 
+Found = TypeVar("Found")
+Moving = TypeVar("Moving", Submission, Extract)
+
+
 def wait_for(
-    read: Callable[[], Any], is_done: Callable[[Any], bool], *, timeout_seconds: float
-) -> Any:
+    read: Callable[[], Found], is_done: Callable[[Found], bool], *, timeout_seconds: float
+) -> Found:
     """Read until `is_done`. Raises DidNotHappen."""
     until = time.monotonic() + timeout_seconds
     while True:
@@ -49,13 +53,24 @@ def wait_for(
         time.sleep(POLL_SECONDS)
 
 
-Moving = TypeVar("Moving", Submission, Extract)
+def _settled(
+    read: Callable[[], Moving],
+    states: Collection[str],
+    *,
+    timeout_seconds: float,
+    progress: Callable[[Progress], None],
+) -> Moving:
+    """Read until it is in one of the states, and tell how far it is meanwhile."""
 
+    def look() -> Moving:
+        found = read()
+        if found.progress is not None:
+            progress(found.progress)
+        return found
 
-def _told(found: Moving, progress: Callable[[Progress], None]) -> Moving:
-    if found.progress is not None:
-        progress(found.progress)
-    return found
+    return wait_for(
+        look, lambda found: found.state.lower() in states, timeout_seconds=timeout_seconds
+    )
 
 
 class Applications(Service):
@@ -163,12 +178,12 @@ class Pseudonymisation(Service):
 
         `progress` is told how many of how many records are read, as often as that is looked at.
         """
-        done = wait_for(
-            lambda: _told(self.submission(submission_id), progress),
-            lambda s: s.state.lower() in {"accepted", "rejected", "superseded"},
+        return _settled(
+            lambda: self.submission(submission_id),
+            {"accepted", "rejected", "superseded"},
             timeout_seconds=timeout_seconds,
+            progress=progress,
         )
-        return Submission.model_validate(done.model_dump())
 
     def report(self, submission_id: Id) -> Any:
         """The data quality report."""
@@ -212,12 +227,12 @@ class Dissemination(Service):
 
         `progress` is told how many of how many rows are written, as often as that is looked at.
         """
-        done = wait_for(
-            lambda: _told(self.extract(extract_id), progress),
-            lambda e: e.state.lower() in {"released", "failed", "withdrawn", "superseded"},
+        return _settled(
+            lambda: self.extract(extract_id),
+            {"released", "failed", "withdrawn", "superseded"},
             timeout_seconds=timeout_seconds,
+            progress=progress,
         )
-        return Extract.model_validate(done.model_dump())
 
     def manifest(self, file_id: Id) -> Manifest:
         return Manifest.model_validate(self.get(f"/v1/files/{file_id}/manifest"))

@@ -87,19 +87,14 @@ class Service(FastAPI):
     """
 
     lane: Lane | None = None
-    _lean: ASGIApp | None = None
+    """Set when the app starts."""
 
     def build_middleware_stack(self) -> ASGIApp:
         return Surroundings(super().build_middleware_stack())
 
-    def open_lane(self, lane: Lane) -> None:
-        """Serve lean routes from now on."""
-        self.lane = lane
-        self._lean = Surroundings(lane)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.lane is not None and self._lean is not None and self.lane.serves(scope):
-            await self._lean(scope, receive, send)
+        if self.lane is not None and self.lane.serves(scope):
+            await Surroundings(self.lane)(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -148,7 +143,7 @@ def _with_limits(lifespan: Lifespan, metrics: Metrics, threads: int) -> Any:
     async def run(app: Service) -> AsyncIterator[Mapping[str, Any]]:
         # A route without a permission is never served.
         know_routes(path for _, path, _ in auth.route_permissions(app))
-        app.open_lane(Lane(app, metrics.observed))
+        app.lane = Lane(app, metrics.observed)
         async with _logged(lifespan(app)) as state:
             missing = [name for name in REQUIRED_STATE if name not in state]
             if missing:

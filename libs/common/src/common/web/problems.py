@@ -212,8 +212,9 @@ def install(app: FastAPI) -> None:
     async def answered(request: Request, error: Exception) -> JSONResponse:
         return answer(request, error)
 
-    kinds = (errors.AppError, RequestValidationError, HTTPException)
-    for kind in (*kinds, OperationalError, InterfaceError, Exception):
+    # By name, so that the framework does not answer some of them itself, or raise them again.
+    named = (errors.AppError, RequestValidationError, HTTPException)
+    for kind in (*named, OperationalError, InterfaceError, Exception):
         app.add_exception_handler(kind, answered)
 
 
