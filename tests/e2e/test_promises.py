@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from common.audit.tree import Frontier, leaf_hash, written
-from common.ids import canonical, new_id
+from common.ids import digest_of, new_id
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.main import app
 from dsfc_client import Extract, NotFound
@@ -127,8 +127,6 @@ def ask_directly(played: Scene) -> str:
     service = played.stage.actor("dissemination")
     request = played.body() | {"extract_id": str(new_id())}
     line = ("purpose", "data_set", "classification", "periods", "fields", "formats")
-    import hashlib
-
     answer = service.agreements.evaluate(
         {
             "subject": {
@@ -144,7 +142,7 @@ def ask_directly(played: Scene) -> str:
             },
             "context": {
                 "extract_id": request["extract_id"],
-                "request_digest": f"sha256:{hashlib.sha256(canonical(request)).hexdigest()}",
+                "request_digest": digest_of(request),
             },
         }
     )

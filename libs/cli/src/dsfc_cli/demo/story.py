@@ -14,15 +14,14 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import rfc8785
 from sqlalchemy import func, make_url, update
 
+from common import ids
 from common.audit.checkpoints import path_of
 from common.audit.verification import Report, verify
 from common.clock import SystemClock, legal_day
 from common.db import engine as engines
 from common.db.tables import audit_leaf
-from common.ids import new_id
 from common.security import keys
 from dsfc_cli.demo.answers import Wanted, sections_of
 from dsfc_cli.demo.journey import Journey
@@ -271,7 +270,7 @@ class Story:
         jwks = httpx.get(url).json()
         verifier = keys.SignedVerifier(keys.MANIFEST, lambda: jwks, clock=SystemClock())
         signed = verifier.verify(jws)
-        digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+        digest = ids.digest(file.read_bytes())
         self.journey.claim(
             "The manifest is signed, and vouches for the bytes that arrived",
             (digest, manifest["file"]["digest"]),
@@ -416,7 +415,7 @@ class Story:
         """A permit is for one request, and for nobody who altered it."""
         service = self.stage.actor("dissemination")
         csu = self.stage.actor("csu-0df-analytics")
-        request = self._body(self.reference) | {"extract_id": str(new_id())}
+        request = self._body(self.reference) | {"extract_id": str(ids.new_id())}
         permit_id, permit = self._permit(service, csu, request)
         url = f"{self.suite.urls['preparations']}/v1/preparations/{permit_id}"
         other = request | {"fields": request["fields"][:1]}
@@ -435,7 +434,6 @@ class Story:
     def _permit(self, service: Dsfc, csu: Dsfc, request: Mapping[str, Any]) -> tuple[str, str]:
         assert csu.tokens is not None
         line = ("purpose", "data_set", "classification", "periods", "fields", "formats")
-        digest = hashlib.sha256(rfc8785.dumps(dict(request))).hexdigest()
         answer = service.agreements.evaluate(
             {
                 "subject": {
@@ -451,7 +449,7 @@ class Story:
                 },
                 "context": {
                     "extract_id": request["extract_id"],
-                    "request_digest": f"sha256:{digest}",
+                    "request_digest": ids.digest_of(dict(request)),
                 },
             }
         )
@@ -525,7 +523,7 @@ class Story:
         journey.claim(
             f"Range resumes after byte {cut.received:,}, to the manifest's digest",
             digest,
-            f"sha256:{hashlib.sha256(target.read_bytes()).hexdigest()}",
+            ids.digest(target.read_bytes()),
         )
         journey.claim(
             "The register says that all of it is current again",
