@@ -3,7 +3,7 @@ UV := python3 -m uv
 RUN := $(UV) run --frozen
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up test test-fast check format contracts bench scenarios clean
+.PHONY: help install demo up test test-long check format contracts bench scenarios clean
 
 ##@ Use
 help: ## Say what can be asked for
@@ -23,8 +23,11 @@ up: install ## Start the four services and stay
 	@$(RUN) dsfc up $(ARGS)
 
 ##@ Work
-test: install ## All tests
-	@$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+test: install ## All tests but those that are long by nature
+	@$(RUN) pytest -n 2 --dist loadgroup -m "not long" --durations=10 $(ARGS)
+
+test-long: install ## Tests that are long by nature: populations, attacks, many kills, real load
+	@$(RUN) pytest -n 2 --dist loadgroup -m long --durations=10 $(ARGS)
 
 check: install ## Format, lint, types, imports, contracts
 	@$(RUN) ruff format --check .
