@@ -1,0 +1,63 @@
+"""The one guard for everything that replaces what others rest on (rulings 20; docs/adr/0022).
+
+A list of opt-outs, an edition, a map, the organisations, assurance, relationships, publications:
+each is replaced as a whole by what somebody sends, and each was believed blindly once. Now all of
+them pass here:
+
+1. *Count what changes.* `Change.between(before, after)` for keyed rows, `Change.of_sets` for sets,
+   or `Change(...)` from counts that an engine made.
+2. *Judge it.* `rules.load().judge(kind, change, on=day)` holds it against the dated share and floor
+   of `rules.yaml`. What replaces nothing, and what only takes permission away (the rule's `free`
+   counts), is never delayed.
+3. *Keep how it stands.* `Standing.begun(judgement, by=…, at=…)` is `accepted`, or `waiting` until a
+   second person says why. It is a frozen part of the thing itself; `common.db.replacement` has its
+   columns, `common.web.replacement` its view, bodies and the filter `state=waiting`.
+
+```mermaid
+stateDiagram-v2
+    [*] --> accepted: small, or takes away only
+    [*] --> waiting: more than the share and the floor
+    waiting --> confirmed: another person, a reason
+    waiting --> taken_back
+    waiting --> superseded: by a later one
+    accepted --> leaving: taken back, and much would be given by it
+    confirmed --> leaving
+    leaving --> taken_back: another person, a reason
+    accepted --> taken_back
+    confirmed --> taken_back
+    accepted --> superseded
+    confirmed --> superseded
+    leaving --> superseded
+```
+
+*While it waits the stricter of both holds*: what is in force goes on, and in addition whatever
+the waiting one takes away is gone already. Each kind says what that is: nobody on either list is
+released; nothing that either revokes is permitted; a waiting edition leaves the one in force.
+
+Routes have one shape everywhere: `GET …?state=waiting`, `POST …/{id}/confirmation` and
+`POST …/{id}/withdrawal`, both with a reason; a withdrawal is repeated by a second person where the
+answer says `leaving`. A command that may take permission away waits with its answer as ever.
+"""
+
+from common.replacement.change import Change, Kind
+from common.replacement.rules import Judgement, Limit, Limits
+from common.replacement.standing import (
+    EFFECTIVE,
+    ReplacementDecided,
+    SecondPersonNeeded,
+    Standing,
+    State,
+)
+
+__all__ = [
+    "EFFECTIVE",
+    "Change",
+    "Judgement",
+    "Kind",
+    "Limit",
+    "Limits",
+    "ReplacementDecided",
+    "SecondPersonNeeded",
+    "Standing",
+    "State",
+]

@@ -1,0 +1,117 @@
+"""How a replacement stands: accepted at once, or waiting for a second person. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Self
+
+from common.errors import Conflict
+from common.replacement.change import Change
+from common.replacement.rules import Judgement
+
+
+class SecondPersonNeeded(Conflict):
+    code = "SECOND_PERSON_NEEDED"
+    title = "Another person than the first has to decide"
+
+
+class ReplacementDecided(Conflict):
+    code = "REPLACEMENT_DECIDED"
+    title = "The replacement does not wait any more"
+
+
+class State(StrEnum):
+    ACCEPTED = "accepted"
+    """In force since it came: it changed little, or only took permission away."""
+    WAITING = "waiting"
+    """For a second person. The stricter of it and of what is in force holds."""
+    CONFIRMED = "confirmed"
+    """In force since a second person said so."""
+    LEAVING = "leaving"
+    """In force; its withdrawal waits for a second person. The stricter of both holds."""
+    TAKEN_BACK = "taken_back"
+    SUPERSEDED = "superseded"
+    """Another took its place."""
+
+
+EFFECTIVE: Final = frozenset({State.ACCEPTED, State.CONFIRMED, State.LEAVING})
+"""What is in force, until another supersedes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    state: State
+    change: Change
+    """Against what was in force when it came: the preview of whoever has to decide."""
+    proposed_by: str
+    """The subject who sent it."""
+    proposed_at: datetime
+    decided_by: str | None = None
+    """The subject who confirmed it or took it back; null where nobody had to."""
+    decided_at: datetime | None = None
+    reason: str | None = None
+    """Of whoever decided last."""
+    leaving_by: str | None = None
+    """The first of the two who take it back."""
+
+    @classmethod
+    def begun(cls, judgement: Judgement, *, by: str, at: datetime) -> Self:
+        return cls(
+            state=State.WAITING if judgement.waits else State.ACCEPTED,
+            change=judgement.change,
+            proposed_by=by,
+            proposed_at=at,
+        )
+
+    @property
+    def is_effective(self) -> bool:
+        """Say whether it is in force, as far as no other superseded it."""
+        return self.state in EFFECTIVE
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state is State.WAITING
+
+    def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Let it into force: somebody else than who sent it, saying why.
+
+        :raises SecondPersonNeeded, ReplacementDecided:
+        """
+        if self.state is not State.WAITING:
+            raise ReplacementDecided(
+                f"It is {self.state}; only what waits is confirmed.", state=self.state.value
+            )
+        self._demand_another(self.proposed_by, by, "Whoever sent it cannot confirm it.")
+        return replace(self, state=State.CONFIRMED, decided_by=by, decided_at=at, reason=reason)
+
+    def take_back(self, judgement: Judgement | None, *, by: str, reason: str, at: datetime) -> Self:
+        """Take it back. `judgement` is of the change that this makes to what is in force.
+
+        What waits is taken back by one person. What is in force and would give much by going is
+        `leaving` until a second person says so too.
+        :raises SecondPersonNeeded, ReplacementDecided:
+        """
+        match self.state:
+            case State.WAITING:
+                pass
+            case State.LEAVING:
+                self._demand_another(
+                    self.leaving_by, by, "You have taken it back already; another person must."
+                )
+            case State.ACCEPTED | State.CONFIRMED:
+                if judgement is not None and judgement.waits:
+                    return replace(self, state=State.LEAVING, leaving_by=by, reason=reason)
+            case State.TAKEN_BACK | State.SUPERSEDED:
+                raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
+        return replace(self, state=State.TAKEN_BACK, decided_by=by, decided_at=at, reason=reason)
+
+    def supersede(self, *, at: datetime) -> Self:
+        """Give way to another."""
+        if self.state in {State.TAKEN_BACK, State.SUPERSEDED}:
+            return self
+        return replace(self, state=State.SUPERSEDED, decided_at=self.decided_at or at)
+
+    @staticmethod
+    def _demand_another(first: str | None, second: str, detail: str) -> None:
+        if first is None or first.strip().casefold() == second.strip().casefold():
+            raise SecondPersonNeeded(detail)
