@@ -1,0 +1,131 @@
+"""Personal data in texts (domain.md 8.1 and 8.6): one definition for all who look for it.
+
+`find_personal_data` is for texts that people write, of which nobody knows whose data may stand
+in them. `find_in_record` is for the cells of a record whose own number, postcode and date of
+birth are known. Both compare normal forms (`normal_form`), so that no separator, no kind of digit
+and no case hides anything.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from common.personal_data.births import own_birth
+from common.personal_data.normal_form import MARKERS, NormalForm, normal_form
+from common.personal_data.numbers import is_nhs_number, strangers
+from common.personal_data.told import told_births, told_homes
+
+__all__ = [
+    "MARKERS",
+    "Finding",
+    "Kind",
+    "Own",
+    "find_in_record",
+    "find_personal_data",
+    "is_nhs_number",
+    "normal_form",
+]
+
+
+class Kind(StrEnum):
+    """What was found; where a place is several things, the first of them."""
+
+    NHS_NUMBER = "nhs_number"
+    POSTCODE = "postcode"
+    DATE_OF_BIRTH = "date_of_birth"
+
+
+KINDS: Final = tuple(Kind)
+
+
+class Finding(NamedTuple):
+    """Personal data in a text: what, and where it stands. Never the value itself."""
+
+    kind: Kind
+    start: int
+    """Characters from the beginning of the text to the first that belongs to it."""
+    end: int
+    """The same to behind the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a record says of its person, in whatever form; None where it has none."""
+
+    number: str | None = None
+    postcode: str | None = None
+    birth: date | None = None
+
+
+NOBODY: Final = Own()
+POSTCODE_MIN: Final = 5
+"""Letters and digits of the shortest postcode; less is no place where somebody lives."""
+
+
+def find_in_record(text: str, own: Own = NOBODY) -> tuple[Finding, ...]:
+    """Find the record's own data in a cell, and anybody's NHS number (domain.md 8.6).
+
+    What overlaps is one finding. Nothing is found any more in a text in which every finding was
+    replaced by its marker.
+    """
+    form = normal_form(text)
+    found = list(_own(form, own))
+    return _findings(form, text, found)
+
+
+def find_personal_data(text: str) -> tuple[Finding, ...]:
+    """Find what must not stand in a text that a person wrote.
+
+    NHS numbers by their check digit; a date where words say that somebody was born then, and a
+    postcode where words say that somebody lives there. Other dates and postcodes are those of
+    projects and offices.
+    """
+    form = normal_form(text)
+    found = [(Kind.DATE_OF_BIRTH, *span) for span in told_births(form)]
+    found += [(Kind.POSTCODE, *span) for span in told_homes(form)]
+    return _findings(form, text, found)
+
+
+def _findings(
+    form: NormalForm, text: str, found: list[tuple[Kind, int, int]]
+) -> tuple[Finding, ...]:
+    # What is found changes what stands alone beside it, so that one look is not enough.
+    rest = form
+    spans = [(start, end) for _, start, end in found]
+    while True:
+        rest = rest.without(spans)
+        spans = list(strangers(rest, text))
+        if not spans:
+            break
+        found += [(Kind.NHS_NUMBER, start, end) for start, end in spans]
+    return tuple(_merged((kind, *form.span(start, end)) for kind, start, end in found))
+
+
+def _own(form: NormalForm, own: Own) -> Iterator[tuple[Kind, int, int]]:
+    if own.number:
+        needle = normal_form(own.number).text
+        for at in form.find_all(needle):
+            yield Kind.NHS_NUMBER, at, at + len(needle)
+    if own.postcode:
+        needle = normal_form(own.postcode).text
+        for at in form.find_all(needle) if len(needle) >= POSTCODE_MIN else ():
+            yield Kind.POSTCODE, at, at + len(needle)
+    if own.birth:
+        for start, end in own_birth(form, own.birth):
+            yield Kind.DATE_OF_BIRTH, start, end
+
+
+def _merged(found: Iterable[tuple[Kind, int, int]]) -> Iterator[Finding]:
+    current: Finding | None = None
+    for kind, start, end in sorted(found, key=lambda one: one[1:]):
+        if current is None or start >= current.end:
+            if current is not None:
+                yield current
+            current = Finding(kind, start, end)
+            continue
+        first = min(current.kind, kind, key=KINDS.index)
+        current = Finding(first, current.start, max(current.end, end))
+    if current is not None:
+        yield current

@@ -1,0 +1,169 @@
+"""Personal data in single texts: the table of domain.md 8.6, spellings, and what is harmless."""
+
+from datetime import date
+
+import pytest
+
+from common.personal_data import (
+    Finding,
+    Kind,
+    Own,
+    find_in_record,
+    find_personal_data,
+    is_nhs_number,
+)
+
+OWN = Own("9990000018", "AB1 2CD", date(1970, 1, 31))
+NUMBER, POSTCODE, BIRTH = Kind
+
+
+def kinds(text: str, own: Own = OWN) -> list[Kind]:
+    return [finding.kind for finding in find_in_record(text, own)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("RAX9990000018-2", (NUMBER, 3, 13)),
+        ("999 000 0018", (NUMBER, 0, 12)),
+        ("AB12CD77", (POSTCODE, 0, 6)),
+        ("X19700131", (BIRTH, 1, 9)),
+        ("31011970", (BIRTH, 0, 8)),
+        ("9990000026", (NUMBER, 0, 10)),
+    ],
+)
+def test_the_table_of_the_domain_holds(text, found):
+    assert find_in_record(text, OWN) == (Finding(*found),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9990000018", "999-000-0018", "999  000  0018", "999 - 000 - 0018", "9.9.9.0.0.0.0.0.1.8",
+        "１２９９９００００018７", "9\u200b990000018", "٩٩٩٠٠٠٠٠١٨", "999\u2009000\u00a00018",
+        "72019999000001812", "９９９ ０００ ００１８", "①999/000/0018",
+    ],
+)  # fmt: skip
+def test_an_own_number_is_found_in_any_spelling(text):
+    assert kinds(text) == [NUMBER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ab12cd",
+        "AB 1 2CD",
+        "ab1-2cd",
+        "AB1  2CD",
+        "x AB12CDx",
+        "Ａb１２cd",
+        "AB1\u200b2CD",
+        "AB1\u00a02CD",
+    ],
+)
+def test_an_own_postcode_is_found_in_any_spelling(text):
+    assert kinds(text) == [POSTCODE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31/1/70", "31.1.1970", "1970-1-31", "1/31/1970", "31 Jan 1970", "31JAN70", "310170",
+        "31st of January, 1970", "January 31, 1970", "Jan 31 '70", "1970 January 31", "700131",
+        "31 / 01 / 1970", "1970\u201001\u201031", "３１.０１.１９７０", "31011970x", "01-31-70",
+    ],
+)  # fmt: skip
+def test_an_own_birth_date_is_found_in_any_spelling(text):
+    assert kinds(text) == [BIRTH]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1234567890", "07700 900123", "020 7946 0018", "+44 7700 900123", "+44 (0)7700 900123",
+        "0113 496 0123", "1240581000000104", "999000011000001104", "000049245011", "E01012365",
+        "4,567,890,123", "£4,567,890.12", "2019-04-01 12:30", "01/04/2019", "S704", "AB1 3CD",
+        "30/1/1970", "31 Mar 1970", "31/12/70", "", "DARS-NIC-123456-A1B2C", "9999999999",
+    ],
+)  # fmt: skip
+def test_what_is_harmless_is_left_alone(text):
+    assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["07700 9001{:02}", "+44 7700 9001{:02}", "+44 330 496 01{:02}", "+44 (0)7700 9001{:02}"],
+)
+def test_no_telephone_number_is_taken_for_a_number(prefix):
+    assert [t for t in map(prefix.format, range(100)) if find_personal_data(t)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9990000026",
+        "999 000 0026",
+        "no.9990000026-2",
+        "999-000-0026, 4",
+        "9 9 9 0 0 0 0 0 2 6",
+        "0009990000026",
+    ],
+)
+def test_somebody_elses_number_is_known_by_its_check_digit(text):
+    assert kinds(text) == [NUMBER]
+
+
+def test_a_number_does_not_go_on_over_letters_or_many_separators():
+    assert kinds("99900a00026") == []
+    assert kinds("99900 ---- 00026") == []
+
+
+def test_overlapping_findings_are_one_named_by_the_first_kind():
+    own = Own("9990000018", None, date(2018, 1, 1))
+    assert find_in_record("999000001801012018", own)[0].kind is NUMBER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9990000018 9990000026", "99900000189990000026", "31011970 1 2AB and 999 000 0026",
+        "999 000 0026 99 90 00 00 34", "AB12CD31011970", "999000 310119700018 9990000034",
+    ],
+)  # fmt: skip
+def test_nothing_is_found_where_everything_found_was_replaced(text):
+    own = Own("9990000018", "B1 2AB", date(1970, 1, 31))
+    markers = dict(zip(Kind, ("_<NHS_No>_", "_<PC_", "_<DoB_"), strict=True))
+    masked = text
+    for finding in reversed(find_in_record(text, own)):
+        masked = masked[: finding.start] + markers[finding.kind] + masked[finding.end :]
+
+    assert masked != text
+    assert find_in_record(masked, own) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The patient 999 000 0018 asked", [NUMBER]),
+        ("d.o.b. 31/01/70", [BIRTH]),
+        ("who was born on 31 January 1970", [BIRTH]),
+        ("DOB:31011970", [BIRTH]),
+        ("Date of birth is 1970-01-31", [BIRTH]),
+        ("lives at 12 High Street, AB1 2CD", [POSTCODE]),
+        ("patient's postcode AB12CD", [POSTCODE]),
+        ("Our office: 7 Wellington Place, Leeds LS1 4AP", []),
+        ("children born between 01/09/2010 and 31/08/2011", []),
+        ("people born before 1 April 1940", []),
+        ("The project begins on 01/04/2019", []),
+        ("Ask 0113 496 0123 or 07700 900123; DARS-NIC-123456-A1B2C", []),
+    ],
+)
+def test_texts_that_people_write(text, found):
+    assert [finding.kind for finding in find_personal_data(text)] == found
+
+
+def test_the_check_digit_is_the_one_of_the_domain():
+    assert is_nhs_number("9990000018")
+    assert not is_nhs_number("9990000019")
+    assert not is_nhs_number("9999999999")
+    assert not is_nhs_number("٩٩٩٠٠٠٠٠١٨")
