@@ -31,8 +31,10 @@ def test_an_import_says_what_it_changed_and_the_same_again_changes_nothing(servi
     changed = imported(service, "0DF,South Central and West,CSU,,,2013-04-01,\n").json()
     moved = imported(service, "0DF,South Central and West,CSU,,,2014-04-01,\n").json()
 
-    assert first == {"layout": "dsfc", "listed": 2, "added": 2, "changed": 0, "unchanged": 0}
-    assert again == {"layout": "dsfc", "listed": 2, "added": 0, "changed": 0, "unchanged": 2}
+    nothing = {"lines": 0, "repeated": 0, "named": []}
+    counts = {"layout": "dsfc", "listed": 2, "changed": 0, "left_out": nothing}
+    assert first == counts | {"added": 2, "unchanged": 0}
+    assert again == counts | {"added": 0, "unchanged": 2}
     assert changed["changed"] == 1
     assert (moved["added"], moved["changed"]) == (1, 1)
     found = service.get("/v1/organisations", Role.CSU_SYSTEM, kind="CSU").json()["items"]
@@ -43,13 +45,21 @@ def test_an_import_says_what_it_changed_and_the_same_again_changes_nothing(servi
     assert len(service.pauses) == 4
 
 
-def test_a_file_is_taken_whole_or_not_at_all(service):
-    answer = imported(service, "0DF,SCW CSU,CSU,,,2013-04-01,\n0CX,ML,CLUB,,,2013-04-01,\n")
+def test_an_odd_line_is_left_out_and_named_and_a_contradiction_changes_nothing(service):
+    csu = "0DF,SCW CSU,CSU,,,2013-04-01,\n"
+    contradicting = imported(service, csu + csu.replace("SCW", "Other"))
 
-    assert code(answer) == (422, "IMPORT_REFUSED")
-    assert answer.json()["errors"][0]["line"] == 3
+    assert code(contradicting) == (422, "IMPORT_CONTRADICTS")
+    assert [error["line"] for error in contradicting.json()["errors"]] == [2, 3]
+    assert contradicting.json()["errors_total"] == 2
+    assert code(imported(service, "0CX,ML,CLUB,,,2013-04-01,\n")) == (422, "IMPORT_REFUSED")
     assert service.get("/v1/organisations", Role.AUDITOR).json()["items"] == []
     assert service.audited() == []
+
+    taken = imported(service, csu + "0CX,ML,CLUB,,,2013-04-01,\n").json()
+    assert (taken["listed"], taken["left_out"]["lines"]) == (1, 1)
+    [place] = taken["left_out"]["named"]
+    assert (place["line"], place["column"]) == (3, "kind")
 
 
 def test_a_list_larger_than_the_limit_and_one_that_is_not_csv_are_refused(service):
@@ -134,7 +144,8 @@ def test_a_map_never_changes_and_its_bytes_have_its_digest(service):
     assert entries.text == "practice,commissioner\nA84001,00L\nC85001,02P\n"
     assert entries.headers["digest-sha256"] == digest(entries.content) == first["digest"]
     assert entries.headers["content-type"].startswith("text/csv")
-    assert service.get(f"/v1/maps/{first['id']}", Role.DSCRO_OPERATOR).json() == first
+    shown = service.get(f"/v1/maps/{first['id']}", Role.DSCRO_OPERATOR).json()
+    assert shown | {"left_out": {"lines": 0, "repeated": 0, "named": []}} == first
 
 
 def test_the_map_that_governs_on_a_day_is_found(service):

@@ -1,4 +1,4 @@
-"""The published layouts: taken whole or not at all, and wrong places named without values."""
+"""The published layouts: odd lines are left out and named, contradictions refuse the file."""
 
 from datetime import date
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from agreements.adapters.reference import load
 from agreements.domain.assurance import NO_EDITION, Status
-from agreements.domain.errors import ImportRefused
+from agreements.domain.errors import ImportContradicts, ImportRefused
 from agreements.domain.layouts import dspt, maps, ods, reading
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.maps import MapSnapshot, governing
@@ -22,8 +22,12 @@ needs_published = pytest.mark.skipif(
 )
 
 
-def organisations(text, layout):
+def read(text, layout):
     return ods.read(text.encode(), layout, icbs_from=ICBS_FROM)
+
+
+def organisations(text, layout):
+    return read(text, layout).listed
 
 
 def eccg(
@@ -35,6 +39,10 @@ def eccg(
 
 def mistakes(refusal):
     return [(e["line"], e["column"], e["detail"]) for e in refusal.value.members["errors"]]
+
+
+def places(left_out):
+    return [(place.line, place.column, place.detail) for place in left_out.named]
 
 
 # Organisations
@@ -111,7 +119,6 @@ def test_our_own_layout_names_the_rest():
         (eccg(name=""), "eccg", (1, "name", "empty or too long")),
         (eccg(kind="X"), "eccg", (1, "sub-type", "not C with an ICB, nor H")),
         (eccg(icb=""), "eccg", (1, "sub-type", "not C with an ICB, nor H")),
-        (f"{eccg()}\n{eccg()}", "eccg", (2, "code", "listed twice")),
         (eccg(begin="20140101", end="20130101"), "eccg", (1, "close date", "before the first day")),
         ("a,b\n", "etr", (1, "", "2 columns instead of 27")),
         (
@@ -134,7 +141,7 @@ def test_our_own_layout_names_the_rest():
             "practices",
             (2, "code", "not a code"),
         ),
-        (PRACTICES + '"1","A81001"', "practices", (2, "", "2 columns")),
+        (PRACTICES + '"1","A81001"', "practices", (2, "", "2 columns instead of 9")),
         ("Code\nA81001", "practices", (1, "Name", "missing")),
     ],
 )
@@ -167,7 +174,17 @@ def test_what_is_wrong_in_our_own_layout_is_named_too(row, column):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b" \n", b"a,\x00", b"\xff\xfe", b'a,"b\nc', b"a," + b"x" * 11_000]
+    "content",
+    [
+        b"",
+        b" \n",
+        b"a,\x00",
+        b"\xff\xfe",
+        eccg().encode("utf-16"),
+        eccg().encode("utf-16-le"),
+        b'a,"b\nc',
+        b"a," + b"x" * 11_000,
+    ],
 )
 def test_what_is_no_list_at_all_is_refused(content):
     with pytest.raises(ImportRefused):
@@ -178,18 +195,93 @@ def test_a_file_full_of_mistakes_is_not_answered_in_full():
     with pytest.raises(ImportRefused) as refusal:
         organisations("a,b\n" * 1_000, ods.Layout.ETR)
 
-    assert len(mistakes(refusal)) == reading.ERRORS_MAX
+    assert len(mistakes(refusal)) == reading.NAMED_MAX
+    assert refusal.value.members["errors_total"] == 1_000
+
+
+TRUST = eccg("R0A", "A TRUST", "QOP", "20171001", kind="")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"a,b",
+        b'"R0B","broken',
+        eccg("R0B", "A TRUST", "QOP", "never", kind="").encode(),
+        eccg("R0B", "A TRUST", "QOP", "20181001", "20171001", kind="").encode(),
+        eccg("R0B", "CAF\u00c9", "QOP", "20171001", kind="").encode("latin-1"),
+        eccg("R0B", "A\x01TRUST", "QOP", "20171001", kind="").encode(),
+        b"x" * 20_000,
+    ],
+)
+def test_one_odd_line_is_left_out_and_named_and_the_rest_is_taken(odd):
+    content = b"\n".join([TRUST.encode(), b"", odd, TRUST.replace("R0A", "R0D").encode(), b",,,"])
+
+    found = ods.read(content, ods.Layout.ETR, icbs_from=ICBS_FROM)
+
+    assert [o.ods for o in found.listed] == ["R0A", "R0D"]
+    assert found.left_out.lines == 1
+    assert [place.line for place in found.left_out.named] == [3]
+    assert not any("R0B" in place.detail for place in found.left_out.named)
+
+
+def test_what_is_left_out_is_counted_in_full_and_named_up_to_a_limit():
+    found = read(f"{TRUST}\n" + "a,b\n" * 1_000, ods.Layout.ETR)
+
+    assert found.left_out.lines == 1_000
+    assert len(found.left_out.named) == reading.NAMED_MAX
+    assert places(found.left_out)[0] == (2, "", "2 columns instead of 27")
+
+
+def test_the_same_line_again_is_taken_once():
+    found = read(f"{TRUST}\n{TRUST}\n{TRUST}", ods.Layout.ETR)
+
+    assert len(found.listed) == 1
+    assert (found.left_out.lines, found.left_out.repeated) == (0, 2)
+
+
+def test_a_code_that_is_two_things_refuses_the_file_and_every_line_of_it_is_named():
+    other, third = TRUST.replace("A TRUST", "B TRUST"), TRUST.replace("R0A", "R0D")
+    with pytest.raises(ImportContradicts) as refusal:
+        read(f"{TRUST}\n{third}\n{other}\n{TRUST}", ods.Layout.ETR)
+
+    assert [line for line, _, _ in mistakes(refusal)] == [1, 3, 4]
+    assert refusal.value.members["errors_total"] == 3
+    assert "TRUST" not in str(refusal.value.members)
+
+
+def test_a_practice_that_is_two_things_in_one_edition_refuses_the_file():
+    row = '"1","A81001","{}",1974-04-01,NA,"A",4,"18/19","2019-03-31"\n'
+    with pytest.raises(ImportContradicts) as refusal:
+        read(PRACTICES + row.format("ONE") + row.format("OTHER"), ods.Layout.PRACTICES)
+
+    assert [line for line, _, _ in mistakes(refusal)] == [2, 3]
+
+
+def test_codes_are_read_in_either_case_and_with_padding():
+    [practice] = organisations(
+        PRACTICES + '"1"," gue01 ","N",1974-04-01,NA,"A",4,"18/19","2019-03-31"\n',
+        ods.Layout.PRACTICES,
+    )
+    [trust] = organisations(TRUST.replace("R0A", " r0a "), ods.Layout.ETR)
+
+    assert (practice.ods, trust.ods) == ("GUE01", "R0A")
+
+
+def test_sites_are_read_as_parts_of_their_trust():
+    cells = ["RH802", "A SITE", "Y58", "QJK", *[""] * 6, "19910401", "", "", "", "RH8"]
+    row = ",".join(f'"{cell}"' for cell in [*cells, *[""] * 12])
+    [site] = organisations(row, ods.Layout.ETS)
+
+    assert (site.kind, site.legal_entity, site.parent) == (Kind.SITE, "RH8", "RH8")
+    with pytest.raises(ImportRefused):
+        organisations(row.replace('"RH8"', '""'), ods.Layout.ETS)
 
 
 def test_a_byte_order_mark_and_empty_lines_do_no_harm():
-    assert (
-        len(
-            ods.read(
-                b"\xef\xbb\xbf" + eccg().encode() + b"\n\n", ods.Layout.ECCG, icbs_from=ICBS_FROM
-            )
-        )
-        == 2
-    )
+    content = b"\xef\xbb\xbf" + eccg().encode() + b"\n\n"
+
+    assert len(ods.read(content, ods.Layout.ECCG, icbs_from=ICBS_FROM).listed) == 2
 
 
 @pytest.mark.parametrize(
@@ -212,7 +304,10 @@ def test_days_are_read_in_three_forms(text, form, read):
 def test_the_published_lists_are_read(layout, listed):
     content = (PUBLISHED / "ods" / f"{layout}.csv").read_bytes()
 
-    assert len(ods.read(content, ods.Layout(layout), icbs_from=ICBS_FROM)) == listed
+    found = ods.read(content, ods.Layout(layout), icbs_from=ICBS_FROM)
+
+    assert len(found.listed) == listed
+    assert found.left_out.lines == 0
 
 
 # Assurance
@@ -227,7 +322,7 @@ def test_statuses_of_the_toolkit_are_read():
         "0DJ,NEL,Not Published,31/03/2022,CSU\n"
         "0DE,AGEM,Not Published,,CSU\n"
     )
-    entries = dspt.read(text.encode(), dspt.Layout.DSPT_CSU)
+    entries = dspt.read(text.encode(), dspt.Layout.DSPT_CSU).entries
 
     assert [(e.organisation, e.edition, e.status) for e in entries] == [
         ("0AR", "22/23", Status.EXCEEDED),
@@ -259,16 +354,38 @@ def test_an_export_of_another_kind_is_refused():
     for layout in (dspt.Layout.DSPT_ICB, dspt.Layout.DSPT_CCG):
         with pytest.raises(ImportRefused):
             dspt.read((CSU_HEADER + row).encode(), layout)
-    with pytest.raises(ImportRefused):
-        dspt.read((CSU_HEADER + row + row).encode(), dspt.Layout.DSPT_CSU)
+
+
+def test_an_organisation_with_two_statuses_refuses_the_export():
+    row = "0AR,N,{},29/06/2023,x\n"
+    one, other = row.format("22/23 Standards Met"), row.format("22/23 Standards Not Met")
+    with pytest.raises(ImportContradicts) as refusal:
+        dspt.read((CSU_HEADER + one + other + one).encode(), dspt.Layout.DSPT_CSU)
+
+    assert [line for line, _, _ in mistakes(refusal)] == [2, 3, 4]
+    assert len(dspt.read((CSU_HEADER + one + one).encode(), dspt.Layout.DSPT_CSU).entries) == 1
+
+
+def test_a_status_that_nobody_knows_leaves_out_its_line_alone():
+    text = CSU_HEADER + "0AR,N,23/24 Baseline,29/06/2023,x\n0cx,N,not published,,x\n"
+    found = dspt.read(text.encode(), dspt.Layout.DSPT_CSU)
+
+    assert [e.organisation for e in found.entries] == ["0CX"]
+    assert places(found.left_out) == [(2, "Status", "not a status of the toolkit")]
+
+
+def published(name, layout):
+    found = dspt.read((PUBLISHED / "dspt" / f"{name}.csv").read_bytes(), layout)
+    assert found.left_out.lines == 0
+    return found.entries
 
 
 @needs_published
 @pytest.mark.scenario("A13")
 def test_the_published_exports_are_read():
-    csus = dspt.read((PUBLISHED / "dspt" / "csu_2023-11-16.csv").read_bytes(), dspt.Layout.DSPT_CSU)
-    icbs = dspt.read((PUBLISHED / "dspt" / "icb_2023-11-16.csv").read_bytes(), dspt.Layout.DSPT_ICB)
-    ccgs = dspt.read((PUBLISHED / "dspt" / "ccg_2023-10-17.csv").read_bytes(), dspt.Layout.DSPT_CCG)
+    csus = published("csu_2023-11-16", dspt.Layout.DSPT_CSU)
+    icbs = published("icb_2023-11-16", dspt.Layout.DSPT_ICB)
+    ccgs = published("ccg_2023-10-17", dspt.Layout.DSPT_CCG)
 
     assert (len(csus), len(icbs), len(ccgs)) == (5, 42, 106)
     assert {e.organisation for e in csus if e.status is Status.NOT_PUBLISHED} == {"0DJ"}
@@ -277,31 +394,56 @@ def test_the_published_exports_are_read():
 # Maps
 
 
+def lines_of(text, kind):
+    return maps.canonical(text.encode(), kind).content.decode().splitlines()[1:]
+
+
 def test_equal_maps_have_equal_bytes():
-    one, entries = maps.canonical(
-        b"practice,commissioner\nB2,02P\na81001,00l\n".replace(b"B2", b"B82001"), MapKind.PRACTICE
-    )
-    other, _ = maps.canonical(
+    one = maps.canonical(b"practice,commissioner\nB82001,02P\na81001,00l\n", MapKind.PRACTICE)
+    other = maps.canonical(
         b"commissioner,practice\r\n00L,A81001\r\n02P,B82001\r\n", MapKind.PRACTICE
     )
 
-    assert one == other == b"practice,commissioner\nA81001,00L\nB82001,02P\n"
-    assert entries == 2
+    assert one == other
+    assert one.content == b"practice,commissioner\nA81001,00L\nB82001,02P\n"
+    assert one.entries == 2
 
 
 def test_postcodes_are_written_in_one_form():
-    content, _ = maps.canonical(
-        b"postcode,commissioner,lsoa\ns752py,02P,E01007317\nNE61 6BL,00L,\n", MapKind.POSTCODE
-    )
+    text = "postcode,commissioner,lsoa\ns752py,02P,E01007317\nNE61 6BL,00L,\n"
 
-    assert content == b"postcode,commissioner,lsoa\nNE61 6BL,00L,\nS75 2PY,02P,E01007317\n"
+    assert lines_of(text, MapKind.POSTCODE) == ["NE61 6BL,00L,", "S75 2PY,02P,E01007317"]
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("M1   1AE", "M1 1AE"),
+        ("M1  1AE", "M1 1AE"),
+        ("NE616BL", "NE61 6BL"),
+        ("GIR 0AA", "GIR 0AA"),
+        ("GIR0AA", "GIR 0AA"),
+        ('" m1 1ae "', "M1 1AE"),
+    ],
+)
+def test_postcodes_of_every_width_are_taken(written, normal):
+    text = f"postcode,commissioner,lsoa\n{written},02P,\n"
+
+    assert lines_of(text, MapKind.POSTCODE) == [f"{normal},02P,"]
+
+
+@pytest.mark.parametrize("practice", ["GUE01", "JER02", "ALD01", "A1B2C", "Y00500", "V81999"])
+def test_practice_codes_of_the_islands_and_of_the_new_form_are_taken(practice):
+    assert lines_of(f"practice,commissioner\n{practice},02P\n", MapKind.PRACTICE) == [
+        f"{practice},02P"
+    ]
 
 
 @pytest.mark.parametrize(
     ("kind", "lines"),
     [
         (MapKind.PRACTICE, ["B82001,02P", "a81001,00l", "A81,26A"]),
-        (MapKind.POSTCODE, ["s752py,02P,E01007317", "NE61 6BL,00L,", "m1 1ae,14L,"]),
+        (MapKind.POSTCODE, ["s752py,02P,E01007317", "NE61 6BL,00L,", "m1  1ae,14L,"]),
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
@@ -313,30 +455,105 @@ def test_a_plain_file_is_read_at_once_and_as_the_careful_reader_reads_it(
     header = ",".join(maps.COLUMNS[kind])
     plain = (end or "\n").join([header, *lines]) + end
     quoted = plain.replace(lines[0], '"' + lines[0].replace(",", '",', 1), 1)
+    careful = []
+    monkeypatch.setattr(
+        maps, "cells_of", lambda line: careful.append(line) or reading.cells_of(line)
+    )
 
-    assert maps._plain(plain.upper(), kind) is not None
-    assert maps._plain(quoted.upper(), kind) is None
-    assert maps.canonical(plain.encode(), kind) == maps.canonical(quoted.encode(), kind)
+    read_at_once = maps.canonical(plain.encode(), kind)
+    assert len(careful) == 1, "the header alone"
+    assert maps.canonical(quoted.encode(), kind) == read_at_once
+    assert len(careful) > 2
+
+
+@pytest.mark.parametrize("piece", [1, 20, 1 << 20])
+@pytest.mark.parametrize(
+    ("kind", "row", "place"),
+    [
+        (MapKind.PRACTICE, "?,02P", (3, "practice", "not a practice")),
+        (MapKind.PRACTICE, "A81001,?", (3, "commissioner", "not a code")),
+        (MapKind.PRACTICE, "A81001,", (3, "commissioner", "none")),
+        (MapKind.PRACTICE, "A81001", (3, "", "1 columns instead of 2")),
+        (MapKind.PRACTICE, 'A81001,"02', (3, "", "broken quoting")),
+        (MapKind.PRACTICE, "practice,commissioner", (3, "commissioner", "not a code")),
+        (MapKind.POSTCODE, "S75 2P,02P,", (3, "postcode", "not a postcode")),
+        (MapKind.POSTCODE, ",02P,", (3, "postcode", "not a postcode")),
+        (MapKind.POSTCODE, "S75 2PY,02P,x", (3, "lsoa", "not a code")),
+    ],
+)
+def test_an_odd_line_of_a_map_is_left_out_and_named_without_its_value(
+    kind, row, place, piece, monkeypatch
+):
+    monkeypatch.setattr(maps, "PIECE_CHARACTERS", piece)
+    keys = {MapKind.PRACTICE: ("B82001,02P", "C83001,00L")}
+    first, last = keys.get(kind, ("M1 1AE,02P,", "M1 1AF,00L,"))
+    header = ",".join(maps.COLUMNS[kind])
+    text = f"{header}\n{first}\n{row}\n\n{last}\n,\n"
+
+    found = maps.canonical(text.encode(), kind)
+
+    assert found.entries == 2
+    assert places(found.left_out) == [place]
+    assert found.left_out.lines == 1
+    assert "S75" not in str(found.left_out)
+
+
+@pytest.mark.parametrize("piece", [1, 20, 1 << 20])
+@pytest.mark.parametrize(
+    ("kind", "rows", "lines"),
+    [
+        (MapKind.PRACTICE, ["A81001,02P", "A81002,02P", "a81001,00L"], [2, 4]),
+        (MapKind.PRACTICE, ["A81001,02P", "A81001,00L", "A81001,02P"], [2, 3, 4]),
+        (MapKind.POSTCODE, ["S75 2PY,02P,", "S75 2PX,02P,", "s752py,00L,"], [2, 4]),
+        (MapKind.POSTCODE, ["S75 2PY,02P,", "S75  2PY,02P,E01007317"], [2, 3]),
+        (MapKind.POSTCODE, ["GIR0AA,02P,", "?,02P,", "GIR 0AA,00L,"], [2, 4]),
+    ],
+)
+def test_a_key_with_two_values_refuses_the_map_and_names_every_line(
+    kind, rows, lines, piece, monkeypatch
+):
+    monkeypatch.setattr(maps, "PIECE_CHARACTERS", piece)
+    text = "\n".join([",".join(maps.COLUMNS[kind]), *rows])
+    with pytest.raises(ImportContradicts) as refusal:
+        maps.canonical(text.encode(), kind)
+
+    assert [line for line, _, _ in mistakes(refusal)] == lines
+    assert {column for _, column, _ in mistakes(refusal)} == {kind}
+    assert "S75" not in str(refusal.value.members)
+
+
+def test_many_contradictions_are_counted_in_full_and_named_up_to_a_limit():
+    rows = [f"P{number:05d},{who}" for number in range(1_000) for who in ("02P", "00L")]
+    with pytest.raises(ImportContradicts) as refusal:
+        maps.canonical("\n".join(["practice,commissioner", *rows]).encode(), MapKind.PRACTICE)
+
+    assert len(mistakes(refusal)) == reading.NAMED_MAX
+    assert refusal.value.members["errors_total"] == 2_000
 
 
 @pytest.mark.parametrize(
-    ("kind", "row", "column"),
+    "text",
     [
-        (MapKind.PRACTICE, "?,02P", "practice"),
-        (MapKind.PRACTICE, "A81001,?", "commissioner"),
-        (MapKind.PRACTICE, "A81001,02P\nA81001,00L", "practice"),
-        (MapKind.POSTCODE, "S75 2P,02P,", "postcode"),
-        (MapKind.POSTCODE, "S75 2PY,02P,\ns752py,02P,", "postcode"),
-        (MapKind.POSTCODE, "S75 2PY,02P,x", "lsoa"),
+        "",
+        "practice,commissioner",
+        "practice,commissioner\n?,?\n",
+        "practice;commissioner\nA81001;02P\n",
+        "practice,practice,commissioner\nA81001,A81001,02P\n",
+        "A81001,02P\n",
     ],
 )
-def test_what_is_no_map_is_refused_without_a_postcode_in_the_answer(kind, row, column):
-    header = ",".join(maps.COLUMNS[kind])
+def test_a_map_without_a_line_of_use_is_refused(text):
     with pytest.raises(ImportRefused) as refusal:
-        maps.canonical(f"{header}\n{row}\n".encode(), kind)
+        maps.canonical(text.encode(), MapKind.PRACTICE)
 
-    assert [where for _, where, _ in mistakes(refusal)] == [column]
-    assert "S75" not in str(refusal.value.members)
+    assert type(refusal.value) is ImportRefused
+
+
+def test_the_same_line_again_is_taken_once_in_a_map():
+    rows = ["A81001,02P", "A81001,02P", "a81001, 02p "]
+    found = maps.canonical("\n".join(["practice,commissioner", *rows]).encode(), MapKind.PRACTICE)
+
+    assert (found.entries, found.left_out.repeated, found.left_out.lines) == (1, 2, 0)
 
 
 def test_the_latest_begun_map_governs_and_of_those_the_latest_taken_in():

@@ -20,6 +20,13 @@ class ImportRefused(Unprocessable):
     title = "The file is not what its layout says"
 
 
+class ImportContradicts(ImportRefused):
+    """One key has two values: member `errors` names each line that says one of them."""
+
+    code = "IMPORT_CONTRADICTS"
+    title = "The file contradicts itself"
+
+
 # Organisations and where data land
 
 

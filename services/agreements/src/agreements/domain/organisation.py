@@ -28,6 +28,8 @@ class Kind(StrEnum):
     CSU = "CSU"
     DSCRO = "DSCRO"
     NHS_TRUST = "NHS_TRUST"
+    SITE = "SITE"
+    """A part of a provider with a code of its own; its legal entity is the provider."""
     GP_PRACTICE = "GP_PRACTICE"
     LOCAL_AUTHORITY = "LOCAL_AUTHORITY"
     INDEPENDENT_PROVIDER = "INDEPENDENT_PROVIDER"

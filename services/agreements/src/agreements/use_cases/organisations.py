@@ -17,6 +17,7 @@ from agreements.domain.errors import ClientTaken, EnvironmentNotFound, Organisat
 from agreements.domain.layouts import maps as map_layouts
 from agreements.domain.layouts import ods
 from agreements.domain.layouts.maps import MapKind
+from agreements.domain.layouts.reading import LeftOut
 from agreements.domain.maps import MapSnapshot
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.use_cases.context import Context, OnceKey, created_before, remember, scope
@@ -36,15 +37,16 @@ class Imported:
     added: int
     changed: int
     unchanged: int
+    left_out: LeftOut
 
 
 def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) -> Imported:
     """Take in a published list: of each code the rows of that list become what it says."""
-    listed = ods.read(content, layout, icbs_from=ctx.reference.icbs_from)
+    read = ods.read(content, layout, icbs_from=ctx.reference.icbs_from)
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         known = _by_key(tx.organisations.find())
-        facts = [_organisation(row, layout, known) for row in listed]
+        facts = [_organisation(row, layout, known) for row in read.listed]
         changed = [f for f in facts if f != known.get((f.ods, f.valid_from))]
         codes = {f.ods for f in facts}
         keys = {(f.ods, f.valid_from) for f in facts}
@@ -59,6 +61,7 @@ def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) ->
             at=at,
             layout=layout.value,
             digest=digest(content),
+            left_out=str(read.left_out.lines),
         )
         if gone:
             tx.organisations.retract(*gone, audit=entry)
@@ -70,8 +73,14 @@ def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) ->
         added=sum(f.version == 0 for f in changed),
         changed=sum(f.version > 0 for f in changed) + len(gone),
         unchanged=len(facts) - len(changed),
+        left_out=read.left_out,
     )
-    log.info("organisations_imported", layout=layout.value, listed=result.listed)
+    log.info(
+        "organisations_imported",
+        layout=layout.value,
+        listed=result.listed,
+        left_out=read.left_out.lines,
+    )
     return result
 
 
@@ -174,25 +183,33 @@ def transfers(part: Slice, *, ctx: Context) -> Sequence[TransferInstrument]:
         return part.of(tx.instruments.all())
 
 
-def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context) -> MapSnapshot:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedMap:
+    """A map that was taken in, and what of its file was not."""
+
+    snapshot: MapSnapshot
+    left_out: LeftOut
+
+
+def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context) -> ImportedMap:
     """Take in a map; the same content for the same day again is the same map."""
-    canonical, entries = map_layouts.canonical(content, kind)
+    canonical = map_layouts.canonical(content, kind)
     at = ctx.clock.now()
     snapshot = MapSnapshot(
         id=new_id(),
         kind=kind,
         valid_from=valid_from,
-        digest=digest(canonical),
-        entries=entries,
-        bytes=len(canonical),
+        digest=digest(canonical.content),
+        entries=canonical.entries,
+        bytes=len(canonical.content),
     )
     with ctx.uow.writing() as tx:
         for known in tx.maps.all(kind):
             if replace(known, id=snapshot.id) == snapshot:
-                return known
+                return ImportedMap(snapshot=known, left_out=canonical.left_out)
         tx.maps.add(
             snapshot,
-            canonical,
+            canonical.content,
             audit=ctx.entry(
                 "map-imported",
                 f"maps/{snapshot.id}",
@@ -200,10 +217,17 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
                 kind=kind.value,
                 valid_from=valid_from.isoformat(),
                 digest=snapshot.digest,
+                left_out=str(canonical.left_out.lines),
             ),
         )
-    log.info("map_imported", map_id=str(snapshot.id), kind=kind.value, entries=entries)
-    return snapshot
+    log.info(
+        "map_imported",
+        map_id=str(snapshot.id),
+        kind=kind.value,
+        entries=snapshot.entries,
+        left_out=canonical.left_out.lines,
+    )
+    return ImportedMap(snapshot=snapshot, left_out=canonical.left_out)
 
 
 def find_maps(

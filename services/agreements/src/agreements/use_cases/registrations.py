@@ -24,14 +24,14 @@ def import_dspt(
     content: bytes, layout: dspt.Layout, snapshot_on: date, *, ctx: Context
 ) -> Imported:
     """Take in the toolkit's list of a day; what the Body reviewed stays reviewed."""
-    entries = dspt.read(content, layout)
+    read = dspt.read(content, layout)
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         known = {
             (a.organisation, a.reference): a for a in tx.assurance.find(kind=AssuranceKind.DSPT)
         }
         facts = [
-            _from_list(e, known.get((e.organisation, e.edition)), snapshot_on) for e in entries
+            _from_list(e, known.get((e.organisation, e.edition)), snapshot_on) for e in read.entries
         ]
         changed = [f for f in facts if f != known.get((f.organisation, f.reference))]
         if changed:
@@ -44,15 +44,22 @@ def import_dspt(
                     layout=layout.value,
                     snapshot_on=snapshot_on.isoformat(),
                     digest=digest(content),
+                    left_out=str(read.left_out.lines),
                 ),
             )
-    log.info("assurance_imported", layout=layout.value, listed=len(facts))
+    log.info(
+        "assurance_imported",
+        layout=layout.value,
+        listed=len(facts),
+        left_out=read.left_out.lines,
+    )
     return Imported(
         layout=layout.value,
         listed=len(facts),
         added=sum(f.version == 0 for f in changed),
         changed=sum(f.version > 0 for f in changed),
         unchanged=len(facts) - len(changed),
+        left_out=read.left_out,
     )
 
 

@@ -14,6 +14,7 @@ from agreements.api.removal import RemovesPermission
 from agreements.api.schemas.organisations import (
     AddClients,
     EnvironmentView,
+    ImportedMapView,
     ImportView,
     MapView,
     OpenEnvironment,
@@ -26,6 +27,7 @@ from agreements.api.schemas.shared import Day
 from agreements.domain.errors import (
     ClientTaken,
     EnvironmentNotFound,
+    ImportContradicts,
     ImportRefused,
     MapNotFound,
     OrganisationNotFound,
@@ -50,7 +52,7 @@ DIGEST_HEADER = "Digest-SHA256"
 
 @removing.post(
     "/organisations/imports",
-    responses=responses(ImportRefused),
+    responses=responses(ImportRefused, ImportContradicts),
     max_body_size=IMPORT_BYTES_MAX,
 )
 def import_organisations(
@@ -61,7 +63,8 @@ def import_organisations(
 ) -> ImportView:
     """Take in a list of organisations as ODS publishes it, or in our own layout.
 
-    A file is taken whole or not at all. Only codes, names, parents and dates are kept.
+    Lines of no use here are left out and named; a file that contradicts itself is refused. Only
+    codes, names, parents and dates are kept.
     """
     imported = use_cases.import_organisations(content, layout, ctx=contexts.of(principal))
     return ImportView.model_validate(imported)
@@ -133,7 +136,7 @@ def list_transfers(
 @removing.post(
     "/maps",
     status_code=HTTPStatus.CREATED,
-    responses=responses(ImportRefused),
+    responses=responses(ImportRefused, ImportContradicts),
     max_body_size=IMPORT_BYTES_MAX,
 )
 def import_map(
@@ -143,14 +146,15 @@ def import_map(
     contexts: Contexts,
     response: Response,
     principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
-) -> MapView:
+) -> ImportedMapView:
     """Take in a map: `practice,commissioner` or `postcode,commissioner,lsoa`.
 
-    It never changes afterwards; the same file for the same day again is the same map.
+    Lines of no use here are left out and named; a file that contradicts itself is refused. A map
+    never changes afterwards; the same file for the same day again is the same map.
     """
-    snapshot = use_cases.import_map(content, kind, valid_from, ctx=contexts.of(principal))
-    response.headers["Location"] = f"/v1/maps/{snapshot.id}"
-    return MapView.model_validate(snapshot)
+    imported = use_cases.import_map(content, kind, valid_from, ctx=contexts.of(principal))
+    response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
+    return ImportedMapView.of(imported)
 
 
 @router.get("/maps")

@@ -25,7 +25,7 @@ from agreements.api.schemas.registrations import (
     Section251View,
 )
 from agreements.api.schemas.shared import Code, Day
-from agreements.domain.errors import ImportRefused, OrganisationUnknown
+from agreements.domain.errors import ImportContradicts, ImportRefused, OrganisationUnknown
 from agreements.domain.layouts.dspt import Layout
 from agreements.settings import IMPORT_BYTES_MAX
 from agreements.use_cases import registrations as use_cases
@@ -43,7 +43,9 @@ Organisation = Annotated[Code, Query(description="The organisation asked about."
 
 
 @removing.post(
-    "/assurance/imports", responses=responses(ImportRefused), max_body_size=IMPORT_BYTES_MAX
+    "/assurance/imports",
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=IMPORT_BYTES_MAX,
 )
 def import_assurance(
     layout: Annotated[Layout, Query(description="Which export of the toolkit it is.")],

@@ -10,17 +10,36 @@ from agreements.api.schemas.shared import ClientId, Code, Day, Incoming, Outgoin
 from agreements.domain.environment import EnvironmentKind
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.organisation import Kind
-from agreements.use_cases.organisations import EnvironmentWithClients, Found
+from agreements.use_cases.organisations import EnvironmentWithClients, Found, ImportedMap
+
+
+class PlaceView(Outgoing):
+    """Where a line is of no use, without its value."""
+
+    line: Annotated[int, Field(description="Line of the file, from 1.")]
+    column: Annotated[str, Field(description="Column, or empty: the whole line.")]
+    detail: Annotated[str, Field(description="What is wrong there.")]
+
+
+class LeftOutView(Outgoing):
+    """What of a file was not taken, although the rest was."""
+
+    lines: Annotated[int, Field(description="Lines that were of no use here.")]
+    repeated: Annotated[int, Field(description="Lines that say again what another one says.")]
+    named: Annotated[
+        list[PlaceView], Field(description="The first 100 of the lines that were of no use.")
+    ]
 
 
 class ImportView(Outgoing):
     """What an import changed."""
 
-    layout: str
-    listed: int
-    added: int
-    changed: int
-    unchanged: int
+    layout: Annotated[str, Field(description="As which list the file was read.")]
+    listed: Annotated[int, Field(description="Entries in the file that were of use.")]
+    added: Annotated[int, Field(description="Entries that are new.")]
+    changed: Annotated[int, Field(description="Entries that took the place of another.")]
+    unchanged: Annotated[int, Field(description="Entries that were known just so.")]
+    left_out: LeftOutView
 
 
 class OrganisationView(Outgoing):
@@ -68,6 +87,18 @@ class MapView(Outgoing):
     digest: Annotated[str, Field(description="Of the canonical CSV that `entries` streams.")]
     entries: int
     bytes: int
+
+
+class ImportedMapView(MapView):
+    """A map that was taken in, and what of its file was not."""
+
+    left_out: LeftOutView
+
+    @classmethod
+    def of(cls, imported: ImportedMap) -> Self:
+        view = MapView.model_validate(imported.snapshot)
+        left_out = LeftOutView.model_validate(imported.left_out)
+        return cls(**view.model_dump(), left_out=left_out)
 
 
 class OpenEnvironment(Incoming):

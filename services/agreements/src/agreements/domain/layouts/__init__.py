@@ -1,4 +1,5 @@
 """The layouts in which reference data come: published files, read into facts. Pure.
 
-A file is taken whole or not at all. What is wrong is said by line and column, without its value.
+Lines of no use here are left out, counted and named by line and column, without their values; a
+file that contradicts itself is refused whole (`reading`).
 """

@@ -8,7 +8,14 @@ from enum import StrEnum
 
 from agreements.domain.assurance import NO_EDITION, Status
 from agreements.domain.layouts.ods import ODS
-from agreements.domain.layouts.reading import Mistakes, day, records, text_of
+from agreements.domain.layouts.reading import (
+    Collected,
+    LeftOut,
+    Remainder,
+    day,
+    records,
+    text_of,
+)
 
 STATUS = re.compile(
     r"(?P<edition>[0-9]{2}/[0-9]{2}) "
@@ -45,51 +52,56 @@ class Entry:
     published_on: date | None
 
 
-def read(content: bytes, layout: Layout) -> tuple[Entry, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    entries: tuple[Entry, ...]
+    left_out: LeftOut
+
+
+def read(content: bytes, layout: Layout) -> Read:
     """Read an export.
 
     Raises:
         ImportRefused: it is not what its layout says; nothing of it is taken.
+        ImportContradicts: an organisation has two statuses.
 
     """
-    mistakes = Mistakes(layout)
-    entries: dict[str, Entry] = {}
-    for line, row in records(text_of(content), needed=NEEDED[layout]):
-        entry = _entry(line, row, mistakes)
-        if entry is None:
-            continue
-        if entry.organisation in entries:
-            mistakes.add(line, "Code", "listed twice")
-        entries[entry.organisation] = entry
-    mistakes.refuse_if_any()
-    return tuple(entries.values())
+    remainder = Remainder(layout)
+    found: Collected[str, Entry] = Collected(remainder, "Code")
+    for line, row in records(text_of(content), remainder, needed=NEEDED[layout]):
+        entry = _entry(line, row, remainder)
+        if entry is not None:
+            found.add(line, entry.organisation, entry)
+    entries = tuple(found.values().values())
+    return Read(entries=entries, left_out=remainder.left_out(taken=len(entries)))
 
 
-def _entry(line: int, row: Mapping[str, str], mistakes: Mistakes) -> Entry | None:
-    if not ODS.fullmatch(row["Code"]):
-        mistakes.add(line, "Code", "not a code")
+def _entry(line: int, row: Mapping[str, str], remainder: Remainder) -> Entry | None:
+    code = row["Code"].upper()
+    if not ODS.fullmatch(code):
+        remainder.add(line, "Code", "not a code")
         return None
     written = row["Date Of Publication"]
     published_on = day(written, "DD/MM/YYYY")
     if published_on is None and written:
-        mistakes.add(line, "Date Of Publication", "not a date")
+        remainder.add(line, "Date Of Publication", "not a date")
         return None
-    if row["Status"] == NOT_PUBLISHED:
+    if row["Status"].casefold() == NOT_PUBLISHED.casefold():
         return Entry(
-            organisation=row["Code"],
+            organisation=code,
             edition=NO_EDITION,
             status=Status.NOT_PUBLISHED,
             published_on=published_on,
         )
     found = STATUS.fullmatch(row["Status"])
     if found is None:
-        mistakes.add(line, "Status", "not a status of the toolkit")
+        remainder.add(line, "Status", "not a status of the toolkit")
         return None
     if published_on is None:
-        mistakes.add(line, "Date Of Publication", "missing")
+        remainder.add(line, "Date Of Publication", "missing")
         return None
     return Entry(
-        organisation=row["Code"],
+        organisation=code,
         edition=found["edition"],
         status=STATUSES[found["status"]],
         published_on=published_on,

@@ -9,19 +9,28 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from agreements.domain.layouts.reading import Mistakes, day, records, rows, text_of
+from agreements.domain.layouts.reading import (
+    Collected,
+    LeftOut,
+    Remainder,
+    day,
+    records,
+    rows,
+    text_of,
+)
 from agreements.domain.organisation import BODY, Kind
 
 ODS = re.compile(r"[A-Z0-9]{3,9}")
 NAME_CHARACTERS_MAX = 200
 
-# Positions in eccg.csv and etr.csv, which have no header and 27 columns.
-CODE, NAME, HIGH_LEVEL, OPEN, CLOSE, SUB_TYPE, COLUMNS = 0, 1, 3, 10, 11, 13, 27
+# Positions in eccg.csv, etr.csv and ets.csv, which have no header and 27 columns.
+CODE, NAME, HIGH_LEVEL, OPEN, CLOSE, SUB_TYPE, PARENT, COLUMNS = 0, 1, 3, 10, 11, 13, 14, 27
 
 
 class Layout(StrEnum):
     ECCG = "eccg"
     ETR = "etr"
+    ETS = "ets"
     PRACTICES = "practices"
     DSFC = "dsfc"
 
@@ -39,59 +48,66 @@ class Listed:
     valid_to: date | None
 
 
-def read(content: bytes, layout: Layout, *, icbs_from: date) -> tuple[Listed, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    listed: tuple[Listed, ...]
+    left_out: LeftOut
+
+
+Stretches = Collected[tuple[str, date], Listed]
+
+
+def read(content: bytes, layout: Layout, *, icbs_from: date) -> Read:
     """Read a file; `icbs_from` is the day on which locations of ICBs took the CCGs' place.
 
     Raises:
         ImportRefused: it is not what its layout says; nothing of it is taken.
+        ImportContradicts: a code is two things at once.
 
     """
     text = text_of(content)
-    mistakes = Mistakes(layout)
-    readers: Mapping[Layout, Callable[[], dict[tuple[str, date], Listed]]] = {
-        Layout.ECCG: lambda: _eccg(text, mistakes, icbs_from),
-        Layout.ETR: lambda: _etr(text, mistakes),
-        Layout.PRACTICES: lambda: _practices(text, mistakes),
-        Layout.DSFC: lambda: _dsfc(text, mistakes),
+    remainder = Remainder(layout)
+    found: Stretches = Collected(remainder, "code")
+    readers: Mapping[Layout, Callable[[], None]] = {
+        Layout.ECCG: lambda: _eccg(text, remainder, found, icbs_from),
+        Layout.ETR: lambda: _trusts(text, remainder, found, Kind.NHS_TRUST),
+        Layout.ETS: lambda: _trusts(text, remainder, found, Kind.SITE),
+        Layout.PRACTICES: lambda: _practices(text, remainder, found),
+        Layout.DSFC: lambda: _dsfc(text, remainder, found),
     }
-    listed = readers[layout]()
-    mistakes.refuse_if_any()
-    return tuple(listed.values())
+    readers[layout]()
+    listed = tuple(found.values().values())
+    return Read(listed=listed, left_out=remainder.left_out(taken=len(listed)))
 
 
-def _eccg(text: str, mistakes: Mistakes, icbs_from: date) -> dict[tuple[str, date], Listed]:
+def _eccg(text: str, remainder: Remainder, found: Stretches, icbs_from: date) -> None:
     """Sub-ICB locations (sub-type C) and NHS England's hubs (H).
 
     A code older than the ICBs was a clinical commissioning group, its own legal entity, until
     the day before; since then it is a location of the ICB in the fourth column (domain.md 1.1).
     """
-    found: dict[tuple[str, date], Listed] = {}
-    for line, cells in rows(text):
-        published = _published(line, cells, mistakes)
+    for line, cells in rows(text, remainder):
+        published = _published(line, cells, remainder)
         if published is None:
             continue
         ods, name, begin, end = published
-        if cells[SUB_TYPE] == "H":
-            _add(
-                found,
-                Listed(
-                    ods=ods,
-                    name=name,
-                    kind=Kind.NHS_ENGLAND_HUB,
-                    legal_entity=BODY,  # Q99 is no ICB (ruling 4)
-                    parent=cells[HIGH_LEVEL] or None,
-                    valid_from=begin,
-                    valid_to=end,
-                ),
-                mistakes,
-                line,
+        icb = cells[HIGH_LEVEL].upper()
+        if cells[SUB_TYPE].upper() == "H":
+            hub = Listed(
+                ods=ods,
+                name=name,
+                kind=Kind.NHS_ENGLAND_HUB,
+                legal_entity=BODY,  # Q99 is no ICB (ruling 4)
+                parent=icb or None,
+                valid_from=begin,
+                valid_to=end,
             )
-        elif cells[SUB_TYPE] == "C" and ODS.fullmatch(cells[HIGH_LEVEL]):
-            for listed in _before_and_since(ods, name, cells[HIGH_LEVEL], begin, end, icbs_from):
-                _add(found, listed, mistakes, line)
+            found.add(line, (ods, begin), hub)
+        elif cells[SUB_TYPE].upper() == "C" and ODS.fullmatch(icb):
+            for listed in _before_and_since(ods, name, icb, begin, end, icbs_from):
+                found.add(line, (ods, listed.valid_from), listed)
         else:
-            mistakes.add(line, "sub-type", "not C with an ICB, nor H")
-    return found
+            remainder.add(line, "sub-type", "not C with an ICB, nor H")
 
 
 def _before_and_since(
@@ -126,127 +142,118 @@ def _before_and_since(
     return stretches
 
 
-def _etr(text: str, mistakes: Mistakes) -> dict[tuple[str, date], Listed]:
-    found: dict[tuple[str, date], Listed] = {}
-    for line, cells in rows(text):
-        published = _published(line, cells, mistakes)
+def _trusts(text: str, remainder: Remainder, found: Stretches, kind: Kind) -> None:
+    """NHS trusts, each its own legal entity; or their sites, which are parts of a trust."""
+    for line, cells in rows(text, remainder):
+        published = _published(line, cells, remainder)
         if published is None:
             continue
         ods, name, begin, end = published
-        _add(
-            found,
-            Listed(
-                ods=ods,
-                name=name,
-                kind=Kind.NHS_TRUST,
-                legal_entity=ods,
-                parent=cells[HIGH_LEVEL] or None,
-                valid_from=begin,
-                valid_to=end,
-            ),
-            mistakes,
-            line,
+        trust = cells[PARENT].upper()
+        if kind is Kind.SITE and not ODS.fullmatch(trust):
+            remainder.add(line, "parent", "not a code")
+            continue
+        listed = Listed(
+            ods=ods,
+            name=name,
+            kind=kind,
+            legal_entity=trust if kind is Kind.SITE else ods,
+            parent=trust if kind is Kind.SITE else cells[HIGH_LEVEL] or None,
+            valid_from=begin,
+            valid_to=end,
         )
-    return found
+        found.add(line, (ods, begin), listed)
 
 
-def _practices(text: str, mistakes: Mistakes) -> dict[tuple[str, date], Listed]:
+def _practices(text: str, remainder: Remainder, found: Stretches) -> None:
     """One row a practice and edition; the latest edition of a practice is kept."""
-    latest: dict[str, tuple[str, Listed]] = {}
-    for line, row in records(text, needed=("Code", "Name", "Start", "Close", "open_at")):
+    editions: Collected[tuple[str, date], Listed] = Collected(remainder, "Code")
+    for line, row in records(text, remainder, needed=("Code", "Name", "Start", "Close", "open_at")):
         begin, edition = day(row["Start"], "YYYY-MM-DD"), day(row["open_at"], "YYYY-MM-DD")
-        end = None if row["Close"] in ("", "NA") else day(row["Close"], "YYYY-MM-DD")
-        if end is None and row["Close"] not in ("", "NA"):
-            mistakes.add(line, "Close", "not a date")
+        close = "" if row["Close"] == "NA" else row["Close"]
+        end = day(close, "YYYY-MM-DD")
         if begin is None or edition is None:
-            mistakes.add(line, "Start" if begin is None else "open_at", "not a date")
-        elif _is_named(line, row["Code"], row["Name"], mistakes):
+            remainder.add(line, "Start" if begin is None else "open_at", "not a date")
+        elif end is None and close:
+            remainder.add(line, "Close", "not a date")
+        elif _is_whole(line, row["Code"].upper(), row["Name"], begin, end, remainder):
             listed = Listed(
-                ods=row["Code"],
+                ods=row["Code"].upper(),
                 name=row["Name"],
                 kind=Kind.GP_PRACTICE,
-                legal_entity=row["Code"],
+                legal_entity=row["Code"].upper(),
                 parent=None,
                 valid_from=begin,
                 valid_to=end,
             )
-            former = latest.get(listed.ods)
-            if former is None or former[0] <= row["open_at"]:
-                latest[listed.ods] = (row["open_at"], listed)
-    return {(listed.ods, listed.valid_from): listed for _, listed in latest.values()}
+            editions.add(line, (listed.ods, edition), listed)
+    latest: dict[str, tuple[date, Listed]] = {}
+    for (code, edition), listed in editions.values().items():
+        former = latest.get(code)
+        if former is None or former[0] < edition:
+            latest[code] = (edition, listed)
+    for _, listed in latest.values():
+        found.add(0, (listed.ods, listed.valid_from), listed)
 
 
 DSFC_COLUMNS = ("ods", "name", "kind", "legal_entity", "parent", "valid_from", "valid_to")
 
 
-def _dsfc(text: str, mistakes: Mistakes) -> dict[tuple[str, date], Listed]:
+def _dsfc(text: str, remainder: Remainder, found: Stretches) -> None:
     """Our own layout, for kinds that no published file in our hands lists: ICBs, CSUs, suppliers.
 
     An empty `legal_entity` is the code itself.
     """
-    found: dict[tuple[str, date], Listed] = {}
-    for line, row in records(text, needed=DSFC_COLUMNS):
+    for line, row in records(text, remainder, needed=DSFC_COLUMNS):
         begin = day(row["valid_from"], "YYYY-MM-DD")
         end = day(row["valid_to"], "YYYY-MM-DD")
+        ods = row["ods"].upper()
+        codes = {name: row[name].upper() for name in ("legal_entity", "parent")}
         if begin is None or (end is None and row["valid_to"]):
-            mistakes.add(line, "valid_from" if begin is None else "valid_to", "not a date")
-            continue
-        if row["kind"] not in set(Kind):
-            mistakes.add(line, "kind", f"not one of {', '.join(Kind)}")
-            continue
-        codes = {"legal_entity": row["legal_entity"], "parent": row["parent"]}
-        if wrong := [name for name, code in codes.items() if code and not ODS.fullmatch(code)]:
-            mistakes.add(line, wrong[0], "not a code")
-            continue
-        if _is_named(line, row["ods"], row["name"], mistakes):
-            _add(
-                found,
-                Listed(
-                    ods=row["ods"],
-                    name=row["name"],
-                    kind=Kind(row["kind"]),
-                    legal_entity=row["legal_entity"] or row["ods"],
-                    parent=row["parent"] or None,
-                    valid_from=begin,
-                    valid_to=end,
-                ),
-                mistakes,
-                line,
+            remainder.add(line, "valid_from" if begin is None else "valid_to", "not a date")
+        elif row["kind"].upper() not in set(Kind):
+            remainder.add(line, "kind", f"not one of {', '.join(Kind)}")
+        elif wrong := [name for name, code in codes.items() if code and not ODS.fullmatch(code)]:
+            remainder.add(line, wrong[0], "not a code")
+        elif _is_whole(line, ods, row["name"], begin, end, remainder):
+            listed = Listed(
+                ods=ods,
+                name=row["name"],
+                kind=Kind(row["kind"].upper()),
+                legal_entity=codes["legal_entity"] or ods,
+                parent=codes["parent"] or None,
+                valid_from=begin,
+                valid_to=end,
             )
-    return found
+            found.add(line, (ods, begin), listed)
 
 
 def _published(
-    line: int, cells: list[str], mistakes: Mistakes
+    line: int, cells: list[str], remainder: Remainder
 ) -> tuple[str, str, date, date | None] | None:
-    """Read what eccg and etr share: code, name, first day, last day."""
+    """Read what the published lists share: code, name, first day, last day."""
     if len(cells) != COLUMNS:
-        mistakes.add(line, "", f"{len(cells)} columns instead of {COLUMNS}")
+        remainder.add(line, "", f"{len(cells)} columns instead of {COLUMNS}")
         return None
     begin, end = day(cells[OPEN], "YYYYMMDD"), day(cells[CLOSE], "YYYYMMDD")
     if begin is None or (end is None and cells[CLOSE]):
-        mistakes.add(line, "open date" if begin is None else "close date", "not a date")
+        remainder.add(line, "open date" if begin is None else "close date", "not a date")
         return None
-    if not _is_named(line, cells[CODE], cells[NAME], mistakes):
+    ods = cells[CODE].upper()
+    if not _is_whole(line, ods, cells[NAME], begin, end, remainder):
         return None
-    return cells[CODE], cells[NAME], begin, end
+    return ods, cells[NAME], begin, end
 
 
-def _is_named(line: int, ods: str, name: str, mistakes: Mistakes) -> bool:
+def _is_whole(
+    line: int, ods: str, name: str, begin: date, end: date | None, remainder: Remainder
+) -> bool:
     if not ODS.fullmatch(ods):
-        mistakes.add(line, "code", "not a code")
-        return False
-    if not 0 < len(name) <= NAME_CHARACTERS_MAX:
-        mistakes.add(line, "name", "empty or too long")
-        return False
-    return True
-
-
-def _add(
-    found: dict[tuple[str, date], Listed], listed: Listed, mistakes: Mistakes, line: int
-) -> None:
-    if (listed.ods, listed.valid_from) in found:
-        mistakes.add(line, "code", "listed twice")
-    if listed.valid_to is not None and listed.valid_to < listed.valid_from:
-        mistakes.add(line, "close date", "before the first day")
-    found[listed.ods, listed.valid_from] = listed
+        remainder.add(line, "code", "not a code")
+    elif not 0 < len(name) <= NAME_CHARACTERS_MAX:
+        remainder.add(line, "name", "empty or too long")
+    elif end is not None and end < begin:
+        remainder.add(line, "close date", "before the first day")
+    else:
+        return True
+    return False
