@@ -1,5 +1,18 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
+from catalogue.landing import (
+    Comparison,
+    Days,
+    Effect,
+    FieldRule,
+    Format,
+    LandingRules,
+    Normal,
+    Validity,
+    Void,
+    When,
+    Withhold,
+)
 from catalogue.model import (
     CatalogueField,
     Check,
@@ -21,6 +34,8 @@ from catalogue.store import (
     check,
     load,
     read,
+    read_either,
+    read_rules,
 )
 
 __all__ = [
@@ -28,18 +43,31 @@ __all__ = [
     "CatalogueField",
     "Check",
     "ColumnType",
+    "Comparison",
     "DataSet",
+    "Days",
     "Derivation",
     "DerivedField",
+    "Effect",
     "FieldClass",
+    "FieldRule",
+    "Format",
     "Identifier",
     "InvalidDataSet",
+    "LandingRules",
+    "Normal",
     "Problem",
     "Reason",
     "Releasable",
     "Treatment",
     "UnknownDataSet",
+    "Validity",
+    "Void",
+    "When",
+    "Withhold",
     "check",
     "load",
     "read",
+    "read_either",
+    "read_rules",
 ]

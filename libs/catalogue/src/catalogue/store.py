@@ -1,21 +1,27 @@
-"""Reads data set files, checks them, and finds them by name, version and digest."""
+"""Reads data set files and landing rules, checks them, and finds them by name and digest."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import rfc8785
 import yaml
 from pydantic import ValidationError
 
+from catalogue.landing import LandingRules
 from catalogue.model import DataSet
 
+RULES = "landing_rules"
+COMMON = "common-"
+"""How files begin that are parts of landing rules, and none themselves."""
 DIGESTS = "digests.json"
 """Beside the files: what each published version's digest is, so that none is edited unseen."""
 
@@ -48,6 +54,7 @@ class Catalogue:
     """Every version of every data set that this machine knows."""
 
     data_sets: tuple[DataSet, ...]
+    landing_rules: tuple[LandingRules, ...] = ()
 
     def __iter__(self) -> Iterator[DataSet]:
         return iter(self.data_sets)
@@ -66,6 +73,26 @@ class Catalogue:
                 return data_set
         raise UnknownDataSet("The catalogue has no file of that digest")
 
+    def rules_of(self, name: str, on: date) -> LandingRules | None:
+        """The landing rules by which files of a data set are taken in on a day, if there are any.
+
+        They hold for every version of the data set.
+        """
+        begun = [r for r in self.landing_rules if r.data_set == name and r.valid_from <= on]
+        return max(begun, key=lambda r: r.version, default=None)
+
+    def is_safe(self, name: str, digest: str | None, on: date) -> bool:
+        """Say whether what was landed by rules of that digest, or by none, may be released.
+
+        Rules that this machine does not know are not safe: nobody here can say what they let
+        through.
+        """
+        present = self.rules_of(name, on)
+        if present is None:
+            return digest is None
+        made = next((r for r in self.landing_rules if r.digest == digest), None)
+        return made is not None and made.data_set == name and made.version >= present.safe_from
+
 
 @lru_cache(maxsize=4)
 def load(extra: Path | None = None) -> Catalogue:
@@ -74,36 +101,128 @@ def load(extra: Path | None = None) -> Catalogue:
     Raises InvalidDataSet where a file is wrong, or is not the one that was published.
     """
     published = files("catalogue") / "data_sets"
-    digests: Mapping[str, str] = json.loads((published / DIGESTS).read_text("utf-8"))
-    found = []
-    for item in sorted(_yaml_files(published), key=lambda i: i.name):
-        data_set = read(item.read_text("utf-8"), name=item.name)
-        if digests.get(item.name) != data_set.digest:
-            detail = "differs from what was published; a change is a new version in a new file"
-            raise InvalidDataSet(item.name, [Problem("", detail)])
-        found.append(data_set)
+    found = [
+        _as_published(read(item.read_text("utf-8"), name=item.name), item, digests)
+        for item, digests in _with_digests(published)
+    ]
     if extra is not None:
-        found += [read(p.read_text("utf-8"), name=p.name) for p in sorted(extra.glob("*.yaml"))]
+        found += [read(p.read_text("utf-8"), name=p.name) for p in _yaml_files(extra)]
     identities = [(d.data_set, d.version) for d in found]
     if len(set(identities)) != len(identities):
         raise InvalidDataSet("catalogue", [Problem("", "two files are the same version")])
-    return Catalogue(tuple(found))
+    return Catalogue(tuple(found), _rules(extra, found))
 
 
-def _yaml_files(directory: Traversable) -> Iterator[Traversable]:
-    return (item for item in directory.iterdir() if item.name.endswith(".yaml"))
+def _rules(extra: Path | None, data_sets: Sequence[DataSet]) -> tuple[LandingRules, ...]:
+    folder = files("catalogue") / RULES
+    common = _common(folder)
+    found = [
+        _as_published(read_rules(item.read_text("utf-8"), name=item.name, common=common), item, d)
+        for item, d in _with_digests(folder)
+        if not item.name.startswith(COMMON)
+    ]
+    if extra is not None and (extra / RULES).is_dir():
+        common |= _common(extra / RULES)
+        found += [
+            read_rules(item.read_text("utf-8"), name=item.name, common=common)
+            for item in _yaml_files(extra / RULES)
+            if not item.name.startswith(COMMON)
+        ]
+    for rules in found:
+        if problems := list(misfits(rules, data_sets)):
+            raise InvalidDataSet(rules.name, problems)
+    if len({rules.name for rules in found}) != len(found):
+        raise InvalidDataSet(RULES, [Problem("", "two files are the same version")])
+    for earlier, later in pairwise(sorted(found, key=lambda r: (r.data_set, r.version))):
+        if earlier.data_set == later.data_set and earlier.valid_from > later.valid_from:
+            raise InvalidDataSet(
+                later.name, [Problem("valid_from", "is before the last version's")]
+            )
+    return tuple(found)
+
+
+def misfits(rules: LandingRules, data_sets: Sequence[DataSet]) -> Iterator[Problem]:
+    """What in landing rules does not fit the versions of their data set that are known."""
+    fitting = [d for d in data_sets if d.data_set == rules.data_set]
+    if not fitting:
+        yield Problem("data_set", "the catalogue has no such data set")
+    for data_set in fitting:
+        problems = list(rules.problems_with(data_set))
+        yield from (Problem("", detail) for detail in problems)
+        if not problems:
+            try:
+                rules.taken_in(data_set)
+            except ValidationError as error:
+                yield from map(_problem, error.errors())
+
+
+T = TypeVar("T", DataSet, LandingRules)
+
+
+def _as_published(found: T, item: Traversable, digests: Mapping[str, str]) -> T:
+    if digests.get(item.name) != found.digest:
+        detail = "differs from what was published; a change is a new version in a new file"
+        raise InvalidDataSet(item.name, [Problem("", detail)])
+    return found
+
+
+def _with_digests(folder: Traversable) -> Iterator[tuple[Traversable, Mapping[str, str]]]:
+    digests: Mapping[str, str] = json.loads((folder / DIGESTS).read_text("utf-8"))
+    return ((item, digests) for item in _yaml_files(folder))
+
+
+def _yaml_files(directory: Traversable) -> list[Traversable]:
+    found = (item for item in directory.iterdir() if item.name.endswith(".yaml"))
+    return sorted(found, key=lambda item: item.name)
+
+
+def _common(folder: Traversable) -> dict[str, dict[str, Any]]:
+    """Parts that several rules include, by name; each has its digest in the rules' own."""
+    return {
+        item.name.removesuffix(".yaml"): _mapping(item.read_text("utf-8"), name=item.name)
+        for item in _yaml_files(folder)
+        if item.name.startswith(COMMON)
+    }
+
+
+def read_rules(
+    text: str, *, name: str, common: Mapping[str, Mapping[str, Any]] | None = None
+) -> LandingRules:
+    """Parse and check landing rules. Raises InvalidDataSet with every problem found.
+
+    `includes` names common parts, whose entries come before the file's own.
+    """
+    content = _mapping(text, name=name)
+    parts = _common(files("catalogue") / RULES) if common is None else common
+    whole: dict[str, Any] = {}
+    for included in content.pop("includes", []):
+        if included not in parts:
+            raise InvalidDataSet(name, [Problem("includes", f"there is no {included}")])
+        whole = _joined(whole, parts[included])
+    whole = _joined(whole, content)
+    try:
+        return LandingRules.model_validate(whole | {"digest": digest_of(whole)})
+    except ValidationError as error:
+        raise InvalidDataSet(name, [_problem(e) for e in error.errors()]) from error
+
+
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of both: lists one behind the other, mappings member by member."""
+    joined = dict(first)
+    for key, value in second.items():
+        match joined.get(key), value:
+            case list(ours), list(theirs):
+                joined[key] = ours + theirs
+            case dict(ours), dict(theirs):
+                joined[key] = _joined(ours, theirs)
+            case _:
+                joined[key] = value
+    return joined
 
 
 def read(text: str, *, name: str) -> DataSet:
     """Parse and check one file. Raises InvalidDataSet with every problem found."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidDataSet(name, [Problem("", f"is not YAML: {error}")]) from error
-    if not isinstance(content, dict):
-        raise InvalidDataSet(name, [Problem("", "is not a mapping")])
-    if "digest" in content:
-        raise InvalidDataSet(name, [Problem("digest", "is computed, not given")])
+    content = _mapping(text, name=name)
     written_out: dict[str, object] = {"digest": digest_of(content)}
     if isinstance(content.get("fields"), list):
         problems, written_out["fields"] = _repeated(content["fields"])
@@ -115,10 +234,40 @@ def read(text: str, *, name: str) -> DataSet:
         raise InvalidDataSet(name, [_problem(e) for e in error.errors()]) from error
 
 
-def check(path: Path) -> list[Problem]:
-    """What is wrong with a file; empty where nothing is."""
+def _mapping(text: str, *, name: str) -> dict[str, Any]:
     try:
-        read(path.read_text("utf-8"), name=path.name)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidDataSet(name, [Problem("", f"is not YAML: {error}")]) from error
+    if not isinstance(content, dict):
+        raise InvalidDataSet(name, [Problem("", "is not a mapping")])
+    if "digest" in content:
+        raise InvalidDataSet(name, [Problem("digest", "is computed, not given")])
+    return content
+
+
+def read_either(path: Path) -> DataSet | LandingRules:
+    """Read a data set file, or landing rules: those have a version of one number, and no fields.
+
+    Raises InvalidDataSet with every problem found.
+    """
+    text = path.read_text("utf-8")
+    content = _mapping(text, name=path.name)
+    if path.parent.name != RULES and not {"includes", "sources"} & set(content):
+        return read(text, name=path.name)
+    common = _common(files("catalogue") / RULES)
+    if path.parent.name == RULES:
+        common |= _common(path.parent)
+    rules = read_rules(text, name=path.name, common=common)
+    if problems := list(misfits(rules, load().data_sets)):
+        raise InvalidDataSet(path.name, problems)
+    return rules
+
+
+def check(path: Path) -> list[Problem]:
+    """What is wrong with a data set file or with landing rules; empty where nothing is."""
+    try:
+        read_either(path)
     except InvalidDataSet as error:
         return error.problems
     except UnicodeDecodeError:

@@ -20,6 +20,7 @@ from common.security import keys
 from common.security.roles import Role
 from common.settings import Environment
 from common.web.auth import Permission, route_permissions
+from dsfc_cli import landing_rules
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 ROOT = Path(__file__).parents[4]
@@ -65,6 +66,7 @@ def generate() -> Documents:
     documents["docs/keys.md"] = NOTE + keys.render()
     documents["docs/codes.md"] = NOTE + _codes()
     documents["docs/states.md"] = NOTE + _states()
+    documents["docs/landing-rules.md"] = NOTE + landing_rules.render()
     return documents
 
 

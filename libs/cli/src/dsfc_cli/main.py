@@ -183,7 +183,7 @@ def generate_input(
 
 @catalogue_app.command("check")
 def check_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Say what is wrong with a data set file, and where.
+    """Say what is wrong with a data set file or with landing rules, and where.
 
     Example: dsfc catalogue check my-data-set.yaml
     """
@@ -192,9 +192,10 @@ def check_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=F
         typer.echo(f"{file}: {' '.join(str(problem).split())}")  # YAML's own say it in several
     if problems:
         raise typer.Exit(1)
-    data_set = catalogue.read(file.read_text("utf-8"), name=file.name)
-    typer.echo(f"{data_set.data_set} {data_set.version}: {len(data_set.fields)} fields, right")
-    typer.echo(data_set.digest)
+    found = catalogue.read_either(file)
+    holds = "rules" if isinstance(found, catalogue.LandingRules) else "fields"
+    typer.echo(f"{found.data_set} {found.version}: {len(found.fields)} {holds}, right")
+    typer.echo(found.digest)
 
 
 @catalogue_app.command("list")

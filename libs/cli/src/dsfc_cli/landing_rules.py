@@ -1,0 +1,95 @@
+"""Writes the landing rules for people: what becomes of a value that is not as it should be."""
+
+from collections.abc import Iterator
+
+import catalogue
+from catalogue import Days, LandingRules, When
+
+
+def render() -> str:
+    """Every version of the landing rules, with what it says and where that comes from."""
+    parts = [
+        "# Landing rules",
+        "",
+        "How a file is taken in, beside the published data set file, on whose digest agreements",
+        "rest. They hold for every version of their data set at once (docs/adr/0021). *empty*: the",
+        "value is taken as none and counted, the record stays; *warn*: it stays as it is and is",
+        "counted;",
+        "*quarantine*: the record is set aside and its sender told why.",
+    ]
+    for rules in sorted(catalogue.load().landing_rules, key=lambda r: (r.data_set, -r.version)):
+        parts += ["", *_version(rules)]
+    return "\n".join([*parts, ""])
+
+
+def _version(rules: LandingRules) -> Iterator[str]:
+    yield f"## {rules.data_set}, version {rules.version}"
+    yield ""
+    yield f"From {rules.valid_from}; digest `{rules.digest}`. Editions made by versions before"
+    yield f"{rules.safe_from}, or by none, are not released. Sources: {'; '.join(rules.sources)}."
+    yield from _formats(rules)
+    yield from _void(rules)
+    if rules.withhold is not None:
+        hold = rules.withhold
+        yield from ("", "### Identity withheld", "")
+        yield f"Dropped: {_named(hold.drop)}. Of what is made of them stays: "
+        yield f"{_named(hold.keep_derived)}. Reasons for Access: {', '.join(hold.reasons)}."
+        yield from _whens(hold.when)
+    if rules.adds_nothing:
+        yield from ("", "### Adds nothing", *_whens(rules.adds_nothing))
+    if rules.validity:
+        yield from ("", "### Validity", "")
+        yield from ("| code | column | effect | what it says | source |", "| --- " * 5 + "|")
+        for rule in rules.validity:
+            against = _than(rule.than)
+            yield (
+                f"| `{rule.code}` | {rule.column} {rule.is_} {against} | {rule.effect} |"
+                f" {rule.text} | {rule.source} |"
+            )
+
+
+def _formats(rules: LandingRules) -> Iterator[str]:
+    yield from ("", "### Columns", "")
+    yield from ("| columns | format | else | missing | source |", "| --- " * 5 + "|")
+    for rule in rules.fields:
+        form = rules.formats.get(rule.format or "")
+        written = "as published"
+        if form is not None:
+            said = ", ".join(form.codes or ()) or form.pattern or ""
+            escaped = said.replace("|", "\\|")
+            written = f"{rule.format}: `{escaped}`"
+        source = f"{form.source} ({form.dated})" if form else ""
+        missing = rule.missing or "as published"
+        yield f"| {_named(rule.names)} | {written} | {rule.otherwise} | {missing} | {source} |"
+
+
+def _void(rules: LandingRules) -> Iterator[str]:
+    void = rules.void
+    if void is None:
+        return
+    yield from ("", "### No values", "")
+    yield f"Words, in any case and with anything between: {', '.join(void.words)}."
+    yield f"One letter or digit {void.repeated_from} times or more, or noughts, as a key."
+    yield f"NHS numbers: {', '.join(void.numbers)}. Dates: {', '.join(map(str, void.dates))}."
+    yield f"Source: {void.source} ({void.dated})."
+
+
+def _whens(whens: tuple[When, ...]) -> Iterator[str]:
+    yield from ("", "| code | where | source |", "| --- | --- | --- |")
+    for when in whens:
+        says = f"is {_named(when.values)}"
+        if when.other_than is not None:
+            says = "has a value" + (f" but {_named(when.other_than)}" if when.other_than else "")
+        elif when.begins:
+            says = f"begins {_named(when.begins)}"
+        if when.unless is not None:
+            says += f", unless {when.unless.column} is {_named(when.unless.values)}"
+        yield f"| `{when.code}` | {_named(when.columns)} {says} | {when.source} |"
+
+
+def _named(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _than(than: object) -> str:
+    return f"days from {than.start} to {than.end}" if isinstance(than, Days) else str(than)
