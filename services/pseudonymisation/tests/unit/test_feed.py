@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from pseudonymisation.adapters.plane.feed import Lines
 
 
-def feed(content: bytes, chunk: int = 1 << 20) -> tuple[bytes, list[tuple[int, str]], int]:
+def feed(
+    content: bytes, chunk: int = 1 << 20, **options
+) -> tuple[bytes, list[tuple[int, str]], int]:
     aside: list[tuple[int, str]] = []
 
     def set_aside(numbers, code, lines):
         assert len(numbers) == len(lines)
         aside.extend((int(number), code) for number in numbers)
 
-    lines, out = Lines(set_aside), b""
+    lines, out = Lines(set_aside, **options), b""
     for start in range(0, len(content), chunk):
         buffer = lines.of(content[start : start + chunk])
         out += buffer.to_pybytes() if buffer is not None else b""
@@ -37,6 +39,57 @@ def test_a_line_that_would_swallow_the_next_ones_is_set_aside():
     assert out == b'3,3,4\n4,"5 ""x""",6\n6,9,0\n'
     assert aside == [(2, "QUOTE_NOT_CLOSED"), (5, "QUOTE_NOT_CLOSED")]
     assert records == 5
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+@pytest.mark.parametrize(
+    ("content", "fed", "aside"),
+    [
+        (b'1,"x\ny"\n2,z\n', b"4,2,z\n", {2: "LINE_BREAK_IN_VALUE", 3: "LINE_BREAK_IN_VALUE"}),
+        (
+            b'1,"x\r\n\r\nsee ""A"", b\r\ny"\r\n2,z\r\n',
+            b"6,2,z\n",
+            dict.fromkeys((2, 4, 5), "LINE_BREAK_IN_VALUE"),
+        ),
+        (b'1,"x\n2,z', b"3,2,z\n", {2: "QUOTE_NOT_CLOSED"}),
+        # Two lines of a record each, and each has one quote: not one of two lines.
+        (b'1,"x\n2,"y\n', b"", dict.fromkeys((2, 3), "QUOTE_NOT_CLOSED")),
+        (
+            b'1,"x\n' + b"2,z\n" * 50 + b'3,y"\n',
+            b"".join(b"%d,2,z\n" % n for n in range(3, 53)),
+            {2: "QUOTE_NOT_CLOSED", 53: "QUOTE_NOT_CLOSED"},
+        ),
+    ],
+)
+def test_a_line_break_in_a_value_is_told_from_a_quote_that_is_not_closed(
+    content, fed, aside, chunk
+):
+    out, found, _ = feed(b"a,b\n" + content, chunk, columns=2)
+
+    assert (out, dict(found)) == (fed, aside)
+
+
+@pytest.mark.parametrize("empty", [b",", b" , ", b'"",""', b"\t", b";;;;", b"\x1a", b'" ",\r'])
+def test_lines_with_nothing_but_delimiters_are_no_records(empty):
+    out, aside, records = feed(b"a,b\n1,2\n" + empty + b"\n3,4\n" + empty)
+
+    assert (out, aside, records) == (b"2,1,2\n4,3,4\n", [], 2)
+
+
+def test_a_value_of_one_letter_among_empty_ones_is_a_record():
+    assert feed(b"a,b,c,d,e\n,,,,1\n,,0,,\n-,,,,\n")[2] == 3
+
+
+def test_a_delimiter_behind_the_last_value_is_seen_and_not_passed_over():
+    content = b'a,b,c\n1,2,\n1,2,3,\n1,x,y,\n"1,2",,\n"1,2",3,4,\n'
+    out, aside, _ = feed(content, columns=3)
+
+    assert out == b'2,1,2,\n5,"1,2",,\n'
+    assert aside == [(line, "TRAILING_DELIMITER") for line in (3, 4, 6)]
+
+
+def test_the_number_of_a_line_is_delimited_as_its_values_are():
+    assert feed(b"a;b\n1;2,5\n", delimiter=";")[0] == b"2;1;2,5\n"
 
 
 def test_control_characters_set_a_line_aside_and_tabs_do_not():

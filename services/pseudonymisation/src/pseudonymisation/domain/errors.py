@@ -72,6 +72,21 @@ class EncodingNotUtf8(ContentRefused):
     title = "The file is not UTF-8"
 
 
+class ContentIsWebPage(ContentRefused):
+    code = "CONTENT_IS_WEB_PAGE"
+    title = "The file is a web page, such as the page at which one signs in"
+
+
+class ContentNotCsv(ContentRefused):
+    code = "CONTENT_NOT_CSV"
+    title = "The file is text of another kind; send CSV"
+
+
+class LineEndsWrong(ContentRefused):
+    code = "LINE_ENDS_WRONG"
+    title = "Lines end in a carriage return alone; end them with a line feed"
+
+
 class FileEmpty(ContentRefused):
     code = "FILE_EMPTY"
     title = "The file has no records"
@@ -85,6 +100,41 @@ class LineTooLong(ContentRefused):
 class ColumnsWrong(ContentRefused):
     code = "COLUMNS_WRONG"
     title = "The header is not that of the data set"
+
+
+class HeaderNotFirst(ContentRefused):
+    code = "HEADER_NOT_FIRST"
+    title = "The header is not the first line"
+
+
+class HeaderRepeated(ContentRefused):
+    code = "HEADER_REPEATED"
+    title = "The header is there again among the records: several files were put together"
+
+
+class DelimiterWrong(ContentRefused):
+    code = "DELIMITER_WRONG"
+    title = "The file is delimited in another way than the data set"
+
+
+class LinesQuoted(ContentRefused):
+    code = "LINES_QUOTED"
+    title = "Each line is quoted as a whole"
+
+
+class SeparatorLine(ContentRefused):
+    code = "SEPARATOR_LINE"
+    title = "The first line is a spreadsheet's `sep=`"
+
+
+class IndexColumn(ContentRefused):
+    code = "INDEX_COLUMN"
+    title = "The first column is the index of a data frame"
+
+
+class TrailingDelimiter(ContentRefused):
+    code = "TRAILING_DELIMITER"
+    title = "A delimiter stands behind the last column"
 
 
 class FileTooLarge(TooLarge, ContentRefused):

@@ -26,6 +26,10 @@ TEXTS: Mapping[str, str] = {
     "NOT_A_NUMBER": "Not a number with a decimal point.",
     "TOO_FEW_VALUES": "The record has fewer values than the header has columns.",
     "TOO_MANY_VALUES": "The record has more values than the header has columns.",
+    "TRAILING_DELIMITER": "A delimiter stands behind the last value; end the line with the value.",
+    "INDEX_COLUMN": "The number of the row stands before its values; write the file without it.",
+    "DELIMITER_WRONG": "The values are delimited in another way than the header.",
+    "LINE_BREAK_IN_VALUE": "A value has a line break in it; put a space there.",
     "QUOTE_NOT_CLOSED": "A quote is not closed on its line; values have no line breaks.",
     "QUOTE_MISPLACED": "A quote stands inside a value; double it and quote the whole value.",
     "CONTROL_CHARACTER": "The line has a control character in it.",
@@ -74,6 +78,15 @@ class Outcome:
     without_commissioner: int = 0
     bytes: int = 0
     """Of the landed object."""
+
+    @property
+    def main_reason(self) -> str:
+        """Say what most of the bad lines have in common; empty where none is bad."""
+        if not self.reasons:
+            return ""
+        (column, code), lines = max(self.reasons.items(), key=lambda item: (item[1], item[0]))
+        where = f" in {column}" if column else ""
+        return f"{code}{where} in {lines} lines: {TEXTS[code]}"
 
     @property
     def bad_share(self) -> float:

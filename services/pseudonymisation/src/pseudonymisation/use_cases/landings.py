@@ -223,10 +223,11 @@ def _judge(outcome: Outcome, data_set: DataSet) -> errors.ContentRefused | None:
     if outcome.bad_share > share:
         return errors.TooManyBadRows(
             f"{outcome.quarantined} of {outcome.records} records are bad, more than"
-            f" {share:.0%}; the report says why."
+            f" {share:.0%}; the report says why. Most often {outcome.main_reason}"
         )
     if not outcome.landed:
-        return errors.NoGoodRows("No record is left to be landed.")
+        why = f" Most often {outcome.main_reason}" if outcome.reasons else ""
+        return errors.NoGoodRows(f"No record is left to be landed.{why}")
     return None
 
 

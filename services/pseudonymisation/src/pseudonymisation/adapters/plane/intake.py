@@ -20,12 +20,13 @@ from catalogue import DataSet
 from common.ids import new_id
 from pseudonymisation.adapters.keystore import KeyStore
 from pseudonymisation.adapters.plane import kernel, landing
+from pseudonymisation.adapters.plane.header import columns_of
 from pseudonymisation.adapters.plane.objects import ObjectDamaged, Objects
 from pseudonymisation.adapters.plane.quarantine import handed_back
 from pseudonymisation.adapters.plane.sealing import PERSON
 from pseudonymisation.adapters.plane.session import Limits, literal, session
 from pseudonymisation.adapters.plane.statement import Order
-from pseudonymisation.adapters.plane.upload import Inspector, columns_of
+from pseudonymisation.adapters.plane.upload import Inspector
 from pseudonymisation.domain.errors import ListInvalid
 from pseudonymisation.domain.quality import Outcome
 from pseudonymisation.domain.submission import Submission

@@ -33,12 +33,12 @@ from pseudonymisation.adapters.plane.derivations import (
     MAP_LSOA,
 )
 from pseudonymisation.adapters.plane.feed import Feed, FeedFailed, Lines
+from pseudonymisation.adapters.plane.header import columns_of
 from pseudonymisation.adapters.plane.objects import Objects
-from pseudonymisation.adapters.plane.quarantine import Quarantine
+from pseudonymisation.adapters.plane.quarantine import Quarantine, unreadable
 from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
 from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
 from pseudonymisation.adapters.plane.statement import Order, Statement, is_sealed, parquet_key_name
-from pseudonymisation.adapters.plane.upload import columns_of
 from pseudonymisation.domain.quality import Outcome
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -92,13 +92,18 @@ def land(order: Order, plane: Plane) -> Outcome:
         ) as connection,
     ):
         quarantine = Quarantine(
-            writer, columns, header=order.header, entries_max=plane.quarantine_entries_max
+            writer,
+            columns,
+            header=order.header,
+            data_set=order.data_set,
+            entries_max=plane.quarantine_entries_max,
         )
         statement = Statement(order, columns, Sealing(sealed, keys), scratch / "records.csv")
         failures: list[Exception] = []
         _register(connection, statement, quarantine, failures)
         _load_maps(connection, order)
-        lines = Lines(quarantine.whole_lines)
+        delimiter = order.data_set.file.delimiter
+        lines = Lines(quarantine.whole_lines, delimiter=delimiter, columns=len(columns))
         chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
         feed = Feed(statement.pipe, chunks, lines, plane.report)
         try:
@@ -113,7 +118,7 @@ def land(order: Order, plane: Plane) -> Outcome:
         landed, statistics = int(written[1]), written[4]
         faults.reach("L1")
         with _translated():
-            _set_unreadable_aside(connection, quarantine)
+            _set_unreadable_aside(connection, quarantine, delimiter)
             counts = _counts(connection, order.data_set, order.edition_id, path) if landed else {}
     size = plane.objects.finish(order.object_key)
     faults.reach("L2")
@@ -203,20 +208,29 @@ def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> None:
         )
 
 
-def _set_unreadable_aside(connection: duckdb.DuckDBPyConnection, quarantine: Quarantine) -> None:
+def _set_unreadable_aside(
+    connection: duckdb.DuckDBPyConnection, quarantine: Quarantine, delimiter: str
+) -> None:
     """Take over the lines that the engine could not read."""
     rejected = connection.execute(
         "SELECT error_type::VARCHAR AS kind, list(line ORDER BY line) AS lines,"
         " list(record ORDER BY line) AS records FROM ("
         "  SELECT any_value(error_type) AS error_type, line, any_value(record) AS record FROM ("
-        "   SELECT error_type, TRY_CAST(split_part(csv_line, ',', 1) AS BIGINT) AS line,"
-        "    substr(csv_line, strpos(csv_line, ',') + 1) AS record FROM reject_errors)"
+        f"   SELECT error_type, TRY_CAST(split_part(csv_line, {literal(delimiter)}, 1) AS BIGINT)"
+        f"     AS line, substr(csv_line, strpos(csv_line, {literal(delimiter)}) + 1) AS record"
+        "    FROM reject_errors)"
         "  GROUP BY line) GROUP BY error_type"
     )
     for kind, lines, records in rejected.fetchall():
         code = REJECTS.get(kind, "NOT_READABLE")
-        numbers = np.array([line or 0 for line in lines], dtype=np.int64)
-        quarantine.whole_lines(numbers, code, pa.array(records, pa.string()))
+        by_code: dict[str, list[int]] = {}
+        for place, (line, record) in enumerate(zip(lines, records, strict=True)):
+            nearer = unreadable(code, line or 0, record or "", quarantine.width, delimiter)
+            by_code.setdefault(nearer, []).append(place)
+        for nearer, places in by_code.items():
+            numbers = np.array([lines[place] or 0 for place in places], dtype=np.int64)
+            found = pa.array([records[place] for place in places], pa.string())
+            quarantine.whole_lines(numbers, nearer, found)
 
 
 def _counts(

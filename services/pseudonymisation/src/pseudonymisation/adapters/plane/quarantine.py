@@ -3,6 +3,7 @@
 Lines come from the feed's thread and from the engine's; each call brings many.
 """
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalogue import DataSet
+from pseudonymisation.adapters.plane.header import DELIMITERS, NAMES_MIN, names_in
 from pseudonymisation.adapters.plane.objects import SealedWriter
+from pseudonymisation.domain import errors
 from pseudonymisation.domain.quality import Entry
 
 LINE: Final = ""
@@ -34,6 +38,20 @@ def handed_back(chunks: Iterator[bytes], columns: Sequence[str]) -> Iterator[byt
         yield b"".join(_named(line, columns) for line in lines)
 
 
+def unreadable(code: str, line: int, record: str, columns: int, delimiter: str) -> str:
+    """Say nearer what is wrong with a line of too few or too many values."""
+    record = record.rstrip("\r\n")
+    if code == "TOO_MANY_VALUES" and record.count(delimiter) == columns:
+        first = record.partition(delimiter)[0].strip(' "')
+        if first.isascii() and first.isdigit() and int(first[:18]) in {line - 1, line - 2}:
+            return "INDEX_COLUMN"
+    if code == "TOO_FEW_VALUES" and any(
+        record.count(other) == columns - 1 for other in DELIMITERS if other != delimiter
+    ):
+        return "DELIMITER_WRONG"
+    return code
+
+
 def _named(line: bytes, columns: Sequence[str]) -> bytes:
     number, why, record = line.split(b",", 2)
     reasons = b" ".join(_reason(reason, columns) for reason in why.split(b" "))
@@ -51,10 +69,19 @@ class Quarantine:
     NAME: Final = "set_aside"
 
     def __init__(
-        self, writer: SealedWriter, columns: Sequence[str], *, header: str, entries_max: int
+        self,
+        writer: SealedWriter,
+        columns: Sequence[str],
+        *,
+        header: str,
+        data_set: DataSet,
+        entries_max: int,
     ) -> None:
         self._writer = writer
         self._columns = columns
+        self._data_set = data_set
+        names = "|".join(map(re.escape, data_set.by_name))
+        self._name = f'(?i)[,;|\t"]\\s*"*(?:{names})"*\\s*(?:$|[,;|\t"])'
         self._entries_max = entries_max
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
@@ -71,7 +98,9 @@ class Quarantine:
         """Set rows aside. `why` is `column number:code` for each reason, a space between.
 
         The engine calls this as the condition on which a row is kept: the answer is no.
+        :raises HeaderRepeated:
         """
+        self._demand_no_header(line, record)
         reasons = pc.split_pattern(why.cast(pa.string()), " ")
         flat = reasons.flatten()
         counts = {item["values"]: item["counts"] for item in pc.value_counts(flat).to_pylist()}
@@ -91,7 +120,11 @@ class Quarantine:
         return pa.array(np.zeros(len(line), dtype=np.bool_))
 
     def whole_lines(self, numbers: npt.NDArray[np.int64], code: str, lines: pa.Array) -> None:
-        """Set lines aside that are no records."""
+        """Set lines aside that are no records.
+
+        :raises HeaderRepeated:
+        """
+        self._demand_no_header(pa.array(numbers), lines)
         with self._lock:
             self.reasons[LINE, code] += len(numbers)
             room = self._entries_max - len(self._entries)
@@ -99,6 +132,28 @@ class Quarantine:
             why = pa.array([code]).take(pa.array(np.zeros(len(numbers), dtype=np.int64)))
             records = pc.ascii_rtrim(lines.cast(pa.string()), "\r\n")
             self._write(pa.array(numbers), why, records)
+
+    @property
+    def width(self) -> int:
+        """How many values a record has."""
+        return len(self._columns)
+
+    def _demand_no_header(self, numbers: pa.Array, records: pa.Array) -> None:
+        """Stop a file that has its header, or another of the data set's, among its records.
+
+        A header is never a good row: its month is no date. So only what is set aside is looked at.
+        """
+        records = records.cast(pa.string())
+        named = pc.match_substring_regex(pc.binary_join_element_wise("", records, ","), self._name)
+        places = np.flatnonzero(named.fill_null(False).to_numpy(zero_copy_only=False))
+        for place in places.tolist():
+            if names_in(records[place].as_py().strip(), self._data_set) >= NAMES_MIN:
+                line = int(numbers[place].as_py())
+                raise errors.HeaderRepeated(
+                    f"Line {line} is a header again: files were put together. Take the line out,"
+                    " or send each file by itself.",
+                    line=line,
+                )
 
     def _named(self, reason: str) -> tuple[str, str]:
         place, _, code = reason.partition(":")

@@ -7,19 +7,20 @@ line.
 """
 
 import codecs
-import csv
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from catalogue import DataSet
+from pseudonymisation.adapters.plane.header import MARK, columns_of
 from pseudonymisation.domain import errors
 
 LINE_FEED: Final = 10
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 ARCHIVES: Final[Sequence[tuple[bytes, str]]] = (
     (b"PK\x03\x04", "a zip archive or a workbook"),
     (b"PK\x05\x06", "an empty zip archive"),
@@ -33,7 +34,19 @@ ARCHIVES: Final[Sequence[tuple[bytes, str]]] = (
     (b"PAR1", "a Parquet file"),
     (b"%PDF", "a PDF"),
 )
-OTHER_UNICODE: Final = (b"\xff\xfe", b"\xfe\xff")
+OTHER_UNICODE: Final = re.compile(
+    rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|[ -~]\x00|\x00[ -~]|\x00\x00\x00[ -~]"
+)
+"""UTF-16 and UTF-32, with a byte order mark or with a first letter that has zero bytes beside."""
+MARKUP: Final = re.compile(rb"(?:\xef\xbb\xbf)*\s*<(?P<xml>\?xml)?")
+OBJECTS: Final = re.compile(rb"(?:\xef\xbb\xbf)*\s*(?:\{|\[\s*[{\[])")
+RICH_TEXT: Final = b"{\\rtf"
+START_BYTES: Final = 512
+"""By so many a file's kind is told."""
+HEADER_LINES: Final = 10
+"""Among so many first lines a header is looked for, to say where it is."""
+BLANK: Final = b'\x1a,;|\t\r\n "'
+"""What is left of a spreadsheet's empty rows. The first is what DOS puts behind a file's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +71,39 @@ class Inspector:
         self._lines = 0
         self._line_bytes = 0
         """Of the line that has not ended yet."""
+        self._held = b""
+        """The first bytes, until there are enough to tell the file's kind."""
         self._start = bytearray()
-        """The first line, as far as it is there."""
+        """The first lines, until one is known for the header."""
+        self._line_has_return = False
+        """Whether the line that has not ended yet has a carriage return in it."""
         self._header: str | None = None
         self._has_records = False
 
     def see(self, chunk: bytes) -> None:
         """Judge one chunk, of any size."""
-        if not chunk:
-            return
-        file = self._data_set.file
-        if self._bytes + len(chunk) > file.file_bytes_max:
-            raise errors.FileTooLarge(f"The file has more than {file.file_bytes_max} bytes.")
-        if self._bytes < 8:
-            self._judge_kind((bytes(self._start) + chunk[:8])[:8])
-        self._bytes += len(chunk)
-        self._digest.update(chunk)
-        self._decode(chunk)
-        self._measure(chunk)
-        if self._header is None:
-            self._collect_header(chunk)
-        else:
-            self._has_records = self._has_records or not chunk.isspace()
+        if self._bytes + len(self._held) + len(chunk) > self._data_set.file.file_bytes_max:
+            raise errors.FileTooLarge(
+                f"The file has more than {self._data_set.file.file_bytes_max} bytes."
+            )
+        if not self._bytes:
+            self._held += chunk
+            if len(self._held) < START_BYTES:
+                return
+            chunk = self._held
+            _judge_kind(chunk)
+        self._take(chunk)
 
     def finish(self) -> Inspected:
         """Judge the whole."""
+        if not self._bytes and self._held:
+            _judge_kind(self._held)
+            self._take(self._held)
         if not self._bytes:
             raise errors.FileEmpty("The file has no bytes.")
         self._decode(b"", final=True)
         if self._header is None:
-            self._judge_header()
+            self._judge_header(is_whole=True)
         if not self._has_records:
             raise errors.FileEmpty("The file has a header and no records.")
         return Inspected(
@@ -97,13 +113,19 @@ class Inspector:
             lines=self._lines + bool(self._line_bytes),
         )
 
-    @staticmethod
-    def _judge_kind(start: bytes) -> None:
-        for magic, kind in ARCHIVES:
-            if start.startswith(magic):
-                raise errors.ContentIsArchive(f"The file is {kind}; send the CSV itself.")
-        if start.startswith(OTHER_UNICODE):
-            raise errors.EncodingNotUtf8("The file is UTF-16 or UTF-32.", line=1)
+    def _take(self, chunk: bytes) -> None:
+        if not chunk:
+            return
+        self._held = b""
+        self._bytes += len(chunk)
+        self._digest.update(chunk)
+        self._decode(chunk)
+        self._measure(chunk)
+        if self._header is None:
+            self._start += chunk
+            self._judge_header(is_whole=False)
+        else:
+            self._has_records = self._has_records or bool(chunk.strip(BLANK))
 
     def _measure(self, chunk: bytes) -> None:
         limit = self._data_set.file.line_bytes_max
@@ -121,59 +143,109 @@ class Inspector:
                 longest, where = self._line_bytes, len(ends)
         if longest > limit:
             line = self._lines + where + 1
+            self._demand_line_feeds(chunk, ends, where, line)
             raise errors.LineTooLong(f"Line {line} has more than {limit} bytes.", line=line)
         self._lines += len(ends)
+        last = chunk[int(ends[-1]) + 1 :] if len(ends) else chunk
+        self._line_has_return = b"\r" in last or (not len(ends) and self._line_has_return)
+
+    def _demand_line_feeds(
+        self, chunk: bytes, ends: npt.NDArray[np.int64], where: int, line: int
+    ) -> None:
+        """Say of a line that is too long whether it is many, with other ends."""
+        start = int(ends[where - 1]) + 1 if where else 0
+        end = int(ends[where]) if where < len(ends) else len(chunk)
+        if b"\r" in chunk[start:end].rstrip(b"\r") or (not where and self._line_has_return):
+            raise _returns_alone(line)
 
     def _decode(self, chunk: bytes, *, final: bool = False) -> None:
         try:
             self._decoder.decode(chunk, final=final)
         except UnicodeDecodeError as error:
             line = self._lines + error.object.count(b"\n", 0, error.start) + 1
-            raise errors.EncodingNotUtf8(f"Line {line} is not UTF-8.", line=line) from None
-        if b"\0" in chunk:
-            raise errors.ContentNotText("The file has zero bytes in it.")
+            raise errors.EncodingNotUtf8(
+                f"Line {line} is not UTF-8; spreadsheets write it as “CSV UTF-8”.", line=line
+            ) from None
+        zero = chunk.find(0)
+        if zero >= 0:
+            line = self._lines + chunk.count(b"\n", 0, zero) + 1
+            raise errors.ContentNotText(f"Line {line} has zero bytes in it.", line=line)
 
-    def _collect_header(self, chunk: bytes) -> None:
-        self._start += chunk
-        end = self._start.find(LINE_FEED)
-        if end < 0:
+    def _judge_header(self, *, is_whole: bool) -> None:
+        """Find the header in the first line; where it is none, look where it is to say so."""
+        lines = bytes(self._start).split(b"\n", HEADER_LINES)
+        if len(lines) == 1 and not is_whole:
             return
-        rest = bytes(self._start[end + 1 :])
-        del self._start[end:]
-        self._judge_header()
-        self._has_records = bool(rest) and not rest.isspace()
+        try:
+            self._header = _header_of(lines[0], self._data_set)
+        except errors.ContentRefused as refusal:
+            if not self._start.strip(BLANK) and is_whole:
+                raise errors.FileEmpty("The file has empty lines and nothing else.") from None
+            is_enough = len(lines) > HEADER_LINES or len(self._start) > self._longest_start
+            if isinstance(refusal, errors.ColumnsWrong) and not (is_whole or is_enough):
+                return
+            if isinstance(refusal, errors.ColumnsWrong):
+                self._demand_no_header_in(lines[1:HEADER_LINES])
+            raise
+        self._has_records = any(bool(line.strip(BLANK)) for line in lines[1:])
+        self._start.clear()
 
-    def _judge_header(self) -> None:
-        line = bytes(self._start).removeprefix(BYTE_ORDER_MARK).rstrip(b"\r").decode("utf-8")
-        columns_of(line, self._data_set)
-        self._header = line
+    @property
+    def _longest_start(self) -> int:
+        return HEADER_LINES * self._data_set.file.line_bytes_max
+
+    def _demand_no_header_in(self, lines: Sequence[bytes]) -> None:
+        """:raises HeaderNotFirst:"""
+        for line, found in enumerate(lines, start=2):
+            if _is_header(found, self._data_set):
+                raise errors.HeaderNotFirst(
+                    f"The header is line {line}; take out what stands before it.", line=line
+                )
 
 
-def columns_of(header: str, data_set: DataSet) -> list[str]:
-    """Give the catalogue's names of a file's columns, in the file's order.
-
-    :raises ColumnsWrong: where one is missing, unknown or there twice
-    """
-    by_name = {name.casefold(): name for name in data_set.by_name}
+def _is_header(line: bytes, data_set: DataSet) -> bool:
     try:
-        found = next(csv.reader([header], delimiter=data_set.file.delimiter, strict=True), [])
-    except csv.Error:
-        raise errors.ColumnsWrong("The header is not a line of CSV.") from None
-    names = [by_name.get(cell.strip().casefold()) for cell in found]
-    known = [name for name in names if name is not None]
-    missing = [
-        field.name
-        for field in data_set.fields
-        if field.column == "required" and field.name not in known
-    ]
-    unknown = [place for place, name in enumerate(names, start=1) if name is None]
-    twice = sorted({name for name in known if known.count(name) > 1})
-    if missing or unknown or twice:
-        raise errors.ColumnsWrong(
-            f"{len(missing)} columns are missing, {len(unknown)} are unknown,"
-            f" {len(twice)} are there twice.",
-            missing=list(missing),
-            unknown_at=list(unknown),
-            twice=list(twice),
+        _header_of(line, data_set)
+    except errors.ContentRefused:
+        return False
+    return True
+
+
+def _judge_kind(start: bytes) -> None:
+    for magic, kind in ARCHIVES:
+        if start.startswith(magic):
+            raise errors.ContentIsArchive(f"The file is {kind}; send the CSV itself.")
+    if OTHER_UNICODE.match(start):
+        raise errors.EncodingNotUtf8(
+            "The file is UTF-16 or UTF-32; save it as UTF-8 (in a spreadsheet, “CSV UTF-8”).",
+            line=1,
         )
-    return known
+    markup = MARKUP.match(start)
+    if markup and not markup["xml"]:
+        raise errors.ContentIsWebPage(
+            "The file is a web page: perhaps its sender's session had ended. Send the CSV itself."
+        )
+    if markup or OBJECTS.match(start) or start.startswith(RICH_TEXT):
+        raise errors.ContentNotCsv("The file is XML, JSON or formatted text; send it as CSV.")
+
+
+def _header_of(line: bytes, data_set: DataSet) -> str:
+    """Read a line as the header.
+
+    :raises ContentRefused: where it is none
+    """
+    bare = line.rstrip(b"\r")
+    if b"\r" in bare:
+        raise _returns_alone(1)
+    # What does not decode was refused before, but for a line that has not come to its end.
+    header = bare.decode("utf-8", "replace").lstrip(MARK)
+    columns_of(header, data_set)
+    return header
+
+
+def _returns_alone(line: int) -> errors.LineEndsWrong:
+    return errors.LineEndsWrong(
+        f"Line {line} has carriage returns in it, as old Macintosh files have; end lines with a"
+        " line feed.",
+        line=line,
+    )
