@@ -252,3 +252,68 @@ def test_one_sees_the_environments_of_ones_own_organisation(seeded):
     assert seen(Role.SERVICE_DISSEMINATION) == [CSU, OTHER_CSU]
     first = seeded.get("/v1/recipient-environments", Role.AUDITOR, limit=1).json()
     assert seen(Role.AUDITOR, after=first["next"]) == [OTHER_CSU]
+
+
+# The map of organisations' codes
+
+CODES = (
+    "02P,NHS Barnsley CCG,CCG,,,2013-04-01,2022-06-30\n"
+    "RJE,A Trust,NHS_TRUST,,,2013-04-01,\n"
+    "RJE01,A site of it,SITE,RJE,RJE,2013-04-01,\n"
+    "13Q,Hub 1,NHS_ENGLAND_HUB,X26,Q99,2013-04-01,\n"
+)
+
+
+def organisation_map(service, day="2018-04-01"):
+    found = service.get(
+        "/v1/maps", Role.SERVICE_PSEUDONYMISATION, kind="organisation", as_at=day
+    ).json()
+    [one] = found["items"]
+    entries = service.get(f"/v1/maps/{one['id']}/entries", Role.SERVICE_PSEUDONYMISATION)
+    return one, entries
+
+
+def test_the_map_of_organisations_is_made_for_a_day_and_kept(service):
+    imported(service, CODES)
+    one, entries = organisation_map(service)
+    again, _ = organisation_map(service)
+
+    assert again == one
+    assert (one["kind"], one["valid_from"]) == ("organisation", "2018-04-01")
+    assert one["digest"] == digest(entries.content) == entries.headers["digest-sha256"]
+    lines = entries.text.splitlines()
+    assert lines[0] == "code,entity,meaning,standing"
+    assert one["entries"] == len(lines) - 1
+    assert {"02P00,02P,,open", "RJE01,RJE,,open", "13Q00,X24,,open"} <= set(lines)
+    assert "VPP00,,private_or_overseas_liable," in lines
+    assert service.audited().count("map-made") == 1
+
+
+def test_a_map_of_organisations_stays_as_it_was_when_the_lists_change(service):
+    imported(service, CODES)
+    one, entries = organisation_map(service)
+    imported(service, "RJE01,A site of another,SITE,R0A,R0A,2013-04-01,\n")
+    other, changed = organisation_map(service)
+
+    assert other["id"] != one["id"]
+    assert "RJE01,R0A,,open" in changed.text.splitlines()
+    path = f"/v1/maps/{one['id']}/entries"
+    assert service.get(path, Role.SERVICE_PSEUDONYMISATION).content == entries.content
+
+
+def test_the_map_of_organisations_is_as_at_its_day(service):
+    imported(service, CODES)
+    before, old = organisation_map(service, "2023-01-31")
+    since, new = organisation_map(service, "2023-02-01")
+
+    assert before["id"] != since["id"]
+    assert "13Q,X24,,open" in old.text.splitlines()
+    assert "13Q,X26,,open" in new.text.splitlines()
+    assert "02P00,02P,,closed" in new.text.splitlines()
+
+
+def test_the_map_of_organisations_is_never_sent(service):
+    answer = upload_map(service, "code,entity\n02P00,00L\n", kind="organisation")
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "INVALID_REQUEST"

@@ -10,11 +10,13 @@ from pydantic import TypeAdapter
 
 from agreements.domain.agreement import LapseRule
 from agreements.domain.assurance import AssuranceRule, AssuranceRules, Edition
+from agreements.domain.codes import CodeRules
 from agreements.use_cases.ports import Reference
 
 EDITIONS = TypeAdapter(tuple[Edition, ...])
 RULES = TypeAdapter(tuple[AssuranceRule, ...])
 LAPSES = TypeAdapter(tuple[LapseRule, ...])
+CODES = TypeAdapter(CodeRules)
 DAY = TypeAdapter(date)
 DAYS = TypeAdapter(frozenset[date])
 
@@ -30,6 +32,7 @@ def load() -> Reference:
         ),
         lapse=LAPSES.validate_python(agreements["lapse"]),
         icbs_from=DAY.validate_python(agreements["icbs_from"]["day"]),
+        codes=CODES.validate_python(_yaml("organisation_codes")),
         bank_holidays=DAYS.validate_python(_yaml("bank_holidays")["days"]),
     )
 

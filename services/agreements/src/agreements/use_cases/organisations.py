@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from agreements.domain import maps, organisation
+from agreements.domain import codes, maps, organisation
 from agreements.domain.environment import (
     EnvironmentClient,
     EnvironmentKind,
@@ -204,9 +204,8 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
         bytes=len(canonical.content),
     )
     with ctx.uow.writing() as tx:
-        for known in tx.maps.all(kind):
-            if replace(known, id=snapshot.id) == snapshot:
-                return ImportedMap(snapshot=known, left_out=canonical.left_out)
+        if (known := _kept(tx, snapshot)) is not None:
+            return ImportedMap(snapshot=known, left_out=canonical.left_out)
         tx.maps.add(
             snapshot,
             canonical.content,
@@ -230,14 +229,76 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
     return ImportedMap(snapshot=snapshot, left_out=canonical.left_out)
 
 
+def organisation_map(day: date, *, ctx: Context) -> MapSnapshot:
+    """Return the map from codes to entities as at a day, as the lists are known now.
+
+    It is kept where it is not yet: whoever landed by it names it by its digest for ever.
+    """
+    with ctx.uow.reading() as tx:
+        snapshot, _ = _organisation_map(tx, day, ctx)
+        if (kept := _kept(tx, snapshot)) is not None:
+            return kept
+    with ctx.uow.writing() as tx:
+        snapshot, content = _organisation_map(tx, day, ctx)
+        if (kept := _kept(tx, snapshot)) is not None:
+            return kept
+        tx.maps.add(
+            snapshot,
+            content,
+            audit=ctx.entry(
+                "map-made",
+                f"maps/{snapshot.id}",
+                at=ctx.clock.now(),
+                kind=snapshot.kind.value,
+                valid_from=day.isoformat(),
+                digest=snapshot.digest,
+            ),
+        )
+    log.info("map_made", map_id=str(snapshot.id), entries=snapshot.entries)
+    return snapshot
+
+
+def _organisation_map(tx: Transaction, day: date, ctx: Context) -> tuple[MapSnapshot, bytes]:
+    listed: dict[str, list[Organisation]] = {}
+    for one in tx.organisations.find():
+        listed.setdefault(one.ods, []).append(one)
+    content, entries = codes.canonical(codes.Codes(day, listed, ctx.reference.codes))
+    snapshot = MapSnapshot(
+        id=new_id(),
+        kind=MapKind.ORGANISATION,
+        valid_from=day,
+        digest=digest(content),
+        entries=entries,
+        bytes=len(content),
+    )
+    return snapshot, content
+
+
+def _kept(tx: Transaction, snapshot: MapSnapshot) -> MapSnapshot | None:
+    """Return the map that says just this of just this day."""
+    return next(
+        (
+            known
+            for known in tx.maps.all(snapshot.kind)
+            if replace(known, id=snapshot.id) == snapshot
+        ),
+        None,
+    )
+
+
 def find_maps(
     kind: MapKind | None, as_at: date | None, part: Slice, *, ctx: Context
 ) -> Sequence[MapSnapshot]:
-    """Return the maps, or with `as_at` those that govern on that day: one a kind."""
+    """Return the maps, or with `as_at` those that govern on that day: one a kind.
+
+    The map of organisations is made for the day on which it is asked for.
+    """
+    if kind is MapKind.ORGANISATION and as_at is not None:
+        return part.of([organisation_map(as_at, ctx=ctx)])
     with ctx.uow.reading() as tx:
         found = tx.maps.all(kind)
     if as_at is not None:
-        kinds = [kind] if kind is not None else list(MapKind)
+        kinds = [kind] if kind is not None else [MapKind.PRACTICE, MapKind.POSTCODE]
         governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
         found = [m for m in governing if m is not None]
     return part.of(found)

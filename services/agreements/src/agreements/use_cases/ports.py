@@ -14,6 +14,7 @@ from uuid import UUID
 from agreements.domain.agreement import Agreement, LapseRule
 from agreements.domain.assurance import Assurance, AssuranceRules
 from agreements.domain.breach import Breach
+from agreements.domain.codes import CodeRules
 from agreements.domain.contract import Contract
 from agreements.domain.drafting import ApprovedApplication
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
@@ -253,3 +254,5 @@ class Reference:
     lapse: tuple[LapseRule, ...]
     icbs_from: date
     bank_holidays: frozenset[date]
+    codes: CodeRules
+    """How organisations' codes are read (ruling 23)."""

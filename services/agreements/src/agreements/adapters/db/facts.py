@@ -52,6 +52,7 @@ from agreements.domain.decision import document
 from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import EnvironmentFacts, Facts, MapFacts
 from agreements.domain.hold import HeldLine, Hold, LineKey
+from agreements.domain.layouts.maps import MapKind
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.domain.relationship import Relationship
@@ -297,7 +298,9 @@ class _Loader:
     def _maps(self) -> tuple[MapFacts, ...]:
         return tuple(
             MapFacts(id=row.id, kind=row.kind, valid_from=row.valid_from)
-            for row in self._recorded(MapSnapshotRow)
+            for row in self._recorded(
+                MapSnapshotRow, col(MapSnapshotRow.kind) != MapKind.ORGANISATION.value
+            )
         )
 
     # Queries

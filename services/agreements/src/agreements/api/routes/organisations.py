@@ -21,6 +21,7 @@ from agreements.api.schemas.organisations import (
     OrganisationOnDay,
     OrganisationView,
     RecordTransfer,
+    SentMap,
     TransferView,
 )
 from agreements.api.schemas.shared import Day
@@ -140,7 +141,7 @@ def list_transfers(
     max_body_size=IMPORT_BYTES_MAX,
 )
 def import_map(
-    kind: Annotated[MapKind, Query()],
+    kind: Annotated[SentMap, Query(description="From which key it leads.")],
     valid_from: Annotated[Day, Query(description="It governs from this day until the next does.")],
     content: CsvFile,
     contexts: Contexts,
@@ -152,7 +153,7 @@ def import_map(
     Lines of no use here are left out and named; a file that contradicts itself is refused. A map
     never changes afterwards; the same file for the same day again is the same map.
     """
-    imported = use_cases.import_map(content, kind, valid_from, ctx=contexts.of(principal))
+    imported = use_cases.import_map(content, MapKind(kind), valid_from, ctx=contexts.of(principal))
     response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
     return ImportedMapView.of(imported)
 
@@ -165,7 +166,11 @@ def list_maps(
     kind: MapKind | None = None,
     as_at: Annotated[Day | None, Query(description="Only those that govern on this day.")] = None,
 ) -> Page[MapView]:
-    """List the maps, or those that govern on a day: one a kind."""
+    """List the maps, or those that govern on a day: one a kind.
+
+    `kind=organisation` with `as_at` gives the map from organisations' codes to entities as at that
+    day, made of the lists as they are known now: `code,entity,meaning,standing`.
+    """
     found = use_cases.find_maps(kind, as_at, part(page), ctx=contexts.of(principal))
     return Page[MapView].of(found, page, show=MapView.model_validate, key=lambda m: m.id)
 

@@ -1,6 +1,7 @@
 """Organisations, transfers, maps and recipient environments, as they cross the wire."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -78,6 +79,13 @@ class TransferView(Outgoing):
     successor: str
     effective_from: Annotated[date, Field(validation_alias="valid_from")]
     evidence: str
+
+
+class SentMap(StrEnum):
+    """The maps that are sent. That of organisations is made of their lists."""
+
+    PRACTICE = MapKind.PRACTICE.value
+    POSTCODE = MapKind.POSTCODE.value
 
 
 class MapView(Outgoing):
