@@ -12,8 +12,10 @@ from applications.adapters import reference
 from applications.domain import checks
 from applications.domain.facts import (
     AgreementFact,
+    ApprovalFact,
     AssuranceFact,
     ContractFact,
+    EvidenceFact,
     Facts,
     OrganisationFact,
     PartyFacts,
@@ -141,7 +143,12 @@ def party(ods, **changes):
         )
         if ods in CONTRACTS
         else (),
-        assurance=AssuranceFact(accepted=True, reason="STANDARDS_MET", kind="DSPT"),
+        assurance=AssuranceFact(
+            accepted=True,
+            reason="STANDARDS_MET",
+            kind="DSPT",
+            recorded=(EvidenceFact(kind="DSPT", reference="20/21"),),
+        ),
         registrations=(
             RegistrationFact(number=ICO[ods], name=NAMES[ods], valid_to=date(2025, 1, 1)),
         ),
@@ -152,7 +159,21 @@ def party(ods, **changes):
 def known(**parties):
     """Facts under which the complete application has no finding; `_02P=party(…)` changes one."""
     given = {name.removeprefix("_"): facts for name, facts in parties.items()}
-    return Facts(parties={ods: party(ods) for ods in NAMES} | given)
+    return Facts(parties={ods: party(ods) for ods in NAMES} | given, approvals=(approval(),))
+
+
+def approval(**changes):
+    """The support that identifiable lines rely on, as the Body has it on record."""
+    return ApprovalFact(
+        **{
+            "reference": "CAG 7-07(b)/2013",
+            "purposes": frozenset({"IV"}),
+            "controllers": None,
+            "valid_from": date(2013, 11, 22),
+            "valid_to": date(2025, 9, 30),
+            **changes,
+        }
+    )
 
 
 def agreement(**changes):

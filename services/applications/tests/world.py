@@ -110,11 +110,27 @@ class AgreementsOnTheWire:
                     "items": [contract(ods)] if ods in CONTRACTS else [],
                     "next": None,
                 },
-                f"/v1/assurance?organisation={ods}": {"items": [], "judgement": judgement()},
+                f"/v1/assurance?organisation={ods}": {
+                    "items": [judgement()["evidence"]],
+                    "judgement": judgement(),
+                },
                 f"/v1/ico-registrations?organisation={ods}": {
                     "items": [{"number": ICO[ods], "name": name, "valid_to": "2025-01-01"}]
                 },
             }
+
+        self.answers["/v1/section-251-approvals"] = {
+            "items": [
+                {
+                    "reference": "CAG 7-07(b)/2013",
+                    "purposes": ["IV"],
+                    "controllers": None,
+                    "valid_from": "2013-11-22",
+                    "valid_to": "2025-09-30",
+                }
+            ],
+            "next": None,
+        }
 
     def transport(self):
         return httpx.MockTransport(self._answer)

@@ -303,7 +303,11 @@ def test_a_successor_is_refused_until_agreements_counts_the_contract_for_it(peop
         "/v1/ico-registrations?organisation=QF7": {"items": []},
     }
     path = icb.post("/v1/applications", json={"title": "Admissions"}).headers["Location"]
-    for number, answers in json.loads(json.dumps(complete()).replace(CCG, "QF7")).items():
+    for number, answers in json.loads(
+        json.dumps(complete())
+        .replace(CCG, "QF7")
+        .replace("NHS Barnsley CCG", "NHS South Yorkshire ICB")
+    ).items():
         assert icb.put(f"{path}/sections/{number}", json=answers).status_code == 200
 
     assert code(icb.post(f"{path}/submission"), 403) == "DSFC_NOT_IN_FORCE"

@@ -288,6 +288,7 @@ def test_a_submission_is_judged_by_the_set_of_its_day(people, draft, clock):
     clock.set(clock.now().replace(year=2023))
     raw = complete()
     raw[1] = {"start": "2023-06-01", "end": "2026-05-31"}
+    raw[11]["outputs"][0]["target"] = raw[12]["benefits"][0]["due"] = "2024-06-30"
     raw[6]["registrations"] = [{**r, "expires": "2027-01-01"} for r in raw[6]["registrations"]]
     for number, answers in raw.items():
         people.editor.put(f"{path}/sections/{number}", json=answers)

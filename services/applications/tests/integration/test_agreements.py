@@ -6,11 +6,20 @@ import pytest
 
 from applications.adapters.agreements import HttpAgreements
 from applications.domain.errors import AgreementsUnavailable
-from applications.domain.facts import AssuranceFact, Facts
+from applications.domain.facts import AssuranceFact, EvidenceFact, Facts
 from applications.use_cases.ports import Asked
 from common import http
 from common.errors import Unavailable
-from services.applications.tests.answers import AMENDED, CCG, CSU, TODAY, agreement, known, party
+from services.applications.tests.answers import (
+    AMENDED,
+    CCG,
+    CSU,
+    TODAY,
+    agreement,
+    approval,
+    known,
+    party,
+)
 from services.applications.tests.world import (
     AgreementsOnTheWire,
     FakeTokens,
@@ -56,8 +65,19 @@ def test_answers_become_facts(agreements):
     assert found.of(CSU).contracts == ()
     assert found.of(CSU).registrations == party(CSU).registrations
     assert found.of(CSU).assurance == AssuranceFact(
-        accepted=True, reason="STANDARDS_MET", kind="DSPT", reference="20/21"
+        accepted=True,
+        reason="STANDARDS_MET",
+        kind="DSPT",
+        reference="20/21",
+        recorded=(EvidenceFact(kind="DSPT", reference="20/21"),),
     )
+
+
+def test_support_under_section_251_is_looked_up_where_a_line_relies_on_it(agreements, wire):
+    assert agreements.facts(asked()).approvals == ()
+    assert not any("section-251" in r.url.path for r in wire.asked)
+
+    assert agreements.facts(asked(approvals=True)).approvals == (approval(),)
 
 
 def test_every_question_names_the_day_and_carries_our_token(agreements, wire):

@@ -19,6 +19,7 @@ from applications.domain.checks.length import last_day, months_later
 from applications.domain.facts import (
     AssuranceFact,
     ContractFact,
+    EvidenceFact,
     Facts,
     OrganisationFact,
     RegistrationFact,
@@ -29,10 +30,12 @@ from services.applications.tests.answers import (
     CCG,
     CSU,
     DATA_SETS,
+    NAMES,
     RULES,
     SECOND,
     TODAY,
     agreement,
+    approval,
     as_renewal,
     case,
     complete,
@@ -123,6 +126,41 @@ BREAKS = [
         "/sections/2/controllers/0/contract_reference",
         lambda: edited([2, "controllers", 0, "contract_reference"], "CON-11111-A1B2C"),
     ),
+    *(
+        (
+            code,
+            f"/sections/2/controllers/0/{name}/0",
+            lambda name=name, written=written: edited([2, "controllers", 0, name], [written]),
+        )
+        for code, name, written in (
+            ("ARTICLE_6_UNKNOWN", "gdpr_article_6", "banana"),
+            ("ARTICLE_6_UNKNOWN", "gdpr_article_6", "6(1)(g)"),
+            ("ARTICLE_6_UNKNOWN", "gdpr_article_6", "9(2)(h)"),
+            ("ARTICLE_6_UNKNOWN", "gdpr_article_6", "6"),
+            ("ARTICLE_9_UNKNOWN", "gdpr_article_9", "9(2)(k)"),
+            ("ARTICLE_9_UNKNOWN", "gdpr_article_9", "public interest"),
+            ("SCHEDULE_1_UNKNOWN", "dpa_2018_schedule_1", "paragraph 99"),
+            ("SCHEDULE_1_UNKNOWN", "dpa_2018_schedule_1", "paragraph 5"),
+        )
+    ),
+    (
+        "SCHEDULE_1_DOES_NOT_FIT",
+        "/sections/2/controllers/0/dpa_2018_schedule_1",
+        lambda: edited([2, "controllers", 0, "dpa_2018_schedule_1"], ["paragraph 4"]),
+    ),
+    *(
+        (
+            "NAME_DIFFERS",
+            f"/sections/{way[0]}/{way[1]}/0/{way[2]}",
+            lambda way=way, name=name: edited([way[0], way[1], 0, way[2]], name),
+        )
+        for way in (
+            (2, "controllers", "legal_name"),
+            (3, "processors", "legal_name"),
+            (6, "registrations", "name"),
+        )
+        for name in ("NHS Wakefield CCG", "Barnsley", "NHS", "N/A")
+    ),
     # Standard 3
     (
         "INSTRUCTIONS_NOT_CONFIRMED",
@@ -146,7 +184,27 @@ BREAKS = [
         "/sections/4/locations/0/postcode",
         lambda: edited([4, "locations", 0, "postcode"], "NOWHERE"),
     ),
+    (
+        "COUNTRY_UNKNOWN",
+        "/sections/4/locations/0/country",
+        lambda: edited([4, "locations", 0, "country"], "ZZ"),
+    ),
     # Standard 5
+    (
+        "ASSURANCE_DIFFERS",
+        "/sections/5/evidence/0/reference",
+        lambda: edited([5, "evidence", 0, "reference"], "19/20"),
+    ),
+    (
+        "ASSURANCE_DIFFERS",
+        "/sections/5/evidence/0/reference",
+        lambda: edited([5, "evidence", 0, "kind"], "ISO27001"),
+    ),
+    (
+        "NOT_A_PARTY",
+        "/sections/5/evidence/0/ods",
+        lambda: edited([5, "evidence", 0, "ods"], SECOND),
+    ),
     (
         "ASSURANCE_NOT_NAMED",
         "/sections/5/evidence",
@@ -167,6 +225,21 @@ BREAKS = [
         "ICO_LAPSED",
         "/sections/6/registrations/0/expires",
         lambda: edited([6, "registrations", 0, "expires"], "2021-05-24"),
+    ),
+    (
+        "ICO_NUMBER_DIFFERS",
+        "/sections/6/registrations/0/number",
+        lambda: edited([6, "registrations", 0, "number"], "Z7654321"),
+    ),
+    (
+        "NOT_A_PARTY",
+        "/sections/6/registrations/0/ods",
+        lambda: edited([6, "registrations", 0, "ods"], SECOND),
+    ),
+    (
+        "PARTY_TWICE",
+        "/sections/6/registrations",
+        lambda: edited([6, "registrations"], complete()[6]["registrations"] * 2),
     ),
     # Standard 7
     ("NO_LINE", "/sections/7/lines", lambda: edited([7, "lines"], [])),
@@ -195,6 +268,21 @@ BREAKS = [
         "PERIOD_NOT_AVAILABLE",
         f"{LINE}/periods/from",
         lambda: edited([7, "lines", 0, "periods", "from"], "2008-03"),
+    ),
+    ("GROUP_UNKNOWN", f"{LINE}/group", lambda: edited([7, "lines", 0, "group"], "1")),
+    (
+        "REASONS_UNUSABLE",
+        f"{LINE}/population/reasons",
+        lambda: edited(
+            [7, "lines", 0, "population", "reasons"],
+            [x for x in "SPGHRC" if x not in DATA_SETS.get("DIDS").population],
+            edited([7, "lines", 0], line(data_set="DIDS", fields=[DIDS_FIELD])),
+        ),
+    ),
+    (
+        "DATE_IN_FUTURE",
+        "/sections/7/consultation/on",
+        lambda: edited([7, "consultation", "on"], "2021-05-26"),
     ),
     ("NO_FIELD", f"{LINE}/fields", lambda: edited([7, "lines", 0, "fields"], [])),
     (
@@ -327,6 +415,11 @@ BREAKS = [
         lambda: edited([9, "purposes", 0, "gdpr_article_6"], ""),
     ),
     (
+        "ARTICLE_6_UNKNOWN",
+        "/sections/9/purposes/0/gdpr_article_6",
+        lambda: edited([9, "purposes", 0, "gdpr_article_6"], "banana"),
+    ),
+    (
         "PURPOSE_NOT_NAMED",
         f"{LINE}/purpose",
         lambda: edited([9, "purposes", 0, "code"], "OTHER"),
@@ -386,6 +479,29 @@ BREAKS = [
         "DISCLOSURE_RULE_MISSING",
         "/sections/11/outputs/0/disclosure_rule",
         lambda: edited([11, "outputs", 0, "disclosure_rule"], ""),
+    ),
+    *(
+        (
+            "DISCLOSURE_RULE_UNKNOWN",
+            "/sections/11/outputs/0/disclosure_rule",
+            lambda rule=rule: edited([11, "outputs", 0, "disclosure_rule"], rule),
+        )
+        for rule in ("SHMI", "none", "MY_OWN_RULE", "HES; CSDS")
+    ),
+    (
+        "DATE_BEFORE_START",
+        "/sections/11/outputs/0/target",
+        lambda: edited([11, "outputs", 0, "target"], "2021-05-31"),
+    ),
+    (
+        "DATE_BEFORE_START",
+        "/sections/12/benefits/0/due",
+        lambda: edited([12, "benefits", 0, "due"], "2021-05-31"),
+    ),
+    (
+        "DATE_IN_FUTURE",
+        "/sections/12/yielded/0/on",
+        lambda: edited([12, "yielded"], [{"description": "Fewer.", "on": "2021-05-26"}]),
     ),
     # Standard 12
     (
@@ -476,6 +592,32 @@ BREAKS = [
         ),
     ),
     (
+        "S251_OTHER_PURPOSE",
+        "/sections/16/lines/1/section_251/purpose",
+        lambda: edited(
+            [16, "lines", 1, "section_251", "purpose"], "COM", with_identifiable_line(complete())
+        ),
+    ),
+    (
+        "S251_REFERENCE_UNKNOWN",
+        "/sections/16/lines/1/section_251/reference",
+        lambda: edited(
+            [16, "lines", 1, "section_251", "reference"],
+            "CAG banana",
+            with_identifiable_line(complete()),
+        ),
+    ),
+    (
+        "S251_EXPIRY_DIFFERS",
+        "/sections/16/lines/1/section_251/expires",
+        lambda: with_identifiable_line(complete(), expires="2025-10-01"),
+    ),
+    (
+        "S251_LAPSED",
+        "/sections/16/lines/1/section_251/expires",
+        lambda: with_identifiable_line(complete(), expires="2021-05-31"),
+    ),
+    (
         "EVIDENCE_MISSING",
         "/sections/16/lines/1/evidence",
         lambda: edited(
@@ -508,6 +650,19 @@ BREAKS = [
         "NOTICE_NOT_CONFIRMED",
         "/sections/19/confirmed",
         lambda: edited([19, "confirmed"], False),
+    ),
+    *(
+        (
+            "NOTICE_ADDRESS_MALFORMED",
+            "/sections/19/notice_url",
+            lambda address=address: edited([19, "notice_url"], address),
+        )
+        for address in ("see our site", "javascript:alert(1)", "https://nowhere", "https:///x")
+    ),
+    (
+        "DATE_IN_FUTURE",
+        "/sections/19/last_checked",
+        lambda: edited([19, "last_checked"], "2021-05-26"),
     ),
     # Standard 20
     (
@@ -672,8 +827,9 @@ def test_a_predecessors_contract_counts_only_by_a_transfer_instrument():
         end=None,
     )
     raw = complete()
-    raw[2]["controllers"][0]["ods"] = "QF7"
+    raw[2]["controllers"][0] |= {"ods": "QF7", "legal_name": "NHS South Yorkshire ICB"}
     raw[5]["evidence"][0]["ods"] = raw[6]["registrations"][0]["ods"] = "QF7"
+    raw[6]["registrations"][0]["name"] = "NHS SOUTH YORKSHIRE ICB"
     raw[7]["lines"][0]["population"]["commissioners"] = ["QF7"]
     raw[10]["flows"][0]["to"] = "QF7"
     without = known(QF7=replace(party(CCG), organisation=icb, contracts=()))
@@ -684,7 +840,7 @@ def test_a_predecessors_contract_counts_only_by_a_transfer_instrument():
 
 
 def test_a_part_of_a_legal_entity_is_no_controller():
-    location = OrganisationFact(ods=CCG, name="Barnsley", legal_entity="QF7", parent="QF7")
+    location = OrganisationFact(ods=CCG, name=NAMES[CCG], legal_entity="QF7", parent="QF7")
 
     found = examine(None, known(_02P=party(CCG, organisation=location)))
 
@@ -709,13 +865,13 @@ def test_the_agreement_ends_with_the_first_contract_at_the_latest():
         (
             "ORGANISATION_CLOSED",
             OrganisationFact(
-                ods=CSU, name="CSU", legal_entity=CSU, valid_to=TODAY - timedelta(days=1)
+                ods=CSU, name=NAMES[CSU], legal_entity=CSU, valid_to=TODAY - timedelta(days=1)
             ),
         ),
         (
             "ORGANISATION_CLOSED",
             OrganisationFact(
-                ods=CSU, name="CSU", legal_entity=CSU, valid_from=TODAY + timedelta(days=1)
+                ods=CSU, name=NAMES[CSU], legal_entity=CSU, valid_from=TODAY + timedelta(days=1)
             ),
         ),
     ],
@@ -779,12 +935,104 @@ def test_the_bodys_own_record_of_the_fee_counts(code, severity, registrations):
     assert codes(examine(None, facts), severity) == [code]
 
 
-def test_a_registration_that_ends_in_the_term_or_has_another_name_is_a_warning():
+def test_a_registration_that_ends_in_the_term_is_a_warning():
     raw = edited([6, "registrations", 0, "expires"], "2022-01-01")
 
-    assert codes(examine(raw), "warn") == ["ICO_EXPIRES_IN_TERM"]
-    named = edited([6, "registrations", 0, "name"], "Barnsley")
-    assert codes(examine(named), "warn") == ["ICO_NAME_DIFFERS"]
+    assert codes(examine(raw)) == ["ICO_EXPIRES_IN_TERM"]
+
+
+def test_a_registration_lasts_as_long_as_by_the_record():
+    (finding,) = examine(edited([6, "registrations", 0, "expires"], "2025-01-02"))
+
+    assert (finding.code, finding.severity, finding.offer) == (
+        "ICO_EXPIRY_CORRECTED",
+        "warn",
+        "2025-01-01",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "written", "offer"),
+    [
+        ([2, "controllers", 0, "legal_name"], "nhs barnsley ccg", NAMES[CCG]),
+        ([2, "controllers", 0, "legal_name"], "Barnsley C.C.G.", NAMES[CCG]),
+        (
+            [2, "controllers", 0, "legal_name"],
+            "NHS Barnsley Clinical Commissioning Group",
+            NAMES[CCG],
+        ),
+        ([3, "processors", 0, "legal_name"], "NHS South Central & West CSU", NAMES[CSU]),
+        (
+            [3, "processors", 0, "legal_name"],
+            "South, Central and West Commissioning Support Unit",
+            NAMES[CSU],
+        ),
+        ([2, "controllers", 0, "gdpr_article_6", 0], "Article 6(1)(e)", "6(1)(e)"),
+        ([2, "controllers", 0, "gdpr_article_9", 0], "Art. 9 (2) (h)", "9(2)(h)"),
+        (
+            [2, "controllers", 0, "dpa_2018_schedule_1", 0],
+            "Schedule 1 Part 1 paragraph 2",
+            "paragraph 2",
+        ),
+        ([9, "purposes", 0, "gdpr_article_6"], "6.1.e", "6(1)(e)"),
+        ([5, "evidence", 0, "reference"], "DSPT 2020/2021", "20/21"),
+        ([6, "registrations", 0, "number"], "z1234 567", "Z1234567"),
+    ],
+)
+def test_another_spelling_is_corrected_with_notice(path, written, offer):
+    (finding,) = examine(edited(path, written))
+
+    assert (finding.code, finding.severity, finding.offer) == ("SPELLING_CORRECTED", "warn", offer)
+    assert finding.pointer == "/sections/" + "/".join(map(str, path))
+
+
+def test_a_registered_name_may_be_the_one_on_record_at_the_ico():
+    record = RegistrationFact(number="Z1234567", name="Barnsley Health", valid_to=date(2025, 1, 1))
+    facts = known(_02P=party(CCG, registrations=(record,)))
+
+    assert examine(edited([6, "registrations", 0, "name"], "BARNSLEY HEALTH"), facts) == ()
+
+
+def test_evidence_may_be_any_that_is_on_record():
+    assurance = replace(
+        party(CCG).assurance,
+        recorded=(
+            EvidenceFact(kind="DSPT", reference="20/21"),
+            EvidenceFact(kind="ISO27001", reference="IS 12345"),
+        ),
+    )
+    raw = edited([5, "evidence", 0], {"ods": CCG, "kind": "ISO27001", "reference": "IS 12345"})
+
+    assert examine(raw, known(_02P=party(CCG, assurance=assurance))) == ()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ((), [("S251_NOT_ON_RECORD", "warn")]),
+        ((approval(reference="cag 7-07 (b)/2013"),), [("SPELLING_CORRECTED", "warn")]),
+        ((approval(purposes=frozenset({"RS"})),), [("S251_OTHER_PURPOSE", "refuse")]),
+        ((approval(controllers=frozenset({SECOND})),), [("S251_OTHER_CONTROLLERS", "refuse")]),
+        ((approval(controllers=frozenset({SECOND, CCG})),), []),
+        ((approval(valid_to=date(2020, 1, 1)), approval()), []),
+    ],
+)
+def test_support_under_section_251_is_what_is_on_record(recorded, expected):
+    found = examine(with_identifiable_line(complete()), replace(known(), approvals=recorded))
+
+    assert [(f.code, f.severity) for f in found] == expected
+
+
+def test_every_warning_promises_a_refusal_or_nothing():
+    sources = Path(checks.__file__).parent.glob("*.py")
+    warned = {
+        code
+        for source in sources
+        for code in re.findall(r'warn\(\s*"([A-Z0-9_]+)"', source.read_text("utf-8"))
+    }
+
+    assert warned == set(codes_of.PROMISES) | codes_of.NO_PROMISE
+    assert all(codes_of.CODES[code].startswith("(warning)") for code in warned)
 
 
 def test_without_facts_the_rest_is_still_said():
@@ -798,10 +1046,12 @@ def test_without_facts_the_rest_is_still_said():
 def test_the_body_as_a_party_needs_neither_contract_nor_assurance():
     body = OrganisationFact(ods=BODY, name="NHS England", legal_entity=BODY)
     raw = complete()
-    raw[2]["controllers"].append({**raw[2]["controllers"][0], "ods": BODY})
+    raw[2]["controllers"].append(
+        {**raw[2]["controllers"][0], "ods": BODY, "legal_name": "NHS England"}
+    )
     raw[6]["registrations"].append({"ods": BODY, "number": "Z1111111", "expires": "2025-01-01"})
 
-    facts = known(X26=party(CCG, organisation=body, contracts=()))
+    facts = known(X26=party(CCG, organisation=body, contracts=(), registrations=()))
 
     assert refusing(raw, facts) == []
 
@@ -885,6 +1135,7 @@ def test_where_no_length_rule_holds_nothing_is_submitted():
 @pytest.mark.scenario("A08")
 def test_support_that_every_line_relies_on_ends_the_agreement():
     raw = with_identifiable_line(complete(), expires="2017-03-31", alone=True)
+    raw[7]["consultation"]["on"] = "2016-10-20"
     raw[1] = {"start": "2016-12-01", "end": "2017-06-30"}
 
     found = examine(raw, day=date(2016, 11, 1))
@@ -896,6 +1147,7 @@ def test_support_that_every_line_relies_on_ends_the_agreement():
 @pytest.mark.scenario("A08")
 def test_with_a_line_that_needs_no_support_the_other_is_capped():
     raw = with_identifiable_line(complete(), expires="2017-03-31")
+    raw[7]["consultation"]["on"] = "2016-10-20"
     raw[1] = {"start": "2016-12-01", "end": "2017-06-30"}
 
     found = examine(raw, day=date(2016, 11, 1))

@@ -19,6 +19,8 @@ from services.applications.tests.answers import (
     CCG,
     CSU,
     DATA_SETS,
+    RULES,
+    TODAY,
     answers_of,
     complete,
     known,
@@ -183,7 +185,8 @@ def assembled(raw=None, facts=None, **changes):
             "title": "Admissions",
             "data_sets": DATA_SETS,
             "facts": facts or known(),
-            "review_months": 6,
+            "rules": RULES,
+            "day": TODAY,
             **changes,
         },
     )
@@ -345,3 +348,30 @@ def test_facts_are_only_those_of_the_parties():
     facts = replace(known(), parties={CCG: party(CCG)})
 
     assert as_json(facts=facts)["processors"][0]["ods"] == CSU
+
+
+def test_what_is_signed_is_spelled_as_it_is_on_record():
+    raw = with_identifiable_line(complete())
+    raw[2]["controllers"][0] |= {
+        "legal_name": "barnsley clinical commissioning group",
+        "gdpr_article_6": ["Article 6(1)(e)", "6(1)(e)"],
+        "gdpr_article_9": ["art 9.2.h"],
+        "dpa_2018_schedule_1": ["para 2"],
+    }
+    raw[3]["processors"][0]["legal_name"] = "South Central & West CSU"
+    raw[5]["evidence"][0]["reference"] = "2020/21"
+    raw[6]["registrations"][0]["number"] = "z 1234567"
+    raw[16]["lines"][1]["section_251"]["reference"] = "CAG 7-07 (B)/2013"
+
+    found = as_json(raw)
+
+    (controller,) = found["controllers"]
+    assert controller["legal_name"] == "NHS Barnsley CCG"
+    assert controller["gdpr_article_6"] == ["6(1)(e)"]
+    assert controller["gdpr_article_9"] == ["9(2)(h)"]
+    assert controller["dpa_2018_schedule_1"] == ["paragraph 2"]
+    assert found["processors"][0]["legal_name"] == "NHS South, Central and West CSU"
+    assert found["assurance"][0]["reference"] == "20/21"
+    assert found["ico_registrations"][0]["number"] == "Z1234567"
+    assert found["lines"][1]["confidentiality"]["section_251"] == "CAG 7-07(b)/2013"
+    assert found["sections"]["2"]["controllers"][0]["gdpr_article_9"] == ["art 9.2.h"]

@@ -7,6 +7,8 @@ from typing import Any
 
 Sections = dict[int, dict[str, Any]]
 
+TOOLKIT_OPENS = 7
+"""July: the month in which a new edition of the DSPT opens."""
 REASON = "Needed to compare activity and waits between providers; no coarser column shows it."
 
 
@@ -35,6 +37,12 @@ class Wanted:
     def lines(self) -> Sequence[int]:
         """Numbers of the lines."""
         return range(1, len(self.flows) + 1)
+
+
+def toolkit(today: date) -> str:
+    """Name the edition of the Data Security and Protection Toolkit that is open, as 26/27."""
+    first = today.year if today.month >= TOOLKIT_OPENS else today.year - 1
+    return f"{first % 100}/{first % 100 + 1}"
 
 
 def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
@@ -107,7 +115,11 @@ def sections_of(wanted: Wanted) -> Sections:
                 }
             ]
         },
-        5: {"evidence": [{"ods": p, "kind": "DSPT", "reference": f"DSPT {p}"} for p in parties]},
+        5: {
+            "evidence": [
+                {"ods": p, "kind": "DSPT", "reference": toolkit(wanted.today)} for p in parties
+            ]
+        },
         6: {
             "registrations": [
                 {"ods": p, "number": f"Z00{p:0>5}", "expires": end.isoformat()} for p in parties

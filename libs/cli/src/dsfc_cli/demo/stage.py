@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from dsfc_cli.demo.answers import Wanted, sections_of
+from dsfc_cli.demo.answers import Wanted, sections_of, toolkit
 from dsfc_cli.suite import Suite
 from dsfc_client import Dsfc, wait_for
 
@@ -34,8 +34,6 @@ CONTROLLERS = ("02P", "00L", "26A")
 ENVIRONMENTS: Mapping[str, str] = {"0DF": "csu-0df-analytics", "0CX": "csu-0cx-analytics"}
 EVENT_SECONDS_MAX = 30.0
 THREADS = 8
-TOOLKIT_OPENS = 7
-"""July: the month in which a new edition of the DSPT opens."""
 
 
 @dataclass(slots=True)
@@ -165,13 +163,12 @@ class Stage:
         loader.upload_csv("/v1/maps", path.read_bytes(), kind=kind, valid_from=valid_from)
 
     def _assure(self, loader: Any, ods: str) -> None:
-        edition = self.today.year if self.today.month >= TOOLKIT_OPENS else self.today.year - 1
         loader.post(
             "/v1/assurance",
             {
                 "organisation": ods,
                 "kind": "DSPT",
-                "reference": f"{edition % 100}/{edition % 100 + 1}",
+                "reference": toolkit(self.today),
                 "status": "STANDARDS_MET",
                 "published_on": (self.today - timedelta(days=60)).isoformat(),
                 "seen_on": self.today.isoformat(),

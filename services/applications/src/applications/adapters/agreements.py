@@ -16,8 +16,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from applications.domain.errors import AgreementsUnavailable
 from applications.domain.facts import (
     AgreementFact,
+    ApprovalFact,
     AssuranceFact,
     ContractFact,
+    EvidenceFact,
     Facts,
     OrganisationFact,
     PartyFacts,
@@ -82,6 +84,14 @@ class RegistrationAnswer(Answer):
     valid_to: date
 
 
+class ApprovalAnswer(Answer):
+    reference: str
+    purposes: tuple[str, ...]
+    controllers: tuple[str, ...] | None = None
+    valid_from: date
+    valid_to: date
+
+
 class PartyCode(Answer):
     ods: str
 
@@ -107,6 +117,19 @@ class HttpAgreements:
             parties={ods: self._party(ods, asked) for ods in asked.parties},
             commissioners={ods: self._organisation(ods, asked.day) for ods in asked.commissioners},
             agreement=self._agreement(asked.agreement) if asked.agreement else None,
+            approvals=self._approvals() if asked.approvals else (),
+        )
+
+    def _approvals(self) -> tuple[ApprovalFact, ...]:
+        return tuple(
+            ApprovalFact(
+                reference=a.reference,
+                purposes=frozenset(a.purposes),
+                controllers=None if a.controllers is None else frozenset(a.controllers),
+                valid_from=a.valid_from,
+                valid_to=a.valid_to,
+            )
+            for a in self._list("/v1/section-251-approvals", {}, ApprovalAnswer)
         )
 
     def _party(self, ods: str, asked: Asked) -> PartyFacts:
@@ -164,6 +187,8 @@ class HttpAgreements:
         if judgement is None:
             return AssuranceFact(accepted=False, reason="no evidence")
         answer = _read(JudgementAnswer, judgement)
+        items = found.get("items")
+        recorded = [_read(EvidenceAnswer, e) for e in (items if isinstance(items, list) else [])]
         evidence = answer.evidence
         # A plan counts only where the status alone would not do (domain.md 2.6).
         has_plan = (
@@ -180,6 +205,7 @@ class HttpAgreements:
             reference=evidence.reference if evidence else None,
             has_plan=has_plan,
             plan_until=evidence.plan_until if evidence and has_plan else None,
+            recorded=tuple(EvidenceFact(kind=e.kind, reference=e.reference) for e in recorded),
         )
 
     def _agreement(self, reference: str) -> AgreementFact | None:

@@ -9,15 +9,16 @@ from pydantic import TypeAdapter
 
 from applications.domain.rules import (
     AdvisoryBody,
-    Bases,
     Ceiling,
     LengthRule,
     Power,
     Redirection,
+    ReferenceForm,
     Rules,
     Standard,
 )
 from applications.domain.sections import Territory
+from common.field import legal_bases
 
 T = TypeVar("T")
 
@@ -34,7 +35,9 @@ def load() -> Rules:
         ceilings=_read("ceilings", tuple[Ceiling, ...]),
         territories=_nested(_read("territories", dict[Territory, frozenset[str]])),
         redirections=_read("redirections", tuple[Redirection, ...]),
-        bases=_read("bases", Bases),
+        bases=legal_bases.load(),
+        countries=_read("countries", frozenset[str]),
+        section_251_forms=_read("section_251", tuple[ReferenceForm, ...]),
         review_months=_read("assurance", dict[str, int])["review_months"],
     )
 

@@ -37,6 +37,14 @@ class ContractFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFact:
+    """Evidence of a party's security that the Body has on record, accepted or not."""
+
+    kind: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssuranceFact:
     """What agreements judges of one party's evidence that day (domain.md 2.6)."""
 
@@ -49,12 +57,25 @@ class AssuranceFact:
     plan_until: date | None = None
     """The end of the accepted improvement plan, where the evidence rests on one (A14)."""
     has_plan: bool = False
+    recorded: tuple[EvidenceFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationFact:
     number: str
     name: str
+    valid_to: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalFact:
+    """Support under section 251 that the Body has on record."""
+
+    reference: str
+    purposes: frozenset[str]
+    controllers: frozenset[str] | None
+    """None: not limited to named controllers."""
+    valid_from: date
     valid_to: date
 
 
@@ -85,6 +106,7 @@ class Facts:
     commissioners: Mapping[str, OrganisationFact | None] = field(default_factory=dict)
     """Those that the lines' populations name."""
     agreement: AgreementFact | None = None
+    approvals: tuple[ApprovalFact, ...] = ()
 
     def of(self, ods: str) -> PartyFacts:
         return self.parties.get(ods, PartyFacts())

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from applications.domain.sections import Classification, EnvironmentKind, Purpose, Route, Territory
+from common.field.legal_bases import LegalBases
 
 
 class Dated(Protocol):
@@ -97,10 +98,11 @@ class Redirection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bases:
-    schedule_1: frozenset[str]
-    public_interest: frozenset[str]
-    consent: frozenset[str]
+class ReferenceForm:
+    """How a body that gives references writes them; `pattern` is met by the normal form."""
+
+    pattern: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,10 @@ class Rules:
     territories: Mapping[Territory, frozenset[str]]
     """Countries of each; a territory that is not here covers the world."""
     redirections: tuple[Redirection, ...]
-    bases: Bases
+    bases: LegalBases
+    countries: frozenset[str]
+    """ISO 3166-1; the United Kingdom by its parts."""
+    section_251_forms: tuple[ReferenceForm, ...]
     review_months: int
     """By when evidence that was not reviewed yet has to be."""
 

@@ -5,15 +5,20 @@ the agreement from it, and the parties sign what is drafted. Sections are the ap
 as given; everything else is what they come to, resolved against catalogue and contracts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from applications.domain import record
 from applications.domain import sections as answers
 from applications.domain.checks.length import months_later
 from applications.domain.facts import Facts
+from applications.domain.record import corrected_name
+from applications.domain.rules import Rules
 from applications.domain.sections import (
     Answer,
     Answers,
@@ -154,10 +159,14 @@ def assemble(
     title: str,
     data_sets: Catalogue,
     facts: Facts,
-    review_months: int,
+    rules: Rules,
+    day: date,
     conditions: Sequence[Condition] = (),
 ) -> Snapshot:
-    """Put together what complete answers come to.
+    """Put together what complete answers come to, as of the legal day `day`.
+
+    Names, numbers and bases are written as they are on record and in the lists of that day; the
+    sections keep the applicant's own spelling.
 
     Raises:
         pydantic.ValidationError: a section is missing.
@@ -167,8 +176,11 @@ def assemble(
     sections = Sections.model_validate(
         {str(number): section for number, section in given.sections.items()}
     )
-    resolved = tuple(_line(line, sections, data_sets) for line in sections.minimisation.lines)
-    required = _required(sections, resolved, facts, review_months)
+    spelled = _Spelled(facts, rules, day)
+    resolved = tuple(
+        _line(line, sections, data_sets, spelled) for line in sections.minimisation.lines
+    )
+    required = _required(sections, resolved, facts, rules.review_months)
     return Snapshot(
         application_id=application_id,
         reference=reference,
@@ -182,16 +194,18 @@ def assemble(
         territory=sections.territory.territory,
         commercial=sections.commercial.commercial,
         sub_licence=sections.sub_licence.sub_licence,
-        controllers=tuple(_controller(c, facts) for c in sections.controllers.controllers),
-        processors=sections.processors.processors,
+        controllers=tuple(spelled.controller(c) for c in sections.controllers.controllers),
+        processors=tuple(
+            p.model_copy(update={"legal_name": corrected_name(p.legal_name, p.ods, facts, day)})
+            for p in sections.processors.processors
+        ),
         locations=sections.locations.locations,
         assurance=tuple(
-            AgreedAssurance(ods=e.ods, kind=e.kind, reference=e.reference)
+            AgreedAssurance(ods=e.ods, kind=e.kind, reference=spelled.evidence(e))
             for e in sections.security.evidence
         ),
         ico_registrations=tuple(
-            AgreedRegistration(ods=r.ods, number=r.number, expires=r.expires)
-            for r in sections.registrations.registrations
+            spelled.registration(r) for r in sections.registrations.registrations
         ),
         lines=resolved,
         linkage=sections.processing.linkage,
@@ -200,14 +214,60 @@ def assemble(
     )
 
 
-def _controller(controller: Controller, facts: Facts) -> Controller:
-    contracts = facts.of(controller.ods).contracts
-    if controller.contract_reference is not None or not contracts:
-        return controller
-    return controller.model_copy(update={"contract_reference": contracts[0].reference})
+@dataclass(frozen=True, slots=True)
+class _Spelled:
+    """Writes what was answered as it is on record and in the lists of the day."""
+
+    facts: Facts
+    rules: Rules
+    day: date
+
+    def controller(self, controller: Controller) -> Controller:
+        bases, day = self.rules.bases, self.day
+        contracts = self.facts.of(controller.ods).contracts
+        changes: dict[str, object] = {
+            "legal_name": corrected_name(controller.legal_name, controller.ods, self.facts, day),
+            "gdpr_article_6": _each_once(
+                bases.article_6.code(b, day) for b in controller.gdpr_article_6
+            ),
+            "gdpr_article_9": _each_once(
+                bases.article_9.code(b, day) for b in controller.gdpr_article_9
+            ),
+            "dpa_2018_schedule_1": _each_once(
+                bases.schedule_1.code(b, day) for b in controller.dpa_2018_schedule_1
+            ),
+        }
+        if controller.contract_reference is None and contracts:
+            changes["contract_reference"] = contracts[0].reference
+        return controller.model_copy(update=changes)
+
+    def evidence(self, evidence: answers.Evidence) -> str:
+        recorded = self.facts.of(evidence.ods).assurance.recorded
+        found = record.evidence(evidence.kind.value, evidence.reference, recorded)
+        return found.reference if found else evidence.reference
+
+    def registration(self, answered: answers.Registration) -> AgreedRegistration:
+        found = record.registration(answered.number, self.facts.of(answered.ods).registrations)
+        return AgreedRegistration(
+            ods=answered.ods,
+            number=found.number if found else record.plain(answered.number),
+            expires=min(answered.expires, found.valid_to) if found else answered.expires,
+        )
+
+    def support(self, answered: answers.Section251 | None) -> str | None:
+        if answered is None:
+            return None
+        found = record.approval(answered.reference, self.facts.approvals)
+        return found.reference if found else answered.reference
 
 
-def _line(line: answers.LineAnswer, sections: Sections, data_sets: Catalogue) -> Line:
+def _each_once(codes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(codes))
+
+
+def _line(
+    line: answers.LineAnswer, sections: Sections, data_sets: Catalogue, spelled: _Spelled
+) -> Line:
     data_set = data_sets.get(line.data_set, line.catalogue_version)
     opt_out = next((o for o in sections.objections.lines if o.line == line.number), None)
     duty = {c.line: c for c in sections.confidentiality.lines}[line.number]
@@ -233,7 +293,7 @@ def _line(line: answers.LineAnswer, sections: Sections, data_sets: Catalogue) ->
         dissemination_power=line.dissemination_power,
         confidentiality=AgreedConfidentiality(
             route=duty.route,
-            section_251=duty.section_251.reference if duty.section_251 else None,
+            section_251=spelled.support(duty.section_251),
         ),
         frequency=line.frequency,
         access_method=line.access_method,

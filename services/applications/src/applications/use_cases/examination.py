@@ -12,7 +12,7 @@ from applications.domain import checks, standards
 from applications.domain.application import Application
 from applications.domain.facts import Facts
 from applications.domain.findings import Finding
-from applications.domain.sections import Classification, Kind
+from applications.domain.sections import Classification, Confidentiality, Kind
 from applications.domain.snapshot import Snapshot, assemble
 from applications.domain.standards import Difference
 from applications.use_cases import snapshots
@@ -53,8 +53,15 @@ def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
                 line.classification is Classification.IDENTIFIABLE for line in answers.lines
             ),
             agreement=application.amends,
+            approvals=relies_on_support(application),
         )
     )
+
+
+def relies_on_support(application: Application) -> bool:
+    """Whether any line names support under section 251, so that its record is needed."""
+    section = application.answers.of(Confidentiality)
+    return any(line.section_251 is not None for line in (section.lines if section else ()))
 
 
 def base_of(application: Application, *, ctx: Context) -> Mapping[str, JsonValue] | None:
@@ -84,7 +91,8 @@ def propose(
             title=application.title,
             data_sets=ctx.world.data_sets,
             facts=facts,
-            review_months=ctx.rules.review_months,
+            rules=ctx.rules,
+            day=ctx.today(),
         )
     except (ValidationError, LookupError):
         return None

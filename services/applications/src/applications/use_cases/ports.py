@@ -124,6 +124,8 @@ class Asked:
     commissioners: Sequence[str]
     is_identifiable: bool
     agreement: str | None
+    approvals: bool = False
+    """Whether support under section 251 is named, so that what is on record of it is needed."""
 
 
 class Agreements(Protocol):

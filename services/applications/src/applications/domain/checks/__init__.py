@@ -6,7 +6,18 @@ To add one, write it where its Standard is, put it into `CHECKS` and its codes i
 
 from collections.abc import Callable, Iterator
 
-from applications.domain.checks import data, length, parties, places, purposes, terms, whole
+from applications.domain.checks import (
+    bases,
+    data,
+    dates,
+    length,
+    parties,
+    places,
+    purposes,
+    records,
+    terms,
+    whole,
+)
 from applications.domain.checks.case import Case
 from applications.domain.checks.codes import CODES
 from applications.domain.findings import Finding
@@ -30,12 +41,20 @@ CHECKS: tuple[Check, ...] = (
     parties.contracts,
     parties.processors,
     parties.assurance,
-    parties.registrations,
+    bases.controllers,
+    bases.purposes,
+    records.names,
+    records.evidence,
+    records.registrations,
+    records.support,
+    dates.order,
     places.operators,
     places.addresses,
+    places.countries,
     places.territory,
     data.lines,
     data.catalogue,
+    data.groups,
     data.fields,
     data.justifications,
     data.populations,
@@ -57,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     terms.consent,
     terms.sub_licence,
     terms.transparency,
+    terms.notice,
 )
 
 

@@ -89,6 +89,18 @@ def catalogue(case: Case) -> Iterator[Finding]:
             )
 
 
+def groups(case: Case) -> Iterator[Finding]:
+    """A group narrows a data set that has groups; none in the catalogue has, so none is asked for.
+
+    The decision denies a line with a group, since no permit can say so yet.
+    """
+    for pointer, line in case.answers.numbered_lines():
+        if line.group:
+            yield refuse(
+                "GROUP_UNKNOWN", 7, f"{pointer}/group", f"{line.data_set} has no such group."
+            )
+
+
 def fields(case: Case) -> Iterator[Finding]:
     """Each field has a reason (A19), is in the catalogue, and leaves in a form it may leave in."""
     for pointer, line in case.answers.numbered_lines():
@@ -213,7 +225,16 @@ def populations(case: Case) -> Iterator[Finding]:
             )
         if data_set is not None:
             absent = [letter for letter in population.reasons if letter not in data_set.population]
-            if absent:
+            if absent and len(absent) == len(population.reasons):
+                yield refuse(
+                    "REASONS_UNUSABLE",
+                    7,
+                    f"{at}/reasons",
+                    f"{line.data_set} knows none of these Reasons for Access; no row would belong "
+                    "to anybody.",
+                    offer=", ".join(data_set.population),
+                )
+            elif absent:
                 # Harmless: no row of it has that reason.
                 yield warn(
                     "REASON_NOT_IN_DATA_SET",

@@ -1,23 +1,12 @@
-"""Standards 2, 3, 5 and 6: who the parties are, and what stands behind each."""
+"""Standards 2, 3 and 5: who the parties are, and what stands behind each."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
 from applications.domain.application import BODY
 from applications.domain.checks.case import Case
-from applications.domain.facts import PartyFacts
 from applications.domain.findings import Finding, refuse, warn
-from applications.domain.sections import (
-    Controllers,
-    Length,
-    Processors,
-    Registration,
-    Registrations,
-    Security,
-)
-
-ICO_NUMBER = re.compile(r"Z[A-Z0-9]{7}")
+from applications.domain.sections import Controllers, Processors, Security
 
 
 def controllers(case: Case) -> Iterator[Finding]:
@@ -36,14 +25,6 @@ def controllers(case: Case) -> Iterator[Finding]:
                 2,
                 f"{pointer}/gdpr_article_6",
                 f"{controller.ods} names no basis under article 6.",
-            )
-        needing = case.rules.bases.schedule_1.intersection(controller.gdpr_article_9)
-        if needing and not controller.dpa_2018_schedule_1:
-            yield refuse(
-                "SCHEDULE_1_MISSING",
-                2,
-                f"{pointer}/dpa_2018_schedule_1",
-                f"{', '.join(sorted(needing))} needs a condition of Schedule 1 to the DPA 2018.",
             )
         yield from _exists(case, controller.ods, 2, pointer)
         organisation = case.facts.of(controller.ods).organisation if case.facts else None
@@ -165,78 +146,6 @@ def assurance(case: Case) -> Iterator[Finding]:
                 f"The Body has not reviewed the latest toolkit of {ods}; "
                 "a later review becomes a special condition.",
             )
-
-
-def registrations(case: Case) -> Iterator[Finding]:
-    """Every party's fee is paid, now and preferably to the end (Standard 6)."""
-    section = case.answers.of(Registrations)
-    if section is None:
-        return
-    named = {registration.ods for registration in section.registrations}
-    for ods, pointer in case.parties:
-        if ods not in named:
-            yield refuse("ICO_NOT_NAMED", 6, pointer, f"No ICO registration is named for {ods}.")
-    for position, registration in enumerate(section.registrations):
-        pointer = f"/sections/6/registrations/{position}"
-        yield from _stated(case, registration, pointer)
-        if case.facts is not None:
-            yield from _on_record(case, registration, case.facts.of(registration.ods), pointer)
-
-
-def _stated(case: Case, registration: Registration, pointer: str) -> Iterator[Finding]:
-    length = case.answers.of(Length)
-    if not ICO_NUMBER.fullmatch(registration.number):
-        yield refuse(
-            "ICO_NUMBER_MALFORMED",
-            6,
-            f"{pointer}/number",
-            "An ICO registration number is Z and seven letters or digits.",
-        )
-    if registration.expires < case.day:
-        yield refuse(
-            "ICO_LAPSED",
-            6,
-            f"{pointer}/expires",
-            f"The registration of {registration.ods} has expired.",
-        )
-    elif length and registration.expires < length.end:
-        yield warn(
-            "ICO_EXPIRES_IN_TERM",
-            6,
-            f"{pointer}/expires",
-            f"The registration of {registration.ods} expires before the agreement's end; "
-            "the release gate closes then unless it is renewed.",
-        )
-
-
-def _on_record(
-    case: Case, registration: Registration, facts: PartyFacts, pointer: str
-) -> Iterator[Finding]:
-    known = next((r for r in facts.registrations if r.number == registration.number), None)
-    if known is None:
-        yield warn(
-            "ICO_NOT_ON_RECORD",
-            6,
-            f"{pointer}/number",
-            f"The Body has no record of this registration of {registration.ods} yet; "
-            "nothing is released before it has.",
-        )
-    elif known.valid_to < case.day:
-        yield refuse(
-            "ICO_LAPSED",
-            6,
-            f"{pointer}/number",
-            f"By the Body's record the registration of {registration.ods} has expired.",
-        )
-    listed = facts.organisation.name if facts.organisation else ""
-    if listed and registration.name and registration.name.casefold() != listed.casefold():
-        yield warn(
-            "ICO_NAME_DIFFERS",
-            6,
-            f"{pointer}/name",
-            f"The name is not that under which {registration.ods} is listed.",
-            offer=listed,
-        )
 
 
 def _exists(case: Case, ods: str, standard: int, pointer: str) -> Iterator[Finding]:

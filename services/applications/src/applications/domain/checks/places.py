@@ -1,13 +1,12 @@
 """Standards 4 and 20: where, and by whom (A11, A12)."""
 
-import re
 from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
 from applications.domain.sections import Locations, Territory, TerritoryOfUse
+from common import postcodes
 
-UK_POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}")
 NEEDS_PROCESSING = frozenset({"processing", "storage"})
 
 
@@ -38,12 +37,25 @@ def addresses(case: Case) -> Iterator[Finding]:
     section = case.answers.of(Locations)
     for position, location in enumerate(section.locations if section else ()):
         is_british = location.country.startswith("GB")
-        if is_british and not UK_POSTCODE.fullmatch(location.postcode.upper()):
+        if is_british and postcodes.normal(location.postcode) is None:
             yield refuse(
                 "POSTCODE_MALFORMED",
                 4,
                 f"/sections/4/locations/{position}/postcode",
                 "This is not a postcode of the United Kingdom.",
+            )
+
+
+def countries(case: Case) -> Iterator[Finding]:
+    """Every country is one of ISO 3166, the United Kingdom by its parts."""
+    section = case.answers.of(Locations)
+    for position, location in enumerate(section.locations if section else ()):
+        if location.country not in case.rules.countries:
+            yield refuse(
+                "COUNTRY_UNKNOWN",
+                4,
+                f"/sections/4/locations/{position}/country",
+                "This is no country of ISO 3166.",
             )
 
 

@@ -52,15 +52,23 @@ def objectives(case: Case) -> Iterator[Finding]:
                 f"{at}/purpose",
                 f"Line {line.number} is for {line.purpose}, which section 9 does not name.",
             )
-    controllers = case.answers.of(Controllers)
-    bases = {b for c in (controllers.controllers if controllers else ()) for b in c.gdpr_article_9}
-    if bases & case.rules.bases.public_interest and not section.public_interest:
+    if _in_public_interest(case) and not section.public_interest:
         yield refuse(
             "PUBLIC_INTEREST_MISSING",
             9,
             "/sections/9/public_interest",
             "A basis of public interest under article 9 has to be explained.",
         )
+
+
+def _in_public_interest(case: Case) -> bool:
+    controllers = case.answers.of(Controllers)
+    return any(
+        basis.public_interest
+        for controller in (controllers.controllers if controllers else ())
+        for written in controller.gdpr_article_9
+        if (basis := case.rules.bases.article_9.find(written, case.day)) is not None
+    )
 
 
 def flows(case: Case) -> Iterator[Finding]:
@@ -154,10 +162,15 @@ def re_identification(case: Case) -> Iterator[Finding]:
 
 
 def outputs(case: Case) -> Iterator[Finding]:
-    """Each output has its disclosure rule; none is record-level without a sub-licence."""
+    """Each output has the disclosure rule of a data set that is asked for.
+
+    None is record-level without a sub-licence.
+    """
     section, sub_licence = case.answers.of(Outcomes), case.answers.of(SubLicence)
     if section is None:
         return
+    asked = [case.data_set(line) for line in case.answers.lines]
+    rules = sorted({data_set.disclosure_rule for data_set in asked if data_set is not None})
     if not section.outputs:
         yield refuse("NO_OUTPUT", 11, "/sections/11/outputs", "No output is named.")
     for position, output in enumerate(section.outputs):
@@ -176,6 +189,14 @@ def outputs(case: Case) -> Iterator[Finding]:
                 11,
                 f"{pointer}/disclosure_rule",
                 "The output names no disclosure rule.",
+            )
+        if output.disclosure_rule and output.disclosure_rule not in rules:
+            yield refuse(
+                "DISCLOSURE_RULE_UNKNOWN",
+                11,
+                f"{pointer}/disclosure_rule",
+                "No data set that is asked for has this disclosure rule.",
+                offer=", ".join(rules) or None,
             )
 
 

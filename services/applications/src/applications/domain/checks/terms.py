@@ -1,5 +1,6 @@
 """Standards 13 to 15 and 17 to 19: on which terms."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -15,6 +16,11 @@ from applications.domain.sections import (
     SpecialConditions,
     SubLicence,
     Transparency,
+)
+
+WEB_ADDRESS = re.compile(
+    r"https?://[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
+    r"(?::[0-9]{1,5})?(?:/[!-~]*)?"
 )
 
 
@@ -110,12 +116,27 @@ def consent(case: Case) -> Iterator[Finding]:
     if section is None:
         return
     controllers, objective = case.answers.of(Controllers), case.answers.of(Objective)
-    bases = {
-        basis
-        for controller in (controllers.controllers if controllers else ())
-        for basis in (*controller.gdpr_article_6, *controller.gdpr_article_9)
-    } | {purpose.gdpr_article_6 for purpose in (objective.purposes if objective else ())}
-    is_basis = bool(bases & case.rules.bases.consent)
+    law = case.rules.bases
+    written = [
+        *(
+            (law.article_6, basis)
+            for controller in (controllers.controllers if controllers else ())
+            for basis in controller.gdpr_article_6
+        ),
+        *(
+            (law.article_9, basis)
+            for controller in (controllers.controllers if controllers else ())
+            for basis in controller.gdpr_article_9
+        ),
+        *(
+            (law.article_6, purpose.gdpr_article_6)
+            for purpose in (objective.purposes if objective else ())
+        ),
+    ]
+    is_basis = any(
+        (found := known.find(basis, case.day)) is not None and found.consent
+        for known, basis in written
+    )
     if is_basis != section.relied_on:
         yield refuse(
             "CONSENT_CONTRADICTS",
@@ -158,4 +179,16 @@ def transparency(case: Case) -> Iterator[Finding]:
             19,
             "/sections/19/confirmed",
             "It is not confirmed that a compliant public notice exists.",
+        )
+
+
+def notice(case: Case) -> Iterator[Finding]:
+    """Where the notice can be read is an address of the web, though nobody here fetches it."""
+    section = case.answers.of(Transparency)
+    if section is not None and section.notice_url and not WEB_ADDRESS.fullmatch(section.notice_url):
+        yield refuse(
+            "NOTICE_ADDRESS_MALFORMED",
+            19,
+            "/sections/19/notice_url",
+            "The address of a notice begins with https:// or http:// and a host's name.",
         )

@@ -99,7 +99,21 @@ def only_what_the_kind_changes(case: Case) -> Iterator[Finding]:
 
 
 def _changed(base: Mapping[str, JsonValue], proposed: Mapping[str, JsonValue]) -> list[str]:
-    return sorted(name for name in {*base, *proposed} if base.get(name) != proposed.get(name))
+    return sorted(
+        name
+        for name in {*base, *proposed}
+        if _compared(name, base.get(name)) != _compared(name, proposed.get(name))
+    )
+
+
+def _compared(name: str, value: JsonValue) -> JsonValue:
+    """A party is its code: how its name is spelled, or was until it was renamed, is no change."""
+    if name not in {"controllers", "processors"} or not isinstance(value, list):
+        return value
+    return [
+        {k: v for k, v in party.items() if k != "legal_name"} if isinstance(party, dict) else party
+        for party in value
+    ]
 
 
 def _conditions(snapshot: Mapping[str, JsonValue]) -> set[str]:

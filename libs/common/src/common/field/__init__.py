@@ -1,0 +1,1 @@
+"""Facts of the field that more than one service compares with: dated lists beside their code."""
