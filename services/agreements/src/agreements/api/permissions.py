@@ -55,6 +55,21 @@ IMPORT_REFERENCE_DATA = Permission(
     frozenset({Role.REFERENCE_DATA_MANAGER}),
     "Take in lists of organisations, maps, assurance; record registrations and approvals",
 )
+DECIDE_IMPORTS = Permission(
+    "reference-data:decide",
+    frozenset({Role.REFERENCE_DATA_MANAGER, Role.CONTRACT_MANAGER, Role.DARS_APPROVER}),
+    "Confirm, as the second person, what waits of reference data, or take it back",
+)
+RECORD_SUBMISSION_RIGHTS = Permission(
+    "submission-rights:record",
+    frozenset({Role.REFERENCE_DATA_MANAGER, Role.CONTRACT_MANAGER}),
+    "Record that one organisation may submit another one's records, or that it ended",
+)
+READ_SUBMISSION_RIGHTS = Permission(
+    "submission-rights:read",
+    BODY_STAFF | SERVICES,
+    "Ask whose records an organisation may submit",
+)
 READ_MAPS = Permission(
     "maps:read",
     BODY_STAFF | SERVICES,

@@ -49,6 +49,11 @@ class NotALegalEntity(Unprocessable):
     title = "The code is a part of another legal entity on that day"
 
 
+class SubmissionRightNotFound(NotFound):
+    code = "SUBMISSION_RIGHT_NOT_FOUND"
+    title = "No such right to submit"
+
+
 class MapNotFound(NotFound):
     code = "MAP_NOT_FOUND"
     title = "No such map"

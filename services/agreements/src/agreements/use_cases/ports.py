@@ -24,6 +24,7 @@ from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.register import RelationshipEdition
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
 from agreements.domain.relationship import Relationship
+from agreements.domain.submission_right import SubmissionRight
 from agreements.domain.task import Task
 from common.audit.entries import Entry
 
@@ -216,6 +217,8 @@ class Transaction(Protocol):
     def section_251_approvals(self) -> Facts[Section251Approval]: ...
     @property
     def publications(self) -> Facts[Publication]: ...
+    @property
+    def submission_rights(self) -> Facts[SubmissionRight]: ...
     @property
     def breaches(self) -> Breaches: ...
     @property

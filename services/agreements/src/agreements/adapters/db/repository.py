@@ -34,6 +34,7 @@ from agreements.adapters.db.tables import (
     RelationshipEditionRow,
     RelationshipRow,
     Section251ApprovalRow,
+    SubmissionRightRow,
     TaskRow,
     TransferInstrumentRow,
 )
@@ -48,6 +49,7 @@ from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.register import RelationshipEdition
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
 from agreements.domain.relationship import Consent, Relationship
+from agreements.domain.submission_right import SubmissionRight
 from agreements.domain.task import Task
 from agreements.use_cases.ports import Scope, Slice
 from common import audit as audit_log
@@ -394,6 +396,10 @@ class SqlTransaction:
     @cached_property
     def publications(self) -> SqlFacts[Publication]:
         return SqlFacts(self.session, PublicationRow, Publication)
+
+    @cached_property
+    def submission_rights(self) -> SqlFacts[SubmissionRight]:
+        return SqlFacts(self.session, SubmissionRightRow, SubmissionRight)
 
     @cached_property
     def breaches(self) -> SqlBreaches:

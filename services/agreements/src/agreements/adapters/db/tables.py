@@ -411,6 +411,25 @@ class PublicationRow(Versioned, table=True):
     published_on: date
 
 
+class SubmissionRightRow(Versioned, table=True):
+    """`submitter` may send the records of `provider`; two people stand for it (ruling 24)."""
+
+    __tablename__ = "submission_right"
+
+    batch: UUID = Field(index=True)
+    submitter: str = Field(index=True)
+    provider: str
+    valid_from: date
+    valid_to: date | None = None
+    evidence: str = Field(sa_type=Text)
+    state: str = Field(sa_type=String)  # waiting, confirmed, taken_back
+    proposed_by: str  # subject of the token
+    proposed_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = Field(default=None, sa_type=Text)
+
+
 # Breaches and holds
 
 

@@ -15,6 +15,7 @@ from agreements.api.routes import (
     registers,
     registrations,
     relationships,
+    submission_rights,
 )
 
 router = APIRouter()
@@ -27,6 +28,7 @@ for part in (
     agreements,
     relationships,
     registrations,
+    submission_rights,
     breaches,
     registers,
 ):
