@@ -1,14 +1,17 @@
 """The legal clock, the day in London, and the timer of leases."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
+from time import sleep
 
 import pytest
 
 from common import clock
-from common.clock import SystemClock
+from common.clock import SystemClock, now_at_once
 from common.db import clock as database_clocks
-from common.db.clock import DatabaseClock
+from common.db.clock import ClockUncertain, DatabaseClock
 from common.db.unit_of_work import DatabaseUnavailable
+from common.testing import proxy
 from common.testing.clock import FakeClock
 
 START = datetime(2018, 6, 1, tzinfo=UTC)
@@ -114,6 +117,94 @@ def test_a_database_that_is_away_has_no_time(make_engine):
 
     with pytest.raises(DatabaseUnavailable):
         its_clock.now()
+
+
+@pytest.mark.postgresql
+def test_an_answer_that_was_long_on_its_way_is_asked_for_again(postgresql_url, make_engine):
+    late = iter([0.6, 0.6, 0.6])
+    with proxy.before(postgresql_url) as between:
+        its_clock = DatabaseClock(make_engine(between.url))
+        its_clock.now()
+        its_clock._asked = None
+        between.question = lambda _piece: sleep(next(late, 0.0))
+
+        now = its_clock.now()
+
+        assert now - SystemClock().now() < timedelta(seconds=database_clocks.ROUND_TRIP_SECONDS_MAX)
+    assert next(late, None) is None
+
+
+@pytest.mark.postgresql
+def test_a_clock_whose_every_answer_is_late_is_refused(postgresql_url, make_engine, monkeypatch):
+    monkeypatch.setattr(database_clocks, "ROUND_TRIP_SECONDS_MAX", 0.05)
+    with proxy.before(postgresql_url) as between:
+        its_clock = DatabaseClock(make_engine(between.url))
+        between.question = lambda _piece: sleep(0.1)
+
+        with pytest.raises(ClockUncertain):
+            its_clock.now()
+
+
+@pytest.mark.postgresql
+def test_a_process_that_stood_still_between_question_and_answer_asks_again(
+    postgresql_url, make_engine, monkeypatch
+):
+    its_clock = DatabaseClock(make_engine(postgresql_url))
+    timer = iter([0.0, 3.0, 3.0, 3.001, 3.002, 3.003])  # stopped for three seconds at the first
+    monkeypatch.setattr(database_clocks, "boottime", lambda: next(timer))
+
+    _, moment = its_clock._ask()
+
+    assert moment == 3.0
+
+
+@pytest.mark.postgresql
+def test_an_instant_inside_a_transaction_is_the_databases_however_far_ahead_ours_runs(
+    postgresql_url, make_engine, monkeypatch
+):
+    engine = make_engine(postgresql_url)
+    its_clock = DatabaseClock(engine)
+    ahead = SystemClock().now() + timedelta(seconds=1.6)
+    monkeypatch.setattr(its_clock, "_ask", lambda: (ahead, clock.boottime()))
+
+    with engine.begin() as connection:
+        within = database_clocks.within(its_clock, connection)
+
+    assert its_clock.now() >= ahead
+    assert within <= SystemClock().now()
+
+
+@pytest.mark.postgresql
+def test_an_event_loop_is_not_held_by_a_question_for_the_time(
+    postgresql_url, make_engine, monkeypatch
+):
+    its_clock = DatabaseClock(make_engine(postgresql_url))
+    assert clock.now_at_once(its_clock) is None  # it was never asked
+
+    asked = its_clock.now()
+    assert clock.now_at_once(its_clock) >= asked
+
+    asking, answered = threading.Event(), threading.Event()
+
+    def frozen():
+        asking.set()
+        answered.wait(20)
+        return asked, clock.boottime()
+
+    monkeypatch.setattr(database_clocks, "RESYNC_SECONDS", 0.0)
+    monkeypatch.setattr(its_clock, "_ask", frozen)
+    asker = threading.Thread(target=its_clock.now)
+    asker.start()
+    try:
+        assert asking.wait(20)
+        assert clock.now_at_once(its_clock) is None  # somebody asks, and may ask for long
+    finally:
+        answered.set()
+        asker.join()
+
+
+def test_a_clock_that_never_waits_answers_an_event_loop(clock):
+    assert now_at_once(clock) == clock.now()
 
 
 def test_a_fake_clock_stands_still_until_it_is_moved():

@@ -8,6 +8,7 @@ import this module, and must not reach a database through it.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
@@ -31,6 +32,15 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def now_at_once(clock: Clock) -> datetime | None:
+    """Return the present instant where the clock knows it without waiting; else None.
+
+    For event loops: a clock that asks a database may wait for as long as that stands still.
+    """
+    ready: Callable[[], datetime | None] = getattr(clock, "now_at_once", clock.now)
+    return ready()
 
 
 def legal_day(instant: datetime) -> date:

@@ -1,5 +1,6 @@
 """The waiting answer: after the commit, outside the threads, also when it was done before."""
 
+import asyncio
 import threading
 from contextlib import asynccontextmanager
 
@@ -62,6 +63,54 @@ def test_the_answer_comes_after_the_longest_lease_and_waits_in_no_thread_of_the_
 def test_what_changed_nothing_is_answered_at_once(client, waited):
     assert client.post("/missing").status_code == 404
     assert [what for what, _ in waited] == ["committed"]
+
+
+def test_a_command_that_a_stopping_server_cancels_is_not_answered_early():
+    """Guard: `_hang_up`. uvicorn would say 500 at once."""
+    ended = []
+
+    class Connection:
+        class transport:  # noqa: N801  as the protocol has it
+            abort = staticmethod(lambda: ended.append("reset"))
+
+    async def scenario():
+        started = asyncio.Event()
+
+        async def never(_seconds):
+            started.set()
+            await asyncio.Event().wait()
+
+        async def command() -> dict[str, str]:
+            return {}
+
+        app = FastAPI()
+        router = APIRouter(route_class=RemovesPermission)
+        router.add_api_route("/", command, methods=["POST"])
+        app.include_router(router)
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "headers": [],
+            "query_string": b"",
+            "extensions": {"dsfc.connection": Connection},
+            "state": {"rules": rules.load(), "pause": never},
+        }
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            ended.append(message)
+
+        task = asyncio.create_task(app(scope, receive, send))
+        await asyncio.wait_for(started.wait(), 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert ended == ["reset"]
 
 
 CANNOT_REMOVE = {

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy import Engine
@@ -32,6 +35,41 @@ class MigrationsPending(DatabaseUnavailable):
 
     code = "MIGRATIONS_PENDING"
     title = "The database has not been migrated to what this version needs"
+
+
+@dataclass(slots=True)
+class Watched:
+    """What became of the writing transactions that began while somebody watched."""
+
+    began: bool = False
+    """At least one did: something may have been changed, whatever was raised afterwards."""
+
+    unknown: bool = False
+    """A commit was on its way and was never confirmed: it may yet take effect."""
+
+    latest: datetime | None = None
+    """The latest instant that any of them wrote down as that of its changes."""
+
+
+_watched: ContextVar[Watched | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watching() -> Iterator[Watched]:
+    """Note what becomes of transactions in this context, also in threads that it is handed to."""
+    watched = Watched()
+    token = _watched.set(watched)
+    try:
+        yield watched
+    finally:
+        _watched.reset(token)
+
+
+def note_instant(at: datetime) -> None:
+    """Tell whoever watches when the changes of a transaction are to hold from."""
+    watched = _watched.get()
+    if watched is not None:
+        watched.latest = at if watched.latest is None else max(watched.latest, at)
 
 
 @contextmanager
@@ -78,10 +116,21 @@ class UnitOfWork(Generic[T]):
 
     @contextmanager
     def writing(self) -> Iterator[T]:
-        """Write all of it or nothing."""
-        with (
-            translated(),
-            Session(self._writing, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield self._build(session)
+        """Write all of it or nothing.
+
+        Whoever watches (`watching`) learns that it began, and where its commit was not confirmed.
+        """
+        watched = _watched.get() or Watched()
+        watched.began = True
+        is_committing = False
+        try:
+            with (
+                translated(),
+                Session(self._writing, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield self._build(session)
+                is_committing = True
+        except BaseException:
+            watched.unknown = watched.unknown or is_committing
+            raise

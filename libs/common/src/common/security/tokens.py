@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from common.clock import Clock, legal_day
+from common.clock import Clock, legal_day, now_at_once
 from common.errors import Forbidden, Unauthenticated
 from common.security.jwks import Jwks, KeySet, fetch_from
 from common.security.jws import NotGenuine, Opened, open_compact
@@ -81,14 +81,15 @@ class JwksTokenVerifier:
             found = self._remembered(token) or self._opened(token)
         except NotGenuine as refusal:
             raise _refused(refusal) from None
-        return self._judged(found, audience=audience)
+        return self._judged(found, audience=audience, now=self._clock.now())
 
     def known(self, token: str, *, audience: str) -> Principal | None:
-        found = self._remembered(token)
-        return None if found is None else self._judged(found, audience=audience)
+        found, now = self._remembered(token), now_at_once(self._clock)
+        if found is None or now is None:
+            return None
+        return self._judged(found, audience=audience, now=now)
 
-    def _judged(self, found: _Remembered, *, audience: str) -> Principal:
-        now = self._clock.now()
+    def _judged(self, found: _Remembered, *, audience: str, now: datetime) -> Principal:
         since, principal = found.judged.get(audience, (None, None))
         if since is not None and principal is not None and since <= now < principal.expires_at:
             return principal

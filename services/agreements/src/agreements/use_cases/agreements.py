@@ -49,8 +49,8 @@ class Shown:
 
 def draft(approved: ApprovedApplication, *, is_new: Hearing, ctx: Context) -> None:
     """Draft an agreement, or its next version, from what was approved."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         if not is_new(tx):
             return
         known = tx.agreements.find(approved.reference)
@@ -81,7 +81,7 @@ def await_renewal(
     """Remember that a renewal was handed in: it keeps a lapsed agreement open (ruling 8)."""
     _on_known(
         reference,
-        lambda agreement: agreement.await_renewal(
+        lambda agreement, _at: agreement.await_renewal(
             Renewal(id=new_id(), application_id=application_id, submitted_at=submitted_at)
         ),
         action="renewal-awaited",
@@ -92,10 +92,9 @@ def await_renewal(
 
 def drop_renewal(reference: str, application_id: UUID, *, is_new: Hearing, ctx: Context) -> None:
     """Forget a renewal that was declined or withdrawn."""
-    at = ctx.clock.now()
     _on_known(
         reference,
-        lambda agreement: agreement.drop_renewal(application_id, at=at),
+        lambda agreement, at: agreement.drop_renewal(application_id, at=at),
         action="renewal-dropped",
         is_new=is_new,
         ctx=ctx,
@@ -104,7 +103,7 @@ def drop_renewal(reference: str, application_id: UUID, *, is_new: Hearing, ctx: 
 
 def _on_known(
     reference: str,
-    change: Callable[[Agreement], Agreement],
+    change: Callable[[Agreement, datetime], Agreement],
     *,
     action: str,
     is_new: Hearing,
@@ -116,9 +115,9 @@ def _on_known(
         agreement = tx.agreements.find(reference)
         if agreement is None:
             return  # a first application: there is nothing yet that could lapse
-        changed = change(agreement)
+        changed = change(agreement, tx.at)
         if changed != agreement:
-            entry = ctx.entry(action, f"agreements/{reference}", at=ctx.clock.now())
+            entry = ctx.entry(action, f"agreements/{reference}", at=tx.at)
             _save(tx, changed, entry, ctx)
 
 
@@ -127,8 +126,8 @@ def _on_known(
 
 def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Context) -> Shown:
     """Sign a version's document for one's own organisation, or for the Body."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         for_body = party == BODY and ctx.principal.role is Role.DARS_APPROVER
         if not for_body and party not in own(tx, ctx):
@@ -175,8 +174,8 @@ def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Cont
 
 def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
     """End an agreement before its term: the Body, or one of its controllers."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         if ctx.principal.role is Role.CONTROLLER_SIGNATORY:
             _must_be_controller(tx, agreement, at, ctx)
@@ -196,8 +195,8 @@ def _must_be_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx
 
 def fulfil_condition(reference: str, condition: str, *, evidence: str, ctx: Context) -> Shown:
     """Record that a special condition was met."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         fulfilled = agreement.fulfil(condition, evidence=evidence, at=at)
         if fulfilled != agreement:
@@ -275,8 +274,8 @@ def set_hold(
     reference: str, lines: Sequence[int] | None, *, reason: str, ctx: Context
 ) -> tuple[Hold, Shown]:
     """Stop releases of these lines, or of all, at once."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         hold = new_hold(agreement, lines, reason=reason, breach_id=None, at=at, ctx=ctx)
         held = save_hold(tx, agreement, hold, ctx)
@@ -316,8 +315,8 @@ def save_hold(tx: Transaction, agreement: Agreement, hold: Hold, ctx: Context) -
 
 def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, Shown]:
     """Approve that a hold is lifted; two different people must, a reason each."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         agreement = tx.agreements.of_hold(hold_id, scope=scope(tx, ctx))
         approved = agreement.approve_lift(
             hold_id, lift_id=new_id(), by=ctx.principal.subject, reason=reason, at=at
@@ -351,10 +350,10 @@ def announce_changes(*, ctx: Context, batch: int = 200) -> int:
         for reference in due:
             with ctx.uow.writing() as tx:
                 agreement = tx.agreements.find(reference)
-                if agreement is not None and _state(tx, agreement, at, ctx) is not (
+                if agreement is not None and _state(tx, agreement, tx.at, ctx) is not (
                     agreement.announced_state
                 ):
-                    entry = ctx.entry("state-announced", f"agreements/{reference}", at=at)
+                    entry = ctx.entry("state-announced", f"agreements/{reference}", at=tx.at)
                     _save(tx, agreement, entry, ctx)
                     told += 1
         if len(found) < batch:

@@ -59,8 +59,8 @@ def report(told: Told, *, once: OnceKey | None, ctx: Context) -> Shown:
     party to the agreement is receipted and left to a breach handler, since it must not be a way
     to stop others' data.
     """
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
             return _show(tx, tx.breaches.get(UUID(known), scope=None), ctx)
         agreement = tx.agreements.get(told.agreement, scope=None)
@@ -110,8 +110,8 @@ def _reported(agreement: Agreement, told: Told, at: datetime, ctx: Context) -> B
 
 def issue_receipt(breach_id: UUID, *, ctx: Context) -> Shown:
     """Send the confirmation of a report that came by another way."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
         receipted = former.issue_receipt(reference=_receipt(), at=at)
         if receipted is not former:
@@ -121,8 +121,8 @@ def issue_receipt(breach_id: UUID, *, ctx: Context) -> Shown:
 
 def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> Shown:
     """Record how serious a breach is; serious holds its lines at once."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
         judged = former.find(finding, at=at)
         if judged is not former:
@@ -138,8 +138,8 @@ def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> Shown:
 
 def close(breach_id: UUID, *, outcome: str, ctx: Context) -> Shown:
     """Close a breach; its holds stay until two people lift them."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
         closed = former.close(outcome=outcome, at=at)
         if closed is not former:
@@ -174,8 +174,8 @@ def alert_overdue_receipts(*, ctx: Context) -> int:
         with ctx.uow.writing() as tx:
             current = tx.breaches.get(breach.id, scope=None)
             if current.receipt_alerted_at is None and current.receipt_at is None:
-                alerted = replace(current, receipt_alerted_at=at)
-                _save(tx, alerted, "breach-receipt-overdue", at, ctx)
+                alerted = replace(current, receipt_alerted_at=tx.at)
+                _save(tx, alerted, "breach-receipt-overdue", tx.at, ctx)
                 log.error("breach_receipt_overdue", breach_id=str(breach.id))
     return len(overdue)
 

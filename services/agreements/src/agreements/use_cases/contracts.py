@@ -47,8 +47,8 @@ def issue(
 
     A part of another entity cannot have one (ruling 4), on its first day.
     """
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
             return _show(_get(tx, known), at)
         day = max(valid_from, legal_day(at))
@@ -80,8 +80,8 @@ def issue(
 
 def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Context) -> Shown:
     """Sign for one's own organisation, or for the Body; each for itself."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         contract = _visible(tx, reference, ctx)
         if party == BODY and ctx.principal.role is Role.DARS_APPROVER:
             signed = contract.sign_for_body(
@@ -104,8 +104,8 @@ def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Cont
 
 def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
     """End a contract now; every agreement of its entity as controller is suspended."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         contract = _get(tx, reference)
         ended = contract.terminate(reason=reason, at=at)
         if ended is not contract:

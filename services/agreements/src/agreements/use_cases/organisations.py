@@ -43,8 +43,8 @@ class Imported:
 def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) -> Imported:
     """Take in a published list: of each code the rows of that list become what it says."""
     read = ods.read(content, layout, icbs_from=ctx.reference.icbs_from)
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         known = _by_key(tx.organisations.find())
         facts = [_organisation(row, layout, known) for row in read.listed]
         changed = [f for f in facts if f != known.get((f.ods, f.valid_from))]
@@ -150,8 +150,8 @@ def record_transfer(
     ctx: Context,
 ) -> TransferInstrument:
     """Record by which instrument what was the predecessor's became the successor's."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
             return next(i for i in tx.instruments.all() if str(i.id) == known)
         must_be_known(tx, [successor], valid_from)
@@ -194,7 +194,6 @@ class ImportedMap:
 def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context) -> ImportedMap:
     """Take in a map; the same content for the same day again is the same map."""
     canonical = map_layouts.canonical(content, kind)
-    at = ctx.clock.now()
     snapshot = MapSnapshot(
         id=new_id(),
         kind=kind,
@@ -212,7 +211,7 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
             audit=ctx.entry(
                 "map-imported",
                 f"maps/{snapshot.id}",
-                at=at,
+                at=tx.at,
                 kind=kind.value,
                 valid_from=valid_from.isoformat(),
                 digest=snapshot.digest,
@@ -248,7 +247,7 @@ def organisation_map(day: date, *, ctx: Context) -> MapSnapshot:
             audit=ctx.entry(
                 "map-made",
                 f"maps/{snapshot.id}",
-                at=ctx.clock.now(),
+                at=tx.at,
                 kind=snapshot.kind.value,
                 valid_from=day.isoformat(),
                 digest=snapshot.digest,
@@ -329,8 +328,8 @@ def open_environment(
     ctx: Context,
 ) -> EnvironmentWithClients:
     """Open where an organisation's data land; the same again adds what clients are new."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         must_be_known(tx, [organisation_code], legal_day(at))
         found = tx.environments.one(organisation=organisation_code, kind=kind)
         if found is None:
@@ -359,8 +358,8 @@ def add_clients(
 
 def remove_client(environment_id: UUID, client_id: str, *, ctx: Context) -> EnvironmentWithClients:
     """Take a client out of an environment; one that is not in it changes nothing."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         found = tx.environments.one(id=environment_id)
         if found is None:
             raise EnvironmentNotFound(f"There is no recipient environment {environment_id}.")
@@ -406,7 +405,7 @@ def _with_clients(
             audit=ctx.entry(
                 "environment-clients-added",
                 f"recipient-environments/{environment.id}",
-                at=ctx.clock.now(),
+                at=tx.at,
                 clients=" ".join(client.client_id for client in new),
             ),
         )

@@ -190,6 +190,13 @@ class Once(Protocol):
 
 class Transaction(Protocol):
     @property
+    def at(self) -> datetime:
+        """The instant of what it writes, taken under the lock: never ahead of its commit.
+
+        Raise LookupError where it only reads.
+        """
+
+    @property
     def organisations(self) -> Facts[Organisation]: ...
     @property
     def instruments(self) -> Instruments: ...

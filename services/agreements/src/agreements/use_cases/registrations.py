@@ -25,8 +25,8 @@ def import_dspt(
 ) -> Imported:
     """Take in the toolkit's list of a day; what the Body reviewed stays reviewed."""
     read = dspt.read(content, layout)
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         known = {
             (a.organisation, a.reference): a for a in tx.assurance.find(kind=AssuranceKind.DSPT)
         }
@@ -84,8 +84,8 @@ def _from_list(entry: dspt.Entry, former: Assurance | None, snapshot_on: date) -
 
 def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:
     """Record one party's evidence; for the same reference it takes the place of the former."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         must_be_known(tx, [evidence.organisation], legal_day(at))
         former = tx.assurance.one(
             organisation=evidence.organisation, kind=evidence.kind, reference=evidence.reference
@@ -132,8 +132,8 @@ def assurance_of(code: str, *, as_at: date | None, identifiable: bool, ctx: Cont
 
 def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistration:
     """Record a registration; the same number again takes the place of the former."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         must_be_known(tx, [registration.organisation], legal_day(at))
         former = tx.ico_registrations.one(
             organisation=registration.organisation, number=registration.number
@@ -163,8 +163,8 @@ def ico_of(code: str, *, ctx: Context) -> Sequence[IcoRegistration]:
 
 def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section251Approval:
     """Record an approval; an extension takes the place of what the reference had before."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.section_251_approvals.one(reference=approval.reference)
         if former is not None:
             approval = replace(approval, id=former.id, version=former.version)
@@ -192,8 +192,8 @@ def record_publication(
     data_set: str, period: str, published_on: date, *, ctx: Context
 ) -> Publication:
     """Record on which day a data set's period was published."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.publications.one(data_set=data_set, period=period)
         publication = Publication(
             id=former.id if former else new_id(),

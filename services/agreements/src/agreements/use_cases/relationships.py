@@ -70,8 +70,8 @@ def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
         RelationshipOverlaps: another DSCRO serves the commissioner in that time (L04).
 
     """
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
             return _show(tx, tx.relationships.get(UUID(known), scope=None), at)
         relationship = _asked_for(tx, asked, at, ctx)
@@ -141,8 +141,8 @@ def withdraw(relationship_id: UUID, *, ctx: Context) -> Shown:
 
 def activate(relationship_id: UUID, *, ctx: Context) -> Shown:
     """Put a relationship in operation, and say which agreements it makes out of date."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
         others = tx.relationships.find(commissioner=former.commissioner)
         active = former.activate(others=others, at=at)
@@ -154,8 +154,8 @@ def activate(relationship_id: UUID, *, ctx: Context) -> Shown:
 
 def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> Shown:
     """End a relationship after `last_day`, by default today: releases stop from then."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
         if ctx.principal.role not in KNOWS_ALL and former.commissioner not in own(tx, ctx):
             raise NotAParty("The commissioner ends its relationship, or the Body does.")
@@ -170,8 +170,8 @@ def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> Shown:
 
 def consent(relationship_id: UUID, *, party: str, given: bool, ctx: Context) -> Shown:
     """Give or withdraw one's own organisation's consent to publication."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
         if party not in own(tx, ctx):
             raise NotAParty(f"You do not consent for {party}.")
@@ -197,8 +197,8 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
 
 def publish(*, once: OnceKey | None, ctx: Context) -> RelationshipEdition:
     """Publish the next edition of the spreadsheet; former editions stay as they were (L03)."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
             former = tx.editions.get(int(known))
             assert former is not None  # editions are never taken back
@@ -278,8 +278,8 @@ def _change(
     action: str,
     ctx: Context,
 ) -> Shown:
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
         changed = change(former, at)
         if changed != former:

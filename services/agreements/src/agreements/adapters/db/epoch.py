@@ -4,6 +4,7 @@ Its row is locked until the transaction ends, so that changes of facts follow on
 epoch, once seen, names a state of all facts that no later commit can alter.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import insert, text
@@ -16,24 +17,50 @@ NEXT = text(
     " ON CONFLICT (id) DO UPDATE SET epoch = fact_epoch.epoch + 1 RETURNING epoch"
 )
 CURRENT = text("SELECT coalesce(max(epoch), 0) FROM fact_epoch")
+LOCKED = text("UPDATE fact_epoch SET epoch = epoch")
 KEY = "agreements.fact_epoch"
 
 
-def stamp(session: Session, *, at: datetime) -> int:
+def stamp(session: Session, *, at: datetime | Callable[[], datetime]) -> int:
     """Lock the counter and increment it once in this transaction; later calls repeat the answer.
 
-    Called before anything is read on which the change rests: what is then read is the newest.
+    Called before anything is read on which the change rests: what is then read is the newest. `at`
+    is asked for under the lock, so that instants have the order of epochs.
     """
+    return _stamped(session, at)[0]
+
+
+def instant(session: Session) -> datetime:
+    """Return the instant of this transaction's change, taken under the lock of the counter.
+
+    Raises:
+        LookupError: the transaction has not taken the lock.
+
+    """
+    held = session.info.get(KEY)
+    if held is None or held[0] is not session.get_transaction():
+        raise LookupError("this transaction changes no facts")
+    at: datetime = held[2]
+    return at
+
+
+def _stamped(session: Session, at: datetime | Callable[[], datetime]) -> tuple[int, datetime]:
     transaction = session.get_transaction() or session.begin()
     held = session.info.get(KEY)
     if held is not None and held[0] is transaction:
-        return int(held[1])
+        return int(held[1]), held[2]
     epoch = int(session.connection().execute(NEXT).scalar_one())
+    moment = at if isinstance(at, datetime) else at()
     session.connection().execute(
-        insert(FactChangeRow).values(epoch=epoch, recorded_at=at)  # what known_at resolves by
+        insert(FactChangeRow).values(epoch=epoch, recorded_at=moment)  # what known_at resolves by
     )
-    session.info[KEY] = (transaction, epoch)
-    return epoch
+    session.info[KEY] = (transaction, epoch, moment)
+    return epoch, moment
+
+
+def await_others(session: Session) -> None:
+    """Return when no transaction that holds the counter is under way any more."""
+    session.connection().execute(LOCKED)
 
 
 def current(session: Session) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Select, Text, cast, insert, or_, select
 from sqlmodel import Session, col
 
 from agreements.adapters.db.agreements import SqlAgreements
-from agreements.adapters.db.epoch import stamp
+from agreements.adapters.db.epoch import await_others, instant, stamp
 from agreements.adapters.db.event_models import to_wire
 from agreements.adapters.db.holdings import SqlHoldings
 from agreements.adapters.db.store import SqlFacts, put, to_fact
@@ -55,8 +55,9 @@ from agreements.use_cases.ports import Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
+from common.db import clock as clocks
 from common.db import idempotency, outbox
-from common.db.unit_of_work import UnitOfWork
+from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
 
 CHUNK_BYTES = 1_000_000
 
@@ -341,6 +342,10 @@ class SqlTransaction:
 
     session: Session
 
+    @property
+    def at(self) -> datetime:
+        return instant(self.session)
+
     @cached_property
     def organisations(self) -> SqlFacts[Organisation]:
         return SqlFacts(self.session, OrganisationRow, Organisation)
@@ -429,8 +434,18 @@ class SqlUnitOfWork:
     @contextmanager
     def writing(self) -> Iterator[SqlTransaction]:
         with self._inner.writing() as tx:
-            stamp(tx.session, at=self._now())
+            connection = tx.session.connection()
+            stamp(tx.session, at=lambda: clocks.within(self._clock, connection))
+            note_instant(tx.at)
             yield tx
 
-    def _now(self) -> datetime:
-        return self._clock.now()
+    def settled(self) -> None:
+        """Return when every change that was under way is over: committed, or never to be."""
+        is_over = False
+        try:
+            with self._inner.writing() as tx:
+                await_others(tx.session)
+                is_over = True
+        except DatabaseUnavailable:
+            if not is_over:
+                raise
