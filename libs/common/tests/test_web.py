@@ -313,14 +313,15 @@ def test_what_another_service_refused_is_told_by_its_code_only(api):
 @pytest.mark.parametrize(
     ("change", "pointer", "detail"),
     [
-        ({SECRET: 1}, "#/body/*", "Extra inputs are not permitted"),
+        ({SECRET: 1}, "#/body/*",
+         "There is no such member; allowed are `ends`, `id`, `kind`, `names`, `note`, `parts`."),
         ({"id": SECRET}, "#/body/id", "Input should be a valid UUID"),
         ({"kind": SECRET}, "#/body/kind", "String should match pattern '^[a-z]+$'"),
         ({"parts": [{"size": 1}, {"size": SECRET}]}, "#/body/parts/1/size", None),
         ({"parts": [{"size": 10}]}, "#/body/parts/0/size",
          "Input should be less than or equal to 9"),
         ({"parts": [{"size": 1, SECRET: SECRET}]}, "#/body/parts/0/*",
-         "Extra inputs are not permitted"),
+         "There is no such member; allowed are `size`."),
         ({"names": {SECRET: "x"}}, "#/body/names/*", None),
         ({"note": SECRET}, "#/body/note", "Input is not valid"),
         ({"ends": SECRET}, "#/body/ends", "It ends before it begins."),
@@ -338,7 +339,7 @@ def test_neither_values_nor_unknown_keys_are_repeated(api, change, pointer, deta
 
 def test_neither_are_path_and_query(api, headers):
     path = api.put(f"/v1/things/{SECRET}", json={"id": str(uuid4())})
-    query = api.get(f"/v1/things?limit={SECRET}&{SECRET}=1", headers=headers())
+    query = api.get(f"/v1/things?limit={SECRET}", headers=headers())
 
     assert is_problem(path, 422, "INVALID_REQUEST")["errors"][0]["pointer"] == "#/path/thing_id"
     assert is_problem(query, 422, "INVALID_REQUEST")["errors"][0]["pointer"] == "#/query/limit"

@@ -9,7 +9,9 @@
   + Unavailable
   + TooLarge
   + Unauthenticated
+    - TokenMissing
   + UnsupportedMedia
+  + NotAcceptable
   + RangeNotSatisfiable
 
 Nothing here knows HTTP: `common.web.problems` alone turns these into responses.
@@ -84,11 +86,22 @@ class Unauthenticated(AppError):
     title = "A valid access token is needed"
 
 
+class TokenMissing(Unauthenticated):
+    """Nothing was sent that could prove anything; RFC 6750 3.1 then names no error."""
+
+
 class UnsupportedMedia(AppError):
-    """The body, or the answer that was asked for, is of a type that we do not speak."""
+    """The body is of a type that we do not read."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     title = "Unsupported media type"
+
+
+class NotAcceptable(AppError):
+    """The answer cannot be had in any media type that `Accept` allows."""
+
+    code = "NOT_ACCEPTABLE"
+    title = "The answer cannot be had in the media type that was asked for"
 
 
 class RangeNotSatisfiable(AppError):

@@ -16,10 +16,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from common.errors import Forbidden, Unauthenticated
+from common.errors import Forbidden, TokenMissing, Unauthenticated
 from common.security.principal import Principal
 from common.security.roles import Role
-from common.web import schemas
+from common.web import operation, schemas
 
 SCHEME = "access_token"
 SECURITY_SCHEME: dict[str, Any] = {
@@ -71,6 +71,7 @@ class Requires:
                 f"The role {principal.role} does not have the permission {self.permission.name}.",
                 permission=self.permission.name,
             )
+        operation.check(request)
         return principal
 
 
@@ -78,8 +79,9 @@ class Requires:
 class _Public:
     permission: Public
 
-    async def __call__(self) -> None:
-        """Let everybody in."""
+    async def __call__(self, request: Request) -> None:
+        """Let everybody in who asks what the operation declares."""
+        operation.check(request)
 
 
 def requires(permission: Permission) -> Any:
@@ -99,7 +101,7 @@ def bearer_token(request: Request) -> str:
     """Return the caller's own token: also evidence for another service's decision."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("Send an access token: `Authorization: Bearer …`.")
+        raise TokenMissing("Send an access token: `Authorization: Bearer …`.")
     return token.strip()
 
 
@@ -135,15 +137,15 @@ def document(app: FastAPI) -> None:
         components = generated.setdefault("components", {})
         components.setdefault("securitySchemes", {})[SCHEME] = SECURITY_SCHEME
         permissions = {(m, p): permission for m, p, permission in route_permissions(app)}
-        for method, path, operation in schemas.operations(generated):
+        for method, path, described in schemas.operations(generated):
             permission = permissions[method, path]
             if isinstance(permission, Public):
-                operation["x-public"] = permission.reason
+                described["x-public"] = permission.reason
                 continue
-            operation["security"] = [{SCHEME: []}]
-            operation["x-permission"] = permission.name
-            operation["x-roles"] = sorted(str(role) for role in permission.roles)
-            answers = operation["responses"]
+            described["security"] = [{SCHEME: []}]
+            described["x-permission"] = permission.name
+            described["x-roles"] = sorted(str(role) for role in permission.roles)
+            answers = described["responses"]
             answers.setdefault("401", schemas.problem_response(f"`{Unauthenticated.code}`"))
             answers.setdefault("403", schemas.problem_response(f"`{RoleNotPermitted.code}`"))
 

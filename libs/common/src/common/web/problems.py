@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from common import errors
 from common.http import RemoteProblem
-from common.web import schemas
+from common.web import operation, schemas
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -37,6 +37,7 @@ STATUS_OF: Mapping[type[errors.AppError], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     RemoteProblem: HTTPStatus.BAD_GATEWAY,
 }
@@ -47,7 +48,7 @@ CODE_OF: Mapping[int, str] = {
     403: errors.Forbidden.code,
     404: errors.NotFound.code,
     405: "METHOD_NOT_ALLOWED",
-    406: "NOT_ACCEPTABLE",
+    406: errors.NotAcceptable.code,
     413: errors.TooLarge.code,
     415: errors.UnsupportedMedia.code,
     416: errors.RangeNotSatisfiable.code,
@@ -100,6 +101,8 @@ BEGINS_SAFELY = frozenset(
 """Kinds of error whose message says what was wanted first, and then quotes what came."""
 
 UNKNOWN = "*"
+UNKNOWN_MEMBER = "extra_forbidden"
+"""As pydantic calls a member that its model has not."""
 
 
 class Problem(BaseModel):
@@ -181,7 +184,7 @@ def of(error: errors.AppError) -> JSONResponse:
         code=error.code,
         title=error.title,
         detail=error.detail,
-        headers=_headers(status),
+        headers=_headers(status, error),
         members=error.members,
     )
 
@@ -231,7 +234,7 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     if _is_wrong_media_type(request, error):
         return problem(415, detail=JSON_WANTED)
     names = schemas.names_in(request.app)
-    found: list[JsonValue] = list(_violations(error.errors(), names))
+    found: list[JsonValue] = list(_violations(request, error.errors(), names))
     return problem(422, title="The request is not valid", members={"errors": found})
 
 
@@ -244,7 +247,9 @@ def responses(*kinds: type[errors.AppError]) -> dict[int | str, dict[str, Any]]:
     return {status: schemas.problem_response("; ".join(names)) for status, names in titles.items()}
 
 
-def _headers(status: int) -> dict[str, str] | None:
+def _headers(status: int, error: errors.AppError | None = None) -> dict[str, str] | None:
+    if isinstance(error, errors.TokenMissing):
+        return {"WWW-Authenticate": "Bearer"}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -269,16 +274,25 @@ def _is_wrong_media_type(request: Request, error: RequestValidationError) -> boo
 
 
 def _violations(
-    found: Sequence[Mapping[str, Any]], known: frozenset[str]
+    request: Request, found: Sequence[Mapping[str, Any]], known: frozenset[str]
 ) -> Iterator[dict[str, JsonValue]]:
     for violation in found:
         where = [
             part if isinstance(part, int) or part in known else UNKNOWN for part in violation["loc"]
         ]
+        allowed = (
+            operation.allowed_members(request.app, request.scope, violation["loc"])
+            if violation["type"] == UNKNOWN_MEMBER
+            else []
+        )
+        names = ", ".join(f"`{name}`" for name in allowed)
         yield {
             "pointer": "#/" + "/".join(map(str, where)),
-            "detail": _text(violation),
+            "detail": f"There is no such member; allowed are {names}."
+            if names
+            else _text(violation),
             "kind": str(violation["type"]),
+            **({"allowed": allowed} if allowed else {}),
         }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
+from common.web.operation import preferred
 from common.web.pagination import Page, Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, PublicCtx, SignerOf
 from dissemination.api.schemas import RegisterLineView
@@ -18,7 +19,8 @@ from dissemination.use_cases.context import Context
 
 router = APIRouter(tags=["register"])
 
-CSV = "text/csv"
+JSON, CSV = "application/json", "text/csv"
+TYPES = (JSON, CSV)
 
 
 class RegisterFormat(StrEnum):
@@ -46,7 +48,7 @@ def read_register(
 
     JSON comes in pages; CSV is the whole register.
     """
-    if format_ is RegisterFormat.CSV or (format_ is None and CSV in accept.lower()):
+    if format_ is RegisterFormat.CSV or (format_ is None and preferred(accept, TYPES) == CSV):
         return StreamingResponse(
             _csv(ctx),
             media_type=CSV,
