@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from dsfc_cli.synthetic import generate
-from dsfc_client import ExtractFile
+from dsfc_client import ExtractFile, Failed
 from tests.faults.slow import Download
 from tests.running import DATA_SET, DAYS, MAY, Scene, scene, until
 
@@ -155,10 +155,14 @@ def test_without_its_key_encryption_key_the_haven_prepares_nothing(played: Scene
     with moved(played.state / "keys" / "haven.kek"):
         assert not is_ready(played, "pseudonymisation")
         asked = played.ask()
-        failed = played.csu.dissemination.wait(asked.id, timeout_seconds=60)
+        with pytest.raises(Failed) as failed:
+            played.csu.dissemination.wait(asked.id, timeout_seconds=60)
 
-        assert (failed.state.upper(), failed.code) == ("FAILED", "KEY_UNAVAILABLE")
-        assert failed.files == ()
+        assert (failed.value.code, failed.value.detail) == (
+            "KEY_UNAVAILABLE",
+            "A key could not be had.",
+        )
+        assert failed.value.result.files == ()
         assert played.objects() == objects
 
     assert played.released().files
@@ -201,9 +205,10 @@ def test_into_a_release_store_that_is_read_only_nothing_is_released(played: Scen
     objects = played.objects()
     with read_only(played.state / "objects" / "release"):
         asked = played.ask()
-        failed = played.csu.dissemination.wait(asked.id, timeout_seconds=60)
+        with pytest.raises(Failed) as failed:
+            played.csu.dissemination.wait(asked.id, timeout_seconds=60)
 
-        assert (failed.state.upper(), failed.code) == ("FAILED", "RELEASE_STORE_UNAVAILABLE")
+        assert failed.value.code == "RELEASE_STORE_UNAVAILABLE"
 
     assert played.objects() == objects
     assert played.released().files

@@ -20,6 +20,7 @@ from dsfc_client import (
     DidNotHappen,
     DigestMismatch,
     Dsfc,
+    Failed,
     NotFound,
     Problem,
     Progress,
@@ -226,9 +227,40 @@ def test_other_bytes_than_the_manifests_are_thrown_away(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_there_is_not_found(dsfc: Dsfc) -> None:
-    with pytest.raises(NotFound):
+def test_what_is_not_there_is_not_found_and_is_a_refusal(dsfc: Dsfc) -> None:
+    """An agreement that one may not know of is caught as every other refusal is."""
+    with pytest.raises(NotFound) as missing:
         dsfc.dissemination.get("/v1/nothing")
+
+    assert isinstance(missing.value, Refused)
+    assert list(missing.value.codes) == [missing.value.code]
+
+
+def test_waiting_raises_with_code_and_detail_where_an_extract_failed(
+    dsfc: Dsfc, stage: Stage
+) -> None:
+    refusals = [{"code": "ICO_LAPSED", "detail": "The fee was not paid."}]
+    stage.looks = [
+        {"state": "preparing"},
+        {"state": "failed", "code": "ICO_LAPSED", "detail": None, "refusals": refusals},
+    ]
+
+    with pytest.raises(Failed) as failed:
+        dsfc.dissemination.wait(EXTRACT["id"])
+
+    assert (failed.value.code, failed.value.detail) == ("ICO_LAPSED", "The fee was not paid.")
+    assert [r.code for r in failed.value.refusals] == ["ICO_LAPSED"]
+    assert failed.value.result.state == "failed"
+    assert str(failed.value) == "ICO_LAPSED: The fee was not paid."
+
+
+def test_waiting_raises_where_an_extract_was_withdrawn(dsfc: Dsfc, stage: Stage) -> None:
+    stage.looks = [{"state": "withdrawn"}]
+
+    with pytest.raises(Failed) as failed:
+        dsfc.dissemination.wait(EXTRACT["id"])
+
+    assert failed.value.code == "WITHDRAWN"
 
 
 def test_a_service_that_is_away_is_a_lost_connection() -> None:

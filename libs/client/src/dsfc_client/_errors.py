@@ -3,7 +3,8 @@
 * DsfcError
   + Problem            the service answered, and said no (RFC 9457)
     - Refused          by the decision: `refusals` names every failing clause
-    - NotFound         it is not there, or you may not know that it is
+      . NotFound       it is not there, or you may not know that it is
+  + Failed             what was waited for came to nothing: `code` and `detail` say why
   + ConnectionLost     no answer, or a stream that did not end as it should
   + DigestMismatch     what arrived is not what the manifest vouches for
 """
@@ -68,20 +69,13 @@ class Problem(DsfcError):
         return cls(response.status_code, members)
 
 
-class NotFound(Problem):
-    """It does not exist, or this caller may not know that it does."""
-
-
 class Refused(Problem):
     """The agreement does not open the gate; each failing clause is named."""
 
     @property
     def refusals(self) -> Sequence[Refusal]:
         """All of them, not the first."""
-        return [
-            Refusal(str(r["code"]), str(r.get("detail", "")), r.get("subject"))
-            for r in self.members["refusals"]
-        ]
+        return _refusals(self.members["refusals"])
 
     @property
     def codes(self) -> Sequence[str]:
@@ -95,6 +89,41 @@ class Refused(Problem):
     def only(self, code: str) -> bool:
         """Whether `code` is the one refusal."""
         return list(self.codes) == [code]
+
+
+class NotFound(Refused):
+    """It does not exist, or this caller may not know that it does: for the caller a refusal."""
+
+    @property
+    def refusals(self) -> Sequence[Refusal]:
+        """The one reason."""
+        return [Refusal(self.code, self.detail)]
+
+
+class Failed(DsfcError):
+    """A submission was rejected, or an extract failed or was withdrawn.
+
+    `code` and `detail` say why, `refusals` name the failing clauses where the decision said no,
+    and `result` is what was waited for, as it ended.
+    """
+
+    def __init__(
+        self,
+        result: Any,
+        *,
+        code: str,
+        detail: str,
+        refusals: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.result = result
+        self.code = code
+        self.refusals = _refusals(refusals)
+        self.detail = detail or "; ".join(r.detail or r.code for r in self.refusals)
+        super().__init__(f"{code}: {self.detail}" if self.detail else code)
+
+
+def _refusals(found: Sequence[Mapping[str, Any]]) -> Sequence[Refusal]:
+    return [Refusal(str(r["code"]), str(r.get("detail", "")), r.get("subject")) for r in found]
 
 
 def _told(error: Mapping[str, Any]) -> str:

@@ -75,6 +75,8 @@ class Submission(Wire):
     period: str
     provider: str
     state: str
+    code: str | None = None
+    detail: str | None = None
     progress: Progress | None = None
 
 
@@ -86,10 +88,11 @@ class ExtractFile(Wire):
     bytes: int | None = None
     rows: int | None = None
     digest: str | None = None
+    released_at: datetime | None = None
 
 
 class Availability(Wire):
-    """How something released stands: current, suspended or withdrawn; and why, since when."""
+    """How something released stands: current, superseded, suspended, withdrawn; why, since when."""
 
     state: str
     code: str | None = None
@@ -104,6 +107,9 @@ class Extract(Wire):
     agreement: str
     data_set: str
     state: str
+    code: str | None = None
+    detail: str | None = None
+    refusals: tuple[dict[str, Any], ...] = ()
     progress: Progress | None = None
     files: tuple[ExtractFile, ...] = ()
     availability: Availability | None = None

@@ -4,13 +4,13 @@ Every method raises `Problem` where the service says no, and `ConnectionLost` wh
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
 from dsfc_client import _downloads
-from dsfc_client._errors import DsfcError
+from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
 from dsfc_client.models import (
     Agreement,
@@ -26,6 +26,8 @@ from dsfc_client.models import (
     Submission,
 )
 
+NOTHING = frozenset({"rejected", "failed", "withdrawn", "taken_back"})
+"""States in which what was waited for will not come any more."""
 POLL_SECONDS, WAIT_SECONDS_MAX = 0.1, 600.0
 Json = Mapping[str, Any]
 Id = UUID | str
@@ -55,12 +57,15 @@ def wait_for(
 
 def _settled(
     read: Callable[[], Moving],
-    states: Collection[str],
+    states: frozenset[str],
     *,
     timeout_seconds: float,
     progress: Callable[[Progress], None],
 ) -> Moving:
-    """Read until it is in one of the states, and tell how far it is meanwhile."""
+    """Read until it is in one of the states, and tell how far it is meanwhile.
+
+    Raises Failed where it came to nothing, and DidNotHappen.
+    """
 
     def look() -> Moving:
         found = read()
@@ -68,9 +73,20 @@ def _settled(
             progress(found.progress)
         return found
 
-    return wait_for(
-        look, lambda found: found.state.lower() in states, timeout_seconds=timeout_seconds
+    found = wait_for(
+        look,
+        lambda found: found.state.lower() in states | NOTHING,
+        timeout_seconds=timeout_seconds,
     )
+    state = found.state.lower()
+    if state not in states:
+        raise Failed(
+            found,
+            code=found.code or state.upper(),
+            detail=found.detail or "",
+            refusals=found.refusals if isinstance(found, Extract) else (),
+        )
+    return found
 
 
 class Applications(Service):
@@ -174,13 +190,13 @@ class Pseudonymisation(Service):
         timeout_seconds: float = WAIT_SECONDS_MAX,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> Submission:
-        """Until the submission was accepted or rejected. Raises DidNotHappen.
+        """Wait until the submission was accepted. Raises Failed where it will not be, DidNotHappen.
 
         `progress` is told how many of how many records are read, as often as that is looked at.
         """
         return _settled(
             lambda: self.submission(submission_id),
-            {"accepted", "rejected", "superseded"},
+            frozenset({"accepted", "superseded"}),
             timeout_seconds=timeout_seconds,
             progress=progress,
         )
@@ -223,13 +239,13 @@ class Dissemination(Service):
         timeout_seconds: float = WAIT_SECONDS_MAX,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> Extract:
-        """Until the extract was released or failed. Raises DidNotHappen.
+        """Wait until the extract was released. Raises Failed where it will not be, DidNotHappen.
 
         `progress` is told how many of how many rows are written, as often as that is looked at.
         """
         return _settled(
             lambda: self.extract(extract_id),
-            {"released", "failed", "withdrawn", "superseded"},
+            frozenset({"released", "superseded"}),
             timeout_seconds=timeout_seconds,
             progress=progress,
         )

@@ -1,13 +1,16 @@
 """The development issuer and its client: private_key_jwt over real HTTP."""
 
+import json
 import threading
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from jose.utils import base64url_encode
 
 from common import http
 from common.security import issuer as issuers
@@ -176,6 +179,65 @@ def test_an_access_token_is_no_assertion(remote, form):
     given = remote.post("/oauth2/token", data=form()).json()["access_token"]
 
     assert remote.post("/oauth2/token", data=form(client_assertion=given)).status_code == 401
+
+
+@pytest.fixture
+def assertion(signer, clock):
+    """An assertion as a library writes it: `assertion(header, claims)`, signed by the client."""
+
+    def make(header, **changes):
+        now = int(clock.now().timestamp())
+        claims = {
+            "iss": "0df-analytics",
+            "sub": "0df-analytics",
+            "aud": TOKEN_URL,
+            "jti": uuid4().hex,
+            "iat": now,
+            "exp": now + 60,
+        }
+        parts = [json.dumps({"alg": "ES256", **header}), json.dumps(claims | changes)]
+        signed = ".".join(base64url_encode(part.encode()).decode() for part in parts)
+        return f"{signed}.{base64url_encode(signer._key.sign(signed.encode())).decode()}"
+
+    return make
+
+
+@pytest.mark.parametrize("typ", [{"typ": "JWT"}, {"typ": "jwt"}, {}, {"typ": CLIENT_ASSERTION.typ}])
+@pytest.mark.parametrize("names_its_key", [True, False])
+@pytest.mark.parametrize("audience", [TOKEN_URL, URL, [TOKEN_URL], [URL, TOKEN_URL]])
+def test_assertions_of_common_libraries_are_taken(
+    typ, names_its_key, audience, remote, form, assertion, signer
+):
+    header = typ | ({"kid": signer.public_jwk["kid"]} if names_its_key else {})
+
+    answer = remote.post(
+        "/oauth2/token", data=form(client_assertion=assertion(header, aud=audience))
+    )
+
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("header", "changes"),
+    [
+        ({"typ": "at+jwt"}, {}),
+        ({"typ": "dsfc-permit+jwt"}, {}),
+        ({"typ": 5}, {}),
+        ({"kid": "another"}, {}),
+        ({"alg": "none"}, {}),
+        ({"crit": ["x"]}, {}),
+        ({}, {"aud": []}),
+        ({}, {"aud": ["https://elsewhere.example"]}),
+        ({}, {"aud": [5]}),
+        ({}, {"aud": "0df-analytics"}),
+        ({}, {"aud": ""}),
+        ({}, {"aud": None}),
+    ],
+)
+def test_other_statements_are_not(header, changes, remote, form, assertion):
+    answer = remote.post("/oauth2/token", data=form(client_assertion=assertion(header, **changes)))
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
 def test_an_assertion_of_before_is_refused(remote, form, clock):

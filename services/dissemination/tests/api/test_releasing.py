@@ -14,6 +14,20 @@ def released_rows(house, extract):
     return len(files)
 
 
+def test_a_released_extract_says_the_same_in_the_list_and_alone(house):
+    """Guard: `extracts._seen`: when it was released, and that all its rows are done."""
+    extract = house.released(formats=["parquet", "csv"])
+
+    listed = house.call("GET", "/v1/extracts?limit=200").json()["items"]
+    files = house.call("GET", f"/v1/extracts/{extract['id']}/files").json()["items"]
+
+    assert next(e for e in listed if e["id"] == extract["id"]) == extract
+    assert sorted(extract["files"], key=str) == sorted(files, key=str)
+    assert {f["released_at"] for f in extract["files"]} == {files[0]["released_at"]} != {None}
+    rows = extract["files"][0]["rows"]
+    assert extract["progress"] == {"rows_done": rows, "rows_total": rows}
+
+
 @pytest.mark.scenario("R04")
 @pytest.mark.parametrize(
     "codes",
@@ -152,6 +166,13 @@ def test_what_was_released_from_a_replaced_edition_is_marked_and_stays(house):
     house.publish(superseded(edition))
 
     marked = house.settled(extract["id"], "superseded")
+    assert marked["availability"]["state"] == "superseded"
+    assert marked["availability"]["code"] == "EDITION_SUPERSEDED"
+    assert marked["availability"]["since"] == marked["changed_at"]
+    lines = house.call("GET", "/v1/register?limit=200", role=None).json()["items"]
+    (line,) = [line for line in lines if line["file_id"] == marked["files"][0]["id"]]
+    assert (line["status"], line["status_code"]) == ("superseded", "EDITION_SUPERSEDED")
+    assert line["status_since"] == marked["changed_at"]
     assert house.events(extract["id"])[-1]["type"] == "dissemination.extract-superseded.v1"
     assert house.call("GET", marked["files"][0]["content"]).status_code == 200
 

@@ -58,7 +58,9 @@ def test_what_has_not_changed_is_so_since_when_it_was():
 def test_what_was_withdrawn_stays_so_when_the_agreement_is_renewed():
     withdrawal = Withdrawal(agreement_state="EXPIRED", since=AT)
 
-    told = status(LINE, withdrawal=withdrawal, standing=heard("ACTIVE", at=LATER))
+    told = status(
+        LINE, withdrawal=withdrawal, standing=heard("ACTIVE", at=LATER), superseded_at=LATER
+    )
 
     assert told == Status(
         availability=Availability.WITHDRAWN,
@@ -69,4 +71,23 @@ def test_what_was_withdrawn_stays_so_when_the_agreement_is_renewed():
 
 
 def test_what_nothing_was_heard_of_is_current():
-    assert status(LINE, withdrawal=None, standing=None).availability is Availability.CURRENT
+    told = status(LINE, withdrawal=None, standing=None, superseded_at=None)
+
+    assert told.availability is Availability.CURRENT
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected", "code"),
+    [
+        (None, Availability.SUPERSEDED, "EDITION_SUPERSEDED"),
+        (heard("ACTIVE"), Availability.SUPERSEDED, "EDITION_SUPERSEDED"),
+        (heard("ACTIVE", LINE), Availability.SUSPENDED, "BREACH_OPEN"),
+        (heard("SUSPENDED"), Availability.SUSPENDED, "DSFC_NOT_IN_FORCE"),
+        (heard("EXPIRED"), Availability.WITHDRAWN, "DSA_NOT_ACTIVE"),
+    ],
+)
+def test_what_was_superseded_says_so_unless_it_cannot_be_fetched(standing, expected, code):
+    told = status(LINE, withdrawal=None, standing=standing, superseded_at=LATER)
+
+    assert (told.availability, told.code) == (expected, code)
+    assert expected is not Availability.SUPERSEDED or told.since == LATER

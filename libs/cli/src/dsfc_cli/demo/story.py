@@ -29,7 +29,7 @@ from dsfc_cli.demo.material import COMMISSIONER, OTHER_FIELD, Material
 from dsfc_cli.demo.stage import EVENT_SECONDS_MAX, ORGANISATIONS, Stage
 from dsfc_cli.demo.stream import Cut, read_slowly
 from dsfc_cli.suite import SERVICES, Suite
-from dsfc_client import Dsfc, Extract, Problem, RegisterLine, wait_for
+from dsfc_client import Dsfc, Extract, Failed, Problem, RegisterLine, wait_for
 
 CSU, OTHER_CSU, OTHER_COMMISSIONER = "0DF", "0CX", "00L"
 DIRECT_IDENTIFIER = re.compile(r"(?i)nhs|birth_date|date_of_birth|^postcode$|name|address")
@@ -203,10 +203,10 @@ class Story:
         provider = None if self._is_own(material) else material.provider
         with self.journey.progress(f"landing {file.name}") as show:
             opened = haven.submit(material.data_set, material.period, file, provider=provider)
-            done = haven.wait(opened.id, progress=show)
-        if done.state.lower() == "rejected":
-            told = haven.get(f"/v1/submissions/{done.id}")
-            raise NotPlayed(f"{file.name} was rejected: {told['code']}: {told['detail']}")
+            try:
+                done = haven.wait(opened.id, progress=show)
+            except Failed as rejected:
+                raise NotPlayed(f"{file.name} was rejected: {rejected}") from rejected
         edition = haven.get("/v1/editions", data_set=material.data_set, period=material.period)[
             "items"
         ][-1]

@@ -7,7 +7,7 @@ Used assertions are remembered in memory only, for as long as they live.
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
@@ -18,15 +18,17 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from common.clock import Clock
-from common.security.jws import NotGenuine, claimed
+from common.security.jwks import KeySet
+from common.security.jws import NotGenuine, claimed, open_compact
 from common.security.keys import (
     ASSERTION_TYPE,
     AUDIENCES,
     CLIENT_ASSERTION,
-    SignedVerifier,
+    STATEMENT_LENGTH_MAX,
     Signer,
     access_token,
     audience_scope,
+    demand,
     instant,
     issue,
 )
@@ -36,6 +38,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TOKEN_LIFETIME = timedelta(minutes=5)
 FORM_BYTES_MAX = 64 * 1024
+ASSERTION_TYPS = frozenset({CLIENT_ASSERTION.typ, "jwt"})
+"""In lower case: a `typ` is a media type (RFC 7515 4.1.9)."""
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -68,6 +72,52 @@ class GrantRefused(Exception):
         return HTTPStatus.UNAUTHORIZED if unauthorised else HTTPStatus.BAD_REQUEST
 
 
+@dataclass(frozen=True, slots=True)
+class AssertionVerifier:
+    """Accepts a client's assertions as common OAuth libraries write them.
+
+    RFC 7523 asks for no `typ`, and libraries send `JWT` or none; some name no `kid` where a client
+    has one key, and some name the issuer as the audience (draft-ietf-oauth-rfc7523bis). None of it
+    lets another statement pass: a client's key signs nothing but assertions.
+    """
+
+    client_id: str
+    keys: KeySet
+    kid: str
+    audiences: frozenset[str]
+    clock: Clock
+
+    def verify(self, assertion: str) -> dict[str, Any]:
+        """Return its claims. Raises NotGenuine."""
+        opened = open_compact(
+            assertion,
+            self.keys,
+            algorithms=CLIENT_ASSERTION.algorithms,
+            length_max=STATEMENT_LENGTH_MAX,
+            assumed={"typ": CLIENT_ASSERTION.typ, "kid": self.kid},
+        )
+        typ = opened.typ.lower()
+        meant = opened.claims.get("aud")
+        named = {meant} if isinstance(meant, str) else set(_texts(meant))
+        audience = next(iter(sorted(named & self.audiences)), "")
+        demand(
+            replace(
+                opened,
+                typ=CLIENT_ASSERTION.typ if typ in ASSERTION_TYPS else typ,
+                claims={**opened.claims, "aud": audience},
+            ),
+            use=CLIENT_ASSERTION,
+            issuer=self.client_id,
+            audience=audience or self.client_id,
+            now=self.clock.now(),
+        )
+        return dict(opened.claims)
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 class Issuer:
     """The issuer itself, apart from HTTP."""
 
@@ -80,19 +130,19 @@ class Issuer:
         self._clock = clock
         self._lock = threading.Lock()
         self._used: dict[tuple[str, str], datetime] = {}
-        self._identities: dict[str, tuple[Identity, SignedVerifier]] = {}
+        self._identities: dict[str, tuple[Identity, AssertionVerifier]] = {}
         for identity in identities:
             self.register(identity)
 
     def register(self, identity: Identity) -> None:
         """Let it ask for tokens from now on; an identity of the same name is replaced."""
         jwks = {"keys": [dict(identity.public_jwk)]}
-        verifier = SignedVerifier(
-            CLIENT_ASSERTION,
-            lambda: jwks,
-            clock=self._clock,
-            issuer=identity.client_id,
-            audience=self.token_url,
+        verifier = AssertionVerifier(
+            identity.client_id,
+            KeySet(lambda: jwks),
+            str(identity.public_jwk["kid"]),
+            frozenset({self.token_url, self.url}),
+            self._clock,
         )
         self._identities[identity.client_id] = (identity, verifier)
 

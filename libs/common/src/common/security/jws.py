@@ -17,6 +17,7 @@ from jose.utils import base64url_decode, base64url_encode
 from common.errors import Forbidden
 from common.security.jwks import KeySet
 
+NOTHING: Mapping[str, str] = {}
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 HEADER_MEMBERS = frozenset({"alg", "typ", "kid", "cty"})
 """Others (`crit`, `jwk`, `jku`, `x5u`, `b64`) would let a token say how it is to be judged."""
@@ -37,14 +38,26 @@ class Opened:
 
 
 def open_compact(
-    compact: str, keys: KeySet, *, algorithms: Collection[str], length_max: int
+    compact: str,
+    keys: KeySet,
+    *,
+    algorithms: Collection[str],
+    length_max: int,
+    assumed: Mapping[str, str] = NOTHING,
 ) -> Opened:
-    """What the statement says, once its signature is known to be right. Raises NotGenuine."""
+    """Return what the statement says, once its signature is known to be right.
+
+    `assumed` are header members that may be left out, and what they then are.
+
+    Raises:
+        NotGenuine: it is malformed, of an unknown key, or its signature is not right.
+
+    """
     if len(compact) > length_max:
         raise NotGenuine("It is too long.")
     if COMPACT.fullmatch(compact) is None or not _is_canonical(compact):
         raise NotGenuine("It is not a compact JWS.")
-    header = _header(compact)
+    header = {**assumed, **_header(compact)}
     if not header.keys() <= HEADER_MEMBERS:
         raise NotGenuine("Its header has members that are not accepted.")
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")

@@ -41,6 +41,7 @@ class _Preparation(BaseModel):
     state: str
     progress: _Progress | None = None
     code: str | None = None
+    detail: str | None = None
     files: list[_File] = []
 
 
@@ -64,6 +65,7 @@ class HttpPreparations:
             if told.progress is None
             else Progress(rows_done=told.progress.rows_done, rows_total=told.progress.rows_total),
             code=told.code,
+            detail=told.detail,
             files=tuple(PreparedFile(**dict(file)) for file in told.files),
         )
 
@@ -81,7 +83,7 @@ class HttpPreparations:
         except http.RemoteProblem as problem:
             if problem.status in REFUSALS:
                 raise PreparationRefused(
-                    "The safe haven refused the preparation.", code=problem.code
+                    problem.detail or "The safe haven refused the preparation.", code=problem.code
                 ) from problem
             raise HavenUnavailable("The safe haven does not answer.") from problem
         except AppError as error:

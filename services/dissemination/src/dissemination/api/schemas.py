@@ -115,7 +115,7 @@ class FileView(Outgoing):
     rows: int
     content: Annotated[str, Field(description="Where its bytes are asked for.")]
     manifest: str
-    released_at: datetime | None = None
+    released_at: datetime
 
     @classmethod
     def of(cls, release: Release) -> "FileView":
@@ -140,7 +140,13 @@ class AvailabilityView(Outgoing):
     """How it stands; whether a byte leaves is decided at every fetch."""
 
     state: Annotated[Availability, Field(validation_alias="availability")]
-    code: Annotated[str | None, Field(description="What the decision would say.")]
+    code: Annotated[
+        str | None,
+        Field(
+            description="What the decision would say; `EDITION_SUPERSEDED` where it says yes, and"
+            " a newer edition is there."
+        ),
+    ]
     agreement_state: str | None
     since: datetime | None
 
@@ -157,6 +163,9 @@ class ExtractView(Outgoing):
     state: State
     progress: ProgressView | None
     code: Annotated[str | None, Field(description="Why it failed.")]
+    detail: Annotated[
+        str | None, Field(description="The same in words, and what to do; null unless it failed.")
+    ]
     refusals: list[RefusalView]
     files: Annotated[list[FileView], Field(description="Empty until it is released.")]
     availability: Annotated[
@@ -185,6 +194,7 @@ class ExtractView(Outgoing):
             state=extract.state,
             progress=None if progress is None else ProgressView.model_validate(progress),
             code=None if failure is None else failure.code,
+            detail=None if failure is None else failure.said,
             refusals=[]
             if failure is None
             else [RefusalView.model_validate(refusal) for refusal in failure.refusals],
@@ -197,6 +207,7 @@ class ExtractView(Outgoing):
                     rows=file.rows,
                     content=f"/v1/files/{file.id}/content",
                     manifest=f"/v1/files/{file.id}/manifest",
+                    released_at=seen.released_at,
                 )
                 for file in shown
             ],
@@ -282,7 +293,11 @@ class RegisterLineView(Outgoing):
     advisory_minutes: str
     file_id: UUID
     status: Annotated[
-        Availability, Field(description="Suspended: not now. Withdrawn: never again.")
+        Availability,
+        Field(
+            description="`superseded`: may be fetched, and a newer edition is there; ask again to"
+            " have it. `suspended`: not now. `withdrawn`: never again."
+        ),
     ]
     status_code: Annotated[str | None, Field(description="What the decision would say.")]
     status_since: datetime | None

@@ -103,6 +103,13 @@ class PreparedFile:
 class Failure:
     code: str
     refusals: tuple[Refusal, ...] = ()
+    detail: str = ""
+    """In words: which rule, and what to do; empty where the refusals say it."""
+
+    @property
+    def said(self) -> str | None:
+        """Why, in words."""
+        return self.detail or " ".join(refusal.detail for refusal in self.refusals) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +185,16 @@ class Extract:
             raise TransitionRefused(f"An extract that is {self.state} was not released.")
         ended = self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
         return replace(ended, withdrawal=withdrawal)
+
+    @property
+    def superseded_at(self) -> datetime | None:
+        """When an edition that it read was replaced; None where that did not happen last."""
+        return self.changed_at if self.state is State.SUPERSEDED else None
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows each of its files has, once they are prepared."""
+        return max((file.rows for file in self.files), default=None)
 
     def event(self, kind: type[ExtractChanged]) -> ExtractChanged:
         return kind(

@@ -20,9 +20,15 @@ OVER = frozenset({"EXPIRED", "TERMINATED"})
 HELD, NO_CONTRACT, NOT_ACTIVE = "BREACH_OPEN", "DSFC_NOT_IN_FORCE", "DSA_NOT_ACTIVE"
 """The decision's own codes: what a fetch would meet."""
 
+EDITION_SUPERSEDED = "EDITION_SUPERSEDED"
+"""No refusal: why something is `superseded`. Ask again to have it from the newer edition."""
+
 
 class Availability(StrEnum):
     CURRENT = "current"
+    SUPERSEDED = "superseded"
+    """It may be fetched as it was, and an edition that it was made from was replaced since."""
+
     SUSPENDED = "suspended"
     """Not now; it may come back."""
 
@@ -115,8 +121,25 @@ class Standing:
         )
 
 
-def status(line: LineKey, *, withdrawal: Withdrawal | None, standing: Standing | None) -> Status:
-    """How something released stands. What was withdrawn stays so, whatever comes after."""
+def status(
+    line: LineKey,
+    *,
+    withdrawal: Withdrawal | None,
+    standing: Standing | None,
+    superseded_at: datetime | None,
+) -> Status:
+    """Return how something released stands.
+
+    What was withdrawn stays so, whatever comes after; what cannot be fetched now says that first.
+    """
     if withdrawal is not None:
         return withdrawal.status
-    return CURRENT if standing is None else standing.of(line)
+    found = CURRENT if standing is None else standing.of(line)
+    if found is not CURRENT or superseded_at is None:
+        return found
+    return Status(
+        availability=Availability.SUPERSEDED,
+        code=EDITION_SUPERSEDED,
+        agreement_state=None if standing is None else standing.state,
+        since=superseded_at,
+    )

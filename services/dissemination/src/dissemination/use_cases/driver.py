@@ -15,6 +15,7 @@ from common import faults
 from common.errors import Refusal, Refused, Unavailable
 from dissemination.domain.attestation import AttestationMalformed
 from dissemination.domain.errors import (
+    FAILURES,
     PERMIT_EXPIRED,
     PREPARATION_FAILED,
     AgreementNotFound,
@@ -90,7 +91,7 @@ def _hand_over(extract: Extract, ctx: Context) -> bool:
     except PreparationRefused as refused:
         expired = ctx.clock.now() >= extract.permit.expires_at
         code = PERMIT_EXPIRED if expired and refused.code == "PERMIT_INVALID" else refused.code
-        return _fail(extract, Failure(code=code), ctx)
+        return _fail(extract, Failure(code=code, detail=FAILURES.get(code, refused.detail)), ctx)
     faults.reach("K2")
     _save(extract.accepted(at=ctx.clock.now()), "extract-accepted", ctx)
     return True
@@ -101,14 +102,16 @@ def _look(extract: Extract, ctx: Context) -> bool:
     try:
         preparation = ctx.preparations.get(extract.permit.id)
     except PreparationRefused as refused:
-        return _fail(extract, Failure(code=refused.code), ctx)
+        return _fail(extract, Failure(code=refused.code, detail=refused.detail), ctx)
     match preparation.state:
         case "prepared":
             moved = extract.prepared(preparation.files, at=ctx.clock.now())
             _save(moved, "extract-prepared", ctx)
             return True
         case "failed":
-            return _fail(extract, Failure(code=preparation.code or PREPARATION_FAILED), ctx)
+            code = preparation.code or PREPARATION_FAILED
+            detail = preparation.detail or FAILURES.get(code, "")
+            return _fail(extract, Failure(code=code, detail=detail), ctx)
         case _:
             _note(extract, preparation.progress, ctx)
             return False
@@ -127,9 +130,10 @@ def _release(extract: Extract, ctx: Context) -> bool:
         refusal = Refusal(missing.code, missing.detail)
         return _fail(extract, Failure(code=missing.code, refusals=(refusal,)), ctx)
     except AttestationMalformed:
-        return _fail(extract, Failure(code="ATTESTATION_INVALID"), ctx)
+        detail = "What the haven attests of a file cannot be read; ask again."
+        return _fail(extract, Failure(code="ATTESTATION_INVALID", detail=detail), ctx)
     except (ObjectMissing, releases.ObjectDiffers) as wrong:
-        return _fail(extract, Failure(code=wrong.code), ctx)
+        return _fail(extract, Failure(code=wrong.code, detail=wrong.detail), ctx)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -30,6 +31,7 @@ class Seen:
     extract: Extract
     progress: Progress | None = None
     status: Status | None = None
+    released_at: datetime | None = None
 
 
 def ask(
@@ -81,18 +83,17 @@ def ask(
                 fingerprint=fingerprint,
                 resource=str(extract_id),
             )
-        stored = tx.extracts.save(extract, audit=audit)
+        (stored,) = _seen([tx.extracts.save(extract, audit=audit)], tx)
     faults.reach("K1")
     log.info("extract_requested", extract_id=str(extract_id), decision_id=str(permit.decision_id))
     ctx.wake()
-    return Seen(extract=stored)
+    return stored
 
 
 def get(extract_id: UUID, *, ctx: Context) -> Seen:
     """Raises ExtractNotFound."""
     with ctx.uow.reading() as tx:
-        (seen,) = _seen([tx.extracts.get(extract_id, organisation=ctx.scope)], tx)
-        return replace(seen, progress=tx.extracts.progress(extract_id))
+        return _seen([tx.extracts.get(extract_id, organisation=ctx.scope)], tx)[0]
 
 
 def page(*, agreement: str | None, after: UUID | None, limit: int, ctx: Context) -> Sequence[Seen]:
@@ -129,22 +130,41 @@ def withdraw(extract_id: UUID, *, ctx: Context) -> Seen:
                 state_before=extract.state.value,
             ),
         )
+        (seen,) = _seen([withdrawn], tx)
     log.info("extract_withdrawn", extract_id=str(extract_id))
-    return Seen(extract=withdrawn)
+    return seen
 
 
 def _seen(extracts: Sequence[Extract], tx: Transaction) -> list[Seen]:
     standings = tx.standings.of([extract.request.agreement for extract in extracts])
+    released = tx.releases.instants([extract.id for extract in extracts])
     return [
-        Seen(extract=extract, status=_status(extract, standings.get(extract.request.agreement)))
+        Seen(
+            extract=extract,
+            progress=_progress(extract, tx),
+            status=_status(extract, standings.get(extract.request.agreement)),
+            released_at=released.get(extract.id),
+        )
         for extract in extracts
     ]
+
+
+def _progress(extract: Extract, tx: Transaction) -> Progress | None:
+    """What is prepared is done, whatever was noted last on the way."""
+    if extract.rows is not None:
+        return Progress(rows_done=extract.rows, rows_total=extract.rows)
+    return tx.extracts.progress(extract.id)
 
 
 def _status(extract: Extract, standing: Standing | None) -> Status | None:
     if extract.state not in OPEN_TO_FETCH and extract.withdrawal is None:
         return None
-    return status(extract.request.line, withdrawal=extract.withdrawal, standing=standing)
+    return status(
+        extract.request.line,
+        withdrawal=extract.withdrawal,
+        standing=standing,
+        superseded_at=extract.superseded_at,
+    )
 
 
 def _asked_before(key: str | None, fingerprint: str, ctx: Context) -> UUID | None:

@@ -34,6 +34,7 @@ class Preparation:
 
     progress: Progress | None
     code: str | None
+    detail: str | None
     files: tuple[PreparedFile, ...]
 
 
@@ -148,6 +149,10 @@ class Releases(Protocol):
         """Raise FileNotFound, also where it is another organisation's, or not released."""
 
     def of(self, extract_id: UUID) -> Sequence[Release]: ...
+
+    def instants(self, extract_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        """When each of the extracts was released; those that were not are left out."""
+        ...
 
 
 class Editions(Protocol):

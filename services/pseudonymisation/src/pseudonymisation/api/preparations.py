@@ -19,7 +19,7 @@ from pseudonymisation.domain.permit import (
     PermitMismatch,
     PermitUsed,
 )
-from pseudonymisation.domain.preparation import Preparation, PreparationNotFound
+from pseudonymisation.domain.preparation import TEXTS, Code, Preparation, PreparationNotFound
 from pseudonymisation.domain.tokens import DomainClosed
 from pseudonymisation.use_cases import preparations as use_cases
 
@@ -82,6 +82,7 @@ class PreparationView(BaseModel):
     state: Literal["accepted", "running", "prepared", "failed"]
     progress: ProgressView
     code: Annotated[str | None, Field(description="Why it failed.")]
+    detail: Annotated[str | None, Field(description="The same in words; null unless it failed.")]
     files: list[PreparedFileView]
 
 
@@ -138,5 +139,6 @@ def _view(preparation: Preparation) -> PreparationView:
         state=preparation.state.value,
         progress=ProgressView(rows_done=preparation.rows_done, rows_total=preparation.rows_total),
         code=preparation.code,
+        detail=TEXTS[Code(preparation.code)] if preparation.code else None,
         files=[PreparedFileView.model_validate(file) for file in preparation.files],
     )

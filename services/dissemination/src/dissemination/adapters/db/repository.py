@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, CursorResult, Engine, Update, select, update
+from sqlalchemy import ColumnElement, CursorResult, Engine, Update, func, select, update
 from sqlmodel import Session, col
 
 from common import audit
@@ -194,6 +194,14 @@ class SqlReleases:
             raise FileNotFound(f"There is no file {file_id}.")
         return _release(row)
 
+    def instants(self, extract_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        query = (
+            select(col(ReleaseRow.extract_id), func.min(col(ReleaseRow.released_at)))
+            .where(col(ReleaseRow.extract_id).in_(list(extract_ids)))
+            .group_by(col(ReleaseRow.extract_id))
+        )
+        return {row[0]: row[1] for row in self.session.execute(query)}
+
     def of(self, extract_id: UUID) -> Sequence[Release]:
         query = (
             select(ReleaseRow)
@@ -248,6 +256,9 @@ class SqlRegister:
                     ExtractRequest.from_json(extract.request).line,
                     withdrawal=_withdrawal(extract),
                     standing=None if standing is None else _standing(standing),
+                    superseded_at=(
+                        extract.changed_at if extract.state == State.SUPERSEDED.value else None
+                    ),
                 ),
             )
             for line, extract, standing in self.session.execute(query)
