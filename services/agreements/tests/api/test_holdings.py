@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import insert
 
 from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
+from agreements.adapters.events import handlers
+from common.messaging.envelope import Event
 from common.security.roles import Role
 from services.agreements.tests.facts import CSU, NOW, REFERENCE, new_id
 
@@ -112,3 +114,44 @@ def test_a_preview_counts_files_and_what_is_under_way(world):
     assert preview() == "1 flows, 2 under way"
     assert preview(lines=[1]) == "1 flows, 1 under way"
     assert preview(lines=[2]) == "0 flows, 1 under way"
+
+
+@pytest.mark.parametrize("state", ["failed", "withdrawn"])
+def test_a_preview_does_not_count_what_came_to_nothing(world, state):
+    """Guard: `SqlHoldings._preparing`, by what dissemination said of an extract."""
+    extract_id, ended = str(new_id()), permit(extract_id=str(new_id()))
+    with world.parts.engine.begin() as connection:
+        connection.execute(insert(PermitRow), [ended, permit(extract_id=extract_id)])
+    event = Event(
+        id=new_id(),
+        type=f"dissemination.extract-{state}.v1",
+        source="/dissemination",
+        subject=f"extracts/{ended['extract_id']}",
+        time=NOW,
+        topic="dissemination.extract",
+        aggregate_id=ended["extract_id"],
+        aggregate_version=3,
+        state=state,
+        data={"extract_id": ended["extract_id"], "state": state, "files": []},
+    )
+    hear = handlers(world.parts.context(Role.SERVICE_AGREEMENTS), world.parts.snapshots)
+    path = f"/v1/agreements/{REFERENCE}/holds/preview"
+    assert world.get(path, Role.BREACH_HANDLER).json()["under_way"] == 4
+
+    for _ in range(2):
+        hear[event.type](event)
+
+    assert world.get(path, Role.BREACH_HANDLER).json()["under_way"] == 3
+
+
+def test_a_hold_says_who_set_it_and_how_long_it_has_held(world):
+    path = f"/v1/agreements/{REFERENCE}"
+    body = {"lines": [1], "reason": "To look at it."}
+    set_ = world.post(f"{path}/holds", Role.BREACH_HANDLER, body).json()
+    world.clock.advance(90)
+
+    [shown] = world.get(path, Role.CSU_SYSTEM).json()["holds"]
+
+    assert set_["held_seconds"] == 0
+    assert shown["held_seconds"] == 90
+    assert shown["set_by"] == set_["set_by"] != ""

@@ -2,9 +2,13 @@
 
 Only approval makes an agreement. The others matter for renewals alone: one handed in before the
 end keeps the agreement open, without releases, until it is signed or dropped (ruling 8).
+
+Of dissemination it hears which extracts came to nothing, so that the preview of a hold does not
+count them as under way. No decision looks at it.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -19,13 +23,14 @@ from common.db import inbox
 from common.messaging.envelope import Event
 
 CONSUMER = "agreements"
-TOPICS = ("applications.application",)
+TOPICS = ("applications.application", "dissemination.extract")
 RENEWAL = "renewal"
 APPROVED = "applications.application-approved.v1"
 SUBMITTED = "applications.application-submitted.v1"
 DECLINED = "applications.application-declined.v1"
 WITHDRAWN = "applications.application-withdrawn.v1"
-RECEIVES = (APPROVED, SUBMITTED, DECLINED, WITHDRAWN)
+ENDED = ("dissemination.extract-failed.v1", "dissemination.extract-withdrawn.v1")
+RECEIVES = (APPROVED, SUBMITTED, DECLINED, WITHDRAWN, *ENDED)
 
 Handler = Callable[[Event], None]
 
@@ -38,6 +43,15 @@ class ApplicationHeard(BaseModel):
     application_id: UUID
     reference: str | None
     snapshot_hash: str | None = None
+
+
+class ExtractEnded(BaseModel):
+    """As much of an extract's event as agreements reads."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    extract_id: UUID
+    state: Literal["failed", "withdrawn"]
 
 
 def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
@@ -76,7 +90,18 @@ def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
                 ctx=ctx,
             )
 
+    def when_ended(event: Event) -> None:
+        told = ExtractEnded.model_validate(dict(event.data))
+        use_cases.note_ended(
+            str(told.extract_id),
+            told.state,
+            event.time,
+            is_new=_hearing(event, "extracts"),
+            ctx=ctx,
+        )
+
     return {
+        **dict.fromkeys(ENDED, when_ended),
         APPROVED: when_approved,
         SUBMITTED: when_submitted,
         DECLINED: when_dropped,

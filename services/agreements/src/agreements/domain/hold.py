@@ -5,7 +5,7 @@ that no later version of the agreement escapes it by another numbering, or it ho
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
@@ -52,6 +52,10 @@ class Hold:
 
     def is_open(self, at: datetime) -> bool:
         return self.set_at <= at and (self.lifted_at is None or at < self.lifted_at)
+
+    def held_for(self, at: datetime) -> timedelta:
+        """How long it has held by `at`, or held before it was lifted."""
+        return max(min(at, self.lifted_at or at) - self.set_at, timedelta(0))
 
     def holds(self, key: LineKey) -> bool:
         return self.whole or any(line.key == key for line in self.lines)

@@ -251,6 +251,13 @@ class HoldPreview:
     under_way: int
 
 
+def note_ended(extract_id: str, state: str, at: datetime, *, is_new: Hearing, ctx: Context) -> None:
+    """Take down that an extract failed or was withdrawn: a hold stops nothing of it any more."""
+    with ctx.uow.writing() as tx:
+        if is_new(tx):
+            tx.holdings.note_ended(extract_id, state=state, at=at)
+
+
 def preview_hold(reference: str, lines: Sequence[int] | None, *, ctx: Context) -> HoldPreview:
     """Tell beforehand what a hold stops (ruling 3)."""
     at = ctx.clock.now()

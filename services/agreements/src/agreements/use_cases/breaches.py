@@ -50,6 +50,7 @@ class Shown:
     breach: Breach
     holds: tuple[Hold, ...]
     receipt_overdue: bool
+    at: datetime
 
 
 def report(told: Told, *, once: OnceKey | None, ctx: Context) -> Shown:
@@ -213,6 +214,7 @@ def _show(tx: Transaction, breach: Breach, ctx: Context) -> Shown:
         breach=breach,
         holds=tuple(h for h in agreement.holds if h.breach_id == breach.id),
         receipt_overdue=breach.receipt_is_overdue(at, ctx.reference.bank_holidays),
+        at=at,
     )
 
 

@@ -176,6 +176,9 @@ class Holdings(Protocol):
     def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
         """Return a part of them, or all."""
 
+    def note_ended(self, extract_id: str, *, state: str, at: datetime) -> None:
+        """Take down that an extract came to nothing, for what is shown."""
+
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
         """Return the line of each preparation or download that is under way."""
 

@@ -70,6 +70,16 @@ class PermitRow(Row, table=True):
     expires_at: datetime
 
 
+class EndedExtractRow(Row, table=True):
+    """An extract that dissemination said came to nothing. No decision rests on it: it is shown."""
+
+    __tablename__ = "ended_extract"
+
+    extract_id: str = Field(primary_key=True)
+    state: str  # failed, withdrawn
+    ended_at: datetime
+
+
 class OptOutTreatmentRow(Row, table=True):
     """One treatment an environment, data set and month, taken by the first permit (ruling 6)."""
 
@@ -115,4 +125,11 @@ class HoldingRow(Row, table=True):
     released_at: datetime
 
 
-__all__ = ["DecisionRow", "HoldingRow", "OptOutTreatmentRow", "PermitRow", "metadata"]
+__all__ = [
+    "DecisionRow",
+    "EndedExtractRow",
+    "HoldingRow",
+    "OptOutTreatmentRow",
+    "PermitRow",
+    "metadata",
+]

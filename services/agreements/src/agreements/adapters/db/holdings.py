@@ -8,7 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
+from agreements.adapters.db.decision_tables import (
+    DecisionRow,
+    EndedExtractRow,
+    HoldingRow,
+    PermitRow,
+)
 from agreements.domain.hold import LineKey
 from agreements.use_cases.ports import Holding, Slice
 
@@ -53,13 +58,19 @@ class SqlHoldings:
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
         return [*self._preparing(agreement, at), *self._downloading(agreement, at)]
 
+    def note_ended(self, extract_id: str, *, state: str, at: datetime) -> None:
+        self.session.merge(EndedExtractRow(extract_id=extract_id, state=state, ended_at=at))
+        self.session.flush()
+
     def _preparing(self, agreement: str, at: datetime) -> list[LineKey]:
         released = select(col(HoldingRow.permit_id)).where(col(HoldingRow.agreement) == agreement)
+        ended = select(col(EndedExtractRow.extract_id))
         rows = self.session.execute(
             select(PermitRow)
             .where(col(PermitRow.agreement) == agreement)
             .where(col(PermitRow.issued_at) > at - PREPARED_WITHIN)
             .where(col(PermitRow.id).not_in(released))
+            .where(col(PermitRow.extract_id).not_in(ended))
         ).scalars()
         return [_key(row) for row in rows]
 

@@ -174,10 +174,10 @@ def set_hold(
     principal: Annotated[Principal, requires(permissions.HANDLE_BREACH)],
 ) -> HoldView:
     """Stop releases of these lines, or of all, at once. One person may; two lift it."""
-    hold, _ = use_cases.set_hold(
+    hold, shown = use_cases.set_hold(
         reference, body.lines, reason=body.reason, ctx=contexts.of(principal)
     )
-    return HoldView.of(hold)
+    return HoldView.of(hold, shown.at)
 
 
 @router.get(
@@ -214,5 +214,5 @@ def approve_lift(
     principal: Annotated[Principal, requires(permissions.LIFT_HOLD)],
 ) -> HoldView:
     """Approve that a hold is lifted. The second person's approval lifts it."""
-    hold, _ = use_cases.approve_lift(hold_id, reason=body.reason, ctx=contexts.of(principal))
-    return HoldView.of(hold)
+    hold, shown = use_cases.approve_lift(hold_id, reason=body.reason, ctx=contexts.of(principal))
+    return HoldView.of(hold, shown.at)

@@ -75,11 +75,15 @@ class HoldView(Outgoing):
     lines: list[int]
     reason: str
     set_at: datetime
+    set_by: Annotated[str, Field(description="The subject that set it; `agreements` for itself.")]
+    held_seconds: Annotated[
+        int, Field(description="How long it has held, or held until it was lifted; seconds.")
+    ]
     lifted_at: datetime | None
     lift_approvals: list[LiftView]
 
     @classmethod
-    def of(cls, hold: Hold) -> Self:
+    def of(cls, hold: Hold, at: datetime) -> Self:
         return cls(
             id=hold.id,
             breach_id=hold.breach_id,
@@ -87,6 +91,8 @@ class HoldView(Outgoing):
             lines=[line.number for line in hold.lines],
             reason=hold.reason,
             set_at=hold.set_at,
+            set_by=hold.set_by,
+            held_seconds=int(hold.held_for(at).total_seconds()),
             lifted_at=hold.lifted_at,
             lift_approvals=[LiftView.model_validate(lift) for lift in hold.lifts],
         )
@@ -172,7 +178,7 @@ class AgreementView(AgreementSummary):
                 "sections": content.get("sections", {}),
                 "conditions": [ConditionView.of(c, shown.at) for c in shown.version.conditions],
                 "versions": [VersionView.of(v) for v in shown.agreement.versions],
-                "holds": [HoldView.of(h) for h in shown.agreement.holds],
+                "holds": [HoldView.of(h, shown.at) for h in shown.agreement.holds],
                 "tasks": [TaskView.model_validate(t) for t in shown.tasks],
             }
         )
@@ -217,7 +223,9 @@ class HoldPreviewView(Outgoing):
 
     lines: list[int]
     flows: Annotated[int, Field(description="Files released under these lines.")]
-    under_way: Annotated[int, Field(description="Preparations and downloads that are running.")]
+    under_way: Annotated[
+        int, Field(description="Preparations and downloads that are running; none that failed.")
+    ]
     text: Annotated[str, Field(examples=["14 flows, 3 under way"])]
 
 

@@ -131,5 +131,5 @@ class BreachView(Outgoing):
             finding=b.finding,
             outcome=b.outcome,
             closed_at=b.closed_at,
-            holds=[HoldView.of(h) for h in shown.holds],
+            holds=[HoldView.of(h, shown.at) for h in shown.holds],
         )
