@@ -200,7 +200,7 @@ class Bench:
                 for name, treatment in fields.items()
             ),
             opt_outs_apply=False,
-            opted_out=None,
+            opted_out=(),
             domain_id=DOMAIN,
             keys=Keys(
                 haven=self.keys.ensure("haven/nhs_number"),

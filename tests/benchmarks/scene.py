@@ -154,7 +154,7 @@ class Haven:
             scan_hits=0,
         )
         told = claims(
-            file, permit=said, data_set=DATA_SET, editions=[], opt_outs=None, outcome=outcome
+            file, permit=said, data_set=DATA_SET, editions=[], opt_outs=(), outcome=outcome
         )
         return issue(self.signer, ATTESTATION, told, at=SystemClock().now())
 

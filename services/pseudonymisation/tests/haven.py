@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +13,9 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 import catalogue
+from common.db import replacement as columns
 from common.ids import digest_of, new_id
+from common.replacement import Change, Standing, State
 from common.security.keys import (
     ATTESTATION,
     PERMIT,
@@ -132,7 +134,7 @@ class World:
             session.commit()
         return id_
 
-    def opt_out(self, numbers: Sequence[str], *, on: date) -> UUID:
+    def opt_out(self, numbers: Sequence[str], *, on: date, state: State = State.ACCEPTED) -> UUID:
         id_ = new_id()
         landed = list_of(self.landing, numbers, id_=id_)
         with Session(self.engine) as session:
@@ -141,11 +143,12 @@ class World:
                     id=id_,
                     list_date=on,
                     people=len(numbers),
-                    refused=0,
                     digest="sha256:" + "0" * 64,
                     object_key=str(landed.path.relative_to(self.directory / "landing")),
                     imported_at=self.clock.now(),
                     imported_by="X26",
+                    version=1,
+                    **standing(state, len(numbers), at=self.clock.now()),
                 )
             )
             session.commit()
@@ -270,6 +273,14 @@ class World:
         with Session(self.engine) as session:
             rows = session.execute(text('SELECT entry FROM audit_leaf ORDER BY "index"'))
             return [json.loads(row[0])["action"] for row in rows]
+
+
+def standing(state: State, rows: int, *, at: datetime) -> dict[str, Any]:
+    """Columns of what replaced nothing, and stands so."""
+    change = Change(before=0, after=rows, added=rows, removed=0)
+    return columns.values_of(
+        Standing(state=state, change=change, proposed_by="X26", proposed_at=at)
+    )
 
 
 def world(directory: Path, engine: Engine, clock: FakeClock) -> World:

@@ -80,6 +80,26 @@ class Submission(Wire):
     progress: Progress | None = None
 
 
+class Change(Wire):
+    """What something that replaces another changes, in rows."""
+
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int
+
+
+class OptOutList(Wire):
+    """A list of people who objected: how it stands, never who is on it."""
+
+    id: UUID
+    list_date: date
+    people: int
+    state: str
+    change: Change
+
+
 class ExtractFile(Wire):
     """One file of an extract; it has one manifest and one register line."""
 

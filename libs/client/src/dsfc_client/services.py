@@ -21,6 +21,7 @@ from dsfc_client.models import (
     Finding,
     Hold,
     Manifest,
+    OptOutList,
     Progress,
     RegisterLine,
     Submission,
@@ -217,6 +218,44 @@ class Pseudonymisation(Service):
         path = f"/v1/submissions/{submission_id}/quarantine/rows"
         target.write_bytes(self.call("GET", path, timeout=WAIT_SECONDS_MAX).content)
         return target
+
+    def import_opt_outs(
+        self,
+        content: Path,
+        list_date: str,
+        *,
+        declared_count: int | None = None,
+        key: str | None = None,
+    ) -> OptOutList:
+        """Send a list of objectors: an NHS number a line, nothing behind it.
+
+        With `declared_count` it is held against the number of people on it; an empty list needs
+        0. Where many would be released by it, its state is `waiting` for a second person.
+        """
+        headers = {"Content-Type": "text/csv"} | ({"Idempotency-Key": key} if key else {})
+        sent = self.call(
+            "POST",
+            "/v1/opt-out-lists",
+            params={"list_date": list_date, "kind": "objectors", "declared_count": declared_count},
+            content=content.read_bytes(),
+            headers=headers,
+            timeout=WAIT_SECONDS_MAX,
+        )
+        return OptOutList.model_validate(sent.json())
+
+    def opt_out_lists(self, *, state: str | None = None) -> Iterator[OptOutList]:
+        """Lists of opt-outs; `state="waiting"` for those that a second person has to see."""
+        return self.pages("/v1/opt-out-lists", OptOutList, state=state)
+
+    def confirm_opt_outs(self, list_id: Id, reason: str) -> OptOutList:
+        """Let a list into force that somebody else sent. Raises Problem (SECOND_PERSON_NEEDED)."""
+        path = f"/v1/opt-out-lists/{list_id}/confirmation"
+        return OptOutList.model_validate(self.post(path, {"reason": reason}))
+
+    def take_back_opt_outs(self, list_id: Id, reason: str) -> OptOutList:
+        """Take a list back; `leaving`, where a second person has to take it back as well."""
+        path = f"/v1/opt-out-lists/{list_id}/withdrawal"
+        return OptOutList.model_validate(self.post(path, {"reason": reason}))
 
 
 class Dissemination(Service):

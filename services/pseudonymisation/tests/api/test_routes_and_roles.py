@@ -17,6 +17,11 @@ EXPECTED = {
         Role.DSCRO_OPERATOR,
     },
     ("POST", "/v1/opt-out-lists"): {Role.DSCRO_OPERATOR},
+    ("POST", "/v1/opt-out-lists/{list_id}/confirmation"): {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    },
+    ("POST", "/v1/opt-out-lists/{list_id}/withdrawal"): {Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER},
     ("PUT", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
     ("GET", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
 }

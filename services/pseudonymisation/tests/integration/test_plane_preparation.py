@@ -105,7 +105,7 @@ def asked():
     )
 
 
-def plan_of(haven, asked, editions, opted_out=None, data_set=SUS):
+def plan_of(haven, asked, editions, opted_out=(), data_set=SUS):
     described = data_set.by_name
     return Plan(
         editions=tuple(Source(e.path, e.key_name, e.key) for e in editions),
@@ -117,8 +117,8 @@ def plan_of(haven, asked, editions, opted_out=None, data_set=SUS):
             OutColumn(n, Treatment(t), is_free=n in described and described[n].scan)
             for n, t in asked.fields.items()
         ),
-        opt_outs_apply=opted_out is not None,
-        opted_out=opted_out and Source(opted_out.path, opted_out.key_name, opted_out.key),
+        opt_outs_apply=bool(opted_out),
+        opted_out=tuple(Source(o.path, o.key_name, o.key) for o in opted_out),
         domain_id=asked.domain_id,
         keys=Keys(
             haven=haven.key("haven/nhs_number"),
@@ -212,7 +212,7 @@ def test_all_rows_of_opted_out_people_are_absent_in_every_edition(haven, asked, 
     editions = [land(haven, SUS, given[:60]), land(haven, SUS, given[60:])]
 
     everyone, _ = prepare(plan_of(haven, asked, editions), "everyone")
-    path, outcome = prepare(plan_of(haven, upheld, editions, list_of(haven, gone)), "upheld")
+    path, outcome = prepare(plan_of(haven, upheld, editions, [list_of(haven, gone)]), "upheld")
 
     made = rows_of(path)
     assert Counter(made) == Counter(expected(haven, SUS, given, upheld))
@@ -222,6 +222,18 @@ def test_all_rows_of_opted_out_people_are_absent_in_every_edition(haven, asked, 
     without = [r for r in rows_of(everyone) if r[0].startswith("L")]
     assert outcome.rows_without_person_left_out == len(without) > 0
     assert not any(r[0].startswith("L") for r in made)
+
+
+def test_whoever_is_on_any_of_several_lists_is_absent(haven, asked, prepare):
+    given = records(160)
+    some, others = {NUMBERS[2], NUMBERS[5]}, {NUMBERS[5], NUMBERS[7]}
+    upheld = replace(asked, opted_out=frozenset(some | others))
+
+    lists = [list_of(haven, some), list_of(haven, set()), list_of(haven, others)]
+    path, outcome = prepare(plan_of(haven, upheld, [land(haven, SUS, given)], lists))
+
+    assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, upheld))
+    assert outcome.people_left_out == 3
 
 
 def test_opt_outs_cannot_be_upheld_without_a_list(haven, asked):

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from common.errors import Refused
 from common.ids import new_id
+from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.adapters.plane import preparation as plane
 from pseudonymisation.domain.permit import (
@@ -128,6 +129,8 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
             "applied": False,
             "list_id": None,
             "list_date": None,
+            "list_digest": None,
+            "besides": [],
             "people_left_out": 0,
             "rows_without_person_left_out": 0,
         }
@@ -390,11 +393,43 @@ def test_opted_out_people_are_left_out_and_the_list_is_named(haven, clock):
         "applied": True,
         "list_id": str(newest),
         "list_date": "2018-05-28",
+        "list_digest": "sha256:" + "0" * 64,
+        "besides": [],
         "people_left_out": 1,
         "rows_without_person_left_out": 0,
     }
     tokens = {row[0] for row in haven.rows_of(done.files[0])}
     assert len(tokens) == 3
+
+
+def test_while_a_list_waits_whoever_is_on_either_is_left_out(haven, clock):
+    haven.land(RECORDS)
+    in_force = haven.opt_out([NUMBERS[0]], on=date(2018, 5, 27))
+    haven.opt_out(NUMBERS, on=date(2018, 5, 26), state=Replacement.TAKEN_BACK)
+    haven.opt_out(NUMBERS, on=date(2018, 5, 28), state=Replacement.SUPERSEDED)
+    waiting = haven.opt_out([NUMBERS[1]], on=date(2018, 5, 28), state=Replacement.WAITING)
+
+    done = haven.prepare(**UPHELD)
+
+    said = haven.attested(done.files[0])["opt_out"]
+    assert (said["list_id"], said["besides"]) == (str(in_force), [str(waiting)])
+    assert said["people_left_out"] == 2
+
+
+def test_a_list_that_is_about_to_be_taken_back_holds_beside_the_one_before(haven, clock):
+    haven.land(RECORDS)
+    haven.opt_out([NUMBERS[0]], on=date(2018, 5, 26))
+    haven.opt_out([NUMBERS[1]], on=date(2018, 5, 27), state=Replacement.LEAVING)
+
+    assert haven.attested(haven.prepare(**UPHELD).files[0])["opt_out"]["people_left_out"] == 2
+
+
+def test_a_list_that_waits_is_no_list_in_force(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    haven.opt_out([NUMBERS[0]], on=date(2018, 5, 28), state=Replacement.WAITING)
+
+    assert haven.prepare(**UPHELD).code == "OPT_OUT_NOT_APPLIED"
 
 
 @pytest.mark.scenario("R12")

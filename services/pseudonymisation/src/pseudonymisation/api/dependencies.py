@@ -91,6 +91,8 @@ ReadCtx = Annotated[Context, _On(permissions.READ_SUBMISSIONS).build()]
 RowsCtx = Annotated[Context, _On(permissions.READ_QUARANTINED_ROWS).build()]
 EditionsCtx = Annotated[Context, _On(permissions.READ_EDITIONS).build()]
 ImportCtx = Annotated[Context, _On(permissions.IMPORT_OPT_OUTS).build()]
+DecideListsCtx = Annotated[Context, _On(permissions.CONFIRM_OPT_OUTS).build()]
+TakeBackListsCtx = Annotated[Context, _On(permissions.WITHDRAW_OPT_OUTS).build()]
 OptOutsCtx = Annotated[Context, _On(permissions.READ_OPT_OUTS).build()]
 
 

@@ -35,3 +35,13 @@ READ_OPT_OUTS = Permission(
     STAFF,
     "See which lists were taken in, never who is on them.",
 )
+CONFIRM_OPT_OUTS = Permission(
+    "opt-outs:confirm",
+    frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),
+    "Let a list that waits into force, as another person than who sent it.",
+)
+WITHDRAW_OPT_OUTS = Permission(
+    "opt-outs:withdraw",
+    frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),
+    "Take a list of opt-outs back; where that releases many people, two have to.",
+)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.web.replacement import StandingView
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.opt_out import OptOutList
 from pseudonymisation.domain.quality import Entry
@@ -160,18 +161,23 @@ class EditionView(BaseModel):
         )
 
 
-class OptOutListView(BaseModel):
+class OptOutListView(StandingView):
+    """A list of objectors: that it is there, how it stands, never who is on it."""
+
     id: UUID
-    list_date: date
-    people: int
-    digest: str
-    imported_at: datetime
+    list_date: Annotated[date, Field(description="The day whose opt-outs it holds.")]
+    kind: Annotated[Literal["objectors"], Field(description="Who is on it: who is left out.")]
+    people: Annotated[int, Field(description="How many people are on it.")]
+    digest: Annotated[str, Field(description="Of what was sent: `sha256:` and the hash.")]
+    imported_at: Annotated[datetime, Field(description="When it came, RFC 3339, in UTC.")]
 
     @classmethod
-    def of(cls, opt_outs: OptOutList) -> Self:
+    def of_list(cls, opt_outs: OptOutList) -> Self:
         return cls(
+            **StandingView.of(opt_outs.standing).model_dump(),
             id=opt_outs.id,
             list_date=opt_outs.list_date,
+            kind="objectors",
             people=opt_outs.people,
             digest=opt_outs.digest,
             imported_at=opt_outs.imported_at,

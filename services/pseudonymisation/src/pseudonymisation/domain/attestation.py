@@ -81,7 +81,7 @@ def claims(
     permit: Permit,
     data_set: DataSet,
     editions: Sequence[PinnedEdition],
-    opt_outs: OptOutList | None,
+    opt_outs: Sequence[OptOutList],
     outcome: Outcome,
 ) -> dict[str, JsonValue]:
     """Say what is in one file; whoever signs adds issuer, audience and times."""
@@ -108,8 +108,10 @@ def claims(
         "domain": permit.domain.id,
         "opt_out": {
             "applied": permit.opt_out.applied,
-            "list_id": str(opt_outs.id) if opt_outs else None,
-            "list_date": opt_outs.list_date.isoformat() if opt_outs else None,
+            "list_id": str(opt_outs[0].id) if opt_outs else None,
+            "list_date": opt_outs[0].list_date.isoformat() if opt_outs else None,
+            "list_digest": opt_outs[0].digest if opt_outs else None,
+            "besides": [str(other.id) for other in opt_outs[1:]],
             "people_left_out": outcome.people_left_out,
             "rows_without_person_left_out": outcome.rows_without_person_left_out,
         },

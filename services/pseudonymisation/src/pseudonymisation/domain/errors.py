@@ -198,6 +198,33 @@ class ListInvalid(Unprocessable):
     title = "Not a list of opt-outs"
 
 
-class ListOutdated(Conflict):
-    code = "OPT_OUT_LIST_OUTDATED"
-    title = "A newer list was imported before"
+class ListIsReply(Unprocessable):
+    """The comma behind each number is how the national service answers."""
+
+    code = "OPT_OUT_LIST_IS_REPLY"
+    title = "The list has the form of those who may be used"
+
+
+class ListOfCleared(Unprocessable):
+    code = "OPT_OUT_LIST_OF_CLEARED"
+    title = "People who may be used are taken as the reply to a check only"
+
+
+class ListEmpty(Unprocessable):
+    code = "OPT_OUT_LIST_EMPTY"
+    title = "Nobody is on the list, and it does not say so"
+
+
+class ListCountDiffers(Unprocessable):
+    code = "OPT_OUT_LIST_COUNT_DIFFERS"
+    title = "The list has another number of people than was declared"
+
+
+class ListDoubled(Unprocessable):
+    code = "OPT_OUT_LIST_DOUBLED"
+    title = "The list came more than once in one body"
+
+
+class ListNotFound(NotFound):
+    code = "OPT_OUT_LIST_NOT_FOUND"
+    title = "No such list of opt-outs"

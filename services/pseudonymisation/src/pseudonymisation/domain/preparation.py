@@ -111,6 +111,7 @@ class PinnedEdition:
 class OptOutList:
     id: UUID
     list_date: date
+    digest: str
     object_key: str
 
 

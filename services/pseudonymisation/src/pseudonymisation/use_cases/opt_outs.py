@@ -1,7 +1,13 @@
-"""Lists of people who opted out: taken in as haven tokens, tested at every preparation."""
+"""Lists of people who opted out: taken in as haven tokens, tested at every preparation.
+
+What a list says is not believed (ruling 20): its sender names who is on it and how many, and a
+list by which many people would be released waits for a second person.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -9,68 +15,218 @@ import structlog
 from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.ids import digest_of, new_id
+from common.replacement import Change, Judgement, Kind, Standing, State, rules
 from pseudonymisation.domain import errors
-from pseudonymisation.domain.opt_out import OptOutList
+from pseudonymisation.domain.opt_out import (
+    ListKind,
+    OptOutList,
+    Taken,
+    in_force,
+    newest_first,
+    next_in_force,
+)
 from pseudonymisation.use_cases.context import Context
-from pseudonymisation.use_cases.ports import OptOutImport
+from pseudonymisation.use_cases.ports import ListImport, Transaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+ROUNDS: Final = 5
+"""So often a list is compared anew, where another was put in force meanwhile."""
 
-def begin_import(list_date: date, *, ctx: Context) -> tuple[UUID, OptOutImport]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """What its sender says of a list."""
+
+    list_date: date
+    kind: ListKind
+    declared: int | None
+    """How many people are on it."""
+
+
+def begin_import(announced: Announced, *, ctx: Context) -> tuple[UUID, ListImport]:
     """Prepare to take a list.
 
     :raises ListInvalid: where its day is still to come
+    :raises ListOfCleared: where it is of people who may be used
     """
-    if list_date > legal_day(ctx.clock.now()):
+    if announced.kind is ListKind.CLEARED:
+        raise errors.ListOfCleared(
+            "Who may be used is known for what was asked alone: send the answer of the national"
+            " service to `/v1/opt-out-checks/{id}/reply`."
+        )
+    if announced.list_date > legal_day(ctx.clock.now()):
         raise errors.ListInvalid("The day of a list is not in the future.")
     list_id = new_id()
     return list_id, ctx.haven.opt_outs(list_id)
 
 
 def finish_import(
-    list_id: UUID, list_date: date, taken: OptOutImport, *, key: str | None, ctx: Context
+    list_id: UUID, announced: Announced, coming: ListImport, *, key: str | None, ctx: Context
 ) -> OptOutList:
-    """Put a list in force from the next preparation on.
+    """Put a list in force from the next preparation on, or let it wait for a second person.
 
     The same list of the same day under the same key is the one that was taken in before.
-    :raises ListInvalid, IdempotencyKeyReused, Unavailable:
+    :raises ListInvalid, ListIsReply, ListEmpty, ListDoubled, ListCountDiffers:
+    :raises IdempotencyKeyReused, Unavailable:
     """
-    people, digest = taken.finish()
-    at = ctx.clock.now()
-    opt_outs = OptOutList(
-        id=list_id,
-        list_date=list_date,
-        people=people,
-        digest=digest,
-        object_key=taken.key,
-        imported_at=at,
-        imported_by=ctx.principal.subject,
+    taken = coming.finish()
+    taken.demand_count(announced.declared)
+    fingerprint = digest_of(
+        {
+            "operation": "import_opt_outs",
+            "day": announced.list_date.isoformat(),
+            "kind": announced.kind.value,
+            "declared": announced.declared,
+            "digest": taken.digest,
+        }
     )
     actor = ctx.principal.client_id
-    fingerprint = digest_of(
-        {"operation": "import_opt_outs", "day": list_date.isoformat(), "digest": digest}
-    )
-    with ctx.uow.writing() as tx:
-        repeated = tx.repeated(actor=actor, key=key, fingerprint=fingerprint)
-        if repeated is not None:
-            taken.abandon()
-            return tx.opt_out_lists.get(UUID(repeated))
-        tx.remember(actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id))
-        stored = tx.opt_out_lists.save(
-            opt_outs,
-            audit=entry_for(
-                ctx.principal,
-                at=at,
-                action="opt-out-list-imported",
-                resource=f"opt-out-lists/{list_id}",
-                detail={"list_date": list_date.isoformat(), "people": people, "digest": digest},
-            ),
+    for _ in range(ROUNDS):
+        with ctx.uow.reading() as tx:
+            former = in_force(tx.opt_out_lists.standing())
+        arrived = _arrived(list_id, announced, taken, coming.key, former, ctx=ctx)
+        with ctx.uow.writing() as tx:
+            repeated = tx.repeated(actor=actor, key=key, fingerprint=fingerprint)
+            if repeated is not None:
+                coming.abandon()
+                return tx.opt_out_lists.get(UUID(repeated))
+            if in_force(tx.opt_out_lists.standing(locked=True)) != former:
+                continue
+            tx.remember(actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id))
+            stored = _save(arrived, "opt-out-list-imported", tx, ctx=ctx)
+            _supersede_waiting(stored, tx, ctx=ctx)
+        log.info(
+            "opt_out_list_imported",
+            list_id=str(list_id),
+            list_date=stored.list_date.isoformat(),
+            state=stored.standing.state.value,
         )
-    log.info("opt_out_list_imported", list_id=str(list_id), list_date=list_date.isoformat())
+        return stored
+    raise errors.EditedMeanwhile("Lists are being replaced at this moment; try again.")
+
+
+def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
+    """Let a list that waits into force: a second person's word.
+
+    :raises ListNotFound, SecondPersonNeeded, ReplacementDecided:
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        tx.opt_out_lists.standing(locked=True)
+        confirmed = tx.opt_out_lists.get(list_id).confirm(by=by, reason=reason, at=at)
+        stored = _save(confirmed, "opt-out-list-confirmed", tx, ctx=ctx)
+        _supersede_waiting(stored, tx, ctx=ctx)
+    log.info("opt_out_list_confirmed", list_id=str(list_id))
     return stored
 
 
-def page(*, after: UUID | None, limit: int, ctx: Context) -> Sequence[OptOutList]:
+def take_back(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
+    """Take a list back: one that waits at once; one in force, as its going gives little or much.
+
+    :raises ListNotFound, SecondPersonNeeded, ReplacementDecided:
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    for _ in range(ROUNDS):
+        with ctx.uow.reading() as tx:
+            present = tx.opt_out_lists.get(list_id)
+            after = next_in_force(tx.opt_out_lists.standing(), present)
+        judgement = _of_going(present, after, ctx=ctx)
+        with ctx.uow.writing() as tx:
+            listed = tx.opt_out_lists.standing(locked=True)
+            current = tx.opt_out_lists.get(list_id)
+            if next_in_force(listed, current) != after or current != present:
+                continue
+            gone = current.take_back(judgement, by=by, reason=reason, at=at)
+            stored = _save(gone, "opt-out-list-taken-back", tx, ctx=ctx)
+        log.info("opt_out_list_taken_back", list_id=str(list_id), state=stored.standing.state)
+        return stored
+    raise errors.EditedMeanwhile("Lists are being replaced at this moment; try again.")
+
+
+def get(list_id: UUID, *, ctx: Context) -> OptOutList:
+    """:raises ListNotFound:"""
     with ctx.uow.reading() as tx:
-        return tx.opt_out_lists.page(after=after, limit=limit)
+        return tx.opt_out_lists.get(list_id)
+
+
+def page(
+    *, state: State | None, after: UUID | None, limit: int, ctx: Context
+) -> Sequence[OptOutList]:
+    with ctx.uow.reading() as tx:
+        return tx.opt_out_lists.page(state=state, after=after, limit=limit)
+
+
+# --- what they share ------------------------------------------------------------------------------
+
+
+def _arrived(
+    list_id: UUID,
+    announced: Announced,
+    taken: Taken,
+    object_key: str,
+    former: OptOutList | None,
+    *,
+    ctx: Context,
+) -> OptOutList:
+    """Hold it against the list in force, whatever the day of either: it may come to count."""
+    at, by = ctx.clock.now(), ctx.principal.subject
+    first = Change(before=0, after=taken.people, added=taken.people, removed=0)
+    arrived = OptOutList(
+        id=list_id,
+        list_date=announced.list_date,
+        people=taken.people,
+        digest=taken.digest,
+        object_key=object_key,
+        imported_at=at,
+        imported_by=by,
+        standing=Standing.begun(_judged(first, ctx=ctx), by=by, at=at),
+    )
+    if former is None:
+        return arrived
+    change = ctx.haven.change_of_lists(former, arrived)
+    standing = Standing.begun(_judged(change, ctx=ctx), by=by, at=at)
+    return replace(arrived, standing=standing)
+
+
+def _of_going(gone: OptOutList, after: OptOutList | None, *, ctx: Context) -> Judgement | None:
+    """Judge what taking a list back gives; where no list is left, nothing is prepared at all."""
+    if after is None:
+        return None
+    return _judged(ctx.haven.change_of_lists(gone, after), ctx=ctx)
+
+
+def _judged(change: Change, *, ctx: Context) -> Judgement:
+    return rules.load().judge(Kind.OPT_OUTS, change, on=legal_day(ctx.clock.now()))
+
+
+def _supersede_waiting(newer: OptOutList, tx: Transaction, *, ctx: Context) -> None:
+    """What waited and would not count beside the one now in force is out of the way."""
+    if not newer.standing.is_effective:
+        return
+    ordered = newest_first(tx.opt_out_lists.standing())
+    behind = ordered[ordered.index(newer) + 1 :]
+    for waiting in (o for o in behind if o.standing.is_waiting):
+        gone = waiting.supersede(at=ctx.clock.now())
+        _save(gone, "opt-out-list-superseded", tx, ctx=ctx)
+
+
+def _save(opt_outs: OptOutList, action: str, tx: Transaction, *, ctx: Context) -> OptOutList:
+    standing = opt_outs.standing
+    return tx.opt_out_lists.save(
+        opt_outs,
+        audit=entry_for(
+            ctx.principal,
+            at=ctx.clock.now(),
+            action=action,
+            resource=f"opt-out-lists/{opt_outs.id}",
+            detail={
+                "list_date": opt_outs.list_date.isoformat(),
+                "people": opt_outs.people,
+                "digest": opt_outs.digest,
+                "state": standing.state.value,
+                "change": standing.change.as_json(),
+                "reason": standing.reason,
+            },
+        ),
+    )

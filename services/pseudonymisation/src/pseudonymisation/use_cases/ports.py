@@ -10,8 +10,9 @@ from uuid import UUID
 
 from catalogue import DataSet
 from common.audit.entries import Entry as AuditEntry
+from common.replacement import Change, State
 from pseudonymisation.domain.edition import Edition, MapVersion
-from pseudonymisation.domain.opt_out import OptOutList
+from pseudonymisation.domain.opt_out import OptOutList, Taken
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry, Outcome
 from pseudonymisation.domain.submission import Submission
@@ -95,13 +96,18 @@ class Editions(Protocol):
 
 
 class OptOutLists(Protocol):
-    def get(self, list_id: UUID) -> OptOutList: ...
+    def get(self, list_id: UUID) -> OptOutList:
+        """:raises ListNotFound:"""
 
-    def newest(self) -> OptOutList | None: ...
+    def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
+        """Those in force, leaving and waiting. Locked: nobody else changes them meanwhile."""
 
-    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutList]: ...
+    def page(
+        self, *, state: State | None, after: UUID | None, limit: int
+    ) -> Sequence[OptOutList]: ...
 
-    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList: ...
+    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
+        """:raises EditedMeanwhile: where the stored version is not the one that was read"""
 
 
 class Transaction(Protocol):
@@ -227,24 +233,24 @@ class Haven(Protocol):
     def destroy(self, object_key: str) -> None:
         """Destroy an upload or a quarantine: its key, then the object."""
 
-    def opt_outs(self, list_id: UUID) -> "OptOutImport": ...
+    def opt_outs(self, list_id: UUID) -> "ListImport": ...
+
+    def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
+        """Count who comes and who goes; where they cannot be compared, everybody does."""
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
         """Take away objects that no row names, last written before an instant; say how many."""
 
 
-class OptOutImport(Protocol):
+class ListImport(Protocol):
     """A list on its way in: numbers become haven tokens as they come."""
 
     key: str
 
     def take(self, chunk: bytes) -> None:
-        """:raises ListInvalid, Unavailable:"""
+        """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
 
-    def finish(self) -> tuple[int, str]:
-        """Say how many people are on it, and its digest.
-
-        :raises ListInvalid, Unavailable:
-        """
+    def finish(self) -> Taken:
+        """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
 
     def abandon(self) -> None: ...

@@ -69,7 +69,8 @@ class Domains(Protocol):
 class Landed(Protocol):
     def current_editions(self, data_set: str, catalogue_digest: str) -> Sequence[PinnedEdition]: ...
 
-    def newest_opt_out_list(self) -> OptOutList | None: ...
+    def opt_out_lists(self) -> tuple[OptOutList, ...]:
+        """Those whose people are left out; the first is the one in force, without it none."""
 
 
 class PreparationTransaction(Protocol):
@@ -106,7 +107,8 @@ class Work:
     permit: Permit
     data_set: DataSet
     editions: tuple[tuple[PinnedEdition, bytes], ...] = field(repr=False)
-    opted_out: tuple[OptOutList, bytes] | None = field(repr=False)
+    opted_out: tuple[tuple[OptOutList, bytes], ...] = field(repr=False)
+    """Whoever is on any of them is left out."""
     haven_key: bytes = field(repr=False)
     date_of_birth_key: bytes | None = field(repr=False)
     postcode_key: bytes | None = field(repr=False)

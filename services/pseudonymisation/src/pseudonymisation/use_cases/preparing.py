@@ -155,7 +155,7 @@ class PreparationJobs:
         data_set: DataSet,
         made: Made,
         format_: str,
-        opt_outs: OptOutList | None,
+        opt_outs: tuple[OptOutList, ...],
     ) -> PreparedFile:
         file_id = new_id()
         key = preparation.object_key(file_id, format_)
@@ -189,17 +189,19 @@ class PreparationJobs:
             attestation=signed,
         )
 
-    def _work(self, preparation: Preparation, data_set: DataSet) -> tuple[Work, OptOutList | None]:
+    def _work(
+        self, preparation: Preparation, data_set: DataSet
+    ) -> tuple[Work, tuple[OptOutList, ...]]:
         """Gather keys and lists; without any of them the answer is no."""
         permit, person = preparation.permit, data_set.person
-        opt_outs = self._opt_out_list(preparation)
+        opt_outs = self._opt_out_lists(preparation)
         return Work(
             permit=permit,
             data_set=data_set,
             editions=tuple(
                 (edition, self._edition_key(edition)) for edition in preparation.editions
             ),
-            opted_out=None if opt_outs is None else (opt_outs, self._list_key(opt_outs)),
+            opted_out=tuple((list_, self._list_key(list_)) for list_ in opt_outs),
             haven_key=_had(lambda: self.keys.ensure("haven/nhs_number")),
             date_of_birth_key=_had(lambda: self.keys.ensure("haven/date_of_birth"))
             if person.date_of_birth
@@ -210,17 +212,17 @@ class PreparationJobs:
             domain_key=self._domain_key(preparation),
         ), opt_outs
 
-    def _opt_out_list(self, preparation: Preparation) -> OptOutList | None:
+    def _opt_out_lists(self, preparation: Preparation) -> tuple[OptOutList, ...]:
         opt_out = preparation.permit.opt_out
         if not opt_out.applied:
-            return None
+            return ()
         with self.uow.reading() as tx:
-            newest = tx.landed.newest_opt_out_list()
+            lists = tx.landed.opt_out_lists()
         today = legal_day(self.clock.now())
-        if newest is None or not opt_out.accepts(newest.list_date, today=today):
+        if not lists or not opt_out.accepts(lists[0].list_date, today=today):
             # Missing or late: never "release all" (domain.md 4.3).
             raise NotPrepared(Code.OPT_OUT_NOT_APPLIED)
-        return newest
+        return lists
 
     def _list_key(self, opt_outs: OptOutList) -> bytes:
         try:

@@ -16,12 +16,14 @@ from common.audit.entries import Entry
 from common.db import outbox
 from common.db.unit_of_work import UnitOfWork
 from common.messaging.schemas import event
+from pseudonymisation.adapters.db.opt_out_repository import standing
 from pseudonymisation.adapters.db.preparation_tables import (
     PreparationRow,
     PreparedFileRow,
     PseudonymDomainRow,
 )
-from pseudonymisation.adapters.db.tables import EditionRow, OptOutListRow
+from pseudonymisation.adapters.db.tables import EditionRow
+from pseudonymisation.domain.opt_out import upheld
 from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation import (
     ClaimLost,
@@ -291,16 +293,11 @@ class SqlLanded:
             for row in self.session.exec(query)
         ]
 
-    def newest_opt_out_list(self) -> OptOutList | None:
-        query = (
-            select(OptOutListRow)
-            .order_by(col(OptOutListRow.list_date).desc(), col(OptOutListRow.imported_at).desc())
-            .limit(1)
+    def opt_out_lists(self) -> tuple[OptOutList, ...]:
+        return tuple(
+            OptOutList(id=o.id, list_date=o.list_date, digest=o.digest, object_key=o.object_key)
+            for o in upheld(standing(self.session))
         )
-        row = self.session.exec(query).first()
-        if row is None:
-            return None
-        return OptOutList(id=row.id, list_date=row.list_date, object_key=row.object_key)
 
 
 def _text(id_: UUID | str | None) -> str | None:

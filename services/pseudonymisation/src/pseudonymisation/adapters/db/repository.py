@@ -16,6 +16,7 @@ from common.audit import Entry as AuditEntry
 from common.db import idempotency, outbox
 from common.db.unit_of_work import UnitOfWork
 from pseudonymisation.adapters.db import event_models
+from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutLists
 from pseudonymisation.adapters.db.tables import (
     EditionRow,
     OptOutListRow,
@@ -24,7 +25,6 @@ from pseudonymisation.adapters.db.tables import (
 )
 from pseudonymisation.domain.edition import Edition, MapVersion, Status
 from pseudonymisation.domain.errors import EditedMeanwhile, EditionNotFound, SubmissionNotFound
-from pseudonymisation.domain.opt_out import OptOutList
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
 from pseudonymisation.domain.submission import DECIDED, Content, State, Submission
@@ -253,35 +253,6 @@ class SqlEditions:
 
 
 @dataclass(frozen=True, slots=True)
-class SqlOptOutLists:
-    session: Session
-
-    def get(self, list_id: UUID) -> OptOutList:
-        return _to_list(self.session.get_one(OptOutListRow, list_id))
-
-    def newest(self) -> OptOutList | None:
-        query = (
-            select(OptOutListRow)
-            .order_by(col(OptOutListRow.list_date).desc(), col(OptOutListRow.imported_at).desc())
-            .limit(1)
-        )
-        row = self.session.exec(query).first()
-        return None if row is None else _to_list(row)
-
-    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutList]:
-        query = select(OptOutListRow).order_by(col(OptOutListRow.id)).limit(limit)
-        if after is not None:
-            query = query.where(col(OptOutListRow.id) > after)
-        return [_to_list(row) for row in self.session.exec(query)]
-
-    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
-        self.session.add(OptOutListRow.model_validate(_of_list(opt_outs)))
-        self.session.flush()
-        audit_log.append(self.session, [audit])
-        return opt_outs
-
-
-@dataclass(frozen=True, slots=True)
 class SqlIntake:
     """One transaction of the intake."""
 
@@ -468,27 +439,3 @@ def _to_edition(row: EditionRow) -> Edition:
 
 def _map(map_id: str | None, digest: str | None) -> MapVersion | None:
     return None if map_id is None else MapVersion(id=UUID(map_id), digest=digest or "")
-
-
-def _of_list(opt_outs: OptOutList) -> dict[str, Any]:
-    return {
-        "id": opt_outs.id,
-        "list_date": opt_outs.list_date,
-        "people": opt_outs.people,
-        "digest": opt_outs.digest,
-        "object_key": opt_outs.object_key,
-        "imported_at": opt_outs.imported_at,
-        "imported_by": opt_outs.imported_by,
-    }
-
-
-def _to_list(row: OptOutListRow) -> OptOutList:
-    return OptOutList(
-        id=row.id,
-        list_date=row.list_date,
-        people=row.people,
-        digest=row.digest,
-        object_key=row.object_key,
-        imported_at=row.imported_at,
-        imported_by=row.imported_by,
-    )

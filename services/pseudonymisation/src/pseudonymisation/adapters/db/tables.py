@@ -11,6 +11,7 @@ from sqlalchemy import JSON, BigInteger, Index, MetaData, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from common.db import tables as common_tables
+from common.db.replacement import StandingColumns
 
 metadata = MetaData(naming_convention=common_tables.NAMING)
 
@@ -93,7 +94,7 @@ class EditionRow(Row, table=True):
     landed_at: datetime
 
 
-class OptOutListRow(Row, table=True):
+class OptOutListRow(StandingColumns, Row, table=True):
     __tablename__ = "opt_out_list"
 
     id: UUID = Field(primary_key=True)
@@ -104,6 +105,7 @@ class OptOutListRow(Row, table=True):
     object_key: str
     imported_at: datetime
     imported_by: str
+    version: int
 
 
 class QuarantineRow(Row, table=True):

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from catalogue import CatalogueField, ColumnType, DataSet
+from pseudonymisation.adapters.plane.lists import named
 from pseudonymisation.adapters.plane.objects import Objects
 from pseudonymisation.adapters.plane.preparation import (
     EngineFailed,
@@ -93,11 +94,9 @@ class EnginePlane:
                 for f in permit.fields
             ),
             opt_outs_apply=permit.opt_out.applied,
-            opted_out=work.opted_out
-            and Source(
-                self._landing.path(work.opted_out[0].object_key),
-                f"o{work.opted_out[0].id.hex}",
-                work.opted_out[1],
+            opted_out=tuple(
+                Source(self._landing.path(list_.object_key), named("o", list_.id), key)
+                for list_, key in work.opted_out
             ),
             domain_id=permit.domain.id,
             keys=Keys(

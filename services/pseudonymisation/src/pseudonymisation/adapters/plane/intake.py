@@ -3,8 +3,6 @@
 Object keys and key names are made here and nowhere else (LAYOUT.md section 2).
 """
 
-import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,22 +10,23 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import duckdb
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from catalogue import DataSet
 from common.ids import new_id
+from common.replacement import Change
 from pseudonymisation.adapters.keystore import KeyStore
-from pseudonymisation.adapters.plane import kernel, landing
+from pseudonymisation.adapters.plane import landing, lists
 from pseudonymisation.adapters.plane.header import columns_of
 from pseudonymisation.adapters.plane.objects import ObjectDamaged, Objects
 from pseudonymisation.adapters.plane.quarantine import handed_back
 from pseudonymisation.adapters.plane.sealing import PERSON
-from pseudonymisation.adapters.plane.session import Limits, literal, session
+from pseudonymisation.adapters.plane.session import Limits
 from pseudonymisation.adapters.plane.statement import Order
 from pseudonymisation.adapters.plane.upload import Inspector
-from pseudonymisation.domain.errors import ListInvalid
+from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed
+from pseudonymisation.domain.opt_out import ListKind, OptOutList, Taken
 from pseudonymisation.domain.quality import Outcome
 from pseudonymisation.domain.submission import Submission
 from pseudonymisation.use_cases.ports import (
@@ -39,7 +38,6 @@ from pseudonymisation.use_cases.ports import (
 )
 
 UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS = "uploads", "quarantine", "editions", "opt-outs"
-LIST_LINE_BYTES_MAX: Final = 64
 WITH_OWN_KEY: Final = (UPLOADS, QUARANTINE)
 """Folders whose objects each have a key of the object's own name."""
 
@@ -121,8 +119,27 @@ class SealedHaven:
         self.keys.destroy(object_key)
         self.objects.delete(object_key)
 
-    def opt_outs(self, list_id: UUID) -> "SealedOptOuts":
-        return SealedOptOuts(self, list_id)
+    def opt_outs(self, list_id: UUID) -> "SealedList":
+        numbers = lists.Numbers(self.keys.ensure(PERSON), kind=ListKind.OBJECTORS)
+        return SealedList(self, list_id, numbers)
+
+    def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
+        try:
+            return lists.compare(
+                self.list_file(before.id, before.object_key),
+                self.list_file(after.id, after.object_key),
+                scratch=self.scratch / f"{before.id.hex}-{after.id.hex}",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            return before.all_go(after)  # what cannot be compared changes wholly
+
+    def list_file(self, list_id: UUID, object_key: str) -> lists.ListFile:
+        return lists.ListFile(
+            self.objects.path(object_key),
+            lists.named("o", list_id),
+            lambda: self.keys.get(key_of_list(list_id)),
+        )
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
         folders = (UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS)
@@ -168,77 +185,40 @@ class _Abandoned(Exception):
     """The upload is not to be."""
 
 
-class SealedOptOuts:
-    """A list of opt-outs that streams in: a number a line, a comma behind it or not.
+class SealedList:
+    """A list of people that streams in, and lies under a key of its own."""
 
-    A line that is no NHS number refuses the list: left out in silence, it could be somebody
-    whose objection is then not upheld.
-    """
-
-    def __init__(self, haven: SealedHaven, list_id: UUID) -> None:
+    def __init__(self, haven: SealedHaven, list_id: UUID, numbers: lists.Numbers) -> None:
         self.key = f"{OPT_OUTS}/{list_id}/{new_id()}.parquet"
         self._haven = haven
         self._list_id = list_id
-        self._cipher = kernel.Cipher(haven.keys.ensure(PERSON))
-        self._rest = b""
-        self._lines = 0
-        self._digest = hashlib.sha256()
-        self._blocks: list[kernel.Blocks] = []
+        self._numbers = numbers
 
     def take(self, chunk: bytes) -> None:
-        self._digest.update(chunk)
-        data = self._rest + chunk
-        end = data.rfind(b"\n") + 1
-        self._rest = data[end:]
-        if end:
-            self._numbers(data[:end])
-        if len(self._rest) > LIST_LINE_BYTES_MAX:
-            raise ListInvalid(f"Line {self._lines + 1} is too long.", line=self._lines + 1)
+        self._numbers.take(chunk)
 
-    def finish(self) -> tuple[int, str]:
-        if self._rest:
-            self._numbers(self._rest)
-        tokens = np.concatenate(self._blocks) if self._blocks else np.zeros((0, 16), np.uint8)
-        people = self._write(*kernel.words_of(tokens))
-        return people, f"sha256:{self._digest.hexdigest()}"
+    def finish(self) -> Taken:
+        haven, tokens = self._haven, self._numbers.finish()
+        file = haven.list_file(self._list_id, self.key)
+        people = lists.write(
+            tokens,
+            to=haven.objects.prepare(self.key),
+            key_name=file.key_name,
+            key=haven.keys.ensure(key_of_list(self._list_id)),
+            scratch=haven.scratch / self._list_id.hex,
+            limits=haven.limits,
+        )
+        haven.objects.finish(self.key)
+        return Taken(numbers=len(tokens), people=people, digest=self._numbers.digest)
 
     def abandon(self) -> None:
-        self._haven.keys.destroy(f"opt_out/{self._list_id}")
+        self._haven.keys.destroy(key_of_list(self._list_id))
         self._haven.objects.delete(self.key)
 
-    def _numbers(self, data: bytes) -> None:
-        lines = pa.array(data.decode("ascii", "replace").splitlines(), pa.string())
-        numbers = pc.ascii_rtrim(lines, ", \r\t")
-        held = pc.not_equal(numbers, "")
-        blocks = kernel.views_of(numbers.filter(held).cast(pa.string_view()))
-        valid = kernel.valid(blocks)
-        if not valid.all():
-            places = np.flatnonzero(held.to_numpy(zero_copy_only=False))
-            line = self._lines + int(places[int(np.argmin(valid))]) + 1
-            raise ListInvalid(f"Line {line} is no NHS number.", line=line)
-        self._lines += len(lines)
-        self._blocks.append(self._cipher.encrypt(blocks).copy())
 
-    def _write(self, first: kernel.Words, second: kernel.Words) -> int:
-        name, haven = f"o{self._list_id.hex}", self._haven
-        path = haven.objects.prepare(self.key)
-        scratch = haven.scratch / self._list_id.hex
-        scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
-        tokens = pa.table({"person_0": first, "person_1": second})
-        with session(
-            directories=[path.parent],
-            temp_directory=scratch,
-            keys={name: haven.keys.ensure(f"opt_out/{self._list_id}")},
-            limits=haven.limits,
-        ) as connection:
-            connection.register("tokens", tokens)
-            written = connection.execute(
-                "COPY (SELECT DISTINCT person_0, person_1 FROM tokens ORDER BY ALL)"
-                f" TO {literal(path)} (FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: '{name}'}})"
-            ).fetchone()
-        shutil.rmtree(scratch, ignore_errors=True)
-        haven.objects.finish(self.key)
-        return int(written[0]) if written else 0
+def key_of_list(list_id: UUID) -> str:
+    """Name a list's key in the key store."""
+    return f"opt_out/{list_id}"
 
 
 def _path(file: MapFile | None) -> Path | None:

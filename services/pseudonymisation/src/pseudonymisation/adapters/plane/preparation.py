@@ -102,7 +102,8 @@ class Plan:
     is_national: bool
     columns: tuple[OutColumn, ...]
     opt_outs_apply: bool
-    opted_out: Source | None
+    opted_out: tuple[Source, ...]
+    """Lists: whoever is on any of them is left out."""
     domain_id: str
     keys: Keys
     date_of_birth: str | None
@@ -110,7 +111,7 @@ class Plan:
     postcode: str | None
 
     def __post_init__(self) -> None:
-        if self.opt_outs_apply and self.opted_out is None:
+        if self.opt_outs_apply and not self.opted_out:
             raise ValueError("opt-outs cannot be upheld without a list")
 
 
@@ -124,7 +125,7 @@ def prepare(plan: Plan, *, target: Path, scratch: Path, limits: Limits, beat: Be
     :raises PcdLeak: where a value holds personal data; `target` is then not to be used
     :raises EngineFailed: where the engine gave up
     """
-    sources = [*plan.editions, *([plan.opted_out] if plan.opted_out else [])]
+    sources = [*plan.editions, *plan.opted_out]
     directories = sorted({source.path.parent for source in sources} | {target.parent})
     with (
         _own_words(),
@@ -318,10 +319,14 @@ class _Preparation:
         )
         opted_out = "FALSE"
         joined = ""
-        if self._plan.opted_out is not None and self._plan.opt_outs_apply:
+        if self._plan.opted_out and self._plan.opt_outs_apply:
             opted_out = "o.person_0 IS NOT NULL"
+            # UNION, not UNION ALL: nobody is on the lists twice.
+            listed = " UNION ".join(
+                f"SELECT person_0, person_1 FROM {source.sql}" for source in self._plan.opted_out
+            )
             joined = (
-                f"LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM {self._plan.opted_out.sql}) "
+                f"LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM ({listed})) "
                 "AS o ON p.person_0 = o.person_0 AND p.person_1 = o.person_1"
             )
         query = (

@@ -1,0 +1,99 @@
+"""Lists of opt-outs in a relational database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlmodel import Session, col, select
+
+from common import audit as audit_log
+from common.audit import Entry as AuditEntry
+from common.db import replacement as columns
+from common.replacement import EFFECTIVE, State
+from pseudonymisation.adapters.db.tables import OptOutListRow
+from pseudonymisation.domain.errors import EditedMeanwhile, ListNotFound
+from pseudonymisation.domain.opt_out import OptOutList
+
+STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
+TURNS: Final = 5_310_774_209_361_114_903
+"""Lists are put in force one after another, also by several replicas (PostgreSQL's own lock)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptOutLists:
+    session: Session
+
+    def get(self, list_id: UUID) -> OptOutList:
+        row = self.session.get(OptOutListRow, list_id, populate_existing=True)
+        if row is None:
+            raise ListNotFound("There is no such list.")
+        return to_list(row)
+
+    def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
+        if locked and self.session.get_bind().dialect.name == "postgresql":
+            # Who waited here sees what the other one committed: each statement reads anew.
+            self.session.execute(text("SELECT pg_advisory_xact_lock(:turns)"), {"turns": TURNS})
+        return standing(self.session)
+
+    def page(self, *, state: State | None, after: UUID | None, limit: int) -> Sequence[OptOutList]:
+        query = select(OptOutListRow).order_by(col(OptOutListRow.id)).limit(limit)
+        if state is not None:
+            query = query.where(col(OptOutListRow.state) == state.value)
+        if after is not None:
+            query = query.where(col(OptOutListRow.id) > after)
+        return [to_list(row) for row in self.session.exec(query)]
+
+    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
+        stored = replace(opt_outs, version=opt_outs.version + 1)
+        values = _of_list(stored)
+        if opt_outs.version == 0:
+            self.session.add(OptOutListRow.model_validate(values))
+            self.session.flush()
+        else:
+            statement = (
+                update(OptOutListRow)
+                .where(col(OptOutListRow.id) == opt_outs.id)
+                .where(col(OptOutListRow.version) == opt_outs.version)
+                .values(values)
+                .execution_options(synchronize_session="evaluate")
+            )
+            if self.session.exec(statement).rowcount != 1:
+                raise EditedMeanwhile("It was changed meanwhile; read it again.")
+        audit_log.append(self.session, [audit])
+        return stored
+
+
+def standing(session: Session) -> list[OptOutList]:
+    """Read those that may leave people out: in force, leaving, waiting."""
+    query = select(OptOutListRow).where(col(OptOutListRow.state).in_(STANDING))
+    return [to_list(row) for row in session.exec(query)]
+
+
+def _of_list(opt_outs: OptOutList) -> dict[str, Any]:
+    return {
+        "id": opt_outs.id,
+        "list_date": opt_outs.list_date,
+        "people": opt_outs.people,
+        "digest": opt_outs.digest,
+        "object_key": opt_outs.object_key,
+        "imported_at": opt_outs.imported_at,
+        "imported_by": opt_outs.imported_by,
+        "version": opt_outs.version,
+        **columns.values_of(opt_outs.standing),
+    }
+
+
+def to_list(row: OptOutListRow) -> OptOutList:
+    return OptOutList(
+        id=row.id,
+        list_date=row.list_date,
+        people=row.people,
+        digest=row.digest,
+        object_key=row.object_key,
+        imported_at=row.imported_at,
+        imported_by=row.imported_by,
+        standing=columns.standing_of(row),
+        version=row.version,
+    )

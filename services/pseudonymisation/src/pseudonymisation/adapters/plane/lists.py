@@ -1,0 +1,202 @@
+"""Lists of people that stream in: numbers become haven tokens as they come, and never lie in clear.
+
+There are two forms, and they mean the opposite of each other. A list of objectors has a number a
+line and nothing behind it. The national service answers with `number,` a line, and these are the
+people who may be used (domain.md 0.1). So a comma decides, and whoever sends the one as the other
+is refused; what a sender says besides is compared and not believed.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.errors import AppError
+from common.replacement import Change
+from pseudonymisation.adapters.plane import kernel
+from pseudonymisation.adapters.plane.session import Limits, literal, session
+from pseudonymisation.domain.errors import ListInvalid, ListIsReply
+from pseudonymisation.domain.opt_out import ListKind, Taken
+
+LINE_BYTES_MAX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ListFile:
+    """A list's file in the landing store."""
+
+    path: Path
+    key_name: str
+    key: Callable[[], bytes]
+
+    @property
+    def sql(self) -> str:
+        return (
+            f"read_parquet({literal(self.path)},"
+            f" encryption_config = {{footer_key: {literal(self.key_name)}}})"
+        )
+
+
+def named(prefix: str, list_id: UUID) -> str:
+    """Name the key of a list's file, as sessions know it."""
+    return f"{prefix}{list_id.hex}"
+
+
+class Numbers:
+    """NHS numbers, a line each, read in chunks.
+
+    A line that is no NHS number refuses the list: left out in silence, it could be somebody
+    whose objection is then not upheld.
+    """
+
+    def __init__(
+        self,
+        person_key: bytes,
+        *,
+        kind: ListKind,
+        invalid: Callable[[str, int], AppError] | None = None,
+    ) -> None:
+        self._cipher = kernel.Cipher(person_key)
+        self._kind = kind
+        self._invalid = invalid or (lambda detail, line: ListInvalid(detail, line=line))
+        self._rest = b""
+        self._lines = 0
+        self._digest = hashlib.sha256()
+        self._blocks: list[kernel.Blocks] = []
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._digest.hexdigest()}"
+
+    def take(self, chunk: bytes) -> None:
+        """:raises ListInvalid, ListIsReply: or what `invalid` makes"""
+        self._digest.update(chunk)
+        data = self._rest + chunk
+        end = data.rfind(b"\n") + 1
+        self._rest = data[end:]
+        if end:
+            self._read(data[:end])
+        if len(self._rest) > LINE_BYTES_MAX:
+            raise self._invalid(f"Line {self._lines + 1} is too long.", self._lines + 1)
+
+    def finish(self) -> pa.Table:
+        """Give the tokens, as they came."""
+        if self._rest:
+            self._read(self._rest)
+        tokens = np.concatenate(self._blocks) if self._blocks else np.zeros((0, 16), np.uint8)
+        first, second = kernel.words_of(tokens)
+        return pa.table({"person_0": first, "person_1": second})
+
+    def _read(self, data: bytes) -> None:
+        # Split at line feeds alone: other separators inside a line make it no number.
+        text = data.decode("ascii", "replace")
+        lines = pc.ascii_trim(pa.array(text.removesuffix("\n").split("\n"), pa.string()), " \t\r")
+        held = pc.not_equal(lines, "")
+        numbers = self._in_form(lines, held.to_numpy(zero_copy_only=False))
+        blocks = kernel.views_of(numbers.filter(held).cast(pa.string_view()))
+        valid = kernel.valid(blocks)
+        if not valid.all():
+            places = np.flatnonzero(held.to_numpy(zero_copy_only=False))
+            line = self._lines + int(places[int(np.argmin(valid))]) + 1
+            raise self._invalid(f"Line {line} is no NHS number.", line)
+        self._lines += len(lines)
+        self._blocks.append(self._cipher.encrypt(blocks).copy())
+
+    def _in_form(self, lines: pa.Array, held: kernel.Mask) -> pa.Array:
+        """Take the comma off where there has to be one, and refuse it where not."""
+        comma = pc.ends_with(lines, ",").to_numpy(zero_copy_only=False)
+        match self._kind:
+            case ListKind.OBJECTORS:
+                # Only where what stands before it is a number: words are no list of anybody.
+                places = np.flatnonzero(comma & held)
+                if len(places) and _is_number(lines[int(places[0])].as_py()):
+                    line = self._lines + int(places[0]) + 1
+                    raise ListIsReply(
+                        f"Line {line} ends with a comma, as the national service answers: those"
+                        " are the people who may be used. Send its answer to the check that it"
+                        " was asked for; a list of objectors has numbers alone.",
+                        line=line,
+                    )
+                return lines
+            case ListKind.CLEARED:
+                bare = np.flatnonzero(held & ~comma)
+                if len(bare):
+                    line = self._lines + int(bare[0]) + 1
+                    raise self._invalid(f"Line {line} is not `number,`.", line)
+                return pc.utf8_slice_codeunits(lines, start=0, stop=-1)
+
+
+def _is_number(text: str) -> bool:
+    return bool(kernel.valid_numbers(pa.array([text.rstrip(", \t")])).all())
+
+
+def write(
+    tokens: pa.Table, *, to: Path, key_name: str, key: bytes, scratch: Path, limits: Limits
+) -> int:
+    """Write the distinct people, in their order; say how many."""
+    scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        with session(
+            directories=[to.parent], temp_directory=scratch, keys={key_name: key}, limits=limits
+        ) as connection:
+            connection.register("tokens", tokens)
+            written = connection.execute(
+                "COPY (SELECT DISTINCT person_0, person_1 FROM tokens ORDER BY ALL)"
+                f" TO {literal(to)} (FORMAT parquet,"
+                f" ENCRYPTION_CONFIG {{footer_key: {literal(key_name)}}})"
+            ).fetchone()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return int(written[0]) if written else 0
+
+
+def compare(before: ListFile, after: ListFile, *, scratch: Path, limits: Limits) -> Change:
+    """Count who comes and who goes."""
+    counts = _counted(
+        [before, after],
+        f"SELECT (SELECT count(*) FROM {before.sql}), (SELECT count(*) FROM {after.sql}),"
+        f" (SELECT count(*) FROM {before.sql} SEMI JOIN {after.sql} USING (person_0, person_1))",
+        scratch=scratch,
+        limits=limits,
+    )
+    had, has, kept = counts
+    return Change(before=had, after=has, added=has - kept, removed=had - kept)
+
+
+def beyond(part: ListFile, whole: ListFile, *, scratch: Path, limits: Limits) -> int:
+    """Count who is in the part and not in the whole."""
+    (count,) = _counted(
+        [part, whole],
+        f"SELECT count(*) FROM {part.sql} ANTI JOIN {whole.sql} USING (person_0, person_1)",
+        scratch=scratch,
+        limits=limits,
+    )
+    return count
+
+
+def _counted(
+    files: Sequence[ListFile], query: str, *, scratch: Path, limits: Limits
+) -> tuple[int, ...]:
+    keys: Mapping[str, bytes] = {file.key_name: file.key() for file in files}
+    scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        with session(
+            directories=sorted({file.path.parent for file in files}),
+            temp_directory=scratch,
+            keys=keys,
+            limits=limits,
+        ) as connection:
+            row = connection.execute(query).fetchone()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return tuple(int(value) for value in row or ())
+
+
+__all__ = ["LINE_BYTES_MAX", "ListFile", "Numbers", "Taken", "beyond", "compare", "named", "write"]
