@@ -709,3 +709,25 @@ def test_a_hold_set_through_one_replica_is_seen_by_another_with_warm_facts(
     assert hold.status_code in (200, 201), hold.text
     assert waits == [pytest.approx(1.1)]
     assert codes(renewed) == {("BREACH_OPEN", "line 1")}
+
+
+def test_closing_a_processor_in_the_lists_takes_away_what_it_had(asked):
+    context = asked.released()
+    body = asked.fetch_body(context["holding_id"])
+    assert asked.post(body).json()["decision"]
+    asked.service.pauses.clear()
+
+    closing = (
+        "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
+        f"{CSU},{CSU},CSU,,,2013-04-01,2018-05-31\n"
+    )
+    answer = asked.service.upload(
+        "/v1/organisations/imports", closing, Role.REFERENCE_DATA_MANAGER, layout="dsfc"
+    )
+
+    assert answer.json()["changed"] == 1
+    assert len(asked.service.pauses) == 1, "the answer waits until no lease is alive"
+    refused = asked.post(body).json()
+    assert not refused["decision"]
+    reasons = refused["context"]["refusals"]
+    assert [(r["code"], r["subject"]) for r in reasons] == [("ORGANISATION_CLOSED", CSU)]

@@ -196,3 +196,14 @@ def test_successors_and_predecessors_of_all_parties_are_known(engine):
     assert {(r.code, r.subject) for r in decide(question, facts, tomorrow)} == {
         ("ICO_LAPSED", OTHER_CCG)  # of the successor's, nothing else is missing
     }
+
+
+def test_who_stands_behind_a_party_is_loaded_since_it_may_close_too(engine):
+    world = plain.sound()
+    next(o for o in world["organisations"] if o["ods"] == CSU)["entity"] = plain.TRUST
+    next(o for o in world["organisations"] if o["ods"] == plain.TRUST)["to"] = date(2018, 5, 31)
+    facts = loaded(engine, on_the_catalogue(world))
+
+    decision = decide(question_of(plain.request(fields=["Sex"])), facts, present_of(world))
+
+    assert [(r.code, r.subject) for r in decision] == [("ORGANISATION_CLOSED", CSU)]

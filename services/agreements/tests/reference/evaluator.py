@@ -200,6 +200,10 @@ class Evaluation:
         found |= self.dsa_active()
         found |= self.dsfc_in_force()
         parties = [*self.controllers(), *self.processors()]
+        need_no_contract = self.classification == "AGGREGATE_SUPPRESSED"
+        for p in parties:
+            if p not in self.controllers() or need_no_contract:  # or DSFC_NOT_IN_FORCE says so
+                found |= self.closed(p)
         found |= {("ASSURANCE_LAPSED", p) for p in parties if not self.is_assured(p)}
         found |= {("ICO_LAPSED", p) for p in parties if not self.is_registered(p)}
         for condition in self.version["conditions"]:
@@ -240,6 +244,21 @@ class Evaluation:
             ):
                 found.add(("DSFC_NOT_IN_FORCE", controller))
         return found
+
+    def closed(self, code: str) -> Found:
+        """[1.3] Codes close: nobody who has closed, or is part of one that has, gets anything."""
+        in_lists = {o["ods"] for o in self.world["organisations"]}
+        if code not in in_lists:
+            return {("FACT_MISSING", code)}
+        behind = self.entity(code)
+        if behind is None or (behind in in_lists and self.organisation_row(behind) is None):
+            return {("ORGANISATION_CLOSED", code)}
+        return set()
+
+    def recipients_open(self, line: Json) -> Found:
+        owners = self.holders(line["recipient_environment"]["organisation"])
+        strangers = [o for o in owners if o not in self.controllers() + self.processors()]
+        return {closed for o in strangers for closed in self.closed(o)}
 
     def contract_in_force(self, contract: Json) -> bool:
         signatures = (contract["signed_at"], contract["body_signed_at"])
@@ -360,6 +379,7 @@ class Evaluation:
             | self.differencing(line)
             | self.relationships(line)
             | self.environment_matches(line)
+            | self.recipients_open(line)
             | self.published(line)
             | self.population(line)
             | self.scanned(line)

@@ -193,6 +193,65 @@ def test_a_controller_that_became_a_part_of_another_entity_has_no_contract(world
     assert codes(world, plain.fetch()) == {("DSFC_NOT_IN_FORCE", CCG)}
 
 
+def closed(world, code, to=date(2018, 5, 31)):
+    next(o for o in world["organisations"] if o["ods"] == code)["to"] = to
+
+
+def test_a_processor_that_has_closed_gets_nothing(world):
+    closed(world, CSU)
+
+    for question in (plain.request(), plain.release(), plain.fetch()):
+        assert codes(world, question) == {("ORGANISATION_CLOSED", CSU)}
+    assert codes(world, plain.fetch(), london(2018, 5, 31, 23, 59)) == set()
+    assert codes(world, plain.fetch(), london(2018, 6, 1)) == {("ORGANISATION_CLOSED", CSU)}
+
+
+def test_a_processor_whose_legal_entity_has_closed_gets_nothing(world):
+    next(o for o in world["organisations"] if o["ods"] == CSU)["entity"] = OTHER_CSU
+    assert codes(world, plain.fetch()) == set()
+    closed(world, OTHER_CSU)
+
+    assert codes(world, plain.fetch()) == {("ORGANISATION_CLOSED", CSU)}
+
+
+def test_a_processor_that_no_list_has_gets_nothing(world):
+    world["organisations"] = [o for o in world["organisations"] if o["ods"] != CSU]
+
+    assert codes(world, plain.fetch()) == {("FACT_MISSING", CSU)}
+
+
+def test_whoever_holds_a_closed_processors_standing_is_looked_at_in_its_place(world):
+    closed(world, CSU)
+    world["instruments"].append(
+        {"predecessor": CSU, "successor": OTHER_CSU, "from": date(2018, 6, 1)}
+    )
+    refused = codes(world, plain.fetch(organisation=OTHER_CSU))
+
+    assert ("ORGANISATION_CLOSED", CSU) not in refused
+    closed(world, OTHER_CSU)
+    refused = codes(world, plain.fetch(organisation=OTHER_CSU))
+    assert ("ORGANISATION_CLOSED", OTHER_CSU) in refused
+
+
+def test_a_recipient_that_is_no_party_and_has_closed_gets_nothing(world, line):
+    line["recipient_environment"]["organisation"] = OTHER_CSU
+    world["environments"][0]["organisation"] = OTHER_CSU
+    world["relationships"][0]["processors"] = [OTHER_CSU]
+    question = plain.request()
+    assert codes(world, question) == set()
+    closed(world, OTHER_CSU)
+
+    assert codes(world, question) == {("ORGANISATION_CLOSED", OTHER_CSU)}
+
+
+def test_a_controller_that_needs_no_contract_needs_to_be_open_all_the_same(world, line):
+    line["classification"] = "AGGREGATE_SUPPRESSED"
+    closed(world, CCG)
+
+    refused = codes(world, plain.request(classification="AGGREGATE_SUPPRESSED"))
+    assert ("ORGANISATION_CLOSED", CCG) in refused
+
+
 def test_a_line_without_commissioners_is_about_the_controllers_own(world, line):
     line["population"]["commissioners"] = None
 

@@ -30,6 +30,18 @@ def test_the_first_end_of_any_fact_is_the_end():
     assert until(world, plain.request()) == london(2019, 7, 1)  # 18/19 is a former edition
 
 
+def test_the_closing_of_a_processor_that_is_known_ahead_is_an_end_and_cuts_the_lease():
+    world = plain.sound()
+    csu = next(o for o in world["organisations"] if o["ods"] == plain.CSU)
+    csu["to"] = date(2018, 6, 15)
+
+    assert until(world, plain.fetch()) == london(2018, 6, 16)
+    last = london(2018, 6, 15, 23, 59)
+    decision = decided(world, plain.fetch(), last)
+    assert isinstance(decision, Permission)
+    assert decision.turns_at == london(2018, 6, 16)
+
+
 @pytest.mark.parametrize("asked", [plain.fetch, plain.release])
 def test_a_file_made_with_a_list_of_opt_outs_is_had_until_the_list_is_too_old(asked):
     world, question = plain.sound(), asked()

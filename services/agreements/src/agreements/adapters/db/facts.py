@@ -271,7 +271,10 @@ class _Loader:
         )
 
     def _organisations(self, codes: Collection[str]) -> Mapping[str, tuple[Organisation, ...]]:
+        """Load what the codes mean, and who stands behind them: these may close too."""
         found = self._about(OrganisationRow, Organisation, OrganisationRow.ods, codes)
+        behind = {o.legal_entity for o in found} - set(codes)
+        found += self._about(OrganisationRow, Organisation, OrganisationRow.ods, behind)
         return _grouped(found, lambda organisation: organisation.ods)
 
     def _environments(self, owners: Collection[str]) -> tuple[EnvironmentFacts, ...]:

@@ -31,6 +31,7 @@ class Code(StrEnum):
     LCR_MISSING = "LCR_MISSING"
     ENVIRONMENT_MISMATCH = "ENVIRONMENT_MISMATCH"
     CONDITION_OVERDUE = "CONDITION_OVERDUE"
+    ORGANISATION_CLOSED = "ORGANISATION_CLOSED"
     NOT_PUBLISHED_YET = "NOT_PUBLISHED_YET"
     OUT_OF_POPULATION = "OUT_OF_POPULATION"
     PCD_LEAK = "PCD_LEAK"
@@ -140,6 +141,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The client belongs to the recipient environment that the line names",
         "Ask with a client of that environment, or have this client registered in it.",
         "rulings 6 and 14; R10",
+    ),
+    Code.ORGANISATION_CLOSED: Meaning(
+        "Each party and each recipient, and the legal entity behind it, is open in the loaded lists"
+        " today, itself or by a transfer",
+        "Record the instrument by which its standing passed on, or amend the agreement.",
+        "domain.md 1.3; rulings 4 and 23",
     ),
     Code.CONDITION_OVERDUE: Meaning(
         "No special condition is overdue",

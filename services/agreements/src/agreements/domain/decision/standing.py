@@ -43,6 +43,18 @@ class Standing:
         found = self.organisation(code)
         return None if found is None else found.legal_entity
 
+    def closed(self, code: str) -> str | None:
+        """Return which code is not open on the day: this one, or the legal entity behind it.
+
+        A code that no list has is unknown, and not closed: who needs it says so.
+        """
+        if not self.is_known(code):
+            return None
+        entity = self.entity(code)
+        if entity is None:
+            return code
+        return entity if self.is_known(entity) and self.organisation(entity) is None else None
+
     def holders(self, code: str) -> tuple[str, ...]:
         """Return who holds what was the code's: itself, or those to whom it was transferred."""
         if code not in self._holders:

@@ -18,6 +18,7 @@ class Clause(StrEnum):
 
     TERM = "term"
     CONTRACT = "contract"
+    ORGANISATION = "organisation"
     LINE = "line"
     KNOWN = "known"
     HOLD = "hold"
@@ -38,6 +39,7 @@ class Clause(StrEnum):
     OPT_OUT_LIST = "opt_out_list"
     DIFFERENCING = "differencing"
     RELATIONSHIP = "relationship"
+    RECIPIENT = "recipient"
     ENVIRONMENT = "environment"
     PUBLICATION = "publication"
     POPULATION = "population"
@@ -52,6 +54,7 @@ class Clause(StrEnum):
 OF_THE_AGREEMENT: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
     Clause.TERM: of_agreement.term,
     Clause.CONTRACT: of_agreement.contract,
+    Clause.ORGANISATION: of_agreement.organisation,
     Clause.LINE: of_agreement.line,
     Clause.KNOWN: of_agreement.known,
     Clause.HOLD: of_agreement.hold,
@@ -75,6 +78,7 @@ OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.OPT_OUT_LIST: of_file.opt_out_list,
     Clause.DIFFERENCING: of_line.differencing,
     Clause.RELATIONSHIP: of_line.relationship,
+    Clause.RECIPIENT: of_line.recipient,
     Clause.ENVIRONMENT: of_line.environment,
     Clause.PUBLICATION: of_line.publication,
     Clause.POPULATION: of_line.population,

@@ -42,6 +42,28 @@ def contract(case: Case) -> Iterator[Refusal]:
             yield refusal(Code.DSFC_NOT_IN_FORCE, detail, controller)
 
 
+def organisation(case: Case) -> Iterator[Refusal]:
+    """Each party is open in the lists today, or its standing passed to one that is.
+
+    Where controllers need a contract they need to be open for it, and its clause says so.
+    """
+    is_free = case.key.classification in case.facts.rules.vocabulary.contract_free
+    for party in case.parties:
+        if party in case.controllers and not is_free:
+            continue
+        if not case.standing.is_known(party):
+            detail = f"{party} is not in the loaded list of organisations."
+            yield refusal(Code.FACT_MISSING, detail, party)
+        elif (closed := case.standing.closed(party)) is not None:
+            yield closed_today(party, closed)
+
+
+def closed_today(party: str, closed: str) -> Refusal:
+    who = party if party == closed else f"{closed}, of which {party} is a part,"
+    detail = f"{who} is closed, and nothing was transferred to a successor."
+    return refusal(Code.ORGANISATION_CLOSED, detail, party)
+
+
 def line(case: Case) -> Iterator[Refusal]:
     """The version in force has the line."""
     if not case.document.lines_of(case.key):

@@ -10,6 +10,7 @@ from agreements.domain.decision.case import (
     UNION,
     LineCase,
 )
+from agreements.domain.decision.clauses.of_agreement import closed_today
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.facts import DataSetFacts
 from agreements.domain.decision.publication import expected_on
@@ -172,6 +173,16 @@ def relationship(case: LineCase) -> Iterator[Refusal]:
             for_whom = f" in which {who} processes for it" if who else ""
             detail = f"{code} has no active legitimate relationship{for_whom}."
             yield refusal(Code.LCR_MISSING, detail, code)
+
+
+def recipient(case: LineCase) -> Iterator[Refusal]:
+    """Whoever's environment it is is open in the lists today, party of the agreement or not."""
+    for owner in sorted(case.recipients - frozenset(case.parties)):
+        if not case.standing.is_known(owner):
+            detail = f"{owner} is not in the loaded list of organisations."
+            yield refusal(Code.FACT_MISSING, detail, owner)
+        elif (closed := case.standing.closed(owner)) is not None:
+            yield closed_today(owner, closed)
 
 
 def environment(case: LineCase) -> Iterator[Refusal]:
