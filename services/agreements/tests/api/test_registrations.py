@@ -1,5 +1,6 @@
 """Assurance, ICO registrations, section 251 approvals and publications over HTTP."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -181,7 +182,61 @@ def test_an_approval_is_extended_under_its_reference(seeded):
     assert extended.json()["id"] == first.json()["id"]
     assert (extended.json()["valid_to"], extended.json()["controllers"]) == ("2022-09-30", None)
     assert code(backwards) == (422, "INVALID_REQUEST")
-    assert seeded.get(path, Role.CSU_SYSTEM).json()["items"] == [extended.json()]
+    [shown] = seeded.get(path, Role.CSU_SYSTEM).json()["items"]
+    assert shown == extended.json() | {"in_force": True}
+    assert shown["former"] == [], "it was in force without a gap"
+
+
+def test_an_approval_that_lapsed_and_is_extended_later_was_not_in_force_in_the_gap(seeded):
+    path = "/v1/section-251-approvals"
+    today = seeded.clock.now().date()
+    lapsed = (today - timedelta(days=30)).isoformat()
+
+    def recorded(**changes):
+        return seeded.post(path, Role.REFERENCE_DATA_MANAGER, APPROVAL | changes)
+
+    def in_force(day):
+        [shown] = seeded.get(path, Role.CSU_SYSTEM, as_at=str(day)).json()["items"]
+        return shown["in_force"]
+
+    recorded(valid_to=lapsed)
+    extended = recorded(valid_to="2022-09-30").json()
+
+    assert extended["former"] == [{"valid_from": APPROVAL["valid_from"], "valid_to": lapsed}]
+    assert (extended["valid_from"], extended["valid_to"]) == (str(today), "2022-09-30")
+    assert in_force("2015-01-01")
+    assert in_force(lapsed)
+    assert not in_force(today - timedelta(days=29))
+    assert not in_force(today - timedelta(days=1))
+    assert in_force(today)
+    assert in_force("2022-09-30")
+    assert not in_force("2022-10-01")
+    assert recorded(valid_to="2022-09-30").json()["former"] == extended["former"], "again"
+
+
+def test_what_had_lapsed_is_not_extended_for_days_that_are_over(seeded):
+    path = "/v1/section-251-approvals"
+    seeded.post(path, Role.REFERENCE_DATA_MANAGER, APPROVAL | {"valid_to": "2017-03-31"})
+    late = seeded.post(path, Role.REFERENCE_DATA_MANAGER, APPROVAL | {"valid_to": "2017-09-30"})
+
+    assert code(late) == (422, "EXTENSION_IS_PAST")
+
+
+def test_a_fee_that_was_paid_late_was_not_paid_in_between(seeded):
+    path = "/v1/ico-registrations"
+    seeded.post(
+        path,
+        Role.REFERENCE_DATA_MANAGER,
+        ICO | {"valid_from": "2017-02-01", "valid_to": "2018-01-31"},
+    )
+    renewed = seeded.post(
+        path,
+        Role.REFERENCE_DATA_MANAGER,
+        ICO | {"valid_from": "2017-02-01", "valid_to": "2019-01-31"},
+    )
+
+    assert renewed.json()["former"][0]["valid_to"] == "2018-01-31"
+    assert renewed.json()["valid_from"] == seeded.clock.now().date().isoformat()
 
 
 def test_a_publication_may_be_corrected(seeded):

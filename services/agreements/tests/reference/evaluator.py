@@ -552,8 +552,9 @@ class Evaluation:
                 continue
             purposes, where = CAG_FLOWS.get(reference, (None, None))
             limited = approval["controllers"]
+            spells = [(approval["start"], approval["end"]), *approval.get("former", [])]
             if (
-                within(self.today, approval["start"], approval["end"])
+                any(within(self.today, first, last) for first, last in spells)
                 and self.purpose in approval["purposes"]
                 and (purposes is None or self.purpose in purposes)
                 and (where is None or line["recipient_environment"]["kind"] in where)

@@ -43,7 +43,7 @@ from agreements.domain.decision.question import (
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.organisation import BODY, Kind, Organisation, TransferInstrument
 from agreements.domain.permits import Permit, PermittedField, PseudonymDomain
-from agreements.domain.registration import IcoRegistration, Section251Approval
+from agreements.domain.registration import IcoRegistration, Interval, Section251Approval
 from agreements.domain.relationship import ChangeKind, Relationship, Step
 from common.ids import digest
 from services.agreements.tests.reference.world import HOLDING, NOON, Json, uuid
@@ -111,6 +111,9 @@ def facts_of(world: Json) -> Facts:
                 controllers=None if a["controllers"] is None else tuple(a["controllers"]),
                 valid_from=a["start"],
                 valid_to=a["end"],
+                former=tuple(
+                    Interval(valid_from=first, valid_to=last) for first, last in a.get("former", [])
+                ),
                 review_on=None,
             )
             for n, a in enumerate(world["approvals"])

@@ -450,6 +450,14 @@ def joint(draw: Draw, world: Json, question: Json) -> None:
 # What else is known
 
 
+def formerly_approved(draw: Draw, world: Json, question: Json) -> None:
+    """The approval had lapsed and was extended: it was in force before and after a gap."""
+    for approval in world["approvals"]:
+        days = sorted(draw(st.lists(DAYS, min_size=4, max_size=4, unique=True)))
+        approval["former"] = [(days[0], days[1])]
+        approval |= {"start": days[2], "end": days[3]}
+
+
 def approvals(draw: Draw, world: Json, question: Json) -> None:
     first, last = sorted([draw(DAYS), draw(DAYS)])
     world["approvals"] = [
@@ -643,7 +651,8 @@ SPOILING: tuple[Spoil, ...] = (
     terminated, other_term, signature_missing, signature_later, amended, another_reference,
     conditions, held, strange_clause, linkage, organisations, transferred, succeeded, contracts,
     relationships, assured, registered, environments, line_otherwise, line_fields, line_broken,
-    line_key, second_line_of_the_key, joint, approvals, publications, about_csds, catalogue, maps,
+    line_key, second_line_of_the_key, joint, approvals, formerly_approved,
+    publications, about_csds, catalogue, maps,
     reserved, clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, no_evidence,
 )  # fmt: skip

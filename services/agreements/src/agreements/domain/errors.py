@@ -54,6 +54,11 @@ class SubmissionRightNotFound(NotFound):
     title = "No such right to submit"
 
 
+class ExtensionIsPast(Unprocessable):
+    code = "EXTENSION_IS_PAST"
+    title = "What had lapsed cannot be extended for days that are over"
+
+
 class MapNotFound(NotFound):
     code = "MAP_NOT_FOUND"
     title = "No such map"

@@ -131,7 +131,12 @@ def assurance_of(code: str, *, as_at: date | None, identifiable: bool, ctx: Cont
 
 
 def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistration:
-    """Record a registration; the same number again takes the place of the former."""
+    """Record a registration; of the same number it is a renewal, and a gap stays one.
+
+    Raises:
+        OrganisationUnknown, ExtensionIsPast
+
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         must_be_known(tx, [registration.organisation], legal_day(at))
@@ -139,7 +144,11 @@ def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistratio
             organisation=registration.organisation, number=registration.number
         )
         if former is not None:
-            registration = replace(registration, id=former.id, version=former.version)
+            registration = replace(
+                registration.after(former, today=legal_day(at)),
+                id=former.id,
+                version=former.version,
+            )
         if registration == former:
             return registration
         [stored] = tx.ico_registrations.save(
@@ -162,12 +171,19 @@ def ico_of(code: str, *, ctx: Context) -> Sequence[IcoRegistration]:
 
 
 def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section251Approval:
-    """Record an approval; an extension takes the place of what the reference had before."""
+    """Record an approval, or an extension: what was in force before stays so, and so do gaps.
+
+    Raises:
+        ExtensionIsPast: it had lapsed, and the extension would be over before it was recorded.
+
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.section_251_approvals.one(reference=approval.reference)
         if former is not None:
-            approval = replace(approval, id=former.id, version=former.version)
+            approval = replace(
+                approval.after(former, today=legal_day(at)), id=former.id, version=former.version
+            )
         if approval == former:
             return approval
         [stored] = tx.section_251_approvals.save(

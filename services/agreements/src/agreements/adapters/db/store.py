@@ -5,7 +5,8 @@ row and adds the next; what we knew before stays to be asked for by its epoch.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
 from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -145,5 +146,14 @@ def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple | frozenset):
-        return [_plain(item) for item in value]
+        return [_in_json(item) for item in value]
     return value
+
+
+def _in_json(value: object) -> object:
+    """Write what stands in a column of JSON, where dates are texts."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _in_json(getattr(value, field.name)) for field in fields(value)}
+    return _plain(value)

@@ -384,10 +384,11 @@ class IcoRegistrationRow(Versioned, table=True):
     name: str
     valid_from: date
     valid_to: date  # paid until, inclusive
+    former: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
 
 
 class Section251ApprovalRow(Versioned, table=True):
-    """`controllers` null: not limited to named ones (ruling 5)."""
+    """`controllers` null: not limited to named ones (ruling 5). `former`: intervals before."""
 
     __tablename__ = "section_251_approval"
     __table_args__ = (one_current("uq_section_251_approval_current", "reference"),)
@@ -397,6 +398,7 @@ class Section251ApprovalRow(Versioned, table=True):
     controllers: list[str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     valid_from: date
     valid_to: date
+    former: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
     review_on: date | None = None
 
 

@@ -22,13 +22,20 @@ from agreements.api.schemas.registrations import (
     RecordIco,
     RecordPublication,
     RecordSection251,
+    Section251OnDay,
     Section251View,
 )
 from agreements.api.schemas.shared import Code, Day
-from agreements.domain.errors import ImportContradicts, ImportRefused, OrganisationUnknown
+from agreements.domain.errors import (
+    ExtensionIsPast,
+    ImportContradicts,
+    ImportRefused,
+    OrganisationUnknown,
+)
 from agreements.domain.layouts.dspt import Layout
 from agreements.settings import IMPORT_BYTES_MAX
 from agreements.use_cases import registrations as use_cases
+from common.clock import legal_day
 from common.security.principal import Principal
 from common.web.auth import requires
 from common.web.pagination import Page, Paging
@@ -86,7 +93,9 @@ def get_assurance(
 
 
 @removing.post(
-    "/ico-registrations", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown)
+    "/ico-registrations",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown, ExtensionIsPast),
 )
 def record_ico_registration(body: RecordIco, contexts: Contexts, principal: Recorder) -> IcoView:
     """Record a registration with the ICO and until when its fee is paid."""
@@ -102,23 +111,37 @@ def list_ico_registrations(
     return IcoList(items=[IcoView.model_validate(i) for i in found])
 
 
-@removing.post("/section-251-approvals", status_code=HTTPStatus.CREATED)
+@removing.post(
+    "/section-251-approvals",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(ExtensionIsPast),
+)
 def record_section_251_approval(
     body: RecordSection251, contexts: Contexts, principal: Recorder
 ) -> Section251View:
-    """Record a section 251 approval, or an extension of one."""
+    """Record a section 251 approval, or an extension of one.
+
+    What was in force stays so. An approval that had lapsed was not in force until it was extended.
+    """
     stored = use_cases.record_section_251(body.fact(), ctx=contexts.of(principal))
     return Section251View.model_validate(stored)
 
 
 @router.get("/section-251-approvals")
 def list_section_251_approvals(
-    page: Paging, contexts: Contexts, principal: Reader
-) -> Page[Section251View]:
-    """List the section 251 approvals."""
-    found = use_cases.section_251_approvals(part(page), ctx=contexts.of(principal))
-    return Page[Section251View].of(
-        found, page, show=Section251View.model_validate, key=lambda a: a.id
+    page: Paging,
+    contexts: Contexts,
+    principal: Reader,
+    as_at: Annotated[
+        Day | None, Query(description="The day asked about; by default today.")
+    ] = None,
+) -> Page[Section251OnDay]:
+    """List the section 251 approvals, and say which are in force on a day."""
+    ctx = contexts.of(principal)
+    day = as_at or legal_day(ctx.clock.now())
+    found = use_cases.section_251_approvals(part(page), ctx=ctx)
+    return Page[Section251OnDay].of(
+        found, page, show=lambda a: Section251OnDay.of(a, day), key=lambda a: a.id
     )
 
 

@@ -88,12 +88,22 @@ class RecordIco(Incoming):
         return IcoRegistration(id=new_id(), **self.model_dump())
 
 
+class IntervalView(Outgoing):
+    """A stretch of days in which it was in force."""
+
+    valid_from: Annotated[date, Field(description="First day.")]
+    valid_to: Annotated[date, Field(description="Last day.")]
+
+
 class IcoView(Outgoing):
     organisation: str
     number: str
     name: str
-    valid_from: date
-    valid_to: date
+    valid_from: Annotated[date, Field(description="First day of the present interval.")]
+    valid_to: Annotated[date, Field(description="Paid until this day.")]
+    former: Annotated[
+        list[IntervalView], Field(description="Earlier intervals; between them it was not paid.")
+    ]
 
 
 class IcoList(Outgoing):
@@ -134,9 +144,22 @@ class Section251View(Outgoing):
     reference: str
     purposes: list[str]
     controllers: list[str] | None
-    valid_from: date
-    valid_to: date
+    valid_from: Annotated[date, Field(description="First day of the latest interval.")]
+    valid_to: Annotated[date, Field(description="Last day of the latest interval.")]
+    former: Annotated[
+        list[IntervalView],
+        Field(description="Earlier intervals; between them it was not in force."),
+    ]
     review_on: date | None
+
+
+class Section251OnDay(Section251View):
+    in_force: Annotated[bool, Field(description="Whether it is in force on the day asked about.")]
+
+    @classmethod
+    def of(cls, approval: Section251Approval, day: date) -> Self:
+        view = Section251View.model_validate(approval)
+        return cls(**view.model_dump(), in_force=approval.is_in_force_on(day))
 
 
 class RecordPublication(Incoming):

@@ -116,6 +116,6 @@ def registration(case: Case) -> Iterator[Refusal]:
     """Each party's data protection fee is paid."""
     for party in case.parties:
         registrations = case.facts.registrations.get(party, ())
-        if not any(r.valid_from <= case.day <= r.valid_to for r in registrations):
+        if not any(r.is_in_force_on(case.day) for r in registrations):
             detail = f"{party} has no current data protection registration."
             yield refusal(Code.ICO_LAPSED, detail, party)

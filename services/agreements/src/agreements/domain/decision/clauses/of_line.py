@@ -1,6 +1,7 @@
 """The clauses of one line."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from agreements.domain.decision.case import (
     IDENTIFIABLE,
@@ -299,12 +300,18 @@ def _too_revealing(column: Column, case: LineCase, data_set: DataSetFacts) -> st
     return None
 
 
+def _not_in_force(approval: Section251Approval, day: date) -> str:
+    following = next((i for i in approval.intervals if i.valid_from > day), None)
+    if following is not None:
+        return f"begins on {following.valid_from}"
+    return f"ended on {approval.valid_to}"
+
+
 def _uncovered(case: LineCase, approval: Section251Approval) -> str | None:
     """Return why the approval does not cover the line today; None where it does."""
     support = case.facts.rules.support(case.day, approval.reference)
     why = {
-        f"begins on {approval.valid_from}": case.day < approval.valid_from,
-        f"ended on {approval.valid_to}": case.day > approval.valid_to,
+        _not_in_force(approval, case.day): not approval.is_in_force_on(case.day),
         f"is not for {case.key.purpose}": case.key.purpose not in approval.purposes,
         "is limited to other controllers": approval.controllers is not None
         and not all(case.standing.family(c) & set(approval.controllers) for c in case.controllers),
