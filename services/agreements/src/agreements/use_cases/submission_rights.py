@@ -77,7 +77,7 @@ def _recorded(
         audit=ctx.entry(
             "submission-rights-recorded",
             f"submission-rights/{batch}",
-            at=ctx.clock.now(),
+            at=tx.at,
             rights=str(len(rights)),
             digest=source,
         ),
@@ -102,14 +102,14 @@ def _right(tx: Transaction, asked: layout.Listed, batch: UUID, ctx: Context) -> 
         evidence=asked.evidence,
         state=RightState.WAITING,
         proposed_by=ctx.principal.subject,
-        proposed_at=ctx.clock.now(),
+        proposed_at=tx.at,
     )
 
 
 def confirm(batch: UUID, reason: str, *, ctx: Context) -> Batch:
     """Let a batch hold: somebody else than who recorded it."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         known = _batch(tx, batch)
         changed = [r.confirm(by=ctx.principal.subject, reason=reason, at=at) for r in known.rights]
         return _stored(tx, known, changed, "submission-rights-confirmed", ctx)
@@ -117,8 +117,8 @@ def confirm(batch: UUID, reason: str, *, ctx: Context) -> Batch:
 
 def withdraw(batch: UUID, reason: str, *, ctx: Context) -> Batch:
     """Give a batch up that waits."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         known = _batch(tx, batch)
         changed = [
             r.take_back(by=ctx.principal.subject, reason=reason, at=at) for r in known.rights
@@ -128,8 +128,8 @@ def withdraw(batch: UUID, reason: str, *, ctx: Context) -> Batch:
 
 def end(right_id: UUID, last_day: date | None, *, ctx: Context) -> SubmissionRight:
     """End a right after its last day, by default today; nobody else has to look."""
-    at = ctx.clock.now()
     with ctx.uow.writing() as tx:
+        at = tx.at
         found = tx.submission_rights.one(id=right_id)
         if found is None:
             raise SubmissionRightNotFound(f"There is no submission right {right_id}.")
@@ -161,7 +161,7 @@ def _stored(
 ) -> Batch:
     stored = tx.submission_rights.save(
         *changed,
-        audit=ctx.entry(action, f"submission-rights/{known.id}", at=ctx.clock.now()),
+        audit=ctx.entry(action, f"submission-rights/{known.id}", at=tx.at),
     )
     log.info("submission_rights_decided", batch_id=str(known.id), action=action)
     return Batch(id=known.id, rights=stored, left_out=known.left_out)

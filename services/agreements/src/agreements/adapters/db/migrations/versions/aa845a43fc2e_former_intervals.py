@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "aa845a43fc2e"
-down_revision: str | None = "ef55ad3d6cfe"
+down_revision: str | None = "0002"
 branch_labels: str | None = None
 depends_on: str | None = None
 
