@@ -129,6 +129,7 @@ class World:
                     practice_map_id=str(UUID(int=1)),
                     postcode_map_id=str(UUID(int=2)),
                     landed_at=self.clock.now(),
+                    **standing(State.ACCEPTED, len(records), at=self.clock.now()),
                 )
             )
             session.commit()

@@ -191,13 +191,15 @@ class Pseudonymisation(Service):
         timeout_seconds: float = WAIT_SECONDS_MAX,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> Submission:
-        """Wait until the submission was accepted. Raises Failed where it will not be, DidNotHappen.
+        """Wait until the submission was accepted, or waits for a second person.
+
+        Raises Failed where it will not be, DidNotHappen.
 
         `progress` is told how many of how many records are read, as often as that is looked at.
         """
         return _settled(
             lambda: self.submission(submission_id),
-            frozenset({"accepted", "superseded"}),
+            frozenset({"accepted", "superseded", "waiting"}),
             timeout_seconds=timeout_seconds,
             progress=progress,
         )
@@ -218,6 +220,14 @@ class Pseudonymisation(Service):
         path = f"/v1/submissions/{submission_id}/quarantine/rows"
         target.write_bytes(self.call("GET", path, timeout=WAIT_SECONDS_MAX).content)
         return target
+
+    def confirm_edition(self, edition_id: Id, reason: str) -> Any:
+        """Put an edition in force that somebody else sent; else SECOND_PERSON_NEEDED."""
+        return self.post(f"/v1/editions/{edition_id}/confirmation", {"reason": reason})
+
+    def take_back_edition(self, edition_id: Id, reason: str) -> Any:
+        """Take an edition back that waits; the one in force stays."""
+        return self.post(f"/v1/editions/{edition_id}/withdrawal", {"reason": reason})
 
     def import_opt_outs(
         self,

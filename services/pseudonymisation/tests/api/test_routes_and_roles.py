@@ -16,6 +16,12 @@ EXPECTED = {
         Role.PROVIDER_SYSTEM,
         Role.DSCRO_OPERATOR,
     },
+    ("POST", "/v1/editions/{edition_id}/confirmation"): {Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER},
+    ("POST", "/v1/editions/{edition_id}/withdrawal"): {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+        Role.PROVIDER_SYSTEM,
+    },
     ("POST", "/v1/opt-out-lists"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/opt-out-lists/{list_id}/confirmation"): {
         Role.DSCRO_OPERATOR,

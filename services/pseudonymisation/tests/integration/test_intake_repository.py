@@ -11,6 +11,8 @@ from sqlmodel import Session, select
 from common.audit.entries import Entry as AuditEntry
 from common.db import migrate
 from common.ids import new_id
+from common.replacement import Change, Standing
+from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import repository
 from pseudonymisation.adapters.db.tables import EditionRow
 from pseudonymisation.domain.edition import Edition, MapVersion, Status
@@ -81,6 +83,12 @@ def edition(number: int = 1, **changes) -> Edition:
         practice_map=MapVersion(id=uuid4(), digest="sha256:22"),
         postcode_map=None,
         landed_at=AT,
+        standing=Standing(
+            state=Replacement.ACCEPTED,
+            change=Change(before=0, after=5_000_000_000, added=5_000_000_000, removed=0),
+            proposed_by="RR8",
+            proposed_at=AT,
+        ),
     )
     return replace(made, **changes)
 
@@ -233,7 +241,7 @@ def test_editions_are_found_by_the_months_that_they_share(uow):
             return [
                 one.id
                 for one in tx.editions.page(
-                    ALL, data_set="SUS_APC", period=period, after=None, limit=9
+                    ALL, data_set="SUS_APC", period=period, state=None, after=None, limit=9
                 )
             ]
 

@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 
 import catalogue
+from common.replacement import Change, Standing
+from common.replacement import State as Replacement
 from pseudonymisation.domain import events
 from pseudonymisation.domain.edition import Edition, Status
 from pseudonymisation.domain.errors import PeriodInvalid, TransitionRefused
@@ -68,8 +70,11 @@ def test_only_what_the_table_allows_is_possible(state):
         State.RECEIVED: lambda: submission.receive(CONTENT, edition_id=uuid4(), at=AT),
         State.LANDING: lambda: submission.claim(uuid4(), until=AT),
         State.REJECTED: lambda: submission.reject(code="X", detail="x", at=AT),
+        State.WAITING: lambda: submission.hold_back(attempt, OUTCOME, {}, quarantine_key="q"),
         State.ACCEPTED: lambda: submission.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT),
     }
+    if state is State.WAITING:
+        verbs[State.ACCEPTED] = lambda: submission.confirm(rows=8, at=AT)
     for target, verb in verbs.items():
         # Back from LANDING to RECEIVED is by waiting, not by another content.
         waits = (state, target) == (State.LANDING, State.RECEIVED)
@@ -90,6 +95,31 @@ def test_what_was_accepted_says_so_with_its_counts():
     assert event.rows_quarantined == 1
     assert event.edition_id == submission.edition_id
     assert accepted.entries == OUTCOME.entries
+
+
+def test_what_waits_is_told_only_once_it_is_decided():
+    submission, attempt = landing()
+    waiting = submission.hold_back(
+        attempt, OUTCOME, {"totals": {"quarantined": 1}}, quarantine_key="q"
+    )
+    confirmed = waiting.confirm(rows=8, at=AT)
+    refused = waiting.reject_waiting(code="SUBMISSION_TAKEN_BACK", detail="x", at=AT)
+
+    assert waiting.pending == ()
+    assert waiting.decided_at is None
+    assert waiting.entries == OUTCOME.entries
+    (event,) = confirmed.pending
+    assert (event.rows_accepted, event.rows_quarantined) == (8, 1)
+    assert event.edition_id == submission.edition_id
+    (event,) = refused.pending
+    assert (event.rows_accepted, event.rows_quarantined, event.edition_id) == (0, 1, None)
+    assert refused.report == waiting.report
+    for verb in (
+        lambda: submission.confirm(rows=8, at=AT),
+        lambda: confirmed.reject_waiting(code="X", detail="x", at=AT),
+    ):
+        with pytest.raises(TransitionRefused):
+            verb()
 
 
 def test_what_was_rejected_has_no_edition_and_no_accepted_rows():
@@ -192,6 +222,12 @@ def test_an_edition_that_gives_way_names_its_successor():
             period=Period("2018-04", "2018-04"), provider="RR8", number=number,
             status=Status.of(SUS), submission_id=uuid4(), object_key="k", rows=1, bytes=1,
             practice_map=None, postcode_map=None, landed_at=AT,
+            standing=Standing(
+                state=Replacement.ACCEPTED,
+                change=Change(before=0, after=1, added=1, removed=0),
+                proposed_by="RR8",
+                proposed_at=AT,
+            ),
         )  # fmt: skip
 
     former, new = edition(1), edition(2)

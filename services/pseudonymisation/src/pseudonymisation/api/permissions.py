@@ -25,6 +25,16 @@ READ_EDITIONS = Permission(
     STAFF | {Role.PROVIDER_SYSTEM, Role.SERVICE_DISSEMINATION},
     "See which editions were landed; no record of them.",
 )
+CONFIRM_EDITIONS = Permission(
+    "editions:confirm",
+    frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),
+    "Put an edition that waits in force, as another person than who sent it.",
+)
+WITHDRAW_EDITIONS = Permission(
+    "editions:withdraw",
+    frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER, Role.PROVIDER_SYSTEM}),
+    "Take an edition back that waits: one's own, or as staff of the haven any.",
+)
 IMPORT_OPT_OUTS = Permission(
     "opt-outs:import",
     frozenset({Role.DSCRO_OPERATOR}),

@@ -51,7 +51,13 @@ class SubmissionView(BaseModel):
     period: str
     provider: str
     submitted_by: str
-    state: Literal["open", "received", "landing", "accepted", "rejected"]
+    state: Annotated[
+        Literal["open", "received", "landing", "waiting", "accepted", "rejected"],
+        Field(
+            description="`waiting`: landed, and much of the edition in force would change; that"
+            " one stays in force until a second person confirms this one."
+        ),
+    ]
     version: int
     created_at: datetime
     received_at: datetime | None
@@ -85,7 +91,9 @@ class SubmissionView(BaseModel):
             progress=None
             if submission.progress is None
             else ProgressView.model_validate(submission.progress),
-            edition_id=submission.edition_id if submission.state == "accepted" else None,
+            edition_id=submission.edition_id
+            if submission.state in {"waiting", "accepted"}
+            else None,
             code=submission.code,
             detail=submission.detail,
         )
@@ -124,7 +132,7 @@ class QualityReport(BaseModel):
     reasons: list[dict[str, Any]]
 
 
-class EditionView(BaseModel):
+class EditionView(StandingView):
     id: UUID
     data_set: str
     catalogue_version: str
@@ -138,12 +146,13 @@ class EditionView(BaseModel):
     practice_map: UUID | None
     postcode_map: UUID | None
     landed_at: datetime
-    superseded_by: Annotated[UUID | None, Field(description="Null: the edition in force.")]
+    superseded_by: Annotated[UUID | None, Field(description="Null: no later edition is in force.")]
 
     @classmethod
-    def of(cls, edition: Edition) -> Self:
+    def of_edition(cls, edition: Edition) -> Self:
         practice, postcode = edition.practice_map, edition.postcode_map
         return cls(
+            **StandingView.of(edition.standing).model_dump(),
             id=edition.id,
             data_set=edition.data_set,
             catalogue_version=edition.catalogue_version,

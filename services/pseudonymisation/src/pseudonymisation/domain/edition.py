@@ -7,6 +7,7 @@ from typing import Self
 from uuid import UUID
 
 from catalogue import DataSet
+from common.replacement import Standing
 from pseudonymisation.domain.events import EditionSuperseded
 from pseudonymisation.domain.period import Period
 
@@ -53,8 +54,10 @@ class Edition:
     practice_map: MapVersion | None
     postcode_map: MapVersion | None
     landed_at: datetime
+    standing: Standing
+    """Whether it is in force, as far as none supersedes it, or waits for a second person."""
     superseded_by: UUID | None = None
-    """None: the one to read."""
+    """None: the one to read, where it is in force."""
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[EditionSuperseded, ...] = ()
@@ -70,4 +73,9 @@ class Edition:
             provider=self.provider,
             at=at,
         )
-        return replace(self, superseded_by=by.id, pending=(*self.pending, event))
+        return replace(
+            self,
+            superseded_by=by.id,
+            standing=self.standing.supersede(at=at),
+            pending=(*self.pending, event),
+        )

@@ -157,6 +157,16 @@ class NoGoodRows(ContentRefused):
     title = "No row of the file can be landed"
 
 
+class SubmissionTakenBack(ContentRefused):
+    code = "SUBMISSION_TAKEN_BACK"
+    title = "The file was taken back before a second person confirmed it"
+
+
+class SubmissionSuperseded(ContentRefused):
+    code = "SUBMISSION_SUPERSEDED"
+    title = "A later file of the period came before a second person confirmed this one"
+
+
 class MapMissing(ContentRefused):
     code = "MAP_MISSING"
     title = "No practice or postcode map governs the beginning of the period"

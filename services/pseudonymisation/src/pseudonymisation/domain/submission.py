@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from common.replacement import SecondPersonNeeded
 from pseudonymisation.domain.errors import TransitionRefused
 from pseudonymisation.domain.events import SubmissionAccepted, SubmissionDecided, SubmissionRejected
 from pseudonymisation.domain.period import Period
@@ -27,6 +28,8 @@ class State(StrEnum):
     RECEIVED = "received"
     """The content is whole, and waits to be landed."""
     LANDING = "landing"
+    WAITING = "waiting"
+    """Landed; much of the edition in force would change, and a second person has to look."""
     ACCEPTED = "accepted"
     REJECTED = "rejected"
 
@@ -34,7 +37,10 @@ class State(StrEnum):
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.OPEN: frozenset({State.RECEIVED, State.REJECTED}),
     State.RECEIVED: frozenset({State.LANDING, State.REJECTED}),
-    State.LANDING: frozenset({State.LANDING, State.RECEIVED, State.ACCEPTED, State.REJECTED}),
+    State.LANDING: frozenset(
+        {State.LANDING, State.RECEIVED, State.WAITING, State.ACCEPTED, State.REJECTED}
+    ),
+    State.WAITING: frozenset({State.ACCEPTED, State.REJECTED}),
     State.ACCEPTED: frozenset(),
     State.REJECTED: frozenset(),
 }
@@ -79,6 +85,8 @@ class Submission:
     state: State = State.OPEN
     content: Content | None = None
     received_at: datetime | None = None
+    received_by: str | None = None
+    """The subject who sent the content; null before it was received."""
     decided_at: datetime | None = None
     edition_id: UUID | None = None
     """Of the edition that it is to be, from reception on."""
@@ -100,7 +108,9 @@ class Submission:
     entries: Sequence[Entry] = field(default=())
     """Reasons for which lines were set aside, not yet stored."""
 
-    def receive(self, content: Content, *, edition_id: UUID, at: datetime) -> Self:
+    def receive(
+        self, content: Content, *, edition_id: UUID, at: datetime, by: str | None = None
+    ) -> Self:
         """Take the whole content, once."""
         if self.state is not State.OPEN:
             raise TransitionRefused(f"A submission that is {self.state} takes no content.")
@@ -110,6 +120,7 @@ class Submission:
             content=content,
             edition_id=edition_id,
             received_at=at,
+            received_by=by,
             code=None,
             detail=None,
         )
@@ -137,7 +148,7 @@ class Submission:
         match self.state:
             case State.RECEIVED | State.LANDING if self.content is not None:
                 return Progress(self.rows_done, self.content.records)
-            case State.ACCEPTED | State.REJECTED if self.report is not None:
+            case State.WAITING | State.ACCEPTED | State.REJECTED if self.report is not None:
                 return Progress(self.rows_done, self.rows_done)
             case _:
                 return None
@@ -187,6 +198,71 @@ class Submission:
         return replace(
             accepted, pending=(*self.pending, _said(SubmissionAccepted, accepted, outcome, at))
         )
+
+    def hold_back(
+        self,
+        attempt: UUID,
+        outcome: Outcome,
+        report: Mapping[str, JsonValue],
+        *,
+        quarantine_key: str,
+    ) -> Self:
+        """Wait for a second person: it is landed, and not in force."""
+        self._demand_mine(attempt)
+        self._demand(State.WAITING)
+        return replace(
+            self,
+            state=State.WAITING,
+            claimed_until=None,
+            code=SecondPersonNeeded.code,
+            detail="Much of the edition in force would change; a second person has to confirm it.",
+            report=report,
+            quarantine_key=quarantine_key,
+            rows_done=outcome.records,
+            entries=outcome.entries,
+        )
+
+    def confirm(self, *, rows: int, at: datetime) -> Self:
+        """Become the edition in force, by a second person's word."""
+        self._demand_waiting()
+        accepted = replace(self._decided(State.ACCEPTED, at), code=None, detail=None)
+        event = SubmissionAccepted(
+            submission_id=self.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            edition_id=self.edition_id,
+            code=None,
+            rows_accepted=rows,
+            rows_quarantined=self._quarantined,
+            at=at,
+        )
+        return replace(accepted, pending=(*self.pending, event))
+
+    def reject_waiting(self, *, code: str, detail: str, at: datetime) -> Self:
+        """Refuse what waits: it was taken back, or a later file came. Its report stays."""
+        self._demand_waiting()
+        rejected = replace(
+            self._decided(State.REJECTED, at), code=code, detail=detail, edition_id=None
+        )
+        event = SubmissionRejected(
+            submission_id=self.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            edition_id=None,
+            code=code,
+            rows_accepted=0,
+            rows_quarantined=self._quarantined,
+            at=at,
+        )
+        return replace(rejected, pending=(*self.pending, event))
+
+    @property
+    def _quarantined(self) -> int:
+        totals = (self.report or {}).get("totals")
+        counted = totals.get("quarantined") if isinstance(totals, Mapping) else None
+        return counted if isinstance(counted, int) else 0
 
     def reject(
         self,
@@ -239,6 +315,10 @@ class Submission:
                 f"A submission that is {self.state} cannot become {state}.",
                 allowed=[str(allowed) for allowed in sorted(TRANSITIONS[self.state])],
             )
+
+    def _demand_waiting(self) -> None:
+        if self.state is not State.WAITING:
+            raise TransitionRefused(f"A submission that is {self.state} does not wait for anybody.")
 
     def _demand_mine(self, attempt: UUID) -> None:
         if self.state is not State.LANDING or self.attempt != attempt:

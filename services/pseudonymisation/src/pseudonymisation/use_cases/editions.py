@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from common.replacement import State
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.period import Period
 from pseudonymisation.use_cases.context import Context
@@ -15,11 +16,17 @@ def get(edition_id: UUID, *, ctx: Context) -> Edition:
 
 
 def page(
-    *, data_set: str | None, period: str | None, after: UUID | None, limit: int, ctx: Context
+    *,
+    data_set: str | None,
+    period: str | None,
+    state: State | None,
+    after: UUID | None,
+    limit: int,
+    ctx: Context,
 ) -> Sequence[Edition]:
     """:raises PeriodInvalid:"""
     wanted = None if period is None else Period.parse(period)
     with ctx.uow.reading() as tx:
         return tx.editions.page(
-            ctx.scope, data_set=data_set, period=wanted, after=after, limit=limit
+            ctx.scope, data_set=data_set, period=wanted, state=state, after=after, limit=limit
         )

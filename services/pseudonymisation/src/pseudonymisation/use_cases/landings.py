@@ -21,6 +21,7 @@ from common.audit.entries import Entry as AuditEntry
 from common.clock import boottime, legal_day
 from common.errors import AppError, Conflict, Unavailable
 from common.ids import new_id
+from common.replacement import Standing
 from common.security.roles import Role
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.edition import Edition, Status
@@ -28,6 +29,12 @@ from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.quality import Outcome, report
 from pseudonymisation.domain.submission import State, Submission, next_try
 from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
+from pseudonymisation.use_cases.edition_replacements import (
+    begun,
+    give_up_waiting,
+    of_period,
+    supersede,
+)
 from pseudonymisation.use_cases.ports import (
     ContentDamaged,
     EngineFailed,
@@ -187,12 +194,6 @@ class LandingJobs:
             log.info("submission_rejected", submission_id=str(submission.id), code=refusal.code)
             return
         _accept(claim, order, outcome, quality, ctx=ctx)
-        log.info(
-            "submission_accepted",
-            submission_id=str(submission.id),
-            rows=outcome.landed,
-            quarantined=outcome.quarantined,
-        )
 
     def _map(
         self, kind: Literal["practice", "postcode"], submission: Submission, data_set: DataSet
@@ -239,39 +240,71 @@ def _accept(
     *,
     ctx: Context,
 ) -> None:
-    """Name what was landed: from here on it is the edition in force."""
+    """Name what was landed: it is the edition in force, or waits for a second person."""
     at = ctx.clock.now()
+    before = _in_force(claim.submission, ctx=ctx)
+    standing = _standing(order.submission, outcome, before, at=at, ctx=ctx)
+    quarantine_key = ctx.haven.quarantine_key(claim.submission)
     with ctx.uow.writing() as tx:
         present = tx.submissions.get(claim.submission.id, EVERYTHING)
         in_force = tx.editions.of(present.data_set, present.provider)
         demand_no_overlap(present, [edition.period for edition in in_force])
-        edition = _edition(present, order, outcome, tx, at=at, ctx=ctx)
-        accepted = present.accept(
-            claim.attempt,
-            outcome,
-            quality,
-            quarantine_key=ctx.haven.quarantine_key(claim.submission),
-            at=at,
-        )
+        if of_period(in_force, present.period) != before:
+            raise errors.EditedMeanwhile("Another edition of the period was put in force.")
+        edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)
+        if standing.is_waiting:
+            decided = present.hold_back(
+                claim.attempt, outcome, quality, quarantine_key=quarantine_key
+            )
+        else:
+            decided = present.accept(
+                claim.attempt, outcome, quality, quarantine_key=quarantine_key, at=at
+            )
         tx.editions.save(
             edition,
             audit=_audit("edition-landed", f"editions/{edition.id}", at, rows=edition.rows),
         )
-        for former in in_force:
-            if former.period == present.period:
-                tx.editions.save(
-                    former.supersede(edition, at=at),
-                    audit=_audit(
-                        "edition-superseded", f"editions/{former.id}", at, by=str(edition.id)
-                    ),
-                )
-        tx.submissions.save(
-            accepted,
-            audit=_audit(
-                "submission-accepted", f"submissions/{present.id}", at, edition=str(edition.id)
-            ),
+        audit = _audit(
+            "submission-waits" if standing.is_waiting else "submission-accepted",
+            f"submissions/{present.id}",
+            at,
+            edition=str(edition.id),
         )
+        gone = give_up_waiting(edition, tx, audit=audit)
+        if not standing.is_waiting:
+            supersede(in_force, edition, tx, audit=audit)
+        tx.submissions.save(decided, audit=audit)
+    for edition_id in gone:
+        ctx.haven.discard_edition(edition_id)
+    log.info(
+        "submission_waits" if standing.is_waiting else "submission_accepted",
+        submission_id=str(edition.submission_id),
+        rows=outcome.landed,
+        quarantined=outcome.quarantined,
+    )
     ctx.wake()
+
+
+def _in_force(submission: Submission, *, ctx: Context) -> Edition | None:
+    with ctx.uow.reading() as tx:
+        in_force = tx.editions.of(submission.data_set, submission.provider)
+    return of_period(in_force, submission.period)
+
+
+def _standing(
+    submission: Submission, outcome: Outcome, before: Edition | None, *, at: datetime, ctx: Context
+) -> Standing:
+    if submission.edition_id is None:
+        raise LookupError("a submission that was received has an edition to be")
+    return begun(
+        submission.edition_id,
+        ctx.haven.edition_key(submission),
+        outcome.landed,
+        before=before,
+        by=submission.received_by or submission.submitted_by,
+        at=at,
+        ctx=ctx,
+    )
 
 
 def _edition(
@@ -280,6 +313,7 @@ def _edition(
     outcome: Outcome,
     tx: Transaction,
     *,
+    standing: Standing,
     at: datetime,
     ctx: Context,
 ) -> Edition:
@@ -302,6 +336,7 @@ def _edition(
         practice_map=order.practice_map.version if order.practice_map else None,
         postcode_map=order.postcode_map.version if order.postcode_map else None,
         landed_at=at,
+        standing=standing,
     )
 
 

@@ -80,6 +80,7 @@ class Editions(Protocol):
         *,
         data_set: str | None,
         period: Period | None,
+        state: State | None,
         after: UUID | None,
         limit: int,
     ) -> Sequence[Edition]:
@@ -87,6 +88,9 @@ class Editions(Protocol):
 
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
         """The editions in force of one data set and provider."""
+
+    def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
+        """Those that wait for a second person."""
 
     def count(self, data_set: str, provider: str, period: Period) -> int:
         """How many there have been of exactly this period."""
@@ -234,6 +238,11 @@ class Haven(Protocol):
         """Destroy an upload or a quarantine: its key, then the object."""
 
     def opt_outs(self, list_id: UUID) -> "ListImport": ...
+
+    def change_of_editions(
+        self, before: Edition, edition_id: UUID, object_key: str, rows: int
+    ) -> Change:
+        """Count rows of people that come and go; where it cannot be compared, all of them."""
 
     def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
         """Count who comes and who goes; where they cannot be compared, everybody does."""

@@ -114,7 +114,7 @@ def finish_upload(
                 f"Submission {other} has the same content.", submission_id=str(other)
             )
         stored = tx.submissions.save(
-            present.receive(content, edition_id=new_id(), at=at),
+            present.receive(content, edition_id=new_id(), at=at, by=ctx.principal.subject),
             audit=entry_for(
                 ctx.principal,
                 at=at,

@@ -22,7 +22,7 @@ from pseudonymisation.adapters.db.preparation_tables import (
     PreparedFileRow,
     PseudonymDomainRow,
 )
-from pseudonymisation.adapters.db.tables import EditionRow
+from pseudonymisation.adapters.db.tables import EditionRow, is_in_force
 from pseudonymisation.domain.opt_out import upheld
 from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation import (
@@ -276,7 +276,7 @@ class SqlLanded:
             select(EditionRow)
             .where(col(EditionRow.data_set) == data_set)
             .where(col(EditionRow.catalogue_digest) == catalogue_digest)
-            .where(col(EditionRow.superseded_by).is_(None))
+            .where(is_in_force())
             .order_by(col(EditionRow.period_first), col(EditionRow.provider), col(EditionRow.id))
         )
         return [

@@ -14,7 +14,9 @@ from sqlmodel import Session, col, select
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import idempotency, outbox
+from common.db import replacement as columns
 from common.db.unit_of_work import UnitOfWork
+from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import event_models
 from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutLists
 from pseudonymisation.adapters.db.tables import (
@@ -22,6 +24,7 @@ from pseudonymisation.adapters.db.tables import (
     OptOutListRow,
     QuarantineRow,
     SubmissionRow,
+    is_in_force,
 )
 from pseudonymisation.domain.edition import Edition, MapVersion, Status
 from pseudonymisation.domain.errors import EditedMeanwhile, EditionNotFound, SubmissionNotFound
@@ -88,7 +91,7 @@ class SqlSubmissions:
         in_force = (
             exists()
             .where(col(EditionRow.submission_id) == col(SubmissionRow.id))
-            .where(col(EditionRow.superseded_by).is_(None))
+            .where(is_in_force())
         )
         query = (
             select(SubmissionRow.id)
@@ -98,7 +101,7 @@ class SqlSubmissions:
             .where(col(SubmissionRow.period_first) == submission.period.first)
             .where(col(SubmissionRow.period_last) == submission.period.last)
             .where(col(SubmissionRow.id) != submission.id)
-            .where(or_(col(SubmissionRow.state).in_(UNDER_WAY), in_force))
+            .where(or_(col(SubmissionRow.state).in_([*UNDER_WAY, State.WAITING.value]), in_force))
         )
         return self.session.exec(query).first()
 
@@ -201,6 +204,7 @@ class SqlEditions:
         *,
         data_set: str | None,
         period: Period | None,
+        state: Replacement | None,
         after: UUID | None,
         limit: int,
     ) -> Sequence[Edition]:
@@ -209,6 +213,8 @@ class SqlEditions:
             query = query.where(col(EditionRow.provider) == scope.organisation)
         if data_set is not None:
             query = query.where(col(EditionRow.data_set) == data_set)
+        if state is not None:
+            query = query.where(col(EditionRow.state) == state.value)
         if period is not None:
             query = query.where(col(EditionRow.period_first) <= period.last)
             query = query.where(col(EditionRow.period_last) >= period.first)
@@ -221,7 +227,16 @@ class SqlEditions:
             select(EditionRow)
             .where(col(EditionRow.data_set) == data_set)
             .where(col(EditionRow.provider) == provider)
-            .where(col(EditionRow.superseded_by).is_(None))
+            .where(is_in_force())
+        )
+        return [_to_edition(row) for row in self.session.exec(query)]
+
+    def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(col(EditionRow.provider) == provider)
+            .where(col(EditionRow.state) == Replacement.WAITING.value)
         )
         return [_to_edition(row) for row in self.session.exec(query)]
 
@@ -339,6 +354,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "content_header": None if content is None else content.header,
         "content_records": None if content is None else content.records,
         "received_at": submission.received_at,
+        "received_by": submission.received_by,
         "decided_at": submission.decided_at,
         "edition_id": submission.edition_id,
         "attempt": submission.attempt,
@@ -374,6 +390,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         state=State(row.state),
         content=content,
         received_at=row.received_at,
+        received_by=row.received_by,
         decided_at=row.decided_at,
         edition_id=row.edition_id,
         attempt=row.attempt,
@@ -412,6 +429,7 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
         "postcode_map_id": None if postcode is None else str(postcode.id),
         "postcode_map_digest": None if postcode is None else postcode.digest,
         "landed_at": edition.landed_at,
+        **columns.values_of(edition.standing),
     }
 
 
@@ -432,6 +450,7 @@ def _to_edition(row: EditionRow) -> Edition:
         practice_map=_map(row.practice_map_id, row.practice_map_digest),
         postcode_map=_map(row.postcode_map_id, row.postcode_map_digest),
         landed_at=row.landed_at,
+        standing=columns.standing_of(row),
         superseded_by=row.superseded_by,
         version=row.version,
     )

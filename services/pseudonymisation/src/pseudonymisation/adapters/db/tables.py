@@ -7,11 +7,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Index, MetaData, Text, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, BigInteger, ColumnElement, Index, MetaData, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel, col
 
 from common.db import tables as common_tables
 from common.db.replacement import StandingColumns
+from common.replacement import EFFECTIVE
 
 metadata = MetaData(naming_convention=common_tables.NAMING)
 
@@ -49,6 +50,7 @@ class SubmissionRow(Row, table=True):
     content_header: str | None = Field(default=None, sa_type=Text)
     content_records: int | None = Field(default=None, sa_type=BigInteger)
     received_at: datetime | None = None
+    received_by: str | None = None
     decided_at: datetime | None = Field(default=None, index=True)
     edition_id: UUID | None = None
     attempt: UUID | None = None
@@ -61,7 +63,7 @@ class SubmissionRow(Row, table=True):
     rows_done: int = Field(sa_type=BigInteger)
 
 
-class EditionRow(Row, table=True):
+class EditionRow(StandingColumns, Row, table=True):
     __tablename__ = "edition"
     __table_args__ = (
         UniqueConstraint("data_set", "provider", "period", "number"),
@@ -83,7 +85,7 @@ class EditionRow(Row, table=True):
     status: str
     submission_id: UUID = Field(index=True)
     superseded_by: UUID | None = None
-    """Null: the edition to read."""
+    """Null: the edition to read, where it is in force."""
     object_key: str
     rows: int = Field(sa_type=BigInteger)
     bytes: int = Field(sa_type=BigInteger)
@@ -92,6 +94,12 @@ class EditionRow(Row, table=True):
     postcode_map_id: str | None = None
     postcode_map_digest: str | None = None
     landed_at: datetime
+
+
+def is_in_force() -> ColumnElement[bool]:
+    """Say in a query that an edition is the one to read of its period."""
+    effective = col(EditionRow.state).in_([state.value for state in EFFECTIVE])
+    return col(EditionRow.superseded_by).is_(None) & effective
 
 
 class OptOutListRow(StandingColumns, Row, table=True):

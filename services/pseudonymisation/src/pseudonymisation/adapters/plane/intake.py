@@ -25,6 +25,7 @@ from pseudonymisation.adapters.plane.sealing import PERSON
 from pseudonymisation.adapters.plane.session import Limits
 from pseudonymisation.adapters.plane.statement import Order
 from pseudonymisation.adapters.plane.upload import Inspector
+from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed
 from pseudonymisation.domain.opt_out import ListKind, OptOutList, Taken
 from pseudonymisation.domain.quality import Outcome
@@ -123,6 +124,26 @@ class SealedHaven:
         numbers = lists.Numbers(self.keys.ensure(PERSON), kind=ListKind.OBJECTORS)
         return SealedList(self, list_id, numbers)
 
+    def change_of_editions(
+        self, before: Edition, edition_id: UUID, object_key: str, rows: int
+    ) -> Change:
+        try:
+            return lists.compare_editions(
+                self.edition_file(before.id, before.object_key),
+                self.edition_file(edition_id, object_key),
+                scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            return Change(before=before.rows, after=rows, added=rows, removed=before.rows)
+
+    def edition_file(self, edition_id: UUID, object_key: str) -> lists.SealedFile:
+        return lists.SealedFile(
+            self.objects.path(object_key),
+            lists.named("e", edition_id),
+            lambda: self.keys.get(f"edition/{edition_id}"),
+        )
+
     def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
         try:
             return lists.compare(
@@ -134,8 +155,8 @@ class SealedHaven:
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             return before.all_go(after)  # what cannot be compared changes wholly
 
-    def list_file(self, list_id: UUID, object_key: str) -> lists.ListFile:
-        return lists.ListFile(
+    def list_file(self, list_id: UUID, object_key: str) -> lists.SealedFile:
+        return lists.SealedFile(
             self.objects.path(object_key),
             lists.named("o", list_id),
             lambda: self.keys.get(key_of_list(list_id)),

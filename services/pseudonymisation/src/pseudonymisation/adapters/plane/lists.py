@@ -29,8 +29,8 @@ LINE_BYTES_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class ListFile:
-    """A list's file in the landing store."""
+class SealedFile:
+    """A file of the landing store, and the key that opens it."""
 
     path: Path
     key_name: str
@@ -157,7 +157,7 @@ def write(
     return int(written[0]) if written else 0
 
 
-def compare(before: ListFile, after: ListFile, *, scratch: Path, limits: Limits) -> Change:
+def compare(before: SealedFile, after: SealedFile, *, scratch: Path, limits: Limits) -> Change:
     """Count who comes and who goes."""
     counts = _counted(
         [before, after],
@@ -170,7 +170,32 @@ def compare(before: ListFile, after: ListFile, *, scratch: Path, limits: Limits)
     return Change(before=had, after=has, added=has - kept, removed=had - kept)
 
 
-def beyond(part: ListFile, whole: ListFile, *, scratch: Path, limits: Limits) -> int:
+def compare_editions(
+    before: SealedFile, after: SealedFile, *, scratch: Path, limits: Limits
+) -> Change:
+    """Count the rows of people, month by month, that come and go.
+
+    A person's rows may be corrected: that is what a resubmission is for. Rows without an NHS
+    number are compared by how many there are: their tokens are of the edition.
+    """
+    people = (
+        "SELECT period, person_kind = 1 AS known, CASE WHEN known THEN person_0 END AS p0,"
+        " CASE WHEN known THEN person_1 END AS p1, count(*) AS n FROM {} GROUP BY ALL"
+    )
+    had, has, kept = _counted(
+        [before, after],
+        f"WITH had AS ({people.format(before.sql)}), has AS ({people.format(after.sql)})"
+        " SELECT (SELECT coalesce(sum(n), 0) FROM had), (SELECT coalesce(sum(n), 0) FROM has),"
+        " (SELECT coalesce(sum(least(had.n, has.n)), 0) FROM had JOIN has ON"
+        " had.period = has.period AND had.p0 IS NOT DISTINCT FROM has.p0"
+        " AND had.p1 IS NOT DISTINCT FROM has.p1)",
+        scratch=scratch,
+        limits=limits,
+    )
+    return Change(before=had, after=has, added=has - kept, removed=had - kept)
+
+
+def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: Limits) -> int:
     """Count who is in the part and not in the whole."""
     (count,) = _counted(
         [part, whole],
@@ -182,7 +207,7 @@ def beyond(part: ListFile, whole: ListFile, *, scratch: Path, limits: Limits) ->
 
 
 def _counted(
-    files: Sequence[ListFile], query: str, *, scratch: Path, limits: Limits
+    files: Sequence[SealedFile], query: str, *, scratch: Path, limits: Limits
 ) -> tuple[int, ...]:
     keys: Mapping[str, bytes] = {file.key_name: file.key() for file in files}
     scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -199,4 +224,14 @@ def _counted(
     return tuple(int(value) for value in row or ())
 
 
-__all__ = ["LINE_BYTES_MAX", "ListFile", "Numbers", "Taken", "beyond", "compare", "named", "write"]
+__all__ = [
+    "LINE_BYTES_MAX",
+    "Numbers",
+    "SealedFile",
+    "Taken",
+    "beyond",
+    "compare",
+    "compare_editions",
+    "named",
+    "write",
+]

@@ -1,0 +1,165 @@
+"""A resubmission takes the place of an edition: at once, or when a second person has said so.
+
+A file of one row, sent in good faith, replaced ten thousand once and superseded what had been
+released from them (ruling 20; docs/adr/0022). An edition that waits leaves the one in force, and
+nobody is told that anything was superseded before it is confirmed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from common.audit.entries import Entry, entry_for
+from common.clock import legal_day
+from common.replacement import Change, Kind, ReplacementDecided, Standing, rules
+from pseudonymisation.domain import errors
+from pseudonymisation.domain.edition import Edition
+from pseudonymisation.domain.period import Period
+from pseudonymisation.use_cases.context import Context
+from pseudonymisation.use_cases.ports import Scope, Transaction
+from pseudonymisation.use_cases.submissions import demand_no_overlap
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def of_period(editions: Sequence[Edition], period: Period) -> Edition | None:
+    """Say which of the editions in force is the one of just this period."""
+    return next((edition for edition in editions if edition.period == period), None)
+
+
+def begun(
+    edition_id: UUID,
+    object_key: str,
+    rows: int,
+    *,
+    before: Edition | None,
+    by: str,
+    at: datetime,
+    ctx: Context,
+) -> Standing:
+    """Judge what was landed against the edition in force of its period."""
+    change = (
+        Change(before=0, after=rows, added=rows, removed=0)
+        if before is None
+        else ctx.haven.change_of_editions(before, edition_id, object_key, rows)
+    )
+    judgement = rules.load().judge(Kind.EDITION, change, on=legal_day(at))
+    return Standing.begun(judgement, by=by, at=at)
+
+
+def supersede(
+    former: Sequence[Edition], edition: Edition, tx: Transaction, *, audit: Entry
+) -> None:
+    """Let the editions of the same period give way, and tell so.
+
+    `audit` is of whoever did it; each edition has an entry of its own.
+    """
+    for other in former:
+        if other.period == edition.period and other.id != edition.id:
+            entry = replace(
+                audit,
+                action="edition-superseded",
+                resource=f"editions/{other.id}",
+                detail={"by": str(edition.id)},
+            )
+            tx.editions.save(other.supersede(edition, at=audit.at), audit=entry)
+
+
+def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Sequence[UUID]:
+    """Let what waits for the same period give way to what came later; say what is to be destroyed.
+
+    Their submissions are rejected: their files were never in force.
+    """
+    gone = []
+    for waiting in tx.editions.waiting(edition.data_set, edition.provider):
+        if waiting.period != edition.period or waiting.id == edition.id:
+            continue
+        entry = replace(
+            audit,
+            action="edition-superseded-waiting",
+            resource=f"editions/{waiting.id}",
+            detail={"by": str(edition.id)},
+        )
+        standing = waiting.standing.supersede(at=audit.at)
+        tx.editions.save(replace(waiting, standing=standing), audit=entry)
+        refusal = errors.SubmissionSuperseded("A later file of the period took its place.")
+        _reject(waiting, refusal, tx, audit=entry)
+        gone.append(waiting.id)
+    return gone
+
+
+def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+    """Put an edition that waits in force: a second person's word.
+
+    :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps:
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        waiting = tx.editions.get(edition_id, ctx.scope)
+        standing = waiting.standing.confirm(by=by, reason=reason, at=at)
+        submission = tx.submissions.get(waiting.submission_id, Scope(None))
+        in_force = tx.editions.of(waiting.data_set, waiting.provider)
+        demand_no_overlap(submission, [edition.period for edition in in_force])
+        audit = _entry("edition-confirmed", waiting, reason, at, ctx=ctx)
+        supersede(in_force, waiting, tx, audit=audit)
+        stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)
+        tx.submissions.save(
+            submission.confirm(rows=waiting.rows, at=at),
+            audit=replace(
+                audit, action="submission-accepted", resource=f"submissions/{submission.id}"
+            ),
+        )
+    log.info("edition_confirmed", edition_id=str(edition_id))
+    return stored
+
+
+def take_back(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+    """Take an edition back that waits; its submission is rejected, what was landed destroyed.
+
+    What is in force is not taken back but replaced, by submitting its period again.
+    :raises EditionNotFound, ReplacementDecided:
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        waiting = tx.editions.get(edition_id, ctx.scope)
+        if not waiting.standing.is_waiting:
+            raise ReplacementDecided(
+                "Only what waits is taken back; submit the period again to replace it.",
+                state=waiting.standing.state.value,
+            )
+        standing = waiting.standing.take_back(None, by=by, reason=reason, at=at)
+        audit = _entry("edition-taken-back", waiting, reason, at, ctx=ctx)
+        stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)
+        _reject(waiting, errors.SubmissionTakenBack("It was taken back."), tx, audit=audit)
+    ctx.haven.discard_edition(edition_id)
+    log.info("edition_taken_back", edition_id=str(edition_id))
+    return stored
+
+
+def _reject(
+    waiting: Edition, refusal: errors.ContentRefused, tx: Transaction, *, audit: Entry
+) -> None:
+    submission = tx.submissions.get(waiting.submission_id, Scope(None))
+    tx.submissions.save(
+        submission.reject_waiting(code=refusal.code, detail=refusal.detail, at=audit.at),
+        audit=replace(
+            audit,
+            action="submission-rejected",
+            resource=f"submissions/{submission.id}",
+            detail={"code": refusal.code},
+        ),
+    )
+
+
+def _entry(action: str, edition: Edition, reason: str, at: datetime, *, ctx: Context) -> Entry:
+    return entry_for(
+        ctx.principal,
+        at=at,
+        action=action,
+        resource=f"editions/{edition.id}",
+        on_behalf_of=edition.provider,
+        detail={"reason": reason, "change": edition.standing.change.as_json()},
+    )

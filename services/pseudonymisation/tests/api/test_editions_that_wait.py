@@ -1,0 +1,201 @@
+"""A resubmission by which much would change waits, and the edition in force stays (ruling 20)."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from common.security.roles import Role
+from services.pseudonymisation.tests.api.test_opt_outs import numbers
+from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+
+PEOPLE = numbers(2000, 2100)
+
+
+def month(people: list[str], **changes: str) -> bytes:
+    return written([sus_row(NHS_Number=number, **changes) for number in people])
+
+
+@pytest.fixture
+def landed(intake) -> dict:
+    """A month of about ninety people, in force."""
+    submission = intake.submit(month(PEOPLE))
+    assert submission["state"] == "accepted"
+    return submission
+
+
+def decide(intake: Intake, edition_id: str, verb: str, role=Role.DSCRO_APPROVER, ods="X26"):
+    return intake.client.post(
+        f"/v1/editions/{edition_id}/{verb}",
+        json={"reason": "the provider said by telephone what is right"},
+        headers=intake.headers(role, ods),
+    )
+
+
+def edition(intake: Intake, edition_id: str) -> dict:
+    return intake.get(f"/v1/editions/{edition_id}").json()
+
+
+def superseded(intake: Intake) -> list[str]:
+    """Say of which editions it was told that they are superseded."""
+    with Session(intake.parts.engine) as session:
+        events = [json.loads(e) for (e,) in session.execute(text("SELECT event FROM outbox"))]
+    kind = "pseudonymisation.edition-superseded.v1"
+    return [e["data"]["edition_id"] for e in events if e["type"] == kind]
+
+
+def told(intake: Intake) -> list[tuple[str, int]]:
+    with Session(intake.parts.engine) as session:
+        events = [
+            json.loads(e) for (e,) in session.execute(text("SELECT event FROM outbox ORDER BY seq"))
+        ]
+    kinds = {"pseudonymisation.submission-accepted.v1", "pseudonymisation.submission-rejected.v1"}
+    return [
+        (e["type"].split(".")[1], e["data"]["rows_accepted"]) for e in events if e["type"] in kinds
+    ]
+
+
+@pytest.mark.parametrize(
+    "people",
+    [PEOPLE[:1], numbers(3000, 3100), PEOPLE * 2, PEOPLE[40:] + numbers(3000, 3040)],
+    ids=["one row", "other people", "everything twice", "many others"],
+)
+def test_a_file_by_which_much_would_change_waits_and_leaves_the_one_in_force(
+    intake, landed, people
+):
+    # Another record each, so that the file is not the same record twice.
+    waiting = intake.submit(
+        written(
+            [
+                sus_row(NHS_Number=number, Unique_CDS_Identifier=f"BRR8{place:09}")
+                for place, number in enumerate(people)
+            ]
+        )
+    )
+
+    assert (waiting["state"], waiting["code"]) == ("waiting", "SECOND_PERSON_NEEDED")
+    assert edition(intake, landed["edition_id"])["state"] == "accepted"
+    assert edition(intake, landed["edition_id"])["superseded_by"] is None
+    assert edition(intake, waiting["edition_id"])["state"] == "waiting"
+    assert superseded(intake) == []
+    assert told(intake) == [("submission-accepted", len(PEOPLE))]
+    with intake.parts.preparation_uow.reading() as tx:
+        pinned = tx.landed.current_editions("SUS_APC", landed_digest(intake, landed))
+    assert [str(e.id) for e in pinned] == [landed["edition_id"]]
+
+
+def landed_digest(intake: Intake, submission: dict) -> str:
+    return edition(intake, submission["edition_id"])["catalogue_digest"]
+
+
+def test_its_preview_says_what_would_change(intake, landed):
+    waiting = intake.submit(month(PEOPLE[:1]))
+
+    staff = {"role": Role.DSCRO_APPROVER, "ods": "X26"}
+    (shown,) = intake.get("/v1/editions?state=waiting", **staff).json()["items"]
+    assert shown["id"] == waiting["edition_id"]
+    assert shown["change"] == {
+        "before": len(PEOPLE),
+        "after": 1,
+        "added": 0,
+        "removed": len(PEOPLE) - 1,
+        "changed": 0,
+    }
+    report = intake.get(f"/v1/submissions/{waiting['id']}/report").json()
+    assert report["totals"]["landed"] == 1
+
+
+def test_a_second_person_puts_it_in_force_and_only_then_it_is_told(intake, landed):
+    waiting = intake.submit(month(PEOPLE[:1]))
+
+    confirmed = decide(intake, waiting["edition_id"], "confirmation")
+
+    assert (confirmed.status_code, confirmed.json()["state"]) == (200, "confirmed")
+    former = edition(intake, landed["edition_id"])
+    assert (former["state"], former["superseded_by"]) == ("superseded", waiting["edition_id"])
+    assert superseded(intake) == [landed["edition_id"]]
+    assert told(intake)[-1] == ("submission-accepted", 1)
+    done = intake.get(f"/v1/submissions/{waiting['id']}").json()
+    assert (done["state"], done["code"]) == ("accepted", None)
+    again = decide(intake, waiting["edition_id"], "confirmation")
+    assert (again.status_code, again.json()["code"]) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_whoever_sent_it_cannot_confirm_it(intake, landed):
+    opened = intake.open(provider="RR8", headers=intake.headers(Role.DSCRO_OPERATOR, "X26")).json()
+    sent = intake.client.put(
+        f"/v1/submissions/{opened['id']}/content",
+        content=month(PEOPLE[:1]),
+        headers=intake.headers(Role.DSCRO_OPERATOR, "X26") | {"Content-Type": "text/csv"},
+    )
+    assert sent.status_code == 202
+    intake.work()
+    waiting = intake.get(f"/v1/submissions/{opened['id']}").json()
+
+    own = decide(intake, waiting["edition_id"], "confirmation", Role.DSCRO_OPERATOR)
+
+    assert (own.status_code, own.json()["code"]) == (409, "SECOND_PERSON_NEEDED")
+    assert decide(intake, waiting["edition_id"], "confirmation").status_code == 200
+
+
+def test_a_provider_confirms_nothing_and_takes_back_its_own(intake, landed):
+    waiting = intake.submit(month(PEOPLE[:1]))
+
+    mine = decide(intake, waiting["edition_id"], "confirmation", Role.PROVIDER_SYSTEM, "RR8")
+    others = decide(intake, waiting["edition_id"], "withdrawal", Role.PROVIDER_SYSTEM, "R0A")
+    assert (mine.status_code, others.status_code) == (403, 404)
+
+    back = decide(intake, waiting["edition_id"], "withdrawal", Role.PROVIDER_SYSTEM, "RR8")
+
+    assert (back.status_code, back.json()["state"]) == (200, "taken_back")
+    done = intake.get(f"/v1/submissions/{waiting['id']}").json()
+    assert (done["state"], done["code"]) == ("rejected", "SUBMISSION_TAKEN_BACK")
+    assert edition(intake, landed["edition_id"])["state"] == "accepted"
+    assert told(intake)[-1] == ("submission-rejected", 0)
+    late = decide(intake, waiting["edition_id"], "confirmation")
+    assert (late.status_code, late.json()["code"]) == (409, "REPLACEMENT_DECIDED")
+    objects = list((intake.directory / "landing" / "editions").rglob("*.parquet"))
+    assert len(objects) == 1
+
+
+def test_an_edition_in_force_is_replaced_and_not_taken_back(intake, landed):
+    answer = decide(intake, landed["edition_id"], "withdrawal")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_a_later_file_takes_the_place_of_one_that_waits(intake, landed):
+    waiting = intake.submit(month(PEOPLE[:1]))
+    again = intake.submit(month(PEOPLE[:2]))
+    whole = intake.submit(month(PEOPLE, Sex="2"))
+
+    for gone in (waiting, again):
+        stands = intake.get(f"/v1/submissions/{gone['id']}").json()
+        assert (stands["state"], stands["code"]) == ("rejected", "SUBMISSION_SUPERSEDED")
+        assert edition(intake, gone["edition_id"])["state"] == "superseded"
+    assert whole["state"] == "accepted"
+    assert edition(intake, landed["edition_id"])["superseded_by"] == whole["edition_id"]
+    assert intake.get("/v1/editions?state=waiting").json()["items"] == []
+
+
+def test_corrections_and_few_rows_are_in_force_at_once(intake, landed):
+    corrected = intake.submit(month(PEOPLE, Sex="2"))
+    few = intake.submit(month(PEOPLE[5:] + numbers(3000, 3005)))
+
+    assert [corrected["state"], few["state"]] == ["accepted", "accepted"]
+
+
+def test_the_same_file_is_not_taken_again_while_it_waits(intake, landed):
+    intake.submit(month(PEOPLE[:1]))
+    opened = intake.open().json()
+
+    answer = intake.put(opened["id"], month(PEOPLE[:1]))
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "DUPLICATE_UPLOAD")
+
+
+def test_an_edition_that_cannot_be_read_any_more_is_not_replaced_without_a_word(intake, landed):
+    intake.parts.keys.destroy(f"edition/{landed['edition_id']}")
+
+    assert intake.submit(month(PEOPLE, Sex="2"))["state"] == "waiting"
