@@ -24,8 +24,9 @@ from applications.domain.facts import (
     OrganisationFact,
     RegistrationFact,
 )
-from applications.domain.sections import SECTIONS, Kind
+from applications.domain.sections import SECTIONS, Answers, Kind
 from catalogue import Catalogue
+from common.texts import STORED
 from services.applications.tests.answers import (
     CCG,
     CSU,
@@ -1388,6 +1389,27 @@ def test_open_queries_have_to_be_answered():
         "/queries/0",
     )
     assert examine(queries=(replace(asked, answer="Because."),)) == ()
+
+
+def test_what_was_stored_with_personal_data_in_it_is_not_handed_in():
+    number = "999 000 0018"
+    raw = edited([9, "purposes", 0, "objective"], f"Plan care, such as for {number}.")
+    stored = Answers(
+        {n: SECTIONS[n].model_validate(given, context=STORED) for n, given in raw.items()}
+    )
+
+    found = examine(
+        answers=stored,
+        title=f"Care of {number}",
+        queries=(Query(id="1", standard=7, text="Why?", answer=f"For {number}"),),
+    )
+
+    assert [(f.code, f.pointer, f.refuses) for f in found] == [
+        ("PERSONAL_DATA_IN_TEXT", "/title", True),
+        ("PERSONAL_DATA_IN_TEXT", "/queries/0/answer", True),
+        ("PERSONAL_DATA_IN_TEXT", "/sections/9/purposes/0/objective", True),
+    ]
+    assert all(number not in f.detail for f in found)
 
 
 def test_every_missing_section_is_named():

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
-from common import errors
+from common import errors, texts
 from common.http import RemoteProblem
 from common.web import operation, schemas
 
@@ -234,7 +234,10 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     if _is_wrong_media_type(request, error):
         return problem(415, detail=JSON_WANTED)
     names = schemas.names_in(request.app)
-    found: list[JsonValue] = list(_violations(request, error.errors(), names))
+    raised = error.errors()
+    found: list[JsonValue] = list(_violations(request, raised, names))
+    if any(violation["type"] == texts.KIND for violation in raised):
+        return problem(422, code=texts.CODE, title=texts.TITLE, members={"errors": found})
     return problem(422, title="The request is not valid", members={"errors": found})
 
 
@@ -300,6 +303,8 @@ def _text(violation: Mapping[str, Any]) -> str:
     """Return the message, if nothing of what was sent is in it."""
     context = violation.get("ctx") or {}
     message = str(violation["msg"])
+    if violation["type"] == texts.KIND:
+        return message  # it names places and kinds, never what stands there
     if isinstance(context.get("error"), errors.Invalid):
         return str(context["error"])
     if set(context) <= SAFE_CONTEXT:

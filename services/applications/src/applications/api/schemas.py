@@ -28,10 +28,11 @@ from applications.domain.standards import Change, Difference, InForce
 from applications.use_cases.examination import Examination
 from applications.use_cases.ports import HistoryLine, Summary
 from common.errors import Invalid
+from common.texts import Scanned
 
 
 class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class Outgoing(BaseModel):
@@ -50,6 +51,7 @@ class DraftApplication(Incoming):
             pattern=NO_CONTROLS,
             examples=["Admissions of our population, 2018 to 2021"],
         ),
+        Scanned(),
     ]
     kind: Kind = Kind.NEW
     amends: Annotated[
@@ -72,8 +74,8 @@ class DraftApplication(Incoming):
 
 
 class Reply(Incoming):
-    query: Annotated[str, Field(min_length=1, max_length=10, pattern=r"^[0-9]+$")]
-    answer: Annotated[str, Field(min_length=1, max_length=10_000, pattern=NO_CONTROLS)]
+    query: Annotated[str, Field(min_length=1, max_length=9, pattern=r"^[0-9]{1,9}$")]
+    answer: Annotated[str, Field(min_length=1, max_length=10_000, pattern=NO_CONTROLS), Scanned()]
 
 
 class Submission(Incoming):
@@ -84,7 +86,7 @@ class Submission(Incoming):
 
 class Asking(Incoming):
     standard: Annotated[int | None, Field(ge=1, le=20, strict=True)] = None
-    text: Annotated[str, Field(min_length=1, max_length=10_000, pattern=NO_CONTROLS)]
+    text: Annotated[str, Field(min_length=1, max_length=10_000, pattern=NO_CONTROLS), Scanned()]
 
 
 class Return(Incoming):
@@ -130,7 +132,7 @@ class Approval(Incoming):
 
 
 class Refusal(Incoming):
-    reason: Annotated[str, Field(min_length=1, max_length=10_000, pattern=NO_CONTROLS)]
+    reason: Annotated[str, Field(min_length=1, max_length=10_000, pattern=NO_CONTROLS), Scanned()]
 
 
 # Out

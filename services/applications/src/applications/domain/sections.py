@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from common.errors import Invalid
+from common.texts import Scanned
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
@@ -32,10 +33,12 @@ Day = Annotated[date, BeforeValidator(_iso_day), Field(ge=EARLIEST, le=LATEST)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2018-04"])]
 Ods = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,9}$", examples=["02P"])]
 """Of any shape of domain.md 1.3: whether the code exists is for the loaded list to say."""
-Word = Annotated[str, Field(max_length=300, pattern=NO_CONTROLS)]
-Words = Annotated[str, Field(max_length=10_000, pattern=NO_CONTROLS)]
-Filled = Annotated[str, Field(min_length=1, max_length=300, pattern=NO_CONTROLS)]
-DataSetName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC", "DIDS"])]
+Word = Annotated[str, Field(max_length=300, pattern=NO_CONTROLS), Scanned()]
+Words = Annotated[str, Field(max_length=10_000, pattern=NO_CONTROLS), Scanned()]
+Filled = Annotated[str, Field(min_length=1, max_length=300, pattern=NO_CONTROLS), Scanned()]
+DataSetName = Annotated[
+    str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC", "DIDS"]), Scanned(code=True)
+]
 LineNumber = Annotated[StrictInt, Field(ge=1, le=999)]
 
 
@@ -131,7 +134,11 @@ class Answer(BaseModel):
     """Part of a section."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, populate_by_name=True
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
 
@@ -198,7 +205,7 @@ LocationKind = Literal["processing", "storage", "backup", "disaster_recovery", "
 
 class Location(Answer):
     address: Filled
-    postcode: Annotated[str, Field(max_length=12, pattern=NO_CONTROLS)]
+    postcode: Annotated[str, Field(max_length=12, pattern=NO_CONTROLS), Scanned()]
     country: Annotated[
         str,
         Field(
@@ -235,7 +242,9 @@ class Security(Section):
 
 class Registration(Answer):
     ods: Ods
-    number: Annotated[str, Field(max_length=20, pattern=NO_CONTROLS, examples=["Z1234567"])]
+    number: Annotated[
+        str, Field(max_length=20, pattern=NO_CONTROLS, examples=["Z1234567"]), Scanned()
+    ]
     expires: Day
     name: Word = ""
     """As it stands in the ICO's register."""
@@ -255,9 +264,9 @@ class Periods(Answer):
 
 
 class LineField(Answer):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$"), Scanned(code=True)]
     treatment: Literal["as_is", "pseudonym", "month", "year", "derived"]
-    reason: Annotated[str, Field(max_length=1000, pattern=NO_CONTROLS)] = ""
+    reason: Annotated[str, Field(max_length=1000, pattern=NO_CONTROLS), Scanned()] = ""
     """Why no less will do; empty refuses (A19)."""
 
 
@@ -283,16 +292,18 @@ class LineAnswer(Answer):
     number: LineNumber
     purpose: Purpose
     data_set: DataSetName
-    catalogue_version: Annotated[str | None, Field(pattern=r"^\d{1,5}\.\d{1,5}$")] = None
+    catalogue_version: (
+        Annotated[str, Field(pattern=r"^\d{1,5}\.\d{1,5}$"), Scanned(code=True)] | None
+    ) = None
     """When left out, the newest on the day of submission."""
-    group: Annotated[str | None, Field(max_length=40, pattern=NO_CONTROLS)] = None
+    group: Annotated[str, Field(max_length=40, pattern=NO_CONTROLS), Scanned()] | None = None
     classification: Classification
     sensitivity: Sensitivity
     periods: Periods
     fields: Annotated[tuple[LineField, ...], Field(max_length=1000)]
     population: Population
     recipient_environment: RecipientEnvironment
-    dissemination_power: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
+    dissemination_power: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$"), Scanned(code=True)]
     """A code of the vocabulary of domain.md 3.3, never free text."""
     frequency: Frequency
     access_method: AccessMethod
@@ -340,7 +351,9 @@ class Objections(Section):
 class PurposeAnswer(Answer):
     code: Purpose
     objective: Words
-    gdpr_article_6: Annotated[str, Field(max_length=40, pattern=NO_CONTROLS, examples=["6(1)(e)"])]
+    gdpr_article_6: Annotated[
+        str, Field(max_length=40, pattern=NO_CONTROLS, examples=["6(1)(e)"]), Scanned()
+    ]
 
 
 class Objective(Section):
@@ -389,7 +402,7 @@ class Processing(Section):
 class Output(Answer):
     title: Filled
     level: Classification
-    disclosure_rule: Annotated[str, Field(max_length=60, pattern=NO_CONTROLS)] = ""
+    disclosure_rule: Annotated[str, Field(max_length=60, pattern=NO_CONTROLS), Scanned()] = ""
     target: Day | None = None
 
 
@@ -443,8 +456,8 @@ class Commercial(Section):
 class Condition(Answer):
     """A special condition of the agreement (Annex F)."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-    text: Annotated[str, Field(min_length=1, max_length=2000, pattern=NO_CONTROLS)]
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$"), Scanned(code=True)]
+    text: Annotated[str, Field(min_length=1, max_length=2000, pattern=NO_CONTROLS), Scanned()]
     due: Day
     owner: Ods
 
@@ -476,6 +489,7 @@ class Section251(Answer):
     reference: Annotated[
         str,
         Field(min_length=1, max_length=60, pattern=NO_CONTROLS, examples=["CAG 7-07(b)/2013"]),
+        Scanned(),
     ]
     purpose: Purpose
     expires: Day
@@ -529,7 +543,7 @@ class Transparency(Section):
     standard: ClassVar[int] = 19
 
     confirmed: StrictBool
-    notice_url: Annotated[str, Field(max_length=500, pattern=NO_CONTROLS)] = ""
+    notice_url: Annotated[str, Field(max_length=500, pattern=NO_CONTROLS), Scanned()] = ""
     """Kept, never fetched: nothing here calls a URL that a user gave."""
     last_checked: Day | None = None
 

@@ -112,6 +112,7 @@ def examine(
             kind=application.kind,
             organisation=application.organisation,
             amends=application.amends,
+            title=application.title,
             answers=application.answers,
             queries=application.queries,
             day=day,

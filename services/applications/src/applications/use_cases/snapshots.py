@@ -1,16 +1,20 @@
 """Freezing what was handed in, and reading it again."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
 from applications.domain.application import Frozen
+from applications.domain.errors import FindingsRefuse
+from applications.domain.findings import refuse
 from applications.domain.sections import Condition
 from applications.domain.snapshot import Snapshot
 from applications.use_cases.context import Context
 from common.ids import canonical, digest
 from common.messaging.envelope import SCHEMAS
+from common.texts import STORED, found_in
 
 
 def as_json(snapshot: Snapshot) -> dict[str, JsonValue]:
@@ -26,12 +30,26 @@ def freeze(snapshot: Snapshot) -> Frozen:
 
 def with_conditions(content: bytes, conditions: Sequence[Condition]) -> Frozen:
     """What was handed in, with the conditions of the decision; itself where there are none."""
-    snapshot = Snapshot.model_validate_json(content)
+    snapshot = Snapshot.model_validate_json(content, context=STORED)
     return freeze(
         snapshot.model_copy(
             update={"special_conditions": (*snapshot.special_conditions, *conditions)}
         )
     )
+
+
+def must_be_clean(content: bytes) -> None:
+    """What was handed in before texts were scanned is not approved with personal data in it.
+
+    Raises:
+        FindingsRefuse: with every place; the application is returned, and mended by its author.
+
+    """
+    places = tuple(found_in(json.loads(content)))
+    if places:
+        raise FindingsRefuse(
+            [refuse("PERSONAL_DATA_IN_TEXT", None, p.pointer, p.detail) for p in places]
+        )
 
 
 def read(snapshot_hash: str, *, ctx: Context) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from common.errors import Invalid
+from common.texts import Scanned
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import State
 from dissemination.domain.register import Listed
@@ -36,12 +37,14 @@ Reference = Annotated[
 ]
 Month = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2018-04"])]
 FieldName = Annotated[
-    str, Field(pattern=r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$", max_length=64, examples=["Sex"])
+    str,
+    Field(pattern=r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$", max_length=64, examples=["Sex"]),
+    Scanned(code=True),
 ]
 
 
 class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class Outgoing(BaseModel):
@@ -58,7 +61,9 @@ class AskForExtract(Incoming):
 
     agreement: Reference
     purpose: Purpose
-    data_set: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC"])]
+    data_set: Annotated[
+        str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC"]), Scanned(code=True)
+    ]
     classification: Classification
     periods: Annotated[list[Month], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange
     fields: Annotated[

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from common.errors import Refused
 from common.security.principal import Principal
 from common.security.roles import Role
+from common.texts import Scanned
 from common.web.auth import Permission, requires
 from common.web.problems import responses
 from pseudonymisation.domain.permit import (
@@ -30,7 +31,7 @@ PREPARE = Permission(
 )
 
 Caller = Annotated[Principal, requires(PREPARE)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200), Scanned(code=True)]
 
 
 class RequestedExtract(BaseModel):

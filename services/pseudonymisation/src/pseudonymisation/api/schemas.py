@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.texts import Scanned
 from common.web.replacement import StandingView
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.opt_out import OptOutList
@@ -18,11 +19,11 @@ PERIOD = r"^\d{4}-\d{2}(/\d{4}-\d{2})?$"
 
 
 class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class OpenSubmission(Incoming):
-    data_set: Annotated[str, Field(pattern=DATA_SET, examples=["SUS_APC"])]
+    data_set: Annotated[str, Field(pattern=DATA_SET, examples=["SUS_APC"]), Scanned(code=True)]
     period: Annotated[
         str,
         Field(
@@ -31,10 +32,14 @@ class OpenSubmission(Incoming):
             description="A month, or a closed range of months such as `2016-07/2017-03`.",
         ),
     ]
-    provider: Annotated[
-        str | None,
-        Field(pattern=ODS, description="Whose records these are; a DSCRO names it."),
-    ] = None
+    provider: (
+        Annotated[
+            str,
+            Field(pattern=ODS, description="Whose records these are; a DSCRO names it."),
+            Scanned(code=True),
+        ]
+        | None
+    ) = None
 
 
 class ProgressView(BaseModel):

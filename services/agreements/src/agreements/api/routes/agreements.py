@@ -32,6 +32,7 @@ from agreements.domain.errors import (
 )
 from agreements.use_cases import agreements as use_cases
 from common.security.principal import Principal
+from common.texts import Scanned
 from common.web.auth import requires
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -142,7 +143,7 @@ def terminate_agreement(
 )
 def fulfil_condition(
     reference: AgreementReference,
-    condition: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$")],
+    condition: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$"), Scanned(code=True)],
     body: Fulfilment,
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.FULFIL_CONDITION)],

@@ -40,6 +40,7 @@ from agreements.domain.organisation import Kind
 from agreements.settings import IMPORT_BYTES_MAX
 from agreements.use_cases import organisations as use_cases
 from common.security.principal import Principal
+from common.texts import Scanned
 from common.web.auth import requires
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
@@ -262,7 +263,9 @@ def add_clients(
 )
 def remove_client(
     environment_id: UUID,
-    client_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")],
+    client_id: Annotated[
+        str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), Scanned(code=True)
+    ],
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
+from common.texts import Scanned
+
 CODE = r"^[A-Z][A-Z0-9_]{0,63}$"
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 FIELD = r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
@@ -14,10 +16,12 @@ DIGEST = r"^sha256:[0-9a-f]{64}$"
 CLIENT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 
-Code = Annotated[str, Field(pattern=CODE)]
+Code = Annotated[str, Field(pattern=CODE), Scanned(code=True)]
 Month = Annotated[str, Field(pattern=MONTH, examples=["2018-04"])]
-FieldName = Annotated[str, Field(pattern=FIELD, max_length=64, examples=["Sex"])]
-Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+FieldName = Annotated[
+    str, Field(pattern=FIELD, max_length=64, examples=["Sex"]), Scanned(code=True)
+]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER), Scanned(code=True)]
 AgreementReference = Annotated[str, Field(pattern=AGREEMENT, examples=["DARS-NIC-123456-A1B2C"])]
 
 
@@ -46,7 +50,11 @@ class Proof(Incoming):
 
 class Subject(Incoming):
     type: Literal["client"] = "client"
-    id: Annotated[str, Field(pattern=CLIENT, description="The client: `azp` of its token.")]
+    id: Annotated[
+        str,
+        Field(pattern=CLIENT, description="The client: `azp` of its token."),
+        Scanned(code=True),
+    ]
     properties: Proof = Proof()
 
 

@@ -12,6 +12,7 @@ from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.use_cases.registrations import Assured
 from common.errors import Invalid
 from common.ids import new_id
+from common.texts import Scanned
 
 
 class RecordAssurance(Incoming):
@@ -163,7 +164,9 @@ class Section251OnDay(Section251View):
 
 
 class RecordPublication(Incoming):
-    data_set: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,39}$", examples=["CSDS"])]
+    data_set: Annotated[
+        str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,39}$", examples=["CSDS"]), Scanned(code=True)
+    ]
     period: Annotated[
         str, Field(pattern=r"^[0-9]{4}-[0-9]{2}(/[0-9]{4}-[0-9]{2})?$", examples=["2019-04"])
     ]

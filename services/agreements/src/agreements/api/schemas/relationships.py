@@ -10,6 +10,7 @@ from agreements.api.schemas.shared import Code, Day, Incoming, Label, Outgoing
 from agreements.domain.relationship import ChangeKind, RelationshipState
 from agreements.use_cases.relationships import Asked, Shown
 from common.errors import Invalid
+from common.texts import Scanned
 
 ServiceContract = Annotated[
     Label, Field(description="Reference of the signed contract for data processing services.")
@@ -37,6 +38,7 @@ class RequestRelationship(Incoming):
             description="What the commissioner is supported in.",
             examples=["commissioning"],
         ),
+        Scanned(code=True),
     ]
     effective_from: Day
     effective_to: Day | None = None

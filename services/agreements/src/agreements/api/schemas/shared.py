@@ -7,10 +7,11 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from common.errors import Invalid
+from common.texts import Scanned
 
 
 class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class Outgoing(BaseModel):
@@ -39,11 +40,13 @@ def _printable(text: str) -> str:
 Day = Annotated[date, AfterValidator(_in_range)]
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,9}$", description="An ODS code.")]
 ClientId = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="A client's `azp`.")
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="A client's `azp`."),
+    Scanned(code=True),
 ]
-Name = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=200)]
-Label = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=100)]
-Words = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=4_000)]
+Name = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=200), Scanned()]
+Label = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=100), Scanned()]
+Words = Annotated[str, AfterValidator(_printable), Field(min_length=1, max_length=4_000), Scanned()]
 Hash = Annotated[
     str,
     Field(pattern=r"^sha256:[0-9a-f]{64}$", description="`sha256:` and the hash in hexadecimal."),

@@ -31,6 +31,7 @@ from common.db.unit_of_work import UnitOfWork
 from common.ids import digest, new_id
 from common.messaging.envelope import Event
 from common.security.roles import Role
+from common.texts import STORED
 
 CONSUMER = "applications"
 
@@ -230,9 +231,9 @@ def unit_of_work(engine: Engine) -> UnitOfWork[SqlTransaction]:
 
 
 def _to_domain(row: ApplicationRow) -> Application:
-    record = RECORD.validate_python(row.record)
+    record = RECORD.validate_python(row.record, context=STORED)
     sections = {
-        int(number): SECTIONS[int(number)].model_validate(answers)
+        int(number): SECTIONS[int(number)].model_validate(answers, context=STORED)
         for number, answers in row.sections.items()
     }
     return Application(

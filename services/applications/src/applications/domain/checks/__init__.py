@@ -16,6 +16,7 @@ from applications.domain.checks import (
     purposes,
     records,
     terms,
+    texts,
     whole,
 )
 from applications.domain.checks.case import Case
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     whole.sections_are_answered,
     whole.facts_are_known,
     whole.queries_are_answered,
+    texts.are_clean,
     whole.agreement_is_ones_own,
     whole.only_what_the_kind_changes,
     length.order,

@@ -18,6 +18,7 @@ class Case:
     kind: Kind
     organisation: str
     amends: str | None
+    title: str = ""
     answers: Answers
     queries: tuple[Query, ...] = ()
     day: date

@@ -96,6 +96,7 @@ CODES: Mapping[str, str] = {
     "PARTY_TWICE": "every party is listed once",
     "PERIOD_NOT_AVAILABLE": "the data set has the months",
     "PERIOD_REVERSED": "a period does not end before it begins",
+    "PERSONAL_DATA_IN_TEXT": "no text has personal data in it",
     "PLAN_WITHOUT_END": "an improvement plan has a time frame",
     "POPULATION_CONTRADICTS": "a national population names no commissioners",
     "POPULATION_MISSING": "every other population names commissioners",
