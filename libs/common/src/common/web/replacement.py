@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from common.errors import Invalid
 from common.replacement import Standing, State
+from common.texts import Scanned
 
 StateName = Literal["accepted", "waiting", "confirmed", "leaving", "taken_back", "superseded"]
 
@@ -48,6 +49,7 @@ class Reason(BaseModel):
             description="A sentence for whoever audits it, up to 2,000 characters; nothing about"
             " a person.",
         ),
+        Scanned(),
     ]
 
 
