@@ -188,7 +188,7 @@ class Service:
             return [pending.event for pending in outbox.pending(session, 10_000)]
 
     def audited(self) -> list[str]:
-        """Actions of all audit leaves, in order."""
+        """Actions of all audit leaves but those of seals, in order."""
         import json
 
         from sqlalchemy import select
@@ -197,7 +197,8 @@ class Service:
 
         with self.parts.engine.connect() as connection:
             rows = connection.execute(select(audit_leaf.c.entry).order_by(audit_leaf.c.index))
-            return [json.loads(entry)["action"] for entry in rows.scalars()]
+            actions = [json.loads(entry)["action"] for entry in rows.scalars()]
+            return [action for action in actions if action != "facts-sealed"]
 
 
 def settings(url: str, directory: Path) -> Settings:

@@ -17,6 +17,7 @@ from agreements.adapters.applications import HttpSnapshots
 from agreements.adapters.attestations import Attestations
 from agreements.adapters.db.decisions import SqlDecisionLogs
 from agreements.adapters.db.repository import SqlUnitOfWork
+from agreements.adapters.db.seals import Sealer
 from agreements.adapters.workers import Announcer
 from agreements.api.removal import Pause
 from agreements.api.routes import router
@@ -72,6 +73,10 @@ class Parts:
         return Signer(self.settings.signing_key_file)
 
     @cached_property
+    def sealer(self) -> Sealer:
+        return Sealer(self.signer, self.settings.former_keys())
+
+    @cached_property
     def verifier(self) -> TokenVerifier:
         return self.made_verifier or JwksTokenVerifier(
             self.settings.issuer, self.settings.jwks_url, self.legal_clock
@@ -79,11 +84,11 @@ class Parts:
 
     @cached_property
     def uow(self) -> SqlUnitOfWork:
-        return SqlUnitOfWork(self.engine, self.legal_clock)
+        return SqlUnitOfWork(self.engine, self.legal_clock, self.sealer)
 
     @cached_property
     def decision_logs(self) -> SqlDecisionLogs:
-        return SqlDecisionLogs(self.engine)
+        return SqlDecisionLogs(self.engine, self.sealer)
 
     @cached_property
     def decider(self) -> Decider:

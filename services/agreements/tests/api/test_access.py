@@ -11,6 +11,7 @@ from sqlmodel import Session
 from agreements import main
 from agreements.adapters.attestations import Attestations
 from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
+from agreements.adapters.db.seals import Sealer
 from agreements.domain.permits import request_digest
 from common.clock import boottime
 from common.errors import Unavailable
@@ -36,7 +37,11 @@ def haven():
 @pytest.fixture
 def asked(service, haven):
     """The service with a sound world, asked by dissemination."""
-    seed(service.parts.engine, on_the_catalogue(plain.sound()))
+    seed(
+        service.parts.engine,
+        on_the_catalogue(plain.sound()),
+        sealer=service.parts.sealer,
+    )
     service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
     return Asked(service, haven)
 
@@ -95,14 +100,8 @@ class Asked:
 
     def attested(self, context, signer=None, use=ATTESTATION, **changes):
         """The haven's statement about a file that was prepared under the permit."""
-        with Session(self.service.parts.engine) as session:
-            from agreements.adapters.db.decisions import Remembered, SqlDecisionLog
-
-            permit = SqlDecisionLog(session, Remembered()).permit(
-                session.execute(
-                    select(PermitRow.id).where(PermitRow.id == _uuid(context["permit_id"]))
-                ).scalar_one()
-            )
+        with self.service.parts.decision_logs.reading() as log:
+            permit = log.permit(_uuid(context["permit_id"]))
         claims = asking.attested(permit, **changes)
         given = {k: v for k, v in claims.items() if k not in ("iss", "aud")}
         return claims, issue(signer or self.haven, use, given, at=self.service.clock.now())
@@ -671,13 +670,13 @@ def test_a_hold_set_through_one_replica_is_seen_by_another_with_warm_facts(
 
     engine = engines.create(postgresql_url)
     migrate.upgrade(engine, "agreements")
-    seed(engine, on_the_catalogue(plain.sound()))
     waits: list[float] = []
 
     async def pause(seconds):
         waits.append(seconds)
 
     made = settings(postgresql_url, tmp_path)
+    seed(engine, on_the_catalogue(plain.sound()), sealer=Sealer(Signer(made.signing_key_file)))
     apps = [
         main.create_app(
             made,

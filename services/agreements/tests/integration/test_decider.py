@@ -32,7 +32,7 @@ from common.ids import digest, new_id
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of
-from services.agreements.tests.reference.seeding import entry, on_the_catalogue, seed
+from services.agreements.tests.reference.seeding import SEALER, entry, on_the_catalogue, seed
 from services.agreements.tests.reference.world import CCG, CLIENT, london
 
 OTHER_REFERENCE = "DARS-NIC-654321-Z9Y8X"
@@ -73,7 +73,7 @@ def started(uow, clock):
     replicas = []
 
     def start(engine=uow._inner.engine):
-        replicas.append(Decider(SqlDecisionLogs(engine), clock))
+        replicas.append(Decider(SqlDecisionLogs(engine, SEALER), clock))
         return replicas[-1]
 
     yield start

@@ -7,12 +7,13 @@ import pytest
 from sqlmodel import Session
 
 from agreements.adapters.db import epoch as epochs
-from agreements.adapters.db.facts import FactsCache, load
+from agreements.adapters.db.facts import FactsCache, _document, load
+from agreements.adapters.db.seals import Book
 from agreements.domain.decision.decide import Permission, decide
 from agreements.domain.decision.document import Document
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
-from services.agreements.tests.reference.seeding import entry, on_the_catalogue, seed
+from services.agreements.tests.reference.seeding import SEALER, entry, on_the_catalogue, seed
 from services.agreements.tests.reference.world import CCG, CSU, OTHER_CCG, PREDECESSOR, london
 
 
@@ -48,7 +49,7 @@ def rich():
 def loaded(engine, world, reference=plain.REFERENCE):
     seed(engine, world)
     with Session(engine) as session:
-        return load(session, reference, epoch=epochs.current(session))
+        return load(session, reference, epoch=epochs.current(session), book=Book(SEALER))
 
 
 def test_everything_that_a_decision_reads_is_loaded(engine):
@@ -113,29 +114,36 @@ def test_an_agreement_that_is_not_there_has_no_facts_of_its_own(engine):
     assert loaded(engine, plain.sound(), "DARS-NIC-999999-Z9Z9Z").agreement is None
 
 
-def test_a_document_that_is_not_what_was_signed_is_an_unknown_clause(engine):
+def test_a_document_that_is_not_what_was_signed_is_an_unknown_clause():
+    (version,) = facts_of(plain.sound()).agreement.versions
+
+    assert _document(replace(version, document=version.document + " ")) == Document(
+        lines=(), unknown=("document",)
+    )
+
+
+def test_a_document_that_was_changed_in_the_database_breaks_its_seal(engine):
     from sqlalchemy import text
 
-    facts = loaded(engine, plain.sound())
+    loaded(engine, plain.sound())
     with engine.begin() as connection:
         connection.execute(text("UPDATE agreement_version SET document = document || ' '"))
     with Session(engine) as session:
-        changed = load(session, plain.REFERENCE, epoch=epochs.current(session))
+        changed = load(session, plain.REFERENCE, epoch=epochs.current(session), book=Book(SEALER))
 
-    (version,) = facts.agreement.versions
-    assert changed.documents[version.id] == Document(lines=(), unknown=("document",))
+    assert changed.broken == ("agreement_version",)
 
 
-def test_a_signature_over_another_hash_does_not_count(engine):
+def test_a_signature_that_was_changed_in_the_database_breaks_its_seal(engine):
     from sqlalchemy import text
 
     loaded(engine, plain.sound())
     with engine.begin() as connection:
         connection.execute(text("UPDATE signature SET document_hash = 'x' WHERE party = '0DF'"))
     with Session(engine) as session:
-        changed = load(session, plain.REFERENCE, epoch=epochs.current(session))
+        changed = load(session, plain.REFERENCE, epoch=epochs.current(session), book=Book(SEALER))
 
-    assert changed.agreement.versions[0].missing_signatures() == (CSU,)
+    assert changed.broken == ("signature",)
 
 
 def test_what_was_known_at_an_epoch_can_still_be_loaded(engine):
@@ -148,8 +156,8 @@ def test_what_was_known_at_an_epoch_can_still_be_loaded(engine):
 
     with Session(engine) as session:
         now = epochs.current(session)
-        before = load(session, plain.REFERENCE, epoch=then)
-        after = load(session, plain.REFERENCE, epoch=now)
+        before = load(session, plain.REFERENCE, epoch=then, book=Book(SEALER))
+        after = load(session, plain.REFERENCE, epoch=now, book=Book(SEALER))
 
     question, present = question_of(plain.request(fields=["Sex"])), present_of(plain.sound())
     assert now > then
@@ -159,7 +167,7 @@ def test_what_was_known_at_an_epoch_can_still_be_loaded(engine):
 
 def test_facts_are_kept_under_their_epoch_and_not_a_moment_longer(engine):
     uow = seed(engine, plain.sound())
-    cache = FactsCache()
+    cache = FactsCache(Book(SEALER))
 
     with uow.reading() as tx:
         epoch = epochs.current(tx.session)
@@ -175,7 +183,7 @@ def test_facts_are_kept_under_their_epoch_and_not_a_moment_longer(engine):
 def test_the_cache_forgets_what_was_not_asked_for_longest(engine, monkeypatch):
     monkeypatch.setattr("agreements.adapters.db.facts.CACHED_MAX", 1)
     uow = seed(engine, plain.sound())
-    cache = FactsCache()
+    cache = FactsCache(Book(SEALER))
 
     with uow.reading() as tx:
         epoch = epochs.current(tx.session)

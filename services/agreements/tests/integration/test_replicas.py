@@ -29,7 +29,7 @@ from common.testing import proxy
 from services.agreements.tests.facts import REFERENCE, approved
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
-from services.agreements.tests.reference.seeding import on_the_catalogue, seed
+from services.agreements.tests.reference.seeding import SEALER, on_the_catalogue, seed
 from services.agreements.tests.service import settings
 
 pytestmark = [
@@ -71,6 +71,7 @@ def context(tmp_path, url):
             directory = tmp_path / f"replica-{len(list(tmp_path.iterdir()))}"
             directory.mkdir()
             parts = main.Parts(settings(at, directory))
+            vars(parts)["sealer"] = SEALER  # replicas of one service have one key
             stack.callback(parts.close)
             return parts.context(role)
 
@@ -83,7 +84,7 @@ def decider():
     with ExitStack() as stack:
 
         def make(engine):
-            made = Decider(SqlDecisionLogs(engine), DatabaseClock(engine))
+            made = Decider(SqlDecisionLogs(engine, SEALER), DatabaseClock(engine))
             stack.callback(made.stop)
             return made
 
@@ -104,7 +105,7 @@ def run_ahead(ctx, seconds):
     ahead = DatabaseClock(ctx.uow._inner.engine)
     ahead._ask = lambda: (SystemClock().now() + timedelta(seconds=seconds), boottime())
     slow = Context(
-        uow=SqlUnitOfWork(ctx.uow._inner.engine, ahead),
+        uow=SqlUnitOfWork(ctx.uow._inner.engine, ahead, SEALER),
         clock=ahead,
         principal=ctx.principal,
         reference=ctx.reference,

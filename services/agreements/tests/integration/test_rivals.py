@@ -13,13 +13,14 @@ from agreements.use_cases.context import Context, OnceKey
 from common.security.principal import Principal
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, REFERENCE, approved
+from services.agreements.tests.reference.seeding import SEALER
 
 LIST = b"ods,name,kind,legal_entity,parent,valid_from,valid_to\n02P,CCG,CCG,,,2013-04-01,\n"
 
 
 @pytest.fixture
 def context(migrated, clock):
-    uow = SqlUnitOfWork(migrated("agreements"), clock)
+    uow = SqlUnitOfWork(migrated("agreements"), clock, SEALER)
 
     def make(role, *, subject="ann", ods="X26"):
         principal = Principal(

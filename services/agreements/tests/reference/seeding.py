@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 import catalogue as catalogues
 from agreements.adapters.db.repository import SqlUnitOfWork
+from agreements.adapters.db.seals import Sealer
 from agreements.domain.agreement import Facts as StateFacts
 from agreements.domain.environment import (
     EnvironmentClient,
@@ -20,6 +21,7 @@ from agreements.domain.maps import MapSnapshot
 from agreements.domain.registration import Publication
 from common.audit import Entry
 from common.ids import new_id
+from common.security.keys import Signer, generate_jwk
 from common.testing.clock import FakeClock
 from services.agreements.tests.reference.facts_of import facts_of
 from services.agreements.tests.reference.world import Json
@@ -54,9 +56,15 @@ def on_the_catalogue(world: Json) -> Json:
 FIELDS = {"Diagnosis": "Der_Diagnosis_All", "Der_LSOA": "Der_Postcode_LSOA_2011_Code"}
 
 
-def seed(engine: Engine, world: Json, *, at: datetime = BEFORE) -> SqlUnitOfWork:
+SEALER = Sealer(Signer(generate_jwk()))
+"""Whose seals the service under test takes for its own."""
+
+
+def seed(
+    engine: Engine, world: Json, *, at: datetime = BEFORE, sealer: Sealer = SEALER
+) -> SqlUnitOfWork:
     """Store all facts of the world; ids of environments and maps are kept."""
-    uow = SqlUnitOfWork(engine, FakeClock(at))
+    uow = SqlUnitOfWork(engine, FakeClock(at), sealer)
     facts = facts_of(world)
     audit = entry(at)
 

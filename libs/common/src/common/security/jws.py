@@ -88,6 +88,16 @@ def claimed(compact: str, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def unverified(compact: str) -> Mapping[str, Any]:
+    """What an unverified statement claims: only good where a verified one is over its digest."""
+    if COMPACT.fullmatch(compact) is None or not _is_canonical(compact):
+        return {}
+    try:
+        return _object(base64url_decode(compact.split(".")[1].encode("ascii")))
+    except NotGenuine:
+        return {}
+
+
 def _is_canonical(compact: str) -> bool:
     """Whether each part is the one way to write its bytes; lax decoders take many."""
     try:

@@ -123,6 +123,26 @@ MANIFEST = KeyUse(
     public_half="dissemination `/.well-known/jwks.json`",
 )
 
+SEAL = KeyUse(
+    name="seal",
+    owner="agreements",
+    use="Fixes what agreements recorded of the facts that open the gate, change by change",
+    typ="dsfc-seal+jws",
+    iss="urn:dsfc:agreements",
+    aud="urn:dsfc:agreements:facts",
+    public_half="agreements `/.well-known/jwks.json`",
+)
+
+SIGNATURE_RECEIPT = KeyUse(
+    name="signature-receipt",
+    owner="agreements",
+    use="Says which document was signed, for whom, in which capacity and role, by whom and when",
+    typ="dsfc-signature-receipt+jws",
+    iss="urn:dsfc:agreements",
+    aud="urn:dsfc:agreements:signatures",
+    public_half="agreements `/.well-known/jwks.json`",
+)
+
 
 def checkpoint(log: str) -> KeyUse:
     """The signed head of a service's audit log; `log` is the service's name."""
@@ -143,6 +163,8 @@ KEYS: tuple[KeyUse, ...] = (
     PERMIT,
     ATTESTATION,
     MANIFEST,
+    SEAL,
+    SIGNATURE_RECEIPT,
     *(checkpoint(log) for log in AUDIENCES),
 )
 

@@ -6,12 +6,15 @@ from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
+from agreements.adapters.db import receipts
 from agreements.adapters.db.epoch import stamp
 from agreements.adapters.db.event_models import to_wire
-from agreements.adapters.db.store import put, supersede, to_fact
+from agreements.adapters.db.receipts import PARTY
+from agreements.adapters.db.seals import Sealer
+from agreements.adapters.db.store import put, to_fact
 from agreements.adapters.db.tables import (
     AgreementLineRow,
     AgreementPartyRow,
@@ -24,6 +27,7 @@ from agreements.adapters.db.tables import (
     SignatureRow,
     SpecialConditionRow,
 )
+from agreements.adapters.db.written import add, supersede
 from agreements.domain.agreement import (
     Agreement,
     AgreementState,
@@ -43,15 +47,13 @@ from common.audit import Entry
 from common.db import outbox
 
 NOTHING = "There is no such agreement."
-PARTY = "party"
-"""The capacity of a signature that is not the Body's."""
-
 Child = TypeVar("Child", RenewalRow, SpecialConditionRow, HoldRow)
 
 
 @dataclass(frozen=True, slots=True)
 class SqlAgreements:
     session: Session
+    sealer: Sealer
 
     # Reading
 
@@ -266,17 +268,21 @@ class SqlAgreements:
         if former is not None:
             supersede(self.session, AgreementRow, agreement.id, agreement.version, epoch=epoch)
         stored = replace(agreement, version=agreement.version + 1, pending=())
-        self.session.execute(
-            insert(AgreementRow).values(
-                id=stored.id,
-                version=stored.version,
-                epoch=epoch,
-                recorded_at=audit.at,
-                reference=stored.reference,
-                terminated_at=stored.terminated_at,
-                termination_reason=stored.termination_reason,
-                announced_state=agreement.announced_state.value,
-            )
+        add(
+            self.session,
+            AgreementRow,
+            [
+                {
+                    "id": stored.id,
+                    "version": stored.version,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "reference": stored.reference,
+                    "terminated_at": stored.terminated_at,
+                    "termination_reason": stored.termination_reason,
+                    "announced_state": agreement.announced_state.value,
+                }
+            ],
         )
         self._save_versions(stored, former, epoch=epoch, audit=audit)
         self._save_holds(stored, former, epoch=epoch, audit=audit)
@@ -317,26 +323,31 @@ class SqlAgreements:
     def _add_version(
         self, agreement_id: UUID, version: AgreementVersion, *, epoch: int, audit: Entry
     ) -> None:
-        self.session.execute(
-            insert(AgreementVersionRow).values(
-                id=version.id,
-                epoch=epoch,
-                recorded_at=audit.at,
-                agreement_id=agreement_id,
-                number=version.number,
-                sequence=version.sequence,
-                application_id=version.application_id,
-                kind=version.kind,
-                title=version.title,
-                valid_from=version.valid_from,
-                valid_to=version.valid_to,
-                snapshot_hash=version.snapshot_hash,
-                document_hash=version.document_hash,
-                document=version.document,
-            )
+        add(
+            self.session,
+            AgreementVersionRow,
+            [
+                {
+                    "id": version.id,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "agreement_id": agreement_id,
+                    "number": version.number,
+                    "sequence": version.sequence,
+                    "application_id": version.application_id,
+                    "kind": version.kind,
+                    "title": version.title,
+                    "valid_from": version.valid_from,
+                    "valid_to": version.valid_to,
+                    "snapshot_hash": version.snapshot_hash,
+                    "document_hash": version.document_hash,
+                    "document": version.document,
+                }
+            ],
         )
-        self.session.execute(
-            insert(AgreementPartyRow),
+        add(
+            self.session,
+            AgreementPartyRow,
             [
                 {
                     "agreement_version_id": version.id,
@@ -348,8 +359,9 @@ class SqlAgreements:
                 for position, party in enumerate(version.parties)
             ],
         )
-        self.session.execute(
-            insert(AgreementLineRow),
+        add(
+            self.session,
+            AgreementLineRow,
             [
                 {
                     "agreement_version_id": version.id,
@@ -366,20 +378,26 @@ class SqlAgreements:
     def _add_signatures(
         self, version: AgreementVersion, new: Sequence[Signature], epoch: int, audit: Entry
     ) -> None:
-        for signature in new:
-            self.session.execute(
-                insert(SignatureRow).values(
-                    id=signature.id,
-                    epoch=epoch,
-                    recorded_at=audit.at,
-                    agreement_version_id=version.id,
-                    party=signature.party,
-                    capacity=Capacity.BODY.value if signature.for_body else PARTY,
-                    document_hash=signature.document_hash,
-                    name_of_role=signature.name_of_role,
-                    signed_at=signature.signed_at,
-                )
-            )
+        add(
+            self.session,
+            SignatureRow,
+            [
+                {
+                    "id": signature.id,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "agreement_version_id": version.id,
+                    "party": signature.party,
+                    "capacity": Capacity.BODY.value if signature.for_body else PARTY,
+                    "document_hash": signature.document_hash,
+                    "name_of_role": signature.name_of_role,
+                    "signed_at": signature.signed_at,
+                }
+                for signature in new
+            ],
+        )
+        signed = receipts.of_version(replace(version, signatures=tuple(new)))
+        receipts.give(self.session, self.sealer, signed, epoch=epoch, audit=audit)
 
     def _save_holds(
         self, stored: Agreement, former: Agreement | None, *, epoch: int, audit: Entry
@@ -404,8 +422,9 @@ class SqlAgreements:
                     self._add_lift(hold.id, lift, epoch=epoch, audit=audit)
 
     def _add_held_lines(self, hold: Hold) -> None:
-        self.session.execute(
-            insert(HoldLineRow),
+        add(
+            self.session,
+            HoldLineRow,
             [
                 {
                     "hold_id": hold.id,
@@ -419,14 +438,18 @@ class SqlAgreements:
         )
 
     def _add_lift(self, hold_id: UUID, lift: Lift, *, epoch: int, audit: Entry) -> None:
-        self.session.execute(
-            insert(HoldLiftRow).values(
-                id=lift.id,
-                epoch=epoch,
-                recorded_at=audit.at,
-                hold_id=hold_id,
-                approved_by=lift.approved_by,
-                approved_at=lift.approved_at,
-                reason=lift.reason,
-            )
+        add(
+            self.session,
+            HoldLiftRow,
+            [
+                {
+                    "id": lift.id,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "hold_id": hold_id,
+                    "approved_by": lift.approved_by,
+                    "approved_at": lift.approved_at,
+                    "reason": lift.reason,
+                }
+            ],
         )

@@ -27,6 +27,7 @@ from agreements.adapters.db.decision_tables import (
     PermitRow,
 )
 from agreements.adapters.db.facts import FactsCache
+from agreements.adapters.db.seals import Book, Sealer
 from agreements.adapters.db.tables import (
     AgreementPartyRow,
     AgreementRow,
@@ -74,7 +75,7 @@ RENEWED = (
 class Remembered:
     """What does not change, or only with the epoch. For one thread at a time."""
 
-    facts: FactsCache = field(default_factory=FactsCache)
+    facts: FactsCache
     holdings: dict[UUID, Holding] = field(default_factory=dict)
     reserved: dict[Reservation, str] = field(default_factory=dict)
 
@@ -280,9 +281,9 @@ class SqlDecisionLog:
 class SqlDecisionLogs:
     """Transactions of decisions. The decider's thread writes; others read, one at a time."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._deciding = Remembered()
-        self._looking = Remembered()
+    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+        self._deciding = Remembered(FactsCache(Book(sealer)))
+        self._looking = Remembered(FactsCache(Book(sealer)))
         self._lock = Lock()
         self._writing = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._deciding))
         self._reading = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._looking))

@@ -10,15 +10,20 @@ from datetime import datetime
 from sqlalchemy import insert, text
 from sqlmodel import Session
 
+from agreements.adapters.db import written
 from agreements.adapters.db.tables import FactChangeRow
 
 NEXT = text(
-    "INSERT INTO fact_epoch (id, epoch) VALUES (1, 1)"
-    " ON CONFLICT (id) DO UPDATE SET epoch = fact_epoch.epoch + 1 RETURNING epoch"
+    "INSERT INTO fact_epoch (id, epoch)"
+    " SELECT 1, coalesce(max(epoch), 0) + 1 FROM fact_change WHERE true"
+    " ON CONFLICT (id) DO UPDATE SET epoch = CASE"
+    " WHEN fact_epoch.epoch >= excluded.epoch THEN fact_epoch.epoch + 1 ELSE excluded.epoch END"
+    " RETURNING epoch"
 )
+"""One more than ever before: a counter that somebody set back must not stop a hold."""
+
 CURRENT = text("SELECT coalesce(max(epoch), 0) FROM fact_epoch")
 LOCKED = text("UPDATE fact_epoch SET epoch = epoch")
-KEY = "agreements.fact_epoch"
 
 
 def stamp(session: Session, *, at: datetime | Callable[[], datetime]) -> int:
@@ -27,7 +32,18 @@ def stamp(session: Session, *, at: datetime | Callable[[], datetime]) -> int:
     Called before anything is read on which the change rests: what is then read is the newest. `at`
     is asked for under the lock, so that instants have the order of epochs.
     """
-    return _stamped(session, at)[0]
+    if session.get_transaction() is None:
+        session.begin()
+    held = written.stamped(session)
+    if held is not None:
+        return held.epoch
+    epoch = int(session.connection().execute(NEXT).scalar_one())
+    moment = at if isinstance(at, datetime) else at()
+    session.connection().execute(
+        insert(FactChangeRow).values(epoch=epoch, recorded_at=moment)  # what known_at resolves by
+    )
+    written.keep_stamp(session, epoch, at=moment)
+    return epoch
 
 
 def instant(session: Session) -> datetime:
@@ -37,25 +53,10 @@ def instant(session: Session) -> datetime:
         LookupError: the transaction has not taken the lock.
 
     """
-    held = session.info.get(KEY)
-    if held is None or held[0] is not session.get_transaction():
+    held = written.stamped(session)
+    if held is None:
         raise LookupError("this transaction changes no facts")
-    at: datetime = held[2]
-    return at
-
-
-def _stamped(session: Session, at: datetime | Callable[[], datetime]) -> tuple[int, datetime]:
-    transaction = session.get_transaction() or session.begin()
-    held = session.info.get(KEY)
-    if held is not None and held[0] is transaction:
-        return int(held[1]), held[2]
-    epoch = int(session.connection().execute(NEXT).scalar_one())
-    moment = at if isinstance(at, datetime) else at()
-    session.connection().execute(
-        insert(FactChangeRow).values(epoch=epoch, recorded_at=moment)  # what known_at resolves by
-    )
-    session.info[KEY] = (transaction, epoch, moment)
-    return epoch, moment
+    return held.at
 
 
 def await_others(session: Session) -> None:

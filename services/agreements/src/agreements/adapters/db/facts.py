@@ -1,8 +1,9 @@
 """Loads all that decisions about one agreement rest on, as it was known at an epoch.
 
 Only what the agreement can be judged by is read: its parties, those who stand before and after
-them, and what is recorded about these. What was loaded under an epoch is kept while the epoch is
-the newest; under another one nothing of it is used (design.md section 5).
+them, and what is recorded about these; each register is held against its seal as it is read. What
+was loaded under an epoch is kept while the epoch is the newest; under another one nothing of it is
+used (design.md section 5).
 """
 
 from collections import OrderedDict, defaultdict
@@ -11,33 +12,36 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlmodel import Session, col
+import structlog
+from sqlalchemy import Row
+from sqlmodel import Session
 
 from agreements.adapters import catalogue, reference, rules
+from agreements.adapters.db import receipts
+from agreements.adapters.db.seal_tables import SignatureReceiptRow
+from agreements.adapters.db.sealed import SEALED, Found, Sealed, columns_of, digest_of_rows, read
+from agreements.adapters.db.seals import Book, SealBroken
 from agreements.adapters.db.store import to_fact
 from agreements.adapters.db.tables import (
-    AgreementPartyRow,
     AgreementRow,
     AgreementVersionRow,
     AssuranceRow,
     ContractRow,
     EnvironmentClientRow,
-    HoldLineRow,
+    HoldLiftRow,
     HoldRow,
     IcoRegistrationRow,
     MapSnapshotRow,
     OrganisationRow,
     PublicationRow,
     RecipientEnvironmentRow,
-    Recorded,
     RelationshipRow,
     Section251ApprovalRow,
     SignatureRow,
     SpecialConditionRow,
     TransferInstrumentRow,
-    Versioned,
 )
+from agreements.adapters.db.tables import Row as TableRow
 from agreements.domain.agreement import (
     Agreement,
     AgreementVersion,
@@ -59,9 +63,11 @@ from agreements.domain.relationship import Relationship
 from common.ids import digest
 
 CACHED_MAX = 2048
+THE_CHAIN = "seal"
+"""What is named where the chain of seals itself is broken."""
 
-Rows = TypeVar("Rows", bound=Versioned)
-R = TypeVar("R", bound=Recorded)
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
 T = TypeVar("T")
 K = TypeVar("K")
 
@@ -70,6 +76,7 @@ K = TypeVar("K")
 class FactsCache:
     """Facts of one epoch, the newest that was seen. For one thread."""
 
+    book: Book
     _epoch: int = -1
     _facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
 
@@ -82,7 +89,7 @@ class FactsCache:
         if found is not None:
             self._facts.move_to_end(agreement)
             return found, False
-        found = self._facts[agreement] = load(session, agreement, epoch=epoch)
+        found = self._facts[agreement] = self._load(session, agreement, epoch)
         if len(self._facts) > CACHED_MAX:
             self._facts.popitem(last=False)
         return found, True
@@ -91,17 +98,60 @@ class FactsCache:
         self._facts.clear()
         self._epoch = -1
 
+    def _load(self, session: Session, agreement: str, epoch: int) -> Facts:
+        found = load(session, agreement, epoch=epoch, book=self.book)
+        if self.book.epoch != epoch and not found.broken:
+            # Nobody changes a fact without a seal: the counter was moved, or the chain cut.
+            log.critical("seal_broken", epoch=epoch, sealed_epoch=self.book.epoch)
+            return _broken(agreement, [THE_CHAIN])
+        return found
 
-def load(session: Session, agreement: str, *, epoch: int) -> Facts:
-    """Load the facts about the agreement of this reference that are known at the epoch."""
-    return _Loader(session, epoch).facts(agreement)
+
+def load(session: Session, agreement: str, *, epoch: int, book: Book) -> Facts:
+    """Load the facts about the agreement of this reference that are known at the epoch.
+
+    Where anything of it is not what was sealed there are no facts, only the names of what it is.
+    """
+    try:
+        book.refresh(session)
+    except SealBroken as error:
+        log.critical("seal_broken", detail=str(error))
+        return _broken(agreement, [THE_CHAIN])
+    if book.number < 0 and epoch > 0:
+        log.critical("facts_not_sealed", epoch=epoch)
+        return _broken(agreement, [THE_CHAIN])
+    loader = _Loader(session, epoch, book)
+    try:
+        facts = loader.facts(agreement)
+    except (ValueError, TypeError, LookupError) as error:
+        # No row of ours is of such a form: what cannot be read was written by somebody else.
+        log.critical("seal_broken", agreement=agreement, exc_info=error)
+        return _broken(agreement, loader.broken or [THE_CHAIN])
+    if loader.broken:
+        log.critical("seal_broken", agreement=agreement, registers=sorted(loader.broken))
+        return _broken(agreement, loader.broken)
+    return facts
 
 
-def known(row: type[Versioned], epoch: int) -> ColumnElement[bool]:
-    """Say which rows are held true at the epoch."""
-    return and_(
-        col(row.epoch) <= epoch,
-        or_(col(row.superseded_epoch).is_(None), col(row.superseded_epoch) > epoch),
+def _broken(name: str, registers: Iterable[str]) -> Facts:
+    """Return facts by which nothing can be allowed."""
+    return Facts(
+        reference=name,
+        rules=rules.load(),
+        assurance_rules=reference.load().assurance,
+        documents={},
+        organisations={},
+        instruments=(),
+        contracts=(),
+        relationships=(),
+        assurance={},
+        registrations={},
+        approvals={},
+        publications={},
+        environments=(),
+        maps=(),
+        catalogue=catalogue.load(),
+        broken=tuple(sorted(set(registers))),
     )
 
 
@@ -109,6 +159,8 @@ def known(row: type[Versioned], epoch: int) -> ColumnElement[bool]:
 class _Loader:
     session: Session
     epoch: int
+    book: Book
+    broken: set[str] = field(default_factory=set)
 
     def facts(self, name: str) -> Facts:
         agreement = self._agreement(name)
@@ -122,6 +174,8 @@ class _Loader:
         codes = _related({*parties, *commissioners, *environment_owners}, instruments)
         organisations = self._organisations(codes)
         entities = {o.legal_entity for rows in organisations.values() for o in rows}
+        contracts = self._about(ContractRow, Contract, parties)
+        self._receipts(versions, contracts)
         return Facts(
             reference=name,
             rules=rules.load(),
@@ -130,39 +184,26 @@ class _Loader:
             documents=documents,
             organisations=organisations,
             instruments=instruments,
-            contracts=self._about(ContractRow, Contract, ContractRow.organisation, parties),
+            contracts=contracts,
             relationships=tuple(
                 to_fact(Relationship, row, consents=())
-                for row in self._rows(
-                    RelationshipRow,
-                    col(RelationshipRow.commissioner).in_(
-                        sorted(_related({*codes, *entities}, instruments))
-                    ),
-                )
+                for row in self._rows(RelationshipRow, _related({*codes, *entities}, instruments))
             ),
-            assurance=_by_organisation(
-                self._about(AssuranceRow, Assurance, AssuranceRow.organisation, parties)
-            ),
+            assurance=_by_organisation(self._about(AssuranceRow, Assurance, parties)),
             registrations=_by_organisation(
-                self._about(
-                    IcoRegistrationRow, IcoRegistration, IcoRegistrationRow.organisation, parties
-                )
+                self._about(IcoRegistrationRow, IcoRegistration, parties)
             ),
             approvals={
                 approval.reference: approval
                 for approval in self._about(
                     Section251ApprovalRow,
                     Section251Approval,
-                    Section251ApprovalRow.reference,
                     {x.approval for x in lines if x.approval is not None},
                 )
             },
             publications={
                 (row.data_set, row.period): row.published_on
-                for row in self._rows(
-                    PublicationRow,
-                    col(PublicationRow.data_set).in_(sorted({x.key.data_set for x in lines})),
-                )
+                for row in self._rows(PublicationRow, {x.key.data_set for x in lines})
             },
             environments=self._environments(_related(environment_owners, instruments)),
             maps=self._maps(),
@@ -172,7 +213,7 @@ class _Loader:
     # The agreement
 
     def _agreement(self, name: str) -> Agreement | None:
-        row = next(iter(self._rows(AgreementRow, col(AgreementRow.reference) == name)), None)
+        row = next(iter(self._rows(AgreementRow, [name])), None)
         if row is None:
             return None
         return Agreement(
@@ -184,24 +225,13 @@ class _Loader:
         )
 
     def _versions(self, agreement_id: UUID) -> tuple[AgreementVersion, ...]:
-        rows = self._recorded(
-            AgreementVersionRow, col(AgreementVersionRow.agreement_id) == agreement_id
-        )
-        ids = [row.id for row in rows]
-        parties = _grouped(
-            self._all(
-                select(AgreementPartyRow)
-                .where(col(AgreementPartyRow.agreement_version_id).in_(ids))
-                .order_by(col(AgreementPartyRow.position))
-            ),
-            lambda party: party.agreement_version_id,
-        )
+        found = self._found(AgreementVersionRow, [agreement_id])
         conditions = _grouped(
-            self._rows(SpecialConditionRow, col(SpecialConditionRow.agreement_id) == agreement_id),
+            self._rows(SpecialConditionRow, [agreement_id]),
             lambda condition: condition.agreement_version_id,
         )
         signatures = _grouped(
-            self._recorded(SignatureRow, col(SignatureRow.agreement_version_id).in_(ids)),
+            self._rows(SignatureRow, [one.row.id for one in found]),
             lambda signature: signature.agreement_version_id,
         )
         return tuple(
@@ -217,10 +247,7 @@ class _Loader:
                 snapshot_hash=row.snapshot_hash,
                 document_hash=row.document_hash,
                 document=row.document,
-                parties=tuple(
-                    Party(ods=p.ods, capacity=Capacity(p.capacity), legal_name=p.legal_name)
-                    for p in parties.get(row.id, ())
-                ),
+                parties=_parties(parts),
                 lines=(),  # a decision reads the lines in the document that was signed
                 conditions=tuple(to_fact(Condition, c) for c in conditions.get(row.id, ())),
                 signatures=tuple(
@@ -229,32 +256,29 @@ class _Loader:
                     if s.document_hash == row.document_hash
                 ),
             )
-            for row in rows
+            for row, parts in ((one.row, one.parts) for one in found)
         )
 
     def _holds(self, agreement_id: UUID) -> tuple[Hold, ...]:
-        rows = self._rows(HoldRow, col(HoldRow.agreement_id) == agreement_id)
-        lines = _grouped(
-            self._all(
-                select(HoldLineRow).where(col(HoldLineRow.hold_id).in_([row.id for row in rows]))
-            ),
-            lambda line: line.hold_id,
-        )
+        found = self._found(HoldRow, [agreement_id])
+        # A reason to lift that somebody slipped in would be one of the two that it takes.
+        self._rows(HoldLiftRow, [one.row.id for one in found])
         return tuple(
-            to_fact(
-                Hold,
-                row,
-                lifts=(),
-                lines=tuple(
-                    HeldLine(
-                        key=LineKey(line.purpose, line.data_set, line.classification),
-                        number=line.number,
-                    )
-                    for line in lines.get(row.id, ())
-                ),
-            )
-            for row in rows
+            to_fact(Hold, one.row, lifts=(), lines=_held_lines(one.parts)) for one in found
         )
+
+    def _receipts(
+        self, versions: Sequence[AgreementVersion], contracts: Sequence[Contract]
+    ) -> None:
+        """Demand a receipt of every signature that counts."""
+        signed = [s for v in versions for s in receipts.of_version(v)]
+        signed += [s for contract in contracts for s in receipts.of_contract(contract)]
+        given = _grouped(
+            self._rows(SignatureReceiptRow, {one.document_hash for one in signed}),
+            lambda row: row.document_hash,
+        )
+        if any(receipts.without(self.book.sealer, signed, given)):
+            self.broken.add(SEALED[SignatureReceiptRow].table.name)
 
     # What it rests on
 
@@ -267,25 +291,20 @@ class _Loader:
                 valid_from=row.valid_from,
                 evidence=row.evidence,
             )
-            for row in self._recorded(TransferInstrumentRow)
+            for row in self._rows(TransferInstrumentRow)
         )
 
     def _organisations(self, codes: Collection[str]) -> Mapping[str, tuple[Organisation, ...]]:
         """Load what the codes mean, and who stands behind them: these may close too."""
-        found = self._about(OrganisationRow, Organisation, OrganisationRow.ods, codes)
+        found = self._about(OrganisationRow, Organisation, codes)
         behind = {o.legal_entity for o in found} - set(codes)
-        found += self._about(OrganisationRow, Organisation, OrganisationRow.ods, behind)
+        found += self._about(OrganisationRow, Organisation, behind)
         return _grouped(found, lambda organisation: organisation.ods)
 
     def _environments(self, owners: Collection[str]) -> tuple[EnvironmentFacts, ...]:
-        rows = self._rows(
-            RecipientEnvironmentRow, col(RecipientEnvironmentRow.organisation).in_(sorted(owners))
-        )
+        rows = self._rows(RecipientEnvironmentRow, owners)
         clients = _grouped(
-            self._rows(
-                EnvironmentClientRow,
-                col(EnvironmentClientRow.environment_id).in_([row.id for row in rows]),
-            ),
+            self._rows(EnvironmentClientRow, [row.id for row in rows]),
             lambda client: client.environment_id,
         )
         return tuple(
@@ -301,31 +320,60 @@ class _Loader:
     def _maps(self) -> tuple[MapFacts, ...]:
         return tuple(
             MapFacts(id=row.id, kind=row.kind, valid_from=row.valid_from)
-            for row in self._recorded(
-                MapSnapshotRow, col(MapSnapshotRow.kind) != MapKind.ORGANISATION.value
-            )
+            for row in self._rows(MapSnapshotRow)
+            if row.kind != MapKind.ORGANISATION.value
         )
 
     # Queries
 
     def _about(
-        self, row: type[Rows], fact: type[T], column: object, values: Collection[str]
+        self, row: type[TableRow], fact: type[T], values: Collection[object]
     ) -> tuple[T, ...]:
-        """Load the facts whose column is one of the values."""
-        wanted = col(column).in_(sorted(values))
-        made: tuple[T, ...] = tuple(to_fact(fact, r) for r in self._rows(row, wanted))  # type: ignore[type-var]  # all of them are facts
+        """Load the facts of the registers that these values name."""
+        made: tuple[T, ...] = tuple(to_fact(fact, r) for r in self._rows(row, values))  # type: ignore[type-var]  # all of them are facts
         return made
 
-    def _rows(self, row: type[Rows], *where: ColumnElement[bool]) -> list[Rows]:
-        return self._all(select(row).where(known(row, self.epoch), *where).order_by(col(row.id)))
+    def _rows(self, row: type[TableRow], values: Collection[object] = (None,)) -> list[Row[Any]]:
+        return [one.row for one in self._found(row, values)]
 
-    def _recorded(self, row: type[R], *where: ColumnElement[bool]) -> list[R]:
-        return self._all(
-            select(row).where(col(row.epoch) <= self.epoch, *where).order_by(col(row.id))
+    def _found(self, row: type[TableRow], values: Collection[object]) -> list[Found]:
+        """Return what is known at the epoch of these registers, and judge their seals."""
+        sealed, wanted = SEALED[row], set(values)
+        found = read(self.session, sealed, wanted)
+        for value in wanted:
+            self._judge(sealed, value, found.get(value, ()))
+        every = (one for rows in found.values() for one in rows)
+        return sorted((one for one in every if self._is_known(one.row)), key=lambda o: o.row.id)
+
+    def _judge(self, sealed: Sealed, value: object, rows: Sequence[Found]) -> None:
+        """Demand that the register has the rows that were sealed, and no others."""
+        expected = self.book.expected(sealed.register(value))
+        if digest_of_rows(one.record() for one in rows) != expected:
+            self.broken.add(sealed.table.name)
+
+    def _is_known(self, row: Row[Any]) -> bool:
+        """Say whether the row is held true at the epoch."""
+        superseded = columns_of(row).get("superseded_epoch")
+        is_past = superseded is not None and superseded <= self.epoch
+        return bool(row.epoch <= self.epoch) and not is_past
+
+
+def _parties(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Party, ...]:
+    rows = sorted(parts.get("agreement_party", ()), key=lambda p: p["position"])
+    return tuple(
+        Party(ods=p["ods"], capacity=Capacity(p["capacity"]), legal_name=p["legal_name"])
+        for p in rows
+    )
+
+
+def _held_lines(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[HeldLine, ...]:
+    return tuple(
+        HeldLine(
+            key=LineKey(line["purpose"], line["data_set"], line["classification"]),
+            number=line["number"],
         )
-
-    def _all(self, query: Select[T]) -> list[T]:
-        return list(self.session.execute(query).scalars())
+        for line in parts.get("hold_line", ())
+    )
 
 
 def _document(version: AgreementVersion) -> Document:
@@ -335,7 +383,7 @@ def _document(version: AgreementVersion) -> Document:
     return document.read(version.document)
 
 
-def _signature(row: SignatureRow) -> Signature:
+def _signature(row: Row[Any]) -> Signature:
     return Signature(
         id=row.id,
         party=row.party,

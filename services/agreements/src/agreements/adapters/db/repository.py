@@ -6,16 +6,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from threading import Lock
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, Select, Text, cast, insert, or_, select
+from sqlalchemy import Engine, Select, Text, cast, or_, select
 from sqlmodel import Session, col
 
+from agreements.adapters.db import receipts
 from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import await_others, instant, stamp
 from agreements.adapters.db.event_models import to_wire
 from agreements.adapters.db.holdings import SqlHoldings
+from agreements.adapters.db.seals import Book, Sealer, seal
 from agreements.adapters.db.store import SqlFacts, put, to_fact
 from agreements.adapters.db.tables import (
     AgreementPartyRow,
@@ -38,6 +41,7 @@ from agreements.adapters.db.tables import (
     TaskRow,
     TransferInstrumentRow,
 )
+from agreements.adapters.db.written import add
 from agreements.domain.assurance import Assurance
 from agreements.domain.breach import Breach
 from agreements.domain.contract import Contract
@@ -84,18 +88,37 @@ class SqlInstruments:
         ]
 
     def add(self, instrument: TransferInstrument, *, audit: Entry) -> None:
-        self.session.execute(
-            insert(TransferInstrumentRow).values(
-                id=instrument.id,
-                epoch=stamp(self.session, at=audit.at),
-                recorded_at=audit.at,
-                predecessor=instrument.predecessor,
-                successor=instrument.successor,
-                valid_from=instrument.valid_from,
-                evidence=instrument.evidence,
-            )
+        add(
+            self.session,
+            TransferInstrumentRow,
+            [
+                {
+                    "id": instrument.id,
+                    "epoch": stamp(self.session, at=audit.at),
+                    "recorded_at": audit.at,
+                    "predecessor": instrument.predecessor,
+                    "successor": instrument.successor,
+                    "valid_from": instrument.valid_from,
+                    "evidence": instrument.evidence,
+                }
+            ],
         )
         audit_log.append(self.session, [audit])
+
+
+@dataclass(frozen=True, slots=True)
+class SqlContracts(SqlFacts[Contract]):
+    """Contracts, with a receipt of every signature."""
+
+    sealer: Sealer
+
+    def save(self, *facts: Contract, audit: Entry) -> tuple[Contract, ...]:
+        former = [c for fact in facts if fact.version for c in self.find(id=fact.id)]
+        known = {signed for contract in former for signed in receipts.of_contract(contract)}
+        new = [s for fact in facts for s in receipts.of_contract(fact) if s not in known]
+        epoch = stamp(self.session, at=audit.at)
+        receipts.give(self.session, self.sealer, new, epoch=epoch, audit=audit)
+        return SqlFacts.save(self, *facts, audit=audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +138,28 @@ class SqlMaps:
         return _map(row)
 
     def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None:
-        self.session.execute(
-            insert(MapSnapshotRow).values(
-                id=snapshot.id,
-                epoch=stamp(self.session, at=audit.at),
-                recorded_at=audit.at,
-                kind=snapshot.kind.value,
-                valid_from=snapshot.valid_from,
-                digest=snapshot.digest,
-                entries=snapshot.entries,
-                bytes=snapshot.bytes,
-            )
+        add(
+            self.session,
+            MapSnapshotRow,
+            [
+                {
+                    "id": snapshot.id,
+                    "epoch": stamp(self.session, at=audit.at),
+                    "recorded_at": audit.at,
+                    "kind": snapshot.kind.value,
+                    "valid_from": snapshot.valid_from,
+                    "digest": snapshot.digest,
+                    "entries": snapshot.entries,
+                    "bytes": snapshot.bytes,
+                }
+            ],
         )
         for number, start in enumerate(range(0, len(content), CHUNK_BYTES)):
             piece = content[start : start + CHUNK_BYTES]
-            self.session.execute(
-                insert(MapChunkRow).values(map_id=snapshot.id, number=number, content=piece)
+            add(
+                self.session,
+                MapChunkRow,
+                [{"map_id": snapshot.id, "number": number, "content": piece}],
             )
         audit_log.append(self.session, [audit])
 
@@ -242,16 +271,20 @@ class SqlEditions:
         return None if row is None else _edition(row)
 
     def add(self, edition: RelationshipEdition, *, audit: Entry) -> None:
-        self.session.execute(
-            insert(RelationshipEditionRow).values(
-                id=edition.id,
-                epoch=stamp(self.session, at=audit.at),
-                recorded_at=audit.at,
-                number=edition.number,
-                published_at=edition.published_at,
-                digest=edition.digest,
-                content=edition.content,
-            )
+        add(
+            self.session,
+            RelationshipEditionRow,
+            [
+                {
+                    "id": edition.id,
+                    "epoch": stamp(self.session, at=audit.at),
+                    "recorded_at": audit.at,
+                    "number": edition.number,
+                    "published_at": edition.published_at,
+                    "digest": edition.digest,
+                    "content": edition.content,
+                }
+            ],
         )
         audit_log.append(self.session, [audit])
 
@@ -341,6 +374,7 @@ class SqlTransaction:
     """All of it in one session. What a use case does not ask for is never made."""
 
     session: Session
+    sealer: Sealer
 
     @property
     def at(self) -> datetime:
@@ -367,12 +401,12 @@ class SqlTransaction:
         return SqlFacts(self.session, EnvironmentClientRow, EnvironmentClient)
 
     @cached_property
-    def contracts(self) -> SqlFacts[Contract]:
-        return SqlFacts(self.session, ContractRow, Contract)
+    def contracts(self) -> SqlContracts:
+        return SqlContracts(self.session, ContractRow, Contract, self.sealer)
 
     @cached_property
     def agreements(self) -> SqlAgreements:
-        return SqlAgreements(self.session)
+        return SqlAgreements(self.session, self.sealer)
 
     @cached_property
     def tasks(self) -> SqlFacts[Task]:
@@ -420,11 +454,16 @@ class SqlTransaction:
 
 
 class SqlUnitOfWork:
-    """Transactions over the facts; writers take the fact epoch first, and so take turns."""
+    """Transactions over the facts; writers take the fact epoch first, and so take turns.
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._inner = UnitOfWork(engine, SqlTransaction)
+    What a writer changed is sealed before it is committed, by whichever repository it was written.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, sealer: Sealer) -> None:
+        self._inner = UnitOfWork(engine, lambda session: SqlTransaction(session, sealer))
         self._clock = clock
+        self._book = Book(sealer)
+        self._lock = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[SqlTransaction]:
@@ -438,6 +477,8 @@ class SqlUnitOfWork:
             stamp(tx.session, at=lambda: clocks.within(self._clock, connection))
             note_instant(tx.at)
             yield tx
+            with self._lock:
+                seal(tx.session, self._book)
 
     def settled(self) -> None:
         """Return when every change that was under way is over: committed, or never to be."""

@@ -10,15 +10,15 @@ from datetime import date
 from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import CursorResult, Select, insert, select, update
+from sqlalchemy import Row, Select, select
 from sqlmodel import Session, col
 
 from agreements.adapters.db.epoch import stamp
+from agreements.adapters.db.sealed import columns_of
 from agreements.adapters.db.tables import Versioned
-from agreements.domain.errors import EditedMeanwhile
+from agreements.adapters.db.written import add, supersede
 from agreements.use_cases.ports import Fact, Slice
 from common import audit as audit_log
 from common.audit import Entry
@@ -95,23 +95,8 @@ def put(
             to_columns(fact, row) | {**more, "epoch": epoch, "recorded_at": audit.at}
             for fact in stored
         ]
-        session.execute(insert(row), values)
+        add(session, row, values)
     return stored
-
-
-def supersede(
-    session: Session, row: type[Versioned], id_: UUID, version: int, *, epoch: int
-) -> None:
-    """End our holding this very version true."""
-    result = session.execute(
-        update(row)
-        .where(col(row.id) == id_)
-        .where(col(row.version) == version)
-        .where(col(row.superseded_epoch).is_(None))
-        .values(superseded_epoch=epoch)
-    )
-    if not isinstance(result, CursorResult) or result.rowcount != 1:
-        raise EditedMeanwhile(f"It was changed meanwhile: {row.__tablename__} {id_}.")
 
 
 def next_version(fact: F) -> F:
@@ -129,10 +114,11 @@ def to_columns(fact: object, row: type[Versioned]) -> dict[str, object]:
     }
 
 
-def to_fact(fact: type[F], row: Versioned, **more: object) -> F:
+def to_fact(fact: type[F], row: Versioned | Row[Any], **more: object) -> F:
     """Make a fact of a row, with `more` fields that are not columns."""
     named = {field.name for field in fields(fact)}  # type: ignore[arg-type]  # as above
-    values = {name: value for name, value in row.model_dump().items() if name in named}
+    columns = columns_of(row) if isinstance(row, Row) else row.model_dump()
+    values = {name: value for name, value in columns.items() if name in named}
     made: F = _adapter(fact).validate_python(values | more)
     return made
 

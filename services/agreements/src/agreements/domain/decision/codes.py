@@ -14,6 +14,7 @@ from common.errors import Refusal
 class Code(StrEnum):
     AGREEMENT_NOT_FOUND = "AGREEMENT_NOT_FOUND"
     CLOCK_UNTRUSTED = "CLOCK_UNTRUSTED"
+    SEAL_BROKEN = "SEAL_BROKEN"
     ATTESTATION_INVALID = "ATTESTATION_INVALID"
     CLAUSE_UNKNOWN = "CLAUSE_UNKNOWN"
     FACT_MISSING = "FACT_MISSING"
@@ -60,6 +61,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The legal clock is not behind the last logged decision",
         "An operator has to set the clock right; nothing is decided until then.",
         "design.md section 5",
+    ),
+    Code.SEAL_BROKEN: Meaning(
+        "The recorded facts are those that this service recorded and sealed",
+        "An operator has to find out who wrote into the named register of the database, put back"
+        " what was there, and have it compared with the audit log (`agreements seal`).",
+        "docs/adr/0024",
     ),
     Code.ATTESTATION_INVALID: Meaning(
         "The haven vouches for the file, and the file is the one that the permit allowed",

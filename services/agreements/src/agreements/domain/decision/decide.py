@@ -62,6 +62,11 @@ def decide(question: Question, facts: Facts, present: Present) -> Decision:
     last = present.last_decision_at
     if last is not None and present.at < last:
         return (refusal(Code.CLOCK_UNTRUSTED, "The clock is behind the last logged decision."),)
+    if facts.broken:
+        return tuple(
+            refusal(Code.SEAL_BROKEN, "What is recorded is not what was sealed.", register)
+            for register in facts.broken
+        )
     if isinstance(question, UnattestedRelease):
         return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
     case = _case(question, facts, present)

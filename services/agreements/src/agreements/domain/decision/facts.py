@@ -90,6 +90,8 @@ class Facts:
     maps: tuple[MapFacts, ...]
     catalogue: Mapping[str, DataSetFacts]
     """By digest."""
+    broken: tuple[str, ...] = ()
+    """Registers whose rows are not what was sealed. Where there are any, nothing else is here."""
     _standing: dict[date, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def standing(self, day: date) -> Standing:

@@ -1,0 +1,35 @@
+"""Rows of the seals, and of the receipts of signatures (docs/adr/0024)."""
+
+from sqlalchemy import BigInteger, String, Text
+from sqlmodel import Field
+
+from agreements.adapters.db.tables import Recorded, Row, metadata
+
+
+class SealRow(Row, table=True):
+    """One link of the chain: what a change of facts left behind, signed, never changed."""
+
+    __tablename__ = "seal"
+
+    number: int = Field(
+        primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}
+    )
+    epoch: int = Field(index=True, sa_type=BigInteger)
+    changes: str = Field(sa_type=Text)
+    """Canonical JSON: each register that changed, and the digest of its rows since."""
+    statement: str = Field(sa_type=Text)
+    """A JWS over the number, the epoch, the digest of `changes` and that of the link before."""
+
+
+class SignatureReceiptRow(Recorded, table=True):
+    """What the service vouches for about one signature, under an agreement or a contract."""
+
+    __tablename__ = "signature_receipt"
+
+    document_hash: str = Field(index=True)
+    party: str
+    capacity: str = Field(sa_type=String)  # party, body
+    statement: str = Field(sa_type=Text)  # a JWS; the signer's own token is nowhere in it
+
+
+__all__ = ["SealRow", "SignatureReceiptRow", "metadata"]
