@@ -338,12 +338,15 @@ class Haven:
             {"id": "edition-1", "provider": "RXX", "period": "2018-04", "number": 1}
         ]
     )
+    landed: list[str] = field(
+        default_factory=lambda: [f"{y}-{m:02}" for y in range(2010, 2020) for m in range(1, 13)]
+    )
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: int = 0
 
     def reset(self) -> None:
         fresh = Haven(self.identities, self.clock, self.agreements, self.store)
-        for name in ("content", "prepares", "fails_with", "broken", "editions", "puts"):
+        for name in ("content", "prepares", "fails_with", "broken", "editions", "landed", "puts"):
             setattr(self, name, getattr(fresh, name))
 
     def app(self) -> FastAPI:
@@ -351,7 +354,15 @@ class Haven:
         path = "/v1/preparations/{permit_id}"
         app.add_api_route(path, self.put, methods=["PUT"])
         app.add_api_route(path, self.get)
+        app.add_api_route("/v1/landed-months", self.months)
         return app
+
+    def months(self, data_set: str, request: Request) -> JSONResponse:
+        if (no := self._refused(request)) is not None:
+            return no
+        at = self.clock.now().isoformat()
+        items = [{"month": m, "providers": 1, "landed_at": at} for m in self.landed]
+        return JSONResponse({"items": items})
 
     def put(self, permit_id: str, body: dict[str, Any], request: Request) -> JSONResponse:
         self.puts += 1

@@ -275,6 +275,11 @@ class Dissemination(Service):
         """Ask for an extract. Raises Refused with every failing clause."""
         return Extract.model_validate(self.post("/v1/extracts", body, key=key))
 
+    def landed_months(self, agreement: str, data_set: str) -> Sequence[str]:
+        """Which months of a data set can be asked for, under an agreement with a line for it."""
+        found = self.get("/v1/landed-months", agreement=agreement, data_set=data_set)
+        return [str(item["month"]) for item in found["items"]]
+
     def extract(self, extract_id: Id) -> Extract:
         return Extract.model_validate(self.get(f"/v1/extracts/{extract_id}"))
 

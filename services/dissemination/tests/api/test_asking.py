@@ -214,3 +214,44 @@ def test_pages_are_in_order_and_go_on(house):
 
     assert seen == sorted(seen)
     assert len(set(seen)) == len(seen) >= 3
+
+
+def test_months_that_were_not_landed_are_named_before_anything_is_accepted(house):
+    """Guard: `extracts._demand_landed`."""
+    house.haven.landed = ["2018-05"]
+    before, leaves = written(house), len(house.leaves())
+
+    answer = house.ask(periods=["2018-04", "2018-05", "2018-06"])
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "NO_EDITION")
+    assert answer.json()["periods"] == ["2018-04", "2018-06"]
+    assert written(house) == before
+    assert [leaf["action"] for leaf in house.leaves()[leaves:]] == ["extract-refused"]
+    assert house.haven.puts == 0
+
+
+def test_who_may_not_have_them_is_not_told_which_months_were_landed(house):
+    house.haven.landed = []
+    house.agreements.refuse("request", "LCR_MISSING")
+
+    answer = house.ask()
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "LCR_MISSING")
+    assert "periods" not in answer.json()
+
+
+def test_whoever_has_a_line_sees_which_months_were_landed(house):
+    house.haven.landed = ["2018-04", "2018-05"]
+    path = "/v1/landed-months?agreement=DARS-NIC-123456-A1B2C&data_set="
+
+    answer = house.call("GET", path + "SUS_APC")
+    no_line = house.call("GET", path + "DIDS")
+    house.agreements.refuse("request", "BREACH_OPEN")
+    held = house.call("GET", path + "SUS_APC")
+    house.agreements.parties.clear()
+    stranger = house.call("GET", path + "SUS_APC")
+
+    assert [item["month"] for item in answer.json()["items"]] == ["2018-04", "2018-05"]
+    assert (no_line.status_code, no_line.json()["code"]) == (404, "LINE_NOT_IN_DSA")
+    assert held.json() == answer.json()
+    assert (stranger.status_code, stranger.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")

@@ -284,6 +284,7 @@ def create_preparations_app(
         lifespan=_preparations(parts or (lambda: Parts(settings, clock, woken or Woken()))),
     )
     app.include_router(preparations.router)
+    app.include_router(preparations.landed_router)
     return app
 
 

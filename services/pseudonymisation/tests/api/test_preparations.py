@@ -11,7 +11,7 @@ from common.security.roles import Role
 from common.settings import Environment, ServiceSettings
 from common.web import app as web
 from common.web.auth import route_permissions
-from pseudonymisation.api.preparations import PREPARE, router
+from pseudonymisation.api.preparations import PREPARE, landed_router, router
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.landed import day
 
@@ -52,6 +52,7 @@ def client(haven, clock, identities):
         title="Preparations", version="1", summary="", settings=settings, lifespan=lifespan
     )
     app.include_router(router)
+    app.include_router(landed_router)
     with TestClient(app) as client:
         yield client
 
@@ -69,6 +70,19 @@ def body_of(haven, **more):
     request = haven.request(**more)
     claims = haven.claims(request)
     return UUID(claims["jti"]), {"permit": haven.permit(claims), "request": request}
+
+
+def test_the_months_that_can_be_read_are_listed_for_dissemination_alone(client, haven, headers):
+    path = "/v1/landed-months?data_set="
+    nothing = client.get(path + "SUS_APC", headers=headers()).json()
+    haven.land(RECORDS)
+
+    [month] = client.get(path + "SUS_APC", headers=headers()).json()["items"]
+
+    assert nothing == {"items": []}
+    assert (month["month"], month["providers"]) == ("2018-04", 1)
+    assert client.get(path + "DIDS", headers=headers()).json() == nothing
+    assert client.get(path + "SUS_APC", headers=headers(Role.CSU_SYSTEM)).status_code == 403
 
 
 def test_a_preparation_is_put_followed_and_found_again(client, haven, headers):
@@ -89,6 +103,7 @@ def test_a_preparation_is_put_followed_and_found_again(client, haven, headers):
         "state": "accepted",
         "progress": {"rows_done": 0, "rows_total": None},
         "code": None,
+        "detail": None,
         "files": [],
     }
     told = done.json()
@@ -185,6 +200,7 @@ def test_every_route_declares_its_permission(client):
     ours = {(method, path): p for method, path, p in routes if path.startswith("/v1/")}
 
     assert ours == {
+        ("GET", "/v1/landed-months"): PREPARE,
         ("GET", "/v1/preparations/{permit_id}"): PREPARE,
         ("PUT", "/v1/preparations/{permit_id}"): PREPARE,
     }

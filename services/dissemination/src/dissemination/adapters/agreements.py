@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from common import http
 from common.errors import AppError, Refusal, Refused
+from common.ids import new_id
 from common.security.client import ServiceTokens
 from dissemination.domain.errors import AgreementNotFound, DecisionUnavailable
 from dissemination.domain.extract import Permit
@@ -78,24 +79,7 @@ class HttpAgreements:
         self._tokens = tokens
 
     def request(self, request: ExtractRequest, *, extract_id: UUID, evidence: Evidence) -> Permit:
-        asked = request.as_json(extract_id)
-        told = {k: v for k, v in asked.items() if k not in {"extract_id", "agreement"}}
-        decision = self._evaluate(
-            {
-                "subject": _subject(evidence),
-                "action": {"name": "request"},
-                "resource": {
-                    "type": "agreement",
-                    "id": request.agreement,
-                    "properties": told,
-                },
-                "context": {
-                    "extract_id": str(extract_id),
-                    "request_digest": request.digest(extract_id),
-                    "dry_run": False,
-                },
-            }
-        )
+        decision = self._evaluate(_question(request, extract_id, evidence, dry_run=False))
         if (
             decision.permit is None
             or decision.permit_id is None
@@ -109,6 +93,9 @@ class HttpAgreements:
             decision_id=decision.id,
             epoch=decision.epoch,
         )
+
+    def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
+        self._evaluate(_question(request, new_id(), evidence, dry_run=True))
 
     def release(self, *, file_id: UUID, attestation: str, extract_id: UUID) -> ReleaseDecision:
         decision = self._evaluate(
@@ -192,6 +179,23 @@ class HttpAgreements:
         if evaluation.decision:
             return evaluation.context
         raise _no(evaluation.context)
+
+
+def _question(
+    request: ExtractRequest, extract_id: UUID, evidence: Evidence, *, dry_run: bool
+) -> dict[str, JsonValue]:
+    asked = request.as_json(extract_id)
+    told = {k: v for k, v in asked.items() if k not in {"extract_id", "agreement"}}
+    return {
+        "subject": _subject(evidence),
+        "action": {"name": "request"},
+        "resource": {"type": "agreement", "id": request.agreement, "properties": told},
+        "context": {
+            "extract_id": str(extract_id),
+            "request_digest": request.digest(extract_id),
+            "dry_run": dry_run,
+        },
+    }
 
 
 def _subject(evidence: Evidence) -> dict[str, JsonValue]:

@@ -1,5 +1,7 @@
 """The safe haven's second port: preparations by permit, for dissemination only."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from common.security.client import ServiceTokens
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import Permit, PreparedFile
 from dissemination.domain.request import Format
-from dissemination.use_cases.ports import Preparation, Progress
+from dissemination.use_cases.ports import LandedMonth, Preparation, Progress
 
 AUDIENCE = "pseudonymisation"
 
@@ -45,6 +47,18 @@ class _Preparation(BaseModel):
     files: list[_File] = []
 
 
+class _LandedMonth(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    month: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$")]
+    providers: Annotated[int, Field(ge=1)]
+    landed_at: datetime
+
+
+class _LandedMonths(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    items: list[_LandedMonth]
+
+
 class HttpPreparations:
     def __init__(self, remote: http.Client, tokens: ServiceTokens) -> None:
         self._remote = remote
@@ -69,14 +83,27 @@ class HttpPreparations:
             files=tuple(PreparedFile(**dict(file)) for file in told.files),
         )
 
+    def landed(self, data_set: str) -> Sequence[LandedMonth]:
+        answer = self._called("GET", f"/v1/landed-months?data_set={data_set}")
+        try:
+            told = _LandedMonths.model_validate(answer.json())
+        except (ValueError, ValidationError) as error:
+            raise HavenUnavailable("The safe haven answers what we do not understand.") from error
+        return [LandedMonth(**dict(month)) for month in told.items]
+
     def _call(
         self, method: str, permit_id: str, body: dict[str, JsonValue] | None = None
+    ) -> http.Response:
+        return self._called(method, f"/v1/preparations/{permit_id}", body)
+
+    def _called(
+        self, method: str, path: str, body: dict[str, JsonValue] | None = None
     ) -> http.Response:
         try:
             return http.call(
                 self._remote,
                 method,
-                f"/v1/preparations/{permit_id}",
+                path,
                 token=self._tokens.token(AUDIENCE),
                 json=body,
             )

@@ -227,6 +227,16 @@ class ExtractView(Outgoing):
         )
 
 
+class LandedMonthView(Outgoing):
+    month: Annotated[str, Field(description="YYYY-MM.", examples=["2018-04"])]
+    providers: Annotated[int, Field(description="How many providers' records can be read.")]
+    landed_at: Annotated[datetime, Field(description="When the newest of them was landed.")]
+
+
+class LandedMonths(Outgoing):
+    items: Annotated[list[LandedMonthView], Field(description="In order of the months.")]
+
+
 class ManifestView(Outgoing):
     jws: Annotated[
         str,

@@ -32,6 +32,18 @@ class EditedMeanwhile(Conflict):
     title = "Something else moved the extract first"
 
 
+class NothingLanded(Conflict):
+    """The haven has no records of a month that was asked for; `periods` names them all."""
+
+    code = "NO_EDITION"
+    title = "Nothing was landed for a period"
+
+
+class LineNotFound(NotFound):
+    code = "LINE_NOT_IN_DSA"
+    title = "The agreement has no line for this data set"
+
+
 class InvalidPeriods(Unprocessable):
     code = "INVALID_PERIODS"
     title = "The periods are not months in order"

@@ -1,6 +1,7 @@
 """Asking for an extract, looking at it, withdrawing it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,13 +12,18 @@ from pydantic import JsonValue
 from common import faults
 from common.errors import Refusal, Refused
 from common.ids import digest_of, new_id
-from dissemination.domain.errors import AgreementNotFound
+from dissemination.domain.errors import (
+    AgreementNotFound,
+    HavenUnavailable,
+    LineNotFound,
+    NothingLanded,
+)
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
 from dissemination.domain.release import Release
-from dissemination.domain.request import ExtractRequest
+from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
 from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
-from dissemination.use_cases.ports import Progress, Transaction
+from dissemination.use_cases.ports import LandedMonth, Progress, Transaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -44,6 +50,7 @@ def ask(
     Raises:
         Refused: with every refusal.
         AgreementNotFound: there is none that the caller may know of.
+        NothingLanded: with every month of which the haven has no records.
         DecisionUnavailable: nobody could be asked.
 
     """
@@ -54,6 +61,7 @@ def ask(
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
     permit = _permit(request, extract_id, ctx)
+    _demand_landed(request, permit, ctx)
     extract = Extract.ask(
         request,
         extract_id=extract_id,
@@ -209,6 +217,67 @@ def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
     except AgreementNotFound as missing:
         _log_refusal(request, asked, (Refusal(missing.code, missing.detail),), ctx)
         raise
+
+
+def _demand_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
+    """Raise NothingLanded before anything is written down, where the haven can be asked.
+
+    Where it does not answer, the extract is accepted and waits for it, as it always does; then the
+    haven itself refuses what it has no records of.
+    """
+    try:
+        landed = {month.month for month in ctx.preparations.landed(request.data_set)}
+    except HavenUnavailable as away:
+        log.warning("landed_months_unknown", code=away.code)
+        return
+    missing = [month for month in request.periods if month not in landed]
+    if not missing:
+        return
+    refused = NothingLanded(
+        f"Nothing was landed for {', '.join(missing)}. GET /v1/landed-months says what was.",
+        periods=[*missing],
+    )
+    entry = ctx.audited(
+        "extract-refused",
+        f"agreements/{request.agreement}",
+        agreement=request.agreement,
+        decision_id=str(permit.decision_id),
+        request=request.as_json(UUID(int=0)),
+        refusals=[refused.code],
+    )
+    with ctx.uow.writing() as tx:
+        tx.log.append(entry)
+    log.info("extract_refused", codes=[refused.code])
+    raise refused
+
+
+def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMonth]:
+    """Return the months of a data set that can be read, for whoever has a line for it.
+
+    Raises:
+        AgreementNotFound: there is none that the caller may know of.
+        LineNotFound: it has no line for the data set.
+        DecisionUnavailable, HavenUnavailable:
+
+    """
+    lines = [line for line in ctx.agreements.terms(agreement).lines if line.data_set == data_set]
+    # Agreements says who may know of it, by the caller's own token; also where it has no line.
+    asked = ExtractRequest(
+        agreement=agreement,
+        purpose=Purpose(lines[0].purpose) if lines else Purpose("COM"),
+        data_set=data_set,
+        classification=Classification(lines[0].classification)
+        if lines
+        else Classification.PSEUDO_ANONYMISED,
+        periods=(ctx.clock.now().strftime("%Y-%m"),),
+        fields=NO_LINE,
+        formats=(Format.PARQUET,),
+    )
+    with suppress(Refused):
+        ctx.agreements.ask_dry(asked, evidence=ctx.evidence)
+    if not lines:
+        raise LineNotFound(f"{agreement} has no line for {data_set}.")
+    return ctx.preparations.landed(data_set)
 
 
 def _log_refusal(

@@ -66,12 +66,27 @@ class Agreements(Protocol):
     ) -> LeaseGiven:
         """Raise Refused, or AgreementNotFound."""
 
+    def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
+        """Ask without wanting anything. Raise Refused, or AgreementNotFound."""
+
     def terms(self, reference: str) -> Terms:
         """The version in force, or the newest. Raise AgreementNotFound."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedMonth:
+    """A month for which the haven has records of a data set."""
+
+    month: str
+    providers: int
+    landed_at: datetime
+
+
 class Preparations(Protocol):
     """The safe haven's door for us. Each raises HavenUnavailable where it does not answer."""
+
+    def landed(self, data_set: str) -> Sequence[LandedMonth]:
+        """Return the months for which there are records, in order."""
 
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         """Hand the job over. The same again is the same job. Raise PreparationRefused."""

@@ -1,10 +1,11 @@
 """The second port: preparations by permit, for dissemination only (design.md sections 3 and 9)."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from common.errors import Refused
@@ -77,6 +78,18 @@ class PreparedFileView(BaseModel):
     attestation: Annotated[str, Field(description="A compact JWS for agreements.")]
 
 
+class LandedMonthView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    month: Annotated[str, Field(description="YYYY-MM.", examples=["2018-04"])]
+    providers: Annotated[int, Field(description="How many providers' records can be read.")]
+    landed_at: Annotated[datetime, Field(description="When the newest of them was landed.")]
+
+
+class LandedMonths(BaseModel):
+    items: Annotated[list[LandedMonthView], Field(description="In order of the months.")]
+
+
 class PreparationView(BaseModel):
     id: Annotated[UUID, Field(description="The permit's.")]
     extract_id: UUID
@@ -131,6 +144,19 @@ def put_preparation(
 def get_preparation(permit_id: UUID, ctx: Ctx) -> PreparationView:
     """Tell how a preparation stands, and once it is prepared, where its files are."""
     return _view(use_cases.get(permit_id, ctx=ctx))
+
+
+landed_router = APIRouter(prefix="/v1/landed-months", tags=["preparations"])
+
+
+@landed_router.get("")
+def list_landed_months(
+    ctx: Ctx,
+    data_set: Annotated[str, Query(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC"])],
+) -> LandedMonths:
+    """List the months for which there are records of a data set; one that is unknown has none."""
+    found = use_cases.landed(data_set, ctx=ctx)
+    return LandedMonths(items=[LandedMonthView.model_validate(month) for month in found])
 
 
 def _view(preparation: Preparation) -> PreparationView:

@@ -2,6 +2,7 @@
 
 import calendar
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
@@ -48,6 +49,12 @@ class Period:
     def months(self) -> int:
         end = date.fromisoformat(f"{self.last}-01")
         return (end.year - self.first_day.year) * 12 + end.month - self.first_day.month + 1
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the months, in order."""
+        year, month = map(int, self.first.split("-"))
+        for n in range(month - 1, month - 1 + self.months):
+            yield f"{year + n // 12}-{n % 12 + 1:02d}"
 
     def overlaps(self, other: "Period") -> bool:
         """Say whether they share a month. Months are in the order of their text."""

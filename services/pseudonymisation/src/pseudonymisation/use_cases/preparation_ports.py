@@ -66,7 +66,21 @@ class Domains(Protocol):
         """:raises AcceptedMeanwhile:"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedMonth:
+    """A month for which there are records of a data set."""
+
+    month: str
+    providers: int
+    """Whose editions are read today."""
+    landed_at: datetime
+    """When the newest of them was landed."""
+
+
 class Landed(Protocol):
+    def months(self, data_set: str) -> Sequence[LandedMonth]:
+        """Return the months that can be read today, in order."""
+
     def current_editions(self, data_set: str, catalogue_digest: str) -> Sequence[PinnedEdition]: ...
 
     def opt_out_lists(self) -> tuple[OptOutList, ...]:

@@ -1,6 +1,6 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -26,6 +26,7 @@ from pseudonymisation.domain.preparation import PinnedEdition, Preparation, Prep
 from pseudonymisation.domain.tokens import PseudonymDomain
 from pseudonymisation.use_cases.preparation_ports import (
     AcceptedMeanwhile,
+    LandedMonth,
     PreparationTransaction,
     PreparationUnitOfWork,
 )
@@ -115,6 +116,12 @@ def get(permit_id: UUID, *, ctx: Context) -> Preparation:
     if preparation.caller != ctx.principal.client_id:
         raise PreparationNotFound("There is no such preparation.")
     return preparation
+
+
+def landed(data_set: str, *, ctx: Context) -> Sequence[LandedMonth]:
+    """Return the months for which a data set can be read today, before anything is asked for."""
+    with ctx.uow.reading() as tx:
+        return tx.landed.months(data_set)
 
 
 @dataclass(frozen=True, slots=True)

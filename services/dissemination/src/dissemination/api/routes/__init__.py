@@ -11,3 +11,4 @@ from dissemination.api.routes import catalogue, deliveries, extracts, files, reg
 router = APIRouter()
 for part in (extracts, files, deliveries, register, catalogue):
     router.include_router(part.router)
+router.include_router(extracts.landed_router)

@@ -12,18 +12,53 @@ from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from dissemination.api.dependencies import ReadCtx, RequestCtx, WithdrawCtx
-from dissemination.api.schemas import AskForExtract, ExtractView, FileList, FileView, Reference
+from dissemination.api.schemas import (
+    AskForExtract,
+    ExtractView,
+    FileList,
+    FileView,
+    LandedMonths,
+    LandedMonthView,
+    Reference,
+)
 from dissemination.domain.errors import (
     AgreementNotFound,
     DecisionUnavailable,
     EditedMeanwhile,
     ExtractNotFound,
+    HavenUnavailable,
     InvalidPeriods,
+    LineNotFound,
+    NothingLanded,
     TransitionRefused,
 )
 from dissemination.use_cases import extracts as use_cases
 
 router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
+
+landed_router = APIRouter(prefix="/v1/landed-months", tags=["extracts"])
+
+
+@landed_router.get(
+    "",
+    responses=responses(AgreementNotFound, LineNotFound, DecisionUnavailable, HavenUnavailable),
+)
+def list_landed_months(
+    ctx: RequestCtx,
+    agreement: Annotated[Reference, Query(description="One's own agreement.")],
+    data_set: Annotated[
+        str,
+        Query(
+            pattern=r"^[A-Z][A-Z0-9_]{1,31}$",
+            description="For which it has a line.",
+            examples=["SUS_APC"],
+        ),
+    ],
+) -> LandedMonths:
+    """List the months of a data set for which there are records, before asking for an extract."""
+    found = use_cases.landed(agreement, data_set, ctx=ctx)
+    return LandedMonths(items=[LandedMonthView.model_validate(month) for month in found])
+
 
 OfAgreement = Annotated[Reference | None, Query(description="Only those under it.")]
 
@@ -32,7 +67,12 @@ OfAgreement = Annotated[Reference | None, Query(description="Only those under it
     "",
     status_code=HTTPStatus.ACCEPTED,
     responses=responses(
-        Refused, AgreementNotFound, InvalidPeriods, IdempotencyKeyReused, DecisionUnavailable
+        Refused,
+        AgreementNotFound,
+        InvalidPeriods,
+        NothingLanded,
+        IdempotencyKeyReused,
+        DecisionUnavailable,
     ),
 )
 def ask_for_extract(

@@ -24,6 +24,7 @@ from pseudonymisation.adapters.db.preparation_tables import (
 )
 from pseudonymisation.adapters.db.tables import EditionRow, is_in_force
 from pseudonymisation.domain.opt_out import upheld
+from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation import (
     ClaimLost,
@@ -35,7 +36,7 @@ from pseudonymisation.domain.preparation import (
     State,
 )
 from pseudonymisation.domain.tokens import DomainFacts, DomainState, PseudonymDomain
-from pseudonymisation.use_cases.preparation_ports import AcceptedMeanwhile, Beat
+from pseudonymisation.use_cases.preparation_ports import AcceptedMeanwhile, Beat, LandedMonth
 
 _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdition, ...])
 _FACTS: TypeAdapter[DomainFacts] = TypeAdapter(DomainFacts)
@@ -291,6 +292,22 @@ class SqlLanded:
                 postcode_map=_text(row.postcode_map_id),
             )
             for row in self.session.exec(query)
+        ]
+
+    def months(self, data_set: str) -> Sequence[LandedMonth]:
+        query = (
+            select(EditionRow.period, EditionRow.provider, EditionRow.landed_at)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(col(EditionRow.superseded_by).is_(None))
+        )
+        found: dict[str, dict[str, datetime]] = {}
+        for period, provider, landed_at in self.session.exec(query):
+            for month in Period.parse(period):
+                providers = found.setdefault(month, {})
+                providers[provider] = max(landed_at, providers.get(provider, landed_at))
+        return [
+            LandedMonth(month=month, providers=len(by), landed_at=max(by.values()))
+            for month, by in sorted(found.items())
         ]
 
     def opt_out_lists(self) -> tuple[OptOutList, ...]:
