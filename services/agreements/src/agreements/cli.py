@@ -8,11 +8,13 @@ from uuid import UUID
 import typer
 
 from agreements import main
+from agreements.adapters.db.tables import metadata
 from agreements.main import PACKAGE, Parts
 from agreements.settings import Settings
 from common import faults
 from common.db import engine as engines
 from common.db import migrate as migrations
+from common.db import texts
 from common.logging import configure
 from common.messaging import dead_letters
 from common.web.server import serve as serve_apps
@@ -64,6 +66,20 @@ def migrate() -> None:
 def openapi() -> None:
     """Print the OpenAPI document."""
     typer.echo(json.dumps(main.create_app(Settings()).openapi(), indent=2, sort_keys=True))
+
+
+@app.command("scan-texts")
+def scan_texts() -> None:
+    """List where personal data stand in what is stored: places, never values.
+
+    Ends with 1 where there is any.
+    """
+    settings = Settings()
+    configure(settings)
+    engine = engines.from_settings(settings)
+    is_clean = texts.report(engine, metadata, typer.echo)
+    engine.dispose()
+    raise typer.Exit(0 if is_clean else 1)
 
 
 @dead_letter_commands.command("list")

@@ -4,8 +4,11 @@ import json
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from agreements import cli
 from common.security.roles import Role
+from common.texts import WITHHELD
 from services.agreements.tests.facts import CCG, REFERENCE
 
 NUMBER = "999 000 0018"
@@ -137,3 +140,87 @@ def test_a_question_for_access_carries_no_number_into_the_log(seeded):
     with seeded.parts.engine.connect() as connection:
         logged = connection.execute(text("SELECT entry FROM audit_leaf")).scalars()
         assert not any("9990000018" in json.dumps(str(entry)) for entry in logged)
+
+
+# What is there already
+
+
+def test_the_registers_withhold_what_came_before_it_was_scanned(seeded):
+    contract = seeded.contract()
+    relationship = seeded.relationship()
+    with seeded.parts.engine.begin() as connection:
+        connection.execute(text("UPDATE contract SET legal_name = :n"), {"n": f"CCG {NUMBER}"})
+        connection.execute(text("UPDATE organisation SET name = :n"), {"n": f"CCG {NUMBER}"})
+    for who, role in ((CCG, Role.CONTROLLER_SIGNATORY), ("0DF", Role.PROCESSOR_CONTACT)):
+        body = {"organisation": who, "given": True}
+        path = f"/v1/relationships/{relationship['id']}/consents"
+        assert seeded.post(path, role, body, ods=who).status_code in {200, 201}
+    published = seeded.post("/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER)
+
+    contracts = seeded.client.get("/v1/registers/contracts")
+    editions = seeded.client.get("/v1/registers/relationships")
+    sheets = [
+        seeded.client.get(f"/v1/registers/{name}", params={"format": "csv"})
+        for name in ("contracts", "relationships")
+    ]
+
+    assert published.status_code == 201
+    assert contracts.json()["items"][0]["con_ref"] == contract["reference"]
+    assert contracts.json()["items"][0]["legal_entity"] == WITHHELD
+    assert editions.json()["items"][0]["commissioner_name"] == WITHHELD
+    for answer in (published, contracts, editions, *sheets):
+        assert NUMBER not in answer.text
+        assert WITHHELD in answer.text
+
+
+def test_a_list_of_organisations_is_taken_without_a_name_that_tells_of_a_person(seeded):
+    listed = (
+        "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
+        f"8AB12,Dr A of {NUMBER},SUPPLIER,,,2018-01-01,\n"
+        "8AB13,Acme Limited,SUPPLIER,,,2018-01-01,\n"
+    )
+
+    answer = seeded.upload(
+        "/v1/organisations/imports", listed, Role.REFERENCE_DATA_MANAGER, layout="dsfc"
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert NUMBER not in answer.text
+    known = "/v1/organisations/"
+    assert seeded.get(f"{known}8AB13", Role.CSU_SYSTEM).status_code == 200
+    assert seeded.get(f"{known}8AB12", Role.CSU_SYSTEM).status_code == 404
+
+
+def test_the_command_lists_places_and_no_values(seeded, monkeypatch):
+    seeded.contract()
+    with seeded.parts.engine.begin() as connection:
+        connection.execute(text("UPDATE contract SET legal_name = :n"), {"n": f"CCG {NUMBER}"})
+        connection.execute(
+            text('UPDATE audit_leaf SET entry = :e WHERE "index" = 0'),
+            {"e": json.dumps({"detail": {"reason": TEXT}})},
+        )
+    monkeypatch.setattr(cli, "Settings", lambda: seeded.parts.settings)
+    monkeypatch.setattr(cli, "configure", lambda _settings: None)
+
+    found = CliRunner().invoke(cli.app, ["scan-texts"])
+
+    assert found.exit_code == 1
+    assert NUMBER not in found.output
+    lines = found.output.splitlines()
+    assert any(
+        line.startswith("contract ") and line.endswith("legal_name: nhs_number, characters 5 to 16")
+        for line in lines
+    )
+    assert any("audit_leaf 0 entry/detail/reason: nhs_number" in line for line in lines)
+    assert lines[-1] == "4 places with personal data."  # three rows of one contract, and a leaf
+
+
+def test_the_command_is_content_where_there_is_nothing(seeded, monkeypatch):
+    seeded.contract()
+    seeded.relationship()
+    monkeypatch.setattr(cli, "Settings", lambda: seeded.parts.settings)
+    monkeypatch.setattr(cli, "configure", lambda _settings: None)
+
+    found = CliRunner().invoke(cli.app, ["scan-texts"])
+
+    assert (found.exit_code, found.output) == (0, "0 places with personal data.\n")

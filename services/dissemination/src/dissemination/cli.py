@@ -10,12 +10,15 @@ from uuid import UUID
 import typer
 
 from common import faults
+from common.db import engine as engines
 from common.db import migrate as migrations
+from common.db import texts
 from common.logging import configure
 from common.messaging import dead_letters
 from common.web.server import serve as serve_apps
 from common.workers import Worker, run_all
 from dissemination import main
+from dissemination.adapters.db.tables import metadata
 from dissemination.main import PACKAGE, Parts
 from dissemination.settings import Settings
 
@@ -67,6 +70,20 @@ def migrate() -> None:
 def openapi() -> None:
     """Print the OpenAPI document."""
     typer.echo(json.dumps(main.create_app(Settings()).openapi(), indent=2, sort_keys=True))
+
+
+@app.command("scan-texts")
+def scan_texts() -> None:
+    """List where personal data stand in what is stored: places, never values.
+
+    Ends with 1 where there is any.
+    """
+    settings = Settings()
+    configure(settings)
+    engine = engines.from_settings(settings)
+    is_clean = texts.report(engine, metadata, typer.echo)
+    engine.dispose()
+    raise typer.Exit(0 if is_clean else 1)
 
 
 @dead_letter_commands.command("list")

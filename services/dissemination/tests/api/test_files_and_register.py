@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from common.ids import digest
+from common.texts import WITHHELD
 from dissemination.domain.register import COLUMNS, STATUS_COLUMNS
 
 
@@ -195,6 +196,29 @@ def test_a_released_line_stays_what_it_was_when_the_agreement_changes(house):
 
     (line,) = [item for item in items if item["file_id"] == extract["files"][0]["id"]]
     assert line["project_title"] == "Commissioning in Wiltshire"
+
+
+def test_a_text_with_personal_data_is_withheld_whichever_way_it_came(house):
+    number = "999 000 0018"
+    terms = house.agreements.terms
+    terms["title"] = f"Care of {number}"
+    terms["controllers"] = [{"ods": "99N", "legal_name": f"NHS Wiltshire CCG ({number})"}]
+    terms["sections"] = {
+        **terms["sections"],
+        "9": {"purposes": [{"code": "COM", "objective": "For her, born on 31 January 1970"}]},
+    }
+    extract = house.released()
+
+    answer = house.call("GET", "/v1/register?limit=200", role=None)
+    sheet = house.call("GET", "/v1/register?format=csv", role=None).text
+
+    (line,) = [i for i in answer.json()["items"] if i["file_id"] == extract["files"][0]["id"]]
+    assert line["project_title"] == line["controllers"] == line["objectives"] == WITHHELD
+    assert line["processing"] == "Counting admissions"
+    assert WITHHELD in sheet
+    for public in (answer.text, sheet):
+        assert number not in public
+        assert "1970" not in public
 
 
 def test_the_catalogue_says_in_which_form_a_column_may_leave(house):

@@ -10,11 +10,13 @@ import typer
 from common import faults
 from common.db import engine as engines
 from common.db import migrate as migrations
+from common.db import texts
 from common.logging import configure
 from common.messaging import dead_letters
 from common.web.server import serve as serve_apps
 from common.workers import Worker, run_all
 from pseudonymisation import main
+from pseudonymisation.adapters.db.tables import metadata
 from pseudonymisation.main import PACKAGE, Parts, Woken
 from pseudonymisation.settings import Settings
 
@@ -97,6 +99,20 @@ def openapi(
     """Print the OpenAPI document."""
     make = main.create_preparations_app if preparations else main.create_app
     typer.echo(json.dumps(make(Settings()).openapi(), indent=2, sort_keys=True))
+
+
+@app.command("scan-texts")
+def scan_texts() -> None:
+    """List where personal data stand in what is stored: places, never values.
+
+    Ends with 1 where there is any.
+    """
+    settings = Settings()
+    configure(settings)
+    engine = engines.from_settings(settings)
+    is_clean = texts.report(engine, metadata, typer.echo)
+    engine.dispose()
+    raise typer.Exit(0 if is_clean else 1)
 
 
 @dead_letter_commands.command("list")

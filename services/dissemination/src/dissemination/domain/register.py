@@ -10,6 +10,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from uuid import UUID
 
+from common.texts import shown
 from dissemination.domain.request import Classification
 from dissemination.domain.standing import LineKey, Status
 
@@ -132,9 +133,13 @@ class Listed:
 
     @property
     def told(self) -> dict[str, object]:
-        """What it says, under the names of all columns."""
+        """What it says, under the names of all columns.
+
+        A text in which personal data stand is withheld, whichever way it came here (ruling 25),
+        until it is mended: the line itself is kept as it was frozen.
+        """
         return {
-            **{name: getattr(self.line, name) for name, _ in COLUMNS},
+            **{name: _public(getattr(self.line, name)) for name, _ in COLUMNS},
             "status": self.status.availability.value,
             "status_code": self.status.code,
             "status_since": self.status.since,
@@ -212,6 +217,10 @@ def cell(value: object) -> str:
         return ""
     text = value.isoformat() if isinstance(value, date) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _public(value: object) -> object:
+    return shown(value) if isinstance(value, str) else value
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001  # the one thing it is about

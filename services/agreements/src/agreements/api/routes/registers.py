@@ -18,6 +18,7 @@ from agreements.use_cases import registers as use_cases
 from agreements.use_cases import relationships
 from agreements.use_cases.contracts import Shown
 from agreements.use_cases.ports import Slice
+from common import texts
 from common.clock import legal_day
 from common.security.principal import Principal
 from common.web.auth import public, requires
@@ -94,7 +95,7 @@ def _edition(edition: RelationshipEdition | None) -> EditionView:
         number=edition.number,
         published_at=edition.published_at,
         digest=edition.digest,
-        items=edition.rows(),
+        items=texts.shown_in(edition.rows()),
     )
 
 
@@ -103,7 +104,7 @@ def _registered(shown: Shown) -> RegisteredContract:
     signed, ended = contract.body_signed_at, contract.terminated_at
     return RegisteredContract(
         con_ref=contract.reference,
-        legal_entity=contract.legal_name,
+        legal_entity=texts.shown(contract.legal_name),
         ods_code=contract.organisation,
         status=shown.state,
         signed_on=None if signed is None else legal_day(signed),

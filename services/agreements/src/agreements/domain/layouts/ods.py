@@ -19,6 +19,7 @@ from agreements.domain.layouts.reading import (
     text_of,
 )
 from agreements.domain.organisation import BODY, Kind
+from common.personal_data import find_personal_data
 
 ODS = re.compile(r"[A-Z0-9]{3,9}")
 NAME_CHARACTERS_MAX = 200
@@ -252,6 +253,8 @@ def _is_whole(
         remainder.add(line, "code", "not a code")
     elif not 0 < len(name) <= NAME_CHARACTERS_MAX:
         remainder.add(line, "name", "empty or too long")
+    elif find_personal_data(name):
+        remainder.add(line, "name", "personal data stand in it")
     elif end is not None and end < begin:
         remainder.add(line, "close date", "before the first day")
     else:
