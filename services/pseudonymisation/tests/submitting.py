@@ -25,6 +25,7 @@ from pseudonymisation.adapters.keystore import generate_key_encryption_key
 from pseudonymisation.adapters.plane.session import Limits, literal, session
 from pseudonymisation.adapters.plane.statement import parquet_key_name
 from pseudonymisation.domain.edition import MapVersion
+from pseudonymisation.domain.right import Basis, ProviderStanding, Standing
 from pseudonymisation.settings import MEGABYTE, Settings
 from pseudonymisation.use_cases.landings import LandingJobs
 from pseudonymisation.use_cases.ports import MapFile, Scope
@@ -38,6 +39,22 @@ POSTCODES = {
     "IP1 1AA": ("26A", "E01000003"),
     "WN5 8QX": ("02P", "E01000004"),
 }
+
+
+ORGANISATIONS = {
+    "RR800": ("RR8", "", "open"),
+    "RR801": ("RR8", "", "open"),
+    "R0A00": ("R0A", "", "open"),
+    "02P00": ("02P", "", "open"),
+    "00L00": ("00L", "", "open"),
+    "13Q": ("X24", "", "open"),
+    "13Q00": ("X24", "", "open"),
+    "Y00500": ("Y00500", "", "open"),
+    "VPP00": ("", "private_or_overseas_liable", ""),
+    "X98": ("", "commissioner_not_applicable", ""),
+    "89997": ("", "provider_outside_uk", ""),
+} | {code: (code, "", "open") for code in ("RR8", "R0A", "8J094", "02P", "00L", "26A", "X24")}
+"""Code to entity, meaning and standing, as agreements' map of organisations says."""
 
 
 class AgreementsAway(Unavailable):
@@ -58,9 +75,13 @@ class FakeMaps:
     def _files(self) -> Mapping[str, MapFile]:
         practices = "".join(f"{p},{c}\n" for p, c in sorted(PRACTICES.items()))
         postcodes = "".join(f"{p},{c},{a}\n" for p, (c, a) in sorted(POSTCODES.items()))
+        organisations = "".join(
+            f"{code},{','.join(said)}\n" for code, said in sorted(ORGANISATIONS.items())
+        )
         return {
             "practice": self._write("practice,commissioner\n" + practices),
             "postcode": self._write("postcode,commissioner,lsoa\n" + postcodes),
+            "organisation": self._write("code,entity,meaning,standing\n" + organisations),
         }
 
     def _write(self, text: str) -> MapFile:
@@ -73,6 +94,50 @@ class FakeMaps:
         if self.is_away:
             raise AgreementsAway("Agreements does not answer.")
         return self._files[kind] if day >= self.valid_from else None
+
+
+@dataclass
+class FakeRights:
+    """Agreements' rights to submit: who is open from when to when, and who sends for whom."""
+
+    opened: dict[str, tuple[date, date]] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("RR8", "R0A", "8J094"), (date(2000, 1, 1), date(2099, 12, 31))
+        )
+    )
+    sends_for: set[tuple[str, str]] = field(default_factory=lambda: {("RR8", "8J094")})
+    is_away: bool = False
+
+    def of(self, submitter: str, provider: str | None, day: date) -> list[ProviderStanding]:
+        if self.is_away:
+            raise AgreementsAway("Agreements does not answer.")
+        sender = _entity(submitter)
+        if provider is not None:
+            return [self._standing(sender, provider, day)]
+        others = sorted(one for by, one in self.sends_for if by == sender)
+        return [self._standing(sender, one, day) for one in (sender, *others)]
+
+    def _standing(self, sender: str, provider: str, day: date) -> ProviderStanding:
+        entity = _entity(provider)
+        if entity not in self.opened:
+            standing = Standing.UNKNOWN
+        else:
+            first, last = self.opened[entity]
+            standing = (
+                Standing.NOT_YET
+                if day < first
+                else Standing.CLOSED
+                if day > last
+                else Standing.OPEN
+            )
+        basis = Basis.RIGHT if (sender, entity) in self.sends_for else None
+        return ProviderStanding(
+            provider, entity, standing, Basis.OWN if sender == entity else basis
+        )
+
+
+def _entity(code: str) -> str:
+    return ORGANISATIONS.get(code, (code, "", ""))[0] or code
 
 
 def sus_row(**changes: str) -> dict[str, str]:
@@ -142,6 +207,7 @@ class Intake:
         generate_key_encryption_key(self.settings.key_encryption_key_file)
         security_keys.load_or_generate(self.settings.signing_key_file)
         self.maps = FakeMaps(self.directory / "maps")
+        self.rights = FakeRights()
         self.last = ""
 
     @cached_property
@@ -169,6 +235,7 @@ class Intake:
             self.clock,
             made_verifier=self.issuer.verifier(),
             made_maps=self.maps,
+            made_rights=self.rights,
         )
 
     @cached_property

@@ -34,7 +34,7 @@ from common.settings import Environment
 from common.web.app import create
 from common.workers import Worker
 from pseudonymisation.adapters import events, keystore
-from pseudonymisation.adapters.agreements import HttpMaps
+from pseudonymisation.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.adapters.db import preparation_repository, repository
 from pseudonymisation.adapters.metrics import Measured
 from pseudonymisation.adapters.plane.extracts import EnginePlane
@@ -52,7 +52,7 @@ from pseudonymisation.use_cases import domains
 from pseudonymisation.use_cases import preparations as preparation_use_cases
 from pseudonymisation.use_cases.context import Context, Limits
 from pseudonymisation.use_cases.landings import LandingJobs
-from pseudonymisation.use_cases.ports import Maps
+from pseudonymisation.use_cases.ports import Maps, SubmissionRights
 from pseudonymisation.use_cases.preparing import PreparationJobs
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -74,7 +74,7 @@ class Woken:
 class Parts:
     """The outside world, made from settings; each app and the workers have one.
 
-    What is not from settings is for tests: a clock, a verifier, agreements' maps and keys.
+    What is not from settings is for tests: a clock, a verifier, agreements' answers and keys.
     """
 
     settings: Settings
@@ -82,6 +82,7 @@ class Parts:
     woken: Woken = field(default_factory=Woken)
     made_verifier: TokenVerifier | None = None
     made_maps: Maps | None = None
+    made_rights: SubmissionRights | None = None
     permit_keys: Callable[[], Jwks] | None = None
 
     @cached_property
@@ -164,6 +165,10 @@ class Parts:
         return self.made_maps or HttpMaps(self.remotes["agreements"], self.tokens, directory)
 
     @cached_property
+    def rights(self) -> SubmissionRights:
+        return self.made_rights or HttpSubmissionRights(self.remotes["agreements"], self.tokens)
+
+    @cached_property
     def intake(self) -> Context:
         settings = self.settings
         return Context(
@@ -178,6 +183,7 @@ class Parts:
                 quarantine_entries_max=settings.quarantine_entries_max,
             ),
             maps=self.maps,
+            rights=self.rights,
             limits=Limits(
                 claim=timedelta(seconds=settings.landing_claim_seconds),
                 patience=timedelta(hours=settings.landing_patience_hours),

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -325,6 +326,63 @@ def test_a_provider_submits_its_own_and_a_dscro_for_the_one_it_names(intake):
     assert intake.open(headers=dscro).json()["code"] == "PROVIDER_NOT_OWN"
     named = intake.open(provider=OTHER_PROVIDER, headers=dscro).json()
     assert (named["provider"], named["submitted_by"]) == (OTHER_PROVIDER, "0CL")
+
+
+def test_another_ones_records_are_taken_by_a_right_of_that_day_only(intake):
+    intake.rights.sends_for.add((PROVIDER, OTHER_PROVIDER))
+    named = intake.open(provider=OTHER_PROVIDER).json()
+    assert (named["provider"], named["submitted_by"]) == (OTHER_PROVIDER, PROVIDER)
+
+    intake.put(named["id"], written([sus_row(Provider_Code=OTHER_PROVIDER)]))
+    intake.rights.sends_for.discard((PROVIDER, OTHER_PROVIDER))
+    intake.work()
+    done = intake.get(f"/v1/submissions/{named['id']}").json()
+    assert (done["state"], done["code"]) == ("rejected", "PROVIDER_NOT_OWN")
+    assert objects(intake, "editions") == []
+
+
+@pytest.mark.parametrize("role", [Role.PROVIDER_SYSTEM, Role.DSCRO_OPERATOR])
+@pytest.mark.parametrize(
+    ("provider", "code"), [("ZZZ", "PROVIDER_UNKNOWN"), ("VPP00", "PROVIDER_UNKNOWN")]
+)
+def test_nothing_is_taken_for_a_provider_that_there_is_not(intake, role, provider, code):
+    answer = intake.open(provider=provider, headers=intake.headers(role, "0CL"))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["field"] == "provider"
+
+
+def test_nothing_is_taken_for_a_provider_that_had_closed_or_opened_later(intake):
+    intake.rights.opened["RR8"] = (date(2018, 4, 15), date(2018, 6, 30))
+
+    assert intake.open(period="2018-07").json()["code"] == "PROVIDER_NOT_OPEN"
+    assert intake.open(period="2018-03").json()["code"] == "PROVIDER_NOT_OPEN"
+    for period in ("2018-04", "2018-05", "2018-06/2018-07"):
+        assert intake.open(period=period).status_code == 201
+
+
+def test_a_provider_in_another_spelling_is_the_same_provider(intake):
+    dscro = intake.headers(Role.DSCRO_OPERATOR, "0CL")
+    intake.submit(GOOD)
+
+    for spelling in ("RR800", "RR801"):
+        assert intake.open(provider=spelling).json()["provider"] == PROVIDER
+        again = intake.open(period="2018-03/2018-04", provider=spelling, headers=dscro)
+        assert again.json()["code"] == "PERIOD_OVERLAPS"
+
+
+def test_where_agreements_is_away_nothing_is_announced_and_what_waits_is_landed_later(intake):
+    opened = intake.open().json()
+    intake.put(opened["id"], GOOD)
+    intake.rights.is_away = True
+    assert intake.open().status_code == 503
+    intake.work()
+    assert intake.get(f"/v1/submissions/{opened['id']}").json()["state"] == "received"
+
+    intake.rights.is_away = False
+    intake.clock.advance(600)
+    intake.work()
+    assert intake.get(f"/v1/submissions/{opened['id']}").json()["state"] == "accepted"
 
 
 def test_what_is_not_ones_own_is_not_there(intake):

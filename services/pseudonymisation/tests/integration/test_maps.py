@@ -9,7 +9,8 @@ import pytest
 from common import http
 from common.errors import Unavailable
 from common.ids import digest
-from pseudonymisation.adapters.agreements import HttpMaps
+from pseudonymisation.adapters.agreements import HttpMaps, HttpSubmissionRights
+from pseudonymisation.domain.right import Basis, ProviderStanding, Standing
 
 CONTENT = b"practice,commissioner\nA81001,02P\n"
 MAP_ID = str(uuid4())
@@ -92,3 +93,56 @@ def test_silence_is_no_map(maps):
 
     with pytest.raises(Unavailable):
         maps(away).governing("practice", DAY)
+
+
+class Standings:
+    """Answers as agreements does about rights to submit."""
+
+    def __init__(self, status: int = 200, **changes) -> None:
+        self.asked: list[str] = []
+        self._status = status
+        self._one = {
+            "provider": "RJE00",
+            "entity": "RJE",
+            "standing": "open",
+            "basis": "right",
+            "right": MAP_ID,
+            "may_submit": True,
+        } | changes
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.raw_path.decode())
+        body = {"submitter": "RFF", "as_at": "2018-04-01", "providers": [self._one]}
+        return httpx.Response(self._status, json=body)
+
+
+def rights(answers) -> HttpSubmissionRights:
+    remote = http.client("http://agreements.test", transport=httpx.MockTransport(answers))
+    return HttpSubmissionRights(remote, Tokens())
+
+
+def test_it_is_asked_for_whom_one_may_submit_on_the_day():
+    agreements = Standings()
+    found = rights(agreements).of("RFF", "RJE00", DAY)
+
+    assert found == [ProviderStanding("RJE00", "RJE", Standing.OPEN, Basis.RIGHT)]
+    rights(agreements).of("RFF", None, DAY)
+    assert agreements.asked == [
+        "/v1/submission-rights?submitter=RFF&as_at=2018-04-01&provider=RJE00",
+        "/v1/submission-rights?submitter=RFF&as_at=2018-04-01",
+    ]
+
+
+@pytest.mark.parametrize(
+    "agreements",
+    [
+        Standings(status=403),
+        Standings(status=500),
+        Standings(standing="perhaps"),
+        Standings(entity=""),
+        Standings(provider="RXX"),
+    ],
+)
+def test_whatever_else_agreements_says_is_no_right(agreements):
+    with pytest.raises(Unavailable):
+        rights(agreements).of("RFF", "RJE00", DAY)

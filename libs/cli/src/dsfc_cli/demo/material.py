@@ -86,6 +86,13 @@ class Material:
     corrected: Path | None = None
     """The file again without its bad rows, where rows were spoilt on purpose."""
     planted: Planted = field(default_factory=Planted)
+    others: frozenset[str] = frozenset()
+    """Codes of providers in its records."""
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """Whose records are in the file, besides its provider's."""
+        return self.others | {self.provider}
 
     @property
     def flow(self) -> Flow:
@@ -128,6 +135,7 @@ def synthetic(
         period=month,
         months=[month],
         numbers=frozenset(map(str, world.nhs_numbers)),
+        others=frozenset(world.providers),
         corrected=corrected,
         planted=planted,
     )
@@ -156,6 +164,7 @@ def given(data_set: str, file: Path, provider: str) -> Material:
         period=period,
         months=months,
         numbers=frozenset(row[layout.person.nhs_number] for row in rows) - {""},
+        others=frozenset(row.get(layout.person.provider or "", "") for row in rows) - {""},
     )
 
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from dsfc_cli.demo.answers import Wanted, sections_of, toolkit
 from dsfc_cli.suite import Suite
+from dsfc_cli.synthetic.world import PROVIDERS
 from dsfc_client import Dsfc, wait_for
 
 ORGANISATIONS: Mapping[str, tuple[str, str]] = {
@@ -29,8 +30,11 @@ ORGANISATIONS: Mapping[str, tuple[str, str]] = {
     "0CL": ("DSCRO", "DSCRO"),
     "X26": ("NHS England", "BODY"),
 }
+SUBMITTERS = ("RR8", "R0A")
+"""Providers with a client here: each sends the synthetic file, which has records of all."""
 PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
 CONTROLLERS = ("02P", "00L", "26A")
+BEGUN = "2013-04-01"
 ENVIRONMENTS: Mapping[str, str] = {"0DF": "csu-0df-analytics", "0CX": "csu-0cx-analytics"}
 EVENT_SECONDS_MAX = 30.0
 THREADS = 8
@@ -46,10 +50,19 @@ class Stage:
     def actor(self, identity: str, role: str | None = None) -> Dsfc:
         return self.suite.client(identity, role)
 
-    def set_up(self, practices: Path, postcodes: Path, *, maps_from: str) -> dict[str, str]:
+    def set_up(
+        self,
+        practices: Path,
+        postcodes: Path,
+        *,
+        maps_from: str,
+        providers: Iterable[str] = PROVIDERS,
+        submitters: Iterable[str] = SUBMITTERS,
+    ) -> dict[str, str]:
         """Load the reference data, sign framework contracts. Returns contract by organisation."""
         loader = self.actor("body-reference-data").agreements
-        loader.upload_csv("/v1/organisations/imports", self._organisations(), layout="dsfc")
+        known = sorted({*providers, *submitters})
+        loader.upload_csv("/v1/organisations/imports", self._organisations(known), layout="dsfc")
         maps = (("practice", practices), ("postcode", postcodes))
         # Whoever may take permission away is answered a second late; so these go side by side.
         with ThreadPoolExecutor(THREADS) as threads:
@@ -58,6 +71,7 @@ class Stage:
                 *(threads.submit(self._assure, loader, ods) for ods in PARTIES),
                 *(threads.submit(self._register, loader, ods) for ods in PARTIES),
                 *(threads.submit(self._environment, *each) for each in ENVIRONMENTS.items()),
+                threads.submit(self._rights, loader, set(submitters), known),
             ]
             signed = {ods: threads.submit(self._contract, ods) for ods in CONTROLLERS}
             for job in jobs:
@@ -150,13 +164,34 @@ class Stage:
         self.sign(reference, self.signers(wanted))
         return reference
 
-    def _organisations(self) -> bytes:
+    @staticmethod
+    def _organisations(providers: Iterable[str]) -> bytes:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["ods", "name", "kind", "legal_entity", "parent", "valid_from", "valid_to"])
         for ods, (name, kind) in ORGANISATIONS.items():
-            writer.writerow([ods, name, kind, "", "", "2013-04-01", ""])
+            writer.writerow([ods, name, kind, "", "", BEGUN, ""])
+        for ods in providers:
+            writer.writerow([ods, f"NHS trust {ods}", "NHS_TRUST", "", "", BEGUN, ""])
         return text.getvalue().encode()
+
+    def _rights(self, loader: Any, submitters: Iterable[str], providers: Sequence[str]) -> None:
+        """Let them send the others' records: one person records it, another confirms.
+
+        The synthetic file, which one provider sends, has records of them all.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["submitter", "provider", "valid_from", "valid_to", "evidence"])
+        for submitter in sorted(submitters):
+            for provider in providers:
+                if provider != submitter:
+                    writer.writerow([submitter, provider, BEGUN, "", "Invented for the demo"])
+        recorded = loader.upload_csv("/v1/submission-rights/imports", text.getvalue().encode())
+        self.actor("body-contracts").agreements.post(
+            f"/v1/submission-rights/{recorded['id']}/confirmation",
+            {"reason": "The providers' letters were seen"},
+        )
 
     @staticmethod
     def _load_map(loader: Any, kind: str, path: Path, valid_from: str) -> None:

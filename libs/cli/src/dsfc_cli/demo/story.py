@@ -26,7 +26,7 @@ from common.security import keys
 from dsfc_cli.demo.answers import Wanted, sections_of
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.material import COMMISSIONER, OTHER_FIELD, Material
-from dsfc_cli.demo.stage import EVENT_SECONDS_MAX, ORGANISATIONS, Stage
+from dsfc_cli.demo.stage import EVENT_SECONDS_MAX, ORGANISATIONS, SUBMITTERS, Stage
 from dsfc_cli.demo.stream import Cut, read_slowly
 from dsfc_cli.suite import SERVICES, Suite
 from dsfc_client import Dsfc, Extract, Failed, Problem, RegisterLine, wait_for
@@ -75,7 +75,12 @@ class Story:
         say = self.journey.say
         self.journey.chapter("What must be there before anybody can ask")
         first = f"{self.material.months[0]}-01"
-        self.contracts = self.stage.set_up(*self.maps, maps_from=first)
+        self.contracts = self.stage.set_up(
+            *self.maps,
+            maps_from=first,
+            providers=self.material.providers | self.flow_material.providers,
+            submitters=(*SUBMITTERS, self.material.provider),
+        )
         say(
             f"Organisations, maps and assurance are loaded; {len(self.contracts)} CCGs hold a"
             " framework contract with NHS England; two CSUs have an analytics environment."

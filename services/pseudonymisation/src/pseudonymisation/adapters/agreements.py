@@ -1,14 +1,16 @@
-"""Practice and postcode maps, asked of agreements: immutable snapshots, known by their digest.
+"""What is asked of agreements: maps, and who may send whose records.
 
-A map is fetched once and kept; whether it still governs is asked every time. What it says is
-no secret, so it lies here in clear.
+Maps are immutable snapshots, known by their digest: one is fetched once and kept; whether it
+still governs is asked every time. What it says is no secret, so it lies here in clear. Rights are
+asked every time.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
@@ -19,7 +21,8 @@ from common.errors import AppError, Unavailable
 from common.ids import DIGEST, digest, new_id
 from common.security.client import ServiceTokens
 from pseudonymisation.domain.edition import MapVersion
-from pseudonymisation.use_cases.ports import MapFile
+from pseudonymisation.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.use_cases.ports import MapFile, MapKind
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -29,6 +32,11 @@ AUDIENCE: Final = "agreements"
 class MapsUnavailable(Unavailable):
     code = "MAPS_UNAVAILABLE"
     title = "The maps from practice and postcode to commissioner cannot be had"
+
+
+class RightsUnavailable(Unavailable):
+    code = "SUBMISSION_RIGHTS_UNAVAILABLE"
+    title = "It cannot be had who may send whose records"
 
 
 class _Map(BaseModel):
@@ -45,13 +53,57 @@ class _Maps(BaseModel):
     items: list[_Map]
 
 
+class _Standing(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    provider: str
+    entity: Annotated[str, Field(min_length=1)]
+    standing: Standing
+    basis: Basis | None
+
+
+class _Standings(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    providers: list[_Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSubmissionRights:
+    remote: http.Client
+    tokens: ServiceTokens
+
+    def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
+        params = {"submitter": submitter, "as_at": day.isoformat()}
+        if provider is not None:
+            params["provider"] = provider
+        try:
+            answer = http.call(
+                self.remote,
+                "GET",
+                "/v1/submission-rights",
+                token=self.tokens.token(AUDIENCE),
+                params=params,
+            )
+            found = _Standings.model_validate_json(answer.content).providers
+        except Unavailable:
+            raise
+        except AppError as refusal:
+            raise RightsUnavailable(f"Agreements answered {refusal.code}.") from refusal
+        except ValidationError:
+            raise RightsUnavailable("Agreements did not say who may send whose records.") from None
+        if provider is not None and [one.provider for one in found] != [provider]:
+            raise RightsUnavailable("Agreements did not say how that provider stands.")
+        return [ProviderStanding(s.provider, s.entity, s.standing, s.basis) for s in found]
+
+
 @dataclass(frozen=True, slots=True)
 class HttpMaps:
     remote: http.Client
     tokens: ServiceTokens
     directory: Path
 
-    def governing(self, kind: Literal["practice", "postcode"], day: date) -> MapFile | None:
+    def governing(self, kind: MapKind, day: date) -> MapFile | None:
         params = {"kind": kind, "as_at": day.isoformat()}
         answer = self._call("/v1/maps", params=params)
         try:

@@ -35,7 +35,11 @@ class OpenSubmission(Incoming):
     provider: (
         Annotated[
             str,
-            Field(pattern=ODS, description="Whose records these are; a DSCRO names it."),
+            Field(
+                pattern=ODS,
+                description="Whose records these are: by default one's own. Another's need a right"
+                " to submit that agreements has for the first day of the period; a DSCRO names it.",
+            ),
             Scanned(code=True),
         ]
         | None

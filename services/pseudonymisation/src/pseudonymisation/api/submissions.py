@@ -59,6 +59,8 @@ class ReportMissing(errors.SubmissionNotFound):
         errors.PeriodInvalid,
         errors.PeriodOverlaps,
         errors.ProviderNotOwn,
+        errors.ProviderUnknown,
+        errors.ProviderNotOpen,
     ),
 )
 def open_submission(

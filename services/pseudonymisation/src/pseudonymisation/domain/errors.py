@@ -35,9 +35,26 @@ class PeriodOverlaps(Conflict):
     title = "The period overlaps another edition's without being the same"
 
 
-class ProviderNotOwn(Unprocessable):
+class ProviderRefused(Unprocessable):
+    """Nobody's records can be taken from this submitter for this provider."""
+
+    code = "PROVIDER_REFUSED"
+    title = "No records are taken for this provider"
+
+
+class ProviderNotOwn(ProviderRefused):
     code = "PROVIDER_NOT_OWN"
-    title = "A provider submits for itself only"
+    title = "A provider submits for itself, or by a right for another"
+
+
+class ProviderUnknown(ProviderRefused):
+    code = "PROVIDER_UNKNOWN"
+    title = "There is no such provider in the period"
+
+
+class ProviderNotOpen(ProviderRefused):
+    code = "PROVIDER_NOT_OPEN"
+    title = "The provider was not open in the period"
 
 
 class TransitionRefused(Conflict):

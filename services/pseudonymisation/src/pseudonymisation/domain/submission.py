@@ -17,6 +17,7 @@ from pseudonymisation.domain.errors import TransitionRefused
 from pseudonymisation.domain.events import SubmissionAccepted, SubmissionDecided, SubmissionRejected
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry, Outcome
+from pseudonymisation.domain.right import Basis
 
 ATTEMPTS_MAX: Final = 3
 """A file that ends its worker, or defeats the engine, so often is refused."""
@@ -80,7 +81,9 @@ class Submission:
     provider: str
     """Whose records these are."""
     submitted_by: str
-    """Which organisation sent them: the provider, or a DSCRO for it."""
+    """Which organisation sent them: the provider, one with a right, or a DSCRO for it."""
+    basis: Basis | None = None
+    """By what it may; None where it was not written down, before rights were."""
     created_at: datetime
     state: State = State.OPEN
     content: Content | None = None

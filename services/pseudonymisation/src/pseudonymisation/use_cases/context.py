@@ -9,7 +9,7 @@ from catalogue import Catalogue
 from common.clock import Clock
 from common.security.principal import Principal
 from common.security.roles import Role
-from pseudonymisation.use_cases.ports import Haven, Maps, Scope, UnitOfWork
+from pseudonymisation.use_cases.ports import Haven, Maps, Scope, SubmissionRights, UnitOfWork
 
 SERVICE = "pseudonymisation"
 ORGANISATION = "X26"
@@ -48,6 +48,7 @@ class Context:
     catalogue: Catalogue
     haven: Haven
     maps: Maps
+    rights: SubmissionRights
     limits: Limits = field(default_factory=Limits)
     wake: Callable[[], None] = lambda: None
     """Tells the workers that there is something to do."""

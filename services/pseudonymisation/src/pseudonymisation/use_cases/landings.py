@@ -28,6 +28,7 @@ from pseudonymisation.domain.edition import Edition, Status
 from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.quality import Outcome, report
 from pseudonymisation.domain.submission import State, Submission, next_try
+from pseudonymisation.use_cases import rights
 from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
 from pseudonymisation.use_cases.edition_replacements import (
     begun,
@@ -40,6 +41,7 @@ from pseudonymisation.use_cases.ports import (
     EngineFailed,
     LandingOrder,
     MapFile,
+    MapKind,
     Scope,
     Transaction,
 )
@@ -159,7 +161,7 @@ class LandingJobs:
     ) -> None:
         try:
             self._land(claim, report)
-        except (errors.ContentRefused, errors.PeriodOverlaps) as refusal:
+        except (errors.ContentRefused, errors.PeriodOverlaps, errors.ProviderRefused) as refusal:
             _reject(claim, refusal, ctx=self.ctx)
             log_.info("submission_rejected", code=refusal.code)
         except ContentDamaged:
@@ -179,6 +181,7 @@ class LandingJobs:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
             raise errors.CatalogueUnknown("This machine does not have that catalogue.") from None
+        rights.providers(submission, ctx=ctx)
         order = LandingOrder(
             submission=submission,
             data_set=data_set,
@@ -204,6 +207,9 @@ class LandingJobs:
         """
         if kind not in needed_maps(data_set):
             return None
+        return self._governing(kind, submission)
+
+    def _governing(self, kind: MapKind, submission: Submission) -> MapFile:
         day = submission.period.first_day
         found = self.ctx.maps.governing(kind, day)
         if found is None:
@@ -342,7 +348,7 @@ def _edition(
 
 def _reject(
     claim: Claim,
-    refusal: errors.ContentRefused | Conflict,
+    refusal: errors.ContentRefused | errors.ProviderRefused | Conflict,
     *,
     ctx: Context,
     outcome: Outcome | None = None,

@@ -15,6 +15,7 @@ from pseudonymisation.domain.edition import Edition, MapVersion
 from pseudonymisation.domain.opt_out import OptOutList, Taken
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry, Outcome
+from pseudonymisation.domain.right import ProviderStanding
 from pseudonymisation.domain.submission import Submission
 
 
@@ -175,9 +176,22 @@ class MapFile:
     path: Path
 
 
+MapKind = Literal["practice", "postcode", "organisation"]
+
+
 class Maps(Protocol):
-    def governing(self, kind: Literal["practice", "postcode"], day: date) -> MapFile | None:
+    def governing(self, kind: MapKind, day: date) -> MapFile | None:
         """The map that governs on a day.
+
+        :raises Unavailable: where agreements is away
+        """
+
+
+class SubmissionRights(Protocol):
+    """Who may send whose records: facts of agreements, asked each time."""
+
+    def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
+        """How one provider stands to a submitter on a day; without one, all that it may send for.
 
         :raises Unavailable: where agreements is away
         """

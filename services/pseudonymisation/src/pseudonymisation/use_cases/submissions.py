@@ -15,7 +15,9 @@ from pseudonymisation.domain import errors
 from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
+from pseudonymisation.domain.right import Basis
 from pseudonymisation.domain.submission import Content, State, Submission
+from pseudonymisation.use_cases import rights
 from pseudonymisation.use_cases.context import Context
 from pseudonymisation.use_cases.ports import ContentDamaged, Upload
 
@@ -33,18 +35,28 @@ def open_(
 ) -> Submission:
     """Announce a file.
 
-    :raises DataSetUnknown, PeriodInvalid, PeriodOverlaps, ProviderNotOwn:
+    :raises DataSetUnknown, PeriodInvalid, PeriodOverlaps, ProviderRefused, Unavailable:
     """
     principal, at = ctx.principal, ctx.clock.now()
     described = _described(data_set, ctx=ctx)
+    asked, named = _period(period, described), _named(provider, ctx=ctx)
+    with ctx.uow.reading() as tx:
+        repeated = tx.repeated(actor=principal.client_id, key=key, fingerprint=fingerprint)
+        if repeated is not None:
+            return tx.submissions.get(UUID(repeated), ctx.scope)
+    is_office = principal.role is Role.DSCRO_OPERATOR
+    standing = rights.standing(
+        principal.organisation, named, asked, basis=Basis.DSCRO if is_office else None, ctx=ctx
+    )
     submission = Submission(
         id=new_id(),
         data_set=described.data_set,
         catalogue_version=described.version,
         catalogue_digest=described.digest,
-        period=_period(period, described),
-        provider=_provider(provider, ctx=ctx),
+        period=asked,
+        provider=standing.entity,
         submitted_by=principal.organisation,
+        basis=Basis.DSCRO if is_office else standing.basis,
         created_at=at,
     )
     with ctx.uow.writing() as tx:
@@ -232,12 +244,12 @@ def _period(text: str, data_set: DataSet) -> Period:
     return period
 
 
-def _provider(named: str | None, *, ctx: Context) -> str:
-    principal = ctx.principal
-    if principal.role is Role.DSCRO_OPERATOR:
-        if named is None:
-            raise errors.ProviderNotOwn("A DSCRO names the provider whose records these are.")
-        return named
-    if named not in {None, principal.organisation}:
-        raise errors.ProviderNotOwn("A provider submits its own records only.")
-    return principal.organisation
+def _named(provider: str | None, *, ctx: Context) -> str:
+    """Say whose records these are to be: one's own, unless another is named."""
+    if provider is not None:
+        return provider
+    if ctx.principal.role is Role.DSCRO_OPERATOR:
+        raise errors.ProviderNotOwn(
+            "A DSCRO names the provider whose records these are.", field="provider"
+        )
+    return ctx.principal.organisation

@@ -30,6 +30,7 @@ from pseudonymisation.domain.edition import Edition, MapVersion, Status
 from pseudonymisation.domain.errors import EditedMeanwhile, EditionNotFound, SubmissionNotFound
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
+from pseudonymisation.domain.right import Basis
 from pseudonymisation.domain.submission import DECIDED, Content, State, Submission
 from pseudonymisation.use_cases.ports import Scope
 
@@ -346,6 +347,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "period_last": submission.period.last,
         "provider": submission.provider,
         "submitted_by": submission.submitted_by,
+        "basis": submission.basis and submission.basis.value,
         "created_at": submission.created_at,
         "state": submission.state.value,
         "content_key": None if content is None else content.key,
@@ -386,6 +388,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         period=Period(row.period_first, row.period_last),
         provider=row.provider,
         submitted_by=row.submitted_by,
+        basis=Basis(row.basis) if row.basis else None,
         created_at=row.created_at,
         state=State(row.state),
         content=content,

@@ -41,6 +41,7 @@ class SubmissionRow(Row, table=True):
     period_last: str
     provider: str = Field(index=True)
     submitted_by: str = Field(index=True)
+    basis: str | None = None
     created_at: datetime
     state: str
     content_key: str | None = None
