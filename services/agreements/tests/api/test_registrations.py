@@ -144,6 +144,8 @@ def test_a_registration_is_renewed_under_its_number(seeded):
     assert renewed.json()["valid_to"] == "2020-03-31"
     found = seeded.get(path, Role.SERVICE_APPLICATIONS, organisation=CCG).json()["items"]
     assert found == [renewed.json()]
+    on = seeded.get(path, Role.SERVICE_APPLICATIONS, organisation=CCG, as_at="2018-04-01")
+    assert on.json()["items"] == found
 
 
 @pytest.mark.parametrize(

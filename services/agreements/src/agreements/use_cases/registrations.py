@@ -163,8 +163,8 @@ def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistratio
     return stored
 
 
-def ico_of(code: str, *, ctx: Context) -> Sequence[IcoRegistration]:
-    day = legal_day(ctx.clock.now())
+def ico_of(code: str, as_at: date | None, *, ctx: Context) -> Sequence[IcoRegistration]:
+    day = as_at or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
         codes = dict.fromkeys([code, *standing_codes(tx, code, day)])
         return [i for one in codes for i in tx.ico_registrations.find(organisation=one)]

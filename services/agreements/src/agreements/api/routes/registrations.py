@@ -104,10 +104,15 @@ def record_ico_registration(body: RecordIco, contexts: Contexts, principal: Reco
 
 @router.get("/ico-registrations")
 def list_ico_registrations(
-    organisation: Organisation, contexts: Contexts, principal: Reader
+    organisation: Organisation,
+    contexts: Contexts,
+    principal: Reader,
+    as_at: Annotated[
+        Day | None, Query(description="Whose codes count for it on this day; by default today.")
+    ] = None,
 ) -> IcoList:
     """List the registrations that count for an organisation."""
-    found = use_cases.ico_of(organisation, ctx=contexts.of(principal))
+    found = use_cases.ico_of(organisation, as_at, ctx=contexts.of(principal))
     return IcoList(items=[IcoView.model_validate(i) for i in found])
 
 
