@@ -188,7 +188,6 @@ class Bench:
 
     def plan(self, editions: Sequence[UUID], fields: Mapping[str, str] = LINE) -> Plan:
         """An extract of these fields; opt-outs do not apply."""
-        known = DATA_SET.by_name
         return Plan(
             editions=tuple(map(self.source, editions)),
             periods=PERIODS,
@@ -196,8 +195,7 @@ class Bench:
             reasons=REASONS,
             is_national=False,
             columns=tuple(
-                OutColumn(name, Treatment(treatment), is_free=name in known and known[name].scan)
-                for name, treatment in fields.items()
+                OutColumn(name, Treatment(treatment)) for name, treatment in fields.items()
             ),
             opt_outs_apply=False,
             opted_out=(),

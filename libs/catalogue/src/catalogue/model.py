@@ -420,7 +420,7 @@ PERSONAL = {
 """Which identifier a field must be that says this of a person."""
 RESERVED = frozenset(
     {
-        "token", "reason_for_access", "period", "line", "pcd_masked",
+        "token", "reason_for_access", "period", "line", "pcd_masked", "scan_rule",
         "person_kind", "person_0", "person_1",
         "reason_s", "reason_p", "reason_g", "reason_h", "reason_r", "reason_c",
     }

@@ -722,7 +722,7 @@ class Evaluation:
             return set()
         found: Found = set()
         scan = self.file["scan"]
-        if scan["rule"] != "pcd-scan/1":
+        if scan["rule"] not in {"pcd-scan/1", "pcd-scan/2"}:
             found.add(("PCD_LEAK", "rule"))
         if scan["hits"] > 0:
             found.add(("PCD_LEAK", "hits"))

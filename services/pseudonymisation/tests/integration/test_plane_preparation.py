@@ -14,7 +14,8 @@ import pytest
 import catalogue
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import preparation, scan
-from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, PcdLeak, Plan, Source
+from pseudonymisation.adapters.plane.guard import PcdLeak
+from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, Plan, Source
 from pseudonymisation.adapters.plane.session import Limits
 from services.pseudonymisation.tests.landed import (
     LIMITS,
@@ -106,17 +107,13 @@ def asked():
 
 
 def plan_of(haven, asked, editions, opted_out=(), data_set=SUS):
-    described = data_set.by_name
     return Plan(
         editions=tuple(Source(e.path, e.key_name, e.key) for e in editions),
         periods=tuple(asked.periods),
         codes=tuple(asked.codes),
         reasons=tuple(asked.reasons),
         is_national=asked.national,
-        columns=tuple(
-            OutColumn(n, Treatment(t), is_free=n in described and described[n].scan)
-            for n, t in asked.fields.items()
-        ),
+        columns=tuple(OutColumn(n, Treatment(t)) for n, t in asked.fields.items()),
         opt_outs_apply=bool(opted_out),
         opted_out=tuple(Source(o.path, o.key_name, o.key) for o in opted_out),
         domain_id=asked.domain_id,

@@ -134,7 +134,7 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
             "people_left_out": 0,
             "rows_without_person_left_out": 0,
         }
-        assert said["scan"] == {"rule": "pcd-scan/1", "columns": ["Sex"], "hits": 0}
+        assert said["scan"] == {"rule": "pcd-scan/2", "columns": ["Sex"], "hits": 0}
         assert said["domain"] == done.permit.domain.id
         assert said["order"] == "token"
         assert said["disclosure_rule"] == "HES"

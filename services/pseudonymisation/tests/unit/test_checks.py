@@ -10,7 +10,6 @@ import catalogue
 from catalogue import CatalogueField
 from pseudonymisation.adapters.plane import checks, kernel
 from pseudonymisation.adapters.plane.checks import Checks, shape_of
-from pseudonymisation.adapters.plane.statement import longest_match, may_leak
 from services.pseudonymisation.tests.submitting import sus_row
 
 SUS = catalogue.load().get("SUS_APC")
@@ -158,17 +157,3 @@ def test_patterns_mean_the_whole_value_with_or_without_anchors(pattern, expected
     field = CatalogueField.model_validate({"name": "F", "class": "QI", "pattern": pattern})
 
     assert shape_of(field) == f"(?:{expected})"
-
-
-@pytest.mark.parametrize(
-    ("pattern", "longest"), [("^[A-Z]{2}$", 2), ("^A|BCD$", 3), ("^[A-Z0-9]{3,12}$", 12)]
-)
-def test_how_long_a_value_can_be_is_read_off_its_pattern(pattern, longest):
-    assert longest_match(pattern) == longest
-
-
-def test_text_that_can_hold_ten_digits_is_looked_through_and_other_is_not():
-    looked_through = {field.name for field in SUS.fields if may_leak(field)}
-
-    assert {"Der_Diagnosis_All", "Hospital_Spell_No", "Commissioner_Code"} <= looked_through
-    assert not {"Sex", "GP_Practice_Code", "Admission_Date", "FCE_HRG"} & looked_through

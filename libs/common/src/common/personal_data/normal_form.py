@@ -58,11 +58,13 @@ class NormalForm:
 
 def normal_form(text: str) -> NormalForm:
     """Reduce text to its normal form."""
+    marked = _marked(text)
+    if not marked and text.isalnum() and text.isascii():
+        return NormalForm(text.upper(), tuple(range(len(text))), (0,) * len(text))
     characters: list[str] = []
     places: list[int] = []
     gaps: list[int] = []
     gap = 0
-    marked = _marked(text)
     for place, character in enumerate(text):
         if marked and _is_inside(marked, place):
             characters.append(BREAK)

@@ -3,7 +3,9 @@
 Every eleventh number of ten digits passes the check, so that telephone numbers, sums and long
 codes would be taken for somebody's. A stranger's number is therefore one that stands for itself:
 ten digits of an issued range, not part of a longer unbroken number, and not written as one
-writes something else. Of a person's own digits none of this is asked.
+writes something else. Numbers of the range for tests are found inside longer ones too: three
+digits more tell them, and chance makes one of ten thousand. Of a person's own digits none of this
+is asked.
 """
 
 import re
@@ -11,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from common.personal_data.normal_form import NormalForm
+from common.personal_data.snomed import is_snomed
 
 DIGITS: Final = 10
 MODULUS: Final = 11
@@ -27,14 +30,19 @@ RANGES: Final = (
 Source: domain.md 8.1 and the ranges of the `nhs-number` library. Scotland's begin with a birth
 date and look like times of day (`DDMMYYhhmm`); a person's own is found by its digits.
 """
+FOR_TESTS: Final = "999"
 REFUSED: Final = frozenset(
     [str(digit) * DIGITS for digit in range(10)]
     + [f"{digit}00000000{digit}" for digit in range(1, 10)]
 )
 TELEPHONE_PREFIXES: Final = frozenset({"0", "44", "044", "0044"})
 """What stands as a group of its own before a telephone number without its nought."""
-MONEY_BEFORE: Final = "£$€+"
-THREE: Final = 3
+MOBILES: Final = frozenset({(4, 6), (4, 3, 3), (5, 5)})
+"""How mobile telephone numbers are written, with the nought lost."""
+MONEY: Final = "£$€"
+PENCE, THOUSAND = 2, 3
+"""Digits."""
+ADDRESS_PARTS, ADDRESS_MAX = 4, 255
 
 
 def is_nhs_number(digits: str) -> bool:
@@ -59,7 +67,9 @@ class Group(NamedTuple):
 def strangers(form: NormalForm, text: str) -> Iterator[tuple[int, int]]:
     """Find NHS numbers of anybody: places in the normal form."""
     for chain in _chains(form):
-        yield from _in_chain(chain, form, text)
+        if chain[-1].end - chain[0].start >= DIGITS:
+            yield from _alone(chain, form, text)
+            yield from _for_tests(chain, form)
 
 
 def _chains(form: NormalForm) -> Iterator[list[Group]]:
@@ -78,10 +88,23 @@ def _chains(form: NormalForm) -> Iterator[list[Group]]:
         yield chain
 
 
-def _in_chain(chain: Sequence[Group], form: NormalForm, text: str) -> Iterator[tuple[int, int]]:
+def _for_tests(chain: Sequence[Group], form: NormalForm) -> Iterator[tuple[int, int]]:
+    """Find numbers of the range for tests, wherever they stand but in a SNOMED CT identifier."""
+    last = chain[-1].end - DIGITS
+    at = form.text.find(FOR_TESTS, chain[0].start, last + len(FOR_TESTS))
+    while at >= 0:
+        end = at + DIGITS
+        if is_nhs_number(form.text[at:end]) and not any(
+            group.start <= at and end <= group.end and is_snomed(form.text[group.start : group.end])
+            for group in chain
+        ):
+            yield at, end
+        at = form.text.find(FOR_TESTS, at + 1, last + len(FOR_TESTS))
+
+
+def _alone(chain: Sequence[Group], form: NormalForm, text: str) -> Iterator[tuple[int, int]]:
+    """Find numbers that stand for themselves."""
     whole = chain[-1].end - chain[0].start
-    if whole < DIGITS:
-        return
     for first in range(len(chain)):
         for last in range(first, len(chain)):
             start, end = chain[first].start, chain[last].end
@@ -93,7 +116,7 @@ def _in_chain(chain: Sequence[Group], form: NormalForm, text: str) -> Iterator[t
                 continue
             sizes = tuple(group.size for group in chain[first : last + 1])
             stands_alone = first == last or sizes == (3, 3, 4) or whole == DIGITS
-            if stands_alone and not _is_something_else(chain, first, last, sizes, form, text):
+            if stands_alone and not _is_something_else(chain, first, last, form, text):
                 yield start, end
 
 
@@ -110,41 +133,49 @@ def _is_issued(digits: str) -> bool:
 
 
 def _is_something_else(
-    chain: Sequence[Group],
-    first: int,
-    last: int,
-    sizes: tuple[int, ...],
-    form: NormalForm,
-    text: str,
+    chain: Sequence[Group], first: int, last: int, form: NormalForm, text: str
 ) -> bool:
+    groups = chain[first : last + 1]
+    sizes = tuple(group.size for group in groups)
     before = chain[first - 1] if first else None
     if before and form.text[before.start : before.end] in TELEPHONE_PREFIXES:
         return True
-    if sizes in {(4, 6), (4, 3, 3), (5, 5)} and form.text[chain[first].start] == "7":
-        return True  # a mobile telephone without its nought
-    return _is_sum(chain, first, last, sizes, form, text) or _has_date(
-        chain[first : last + 1], form.text
+    if sizes in MOBILES and form.text[groups[0].start] == "7":
+        return True
+    behind = chain[last + 1] if last + 1 < len(chain) else None
+    return (
+        _is_sum(groups, behind, form, text)
+        or _is_address(groups, form, text)
+        or _has_date(groups, form.text)
     )
 
 
-def _is_sum(
-    chain: Sequence[Group],
-    first: int,
-    last: int,
-    sizes: tuple[int, ...],
-    form: NormalForm,
-    text: str,
-) -> bool:
+def _is_sum(groups: Sequence[Group], behind: Group | None, form: NormalForm, text: str) -> bool:
     """Say whether digits are written as money is: with a sign, pence, or thousands parted."""
-    place = form.places[chain[first].start]
-    if text[:place].rstrip()[-1:] in MONEY_BEFORE and text[:place].strip():
+    ahead = text[: form.places[groups[0].start]].rstrip()
+    if ahead and ahead[-1] in MONEY:
         return True
-    if len(sizes) > 1:
-        return sizes[0] < THREE and all(size == THREE for size in sizes[1:])
-    behind = chain[last + 1] if last + 1 < len(chain) else None
-    if behind is None or behind.size != len("00") or form.gaps[behind.start] != 1:
+    whole = [*groups, behind] if behind and len(groups) == 1 else list(groups)
+    has_pence = len(whole) > 1 and whole[-1].size == PENCE and _parted_by(whole[-1:], form, text)
+    pounds = whole[:-1] if has_pence else list(groups)
+    if len(pounds) == 1:
+        return has_pence
+    return pounds[0].size <= THOUSAND and all(group.size == THOUSAND for group in pounds[1:])
+
+
+def _is_address(groups: Sequence[Group], form: NormalForm, text: str) -> bool:
+    """Say whether it is the address of a computer."""
+    if len(groups) != ADDRESS_PARTS or not _parted_by(groups[1:], form, text):
         return False
-    return text[form.places[behind.start] - 1] == "."
+    return all(int(form.text[group.start : group.end]) <= ADDRESS_MAX for group in groups)
+
+
+def _parted_by(groups: Sequence[Group], form: NormalForm, text: str) -> bool:
+    """Say whether one full stop stands before each group."""
+    return all(
+        form.gaps[group.start] == 1 and text[form.places[group.start] - 1] == "."
+        for group in groups
+    )
 
 
 def _has_date(groups: Sequence[Group], text: str) -> bool:

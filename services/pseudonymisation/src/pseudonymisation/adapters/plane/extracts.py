@@ -8,14 +8,14 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import CatalogueField, ColumnType, DataSet
+from catalogue import DataSet
+from pseudonymisation.adapters.plane.guard import PcdLeak
 from pseudonymisation.adapters.plane.lists import named
 from pseudonymisation.adapters.plane.objects import Objects
 from pseudonymisation.adapters.plane.preparation import (
     EngineFailed,
     Keys,
     OutColumn,
-    PcdLeak,
     Plan,
     Source,
     prepare,
@@ -90,7 +90,7 @@ class EnginePlane:
             reasons=permit.population.reasons,
             is_national=permit.population.is_national,
             columns=tuple(
-                OutColumn(f.name, f.treatment, is_free=_is_free(f.name, work.data_set))
+                OutColumn(f.name, f.treatment, _codes_of(f.name, work.data_set))
                 for f in permit.fields
             ),
             opt_outs_apply=permit.opt_out.applied,
@@ -110,9 +110,7 @@ class EnginePlane:
         )
 
 
-def _is_free(name: str, data_set: DataSet) -> bool:
-    """Say whether a column holds text that the catalogue does not bound."""
-    field: CatalogueField | None = data_set.by_name.get(name)
-    if field is None or field.type is not ColumnType.TEXT or field.identifier is not None:
-        return False
-    return field.scan or (field.codes is None and field.pattern is None)
+def _codes_of(name: str, data_set: DataSet) -> tuple[str, ...]:
+    """Give the closed list of a column's codes, where it has one."""
+    field = data_set.by_name.get(name)
+    return (field.codes or ()) if field else ()

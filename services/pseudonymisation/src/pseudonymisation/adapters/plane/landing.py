@@ -34,6 +34,7 @@ from pseudonymisation.adapters.plane.derivations import (
 )
 from pseudonymisation.adapters.plane.feed import Feed, FeedFailed, Lines
 from pseudonymisation.adapters.plane.header import columns_of
+from pseudonymisation.adapters.plane.masking import Masking
 from pseudonymisation.adapters.plane.objects import Objects
 from pseudonymisation.adapters.plane.quarantine import Quarantine, unreadable
 from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
@@ -149,8 +150,11 @@ def _register(
         (VALID_NUMBER, _valid_numbers, [text], "BOOLEAN"),
         (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
         (Quarantine.NAME, quarantine, ["UBIGINT", text, text], "BOOLEAN"),
-        *((mask.function, mask, [text] * 4, mask.returns) for mask in statement.masks),
     ]
+    if statement.masking.fields:
+        looked_at = [text] * (3 + len(statement.masking.fields))
+        masking = statement.masking
+        functions.append((Masking.NAME, masking, looked_at, masking.returns))
     for name, function, parameters, returns in functions:
         connection.create_function(
             name,

@@ -1,39 +1,27 @@
 """Personal data in free text and codes, replaced by markers on the way in (domain.md 8.6).
 
-Looked for are the record's own NHS number, postcode and date of birth, and any valid NHS number
-of anybody, of whatever range. What overlaps is one hit. A whole column is worked on at once;
-nothing here sees a single value.
+Looked for are the record's own NHS number, postcode and date of birth in any spelling, and any
+NHS number of anybody that stands for itself. What overlaps is one hit. Whole columns are passed
+over by `scan`; only what may hold something is looked at, a text at a time.
 """
 
-from collections.abc import Callable, Collection
-from functools import cached_property
-from typing import Final, NamedTuple
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalogue import CatalogueField
+from common.personal_data import MARKERS, Kind, Own, find_in_record
 from pseudonymisation.adapters.plane import scan
 
-MARKERS: Final = (b"_<NHS_No>_", b"_<PC_", b"_<DoB_")
-NUMBER, POSTCODE, BIRTH = range(3)
-"""In the order in which a hit that is several things is named."""
-NUMBER_DIGITS, BIRTH_DIGITS = 10, 8
-SEPARATORS: Final = b" -/."
-"""One of them may stand between the digits of an own number, and the parts of an own date."""
+MARKER_OF: Final = dict(zip(Kind, MARKERS, strict=True))
 
-Places = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-
-class Found(NamedTuple):
-    """Hits that do not overlap, in order: places in the bytes of the whole column."""
-
-    starts: Places
-    ends: Places
-    kinds: Places
 
 
 def masked(
@@ -41,164 +29,102 @@ def masked(
 ) -> tuple[pa.Array, Mask]:
     """Give the values with markers in place of hits, and which rows had one.
 
-    `numbers` are ten digits, `postcodes` upper case with their space, `births` YYYY-MM-DD: the
-    record's own, null where it has none.
+    `numbers` are ten digits, `postcodes` have a space before their last three, `births` are
+    YYYY-MM-DD: the record's own, null where it has none.
     """
-    text = _Text(values)
-    found = _found(text, numbers, postcodes, births)
-    rows = text.row_of(found.starts)
+    rows, texts = hits([values], numbers, postcodes, births)[0]
     has_hit = np.zeros(len(values), dtype=np.bool_)
     has_hit[rows] = True
     if not len(rows):
         return values, has_hit
-    return text.replaced(found, rows, values), has_hit
-
-
-def _found(text: "_Text", numbers: pa.Array, postcodes: pa.Array, births: pa.Array) -> Found:
-    anybody = scan.numbers_in(text.column)
-    births = births.cast(pa.string())
-    year, month, day = (
-        pc.utf8_slice_codeunits(births, *part) for part in ((0, 4), (5, 7), (8, 10))
-    )
-    hits = [
-        (text.offsets[anybody.rows] + anybody.starts, text.offsets[anybody.rows] + anybody.ends),
-        text.digits(numbers, NUMBER_DIGITS, range(1, NUMBER_DIGITS)),
-        text.find(postcodes),
-        text.find(pc.replace_substring(postcodes.cast(pa.string()), " ", "")),
-        text.digits(pc.binary_join_element_wise(year, month, day, ""), BIRTH_DIGITS, (4, 6)),
-        text.digits(pc.binary_join_element_wise(day, month, year, ""), BIRTH_DIGITS, (2, 4)),
-    ]
-    kinds = np.repeat(
-        [NUMBER, NUMBER, POSTCODE, POSTCODE, BIRTH, BIRTH], [len(starts) for starts, _ in hits]
-    )
-    return _merged(
-        np.concatenate([starts for starts, _ in hits]),
-        np.concatenate([ends for _, ends in hits]),
-        kinds,
+    values = values.cast(pa.large_string())
+    return pc.replace_with_mask(values, pa.array(has_hit), pa.array(texts, pa.large_string())), (
+        has_hit
     )
 
 
-def _merged(starts: Places, ends: Places, kinds: Places) -> Found:
-    """Make one hit of those that overlap, named by the first of their kinds."""
-    if not len(starts):
-        return Found(starts, ends, kinds)
-    order = np.argsort(starts, kind="stable")
-    starts, ends, kinds = starts[order], np.maximum.accumulate(ends[order]), kinds[order]
-    first = np.flatnonzero(np.concatenate([[True], starts[1:] >= ends[:-1]]))
-    return Found(starts[first], np.maximum.reduceat(ends, first), np.minimum.reduceat(kinds, first))
+def hits(
+    columns: Sequence[pa.Array], numbers: pa.Array, postcodes: pa.Array, births: pa.Array
+) -> list[tuple[list[int], list[str]]]:
+    """Give, for each column, the rows in which something was found and what is left of them."""
+    suspected = scan.suspects(columns, scan.Owns(numbers, postcodes, births))
+    rows = np.flatnonzero(suspected.any(axis=0))
+    own_values = (
+        # Arrow takes no rows of views.
+        column.cast(pa.string()).take(pa.array(rows)).to_pylist()
+        for column in (numbers, postcodes, births)
+    )
+    owns = dict(zip(rows.tolist(), map(scan.own_of, *own_values), strict=True))
+    found = []
+    for column, cells in zip(columns, suspected, strict=True):
+        of_column: tuple[list[int], list[str]] = ([], [])
+        for row in np.flatnonzero(cells).tolist():
+            text = column[row].as_py()
+            changed = with_markers(text, owns[row])
+            if changed != text:
+                of_column[0].append(row)
+                of_column[1].append(changed)
+        found.append(of_column)
+    return found
 
 
-class _Text:
-    """The bytes of a column and where each row's begin; a null is an empty text."""
-
-    def __init__(self, values: pa.Array) -> None:
-        self.column = pc.fill_null(values.cast(pa.large_string()), "")
-        self.data, self.offsets = _bytes_of(self.column)
-
-    @cached_property
-    def _upper(self) -> Bytes:
-        return _UPPER[self.data]
-
-    def row_of(self, places: Places) -> Places:
-        rows: Places = np.searchsorted(self.offsets, places, side="right") - 1
-        return rows
-
-    @cached_property
-    def _digit_places(self) -> Places:
-        return np.flatnonzero((self.data >= ord("0")) & (self.data <= ord("9")))
-
-    @cached_property
-    def _digit_runs(self) -> tuple[Places, Places]:
-        """Number the runs of digits that belong together, and give each digit's row."""
-        at = self._digit_places
-        rows = self.row_of(at)
-        gap = np.diff(at)
-        between = self.data[at[:-1] + 1] if len(at) else self.data
-        follows = (gap == 1) | ((gap == 2) & _SEPARATES[between])
-        follows &= rows[1:] == rows[:-1]
-        return np.concatenate([[0], np.cumsum(~follows)]), rows
-
-    def digits(
-        self, needles: pa.Array, size: int, breaks: Collection[int]
-    ) -> tuple[Places, Places]:
-        """Find each row's own digits, all of `size`, in the row's text: from where to where.
-
-        A separator may stand before the digits that `breaks` counts.
-        """
-        at = self._digit_places
-        if len(at) < size:
-            return at[:0], at[:0]
-        runs, rows = self._digit_runs
-        windows = np.flatnonzero(runs[: len(at) - size + 1] == runs[size - 1 :])
-        wanted, offsets = _bytes_of(needles)
-        has_needle = np.diff(offsets) == size
-        windows = windows[has_needle[rows[windows]]]
-        for place in range(size):
-            here = self.data[at[windows + place]]
-            stays = here == wanted[offsets[rows[windows]] + place]
-            if place and place not in breaks:
-                stays &= at[windows + place] - at[windows + place - 1] == 1
-            windows = windows[stays]
-        return at[windows], at[windows + size - 1] + 1
-
-    def find(self, needles: pa.Array) -> tuple[Places, Places]:
-        """Find each row's needle, in upper case, in the row's text: from where to where."""
-        wanted, offsets = _bytes_of(needles)
-        lengths = np.diff(offsets)
-        first = np.zeros(len(lengths), dtype=np.uint8)  # which no text has
-        first[lengths > 0] = wanted[offsets[:-1][lengths > 0]]
-        at = np.flatnonzero(self._upper == np.repeat(first, np.diff(self.offsets)))
-        rows = self.row_of(at)
-        for place in range(1, int(lengths.max(initial=0))):
-            goes_on = place < lengths[rows]
-            fits = at + place < self.offsets[rows + 1]
-            # Where one of the two is not, the index is only kept in bounds.
-            here = self._upper[np.minimum(at + place, len(self._upper) - 1)]
-            letter = wanted[np.minimum(offsets[rows] + place, len(wanted) - 1)]
-            stays = ~goes_on | (fits & (here == letter))
-            at, rows = at[stays], rows[stays]
-            if not len(at):
-                break
-        return at, at + lengths[rows]
-
-    def replaced(self, found: Found, rows: Places, values: pa.Array) -> pa.Array:
-        """Write the column again, with a marker in place of each hit."""
-        sizes = np.array([len(marker) for marker in MARKERS])[found.kinds]
-        step = np.zeros(len(self.data) + 1, dtype=np.int8)
-        step[found.starts] += 1  # hits do not overlap: each place begins, or ends, one at most
-        step[found.ends] -= 1
-        kept = np.cumsum(step[:-1], dtype=np.int8) == 0
-        width = kept.astype(np.int64)
-        width[found.starts] = sizes
-        ends = np.cumsum(width)
-        out = np.empty(int(ends[-1]), dtype=np.uint8)
-        out[ends[kept] - 1] = self.data[kept]
-        for kind, marker in enumerate(MARKERS):
-            of_kind = found.kinds == kind
-            where = ends[found.starts[of_kind]] - len(marker)
-            out[where[:, None] + np.arange(len(marker))] = np.frombuffer(marker, dtype=np.uint8)
-        grown = np.bincount(rows, sizes - (found.ends - found.starts), len(values))
-        lengths = np.diff(self.offsets) + grown.astype(np.int64)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(out)]
-        text = pa.Array.from_buffers(pa.large_string(), len(values), buffers)
-        if values.null_count:
-            text = pc.if_else(pc.is_valid(values), text, pa.scalar(None, pa.large_string()))
-        return text
+def with_markers(text: str, own: Own) -> str:
+    """Put markers in the place of what is found."""
+    for finding in reversed(find_in_record(text, own)):
+        text = text[: finding.start] + MARKER_OF[finding.kind] + text[finding.end :]
+    return text
 
 
-def _bytes_of(column: pa.Array) -> tuple[Bytes, Places]:
-    """Give a text column's bytes, and where each row's begin; a null is an empty text."""
-    column = pc.fill_null(column.cast(pa.large_string()), "")
-    offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)
-    offsets = offsets[column.offset : column.offset + len(column) + 1]
-    data = np.frombuffer(column.buffers()[2] or b"", dtype=np.uint8)
-    return data[offsets[0] : offsets[-1]], offsets - offsets[0]
+class Masking:
+    """The function `mask(number, postcode, birth, column, …)` of a landing session.
+
+    It is called once for a vector of rows with every column that is looked through: a call costs
+    more than most of what it does. Where nothing was found, what it gives is null.
+    """
+
+    NAME: Final = "mask"
+
+    def __init__(self, fields: Sequence[CatalogueField]) -> None:
+        self.fields = fields
+        self.cells: Counter[str] = Counter()
+        """In how many cells of each field something was found."""
+        self._clear = [
+            (place, f"m{place}") for place, field in enumerate(fields) if not field.identifier
+        ]
+        self._lock = threading.Lock()
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Where the masked value of a field is in what is given; not of an identifier."""
+        return {self.fields[place].name: member for place, member in self._clear}
+
+    @property
+    def returns(self) -> str:
+        """The engine's type of the result: whether the row had a hit, and what is masked."""
+        return f"STRUCT({', '.join(['hit BOOLEAN', *(f'{m} VARCHAR' for _, m in self._clear)])})"
+
+    def __call__(
+        self, numbers: pa.Array, postcodes: pa.Array, births: pa.Array, *columns: pa.Array
+    ) -> pa.Array:
+        rows = len(numbers)
+        has_hit = np.zeros(rows, dtype=np.bool_)
+        found = hits(columns, numbers, postcodes, births)
+        for field, (at, _) in zip(self.fields, found, strict=True):
+            has_hit[at] = True
+            if at:
+                with self._lock:
+                    self.cells[field.name] += len(at)
+        changed = [_only(rows, *found[place]) for place, _ in self._clear]
+        names = ["hit", *(member for _, member in self._clear)]
+        return pa.StructArray.from_arrays([pa.array(has_hit), *changed], names)
 
 
-def _table(change: Callable[[int], int]) -> Bytes:
-    return np.array([change(byte) for byte in range(256)], dtype=np.uint8)
-
-
-_UPPER: Final = _table(lambda byte: ord(chr(byte).upper()) if byte < 128 else byte)
-_SEPARATES: Final = _table(lambda byte: byte in SEPARATORS).astype(np.bool_)
+def _only(rows: int, at: Sequence[int], texts: Sequence[str]) -> pa.Array:
+    """Give a column that is null but where something was found."""
+    if not at:
+        return pa.nulls(rows, pa.string())
+    is_changed = np.zeros(rows, dtype=np.bool_)
+    is_changed[list(at)] = True
+    return pc.replace_with_mask(
+        pa.nulls(rows, pa.string()), pa.array(is_changed), pa.array(texts, pa.string())
+    )

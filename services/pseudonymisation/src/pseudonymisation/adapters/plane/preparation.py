@@ -21,11 +21,11 @@ from typing import Final
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from duckdb.func import ARROW, FunctionNullHandling, PythonUDFType
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import kernel, scan
+from pseudonymisation.adapters.plane.guard import SCANNED_BY, Guard, Opening, PcdLeak
 from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
 from pseudonymisation.adapters.plane.session import (
     Limits,
@@ -43,14 +43,6 @@ COMPRESSION_LEVEL: Final = 1
 
 MOST_COMBINATIONS: Final = 256
 """Of reasons and codes, that are listed in a statement."""
-
-
-class PcdLeak(Exception):
-    """What is about to be written holds personal data. Names columns, never values."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        super().__init__(", ".join(columns))
-        self.columns = tuple(columns)
 
 
 class EngineFailed(Exception):
@@ -77,8 +69,8 @@ class Source:
 class OutColumn:
     name: str
     treatment: Treatment
-    is_free: bool = False
-    """Free text: may hold anything, so that it is also held against the row's own data."""
+    codes: tuple[str, ...] = ()
+    """All that the catalogue lists for it, where it lists any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +181,9 @@ class _Preparation:
         self._plan = plan
         self._connection = connection
         self._beat = beat
-        self._own = _own_checks(plan)
-        self._guard = _Guard(connection, self._own)
-        self._types = self._describe()
+        self._guard = Guard(connection, _opening(plan))
+        self._editions = self._describe()
+        self._types = self._editions[0]
         self._people = 0
         self._people_left_out = 0
         self._rows = 0
@@ -202,11 +194,12 @@ class _Preparation:
         self._map_people()
         self._beat(0, self._rows)
         columns = [self._projected(column) for column in self._plan.columns]
+        place = f"m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE})"
         rows = (
             f"SELECT {', '.join(_PERSON)}, "
             f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)}, "
             f"m.place_0 AS {_PLACES[0]}, "
-            f"m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE}) AS {_PLACES[1]} "
+            f"{self._guard.around(place)} AS {_PLACES[1]} "
             f"FROM ({self._selected()}) AS s "
             "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
         )
@@ -230,17 +223,22 @@ class _Preparation:
 
     # --- which rows -------------------------------------------------------------------------------
 
-    def _describe(self) -> Mapping[str, str]:
-        first = self._plan.editions[0]
-        described = self._connection.sql(f"DESCRIBE SELECT * FROM {first.sql}").fetchall()
-        return {name: type_ for name, type_, *_ in described}
+    def _describe(self) -> Sequence[Mapping[str, str]]:
+        """Give the columns of each edition with their types."""
+        described = (
+            self._connection.sql(f"DESCRIBE SELECT * FROM {edition.sql}").fetchall()
+            for edition in self._plan.editions
+        )
+        return [{name: type_ for name, type_, *_ in columns} for columns in described]
 
     def _selected(self) -> str:
         """Select the rows that the permit allows, of all editions, with all their columns."""
         return " UNION ALL ".join(
-            f"SELECT *, {number}::USMALLINT AS landed__edition FROM {source.sql} "
-            f"WHERE {self._filter()}"
-            for number, source in enumerate(self._plan.editions)
+            f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
+            f" FROM {source.sql} WHERE {self._filter()}"
+            for number, (source, columns) in enumerate(
+                zip(self._plan.editions, self._editions, strict=True)
+            )
         )
 
     def _filter(self) -> str:
@@ -378,8 +376,13 @@ class _Preparation:
             case Treatment.YEAR:
                 return f"year({name})::SMALLINT AS {name}"
             case Treatment.AS_IS | Treatment.DERIVED:
-                guarded = self._guard.around(column, self._types[column.name])
-                return f"{guarded} AS {name}"
+                self._guard.look_at(
+                    column.name,
+                    self._types[column.name],
+                    is_derived=column.treatment is Treatment.DERIVED,
+                    codes=column.codes,
+                )
+                return name
 
     def _finished(self, rows: str) -> str:
         """Put tokens in the place of words, when the rows are in their order.
@@ -484,6 +487,24 @@ def _form_of(column: OutColumn) -> str:
     return f"strftime({name}, '%Y-%m')" if column.treatment is Treatment.MONTH else name
 
 
+def _all_of(columns: Mapping[str, str]) -> str:
+    """Select all columns of an edition, and by which rule its rows were looked through."""
+    if SCANNED_BY in columns:
+        return f"* EXCLUDE ({SCANNED_BY}), {SCANNED_BY}"
+    return f"*, 0::UTINYINT AS {SCANNED_BY}"
+
+
+def _opening(plan: Plan) -> Opening:
+    """Say how a row's own values are opened for the last look."""
+    keys = plan.keys
+    birth, postcode = plan.date_of_birth, plan.postcode
+    return Opening(
+        keys.haven,
+        (birth, keys.date_of_birth) if birth and keys.date_of_birth else None,
+        (postcode, keys.postcode) if postcode and keys.postcode else None,
+    )
+
+
 def _words_of(column: OutColumn) -> Sequence[str]:
     """Name the two columns that a sealed cell is landed in."""
     return [identifier(f"{column.name}__{word}") for word in "01"]
@@ -501,136 +522,6 @@ class _PerThread:
             self._local.made = self._make()
         made: RowTokeniser = self._local.made
         return made
-
-
-class _Guard:
-    """Looks at every value on its way out for NHS numbers, at next to no cost.
-
-    Only what could hold ten digits is looked at closely. The close look is Python, by the
-    function that masks at landing, and the engine calls it for these values only. Free text is
-    in the same way held against the row's own date of birth and postcode (domain.md 8.6).
-    """
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, own: "Sequence[_OwnCheck]") -> None:
-        self.columns: list[str] = []
-        self.found: set[str] = set()
-        self._own = own
-        connection.create_function(
-            "holds_number", self._holds, ["VARCHAR", "VARCHAR"], "BOOLEAN", type=ARROW
-        )
-        parameters = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(2 + len(own))]
-
-        def holds_own(values: pa.Array, columns: pa.Array, *words: pa.Array) -> pa.Array:
-            return self._holds_own(values, columns, words)
-
-        # The engine asks for the number of parameters in this way.
-        holds_own.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # it may
-        connection.create_function(
-            "holds_own",
-            holds_own,
-            ["VARCHAR", "VARCHAR", *["UBIGINT"] * len(own)],
-            "BOOLEAN",
-            type=ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
-        )
-
-    def around(self, column: OutColumn, type_: str) -> str:
-        """Wrap a column so that the statement fails where a value holds a number."""
-        name = kept = identifier(column.name)
-        match type_:
-            case "VARCHAR":
-                could = f"strlen({name}) >= 10 AND regexp_matches({name}, {literal(_TEN_DIGITS)})"
-            case "BIGINT" | "INTEGER" | "SMALLINT" | "HUGEINT" | "UBIGINT" | "UINTEGER":
-                could = f"{name} >= 1000000000"
-            case "DOUBLE" | "FLOAT":
-                could = f"{name} >= 1000000000"
-                name = f"{name}::HUGEINT"
-            case _:
-                # A date or a truth value has no room for ten digits.
-                return name
-        self.columns.append(column.name)
-        label = literal(column.name)
-        looked_at = f"holds_number({name}::VARCHAR, {label})"
-        if column.is_free and type_ == "VARCHAR":
-            could = " OR ".join([f"({could})", *(check.could(name) for check in self._own)])
-            words = [identifier(f"{check.column}__0") for check in self._own]
-            looked_at = f"holds_own({', '.join([name, label, *words])})"
-        return (
-            f"CASE WHEN {could} THEN CASE WHEN {looked_at} THEN error('PCD_LEAK') ELSE {kept} END "
-            f"ELSE {kept} END"
-        )
-
-    def _holds(self, values: pa.Array, columns: pa.Array) -> pa.Array:
-        distinct = pc.dictionary_encode(_whole(values))
-        holding = np.unique(scan.numbers_in(distinct.dictionary).rows)
-        if not len(holding):
-            return pa.array(np.zeros(len(values), dtype=np.bool_))
-        self._note(columns)
-        indices = distinct.indices.to_numpy(zero_copy_only=False)
-        return pa.array(np.isin(indices, holding))
-
-    def _holds_own(
-        self, values: pa.Array, columns: pa.Array, words: Sequence[pa.Array]
-    ) -> pa.Array:
-        values = _whole(values)
-        rows = [scan.numbers_in(values).rows]
-        rows += [
-            check.hits(values, _whole(word)) for check, word in zip(self._own, words, strict=True)
-        ]
-        holding = np.zeros(len(values), dtype=np.bool_)
-        holding[np.concatenate(rows)] = True
-        if holding.any():
-            self._note(columns)
-        return pa.array(holding)
-
-    def _note(self, columns: pa.Array) -> None:
-        self.found.add(_whole(columns)[0].as_py())
-
-
-_TEN_DIGITS: Final = "[0-9]([ -]?[0-9]){9}"
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnCheck:
-    """Finds a row's own date of birth, or postcode, in its text.
-
-    These cannot be told from other dates and codes by their looks, so each candidate is sealed
-    and compared with the row's own sealed cell: with the first of its two words, by which two
-    cells are mistaken for the same once in 2 to the power of 64.
-    """
-
-    column: str
-    key: bytes = field(repr=False)
-    pattern: str
-    shortest: int
-    """What the pattern matches has so many characters at least: codes are mostly shorter."""
-    candidates: Callable[[pa.Array], scan.Candidates]
-
-    def could(self, name: str) -> str:
-        """Say in SQL whether text holds a candidate."""
-        matches = f"regexp_matches({name}, {literal(self.pattern)})"
-        return f"(strlen({name}) >= {self.shortest} AND {matches})"
-
-    def hits(self, text: pa.Array, own: pa.Array) -> scan.Places:
-        """Say in which rows one is the row's own."""
-        rows, values = self.candidates(text)
-        if not len(rows):
-            return rows
-        sealed, _ = kernel.words_of(kernel.Cipher(self.key).encrypt(kernel.views_of(values)))
-        present = own.is_valid().to_numpy(zero_copy_only=False)
-        hits: scan.Places = rows[present[rows] & (sealed == _array(own)[rows])]
-        return hits
-
-
-def _own_checks(plan: Plan) -> Sequence[_OwnCheck]:
-    checks = []
-    if plan.date_of_birth and plan.keys.date_of_birth:
-        key = plan.keys.date_of_birth
-        checks.append(_OwnCheck(plan.date_of_birth, key, scan.DATE, 8, scan.dates_in))
-    if plan.postcode and plan.keys.postcode:
-        key = plan.keys.postcode
-        checks.append(_OwnCheck(plan.postcode, key, scan.POSTCODE, 5, scan.postcodes_in))
-    return checks
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -1,173 +1,309 @@
-"""Where NHS numbers stand in text (domain.md 8.6): one judgement for landing and for release.
+"""Which cells must be looked at closely for personal data (domain.md 8.6): for landing and release.
 
-Landing masks what is found here; preparation refuses to write what is found here
-(`PCD_LEAK`). Were the two to differ, clean data could not leave, or worse.
+What personal data are is said in one place, `common.personal_data`, of one text at a time. Here
+whole columns are passed over first, as bytes, and what is certainly free of them is left out: the
+normal form is made of all cells at once, and compared with what every spelling of an own value
+has in it. Nothing that `find_in_record` finds is in a cell that is left out (a test holds the two
+against each other); what is not left out is nearly always innocent, and judged by it.
 """
 
-import re
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from datetime import date
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from common.personal_data import Own
+from common.personal_data.births import MONTHS
 from pseudonymisation.adapters.plane import kernel
 
-RULE: Final = "pcd-scan/1"
+VERSION: Final = 2
+"""Each landed row says by which it was looked through (LAYOUT.md)."""
+RULE: Final = f"pcd-scan/{VERSION}"
+SHORTEST: Final = 5
+"""Bytes of the shortest spelling of anything: a postcode without its space."""
+
 DIGITS: Final = 10
+_FIRST_DIGITS: Final = np.isin(np.arange(10), (3, 4, 6, 7, 9))
+"""With which a stranger's number may begin (`common.personal_data.numbers.RANGES`)."""
+_SEPARATOR, _DIGIT, _LETTER, _FOREIGN = range(4)
+_PAIRS: Final = 100
+"""More than any two digits."""
+_NOUGHT, _TEN = np.uint8(ord("0")), np.uint8(10)
+
+_WEIGHTS: Final = np.arange(DIGITS, 0, -1, dtype=np.float32)
 
 Places = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.int64]
+Cells = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
-class Candidates(NamedTuple):
-    """What may be a row's own, in the form in which landing seals it."""
-
-    rows: Places
-    values: pa.Array
-
-
-class Hits(NamedTuple):
-    """Valid NHS numbers inside the values of a column, overlapping ones all of them."""
-
-    rows: Places
-    starts: Places
-    """Bytes from the beginning of the row's value to the first digit."""
-    ends: Places
-    """The same to behind the last digit."""
+def _classes() -> Bytes:
+    table = np.full(256, _SEPARATOR, dtype=np.uint8)
+    table[ord("0") : ord("9") + 1] = _DIGIT
+    table[ord("A") : ord("Z") + 1] = _LETTER
+    table[ord("a") : ord("z") + 1] = _LETTER
+    table[128:] = _FOREIGN
+    return table
 
 
-def numbers_in(column: pa.Array) -> Hits:
-    """Find every ten digits that are a valid NHS number.
-
-    Between two digits may be one space or hyphen. Digits before and behind do not matter, so
-    that a number inside a longer one is found, but for SNOMED CT identifiers (`is_snomed`).
-    """
-    column = column.cast(pa.large_binary())
-    if len(column) == 0:
-        return _none()
-    offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)
-    offsets = offsets[column.offset : column.offset + len(column) + 1]
-    data = np.frombuffer(column.buffers()[2] or b"", dtype=np.uint8)
-    base, data = offsets[0], data[offsets[0] : offsets[-1]]
-    offsets = offsets - base
-
-    at = np.flatnonzero((data >= ord("0")) & (data <= ord("9")))
-    if len(at) < DIGITS:
-        return _none()
-    rows = np.searchsorted(offsets, at, side="right") - 1
-    gaps = np.diff(at)
-    between = data[np.minimum(at[:-1] + 1, len(data) - 1)]
-    follows = (gaps == 1) | ((gaps == 2) & ((between == ord(" ")) | (between == ord("-"))))
-    follows &= rows[1:] == rows[:-1]
-    run = np.concatenate([[0], np.cumsum(~follows)])
-    windows = np.flatnonzero(run[: -DIGITS + 1] == run[DIGITS - 1 :])
-    blocks = np.zeros((len(windows), kernel.BLOCK), dtype=np.uint8)
-    blocks[:, 0] = DIGITS
-    blocks[:, 4 : 4 + DIGITS] = data[at[windows[:, None] + np.arange(DIGITS)]]
-    windows = windows[kernel.valid(blocks)]
-
-    hits = Hits(
-        rows[windows],
-        at[windows] - offsets[rows[windows]],
-        at[windows + DIGITS - 1] + 1 - offsets[rows[windows]],
-    )
-    kept = [
-        not _inside_snomed(data[offsets[row] : offsets[row + 1]].tobytes(), start, end)
-        for row, start, end in zip(*(places.tolist() for places in hits), strict=True)
-    ]
-    return Hits(*(places[kept] for places in hits))
+_CLASS: Final = _classes()
+_CASE: Final = np.uint8(0xDF)
+_MONTHS: Final = np.array(
+    [-1, *((ord(m[0]) << 16) | (ord(m[1]) << 8) | ord(m[2]) for m in MONTHS), -1]
+)
+"""The code of each month's three letters, by its number."""
 
 
-def _none() -> Hits:
-    nothing = np.zeros(0, dtype=np.int64)
-    return Hits(nothing, nothing, nothing)
+class Owns:
+    """The own values of each row, as bytes: looked up where text has something like them."""
+
+    def __init__(self, numbers: pa.Array, postcodes: pa.Array, births: pa.Array) -> None:
+        """Take NHS numbers, postcodes (space before the last three) and YYYY-MM-DD as they are."""
+        self.rows = len(births)
+        self._numbers, self._number_sizes = _held(numbers)
+        self._postcodes, self._postcode_sizes = _held(postcodes)
+        births, sizes = _held(births)
+        has_birth = sizes == len("YYYY-MM-DD")
+        self.century, self.year, self.month, self.day = (
+            np.where(has_birth, _pair(births, at), _PAIRS) for at in (0, 2, 5, 8)
+        )
+
+    def is_number(self, rows: Places, digits: Bytes) -> Mask:
+        """Say of ten characters each whether they are the row's number."""
+        own: Mask = (self._numbers[rows, :DIGITS] == digits).all(axis=1)
+        own &= self._number_sizes[rows] == DIGITS
+        return own
+
+    def inward(self, rows: Places) -> Numbers:
+        """Give the code of the last three characters of the row's postcode, or -1."""
+        sizes = self._postcode_sizes[rows]
+        has_one = (sizes >= SHORTEST) & (sizes <= kernel.INLINE_BYTES)
+        behind = np.where(has_one, sizes, SHORTEST)
+        code = _code(*(self._postcodes[rows, behind - place] for place in (3, 2, 1)))
+        return np.where(has_one, code, -1)
 
 
-LONGEST_IDENTIFIER: Final = 18
+def _held(column: pa.Array) -> tuple[Bytes, Numbers]:
+    """Give the bytes of short cells, and how many: none of a null."""
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    blocks = kernel.views_of(column)
+    sizes = blocks.view("<u4")[:, 0].astype(np.int64)
+    if column.null_count:
+        sizes = np.where(column.is_valid().to_numpy(zero_copy_only=False), sizes, 0)
+    return blocks[:, 4:], sizes
 
 
-def _inside_snomed(value: bytes, start: int, end: int) -> bool:
-    """Say whether the ten digits are part of one unbroken SNOMED CT identifier."""
-    if end - start != DIGITS:
-        return False
-    while start > 0 and value[start - 1 : start].isdigit():
-        start -= 1
-    while value[end : end + 1].isdigit():
-        end += 1
-    return end - start > DIGITS and is_snomed(value[start:end])
+def _pair(digits: Bytes, at: int) -> Bytes:
+    """Make a number of two digits; above 99 where they are none."""
+    tens, ones = digits[:, at] - _NOUGHT, digits[:, at + 1] - _NOUGHT
+    return np.where((tens <= 9) & (ones <= 9), tens * _TEN + ones, _PAIRS).astype(np.uint8)
 
 
-_MULTIPLIED: Final = (
-    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
-    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
-)  # fmt: skip
-_PERMUTED: Final = (
-    "0123456789", "1576283094", "5803796142", "8916043527",
-    "9453126870", "4286573901", "2793806415", "7046913258",
-)  # fmt: skip
+def _code(first: Bytes, second: Bytes, third: Bytes) -> Numbers:
+    """Make one number of three characters, in whatever case."""
+    parts = [(part & _CASE).astype(np.int64) for part in (first, second, third)]
+    code: Numbers = (parts[0] << 16) | (parts[1] << 8) | parts[2]
+    return code
 
 
-@lru_cache(maxsize=65_536)
-def is_snomed(digits: bytes) -> bool:
-    """Say whether digits are a SNOMED CT identifier of an extension, 11 to 18 of them.
-
-    Its check digit is Verhoeff's; before it stand a partition of the long format (1 and the
-    kind) and a namespace, which all begin with 1000. UK imaging codes are such identifiers, and
-    every second one has a valid NHS number in it by chance; for a hidden NHS number to look so
-    by chance is one in some 10 millions. Identifiers without a namespace are not excused.
-    """
-    text = digits.decode("ascii")
-    if not DIGITS < len(text) <= LONGEST_IDENTIFIER or text[0] == "0":
-        return False
-    if text[-3:-1] not in {"10", "11", "12"} or not text[-10:].startswith("1000"):
-        return False
-    check = 0
-    for place, digit in enumerate(reversed(text)):
-        permuted = _PERMUTED[place % 8][int(digit)]
-        check = int(_MULTIPLIED[check][int(permuted)])
-    return check == 0
+def own_of(number: str | None, postcode: str | None, birth: str | None) -> Own:
+    """Give one row's own values to the exact rule."""
+    try:
+        born = date.fromisoformat(birth) if birth else None
+    except ValueError:
+        born = None
+    return Own(number or None, postcode or None, born)
 
 
-# --- what only the row's own record can tell apart ----------------------------------------------
-
-DATE: Final = "[0-9]{4}[-/. ]?[0-9]{2}[-/. ]?[0-9]{2}|[0-9]{2}[-/. ]?[0-9]{2}[-/. ]?[0-9]{4}"
-"""Any date, written as year, month, day or as day, month, year (domain.md 8.6, row 4)."""
-POSTCODE: Final = "[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}"
-"""Any postcode, with its space or without (domain.md 8.6, row 3)."""
-
-_YEAR_FIRST: Final = re.compile("(?=([0-9]{4})[-/. ]?([0-9]{2})[-/. ]?([0-9]{2}))")
-_DAY_FIRST: Final = re.compile("(?=([0-9]{2})[-/. ]?([0-9]{2})[-/. ]?([0-9]{4}))")
-_POSTCODES: Final = re.compile(f"(?=({POSTCODE}))")
+def suspects(columns: Sequence[pa.Array], owns: Owns) -> Mask:
+    """Say which cells to look at closely: a row each column, one cell a row."""
+    rows = owns.rows
+    together = pa.concat_arrays([column.cast(pa.large_string()) for column in columns])
+    found = _Cells(together, rows, owns).suspects()
+    return found.reshape(len(columns), rows)
 
 
-def dates_in(column: pa.Array) -> Candidates:
-    """Find what may be dates of birth, as `YYYY-MM-DD`."""
+class _Cells:
+    """Many cells as bytes one behind the other: in clear, and in their normal form."""
 
-    def dates(text: str) -> set[str]:
-        found = {(y, m, d) for y, m, d in _YEAR_FIRST.findall(text)}
-        found |= {(y, m, d) for d, m, y in _DAY_FIRST.findall(text)}
-        return {f"{y}-{m}-{d}" for y, m, d in found if "01" <= m <= "12" and "01" <= d <= "31"}
+    def __init__(self, column: pa.Array, rows: int, owns: Owns) -> None:
+        offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)
+        offsets = offsets[column.offset : column.offset + len(column) + 1]
+        data = np.frombuffer(column.buffers()[2] or b"", dtype=np.uint8)
+        self._data = data[offsets[0] : offsets[-1]]
+        self._lengths = np.diff(offsets)
+        self._owns = owns
+        self._rows = rows
+        self._found = np.zeros(len(column), dtype=np.bool_)
+        self._cells = np.arange(len(column))
+        self._leave_out_short()
+        self._make_normal()
 
-    return _candidates(column, dates)
+    def _leave_out_short(self) -> None:
+        long = self._lengths >= SHORTEST
+        if not long.all():
+            self._data = self._data[np.repeat(long, self._lengths)]
+            self._lengths, self._cells = self._lengths[long], self._cells[long]
 
+    def _make_normal(self) -> None:
+        classes = _CLASS[self._data]
+        solid = classes != _SEPARATOR
+        cell_of = np.repeat(np.arange(len(self._lengths), dtype=np.int32), self._lengths)
+        self._is_parted = not solid.all()
+        self._places = np.flatnonzero(solid) if self._is_parted else None
+        self._text = self._data[solid] if self._is_parted else self._data
+        self._class = classes[solid] if self._is_parted else classes
+        self._cell = cell_of[solid] if self._is_parted else cell_of
+        self._is_digit = self._class == _DIGIT
 
-def postcodes_in(column: pa.Array) -> Candidates:
-    """Find what may be postcodes, in upper case with one space."""
+    def suspects(self) -> Mask:
+        """Say which cells may hold personal data."""
+        if len(self._text):
+            foreign = np.flatnonzero(self._class == _FOREIGN)
+            self._mark(self._cell[foreign])
+            self._mark(self._postcodes())
+            self._mark(self._months_by_name())
+            self._mark(self._births_in_digits())
+            self._mark(self._births_in_parts())
+            self._mark(self._nhs_numbers())
+        return self._found
 
-    def postcodes(text: str) -> set[str]:
-        found = {match.replace(" ", "").upper() for match in _POSTCODES.findall(text)}
-        return {f"{code[:-3]} {code[-3:]}" for code in found}
+    def _mark(self, cells: Cells) -> None:
+        self._found[self._cells[cells]] = True
 
-    return _candidates(column, postcodes)
+    def _row(self, cells: Cells) -> Places:
+        """Give the rows of cells: columns stand one behind the other."""
+        rows: Places = self._cells[cells] % self._rows
+        return rows
 
+    def _whole(self, at: Places, size: int) -> Places:
+        """Keep places of which so many characters are in one cell."""
+        kept: Places = at[self._cell[at] == self._cell[at + size - 1]]
+        return kept
 
-def _candidates(column: pa.Array, find: Callable[[str], set[str]]) -> Candidates:
-    rows: list[int] = []
-    values: list[str] = []
-    for row, text in enumerate(column.to_pylist()):
-        for value in find(text) if text else ():
-            rows.append(row)
-            values.append(value)
-    return Candidates(np.array(rows, dtype=np.int64), pa.array(values, pa.string()))
+    # --- three letters or digits in a row ---------------------------------------------------------
+
+    def _code(self, at: Places) -> Numbers:
+        return _code(*(self._text[at + place] for place in range(3)))
+
+    @cached_property
+    def _letter_pairs(self) -> Mask:
+        letters = self._class == _LETTER
+        pairs: Mask = letters[:-1] & letters[1:]
+        return pairs
+
+    def _postcodes(self) -> Cells:
+        """Where the last three of the own postcode stand."""
+        at = self._whole(np.flatnonzero(self._is_digit[:-2] & self._letter_pairs[1:]), 3)
+        cells = self._cell[at]
+        found: Cells = cells[self._code(at) == self._owns.inward(self._row(cells))]
+        return found
+
+    def _months_by_name(self) -> Cells:
+        """Where the own month begins, long or short."""
+        pairs = self._letter_pairs
+        at = self._whole(np.flatnonzero(pairs[:-1] & pairs[1:]), 3)
+        cells = self._cell[at]
+        wanted = _MONTHS.take(self._owns.month[self._row(cells)], mode="clip")
+        found: Cells = cells[self._code(at) == wanted]
+        return found
+
+    # --- days, months and years in digits ---------------------------------------------------------
+
+    @cached_property
+    def _digit_pairs(self) -> Mask:
+        pairs: Mask = self._is_digit[:-1] & self._is_digit[1:]
+        return pairs
+
+    @cached_property
+    def _values(self) -> Bytes:
+        values: Bytes = self._text - _NOUGHT
+        return values
+
+    def _births_in_digits(self) -> Cells:
+        """Where two digits each of day, month, year or century stand side by side.
+
+        Three of them together, or the whole year: every spelling without separators, and with
+        them every one but those of `_births_in_parts`, has one or the other.
+        """
+        values, owns = self._values, self._owns
+        pair = values[:-1] * _TEN + values[1:]
+        pair[~self._digit_pairs] = _PAIRS
+        known = np.zeros((self._rows, _PAIRS + 1), dtype=np.bool_)
+        rows = np.arange(self._rows)
+        for part in (owns.century, owns.year, owns.month, owns.day):
+            known[rows, part] = True
+        known[:, _PAIRS] = False
+        row_of_cell = (self._cells % self._rows * (_PAIRS + 1)).astype(np.int32)
+        index = row_of_cell[self._cell[:-1]]
+        index += pair
+        own = known.ravel()[index]
+        at = self._whole(np.flatnonzero(own[:-2] & own[2:]), 4)
+        cells = self._cell[at]
+        row = self._row(cells)
+        is_year = (pair[at] == owns.century[row]) & (pair[at + 2] == owns.year[row])
+        # What stands over the edge of a cell is looked at needlessly, and harmlessly.
+        before = (at >= 2) & own[np.maximum(at - 2, 0)]
+        behind = (at + 4 < len(own)) & own[np.minimum(at + 4, len(own) - 1)]
+        found: Cells = cells[is_year | before | behind]
+        return found
+
+    @cached_property
+    def _gaps(self) -> Places:
+        """Places of the normal form before which there is a separator, inside a cell."""
+        if self._places is None:
+            return np.zeros(0, dtype=np.int64)
+        at = np.flatnonzero(np.diff(self._places) > 1) + 1
+        gaps: Places = at[self._cell[at] == self._cell[at - 1]]
+        return gaps
+
+    def _births_in_parts(self) -> Cells:
+        """Where the part between two separators is the own day, month or year of two digits."""
+        first, second = self._gaps[:-1], self._gaps[1:]
+        inside = (second - first <= 2) & (self._cell[first] == self._cell[second])
+        first, second = first[inside], second[inside]
+        digits = self._is_digit
+        inside = digits[first - 1] & digits[first] & digits[second - 1] & digits[second]
+        first, second = first[inside], second[inside]
+        ones, tens = self._values[second - 1], self._values[first]
+        value = np.where(second - first == 1, ones, tens * _TEN + ones)
+        cells = self._cell[first]
+        row, owns = self._row(cells), self._owns
+        own = (value == owns.day[row]) | (value == owns.month[row]) | (value == owns.year[row])
+        found: Cells = cells[own]
+        return found
+
+    # --- NHS numbers ------------------------------------------------------------------------------
+
+    def _nhs_numbers(self) -> Cells:
+        """Where ten digits are the own number, or may be a stranger's that stands for itself."""
+        two = self._digit_pairs
+        if len(two) < DIGITS - 1:
+            return np.zeros(0, dtype=np.int32)
+        four = two[:-2] & two[2:]
+        eight = four[:-4] & four[4:]
+        at = self._whole(np.flatnonzero(eight[: len(two) - 8] & two[8:]), DIGITS)
+        cells = self._cell[at]
+        digits = self._text[at[:, None] + np.arange(DIGITS)]
+        own = self._owns.is_number(self._row(cells), digits)
+        passes = _FIRST_DIGITS[digits[:, 0] - _NOUGHT]
+        passes &= (digits - _NOUGHT).astype(np.float32) @ _WEIGHTS % 11 == 0
+        # Parted from digits before and behind; noughts before may only fill a number up.
+        parted = np.zeros(len(self._text) + 1, dtype=np.bool_)
+        parted[self._gaps] = True
+        parted[np.flatnonzero(np.diff(self._cell)) + 1] = True
+        parted[[0, -1]] = True
+        before = parted[at] | ~self._is_digit[at - 1] | (self._text[at - 1] == ord("0"))
+        behind = at + DIGITS
+        last = len(self._text) - 1
+        after = parted[behind] | ~self._is_digit[np.minimum(behind, last)]
+        for_tests = (digits[:, :3] == ord("9")).all(axis=1)
+        found: Cells = cells[own | (passes & (for_tests | (before & after)))]
+        return found

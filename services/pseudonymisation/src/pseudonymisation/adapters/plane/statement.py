@@ -4,9 +4,6 @@ Six layers, from the inside: the numbered lines as text; their dates; the rows t
 their postcodes in one form; what our functions make of them; what is landed.
 """
 
-import re
-import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,10 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import pyarrow as pa
-
 from catalogue import CatalogueField, ColumnType, DataSet
-from pseudonymisation.adapters.plane import masking
+from pseudonymisation.adapters.plane import capacity, scan
 from pseudonymisation.adapters.plane.checks import VALID_NUMBER, Checks, date_of
 from pseudonymisation.adapters.plane.derivations import (
     LETTERS,
@@ -29,6 +24,7 @@ from pseudonymisation.adapters.plane.derivations import (
     postcode_of,
     practice_of,
 )
+from pseudonymisation.adapters.plane.masking import Masking
 from pseudonymisation.adapters.plane.quarantine import Quarantine
 from pseudonymisation.adapters.plane.sealing import Sealing
 from pseudonymisation.adapters.plane.session import identifier, literal
@@ -37,12 +33,8 @@ ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
 LINE_NUMBER_BYTES: Final = 24
 READ_BYTES: Final = 4 << 20
-NUMBER_BYTES: Final = 10
-TEN: Final = "'[0-9](?:[ -]?[0-9]){9}'"
-"""Digits that may be an NHS number: the same as `scan` finds."""
 CELLS: Final = "sealed__cells"
-OWN_INWARD, OWN_YEAR = "own__inward", "own__year"
-"""What every spelling of the own postcode, and of the own date of birth, has in it."""
+MASKED: Final = "looked__through"
 
 TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.TEXT: "VARCHAR",
@@ -101,12 +93,12 @@ class Statement:
             data_set=order.data_set, columns=columns, provider=order.provider
         )
         fields = [order.data_set.by_name[name] for name in columns]
-        self.masks = [Mask(place, field) for place, field in enumerate(fields) if may_leak(field)]
+        self.masking = Masking([field for field in fields if capacity.is_looked_through(field)])
 
     @property
     def personal_data(self) -> dict[str, int]:
         """How many cells of each column had personal data in them."""
-        return {mask.field.name: mask.cells for mask in self.masks if mask.cells}
+        return dict(self.masking.cells)
 
     def copy(self, path: Path) -> str:
         """Write the whole statement."""
@@ -129,35 +121,40 @@ class Statement:
             yield f"{CELLS}.{cell.second} AS {identifier(f'{cell.field.name}__1')}"
             if cell.rest:
                 yield f"{CELLS}.{cell.rest} AS {identifier(f'{cell.field.name}__rest')}"
-        masked = {mask.field.name: mask for mask in self.masks}
         for field in self._data_set.fields:
             if field.identifier is None:
-                yield f"{self._clear(field, masked)} AS {identifier(field.name)}"
+                yield f"{self._clear(field)} AS {identifier(field.name)}"
         for derived in self._data_set.derived:
             yield f"{self._derivations.derived(derived)} AS {identifier(derived.name)}"
         for letter in LETTERS:
             yield f"{self._derivations.reason(letter)} AS reason_{letter.lower()}"
         yield f"{month_of(self._data_set.periods.field)} AS period"
-        yield f"({' OR '.join(mask.hit for mask in self.masks) or 'false'}) AS pcd_masked"
+        yield f"{MASKED}.hit AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
+        yield f"{scan.VERSION}::UTINYINT AS scan_rule"
 
-    def _clear(self, field: CatalogueField, masked: Mapping[str, "Mask"]) -> str:
+    def _clear(self, field: CatalogueField) -> str:
         kind = TYPES[field.type]
         if field.name not in self._columns:
             return f"NULL::{kind}"
         if field.type is ColumnType.DATE:
             return identifier(date_of(field.name))
-        if field.name in masked:
-            return masked[field.name].column
-        return f"{identifier(field.name)}::{kind}"
+        member = self.masking.members.get(field.name)
+        if member is None:
+            return f"{identifier(field.name)}::{kind}"
+        if field.type is ColumnType.TEXT:
+            return f"coalesce({MASKED}.{member}, {identifier(field.name)})"
+        # A number with personal data in it is none.
+        return f"CASE WHEN {MASKED}.{member} IS NULL THEN {identifier(field.name)}::{kind} END"
 
     def _worked_on(self) -> str:
         """Rows that were kept, with what our functions make of them."""
-        own = self._own
         worked = [
             f"CASE WHEN {self._number()} IS NULL THEN 2 ELSE 1 END::UTINYINT AS person_kind",
             f"{Sealing.NAME}({', '.join(self._sealed_values())}) AS {CELLS}",
-            *(f"{mask.sql(own)} AS {mask.column}" for mask in self.masks),
         ]
+        if self.masking.fields:
+            looked_at = ", ".join([*self._own, *map(_looked_at, self.masking.fields)])
+            worked.append(f"{Masking.NAME}({looked_at}) AS {MASKED}")
         return f"SELECT *, {', '.join(worked)} FROM ({self._normalised()})"
 
     def _sealed_values(self) -> Iterator[str]:
@@ -194,6 +191,7 @@ class Statement:
 
     @property
     def _own(self) -> "_Own":
+        """What is looked for: the record's own number, postcode and date of birth."""
         person = self._data_set.person
         postcode = person.postcode if person.postcode in self._derivations.postcodes else None
         birth = person.date_of_birth if person.date_of_birth in self._columns else None
@@ -204,16 +202,12 @@ class Statement:
         )
 
     def _normalised(self) -> str:
-        """Rows with their postcodes in one form, and what suspects are known by."""
+        """Rows with their postcodes in one form."""
         postcodes = "".join(
             f", {normalised_postcode(name)} AS {identifier(postcode_of(name))}"
             for name in self._derivations.postcodes
         )
-        own = self._own
-        return (
-            f"SELECT *, right({own.postcode}, 3) AS {OWN_INWARD},"
-            f" left({own.birth}, 4) AS {OWN_YEAR} FROM (SELECT *{postcodes} FROM ({self._kept()}))"
-        )
+        return f"SELECT *{postcodes} FROM ({self._kept()})"
 
     def _kept(self) -> str:
         """Rows that are good and not withheld; what is bad leaves through the quarantine."""
@@ -273,72 +267,16 @@ class _Own(NamedTuple):
     birth: str
 
 
-class Mask:
-    """A column in which personal data may stand: what to do with a suspect, and how many."""
-
-    def __init__(self, place: int, field: CatalogueField) -> None:
-        self.field = field
-        self.function = f"mask_{place}"
-        self.cells = 0
-        self._lock = threading.Lock()
-
-    @property
-    def column(self) -> str:
-        """The masked value; of an identifier, which is sealed whole, whether it had a hit."""
-        return identifier(f"{self.field.name}__masked")
-
-    @property
-    def hit(self) -> str:
-        """SQL that says whether this row had one."""
-        if self.field.identifier is not None:
-            return self.column
-        return f"{self.column} IS DISTINCT FROM {identifier(self.field.name)}"
-
-    @property
-    def returns(self) -> str:
-        return "VARCHAR" if self.field.identifier is None else "BOOLEAN"
-
-    def sql(self, own: "_Own") -> str:
-        """Call the function for suspects only: what has ten digits, or part of an own value."""
-        column = identifier(self.field.name)
-        suspect = f"(strlen({column}) >= {NUMBER_BYTES} AND regexp_matches({column}, {TEN}))"
-        values = ["NULL", "NULL", "NULL"]
-        if self.field.scan:
-            values = [own.number, own.postcode, own.birth]
-            # Every spelling of a postcode has its last three, every date its year.
-            suspect += (
-                f" OR contains(upper({column}), {OWN_INWARD}) OR contains({column}, {OWN_YEAR})"
-            )
-        unchanged = column if self.field.identifier is None else "false"
-        call = f"{self.function}({', '.join([column, *values])})"
-        return f"CASE WHEN {suspect} THEN {call} ELSE {unchanged} END"
-
-    def __call__(
-        self, values: pa.Array, numbers: pa.Array, postcodes: pa.Array, births: pa.Array
-    ) -> pa.Array:
-        masked, has_hit = masking.masked(values, numbers, postcodes, births)
-        with self._lock:
-            self.cells += int(has_hit.sum())
-        return masked.cast(pa.string()) if self.field.identifier is None else pa.array(has_hit)
-
-
-def may_leak(field: CatalogueField) -> bool:
-    """Say whether a field's values are looked through: all text that can hold a number."""
-    if field.type is not ColumnType.TEXT or field.codes is not None:
-        return False
-    if field.identifier is not None:
-        return field.scan
-    longest = min(field.length_max, longest_match(field.pattern))
-    return field.scan or longest >= NUMBER_BYTES
-
-
-def longest_match(pattern: str | None) -> int:
-    """Give the length of the longest text that a pattern matches; endless where unknown."""
-    if pattern is None:
-        return sys.maxsize
-    # The parser is the standard library's own; it is what `re.compile` begins with.
-    longest: int = re._parser.parse(pattern).getwidth()[1]  # type: ignore[attr-defined]  # noqa: SLF001
-    return longest
+def _looked_at(field: CatalogueField) -> str:
+    """SQL of what is looked through; of numbers only those with so many digits."""
+    column = identifier(field.name)
+    if field.type is ColumnType.TEXT:
+        return column
+    number = f"{column}::{TYPES[field.type]}"
+    return (
+        f"CASE WHEN strlen({column}) >= {capacity.INTEGER_MIN}"
+        f" THEN {capacity.number_as_text(number)} END"
+    )
 
 
 def _trimmed(name: str) -> str:
