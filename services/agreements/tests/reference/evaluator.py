@@ -215,6 +215,8 @@ class Evaluation:
         found |= {("CLAUSE_UNKNOWN", name) for name in self.unknown_outside_lines()}
         if self.action == "release":
             found |= {("ATTESTATION_INVALID", what) for what in self.not_as_permitted()}
+        if self.action == "fetch" and self.world["void"]:
+            found.add(("FILE_VOID", None))
         return found
 
     def dsa_active(self) -> Found:
@@ -377,6 +379,7 @@ class Evaluation:
             | self.confidentiality(line)
             | self.opt_outs(line)
             | self.differencing(line)
+            | self.subtraction()
             | self.relationships(line)
             | self.environment_matches(line)
             | self.recipients_open(line)
@@ -625,6 +628,33 @@ class Evaluation:
             for p in self.periods
             if self.world["reserved"].get((environment["id"], self.data_set, p), mine) != mine
         }
+
+    def subtraction(self) -> Found:
+        """Who has two files of the same rows, made with two lists, has the objectors between."""
+        found: Found = set()
+        for other in self.world["held"]:
+            if self.file and other["may_have_left"]:
+                for month in self.file["periods"]:
+                    if month in other["file"]["periods"] and self.betrays(other["file"], month):
+                        found.add(("OPT_OUT_DIFFERENCING", month))
+        return found
+
+    def betrays(self, other: Json, month: str) -> bool:
+        mine, theirs = self.file["opt_out"], other["opt_out"]
+        if not (mine["applied"] and theirs["applied"]):
+            return False  # the other treatment is refused by itself
+        if [mine.get("list"), sorted(mine.get("besides", []))] == [
+            theirs.get("list"), sorted(theirs.get("besides", [])),
+        ]:  # fmt: skip
+            return False
+        everywhere = not self.file["codes"] or not other["codes"]
+        if not everywhere and not set(self.file["codes"]) & set(other["codes"]):
+            return False  # other people
+        read = [
+            {e["id"] for e in f["editions"] if e["from"] <= month <= e["to"]}
+            for f in (self.file, other)
+        ]
+        return not all(read) or bool(read[0] & read[1])
 
     def commissioners(self, line: Json) -> list[str]:
         rule = line["population"]["rule"]

@@ -27,6 +27,7 @@ from agreements.domain.decision.facts import (
     Present,
     ReleasableColumn,
 )
+from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import (
     Asker,
     AttestedFile,
@@ -35,6 +36,7 @@ from agreements.domain.decision.question import (
     Holding,
     OptOuts,
     Question,
+    ReadEdition,
     Release,
     Request,
     Scan,
@@ -143,6 +145,13 @@ def present_of(world: Json, now: Any = NOON) -> Present:
         at=now,
         last_decision_at=world["last_decision_at"],
         reserved={(UUID(e), d, p): t for (e, d, p), t in world["reserved"].items()},
+        held=tuple(
+            HeldFile(
+                holding_id=uuid(700 + n), file=_file(h["file"]), may_have_left=h["may_have_left"]
+            )
+            for n, h in enumerate(world["held"])
+        ),
+        is_void=world["void"],
     )
 
 
@@ -288,8 +297,9 @@ def _file(file: Json) -> AttestedFile:
         domain=file["domain"],
         opt_outs=OptOuts(
             applied=file["opt_out"]["applied"],
-            list_id=None,
+            list_id=file["opt_out"].get("list"),
             list_date=file["opt_out"]["list_date"],
+            besides=frozenset(file["opt_out"].get("besides", ())),
         ),
         scan=Scan(
             rule=file["scan"]["rule"],
@@ -298,6 +308,9 @@ def _file(file: Json) -> AttestedFile:
         ),
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
+        editions=tuple(
+            ReadEdition(id=e["id"], first=e["from"], last=e["to"]) for e in file["editions"]
+        ),
     )
 
 

@@ -32,6 +32,7 @@ from services.agreements.tests.reference.world import (
     contract,
     data_set,
     domain,
+    file,
     ico,
     identifiable_line,
     line,
@@ -521,6 +522,43 @@ def reserved(draw: Draw, world: Json, question: Json) -> None:
         world["reserved"][place] = draw(st.sampled_from(["applied", "not_applied"]))
 
 
+def held_before(draw: Draw, world: Json, question: Json) -> None:
+    """What the environment was given before, like the file or unlike it, fetched or not."""
+    lists = st.sampled_from(["list-1", "list-2", None])
+    if question.get("file"):
+        question["file"]["opt_out"] = {
+            "applied": draw(st.booleans()), "list_date": draw(MAYBE_DAYS), "list": draw(lists),
+        }  # fmt: skip
+    for _ in range(draw(st.integers(1, 2))):
+        other = file(
+            periods=draw(st.lists(PERIODS, min_size=1, max_size=2, unique=True)),
+            codes=draw(st.lists(CODES, max_size=2)) or [CCG],
+            opt_out={
+                "applied": draw(st.booleans()),
+                "list_date": date(2018, 6, 1),
+                "list": draw(lists),
+                "besides": draw(st.lists(st.just("list-3"), max_size=1)),
+            },
+            editions=draw(
+                st.lists(
+                    st.fixed_dictionaries(
+                        {
+                            "id": st.sampled_from(["edition-1", "edition-2"]),
+                            "from": st.just("2018-04"),
+                            "to": st.sampled_from(["2018-04", "2018-05"]),
+                        }
+                    ),
+                    max_size=2,
+                )
+            ),
+        )
+        world["held"].append({"file": other, "may_have_left": draw(st.booleans())})
+
+
+def void(draw: Draw, world: Json, question: Json) -> None:
+    world["void"] = draw(st.booleans())
+
+
 def clock_behind(draw: Draw, world: Json, question: Json) -> None:
     world["last_decision_at"] = draw(INSTANTS)
 
@@ -652,8 +690,8 @@ SPOILING: tuple[Spoil, ...] = (
     conditions, held, strange_clause, linkage, organisations, transferred, succeeded, contracts,
     relationships, assured, registered, environments, line_otherwise, line_fields, line_broken,
     line_key, second_line_of_the_key, joint, approvals, formerly_approved,
-    publications, about_csds, catalogue, maps,
-    reserved, clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
+    publications, about_csds, catalogue, maps, reserved, held_before, void,
+    clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, no_evidence,
 )  # fmt: skip
 

@@ -221,6 +221,8 @@ def sound() -> Json:
         ],
         "catalogue": [data_set("SUS_APC"), data_set("CSDS", gate=True)],
         "reserved": {},
+        "held": [],
+        "void": False,
         "last_decision_at": None,
     }
 
@@ -371,6 +373,7 @@ def file(**changes: Any) -> Json:
         "scan": {"rule": "pcd-scan/1", "columns": ["Diagnosis", "Sex"], "hits": 0},
         "disclosure_rule": "HES",
         "order": "token",
+        "editions": [{"id": "edition-1", "from": "2018-04", "to": "2018-05"}],
     }
     return base | changes
 

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agreements.domain.decision.question import AttestedFile, Column, OptOuts, Scan
+from agreements.domain.decision.question import (
+    AttestedFile,
+    Column,
+    OptOuts,
+    ReadEdition,
+    Scan,
+)
 from agreements.domain.hold import LineKey
 from common.clock import Clock
 from common.ids import canonical
@@ -63,6 +69,18 @@ class OptOutSaid(Said):
     applied: Annotated[bool, Field(strict=True)]
     list_id: Text | None
     list_date: date | None
+    list_digest: Text | None = None
+    besides: frozenset[Text] = frozenset()
+
+
+class EditionSaid(Said):
+    id: Text
+    period: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(/\d{4}-\d{2})?$")]
+
+    @property
+    def read(self) -> ReadEdition:
+        first, _, last = self.period.partition("/")
+        return ReadEdition(id=self.id, first=first, last=last or first)
 
 
 class ScanSaid(Said):
@@ -82,6 +100,7 @@ class AttestationSaid(Said):
     line: LineSaid
     columns: tuple[ColumnSaid, ...]
     periods: tuple[Text, ...]
+    editions: tuple[EditionSaid, ...] = ()
     population: PopulationSaid
     domain: Text
     opt_out: OptOutSaid
@@ -139,8 +158,11 @@ def read(claims: Any) -> AttestedFile:
             applied=said.opt_out.applied,
             list_id=said.opt_out.list_id,
             list_date=said.opt_out.list_date,
+            list_digest=said.opt_out.list_digest,
+            besides=said.opt_out.besides,
         ),
         scan=Scan(rule=said.scan.rule, columns=said.scan.columns, hits=said.scan.hits),
         disclosure_rule=said.disclosure_rule,
         order=said.order,
+        editions=tuple(edition.read for edition in said.editions),
     )

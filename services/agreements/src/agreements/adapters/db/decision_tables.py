@@ -125,9 +125,20 @@ class HoldingRow(Row, table=True):
     released_at: datetime
 
 
+class HoldingFateRow(Row, table=True):
+    """What became of a holding first, and so for good: fetched, or void."""
+
+    __tablename__ = "holding_fate"
+
+    holding_id: UUID = Field(primary_key=True, foreign_key="holding.id")
+    fate: str
+    at: datetime
+
+
 __all__ = [
     "DecisionRow",
     "EndedExtractRow",
+    "HoldingFateRow",
     "HoldingRow",
     "OptOutTreatmentRow",
     "PermitRow",

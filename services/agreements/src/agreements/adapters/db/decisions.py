@@ -22,6 +22,7 @@ from agreements.adapters import attestations, rules
 from agreements.adapters.db import epoch as epochs
 from agreements.adapters.db.decision_tables import (
     DecisionRow,
+    HoldingFateRow,
     HoldingRow,
     OptOutTreatmentRow,
     PermitRow,
@@ -36,15 +37,24 @@ from agreements.adapters.db.tables import (
 )
 from agreements.domain import permits
 from agreements.domain.decision.facts import Facts, Reservation
+from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import Holding
 from agreements.domain.decision.rules import Rules
 from agreements.domain.permits import Permit
-from agreements.use_cases.access.ports import Batch, Contended, LoggedDecision, ReleasedFile
+from agreements.use_cases.access.ports import (
+    Batch,
+    Contended,
+    Fate,
+    LoggedDecision,
+    ReleasedFile,
+)
 from common import audit
 from common.db.unit_of_work import UnitOfWork
 
 HOLDINGS_CACHED_MAX = 10_000
 RESERVED_CACHED_MAX = 100_000
+TURNS = 6_021_557_340_918_227_431
+"""Files with opt-outs upheld are released, and first fetched, one after another (PostgreSQL)."""
 DECISION = DecisionRow.__table__  # type: ignore[attr-defined]  # table=True
 PERMIT = PermitRow.__table__  # type: ignore[attr-defined]  # as above
 HOLDING = HoldingRow.__table__  # type: ignore[attr-defined]  # as above
@@ -78,6 +88,7 @@ class Remembered:
     facts: FactsCache
     holdings: dict[UUID, Holding] = field(default_factory=dict)
     reserved: dict[Reservation, str] = field(default_factory=dict)
+    fates: dict[UUID, Fate] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -154,6 +165,56 @@ class SqlDecisionLog:
             found = self.remembered.holdings[holding_id] = _holding(row)
         return found
 
+    def fate(self, holding_id: UUID) -> Fate | None:
+        """Return what is for good; what has none yet may have one at the next moment."""
+        known = self.remembered.fates
+        found = known.get(holding_id)
+        if found is None:
+            row = self.session.get(HoldingFateRow, holding_id, populate_existing=True)
+            if row is None:
+                return None
+            if len(known) >= HOLDINGS_CACHED_MAX:
+                known.clear()
+            found = known[holding_id] = Fate(row.fate)
+        return found
+
+    def held(
+        self, environment_id: UUID, data_set: str, months: Iterable[str]
+    ) -> Sequence[HeldFile]:
+        if self._is_postgresql():
+            # Whoever waited here reads what the other one committed.
+            self.session.execute(select(func.pg_advisory_xact_lock(TURNS)))
+        rows = self.session.execute(
+            select(HoldingRow)
+            .where(col(HoldingRow.environment_id) == environment_id)
+            .where(col(HoldingRow.data_set) == data_set)
+            .order_by(col(HoldingRow.id))
+        ).scalars()
+        wanted = frozenset(months)
+        return [
+            HeldFile(
+                holding_id=row.id,
+                file=attestations.read(json.loads(row.file)),
+                may_have_left=self._may_have_left(row),
+            )
+            for row in rows
+            if wanted & frozenset(json.loads(row.periods)) and self.fate(row.id) is not Fate.VOID
+        ]
+
+    def _may_have_left(self, row: HoldingRow) -> bool:
+        """Ask the log of decisions too, which every fetch is in, whatever became of other rows."""
+        if self.fate(row.id) is Fate.FETCHED:
+            return True
+        permitted = (
+            select(col(DecisionRow.id))
+            .where(col(DecisionRow.agreement) == row.agreement)
+            .where(col(DecisionRow.action) == "fetch")
+            .where(col(DecisionRow.permitted).is_(True))
+            .where(col(DecisionRow.subject) == row.file_id)
+            .limit(1)
+        )
+        return self.session.execute(permitted).first() is not None
+
     def holdings_of(self, agreement: str) -> Sequence[Holding]:
         rows = self.session.execute(
             select(HoldingRow)
@@ -225,6 +286,7 @@ class SqlDecisionLog:
                 self._write(INSERT_PERMITS, [_permit_row(p) for p in batch.permits])
             if batch.released:
                 self._write(INSERT_HOLDINGS, [_holding_row(r) for r in batch.released])
+            self._decide_fates(batch)
             if batch.decisions:
                 self._write(INSERT_DECISIONS, [_row(d) for d in batch.decisions])
             if batch.renewed:
@@ -273,6 +335,21 @@ class SqlDecisionLog:
         taken = {(row.environment_id, row.data_set, row.month): row.treatment for row in stored}
         if any(taken[place] != treatment for place, (treatment, _, _) in wanted):
             raise Contended
+
+    def _decide_fates(self, batch: Batch) -> None:
+        """Write what becomes of holdings, in their order; the first to write is right.
+
+        Raises:
+            Contended: another replica has decided otherwise in the meantime.
+
+        """
+        build = postgresql.insert if self._is_postgresql() else sqlite.insert
+        for holding_id, (fate, at) in sorted(batch.fates.items()):
+            statement = build(HoldingFateRow).on_conflict_do_nothing()
+            self.session.execute(statement.values(holding_id=holding_id, fate=fate.value, at=at))
+            row = self.session.get(HoldingFateRow, holding_id, populate_existing=True)
+            if row is None or row.fate != fate.value:
+                raise Contended
 
     def _is_postgresql(self) -> bool:
         return self.session.get_bind().dialect.name == "postgresql"

@@ -104,6 +104,7 @@ UNSEALED: Mapping[str, str] = {
     "permit": "the haven accepts only the signed permit",
     "holding": "a file leaves only by a decision on sealed facts",
     "opt_out_treatment": "it only ever refuses",
+    "holding_fate": "it only ever refuses; without it the log of decisions is asked",
     "ended_extract": "it is only counted in previews",
     "inbox": "no fact",
     "outbox": "no fact",

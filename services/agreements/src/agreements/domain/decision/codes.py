@@ -39,6 +39,7 @@ class Code(StrEnum):
     DOMAIN_MISMATCH = "DOMAIN_MISMATCH"
     DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
     OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
+    FILE_VOID = "FILE_VOID"
     BREACH_OPEN = "BREACH_OPEN"
 
 
@@ -186,9 +187,16 @@ MEANINGS: Mapping[Code, Meaning] = {
         "domain.md 7.1 and 7.7",
     ),
     Code.OPT_OUT_DIFFERENCING: Meaning(
-        "The environment has no file of the data set and period with the other opt-out treatment",
-        "Ask for the period with the treatment that was used first.",
+        "The environment holds no file of the data set and period that, beside this one, would tell"
+        " who objected: none with the other treatment, nor of the same editions with another list",
+        "Ask for the period with the treatment that was used first; what it holds already stays"
+        " right, and a resubmission of the period is prepared with the newer list.",
         "domain.md 3.5; ruling 6",
+    ),
+    Code.FILE_VOID: Meaning(
+        "No other file has taken the place of this one before anything of it was fetched",
+        "Fetch the file of the later extract of the period.",
+        "issue 6, A1; ruling 6",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

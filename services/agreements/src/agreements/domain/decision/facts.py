@@ -15,6 +15,7 @@ from agreements.domain.agreement import Agreement
 from agreements.domain.assurance import Assurance, AssuranceRules
 from agreements.domain.contract import Contract
 from agreements.domain.decision.document import Document
+from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.rules import Category, Rules
 from agreements.domain.decision.standing import Standing
 from agreements.domain.organisation import Organisation, TransferInstrument
@@ -145,3 +146,7 @@ class Present:
     last_decision_at: datetime | None
     reserved: Mapping[Reservation, str]
     """The opt-out treatments that earlier permits and files have taken."""
+    held: tuple[HeldFile, ...] = ()
+    """Files of the data set that the environment was given before, where they count."""
+    is_void: bool = False
+    """The file that is asked for was made void: another took its place before anybody had it."""

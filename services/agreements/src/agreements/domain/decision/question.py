@@ -48,6 +48,24 @@ class OptOuts:
     applied: bool
     list_id: str | None
     list_date: date | None
+    list_digest: str | None = None
+    """Of what the list says; two imports of the same are one list."""
+    besides: frozenset[str] = frozenset()
+    """Ids of lists whose people were left out too, since they wait for a second person."""
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """Say what decides who was left out."""
+        return self.besides | {self.list_digest or self.list_id or ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEdition:
+    """An edition whose rows are in a file."""
+
+    id: str
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +95,11 @@ class AttestedFile:
     scan: Scan
     disclosure_rule: str
     order: str
+    editions: tuple[ReadEdition, ...] = ()
+
+    def editions_of(self, month: str) -> frozenset[str]:
+        """Name the editions that have the month."""
+        return frozenset(e.id for e in self.editions if e.first <= month <= e.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ transaction that logs it is over.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from agreements.domain.decision.decide import NOT_FOUND, PROCESSOR, Decision, Permission, decide
 from agreements.domain.decision.facts import Facts, Present, Reservation
+from agreements.domain.decision.held import HeldFile, to_be_void
 from agreements.domain.decision.question import (
     Action,
     Asker,
@@ -38,6 +39,7 @@ from agreements.use_cases.access.ports import (
     Batch,
     DecisionLog,
     DecisionLogs,
+    Fate,
     LoggedDecision,
     ReleasedFile,
 )
@@ -240,11 +242,17 @@ class Hearing:
         facts = self._tx.facts(reference)
         periods = () if file is None else file.periods
         data_set = "" if permit is None else permit.key.data_set
-        decision = decide(question, facts, self._present(facts, data_set, periods))
+        present = self._present(facts, data_set, periods)
+        if file is not None and permit is not None:
+            present = replace(present, held=self._held(permit.environment_id, file))
+        decision = decide(question, facts, present)
         decision_id = new_id()
         released = None
+        void: tuple[UUID, ...] = ()
         if isinstance(decision, Permission) and file is not None and permit is not None:
             released = self._hold(ask, file, permit, decision, decision_id)
+            void = to_be_void(file, present.held)
+            self.batch.fates |= dict.fromkeys(void, (Fate.VOID, self._at))
         logged = self._log(
             ask,
             decision,
@@ -261,7 +269,12 @@ class Hearing:
                 "attestation": ask.attestation_digest,
                 "digest": None if file is None else file.digest,
             },
-            grants={} if released is None else {"holding": str(released.holding.id)},
+            grants={}
+            if released is None
+            else {
+                "holding": str(released.holding.id),
+                **({"void": [str(gone) for gone in void]} if void else {}),
+            },
             token_digest=None,
         )
         return self._answer(logged, decision, released=released)
@@ -316,7 +329,17 @@ class Hearing:
         if holding is None:
             return self._fetched(ask, NOT_FOUND, who, agreement="", file_id=str(ask.holding_id))
         facts = self._tx.facts(holding.agreement)
-        decision = self._decided(Fetch(asker=who, holding=holding), facts, self._present())
+        fate = self._fate(holding.id)
+        present = replace(
+            self._present(),
+            is_void=fate is Fate.VOID,
+            held=self._held(holding.environment_id, holding.file, but=holding.id)
+            if fate is None
+            else (),
+        )
+        decision = self._decided(Fetch(asker=who, holding=holding), facts, present)
+        if fate is None and isinstance(decision, Permission):
+            self.batch.fates[holding.id] = (Fate.FETCHED, self._at)
         if former is not None and self._goes_on(former, holding, who, decision):
             _, times = self.batch.renewed.get(former.id, (self._at, 0))
             self.batch.renewed[former.id] = (self._at, times + 1)
@@ -367,7 +390,7 @@ class Hearing:
         if self._last is not None and self._at < self._last:
             return decide(question, facts, present)  # which says no: the clock is not trusted
         asked: Hashable = (
-            (question.holding.id, question.asker)
+            (question.holding.id, question.asker, present.is_void, present.held)
             if isinstance(question, Fetch)
             else (question, frozenset(present.reserved.items()))
         )
@@ -378,6 +401,31 @@ class Hearing:
         if isinstance(decision, Permission):
             self._verdicts.keep(asked, decision, at=self._at)
         return decision
+
+    def _fate(self, holding_id: UUID) -> Fate | None:
+        """Return what became of a holding, in this batch or before."""
+        now = self.batch.fates.get(holding_id)
+        return self._tx.fate(holding_id) if now is None else now[0]
+
+    def _held(
+        self, environment_id: UUID, file: AttestedFile, *, but: UUID | None = None
+    ) -> tuple[HeldFile, ...]:
+        """Return what the environment was given of the file's months, in this batch too."""
+        if not file.opt_outs.applied:
+            return ()
+        before = self._tx.held(environment_id, file.key.data_set, file.periods)
+        now = [
+            HeldFile(holding_id=r.holding.id, file=r.holding.file, may_have_left=False)
+            for r in self.batch.released
+            if r.holding.environment_id == environment_id
+            and r.holding.file.key.data_set == file.key.data_set
+        ]
+        fates = self.batch.fates
+        return tuple(
+            replace(h, may_have_left=h.may_have_left or h.holding_id in fates)
+            for h in (*before, *now)
+            if h.holding_id != but and fates.get(h.holding_id, (None,))[0] is not Fate.VOID
+        )
 
     def _present(
         self, facts: Facts | None = None, data_set: str = "", months: Sequence[str] = ()

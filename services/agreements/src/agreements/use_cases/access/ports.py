@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from agreements.domain.decision.facts import Facts, Reservation
+from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import AttestedFile, Holding
 from agreements.domain.decision.rules import Rules
 from agreements.domain.permits import Permit
@@ -16,6 +18,15 @@ from common.audit import Entry
 
 class Contended(Exception):
     """Another replica got there first: what was read is not the newest, so judge anew."""
+
+
+class Fate(StrEnum):
+    """What became of a released file, once for all: whichever was first."""
+
+    FETCHED = "fetched"
+    """A fetch was permitted: a byte of it may have left."""
+    VOID = "void"
+    """Another file took its place before; it is never fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,8 @@ class Batch:
     reserved: dict[Reservation, tuple[str, UUID, datetime]] = field(default_factory=dict)
     """New reservations: the treatment, the permit that took it, and when."""
     released: list[ReleasedFile] = field(default_factory=list)
+    fates: dict[UUID, tuple[Fate, datetime]] = field(default_factory=dict)
+    """What becomes of holdings, once for all."""
     renewed: dict[UUID, tuple[datetime, int]] = field(default_factory=dict)
     """Decisions that go on: at which instant last, and how many times more."""
 
@@ -99,6 +112,16 @@ class DecisionLog(Protocol):
     def holding(self, holding_id: UUID) -> Holding | None: ...
 
     def released(self, file_id: str) -> ReleasedFile | None: ...
+
+    def fate(self, holding_id: UUID) -> Fate | None: ...
+
+    def held(
+        self, environment_id: UUID, data_set: str, months: Iterable[str]
+    ) -> Sequence[HeldFile]:
+        """Return what the environment was given of these months.
+
+        From here to the end of the transaction nobody else releases or begins to fetch such files.
+        """
 
     def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]: ...
 

@@ -26,6 +26,7 @@ class Clause(StrEnum):
     ASSURANCE = "assurance"
     REGISTRATION = "registration"
     ATTESTATION = "attestation"
+    VOID = "void"
     VOCABULARY = "vocabulary"
     CATALOGUE = "catalogue"
     PERIODS = "periods"
@@ -38,6 +39,7 @@ class Clause(StrEnum):
     OPT_OUT = "opt_out"
     OPT_OUT_LIST = "opt_out_list"
     DIFFERENCING = "differencing"
+    OTHER_LIST = "other_list"
     RELATIONSHIP = "relationship"
     RECIPIENT = "recipient"
     ENVIRONMENT = "environment"
@@ -62,6 +64,7 @@ OF_THE_AGREEMENT: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
     Clause.ASSURANCE: of_agreement.assurance,
     Clause.REGISTRATION: of_agreement.registration,
     Clause.ATTESTATION: of_file.attestation,
+    Clause.VOID: of_file.void,
 }
 
 OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
@@ -77,6 +80,7 @@ OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.OPT_OUT: of_line.opt_out,
     Clause.OPT_OUT_LIST: of_file.opt_out_list,
     Clause.DIFFERENCING: of_line.differencing,
+    Clause.OTHER_LIST: of_file.other_list,
     Clause.RELATIONSHIP: of_line.relationship,
     Clause.RECIPIENT: of_line.recipient,
     Clause.ENVIRONMENT: of_line.environment,

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from agreements.domain.decision.case import NATIONAL, STRUCTURAL, Case, LineCase
 from agreements.domain.decision.codes import Code, refusal
-from agreements.domain.decision.question import AttestedFile, Release
+from agreements.domain.decision.held import told_apart
+from agreements.domain.decision.question import AttestedFile, Fetch, Release
 from agreements.domain.permits import Permit
 from common.errors import Refusal
 
@@ -49,6 +50,24 @@ def _differences(
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "order": file.order != TOKEN_ORDER,
     }
+
+
+def void(case: Case) -> Iterator[Refusal]:
+    """Nobody had any of the file, and another one took its place for good."""
+    if isinstance(case.question, Fetch) and case.present.is_void:
+        detail = "The period was prepared anew with another list before this file was fetched."
+        yield refusal(Code.FILE_VOID, detail)
+
+
+def other_list(case: LineCase) -> Iterator[Refusal]:
+    """The environment holds no file that differs from this one by its list alone (ruling 6)."""
+    if case.file is None:
+        return
+    for held in case.present.held:
+        if held.may_have_left:
+            for month in told_apart(case.file, held.file):
+                detail = "The environment holds this period, made with another opt-out list."
+                yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
 
 
 def opt_out_list(case: LineCase) -> Iterator[Refusal]:

@@ -1,0 +1,237 @@
+"""Two files of the same rows, made with two lists, would list the objectors between them (R14)."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, select
+from sqlmodel import Session
+
+from agreements.adapters.db.decision_tables import HoldingFateRow, HoldingRow
+from agreements.adapters.db.decisions import SqlDecisionLogs
+from agreements.use_cases.access.decider import Decider
+from services.agreements.tests.reference import asking
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.seeding import SEALER, on_the_catalogue, seed
+
+BOTH = pytest.mark.parametrize(
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+REFUSED = {("OPT_OUT_DIFFERENCING", "2018-04"), ("OPT_OUT_DIFFERENCING", "2018-05")}
+
+
+@pytest.fixture
+def database_kind():
+    return "sqlite"
+
+
+@pytest.fixture
+def engine(migrated):
+    return migrated("agreements")
+
+
+@pytest.fixture
+def clock(clock):
+    clock.set(plain.NOON)
+    return clock
+
+
+@pytest.fixture
+def started(engine, clock):
+    """Replicas over an agreement whose line upholds opt-outs."""
+    world = on_the_catalogue(plain.sound())
+    (version,) = world["agreement"]["versions"]
+    version["snapshot"]["lines"][0]["opt_out"] = {"applied": True, "reason": None}
+    seed(engine, world)
+    replicas = []
+
+    def start():
+        replicas.append(Decider(SqlDecisionLogs(engine, SEALER), clock))
+        return replicas[-1]
+
+    yield start
+    for replica in replicas:
+        replica.stop()
+
+
+@pytest.fixture
+def decider(started):
+    return started()
+
+
+def prepared(decider, made_with, *, editions=("edition-1",), periods=None, **opt_out):
+    """A file that the haven made with a list, under a permit of its own."""
+    asked = asking.request() if periods is None else asking.request(periods=periods)
+    permit = decider.ask_and_wait(asked).permit
+    said = asking.attested(
+        permit,
+        editions=[
+            {"id": id_, "provider": "RR8", "period": "2018-04/2018-05", "number": 1,
+             "status": "current"}
+            for id_ in editions
+        ],
+    )  # fmt: skip
+    said["opt_out"] |= {"list_id": made_with, "list_date": "2018-06-01"} | opt_out
+    return asking.release(said)
+
+
+def give(decider, made_with, **how):
+    return decider.ask_and_wait(prepared(decider, made_with, **how))
+
+
+def codes(answer):
+    return {(r.code, r.subject) for r in answer.refusals}
+
+
+def fetched(decider, released):
+    return decider.ask_and_wait(asking.fetch(released.holding_id))
+
+
+def holdings(engine):
+    with Session(engine) as session:
+        return session.execute(select(HoldingRow.id)).scalars().all()
+
+
+@BOTH
+@pytest.mark.scenario("R14")
+def test_a_period_that_was_fetched_is_not_released_again_for_a_newer_list(engine, decider):
+    first = give(decider, "list-1")
+    assert fetched(decider, first).permitted
+
+    again = give(decider, "list-2")
+
+    assert codes(again) == REFUSED
+    assert holdings(engine) == [first.holding_id]
+    assert fetched(decider, first).permitted
+
+
+def test_the_same_list_may_be_used_again_also_under_another_import(decider):
+    first = give(decider, "list-1", list_digest="sha256:1")
+    fetched(decider, first)
+
+    assert give(decider, "list-1", list_digest="sha256:1").permitted
+    assert give(decider, "list-2", list_digest="sha256:1").permitted
+
+
+def test_a_list_that_waited_beside_it_makes_another_file(decider):
+    fetched(decider, give(decider, "list-1"))
+
+    assert codes(give(decider, "list-1", besides=["list-2"])) == REFUSED
+
+
+def test_where_the_edition_changed_as_well_the_newer_list_is_used(decider):
+    fetched(decider, give(decider, "list-1"))
+
+    assert give(decider, "list-2", editions=["edition-2"]).permitted
+    assert codes(give(decider, "list-3", editions=["edition-1", "edition-3"])) == REFUSED
+
+
+def test_a_month_that_it_does_not_hold_is_released(decider):
+    fetched(decider, give(decider, "list-1", periods=("2018-05",)))
+
+    assert give(decider, "list-2", periods=("2018-06",)).permitted
+    assert codes(give(decider, "list-2")) == {("OPT_OUT_DIFFERENCING", "2018-05")}
+
+
+@BOTH
+def test_a_file_that_nobody_fetched_is_void_for_good_and_the_newer_one_takes_its_place(
+    engine, decider, clock
+):
+    first = give(decider, "list-1")
+    second = give(decider, "list-2")
+
+    assert second.permitted
+    assert codes(fetched(decider, first)) == {("FILE_VOID", None)}
+    assert fetched(decider, second).permitted
+    clock.advance(timedelta(hours=1).total_seconds())
+    assert codes(fetched(decider, first)) == {("FILE_VOID", None)}
+    with Session(engine) as session:
+        fates = dict(session.execute(select(HoldingFateRow.holding_id, HoldingFateRow.fate)).all())
+    assert fates == {first.holding_id: "void", second.holding_id: "fetched"}
+
+
+def test_what_is_void_is_so_for_a_replica_that_had_it_warm(started):
+    one, other = started(), started()
+    first = give(one, "list-1")
+    give(other, "list-2")
+
+    assert codes(fetched(one, first)) == {("FILE_VOID", None)}
+    assert codes(fetched(other, first)) == {("FILE_VOID", None)}
+
+
+def test_with_the_row_of_what_is_void_deleted_no_two_files_are_had(engine, started):
+    first = give(started(), "list-1")
+    second = give(started(), "list-2")
+    with Session(engine) as session:
+        session.execute(delete(HoldingFateRow))
+        session.commit()
+    decider = started()
+
+    assert fetched(decider, second).permitted
+    assert codes(fetched(decider, first)) == REFUSED
+
+
+def test_with_the_row_of_what_was_fetched_deleted_the_log_of_decisions_tells(engine, started):
+    fetched(started(), give(started(), "list-1"))
+    with Session(engine) as session:
+        session.execute(delete(HoldingFateRow))
+        session.commit()
+
+    assert codes(give(started(), "list-2")) == REFUSED
+
+
+def test_a_refused_fetch_is_no_fetch(decider, clock):
+    first = give(decider, "list-1")
+    stranger = asking.evidence(client="stranger")
+    refused = decider.ask_and_wait(
+        asking.fetch(first.holding_id, client_id="stranger", evidence=stranger)
+    )
+    assert not refused.permitted
+
+    assert give(decider, "list-2").permitted
+
+
+@BOTH
+def test_of_a_fetch_and_a_newer_file_at_the_same_time_one_happens(started):
+    one, other = started(), started()
+    for month in ("2018-04", "2018-05", "2018-06", "2018-07"):
+        first = give(one, "list-1", periods=(month,), editions=["edition-1"])
+        second = prepared(other, "list-2", periods=(month,), editions=["edition-1"])
+        barrier = threading.Barrier(2)
+        answers = {}
+
+        def ask(name, replica, question, barrier=barrier, answers=answers):
+            barrier.wait(30)
+            answers[name] = replica.ask_and_wait(question)
+
+        threads = [
+            threading.Thread(target=ask, args=("fetch", one, asking.fetch(first.holding_id))),
+            threading.Thread(target=ask, args=("release", other, second)),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+        assert sorted(a.permitted for a in answers.values()) == [False, True], answers
+
+
+@BOTH
+def test_of_two_files_released_at_the_same_time_one_at_most_is_fetched(started):
+    one, other = started(), started()
+    pair = [prepared(one, "list-1"), prepared(other, "list-2")]
+    answers = [None, None]
+    barrier = threading.Barrier(2)
+
+    def release(n, replica):
+        barrier.wait(30)
+        answers[n] = replica.ask_and_wait(pair[n])
+
+    threads = [threading.Thread(target=release, args=(n, r)) for n, r in enumerate((one, other))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert [a.permitted for a in answers] == [True, True]
+    assert sorted(fetched(one, a).permitted for a in answers) == [False, True]
