@@ -241,3 +241,22 @@ def test_the_checker_says_what_is_wrong_with_landing_rules(tmp_path: Path) -> No
     path.write_text(text.replace("column: Date_of_Birth", "column: Birthday"), encoding="utf-8")
 
     assert any("Birthday, which is not a field" in str(p) for p in catalogue.check(path))
+
+
+def test_a_record_is_known_by_columns_that_are_there_and_kept():
+    known = "record: {key: [DIAG_1], twice: replace, source: this test}"
+    rules = catalogue.read_rules(f"{MINIMAL}\n{known}", name="tiny")
+    assert rules.record is not None
+    assert rules.record.twice is catalogue.Twice.REPLACE
+    data_set = catalogue.read(DATA_SET, name="tiny")
+    assert not list(rules.problems_with(data_set))
+
+    for name, problem in (("NO_SUCH", "not a field"), ("NHS", "not kept"), ("TESTED", "not kept")):
+        wrong = catalogue.read_rules(f"{MINIMAL}\n{known.replace('DIAG_1', name)}", name="tiny")
+        assert any(problem in found for found in wrong.problems_with(data_set))
+
+
+def test_every_data_set_says_by_what_its_records_are_known_again():
+    for rules in catalogue.load().landing_rules:
+        assert rules.record is not None, rules.name
+        assert rules.record.source

@@ -211,6 +211,28 @@ class Validity(Strict):
     source: Text
 
 
+class Twice(StrEnum):
+    """What becomes of a record that comes again."""
+
+    QUARANTINE = "quarantine"
+    """The first stays, and those that come after it are set aside."""
+    REPLACE = "replace"
+    """The last stays in the place of those before it."""
+
+
+class Record(Strict):
+    """By what a record is known again, whatever file it comes in.
+
+    Whoever made the key made it for itself, so the provider whose record it is always belongs
+    to it; another provider's record with the same key is another record.
+    """
+
+    key: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Columns. Without a value in the first, a record is like no other."""
+    twice: Twice
+    source: Text
+
+
 TODAY = "today"
 
 
@@ -234,6 +256,7 @@ class LandingRules(Strict):
     ahead: tuple[Name, ...] = ()
     """Dates that are rightly later than the day of submission: booked, expected."""
     validity: tuple[Validity, ...] = ()
+    record: Record | None = None
     digest: str = ""
 
     @model_validator(mode="after")
@@ -287,6 +310,9 @@ class LandingRules(Strict):
             for name in self.withhold.keep_derived:
                 if name not in derived:
                     yield f"withhold.keep_derived names {name}, which is not derived"
+        if self.record is not None:
+            for name in sorted({*self.record.key} & (self.controls | {data_set.person.nhs_number})):
+                yield f"record.key names {name}, which is not kept as it is"
         yield from self._of_columns(data_set)
 
     def _of_columns(self, data_set: DataSet) -> Iterator[str]:
@@ -336,6 +362,7 @@ class LandingRules(Strict):
         if self.withhold is not None:
             yield from (("withhold.drop", name) for name in self.withhold.drop)
         yield from (("ahead", name) for name in self.ahead)
+        yield from (("record.key", name) for name in (self.record.key if self.record else ()))
         for valid in self.validity:
             yield f"validity {valid.code}", valid.column
             match valid.than:

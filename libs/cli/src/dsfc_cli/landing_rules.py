@@ -29,6 +29,11 @@ def _version(rules: LandingRules) -> Iterator[str]:
     yield f"{rules.safe_from}, or by none, are not released. Sources: {'; '.join(rules.sources)}."
     yield from _formats(rules)
     yield from _void(rules)
+    if rules.record is not None:
+        known = rules.record
+        yield from ("", "### A record", "")
+        yield f"Known again by its provider and {_named(known.key)}; one that comes again:"
+        yield f"*{known.twice}*. Source: {known.source}."
     if rules.withhold is not None:
         hold = rules.withhold
         yield from ("", "### Identity withheld", "")

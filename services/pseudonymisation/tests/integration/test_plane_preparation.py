@@ -16,6 +16,7 @@ from catalogue import Treatment
 from pseudonymisation.adapters.plane import preparation, scan
 from pseudonymisation.adapters.plane.guard import PcdLeak
 from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, Plan, Source
+from pseudonymisation.adapters.plane.repeats import RecordKey
 from pseudonymisation.adapters.plane.session import Limits
 from services.pseudonymisation.tests.landed import (
     LIMITS,
@@ -472,3 +473,57 @@ def test_an_edition_whose_key_is_wrong_fails_in_our_own_words(haven, asked, prep
         prepare(plan_of(haven, asked, [edition]))
 
     assert str(edition.path) not in str(failed.value)
+
+
+RULES = next(r for r in catalogue.load().landing_rules if r.data_set == "SUS_APC")
+
+
+def test_a_record_that_was_landed_again_is_released_once_as_it_was_landed_last(
+    haven, asked, prepare
+):
+    """In two months, from two submitters, twice in a file: the last one counts, and is counted."""
+    provider = {"P": "RH8"}
+    first = [one | {"reasons": one["reasons"] | provider} for one in records(60)]
+    # Corrected: another person, another month, for some another commissioner or none at all.
+    again = [
+        one
+        | {
+            "NHS_Number": NUMBERS[i % 5],
+            "Sex": "9",
+            "period": f"2018-0{4 + i % 3}",
+            "reasons": ({"G": "02P"} if i % 2 else {"G": "00L"}) | provider,
+        }
+        for i, one in enumerate(first[20:40])
+    ]
+    others = [one | {"reasons": one["reasons"] | {"P": "R0A"}} for one in first[:10]]
+    without_key = [one | {"Unique_CDS_Identifier": None} for one in first[:3]] * 2
+    last = again + again[:5] + others + without_key
+    editions = [land(haven, SUS, first), land(haven, SUS, last)]
+    plan = replace(plan_of(haven, asked, editions), record=RecordKey.of(RULES, SUS))
+
+    path, outcome = prepare(plan)
+
+    known = {}
+    for place, one in enumerate([*first, *last]):
+        key = one["Unique_CDS_Identifier"]
+        known[(key, one["reasons"]["P"]) if key else place] = one
+    wanted = expected(haven, SUS, known.values(), asked)
+    assert Counter(rows_of(path)) == Counter(wanted)
+    assert outcome.rows == len(wanted)
+    all_rows = len(expected(haven, SUS, [*first, *last], asked))
+    assert outcome.rows_repeated_left_out == all_rows - len(wanted) > 5
+    assert outcome.people == len({row[0] for row in wanted})
+
+
+def test_of_a_data_set_that_sets_repeats_aside_the_first_stays(haven, asked, prepare):
+    rules = RULES.model_copy(
+        update={"record": RULES.record.model_copy(update={"twice": "quarantine"})}
+    )
+    one = record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P", "P": "RH8"}, Sex="1")
+    editions = [land(haven, SUS, [one]), land(haven, SUS, [one | {"Sex": "2"}])]
+    plan = replace(plan_of(haven, asked, editions), record=RecordKey.of(rules, SUS))
+
+    path, outcome = prepare(plan)
+
+    assert rows_of(path) == expected(haven, SUS, [one], asked)
+    assert outcome.rows_repeated_left_out == 1

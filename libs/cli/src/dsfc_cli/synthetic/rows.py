@@ -165,6 +165,14 @@ def _text(days: Days) -> Strings:
     return np.datetime_as_string(days, unit="D").astype("U10")
 
 
+def _of_month(seen: Days, serial: Strings) -> Strings:
+    """Make numbers that no other month has: a record is known again by its key."""
+    months = seen.astype("datetime64[M]").astype(np.int64)
+    letters = np.array(list("ABCDEFGHIJKL"))[months % 12]
+    years = (months // 12 + 1970).astype(str)
+    return np.char.add(np.char.add(years, letters), serial)
+
+
 def _sus_apc(world: World, rng: np.random.Generator, start: int, count: int, seen: Days) -> Columns:
     person = rng.integers(0, len(world.nhs_numbers), count)
     practice, postcode = world.practice_of[person], world.postcode_of[person]
@@ -186,7 +194,7 @@ def _sus_apc(world: World, rng: np.random.Generator, start: int, count: int, see
         "Sex": world.sexes[person],
         "Ethnic_Group": world.ethnic_groups[person],
         "GP_Practice_Code": world.practices[practice].astype("U6"),
-        "Unique_CDS_Identifier": np.char.add(np.char.add("B", provider), serial),
+        "Unique_CDS_Identifier": np.char.add(np.char.add("B", provider), _of_month(seen, serial)),
         "CDS_Type": np.full(count, "130"),
         "Hospital_Spell_No": np.char.add("SP", serial),
         "CDS_Activity_Date": _text(seen),
@@ -241,7 +249,7 @@ def _dids(world: World, rng: np.random.Generator, start: int, count: int, seen: 
         "IMAGING_CODE_SNOMED": np.full(count, "XHDXR"),
         "SERVICE_REPORT_DATE": _text(seen),
         "SITE_CODE_IMAGING": np.char.add(rng.choice(np.array(world.providers), count), "01"),
-        "RADIOLOGICAL_ACCESSION_NUM": np.char.add("ACC", serial),
+        "RADIOLOGICAL_ACCESSION_NUM": np.char.add("ACC", _of_month(seen, serial)),
     }
 
 

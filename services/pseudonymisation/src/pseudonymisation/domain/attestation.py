@@ -34,6 +34,8 @@ class Outcome:
     """Rows without a valid NHS number, left out where opt-outs are upheld."""
     rows_without_reason: int
     """Counted in what was written. Anything but nought must not be released."""
+    rows_repeated_left_out: int
+    """Of records that were there again: in two months, from two submitters, or twice in a file."""
     scan_rule: str
     scanned_columns: tuple[str, ...]
     scan_hits: int
@@ -104,6 +106,12 @@ def claims(
                 "postcode": _distinct(e.postcode_map for e in editions),
             },
             "rows_without_reason": outcome.rows_without_reason,
+            # Said where there were any: most files have none, and say what they always said.
+            **(
+                {"rows_repeated_left_out": outcome.rows_repeated_left_out}
+                if outcome.rows_repeated_left_out
+                else {}
+            ),
         },
         "domain": permit.domain.id,
         "opt_out": {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from catalogue import DataSet
+from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry
 from common.errors import Unavailable
 from pseudonymisation.domain.attestation import Outcome
@@ -120,6 +120,8 @@ class Work:
 
     permit: Permit
     data_set: DataSet
+    rules: LandingRules | None
+    """Those of today: by what a record is known."""
     editions: tuple[tuple[PinnedEdition, bytes], ...] = field(repr=False)
     opted_out: tuple[tuple[OptOutList, bytes], ...] = field(repr=False)
     """Whoever is on any of them is left out."""

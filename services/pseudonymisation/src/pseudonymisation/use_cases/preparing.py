@@ -198,6 +198,7 @@ class PreparationJobs:
         return Work(
             permit=permit,
             data_set=data_set,
+            rules=self.catalogue.rules_of(data_set.data_set, legal_day(self.clock.now())),
             editions=tuple(
                 (edition, self._edition_key(edition)) for edition in preparation.editions
             ),

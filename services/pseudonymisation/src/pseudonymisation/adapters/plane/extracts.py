@@ -21,6 +21,7 @@ from pseudonymisation.adapters.plane.preparation import (
     prepare,
     write_csv,
 )
+from pseudonymisation.adapters.plane.repeats import RecordKey
 from pseudonymisation.adapters.plane.session import Limits
 from pseudonymisation.domain.preparation import Code, NotPrepared
 from pseudonymisation.use_cases.preparation_ports import Made, Report, Work
@@ -83,7 +84,8 @@ class EnginePlane:
         return Plan(
             editions=tuple(
                 Source(self._landing.path(edition.object_key), f"e{edition.id.hex}", key)
-                for edition, key in work.editions
+                # In the order in which they were landed: the ids begin with the time.
+                for edition, key in sorted(work.editions, key=lambda pair: pair[0].id)
             ),
             periods=permit.periods,
             codes=permit.population.codes,
@@ -107,6 +109,7 @@ class EnginePlane:
             ),
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
+            record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
         )
 
 

@@ -24,7 +24,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalogue import Treatment
-from pseudonymisation.adapters.plane import kernel, scan
+from pseudonymisation.adapters.plane import kernel, repeats, scan
 from pseudonymisation.adapters.plane.guard import SCANNED_BY, Guard, Opening, PcdLeak
 from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
 from pseudonymisation.adapters.plane.session import (
@@ -101,6 +101,8 @@ class Plan:
     date_of_birth: str | None
     """The sealed field of the person's date of birth, where the data set has one."""
     postcode: str | None
+    record: repeats.RecordKey | None = None
+    """What a record is known by; of one that is there twice only one is released."""
 
     def __post_init__(self) -> None:
         if self.opt_outs_apply and not self.opted_out:
@@ -184,6 +186,7 @@ class _Preparation:
         self._guard = Guard(connection, _opening(plan))
         self._editions = self._describe()
         self._types = self._editions[0]
+        self._repeats = self._find_repeats()
         self._people = 0
         self._people_left_out = 0
         self._rows = 0
@@ -216,6 +219,7 @@ class _Preparation:
             rows_left_out=self._rows_left_out,
             rows_without_person_left_out=self._rows_without_person,
             rows_without_reason=self._rows_without_reason(target),
+            rows_repeated_left_out=self._count_repeats(),
             scan_rule=scan.RULE,
             scanned_columns=tuple(dict.fromkeys(self._guard.columns)),
             scan_hits=0,
@@ -235,11 +239,36 @@ class _Preparation:
         """Select the rows that the permit allows, of all editions, with all their columns."""
         return " UNION ALL ".join(
             f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
-            f" FROM {source.sql} WHERE {self._filter()}"
+            f" FROM {source.sql} WHERE {self._filter()}{self._once(number)}"
             for number, (source, columns) in enumerate(
                 zip(self._plan.editions, self._editions, strict=True)
             )
         )
+
+    def _find_repeats(self) -> int:
+        """Find records that are there twice, whatever the permit asks for.
+
+        One that was corrected counts as it is now, also where it then is another commissioner's.
+        """
+        record = self._plan.record
+        if record is None or not all(map(record.is_in, self._editions)):
+            return 0
+        sources = [edition.sql for edition in self._plan.editions]
+        return repeats.find(self._connection, record, sources)
+
+    def _once(self, edition: int) -> str:
+        return f" AND {repeats.without(edition)}" if self._repeats else ""
+
+    def _count_repeats(self) -> int:
+        """Count the rows that the permit would have let out, were they not there again."""
+        if not self._repeats:
+            return 0
+        selected = " UNION ALL ".join(
+            f"SELECT 1 FROM {source.sql} WHERE {self._filter()} AND NOT ({repeats.without(number)})"
+            for number, source in enumerate(self._plan.editions)
+        )
+        counted = self._connection.sql(f"SELECT count(*) FROM ({selected})").fetchone()
+        return int(counted[0]) if counted else 0
 
     def _filter(self) -> str:
         plan = self._plan
