@@ -37,11 +37,28 @@ def test_of_one_record_in_a_file_the_first_or_the_last_stays(engine):
     one = edition(engine, "one", (2, 7, "A", "RR8"), (3, 8, "A", "RR8"), (4, 7, "A", "RR8"))
 
     assert repeated(engine, FIRST, one) == [(0, 4)]
-    engine.execute(f"DROP TABLE {repeats.TABLE}; DROP TABLE suspected")
+    engine.execute(f"DROP TABLE {repeats.TABLE}")
     assert repeated(engine, LAST, one) == [(0, 2)]
     assert repeats.lines(engine).tolist() == [2]
     kept = engine.execute(f"SELECT line FROM one WHERE {repeats.without(0)} ORDER BY 1").fetchall()
     assert kept == [(3,), (4,)]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 7, 64, 1 << 23])
+def test_however_many_are_held_at_a_time_all_are_found(engine, monkeypatch, at_a_time):
+    monkeypatch.setattr(repeats, "KEYS_MAX", at_a_time)
+    spread = [(n * 0x9E3779B97F4A7C15) % 2**64 for n in range(100)]
+    one = edition(engine, "one", *((n, word, "A", "RR8") for n, word in enumerate(spread)))
+    two = edition(engine, "two", *((n, word, "A", "RR8") for n, word in enumerate(spread[:30])))
+
+    assert repeated(engine, FIRST, one, two) == [(1, n) for n in range(30)]
+
+
+def test_a_key_in_clear_is_compared_as_well(engine):
+    key = RecordKey(('"code"', "reason_s"), keeps_last=False)
+    one = edition(engine, "one", (2, 7, "A", "RR8"), (3, 8, "A", "RR8"), (4, 7, "B", "RR8"))
+
+    assert repeated(engine, key, one) == [(0, 3)]
 
 
 def test_over_editions_it_goes_by_the_order_in_which_they_were_landed(engine):
