@@ -14,6 +14,11 @@ def code(answer):
     return answer.status_code, answer.json().get("code")
 
 
+def plain(answer):
+    """What an import says of the list, without what is said of the import itself."""
+    return {name: value for name, value in answer.items() if name not in ("id", "standing")}
+
+
 def imported(service, rows, layout="dsfc"):
     return service.upload(
         "/v1/organisations/imports",
@@ -33,8 +38,9 @@ def test_an_import_says_what_it_changed_and_the_same_again_changes_nothing(servi
 
     nothing = {"lines": 0, "repeated": 0, "named": []}
     counts = {"layout": "dsfc", "listed": 2, "changed": 0, "left_out": nothing}
-    assert first == counts | {"added": 2, "unchanged": 0}
-    assert again == counts | {"added": 0, "unchanged": 2}
+    assert plain(first) == counts | {"added": 2, "unchanged": 0}
+    assert plain(again) == counts | {"added": 0, "unchanged": 2}
+    assert first["standing"]["state"] == again["standing"]["state"] == "accepted"
     assert changed["changed"] == 1
     assert (moved["added"], moved["changed"]) == (1, 1)
     found = service.get("/v1/organisations", Role.CSU_SYSTEM, kind="CSU").json()["items"]
@@ -139,6 +145,7 @@ def test_a_map_never_changes_and_its_bytes_have_its_digest(service):
     entries = service.get(f"/v1/maps/{first['id']}/entries", Role.SERVICE_PSEUDONYMISATION)
 
     assert again == first
+    assert first["standing"]["state"] == "accepted"
     assert later["id"] != first["id"]
     assert later["digest"] == first["digest"]
     assert entries.text == "practice,commissioner\nA84001,00L\nC85001,02P\n"
@@ -183,6 +190,80 @@ def test_what_is_no_map_is_refused_and_a_map_that_is_not_there_is_404(service):
     assert "S75" not in refused.text
     assert code(service.get(missing, Role.AUDITOR)) == (404, "MAP_NOT_FOUND")
     assert code(service.get(f"{missing}/entries", Role.AUDITOR)) == (404, "MAP_NOT_FOUND")
+
+
+def practices(number, *, to="02P"):
+    rows = "".join(f"A{n:05d},{to if n < 50 else '00L'}\n" for n in range(number))
+    return "practice,commissioner\n" + rows
+
+
+def decided(service, sent, what="confirmation", who="second"):
+    path = f"/v1/maps/{sent['id']}/{what}"
+    return service.post(path, Role.CONTRACT_MANAGER, {"reason": "It was compared."}, who=who)
+
+
+def governing_at(service, day="2019-04-01"):
+    query = {"kind": "practice", "as_at": day}
+    found = service.get("/v1/maps", Role.SERVICE_PSEUDONYMISATION, **query).json()["items"]
+    return [m["id"] for m in found]
+
+
+def test_a_map_that_changes_much_waits_and_the_former_one_governs(service):
+    first = upload_map(service, practices(100)).json()
+    sent = upload_map(service, practices(100, to="26A"), valid_from="2019-04-01").json()
+
+    assert sent["standing"]["state"] == "waiting"
+    assert sent["standing"]["change"] == {
+        "before": 100,
+        "after": 100,
+        "added": 0,
+        "removed": 0,
+        "changed": 50,
+    }
+    assert governing_at(service) == [first["id"]]
+    waiting = service.get("/v1/maps", Role.AUDITOR, state="waiting").json()["items"]
+    assert [m["id"] for m in waiting] == [sent["id"]]
+    confirmed = decided(service, sent).json()
+    assert confirmed["standing"]["state"] == "confirmed"
+    assert governing_at(service) == [sent["id"]]
+    assert governing_at(service, "2019-03-31") == [first["id"]]
+    assert code(decided(service, sent)) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_a_map_of_a_few_lines_in_the_place_of_many_waits(service):
+    first = upload_map(service, practices(100)).json()
+    sent = upload_map(service, practices(1)).json()
+
+    assert sent["standing"]["state"] == "waiting"
+    assert governing_at(service) == [first["id"]]
+    assert decided(service, sent, "withdrawal").json()["standing"]["state"] == "taken_back"
+    again = upload_map(service, practices(1)).json()
+    assert again["id"] != sent["id"], "what was taken back is sent anew"
+    assert again["standing"]["state"] == "waiting"
+
+
+def test_a_map_in_force_is_taken_back_by_two_and_the_former_one_governs_again(service):
+    first = upload_map(service, practices(100)).json()
+    second = upload_map(service, practices(100, to="26A")).json()
+    decided(service, second)
+
+    leaving = decided(service, second, "withdrawal").json()
+    assert leaving["standing"]["state"] == "leaving"
+    assert governing_at(service) == [second["id"]]
+    assert code(decided(service, second, "withdrawal")) == (409, "SECOND_PERSON_NEEDED")
+    gone = decided(service, second, "withdrawal", who="third").json()
+    assert gone["standing"]["state"] == "taken_back"
+    assert governing_at(service) == [first["id"]]
+
+
+def test_a_later_map_for_the_same_day_takes_the_place_of_one_that_waits(service):
+    upload_map(service, practices(100))
+    sent = upload_map(service, practices(100, to="26A")).json()
+    later = upload_map(service, practices(100, to="14L")).json()
+
+    shown = service.get(f"/v1/maps/{sent['id']}", Role.AUDITOR).json()
+    assert shown["standing"]["state"] == "superseded"
+    assert later["standing"]["state"] == "waiting"
 
 
 # Recipient environments

@@ -133,6 +133,10 @@ CANNOT_REMOVE = {
     "/v1/breaches/{breach_id}/receipt": "confirms",
     "/v1/breaches/{breach_id}/closure": "leaves holds as they are",
     "/v1/registers/relationships/editions": "publishes",
+    "/v1/submission-rights": "records what waits for a second person",
+    "/v1/submission-rights/imports": "records what waits for a second person",
+    "/v1/submission-rights/{batch}/confirmation": "gives",
+    "/v1/submission-rights/{batch}/withdrawal": "gives up what never held",
 }
 """Every command that may be answered at once, and why."""
 
@@ -158,6 +162,11 @@ def test_every_command_waits_or_is_known_to_be_unable_to_take_permission_away(se
         "/v1/organisations/imports",
         "/v1/transfer-instruments",
         "/v1/maps",
+        "/v1/maps/{map_id}/confirmation",
+        "/v1/maps/{map_id}/withdrawal",
+        "/v1/imports/{import_id}/confirmation",
+        "/v1/imports/{import_id}/withdrawal",
+        "/v1/submission-rights/{right_id}/ending",
         "/v1/recipient-environments/{environment_id}/clients/{client_id}",
         "/v1/assurance/imports",
         "/v1/assurance",

@@ -1,7 +1,8 @@
 """Whoever writes into the database past the service opens nothing (docs/adr/0024)."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -17,9 +18,14 @@ from agreements.adapters.db.sealed import SEALED, table_of
 from agreements.adapters.db.seals import Book, Sealer
 from agreements.domain.agreement import Facts as StateFacts
 from agreements.domain.hold import Hold
+from agreements.domain.imports import Import, ImportKind
+from agreements.domain.layouts.ods import Listed
+from agreements.domain.organisation import Kind
 from agreements.use_cases.access.decider import Decider
+from agreements.use_cases.ports import Slice
 from common.db.tables import audit_leaf
 from common.ids import digest, new_id
+from common.replacement import Change, Standing, State
 from common.security import keys
 from common.security.keys import SIGNATURE_RECEIPT, Signer
 from services.agreements.tests.reference import asking
@@ -69,6 +75,31 @@ def world():
 @pytest.fixture
 def uow(engine):
     return seed(engine, world())
+
+
+@pytest.fixture
+def with_what_waits(uow):
+    """A map that stands, and a list that had to wait."""
+    with uow.writing() as tx:
+        change = Change(before=0, after=0, added=0, removed=0)
+        accepted = Standing(
+            state=State.ACCEPTED, change=change, proposed_by="ann", proposed_at=plain.NOON
+        )
+        [first, *_] = tx.maps.all(None)
+        tx.maps.stand(replace(first, standing=accepted), audit=entry())
+        tx.imports.save(
+            Import(
+                id=new_id(),
+                kind=ImportKind.ORGANISATIONS,
+                layout="etr",
+                digest="",
+                snapshot_on=None,
+                listed=(),
+                standing=replace(accepted, state=State.TAKEN_BACK),
+            ),
+            audit=entry(),
+        )
+    return uow
 
 
 @pytest.fixture
@@ -172,7 +203,9 @@ TAMPERINGS = pytest.mark.parametrize("tamper", [slipped_in, changed, dated_back,
 
 
 @TAMPERINGS
-def test_whatever_a_decision_reads_is_found_where_it_was_tampered_with(engine, uow, tamper):
+def test_whatever_a_decision_reads_is_found_where_it_was_tampered_with(
+    engine, with_what_waits, tamper
+):
     found = {}
     with engine.connect() as connection:
         for row in READ:
@@ -574,3 +607,31 @@ def test_a_row_that_is_rewritten_where_it_stands_is_sealed_as_it_is_now(engine, 
     assert ask() == set()
     with engine.connect() as connection:
         assert connection.execute(select(HOLD.c.reason)).scalar_one() == "said better"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM import_content", "UPDATE import_content SET content = '[]'"]
+)
+def test_what_a_waiting_list_says_cannot_be_emptied_past_the_service(
+    engine, with_what_waits, ask, statement
+):
+    listed = Listed(
+        ods=CSU,
+        name="Closed",
+        kind=Kind.CSU,
+        legal_entity=CSU,
+        parent=None,
+        valid_from=date(2013, 4, 1),
+        valid_to=date(2018, 5, 1),
+    )
+    with with_what_waits.writing() as tx:
+        [known] = tx.imports.page(Slice(after=None, rows=9), None)
+        waiting = replace(known.standing, state=State.WAITING)
+        sent = replace(known, id=new_id(), version=0, listed=(listed,), standing=waiting)
+        tx.imports.save(sent, audit=entry(plain.NOON))
+    assert {code for code, _ in ask()} == {"IMPORT_WAITING"}
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+    assert {code for code, _ in ask()} == {"SEAL_BROKEN"}

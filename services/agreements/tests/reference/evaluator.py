@@ -80,7 +80,15 @@ def evaluate(world: Json, question: Json, now: datetime) -> Found:
         return {("CLOCK_UNTRUSTED", None)}
     if question["action"] == "release" and (not question["file"] or not question["permit"]):
         return {("ATTESTATION_INVALID", None)}
-    return Evaluation(world, question, now).refusals()
+    found = Evaluation(world, question, now).refusals()
+    if ("AGREEMENT_NOT_FOUND", None) in found:
+        return found
+    for waiting in world.get("waiting", []):  # ruling 20: the stricter of both holds
+        would_be = Evaluation(world | waiting, question, now).refusals()
+        found |= {
+            ("IMPORT_WAITING", about) for code, about in would_be if (code, about) not in found
+        }
+    return found
 
 
 def granted(world: Json, question: Json, now: datetime) -> Json:
@@ -386,6 +394,7 @@ class Evaluation:
             | self.published(line)
             | self.population(line)
             | self.scanned(line)
+            | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | ({("DISCLOSURE_RULE_MISSING", None)} if not line["disclosure_rule"] else set())
             | self.held(line)
@@ -744,8 +753,42 @@ class Evaluation:
 
     def map_for(self, kind: str, month: str) -> str | None:
         first = date.fromisoformat(month + "-01")
-        maps = [m for m in self.world["maps"] if m["kind"] == kind and m["valid_from"] <= first]
+        maps = [
+            m
+            for m in self.world["maps"]
+            if m["kind"] == kind and m["valid_from"] <= first and m.get("in_force", True)
+        ]
         return max(maps, key=lambda m: (m["valid_from"], m["id"]))["id"] if maps else None
+
+    def by_maps_that_stand(self, line: Json) -> Found:
+        """ruling 20: what waits gives and takes nothing, and what was taken back is no map."""
+        if self.action == "fetch":
+            known = [m["id"] for m in self.world["maps"]]
+            gone = any(m not in known for m in self.file["maps"])
+            return {("MAP_TAKEN_BACK", None)} if gone else set()
+        entry = self.catalogue_entry(line)
+        if self.action != "request" or entry is None or line["population"]["rule"] == "national":
+            return set()
+        usable = [r for r in line["population"].get("reasons") or [] if r in entry["reasons"]]
+        kinds = {entry["reasons"][r] for r in usable} - {None}
+        mine = set(self.codes(line))
+        found: Found = set()
+        for month in filter(is_month, self.periods):
+            first = date.fromisoformat(month + "-01")
+            begun = [
+                m for m in self.world["maps"] if m["kind"] in kinds and m["valid_from"] <= first
+            ]
+            for m in begun:
+                later = [
+                    o
+                    for o in begun
+                    if o["kind"] == m["kind"]
+                    and o.get("in_force", True)
+                    and (o["valid_from"], o["id"]) > (m["valid_from"], m["id"])
+                ]
+                if mine & set(m.get("takes_from", [])) and not later:
+                    found.add(("IMPORT_WAITING", month))
+        return found
 
     def scanned(self, line: Json) -> Found:
         if not self.file:

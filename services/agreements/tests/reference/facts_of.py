@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from agreements.domain.contract import Contract
 from agreements.domain.decision import document
 from agreements.domain.decision.categories import category
 from agreements.domain.decision.facts import (
+    Alternative,
     DataSetFacts,
     EnvironmentFacts,
     Facts,
@@ -52,6 +54,13 @@ from services.agreements.tests.reference.world import HOLDING, NOON, Json, uuid
 
 
 def facts_of(world: Json) -> Facts:
+    """With an alternative for each list that waits: the rows that it would replace."""
+    if world.get("waiting"):
+        would_be = [facts_of({**world, "waiting": []} | rows) for rows in world["waiting"]]
+        return replace(
+            facts_of({**world, "waiting": []}),
+            alternatives=tuple(Alternative(waiting="A list", facts=f) for f in would_be),
+        )
     agreement = None if world["agreement"] is None else _agreement(world["agreement"])
     return Facts(
         reference="" if agreement is None else agreement.reference,
@@ -133,7 +142,13 @@ def facts_of(world: Json) -> Facts:
             for e in world["environments"]
         ),
         maps=tuple(
-            MapFacts(id=UUID(m["id"]), kind=m["kind"], valid_from=m["valid_from"])
+            MapFacts(
+                id=UUID(m["id"]),
+                kind=m["kind"],
+                valid_from=m["valid_from"],
+                is_in_force=m.get("in_force", True),
+                takes_from=frozenset(m.get("takes_from", [])),
+            )
             for m in world["maps"]
         ),
         catalogue={d["digest"]: data_set_facts(d) for d in world["catalogue"]},

@@ -216,6 +216,25 @@ def organisations(draw: Draw, world: Json, question: Json) -> None:
             row["kind"] = "NHS_TRUST"
 
 
+def waiting(draw: Draw, world: Json, question: Json) -> None:
+    """A list waits for a second person that says otherwise of an organisation, or of evidence."""
+    if draw(st.booleans()):
+        rows = [dict(o) for o in world["organisations"]]
+        if rows:
+            draw(st.sampled_from(rows))["to"] = draw(MAYBE_DAYS)
+        world.setdefault("waiting", []).append({"organisations": rows})
+    else:
+        evidence = [dict(e) for e in world["assurance"]]
+        if evidence:
+            draw(st.sampled_from(evidence)).update(
+                {
+                    "status": draw(st.sampled_from(["STANDARDS_MET", "STANDARDS_NOT_MET"])),
+                    "published_on": draw(MAYBE_DAYS),
+                }
+            )
+        world.setdefault("waiting", []).append({"assurance": evidence})
+
+
 def transferred(draw: Draw, world: Json, question: Json) -> None:
     world["instruments"].append(
         {"predecessor": draw(CODES), "successor": draw(CODES), "from": draw(DAYS)}
@@ -510,8 +529,18 @@ def catalogue(draw: Draw, world: Json, question: Json) -> None:
 
 def maps(draw: Draw, world: Json, question: Json) -> None:
     world["maps"] = [
-        {"id": id_, "kind": kind, "valid_from": draw(DAYS)}
-        for id_, kind in ((PRACTICE_MAP, "practice"), (POSTCODE_MAP, "postcode"))
+        {
+            "id": id_,
+            "kind": kind,
+            "valid_from": draw(DAYS),
+            "in_force": draw(st.sampled_from([True, True, False])),
+            "takes_from": draw(st.sampled_from([[], [], [CCG], [OTHER_CCG]])),
+        }
+        for id_, kind in (
+            (PRACTICE_MAP, "practice"),
+            (POSTCODE_MAP, "postcode"),
+            (HOLDING, "practice"),
+        )
         if draw(st.booleans())
     ]
 
@@ -687,9 +716,9 @@ def no_evidence(draw: Draw, world: Json, question: Json) -> None:
 
 SPOILING: tuple[Spoil, ...] = (
     terminated, other_term, signature_missing, signature_later, amended, another_reference,
-    conditions, held, strange_clause, linkage, organisations, transferred, succeeded, contracts,
-    relationships, assured, registered, environments, line_otherwise, line_fields, line_broken,
-    line_key, second_line_of_the_key, joint, approvals, formerly_approved,
+    conditions, held, strange_clause, linkage, organisations, waiting, transferred, succeeded,
+    contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
+    line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, catalogue, maps, reserved, held_before, void,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, no_evidence,

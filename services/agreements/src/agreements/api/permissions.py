@@ -60,6 +60,11 @@ DECIDE_IMPORTS = Permission(
     frozenset({Role.REFERENCE_DATA_MANAGER, Role.CONTRACT_MANAGER, Role.DARS_APPROVER}),
     "Confirm, as the second person, what waits of reference data, or take it back",
 )
+READ_IMPORTS = Permission(
+    "reference-data:read",
+    BODY_STAFF,
+    "See which lists were sent, and what waits for a second person",
+)
 RECORD_SUBMISSION_RIGHTS = Permission(
     "submission-rights:record",
     frozenset({Role.REFERENCE_DATA_MANAGER, Role.CONTRACT_MANAGER}),

@@ -49,6 +49,11 @@ class NotALegalEntity(Unprocessable):
     title = "The code is a part of another legal entity on that day"
 
 
+class ImportNotFound(NotFound):
+    code = "IMPORT_NOT_FOUND"
+    title = "No such import"
+
+
 class SubmissionRightNotFound(NotFound):
     code = "SUBMISSION_RIGHT_NOT_FOUND"
     title = "No such right to submit"

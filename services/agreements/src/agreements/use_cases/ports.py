@@ -19,6 +19,7 @@ from agreements.domain.contract import Contract
 from agreements.domain.drafting import ApprovedApplication
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
 from agreements.domain.hold import LineKey
+from agreements.domain.imports import Import
 from agreements.domain.maps import MapSnapshot
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.register import RelationshipEdition
@@ -27,6 +28,7 @@ from agreements.domain.relationship import Relationship
 from agreements.domain.submission_right import SubmissionRight
 from agreements.domain.task import Task
 from common.audit.entries import Entry
+from common.replacement import State
 
 
 class Fact(Protocol):
@@ -99,6 +101,9 @@ class Maps(Protocol):
 
     def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None: ...
 
+    def stand(self, *snapshots: MapSnapshot, audit: Entry) -> tuple[MapSnapshot, ...]:
+        """Store how maps stand."""
+
     def content(self, map_id: UUID) -> Iterator[bytes]:
         """Yield the canonical bytes in pieces."""
 
@@ -130,6 +135,18 @@ class Relationships(Protocol):
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]: ...
 
     def save(self, relationship: Relationship, *, audit: Entry) -> Relationship: ...
+
+
+class Imports(Protocol):
+    """Lists that were sent, and how they stand."""
+
+    def one(self, import_id: UUID) -> Import | None: ...
+
+    def waiting(self) -> Sequence[Import]: ...
+
+    def page(self, part: Slice, state: State | None) -> Sequence[Import]: ...
+
+    def save(self, *sent: Import, audit: Entry) -> tuple[Import, ...]: ...
 
 
 class Editions(Protocol):
@@ -227,6 +244,8 @@ class Transaction(Protocol):
     def section_251_approvals(self) -> Facts[Section251Approval]: ...
     @property
     def publications(self) -> Facts[Publication]: ...
+    @property
+    def imports(self) -> Imports: ...
     @property
     def submission_rights(self) -> Facts[SubmissionRight]: ...
     @property

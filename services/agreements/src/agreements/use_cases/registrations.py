@@ -7,79 +7,16 @@ from datetime import date
 import structlog
 
 from agreements.domain import assurance as domain
-from agreements.domain.assurance import Assurance, AssuranceKind, Judgement
-from agreements.domain.layouts import dspt
+from agreements.domain.assurance import Assurance, Judgement
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
 from agreements.use_cases.context import Context
 from agreements.use_cases.contracts import standing_codes
-from agreements.use_cases.organisations import Imported, must_be_known
+from agreements.use_cases.organisations import must_be_known
 from agreements.use_cases.ports import Slice
 from common.clock import legal_day
-from common.ids import digest, new_id
+from common.ids import new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-
-def import_dspt(
-    content: bytes, layout: dspt.Layout, snapshot_on: date, *, ctx: Context
-) -> Imported:
-    """Take in the toolkit's list of a day; what the Body reviewed stays reviewed."""
-    read = dspt.read(content, layout)
-    with ctx.uow.writing() as tx:
-        at = tx.at
-        known = {
-            (a.organisation, a.reference): a for a in tx.assurance.find(kind=AssuranceKind.DSPT)
-        }
-        facts = [
-            _from_list(e, known.get((e.organisation, e.edition)), snapshot_on) for e in read.entries
-        ]
-        changed = [f for f in facts if f != known.get((f.organisation, f.reference))]
-        if changed:
-            tx.assurance.save(
-                *changed,
-                audit=ctx.entry(
-                    "assurance-imported",
-                    "assurance",
-                    at=at,
-                    layout=layout.value,
-                    snapshot_on=snapshot_on.isoformat(),
-                    digest=digest(content),
-                    left_out=str(read.left_out.lines),
-                ),
-            )
-    log.info(
-        "assurance_imported",
-        layout=layout.value,
-        listed=len(facts),
-        left_out=read.left_out.lines,
-    )
-    return Imported(
-        layout=layout.value,
-        listed=len(facts),
-        added=sum(f.version == 0 for f in changed),
-        changed=sum(f.version > 0 for f in changed),
-        unchanged=len(facts) - len(changed),
-        left_out=read.left_out,
-    )
-
-
-def _from_list(entry: dspt.Entry, former: Assurance | None, snapshot_on: date) -> Assurance:
-    if former is not None and former.seen_on > snapshot_on:
-        return former  # an older list says nothing about what a newer one said
-    if former is None:
-        return Assurance(
-            id=new_id(),
-            organisation=entry.organisation,
-            kind=AssuranceKind.DSPT,
-            reference=entry.edition,
-            status=entry.status,
-            published_on=entry.published_on,
-            expires_on=None,
-            seen_on=snapshot_on,
-        )
-    return replace(
-        former, status=entry.status, published_on=entry.published_on, seen_on=snapshot_on
-    )
 
 
 def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:

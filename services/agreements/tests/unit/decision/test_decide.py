@@ -252,6 +252,48 @@ def test_a_controller_that_needs_no_contract_needs_to_be_open_all_the_same(world
     assert ("ORGANISATION_CLOSED", CCG) in refused
 
 
+@pytest.fixture
+def takes(world):
+    """A practice map that waits and would take people from the line's commissioner."""
+    waiting = {
+        "id": plain.HOLDING,
+        "kind": "practice",
+        "valid_from": date(2018, 5, 1),
+        "in_force": False,
+        "takes_from": [CCG],
+    }
+    world["maps"].append(waiting)
+    return waiting
+
+
+def test_a_map_that_waits_takes_its_months_away_and_gives_nothing(world, takes):
+    assert codes(world, plain.request()) == {("IMPORT_WAITING", "2018-05")}
+    assert codes(world, plain.request(periods=["2018-04"])) == set()
+    assert codes(world, plain.release()) == codes(world, plain.fetch()) == set()
+
+
+def test_a_map_that_waits_takes_nothing_from_others_nor_where_it_would_not_govern(world, takes):
+    takes["takes_from"] = [OTHER_CCG]
+    assert codes(world, plain.request()) == set()
+    takes["takes_from"] = [CCG]
+    world["maps"][0]["valid_from"] = date(2018, 5, 2)
+    assert codes(world, plain.request(periods=["2018-05"])) == {("IMPORT_WAITING", "2018-05")}
+    world["maps"].append({"id": plain.FILE, "kind": "practice", "valid_from": date(2018, 5, 1)})
+    assert codes(world, plain.request(periods=["2018-05"])) == set()
+
+
+def test_a_map_that_is_about_to_be_taken_back_takes_too(world):
+    world["maps"][0]["takes_from"] = [CCG]
+
+    assert codes(world, plain.request(periods=["2018-04"])) == {("IMPORT_WAITING", "2018-04")}
+
+
+def test_a_file_made_by_a_map_that_was_taken_back_is_not_fetched(world):
+    world["maps"] = world["maps"][1:]
+
+    assert codes(world, plain.fetch()) == {("MAP_TAKEN_BACK", None)}
+
+
 def test_a_line_without_commissioners_is_about_the_controllers_own(world, line):
     line["population"]["commissioners"] = None
 

@@ -18,6 +18,9 @@ from sqlmodel import Session
 
 from agreements.adapters import catalogue, reference, rules
 from agreements.adapters.db import receipts
+from agreements.adapters.db.import_tables import ImportRow, MapStandingRow
+from agreements.adapters.db.imports import import_of
+from agreements.adapters.db.maps import map_of
 from agreements.adapters.db.seal_tables import SignatureReceiptRow
 from agreements.adapters.db.sealed import SEALED, Found, Sealed, columns_of, digest_of_rows, read
 from agreements.adapters.db.seals import Book, SealBroken
@@ -52,7 +55,7 @@ from agreements.domain.agreement import (
 )
 from agreements.domain.assurance import Assurance
 from agreements.domain.contract import Contract
-from agreements.domain.decision import document
+from agreements.domain.decision import alternatives, document
 from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import EnvironmentFacts, Facts, MapFacts
 from agreements.domain.hold import HeldLine, Hold, LineKey
@@ -61,6 +64,7 @@ from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.domain.relationship import Relationship
 from common.ids import digest
+from common.replacement import State
 
 CACHED_MAX = 2048
 THE_CHAIN = "seal"
@@ -176,7 +180,7 @@ class _Loader:
         entities = {o.legal_entity for rows in organisations.values() for o in rows}
         contracts = self._about(ContractRow, Contract, parties)
         self._receipts(versions, contracts)
-        return Facts(
+        facts = Facts(
             reference=name,
             rules=rules.load(),
             assurance_rules=reference.load().assurance,
@@ -209,6 +213,9 @@ class _Loader:
             maps=self._maps(),
             catalogue=catalogue.load(),
         )
+        waiting = [r for r in self._rows(ImportRow) if r.state == State.WAITING.value]
+        sent = [import_of(self.session, row) for row in waiting]
+        return alternatives.added(facts, sent, codes=codes, parties=parties)
 
     # The agreement
 
@@ -318,10 +325,22 @@ class _Loader:
         )
 
     def _maps(self) -> tuple[MapFacts, ...]:
-        return tuple(
-            MapFacts(id=row.id, kind=row.kind, valid_from=row.valid_from)
+        standings = {row.id: row for row in self._rows(MapStandingRow)}
+        found = [
+            map_of(row, standings.get(row.id))
             for row in self._rows(MapSnapshotRow)
             if row.kind != MapKind.ORGANISATION.value
+        ]
+        return tuple(
+            MapFacts(
+                id=m.id,
+                kind=m.kind.value,
+                valid_from=m.valid_from,
+                is_in_force=m.is_in_force,
+                takes_from=m.takes_from if m.is_pending else frozenset(),
+            )
+            for m in found
+            if m.is_known
         )
 
     # Queries

@@ -18,6 +18,8 @@ from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import await_others, instant, stamp
 from agreements.adapters.db.event_models import to_wire
 from agreements.adapters.db.holdings import SqlHoldings
+from agreements.adapters.db.imports import SqlImports
+from agreements.adapters.db.maps import SqlMaps
 from agreements.adapters.db.seals import Book, Sealer, seal
 from agreements.adapters.db.store import SqlFacts, put, to_fact
 from agreements.adapters.db.tables import (
@@ -28,8 +30,6 @@ from agreements.adapters.db.tables import (
     ContractRow,
     EnvironmentClientRow,
     IcoRegistrationRow,
-    MapChunkRow,
-    MapSnapshotRow,
     OrganisationRow,
     PublicationRow,
     RecipientEnvironmentRow,
@@ -46,9 +46,7 @@ from agreements.domain.assurance import Assurance
 from agreements.domain.breach import Breach
 from agreements.domain.contract import Contract
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
-from agreements.domain.errors import BreachNotFound, MapNotFound, RelationshipNotFound
-from agreements.domain.layouts.maps import MapKind
-from agreements.domain.maps import MapSnapshot
+from agreements.domain.errors import BreachNotFound, RelationshipNotFound
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.register import RelationshipEdition
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
@@ -62,8 +60,6 @@ from common.clock import Clock
 from common.db import clock as clocks
 from common.db import idempotency, outbox
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
-
-CHUNK_BYTES = 1_000_000
 
 R = TypeVar("R", BreachRow, RelationshipRow)
 
@@ -119,67 +115,6 @@ class SqlContracts(SqlFacts[Contract]):
         epoch = stamp(self.session, at=audit.at)
         receipts.give(self.session, self.sealer, new, epoch=epoch, audit=audit)
         return SqlFacts.save(self, *facts, audit=audit)
-
-
-@dataclass(frozen=True, slots=True)
-class SqlMaps:
-    session: Session
-
-    def all(self, kind: str | None) -> Sequence[MapSnapshot]:
-        query = select(MapSnapshotRow).order_by(col(MapSnapshotRow.id))
-        if kind is not None:
-            query = query.where(col(MapSnapshotRow.kind) == kind)
-        return [_map(row) for row in self.session.execute(query).scalars()]
-
-    def get(self, map_id: UUID) -> MapSnapshot:
-        row = self.session.get(MapSnapshotRow, map_id)
-        if row is None:
-            raise MapNotFound(f"There is no map {map_id}.")
-        return _map(row)
-
-    def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None:
-        add(
-            self.session,
-            MapSnapshotRow,
-            [
-                {
-                    "id": snapshot.id,
-                    "epoch": stamp(self.session, at=audit.at),
-                    "recorded_at": audit.at,
-                    "kind": snapshot.kind.value,
-                    "valid_from": snapshot.valid_from,
-                    "digest": snapshot.digest,
-                    "entries": snapshot.entries,
-                    "bytes": snapshot.bytes,
-                }
-            ],
-        )
-        for number, start in enumerate(range(0, len(content), CHUNK_BYTES)):
-            piece = content[start : start + CHUNK_BYTES]
-            add(
-                self.session,
-                MapChunkRow,
-                [{"map_id": snapshot.id, "number": number, "content": piece}],
-            )
-        audit_log.append(self.session, [audit])
-
-    def content(self, map_id: UUID) -> Iterator[bytes]:
-        number = 0
-        while (row := self.session.get(MapChunkRow, (map_id, number))) is not None:
-            yield row.content
-            self.session.expunge(row)  # one piece in memory at a time
-            number += 1
-
-
-def _map(row: MapSnapshotRow) -> MapSnapshot:
-    return MapSnapshot(
-        id=row.id,
-        kind=MapKind(row.kind),
-        valid_from=row.valid_from,
-        digest=row.digest,
-        entries=row.entries,
-        bytes=row.bytes,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +370,10 @@ class SqlTransaction:
     @cached_property
     def publications(self) -> SqlFacts[Publication]:
         return SqlFacts(self.session, PublicationRow, Publication)
+
+    @cached_property
+    def imports(self) -> SqlImports:
+        return SqlImports(self.session)
 
     @cached_property
     def submission_rights(self) -> SqlFacts[SubmissionRight]:

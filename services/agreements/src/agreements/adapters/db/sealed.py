@@ -17,6 +17,7 @@ from sqlalchemy import Row, Select, Table, select
 from sqlmodel import Session
 
 from agreements.adapters.db import tables as t
+from agreements.adapters.db.import_tables import ImportRow, MapStandingRow
 from agreements.adapters.db.seal_tables import SignatureReceiptRow
 from common.ids import canonical, digest_of
 
@@ -88,6 +89,8 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.Section251ApprovalRow, "reference"),
         Sealed(t.PublicationRow, "data_set"),
         Sealed(t.SubmissionRightRow, "submitter"),
+        Sealed(ImportRow, None),
+        Sealed(MapStandingRow, None),
         Sealed(t.BreachRow, "agreement_id"),
         Sealed(t.HoldRow, "agreement_id", (Part(t.HoldLineRow, "hold_id"),)),
         Sealed(t.HoldLiftRow, "hold_id"),
@@ -99,6 +102,7 @@ UNSEALED: Mapping[str, str] = {
     "fact_epoch": "its number is in the newest seal",
     "fact_change": "it only says when an epoch was made; no decision reads it",
     "map_chunk": "the map's digest is in its sealed row",
+    "import_content": "its digest is in the import's sealed row",
     "seal": "the seals themselves",
     "decision": "its digest is in the audit tree",
     "permit": "the haven accepts only the signed permit",

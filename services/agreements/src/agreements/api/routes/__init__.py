@@ -11,6 +11,7 @@ from agreements.api.routes import (
     agreements,
     breaches,
     contracts,
+    imports,
     organisations,
     registers,
     registrations,
@@ -29,6 +30,7 @@ for part in (
     relationships,
     registrations,
     submission_rights,
+    imports,
     breaches,
     registers,
 ):

@@ -38,13 +38,16 @@ from agreements.domain.layouts.maps import MapKind
 from agreements.domain.layouts.ods import Layout
 from agreements.domain.organisation import Kind
 from agreements.settings import IMPORT_BYTES_MAX
+from agreements.use_cases import imports, maps
 from agreements.use_cases import organisations as use_cases
+from common.replacement import ReplacementDecided, SecondPersonNeeded
 from common.security.principal import Principal
 from common.texts import Scanned
 from common.web.auth import requires
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
+from common.web.replacement import OfState, Reason, filtered
 
 router = APIRouter(prefix="/v1", tags=["organisations"])
 removing = APIRouter(prefix="/v1", tags=["organisations"], route_class=RemovesPermission)
@@ -66,10 +69,11 @@ def import_organisations(
     """Take in a list of organisations as ODS publishes it, or in our own layout.
 
     Lines of no use here are left out and named; a file that contradicts itself is refused. Only
-    codes, names, parents and dates are kept.
+    codes, names, parents and dates are kept. One that changes much waits for a second person; until
+    then nothing is permitted that it would take away.
     """
-    imported = use_cases.import_organisations(content, layout, ctx=contexts.of(principal))
-    return ImportView.model_validate(imported)
+    imported = imports.import_organisations(content, layout, ctx=contexts.of(principal))
+    return ImportView.of(imported)
 
 
 @router.get("/organisations")
@@ -152,9 +156,10 @@ def import_map(
     """Take in a map: `practice,commissioner` or `postcode,commissioner,lsoa`.
 
     Lines of no use here are left out and named; a file that contradicts itself is refused. A map
-    never changes afterwards; the same file for the same day again is the same map.
+    never changes afterwards; the same file for the same day again is the same map. One that changes
+    much of what governs waits for a second person, and the former governs until then.
     """
-    imported = use_cases.import_map(content, MapKind(kind), valid_from, ctx=contexts.of(principal))
+    imported = maps.import_map(content, MapKind(kind), valid_from, ctx=contexts.of(principal))
     response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
     return ImportedMapView.of(imported)
 
@@ -166,14 +171,17 @@ def list_maps(
     principal: Annotated[Principal, requires(permissions.READ_MAPS)],
     kind: MapKind | None = None,
     as_at: Annotated[Day | None, Query(description="Only those that govern on this day.")] = None,
+    state: OfState = None,
 ) -> Page[MapView]:
     """List the maps, or those that govern on a day: one a kind.
 
     `kind=organisation` with `as_at` gives the map from organisations' codes to entities as at that
     day, made of the lists as they are known now: `code,entity,meaning,standing`.
     """
-    found = use_cases.find_maps(kind, as_at, part(page), ctx=contexts.of(principal))
-    return Page[MapView].of(found, page, show=MapView.model_validate, key=lambda m: m.id)
+    found = maps.find_maps(
+        kind, as_at, part(page), state=filtered(state), ctx=contexts.of(principal)
+    )
+    return Page[MapView].of(found, page, show=MapView.of_map, key=lambda m: m.id)
 
 
 @router.get("/maps/{map_id}", responses=responses(MapNotFound))
@@ -183,7 +191,7 @@ def get_map(
     principal: Annotated[Principal, requires(permissions.READ_MAPS)],
 ) -> MapView:
     """Describe a map."""
-    return MapView.model_validate(use_cases.get_map(map_id, ctx=contexts.of(principal)))
+    return MapView.of_map(maps.get_map(map_id, ctx=contexts.of(principal)))
 
 
 @router.get(
@@ -201,13 +209,44 @@ def get_map_entries(
 ) -> StreamingResponse:
     """Stream a map as canonical CSV; its digest is in the header `Digest-SHA256`."""
     ctx = contexts.of(principal)
-    snapshot = use_cases.get_map(map_id, ctx=ctx)
-    content: Iterator[bytes] = use_cases.map_content(map_id, ctx=ctx)
+    snapshot = maps.get_map(map_id, ctx=ctx)
+    content: Iterator[bytes] = maps.map_content(map_id, ctx=ctx)
     return StreamingResponse(
         content,
         media_type="text/csv",
         headers={DIGEST_HEADER: snapshot.digest, "Content-Length": str(snapshot.bytes)},
     )
+
+
+@removing.post(
+    "/maps/{map_id}/confirmation",
+    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided),
+)
+def confirm_map(
+    map_id: UUID,
+    body: Reason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.DECIDE_IMPORTS)],
+) -> MapView:
+    """Let a map govern that waits: another person than who sent it."""
+    return MapView.of_map(maps.confirm_map(map_id, body.reason, ctx=contexts.of(principal)))
+
+
+@removing.post(
+    "/maps/{map_id}/withdrawal",
+    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided),
+)
+def withdraw_map(
+    map_id: UUID,
+    body: Reason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.DECIDE_IMPORTS)],
+) -> MapView:
+    """Take a map back. What was made by it is not fetched any more.
+
+    One in force whose going changes much is `leaving` until a second person says so too.
+    """
+    return MapView.of_map(maps.withdraw_map(map_id, body.reason, ctx=contexts.of(principal)))
 
 
 @router.post(

@@ -34,6 +34,7 @@ from agreements.domain.errors import (
 )
 from agreements.domain.layouts.dspt import Layout
 from agreements.settings import IMPORT_BYTES_MAX
+from agreements.use_cases import imports
 from agreements.use_cases import registrations as use_cases
 from common.clock import legal_day
 from common.security.principal import Principal
@@ -61,9 +62,13 @@ def import_assurance(
     contexts: Contexts,
     principal: Recorder,
 ) -> ImportView:
-    """Take in the toolkit's (DSPT) list of a day."""
-    imported = use_cases.import_dspt(content, layout, snapshot_on, ctx=contexts.of(principal))
-    return ImportView.model_validate(imported)
+    """Take in the toolkit's (DSPT) list of a day.
+
+    One that changes much waits for a second person; until then nothing is permitted that it would
+    take away.
+    """
+    imported = imports.import_dspt(content, layout, snapshot_on, ctx=contexts.of(principal))
+    return ImportView.of(imported)
 
 
 @removing.post(

@@ -9,9 +9,14 @@ from pydantic import Field
 
 from agreements.api.schemas.shared import ClientId, Code, Day, Incoming, Outgoing, Words
 from agreements.domain.environment import EnvironmentKind
+from agreements.domain.imports import Import, ImportKind
 from agreements.domain.layouts.maps import MapKind
+from agreements.domain.maps import MapSnapshot
 from agreements.domain.organisation import Kind
-from agreements.use_cases.organisations import EnvironmentWithClients, Found, ImportedMap
+from agreements.use_cases.imports import Imported
+from agreements.use_cases.maps import ImportedMap
+from agreements.use_cases.organisations import EnvironmentWithClients, Found
+from common.web.replacement import StandingView
 
 
 class PlaceView(Outgoing):
@@ -41,6 +46,49 @@ class ImportView(Outgoing):
     changed: Annotated[int, Field(description="Entries that took the place of another.")]
     unchanged: Annotated[int, Field(description="Entries that were known just so.")]
     left_out: LeftOutView
+    id: Annotated[
+        UUID | None,
+        Field(description="Of what waits, for confirmation and withdrawal; null: it is in force."),
+    ]
+    standing: Annotated[
+        StandingView,
+        Field(description="`waiting`: much changes, so a second person has to look first."),
+    ]
+
+    @classmethod
+    def of(cls, imported: Imported) -> Self:
+        return cls(
+            layout=imported.layout,
+            listed=imported.listed,
+            added=imported.added,
+            changed=imported.changed,
+            unchanged=imported.unchanged,
+            left_out=LeftOutView.model_validate(imported.left_out),
+            id=imported.id,
+            standing=StandingView.of(imported.standing),
+        )
+
+
+class SentImportView(Outgoing):
+    """A list that was sent, and how it stands."""
+
+    id: Annotated[UUID, Field(description="Of the import.")]
+    kind: Annotated[ImportKind, Field(description="What it is a list of.")]
+    layout: Annotated[str, Field(description="As which list the file was read.")]
+    digest: Annotated[str, Field(description="Of the file that was sent.")]
+    snapshot_on: Annotated[date | None, Field(description="Of which day the list is.")]
+    standing: Annotated[StandingView, Field(description="How it stands, and what it changes.")]
+
+    @classmethod
+    def of(cls, sent: Import) -> Self:
+        return cls(
+            id=sent.id,
+            kind=sent.kind,
+            layout=sent.layout,
+            digest=sent.digest,
+            snapshot_on=sent.snapshot_on,
+            standing=StandingView.of(sent.standing),
+        )
 
 
 class OrganisationView(Outgoing):
@@ -95,6 +143,25 @@ class MapView(Outgoing):
     digest: Annotated[str, Field(description="Of the canonical CSV that `entries` streams.")]
     entries: int
     bytes: int
+    standing: Annotated[
+        StandingView | None,
+        Field(
+            description="How it stands; null: it was there before maps were guarded, or is made of"
+            " the lists of organisations."
+        ),
+    ]
+
+    @classmethod
+    def of_map(cls, snapshot: MapSnapshot) -> Self:
+        return cls(
+            id=snapshot.id,
+            kind=snapshot.kind,
+            valid_from=snapshot.valid_from,
+            digest=snapshot.digest,
+            entries=snapshot.entries,
+            bytes=snapshot.bytes,
+            standing=None if snapshot.standing is None else StandingView.of(snapshot.standing),
+        )
 
 
 class ImportedMapView(MapView):
@@ -104,7 +171,7 @@ class ImportedMapView(MapView):
 
     @classmethod
     def of(cls, imported: ImportedMap) -> Self:
-        view = MapView.model_validate(imported.snapshot)
+        view = MapView.of_map(imported.snapshot)
         left_out = LeftOutView.model_validate(imported.left_out)
         return cls(**view.model_dump(), left_out=left_out)
 

@@ -10,7 +10,13 @@ from uuid import UUID
 from agreements.domain.agreement import Agreement, AgreementVersion, Capacity
 from agreements.domain.contract import Contract
 from agreements.domain.decision.document import Document, Terms
-from agreements.domain.decision.facts import DataSetFacts, EnvironmentFacts, Facts, Present
+from agreements.domain.decision.facts import (
+    DataSetFacts,
+    EnvironmentFacts,
+    Facts,
+    MapFacts,
+    Present,
+)
 from agreements.domain.decision.question import (
     AboutALine,
     Asker,
@@ -253,8 +259,23 @@ class LineCase(Case):
     def map_of(self, kind: str, month: str) -> UUID | None:
         """Return the map that governs at the start of the month (ruling 9)."""
         first = date.fromisoformat(f"{month}-01")
-        valid = [m for m in self.facts.maps if m.kind == kind and m.valid_from <= first]
+        valid = [
+            m for m in self.facts.maps if m.is_in_force and m.kind == kind and m.valid_from <= first
+        ]
         return max(valid, key=lambda m: (m.valid_from, m.id)).id if valid else None
+
+    def maps_that_would_take(self, kind: str, month: str) -> tuple[MapFacts, ...]:
+        """Return what waits and, once decided, takes people of the month from the line's codes."""
+        first = date.fromisoformat(f"{month}-01")
+        begun = [m for m in self.facts.maps if m.kind == kind and m.valid_from <= first]
+        return tuple(
+            m
+            for m in begun
+            if m.takes_from.intersection(self.codes)
+            and not any(
+                o.is_in_force and (o.valid_from, o.id) > (m.valid_from, m.id) for o in begun
+            )
+        )
 
     def maps_of(self, kind: str) -> tuple[str, ...]:
         """Return the maps of a kind that the periods need, in the order of the periods."""

@@ -33,6 +33,8 @@ class Code(StrEnum):
     ENVIRONMENT_MISMATCH = "ENVIRONMENT_MISMATCH"
     CONDITION_OVERDUE = "CONDITION_OVERDUE"
     ORGANISATION_CLOSED = "ORGANISATION_CLOSED"
+    IMPORT_WAITING = "IMPORT_WAITING"
+    MAP_TAKEN_BACK = "MAP_TAKEN_BACK"
     NOT_PUBLISHED_YET = "NOT_PUBLISHED_YET"
     OUT_OF_POPULATION = "OUT_OF_POPULATION"
     PCD_LEAK = "PCD_LEAK"
@@ -155,6 +157,16 @@ MEANINGS: Mapping[Code, Meaning] = {
         " today, itself or by a transfer",
         "Record the instrument by which its standing passed on, or amend the agreement.",
         "domain.md 1.3; rulings 4 and 23",
+    ),
+    Code.IMPORT_WAITING: Meaning(
+        "Nothing that waits for a second person would take the permission away",
+        "A second person confirms the list that waits, or it is taken back.",
+        "ruling 20",
+    ),
+    Code.MAP_TAKEN_BACK: Meaning(
+        "The maps by which the file was made have not been taken back",
+        "Have the extract prepared again, with the map that governs now.",
+        "ruling 20",
     ),
     Code.CONDITION_OVERDUE: Meaning(
         "No special condition is overdue",

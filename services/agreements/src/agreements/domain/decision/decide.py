@@ -5,7 +5,7 @@ look a second time at facts that may have turned meanwhile.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -54,6 +54,32 @@ NOT_FOUND: tuple[Refusal, ...] = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no
 
 
 def decide(question: Question, facts: Facts, present: Present) -> Decision:
+    """Judge on the facts in force, and on each of those that wait: the strictest holds.
+
+    What a list that waits for a second person would take away is not permitted, and what it would
+    give is not permitted either (ruling 20).
+    """
+    decision = _decide(question, facts, present)
+    if not facts.alternatives:
+        return decision
+    refusals: list[Refusal] = [] if isinstance(decision, Permission) else list(decision)
+    known = {(r.code, r.subject) for r in refusals}
+    if Code.AGREEMENT_NOT_FOUND in {code for code, _ in known}:
+        return decision
+    for alternative in facts.alternatives:
+        other = _decide(question, alternative.facts, present)
+        if isinstance(other, Permission):
+            if isinstance(decision, Permission):
+                decision = replace(decision, turns_at=min(decision.turns_at, other.turns_at))
+            continue
+        for r in other:
+            if (r.code, r.subject) not in known:
+                detail = f"{alternative.waiting} waits for a second person: {r.code}. {r.detail}"
+                refusals.append(refusal(Code.IMPORT_WAITING, detail, r.subject))
+    return _each_once(refusals) if refusals else decision
+
+
+def _decide(question: Question, facts: Facts, present: Present) -> Decision:
     """Judge every clause and name everything that is wrong (ruling 1).
 
     Where several lines have the same purpose, data set and classification, the first that allows

@@ -67,6 +67,9 @@ class MapFacts:
     id: UUID
     kind: str
     valid_from: date
+    is_in_force: bool = True
+    takes_from: frozenset[str] = frozenset()
+    """Commissioners who lose people by what waits for a second person (ruling 20)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,8 @@ class Facts:
     """By digest."""
     broken: tuple[str, ...] = ()
     """Registers whose rows are not what was sealed. Where there are any, nothing else is here."""
+    alternatives: tuple["Alternative", ...] = ()
+    """As the facts would be, for each list that waits and changes any of them."""
     _standing: dict[date, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def standing(self, day: date) -> Standing:
@@ -122,6 +127,7 @@ class Facts:
             *(h.set_at for h in holds),
             *(h.lifted_at for h in holds),
             *(c.fulfilled_at for v in versions for c in v.conditions),
+            *(i for alternative in self.alternatives for i in alternative.facts.instants),
         )
         return tuple(sorted({instant for instant in found if instant is not None}))
 
@@ -132,6 +138,15 @@ class Facts:
         """
         midnight = end_of(day)
         return next((i for i in self.instants if at < i < midnight), midnight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """The facts as they would be if a list that waits were in force (ruling 20)."""
+
+    waiting: str
+    """What waits, in words."""
+    facts: Facts
 
 
 Reservation = tuple[UUID, str, str]

@@ -46,6 +46,7 @@ class Clause(StrEnum):
     PUBLICATION = "publication"
     POPULATION = "population"
     REASONS = "reasons"
+    MAPS = "maps"
     PEOPLE = "people"
     SCAN = "scan"
     DOMAIN = "domain"
@@ -87,6 +88,7 @@ OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.PUBLICATION: of_line.publication,
     Clause.POPULATION: of_line.population,
     Clause.REASONS: of_line.reasons,
+    Clause.MAPS: of_line.maps,
     Clause.PEOPLE: of_file.people,
     Clause.SCAN: of_file.scan,
     Clause.DOMAIN: of_file.domain,

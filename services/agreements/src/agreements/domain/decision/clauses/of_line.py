@@ -15,7 +15,7 @@ from agreements.domain.decision.clauses.of_agreement import closed_today
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.facts import DataSetFacts
 from agreements.domain.decision.publication import expected_on
-from agreements.domain.decision.question import Column
+from agreements.domain.decision.question import Column, Fetch, Request
 from agreements.domain.decision.rules import Category
 from agreements.domain.organisation import Kind
 from agreements.domain.permits import treatment_of
@@ -245,6 +245,28 @@ def reasons(case: LineCase) -> Iterator[Refusal]:
         if MONTH.fullmatch(month) and not any(case.map_of(str(kind), month) for kind in kinds):
             detail = f"No map of {' or '.join(sorted(map(str, kinds)))} governs this period."
             yield refusal(Code.FACT_MISSING, detail, month)
+
+
+def maps(case: LineCase) -> Iterator[Refusal]:
+    """No map that waits would take people from the line; none that a file rests on was taken back.
+
+    A map says whose the people of new files are; a file that is there was made by the one of then.
+    """
+    if isinstance(case.question, Request):
+        needed = {
+            case.data_set.mapped[r]
+            for r in case.usable_reasons
+            if case.data_set is not None and r in case.data_set.mapped
+        }
+        for month in filter(MONTH.fullmatch, case.periods):
+            if any(case.maps_that_would_take(kind, month) for kind in needed):
+                detail = "A map that waits for a second person would take people from the line."
+                yield refusal(Code.IMPORT_WAITING, detail, month)
+    elif isinstance(case.question, Fetch) and case.file is not None:
+        known = {str(m.id) for m in case.facts.maps}
+        if not case.file.maps <= known:
+            detail = "A map by which the file was made was taken back."
+            yield refusal(Code.MAP_TAKEN_BACK, detail)
 
 
 def disclosure(case: LineCase) -> Iterator[Refusal]:

@@ -1,0 +1,41 @@
+"""How what replaces stands: lists that were sent, and maps. They hold what the domain checked."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import JSON, Column, String, Text
+from sqlmodel import Field
+
+from agreements.adapters.db.tables import Row, Versioned, metadata
+from common.db.replacement import StandingColumns
+
+__all__ = ["ImportContentRow", "ImportRow", "MapStandingRow", "metadata"]
+
+
+class ImportRow(StandingColumns, Versioned, table=True):
+    """A list that had to wait, and how it stands."""
+
+    __tablename__ = "import"
+
+    kind: str = Field(sa_type=String)  # organisations, assurance
+    layout: str
+    digest: str
+    snapshot_on: date | None = None
+    content_digest: str  # of what it says, in `import_content`
+
+
+class ImportContentRow(Row, table=True):
+    """What a list says that had to wait, as JSON."""
+
+    __tablename__ = "import_content"
+
+    import_id: UUID = Field(primary_key=True)
+    content: str = Field(sa_type=Text)
+
+
+class MapStandingRow(StandingColumns, Versioned, table=True):
+    """How a map stands, under its id; a map without a row was there before the guard."""
+
+    __tablename__ = "map_standing"
+
+    takes_from: list[str] = Field(sa_column=Column(JSON, nullable=False))
