@@ -284,6 +284,51 @@ def test_audit_verify_names_what_is_broken(kept: Path, change: str, kind: str) -
     assert kind in told
 
 
+def test_audit_verify_finds_checkpoints_that_are_gone(kept: Path) -> None:
+    (kept / "checkpoints" / "agreements.checkpoints").unlink()
+
+    code, told = verify(kept)
+
+    assert code == 1
+    assert "CHECKPOINT_MISSING" in told
+
+
+def test_audit_verify_says_what_it_could_not_check_and_checks_it_by_what_was_kept(
+    kept: Path,
+) -> None:
+    file = kept / "checkpoints" / "agreements.checkpoints"
+    copy = kept / "kept.checkpoints"
+    copy.write_text(file.read_text())
+    (report,) = json.loads(verify(kept, "--json")[1])
+    assert (report["kept"], len(report["unchecked"])) == (0, 1)
+
+    code, told = verify(kept, "--json", "--checkpoint", str(copy), "--head", f"3:{report['root']}")
+
+    assert code == 0
+    (again,) = json.loads(told)
+    assert (again["kept"], again["unchecked"]) == (2, [])
+
+
+def test_audit_verify_finds_that_all_was_put_back_by_a_head_that_was_kept(kept: Path) -> None:
+    code, told = verify(kept, "--head", "4:sha256:" + "0" * 64)
+
+    assert code == 1
+    assert "LOG_TRUNCATED" in told
+
+
+@pytest.mark.parametrize("head", ["3", "x:sha256:0", "3:sha256:zz", ":", "-1:sha256:" + "0" * 64])
+def test_audit_verify_refuses_a_head_that_is_none(kept: Path, head: str) -> None:
+    assert verify(kept, f"--head={head}")[0] == 2
+
+
+def test_audit_verify_refuses_a_kept_checkpoint_that_is_not_genuine(
+    kept: Path, tmp_path: Path
+) -> None:
+    for content in ("", "x.y.z\n"):
+        (tmp_path / "other").write_text(content)
+        assert verify(kept, "--checkpoint", str(tmp_path / "other"))[0] == 2
+
+
 def test_audit_verify_says_that_there_is_no_database(tmp_path: Path) -> None:
     code, told = verify(tmp_path)
 

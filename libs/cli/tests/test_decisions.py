@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
@@ -11,6 +12,7 @@ from common import audit
 from common.audit.entries import Entry
 from common.db import engine as engines
 from common.db.tables import metadata
+from common.ids import digest
 from dsfc_cli.decisions import judge
 from dsfc_cli.main import app
 
@@ -121,6 +123,72 @@ def test_the_command_lists_all_where_asked(logs):
     assert told.exit_code == 0
     assert "files/f1" in told.output
     assert "nothing" in told.output
+
+
+def row(**changes):
+    """The logged decision that `leaf` tells of."""
+    return {
+        "action": "release",
+        "permitted": True,
+        "agreement": "R",
+        "client_id": "csu",
+        "organisation": "0DF",
+        "at": datetime(2018, 6, 1, 9, tzinfo=UTC),
+        "subject": "f1",
+        "epoch": 3,
+        "line": 1,
+        "inputs": "{}",
+        "outcome": "{}",
+        "rules": "r",
+    } | changes
+
+
+LEAF = {
+    "action": "release-permitted",
+    "resource": "agreements/R",
+    "client_id": "csu",
+    "organisation": "0DF",
+    "at": "2018-06-01T09:00:00+00:00",
+    "decision_id": "d1",
+    "detail": {"about": "f1", "epoch": 3, "line": 1, "decision": digest(b"{}\n{}\nr")},
+}
+
+
+def test_a_logged_decision_that_is_what_its_leaf_says_is_right():
+    assert judge([LEAF], [], {"d1": row()}).wrong == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {},
+        {"d1": row(), "d2": row()},
+        *({"d1": row(**{name: value})} for name, value in [("permitted", False), ("epoch", 4)]),
+        *({"d1": row(**{name: "x"})} for name in ("inputs", "outcome", "rules", "client_id")),
+    ],
+)
+def test_a_logged_decision_that_is_not_what_its_leaf_says_is_wrong(rows):
+    assert len(judge([LEAF], [], rows).wrong) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_leaf SET entry = replace(entry, 'csu', 'cxu')",
+        'DELETE FROM audit_leaf WHERE "index" = 0',
+        'UPDATE audit_leaf SET "index" = -1 WHERE "index" = 1',
+    ],
+)
+def test_the_command_believes_no_log_that_is_not_as_written(logs, statement):
+    engine = engines.create(f"sqlite:///{logs / 'agreements.db'}")
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+    told = CliRunner().invoke(app, ["audit", "decisions", "--directory", str(logs)])
+
+    assert told.exit_code == 2
+    assert "dsfc audit verify" in told.output
 
 
 def test_the_command_finds_no_log_where_there_is_none(tmp_path):

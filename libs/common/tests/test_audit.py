@@ -8,7 +8,8 @@ import hashlib
 import json
 import threading
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, select, text, update
@@ -22,6 +23,8 @@ from common.db import engine as engines
 from common.db.tables import audit_frontier, audit_leaf
 from common.errors import NotFound
 from common.ids import canonical
+from common.security import keys
+from common.security.jws import NotGenuine
 from common.security.keys import Signer, generate_jwk
 from common.security.principal import Principal
 from common.security.roles import Role
@@ -194,8 +197,9 @@ def test_a_batch_makes_the_same_tree_as_one_by_one(append, engine):
     assert append() == []
 
 
-def test_nothing_is_appended_when_the_transaction_fails(append, engine, judge):
+def test_nothing_is_appended_when_the_transaction_fails(append, sign, engine, judge):
     append(1)
+    sign()
     with Session(engines.writing(engine)) as session:
         audit.append(session, [entry(2)])
         session.rollback()
@@ -205,7 +209,7 @@ def test_nothing_is_appended_when_the_transaction_fails(append, engine, judge):
     assert judge().is_whole
 
 
-def test_writers_take_turns(append, judge):
+def test_writers_take_turns(append, sign, judge):
     threads = [
         threading.Thread(target=lambda: [append(n, n + 1) for n in range(10)]) for _ in range(4)
     ]
@@ -214,6 +218,7 @@ def test_writers_take_turns(append, judge):
     for thread in threads:
         thread.join()
 
+    sign()
     report = judge()
     assert report.is_whole
     assert report.leaves == 80
@@ -277,6 +282,7 @@ def test_what_a_crash_left_of_a_line_is_cut_off(append, sign, tmp_path, judge):
     with path.open("a") as file:
         file.write("eyJhbGciOiJFUzI1NiIs")
     assert judge().is_whole
+    assert any("half line" in what for what in judge().unchecked)
 
     append(2)
     second = sign()
@@ -519,8 +525,10 @@ def test_a_log_that_was_emptied_is_named(append, sign, judge, tamper):
     assert judge().first.kind == audit.Kind.TRUNCATED
 
 
-def test_a_manifests_head_shows_a_fork_that_no_checkpoint_covers(append, judge, engine):
-    leaves = append(*range(5))
+def test_a_manifests_head_shows_a_fork_that_no_checkpoint_covers(append, sign, judge, engine):
+    append(0)
+    sign()
+    leaves = [None, *append(*range(1, 5))]
     head = audit.Head(leaves[3].size, leaves[3].root, "manifest of file x")
     assert judge(heads=[head]).is_whole
 
@@ -596,3 +604,302 @@ def test_what_is_not_an_entry_is_named(append, judge, tamper):
     tamper(update(audit_leaf).values(entry=broken, hash=written(leaf_hash(broken.encode()))))
 
     assert judge().first.kind == audit.Kind.EDITED
+
+
+# What was slipped in
+
+
+@pytest.mark.parametrize("index", [-1, -7])
+def test_a_leaf_before_the_first_is_named(append, sign, judge, tamper, index):
+    append(*range(5))
+    sign()
+    forged = canonical(entry(99).as_json(index))
+    tamper(
+        audit_leaf.insert().values(
+            index=index, entry=forged.decode(), hash=written(leaf_hash(forged))
+        )
+    )
+
+    report = judge()
+
+    assert [(f.kind, f.index) for f in report.findings] == [(audit.Kind.INSERTED, 0)]
+    assert report.leaves == 5
+
+
+def test_leaves_behind_the_last_are_named(append, sign, judge, tamper):
+    append(*range(5))
+    sign()
+    forged = canonical(entry(99).as_json(5))
+    tamper(
+        audit_leaf.insert().values(index=5, entry=forged.decode(), hash=written(leaf_hash(forged)))
+    )
+
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.INSERTED, 5)]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+@pytest.mark.parametrize(
+    ("index", "kinds"),
+    [("x'05'", {"LEAF_INSERTED"}), ("'five'", {"LEAF_INSERTED"}), ("1.5", {"LEAF_INSERTED"})],
+)
+def test_a_leaf_whose_index_is_no_number_is_named(append, sign, judge, tamper, index, kinds):
+    append(*range(5))
+    sign()
+    tamper(text(f"INSERT INTO audit_leaf (\"index\", entry, hash) VALUES ({index}, '{{}}', 'x')"))
+
+    assert {str(f.kind) for f in judge().findings} == kinds
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_two_leaves_of_one_index_are_named(append, sign, judge, tamper):
+    append(*range(5))
+    sign()
+    tamper(
+        text("CREATE TABLE other AS SELECT * FROM audit_leaf"),
+        text('INSERT INTO other SELECT * FROM audit_leaf WHERE "index" = 3'),
+        text("DROP TABLE audit_leaf"),
+        text("ALTER TABLE other RENAME TO audit_leaf"),
+    )
+
+    assert audit.Kind.INSERTED in {f.kind for f in judge().findings}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_an_entry_that_is_bytes_or_nothing_is_named(append, sign, judge, tamper):
+    append(*range(3))
+    sign()
+    tamper(text('UPDATE audit_leaf SET entry = CAST(entry AS BLOB) WHERE "index" = 1'))
+
+    assert (judge().first.kind, judge().first.index) == (audit.Kind.EDITED, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e.replace('"role":', '"role":"auditor","role":'),
+        lambda e: e.replace(":", ": ", 1),
+        lambda e: e[:-1] + ',"more":1}',
+        lambda e: e.replace(',"subject":"csu"', ""),
+        lambda e: e.replace("T09:00:00+00:00", ""),
+    ],
+    ids=["a name twice", "spaces", "a name more", "a name less", "no instant"],
+)
+def test_an_entry_that_two_might_read_differently_is_named(append, sign, judge, tamper, change):
+    append(*range(3))
+    sign()
+    (leaf,) = append(3)
+    data = change(canonical(entry(3).as_json(leaf.index)).decode())
+    tamper(
+        update(audit_leaf)
+        .where(audit_leaf.c.index == 3)
+        .values(entry=data, hash=written(leaf_hash(data.encode())))
+    )
+
+    assert (judge().first.kind, judge().first.index) == (audit.Kind.EDITED, 3)
+
+
+@pytest.mark.parametrize("nodes", [b"", b"x", b"x" * 32, b"x" * 64])
+def test_a_frontier_that_is_none_is_named(append, sign, judge, tamper, nodes):
+    append(*range(3))
+    sign()
+    tamper(update(audit_frontier).values(nodes=nodes))
+
+    assert [f.kind for f in judge().findings] == [audit.Kind.FRONTIER]
+
+
+def test_a_leaf_that_goes_back_in_time_is_named(engine, sign, judge):
+    with Session(engines.writing(engine)) as session, session.begin():
+        dated = [AT, AT - timedelta(minutes=1), AT - timedelta(days=1), AT]
+        audit.append(session, [replace(entry(n), at=at) for n, at in enumerate(dated)])
+    sign()
+
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.TIME, 2)]
+
+
+# Checkpoints that are missing
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_log_without_checkpoints_is_not_whole(append, sign, judge, tmp_path, how):
+    append(*range(3))
+    sign()
+    path = path_of(tmp_path / "outside", LOG)
+    path.unlink() if how == "deleted" else path.write_text("")
+
+    assert [f.kind for f in judge().findings] == [audit.Kind.MISSING]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 400])
+def test_a_file_of_checkpoints_that_was_cut_in_a_line_is_named(append, sign, judge, tmp_path, cut):
+    for n in range(2):
+        append(n)
+        sign()
+    path = path_of(tmp_path / "outside", LOG)
+    path.write_text(path.read_text()[:-cut])
+
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.MISSING, 1)]
+
+
+def test_checkpoints_that_were_cut_at_the_end_of_a_line_are_missed_after_a_while(
+    engine, sign, judge, tmp_path
+):
+    for minutes in (0, 10, 20, 30):
+        with Session(engines.writing(engine)) as session, session.begin():
+            audit.append(session, [replace(entry(1), at=AT + timedelta(minutes=minutes))])
+        sign()
+    path = path_of(tmp_path / "outside", LOG)
+    lines = path.read_text().splitlines(keepends=True)
+    assert judge().is_whole
+
+    path.write_text("".join(lines[:3]))
+    assert judge().is_whole  # nobody can know: one leaf may wait for its checkpoint
+    assert any("leaves 3 to 3" in what for what in judge().unchecked)
+
+    path.write_text("".join(lines[:1]))
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.MISSING, 1)]
+
+
+# What somebody else kept
+
+
+@pytest.fixture
+def rolled_back(append, sign, engine, tmp_path):
+    """A log that was put back together with its checkpoints, and what was kept of the later one."""
+    append(*range(5))
+    first = sign()
+    (leaf,) = append(5)
+    second = sign()
+    with Session(engines.writing(engine)) as session, session.begin():
+        session.execute(delete(audit_leaf).where(audit_leaf.c.index >= 5))
+        frontier = first.frontier()
+        session.execute(update(audit_frontier).values(size=frontier.size, nodes=frontier.packed()))
+    path = path_of(tmp_path / "outside", LOG)
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    return second, leaf
+
+
+def kept(checkpoint, signer, log=LOG):
+    return audit.kept_checkpoints(
+        checkpoint.line + "\n", signer.jwks(), log=log, source="a friend's"
+    )
+
+
+def test_a_rollback_of_everything_cannot_be_seen_alone_and_that_is_said(rolled_back, judge):
+    report = judge()
+
+    assert report.is_whole
+    assert any("put back" in what for what in report.unchecked)
+    assert report.as_json()["unchecked"] == list(report.unchecked)
+
+
+def test_a_kept_checkpoint_shows_a_rollback_of_everything(rolled_back, judge, signer):
+    second, _ = rolled_back
+
+    report = judge(heads=kept(second, signer))
+
+    assert {f.kind for f in report.findings} == {audit.Kind.TRUNCATED, audit.Kind.MISSING}
+    assert report.kept == 1
+
+
+def test_a_kept_manifest_shows_a_rollback_of_everything(rolled_back, judge, signer, clock):
+    _, leaf = rolled_back
+    head = {"log": LOG, "index": leaf.index, "size": leaf.size, "root": leaf.root}
+    manifest = keys.issue(signer, keys.MANIFEST, {"audit": head}, at=clock.now())
+
+    found = audit.kept_manifest(manifest, signer.jwks(), log=LOG, source="of file x", clock=clock)
+    other = audit.kept_manifest(manifest, signer.jwks(), log="agreements", source="", clock=clock)
+
+    assert [f.kind for f in judge(heads=[found]).findings] == [audit.Kind.TRUNCATED]
+    assert other is None
+
+
+@pytest.mark.parametrize("claims", [{}, {"audit": 1}, {"audit": {"log": LOG, "size": 3}}])
+def test_a_manifest_without_a_head_is_refused(signer, clock, claims):
+    manifest = keys.issue(signer, keys.MANIFEST, claims, at=clock.now())
+
+    with pytest.raises(NotGenuine):
+        audit.kept_manifest(manifest, signer.jwks(), log=LOG, source="x", clock=clock)
+
+
+def test_a_kept_checkpoint_of_somebody_else_is_refused(append, sign, signer):
+    append(1)
+    stranger = Signer(generate_jwk())
+
+    with pytest.raises(NotGenuine):
+        kept(sign(), stranger)
+    with pytest.raises(NotGenuine):
+        kept(sign(), signer, log="agreements")
+
+
+def test_a_fork_since_a_kept_checkpoint_is_named_though_all_was_signed_anew(
+    append, sign, judge, engine, signer, tmp_path
+):
+    append(*range(5))
+    theirs = kept(sign(), signer)
+    path_of(tmp_path / "outside", LOG).unlink()
+    rewrite(engine, {2: entry(99)})
+    sign()
+    assert judge().is_whole
+
+    assert {f.kind for f in judge(heads=theirs).findings} == {
+        audit.Kind.FORKED,
+        audit.Kind.MISSING,
+    }
+
+
+def test_what_follows_the_kept_head_is_said_to_be_unchecked(append, sign, judge, signer):
+    append(*range(3))
+    first = sign()
+    append(3)
+    sign()
+
+    report = judge(heads=kept(first, signer))
+
+    assert report.is_whole
+    assert any("followed leaf 2" in what for what in report.unchecked)
+    assert not judge(heads=kept(sign(), signer)).unchecked
+
+
+# What auditors find leaves by
+
+
+@pytest.fixture
+def beside(engine, append, sign):
+    """A table as dissemination has it."""
+    with engines.writing(engine).begin() as connection:
+        connection.execute(
+            text("CREATE TABLE audit_subject (agreement VARCHAR, leaf_index BIGINT)")
+        )
+    with Session(engines.writing(engine)) as session, session.begin():
+        audit.append(
+            session, [replace(entry(n), detail={"agreement": f"A{n % 2}"}) for n in range(5)]
+        )
+        for n in range(5):
+            session.execute(
+                text("INSERT INTO audit_subject VALUES (:a, :n)"), {"a": f"A{n % 2}", "n": n}
+            )
+    sign()
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("DELETE FROM audit_subject", 0),
+        ("DELETE FROM audit_subject WHERE leaf_index = 3", 3),
+        ("UPDATE audit_subject SET agreement = 'A0' WHERE leaf_index = 3", 3),
+        ("UPDATE audit_subject SET leaf_index = 2 WHERE leaf_index = 3", 2),
+        ("INSERT INTO audit_subject VALUES ('A0', 1)", 1),
+        ("INSERT INTO audit_subject VALUES ('A0', -1)", 0),
+        ("INSERT INTO audit_subject VALUES ('A0', 77)", 0),
+    ],
+)
+def test_the_index_that_auditors_read_by_is_held_against_the_tree(
+    beside, judge, tamper, statement, index
+):
+    assert judge().is_whole
+    tamper(text(statement))
+
+    report = judge()
+
+    assert {f.kind for f in report.findings} == {audit.Kind.INDEX}
+    assert report.first.index == index

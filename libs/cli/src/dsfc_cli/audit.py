@@ -1,8 +1,9 @@
 """`dsfc audit`: is the log whole? Judged offline, with no service running."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +13,20 @@ from rich.table import Table
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from agreements.adapters.db import seal_audit
 from common.audit.checkpoints import path_of
-from common.audit.verification import Report
+from common.audit.findings import FINDINGS_MAX, Finding, Head, Kind, Report
+from common.audit.verification import kept_checkpoints, kept_manifest
 from common.audit.verification import verify as verify_log
 from common.db import engine as engines
 from common.errors import AppError
+from common.ids import DIGEST
 from common.security import keys
-from dsfc_cli.decisions import Entry, entries, judge
+from common.security.jws import claimed
+from dsfc_cli.decisions import NotAsWritten, entries, judge, rows
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
+MANIFESTS_LOG = "dissemination"
 VAR = Path("var")
 
 app = typer.Typer(no_args_is_help=True, help="The audit logs.")
@@ -40,26 +46,48 @@ def verify(
     jwks: Annotated[
         Path | None, typer.Option(help="Public keys (JWKS) that signed the checkpoints.")
     ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(help="Checkpoints that somebody else kept, a line each. Repeatable."),
+    ] = None,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(help="A manifest that a recipient kept. Repeatable."),
+    ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(help="SIZE:ROOT of the log, as somebody else noted it. Repeatable."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Find every edit, deletion, reordering, fork and truncation. Exit 1 where there is one.
+    """Find what was edited, slipped in, deleted, reordered, forked, cut or put back.
 
-    Example: dsfc audit verify --directory var/demo/state
+    Exit 0: nothing was found; what could not be checked is said. Exit 1: something was found.
+    Exit 2: it could not be judged.
+
+    Example: dsfc audit verify --directory var/demo/state --checkpoint kept.checkpoints
     """
     if log is not None and log not in SERVICES:
         raise typer.BadParameter(f"one of {', '.join(SERVICES)}", param_hint="--log")
-    if log is None and (database or checkpoints or jwks):
-        raise typer.BadParameter("--database, --checkpoints and --jwks go with --log")
+    if log is None and (database or checkpoints or jwks or head):
+        raise typer.BadParameter("--database, --checkpoints, --jwks and --head go with --log")
     try:
-        reports = [
-            verify_log(
-                _there(database or f"sqlite:///{directory.absolute() / f'{name}.db'}"),
+        reports = []
+        for name in [log] if log else SERVICES:
+            url = _there(database or f"sqlite:///{directory.absolute() / f'{name}.db'}")
+            known = _jwks(jwks, directory, name)
+            report = verify_log(
+                url,
                 checkpoints or path_of(directory / "checkpoints", name),
-                _jwks(jwks, directory, name),
+                known,
                 log=name,
+                heads=[
+                    *_heads(head or ()),
+                    *_checkpoints(checkpoint or (), known, name, is_only=log is not None),
+                    *_manifests(manifest or (), directory, jwks, name),
+                ],
             )
-            for name in ([log] if log else SERVICES)
-        ]
+            reports.append(_with_facts(report, url, known) if name == "agreements" else report)
     except (AppError, ValueError) as error:
         err.print(getattr(error, "detail", str(error)), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
@@ -67,7 +95,7 @@ def verify(
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
     else:
         Console().print(_table(reports))
-        for line in _findings(reports):
+        for line in (*_findings(reports), *_unchecked(reports)):
             typer.echo(line)
     raise typer.Exit(0 if all(report.is_whole for report in reports) else 1)
 
@@ -86,20 +114,35 @@ def list_decisions(
 ) -> None:
     """List permissions that led to nothing. Exit 1 where anything left without one of its own.
 
-    Read `dsfc audit verify` first: this believes what the logs say.
+    Every leaf is held against its hash, and every logged decision against its leaf. Whether the
+    logs are those that were signed, `dsfc audit verify` says.
 
     Example: dsfc audit decisions --directory var/demo/state
     """
     with ExitStack() as stack:
-        logs = [
+        opened = [
             stack.enter_context(_log(url or f"sqlite:///{directory.absolute() / f'{name}.db'}"))
             for name, url in (("agreements", agreements), ("dissemination", dissemination))
         ]
-        judged = judge(*logs)
+        try:
+            decided, done = map(entries, opened)
+            logged = rows(opened[0])
+            judged = judge(decided, done, logged)
+        except NotAsWritten as error:
+            err.print(f"{error} See `dsfc audit verify`.", markup=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+    unchecked = [] if logged is not None else ["The rows of decisions: here is their log alone."]
     shown = judged.outcomes if every else judged.led_to_nothing
     if as_json:
         typer.echo(
-            json.dumps({"decisions": [o.as_json() for o in shown], "wrong": judged.wrong}, indent=2)
+            json.dumps(
+                {
+                    "decisions": [o.as_json() for o in shown],
+                    "wrong": judged.wrong,
+                    "unchecked": unchecked,
+                },
+                indent=2,
+            )
         )
     else:
         table = Table("at", "action", "decision", "agreement", "about", "led to")
@@ -107,16 +150,61 @@ def list_decisions(
             led_to = o.led_to or "nothing"
             table.add_row(o.at, o.action, o.decision_id, o.agreement, o.about, led_to)
         Console().print(table)
-        for line in judged.wrong:
+        for line in (*judged.wrong, *(f"not checked: {what}" for what in unchecked)):
             typer.echo(line)
     raise typer.Exit(1 if judged.wrong else 0)
 
 
+def _heads(written: Sequence[str]) -> Iterator[Head]:
+    for one in written:
+        size, _, root = one.partition(":")
+        if not size.isdecimal() or DIGEST.fullmatch(root) is None:
+            raise typer.BadParameter("SIZE:sha256:…", param_hint="--head")
+        yield Head(int(size), root, f"the head of {size} that was given")
+
+
+def _checkpoints(files: Sequence[Path], jwks: Any, log: str, *, is_only: bool) -> Iterator[Head]:
+    """Read the kept checkpoints of this log; one file may hold those of several."""
+    for file in files:
+        lines = file.read_text("ascii", "replace").split()
+        if not lines:
+            raise typer.BadParameter(f"{file} is empty", param_hint="--checkpoint")
+        # Where one log is judged, all of them must be its own.
+        mine = [line for line in lines if is_only or claimed(line, "log") == log]
+        yield from kept_checkpoints("\n".join(mine), jwks, log=log, source=str(file))
+
+
+def _manifests(
+    files: Sequence[Path], directory: Path, jwks: Path | None, log: str
+) -> Iterator[Head]:
+    if log != MANIFESTS_LOG:
+        return
+    for file in files:
+        text = file.read_text("utf-8").strip()
+        compact = str(json.loads(text)["jws"]) if text.startswith("{") else text
+        head = kept_manifest(
+            compact, _jwks(jwks, directory, MANIFESTS_LOG), log=log, source=str(file)
+        )
+        if head is not None:
+            yield head
+
+
+def _with_facts(report: Report, url: str, jwks: Any) -> Report:
+    """Add what is wrong with the facts that agreements sealed."""
+    engine = engines.create(url, pool_size=1, statement_timeout_seconds=600)
+    try:
+        found = seal_audit.wrong(engine, jwks)
+    finally:
+        engine.dispose()
+    more = [Finding(Kind.SEAL, report.leaves, detail) for detail in found[:FINDINGS_MAX]]
+    return replace(report, findings=(*report.findings, *more))
+
+
 @contextmanager
-def _log(url: str) -> Iterator[Iterator[Entry]]:
+def _log(url: str) -> Iterator[Engine]:
     engine = _opened(url)
     try:
-        yield entries(engine)
+        yield engine
     finally:
         engine.dispose()
 
@@ -163,3 +251,9 @@ def _findings(reports: list[Report]) -> Iterator[str]:
     for report in reports:
         for found in report.findings:
             yield f"{report.log}: leaf {found.index}: {found.kind}: {found.detail}"
+
+
+def _unchecked(reports: list[Report]) -> Iterator[str]:
+    for report in reports:
+        for what in report.unchecked:
+            yield f"{report.log}: not checked: {what}"

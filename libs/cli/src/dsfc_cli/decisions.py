@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, inspect, select
 
+from agreements.adapters.db.decision_tables import DecisionRow
+from common.audit.tree import leaf_hash, written
 from common.db.tables import audit_leaf
+from common.ids import digest
 
 Entry = Mapping[str, Any]
 
@@ -24,6 +27,7 @@ PERMITTED: Mapping[str, str] = {
 """What agreements writes down, and what dissemination writes down when it made use of that."""
 
 READ_ROWS = 10_000
+DECISION = DecisionRow.__table__  # type: ignore[attr-defined]  # table=True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,22 +59,70 @@ class Judged:
         return [outcome for outcome in self.outcomes if outcome.led_to is None]
 
 
-def judge(decided: Iterable[Entry], done: Iterable[Entry]) -> Judged:
-    """Hold what agreements permitted against what dissemination did."""
+class NotAsWritten(ValueError):
+    """A leaf is not where or what it was written as, so that nothing of the log is believed."""
+
+
+def judge(
+    decided: Iterable[Entry], done: Iterable[Entry], rows: Mapping[str, Entry] | None = None
+) -> Judged:
+    """Hold what agreements permitted against what dissemination did.
+
+    `rows` are the logged decisions, which must be those that the leaves tell of.
+    """
     used: dict[tuple[str, str], list[str]] = {}
     for entry in done:
         if entry["action"] in PERMITTED.values():
             key = (entry["action"], str(entry["decision_id"]))
             used.setdefault(key, []).append(entry["resource"])
     outcomes, known = [], Counter[tuple[str, str]]()
+    unlike: list[str] = []
+    told: set[str] = set()
     for entry in decided:
+        if rows is not None and entry["decision_id"] is not None:
+            told.add(entry["decision_id"])
+            if _of_row(rows.get(entry["decision_id"])) != _of_leaf(entry):
+                unlike.append(f"decision {entry['decision_id']}: its row is not what was logged")
         use = PERMITTED.get(entry["action"])
         if use is None or "renews" in entry["detail"]:
             continue
         key = (use, str(entry["decision_id"]))
         known[key] += 1
         outcomes.append(_outcome(entry, used.get(key)))
-    return Judged(outcomes=outcomes, wrong=list(_wrong(used, known)))
+    extra = [] if rows is None else sorted(rows.keys() - told)
+    unlike += [f"decision {id_}: its row is in no log" for id_ in extra]
+    return Judged(outcomes=outcomes, wrong=[*_wrong(used, known), *unlike])
+
+
+def _of_leaf(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry["action"],
+        entry["resource"],
+        entry["client_id"],
+        entry["organisation"],
+        entry["at"],
+        entry["detail"]["about"],
+        entry["detail"]["epoch"],
+        entry["detail"]["line"],
+        entry["detail"]["decision"],
+    )
+
+
+def _of_row(row: Entry | None) -> tuple[object, ...]:
+    """Return the same of a logged decision, whose texts the leaf has the digest of."""
+    if row is None:
+        return ()
+    return (
+        f"{row['action']}-{'permitted' if row['permitted'] else 'refused'}",
+        f"agreements/{row['agreement']}",
+        row["client_id"],
+        row["organisation"],
+        row["at"].isoformat(),
+        row["subject"],
+        row["epoch"],
+        row["line"],
+        digest(f"{row['inputs']}\n{row['outcome']}\n{row['rules']}".encode()),
+    )
 
 
 def _outcome(entry: Entry, led_to: Sequence[str] | None) -> Outcome:
@@ -95,19 +147,34 @@ def _wrong(
             yield f"{', '.join(resources)}: {action} more than once by {decision_id}"
 
 
+def rows(engine: Engine) -> Mapping[str, Entry] | None:
+    """Read all logged decisions of agreements, by id; None in a copy of the log alone."""
+    if not inspect(engine).has_table(DECISION.name):
+        return None
+    with engine.connect() as connection:
+        found = connection.execute(select(*DECISION.c)).mappings()
+        return {str(row["id"]): dict(row) for row in found}
+
+
 def entries(engine: Engine) -> Iterator[Entry]:
-    """Read a service's audit log, in order. Whether it is whole, `dsfc audit verify` says."""
-    after = -1
+    """Read a service's audit log, in order, and hold each leaf against its hash.
+
+    Raises:
+        NotAsWritten: a leaf is missing, slipped in or not what its hash says.
+
+    """
+    expected, after = 0, None
     while True:
-        query = (
-            select(audit_leaf.c.index, audit_leaf.c.entry)
-            .where(audit_leaf.c.index > after)
-            .order_by(audit_leaf.c.index)
-            .limit(READ_ROWS)
-        )
+        query = select(audit_leaf.c.index, audit_leaf.c.entry, audit_leaf.c.hash)
+        if after is not None:
+            query = query.where(audit_leaf.c.index > after)
         with engine.connect() as connection:
-            rows = connection.execute(query).all()
-        if not rows:
+            rows_ = connection.execute(query.order_by(audit_leaf.c.index).limit(READ_ROWS)).all()
+        if not rows_:
             return
-        for after, entry in rows:  # noqa: B007 - the last one is where the next read begins
+        for index, entry, stored in rows_:
+            if index != expected or written(leaf_hash(str(entry).encode())) != stored:
+                raise NotAsWritten(f"Leaf {expected} is not there, or not what its hash says.")
+            expected += 1
             yield json.loads(entry)
+        after = rows_[-1][0]

@@ -17,8 +17,8 @@ import httpx
 from sqlalchemy import func, make_url, update
 
 from common import ids
+from common.audit import Report, verify
 from common.audit.checkpoints import path_of
-from common.audit.verification import Report, verify
 from common.clock import SystemClock, legal_day
 from common.db import engine as engines
 from common.db.tables import audit_leaf

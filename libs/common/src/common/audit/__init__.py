@@ -7,8 +7,9 @@ database; `verify` judges it offline (design.md section 10, S4).
 
 from common.audit.checkpoints import AuditLogBroken, Checkpoint, CheckpointWorker, checkpoint
 from common.audit.entries import Entry, Leaf, entry_for
+from common.audit.findings import Finding, Head, Kind, Report
 from common.audit.log import append
-from common.audit.verification import Finding, Head, Kind, Report, verify
+from common.audit.verification import kept_checkpoints, kept_manifest, verify
 
 __all__ = [
     "AuditLogBroken",
@@ -23,5 +24,7 @@ __all__ = [
     "append",
     "checkpoint",
     "entry_for",
+    "kept_checkpoints",
+    "kept_manifest",
     "verify",
 ]

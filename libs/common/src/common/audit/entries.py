@@ -51,6 +51,15 @@ class Entry:
         }
 
 
+MEMBERS = frozenset(
+    {
+        *("schema", "index", "at", "action", "resource", "subject", "client_id"),
+        *("organisation", "role", "on_behalf_of", "decision_id", "detail"),
+    }
+)
+"""What every leaf has, and nothing besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """Where an entry stands, and the tree of which it is the last leaf."""

@@ -165,12 +165,23 @@ class Found:
         return own
 
 
+def read_all(session: Session, sealed: Sealed) -> Mapping[object, list[Found]]:
+    """Return all rows of a table, by the register that each is in."""
+    return _gathered(session, sealed, [select(*sealed.table.c)])
+
+
 def read(
     session: Session, sealed: Sealed, values: Collection[object]
 ) -> Mapping[object, list[Found]]:
     """Return all rows of these registers, by the value that names each."""
+    return _gathered(session, sealed, _queries(sealed, values))
+
+
+def _gathered(
+    session: Session, sealed: Sealed, queries: Iterable[Select[Any]]
+) -> Mapping[object, list[Found]]:
     rows: list[Row[Any]] = []
-    for query in _queries(sealed, values):
+    for query in queries:
         rows.extend(session.execute(query))
     parts = _parts(session, sealed, [row.id for row in rows])
     found: defaultdict[object, list[Found]] = defaultdict(list)

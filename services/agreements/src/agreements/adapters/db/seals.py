@@ -71,25 +71,27 @@ class Link:
 class Sealer:
     """Signs seals and receipts with the service's key, and knows its own again."""
 
-    signer: Signer
+    signer: Signer | None
+    """None: it only judges."""
     former: Sequence[Mapping[str, Any]] = ()
     """Public halves of the keys that signed before this one."""
     _keys: KeySet = field(init=False, repr=False)
     _receipts: dict[str, Mapping[str, Any]] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        every = [*self.signer.jwks()["keys"], *self.former]
+        own = [] if self.signer is None else self.signer.jwks()["keys"]
+        every = [*own, *self.former]
         self._keys = KeySet(lambda: {"keys": every})
 
     def seal(self, link: Mapping[str, Any], *, at: datetime) -> str:
-        return keys.issue(self.signer, SEAL, link, at=at)
+        return keys.issue(self._own(), SEAL, link, at=at)
 
     def open_seal(self, statement: str) -> Mapping[str, Any]:
         """Return its claims. Raises NotGenuine."""
         return self._opened(SEAL, statement)
 
     def receipt(self, claims: Mapping[str, Any], *, at: datetime) -> str:
-        return keys.issue(self.signer, SIGNATURE_RECEIPT, claims, at=at)
+        return keys.issue(self._own(), SIGNATURE_RECEIPT, claims, at=at)
 
     def open_receipt(self, statement: str) -> Mapping[str, Any]:
         """Return its claims; what was once found genuine stays so. Raises NotGenuine."""
@@ -100,6 +102,11 @@ class Sealer:
                 self._receipts.clear()
             self._receipts[statement] = known
         return known
+
+    def _own(self) -> Signer:
+        if self.signer is None:
+            raise TypeError("whoever only judges does not sign")
+        return self.signer
 
     def _opened(self, use: KeyUse, statement: str) -> Mapping[str, Any]:
         opened = open_compact(
@@ -127,6 +134,10 @@ class Book:
     def expected(self, register: str) -> str | None:
         """Return the digest that the register's rows must have; None: it has no rows."""
         return self._digests.get(register)
+
+    def registers(self) -> frozenset[str]:
+        """Return the names of all registers that were ever sealed."""
+        return frozenset(self._digests)
 
     def refresh(self, session: Session) -> None:
         """Read what was added. What is wrong changes nothing here, so that it stays wrong.

@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 
 from common import audit
 from common.audit.entries import Entry
+from common.audit.tree import leaf_hash, written
 from common.clock import Clock
 from common.db import idempotency, inbox, outbox, unit_of_work
 from common.db import tables as shared
@@ -387,7 +388,7 @@ class SqlLog:
         if after is not None:
             query = query.where(leaf.c.index > after)
         return [
-            Logged(index=index, hash=hash_, entry=json.loads(entry))
+            Logged(index=index, hash=hash_, entry=_as_written(agreement, index, hash_, entry))
             for index, hash_, entry in self.session.execute(query)
         ]
 
@@ -449,6 +450,20 @@ class SqlTransaction:
 def build(engine: Engine, timer: Clock) -> unit_of_work.UnitOfWork[SqlTransaction]:
     """Make the service's unit of work."""
     return unit_of_work.UnitOfWork(engine, lambda session: SqlTransaction(session, timer))
+
+
+def _as_written(agreement: str, index: int, hashed: str, entry: str) -> dict[str, Any]:
+    """Return what a leaf says, if it is what its hash says and about that agreement.
+
+    Raises:
+        AuditLogBroken: the row is not what was written.
+
+    """
+    found: dict[str, Any] = json.loads(entry)
+    is_right = written(leaf_hash(entry.encode())) == hashed and found["index"] == index
+    if not is_right or found["detail"].get("agreement") != agreement:
+        raise audit.AuditLogBroken(f"Leaf {index} is not what was written: see dsfc audit verify.")
+    return found
 
 
 def _append(session: Session, agreement: str, entry: Entry) -> LeafPosition:
