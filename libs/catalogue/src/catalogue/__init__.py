@@ -1,5 +1,6 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
+from catalogue.capping import Cap, Caps, caps
 from catalogue.landing import (
     Comparison,
     Days,
@@ -41,6 +42,8 @@ from catalogue.store import (
 )
 
 __all__ = [
+    "Cap",
+    "Caps",
     "Catalogue",
     "CatalogueField",
     "Check",
@@ -69,6 +72,7 @@ __all__ = [
     "Void",
     "When",
     "Withhold",
+    "caps",
     "check",
     "load",
     "read",

@@ -14,6 +14,7 @@ import pytest
 import catalogue
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import preparation, scan
+from pseudonymisation.adapters.plane.caps import capped_columns
 from pseudonymisation.adapters.plane.guard import PcdLeak
 from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, Plan, Source
 from pseudonymisation.adapters.plane.repeats import RecordKey
@@ -396,6 +397,63 @@ def test_what_only_looks_like_it_may_leave(haven, asked, prepare, text):
     assert text in rows_of(path)[0]
     assert "Der_Diagnosis_All" in outcome.scanned_columns
     assert outcome.scan_rule == scan.RULE
+
+
+@pytest.mark.parametrize("column", ["Sex", "Der_Age_Band", "Der_Diagnosis_All", "Provider_Code"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "9990000018",
+        "9 9 9 0 0 0 0 0 1 8",
+        "\uff19990000018",
+        "a19990000018b",
+        "ab2\u00a01cd",
+        "Ab-2 1 Cd",
+    ],
+)
+def test_an_own_value_that_got_into_any_column_in_any_spelling_stops_the_extract(
+    haven, asked, prepare, column, spelling
+):
+    given = [record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P"})]
+    given[0] |= {"Date_of_Birth": "1951-02-11", "Postcode": "AB2 1CD", column: spelling}
+    asked = replace(asked, fields=asked.fields | {"Provider_Code": "as_is"})
+
+    with pytest.raises(PcdLeak) as leak:
+        prepare(plan_of(haven, asked, [land(haven, SUS, given)]))
+
+    assert leak.value.columns == (column,)
+
+
+@pytest.mark.parametrize("spelling", ["110251", "11.2.51", "11 Feb 51", "1951FEB11", "19510211"])
+def test_an_own_birth_date_in_a_short_column_stops_the_extract(haven, asked, prepare, spelling):
+    given = [record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P"})]
+    given[0] |= {"Date_of_Birth": "1951-02-11", "Sex": spelling}
+
+    with pytest.raises(PcdLeak):
+        prepare(plan_of(haven, asked, [land(haven, SUS, given)]))
+
+
+def test_what_the_columns_of_a_line_cap_together_is_capped_in_what_leaves(haven, asked, prepare):
+    fields = {
+        "Year_of_Birth_SUS": "derived",
+        "CDS_Activity_Date": "as_is",
+        "Der_Activity_Month": "derived",
+    }
+    given = [
+        record(1, NUMBERS[at], period="2018-04", reasons={"G": "02P"})
+        | {"Year_of_Birth_SUS": year, "CDS_Activity_Date": day("2018-04-02")}
+        | {"Episode_Start_Date": day("2018-04-02"), "Der_Activity_Month": "2018-04"}
+        for at, year in enumerate([1911, 1924, 1960])
+    ]
+    plan = plan_of(haven, replace(asked, fields=fields), [land(haven, SUS, given)])
+    treatments = {name: Treatment(treatment) for name, treatment in fields.items()}
+
+    path, _ = prepare(replace(plan, capped=capped_columns(catalogue.caps(), SUS, treatments)))
+
+    told = sorted(row[2:] for row in rows_of(path))
+    assert [year for year, *_ in told] == [1928, 1928, 1960]
+    assert {month for *_, month in told} == {"2018-04"}
+    assert all(date is None or pd.isna(date) for _, date, _ in told)
 
 
 def test_a_leak_in_a_row_that_is_not_selected_stops_nobody_else(haven, asked, prepare):

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import catalogue
 from common.replacement import Change, Standing
@@ -243,11 +245,17 @@ def test_an_edition_that_gives_way_names_its_successor():
 def test_the_report_counts_by_column_and_reason():
     found = report(OUTCOME, data_set=SUS)
 
-    assert found["totals"] == {"records": 10, "landed": 8, "quarantined": 1, "withheld": 1}
+    assert found["totals"] == {
+        "records": 10,
+        "landed": 8,
+        "not_landed": 0,
+        "quarantined": 1,
+        "withheld": 1,
+    }
     columns = {column["column"]: column for column in found["columns"]}
     assert columns["Sex"] == {
-        "column": "Sex", "submitted": False, "valid": 6, "missing": 2, "invalid": 1,
-        "personal_data_found": 0,
+        "column": "Sex", "submitted": False, "valid": 0, "missing": 8, "invalid": 1,
+        "personal_data_found": 0, "own_found": 0, "others_found": 0,
     }  # fmt: skip
     assert found["nhs_number"] == {"present": 6, "missing": 2, "invalid": 0, "status": {"01": 8}}
     assert found["outside_period"] == 1
@@ -255,3 +263,41 @@ def test_the_report_counts_by_column_and_reason():
     assert found["default_postcodes"] == 1
     assert found["masked_cells"] == 3  # of text; identifiers are sealed whole
     assert {reason["detail"] for reason in found["reasons"]} <= set(TEXTS.values())
+
+
+@given(
+    good=st.integers(0, 50),
+    quarantined=st.integers(0, 50),
+    withheld=st.integers(0, 50),
+    missing=st.integers(0, 50),
+    nameless=st.integers(0, 50),
+    found=st.integers(0, 50),
+    of_others=st.integers(0, 50),
+    is_rejected=st.booleans(),
+)
+def test_all_sums_of_a_report_agree_in_accepted_and_rejected_files(
+    good, quarantined, withheld, missing, nameless, found, of_others, is_rejected
+):
+    outcome = Outcome(
+        columns=("Sex", "Der_Diagnosis_All"),
+        records=good + quarantined + withheld,
+        landed=good,
+        withheld=withheld,
+        quarantined=quarantined,
+        missing={"Sex": min(missing, good)},
+        personal_data={"Der_Diagnosis_All": max(found, of_others)},
+        personal_data_of_others={"Der_Diagnosis_All": of_others},
+        without_number=min(nameless, good),
+    )
+
+    told = report(outcome, data_set=SUS, is_rejected=is_rejected)
+
+    totals = told["totals"]
+    parts = ("landed", "not_landed", "quarantined", "withheld")
+    assert totals["records"] == sum(totals[part] for part in parts)
+    assert not (totals["landed"] if is_rejected else totals["not_landed"])
+    assert told["nhs_number"]["present"] + told["nhs_number"]["missing"] == good
+    for column in told["columns"]:
+        assert column["valid"] + column["missing"] == good
+        assert column["submitted"] or column["valid"] == 0
+        assert column["own_found"] + column["others_found"] == column["personal_data_found"]

@@ -41,7 +41,6 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "Commissioner_Code": "as_is",
         "Consultant_Code": "pseudonym",
         "Age_at_Start_of_Episode_SUS": "derived",
-        "Der_PostCode_Sector": "derived",
         "Der_Postcode_LSOA_2011_Code": "derived",
         "Der_Activity_Month": "derived",
     },
@@ -60,7 +59,6 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "RADIOLOGICAL_ACCESSION_NUM": "pseudonym",
         "AGE_BAND_AT_TEST": "derived",
         "POSTCODE_SECTOR": "derived",
-        "TEST_MONTH": "derived",
     },
 }
 OTHER_FIELD: Mapping[str, str] = {"SUS_APC": "Marital_Status", "DIDS": "REFERRER"}

@@ -97,6 +97,8 @@ def manifest(
         "domain": attestation.claims.get("domain"),
         "opt_out": attestation.claims.get("opt_out"),
         "scan": attestation.claims.get("scan"),
+        # Files that were prepared before there were caps have none.
+        **({"caps": attestation.claims["caps"]} if "caps" in attestation.claims else {}),
         "disclosure_rule": attestation.claims.get("disclosure_rule"),
         "decisions": {
             "request": str(extract.permit.decision_id),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from catalogue import DataSet
+from catalogue import DataSet, caps
 from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation import OptOutList, PinnedEdition
 
@@ -128,9 +128,17 @@ def claims(
             "columns": list(outcome.scanned_columns),
             "hits": outcome.scan_hits,
         },
+        "caps": _caps(permit, data_set),
         "disclosure_rule": permit.disclosure_rule,
         "order": ORDER,
     }
+
+
+def _caps(permit: Permit, data_set: DataSet) -> dict[str, JsonValue]:
+    """Say by which rule columns of the line cap each other, and what became of which."""
+    rule = caps()
+    done = rule.on_line(data_set, {field.name: field.treatment for field in permit.fields})
+    return {"rule": rule.rule, "columns": {name: str(cap) for name, cap in sorted(done.items())}}
 
 
 def _distinct(ids: Iterable[str | None]) -> list[JsonValue]:

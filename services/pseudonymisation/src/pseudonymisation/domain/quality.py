@@ -71,6 +71,8 @@ class Outcome:
     """Of the landed rows, by column."""
     personal_data: Mapping[str, int] = field(default_factory=dict)
     """Cells in which personal data were found, by column."""
+    personal_data_of_others: Mapping[str, int] = field(default_factory=dict)
+    """Of these, cells in which nothing was the record's own person's."""
     number_status: Mapping[str, int] = field(default_factory=dict)
     """Landed rows by the status indicator of their NHS number; "" where there is none."""
     without_number: int = 0
@@ -93,16 +95,26 @@ class Outcome:
         return self.quarantined / self.records if self.records else 0.0
 
 
-def report(outcome: Outcome, *, data_set: DataSet) -> dict[str, JsonValue]:
-    """Write the data quality report."""
+def report(
+    outcome: Outcome, *, data_set: DataSet, is_rejected: bool = False
+) -> dict[str, JsonValue]:
+    """Write the data quality report.
+
+    Its sums agree: landed, not landed, quarantined and withheld records are all of the file's; of
+    each column, and of NHS numbers, valid and missing are the good records. Of a rejected file
+    nothing is landed: its good records are `not_landed`.
+    """
     person = data_set.person
+    good = {"landed": outcome.landed, "not_landed": 0}
+    if is_rejected:
+        good = {"landed": 0, "not_landed": outcome.landed}
     return {
         "schema": "dsfc-quality-report/1",
         "data_set": data_set.data_set,
         "catalogue_version": data_set.version,
         "totals": {
             "records": outcome.records,
-            "landed": outcome.landed,
+            **good,
             "quarantined": outcome.quarantined,
             "withheld": outcome.withheld,
         },
@@ -130,12 +142,17 @@ def report(outcome: Outcome, *, data_set: DataSet) -> dict[str, JsonValue]:
 
 def _column(name: str, outcome: Outcome) -> dict[str, JsonValue]:
     """Count a column: landed with a value, landed without, and set aside because of it."""
-    missing = outcome.missing.get(name, 0)
+    is_submitted = name in outcome.columns
+    missing = outcome.missing.get(name, 0) if is_submitted else outcome.landed
+    found = outcome.personal_data.get(name, 0)
+    of_others = outcome.personal_data_of_others.get(name, 0)
     return {
         "column": name,
-        "submitted": name in outcome.columns,
+        "submitted": is_submitted,
         "valid": outcome.landed - missing,
         "missing": missing,
         "invalid": sum(n for (column, _), n in outcome.reasons.items() if column == name),
-        "personal_data_found": outcome.personal_data.get(name, 0),
+        "personal_data_found": found,
+        "own_found": found - of_others,
+        "others_found": of_others,
     }

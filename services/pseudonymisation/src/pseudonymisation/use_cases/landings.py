@@ -190,8 +190,8 @@ class LandingJobs:
             postcode_map=self._map("postcode", submission, data_set),
         )
         outcome = ctx.haven.land(order, progress)
-        quality = report(outcome, data_set=data_set)
         refusal = _judge(outcome, data_set)
+        quality = report(outcome, data_set=data_set, is_rejected=refusal is not None)
         if refusal is not None:
             _reject(claim, refusal, ctx=ctx, outcome=outcome, quality=quality)
             log.info("submission_rejected", submission_id=str(submission.id), code=refusal.code)

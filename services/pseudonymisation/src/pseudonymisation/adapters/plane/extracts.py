@@ -8,7 +8,8 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import DataSet
+from catalogue import DataSet, caps
+from pseudonymisation.adapters.plane.caps import capped_columns
 from pseudonymisation.adapters.plane.guard import PcdLeak
 from pseudonymisation.adapters.plane.lists import named
 from pseudonymisation.adapters.plane.objects import Objects
@@ -81,6 +82,7 @@ class EnginePlane:
 
     def _plan(self, work: Work) -> Plan:
         permit, person = work.permit, work.data_set.person
+        treatments = {field.name: field.treatment for field in permit.fields}
         return Plan(
             editions=tuple(
                 Source(self._landing.path(edition.object_key), f"e{edition.id.hex}", key)
@@ -107,6 +109,7 @@ class EnginePlane:
                 postcode=work.postcode_key,
                 domain=work.domain_key,
             ),
+            capped=capped_columns(caps(), work.data_set, treatments),
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,

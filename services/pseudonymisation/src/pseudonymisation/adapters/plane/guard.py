@@ -157,7 +157,7 @@ class Guard:
         numbers = _opened(opening.haven, person_0, person_1, is_number)
         births = _opened_field(opening.date_of_birth, *sealed[:2])
         postcodes = _opened_field(opening.postcode, *sealed[2:])
-        ((rows, _),) = masking.hits([values], numbers, postcodes, births)
+        rows = masking.hits([values], numbers, postcodes, births)[0].rows
         holding = np.zeros(len(values), dtype=np.bool_)
         holding[rows] = True
         if rows:

@@ -133,6 +133,7 @@ def land(order: Order, plane: Plane) -> Outcome:
         reasons=dict(quarantine.reasons),
         missing=_missing(order.data_set, statistics, landed),
         personal_data=statement.personal_data,
+        personal_data_of_others=dict(statement.masking.of_others),
         bytes=size,
         **counts,
     )

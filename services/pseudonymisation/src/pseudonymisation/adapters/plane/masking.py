@@ -8,7 +8,7 @@ over by `scan`; only what may hold something is looked at, a text at a time.
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogue import CatalogueField
-from common.personal_data import MARKERS, Kind, Own, find_in_record
+from common.personal_data import MARKERS, Finding, Kind, Own, find_in_record, normal_form
 from pseudonymisation.adapters.plane import scan
 
 MARKER_OF: Final = dict(zip(Kind, MARKERS, strict=True))
 
 Mask = npt.NDArray[np.bool_]
+
+
+class Hits(NamedTuple):
+    """Where something was found in a column: by row, what is left of the text, and whose it was."""
+
+    rows: list[int]
+    texts: list[str]
+    own: list[bool]
+    """Whether the row's own person's is among it; else it is all of others."""
 
 
 def masked(
@@ -32,7 +41,7 @@ def masked(
     `numbers` are ten digits, `postcodes` have a space before their last three, `births` are
     YYYY-MM-DD: the record's own, null where it has none.
     """
-    rows, texts = hits([values], numbers, postcodes, births)[0]
+    rows, texts, _ = hits([values], numbers, postcodes, births)[0]
     has_hit = np.zeros(len(values), dtype=np.bool_)
     has_hit[rows] = True
     if not len(rows):
@@ -45,8 +54,8 @@ def masked(
 
 def hits(
     columns: Sequence[pa.Array], numbers: pa.Array, postcodes: pa.Array, births: pa.Array
-) -> list[tuple[list[int], list[str]]]:
-    """Give, for each column, the rows in which something was found and what is left of them."""
+) -> list[Hits]:
+    """Give, for each column, where something was found."""
     suspected = scan.suspects(columns, scan.Owns(numbers, postcodes, births))
     rows = np.flatnonzero(suspected.any(axis=0))
     own_values = (
@@ -57,22 +66,31 @@ def hits(
     owns = dict(zip(rows.tolist(), map(scan.own_of, *own_values), strict=True))
     found = []
     for column, cells in zip(columns, suspected, strict=True):
-        of_column: tuple[list[int], list[str]] = ([], [])
+        of_column = Hits([], [], [])
         for row in np.flatnonzero(cells).tolist():
             text = column[row].as_py()
-            changed = with_markers(text, owns[row])
-            if changed != text:
-                of_column[0].append(row)
-                of_column[1].append(changed)
+            findings = find_in_record(text, owns[row])
+            if findings:
+                of_column.rows.append(row)
+                of_column.texts.append(with_markers(text, findings))
+                of_column.own.append(any(_is_own(text, one, owns[row]) for one in findings))
         found.append(of_column)
     return found
 
 
-def with_markers(text: str, own: Own) -> str:
-    """Put markers in the place of what is found."""
-    for finding in reversed(find_in_record(text, own)):
+def with_markers(text: str, findings: Sequence[Finding]) -> str:
+    """Put markers in the place of what was found."""
+    for finding in reversed(findings):
         text = text[: finding.start] + MARKER_OF[finding.kind] + text[finding.end :]
     return text
+
+
+def _is_own(text: str, finding: Finding, own: Own) -> bool:
+    """Say whether it is the person's own; postcodes and dates are found only where they are."""
+    if finding.kind is not Kind.NHS_NUMBER:
+        return True
+    digits = normal_form(text[finding.start : finding.end]).text
+    return own.number is not None and own.number in digits
 
 
 class Masking:
@@ -88,6 +106,8 @@ class Masking:
         self.fields = fields
         self.cells: Counter[str] = Counter()
         """In how many cells of each field something was found."""
+        self.of_others: Counter[str] = Counter()
+        """Of these, those in which it was only other people's."""
         self._clear = [
             (place, f"m{place}") for place, field in enumerate(fields) if not field.identifier
         ]
@@ -109,12 +129,13 @@ class Masking:
         rows = len(numbers)
         has_hit = np.zeros(rows, dtype=np.bool_)
         found = hits(columns, numbers, postcodes, births)
-        for field, (at, _) in zip(self.fields, found, strict=True):
-            has_hit[at] = True
-            if at:
+        for field, of_field in zip(self.fields, found, strict=True):
+            has_hit[of_field.rows] = True
+            if of_field.rows:
                 with self._lock:
-                    self.cells[field.name] += len(at)
-        changed = [_only(rows, *found[place]) for place, _ in self._clear]
+                    self.cells[field.name] += len(of_field.rows)
+                    self.of_others[field.name] += of_field.own.count(False)
+        changed = [_only(rows, found[place].rows, found[place].texts) for place, _ in self._clear]
         names = ["hit", *(member for _, member in self._clear)]
         return pa.StructArray.from_arrays([pa.array(has_hit), *changed], names)
 

@@ -98,6 +98,8 @@ class Plan:
     """Lists: whoever is on any of them is left out."""
     domain_id: str
     keys: Keys
+    capped: Mapping[str, str] = field(default_factory=dict)
+    """SQL in place of columns that others of the line cap (`caps`)."""
     date_of_birth: str | None
     """The sealed field of the person's date of birth, where the data set has one."""
     postcode: str | None
@@ -411,7 +413,8 @@ class _Preparation:
                     is_derived=column.treatment is Treatment.DERIVED,
                     codes=column.codes,
                 )
-                return name
+                capped = self._plan.capped.get(column.name)
+                return name if capped is None else f"{capped} AS {name}"
 
     def _finished(self, rows: str) -> str:
         """Put tokens in the place of words, when the rows are in their order.
