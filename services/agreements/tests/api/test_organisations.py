@@ -123,6 +123,17 @@ def test_what_passed_by_an_instrument_is_known_to_the_successor(seeded):
     assert len(seeded.get(path, Role.CONTROLLER_SIGNATORY, "QF7").json()["items"]) == 1
 
 
+def test_who_calls_under_a_long_form_of_its_code_is_itself(seeded):
+    seeded.draft()
+
+    def seen(ods):
+        found = seeded.get("/v1/agreements", Role.CONTROLLER_SIGNATORY, ods).json()["items"]
+        return len(found)
+
+    assert seen(CCG) == seen(f"{CCG}00") == 1
+    assert seen("00L00") == seen("ZZZ00") == 0
+
+
 def days_until_2022(service):
     from datetime import UTC, datetime
 

@@ -66,6 +66,7 @@ def facts_of(world: Json) -> Facts:
         reference="" if agreement is None else agreement.reference,
         rules=rules.load(),
         assurance_rules=reference.load().assurance,
+        code_rules=reference.load().codes,
         agreement=agreement,
         documents={}
         if agreement is None

@@ -57,6 +57,8 @@ class Lengthened:
 
     def short(self, text: str) -> str | None:
         """Return the code that the text would lengthen; whether it does the lists tell."""
+        if not self.kinds:
+            return None
         if len(text) == self.characters + len(self.ending) and text.endswith(self.ending):
             return text[: self.characters]
         return None
@@ -93,6 +95,16 @@ class CodeRules:
         text = tidy(code)
         short = self.lengthened.short(text)
         return frozenset({text} if short is None else {text, short})
+
+
+NO_RULES = CodeRules(
+    defaults=(),
+    commissioning_body=(),
+    bodies_codes=frozenset(),
+    bodies_kinds=frozenset(),
+    lengthened=Lengthened(characters=0, ending="", kinds=frozenset()),
+)
+"""Every code is what it says."""
 
 
 class Standing(StrEnum):
@@ -142,6 +154,32 @@ class Codes:
         if text not in self._found:
             self._found[text] = self._normal(text, frozenset())
         return self._found[text]
+
+    def own(self, code: str) -> str:
+        """Return whose the code is: of a site or a long form, the code that stands for itself.
+
+        Unlike `normal` it leaves a hub a hub: who commissions is one question, whose rows count
+        for whom another.
+        """
+        text, passed = tidy(code), {tidy(code)}
+        while True:
+            row = self.listed(text)
+            if row is not None and row.kind is not Kind.SITE:
+                return text
+            short = self._rules.lengthened.short(text) if row is None else row.legal_entity
+            if short is None or (row is None and not self._is_lengthened(short)):
+                return text
+            if short in passed:
+                return text
+            passed.add(short)
+            text = short
+
+    def counts_as(self, code: str) -> frozenset[str]:
+        """Return every code under which rows of this one may be counted, on whatever day."""
+        body = self._rules.body_on(self._day)
+        if body is not None and self.normal(code) == body:
+            return frozenset({code}) | self._rules.bodies_names()
+        return frozenset({code})
 
     def listed(self, code: str) -> Organisation | None:
         """Return what the lists say of the code on the day, or else of the nearest day before.

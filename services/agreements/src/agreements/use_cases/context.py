@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agreements.domain.organisation import predecessors
+from agreements.use_cases import codes
 from agreements.use_cases.ports import Reference, Scope, Transaction, UnitOfWork
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
@@ -70,11 +71,13 @@ def scope(tx: Transaction, ctx: Context) -> Scope:
 def own(tx: Transaction, ctx: Context) -> frozenset[str]:
     """Return the codes that count as the caller's own organisation today (ruling 4).
 
-    Its own, and those that passed to it by a transfer instrument.
+    Its own, in the form in which codes are compared (ruling 23), and those that passed to it by a
+    transfer instrument.
     """
-    ods = ctx.principal.organisation
+    said = ctx.principal.organisation
     today = legal_day(ctx.clock.now())
-    return frozenset({ods, *predecessors(ods, today, tx.instruments.all())})
+    ods = codes.read(tx, [said], today, ctx.reference).codes.own(said)
+    return frozenset({said, ods, *predecessors(ods, today, tx.instruments.all())})
 
 
 def created_before(tx: Transaction, once: OnceKey | None, ctx: Context) -> str | None:

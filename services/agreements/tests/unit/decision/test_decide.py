@@ -252,6 +252,53 @@ def test_a_controller_that_needs_no_contract_needs_to_be_open_all_the_same(world
     assert ("ORGANISATION_CLOSED", CCG) in refused
 
 
+@pytest.mark.parametrize("written", ["02P00", " 02p ", "02P"])
+def test_a_commissioner_in_its_long_form_is_the_same_commissioner(world, line, written):
+    line["population"]["commissioners"] = [written]
+
+    assert decided(world, plain.request()).codes == (CCG,)
+
+
+@pytest.mark.parametrize("written", ["0DF01", "02P00"])
+def test_parties_recipients_and_askers_are_compared_in_normal_form(world, line, written):
+    """A site counts for its organisation by the list; a long form by list and kind."""
+    world["organisations"].append(plain.organisation("0DF01", "SITE", entity=CSU))
+    version = world["agreement"]["versions"][0]
+    if written == "0DF01":
+        version["processors"] = [written]
+        version["signed"][written] = version["signed"][CSU]
+        line["recipient_environment"]["organisation"] = written
+        assert codes(world, plain.request(organisation=written)) == set()
+        assert codes(world, plain.request()) == set()
+    else:
+        version["controllers"] = [written]
+        version["signed"][written] = version["signed"][CCG]
+        asked = decided(world, plain.request())
+        assert isinstance(asked, Permission)
+        assert asked.on_behalf_of == (CCG,)
+
+
+def test_a_site_of_a_provider_is_a_provider(world, line):
+    world["organisations"].append(plain.organisation("R0A01", "SITE", entity=TRUST))
+    line["recipient_environment"]["organisation"] = "R0A01"
+
+    assert ("FORM_NOT_ALLOWED", "R0A01") in codes(world, plain.request())
+
+
+def test_what_no_list_knows_in_a_long_form_is_not_cut(world, line):
+    line["population"]["commissioners"] = ["ZZZ00"]
+
+    assert ("OUT_OF_POPULATION", "ZZZ00") in codes(world, plain.request())
+
+
+def test_rows_of_a_hub_are_counted_for_nhs_england_under_each_of_its_codes(world, line):
+    world["organisations"].append(plain.organisation("13Q", "NHS_ENGLAND_HUB", entity=CCG))
+    line["population"]["commissioners"] = ["13Q"]
+    world["relationships"].append(plain.relationship("13Q", csu=CSU))
+
+    assert decided(world, plain.request()).codes == ("13Q", "X24", "X26")
+
+
 @pytest.fixture
 def takes(world):
     """A practice map that waits and would take people from the line's commissioner."""

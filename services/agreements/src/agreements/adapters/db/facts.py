@@ -60,7 +60,7 @@ from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import EnvironmentFacts, Facts, MapFacts
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.layouts.maps import MapKind
-from agreements.domain.organisation import Organisation, TransferInstrument
+from agreements.domain.organisation import Kind, Organisation, TransferInstrument
 from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.domain.relationship import Relationship
 from common.ids import digest
@@ -172,9 +172,10 @@ class _Loader:
         documents = {v.id: _document(v) for v in versions}
         lines = [x for d in documents.values() for x in d.lines if isinstance(x, Terms)]
         instruments = self._instruments()
-        environment_owners = {x.environment_organisation for x in lines}
-        parties = _related({p.ods for v in versions for p in v.parties}, instruments)
-        commissioners = {code for x in lines for code in x.commissioners}
+        environment_owners = self._read_as({x.environment_organisation for x in lines})
+        named = self._read_as({p.ods for v in versions for p in v.parties})
+        parties = _related(named, instruments)
+        commissioners = self._read_as({code for x in lines for code in x.commissioners})
         codes = _related({*parties, *commissioners, *environment_owners}, instruments)
         organisations = self._organisations(codes)
         entities = {o.legal_entity for rows in organisations.values() for o in rows}
@@ -184,6 +185,7 @@ class _Loader:
             reference=name,
             rules=rules.load(),
             assurance_rules=reference.load().assurance,
+            code_rules=reference.load().codes,
             agreement=agreement,
             documents=documents,
             organisations=organisations,
@@ -288,6 +290,14 @@ class _Loader:
             self.broken.add(SEALED[SignatureReceiptRow].table.name)
 
     # What it rests on
+
+    def _read_as(self, codes: Collection[str]) -> set[str]:
+        """Add the codes for which these may stand: of a long form, or of a site (ruling 23)."""
+        found = {one for code in codes for one in reference.load().codes.candidates(code)} | {
+            *codes
+        }
+        rows = self._about(OrganisationRow, Organisation, found)
+        return found | {o.legal_entity for o in rows if o.kind is Kind.SITE}
 
     def _instruments(self) -> tuple[TransferInstrument, ...]:
         return tuple(

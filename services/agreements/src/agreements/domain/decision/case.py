@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from uuid import UUID
@@ -75,7 +75,9 @@ class Case:
 
     @cached_property
     def asker(self) -> Asker:
-        return asker_of(self.question)
+        """Return who asks, under its organisation's code in normal form."""
+        asked = asker_of(self.question)
+        return replace(asked, organisation=self.standing.own(asked.organisation))
 
     @cached_property
     def file(self) -> AttestedFile | None:
@@ -116,7 +118,7 @@ class Case:
         return tuple(
             c
             for c in self.facts.contracts
-            if c.organisation in family and c.is_in_force(self.present.at)
+            if self.standing.own(c.organisation) in family and c.is_in_force(self.present.at)
         )
 
     @cached_property
@@ -124,7 +126,7 @@ class Case:
         return tuple(dict.fromkeys((*self.controllers, *self.processors)))
 
     def _holders_of(self, capacity: Capacity) -> tuple[str, ...]:
-        named = [p.ods for p in self.version.parties if p.capacity is capacity]
+        named = [self.standing.own(p.ods) for p in self.version.parties if p.capacity is capacity]
         return tuple(dict.fromkeys(h for ods in named for h in self.standing.holders(ods)))
 
 
@@ -162,12 +164,12 @@ class LineCase(Case):
     @cached_property
     def environment(self) -> EnvironmentFacts | None:
         """Return the line's recipient environment; of several by transfer the client's own."""
-        named = self.line.environment_organisation
+        named = self.standing.own(self.line.environment_organisation)
         owners = {named, *self.standing.holders(named)}
         found = [
             e
             for e in self.facts.environments
-            if e.organisation in owners and e.kind == self.line.environment_kind
+            if self.standing.own(e.organisation) in owners and e.kind == self.line.environment_kind
         ]
         own = [e for e in found if self.asker.client_id in e.clients]
         return next(iter(own or found), None)
@@ -186,7 +188,7 @@ class LineCase(Case):
     @cached_property
     def recipients(self) -> frozenset[str]:
         """Return who gets the data: the asker, and whose environment it is."""
-        owner = self.line.environment_organisation
+        owner = self.standing.own(self.line.environment_organisation)
         return frozenset({self.asker.organisation, *self.standing.holders(owner)})
 
     @cached_property
@@ -203,10 +205,11 @@ class LineCase(Case):
         """
         if self.line.population_rule == NATIONAL:
             return ()
-        named = self.line.commissioners
+        named = tuple(self.standing.own(code) for code in self.line.commissioners)
         if not named and self.line.population_rule in {OWN, UNION}:
             named = self.controllers
-        owners = self.standing.holders(self.line.environment_organisation)
+        owner = self.standing.own(self.line.environment_organisation)
+        owners = self.standing.holders(owner)
         receiving = [c for c in self.controllers if c in owners]
         if self.line.population_rule == OWN and receiving:
             named = tuple(n for n in named if any(self.standing.owns(c, n) for c in receiving))
@@ -215,7 +218,8 @@ class LineCase(Case):
     @cached_property
     def codes(self) -> tuple[str, ...]:
         """Return the codes that count: the commissioners' and their predecessors' (ruling 9)."""
-        return tuple(sorted({f for c in self.commissioners for f in self.standing.family(c)}))
+        family = {f for c in self.commissioners for f in self.standing.family(c)}
+        return tuple(sorted({n for f in family for n in self.standing.counted(f)}))
 
     @cached_property
     def domain(self) -> PseudonymDomain:
@@ -244,8 +248,8 @@ class LineCase(Case):
         counted = frozenset(former for c in near for former in standing.family(c))
         for relationship in self.facts.relationships:
             if (
-                relationship.commissioner in counted
-                and self.processing <= frozenset(relationship.supporters())
+                standing.own(relationship.commissioner) in counted
+                and self.processing <= {standing.own(s) for s in relationship.supporters()}
                 and relationship.is_active(self.present.at)
             ):
                 yield relationship

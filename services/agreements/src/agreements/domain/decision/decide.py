@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from agreements.domain.decision.case import Case, LineCase, asker_of
+from agreements.domain.decision.case import Case, LineCase
 from agreements.domain.decision.clauses import OF_THE_AGREEMENT, OF_THE_LINE
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.document import IncompleteTerms, Terms
@@ -128,7 +128,7 @@ def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
         document=facts.documents[version.id],
         is_governing=governing is not None,
     )
-    return case if asker_of(question).organisation in case.parties else None
+    return case if case.asker.organisation in case.parties else None
 
 
 def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from agreements.domain.agreement import Agreement
 from agreements.domain.assurance import Assurance, AssuranceRules
+from agreements.domain.codes import NO_RULES, CodeRules
 from agreements.domain.contract import Contract
 from agreements.domain.decision.document import Document
 from agreements.domain.decision.held import HeldFile
@@ -94,6 +95,8 @@ class Facts:
     maps: tuple[MapFacts, ...]
     catalogue: Mapping[str, DataSetFacts]
     """By digest."""
+    code_rules: CodeRules = NO_RULES
+    """How codes are read (ruling 23)."""
     broken: tuple[str, ...] = ()
     """Registers whose rows are not what was sealed. Where there are any, nothing else is here."""
     alternatives: tuple["Alternative", ...] = ()
@@ -104,7 +107,7 @@ class Facts:
         """Return who stands for whom on the day; found once a day, since decisions are many."""
         found = self._standing.get(day)
         if found is None:
-            found = Standing(day, self.organisations, self.instruments)
+            found = Standing(day, self.organisations, self.instruments, self.code_rules)
             self._standing.clear()
             self._standing[day] = found
         return found

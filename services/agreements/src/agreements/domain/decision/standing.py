@@ -7,6 +7,7 @@ instrument. Both are dated, so the answers are for one day.
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from agreements.domain.codes import NO_RULES, CodeRules, Codes
 from agreements.domain.organisation import (
     Organisation,
     TransferInstrument,
@@ -23,12 +24,26 @@ class Standing:
         day: date,
         organisations: Mapping[str, tuple[Organisation, ...]],
         instruments: Sequence[TransferInstrument],
+        code_rules: CodeRules = NO_RULES,
     ) -> None:
+        self._codes = Codes(day, organisations, code_rules)
+        self._own: dict[str, str] = {}
         self._day = day
         self._organisations = organisations
         self._effective = tuple(i for i in instruments if i.valid_from <= day)
         self._family: dict[str, frozenset[str]] = {}
         self._holders: dict[str, tuple[str, ...]] = {}
+
+    def own(self, code: str) -> str:
+        """Return the code in the form in which codes are compared (ruling 23)."""
+        found = self._own.get(code)
+        if found is None:
+            found = self._own[code] = self._codes.own(code)
+        return found
+
+    def counted(self, code: str) -> frozenset[str]:
+        """Return the codes under which rows of this one may be counted."""
+        return self._codes.counts_as(code)
 
     def is_known(self, code: str) -> bool:
         """Whether the loaded lists have the code on any day."""

@@ -79,7 +79,7 @@ def classification(case: LineCase) -> Iterator[Refusal]:
             f" into an environment of kind {terms.environment_kind}."
         )
         yield refusal(Code.FORM_NOT_ALLOWED, detail, named)
-    owner = case.standing.organisation(terms.environment_organisation)
+    owner = case.standing.organisation(case.standing.own(terms.environment_organisation))
     allowed = case.facts.rules.vocabulary.provider_classifications
     if owner is not None and owner.kind in PROVIDERS and named not in allowed:
         detail = "A provider receives aggregates with the rule applied only."
@@ -336,7 +336,10 @@ def _uncovered(case: LineCase, approval: Section251Approval) -> str | None:
         _not_in_force(approval, case.day): not approval.is_in_force_on(case.day),
         f"is not for {case.key.purpose}": case.key.purpose not in approval.purposes,
         "is limited to other controllers": approval.controllers is not None
-        and not all(case.standing.family(c) & set(approval.controllers) for c in case.controllers),
+        and not all(
+            case.standing.family(c) & {case.standing.own(named) for named in approval.controllers}
+            for c in case.controllers
+        ),
         "is about another flow": support is not None
         and (
             case.key.purpose not in support.purposes
