@@ -74,6 +74,30 @@ class ServiceSettings(BaseSettings):
     }
 
     body_bytes_max: Annotated[int, Field(gt=0)] = 1_048_576
+
+    # Connections (docs/limits.md): before anybody has said who they are.
+    request_line_bytes_max: Annotated[int, Field(ge=256, le=65_536)] = 8_192
+    """Bytes of a request's path with its query; more is answered 414."""
+    header_bytes_max: Annotated[int, Field(ge=1_024, le=1_048_576)] = 32_768
+    """Bytes of all headers of a request; more is answered 431."""
+    header_count_max: Annotated[int, Field(ge=10, le=1_000)] = 100
+    """Headers of a request; more are answered 431."""
+    header_seconds_max: Annotated[float, Field(gt=0, le=300)] = 10
+    """Seconds from a connection's or a request's beginning until its headers are there; 408."""
+    body_progress_bytes: Annotated[int, Field(ge=1)] = 1_024
+    body_progress_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """A body brings so many bytes in so many seconds, or is answered 408, however long it is."""
+    response_stall_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+    """Seconds for which a client may take nothing of an answer. Downloads have their own limit."""
+    idle_seconds_max: Annotated[float, Field(gt=0, le=3600)] = 30
+    """Seconds for which a connection is kept open without a request."""
+    pipelined_max: Annotated[int, Field(ge=1, le=1_000)] = 16
+    """Requests on a connection that may wait for the answer to one before."""
+    connections_max: Annotated[int, Field(ge=1, le=50_000)] = 512
+    """Connections to one port; the idle make room for the new, and else there is a 503."""
+    connections_per_peer_max: Annotated[int, Field(ge=1, le=50_000)] = 256
+    """Of them from one address. Raise it to all where a proxy stands before the service."""
+
     request_threads: Annotated[int, Field(ge=1, le=500)] = 40
     remote_timeout_seconds: Annotated[float, Field(gt=0)] = 5
     graceful_shutdown_seconds: Annotated[int, Field(gt=0)] = 20

@@ -178,6 +178,19 @@ def test_a_token_ends_also_when_it_is_remembered(token, verifier, clock):
             ask(given, audience="dissemination")
 
 
+def test_a_token_is_not_judged_at_once_by_a_clock_that_would_have_to_be_asked(
+    verifier, token_for, clock, monkeypatch
+):
+    """Guard: `now_at_once`. An event loop would be held as long as the database stands still."""
+    given = token_for()
+    verifier.verify(given, audience="dissemination")
+    assert verifier.known(given, audience="dissemination") is not None
+
+    monkeypatch.setattr(clock, "now_at_once", lambda: None, raising=False)
+
+    assert verifier.known(given, audience="dissemination") is None
+
+
 def test_a_remembered_token_costs_no_signature_and_an_unknown_one_is_not_known(
     token, verifier, monkeypatch
 ):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from agreements.adapters import rules
 from agreements.api.removal import RemovesPermission
+from common.db.unit_of_work import note_instant
 from common.errors import Conflict, NotFound
 from common.web import problems
 
@@ -111,6 +113,32 @@ def test_a_command_that_a_stopping_server_cancels_is_not_answered_early():
 
     asyncio.run(scenario())
     assert ended == ["reset"]
+
+
+def test_the_answer_waits_for_an_instant_that_lies_ahead_of_the_clock(clock):
+    """Guard: `_ahead`. Where a database's clock was set back, others believe what was written
+    only from its instant on."""
+    waited = []
+    router = APIRouter(route_class=RemovesPermission)
+
+    @router.post("/")
+    def command() -> dict[str, str]:
+        note_instant(clock.now() + timedelta(seconds=2))
+        return {}
+
+    async def pause(seconds):
+        waited.append(seconds)
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        yield {"rules": rules.load(), "pause": pause, "clock": clock}
+
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(router)
+    with TestClient(app) as client:
+        assert client.post("/").status_code == 200
+
+    assert waited == [pytest.approx(2 + 1.1 * rules.load().longest_lease_seconds())]
 
 
 CANNOT_REMOVE = {

@@ -221,3 +221,90 @@ def test_a_slow_peer_is_given_less_at_once_and_a_quick_one_more():
         assert valve.chunk_bytes == CHUNK_BYTES_MAX // 2
 
     run(scenario)
+
+
+def test_the_kernel_takes_no_more_unsent_than_a_chunk_and_the_systems_own_again_at_the_end():
+    """Guard: `TCP_NOTSENT_LOWAT` follows the size of a chunk."""
+
+    def unsent_at_most(ends):
+        return ends.connection.transport.get_extra_info("socket").getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT
+        )
+
+    async def scenario(ends):
+        before = unsent_at_most(ends)
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        assert unsent_at_most(ends) == valve.chunk_bytes == CHUNK_BYTES_MIN
+        await valve.ready()
+        assert unsent_at_most(ends) == valve.chunk_bytes > CHUNK_BYTES_MIN
+
+        valve.close()
+        assert unsent_at_most(ends) == before
+
+    run(scenario)
+
+
+def test_what_a_stalled_peer_does_not_take_is_not_taken_by_our_kernel_either():
+    """Guard: `TCP_NOTSENT_LOWAT`. Without it the kernel takes megabytes that nobody wants yet."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        kernel = valve._kernel
+        data = memoryview(MORE_THAN_A_KERNEL_TAKES)
+        assert kernel.take(data) < len(data)
+        for _ in range(1000):
+            kernel.take(data)
+
+        assert 0 < kernel.unsent() <= CHUNK_BYTES_MIN + 4 * 65_536
+
+    run(scenario)
+
+
+def test_a_stream_leaves_nothing_unsent_whatever_its_peer_takes():
+    """Guard: `Valve._opened`: only what the peer's window takes is handed over."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(2.0), LIMITS)
+        data = memoryview(MORE_THAN_A_KERNEL_TAKES)
+
+        async def pour():
+            while True:
+                valve.hand_over(data[: await valve.room()])
+
+        pouring = asyncio.create_task(pour())
+        await asyncio.sleep(valve.lease.seconds_left(boottime()) + SHORT)
+        assert valve.written > 0
+        assert valve._kernel.unsent() == 0
+        assert valve.code is None  # a pause
+        pouring.cancel()
+
+    run(scenario)
+
+
+def test_without_a_lease_nothing_is_handed_over():
+    """Guard: `Valve.hand_over` looks once more, immediately before the kernel takes it."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(0), LIMITS)
+
+        assert valve.hand_over(memoryview(b"no")) == 0
+        assert valve.written == 0
+
+    run(scenario)
+
+
+def test_a_peer_that_has_gone_ends_the_stream():
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        ends.peer.close()
+
+        async def pour():
+            while True:
+                valve.hand_over(memoryview(bytes(4096))[: await valve.room()])
+
+        with pytest.raises(Shut):
+            await pour()
+
+        assert valve.code == "CLIENT_GONE"
+
+    run(scenario)

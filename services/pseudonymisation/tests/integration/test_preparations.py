@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from common.errors import Refused
-from common.ids import new_id
+from common.ids import digest_of, new_id
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.adapters.plane import preparation as plane
@@ -265,6 +265,28 @@ def test_a_permit_that_contradicts_itself_is_refused(sqlite_haven, change):
     change(claims)
 
     with pytest.raises(PermitInvalid):
+        put(sqlite_haven, request, claims)
+    assert sqlite_haven.actions() == []
+
+
+ANOTHER_DOMAIN = {
+    "domain.agreement": {"agreement": "DARS-NIC-1"},
+    "domain.purpose": {"purpose": "RS"},
+    "domain.data_sets": {"data_sets": ["DIDS"]},
+    "domain.opt_out": {"opt_out": "applied"},
+}
+
+
+@pytest.mark.parametrize(("said", "facts"), ANOTHER_DOMAIN.items(), ids=ANOTHER_DOMAIN)
+def test_a_permit_for_a_sound_domain_of_something_else_is_refused(sqlite_haven, said, facts):
+    """Guards: each of the contradictions alone; the domain's id is that of its own facts."""
+    sqlite_haven.land(RECORDS)
+    request = sqlite_haven.request()
+    claims = sqlite_haven.claims(request)
+    domain = {name: value for name, value in claims["domain"].items() if name != "id"} | facts
+    claims["domain"] = {"id": digest_of(domain), **domain}
+
+    with pytest.raises(PermitInvalid, match=f"contradicts itself: {said}[.]"):
         put(sqlite_haven, request, claims)
     assert sqlite_haven.actions() == []
 

@@ -130,6 +130,7 @@ def create(
     )
     app.state.audience = settings.own_audience
     app.state.metrics = metrics
+    app.state.settings = settings
     problems.install(app)
     app.include_router(probes.router)
     app.include_router(pages.router)

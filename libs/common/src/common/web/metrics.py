@@ -13,7 +13,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +23,9 @@ from common.db import engine as engines
 from common.db import outbox
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
@@ -47,6 +50,22 @@ class Metrics:
         self._counted: dict[tuple[str, int], Histogram] = {}
         """There are as many as lean routes have statuses."""
 
+        self._lag = Histogram(
+            "event_loop_lag_seconds",
+            "By how much the event loop was late, looked at ten times a second",
+            buckets=LAG_BUCKETS,
+            registry=self._registry,
+        )
+        self._connections = Gauge(
+            "connections_open", "How many connections there are", registry=self._registry
+        )
+        self._ended = Counter(
+            "connections_ended",
+            "Connections that were ended because of a limit, by status or reason",
+            ["reason"],
+            registry=self._registry,
+        )
+
         self.meter.create_observable_gauge(
             "outbox_oldest_pending_seconds",
             callbacks=[self._oldest_pending],
@@ -59,6 +78,15 @@ class Metrics:
         if counted is None:
             counted = self._counted[route, status] = self._lean.labels(route, status)
         counted.observe(seconds)
+
+    def loop_was_late(self, seconds: float, connections: int) -> None:
+        """Note the lag of the event loop that this app runs on."""
+        self._lag.observe(seconds)
+        self._connections.set(connections)
+
+    def connection_ended(self, reason: str) -> None:
+        """Count a connection that was ended because of a limit."""
+        self._ended.labels(reason).inc()
 
     def watch(self, engine: Engine | None) -> None:
         """Say whose outbox is measured; None at the end of the app's life."""

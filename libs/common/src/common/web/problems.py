@@ -49,10 +49,13 @@ CODE_OF: Mapping[int, str] = {
     404: errors.NotFound.code,
     405: "METHOD_NOT_ALLOWED",
     406: errors.NotAcceptable.code,
+    408: "REQUEST_TIMEOUT",
     413: errors.TooLarge.code,
+    414: "URI_TOO_LONG",
     415: errors.UnsupportedMedia.code,
     416: errors.RangeNotSatisfiable.code,
     422: "INVALID_REQUEST",
+    431: "HEADERS_TOO_LARGE",
     500: "INTERNAL_ERROR",
     503: errors.Unavailable.code,
 }

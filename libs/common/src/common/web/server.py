@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import threading
@@ -11,57 +12,23 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from common import workers as running
 from common.settings import ServiceSettings
-from common.web import problems
-from common.web.app import Service
+from common.web import connections
+from common.web.connections import CONNECTION, ConnectionInScope
 from common.workers import Worker
+
+__all__ = ["CONNECTION", "ConnectionInScope", "Group", "NotStarted", "in_background", "serve"]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-CONNECTION = "dsfc.connection"
-"""`scope["extensions"][CONNECTION]` is the protocol, with its `flow` and its `transport`."""
-
-KEEP_ALIVE_SECONDS = 30
+LAG_EVERY_SECONDS = 0.1
+FILES_MAX = 65_536
 START_SECONDS_MAX = 60.0
 BACKLOG = 512
 
 Binding = tuple[FastAPI, str, int]
-
-
-class ConnectionInScope(HttpToolsProtocol):
-    """Lets a stream see its own connection.
-
-    A leased download has to know that all it wrote has left, before it looks at its lease
-    again, and to abort what has not (design.md section 6). ASGI alone tells neither.
-    """
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        # uvicorn types extensions as dictionaries; ASGI leaves their values to us.
-        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        app = self.config.app
-        if self.cycle is not None and isinstance(app, Service) and app.lane is not None:
-            # A lean route writes down what it was asked; a second line for it would cost more.
-            self.cycle.access_log = self.access_log and not app.lane.serves(self.scope)
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, in the same form as everything else."""
-        del msg  # uvicorn's own words; ours are the same for every refusal
-        body = problems.problem(400).body
-        head = (
-            "HTTP/1.1 400 Bad Request\r\n"
-            f"Content-Type: {problems.MEDIA_TYPE}\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + bytes(body))
-        self.transport.close()
 
 
 class NotStarted(RuntimeError):
@@ -90,6 +57,7 @@ def serve(apps: Sequence[Binding], workers: Sequence[Worker], settings: ServiceS
         SystemExit: an app could not start, or a port is taken.
 
     """
+    _raise_open_files()
     group = Group(apps, workers, graceful_seconds=settings.graceful_shutdown_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: group.stop())
@@ -136,7 +104,7 @@ class Group:
                     lifespan="on",
                     log_config=None,  # common.logging has configured it
                     server_header=False,
-                    timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                    timeout_keep_alive=int(connections.limits_of(app).idle_seconds_max) + 1,
                     timeout_graceful_shutdown=graceful_seconds,
                     backlog=BACKLOG,
                 )
@@ -198,7 +166,39 @@ class Group:
             log.info("serving", urls=self.urls)
             threads.extend(running.start(self._workers, self._stop_workers))
             self._ready.set()
+        beside = [
+            asyncio.create_task(self._look_at_connections()),
+            asyncio.create_task(self._lag()),
+        ]
         await asyncio.gather(*serving, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+
+    async def _look_at_connections(self) -> None:
+        """End connections whose time is over, while there are any."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(connections.LOOKS_EVERY_SECONDS)
+            for server in self._servers:
+                connections.look_at(server.server_state.connections, loop.time())
+
+    async def _lag(self) -> None:
+        """Measure by how much the event loop is late: everything on it waits as long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY_SECONDS
+            await asyncio.sleep(LAG_EVERY_SECONDS)
+            late = max(loop.time() - due, 0.0)
+            for server in self._servers:
+                connections.note_lag(server.config.app, late, len(server.server_state.connections))
+
+
+def _raise_open_files() -> None:
+    """Let every connection that the settings allow have its file, where the system allows that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _bind(host: str, port: int) -> socket.socket:

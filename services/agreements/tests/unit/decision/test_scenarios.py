@@ -318,6 +318,14 @@ def test_an_opt_out_list_is_good_for_seven_days(world):
     assert codes(world, question, london(2018, 6, 2)) == {("OPT_OUT_NOT_APPLIED", "file")}
 
 
+@pytest.mark.scenario("R12")
+def test_an_opt_out_list_of_a_day_to_come_is_none(world):
+    question = identifiable_release(list_date=date(2018, 6, 2))
+
+    assert codes(world, question, london(2018, 6, 2) - MOMENT) == {("OPT_OUT_NOT_APPLIED", "file")}
+    assert codes(world, question, london(2018, 6, 2)) == set()
+
+
 @pytest.mark.scenario("R14")
 def test_the_other_opt_out_treatment_of_the_same_month_and_environment_is_refused(world):
     world["reserved"] = {(plain.ENVIRONMENT, "SUS_APC", "2018-05"): "applied"}

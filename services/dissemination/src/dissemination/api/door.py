@@ -1,23 +1,23 @@
 """The door out: the one place in which bytes of a released file pass to the kernel.
 
-design.md section 6 and S1. Bytes "leave" when the kernel accepts them. So before each chunk
-the connection is drained, the lease is looked at, and then at most one chunk is written; the
-lease is looked at again by a timer when it ends, and what the kernel has not taken by then
-is thrown away with the connection. A stream that is cut ends with a reset, never as if it
-were whole, and the kernel forgets what it had not sent.
+S1 (docs/adr/0019). Bytes "leave" when the kernel accepts them. Before each chunk nothing that was
+written may be unsent, the client's own kernel must have room for it, and the lease is looked at;
+then the kernel is handed what it takes at once, and nothing else holds a byte. So there is nothing
+to withhold when a lease ends: the stream pauses, however slow its client. A timer looks again when
+the lease ends, and throws away with the connection what is unsent all the same (a network that
+became slow). A stream that is cut ends with a reset, never as if it were whole, and the kernel
+forgets what it had not sent.
 
 The connection is uvicorn's own protocol, which `common.web.server` puts into the scope. No
-sendfile, no FileResponse, nothing that writes later than it is told to.
+sendfile, no FileResponse, no transport's buffer: nothing that writes later than it is told to.
 
-What remains (design.md, S1): a process that the scheduler freezes between the look at the
-lease and the write may let one chunk pass.
+What remains: a process that the scheduler freezes between the look at the lease and the write may
+let one chunk pass; and at an expiry what was sent and is not yet confirmed may be sent again.
 """
 
 import asyncio
 import contextlib
-import socket
-import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +29,7 @@ from starlette.types import Receive, Scope, Send
 from common import faults
 from common.clock import boottime
 from common.errors import AppError, Refused
+from dissemination.api.kernel import Kernel
 from dissemination.domain.delivery import Cut
 from dissemination.domain.errors import ObjectMissing, StreamNotControlled
 from dissemination.domain.lease import Lease
@@ -37,26 +38,39 @@ from dissemination.domain.ranges import Part
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EXTENSION = "dsfc.connection"
-"""Where `common.web.server` puts the connection into an ASGI scope."""
+EXCHANGE = "dsfc.exchange"
+"""Where `common.web.server` puts the connection, and this request on it, into an ASGI scope."""
 
 CHUNK_BYTES_MAX = 1_048_576
-CHUNK_BYTES_MIN = 16_384
-"""design.md section 6: at most 1 MiB; less for a client that drains slowly, so that nothing
-has to be thrown away when its lease ends. Every stream begins with the least: nobody knows yet
-how slow its client is."""
+CHUNK_BYTES_MIN = 2_048
+"""At most 1 MiB at once; less where the network is slow, so that nothing is unsent when a lease
+ends. Every stream begins with the least: nobody knows yet how slow its network is."""
 
 SLOW_SECONDS = 0.05
 QUICK_SECONDS = 0.01
 """How long a chunk may take to drain: a third of what a lease of a second leaves it at its end
-(`SETTLED_BEFORE`), so that agreements' restart finds nothing buffered."""
+(`SETTLED_BEFORE`), so that agreements' restart finds nothing unsent."""
+
+ROOM_BYTES_MAX = 65_536
+"""A client that reads slowly makes room bit by bit; so much is worth a write."""
+
+POLL_SECONDS_MIN = 0.0005
+POLL_SECONDS_MAX = 0.01
+"""No event tells that a client has made room, without something to be sent."""
+
+STALLED_SECONDS = 3.0
+STALLED_FACTOR = 3
+"""A client that has made no room for so long while no lease is fresh has stalled, and is cut;
+and for three times as long as it ever took before."""
+
+OBSERVED_SECONDS_MAX = 0.25
+"""How much of a wait counts between two looks: what this process slept is not the client's."""
 
 RENEWAL_SECONDS_MIN = 0.02
 """Near the boundary of a fact leases grow short; agreements is not asked in a tight loop."""
 
 RETRY_SECONDS_MIN = 0.05
 RETRY_SECONDS_MAX = 1.0
-
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Flow(Protocol):
@@ -74,11 +88,25 @@ class Connection(Protocol):
     flow: Flow
 
 
+class Exchange(Protocol):
+    """One request on its connection."""
+
+    def passed(self, bytes_: int) -> None:
+        """Note that so many bytes of the body were handed to the kernel directly."""
+
+
 def connection_of(scope: Scope) -> Connection:
-    """The connection of a request. Raises StreamNotControlled where the server hides it."""
+    """Return the connection of a request.
+
+    Raises:
+        StreamNotControlled: the server hides it, or encrypts what is written.
+
+    """
     connection: Connection | None = scope.get("extensions", {}).get(EXTENSION)
     if connection is None:
         raise StreamNotControlled("The server does not hand over its connections.")
+    if connection.transport.get_extra_info("sslcontext") is not None:
+        raise StreamNotControlled("The server encrypts; end TLS before it.")
     return connection
 
 
@@ -130,6 +158,7 @@ class Valve:
     def __init__(self, connection: Connection, lease: Lease, limits: Limits) -> None:
         self._transport = connection.transport
         self._flow = connection.flow
+        self._kernel = Kernel(connection.transport)
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -137,43 +166,71 @@ class Valve:
         self.lease = lease
         self.code: str | None = None
         self._over = False
+        self._is_full = False
+        """The kernel took less than it was handed."""
+
         self.written = 0
         self.withheld = 0
         """What was still ours, and not the kernel's, when it was shut."""
 
         self._paused_at: float | None = None
+        self._window_max = 0
+        self._longest_shut = 0.0
+        """How long the client has taken to make room, at the longest."""
+
         self.chunk_bytes = 0
         # Drained means empty: with uvicorn's own limits 16 KiB may still wait in here.
         self._transport.set_write_buffer_limits(high=0)
         self._resize(CHUNK_BYTES_MIN)
         self._arm()
 
-    async def ready(self) -> None:
-        """Return when a chunk may be written at once: all is drained and the lease is fresh.
+    async def room(self) -> int:
+        """Return how many bytes may be handed over at once, when there are any.
 
-        Nothing may be awaited between this and the write. Raises Shut.
+        All is sent, the client has room and the lease is fresh. Nothing may be awaited between
+        this and `hand_over`. Raises Shut.
         """
         while True:
+            await self._sent()
+            room = await self._opened()
+            await self.ready()
+            if not self._kernel.unsent():
+                return room
+
+    async def ready(self) -> None:
+        """Return when nothing is buffered on our side and the lease is fresh. Raises Shut."""
+        while True:
             await self._drained()
-            if self._transport.is_closing():
-                self.shut(Cut.CLIENT_GONE)
-            if self.code is not None:
-                raise Shut(self.code)
+            self._demand_open()
             if self.lease.may_write(boottime()) and not self._flow.write_paused:
                 self._paused_at = None
                 return
             await self._renewed()
 
+    def hand_over(self, data: memoryview) -> int:
+        """Hand the kernel what it takes at once, and return how many bytes; the rest is not ours.
+
+        No buffer of this process comes between: it would write later than it may. Raises Shut.
+        """
+        if not self.lease.may_write(boottime()):
+            return 0
+        try:
+            taken = self._kernel.take(data)
+        except OSError:
+            self.shut(Cut.CLIENT_GONE)
+            raise Shut(self.code) from None
+        self._is_full = taken < len(data)
+        self.written += taken
+        return taken
+
     async def finished(self) -> None:
-        """Return when the kernel has all that was written. Raises Shut.
+        """Return when all that was written is sent: the end is under the lease too. Raises Shut.
 
         After it there is nothing left to withhold, so nothing shuts the valve any more.
         """
         await self._drained()
-        if self._transport.is_closing():
-            self.shut(Cut.CLIENT_GONE)
-        if self.code is not None:
-            raise Shut(self.code)
+        await self._sent()
+        self._demand_open()
         self._over = True
 
     def extend(self, lease: Lease) -> None:
@@ -188,7 +245,7 @@ class Valve:
             return
         self.code = code
         self.withheld = self._transport.get_write_buffer_size()
-        _reset(self._transport)
+        self._kernel.reset()
         self._changed.set()
 
     def close(self) -> None:
@@ -197,7 +254,16 @@ class Valve:
             self._timer.cancel()
         if not self._transport.is_closing():
             self._transport.set_write_buffer_limits()
-            _set_unsent(self._transport, 0)  # the system's own
+            self._kernel.limit_unsent(0)
+
+    def _demand_open(self) -> None:
+        if self._transport.is_closing():
+            self.shut(Cut.CLIENT_GONE)
+        if self.code is not None:
+            raise Shut(self.code)
+
+    def _is_waiting(self) -> bool:
+        return self.code is None and not self._transport.is_closing()
 
     async def _drained(self) -> None:
         """Wait until nothing is buffered, and learn from it how much to write at once."""
@@ -212,7 +278,24 @@ class Valve:
                 await self._flow.drain()
         except TimeoutError:
             self.shut(Cut.CLIENT_STALLED)
-        waited = self._loop.time() - began
+        self._learn(self._loop.time() - began)
+
+    async def _sent(self) -> None:
+        """Wait until the kernel has sent all that it was handed, and learn from that as well."""
+        if not self._kernel.unsent():
+            return
+        began = self._loop.time()
+        try:
+            async with asyncio.timeout(self._limits.stall_seconds_max):
+                for pause in _pauses():
+                    await asyncio.sleep(pause)
+                    if not self._is_waiting() or not self._kernel.unsent():
+                        break
+        except TimeoutError:
+            self.shut(Cut.CLIENT_STALLED)
+        self._learn(self._loop.time() - began)
+
+    def _learn(self, waited: float) -> None:
         if waited > SLOW_SECONDS:
             self._resize(self.chunk_bytes // 2)
         elif waited < QUICK_SECONDS:
@@ -227,7 +310,40 @@ class Valve:
         chunk_bytes = min(max(chunk_bytes, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX)
         if chunk_bytes != self.chunk_bytes:
             self.chunk_bytes = chunk_bytes
-            _set_unsent(self._transport, chunk_bytes)
+            self._kernel.limit_unsent(chunk_bytes)
+
+    async def _opened(self) -> int:
+        """Wait until the client's kernel has room; return how many bytes to write at once."""
+        if self._is_full:
+            self._is_full = False
+            await asyncio.sleep(POLL_SECONDS_MIN)
+        shut_for, seen, looked_at = 0.0, -1, boottime()
+        pauses = _pauses()
+        while self._is_waiting():
+            window = self._kernel.window()
+            if window is None:
+                break
+            self._window_max = max(self._window_max, window)
+            if window >= min(self.chunk_bytes, ROOM_BYTES_MAX, max(self._window_max // 2, 1)):
+                self._longest_shut = max(self._longest_shut, shut_for)
+                return min(window, self.chunk_bytes)
+            now = boottime()
+            shut_for += min(now - looked_at, OBSERVED_SECONDS_MAX)
+            looked_at = now
+            if window != seen:
+                self._longest_shut = max(self._longest_shut, shut_for)
+                shut_for, seen = 0.0, window
+            self._judge_stall(shut_for, now)
+            await asyncio.sleep(next(pauses))
+        return self.chunk_bytes
+
+    def _judge_stall(self, shut_for: float, now: float) -> None:
+        """Cut a client that takes nothing, where that is not only its pace."""
+        pace = max(STALLED_SECONDS, STALLED_FACTOR * self._longest_shut)
+        if shut_for > self._limits.stall_seconds_max:
+            self.shut(Cut.CLIENT_STALLED)
+        elif shut_for > pace and not self.lease.is_fresh(now):
+            self.shut(Cut.LEASE_ENDED)
 
     async def _renewed(self) -> None:
         """Pause: nothing is buffered, and no lease allows more. Not for ever."""
@@ -249,12 +365,20 @@ class Valve:
     def _at_lease_end(self) -> None:
         """The watchdog: whatever is still buffered has no lease any more.
 
-        With nothing buffered there is nothing to stop, and `ready` lets no chunk pass.
+        With nothing unsent there is nothing to stop, and `ready` lets no chunk pass.
         """
         if self.lease.is_fresh(boottime()):
             self._arm()  # the timer was early
-        elif self._transport.get_write_buffer_size() > 0:
+        elif self._kernel.unsent():
             self.shut(Cut.LEASE_ENDED)
+
+
+def _pauses() -> Iterator[float]:
+    """Look often at first, since most clients are quick."""
+    seconds = 0.0
+    while True:
+        yield seconds
+        seconds = min(max(seconds * 2, POLL_SECONDS_MIN), POLL_SECONDS_MAX)
 
 
 class LeasedResponse(Response):
@@ -308,7 +432,10 @@ class LeasedResponse(Response):
                     "headers": self.raw_headers,
                 }
             )
-            await self._pour(valve, send)
+            await self._pour(valve, scope["extensions"][EXCHANGE])
+            # Only now is it sure that all of it is sent: the end is under the lease too.
+            await valve.finished()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except Shut:
             pass  # the reset is the answer
         except AppError as error:
@@ -325,24 +452,20 @@ class LeasedResponse(Response):
             ending = Ending(bytes=max(valve.written - valve.withheld, 0), code=valve.code)
             await asyncio.shield(self._finish(beside, ending))
 
-    async def _pour(self, valve: Valve, send: Send) -> None:
-        """Drain, look at the lease, write one chunk; and again."""
+    async def _pour(self, valve: Valve, exchange: Exchange) -> None:
+        """Wait until all is sent, look at the lease, hand over one chunk; and again."""
         ahead = _ReadAhead(self._source, self._part)
         try:
             async for block in ahead:
                 offset = 0
                 while offset < len(block):
-                    await valve.ready()
-                    chunk = block[offset : offset + valve.chunk_bytes]
-                    valve.written += len(chunk)
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    offset += len(chunk)
+                    room = await valve.room()
+                    taken = valve.hand_over(block[offset : offset + room])
+                    exchange.passed(taken)
+                    offset += taken
                     faults.reach("K8")
         finally:
             ahead.stop()
-        # Only now is it sure that the kernel has it all: the end is under the lease too.
-        await valve.finished()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _keep_lease(self, valve: Valve) -> None:
         """Ask again before the lease ends; go on asking while nobody answers."""
@@ -421,20 +544,3 @@ async def _watch_client(receive: Receive, valve: Valve) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     valve.shut(Cut.CLIENT_GONE)
-
-
-def _set_unsent(transport: asyncio.Transport, bytes_: int) -> None:
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        # The peer is gone (uvloop says ValueError), or it is no TCP socket.
-        with contextlib.suppress(OSError, ValueError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, bytes_)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close so that the peer gets a reset and the kernel drops what it had not sent."""
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError, ValueError):  # the peer was faster
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-    transport.abort()

@@ -1,0 +1,107 @@
+"""What the kernel holds of a connection, and what the client's kernel would take.
+
+Bytes "leave" when our kernel accepts them, but a slow client lets them lie there. So the door
+writes only what the client's window takes at once: then nothing lies in between when a lease ends,
+and a pause is a pause, however slow the client and however large its buffers (docs/adr/0025).
+
+Linux tells all of it. Where a system does not, the door goes by how quickly a chunk drains.
+"""
+
+import array
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+import sys
+
+IS_LINUX = sys.platform == "linux"
+SIOCOUTQ = 0x5411
+SIOCOUTQNSD = 0x894B
+"""Written and not yet acknowledged; written and not yet sent (tcp(7), linux/sockios.h)."""
+
+INFO_BYTES = 256
+WINDOW = struct.Struct("@228xI")
+"""`tcpi_snd_wnd` of `struct tcp_info` (linux/tcp.h, since 5.4): what the client's kernel takes."""
+
+KEEPALIVE_SECONDS = 1
+KEEPALIVE_TIMES = 60
+"""A client whose window is shut tells only once that it has opened, and that may get lost: an
+empty probe a second asks again. Nobody answers for a minute: nobody is there."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Kernel:
+    """Our side's kernel, for one connection."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._sock: socket.socket | None = transport.get_extra_info("socket")
+        self._option("SO_KEEPALIVE", socket.SOL_SOCKET, 1)
+        self._option("TCP_KEEPIDLE", socket.IPPROTO_TCP, KEEPALIVE_SECONDS)
+        self._option("TCP_KEEPINTVL", socket.IPPROTO_TCP, KEEPALIVE_SECONDS)
+        self._option("TCP_KEEPCNT", socket.IPPROTO_TCP, KEEPALIVE_TIMES)
+
+    def unsent(self) -> int:
+        """Return how many bytes were written and have not left for the client."""
+        return self._transport.get_write_buffer_size() + self._count(SIOCOUTQNSD)
+
+    def window(self) -> int | None:
+        """Return how many bytes more the client's kernel would take at once.
+
+        None where the system does not tell.
+        """
+        if self._sock is None or not IS_LINUX:
+            return None
+        try:
+            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
+        except (OSError, ValueError):
+            return None
+        if len(info) < WINDOW.size:
+            return None
+        advertised: int = WINDOW.unpack_from(info)[0]
+        return max(advertised - self._count(SIOCOUTQ), 0)
+
+    def take(self, data: memoryview) -> int:
+        """Hand the kernel what it takes at once; return how many bytes. The rest is the caller's.
+
+        Raises:
+            OSError: the connection is over.
+
+        """
+        if self._sock is None:
+            raise OSError("the transport has no socket")
+        try:
+            return os.write(self._sock.fileno(), data)
+        except BlockingIOError:
+            return 0
+
+    def limit_unsent(self, bytes_: int) -> None:
+        """Let the kernel take no more than that unsent; 0: the system's own measure."""
+        self._option("TCP_NOTSENT_LOWAT", socket.IPPROTO_TCP, bytes_)
+
+    def reset(self) -> None:
+        """Close so that the peer gets a reset and the kernel drops what it had not sent."""
+        if self._sock is not None:
+            with contextlib.suppress(OSError, ValueError):  # the peer was faster
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
+
+    def _count(self, request: int) -> int:
+        if self._sock is None or not IS_LINUX:
+            return 0
+        count = array.array("i", [0])
+        try:
+            fcntl.ioctl(self._sock.fileno(), request, count)
+        except (OSError, ValueError):
+            return 0  # it is closed: nothing leaves any more
+        return count[0]
+
+    def _option(self, name: str, level: int, value: int) -> None:
+        option: int | None = getattr(socket, name, None)
+        if self._sock is not None and option is not None:
+            # The peer is gone (uvloop says ValueError), or it is no TCP socket.
+            with contextlib.suppress(OSError, ValueError):
+                self._sock.setsockopt(level, option, value)

@@ -1,0 +1,331 @@
+"""A pause is a pause at every speed, and S1 holds all the same (docs/adr/0019, 0025).
+
+What is injected: agreements away, a loop that is held, a process that is stopped and continued, a
+kernel that keeps the last bytes. Each test names the guard that it fails without.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from common.clock import boottime
+from common.ids import digest
+from dissemination.api import door
+from dissemination.api.kernel import Kernel
+from services.dissemination.tests.api.test_door import in_own_kernel
+
+MIB = 1_048_576
+TICK_SECONDS = 0.02
+RECEIVE_BYTES = MIB
+AWAY_SECONDS = 2.5
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Paced(threading.Thread):
+    """A client that takes so many bytes a second, until it is told to take all."""
+
+    def __init__(self, client, bytes_per_second):
+        super().__init__(daemon=True)
+        self.client = client
+        self.bytes_per_tick = max(int(bytes_per_second * TICK_SECONDS), 1)
+        self.hurry = threading.Event()
+        self.error = None
+        self._lock = threading.Lock()
+
+    def run(self):
+        try:
+            while self._take(65_536 if self.hurry.is_set() else self.bytes_per_tick):
+                self.hurry.wait(TICK_SECONDS)
+        except OSError as error:
+            self.error = error
+
+    def _take(self, most):
+        length = int(self._header("content-length"))
+        if len(self.client.body) >= length:
+            return False
+        select.select([self.client.sock], [], [], 60)
+        with self._lock:
+            got = self.client.sock.recv(most)
+            self.client.body += got
+        return bool(got)
+
+    def _header(self, name):
+        lines = self.client.head.decode().lower().split("\r\n")
+        return next(line.split(":")[1] for line in lines if line.startswith(name))
+
+    def received(self):
+        """All that has come over the network."""
+        with self._lock:
+            return len(self.client.body) + in_own_kernel(self.client.sock)
+
+
+def paced(house, download, file, *speeds):
+    """Clients at these speeds, whose buffers are full: from now on only their pace counts."""
+    clients = []
+    for speed in speeds:
+        client = download(house, file["id"], receive_bytes=RECEIVE_BYTES)
+        client.read_head()
+        clients.append(Paced(client, speed))
+        clients[-1].start()
+    return clients
+
+
+def is_full(client):
+    return in_own_kernel(client.client.sock) > RECEIVE_BYTES // 2
+
+
+def test_no_client_is_cut_while_agreements_is_away_however_slow_it_is(house, download, until):
+    """Guards: `Kernel.window` in `Valve._opened`, `Valve.hand_over` in place of a buffer."""
+    file = house.big(8 * MIB)
+    clients = paced(house, download, file, 20_000, 60_000, 350_000, 1_000_000)
+    until(lambda: all(is_full(client) for client in clients))
+
+    house.agreements.broken = 503
+    away = boottime()
+    until(lambda: boottime() > away + house.agreements.lease_seconds + 0.2)
+    at_the_end_of_the_lease = [client.received() for client in clients]
+    until(lambda: boottime() > away + AWAY_SECONDS)
+    when_it_comes_back = [client.received() for client in clients]
+    house.agreements.broken = None
+    for client in clients:
+        client.hurry.set()
+    for client in clients:
+        client.join(60)
+
+    assert [client.error for client in clients] == [None] * len(clients)
+    assert {digest(client.client.body) for client in clients} == {file["digest"]}
+    assert when_it_comes_back == at_the_end_of_the_lease  # S1: nothing lay in our kernel
+    until(lambda: {d["outcome"] for d in house.deliveries(file)} == {"complete"})
+
+
+@pytest.fixture
+def valves(monkeypatch):
+    """The valves of streams as they begin."""
+    found = []
+
+    class Known(door.Valve):
+        def __init__(self, *given):
+            super().__init__(*given)
+            found.append(self)
+
+    monkeypatch.setattr(door, "Valve", Known)
+    return found
+
+
+def test_a_loop_that_is_held_over_the_end_of_the_lease_lets_no_byte_pass(
+    house, download, until, valves
+):
+    """Guard: no buffer of the transport, which the loop would empty before any timer fires."""
+    file = house.big(8 * MIB)
+    (client,) = paced(house, download, file, 350_000)
+    until(lambda: is_full(client))
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        held.set()
+        go_on.wait(60)
+
+    valves[0]._loop.call_soon_threadsafe(hold)
+    assert held.wait(30)
+    house.agreements.refuse("fetch", "BREACH_OPEN")
+    end = boottime() + house.agreements.lease_seconds + 0.2
+    until(lambda: boottime() > end)
+    received = client.received()
+    go_on.set()
+    client.join(60)
+
+    assert house.ended(file)["code"] == "BREACH_OPEN"
+    assert len(client.client.body) <= received < file["bytes"]
+    assert isinstance(client.error, ConnectionResetError)
+
+
+def test_a_held_loop_alone_cuts_nobody(house, download, until, valves):
+    file = house.big(6 * MIB)
+    (client,) = paced(house, download, file, 350_000)
+    until(lambda: is_full(client))
+
+    valves[0]._loop.call_soon_threadsafe(time.sleep, 2 * house.agreements.lease_seconds)
+    client.hurry.set()
+    client.join(60)
+
+    assert client.error is None
+    assert digest(client.client.body) == file["digest"]
+
+
+def test_the_end_of_a_stream_is_under_its_lease(house, download, until, monkeypatch):
+    """Guard: `valve.finished`. What the kernel has not sent at the end can still be withheld."""
+    taken = threading.Event()
+    take, unsent = Kernel.take, Kernel.unsent
+
+    def keep(kernel, data):
+        taken.set()
+        return take(kernel, data)
+
+    monkeypatch.setattr(Kernel, "take", keep)
+    monkeypatch.setattr(Kernel, "unsent", lambda k: 1 if taken.is_set() else unsent(k))
+    file = house.big(1000)
+    client = download(house, file["id"])
+    client.read_head()
+    assert taken.wait(30)
+
+    asked = house.agreements.count("fetch", file)
+    until(lambda: house.agreements.count("fetch", file) > asked)  # its lease is kept up
+    assert house.deliveries(file)[0]["outcome"] == "under_way"
+    house.agreements.refuse("fetch", "BREACH_OPEN")
+
+    ended = house.ended(file)
+    assert (ended["outcome"], ended["code"]) == ("cut", "BREACH_OPEN")
+    assert client.read_until_reset()
+
+
+def test_a_client_without_a_lease_that_takes_nothing_at_all_is_cut(house, download, until):
+    """Guard: `Valve._judge_stall`. Nothing is unsent, so the timer has nothing to withhold."""
+    file = house.big(8 * MIB)
+    client = download(house, file["id"], receive_bytes=4096)
+    client.read_head()
+    client.read(1000)
+
+    house.agreements.broken = 503
+
+    assert house.ended(file)["code"] == "LEASE_ENDED"
+    assert client.read_until_reset()
+
+
+STREAM = """
+import asyncio, sys
+sys.path[:0] = {path!r}
+from uuid import UUID
+from common.clock import boottime
+from dissemination.api.door import Limits, Shut, Valve
+from dissemination.domain.lease import Lease
+from services.dissemination.tests.integration.test_valve import Served
+
+async def main():
+    served = asyncio.get_running_loop().create_future()
+
+    class Once(Served):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            served.set_result(self)
+
+    server = await asyncio.get_running_loop().create_server(Once, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    connection = await served
+    lease = Lease(decision_id=UUID(int=1), asked_at=boottime(), seconds={seconds})
+    valve = Valve(connection, lease, Limits(pause_seconds_max=60, stall_seconds_max=60))
+    block = memoryview(bytes(1 << 20))
+    while True:
+        valve.hand_over(block[: await valve.room()])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stopped_after", [0.2, 0.9])
+def test_a_process_that_is_stopped_and_continued_after_its_lease_sends_no_more(
+    stopped_after, until
+):
+    """Guard: `Valve.hand_over` looks at a timer that goes on while the process stands still."""
+    seconds = 1.0
+    program = STREAM.format(path=sys.path, seconds=seconds)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(process.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            began = boottime()
+            got = len(sock.recv(65_536))
+            while boottime() < began + stopped_after:
+                if select.select([sock], [], [], 0.05)[0]:
+                    got += len(sock.recv(65_536))
+            os.kill(process.pid, signal.SIGSTOP)
+            until(lambda: boottime() > began + 2 * seconds)
+            before = in_own_kernel(sock)
+            os.kill(process.pid, signal.SIGCONT)
+            after = 0
+            while select.select([sock], [], [], 1.0)[0]:
+                after += len(sock.recv(65_536))
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    assert got > 0
+    assert after == before  # what the client's own kernel held, and not a byte more
+
+
+def test_greedy_and_slow_strangers_hold_up_no_leased_stream(house, download, until, valves):
+    """Guard: `common.web.connections`. Leases are renewed and no byte is late while strangers send
+    headers without end, long lines, thousands of requests at once and tiny chunks."""
+    file = house.big(4 * MIB)
+    (client,) = paced(house, download, file, 400_000)
+    host, _, port = house.url.removeprefix("http://").partition(":")
+    stop = threading.Event()
+    greedy = (
+        (b"GET / HTTP/1.1\r\nX-Endless: ", b"a" * 65_536),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 10_000),
+        (b"", b"GET / HTTP/1.1\r\n\r\n" * 1_000),
+        (b"GET /", b"a" * 65_536),
+    )
+
+    def stranger(first, more):
+        while not stop.is_set():
+            try:
+                with socket.create_connection((host, int(port)), timeout=5) as sock:
+                    sock.sendall(first)
+                    while not stop.is_set():
+                        sock.sendall(more)
+            except OSError:
+                stop.wait(0.02)  # it was refused, as it should be
+
+    threads = [threading.Thread(target=stranger, args=one, daemon=True) for one in greedy]
+    for thread in threads:
+        thread.start()
+    fresh = []
+    try:
+        end = boottime() + 4
+        while boottime() < end:
+            fresh.append(valves[0].lease.is_fresh(boottime()))
+            stop.wait(0.05)
+    finally:
+        stop.set()
+        client.hurry.set()
+        for thread in threads:
+            thread.join(30)
+        client.join(60)
+
+    assert client.error is None
+    assert digest(client.client.body) == file["digest"]
+    assert sum(fresh) > 0.75 * len(fresh)  # the strangers share this process, and its one thread
+
+
+@pytest.mark.long
+def test_under_ten_times_the_load_of_its_cores_no_paced_stream_is_cut(house, download, until):
+    """Guard: nothing that is late cuts: not a renewal, not a timer, not a write."""
+    file = house.big(12 * MIB)
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(10 * (os.cpu_count() or 1))
+    ]
+    try:
+        clients = paced(house, download, file, 60_000, 1_000_000, 1_000_000)
+        end = boottime() + 15
+        until(lambda: boottime() > end)
+        for client in clients:
+            client.hurry.set()
+        for client in clients:
+            client.join(90)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+    assert [client.error for client in clients] == [None] * len(clients)
+    assert {digest(client.client.body) for client in clients} == {file["digest"]}
