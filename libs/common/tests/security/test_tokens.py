@@ -182,7 +182,7 @@ def test_a_token_is_not_judged_at_once_by_a_clock_that_would_have_to_be_asked(
     verifier, token_for, clock, monkeypatch
 ):
     """Guard: `now_at_once`. An event loop would be held as long as the database stands still."""
-    given = token_for()
+    given = token_for(Role.CSU_SYSTEM, ods="0DF", audience="dissemination")
     verifier.verify(given, audience="dissemination")
     assert verifier.known(given, audience="dissemination") is not None
 
