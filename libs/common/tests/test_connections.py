@@ -3,6 +3,7 @@
 Each refusal is a problem; who asks as one should is answered meanwhile, and the loop is not held.
 """
 
+import itertools
 import json
 import socket
 import threading
@@ -259,10 +260,11 @@ def test_half_a_request_is_closed_in_time(serving, what):
 def test_a_header_that_comes_byte_by_byte_does_not_gain_time(serving):
     address = serving(header_seconds_max=1.0)
     began = time.monotonic()
+    drops = itertools.chain((bytes([byte]) for byte in GET + b"X-Slow: "), itertools.repeat(b"a"))
     with connected(address) as sock:
         try:
             while time.monotonic() < began + PATIENCE_SECONDS:
-                sock.sendall(b"G" if time.monotonic() < began else GET[:1])
+                sock.sendall(next(drops))
                 threading.Event().wait(0.1)
         except OSError:
             pass

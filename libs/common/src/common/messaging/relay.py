@@ -91,8 +91,10 @@ class Relay:
     def _lead(self, holds: Holds, stop: threading.Event) -> None:
         log.info("relay_leads")
         failures = idle = 0
-        while not stop.is_set() and holds():
-            self._woken.clear()
+        while True:
+            self._woken.clear()  # before it looks: who stops it wakes it afterwards
+            if stop.is_set() or not holds():
+                return
             drained = self.drain()
             if drained.published < drained.found:
                 failures += 1
