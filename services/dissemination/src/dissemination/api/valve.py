@@ -235,7 +235,7 @@ class Valve:
         if self._is_full:
             self._is_full = False
             await asyncio.sleep(POLL_SECONDS_MIN)
-        shut_for, seen, looked_at = 0.0, -1, boottime()
+        shut_for, leaseless_for, seen, looked_at = 0.0, 0.0, -1, boottime()
         pauses = _pauses()
         while self._is_waiting():
             window = self._kernel.window()
@@ -246,21 +246,23 @@ class Valve:
                 self._longest_shut = max(self._longest_shut, shut_for)
                 return min(window, self.chunk_bytes)
             now = boottime()
-            shut_for += min(now - looked_at, OBSERVED_SECONDS_MAX)
+            passed = min(now - looked_at, OBSERVED_SECONDS_MAX)
             looked_at = now
+            shut_for += passed
+            leaseless_for = 0.0 if self.lease.is_fresh(now) else leaseless_for + passed
             if window != seen:
                 self._longest_shut = max(self._longest_shut, shut_for)
-                shut_for, seen = 0.0, window
-            self._judge_stall(shut_for, now)
+                shut_for, leaseless_for, seen = 0.0, 0.0, window
+            self._judge_stall(shut_for, leaseless_for)
             await asyncio.sleep(next(pauses))
         return self.chunk_bytes
 
-    def _judge_stall(self, shut_for: float, now: float) -> None:
+    def _judge_stall(self, shut_for: float, leaseless_for: float) -> None:
         """Cut a client that takes nothing, where that is not only its pace."""
         pace = max(STALLED_SECONDS, STALLED_FACTOR * self._longest_shut)
         if shut_for > self._limits.stall_seconds_max:
             self.shut(Cut.CLIENT_STALLED)
-        elif shut_for > pace and not self.lease.is_fresh(now):
+        elif leaseless_for > pace:
             self.shut(Cut.LEASE_ENDED)
 
     async def _renewed(self) -> None:
