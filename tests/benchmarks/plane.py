@@ -199,6 +199,7 @@ class Bench:
             ),
             opt_outs_apply=False,
             opted_out=(),
+            cleared=None,
             domain_id=DOMAIN,
             keys=Keys(
                 haven=self.keys.ensure("haven/nhs_number"),

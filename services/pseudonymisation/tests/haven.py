@@ -155,6 +155,42 @@ class World:
             session.commit()
         return id_
 
+    def check(
+        self,
+        cleared: Sequence[str] | None,
+        *,
+        editions: Sequence[UUID],
+        purpose: str = "COM",
+        opened_at: datetime | None = None,
+    ) -> UUID:
+        """A national check of April, with its reply, or with none."""
+        id_, reply_id, at = new_id(), new_id(), opened_at or self.clock.now()
+        reply = None if cleared is None else list_of(self.landing, cleared, id_=reply_id)
+        key = None if reply is None else str(reply.path.relative_to(self.directory / "landing"))
+        with Session(self.engine) as session:
+            session.add(
+                tables.OptOutCheckRow(
+                    id=id_,
+                    version=1,
+                    data_set=SUS.data_set,
+                    periods=["2018-04"],
+                    purpose=purpose,
+                    editions=[str(edition) for edition in editions],
+                    people=4,
+                    object_key=f"opt-outs/{id_}/request.parquet",
+                    opened_at=at,
+                    opened_by="X26",
+                    cleared=None if cleared is None else len(cleared),
+                    reply_id=None if cleared is None else reply_id,
+                    reply_digest=None if cleared is None else "sha256:" + "0" * 64,
+                    reply_key=key,
+                    replied_at=None if cleared is None else at,
+                    replied_by=None if cleared is None else "X26",
+                )
+            )
+            session.commit()
+        return reply_id
+
     # --- what agreements gives --------------------------------------------------------------------
 
     def request(self, **more: Any) -> dict[str, Any]:

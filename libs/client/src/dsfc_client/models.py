@@ -100,6 +100,18 @@ class OptOutList(Wire):
     change: Change
 
 
+class OptOutCheck(Wire):
+    """A national check: whom it asks about is never shown."""
+
+    id: UUID
+    data_set: str
+    periods: tuple[str, ...]
+    purpose: str
+    people: int
+    state: str
+    cleared: int | None = None
+
+
 class ExtractFile(Wire):
     """One file of an extract; it has one manifest and one register line."""
 

@@ -21,6 +21,7 @@ from dsfc_client.models import (
     Finding,
     Hold,
     Manifest,
+    OptOutCheck,
     OptOutList,
     Progress,
     RegisterLine,
@@ -261,6 +262,30 @@ class Pseudonymisation(Service):
         """Let a list into force that somebody else sent. Raises Problem (SECOND_PERSON_NEEDED)."""
         path = f"/v1/opt-out-lists/{list_id}/confirmation"
         return OptOutList.model_validate(self.post(path, {"reason": reason}))
+
+    def open_check(
+        self, data_set: str, periods: Sequence[str], purpose: str, *, key: str | None = None
+    ) -> OptOutCheck:
+        """Open a national check about everybody of the periods with an NHS number."""
+        body = {"data_set": data_set, "periods": list(periods), "purpose": purpose}
+        return OptOutCheck.model_validate(self.post("/v1/opt-out-checks", body, key=key))
+
+    def check_request(self, check_id: Id, target: Path) -> Path:
+        """Get the request file for the national service. It identifies people."""
+        path = f"/v1/opt-out-checks/{check_id}/request"
+        target.write_bytes(self.call("GET", path, timeout=WAIT_SECONDS_MAX).content)
+        return target
+
+    def answer_check(self, check_id: Id, reply: Path) -> OptOutCheck:
+        """Send the national service's reply, as it came: those who may be used."""
+        sent = self.call(
+            "PUT",
+            f"/v1/opt-out-checks/{check_id}/reply",
+            content=reply.read_bytes(),
+            headers={"Content-Type": "text/csv"},
+            timeout=WAIT_SECONDS_MAX,
+        )
+        return OptOutCheck.model_validate(sent.json())
 
     def take_back_opt_outs(self, list_id: Id, reason: str) -> OptOutList:
         """Take a list back; `leaving`, where a second person has to take it back as well."""

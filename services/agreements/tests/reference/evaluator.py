@@ -359,7 +359,10 @@ class Evaluation:
             wrong.append("reasons")
         if any(m not in [x["id"] for x in self.world["maps"]] for m in file["maps"]):
             wrong.append("maps")
-        if file["opt_out"]["applied"] != permit["applied"]:
+        by = file["opt_out"].get("by", "list"), permit.get("by", "list")
+        if file["opt_out"]["applied"] != permit["applied"] or (
+            permit["applied"] and len(set(by)) > 1
+        ):
             wrong.append("opt_out")
         if file["disclosure_rule"] != permit["disclosure_rule"]:
             wrong.append("disclosure_rule")
@@ -869,6 +872,8 @@ class Evaluation:
                 for kind in ("practice", "postcode")
             },
             "domain": self.domain(line, environment),
+            # 4.1: Type 1 at the practice and the national check at the Body (R12)
+            "by": "check" if self.key[::2] == ("RS", "IDENTIFIABLE") else "list",
         }
 
 

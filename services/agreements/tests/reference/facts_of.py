@@ -241,6 +241,7 @@ def permit_of(permit: Json) -> Permit:
         opt_outs_applied=permit["applied"],
         list_days_max=7,
         disclosure_rule=permit["disclosure_rule"],
+        opt_out_by=permit.get("by", "list"),
         issued_at=NOON,
     )
 
@@ -315,6 +316,7 @@ def _file(file: Json) -> AttestedFile:
             applied=file["opt_out"]["applied"],
             list_id=file["opt_out"].get("list"),
             list_date=file["opt_out"]["list_date"],
+            by=file["opt_out"].get("by", "list"),
             besides=frozenset(file["opt_out"].get("besides", ())),
         ),
         scan=Scan(

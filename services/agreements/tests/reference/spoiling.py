@@ -703,6 +703,7 @@ def other_permit(draw: Draw, world: Json, question: Json) -> None:
         ("codes", draw(st.lists(CODES, max_size=2))), ("reasons", draw(REASONS)),
         ("fields", {draw(FIELDS): draw(TREATMENTS)}), ("applied", draw(st.booleans())),
         ("periods", draw(st.lists(PERIODS, max_size=2))), ("disclosure_rule", "SHMI"),
+        ("by", draw(st.sampled_from(["list", "check"]))),
     ]  # fmt: skip
     name, value = draw(st.sampled_from(options))
     if question["permit"]:

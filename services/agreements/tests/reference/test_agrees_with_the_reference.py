@@ -90,6 +90,7 @@ def is_granted(decision, world, question, now):
             "postcode": sorted(decision.postcode_maps),
         },
         "domain": decision.domain.as_json(),
+        "by": decision.opt_out_by,
     }
 
 

@@ -33,7 +33,7 @@ from common.security.tokens import JwksTokenVerifier, TokenVerifier
 from common.settings import Environment
 from common.web.app import create
 from common.workers import Worker
-from pseudonymisation.adapters import events, keystore
+from pseudonymisation.adapters import events, keystore, rules
 from pseudonymisation.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.adapters.db import preparation_repository, repository
 from pseudonymisation.adapters.metrics import Measured
@@ -44,7 +44,7 @@ from pseudonymisation.adapters.plane.sealing import PERSON
 from pseudonymisation.adapters.plane.session import Limits as EngineLimits
 from pseudonymisation.adapters.release_store import release_store
 from pseudonymisation.adapters.runner import Runner
-from pseudonymisation.api import editions, opt_outs, preparations, submissions
+from pseudonymisation.api import editions, opt_out_checks, opt_outs, preparations, submissions
 from pseudonymisation.api import keys as public_keys
 from pseudonymisation.api.dependencies import Uploads
 from pseudonymisation.settings import Settings
@@ -190,6 +190,7 @@ class Parts:
                 keep_uploads=timedelta(days=settings.keep_uploads_days),
                 orphans=timedelta(hours=settings.orphan_hours),
             ),
+            check_age=rules.check_age,
             wake=self.woken.landing.set,
         )
 
@@ -268,7 +269,13 @@ def create_app(
         settings=settings,
         lifespan=_intake(parts or (lambda: Parts(settings, clock, woken or Woken()))),
     )
-    for router in (submissions.router, editions.router, opt_outs.router, public_keys.router):
+    for router in (
+        submissions.router,
+        editions.router,
+        opt_outs.router,
+        opt_out_checks.router,
+        public_keys.router,
+    ):
         app.include_router(router)
     return app
 

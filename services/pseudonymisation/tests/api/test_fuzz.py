@@ -35,10 +35,16 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
         content=b"9990000018\n",
         headers=intake.headers(Role.DSCRO_OPERATOR, "X26") | {"Content-Type": "text/csv"},
     )
+    checked = intake.client.post(
+        "/v1/opt-out-checks",
+        json={"data_set": "SUS_APC", "periods": ["2018-04"], "purpose": "RS"},
+        headers=intake.headers(Role.DSCRO_OPERATOR, "X26"),
+    )
     known = {
         "submission_id": submission["id"],
         "edition_id": submission["edition_id"],
         "list_id": listed.json()["id"],
+        "check_id": checked.json()["id"],
     }
     tokens = [intake.headers(), intake.headers(Role.DSCRO_OPERATOR, "X26")]
     statuses = set()

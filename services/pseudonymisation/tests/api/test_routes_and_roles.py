@@ -22,6 +22,8 @@ EXPECTED = {
         Role.DSCRO_APPROVER,
         Role.PROVIDER_SYSTEM,
     },
+    ("POST", "/v1/opt-out-checks"): {Role.DSCRO_OPERATOR},
+    ("PUT", "/v1/opt-out-checks/{check_id}/reply"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/opt-out-lists"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/opt-out-lists/{list_id}/confirmation"): {
         Role.DSCRO_OPERATOR,

@@ -20,6 +20,7 @@ from common.security.roles import Role
 from pseudonymisation.domain.preparation import State
 from pseudonymisation.use_cases.preparations import Context, accept, get
 from services.pseudonymisation.tests import oracle
+from services.pseudonymisation.tests.api.test_opt_outs import body, decide, numbers, take
 from services.pseudonymisation.tests.landed import is_nhs_number
 from services.pseudonymisation.tests.submitting import POSTCODES, PRACTICES, sus_row, written
 
@@ -35,7 +36,17 @@ class Dissemination:
         self.agreements = Signer(generate_jwk())
         self.parts = replace(intake.parts, permit_keys=self.agreements.jwks)
 
-    def prepare(self, data_set, fields, *, periods, codes, reasons, formats=("parquet", "csv")):
+    def prepare(
+        self,
+        data_set,
+        fields,
+        *,
+        periods,
+        codes,
+        reasons,
+        formats=("parquet", "csv"),
+        upholds=False,
+    ):
         request = {
             "extract_id": str(new_id()),
             "agreement": "DARS-NIC-123456-A1B2C",
@@ -51,7 +62,7 @@ class Dissemination:
             "agreement": request["agreement"],
             "purpose": "COM",
             "environment": "e1",
-            "opt_out": "not_applied",
+            "opt_out": "applied" if upholds else "not_applied",
             "data_sets": [data_set.data_set],
         }
         claims = {
@@ -85,7 +96,7 @@ class Dissemination:
                 "map_versions": {"practice": [], "postcode": []},
             },
             "domain": {"id": digest_of(domain), **domain},
-            "opt_out": {"applied": False, "list_age_days_max": 7},
+            "opt_out": {"applied": upholds, "list_age_days_max": 7},
             "disclosure_rule": "HES",
         }
         principal = Principal(
@@ -188,6 +199,51 @@ def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemi
         assert said["caps"]["columns"]["Der_Postcode_LSOA_2011_Code"] == "withheld"
         assert {f["Der_Postcode_LSOA_2011_Code"] for f in found} == {None}
         assert {f["Year_of_Birth_SUS"] for f in found} == {1928, 1951, 2000}
+
+
+def test_from_the_list_that_is_sent_to_the_rows_that_are_released(intake, dissemination):
+    """Refused, in force, waiting, confirmed: who is in the extract is told by their sex."""
+    sus = catalogue.load().get("SUS_APC")
+    people = numbers(2000, 2250)
+    objectors, others, rest = people[:60], people[60:100], people[100:]
+    sexes = dict.fromkeys(objectors, "1") | dict.fromkeys(others, "9") | dict.fromkeys(rest, "2")
+    rows = [
+        sus_row(NHS_Number=number, Sex=sex, Unique_CDS_Identifier=f"BRR8{n:09}")
+        for n, (number, sex) in enumerate(sexes.items())
+    ]
+    assert intake.submit(written(rows))["state"] == "accepted"
+
+    def released(*left_out):
+        """The extract is what is left of the rows, one after the other."""
+        done = dissemination.prepare(
+            sus, {"Sex": "as_is"}, periods=["2018-04"], codes=["02P"], reasons="GHRC",
+            formats=("parquet",), upholds=True,
+        )  # fmt: skip
+        if done.state is State.FAILED:
+            return done.code
+        (file,) = done.files
+        made = duckdb.sql(f"SELECT Sex FROM '{dissemination.path(file)}'").fetchall()
+        gone = {number for group in left_out for number in group}
+        assert Counter(sex for (sex,) in made) == Counter(
+            row["Sex"] for row in rows if row["NHS_Number"] not in gone
+        )
+        return "released"
+
+    assert released() == "OPT_OUT_NOT_APPLIED"
+    assert take(intake, b"").status_code == 422
+    cleared = "".join(f"{number},\n" for number in others + rest).encode()
+    assert take(intake, cleared).json()["code"] == "OPT_OUT_LIST_IS_REPLY"
+    assert released() == "OPT_OUT_NOT_APPLIED"
+
+    assert take(intake, body(objectors), declared=60).json()["state"] == "accepted"
+    assert released(objectors) == "released"
+
+    inverted = take(intake, body(others), client_id="second").json()
+    assert inverted["state"] == "waiting"
+    assert released(objectors, others) == "released"
+
+    assert decide(intake, inverted["id"], "confirmation", by="third").status_code == 200
+    assert released(others) == "released"
 
 
 def reasons_of(row):

@@ -108,7 +108,7 @@ def asked():
     )
 
 
-def plan_of(haven, asked, editions, opted_out=(), data_set=SUS):
+def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=None):
     return Plan(
         editions=tuple(Source(e.path, e.key_name, e.key) for e in editions),
         periods=tuple(asked.periods),
@@ -116,8 +116,9 @@ def plan_of(haven, asked, editions, opted_out=(), data_set=SUS):
         reasons=tuple(asked.reasons),
         is_national=asked.national,
         columns=tuple(OutColumn(n, Treatment(t)) for n, t in asked.fields.items()),
-        opt_outs_apply=bool(opted_out),
+        opt_outs_apply=bool(opted_out or cleared),
         opted_out=tuple(Source(o.path, o.key_name, o.key) for o in opted_out),
+        cleared=cleared and Source(cleared.path, cleared.key_name, cleared.key),
         domain_id=asked.domain_id,
         keys=Keys(
             haven=haven.key("haven/nhs_number"),
@@ -233,6 +234,20 @@ def test_whoever_is_on_any_of_several_lists_is_absent(haven, asked, prepare):
 
     assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, upheld))
     assert outcome.people_left_out == 3
+
+
+@pytest.mark.scenario("R13")
+@pytest.mark.parametrize("omitted", [2, 0, "all"])
+def test_whoever_the_national_check_did_not_clear_is_absent(haven, asked, prepare, omitted):
+    given = records(160)
+    gone = set(NUMBERS) if omitted == "all" else set(NUMBERS[:omitted])
+    upheld = replace(asked, opted_out=frozenset(gone))
+    cleared = list_of(haven, set(NUMBERS) - gone)
+
+    path, outcome = prepare(plan_of(haven, upheld, [land(haven, SUS, given)], cleared=cleared))
+
+    assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, upheld))
+    assert outcome.people_left_out == len(gone)
 
 
 def test_opt_outs_cannot_be_upheld_without_a_list(haven, asked):

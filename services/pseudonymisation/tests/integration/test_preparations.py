@@ -424,6 +424,47 @@ def test_opted_out_people_are_left_out_and_the_list_is_named(haven, clock):
     assert len(tokens) == 3
 
 
+BY_CHECK = {"opt_out": {"applied": True, "list_age_days_max": 7, "by": "check"}}
+
+
+@pytest.mark.scenario("R12")
+def test_without_a_reply_nothing_is_prepared_where_the_line_goes_by_the_check(haven, clock):
+    edition = haven.land(RECORDS)
+    haven.opt_out([NUMBERS[0]], on=date(2018, 5, 30))  # a list of objectors is no reply
+    haven.check(None, editions=[edition])
+    haven.check(NUMBERS, editions=[edition], purpose="IV")
+    haven.check(NUMBERS, editions=[UUID(int=9)])
+    haven.check(NUMBERS, editions=[edition], opened_at=haven.clock.now() - timedelta(days=8))
+
+    failed = haven.prepare(**BY_CHECK)
+
+    assert (failed.state, failed.code) == (State.FAILED, "OPT_OUT_NOT_APPLIED")
+    assert haven.objects() == []
+
+
+@pytest.mark.scenario("R13")
+def test_whoever_is_not_in_the_reply_is_left_out_and_the_reply_is_named(haven, clock):
+    edition = haven.land(RECORDS)
+    haven.check(NUMBERS, editions=[edition], opened_at=haven.clock.now() - timedelta(days=1))
+    reply = haven.check([NUMBERS[1]], editions=[edition])
+
+    done = haven.prepare(**BY_CHECK)
+
+    said = haven.attested(done.files[0])["opt_out"]
+    assert (said["applied"], said["list_id"]) == (True, str(reply))
+    assert said["list_date"] == haven.clock.now().date().isoformat()
+    assert len({row[0] for row in haven.rows_of(done.files[0])}) == 1
+
+
+def test_an_empty_reply_leaves_everybody_out(haven, clock):
+    edition = haven.land(RECORDS)
+    haven.check([], editions=[edition])
+
+    done = haven.prepare(**BY_CHECK)
+
+    assert haven.rows_of(done.files[0]) == []
+
+
 def test_while_a_list_waits_whoever_is_on_either_is_left_out(haven, clock):
     haven.land(RECORDS)
     in_force = haven.opt_out([NUMBERS[0]], on=date(2018, 5, 27))

@@ -70,6 +70,7 @@ class OptOutSaid(Said):
     list_id: Text | None
     list_date: date | None
     list_digest: Text | None = None
+    by: Text = "list"
     besides: frozenset[Text] = frozenset()
 
 
@@ -159,6 +160,7 @@ def read(claims: Any) -> AttestedFile:
             list_id=said.opt_out.list_id,
             list_date=said.opt_out.list_date,
             list_digest=said.opt_out.list_digest,
+            by=said.opt_out.by,
             besides=said.opt_out.besides,
         ),
         scan=Scan(rule=said.scan.rule, columns=said.scan.columns, hits=said.scan.hits),

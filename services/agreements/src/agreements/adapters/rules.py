@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -38,6 +38,7 @@ class OptOutRow(Row):
     data_set: str | None = None
     classification: str | None = None
     applied: bool
+    by: Literal["list", "check"] = "list"
     excused_by: Words = NONE
     reason: str
 

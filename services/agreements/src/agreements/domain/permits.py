@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -100,6 +100,8 @@ class Permit:
     list_days_max: int
     disclosure_rule: str
     issued_at: datetime
+    opt_out_by: Literal["list", "check"] = "list"
+    """How the haven is to know who objected; `list` is not written, and so says what it did."""
 
     @property
     def expires_at(self) -> datetime:
@@ -143,6 +145,7 @@ class Permit:
             "opt_out": {
                 "applied": self.opt_outs_applied,
                 "list_age_days_max": self.list_days_max,
+                **({"by": "check"} if self.opt_out_by == "check" else {}),
             },
             "disclosure_rule": self.disclosure_rule,
         }
@@ -195,6 +198,7 @@ def from_claims(
         list_days_max=claims["opt_out"]["list_age_days_max"],
         disclosure_rule=claims["disclosure_rule"],
         issued_at=issued_at,
+        opt_out_by="check" if claims["opt_out"].get("by") == "check" else "list",
     )
 
 

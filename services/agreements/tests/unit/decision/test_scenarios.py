@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from agreements.adapters import rules
 from agreements.domain.decision.decide import Permission, decide
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
@@ -308,6 +309,30 @@ def test_without_the_reply_to_the_opt_out_check_nothing_is_released(world):
         ("OPT_OUT_NOT_APPLIED", "file"),
         ("ATTESTATION_INVALID", "opt_out"),
     }
+
+
+@pytest.mark.scenario("R12")
+def test_a_list_of_objectors_is_no_reply_where_the_line_goes_by_the_check(world):
+    by_check = identifiable_release()
+    by_check["permit"]["by"] = "check"
+
+    assert codes(world, by_check) == {("ATTESTATION_INVALID", "opt_out")}
+    by_check["file"]["opt_out"]["by"] = "check"
+    assert codes(world, by_check) == set()
+
+
+def test_risk_stratification_goes_by_the_national_check_and_other_lines_by_a_list():
+    by = {
+        (purpose, classification): rules.load()
+        .opt_out(
+            date(2018, 6, 1), purpose=purpose, data_set="SUS_APC", classification=classification
+        )
+        .by
+        for purpose in ("COM", "IV", "RS")
+        for classification in ("IDENTIFIABLE", "PSEUDO_ANONYMISED")
+    }
+
+    assert [line for line, way in by.items() if way == "check"] == [("RS", "IDENTIFIABLE")]
 
 
 @pytest.mark.scenario("R12")

@@ -45,6 +45,16 @@ READ_OPT_OUTS = Permission(
     STAFF,
     "See which lists were taken in, never who is on them.",
 )
+CHECK_OPT_OUTS = Permission(
+    "opt-out-checks:run",
+    frozenset({Role.DSCRO_OPERATOR}),
+    "Ask the national service who may be used: open a check, get its request, send its reply.",
+)
+READ_CHECKS = Permission(
+    "opt-out-checks:read",
+    STAFF,
+    "See which checks there were, never who was asked about.",
+)
 CONFIRM_OPT_OUTS = Permission(
     "opt-outs:confirm",
     frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),

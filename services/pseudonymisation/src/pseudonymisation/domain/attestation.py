@@ -120,6 +120,7 @@ def claims(
             "list_date": opt_outs[0].list_date.isoformat() if opt_outs else None,
             "list_digest": opt_outs[0].digest if opt_outs else None,
             "besides": [str(other.id) for other in opt_outs[1:]],
+            **({"by": "check"} if permit.opt_out.by == "check" else {}),
             "people_left_out": outcome.people_left_out,
             "rows_without_person_left_out": outcome.rows_without_person_left_out,
         },

@@ -133,6 +133,8 @@ class PermittedDomain:
 class OptOut:
     applied: bool
     list_age_days_max: int
+    by: Literal["list", "check"] = "list"
+    """How it is known who is left out: by a list of objectors, or by a national check (R12)."""
 
     def accepts(self, list_date: date, *, today: date) -> bool:
         """Say whether a list of that day is new enough (domain.md 4.3)."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Self
 
 from catalogue import Catalogue
 from common.clock import Clock
 from common.security.principal import Principal
 from common.security.roles import Role
+from pseudonymisation.domain.opt_out_check import CheckAge
 from pseudonymisation.use_cases.ports import Haven, Maps, Scope, SubmissionRights, UnitOfWork
 
 SERVICE = "pseudonymisation"
@@ -50,6 +51,8 @@ class Context:
     maps: Maps
     rights: SubmissionRights
     limits: Limits = field(default_factory=Limits)
+    check_age: Callable[[date], CheckAge] = CheckAge.none
+    """How long a national check is good, by the rule of a day."""
     wake: Callable[[], None] = lambda: None
     """Tells the workers that there is something to do."""
     caller: Principal | None = None

@@ -13,6 +13,7 @@ from common.audit.entries import Entry as AuditEntry
 from common.replacement import Change, State
 from pseudonymisation.domain.edition import Edition, MapVersion
 from pseudonymisation.domain.opt_out import OptOutList, Taken
+from pseudonymisation.domain.opt_out_check import OptOutCheck
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry, Outcome
 from pseudonymisation.domain.right import ProviderStanding
@@ -93,6 +94,9 @@ class Editions(Protocol):
     def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
         """Those that wait for a second person."""
 
+    def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
+        """Those in force that have one of the months, of every provider."""
+
     def count(self, data_set: str, provider: str, period: Period) -> int:
         """How many there have been of exactly this period."""
 
@@ -115,6 +119,16 @@ class OptOutLists(Protocol):
         """:raises EditedMeanwhile: where the stored version is not the one that was read"""
 
 
+class OptOutChecks(Protocol):
+    def get(self, check_id: UUID) -> OptOutCheck:
+        """:raises CheckNotFound:"""
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]: ...
+
+    def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
+        """:raises EditedMeanwhile: where the stored version is not the one that was read"""
+
+
 class Transaction(Protocol):
     @property
     def submissions(self) -> Submissions: ...
@@ -122,6 +136,9 @@ class Transaction(Protocol):
     def editions(self) -> Editions: ...
     @property
     def opt_out_lists(self) -> OptOutLists: ...
+
+    @property
+    def opt_out_checks(self) -> OptOutChecks: ...
 
     def log(self, audit: AuditEntry) -> None:
         """Write down what changes no state."""
@@ -260,6 +277,20 @@ class Haven(Protocol):
 
     def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
         """Count who comes and who goes; where they cannot be compared, everybody does."""
+
+    def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
+        """Keep whom a check asks about; say under which key, and how many they are."""
+
+    def asked(self, check_id: UUID, object_key: str) -> Iterator[bytes]:
+        """Open a request: `number,` and a line feed for each."""
+
+    def cleared(self, reply_id: UUID) -> "ListImport": ...
+
+    def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
+        """Count the people of a reply who are not in the request."""
+
+    def destroy_list(self, list_id: UUID, object_key: str) -> None:
+        """Destroy a list's key, then its object."""
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
         """Take away objects that no row names, last written before an instant; say how many."""

@@ -83,6 +83,12 @@ class Landed(Protocol):
 
     def current_editions(self, data_set: str, catalogue_digest: str) -> Sequence[PinnedEdition]: ...
 
+    def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:
+        """Return, the newest first, who may be used by the checks that serve this preparation.
+
+        The day of each is the day on which it was opened.
+        """
+
     def opt_out_lists(self) -> tuple[OptOutList, ...]:
         """Those whose people are left out; the first is the one in force, without it none."""
 
@@ -125,6 +131,8 @@ class Work:
     editions: tuple[tuple[PinnedEdition, bytes], ...] = field(repr=False)
     opted_out: tuple[tuple[OptOutList, bytes], ...] = field(repr=False)
     """Whoever is on any of them is left out."""
+    cleared: tuple[OptOutList, bytes] | None = field(repr=False)
+    """Whoever is not on it is left out, where a national check says who may be used."""
     haven_key: bytes = field(repr=False)
     date_of_birth_key: bytes | None = field(repr=False)
     postcode_key: bytes | None = field(repr=False)

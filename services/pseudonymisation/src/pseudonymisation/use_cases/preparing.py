@@ -195,6 +195,8 @@ class PreparationJobs:
         """Gather keys and lists; without any of them the answer is no."""
         permit, person = preparation.permit, data_set.person
         opt_outs = self._opt_out_lists(preparation)
+        by_check = preparation.permit.opt_out.by == "check"
+        opened = tuple((list_, self._list_key(list_)) for list_ in opt_outs)
         return Work(
             permit=permit,
             data_set=data_set,
@@ -202,7 +204,8 @@ class PreparationJobs:
             editions=tuple(
                 (edition, self._edition_key(edition)) for edition in preparation.editions
             ),
-            opted_out=tuple((list_, self._list_key(list_)) for list_ in opt_outs),
+            opted_out=() if by_check else opened,
+            cleared=opened[0] if by_check and opened else None,
             haven_key=_had(lambda: self.keys.ensure("haven/nhs_number")),
             date_of_birth_key=_had(lambda: self.keys.ensure("haven/date_of_birth"))
             if person.date_of_birth
@@ -218,7 +221,11 @@ class PreparationJobs:
         if not opt_out.applied:
             return ()
         with self.uow.reading() as tx:
-            lists = tx.landed.opt_out_lists()
+            lists = (
+                tuple(tx.landed.checks(preparation.permit, preparation.editions)[:1])
+                if opt_out.by == "check"
+                else tx.landed.opt_out_lists()
+            )
         today = legal_day(self.clock.now())
         if not lists or not opt_out.accepts(lists[0].list_date, today=today):
             # Missing or late: never "release all" (domain.md 4.3).

@@ -7,6 +7,7 @@ look a second time at facts that may have turned meanwhile.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from agreements.domain.decision.case import Case, LineCase
@@ -41,6 +42,8 @@ class Permission:
     postcode_maps: tuple[str, ...]
     domain: PseudonymDomain
     list_days_max: int
+    opt_out_by: Literal["list", "check"]
+    """How the haven is to know who objected, where that is upheld."""
     grounds: tuple[str, ...]
     """The facts that allow it, by name: contracts, relationships, approvals."""
     turns_at: datetime
@@ -159,6 +162,7 @@ def _permission(case: LineCase) -> Permission:
         postcode_maps=case.maps_of("postcode"),
         domain=case.domain,
         list_days_max=case.facts.rules.list_days_max(case.day) or 0,
+        opt_out_by="list" if case.opt_out_rule is None else case.opt_out_rule.by,
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
     )

@@ -50,6 +50,8 @@ class OptOuts:
     list_date: date | None
     list_digest: str | None = None
     """Of what the list says; two imports of the same are one list."""
+    by: str = "list"
+    """How it was known who objected: by a list, or by the national check."""
     besides: frozenset[str] = frozenset()
     """Ids of lists whose people were left out too, since they wait for a second person."""
 

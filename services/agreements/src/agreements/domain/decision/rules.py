@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from agreements.domain.environment import EnvironmentKind
 
@@ -65,6 +65,8 @@ class OptOutRule(Dated):
     classification: str | None
     applied: bool
     """True: they must be. False: the line may leave them out."""
+    by: Literal["list", "check"]
+    """How it is known who objected: by a list of objectors, or by the national check (R12)."""
     excused_by: frozenset[str]
     """Reasons of a line for which a rule that says True need not be followed."""
     reason: str

@@ -214,6 +214,7 @@ class Hearing:
             domain=allowed.domain,
             opt_outs_applied=allowed.line.opt_outs_applied,
             list_days_max=allowed.list_days_max,
+            opt_out_by=allowed.opt_out_by,
             disclosure_rule=allowed.line.disclosure_rule or "",
             issued_at=self._at,
         )

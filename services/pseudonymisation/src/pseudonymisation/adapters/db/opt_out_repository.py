@@ -1,4 +1,4 @@
-"""Lists of opt-outs in a relational database."""
+"""Lists of opt-outs and national checks in a relational database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +12,10 @@ from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import replacement as columns
 from common.replacement import EFFECTIVE, State
-from pseudonymisation.adapters.db.tables import OptOutListRow
+from pseudonymisation.adapters.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.domain.errors import EditedMeanwhile, ListNotFound
 from pseudonymisation.domain.opt_out import OptOutList
+from pseudonymisation.domain.opt_out_check import CheckNotFound, OptOutCheck, Reply
 
 STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
 TURNS: Final = 5_310_774_209_361_114_903
@@ -63,6 +64,101 @@ class SqlOptOutLists:
                 raise EditedMeanwhile("It was changed meanwhile; read it again.")
         audit_log.append(self.session, [audit])
         return stored
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptOutChecks:
+    session: Session
+
+    def get(self, check_id: UUID) -> OptOutCheck:
+        row = self.session.get(OptOutCheckRow, check_id, populate_existing=True)
+        if row is None:
+            raise CheckNotFound("There is no such check.")
+        return to_check(row)
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]:
+        query = select(OptOutCheckRow).order_by(col(OptOutCheckRow.id)).limit(limit)
+        if after is not None:
+            query = query.where(col(OptOutCheckRow.id) > after)
+        return [to_check(row) for row in self.session.exec(query)]
+
+    def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
+        stored = replace(check, version=check.version + 1)
+        values = _of_check(stored)
+        if check.version == 0:
+            self.session.add(OptOutCheckRow.model_validate(values))
+            self.session.flush()
+        else:
+            statement = (
+                update(OptOutCheckRow)
+                .where(col(OptOutCheckRow.id) == check.id)
+                .where(col(OptOutCheckRow.version) == check.version)
+                .values(values)
+                .execution_options(synchronize_session="evaluate")
+            )
+            if self.session.exec(statement).rowcount != 1:
+                raise EditedMeanwhile("It was changed meanwhile; read it again.")
+        audit_log.append(self.session, [audit])
+        return stored
+
+
+def answered_checks(session: Session, data_set: str) -> list[OptOutCheck]:
+    """Read the checks of a data set that have a reply, the newest first."""
+    query = (
+        select(OptOutCheckRow)
+        .where(col(OptOutCheckRow.data_set) == data_set)
+        .where(col(OptOutCheckRow.reply_key).is_not(None))
+        .order_by(col(OptOutCheckRow.opened_at).desc(), col(OptOutCheckRow.id).desc())
+    )
+    return [to_check(row) for row in session.exec(query)]
+
+
+def _of_check(check: OptOutCheck) -> dict[str, Any]:
+    reply = check.reply
+    return {
+        "id": check.id,
+        "version": check.version,
+        "data_set": check.data_set,
+        "periods": list(check.periods),
+        "purpose": check.purpose,
+        "editions": [str(id_) for id_ in check.editions],
+        "people": check.people,
+        "object_key": check.object_key,
+        "opened_at": check.opened_at,
+        "opened_by": check.opened_by,
+        "cleared": None if reply is None else reply.cleared,
+        "reply_id": None if reply is None else reply.id,
+        "reply_digest": None if reply is None else reply.digest,
+        "reply_key": None if reply is None else reply.object_key,
+        "replied_at": None if reply is None else reply.received_at,
+        "replied_by": None if reply is None else reply.received_by,
+    }
+
+
+def to_check(row: OptOutCheckRow) -> OptOutCheck:
+    reply = None
+    if row.reply_id is not None and row.reply_key is not None and row.replied_at is not None:
+        reply = Reply(
+            id=row.reply_id,
+            cleared=row.cleared or 0,
+            digest=row.reply_digest or "",
+            object_key=row.reply_key,
+            received_at=row.replied_at,
+            received_by=row.replied_by or "",
+        )
+    return OptOutCheck(
+        id=row.id,
+        data_set=row.data_set,
+        periods=tuple(row.periods),
+        purpose=row.purpose,
+        editions=tuple(UUID(id_) for id_ in row.editions),
+        people=row.people,
+        object_key=row.object_key,
+        opened_at=row.opened_at,
+        opened_by=row.opened_by,
+        reply=reply,
+        version=row.version,
+    )
 
 
 def standing(session: Session) -> list[OptOutList]:

@@ -16,7 +16,7 @@ from common.audit.entries import Entry
 from common.db import outbox
 from common.db.unit_of_work import UnitOfWork
 from common.messaging.schemas import event
-from pseudonymisation.adapters.db.opt_out_repository import standing
+from pseudonymisation.adapters.db.opt_out_repository import answered_checks, standing
 from pseudonymisation.adapters.db.preparation_tables import (
     PreparationRow,
     PreparedFileRow,
@@ -298,7 +298,7 @@ class SqlLanded:
         query = (
             select(EditionRow.period, EditionRow.provider, EditionRow.landed_at)
             .where(col(EditionRow.data_set) == data_set)
-            .where(col(EditionRow.superseded_by).is_(None))
+            .where(is_in_force())
         )
         found: dict[str, dict[str, datetime]] = {}
         for period, provider, landed_at in self.session.exec(query):
@@ -308,6 +308,24 @@ class SqlLanded:
         return [
             LandedMonth(month=month, providers=len(by), landed_at=max(by.values()))
             for month, by in sorted(found.items())
+        ]
+
+    def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:
+        return [
+            OptOutList(
+                id=check.reply.id,
+                list_date=check.opened_on,
+                digest=check.reply.digest,
+                object_key=check.reply.object_key,
+            )
+            for check in answered_checks(self.session, permit.line.data_set)
+            if check.reply is not None
+            and check.serves(
+                data_set=permit.line.data_set,
+                purpose=permit.line.purpose,
+                periods=permit.periods,
+                editions=[edition.id for edition in editions],
+            )
         ]
 
     def opt_out_lists(self) -> tuple[OptOutList, ...]:

@@ -18,9 +18,10 @@ from common.db import replacement as columns
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import event_models
-from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutLists
+from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutChecks, SqlOptOutLists
 from pseudonymisation.adapters.db.tables import (
     EditionRow,
+    OptOutCheckRow,
     OptOutListRow,
     QuarantineRow,
     SubmissionRow,
@@ -241,6 +242,20 @@ class SqlEditions:
         )
         return [_to_edition(row) for row in self.session.exec(query)]
 
+    def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
+        if not months:
+            return []
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(col(EditionRow.period_first) <= max(months))
+            .where(col(EditionRow.period_last) >= min(months))
+            .where(is_in_force())
+            .order_by(col(EditionRow.id))
+        )
+        found = [_to_edition(row) for row in self.session.exec(query)]
+        return [e for e in found if any(e.period.first <= m <= e.period.last for m in months)]
+
     def count(self, data_set: str, provider: str, period: Period) -> int:
         query = (
             select(func.count())
@@ -286,6 +301,10 @@ class SqlIntake:
     def opt_out_lists(self) -> SqlOptOutLists:
         return SqlOptOutLists(self.session)
 
+    @property
+    def opt_out_checks(self) -> SqlOptOutChecks:
+        return SqlOptOutChecks(self.session)
+
     def log(self, audit: AuditEntry) -> None:
         audit_log.append(self.session, [audit])
 
@@ -306,6 +325,8 @@ class SqlIntake:
             SubmissionRow.quarantine_key,
             EditionRow.object_key,
             OptOutListRow.object_key,
+            OptOutCheckRow.object_key,
+            OptOutCheckRow.reply_key,
         ):
             named = self.session.exec(select(column).where(col(column).is_not(None)))
             yield from (key for key in named if key is not None)

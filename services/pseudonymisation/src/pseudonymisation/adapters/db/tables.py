@@ -117,6 +117,30 @@ class OptOutListRow(StandingColumns, Row, table=True):
     version: int
 
 
+class OptOutCheckRow(Row, table=True):
+    """A national check; whom it asks about and who may be used lie in sealed objects."""
+
+    __tablename__ = "opt_out_check"
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    data_set: str = Field(index=True)
+    periods: list[str] = Field(sa_type=JSON)
+    purpose: str
+    editions: list[str] = Field(sa_type=JSON)
+    people: int = Field(sa_type=BigInteger)
+    object_key: str
+    opened_at: datetime
+    opened_by: str
+    cleared: int | None = Field(default=None, sa_type=BigInteger)
+    """Null: not answered."""
+    reply_id: UUID | None = None
+    reply_digest: str | None = None
+    reply_key: str | None = None
+    replied_at: datetime | None = None
+    replied_by: str | None = None
+
+
 class QuarantineRow(Row, table=True):
     """Why a line was set aside. Never its values: those are in the encrypted object."""
 

@@ -102,6 +102,12 @@ class EnginePlane:
                 Source(self._landing.path(list_.object_key), named("o", list_.id), key)
                 for list_, key in work.opted_out
             ),
+            cleared=work.cleared
+            and Source(
+                self._landing.path(work.cleared[0].object_key),
+                named("o", work.cleared[0].id),
+                work.cleared[1],
+            ),
             domain_id=permit.domain.id,
             keys=Keys(
                 haven=work.haven_key,

@@ -3,7 +3,7 @@
 Object keys and key names are made here and nowhere else (LAYOUT.md section 2).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from pseudonymisation.adapters.plane.upload import Inspector
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed
 from pseudonymisation.domain.opt_out import ListKind, OptOutList, Taken
+from pseudonymisation.domain.opt_out_check import OptOutCheck, ReplyInvalid
 from pseudonymisation.domain.quality import Outcome
 from pseudonymisation.domain.submission import Submission
 from pseudonymisation.use_cases.ports import (
@@ -154,6 +155,52 @@ class SealedHaven:
             )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             return before.all_go(after)  # what cannot be compared changes wholly
+
+    def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
+        object_key = f"{OPT_OUTS}/{check_id}/{new_id()}.parquet"
+        if not editions:
+            return object_key, 0
+        file = lists.SealedFile(
+            self.objects.prepare(object_key),
+            lists.named("o", check_id),
+            lambda: self.keys.ensure(key_of_list(check_id)),
+        )
+        people = lists.gather(
+            [self.edition_file(edition.id, edition.object_key) for edition in editions],
+            to=file,
+            scratch=self.scratch / check_id.hex,
+            limits=self.limits,
+        )
+        self.objects.finish(object_key)
+        return object_key, people
+
+    def asked(self, check_id: UUID, object_key: str) -> Iterator[bytes]:
+        return lists.opened(
+            self.list_file(check_id, object_key),
+            self.keys.get(PERSON),
+            scratch=self.scratch / f"{check_id.hex}-{new_id().hex}",
+            limits=self.limits,
+        )
+
+    def cleared(self, reply_id: UUID) -> "SealedList":
+        numbers = lists.Numbers(
+            self.keys.ensure(PERSON),
+            kind=ListKind.CLEARED,
+            invalid=lambda detail, line: ReplyInvalid(detail, line=line),
+        )
+        return SealedList(self, reply_id, numbers)
+
+    def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
+        return lists.beyond(
+            self.list_file(reply_id, reply_key),
+            self.list_file(check.id, check.object_key),
+            scratch=self.scratch / f"{check.id.hex}-{reply_id.hex}",
+            limits=self.limits,
+        )
+
+    def destroy_list(self, list_id: UUID, object_key: str) -> None:
+        self.keys.destroy(key_of_list(list_id))
+        self.objects.delete(object_key)
 
     def list_file(self, list_id: UUID, object_key: str) -> lists.SealedFile:
         return lists.SealedFile(

@@ -8,12 +8,14 @@ is refused; what a sender says besides is compared and not believed.
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,9 +25,10 @@ from common.replacement import Change
 from pseudonymisation.adapters.plane import kernel
 from pseudonymisation.adapters.plane.session import Limits, literal, session
 from pseudonymisation.domain.errors import ListInvalid, ListIsReply
-from pseudonymisation.domain.opt_out import ListKind, Taken
+from pseudonymisation.domain.opt_out import ListKind
 
 LINE_BYTES_MAX: Final = 64
+NUMBER_BYTES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,32 +209,62 @@ def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: Limits
     return count
 
 
-def _counted(
-    files: Sequence[SealedFile], query: str, *, scratch: Path, limits: Limits
-) -> tuple[int, ...]:
-    keys: Mapping[str, bytes] = {file.key_name: file.key() for file in files}
+def gather(editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, limits: Limits) -> int:
+    """Write down everybody with an NHS number in the editions, once; say how many."""
+    people = " UNION ".join(
+        f"SELECT person_0, person_1 FROM {edition.sql} WHERE person_kind = 1"
+        for edition in editions
+    )
+    with _opened([*editions, to], scratch=scratch, limits=limits) as connection:
+        written = connection.execute(
+            f"COPY (SELECT DISTINCT person_0, person_1 FROM ({people}) ORDER BY ALL)"
+            f" TO {literal(to.path)} (FORMAT parquet,"
+            f" ENCRYPTION_CONFIG {{footer_key: {literal(to.key_name)}}})"
+        ).fetchone()
+    return int(written[0]) if written else 0
+
+
+def opened(
+    file: SealedFile, person_key: bytes, *, scratch: Path, limits: Limits
+) -> Iterator[bytes]:
+    """Give the numbers of a list back, in the form of the national service: `number,` and LF."""
+    cipher = kernel.Cipher(person_key)
+    with _opened([file], scratch=scratch, limits=limits) as connection:
+        reader = connection.sql(f"SELECT person_0, person_1 FROM {file.sql}").to_arrow_reader(
+            kernel.BATCH
+        )
+        for batch in reader:
+            first, second = (
+                np.asarray(column.to_numpy(zero_copy_only=False)) for column in batch.columns
+            )
+            clear = cipher.decrypt(kernel.blocks_of(first, second))
+            lines = np.empty((len(clear), NUMBER_BYTES + 2), dtype=np.uint8)
+            lines[:, :NUMBER_BYTES] = clear[:, 4 : 4 + NUMBER_BYTES]
+            lines[:, NUMBER_BYTES] = ord(",")
+            lines[:, NUMBER_BYTES + 1] = ord("\n")
+            yield lines.tobytes()
+
+
+@contextmanager
+def _opened(
+    files: Sequence[SealedFile], *, scratch: Path, limits: Limits
+) -> Iterator[duckdb.DuckDBPyConnection]:
     scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
     try:
         with session(
             directories=sorted({file.path.parent for file in files}),
             temp_directory=scratch,
-            keys=keys,
+            keys={file.key_name: file.key() for file in files},
             limits=limits,
         ) as connection:
-            row = connection.execute(query).fetchone()
+            yield connection
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _counted(
+    files: Sequence[SealedFile], query: str, *, scratch: Path, limits: Limits
+) -> tuple[int, ...]:
+    with _opened(files, scratch=scratch, limits=limits) as connection:
+        row = connection.execute(query).fetchone()
     return tuple(int(value) for value in row or ())
-
-
-__all__ = [
-    "LINE_BYTES_MAX",
-    "Numbers",
-    "SealedFile",
-    "Taken",
-    "beyond",
-    "compare",
-    "compare_editions",
-    "named",
-    "write",
-]

@@ -96,6 +96,8 @@ class Plan:
     opt_outs_apply: bool
     opted_out: tuple[Source, ...]
     """Lists: whoever is on any of them is left out."""
+    cleared: Source | None
+    """Whoever is not on it is left out, where a national check says who may be used."""
     domain_id: str
     keys: Keys
     capped: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Plan:
     """What a record is known by; of one that is there twice only one is released."""
 
     def __post_init__(self) -> None:
-        if self.opt_outs_apply and not self.opted_out:
+        if self.opt_outs_apply and not self.opted_out and self.cleared is None:
             raise ValueError("opt-outs cannot be upheld without a list")
 
 
@@ -121,7 +123,7 @@ def prepare(plan: Plan, *, target: Path, scratch: Path, limits: Limits, beat: Be
     :raises PcdLeak: where a value holds personal data; `target` is then not to be used
     :raises EngineFailed: where the engine gave up
     """
-    sources = [*plan.editions, *plan.opted_out]
+    sources = [*plan.editions, *plan.opted_out, *([plan.cleared] if plan.cleared else [])]
     directories = sorted({source.path.parent for source in sources} | {target.parent})
     with (
         _own_words(),
@@ -357,6 +359,13 @@ class _Preparation:
             joined = (
                 f"LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM ({listed})) "
                 "AS o ON p.person_0 = o.person_0 AND p.person_1 = o.person_1"
+            )
+        if self._plan.cleared is not None and self._plan.opt_outs_apply:
+            # Whoever has no number cannot be asked about, and is left out and counted as such.
+            opted_out = f"({opted_out} OR (p.person_kind = 1 AND c.person_0 IS NULL))"
+            joined += (
+                f" LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM {self._plan.cleared.sql}) "
+                "AS c ON p.person_0 = c.person_0 AND p.person_1 = c.person_1"
             )
         query = (
             f"SELECT p.person_kind, p.person_0, p.person_1, p.rows, {opted_out} AS opted_out "

@@ -46,7 +46,8 @@ def _differences(
         "population": file.codes != frozenset(permit.codes),
         "reasons": not file.reasons <= frozenset(permit.reasons),
         "maps": not file.maps <= served,
-        "opt_out": file.opt_outs.applied != permit.opt_outs_applied,
+        "opt_out": file.opt_outs.applied != permit.opt_outs_applied
+        or (file.opt_outs.applied and file.opt_outs.by != permit.opt_out_by),
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "order": file.order != TOKEN_ORDER,
     }
