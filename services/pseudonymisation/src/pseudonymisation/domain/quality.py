@@ -100,12 +100,12 @@ def report(
 ) -> dict[str, JsonValue]:
     """Write the data quality report.
 
-    Its sums agree: landed, not landed, quarantined and withheld records are all of the file's; of
+    Its sums agree: landed, quarantined and withheld records are all of the file's; of
     each column, and of NHS numbers, valid and missing are the good records. Of a rejected file
     nothing is landed: its good records are `not_landed`.
     """
     person = data_set.person
-    good = {"landed": outcome.landed, "not_landed": 0}
+    good = {"landed": outcome.landed}
     if is_rejected:
         good = {"landed": 0, "not_landed": outcome.landed}
     return {
