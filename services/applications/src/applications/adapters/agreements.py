@@ -136,7 +136,7 @@ class HttpAgreements:
         day = asked.day.isoformat()
         contracts = self._list("/v1/contracts", {"organisation": ods, "as_at": day}, ContractAnswer)
         registrations = self._list(
-            "/v1/ico-registrations", {"organisation": ods}, RegistrationAnswer
+            "/v1/ico-registrations", {"organisation": ods, "as_at": day}, RegistrationAnswer
         )
         return PartyFacts(
             organisation=self._organisation(ods, asked.day),
