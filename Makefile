@@ -16,8 +16,8 @@ install: .venv/.installed ## Install all it needs into .venv
 	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
-demo: install ## Walk one release from end to end (EVENTS=kafka, DATABASE=postgresql)
-	@$(RUN) dsfc demo $(if $(EVENTS),--events $(EVENTS)) $(if $(DATABASE),--database $(DATABASE)) $(ARGS)
+demo: install ## Walk one release from end to end (EVENTS=kafka, DATABASE=postgresql, CHAPTER=lists)
+	@$(RUN) dsfc demo $(if $(EVENTS),--events $(EVENTS)) $(if $(DATABASE),--database $(DATABASE)) $(if $(CHAPTER),--chapter $(CHAPTER)) $(ARGS)
 
 up: install ## Start the four services and stay
 	@$(RUN) dsfc up $(ARGS)

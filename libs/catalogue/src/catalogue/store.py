@@ -35,6 +35,7 @@ class InvalidDataSet(ValueError):
 
     def __init__(self, name: str, problems: list["Problem"]) -> None:
         super().__init__(f"{name}: " + "; ".join(str(p) for p in problems))
+        self.name = name
         self.problems = problems
 
 
@@ -160,7 +161,10 @@ T = TypeVar("T", DataSet, LandingRules)
 
 
 def _as_published(found: T, item: Traversable, digests: Mapping[str, str]) -> T:
-    if digests.get(item.name) != found.digest:
+    if item.name not in digests:
+        detail = f"{DIGESTS} has no digest of it; check it, then run `dsfc catalogue add {item}`"
+        raise InvalidDataSet(item.name, [Problem("", detail)])
+    if digests[item.name] != found.digest:
         detail = "differs from what was published; a change is a new version in a new file"
         raise InvalidDataSet(item.name, [Problem("", detail)])
     return found
@@ -273,6 +277,53 @@ def check(path: Path) -> list[Problem]:
     except UnicodeDecodeError:
         return [Problem("", "is not UTF-8")]
     return []
+
+
+def add(path: Path) -> Path:
+    """Publish a data set file or landing rules: keep the file and its digest with the others.
+
+    From then on it is what it is: another content under the same name is refused. The same again
+    changes nothing. Returns where it lies now.
+
+    Raises InvalidDataSet where the file is wrong, or differs from what was published.
+    """
+    text = path.read_text("utf-8")
+    content = _mapping(text, name=path.name)
+    found: DataSet | LandingRules
+    if {"includes", "sources"} & set(content):
+        folder = _folder(RULES)
+        found = read_rules(text, name=path.name, common=_common(folder))
+    else:
+        folder = _folder("data_sets")
+        found = read(text, name=path.name)
+    target = folder / f"{found.data_set}-{found.version}.yaml"
+    kept = (folder / DIGESTS).read_text("utf-8")
+    digests: dict[str, str] = json.loads(kept)
+    if digests.get(target.name) == found.digest:
+        return target
+    if target.name in digests:
+        detail = "differs from what was published; a change is a new version in a new file"
+        raise InvalidDataSet(target.name, [Problem("version", detail)])
+    is_new = not target.exists()
+    if is_new:
+        target.write_text(text, "utf-8")
+    digests[target.name] = found.digest
+    (folder / DIGESTS).write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n", "utf-8")
+    load.cache_clear()
+    try:
+        load()
+    except InvalidDataSet:
+        (folder / DIGESTS).write_text(kept, "utf-8")
+        if is_new:
+            target.unlink()
+        load.cache_clear()
+        raise
+    return target
+
+
+def _folder(name: str) -> Path:
+    """A folder of the installed package, which is a directory wherever it can be added to."""
+    return Path(str(files("catalogue") / name))
 
 
 def digest_of(content: Mapping[str, object]) -> str:

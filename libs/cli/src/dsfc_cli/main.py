@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import threading
+import traceback
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from rich.table import Table
 
 import catalogue
 from dsfc_cli import audit, contracts, demo, keys
+from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World, generate, read_ods
@@ -41,6 +43,8 @@ out = Console()
 err = Console(stderr=True)
 VAR = Path("var")
 UP = VAR / "up"
+UNEXPECTED = VAR / "dsfc-error.txt"
+"""Where a traceback goes. It may quote what a file held: it stays on this machine."""
 BASE_PORT = 8400
 
 Directory = Annotated[Path, typer.Option(help="Where the state is kept.")]
@@ -52,8 +56,12 @@ def up(
     base_port: Annotated[
         int, typer.Option(help="The issuer's port; the services follow.", min=1024, max=65_000)
     ] = BASE_PORT,
+    empty: Annotated[bool, typer.Option("--empty", help="Start with nothing in it.")] = False,
 ) -> None:
-    """Start the four services, say where everything is, and stay until Ctrl-C.
+    """Start the four services with a sandbox in them, say what to do next, and stay until Ctrl-C.
+
+    The sandbox is synthetic: an agreement in force, a landed month, a released extract. It is made
+    at the first start in a directory, and stays.
 
     Example: dsfc up --base-port 9400
     """
@@ -62,17 +70,54 @@ def up(
         signal.signal(number, lambda *_: stop.set())
     err.print("Starting …")
     try:
+        is_new = not (directory / "agreements.db").exists()
         with Suite(directory.absolute(), base_port=base_port) as suite:
+            opened = sandbox.Sandbox.read(suite.directory)
+            if opened is None and is_new and not empty:
+                err.print("Opening the sandbox: synthetic data, half a minute …")
+                opened = sandbox.furnish(suite)
             _say_where(suite, directory, base_port)
+            if opened is not None:
+                _say_what_next(suite, opened, _elsewhere(suite, directory, base_port))
+            out.print("Ctrl-C stops.")
             while not stop.wait(1.0):
                 ended = [s for s in suite.services if suite.process(s).poll() is not None]
                 if ended:
                     err.print(f"[red]{', '.join(ended)} ended[/red]; see {directory}/logs")
                     raise typer.Exit(1)
             err.print("Stopping …")
-    except DidNotStart as error:
+    except (DidNotStart, DsfcError) as error:
         err.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def _elsewhere(suite: Suite, directory: Path, base_port: int) -> str:
+    """Options that `dsfc token` needs beside the defaults."""
+    elsewhere = "" if directory == UP else f" --directory {directory}"
+    if base_port != BASE_PORT:
+        elsewhere += f" --issuer {suite.urls['issuer']}"
+    return elsewhere
+
+
+def _say_what_next(suite: Suite, opened: sandbox.Sandbox, elsewhere: str) -> None:
+    door = suite.urls["dissemination"]
+    as_csu = 'curl -H "Authorization: Bearer $TOKEN"'
+    out.print(
+        f"\nThe sandbox, all of it synthetic: agreement {opened.agreement} is in force,"
+        f" {opened.data_set} for {opened.month} is landed, an extract of it is released. Next:",
+        soft_wrap=True,
+        markup=False,
+    )
+    for line in (
+        f"curl {door}/v1/register",
+        f"TOKEN=$(.venv/bin/dsfc token csu-0df-analytics dissemination{elsewhere})",
+        f"{as_csu} {door}/v1/extracts/{opened.extract}",
+        f'{as_csu} "{door}/v1/landed-months?agreement={opened.agreement}'
+        f'&data_set={opened.data_set}"',
+        f"{as_csu} -o extract.parquet {door}/v1/files/{opened.file}/content",
+    ):
+        out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"The same for programs: {suite.directory / sandbox.FACTS}", soft_wrap=True)
 
 
 def _say_where(suite: Suite, directory: Path, base_port: int) -> None:
@@ -86,12 +131,9 @@ def _say_where(suite: Suite, directory: Path, base_port: int) -> None:
     out.print(clients)
     out.print(f"Their private keys: {suite.identities.directory}", soft_wrap=True)
     out.print(f"Logs: {suite.directory / 'logs'}", soft_wrap=True)
-    elsewhere = "" if directory == UP else f" --directory {directory}"
-    if base_port != BASE_PORT:
-        elsewhere += f" --issuer {suite.urls['issuer']}"
+    elsewhere = _elsewhere(suite, directory, base_port)
     out.print(f"A token: dsfc token csu-0df-analytics dissemination{elsewhere}", soft_wrap=True)
     out.print("It lasts five minutes; an interactive page takes it behind “Authorize”.")
-    out.print("Ctrl-C stops.")
 
 
 @app.command()
@@ -198,6 +240,24 @@ def check_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=F
     typer.echo(found.digest)
 
 
+@catalogue_app.command("add")
+def add_to_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Publish a data set file or landing rules: keep it, with its digest, beside the others.
+
+    A published file never changes; what is to change is the next version, in a file of its own.
+
+    Example: dsfc catalogue add AE_LOCAL-1.0.yaml
+    """
+    try:
+        target = catalogue.add(file)
+    except catalogue.InvalidDataSet as error:
+        for problem in error.problems:
+            typer.echo(f"{error.name}: {' '.join(str(problem).split())}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(target)
+    typer.echo(catalogue.read_either(target).digest)
+
+
 @catalogue_app.command("list")
 def list_catalogue(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
@@ -221,11 +281,23 @@ def run() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         app()
+    except catalogue.InvalidDataSet as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        sys.exit(2)
     except OSError as error:
         err.print(
             f"{error.filename or ''}: {error.strerror}".lstrip(": "), markup=False, soft_wrap=True
         )
         sys.exit(2)
+    except Exception as error:  # noqa: BLE001 - the last one: a traceback helps no user
+        UNEXPECTED.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        UNEXPECTED.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        err.print(
+            f"Something unexpected went wrong: {type(error).__name__}. Report it with {UNEXPECTED}.",
+            markup=False,
+            soft_wrap=True,
+        )
+        sys.exit(70)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from dsfc_cli.demo import material, parts
+from dsfc_cli.demo.chapters import ALL, CHAPTERS, play
 from dsfc_cli.demo.journey import ClaimFailed, Journey
 from dsfc_cli.demo.material import FIELDS, PEOPLE, ROWS, SEED, Material, NotAFile
 from dsfc_cli.demo.story import NotPlayed, Story
@@ -46,14 +47,23 @@ def command(
         int, typer.Option(help="Of synthetic input; the long download needs some.", min=60_000)
     ] = ROWS,
     directory: Annotated[Path, typer.Option(help="What it leaves.")] = Path("var/demo"),
+    chapter: Annotated[
+        str | None,
+        typer.Option(help=f"In place of the journey: {', '.join(CHAPTERS)}, or {ALL}."),
+    ] = None,
 ) -> None:
     """Walk one release from end to end; exit non-zero at the first claim that does not hold.
 
     Example: dsfc demo --events kafka --database postgresql
 
     Example: dsfc demo --data-set DIDS --submission dids_sample_495.csv
+
+    Example: dsfc demo --chapter lists
     """
     console = Console()
+    if chapter is not None:
+        _chapters(chapter, directory.absolute(), console)
+        return
     if data_set not in FIELDS:
         raise typer.BadParameter(f"one of {', '.join(FIELDS)}", param_hint="--data-set")
     root = _emptied(directory.absolute())
@@ -74,6 +84,20 @@ def command(
     console.print(f"Left to look at, in {directory}:", highlight=False, soft_wrap=True)
     for name, what in LEFT.items():
         console.print(f"  {name:<22} {what}", highlight=False, soft_wrap=True)
+
+
+def _chapters(wanted: str, directory: Path, console: Console) -> None:
+    """Play one chapter, or all, each from a copy of the prepared sandbox."""
+    if wanted not in {ALL, *CHAPTERS}:
+        raise typer.BadParameter(f"one of {', '.join(CHAPTERS)}, or {ALL}", param_hint="--chapter")
+    root = directory.with_name(f"{directory.name}-chapters")
+    kept = directory.with_name(f"{directory.name}-prepared")
+    for name in CHAPTERS if wanted == ALL else [wanted]:
+        try:
+            play(name, root=root, kept=kept, console=console)
+        except (ClaimFailed, DidNotStart, DsfcError) as error:
+            console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(1) from None
 
 
 def _emptied(root: Path) -> Path:

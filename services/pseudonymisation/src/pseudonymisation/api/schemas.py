@@ -149,7 +149,10 @@ class EditionView(StandingView):
     period: str
     provider: str
     number: Annotated[int, Field(description="Counts the editions of this period from 1.")]
-    status: Literal["current", "provisional", "final"]
+    status: Annotated[
+        Literal["current", "provisional", "final", "superseded"],
+        Field(description="How final it is; `superseded` once a later edition is in force."),
+    ]
     submission_id: UUID
     rows: int
     practice_map: UUID | None
@@ -169,7 +172,7 @@ class EditionView(StandingView):
             period=str(edition.period),
             provider=edition.provider,
             number=edition.number,
-            status=edition.status.value,
+            status="superseded" if edition.superseded_by else edition.status.value,
             submission_id=edition.submission_id,
             rows=edition.rows,
             practice_map=None if practice is None else practice.id,
