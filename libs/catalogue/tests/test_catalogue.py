@@ -1,12 +1,14 @@
 """The data sets as data: what is published, and what a wrong file is told."""
 
 import json
+import shutil
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 import catalogue
-from catalogue import Treatment
+from catalogue import InvalidDataSet, Treatment, load, store
 
 MINIMAL = """
 data_set: TINY
@@ -230,3 +232,64 @@ def test_a_right_file_has_no_problems(tmp_path: Path) -> None:
     path.write_text(MINIMAL, encoding="utf-8")
 
     assert catalogue.check(path) == []
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The published files in a directory of the test's own, which is the package's meanwhile."""
+    copy = tmp_path / "catalogue"
+    shutil.copytree(Path(str(resources.files("catalogue"))), copy)
+    monkeypatch.setattr(store, "files", lambda _: copy)
+    load.cache_clear()
+    yield copy
+    load.cache_clear()
+
+
+def next_version(published: Path, **changes: str) -> str:
+    text = (published / "data_sets" / "DIDS-1.0.yaml").read_text("utf-8")
+    return text.replace('version: "1.0"', f'version: "{changes.get("version", "1.1")}"')
+
+
+def test_a_file_without_its_digest_is_named_with_what_to_do(published):
+    file = published / "data_sets" / "DIDS-1.1.yaml"
+    file.write_text(next_version(published), "utf-8")
+
+    with pytest.raises(InvalidDataSet, match=r"DIDS-1\.1\.yaml.*digests\.json.*catalogue add"):
+        load()
+
+
+def test_adding_writes_the_digest_and_the_file_is_served(published, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(next_version(published), "utf-8")
+
+    target = catalogue.add(file)
+    again = catalogue.add(target)
+
+    assert target == again == published / "data_sets" / "DIDS-1.1.yaml"
+    assert load().get("DIDS").version == "1.1"
+
+
+def test_a_published_file_is_not_added_again_with_another_content(published, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(next_version(published, version="1.0").replace("imaging", "other"), "utf-8")
+    digests = (published / "data_sets" / "digests.json").read_bytes()
+
+    with pytest.raises(InvalidDataSet, match="new version"):
+        catalogue.add(file)
+
+    assert (published / "data_sets" / "digests.json").read_bytes() == digests
+
+
+def test_what_does_not_fit_is_not_added_and_leaves_nothing(published, tmp_path):
+    file = tmp_path / "rules.yaml"
+    rules = (published / "landing_rules" / "DIDS-1.yaml").read_text("utf-8")
+    file.write_text(rules.replace("data_set: DIDS", "data_set: NOWHERE"), "utf-8")
+    before = sorted(p.name for p in published.rglob("*"))
+    digests = (published / "landing_rules" / "digests.json").read_bytes()
+
+    with pytest.raises(InvalidDataSet, match="no such data set"):
+        catalogue.add(file)
+
+    assert sorted(p.name for p in published.rglob("*")) == before
+    assert (published / "landing_rules" / "digests.json").read_bytes() == digests
+    assert load().get("DIDS").version == "1.0"

@@ -171,6 +171,34 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     assert told.strip() == f"{file / 'identities'}: Not a directory"
 
 
+def test_no_traceback_reaches_a_user(tmp_path: Path) -> None:
+    broken = (
+        "import sys; from dsfc_cli import main; main.catalogue.load = lambda: 1 / 0;"
+        " sys.argv = ['dsfc', 'catalogue', 'list']; main.run()"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", broken],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+
+    assert told.returncode == 70
+    assert "Traceback" not in told.stdout + told.stderr
+    assert told.stderr.count("\n") == 1
+    assert "ZeroDivisionError" in (tmp_path / "var" / "dsfc-error.txt").read_text("utf-8")
+
+
+def test_a_chapter_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    told = run(app, ["demo", "--chapter", "nowhere", "--directory", str(tmp_path / "demo")])
+
+    assert told.exit_code == 2
+    assert "lists" in told.output
+
+
 def test_a_demo_clears_only_what_a_demo_left(tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
 

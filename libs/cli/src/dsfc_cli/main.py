@@ -102,6 +102,7 @@ def _elsewhere(suite: Suite, directory: Path, base_port: int) -> str:
 def _say_what_next(suite: Suite, opened: sandbox.Sandbox, elsewhere: str) -> None:
     door = suite.urls["dissemination"]
     as_csu = 'curl -H "Authorization: Bearer $TOKEN"'
+    asked = f"agreement={opened.agreement}&data_set={opened.data_set}"
     out.print(
         f"\nThe sandbox, all of it synthetic: agreement {opened.agreement} is in force,"
         f" {opened.data_set} for {opened.month} is landed, an extract of it is released. Next:",
@@ -112,8 +113,7 @@ def _say_what_next(suite: Suite, opened: sandbox.Sandbox, elsewhere: str) -> Non
         f"curl {door}/v1/register",
         f"TOKEN=$(.venv/bin/dsfc token csu-0df-analytics dissemination{elsewhere})",
         f"{as_csu} {door}/v1/extracts/{opened.extract}",
-        f'{as_csu} "{door}/v1/landed-months?agreement={opened.agreement}'
-        f'&data_set={opened.data_set}"',
+        f'{as_csu} "{door}/v1/landed-months?{asked}"',
         f"{as_csu} -o extract.parquet {door}/v1/files/{opened.file}/content",
     ):
         out.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
@@ -293,7 +293,7 @@ def run() -> None:
         UNEXPECTED.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         UNEXPECTED.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         err.print(
-            f"Something unexpected went wrong: {type(error).__name__}. Report it with {UNEXPECTED}.",
+            f"Something unexpected went wrong ({type(error).__name__}); report {UNEXPECTED}.",
             markup=False,
             soft_wrap=True,
         )

@@ -56,7 +56,9 @@ def _opt_outs(scene: Scene) -> None:
         f"A list of {OBJECTORS} objectors that says so is in force", "accepted", whole["state"]
     )
     shorter = send(numbers[:2])
-    journey.claim("One that would release nearly all of them again waits", "waiting", shorter["state"])
+    journey.claim(
+        "One that would release nearly all of them again waits", "waiting", shorter["state"]
+    )
     path = f"/v1/opt-out-lists/{shorter['id']}"
     reason = {"reason": "The register was purged of doubles."}
     journey.refused(
