@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,11 +48,20 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+def environment() -> dict[str, str]:
+    """A user's: tests run inside the virtual environment, whose Python has no uv."""
+    inside = str(Path(sys.executable).parent)
+    outside = [p for p in os.environ["PATH"].split(os.pathsep) if p != inside]
+    known = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    more = {"PATH": os.pathsep.join(outside), "UV_NO_SYNC": "1", "COLUMNS": "200"}
+    return known | more
+
+
 def shell(command: str, cwd: Path, *, seconds: float = 280) -> str:
     told = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=cwd,
-        env=os.environ | {"UV_NO_SYNC": "1", "COLUMNS": "200"},
+        env=environment(),
         check=False,
         capture_output=True,
         text=True,
@@ -141,7 +151,7 @@ def up(checkout: Path) -> Iterator[Path]:
         process = subprocess.Popen(
             ["make", "up"],
             cwd=checkout,
-            env=os.environ | {"UV_NO_SYNC": "1", "COLUMNS": "200"},
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -155,7 +165,8 @@ def up(checkout: Path) -> Iterator[Path]:
             time.sleep(0.2)
         yield said
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
 
 

@@ -225,7 +225,12 @@ class Agreements:
             Asked(action, question["resource"], question.get("context", {}), question["subject"])
         )
         answers = {"request": self._request, "release": self._release, "fetch": self._fetch}
-        return JSONResponse(answers[action](question))
+        answer = answers[action](question)
+        if question.get("context", {}).get("dry_run"):
+            # As agreements answers who asks dry: nothing is logged, and nothing is given.
+            refusals = answer["context"].get("refusals", [])
+            answer["context"] = {"refusals": refusals} if refusals else {}
+        return JSONResponse(answer)
 
     def _no(self, refusals: list[dict[str, Any]]) -> dict[str, Any]:
         return {

@@ -55,7 +55,8 @@ class _Agreement(_Answer):
 class _Decision(_Answer):
     """What an evaluation's `context` may have; what the action needs is demanded below."""
 
-    id: Annotated[UUID, Field(strict=False)]
+    id: Annotated[UUID | None, Field(strict=False)] = None
+    """In the log; an answer to who asks dry is not written down, and has none."""
     epoch: int = 0
     refusals: list[_Refusal] = []
     permit: str | None = None
@@ -64,6 +65,11 @@ class _Decision(_Answer):
     holding_id: str | None = None
     agreement: _Agreement | None = None
     lease: _Lease | None = None
+
+    @property
+    def logged_id(self) -> UUID:
+        assert self.id is not None  # `_evaluate` has looked
+        return self.id
 
 
 class _Evaluation(_Answer):
@@ -90,12 +96,12 @@ class HttpAgreements:
             id=decision.permit_id,
             compact=decision.permit,
             expires_at=decision.permit_expires_at,
-            decision_id=decision.id,
+            decision_id=decision.logged_id,
             epoch=decision.epoch,
         )
 
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
-        self._evaluate(_question(request, new_id(), evidence, dry_run=True))
+        self._evaluate(_question(request, new_id(), evidence, dry_run=True), logged=False)
 
     def release(self, *, file_id: UUID, attestation: str, extract_id: UUID) -> ReleaseDecision:
         decision = self._evaluate(
@@ -113,7 +119,7 @@ class HttpAgreements:
         if decision.holding_id is None or decision.agreement is None:
             raise DecisionUnavailable("Agreements said yes and named no holding.")
         return ReleaseDecision(
-            decision_id=decision.id,
+            decision_id=decision.logged_id,
             holding_id=decision.holding_id,
             agreement=AgreementVersion(**decision.agreement.model_dump()),
         )
@@ -134,7 +140,7 @@ class HttpAgreements:
         )
         if decision.lease is None:
             raise DecisionUnavailable("Agreements said yes and gave no lease.")
-        return LeaseGiven(decision_id=decision.id, seconds=decision.lease.seconds)
+        return LeaseGiven(decision_id=decision.logged_id, seconds=decision.lease.seconds)
 
     def terms(self, reference: str) -> Terms:
         try:
@@ -154,7 +160,7 @@ class HttpAgreements:
         except (ValueError, KeyError, TypeError) as error:
             raise DecisionUnavailable("Agreements tells no terms that we understand.") from error
 
-    def _evaluate(self, question: dict[str, JsonValue]) -> _Decision:
+    def _evaluate(self, question: dict[str, JsonValue], *, logged: bool = True) -> _Decision:
         try:
             answer = http.call(
                 self._remote,
@@ -176,6 +182,9 @@ class HttpAgreements:
         except (ValueError, ValidationError) as error:
             log.warning("decision_not_understood")
             raise DecisionUnavailable("No decision can be had at the moment.") from error
+        if logged and evaluation.context.id is None:
+            log.warning("decision_not_logged")
+            raise DecisionUnavailable("No decision can be had at the moment.")
         if evaluation.decision:
             return evaluation.context
         raise _no(evaluation.context)
