@@ -21,7 +21,7 @@ def run(scale: float, scratch: Path) -> list[Result]:
 
     def landed() -> None:
         edition, outcome = bench.land()
-        assert outcome.landed + outcome.withheld + outcome.quarantined == rows
+        assert outcome.landed + sum(outcome.left_out.values()) + outcome.quarantined == rows
         bench.objects.delete(f"editions/{edition}/1.parquet")
 
     found = turns(landed, bench.copy_csv, rounds=ROUNDS)

@@ -27,6 +27,7 @@ from pseudonymisation.adapters.plane.statement import ROW_GROUP, TYPES, Order, p
 from pseudonymisation.domain.quality import Outcome
 
 DATA_SET: Final = catalogue.load().get("SUS_APC")
+RULES, AS_READ = catalogue.load().intake_of(DATA_SET, date(2019, 5, 1))
 LIMITS: Final = Limits()
 """What the service gives one landing or preparation unless told otherwise: 1 GB, two threads."""
 FIRST, LAST, TODAY = date(2018, 4, 1), date(2019, 3, 31), date(2019, 5, 1)
@@ -100,7 +101,8 @@ class Bench:
         """What the service does with an upload."""
         edition, attempt = uuid4(), str(uuid4())
         order = Order(
-            data_set=DATA_SET,
+            data_set=AS_READ,
+            rules=RULES,
             header=self.header,
             first=FIRST,
             last=LAST,

@@ -45,6 +45,7 @@ from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, 
 
 CATALOGUE = catalogue.load()
 SUS = CATALOGUE.get("SUS_APC")
+RULES, _ = CATALOGUE.intake_of(SUS, date(2026, 11, 26))
 FIELDS = {"Sex": "as_is", "Admission_Date": "month", "Hospital_Spell_No": "pseudonym"}
 
 
@@ -128,6 +129,8 @@ class World:
                     bytes=landed.path.stat().st_size,
                     practice_map_id=str(UUID(int=1)),
                     postcode_map_id=str(UUID(int=2)),
+                    landing_rules_version=RULES.version,
+                    landing_rules_digest=RULES.digest,
                     landed_at=self.clock.now(),
                     **standing(State.ACCEPTED, len(records), at=self.clock.now()),
                 )

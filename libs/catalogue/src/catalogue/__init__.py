@@ -15,6 +15,7 @@ from catalogue.landing import (
     Void,
     When,
     Withhold,
+    matches,
 )
 from catalogue.model import (
     CatalogueField,
@@ -77,6 +78,7 @@ __all__ = [
     "caps",
     "check",
     "load",
+    "matches",
     "read",
     "read_either",
     "read_rules",

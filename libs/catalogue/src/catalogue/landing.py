@@ -26,6 +26,8 @@ from catalogue.model import (
 
 NAMES = r"^[A-Za-z0-9_]{1,64}\*?$"
 """A column, or with a star all columns whose names begin so."""
+HIDDEN = "CONFIDENTIAL"
+"""The signal of a data set whose published file alone names categories of confidentiality."""
 CODE = r"^[A-Z][A-Z0-9_]{2,39}$"
 
 
@@ -134,7 +136,10 @@ class Control(Strict):
 
 
 class When(Strict):
-    """What a row says by some of its columns. Void values say nothing."""
+    """What a row says by some of its columns.
+
+    Values are compared in upper case, without what is neither letter nor digit.
+    """
 
     code: Annotated[str, Field(pattern=CODE)]
     columns: Names
@@ -293,6 +298,51 @@ class LandingRules(Strict):
         rule = self.rule_of(name)
         return None if rule is None or rule.format is None else self.formats[rule.format]
 
+    def otherwise(self, name: str) -> Effect:
+        """What a value costs that is not written as it should be."""
+        rule = self.rule_of(name)
+        return Effect.QUARANTINE if rule is None else rule.otherwise
+
+    def missing(self, field: CatalogueField) -> Effect | None:
+        """What a value costs that is not there; None where it need not be."""
+        rule = self.rule_of(field.name)
+        if rule is not None and rule.missing is not None:
+            return rule.missing
+        return Effect.QUARANTINE if field.mandatory else None
+
+    def withhold_of(self, data_set: DataSet) -> Withhold | None:
+        """What is withheld, and when.
+
+        Where only the published file names categories of confidentiality, all that identifies
+        anybody is dropped of their rows.
+        """
+        hidden = data_set.confidentiality
+        if self.withhold is not None or hidden is None:
+            return self.withhold
+        identifying = {FieldClass.DI, FieldClass.LI}
+        when = When(
+            code=HIDDEN,
+            columns=(hidden.field,),
+            values=hidden.withheld,
+            source="the published data set file",
+            valid_from=date.min,
+        )
+        return Withhold(
+            drop=tuple(f.name for f in data_set.fields if f.class_ in identifying),
+            reasons=("S", "P", "R", "C"),
+            when=(when,),
+        )
+
+    @classmethod
+    def as_published(cls, data_set: DataSet) -> Self:
+        """No rules: files are taken in as the published file says, and nothing is recorded."""
+        return cls(
+            data_set=data_set.data_set,
+            version=1,
+            valid_from=data_set.valid_from,
+            sources=("the published data set file",),
+        )
+
     @cached_property
     def controls(self) -> frozenset[str]:
         return frozenset(control.name for control in self.control)
@@ -387,7 +437,7 @@ class LandingRules(Strict):
         return DataSet.model_validate(said)
 
     def _taken_in(self, field: CatalogueField) -> dict[str, Any]:
-        said = field.model_dump(by_alias=True)
+        said = field.model_dump(by_alias=True) | {"mandatory": self.missing(field) is not None}
         format_ = self.format_of(field.name)
         if format_ is not None:
             said |= {"pattern": format_.pattern, "codes": format_.codes}

@@ -381,6 +381,29 @@ class DataSet(Strict):
     def by_name(self) -> Mapping[str, CatalogueField]:
         return {f.name: f for f in self.fields}
 
+    def serves(self, line: "DataSet", names: Iterable[str]) -> bool:
+        """Say whether what was landed of this version has another version's columns in it.
+
+        They are the same where their type, identifier and derivation are; how they were read is
+        the landing rules' affair, and what may leave is the line's.
+        """
+        same = (
+            self.person == line.person
+            and self.population == line.population
+            and self.periods.field == line.periods.field
+        )
+        return same and all(self.meaning(name) == line.meaning(name) for name in names)
+
+    def meaning(self, name: str) -> tuple[object, ...]:
+        """What a column holds, as far as landing goes; of this version alone where it has none."""
+        for field in self.fields:
+            if field.name == name:
+                return (name, field.type, field.identifier, field.scan)
+        for made in self.derived:
+            if made.name == name:
+                return (name, made.type, made.source, made.at, made.derivation)
+        return (name, self.digest)
+
     @cached_property
     def releasables(self) -> Mapping[str, Releasable]:
         """Every column that an agreement's line can name, by name."""
@@ -421,6 +444,7 @@ PERSONAL = {
 RESERVED = frozenset(
     {
         "token", "reason_for_access", "period", "line", "pcd_masked", "scan_rule",
+        "identity_withheld", "findings",
         "person_kind", "person_0", "person_1",
         "reason_s", "reason_p", "reason_g", "reason_h", "reason_r", "reason_c",
     }

@@ -82,6 +82,11 @@ class Catalogue:
         begun = [r for r in self.landing_rules if r.data_set == name and r.valid_from <= on]
         return max(begun, key=lambda r: r.version, default=None)
 
+    def intake_of(self, data_set: DataSet, on: date) -> tuple[LandingRules, DataSet]:
+        """How files of one version are taken in on a day: the rules, and the data set as read."""
+        rules = self.rules_of(data_set.data_set, on) or LandingRules.as_published(data_set)
+        return rules, rules.taken_in(data_set)
+
     def is_safe(self, name: str, digest: str | None, on: date) -> bool:
         """Say whether what was landed by rules of that digest, or by none, may be released.
 

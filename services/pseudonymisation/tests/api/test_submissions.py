@@ -119,14 +119,16 @@ def test_what_is_no_nhs_number_is_refused(intake, number):
     assert len(intake.landed(submission["edition_id"])) == 2  # 9990000018 is accepted
 
 
-def test_withheld_records_are_not_landed_and_are_counted(intake):
+@pytest.mark.scenario("R23")
+def test_records_in_confidentiality_categories_stay_without_identity_and_are_counted(intake):
     rows = [sus_row(Confidentiality_Category_SUS=category) for category in ("0", "1", "2", "3")]
     submission = intake.submit(written(rows))
 
     report = intake.get(f"/v1/submissions/{submission['id']}/report").json()
-    assert report["totals"] == {"records": 4, "landed": 2, "quarantined": 0, "withheld": 2}
+    assert report["totals"] == {"records": 4, "landed": 4, "quarantined": 0, "withheld": 2}
     landed = intake.landed(submission["edition_id"])
-    assert [row["Confidentiality_Category_SUS"] for row in landed] == ["0", "2"]
+    assert [row["identity_withheld"] for row in landed] == [False, True, False, True]
+    assert len({(row["person_0"], row["person_1"]) for row in landed}) == 3
 
 
 def test_a_resubmission_supersedes_and_says_so(intake):
@@ -164,7 +166,7 @@ def test_a_file_of_which_too_much_is_bad_is_refused_and_what_was_there_stays(int
 
 
 def test_a_file_without_a_good_row_is_refused(intake):
-    submission = intake.submit(written([sus_row(Confidentiality_Category_SUS="1")]))
+    submission = intake.submit(written([sus_row(Update_Type="1")]))
 
     assert (submission["state"], submission["code"]) == ("rejected", "NO_GOOD_ROWS")
 

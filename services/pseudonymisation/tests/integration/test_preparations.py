@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.adapters.plane import preparation as plane
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
+    EditionUnsafe,
     NoEdition,
     PermitInvalid,
     PermitMismatch,
@@ -27,7 +29,7 @@ from pseudonymisation.domain.permit import (
 from pseudonymisation.domain.preparation import PreparationNotFound, State
 from pseudonymisation.domain.tokens import DomainClosed
 from pseudonymisation.use_cases.preparations import accept, get
-from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, SUS, world
+from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, world
 from services.pseudonymisation.tests.landed import Asked, day, expected
 
 NUMBERS = ["9990000018", "9990000026", "9990000034", "9990000042"]
@@ -47,6 +49,7 @@ def record(i, number=None, **more):
 
 
 RECORDS = [record(i) for i in range(40)]
+STRICTER = RULES.model_copy(update={"version": 2, "safe_from": 2, "digest": "sha256:" + "2" * 64})
 
 
 @pytest.fixture
@@ -112,6 +115,7 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
         ]
         assert said["editions"] == [
             {
+                "landing_rules": {"version": RULES.version, "digest": RULES.digest},
                 "id": str(edition),
                 "provider": "RH8",
                 "period": "2018-04",
@@ -347,6 +351,82 @@ def test_periods_for_which_nothing_was_landed_are_all_named(sqlite_haven):
         put(haven, request, haven.claims(request))
     assert refused.value.members == {"periods": ["2018-05", "2018-10"]}
     assert haven.actions() == []
+
+
+def made_by(haven, version, digest):
+    """Say that what was landed was made by other landing rules."""
+    with Session(haven.engine) as session:
+        session.execute(
+            text("UPDATE edition SET landing_rules_version = :v, landing_rules_digest = :d"),
+            {"v": version, "d": digest},
+        )
+        session.commit()
+
+
+@pytest.mark.parametrize(("version", "digest"), [(None, None), (1, "sha256:" + "0" * 64)])
+def test_what_was_landed_by_no_rules_or_by_unknown_ones_is_not_prepared(
+    sqlite_haven, version, digest
+):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    made_by(haven, version, digest)
+    request = haven.request()
+
+    with pytest.raises(EditionUnsafe) as refused:
+        put(haven, request, haven.claims(request))
+    assert refused.value.members == {"periods": ["2018-04"]}
+    assert haven.actions() == []
+
+
+def test_an_edition_that_became_unsafe_after_it_was_pinned_is_not_prepared(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    haven.jobs = replace(haven.jobs, catalogue=replace(CATALOGUE, landing_rules=(STRICTER,)))
+    haven.work()
+
+    done = get(accepted.id, ctx=haven.context())
+    assert (done.state, done.code) == (State.FAILED, "EDITION_UNSAFE")
+
+
+def test_a_line_of_the_published_version_is_served_from_what_a_later_one_landed(sqlite_haven):
+    """An agreement in force names a digest; a new version of the data set is no end of it."""
+    haven = sqlite_haven
+    later = SUS.model_copy(update={"version": "1.1", "digest": "sha256:" + "1" * 64})
+    known = replace(CATALOGUE, data_sets=(*CATALOGUE.data_sets, later))
+    haven.outside = replace(haven.outside, catalogue=known)
+    edition = haven.land(RECORDS)
+    with Session(haven.engine) as session:
+        session.execute(
+            text("UPDATE edition SET catalogue_version = '1.1', catalogue_digest = :d"),
+            {"d": later.digest},
+        )
+        session.commit()
+
+    done = haven.prepare()
+
+    assert done.state is State.PREPARED
+    assert [e.id for e in done.editions] == [edition]
+
+
+def test_what_has_not_the_lines_columns_does_not_serve_it(sqlite_haven):
+    haven = sqlite_haven
+    poorer = SUS.model_copy(
+        update={
+            "version": "1.1",
+            "digest": "sha256:" + "1" * 64,
+            "fields": tuple(f for f in SUS.fields if f.name != "Sex"),
+        }
+    )
+    known = replace(CATALOGUE, data_sets=(*CATALOGUE.data_sets, poorer))
+    haven.outside = replace(haven.outside, catalogue=known)
+    haven.land(RECORDS)
+    with Session(haven.engine) as session:
+        session.execute(text("UPDATE edition SET catalogue_digest = :d"), {"d": poorer.digest})
+        session.commit()
+
+    with pytest.raises(NoEdition):
+        haven.accept()
 
 
 def test_an_edition_is_pinned_when_the_permit_is_accepted(sqlite_haven):

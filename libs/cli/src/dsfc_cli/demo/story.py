@@ -173,9 +173,9 @@ class Story:
         rows = report["totals"]
         journey.say(
             f"{rows['records']:,} rows read, {rows['landed']:,} landed,"
-            f" {rows['quarantined']:,} quarantined, {rows['withheld']:,} withheld; NHS numbers"
-            f" where none belong, masked in {report['masked_cells']:,} cells. All of it is in the"
-            " data quality report."
+            f" {rows['quarantined']:,} quarantined, {rows['withheld']:,} without identity; NHS"
+            f" numbers where none belong, masked in {report['masked_cells']:,} cells. All of it is"
+            " in the data quality report."
         )
         lines = self._quarantined(first["id"])
         if material.corrected is not None:
@@ -196,7 +196,9 @@ class Story:
             journey.claim(
                 "Every row of the file is accounted for",
                 rows["records"],
-                rows["landed"] + rows["quarantined"] + rows["withheld"],
+                rows["landed"]
+                + rows["quarantined"]
+                + sum(left_out["rows"] for left_out in report["adds_nothing"]),
             )
         if self.flow_material is not material:
             self._submit(

@@ -16,6 +16,7 @@ from common.web.auth import Permission, requires
 from common.web.problems import responses
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
+    EditionUnsafe,
     NoEdition,
     PermitInvalid,
     PermitMismatch,
@@ -122,6 +123,7 @@ router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
             PermitUsed,
             CatalogueUnknown,
             NoEdition,
+            EditionUnsafe,
             Refused,
             DomainClosed,
         ),

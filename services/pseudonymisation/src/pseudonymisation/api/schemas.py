@@ -141,6 +141,15 @@ class QualityReport(BaseModel):
     reasons: list[dict[str, Any]]
 
 
+class RulesVersionView(BaseModel):
+    """A version of the landing rules (docs/landing-rules.md)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    version: Annotated[int, Field(description="Counts the versions of a data set's rules from 1.")]
+    digest: Annotated[str, Field(description="`sha256:` over the canonical JSON of the rules.")]
+
+
 class EditionView(StandingView):
     id: UUID
     data_set: str
@@ -157,6 +166,10 @@ class EditionView(StandingView):
     rows: int
     practice_map: UUID | None
     postcode_map: UUID | None
+    landing_rules: Annotated[
+        RulesVersionView | None,
+        Field(description="By which its file was taken in; null: by none, before there were any."),
+    ]
     landed_at: datetime
     superseded_by: Annotated[UUID | None, Field(description="Null: no later edition is in force.")]
 
@@ -177,6 +190,9 @@ class EditionView(StandingView):
             rows=edition.rows,
             practice_map=None if practice is None else practice.id,
             postcode_map=None if postcode is None else postcode.id,
+            landing_rules=None
+            if edition.landing_rules is None
+            else RulesVersionView.model_validate(edition.landing_rules),
             landed_at=edition.landed_at,
             superseded_by=edition.superseded_by,
         )

@@ -175,10 +175,10 @@ def get_submission(submission_id: UUID, ctx: ReadCtx) -> SubmissionView:
 )
 def get_report(submission_id: UUID, ctx: ReadCtx) -> QualityReport:
     """Give the data quality report, once the file was landed or judged as a whole."""
-    submission = use_cases.get(submission_id, ctx=ctx)
-    if submission.report is None:
-        raise ReportMissing(f"A submission that is {submission.state} has no report.")
-    return QualityReport.model_validate(dict(submission.report))
+    report = use_cases.report(submission_id, ctx=ctx)
+    if report is None:
+        raise ReportMissing("The file was neither landed nor judged as a whole.")
+    return QualityReport.model_validate(report)
 
 
 @router.get("/{submission_id}/quarantine", responses=responses(errors.SubmissionNotFound))

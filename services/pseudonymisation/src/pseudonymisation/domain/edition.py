@@ -37,6 +37,14 @@ class MapVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesVersion:
+    """The landing rules by which a file was taken in."""
+
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     id: UUID
     data_set: str
@@ -56,6 +64,8 @@ class Edition:
     landed_at: datetime
     standing: Standing
     """Whether it is in force, as far as none supersedes it, or waits for a second person."""
+    landing_rules: RulesVersion | None = None
+    """None: landed before there were rules, or of a data set that has none."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
     version: int = 0

@@ -44,6 +44,13 @@ class NoEdition(Conflict):
     title = "Nothing was landed for a period"
 
 
+class EditionUnsafe(Conflict):
+    """Made by landing rules that let somebody through who is not to be identified."""
+
+    code = "EDITION_UNSAFE"
+    title = "What was landed for a period is not released any more; it has to be landed anew"
+
+
 RECORD_LEVEL: Final = "PSEUDO_ANONYMISED"
 """The only classification that the haven prepares in this form."""
 REASONS: Final = "CGHPRS"

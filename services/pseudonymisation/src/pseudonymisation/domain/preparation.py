@@ -52,6 +52,7 @@ class Code(StrEnum):
     DOMAIN_CLOSED = "DOMAIN_CLOSED"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
     EDITION_DESTROYED = "EDITION_DESTROYED"
+    EDITION_UNSAFE = "EDITION_UNSAFE"
     RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
     ENGINE_FAILED = "ENGINE_FAILED"
     ABANDONED = "ABANDONED"
@@ -63,6 +64,8 @@ TEXTS: Mapping[Code, str] = {
     Code.DOMAIN_CLOSED: "The line's pseudonym domain is closed, and stays so.",
     Code.KEY_UNAVAILABLE: "A key could not be had.",
     Code.EDITION_DESTROYED: "An edition that the permit pinned was destroyed meanwhile.",
+    Code.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people through;"
+    " it is landed anew where its upload is kept, and has to be submitted again where it is not.",
     Code.RELEASE_STORE_UNAVAILABLE: "The release store could not be written.",
     Code.ENGINE_FAILED: "The preparation could not be computed; an operator has to look.",
     Code.ABANDONED: "Every attempt was cut off; ask again.",
@@ -90,6 +93,11 @@ class PinnedEdition:
     object_key: str
     practice_map: str | None
     postcode_map: str | None
+    catalogue_digest: str = ""
+    """Of the published version of the data set that was landed."""
+    landing_rules_version: int | None = None
+    landing_rules_digest: str | None = None
+    """By which it was taken in; None: by none."""
 
     def covers(self, month: str) -> bool:
         """Say whether the month is in its period: a month, or two with a slash between."""
@@ -98,7 +106,13 @@ class PinnedEdition:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Write it as the attestation names it."""
-        return {
+        rules: dict[str, JsonValue] = {}
+        if self.landing_rules_digest is not None:
+            rules["landing_rules"] = {
+                "version": self.landing_rules_version,
+                "digest": self.landing_rules_digest,
+            }
+        return rules | {
             "id": str(self.id),
             "provider": self.provider,
             "period": self.period,

@@ -5,12 +5,16 @@ Counts, names of columns and numbers of lines; never a value.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydantic import JsonValue
 
+import catalogue
 from catalogue import DataSet
 
 OUTSIDE_PERIOD = "OUTSIDE_PERIOD"
+SENDER_ONLY = "contradictions"
+"""The part of the report that nobody is shown but who sent the file."""
 
 TEXTS: Mapping[str, str] = {
     "VALUE_MISSING": "A value is needed.",
@@ -34,8 +38,21 @@ TEXTS: Mapping[str, str] = {
     "QUOTE_MISPLACED": "A quote stands inside a value; double it and quote the whole value.",
     "CONTROL_CHARACTER": "The line has a control character in it.",
     "NOT_READABLE": "The line cannot be read as a record.",
+    "VALUE_VOID": "A placeholder for unknown, taken as no value; leave it empty.",
+    "SIGNAL_UNKNOWN": "Not one of the codes of this control field; the stricter meaning is taken.",
+    "IDENTIFIER_LEFT_IN": "The record withholds the identity; this was left in, and was dropped.",
 }
-"""What the provider can do about each reason."""
+"""What the provider can do about each reason. The landing rules have texts of their own."""
+
+
+@cache
+def text_of(code: str) -> str:
+    """Say what a code means: of this list, or of the landing rules."""
+    for rules in catalogue.load().landing_rules:
+        for rule in rules.validity:
+            if rule.code == code:
+                return rule.text
+    return TEXTS[code]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +66,15 @@ class Entry:
 
     @property
     def detail(self) -> str:
-        return TEXTS[self.code]
+        return text_of(self.code)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Contradiction:
+    """One local identifier on two lines or more, of people who cannot be the same."""
+
+    first_line: int
+    last_line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +85,11 @@ class Outcome:
     """That the file had, in its order."""
     records: int
     landed: int
-    withheld: int
-    """Left out as a whole for their confidentiality (domain.md 6.3, R23)."""
     quarantined: int
+    withheld: int = 0
+    """Landed without their identity (domain.md, rulings 21 and 26; R23)."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are no activity, by the code of the landing rules."""
     entries: Sequence[Entry] = ()
     """The first of them, in order of the lines."""
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -75,6 +102,11 @@ class Outcome:
     """Of these, cells in which nothing was the record's own person's."""
     number_status: Mapping[str, int] = field(default_factory=dict)
     """Landed rows by the status indicator of their NHS number; "" where there is none."""
+    findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What was found in landed rows, by column and code."""
+    contradictions: int = 0
+    contradicting: Sequence[Contradiction] = ()
+    """The first of them."""
     without_number: int = 0
     default_postcodes: int = 0
     without_commissioner: int = 0
@@ -88,7 +120,7 @@ class Outcome:
             return ""
         (column, code), lines = max(self.reasons.items(), key=lambda item: (item[1], item[0]))
         where = f" in {column}" if column else ""
-        return f"{code}{where} in {lines} lines: {TEXTS[code]}"
+        return f"{code}{where} in {lines} lines: {text_of(code)}"
 
     @property
     def bad_share(self) -> float:
@@ -134,9 +166,20 @@ def report(
             if data_set.by_name[name].identifier is None
         ),
         "reasons": [
-            {"column": column or None, "code": code, "lines": count, "detail": TEXTS[code]}
+            {"column": column or None, "code": code, "lines": count, "detail": text_of(code)}
             for (column, code), count in sorted(outcome.reasons.items())
         ],
+        "findings": [
+            {"column": column, "code": code, "rows": count, "detail": text_of(code)}
+            for (column, code), count in sorted(outcome.findings.items())
+        ],
+        "adds_nothing": [
+            {"code": code, "rows": count} for code, count in sorted(outcome.left_out.items())
+        ],
+        SENDER_ONLY: {
+            "local_identifiers_of_different_people": outcome.contradictions,
+            "lines": [[pair.first_line, pair.last_line] for pair in outcome.contradicting],
+        },
     }
 
 

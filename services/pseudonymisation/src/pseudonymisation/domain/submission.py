@@ -295,6 +295,35 @@ class Submission:
             rejected, pending=(*self.pending, _said(SubmissionRejected, rejected, outcome, at))
         )
 
+    def land_anew(
+        self, submission_id: UUID, *, edition_id: UUID, at: datetime
+    ) -> tuple[Self, Self]:
+        """Hand the upload over to another submission, which lands it by the present rules.
+
+        Both are handed back: this one without its upload, and the other, received.
+        """
+        if self.state is not State.ACCEPTED or self.content is None:
+            raise TransitionRefused("The upload is not kept any more; submit it again.")
+        other = replace(
+            self,
+            id=submission_id,
+            created_at=at,
+            state=State.OPEN,
+            content=None,
+            received_at=None,
+            decided_at=None,
+            edition_id=None,
+            attempt=None,
+            attempts=0,
+            claimed_until=None,
+            report=None,
+            quarantine_key=None,
+            rows_done=0,
+            version=0,
+        )
+        received = other.receive(self.content, edition_id=edition_id, at=at)
+        return replace(self, content=None), received
+
     def extend(self, attempt: UUID, *, until: datetime) -> Self:
         """Keep a claim while the work goes on."""
         self._demand_mine(attempt)

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from pydantic import JsonValue
 
-from catalogue import DataSet, Derivation, UnknownDataSet
+from catalogue import DataSet, Derivation, LandingRules, UnknownDataSet
 from common.audit.entries import Entry as AuditEntry
 from common.clock import boottime, legal_day
 from common.errors import AppError, Conflict, Unavailable
@@ -24,11 +24,11 @@ from common.ids import new_id
 from common.replacement import Standing
 from common.security.roles import Role
 from pseudonymisation.domain import errors
-from pseudonymisation.domain.edition import Edition, Status
+from pseudonymisation.domain.edition import Edition, RulesVersion, Status
 from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.quality import Outcome, report
 from pseudonymisation.domain.submission import State, Submission, next_try
-from pseudonymisation.use_cases import rights
+from pseudonymisation.use_cases import relanding, rights
 from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
 from pseudonymisation.use_cases.edition_replacements import (
     begun,
@@ -98,7 +98,8 @@ class LandingJobs:
                 log_.warning("claim_lost")
 
     def sweep(self) -> None:
-        """Destroy what was kept long enough, and take away what no row names."""
+        """Land anew what has to be, destroy what was kept long enough, and what no row names."""
+        relanding.land_anew(ctx=self.ctx)
         destroyed = _destroy_decided(ctx=self.ctx)
         older_than = self.ctx.clock.now() - self.ctx.limits.orphans
         orphans = self.ctx.haven.sweep(
@@ -182,9 +183,11 @@ class LandingJobs:
         except UnknownDataSet:
             raise errors.CatalogueUnknown("This machine does not have that catalogue.") from None
         rights.providers(submission, ctx=ctx)
+        rules, as_read = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
         order = LandingOrder(
             submission=submission,
-            data_set=data_set,
+            data_set=as_read,
+            rules=rules,
             today=legal_day(submission.received_at or ctx.clock.now()),
             practice_map=self._map("practice", submission, data_set),
             postcode_map=self._map("postcode", submission, data_set),
@@ -341,9 +344,14 @@ def _edition(
         bytes=outcome.bytes,
         practice_map=order.practice_map.version if order.practice_map else None,
         postcode_map=order.postcode_map.version if order.postcode_map else None,
+        landing_rules=_rules(order.rules),
         landed_at=at,
         standing=standing,
     )
+
+
+def _rules(rules: LandingRules) -> RulesVersion | None:
+    return RulesVersion(version=rules.version, digest=rules.digest) if rules.digest else None
 
 
 def _reject(

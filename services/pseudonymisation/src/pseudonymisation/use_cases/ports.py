@@ -1,6 +1,6 @@
 """What the intake's use cases need from outside, in their own words."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
 
-from catalogue import DataSet
+from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry as AuditEntry
 from common.replacement import Change, State
 from pseudonymisation.domain.edition import Edition, MapVersion
@@ -96,6 +96,12 @@ class Editions(Protocol):
 
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         """Those in force that have one of the months, of every provider."""
+
+    def in_force(self, *, but_made_by: Collection[str], limit: int) -> Sequence[Edition]:
+        """Editions in force by other rules than of these digests, that may be landed anew.
+
+        Their upload is kept, and nothing newer of their provider is under way.
+        """
 
     def count(self, data_set: str, provider: str, period: Period) -> int:
         """How many there have been of exactly this period."""
@@ -228,6 +234,8 @@ class LandingOrder:
 
     submission: Submission
     data_set: DataSet
+    """As its files are read by the landing rules."""
+    rules: LandingRules
     today: date
     practice_map: MapFile | None
     postcode_map: MapFile | None

@@ -81,7 +81,8 @@ class Landed(Protocol):
     def months(self, data_set: str) -> Sequence[LandedMonth]:
         """Return the months that can be read today, in order."""
 
-    def current_editions(self, data_set: str, catalogue_digest: str) -> Sequence[PinnedEdition]: ...
+    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
+        """Of every version of the data set."""
 
     def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:
         """Return, the newest first, who may be used by the checks that serve this preparation.

@@ -8,14 +8,15 @@ from uuid import UUID
 import structlog
 from pydantic import JsonValue
 
-from catalogue import Catalogue, DataSet
+from catalogue import Catalogue, DataSet, UnknownDataSet
 from common.audit.entries import entry_for
-from common.clock import Clock
+from common.clock import Clock, legal_day
 from common.ids import digest, digest_of
 from common.security.jws import NotGenuine
 from common.security.principal import Principal
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
+    EditionUnsafe,
     NoEdition,
     Permit,
     PermitInvalid,
@@ -79,8 +80,8 @@ def accept(
 
     The same permit, request and caller again is the same preparation, also after the permit
     has expired. Id and job are stored together.
-    :raises PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition, Refused,
-        DomainClosed:
+    :raises PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition,
+        EditionUnsafe, Refused, DomainClosed:
     """
     asked = _Asked(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
     with ctx.uow.reading() as tx:
@@ -98,7 +99,7 @@ def accept(
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:
-                answer = _store(permit, claims, asked, ctx=ctx, tx=tx)
+                answer = _store(permit, claims, asked, data_set, ctx=ctx, tx=tx)
         except AcceptedMeanwhile:
             continue
         ctx.outside.wake()
@@ -163,6 +164,7 @@ def _store(
     permit: Permit,
     claims: dict[str, Any],
     asked: _Asked,
+    data_set: DataSet,
     *,
     ctx: Context,
     tx: PreparationTransaction,
@@ -172,7 +174,7 @@ def _store(
         if asked.made(known):
             return known, False
         raise PermitUsed("The permit was used for another request, or by another caller.")
-    editions = _editions(permit, tx=tx)
+    editions = _editions(permit, data_set, ctx=ctx, tx=tx)
     _open_domain(permit, ctx=ctx, tx=tx)
     now = ctx.clock.now()
     preparation = Preparation(
@@ -206,13 +208,45 @@ def _store(
     return stored, True
 
 
-def _editions(permit: Permit, *, tx: PreparationTransaction) -> tuple[PinnedEdition, ...]:
-    landed = tx.landed.current_editions(permit.line.data_set, permit.line.catalogue_digest)
-    wanted = [e for e in landed if any(e.covers(month) for month in permit.periods)]
+def _editions(
+    permit: Permit, data_set: DataSet, *, ctx: Context, tx: PreparationTransaction
+) -> tuple[PinnedEdition, ...]:
+    """Pin what was landed of any version of the data set that has the line's columns in it."""
+    landed = tx.landed.current_editions(permit.line.data_set)
+    wanted = [
+        edition
+        for edition in landed
+        if any(edition.covers(month) for month in permit.periods)
+        and _serves(edition, permit, data_set, ctx=ctx)
+    ]
     missing = [m for m in permit.periods if not any(e.covers(m) for e in wanted)]
     if missing:
         raise NoEdition(f"Nothing was landed for {', '.join(missing)}.", periods=[*missing])
+    today = legal_day(ctx.clock.now())
+    known = ctx.outside.catalogue
+    unsafe = sorted(
+        edition.period
+        for edition in wanted
+        if not known.is_safe(data_set.data_set, edition.landing_rules_digest, today)
+    )
+    if unsafe:
+        raise EditionUnsafe(
+            f"What was landed for {', '.join(unsafe)} was read by landing rules that let withheld"
+            " people through. It is landed anew where its upload is kept; else its provider"
+            " submits it again.",
+            periods=[*unsafe],
+        )
     return tuple(wanted)
+
+
+def _serves(edition: PinnedEdition, permit: Permit, data_set: DataSet, *, ctx: Context) -> bool:
+    if edition.catalogue_digest == data_set.digest:
+        return True
+    try:
+        landed = ctx.outside.catalogue.by_digest(edition.catalogue_digest)
+    except UnknownDataSet:
+        return False
+    return landed.serves(data_set, [field.name for field in permit.fields])
 
 
 def _open_domain(permit: Permit, *, ctx: Context, tx: PreparationTransaction) -> None:

@@ -138,6 +138,7 @@ class PreparationJobs:
         """:raises NotPrepared:"""
         preparation = claim.preparation
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
+        self._demand_safe(preparation, data_set)
         work, opt_outs = self._work(preparation, data_set)
         with self.plane.make(work, attempt=claim.attempt, report=report) as made:
             report(made.outcome.rows, made.outcome.rows)
@@ -148,6 +149,14 @@ class PreparationJobs:
                 ]
             except ReleaseStoreUnavailable:
                 raise NotPrepared(Code.RELEASE_STORE_UNAVAILABLE) from None
+
+    def _demand_safe(self, preparation: Preparation, data_set: DataSet) -> None:
+        """Refuse editions that became unsafe since they were pinned."""
+        today = legal_day(self.clock.now())
+        for edition in preparation.editions:
+            digest = edition.landing_rules_digest
+            if not self.catalogue.is_safe(data_set.data_set, digest, today):
+                raise NotPrepared(Code.EDITION_UNSAFE)
 
     def _file(
         self,

@@ -5,16 +5,18 @@ from itertools import chain
 from uuid import UUID
 
 import structlog
+from pydantic import JsonValue
 
 from catalogue import DataSet, UnknownDataSet
 from common.audit.entries import entry_for
+from common.clock import legal_day
 from common.errors import AppError
 from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.period import Period
-from pseudonymisation.domain.quality import Entry
+from pseudonymisation.domain.quality import SENDER_ONLY, Entry
 from pseudonymisation.domain.right import Basis
 from pseudonymisation.domain.submission import Content, State, Submission
 from pseudonymisation.use_cases import rights
@@ -96,8 +98,7 @@ def begin_upload(submission_id: UUID, *, ctx: Context) -> tuple[Submission, Uplo
         submission = tx.submissions.get(submission_id, ctx.scope)
     if submission.state is not State.OPEN:
         raise errors.TransitionRefused(f"A submission that is {submission.state} takes no content.")
-    data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
-    return submission, ctx.haven.upload(submission_id, new_id(), data_set)
+    return submission, ctx.haven.upload(submission_id, new_id(), _as_read(submission, ctx=ctx))
 
 
 def finish_upload(
@@ -168,6 +169,18 @@ def get(submission_id: UUID, *, ctx: Context) -> Submission:
         return tx.submissions.get(submission_id, ctx.scope)
 
 
+def report(submission_id: UUID, *, ctx: Context) -> dict[str, JsonValue] | None:
+    """Give the data quality report, once there is one; who sent the file is shown all of it.
+
+    :raises SubmissionNotFound:
+    """
+    submission = get(submission_id, ctx=ctx)
+    if submission.report is None:
+        return None
+    is_sender = submission.submitted_by == ctx.principal.organisation
+    return {k: v for k, v in submission.report.items() if is_sender or k != SENDER_ONLY}
+
+
 def page(
     *, data_set: str | None, after: UUID | None, limit: int, ctx: Context
 ) -> Sequence[Submission]:
@@ -209,8 +222,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
                 on_behalf_of=submission.provider,
             )
         )
-    data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
-    rows = ctx.haven.quarantined(key, content.header, data_set)
+    rows = ctx.haven.quarantined(key, content.header, _as_read(submission, ctx=ctx))
     try:
         # What cannot be opened is said now: once an answer has begun it can only be cut.
         first = next(rows)
@@ -236,6 +248,12 @@ def _described(data_set: str, *, ctx: Context) -> DataSet:
         return ctx.catalogue.get(data_set)
     except UnknownDataSet:
         raise errors.DataSetUnknown("The catalogue has no such data set.") from None
+
+
+def _as_read(submission: Submission, *, ctx: Context) -> DataSet:
+    """Give the data set as its files are read today by the landing rules."""
+    published = ctx.catalogue.by_digest(submission.catalogue_digest)
+    return ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
 
 
 def _period(text: str, data_set: DataSet) -> Period:

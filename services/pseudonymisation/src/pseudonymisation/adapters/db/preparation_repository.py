@@ -272,11 +272,10 @@ class SqlLanded:
 
     session: Session
 
-    def current_editions(self, data_set: str, catalogue_digest: str) -> Sequence[PinnedEdition]:
+    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
         query = (
             select(EditionRow)
             .where(col(EditionRow.data_set) == data_set)
-            .where(col(EditionRow.catalogue_digest) == catalogue_digest)
             .where(is_in_force())
             .order_by(col(EditionRow.period_first), col(EditionRow.provider), col(EditionRow.id))
         )
@@ -290,6 +289,9 @@ class SqlLanded:
                 object_key=row.object_key,
                 practice_map=_text(row.practice_map_id),
                 postcode_map=_text(row.postcode_map_id),
+                catalogue_digest=row.catalogue_digest,
+                landing_rules_version=row.landing_rules_version,
+                landing_rules_digest=row.landing_rules_digest,
             )
             for row in self.session.exec(query)
         ]

@@ -1,6 +1,6 @@
 """The intake in a relational database: the one place that knows its rows and its domain."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from sqlmodel import Session, col, select
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import idempotency, outbox
-from common.db import replacement as columns
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import event_models
+from pseudonymisation.adapters.db.edition_rows import of_edition, to_edition
 from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutChecks, SqlOptOutLists
 from pseudonymisation.adapters.db.tables import (
     EditionRow,
@@ -27,7 +27,7 @@ from pseudonymisation.adapters.db.tables import (
     SubmissionRow,
     is_in_force,
 )
-from pseudonymisation.domain.edition import Edition, MapVersion, Status
+from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.errors import EditedMeanwhile, EditionNotFound, SubmissionNotFound
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
@@ -198,7 +198,7 @@ class SqlEditions:
         row = self.session.get(EditionRow, edition_id)
         if row is None or scope.organisation not in {None, row.provider}:
             raise EditionNotFound("There is no such edition.")
-        return _to_edition(row)
+        return to_edition(row)
 
     def page(
         self,
@@ -222,7 +222,7 @@ class SqlEditions:
             query = query.where(col(EditionRow.period_last) >= period.first)
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [to_edition(row) for row in self.session.exec(query)]
 
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
         query = (
@@ -231,7 +231,7 @@ class SqlEditions:
             .where(col(EditionRow.provider) == provider)
             .where(is_in_force())
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [to_edition(row) for row in self.session.exec(query)]
 
     def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
         query = (
@@ -240,7 +240,29 @@ class SqlEditions:
             .where(col(EditionRow.provider) == provider)
             .where(col(EditionRow.state) == Replacement.WAITING.value)
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [to_edition(row) for row in self.session.exec(query)]
+
+    def in_force(self, *, but_made_by: Collection[str], limit: int) -> Sequence[Edition]:
+        known, other = col(EditionRow.landing_rules_digest), aliased(SubmissionRow)
+        # What comes after the edition's own upload would otherwise be superseded by it.
+        has_successor = (
+            exists()
+            .where(col(other.data_set) == col(EditionRow.data_set))
+            .where(col(other.provider) == col(EditionRow.provider))
+            .where(col(other.state).in_([*UNDER_WAY, State.WAITING.value]))
+        )
+        query = (
+            select(EditionRow)
+            .join(SubmissionRow, col(SubmissionRow.id) == col(EditionRow.submission_id))
+            .where(is_in_force())
+            .where(or_(known.is_(None), known.not_in(but_made_by)))
+            .where(col(SubmissionRow.state) == State.ACCEPTED.value)
+            .where(col(SubmissionRow.content_key).is_not(None))
+            .where(~has_successor)
+            .order_by(col(EditionRow.id))
+            .limit(limit)
+        )
+        return [to_edition(row) for row in self.session.exec(query)]
 
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         if not months:
@@ -253,7 +275,7 @@ class SqlEditions:
             .where(is_in_force())
             .order_by(col(EditionRow.id))
         )
-        found = [_to_edition(row) for row in self.session.exec(query)]
+        found = [to_edition(row) for row in self.session.exec(query)]
         return [e for e in found if any(e.period.first <= m <= e.period.last for m in months)]
 
     def count(self, data_set: str, provider: str, period: Period) -> int:
@@ -268,7 +290,7 @@ class SqlEditions:
 
     def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
         stored = replace(edition, version=edition.version + 1, pending=())
-        values = _of_edition(stored)
+        values = of_edition(stored)
         if edition.version == 0:
             self.session.add(EditionRow.model_validate(values))
             try:
@@ -427,58 +449,3 @@ def _to_submission(row: SubmissionRow) -> Submission:
         rows_done=row.rows_done,
         version=row.version,
     )
-
-
-def _of_edition(edition: Edition) -> dict[str, Any]:
-    practice, postcode = edition.practice_map, edition.postcode_map
-    return {
-        "id": edition.id,
-        "version": edition.version,
-        "data_set": edition.data_set,
-        "catalogue_version": edition.catalogue_version,
-        "catalogue_digest": edition.catalogue_digest,
-        "period": str(edition.period),
-        "period_first": edition.period.first,
-        "period_last": edition.period.last,
-        "provider": edition.provider,
-        "number": edition.number,
-        "status": edition.status.value,
-        "submission_id": edition.submission_id,
-        "superseded_by": edition.superseded_by,
-        "object_key": edition.object_key,
-        "rows": edition.rows,
-        "bytes": edition.bytes,
-        "practice_map_id": None if practice is None else str(practice.id),
-        "practice_map_digest": None if practice is None else practice.digest,
-        "postcode_map_id": None if postcode is None else str(postcode.id),
-        "postcode_map_digest": None if postcode is None else postcode.digest,
-        "landed_at": edition.landed_at,
-        **columns.values_of(edition.standing),
-    }
-
-
-def _to_edition(row: EditionRow) -> Edition:
-    return Edition(
-        id=row.id,
-        data_set=row.data_set,
-        catalogue_version=row.catalogue_version,
-        catalogue_digest=row.catalogue_digest,
-        period=Period(row.period_first, row.period_last),
-        provider=row.provider,
-        number=row.number,
-        status=Status(row.status),
-        submission_id=row.submission_id,
-        object_key=row.object_key,
-        rows=row.rows,
-        bytes=row.bytes,
-        practice_map=_map(row.practice_map_id, row.practice_map_digest),
-        postcode_map=_map(row.postcode_map_id, row.postcode_map_digest),
-        landed_at=row.landed_at,
-        standing=columns.standing_of(row),
-        superseded_by=row.superseded_by,
-        version=row.version,
-    )
-
-
-def _map(map_id: str | None, digest: str | None) -> MapVersion | None:
-    return None if map_id is None else MapVersion(id=UUID(map_id), digest=digest or "")

@@ -13,6 +13,7 @@ from datetime import date
 from typing import Final
 
 from catalogue import CatalogueField, Check, ColumnType, DataSet
+from common import postcodes
 from pseudonymisation.adapters.plane.session import identifier, literal
 
 UNIT: Final = "\x1f"
@@ -30,7 +31,7 @@ LENGTH: Final = "TOO_LONG"
 INTEGER: Final = "NOT_AN_INTEGER"
 DECIMAL: Final = "NOT_A_NUMBER"
 
-UK_POSTCODE: Final = "(?i:GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2})"
+UK_POSTCODE: Final = f"(?i:{postcodes.COMPACT}|{postcodes.SPACED})"
 WHOLE: Final = "-?[0-9]{1,18}"
 FRACTION: Final = r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?"
 
@@ -57,12 +58,14 @@ class Checks:
     last: date
     """Of the period, both inclusive."""
     today: date
+    judged: frozenset[str] = frozenset()
+    """Columns of which it is known already whether they hold a valid NHS number (`valid_of`)."""
 
     @property
     def is_good(self) -> str:
         """SQL that is true for a good row, and never null."""
         fields = [self.data_set.by_name[name] for name in self.columns]
-        shaped = [field for field in fields if _has_shape(field)]
+        shaped = [field for field in fields if has_shape(field)]
         # `concat` takes a null for an empty text.
         between = f", {literal(UNIT)}, "
         row = between.join(identifier(field.name) for field in shaped) or "''"
@@ -98,7 +101,7 @@ class Checks:
             column = identifier(name)
             if field.mandatory:
                 yield Reason(name, MISSING, f"{column} IS NULL")
-            if _has_shape(field):
+            if has_shape(field):
                 shape = literal(shape_of(field))
                 yield Reason(name, code_of(field), f"NOT regexp_full_match({column}, {shape})")
             yield from self._of_content(field)
@@ -107,7 +110,9 @@ class Checks:
         """What is not told by the shape of a value. Null where the value is."""
         column, name = identifier(field.name), field.name
         if field.check is Check.NHS_NUMBER:
-            yield Reason(name, NUMBER, f"NOT {VALID_NUMBER}({column})")
+            is_known = name in self.judged
+            valid = identifier(valid_of(name)) if is_known else f"{VALID_NUMBER}({column})"
+            yield Reason(name, NUMBER, f"NOT {valid}")
         elif field.type is ColumnType.TEXT and field.codes is None:
             yield Reason(name, LENGTH, f"length({column}) > {field.length_max}")
         elif field.type is ColumnType.DATE:
@@ -128,7 +133,12 @@ def date_of(name: str) -> str:
     return f"{name}__date"
 
 
-def _has_shape(field: CatalogueField) -> bool:
+def valid_of(name: str) -> str:
+    """Name the column that says whether a field's value is a valid NHS number."""
+    return f"{name}__valid"
+
+
+def has_shape(field: CatalogueField) -> bool:
     """Say whether the row's expression tells about this field."""
     if field.check is Check.POSTCODE or field.type in {ColumnType.INTEGER, ColumnType.DECIMAL}:
         return True

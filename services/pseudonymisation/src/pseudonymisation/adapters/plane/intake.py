@@ -64,6 +64,7 @@ class SealedHaven:
             return landing.land(
                 Order(
                     data_set=order.data_set,
+                    rules=order.rules,
                     header=content.header,
                     first=submission.period.first_day,
                     last=submission.period.last_day,

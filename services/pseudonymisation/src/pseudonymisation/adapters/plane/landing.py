@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 import duckdb
 import numpy as np
@@ -23,7 +22,7 @@ import pyarrow as pa
 import structlog
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from catalogue import DataSet, Derivation
+from catalogue import DataSet
 from common import faults
 from pseudonymisation.adapters.plane import kernel
 from pseudonymisation.adapters.plane.checks import VALID_NUMBER
@@ -33,10 +32,12 @@ from pseudonymisation.adapters.plane.derivations import (
     MAP_LSOA,
 )
 from pseudonymisation.adapters.plane.feed import Feed, FeedFailed, Lines
+from pseudonymisation.adapters.plane.found import counted
 from pseudonymisation.adapters.plane.header import columns_of
 from pseudonymisation.adapters.plane.masking import Masking
 from pseudonymisation.adapters.plane.objects import Objects
-from pseudonymisation.adapters.plane.quarantine import Quarantine, unreadable
+from pseudonymisation.adapters.plane.quarantine import LeftOut, Quarantine, unreadable
+from pseudonymisation.adapters.plane.reading import LEFT_OUT
 from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
 from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
 from pseudonymisation.adapters.plane.statement import Order, Statement, is_sealed, parquet_key_name
@@ -101,7 +102,8 @@ def land(order: Order, plane: Plane) -> Outcome:
         )
         statement = Statement(order, columns, Sealing(sealed, keys), scratch / "records.csv")
         failures: list[Exception] = []
-        _register(connection, statement, quarantine, failures)
+        left_out = LeftOut()
+        _register(connection, statement, quarantine, left_out, failures)
         _load_maps(connection, order)
         delimiter = order.data_set.file.delimiter
         lines = Lines(quarantine.whole_lines, delimiter=delimiter, columns=len(columns))
@@ -120,14 +122,14 @@ def land(order: Order, plane: Plane) -> Outcome:
         faults.reach("L1")
         with _translated():
             _set_unreadable_aside(connection, quarantine, delimiter)
-            counts = _counts(connection, order.data_set, order.edition_id, path) if landed else {}
+            counts = counted(connection, order, columns, path) if landed else {}
     size = plane.objects.finish(order.object_key)
     faults.reach("L2")
     return Outcome(
         columns=columns,
         records=lines.records,
         landed=landed,
-        withheld=lines.records - landed - quarantine.lines,
+        left_out=dict(left_out.reasons),
         quarantined=quarantine.lines,
         entries=quarantine.entries,
         reasons=dict(quarantine.reasons),
@@ -143,6 +145,7 @@ def _register(
     connection: duckdb.DuckDBPyConnection,
     statement: Statement,
     quarantine: Quarantine,
+    left_out: LeftOut,
     failures: list[Exception],
 ) -> None:
     text = "VARCHAR"
@@ -151,6 +154,7 @@ def _register(
         (VALID_NUMBER, _valid_numbers, [text], "BOOLEAN"),
         (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
         (Quarantine.NAME, quarantine, ["UBIGINT", text, text], "BOOLEAN"),
+        (LEFT_OUT, left_out, [text], "BOOLEAN"),
     ]
     if statement.masking.fields:
         looked_at = [text] * (3 + len(statement.masking.fields))
@@ -165,7 +169,7 @@ def _register(
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
             # Volatile: called once for each row that reaches it, and never instead of reading.
-            side_effects=name != VALID_NUMBER,
+            side_effects=True,
         )
 
 
@@ -236,39 +240,6 @@ def _set_unreadable_aside(
             numbers = np.array([lines[place] or 0 for place in places], dtype=np.int64)
             found = pa.array([records[place] for place in places], pa.string())
             quarantine.whole_lines(numbers, nearer, found)
-
-
-def _counts(
-    connection: duckdb.DuckDBPyConnection, data_set: DataSet, edition_id: UUID, path: Path
-) -> dict[str, Any]:
-    """Count in what was landed what the report tells."""
-    source = (
-        f"read_parquet({literal(path)},"
-        f" encryption_config = {{footer_key: {literal(parquet_key_name(edition_id))}}})"
-    )
-    defaults = [d.name for d in data_set.derived if d.derivation is Derivation.DEFAULT_POSTCODE]
-    default = identifier(defaults[0]) if defaults else "false"
-    without_number, default_postcodes, without_commissioner = _one(
-        connection.execute(
-            f"SELECT count(*) FILTER (person_kind = 2), count(*) FILTER ({default}),"
-            " count(*) FILTER (coalesce(reason_g, reason_h, reason_r, reason_c) IS NULL)"
-            f" FROM {source}"
-        )
-    )
-    status = data_set.person.nhs_number_status
-    by_status: dict[str, int] = {}
-    if status is not None:
-        found = connection.execute(
-            f"SELECT coalesce({identifier(status)}, ''), count(*) FROM {source}"
-            " GROUP BY 1 ORDER BY 1"
-        )
-        by_status = dict(found.fetchall())
-    return {
-        "without_number": without_number,
-        "default_postcodes": default_postcodes,
-        "without_commissioner": without_commissioner,
-        "number_status": by_status,
-    }
 
 
 def _missing(

@@ -1,7 +1,7 @@
 """The statement that lands a file, written from the catalogue, and what it calls back.
 
-Six layers, from the inside: the numbered lines as text; their dates; the rows that are kept;
-their postcodes in one form; what our functions make of them; what is landed.
+From the inside: the numbered lines as text; the rows that are kept, as the landing rules read
+them (`reading`); their postcodes in one form; what our functions make of them; what is landed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from catalogue import CatalogueField, ColumnType, DataSet
+from catalogue import CatalogueField, ColumnType, DataSet, DerivedField, LandingRules
 from pseudonymisation.adapters.plane import capacity, scan
-from pseudonymisation.adapters.plane.checks import VALID_NUMBER, Checks, date_of
+from pseudonymisation.adapters.plane.checks import date_of, valid_of
 from pseudonymisation.adapters.plane.derivations import (
     LETTERS,
     MAP_KEY,
@@ -26,6 +26,7 @@ from pseudonymisation.adapters.plane.derivations import (
 )
 from pseudonymisation.adapters.plane.masking import Masking
 from pseudonymisation.adapters.plane.quarantine import Quarantine
+from pseudonymisation.adapters.plane.reading import FINDINGS, OWN_BIRTH, WITHHELD, Reading
 from pseudonymisation.adapters.plane.sealing import Sealing
 from pseudonymisation.adapters.plane.session import identifier, literal
 
@@ -49,6 +50,8 @@ class Order:
     """What is to be landed, from where, as what."""
 
     data_set: DataSet
+    """As its files are read (`LandingRules.taken_in`)."""
+    rules: LandingRules
     header: str
     first: date
     last: date
@@ -82,12 +85,14 @@ class Statement:
         self._order = order
         self._data_set = order.data_set
         self._columns = columns
-        self._checks = Checks(
+        self._reading = Reading(
             data_set=order.data_set,
+            rules=order.rules,
             columns=columns,
             first=order.first,
             last=order.last,
             today=order.today,
+            set_aside=Quarantine.NAME,
         )
         self._derivations = Derivations(
             data_set=order.data_set, columns=columns, provider=order.provider
@@ -122,15 +127,35 @@ class Statement:
             if cell.rest:
                 yield f"{CELLS}.{cell.rest} AS {identifier(f'{cell.field.name}__rest')}"
         for field in self._data_set.fields:
-            if field.identifier is None:
-                yield f"{self._clear(field)} AS {identifier(field.name)}"
+            if field.identifier is None and field.name not in self._order.rules.controls:
+                clear = self._unless_dropped(field.name, self._clear(field))
+                yield f"{clear} AS {identifier(field.name)}"
         for derived in self._data_set.derived:
-            yield f"{self._derivations.derived(derived)} AS {identifier(derived.name)}"
+            yield f"{self._derived(derived)} AS {identifier(derived.name)}"
         for letter in LETTERS:
-            yield f"{self._derivations.reason(letter)} AS reason_{letter.lower()}"
+            yield f"{self._reason(letter)} AS reason_{letter.lower()}"
         yield f"{month_of(self._data_set.periods.field)} AS period"
         yield f"{MASKED}.hit AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
         yield f"{scan.VERSION}::UTINYINT AS scan_rule"
+        yield WITHHELD
+        yield FINDINGS
+
+    def _unless_dropped(self, name: str, value: str) -> str:
+        """Leave out what a row whose identity is withheld does not have."""
+        dropped = name in self._reading.signals.dropped
+        return f"CASE WHEN NOT {WITHHELD} THEN {value} END" if dropped else value
+
+    def _derived(self, derived: DerivedField) -> str:
+        hold, value = self._reading.signals.withhold, self._derivations.derived(derived)
+        if hold is None or derived.name in hold.keep_derived:
+            return value
+        return self._unless_dropped(derived.source, value)
+
+    def _reason(self, letter: str) -> str:
+        hold, value = self._reading.signals.withhold, self._derivations.reason(letter)
+        if hold is None or letter in hold.reasons:
+            return value
+        return f"CASE WHEN NOT {WITHHELD} THEN {value} END"
 
     def _clear(self, field: CatalogueField) -> str:
         kind = TYPES[field.type]
@@ -149,7 +174,7 @@ class Statement:
     def _worked_on(self) -> str:
         """Rows that were kept, with what our functions make of them."""
         worked = [
-            f"CASE WHEN {self._number()} IS NULL THEN 2 ELSE 1 END::UTINYINT AS person_kind",
+            f"CASE WHEN {self._person()} IS NULL THEN 2 ELSE 1 END::UTINYINT AS person_kind",
             f"{Sealing.NAME}({', '.join(self._sealed_values())}) AS {CELLS}",
         ]
         if self.masking.fields:
@@ -158,24 +183,27 @@ class Statement:
         return f"SELECT *, {', '.join(worked)} FROM ({self._normalised()})"
 
     def _sealed_values(self) -> Iterator[str]:
-        yield self._number()
+        yield self._person()
         yield self._stranger()
         for cell in self.sealing.cells:
             name = cell.field.name
             if name not in self._columns:
                 yield "NULL::VARCHAR"
             elif name in self._derivations.postcodes:
-                yield identifier(postcode_of(name))
+                yield self._unless_dropped(name, identifier(postcode_of(name)))
             else:
-                yield _trimmed(name)
+                yield self._unless_dropped(name, _trimmed(name))
 
     def _number(self) -> str:
         """The person's NHS number where it is a valid one, else null."""
         name = self._data_set.person.nhs_number
         if name not in self._columns:
             return "NULL::VARCHAR"
-        column = identifier(name)
-        return f"CASE WHEN {VALID_NUMBER}({column}) THEN {column} END"
+        return f"CASE WHEN {identifier(valid_of(name))} THEN {identifier(name)} END"
+
+    def _person(self) -> str:
+        """The number by which the row's person is known, null where it may or can not be."""
+        return f"CASE WHEN NOT {WITHHELD} THEN {self._number()} END"
 
     def _stranger(self) -> str:
         """What tells a person without a valid number from all others (domain.md 8.2)."""
@@ -184,21 +212,21 @@ class Statement:
         if person.provider in self._columns:
             provider = f"coalesce({_trimmed(str(person.provider))}, {provider})"
         row = f"{literal(str(self._order.edition_id))} || {unit} || line"
+        known = row
         if person.local_id in self._columns:
             local = f"{provider} || {unit} || {_trimmed(str(person.local_id))}"
-            row = f"coalesce({local}, {row})"
-        return f"CASE WHEN {self._number()} IS NULL THEN {row} END"
+            known = f"coalesce({local}, {row})"
+        return f"CASE WHEN {WITHHELD} THEN {row} WHEN {self._person()} IS NULL THEN {known} END"
 
     @property
     def _own(self) -> "_Own":
         """What is looked for: the record's own number, postcode and date of birth."""
         person = self._data_set.person
         postcode = person.postcode if person.postcode in self._derivations.postcodes else None
-        birth = person.date_of_birth if person.date_of_birth in self._columns else None
         return _Own(
             self._number(),
             identifier(postcode_of(postcode)) if postcode else "NULL::VARCHAR",
-            identifier(birth) if birth else "NULL::VARCHAR",
+            OWN_BIRTH,
         )
 
     def _normalised(self) -> str:
@@ -207,36 +235,7 @@ class Statement:
             f", {normalised_postcode(name)} AS {identifier(postcode_of(name))}"
             for name in self._derivations.postcodes
         )
-        return f"SELECT *{postcodes} FROM ({self._kept()})"
-
-    def _kept(self) -> str:
-        """Rows that are good and not withheld; what is bad leaves through the quarantine."""
-        record = "concat_ws(',', {})".format(
-            ", ".join(
-                f"coalesce('\"' || replace({name}, '\"', '\"\"') || '\"', '')"
-                for name in map(identifier, self._columns)
-            )
-        )
-        return (
-            f"SELECT * FROM ({self._dated()}) WHERE CASE WHEN {self._checks.is_good}"
-            f" THEN {self._is_open()}"
-            f" ELSE {Quarantine.NAME}(line, {self._checks.why_bad}, {record}) END"
-        )
-
-    def _is_open(self) -> str:
-        hidden = self._data_set.confidentiality
-        if hidden is None or hidden.field not in self._columns or not hidden.withheld:
-            return "true"
-        withheld = ", ".join(map(literal, hidden.withheld))
-        return f"coalesce({identifier(hidden.field)} NOT IN ({withheld}), true)"
-
-    def _dated(self) -> str:
-        dates = "".join(
-            f", TRY_CAST({identifier(field.name)} AS DATE) AS {identifier(date_of(field.name))}"
-            for field in self._data_set.fields
-            if field.type is ColumnType.DATE and field.name in self._columns
-        )
-        return f"SELECT *{dates} FROM {self._records()}"
+        return f"SELECT *{postcodes} FROM ({self._reading.rows(self._records())})"
 
     def _records(self) -> str:
         file = self._data_set.file

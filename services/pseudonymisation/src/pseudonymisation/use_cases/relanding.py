@@ -1,0 +1,65 @@
+"""Landing anew what was taken in by rules that let somebody through who is not to be identified.
+
+Such an edition is not released any more (`EDITION_UNSAFE`). Where its upload is still kept, the
+submission hands it over to another, which is landed by the present rules, and whose edition
+supersedes the old one; where it is not, the provider submits the period again.
+"""
+
+from typing import Final
+
+import structlog
+
+from common.audit.entries import Entry
+from common.clock import legal_day
+from common.ids import new_id
+from common.security.roles import Role
+from pseudonymisation.domain import errors
+from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
+from pseudonymisation.use_cases.ports import Scope
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+BATCH: Final = 100
+
+
+def land_anew(*, ctx: Context) -> int:
+    """Send back the submissions of unsafe editions in force; say how many."""
+    at = ctx.clock.now()
+    today = legal_day(at)
+    known = ctx.catalogue
+    safe = [r.digest for r in known.landing_rules if known.is_safe(r.data_set, r.digest, today)]
+    with ctx.uow.reading() as tx:
+        found = tx.editions.in_force(but_made_by=safe, limit=BATCH)
+    count = 0
+    for edition in found:
+        digest = edition.landing_rules.digest if edition.landing_rules else None
+        if known.is_safe(edition.data_set, digest, today):
+            continue  # a data set without rules
+        try:
+            with ctx.uow.writing() as tx:
+                submission = tx.submissions.get(edition.submission_id, Scope(None))
+                former, anew = submission.land_anew(new_id(), edition_id=new_id(), at=at)
+                for changed, action in (
+                    (former, "submission-handed-over"),
+                    (anew, "submission-landed-anew"),
+                ):
+                    tx.submissions.save(
+                        changed,
+                        audit=Entry(
+                            at=at,
+                            action=action,
+                            resource=f"submissions/{changed.id}",
+                            subject=SERVICE,
+                            client_id=SERVICE,
+                            organisation=ORGANISATION,
+                            role=Role.SERVICE_PSEUDONYMISATION.value,
+                            detail={"edition": str(edition.id), "submission": str(anew.id)},
+                        ),
+                    )
+        except (errors.TransitionRefused, errors.EditedMeanwhile):
+            continue  # another worker was quicker
+        count += 1
+    if count:
+        log.info("submissions_landed_anew", submissions=count)
+        ctx.wake()
+    return count

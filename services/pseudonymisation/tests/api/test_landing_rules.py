@@ -1,0 +1,242 @@
+"""What the landing rules make of records, as their sender and nobody else is told."""
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from common.security.roles import Role
+from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+
+STANDARD_FORM = {
+    "NHS_Number": "",
+    "Local_Patient_ID": "",
+    "Date_of_Birth": "",
+    "Postcode": "",
+    "Hospital_Spell_No": "",
+}
+"""What a sender leaves out who withholds the identity."""
+
+
+def report_of(intake: Intake, submission: dict, **caller) -> dict:
+    return intake.get(f"/v1/submissions/{submission['id']}/report", **caller).json()
+
+
+def found_in(report: dict) -> dict[str, int]:
+    return {f"{f['column']}:{f['code']}": f["rows"] for f in report["findings"]}
+
+
+@pytest.mark.parametrize(
+    "reason", ["01", "02", "03", "97", "99", " 99", "2", "unknown", "withheld"]
+)
+@pytest.mark.parametrize("left_out", [True, False])
+def test_who_is_not_to_be_identified_stays_as_a_row_of_nobody_and_reaches_the_commissioner(
+    intake, reason, left_out
+):
+    changes = STANDARD_FORM if left_out else {}
+    rows = [sus_row(Withheld_Identity_Reason=reason, **changes) for _ in range(2)]
+    submission = intake.submit(written([*rows, sus_row(Withheld_Identity_Reason="")]))
+
+    first, second, other = intake.landed(submission["edition_id"])
+    for row in (first, second):
+        assert row["identity_withheld"]
+        assert row["person_kind"] == 2
+        for name in ("Local_Patient_ID", "Date_of_Birth", "Postcode", "Hospital_Spell_No"):
+            assert (row[f"{name}__0"], row[f"{name}__1"]) == (None, None), name
+        for name in ("Der_Age_Band", "Year_of_Birth_SUS", "Der_PostCode_Sector"):
+            assert row[name] is None
+        assert (row["reason_c"], row["reason_r"]) == ("02P", "02P")
+        assert (row["reason_g"], row["reason_h"]) == (None, None)
+    assert (first["person_0"], first["person_1"]) != (second["person_0"], second["person_1"])
+    assert (other["person_kind"], other["identity_withheld"]) == (1, False)
+    report = report_of(intake, submission)
+    assert report["totals"]["withheld"] == 2
+    counted = {c: n for c, n in found_in(report).items() if c.endswith("IDENTIFIER_LEFT_IN")}
+    names = () if left_out else tuple(STANDARD_FORM)
+    assert counted == {f"{name}:IDENTIFIER_LEFT_IN": 2 for name in names}
+    assert "9990000018" not in str(report)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Der_Primary_Diagnosis_Code": "Z31.2"},
+        {"Der_Primary_Procedure_Code": "Q131"},
+        {"Der_Diagnosis_All": "I10X,Z312,E119"},
+        {"Der_Secondary_Diagnosis_Code_7": "n981"},
+    ],
+)
+def test_a_record_that_the_law_restricts_stays_without_its_person(intake, changes):
+    submission = intake.submit(written([sus_row(**changes)]))
+
+    (row,) = intake.landed(submission["edition_id"])
+    assert (row["identity_withheld"], row["person_kind"]) == (True, 2)
+
+
+@pytest.mark.parametrize("value", ["", "0", "none", "N/A"])
+def test_a_reason_that_says_that_there_is_none_withholds_nothing(intake, value):
+    submission = intake.submit(written([sus_row(Withheld_Identity_Reason=value)]))
+
+    (row,) = intake.landed(submission["edition_id"])
+    assert (row["identity_withheld"], row["person_kind"]) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    "void", ["unknown", "Not known", "N/A", "0000000", "yyyy", "999999", "-", "NULL", "1234567890"]
+)
+def test_two_strangers_with_a_placeholder_for_an_identifier_are_two(intake, void):
+    rows = [sus_row(NHS_Number="", Local_Patient_ID=void, Sex=sex) for sex in "12"]
+    submission = intake.submit(written(rows))
+
+    first, second = intake.landed(submission["edition_id"])
+    assert (first["person_0"], first["person_1"]) != (second["person_0"], second["person_1"])
+    assert found_in(report_of(intake, submission))["Local_Patient_ID:VALUE_VOID"] == 2
+
+
+def test_a_local_identifier_of_two_people_is_told_to_the_sender_alone(intake):
+    rows = [
+        sus_row(NHS_Number="", Local_Patient_ID="L1", Sex="1"),
+        sus_row(NHS_Number="", Local_Patient_ID="L1", Sex="2"),
+        sus_row(NHS_Number="", Local_Patient_ID="L2", Date_of_Birth="1970-01-31"),
+        sus_row(NHS_Number="", Local_Patient_ID="L2", Date_of_Birth="1971-01-31"),
+        sus_row(NHS_Number="", Local_Patient_ID="L3", Sex="1"),
+        sus_row(NHS_Number="", Local_Patient_ID="L3", Sex="9", Date_of_Birth=""),
+    ]
+    submission = intake.submit(written(rows))
+
+    assert report_of(intake, submission)["contradictions"] == {
+        "local_identifiers_of_different_people": 2,
+        "lines": [[2, 3], [4, 5]],
+    }
+    for role in (Role.DSCRO_OPERATOR, Role.AUDITOR):
+        assert "contradictions" not in report_of(intake, submission, role=role, ods="X26")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"Update_Type": "1"}, "DELETION"),
+        ({"CDS_Test_Indicator": "1"}, "TEST_RECORD"),
+        ({"Test_Indicator": "yes"}, "TEST_RECORD"),
+        ({"CDS_Type": "005"}, "HEADER_OR_TRAILER"),
+        ({"CDS_Type": "001", "NHS_Number": "", "Provider_Code": ""}, "HEADER_OR_TRAILER"),
+    ],
+)
+def test_what_is_no_activity_adds_nothing_and_is_counted(intake, changes, code):
+    activity = sus_row(**dict.fromkeys(changes.keys() - sus_row().keys(), ""))
+    submission = intake.submit(written([activity, activity | changes]))
+
+    report = report_of(intake, submission)
+    assert report["adds_nothing"] == [{"code": code, "rows": 1}]
+    assert report["totals"]["landed"] == 1
+
+
+def test_the_update_type_is_void_in_bulk(intake):
+    rows = [
+        sus_row(Update_Type="1", CDS_Protocol_Identifier_Code=protocol)
+        for protocol in ("020", "010")
+    ]
+    submission = intake.submit(written(rows))
+
+    assert report_of(intake, submission)["totals"]["landed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "landed"),
+    [
+        ("Der_Primary_Diagnosis_Code", "I10X-D", "I10X-D"),
+        ("Der_Primary_Diagnosis_Code", "i21.9 ", "I219"),
+        ("Der_Primary_Diagnosis_Code", "heart attack", None),
+        ("Der_Primary_Procedure_Code", "W37.1", "W371"),
+        ("GP_Practice_Code", "GUE00001", "GUE00001"),
+        ("GP_Practice_Code", "a1b2c ", "A1B2C"),
+        ("Sex", " 1", "1"),
+        ("Sex", "X", "X"),
+    ],
+)
+def test_national_forms_are_taken_and_a_bad_clinical_code_costs_no_record(
+    intake, column, value, landed
+):
+    submission = intake.submit(written([sus_row(**{column: value})]))
+
+    assert submission["state"] == "accepted", submission
+    (row,) = intake.landed(submission["edition_id"])
+    assert row[column] == landed
+
+
+@pytest.mark.parametrize("value", ["S70  1AA", "S701AA  ", "s701aa", " S70 1AA", "S70   1AA"])
+def test_a_postcode_of_any_width_is_the_same_place(intake, value):
+    submission = intake.submit(written([sus_row(Postcode=value), sus_row()]))
+
+    first, second = intake.landed(submission["edition_id"])
+    assert first["Der_Postcode_LSOA_2011_Code"] == "E01000001"
+    assert first["Postcode__0"] == second["Postcode__0"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding", "column"),
+    [
+        ({"Date_of_Birth": "1900-01-01"}, "Date_of_Birth:VALUE_VOID", "Der_Age_Band"),
+        ({"Date_of_Birth": "1879-12-31"}, "Date_of_Birth:BIRTH_BEFORE_LIMIT", "Der_Age_Band"),
+        ({"Date_of_Birth": "2018-04-11"}, "Date_of_Birth:BIRTH_AFTER_ACTIVITY", "Der_Age_Band"),
+        ({"Discharge_Date": "9999-12-31"}, "Discharge_Date:VALUE_VOID", "Discharge_Date"),
+        (
+            {"Discharge_Date": "2018-04-09"},
+            "Discharge_Date:DISCHARGE_BEFORE_ADMISSION",
+            "Discharge_Date",
+        ),
+        (
+            {"Episode_End_Date": "2018-04-01"},
+            "Episode_End_Date:END_BEFORE_START",
+            "Episode_End_Date",
+        ),
+        ({"Der_Spell_LoS": "-1"}, "Der_Spell_LoS:STAY_NEGATIVE", "Der_Spell_LoS"),
+        ({"Der_Spell_LoS": "99999"}, "Der_Spell_LoS:STAY_TOO_LONG", "Der_Spell_LoS"),
+    ],
+)
+def test_what_cannot_be_is_taken_as_none_and_counted(intake, changes, finding, column):
+    submission = intake.submit(written([sus_row(**changes)]))
+
+    (row,) = intake.landed(submission["edition_id"])
+    assert row[column] is None
+    assert found_in(report_of(intake, submission))[finding] == 1
+
+
+def test_an_edition_says_by_which_rules_it_was_made(intake):
+    submission = intake.submit(written([sus_row()]))
+
+    rules = intake.get(f"/v1/editions/{submission['edition_id']}").json()["landing_rules"]
+    known = {r.digest: r.version for r in intake.parts.catalogue.landing_rules}
+    assert known[rules["digest"]] == rules["version"]
+
+
+def forget_rules(intake: Intake) -> None:
+    """Make what was landed look as if it had been landed before there were rules."""
+    with Session(intake.parts.engine) as session:
+        session.execute(
+            text("UPDATE edition SET landing_rules_version = NULL, landing_rules_digest = NULL")
+        )
+        session.commit()
+
+
+def test_what_was_landed_by_no_rules_is_landed_anew_from_the_kept_upload(intake):
+    first = intake.submit(written([sus_row(), sus_row(Sex="2")]))
+    forget_rules(intake)
+    intake.jobs.sweep()
+    intake.work()
+
+    old, new = intake.get("/v1/editions").json()["items"]
+    assert (old["id"], old["superseded_by"]) == (first["edition_id"], new["id"])
+    assert new["landing_rules"] is not None
+    assert len(intake.landed(new["id"])) == 2
+    intake.jobs.sweep()
+    assert intake.work() == 0
+
+
+def test_what_is_not_kept_any_more_is_not_landed_anew(intake):
+    intake.submit(written([sus_row()]))
+    forget_rules(intake)
+    intake.clock.advance(intake.settings.keep_uploads_days * 86_400 + 1)
+    intake.jobs.sweep()
+    intake.jobs.sweep()
+
+    assert intake.work() <= 1
