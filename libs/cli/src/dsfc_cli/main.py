@@ -17,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import catalogue
+from common import files
 from dsfc_cli import audit, contracts, demo, keys
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
@@ -278,6 +279,7 @@ def list_catalogue(
 
 def run() -> None:
     """Run the command; the built-in issuer's own log lines would stand between its sentences."""
+    files.keep_private()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         app()

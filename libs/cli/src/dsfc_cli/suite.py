@@ -22,6 +22,7 @@ from typing import IO, Self
 import httpx
 import uvicorn
 
+from common import files
 from common.clock import SystemClock
 from common.security import keys
 from common.security.issuer import create_issuer_app
@@ -39,7 +40,6 @@ OFFSETS: Mapping[str, int] = {
     "preparations": 13,
 }
 READY_SECONDS_MAX, STOP_SECONDS_MAX = 120.0, 30.0
-PRIVATE = 0o700
 STORES = ("objects/landing", "objects/release", "haven-keys")
 """A service does not make its stores: one that is away must not be taken for an empty one."""
 
@@ -117,8 +117,8 @@ class Suite:
 
     def start_service(self, service: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start one process; `settings` go over all others (`KILL_AT="K1"`)."""
-        self.log_file(service).parent.mkdir(parents=True, exist_ok=True)
-        with self.log_file(service).open("ab") as log:
+        files.directory(self.log_file(service).parent)
+        with files.append_to(self.log_file(service)) as log:
             process = self._spawn(service, log, settings)
         self._processes[service] = process
         return process
@@ -157,11 +157,12 @@ class Suite:
         self._stack.close()
 
     def _start(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+        files.directory(self.directory)
+        files.tighten(self.directory)
         self._lock()
         self.identities = Identities.create(self.directory / "identities")
         for store in STORES:
-            (self.directory / store).mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+            files.directory(self.directory / store)
         self._ports = self._choose_ports()
         self.urls |= {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self._start_issuer()
@@ -173,7 +174,7 @@ class Suite:
 
     def _lock(self) -> None:
         """Have the directory alone: two suites would be one another's workers and keys."""
-        file = self._stack.enter_context((self.directory / "suite.lock").open("w"))
+        file = self._stack.enter_context(files.append_to(self.directory / "suite.lock"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -213,8 +214,8 @@ class Suite:
         """What a deployment's migration Job does, for all services side by side."""
         running = {}
         for service in self.services:
-            self.log_file(service).parent.mkdir(parents=True, exist_ok=True)
-            with self.log_file(service).open("ab") as log:
+            files.directory(self.log_file(service).parent)
+            with files.append_to(self.log_file(service)) as log:
                 running[service] = self._spawn(service, log, {}, command=["migrate"])
         for service, process in running.items():
             if process.wait(READY_SECONDS_MAX) != 0:
@@ -243,6 +244,7 @@ class Suite:
             stdout=log,
             stderr=log,
             cwd=self.directory,
+            umask=files.OTHERS,
         )
 
     def _settings_of(self, service: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from agreements import main
 from agreements.adapters.db.tables import metadata
 from agreements.main import PACKAGE, Parts
 from agreements.settings import Settings
-from common import faults
+from common import faults, files
 from common.db import engine as engines
 from common.db import migrate as migrations
 from common.db import texts
@@ -115,4 +115,5 @@ def _started() -> Settings:
 
 
 if __name__ == "__main__":
+    files.keep_private()
     app()

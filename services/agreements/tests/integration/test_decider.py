@@ -740,3 +740,24 @@ def test_ids_of_decisions_are_in_order(engine, decider):
     with Session(engine) as session:
         count = session.execute(select(func.count()).select_from(DecisionRow)).scalar_one()
     assert count == 3
+
+
+def test_a_refusal_says_in_whose_name_was_asked_as_a_permission_does(engine, uow, decider):
+    yes = decider.ask_and_wait(asking.request())
+    no = decider.ask_and_wait(asking.request(fields=("Postcode",)))
+    stranger = decider.ask_and_wait(asking.request(evidence=asking.evidence(ods="0CX")))
+
+    told = {e["decision_id"]: e["on_behalf_of"] for e in leaves(engine)}
+    assert not no.permitted
+    assert (told[str(yes.decision_id)], yes.on_behalf_of) == ("02P", ("02P",))
+    assert (told[str(no.decision_id)], no.on_behalf_of) == ("02P", ("02P",))
+    assert (told[str(stranger.decision_id)], stranger.on_behalf_of) == (None, ())
+    (row,) = rows(engine, DecisionRow, id=no.decision_id)
+    assert json.loads(row.outcome)["on_behalf_of"] == ["02P"]
+
+
+def test_a_controller_asks_in_its_own_name(engine, uow, decider):
+    no = decider.ask_and_wait(asking.request(evidence=asking.evidence("ccg-02p", CCG)))
+
+    (leaf,) = leaves(engine)
+    assert (no.permitted, leaf["on_behalf_of"]) == (False, None)

@@ -11,7 +11,7 @@ from applications import main
 from applications.adapters.db.tables import metadata
 from applications.main import PACKAGE, Parts
 from applications.settings import Settings
-from common import faults
+from common import faults, files
 from common.db import engine as engines
 from common.db import migrate as migrations
 from common.db import texts
@@ -125,4 +125,5 @@ def _migrate(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    files.keep_private()
     app()

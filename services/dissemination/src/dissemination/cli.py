@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from common import faults
+from common import faults, files
 from common.db import engine as engines
 from common.db import migrate as migrations
 from common.db import texts
@@ -127,4 +127,5 @@ def _migrate(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    files.keep_private()
     app()

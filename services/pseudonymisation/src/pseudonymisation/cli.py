@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from common import faults
+from common import faults, files
 from common.db import engine as engines
 from common.db import migrate as migrations
 from common.db import texts
@@ -152,4 +152,5 @@ def _started() -> Settings:
 
 
 if __name__ == "__main__":
+    files.keep_private()
     app()

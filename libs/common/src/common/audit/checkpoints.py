@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
+from common import files
 from common.audit.log import read_frontier
 from common.audit.tree import Frontier, read, written
 from common.clock import Clock
@@ -105,9 +106,9 @@ def checkpoint(
         DatabaseUnavailable: the log cannot be read.
 
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    files.directory(directory)
     path = path_of(directory, log)
-    with path.open("a+b") as file:
+    with files.append_to(path) as file:
         # One writer at a time, threads and processes alike: the lock is the open file's.
         fcntl.flock(file, fcntl.LOCK_EX)
         last = _last(file, signer, log)

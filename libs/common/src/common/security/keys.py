@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jose import jwk, jws
 from jose.utils import base64url_encode
 
+from common import files
 from common.clock import Clock, SystemClock
 from common.errors import Unavailable
 from common.ids import new_id
@@ -295,7 +296,7 @@ def instant(claims: Mapping[str, Any], name: str) -> datetime:
 def generate(path: Path) -> Signer:
     """Make a private key in a new file that only its owner can read. Never overwrites."""
     private = generate_jwk()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.directory(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(private, file, indent=2)

@@ -88,6 +88,7 @@ class Context:
         *,
         agreement: str,
         decision_id: str | None = None,
+        on_behalf_of: str | None = None,
         **detail: JsonValue,
     ) -> Entry:
         """An entry of the audit log: who, what, when, under which agreement."""
@@ -97,5 +98,6 @@ class Context:
             action=action,
             resource=resource,
             decision_id=decision_id,
+            on_behalf_of=on_behalf_of,
             detail={"agreement": agreement, **detail},
         )

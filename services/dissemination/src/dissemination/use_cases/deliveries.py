@@ -10,6 +10,8 @@ import structlog
 from common.clock import boottime
 from common.errors import Refusal, Refused
 from common.ids import new_id
+from common.security.jws import unverified
+from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.delivery import Cut, Delivery
 from dissemination.domain.errors import AgreementNotFound, EditedMeanwhile, ObjectMissing
 from dissemination.domain.lease import Lease
@@ -91,6 +93,7 @@ def begin(allowed: Allowed, *, ctx: Context) -> Delivery:
         f"files/{release.file.id}",
         agreement=release.agreement,
         decision_id=str(allowed.lease.decision_id),
+        on_behalf_of=_acting_for(release),
         delivery_id=str(delivery.id),
         start=part.start,
         end=part.end,
@@ -121,6 +124,7 @@ def end(delivery_id: UUID, *, bytes_: int, code: str | None, ctx: Context) -> De
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         delivery = tx.deliveries.get(delivery_id)
+        release = tx.releases.get(delivery.file_id)
         ended = (
             delivery.complete(at=at) if code is None else delivery.cut(code, bytes_=bytes_, at=at)
         )
@@ -129,6 +133,7 @@ def end(delivery_id: UUID, *, bytes_: int, code: str | None, ctx: Context) -> De
             f"files/{delivery.file_id}",
             agreement=delivery.agreement,
             decision_id=str(delivery.decision_id),
+            on_behalf_of=_acting_for(release),
             delivery_id=str(delivery_id),
             outcome=ended.outcome.value,
             bytes=ended.bytes,
@@ -199,11 +204,17 @@ def _ask(release: Release, delivery_id: UUID, renewed: Lease | None, ctx: Contex
     )
 
 
+def _acting_for(release: Release) -> str | None:
+    """Return in whose name the file is held, as its manifest says."""
+    return on_behalf_of(release.organisation, unverified(release.manifest))
+
+
 def _log_refusal(release: Release, delivery_id: UUID, codes: Sequence[str], ctx: Context) -> None:
     entry = ctx.audited(
         "fetch-refused",
         f"files/{release.file.id}",
         agreement=release.agreement,
+        on_behalf_of=_acting_for(release),
         delivery_id=str(delivery_id),
         refusals=list(codes),
     )

@@ -13,6 +13,8 @@ from pydantic import JsonValue
 
 from common import faults
 from common.errors import Refusal, Refused, Unavailable
+from common.security.jws import unverified
+from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.attestation import AttestationMalformed
 from dissemination.domain.errors import (
     FAILURES,
@@ -155,6 +157,9 @@ def _save(extract: Extract, action: str, ctx: Context, **detail: JsonValue) -> N
         f"extracts/{extract.id}",
         agreement=extract.request.agreement,
         decision_id=str(extract.permit.decision_id),
+        on_behalf_of=on_behalf_of(
+            extract.requester.organisation, unverified(extract.permit.compact)
+        ),
         **detail,
     )
     with ctx.uow.writing() as tx:

@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from common import faults
 from common.errors import Refusal, Refused
 from common.ids import digest_of, new_id
+from common.security.jws import unverified
+from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.errors import (
     AgreementNotFound,
     HavenUnavailable,
@@ -74,6 +76,7 @@ def ask(
         f"extracts/{extract_id}",
         agreement=request.agreement,
         decision_id=str(permit.decision_id),
+        on_behalf_of=on_behalf_of(ctx.principal.organisation, unverified(permit.compact)),
         request=request.as_json(extract_id),
         permit_id=permit.id,
     )
@@ -242,6 +245,7 @@ def _demand_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> Non
         f"agreements/{request.agreement}",
         agreement=request.agreement,
         decision_id=str(permit.decision_id),
+        on_behalf_of=on_behalf_of(ctx.principal.organisation, unverified(permit.compact)),
         request=request.as_json(UUID(int=0)),
         refusals=[refused.code],
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from agreements.domain.agreement import Capacity
 from agreements.domain.decision.case import Case, LineCase
 from agreements.domain.decision.clauses import OF_THE_AGREEMENT, OF_THE_LINE
 from agreements.domain.decision.codes import Code, refusal, unknown
@@ -132,6 +133,27 @@ def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
         is_governing=governing is not None,
     )
     return case if case.asker.organisation in case.parties else None
+
+
+def acting_for(organisation: str, facts: Facts, at: datetime) -> tuple[str, ...]:
+    """Return the controllers in whose name an organisation asks; none where it is one itself.
+
+    Said of refusals as well: who was refused, and in whose name, is what an auditor asks.
+    """
+    agreement = facts.agreement
+    if agreement is None:
+        return ()
+    version = agreement.governing(at) or agreement.shown(at)
+    standing = facts.standing(legal_day(at))
+
+    def holders(capacity: Capacity) -> tuple[str, ...]:
+        named = [p.ods for p in version.parties if p.capacity is capacity]
+        return tuple(dict.fromkeys(h for ods in named for h in standing.holders(ods)))
+
+    controllers = holders(Capacity.CONTROLLER)
+    if organisation in controllers or organisation not in holders(Capacity.PROCESSOR):
+        return ()
+    return controllers
 
 
 def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:

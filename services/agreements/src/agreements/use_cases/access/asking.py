@@ -93,6 +93,7 @@ class Answer:
     permit: Permit | None = None
     holding_id: UUID | None = None
     line: int | None = None
+    on_behalf_of: tuple[str, ...] = ()
     lease: Lease | None = None
 
 

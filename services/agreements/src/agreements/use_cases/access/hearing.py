@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from agreements.domain.decision.decide import NOT_FOUND, PROCESSOR, Decision, Permission, decide
+from agreements.domain.decision.decide import NOT_FOUND, Decision, Permission, acting_for, decide
 from agreements.domain.decision.facts import Facts, Present, Reservation
 from agreements.domain.decision.held import HeldFile, to_be_void
 from agreements.domain.decision.question import (
@@ -456,6 +456,7 @@ class Hearing:
         token_digest: str | None,
     ) -> LoggedDecision:
         allowed = decision if isinstance(decision, Permission) else None
+        acting = self._acting_for(who, agreement, decision)
         logged = LoggedDecision(
             id=decision_id,
             at=self._at,
@@ -472,15 +473,22 @@ class Hearing:
             asked_by=ask.asked_by.client_id,
             subject=subject,
             inputs=_json(inputs),
-            outcome=_json(_outcome(decision, grants)),
+            outcome=_json(_outcome(decision, grants, acting)),
             rules=self._rules.digest,
             turns_at=None if allowed is None else allowed.turns_at,
             token_digest=token_digest,
             renews=ask.renews if isinstance(ask, AskFetch) else None,
         )
         self.batch.decisions.append(logged)
-        self.batch.audit.append(_entry(logged, ask, decision))
+        self.batch.audit.append(_entry(logged, ask, decision, acting))
         return logged
+
+    def _acting_for(self, who: Asker, agreement: str, decision: Decision) -> tuple[str, ...]:
+        if isinstance(decision, Permission):
+            return decision.on_behalf_of
+        # A stranger and an agreement that is not there have nobody to act for.
+        facts = self._tx.facts(agreement)
+        return acting_for(who.organisation, facts, self._at)
 
     def _answer(
         self,
@@ -497,6 +505,11 @@ class Hearing:
                 at=self._at,
                 permitted=False,
                 refusals=decision,
+                on_behalf_of=self._acting_for(
+                    Asker(client_id=logged.client_id, organisation=logged.organisation),
+                    logged.agreement,
+                    decision,
+                ),
             )
         return Answer(
             decision_id=logged.id,
@@ -507,6 +520,7 @@ class Hearing:
             permit=permit,
             holding_id=None if released is None else released.holding.id,
             line=decision.line.number,
+            on_behalf_of=decision.on_behalf_of,
             lease=lease(self._at, seconds=self._lease_seconds, turns_at=decision.turns_at)
             if logged.action == Action.FETCH.value
             else None,
@@ -556,9 +570,11 @@ def _agreement(reference: str, version: str, document_hash: str) -> Mapping[str,
     return {"reference": reference, "version": version, "document_hash": document_hash}
 
 
-def _outcome(decision: Decision, grants: Mapping[str, Any]) -> Mapping[str, Any]:
+def _outcome(
+    decision: Decision, grants: Mapping[str, Any], acting: Sequence[str]
+) -> Mapping[str, Any]:
     if not isinstance(decision, Permission):
-        return {"refusals": [r.as_json() for r in decision]}
+        return {"refusals": [r.as_json() for r in decision], "on_behalf_of": list(acting)}
     return {
         "grounds": list(decision.grounds),
         "on_behalf_of": list(decision.on_behalf_of),
@@ -567,11 +583,9 @@ def _outcome(decision: Decision, grants: Mapping[str, Any]) -> Mapping[str, Any]
     }
 
 
-def _entry(logged: LoggedDecision, ask: Ask, decision: Decision) -> Entry:
+def _entry(logged: LoggedDecision, ask: Ask, decision: Decision, acting: Sequence[str]) -> Entry:
     """Return the audit leaf: who asked for what, and a digest that binds the logged row to it."""
     evidence = None if isinstance(ask, AskRelease) else ask.evidence
-    allowed = decision if isinstance(decision, Permission) else None
-    is_processor = allowed is not None and allowed.capacity == PROCESSOR
     return Entry(
         at=logged.at,
         action=f"{logged.action}-{'permitted' if logged.permitted else 'refused'}",
@@ -580,7 +594,7 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision) -> Entry:
         client_id=logged.client_id,
         organisation=logged.organisation,
         role=str(ask.asked_by.role if evidence is None else evidence.principal.role),
-        on_behalf_of=",".join(allowed.on_behalf_of) if allowed and is_processor else None,
+        on_behalf_of=",".join(acting) or None,
         decision_id=str(logged.id),
         detail={
             "about": logged.subject,

@@ -1,0 +1,33 @@
+"""What a service or a command writes is its own: files 0600, directories 0700."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+OTHERS = 0o077
+FILE, DIRECTORY = 0o600, 0o700
+
+
+def keep_private() -> None:
+    """Leave nothing to others of all that this process makes from now on; begin with it."""
+    os.umask(OTHERS)
+
+
+def directory(path: Path) -> Path:
+    """Make a directory, and those above it that are missing, for ourselves alone."""
+    for missing in [p for p in (path, *path.parents) if not p.exists()][::-1]:
+        missing.mkdir(mode=DIRECTORY, exist_ok=True)
+    return path
+
+
+def append_to(path: Path) -> IO[bytes]:
+    """Open a file to read it and to add to it; what is made new is for ourselves alone."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE)
+    return os.fdopen(descriptor, "a+b")
+
+
+def tighten(root: Path) -> None:
+    """Take from others what an earlier version left to them, below a directory of our own."""
+    for path in (root, *root.rglob("*")):
+        if not path.is_symlink() and path.stat().st_mode & OTHERS:
+            path.chmod(path.stat().st_mode & ~OTHERS & 0o7777)
