@@ -8,10 +8,13 @@ from uuid import UUID
 import typer
 
 from agreements import main
+from agreements.adapters.db.seal_first import NotSealed, seal_all
+from agreements.adapters.db.seals import SealBroken
 from agreements.adapters.db.tables import metadata
 from agreements.main import PACKAGE, Parts
 from agreements.settings import Settings
-from common import faults, files
+from common import audit, faults, files
+from common.audit.checkpoints import path_of
 from common.db import engine as engines
 from common.db import migrate as migrations
 from common.db import texts
@@ -60,6 +63,40 @@ def migrate() -> None:
     settings = Settings()
     configure(settings)
     migrations.upgrade(engines.from_settings(settings), PACKAGE)
+
+
+@app.command()
+def seal(
+    *,
+    renew: Annotated[
+        list[str] | None,
+        typer.Option(help="A register that was put right after a break. Repeatable."),
+    ] = None,
+) -> None:
+    """Seal what was recorded before there were seals, once. Exit 1 where the audit log differs.
+
+    Stop the service first. What the log tells of is compared with what is recorded; nothing is
+    sealed where they differ.
+    """
+    settings = _started()
+    parts = Parts(settings)
+    report = audit.verify(
+        parts.engine,
+        path_of(settings.checkpoint_dir, PACKAGE),
+        {"keys": [*parts.signer.jwks()["keys"], *settings.former_keys()]},
+        log=PACKAGE,
+    )
+    try:
+        if not report.is_whole:
+            raise NotSealed([f"{f.kind}: {f.detail}" for f in report.findings])
+        sealed = seal_all(parts.engine, parts.sealer, clock=parts.legal_clock, renew=renew or ())
+    except (NotSealed, SealBroken) as error:
+        for difference in getattr(error, "differences", [str(error)]):
+            typer.echo(difference)
+        raise typer.Exit(1) from None
+    finally:
+        parts.close()
+    typer.echo(f"{len(sealed)} registers are sealed.")
 
 
 @app.command()
