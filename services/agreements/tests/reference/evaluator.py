@@ -58,6 +58,15 @@ CLASSIFICATIONS = {
 }  # fmt: skip
 NOT_FOR_AGGREGATES = {"s261_2_c", "s261_7"}
 
+CONDITIONS = [f"paragraph {n}" for n in range(1, 29) if n != 5]  # DPA 2018, Schedule 1
+WORDS = {  # [3.2] Annex B
+    "sensitivity": ("SENSITIVE", "NON_SENSITIVE"),
+    "frequency": (
+        "one_off", "daily", "weekly", "monthly", "quarterly", "yearly", "on_request",
+    ),
+    "access_method": ("ONE_OFF", "ONGOING", "FREQUENT_ADHOC_FLOW", "SYSTEM_ACCESS"),
+}  # fmt: skip
+
 CAG_FLOWS = {  # [4.1]
     "CAG 7-04(a)/2013": ({"RS"}, {"rs_supplier", "gp_practice"}),
     "CAG 7-07(a)/2013": ({"IV"}, {"ash"}),
@@ -214,6 +223,11 @@ class Evaluation:
                 found |= self.closed(p)
         found |= {("ASSURANCE_LAPSED", p) for p in parties if not self.is_assured(p)}
         found |= {("ICO_LAPSED", p) for p in parties if not self.is_registered(p)}
+        named = [*self.version["controllers"], *self.version["processors"]]
+        found |= {("ICO_NUMBER_DIFFERS", p) for p in named if self.is_misnumbered(p)}
+        found |= {
+            ("LEGAL_BASIS_UNKNOWN", c) for c in self.version["controllers"] if not self.has_basis(c)
+        }
         for condition in self.version["conditions"]:
             met = condition["fulfilled_at"] is not None and condition["fulfilled_at"] <= self.now
             if condition["due"] is not None and self.today > condition["due"] and not met:
@@ -284,6 +298,25 @@ class Evaluation:
             for r in self.world["ico"]
         )
 
+    def is_misnumbered(self, party: str) -> bool:
+        """[2.4, 6]: what the document says is what the record says, where it has any."""
+        recorded = [r["number"] for r in self.world["ico"] if r["organisation"] == party]
+        said = [r["number"] for r in self.snapshot()["ico_registrations"] if r["ods"] == party]
+        return bool(recorded) and any(n not in recorded for n in said)
+
+    def has_basis(self, controller: str) -> bool:
+        """[2.4, 2]: one of article 6 at least, and nothing that the law does not have."""
+        said = [c for c in self.snapshot()["controllers"] if c["ods"] == controller]
+        six = [b for c in said for b in c["gdpr_article_6"]]
+        nine = [b for c in said for b in c["gdpr_article_9"]]
+        schedule = [b for c in said for b in c["dpa_2018_schedule_1"]]
+        return (
+            bool(six)
+            and all(b in [f"6(1)({x})" for x in "abcdef"] for b in six)
+            and all(b in [f"9(2)({x})" for x in "abcdefghij"] for b in nine)
+            and all(b in CONDITIONS for b in schedule)
+        )
+
     def is_assured(self, party: str) -> bool:
         """[2.6]; the best evidence counts, and unreviewed DSPT needs a condition of review."""
         accepted = []
@@ -298,8 +331,8 @@ class Evaluation:
                 accepted.append(reviewed)
         if self.classification != "IDENTIFIABLE":
             return bool(accepted)
-        owners = {c["owner"] for c in self.version["conditions"]}
-        return any(accepted) or (bool(accepted) and party in owners)
+        reviews = {c["id"] for c in self.version["conditions"] if c["owner"] == party}
+        return any(accepted) or (bool(accepted) and f"assurance-review-{party}" in reviews)
 
     def is_accepted(self, e: Json) -> tuple[bool, bool]:  # noqa: PLR0911  the rule has that many ends
         published = e["published_on"]
@@ -399,7 +432,7 @@ class Evaluation:
             | self.scanned(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
-            | ({("DISCLOSURE_RULE_MISSING", None)} if not line["disclosure_rule"] else set())
+            | self.disclosed(line)
             | self.held(line)
         )
 
@@ -408,7 +441,7 @@ class Evaluation:
             ("catalogue_version",), ("catalogue_digest",), ("sensitivity",), ("periods", "from"),
             ("fields",), ("population", "rule"), ("recipient_environment", "organisation"),
             ("recipient_environment", "kind"), ("opt_out", "applied"), ("dissemination_power",),
-            ("confidentiality", "route"),
+            ("confidentiality", "route"), ("frequency",), ("access_method",),
         ]  # fmt: skip
         lacking = []
         for path in needed:
@@ -459,6 +492,9 @@ class Evaluation:
             found.add(("CLAUSE_UNKNOWN", "confidentiality.route"))
         if line["dissemination_power"] not in POWERS:
             found.add(("CLAUSE_UNKNOWN", "dissemination_power"))
+        for name, words in WORDS.items():
+            if line[name] not in words:
+                found.add(("CLAUSE_UNKNOWN", name))
         return found
 
     def catalogue_entry(self, line: Json) -> Json | None:
@@ -835,6 +871,15 @@ class Evaluation:
             return set()
         fine = self.file["domain"] == sha(self.domain(line, environment))
         return set() if fine else {("DOMAIN_MISMATCH", None)}
+
+    def disclosed(self, line: Json) -> Found:
+        if not line["disclosure_rule"]:
+            return {("DISCLOSURE_RULE_MISSING", None)}
+        for entry in self.world["catalogue"]:
+            wanted = line["catalogue_digest"] == entry["digest"]
+            if wanted and line["disclosure_rule"] != entry["disclosure_rule"]:
+                return {("DISCLOSURE_RULE_UNKNOWN", None)}
+        return set()
 
     def held(self, line: Json) -> Found:
         for hold in self.world["agreement"]["holds"]:

@@ -107,7 +107,7 @@ def facts_of(world: Json) -> Facts:
                 IcoRegistration(
                     id=uuid(n),
                     organisation=r["organisation"],
-                    number="Z1234567",
+                    number=r["number"],
                     name=r["organisation"],
                     valid_from=r["from"],
                     valid_to=r["to"],
@@ -270,6 +270,7 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
         reasons=frozenset(data_set["reasons"]),
         mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
         waits_for_publication=data_set["gate"],
+        disclosure_rule=data_set["disclosure_rule"],
     )
 
 

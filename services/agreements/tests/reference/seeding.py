@@ -83,7 +83,7 @@ def seed(
         )
         registrations = fresh(r for f in facts.registrations.values() for r in f)
         tx.ico_registrations.save(
-            *(replace(r, number=f"Z{n:07d}") for n, r in enumerate(registrations)), audit=audit
+            *{(r.organisation, r.number): r for r in registrations}.values(), audit=audit
         )
         tx.section_251_approvals.save(*fresh(facts.approvals.values()), audit=audit)
         tx.publications.save(

@@ -36,6 +36,7 @@ from services.agreements.tests.reference.world import (
     ico,
     identifiable_line,
     line,
+    number,
     relationship,
     sha,
     snapshot,
@@ -70,6 +71,7 @@ INSTANTS = st.one_of(
 )
 MAYBE_INSTANTS = st.none() | INSTANTS
 CODES = st.sampled_from([CCG, OTHER_CCG, CSU, OTHER_CSU, PREDECESSOR, TRUST, "QF7", "ZZZ"])
+NUMBERS = st.sampled_from([number(CCG), number(CSU), number(OTHER_CCG), "Z9999999"])
 PURPOSES = st.sampled_from(["COM", "RS", "IV", "OTHER"])
 CLASSIFICATIONS = st.sampled_from(
     ["PSEUDO_ANONYMISED", "IDENTIFIABLE", "AGGREGATE_SUPPRESSED",
@@ -159,7 +161,9 @@ def conditions(draw: Draw, world: Json, question: Json) -> None:
     for v in versions(world):
         v["conditions"] = [
             {
-                "id": str(n),
+                "id": draw(
+                    st.sampled_from([str(n), f"assurance-review-{CSU}", f"assurance-review-{CCG}"])
+                ),
                 "due": draw(MAYBE_DAYS),
                 "owner": draw(st.sampled_from([CSU, CCG, "X26"])),
                 "fulfilled_at": draw(MAYBE_INSTANTS),
@@ -189,6 +193,32 @@ def held(draw: Draw, world: Json, question: Json) -> None:
 def strange_clause(draw: Draw, world: Json, question: Json) -> None:
     for v in versions(world)[:1]:
         v["snapshot"][draw(st.sampled_from(["embargo", "title", "royalty"]))] = "x"
+
+
+def bases_otherwise(draw: Draw, world: Json, question: Json) -> None:
+    """Bases that the law does not have, or none, or nobody's."""
+    for v in versions(world):
+        entry = draw(st.sampled_from(v["snapshot"]["controllers"]))
+        name, words = draw(
+            st.sampled_from(
+                [
+                    ("gdpr_article_6", ["6(1)(a)", "6(1)(f)", "6(1)(g)", "banana", ""]),
+                    ("gdpr_article_9", ["9(2)(a)", "9(2)(j)", "9(2)(k)", "6(1)(e)"]),
+                    ("dpa_2018_schedule_1", ["paragraph 1", "paragraph 5", "paragraph 29"]),
+                ]
+            )
+        )
+        entry[name] = draw(st.lists(st.sampled_from(words), max_size=2))
+        if draw(st.integers(0, 3)) == 0:
+            entry["ods"] = draw(CODES)
+
+
+def numbers_otherwise(draw: Draw, world: Json, question: Json) -> None:
+    """Numbers with the ICO that are others' or nobody's."""
+    for v in versions(world):
+        v["snapshot"]["ico_registrations"] = [
+            {"ods": draw(CODES), "number": draw(NUMBERS)} for _ in range(draw(st.integers(0, 3)))
+        ]
 
 
 def linkage(draw: Draw, world: Json, question: Json) -> None:
@@ -314,7 +344,7 @@ def assured(draw: Draw, world: Json, question: Json) -> None:
 def registered(draw: Draw, world: Json, question: Json) -> None:
     first, last = sorted([draw(DAYS), draw(DAYS)])
     if draw(st.booleans()):
-        world["ico"].append({"organisation": draw(CODES), "from": first, "to": last})
+        world["ico"].append(ico(draw(CODES), number=draw(NUMBERS), **{"from": first, "to": last}))
     elif world["ico"]:
         draw(st.sampled_from(world["ico"])).update({"from": first, "to": last})
 
@@ -350,6 +380,9 @@ def line_otherwise(draw: Draw, world: Json, question: Json) -> None:
         ("catalogue_digest", sha(["catalogue", draw(st.sampled_from(["CSDS", "SUS_APC", "?"]))])),
         ("group", draw(st.sampled_from([None, "1"]))),
         ("disclosure_rule", draw(st.sampled_from([None, "", "SHMI", "HES"]))),
+        ("sensitivity", draw(st.sampled_from(["SENSITIVE", "NON_SENSITIVE", "A_LITTLE"]))),
+        ("frequency", draw(st.sampled_from(["yearly", "on_request", "always"]))),
+        ("access_method", draw(st.sampled_from(["ONE_OFF", "SYSTEM_ACCESS", "BY_POST"]))),
         (
             "population",
             {
@@ -717,7 +750,8 @@ def no_evidence(draw: Draw, world: Json, question: Json) -> None:
 
 SPOILING: tuple[Spoil, ...] = (
     terminated, other_term, signature_missing, signature_later, amended, another_reference,
-    conditions, held, strange_clause, linkage, organisations, waiting, transferred, succeeded,
+    conditions, held, strange_clause, linkage, bases_otherwise, numbers_otherwise,
+    organisations, waiting, transferred, succeeded,
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, catalogue, maps, reserved, held_before, void,

@@ -53,6 +53,7 @@ def data_set(name: str, *, gate: bool = False) -> Json:
         "version": "1.0",
         "digest": sha(["catalogue", name]),
         "gate": gate,
+        "disclosure_rule": "HES",
         "reasons": {"S": None, "P": None, "G": "practice", "H": "postcode", "R": None, "C": None},
         "fields": [
             field("NHS_Number", "DI", "as_is", "pseudonym", identifier="nhs_number"),
@@ -129,6 +130,23 @@ def identifiable_line(**changes: Any) -> Json:
     )
 
 
+def bases(ods: str) -> Json:
+    """A controller with what Standard 2 asks of it."""
+    return {
+        "ods": ods,
+        "legal_name": ods,
+        "contract_reference": None,
+        "gdpr_article_6": ["6(1)(e)"],
+        "gdpr_article_9": ["9(2)(h)"],
+        "dpa_2018_schedule_1": ["paragraph 2"],
+    }
+
+
+def number(ods: str) -> str:
+    """Under which an organisation is registered with the ICO."""
+    return f"Z{ods:0>7}"
+
+
 def snapshot(lines: list[Json]) -> Json:
     return {
         "schema": "dsfc-snapshot/1",
@@ -144,11 +162,13 @@ def snapshot(lines: list[Json]) -> Json:
         "territory": "england_and_wales",
         "commercial": False,
         "sub_licence": False,
-        "controllers": [],
+        "controllers": [bases(ods) for ods in (CCG, OTHER_CCG)],
         "processors": [],
         "locations": [],
         "assurance": [],
-        "ico_registrations": [],
+        "ico_registrations": [
+            {"ods": ods, "number": number(ods), "expires": "2019-01-15"} for ods in (CCG, CSU)
+        ],
         "lines": lines,
         "linkage": [{"data_sets": ["SUS_APC", "DIDS"], "key": "person", "mitigation": "none left"}],
         "special_conditions": [],
@@ -282,7 +302,12 @@ def assurance(ods: str, **changes: Any) -> Json:
 
 
 def ico(ods: str, **changes: Any) -> Json:
-    base: Json = {"organisation": ods, "from": date(2018, 1, 1), "to": date(2019, 1, 15)}
+    base: Json = {
+        "organisation": ods,
+        "number": number(ods),
+        "from": date(2018, 1, 1),
+        "to": date(2019, 1, 15),
+    }
     return base | changes
 
 

@@ -32,6 +32,7 @@ def of(data_set: catalogue.DataSet) -> DataSetFacts:
             if reason.source in MAPS
         },
         waits_for_publication=data_set.publication_gate,
+        disclosure_rule=data_set.disclosure_rule,
     )
 
 

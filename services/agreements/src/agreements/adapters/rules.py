@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agreements.domain.decision import rules as domain
 from agreements.domain.environment import EnvironmentKind
+from common.field import legal_bases
 from common.ids import digest_of
 
 Words = frozenset[str]
@@ -77,6 +78,9 @@ class VocabularyFile(BaseModel):
     reasons: Words
     opt_out_reasons: Words
     routes: Words
+    sensitivities: Words
+    frequencies: Words
+    access_methods: Words
     scan_rules: Words
     contract_free: Words
     provider_classifications: Words
@@ -94,6 +98,7 @@ def load() -> domain.Rules:
         "publications", "leases",
     )  # fmt: skip
     content = {name: _read(name) for name in names}
+    bases = legal_bases.load()
     vocabulary = VocabularyFile.model_validate(content["vocabulary"])
     return domain.Rules(
         vocabulary=domain.Vocabulary(**dict(vocabulary)),
@@ -104,7 +109,8 @@ def load() -> domain.Rules:
         supports=_rows(content["section_251"], SupportRow, domain.Support),
         formulas=_rows(content["publications"], FormulaRow, domain.Formula),
         leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
-        digest=digest_of(_plain(content)),
+        bases=bases,
+        digest=digest_of(_plain(content | {"legal_bases": bases.digest})),
     )
 
 

@@ -577,10 +577,13 @@ def test_unreviewed_assurance_carries_identifiable_data_only_with_a_condition_of
     question = plain.request(
         client="ceff-0df", purpose="IV", classification="IDENTIFIABLE", fields=["NHS_Number"]
     )
-    with_condition = codes(world, question)
-    version["conditions"] = []
+    with_another = codes(world, question)
+    (condition,) = version["conditions"]
+    condition["id"] = f"assurance-review-{CSU}"
 
-    assert with_condition == set()
+    assert with_another == {("ASSURANCE_LAPSED", CSU)}
+    assert codes(world, question) == set()
+    version["conditions"] = []
     assert codes(world, question) == {("ASSURANCE_LAPSED", CSU)}
     assert codes(world, plain.request()) == set()
 

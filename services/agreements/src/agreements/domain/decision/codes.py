@@ -29,6 +29,8 @@ class Code(StrEnum):
     OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
     ASSURANCE_LAPSED = "ASSURANCE_LAPSED"
     ICO_LAPSED = "ICO_LAPSED"
+    ICO_NUMBER_DIFFERS = "ICO_NUMBER_DIFFERS"
+    LEGAL_BASIS_UNKNOWN = "LEGAL_BASIS_UNKNOWN"
     LCR_MISSING = "LCR_MISSING"
     ENVIRONMENT_MISMATCH = "ENVIRONMENT_MISMATCH"
     CONDITION_OVERDUE = "CONDITION_OVERDUE"
@@ -40,6 +42,7 @@ class Code(StrEnum):
     PCD_LEAK = "PCD_LEAK"
     DOMAIN_MISMATCH = "DOMAIN_MISMATCH"
     DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
+    DISCLOSURE_RULE_UNKNOWN = "DISCLOSURE_RULE_UNKNOWN"
     OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
     FILE_VOID = "FILE_VOID"
     BREACH_OPEN = "BREACH_OPEN"
@@ -141,6 +144,16 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The named party renews its registration, and it is recorded.",
         "domain.md 3.5",
     ),
+    Code.ICO_NUMBER_DIFFERS: Meaning(
+        "The document names each party's registration by the number that is on record",
+        "Amend the agreement to the number on record, or have the registration recorded.",
+        "domain.md 2.4, Standard 6",
+    ),
+    Code.LEGAL_BASIS_UNKNOWN: Meaning(
+        "Each controller has a basis under article 6, and each basis and condition is the law's",
+        "Amend the agreement to a basis of articles 6 and 9 or a condition of Schedule 1.",
+        "domain.md 2.4, Standard 2, and 3.3",
+    ),
     Code.LCR_MISSING: Meaning(
         "Each commissioner of the population has an active legitimate relationship, which names"
         " whoever processes for it",
@@ -197,6 +210,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The line names the disclosure rule of what is made from the data",
         "Amend the line to name the rule.",
         "domain.md 7.1 and 7.7",
+    ),
+    Code.DISCLOSURE_RULE_UNKNOWN: Meaning(
+        "The line's disclosure rule is that of its data set",
+        "Amend the line to the rule that the catalogue has for the data set.",
+        "domain.md 7.1",
     ),
     Code.OPT_OUT_DIFFERENCING: Meaning(
         "The environment holds no file of the data set and period that, beside this one, would tell"

@@ -51,6 +51,8 @@ LINE: Mapping[str, frozenset[str] | None] = {
 CONDITION = frozenset({"id", "text", "due", "owner"})
 LINKAGE = frozenset({"data_sets", "key", "direction", "mitigation"})
 LINKS_PEOPLE = "person"
+UNREADABLE = "?"
+"""Stands for what is not of the form that it must have, and is in no list."""
 
 T = TypeVar("T")
 
@@ -86,6 +88,8 @@ class Terms:
     route: str
     approval: str | None
     disclosure_rule: str | None
+    frequency: str
+    access_method: str
     unknown: tuple[str, ...] = ()
     """Clauses of the line that nobody can evaluate."""
 
@@ -101,10 +105,23 @@ class IncompleteTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedBases:
+    """The legal bases that the document names for one controller (domain.md 2.4, Standard 2)."""
+
+    article_6: tuple[str, ...] = ()
+    article_9: tuple[str, ...] = ()
+    schedule_1: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """What was signed, as far as a decision rests on it."""
 
     lines: tuple[Terms | IncompleteTerms, ...]
+    bases: Mapping[str, NamedBases] = field(default_factory=dict)
+    """By controller; one that is named twice has the bases of both."""
+    registrations: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Numbers with the ICO, by party, without what only spelling adds."""
     linked: tuple[frozenset[str], ...] = ()
     """Sets of data sets between which one person has one token."""
     unknown: tuple[str, ...] = ()
@@ -143,6 +160,8 @@ def read(text: str) -> Document:
     ]
     return Document(
         lines=tuple(_line(line) for line in _objects(snapshot.get("lines"))),
+        bases=bases_of(snapshot),
+        registrations=registrations_of(snapshot),
         linked=tuple(
             frozenset(map(str, entry.get("data_sets", ())))
             for entry in _objects(snapshot.get("linkage"))
@@ -150,6 +169,35 @@ def read(text: str) -> Document:
         ),
         unknown=tuple(unknown),
     )
+
+
+def bases_of(snapshot: Mapping[str, Any]) -> Mapping[str, NamedBases]:
+    """Return what a snapshot names; whatever is no list of texts is a basis that nobody knows."""
+    found: dict[str, NamedBases] = {}
+    for entry in _objects(snapshot.get("controllers")):
+        former = found.get(str(entry.get("ods")), NamedBases())
+        found[str(entry.get("ods"))] = NamedBases(
+            article_6=(*former.article_6, *_texts(entry.get("gdpr_article_6"))),
+            article_9=(*former.article_9, *_texts(entry.get("gdpr_article_9"))),
+            schedule_1=(*former.schedule_1, *_texts(entry.get("dpa_2018_schedule_1"))),
+        )
+    return found
+
+
+def registrations_of(snapshot: Mapping[str, Any]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for entry in _objects(snapshot.get("ico_registrations")):
+        ods = str(entry.get("ods"))
+        number = "".join(str(entry.get("number")).split()).upper()
+        found[ods] = found.get(ods, frozenset()) | {number}
+    return found
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    entries = value if isinstance(value, list) else [UNREADABLE]
+    return tuple(entry if isinstance(entry, str) else UNREADABLE for entry in entries)
 
 
 def _line(content: Mapping[str, Any]) -> Terms | IncompleteTerms:
@@ -186,6 +234,8 @@ def _line(content: Mapping[str, Any]) -> Terms | IncompleteTerms:
         route=read.text("confidentiality", "route"),
         approval=read.text_or_none("confidentiality", "section_251"),
         disclosure_rule=read.text_or_none("disclosure_rule"),
+        frequency=read.text("frequency"),
+        access_method=read.text("access_method"),
         unknown=tuple(_unknown_in_line(content)),
     )
     if read.missing:

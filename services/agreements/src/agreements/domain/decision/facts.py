@@ -49,6 +49,8 @@ class DataSetFacts:
     mapped: Mapping[str, str]
     """Of these letters, those that need a map, and which."""
     waits_for_publication: bool
+    disclosure_rule: str
+    """By which tables that are made from it are protected (domain.md 7.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal, TypeVar
 
 from agreements.domain.environment import EnvironmentKind
+from common.field.legal_bases import LegalBases
 
 
 class Category(StrEnum):
@@ -121,6 +122,9 @@ class Vocabulary:
     reasons: frozenset[str]
     opt_out_reasons: frozenset[str]
     routes: frozenset[str]
+    sensitivities: frozenset[str]
+    frequencies: frozenset[str]
+    access_methods: frozenset[str]
     scan_rules: frozenset[str]
     contract_free: frozenset[str]
     """Classifications that need no framework contract (domain.md 3.1; A23)."""
@@ -138,6 +142,7 @@ class Rules:
     supports: tuple[Support, ...]
     formulas: tuple[Formula, ...]
     leases: tuple[LeaseRule, ...]
+    bases: LegalBases
     digest: str
     """Of the files that they were read from: logged with each decision."""
 

@@ -25,6 +25,8 @@ class Clause(StrEnum):
     CONDITION = "condition"
     ASSURANCE = "assurance"
     REGISTRATION = "registration"
+    REGISTERED_NUMBER = "registered_number"
+    BASES = "bases"
     ATTESTATION = "attestation"
     VOID = "void"
     VOCABULARY = "vocabulary"
@@ -64,6 +66,8 @@ OF_THE_AGREEMENT: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
     Clause.CONDITION: of_agreement.condition,
     Clause.ASSURANCE: of_agreement.assurance,
     Clause.REGISTRATION: of_agreement.registration,
+    Clause.REGISTERED_NUMBER: of_agreement.registered_number,
+    Clause.BASES: of_agreement.bases,
     Clause.ATTESTATION: of_file.attestation,
     Clause.VOID: of_file.void,
 }

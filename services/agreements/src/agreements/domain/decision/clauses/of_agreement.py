@@ -8,6 +8,9 @@ from agreements.domain.decision.codes import Code, refusal, unknown
 from common.clock import end_of
 from common.errors import Refusal
 
+REVIEW = "assurance-review-"
+"""Begins the id of the condition by which a party's assurance is reviewed later (A14)."""
+
 
 def term(case: Case) -> Iterator[Refusal]:
     """The agreement is active, and all have signed (A25, A27, R05)."""
@@ -93,7 +96,9 @@ def condition(case: Case) -> Iterator[Refusal]:
 
 def assurance(case: Case) -> Iterator[Refusal]:
     """Each party's security assurance is acceptable today (domain.md 2.6)."""
-    reviewed_later = {c.owner for c in case.version.conditions}
+    reviewed_later = {
+        c.owner for c in case.version.conditions if c.condition == f"{REVIEW}{c.owner}"
+    }
     for party in case.parties:
         judgement = judge(
             case.facts.assurance.get(party, ()),
@@ -110,6 +115,33 @@ def assurance(case: Case) -> Iterator[Refusal]:
                 " and no special condition asks for it later."
             )
             yield refusal(Code.ASSURANCE_LAPSED, detail, party)
+
+
+def bases(case: Case) -> Iterator[Refusal]:
+    """Each controller has a legal basis, and each that is named is one that the law has."""
+    law, day = case.facts.rules.bases, case.day
+    for controller in case.version.controllers():
+        named = case.document.bases.get(controller)
+        is_known = (
+            named is not None
+            and bool(named.article_6)
+            and all(law.article_6.find(b, day) for b in named.article_6)
+            and all(law.article_9.find(b, day) for b in named.article_9)
+            and all(law.schedule_1.find(b, day) for b in named.schedule_1)
+        )
+        if not is_known:
+            detail = f"The document names no legal basis of {controller}, or one that is none."
+            yield refusal(Code.LEGAL_BASIS_UNKNOWN, detail, controller)
+
+
+def registered_number(case: Case) -> Iterator[Refusal]:
+    """The number that the document names is the party's; whether it is paid is judged apart."""
+    for party in case.version.named_parties():
+        named = case.document.registrations.get(party, frozenset())
+        recorded = {r.number.upper() for r in case.facts.registrations.get(party, ())}
+        if recorded and named - recorded:
+            detail = f"By the record {party} is registered under another number."
+            yield refusal(Code.ICO_NUMBER_DIFFERS, detail, party)
 
 
 def registration(case: Case) -> Iterator[Refusal]:

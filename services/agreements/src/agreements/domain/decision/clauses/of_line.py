@@ -36,6 +36,9 @@ def vocabulary(case: LineCase) -> Iterator[Refusal]:
         "population.reasons": words.reasons.issuperset(terms.reasons),
         "opt_out.reason": terms.opt_outs_applied or terms.opt_out_reason in words.opt_out_reasons,
         "confidentiality.route": terms.route in words.routes,
+        "sensitivity": terms.sensitivity in words.sensitivities,
+        "frequency": terms.frequency in words.frequencies,
+        "access_method": terms.access_method in words.access_methods,
         "dissemination_power": case.facts.rules.power(case.day, terms.power) is not None,
     }
     yield from unknown(terms.unknown)
@@ -273,6 +276,11 @@ def disclosure(case: LineCase) -> Iterator[Refusal]:
     """The line says by which rule tables made from the data are protected (D08)."""
     if not case.line.disclosure_rule:
         yield refusal(Code.DISCLOSURE_RULE_MISSING, "The line names no disclosure rule.")
+        return
+    described = case.facts.catalogue.get(case.line.catalogue_digest)
+    if described is not None and case.line.disclosure_rule != described.disclosure_rule:
+        detail = f"{case.key.data_set} has another disclosure rule than the line names."
+        yield refusal(Code.DISCLOSURE_RULE_UNKNOWN, detail)
 
 
 def held_line(case: LineCase) -> Iterator[Refusal]:
