@@ -22,8 +22,10 @@ from agreements.domain.organisation import BODY
 from agreements.domain.task import Task
 from agreements.use_cases.context import Context, own, scope
 from agreements.use_cases.contracts import has_contract
+from agreements.use_cases.drafting import must_be_true
 from agreements.use_cases.ports import Holding, Slice, Transaction
 from common.audit.entries import Entry
+from common.clock import legal_day
 from common.ids import new_id
 from common.security.roles import Role
 
@@ -48,11 +50,17 @@ class Shown:
 
 
 def draft(approved: ApprovedApplication, *, is_new: Hearing, ctx: Context) -> None:
-    """Draft an agreement, or its next version, from what was approved."""
+    """Draft an agreement, or its next version, from what was approved.
+
+    Raises:
+        SnapshotRefused: it states what law, catalogue or record contradict; nothing is drafted.
+
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         if not is_new(tx):
             return
+        must_be_true(tx, approved, legal_day(at))
         known = tx.agreements.find(approved.reference)
         if known is None:
             drafted = first_version(approved, new_id=new_id)

@@ -1,0 +1,90 @@
+"""What is approved is drafted only where law, catalogue and record do not contradict it (A7)."""
+
+import pytest
+
+import catalogue
+from agreements.domain.errors import SnapshotRefused
+from common.security.roles import Role
+from services.agreements.tests.facts import CCG, CSU, REFERENCE, line, snapshot
+
+NUMBER = "999 000 0018"
+
+
+def controllers(**changes):
+    return [snapshot()["controllers"][0] | changes]
+
+
+def processors(**changes):
+    return [snapshot()["processors"][0] | changes]
+
+
+def with_rule(rule):
+    known = catalogue.load().get("SUS_APC")
+    return [line() | {"catalogue_digest": known.digest, "disclosure_rule": rule}]
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        (
+            "NAME_DIFFERS at /controllers/0",
+            {"controllers": controllers(legal_name="NHS Wakefield CCG")},
+        ),
+        ("NAME_DIFFERS at /processors/0", {"processors": processors(legal_name="Acme Limited")}),
+        (
+            "LEGAL_BASIS_UNKNOWN at /controllers/0/gdpr_article_6",
+            {"controllers": controllers(gdpr_article_6=["banana"])},
+        ),
+        (
+            "LEGAL_BASIS_UNKNOWN at /controllers/0/gdpr_article_6",
+            {"controllers": controllers(gdpr_article_6=[])},
+        ),
+        (
+            "LEGAL_BASIS_UNKNOWN at /controllers/0/gdpr_article_9",
+            {"controllers": controllers(gdpr_article_9=["9(2)(z)"])},
+        ),
+        (
+            "LEGAL_BASIS_UNKNOWN at /controllers/0/dpa_2018_schedule_1",
+            {"controllers": controllers(dpa_2018_schedule_1=["paragraph 5"])},
+        ),
+        ("DISCLOSURE_RULE_UNKNOWN at /lines/0", {"lines": with_rule("MY_OWN")}),
+        (
+            "ICO_NUMBER_DIFFERS at /ico_registrations",
+            {"ico_registrations": [{"ods": CCG, "number": "Z7654321", "expires": "2019-03-31"}]},
+        ),
+        ("PERSONAL_DATA_IN_TEXT at /title", {"title": f"Care of {NUMBER}"}),
+        (
+            "PERSONAL_DATA_IN_TEXT at /sections/9/purposes/0/objective",
+            {"sections": {"9": {"purposes": [{"objective": f"Care of {NUMBER}"}]}}},
+        ),
+    ],
+)
+def test_a_snapshot_that_states_what_is_not_so_is_not_drafted_from(seeded, said, changes):
+    body = {
+        "organisation": CCG,
+        "number": "Z1234567",
+        "name": "NHS Barnsley CCG",
+        "valid_from": "2018-04-01",
+        "valid_to": "2019-03-31",
+    }
+    recorded = seeded.post("/v1/ico-registrations", Role.REFERENCE_DATA_MANAGER, body)
+    assert recorded.status_code == 201
+
+    with pytest.raises(SnapshotRefused) as refused:
+        seeded.draft(**changes)
+
+    assert said in refused.value.detail
+    assert NUMBER not in refused.value.detail
+    answer = seeded.get(f"/v1/agreements/{REFERENCE}", Role.CONTRACT_MANAGER)
+    assert answer.status_code == 404
+
+
+def test_another_spelling_and_the_data_sets_own_rule_are_drafted(seeded):
+    drafted = seeded.draft(
+        controllers=controllers(legal_name="NHS BARNSLEY Clinical Commissioning Group"),
+        processors=processors(legal_name="South Central & West C.S.U."),
+        lines=with_rule("HES"),
+    )
+
+    assert drafted["reference"] == REFERENCE
+    assert CSU in seeded.get(f"/v1/agreements/{REFERENCE}", Role.CONTRACT_MANAGER).text
