@@ -119,9 +119,10 @@ def assurance(case: Case) -> Iterator[Refusal]:
 
 def bases(case: Case) -> Iterator[Refusal]:
     """Each controller has a legal basis, and each that is named is one that the law has."""
-    law, day = case.facts.rules.bases, case.day
-    for controller in case.version.controllers():
-        named = case.document.bases.get(controller)
+    law, day, own = case.facts.rules.bases, case.day, case.standing.own
+    by_code = {own(ods): named for ods, named in case.document.bases.items()}
+    for controller in dict.fromkeys(own(ods) for ods in case.version.controllers()):
+        named = by_code.get(controller)
         is_known = (
             named is not None
             and bool(named.article_6)
@@ -136,8 +137,10 @@ def bases(case: Case) -> Iterator[Refusal]:
 
 def registered_number(case: Case) -> Iterator[Refusal]:
     """The number that the document names is the party's; whether it is paid is judged apart."""
-    for party in case.version.named_parties():
-        named = case.document.registrations.get(party, frozenset())
+    own = case.standing.own
+    by_code = {own(ods): numbers for ods, numbers in case.document.registrations.items()}
+    for party in dict.fromkeys(own(ods) for ods in case.version.named_parties()):
+        named = by_code.get(party, frozenset())
         recorded = {r.number.upper() for r in case.facts.registrations.get(party, ())}
         if recorded and named - recorded:
             detail = f"By the record {party} is registered under another number."
