@@ -22,8 +22,11 @@ def directory(path: Path) -> Path:
 
 def append_to(path: Path) -> IO[bytes]:
     """Open a file to read it and to add to it; what is made new is for ourselves alone."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE)
-    return os.fdopen(descriptor, "a+b")
+    return open(path, "a+b", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, FILE)
 
 
 def tighten(root: Path) -> None:
