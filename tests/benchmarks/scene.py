@@ -149,6 +149,7 @@ class Haven:
             rows_left_out=0,
             rows_without_person_left_out=0,
             rows_without_reason=0,
+            rows_repeated_left_out=0,
             scan_rule=scan.RULE,
             scanned_columns=tuple(f.name for f in said.fields),
             scan_hits=0,
