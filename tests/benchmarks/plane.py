@@ -11,6 +11,7 @@ import catalogue
 from catalogue import Treatment
 from dsfc_cli.demo.material import FIELDS, SEED
 from dsfc_cli.synthetic import World, generate
+from dsfc_cli.synthetic.world import PROVIDERS
 from pseudonymisation.adapters.keystore import FileWrapping, KeyStore, generate_key_encryption_key
 from pseudonymisation.adapters.plane import preparation
 from pseudonymisation.adapters.plane.landing import Plane, land
@@ -81,6 +82,12 @@ class Bench:
         """A year of a provider's admissions, and the maps; sealed as an upload is."""
         world = World.create(people=max(60, int(rows / ROWS_A_PERSON)), seed=SEED)
         world.write_maps(self.directory / "maps")
+        organisations = "".join(
+            f"{code},{code},,open\n{code}00,{code},,open\n" for code in PROVIDERS
+        )
+        (self.directory / "maps" / "organisations.csv").write_text(
+            f"code,entity,meaning,standing\n{organisations}"
+        )
         generate(
             DATA_SET.data_set,
             rows=rows,
@@ -108,6 +115,7 @@ class Bench:
             last=LAST,
             today=TODAY,
             provider="R0A",
+            providers=frozenset(PROVIDERS),
             edition_id=edition,
             attempt=attempt,
             content_key="uploads/1/1",
@@ -115,6 +123,7 @@ class Bench:
             object_key=f"editions/{edition}/1.parquet",
             practice_map=self.directory / "maps" / "practices.csv",
             postcode_map=self.directory / "maps" / "postcodes.csv",
+            organisation_map=self.directory / "maps" / "organisations.csv",
         )
         plane = Plane(
             objects=self.objects,

@@ -7,7 +7,7 @@ where a rule comes from.
 import itertools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -144,6 +144,12 @@ class World:
     practices: Mapping[str, str]
     postcodes: Mapping[str, tuple[str, str]]
     """Postcode to commissioner and area."""
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    """Code to entity as at the day, by list and role (ruling 23); "" is a default code's."""
+
+    def entity(self, code: str | None) -> str | None:
+        """A code that no list has stays as it is; a default code names nobody."""
+        return None if code is None else self.organisations.get(code, code) or None
 
 
 def derived(form: str, source: str | None, event: str | None, world: World) -> Any:  # noqa: PLR0911 - a rule a line
@@ -172,7 +178,7 @@ def derived(form: str, source: str | None, event: str | None, world: World) -> A
             return None
         return place[:-2] if form == "postcode_sector" else place.split(" ")[0]
     commissioner, area = world.postcodes.get(place, (None, None))
-    return area if form == "lsoa" else commissioner
+    return area if form == "lsoa" else world.entity(commissioner)
 
 
 def reason(source: str, value: str | None, world: World) -> str | None:
@@ -182,9 +188,7 @@ def reason(source: str, value: str | None, world: World) -> str | None:
     if value is None:
         return None
     if source == "practice":
-        return world.practices.get(value)
+        return world.entity(world.practices.get(value))
     if source == "postcode":
-        return world.postcodes.get(postcode(value), (None, None))[0]
-    if source == "organisation" and re.fullmatch("R.{4}", value):
-        return value[:3]  # 1.3: a site of an NHS trust
-    return value
+        return world.entity(world.postcodes.get(postcode(value), (None, None))[0])
+    return world.entity(value)

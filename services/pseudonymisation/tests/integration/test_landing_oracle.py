@@ -15,6 +15,7 @@ from catalogue import ColumnType
 from pseudonymisation.adapters.plane import kernel
 from services.pseudonymisation.tests import intake_oracle, oracle
 from services.pseudonymisation.tests.submitting import (
+    ORGANISATIONS,
     POSTCODES,
     PRACTICES,
     PROVIDER,
@@ -24,7 +25,8 @@ from services.pseudonymisation.tests.submitting import (
 )
 
 SAMPLE = Path(__file__).parents[5] / "shared" / "data" / "dids_sample_495.csv"
-WORLD = oracle.World(PROVIDER, PRACTICES, POSTCODES)
+ENTITIES = {code: said[0] for code, said in ORGANISATIONS.items()}
+WORLD = oracle.World(PROVIDER, PRACTICES, POSTCODES, ENTITIES)
 PEOPLE = ["9990000018", "9990000026", "9990000034", "9990000042", "9990000050", "9990000069", ""]
 ROWS = 400
 
@@ -64,11 +66,11 @@ def odd_rows(rows: int, seed: int) -> list[dict[str, str]]:
                 Der_Diagnosis_All=text,
                 CDS_Activity_Date=day.isoformat(),
                 Episode_Start_Date=(day - timedelta(days=chance.randrange(900))).isoformat(),
-                Commissioner_Code=chance.choice(["02P", "00L", "X24"]),
+                Commissioner_Code=chance.choice(["02P", "02P00", "00L", "X24", "13Q", "VPP00"]),
                 Org_Code_Res_Resp=chance.choice(["02P", ""]),
                 Site_Code_of_Treatment=chance.choice(["RR801", "8J094", "NT2"]),
                 Consultant_Code=chance.choice(["C1234567", ""]),
-                Provider_Code=chance.choice(["RR8", "RR801", "8J094"]),
+                Provider_Code=chance.choice(["RR8", "RR800", "RR801", "8J094", "89997"]),
                 Der_Spell_LoS=str(chance.randrange(30)),
             )
         )
@@ -172,7 +174,7 @@ def judge_person(intake, described, value, row, withheld, where) -> None:
         assert row["person_kind"] == 1, where
         assert found == encrypted(intake.parts.keys.get("haven/nhs_number"), number), where
         return
-    provider = value.get(described.person.provider or "") or PROVIDER
+    provider = WORLD.entity(value.get(described.person.provider or "")) or PROVIDER
     own = value[described.person.local_id]
     local = f"{provider}\x1f{own}"
     if withheld or own is None:
@@ -340,7 +342,7 @@ def test_the_same_person_has_one_token_and_strangers_never_share_one(landed):
         sus_row(NHS_Number="", Local_Patient_ID="L3"),
         sus_row(NHS_Number="", Local_Patient_ID="L4"),
         sus_row(NHS_Number="", Local_Patient_ID="L3"),
-        sus_row(NHS_Number="", Local_Patient_ID="L3", Provider_Code="R0A"),
+        sus_row(NHS_Number="", Local_Patient_ID="L3", Provider_Code="8J094"),
     ]
     _, _, found = landed(written(rows))
 
@@ -364,3 +366,52 @@ def test_a_spell_number_that_holds_the_patients_nhs_number_is_never_landed_in_cl
     assert not any(re.search("9990000018", str(cell)) for cell in found.values())
     report = intake.get(f"/v1/submissions/{intake.last}/report").json()
     assert report["masked_cells"] == 1
+
+
+def test_one_provider_in_three_spellings_is_one_in_tokens_and_reasons(landed):
+    """Ruling 23: of two spellings one person would get two tokens."""
+    rows = [
+        sus_row(NHS_Number="", Unique_CDS_Identifier=f"B{n}", Provider_Code=code, **more)
+        for n, (code, more) in enumerate(
+            [
+                ("RR8", {"Commissioner_Code": "02P"}),
+                ("RR800", {"Commissioner_Code": "02P00"}),
+                ("RR801", {"Commissioner_Code": "13Q"}),
+                ("89997", {"Commissioner_Code": "VPP00", "Org_Code_Res_Resp": "X98"}),
+            ]
+        )
+    ]
+    intake, _, found = landed(written(rows))
+
+    assert len({(row["person_0"], row["person_1"]) for row in found}) == 1
+    assert [row["reason_p"] for row in found] == ["RR8", "RR8", "RR8", None]
+    assert [row["reason_c"] for row in found] == ["02P", "02P", "X24", None]
+    report = intake.get(f"/v1/submissions/{intake.last}/report").json()
+    assert report["default_codes"] == [
+        {"column": "Commissioner_Code", "meaning": "private_or_overseas_liable", "rows": 1},
+        {"column": "Org_Code_Res_Resp", "meaning": "commissioner_not_applicable", "rows": 1},
+        {"column": "Provider_Code", "meaning": "provider_outside_uk", "rows": 1},
+    ]
+
+
+def test_rows_of_a_provider_for_whom_there_is_no_right_are_set_aside(intake):
+    codes = ["RR8", "RR801", "8J094", "R0A", "R0A00", "Y00500"]
+    rows = [sus_row(Unique_CDS_Identifier=f"B{n}", Provider_Code=c) for n, c in enumerate(codes)]
+    done = intake.submit(written(rows))
+
+    assert done["state"] == "accepted"
+    report = intake.get(f"/v1/submissions/{intake.last}/report").json()
+    assert (report["totals"]["landed"], report["totals"]["quarantined"]) == (3, 3)
+    entries = intake.get(f"/v1/submissions/{intake.last}/quarantine").json()["items"]
+    assert [(e["line"], e["column"], e["code"]) for e in entries] == [
+        (line, "Provider_Code", "PROVIDER_WITHOUT_RIGHT") for line in (5, 6, 7)
+    ]
+
+
+def test_a_record_that_is_in_a_file_again_is_told_to_its_sender(intake):
+    rows = [sus_row(), sus_row(Sex="2"), sus_row(Unique_CDS_Identifier="B2"), sus_row()]
+    intake.submit(written([*rows, sus_row(Provider_Code="8J094")]))
+
+    report = intake.get(f"/v1/submissions/{intake.last}/report").json()
+    assert report["totals"]["landed"] == 5
+    assert report["repeated_records"] == 2

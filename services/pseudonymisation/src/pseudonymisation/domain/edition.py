@@ -66,6 +66,8 @@ class Edition:
     """Whether it is in force, as far as none supersedes it, or waits for a second person."""
     landing_rules: RulesVersion | None = None
     """None: landed before there were rules, or of a data set that has none."""
+    organisation_map: MapVersion | None = None
+    """By which codes of organisations were read; None: as text, before there was one."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
     version: int = 0

@@ -38,6 +38,8 @@ TEXTS: Mapping[str, str] = {
     "QUOTE_MISPLACED": "A quote stands inside a value; double it and quote the whole value.",
     "CONTROL_CHARACTER": "The line has a control character in it.",
     "NOT_READABLE": "The line cannot be read as a record.",
+    "PROVIDER_WITHOUT_RIGHT": "The record is another provider's, for whom no right to submit is"
+    " recorded in the period.",
     "VALUE_VOID": "A placeholder for unknown, taken as no value; leave it empty.",
     "SIGNAL_UNKNOWN": "Not one of the codes of this control field; the stricter meaning is taken.",
     "IDENTIFIER_LEFT_IN": "The record withholds the identity; this was left in, and was dropped.",
@@ -104,6 +106,10 @@ class Outcome:
     """Landed rows by the status indicator of their NHS number; "" where there is none."""
     findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """What was found in landed rows, by column and code."""
+    default_codes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Codes that stand for no organisation, by column and what they mean."""
+    repeated: int = 0
+    """Rows of records that are in the file again: of each one is released."""
     contradictions: int = 0
     contradicting: Sequence[Contradiction] = ()
     """The first of them."""
@@ -172,6 +178,11 @@ def report(
         "findings": [
             {"column": column, "code": code, "rows": count, "detail": text_of(code)}
             for (column, code), count in sorted(outcome.findings.items())
+        ],
+        "repeated_records": outcome.repeated,
+        "default_codes": [
+            {"column": column, "meaning": meaning, "rows": count}
+            for (column, meaning), count in sorted(outcome.default_codes.items())
         ],
         "adds_nothing": [
             {"code": code, "rows": count} for code, count in sorted(outcome.left_out.items())

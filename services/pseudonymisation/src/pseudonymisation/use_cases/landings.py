@@ -182,15 +182,16 @@ class LandingJobs:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
             raise errors.CatalogueUnknown("This machine does not have that catalogue.") from None
-        rights.providers(submission, ctx=ctx)
         rules, as_read = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
         order = LandingOrder(
             submission=submission,
             data_set=as_read,
             rules=rules,
             today=legal_day(submission.received_at or ctx.clock.now()),
+            providers=rights.providers(submission, ctx=ctx),
             practice_map=self._map("practice", submission, data_set),
             postcode_map=self._map("postcode", submission, data_set),
+            organisation_map=self._governing("organisation", submission),
         )
         outcome = ctx.haven.land(order, progress)
         refusal = _judge(outcome, data_set)
@@ -344,6 +345,7 @@ def _edition(
         bytes=outcome.bytes,
         practice_map=order.practice_map.version if order.practice_map else None,
         postcode_map=order.postcode_map.version if order.postcode_map else None,
+        organisation_map=order.organisation_map.version,
         landing_rules=_rules(order.rules),
         landed_at=at,
         standing=standing,

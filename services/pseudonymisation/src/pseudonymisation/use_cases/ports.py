@@ -237,8 +237,11 @@ class LandingOrder:
     """As its files are read by the landing rules."""
     rules: LandingRules
     today: date
+    providers: frozenset[str]
+    """Whose records it may hold, in normal form."""
     practice_map: MapFile | None
     postcode_map: MapFile | None
+    organisation_map: MapFile
 
 
 class Haven(Protocol):

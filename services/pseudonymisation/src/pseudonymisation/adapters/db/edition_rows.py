@@ -12,6 +12,7 @@ from pseudonymisation.domain.period import Period
 def of_edition(edition: Edition) -> dict[str, Any]:
     """Write an edition down as its row's values."""
     practice, postcode = edition.practice_map, edition.postcode_map
+    organisation = edition.organisation_map
     rules = edition.landing_rules
     return {
         "id": edition.id,
@@ -34,6 +35,8 @@ def of_edition(edition: Edition) -> dict[str, Any]:
         "practice_map_digest": None if practice is None else practice.digest,
         "postcode_map_id": None if postcode is None else str(postcode.id),
         "postcode_map_digest": None if postcode is None else postcode.digest,
+        "organisation_map_id": None if organisation is None else str(organisation.id),
+        "organisation_map_digest": None if organisation is None else organisation.digest,
         "landing_rules_version": None if rules is None else rules.version,
         "landing_rules_digest": None if rules is None else rules.digest,
         "landed_at": edition.landed_at,
@@ -58,6 +61,7 @@ def to_edition(row: EditionRow) -> Edition:
         bytes=row.bytes,
         practice_map=_map(row.practice_map_id, row.practice_map_digest),
         postcode_map=_map(row.postcode_map_id, row.postcode_map_digest),
+        organisation_map=_map(row.organisation_map_id, row.organisation_map_digest),
         landing_rules=_rules(row.landing_rules_version, row.landing_rules_digest),
         landed_at=row.landed_at,
         standing=columns.standing_of(row),

@@ -94,6 +94,8 @@ class EditionRow(StandingColumns, Row, table=True):
     practice_map_digest: str | None = None
     postcode_map_id: str | None = None
     postcode_map_digest: str | None = None
+    organisation_map_id: str | None = None
+    organisation_map_digest: str | None = None
     landing_rules_version: int | None = None
     landing_rules_digest: str | None = None
     landed_at: datetime

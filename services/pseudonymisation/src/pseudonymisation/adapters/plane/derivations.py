@@ -11,6 +11,7 @@ from typing import Final
 
 from catalogue import DataSet, Derivation, DerivedField, Identifier, Reason
 from pseudonymisation.adapters.plane.checks import date_of
+from pseudonymisation.adapters.plane.organisations import Organisations, entity
 from pseudonymisation.adapters.plane.session import identifier, literal
 
 OLDEST: Final = 90
@@ -31,6 +32,7 @@ class Derivations:
     columns: Sequence[str]
     provider: str
     """Who submitted: the reason S."""
+    organisations: Organisations
 
     @property
     def postcodes(self) -> list[str]:
@@ -52,6 +54,12 @@ class Derivations:
         mapped = {Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER}
         derived = [d.source for d in self.data_set.derived if d.derivation in mapped]
         return sorted({n for n in derived if n in self.columns} | set(self._looked_up("postcode")))
+
+    @property
+    def organisation_codes(self) -> list[str]:
+        """Fields whose code is looked up in the map of organisations: all but the provider's."""
+        fields = {*self._looked_up("organisation"), *self._looked_up("commissioner")}
+        return sorted(fields - {self.data_set.person.provider})
 
     def _looked_up(self, source: str) -> list[str]:
         reasons = self.data_set.population.values()
@@ -81,16 +89,10 @@ class Derivations:
                 return f"{identifier(practice_of(field))}.{MAP_COMMISSIONER}"
             case "postcode":
                 return f"{identifier(home_of(field))}.{MAP_COMMISSIONER}"
-            case "organisation":
-                # An NHS provider is known by three characters; a site has two more
-                # (domain.md 1.3). Independent providers keep their five.
-                code = identifier(field)
-                return (
-                    f"CASE WHEN length({code}) = 5 AND starts_with({code}, 'R')"
-                    f" THEN left({code}, 3) ELSE {code} END"
-                )
-            case "commissioner":
-                return identifier(field)
+            case "organisation" | "commissioner" if field == self.data_set.person.provider:
+                return self.organisations.provider(f"r.{identifier(field)}")
+            case "organisation" | "commissioner":
+                return entity(field)
 
 
 def type_of(derivation: Derivation) -> str:

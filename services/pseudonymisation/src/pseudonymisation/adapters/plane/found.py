@@ -7,6 +7,7 @@ from typing import Any, Final
 import duckdb
 
 from catalogue import DataSet, Derivation, FieldClass
+from pseudonymisation.adapters.plane import organisations, repeats
 from pseudonymisation.adapters.plane.reading import FINDINGS, WITHHELD
 from pseudonymisation.adapters.plane.session import identifier, literal
 from pseudonymisation.adapters.plane.statement import Order, parquet_key_name
@@ -53,7 +54,27 @@ def counted(
         "findings": _findings(connection, source, columns),
         "contradictions": number,
         "contradicting": lines,
+        "repeated": _repeated(connection, order, source),
+        "default_codes": organisations.counted(
+            connection, _of_organisations(order, columns), source
+        ),
     }
+
+
+def _repeated(connection: duckdb.DuckDBPyConnection, order: Order, source: str) -> int:
+    """Count records that are in the file again; of each one is released (`repeats`)."""
+    key = repeats.RecordKey.of(order.rules, order.data_set)
+    return 0 if key is None else repeats.find(connection, key, [source])
+
+
+def _of_organisations(order: Order, columns: Sequence[str]) -> list[str]:
+    """Columns with codes of organisations: by the format of the rules, practices among them."""
+    return [
+        name
+        for name in columns
+        if (rule := order.rules.rule_of(name)) is not None
+        and rule.format in {"organisation", "practice"}
+    ]
 
 
 def _findings(

@@ -70,6 +70,7 @@ class SealedHaven:
                     last=submission.period.last_day,
                     today=order.today,
                     provider=submission.provider,
+                    providers=order.providers,
                     edition_id=edition_id,
                     attempt=str(submission.attempt),
                     content_key=content.key,
@@ -77,6 +78,7 @@ class SealedHaven:
                     object_key=self.edition_key(submission),
                     practice_map=_path(order.practice_map),
                     postcode_map=_path(order.postcode_map),
+                    organisation_map=order.organisation_map.path,
                 ),
                 landing.Plane(
                     objects=self.objects,

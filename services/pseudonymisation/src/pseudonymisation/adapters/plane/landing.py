@@ -36,6 +36,7 @@ from pseudonymisation.adapters.plane.found import counted
 from pseudonymisation.adapters.plane.header import columns_of
 from pseudonymisation.adapters.plane.masking import Masking
 from pseudonymisation.adapters.plane.objects import Objects
+from pseudonymisation.adapters.plane.organisations import MAP_ENTITY, TABLE, Organisations
 from pseudonymisation.adapters.plane.quarantine import LeftOut, Quarantine, unreadable
 from pseudonymisation.adapters.plane.reading import LEFT_OUT
 from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
@@ -100,11 +101,12 @@ def land(order: Order, plane: Plane) -> Outcome:
             data_set=order.data_set,
             entries_max=plane.quarantine_entries_max,
         )
-        statement = Statement(order, columns, Sealing(sealed, keys), scratch / "records.csv")
+        read_by = _load_maps(connection, order)
+        sealing = Sealing(sealed, keys)
+        statement = Statement(order, columns, sealing, read_by, scratch / "records.csv")
         failures: list[Exception] = []
         left_out = LeftOut()
         _register(connection, statement, quarantine, left_out, failures)
-        _load_maps(connection, order)
         delimiter = order.data_set.file.delimiter
         lines = Lines(quarantine.whole_lines, delimiter=delimiter, columns=len(columns))
         chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
@@ -200,8 +202,12 @@ def _valid_numbers(numbers: pa.Array) -> pa.Array:
     return pa.array(kernel.valid_numbers(numbers), mask=mask)
 
 
-def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> None:
-    """Put the maps into the session: canonical CSV, one line a key (agreements sees to it)."""
+def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> Organisations:
+    """Put the maps into the session: canonical CSV, one line a key (agreements sees to it).
+
+    The commissioners that they name are organisations too, and brought into their normal form.
+    """
+    read_by = Organisations.load(connection, order.organisation_map, order.providers)
     for table, path, columns in (
         ("practice_map", order.practice_map, (MAP_KEY, MAP_COMMISSIONER)),
         ("postcode_map", order.postcode_map, (MAP_KEY, MAP_COMMISSIONER, MAP_LSOA)),
@@ -212,9 +218,13 @@ def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> None:
             connection.execute(f"CREATE TABLE {table} ({declared})")
             continue
         connection.execute(
-            f"CREATE TABLE {table} AS SELECT * FROM read_csv({literal(path)},"
-            f" auto_detect = false, header = true, delim = ',', columns = {{{typed}}})"
+            f"CREATE TABLE {table} AS SELECT m.* REPLACE (CASE WHEN o.{MAP_KEY} IS NULL"
+            f" THEN m.{MAP_COMMISSIONER} ELSE o.{MAP_ENTITY} END AS {MAP_COMMISSIONER})"
+            f" FROM read_csv({literal(path)}, auto_detect = false, header = true, delim = ',',"
+            f" columns = {{{typed}}}) AS m"
+            f" LEFT JOIN {TABLE} AS o ON o.{MAP_KEY} = m.{MAP_COMMISSIONER}"
         )
+    return read_by
 
 
 def _set_unreadable_aside(
@@ -264,7 +274,8 @@ def _one(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
 
 
 def _directories(order: Order) -> list[Path]:
-    return [path.parent for path in (order.practice_map, order.postcode_map) if path is not None]
+    maps = (order.practice_map, order.postcode_map, order.organisation_map)
+    return [path.parent for path in maps if path is not None]
 
 
 @contextmanager

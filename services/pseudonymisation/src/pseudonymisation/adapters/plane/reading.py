@@ -79,6 +79,7 @@ class Reading:
         last: date,
         today: date,
         set_aside: str,
+        more: Sequence["Judgement"] = (),
     ) -> None:
         """`data_set` is as its files are read (`LandingRules.taken_in`); `set_aside` a function."""
         self._data_set = data_set
@@ -87,6 +88,7 @@ class Reading:
         self._fields = [data_set.by_name[name] for name in columns]
         self._today = today
         self._set_aside = set_aside
+        self._more = more
         self._voids = Voids(rules.void)
         self._numbers = [f.name for f in self._fields if f.check is Check.NHS_NUMBER]
         self._dates = [f.name for f in self._fields if f.type is ColumnType.DATE]
@@ -145,7 +147,9 @@ class Reading:
             tests.append(f"NOT regexp_matches({text}, {literal(f'(?i){found}')})")
         tests += self.signals.silent
         tests += [self._voids.usual(identifier(date_of(name))) for name in self._dates]
-        tests += [f"coalesce(NOT ({judged.holds}), true)" for judged in self._validity()]
+        tests += [
+            f"coalesce(NOT ({judged.holds}), true)" for judged in (*self._validity(), *self._more)
+        ]
         return " AND ".join(tests)
 
     def _is_key(self, field: CatalogueField) -> bool:
@@ -274,6 +278,7 @@ class Reading:
             if reason.column in dropped:
                 holds = f"NOT {WITHHELD} AND ({holds})"
             yield Judgement(reason.column, reason.code, holds, effect)
+        yield from self._more
         for judged in self._validity():
             holds = judged.holds
             if judged.column in dropped:

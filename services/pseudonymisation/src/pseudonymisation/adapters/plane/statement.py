@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from catalogue import CatalogueField, ColumnType, DataSet, DerivedField, LandingRules
-from pseudonymisation.adapters.plane import capacity, scan
+from catalogue import CatalogueField, ColumnType, DataSet, DerivedField, Effect, LandingRules
+from pseudonymisation.adapters.plane import capacity, organisations, scan
 from pseudonymisation.adapters.plane.checks import date_of, valid_of
 from pseudonymisation.adapters.plane.derivations import (
     LETTERS,
@@ -25,8 +25,15 @@ from pseudonymisation.adapters.plane.derivations import (
     practice_of,
 )
 from pseudonymisation.adapters.plane.masking import Masking
+from pseudonymisation.adapters.plane.organisations import FOREIGN, Organisations
 from pseudonymisation.adapters.plane.quarantine import Quarantine
-from pseudonymisation.adapters.plane.reading import FINDINGS, OWN_BIRTH, WITHHELD, Reading
+from pseudonymisation.adapters.plane.reading import (
+    FINDINGS,
+    OWN_BIRTH,
+    WITHHELD,
+    Judgement,
+    Reading,
+)
 from pseudonymisation.adapters.plane.sealing import Sealing
 from pseudonymisation.adapters.plane.session import identifier, literal
 
@@ -57,6 +64,8 @@ class Order:
     last: date
     today: date
     provider: str
+    providers: frozenset[str]
+    """Whose records it may hold, in normal form."""
     edition_id: UUID
     attempt: str
     content_key: str
@@ -64,6 +73,7 @@ class Order:
     object_key: str
     practice_map: Path | None
     postcode_map: Path | None
+    organisation_map: Path
 
 
 def parquet_key_name(edition_id: UUID) -> str:
@@ -79,8 +89,16 @@ def is_sealed(field: CatalogueField, data_set: DataSet) -> bool:
 class Statement:
     """The one statement that lands a file, and the functions that it calls."""
 
-    def __init__(self, order: Order, columns: Sequence[str], sealing: Sealing, pipe: Path) -> None:
+    def __init__(
+        self,
+        order: Order,
+        columns: Sequence[str],
+        sealing: Sealing,
+        read_by: Organisations,
+        pipe: Path,
+    ) -> None:
         self.pipe = pipe
+        self._organisations = read_by
         self.sealing = sealing
         self._order = order
         self._data_set = order.data_set
@@ -93,12 +111,23 @@ class Statement:
             last=order.last,
             today=order.today,
             set_aside=Quarantine.NAME,
+            more=tuple(self._foreign()),
         )
         self._derivations = Derivations(
-            data_set=order.data_set, columns=columns, provider=order.provider
+            data_set=order.data_set,
+            columns=columns,
+            provider=order.provider,
+            organisations=read_by,
         )
         fields = [order.data_set.by_name[name] for name in columns]
         self.masking = Masking([field for field in fields if capacity.is_looked_through(field)])
+
+    def _foreign(self) -> Iterator[Judgement]:
+        """What is wrong with a row of a provider whose records the submitter may not send."""
+        provider = self._data_set.person.provider
+        if provider is not None and provider in self._columns:
+            holds = self._organisations.is_foreign(identifier(provider))
+            yield Judgement(provider, FOREIGN, holds, Effect.QUARANTINE)
 
     @property
     def personal_data(self) -> dict[str, int]:
@@ -210,7 +239,8 @@ class Statement:
         person, unit = self._data_set.person, "chr(31)"
         provider = literal(self._order.provider)
         if person.provider in self._columns:
-            provider = f"coalesce({_trimmed(str(person.provider))}, {provider})"
+            code = self._organisations.provider(_trimmed(str(person.provider)))
+            provider = f"coalesce({code}, {provider})"
         row = f"{literal(str(self._order.edition_id))} || {unit} || line"
         known = row
         if person.local_id in self._columns:
@@ -256,6 +286,7 @@ class Statement:
         for name in self._derivations.homes:
             row, postcode = identifier(home_of(name)), identifier(postcode_of(name))
             yield f"LEFT JOIN postcode_map AS {row} ON {row}.{MAP_KEY} = r.{postcode}"
+        yield from map(organisations.join, self._derivations.organisation_codes)
 
 
 class _Own(NamedTuple):

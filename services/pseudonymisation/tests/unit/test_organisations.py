@@ -1,0 +1,88 @@
+"""Codes of organisations are read by the map of the day, and never by cutting text."""
+
+import duckdb
+import pytest
+
+from pseudonymisation.adapters.plane import organisations
+from pseudonymisation.adapters.plane.organisations import Organisations
+
+MAP = """code,entity,meaning,standing
+02P,02P,,open
+02P00,02P,,open
+13Q,X24,,open
+89997,,provider_outside_uk,
+R0A,R0A,,open
+RR8,RR8,,open
+RR800,RR8,,open
+RR801,RR8,,closed
+VPP00,,private_or_overseas_liable,
+Y00500,Y00500,,open
+"""
+
+
+@pytest.fixture
+def engine(tmp_path):
+    (tmp_path / "map.csv").write_text(MAP)
+    with duckdb.connect(":memory:") as connection:
+        yield connection, tmp_path / "map.csv"
+
+
+@pytest.mark.parametrize(
+    ("code", "entity", "is_foreign"),
+    [
+        ("RR8", "RR8", False),
+        ("RR800", "RR8", False),
+        ("RR801", "RR8", False),
+        ("8J094", "8J094", False),
+        ("89997", None, False),
+        ("R0A", "R0A", True),
+        ("RR8XX", "RR8XX", True),
+        ("Y00500", "Y00500", True),
+        (None, None, None),
+    ],
+)
+def test_a_row_is_of_a_provider_for_whom_there_is_a_right_or_is_foreign(
+    engine, code, entity, is_foreign
+):
+    connection, path = engine
+    read = Organisations.load(connection, path, frozenset({"RR8", "8J094"}))
+    found = connection.execute(
+        f"SELECT {read.provider('p')}, {read.is_foreign('p')} FROM (SELECT ?::VARCHAR AS p)", [code]
+    ).fetchone()
+
+    assert found == (entity, is_foreign)
+
+
+@pytest.mark.parametrize(
+    ("code", "entity"),
+    [
+        ("02P", "02P"),
+        ("02P00", "02P"),
+        ("13Q", "X24"),
+        ("Y00500", "Y00500"),
+        ("VPP00", None),
+        ("99A00", "99A00"),
+        (None, None),
+    ],
+)
+def test_a_commissioner_is_its_entity_and_a_default_code_is_none(engine, code, entity):
+    connection, path = engine
+    Organisations.load(connection, path, frozenset({"RR8"}))
+    found = connection.execute(
+        f"SELECT {organisations.entity('c')} FROM (SELECT ?::VARCHAR AS c) AS r"
+        f" {organisations.join('c')}",
+        [code],
+    ).fetchone()
+
+    assert found == (entity,)
+
+
+def test_default_codes_are_counted_by_what_they_mean(engine):
+    connection, path = engine
+    Organisations.load(connection, path, frozenset({"RR8"}))
+    rows = "(SELECT unnest(['VPP00', 'VPP00', '02P', NULL]) AS c, '89997' AS d)"
+
+    assert organisations.counted(connection, ["c", "d"], rows) == {
+        ("c", "private_or_overseas_liable"): 2,
+        ("d", "provider_outside_uk"): 4,
+    }
