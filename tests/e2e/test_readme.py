@@ -19,6 +19,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE = ROOT.parent / "shared" / "data" / "dids_sample_495.csv"
 PORTS = (8400, 8401, 8402, 8403, 8404, 8413)
 READY_SECONDS_MAX = 240
+OURS = {"VIRTUAL_ENV", "MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS"}
+"""What `make test` itself has set, and a user's shell has not."""
 
 pytestmark = [pytest.mark.timeout(290), pytest.mark.xdist_group("readme")]
 
@@ -52,7 +54,7 @@ def environment() -> dict[str, str]:
     """A user's: tests run inside the virtual environment, whose Python has no uv."""
     inside = str(Path(sys.executable).parent)
     outside = [p for p in os.environ["PATH"].split(os.pathsep) if p != inside]
-    known = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    known = {name: value for name, value in os.environ.items() if name not in OURS}
     more = {"PATH": os.pathsep.join(outside), "UV_NO_SYNC": "1", "COLUMNS": "200"}
     return known | more
 

@@ -189,7 +189,7 @@ def test_into_a_landing_store_that_is_read_only_nothing_is_taken(
     played: Scene, tmp_path: Path
 ) -> None:
     """S6. Guards: `Objects.check` and `_translated`."""
-    small = _small(played, tmp_path, rows=31)
+    small = _small(played, tmp_path, rows=21)
     with read_only(played.state / "objects" / "landing"):
         assert not is_ready(played, "pseudonymisation")
         submission, answer = _upload(played, small)
@@ -232,10 +232,10 @@ def test_a_file_waits_for_the_maps_and_is_landed_when_they_are_back(
     played: Scene, tmp_path: Path
 ) -> None:
     """S6. Guard: `LandingJobs._tried`, to which what is away is no fault of the file's."""
-    small = _small(played, tmp_path, rows=32)
+    small = _small(played, tmp_path, rows=22)
+    submission = _announced(played)  # who may send is asked of agreements
     with killed(played, "agreements"):
-        submission, answer = _upload(played, small, period=JUNE)
-        assert answer.status_code == 202
+        assert _sent(played, submission, small).status_code == 202
         provider = played.stage.actor("provider-r0a").pseudonymisation
         waiting = until(lambda: _with_code(provider.submission(submission)))
         assert (waiting.state.lower(), waiting.code) == ("received", "DEPENDENCY_UNAVAILABLE")
@@ -264,8 +264,8 @@ def _with_code(submission: Any) -> Any:
     return submission if submission.code else None
 
 
-def _small(played: Scene, directory: Path, *, rows: int = 30) -> Path:
-    """A file of a month that has not been submitted."""
+def _small(played: Scene, directory: Path, *, rows: int = 20) -> Path:
+    """A file of a month that has not been submitted: so small that another may replace it."""
     path = directory / "small.csv"
     first, last = DAYS[MAY]
     generate(
@@ -281,6 +281,11 @@ def _small(played: Scene, directory: Path, *, rows: int = 30) -> Path:
 
 
 def _upload(played: Scene, path: Path, *, period: str = JUNE) -> tuple[str, httpx.Response]:
+    submission = _announced(played, period=period)
+    return submission, _sent(played, submission, path)
+
+
+def _announced(played: Scene, *, period: str = JUNE) -> str:
     headers = bearer(played, "pseudonymisation", "provider-r0a")
     opened = httpx.post(
         played.url("pseudonymisation", "/v1/submissions"),
@@ -288,8 +293,7 @@ def _upload(played: Scene, path: Path, *, period: str = JUNE) -> tuple[str, http
         headers=headers,
     )
     assert opened.status_code == 201, opened.text
-    submission = str(opened.json()["id"])
-    return submission, _sent(played, submission, path)
+    return str(opened.json()["id"])
 
 
 def _sent(played: Scene, submission: str, path: Path) -> httpx.Response:

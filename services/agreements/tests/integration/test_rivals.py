@@ -8,7 +8,8 @@ import pytest
 from agreements.adapters import reference
 from agreements.adapters.db.repository import SqlUnitOfWork
 from agreements.domain.errors import ContractOverlaps, LiftNeedsAnotherPerson
-from agreements.use_cases import agreements, contracts, organisations
+from agreements.domain.layouts import ods
+from agreements.use_cases import agreements, contracts, imports
 from agreements.use_cases.context import Context, OnceKey
 from common.security.principal import Principal
 from common.security.roles import Role
@@ -60,7 +61,7 @@ def at_once(*verbs):
 
 def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
     manager, body = context(Role.CONTRACT_MANAGER), context(Role.DARS_APPROVER)
-    organisations.import_organisations(LIST, organisations.ods.Layout.DSFC, ctx=manager)
+    imports.import_organisations(LIST, ods.Layout.DSFC, ctx=manager)
     issued = [
         contracts.issue(
             code=CCG,
@@ -100,7 +101,7 @@ def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
 
 def test_one_key_issues_one_contract_even_at_once(context):
     manager = context(Role.CONTRACT_MANAGER)
-    organisations.import_organisations(LIST, organisations.ods.Layout.DSFC, ctx=manager)
+    imports.import_organisations(LIST, ods.Layout.DSFC, ctx=manager)
 
     def issue():
         return contracts.issue(
