@@ -1,6 +1,12 @@
 """Workers stop when they are told to, and start again when they fail."""
 
+import os
+import signal
 import threading
+import time
+from collections.abc import Iterator
+
+import pytest
 
 from common import workers
 
@@ -82,3 +88,30 @@ def test_run_all_returns_when_it_is_told_to_stop():
     runner.join(5)
 
     assert not runner.is_alive()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    former = {number: signal.getsignal(number) for number in workers.ENDING}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_second_signal_inside_the_first_does_not_wait_for_it() -> None:
+    """Guard: `when_told_to_end`. A terminal's SIGINT and a supervisor's SIGTERM come together."""
+    lock, ended = threading.Lock(), []
+
+    def end() -> None:
+        with lock:
+            ended.append(1)
+            for number in workers.ENDING:
+                os.kill(os.getpid(), number)
+                time.sleep(0.001)  # where Python looks for signals
+
+    workers.when_told_to_end(end)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+
+    assert ended == [1]

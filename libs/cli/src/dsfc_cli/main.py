@@ -2,7 +2,6 @@
 
 import json
 import logging
-import signal
 import sys
 import threading
 import traceback
@@ -18,6 +17,7 @@ from rich.table import Table
 
 import catalogue
 from common import files
+from common.workers import when_told_to_end
 from dsfc_cli import audit, contracts, demo, keys
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
@@ -67,8 +67,7 @@ def up(
     Example: dsfc up --base-port 9400
     """
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    when_told_to_end(stop.set)
     err.print("Starting …")
     try:
         is_new = not (directory / "agreements.db").exists()

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -11,6 +11,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PAUSE_SECONDS_MIN = 0.5
 PAUSE_SECONDS_MAX = 30.0
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Worker(Protocol):
@@ -44,12 +45,31 @@ def join(threads: Sequence[threading.Thread], *, timeout_seconds: float) -> list
     return [thread.name for thread in threads if thread.is_alive()]
 
 
+def when_told_to_end(end: Callable[[], None]) -> None:
+    """Call `end` at the first SIGTERM or SIGINT of this process, and take no notice of others.
+
+    A second one comes at once, from a terminal and from whoever started us: it would be handled
+    inside the first, which may hold the very lock that `end` needs.
+    """
+
+    def first(*_: object) -> None:
+        for number in ENDING:
+            signal.signal(number, _no_more)
+        end()
+
+    for number in ENDING:
+        signal.signal(number, first)
+
+
+def _no_more(*_: object) -> None:
+    """Take a signal that was said before."""
+
+
 def run_all(workers: Sequence[Worker], stop: threading.Event | None = None) -> None:
     """Run them until `stop` is set; in the main thread SIGTERM and SIGINT set it too."""
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        when_told_to_end(stop.set)
     threads = start(workers, stop)
     stop.wait()
     for thread in threads:

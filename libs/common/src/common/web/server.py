@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import resource
-import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -59,8 +58,7 @@ def serve(apps: Sequence[Binding], workers: Sequence[Worker], settings: ServiceS
     """
     _raise_open_files()
     group = Group(apps, workers, graceful_seconds=settings.graceful_shutdown_seconds)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: group.stop())
+    running.when_told_to_end(group.stop)
     try:
         group.run()
     except NotStarted as error:
