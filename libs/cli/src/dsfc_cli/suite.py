@@ -194,7 +194,8 @@ class Suite:
         url = self.urls["issuer"]
         app = create_issuer_app(self.identities.known, signer, SystemClock(), url)
         port = self._ports["issuer"]
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error")
+        # Left to itself it would configure the loggers of the whole process.
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, name="issuer", daemon=True)
         thread.start()
