@@ -293,9 +293,24 @@ def test_being_woken_takes_it_from_nobody(uow):
         assert not tx.extracts.claim(extract.id, at=now, until=claimed)
         tx.extracts.keep(extract.id, until=claimed + timedelta(seconds=30))
         assert tx.extracts.due(at=claimed, limit=9) == []
-        tx.extracts.rest(extract.id, until=now + timedelta(seconds=1), attempts=1)
+        tx.extracts.rest(extract.id, looked_at=now, until=now + timedelta(seconds=1), attempts=1)
         assert tx.extracts.due(at=now, limit=9) == []
         assert tx.extracts.due(at=now + timedelta(seconds=1), limit=9) == [extract.id]
+
+
+def test_a_wake_that_came_while_it_was_looked_at_is_not_slept_through(uow):
+    """Guard: `SqlExtracts.rest`: what was seen is older than what the wake knows."""
+    extract = save(uow, asked())
+    now = datetime.now(UTC)
+    woken = now + timedelta(milliseconds=1)
+    with uow.writing() as tx:
+        assert tx.extracts.claim(extract.id, at=now, until=now + timedelta(seconds=30))
+        tx.extracts.wake(extract.id, at=woken)
+
+        tx.extracts.rest(extract.id, looked_at=now, until=now + timedelta(seconds=60), attempts=1)
+
+        assert tx.extracts.due(at=woken, limit=9) == [extract.id]
+        assert tx.extracts.claim(extract.id, at=woken, until=now + timedelta(seconds=30))
 
 
 def test_what_is_finished_has_no_turn(uow):
@@ -315,7 +330,7 @@ def test_progress_and_schedule_count_as_no_change_of_the_extract(uow):
     with uow.writing() as tx:
         assert tx.extracts.progress(extract.id) is None
         tx.extracts.note_progress(extract.id, Progress(rows_done=3, rows_total=None))
-        tx.extracts.rest(extract.id, until=later, attempts=4)
+        tx.extracts.rest(extract.id, looked_at=datetime.now(UTC), until=later, attempts=4)
 
     with uow.reading() as tx:
         assert tx.extracts.get(extract.id) == extract

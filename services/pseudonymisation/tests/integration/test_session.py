@@ -142,7 +142,7 @@ def test_a_sort_of_many_files_spills_although_each_files_part_is_small(places):
         directories=[inside],
         temp_directory=spill,
         keys={},
-        limits=Limits(memory_bytes=140_000_000, threads=2),
+        limits=Limits(memory_bytes=150_000_000, threads=2),
     ) as con:
         written = con.execute(
             f"COPY ({in_order(' UNION ALL '.join([part] * 20), ['k'])}) "

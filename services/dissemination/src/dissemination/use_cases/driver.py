@@ -5,7 +5,7 @@ one preparation, a preparation looked at twice is the same, and the release is o
 transaction (design.md section 10, S3). Events only say that it is worth looking.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -58,6 +58,7 @@ def turn(*, ctx: Context, limit: int = 20) -> int:
 def advance(extract_id: UUID, *, ctx: Context) -> Extract:
     """Take as many steps as there are to take now."""
     while True:
+        looked_at = ctx.timer.now()
         with ctx.uow.reading() as tx:
             extract = tx.extracts.get(extract_id)
         if extract.state not in UNFINISHED:
@@ -70,7 +71,7 @@ def advance(extract_id: UUID, *, ctx: Context) -> Extract:
             log.warning("extract_waits", extract_id=str(extract_id), code=away.code)
             moved = False
         if not moved:
-            _wait(extract_id, ctx)
+            _wait(extract_id, looked_at, ctx)
             return extract
 
 
@@ -172,9 +173,14 @@ def _note(extract: Extract, progress: Progress | None, ctx: Context) -> None:
             tx.extracts.note_progress(extract.id, progress)
 
 
-def _wait(extract_id: UUID, ctx: Context) -> None:
+def _wait(extract_id: UUID, looked_at: datetime, ctx: Context) -> None:
     """Its turn comes again, later each time nothing has changed."""
     with ctx.uow.writing() as tx:
         attempts = tx.extracts.attempts(extract_id)
         pause = min(WAIT_MIN * 2 ** min(attempts, DOUBLINGS_MAX), WAIT_MAX)
-        tx.extracts.rest(extract_id, until=ctx.timer.now() + pause, attempts=attempts + 1)
+        tx.extracts.rest(
+            extract_id,
+            looked_at=looked_at,
+            until=ctx.timer.now() + pause,
+            attempts=attempts + 1,
+        )

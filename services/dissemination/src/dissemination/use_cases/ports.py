@@ -139,8 +139,10 @@ class Extracts(Protocol):
     def keep(self, extract_id: UUID, *, until: datetime) -> None:
         """Have it for longer."""
 
-    def rest(self, extract_id: UUID, *, until: datetime, attempts: int) -> None:
-        """Let go of it; its turn comes again then, after so many in vain."""
+    def rest(
+        self, extract_id: UUID, *, looked_at: datetime, until: datetime, attempts: int
+    ) -> None:
+        """Let go of it; its turn comes again then, unless it was woken since it was looked at."""
 
     def wake(self, extract_id: UUID, *, at: datetime) -> None:
         """Its turn is now; or, where a worker has it, soon after."""

@@ -151,8 +151,15 @@ class SqlExtracts:
     def keep(self, extract_id: UUID, *, until: datetime) -> None:
         self._set(extract_id, claimed_until=until)
 
-    def rest(self, extract_id: UUID, *, until: datetime, attempts: int) -> None:
-        self._set(extract_id, due_at=until, attempts=attempts, claimed_until=None)
+    def rest(
+        self, extract_id: UUID, *, looked_at: datetime, until: datetime, attempts: int
+    ) -> None:
+        # Whoever woke it since then knows more than what was seen: its turn stays now.
+        not_woken = col(ExtractRow.due_at) <= looked_at
+        if not self._set(
+            extract_id, not_woken, due_at=until, attempts=attempts, claimed_until=None
+        ):
+            self._set(extract_id, claimed_until=None)
 
     def wake(self, extract_id: UUID, *, at: datetime) -> None:
         self._set(extract_id, due_at=at, attempts=0)
