@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import replacement as columns
 from common.replacement import EFFECTIVE, State
+from pseudonymisation.adapters.db.overwriting import overwrite
 from pseudonymisation.adapters.db.tables import OptOutCheckRow, OptOutListRow
-from pseudonymisation.domain.errors import EditedMeanwhile, ListNotFound
+from pseudonymisation.domain.errors import ListNotFound
 from pseudonymisation.domain.opt_out import OptOutList
 from pseudonymisation.domain.opt_out_check import CheckNotFound, OptOutCheck, Reply
 
@@ -53,15 +54,7 @@ class SqlOptOutLists:
             self.session.add(OptOutListRow.model_validate(values))
             self.session.flush()
         else:
-            statement = (
-                update(OptOutListRow)
-                .where(col(OptOutListRow.id) == opt_outs.id)
-                .where(col(OptOutListRow.version) == opt_outs.version)
-                .values(values)
-                .execution_options(synchronize_session="evaluate")
-            )
-            if self.session.exec(statement).rowcount != 1:
-                raise EditedMeanwhile("It was changed meanwhile; read it again.")
+            overwrite(self.session, OptOutListRow, opt_outs.version, values)
         audit_log.append(self.session, [audit])
         return stored
 
@@ -89,15 +82,7 @@ class SqlOptOutChecks:
             self.session.add(OptOutCheckRow.model_validate(values))
             self.session.flush()
         else:
-            statement = (
-                update(OptOutCheckRow)
-                .where(col(OptOutCheckRow.id) == check.id)
-                .where(col(OptOutCheckRow.version) == check.version)
-                .values(values)
-                .execution_options(synchronize_session="evaluate")
-            )
-            if self.session.exec(statement).rowcount != 1:
-                raise EditedMeanwhile("It was changed meanwhile; read it again.")
+            overwrite(self.session, OptOutCheckRow, check.version, values)
         audit_log.append(self.session, [audit])
         return stored
 

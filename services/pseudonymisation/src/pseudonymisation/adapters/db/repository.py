@@ -19,6 +19,7 @@ from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import event_models
 from pseudonymisation.adapters.db.edition_rows import of_edition, to_edition
 from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutChecks, SqlOptOutLists
+from pseudonymisation.adapters.db.overwriting import overwrite
 from pseudonymisation.adapters.db.tables import (
     EditionRow,
     OptOutCheckRow,
@@ -186,7 +187,7 @@ class SqlSubmissions:
             self.session.add(SubmissionRow.model_validate(values))
             self.session.flush()
         else:
-            _overwrite(self.session, SubmissionRow, submission.version, values)
+            overwrite(self.session, SubmissionRow, submission.version, values)
         return stored
 
 
@@ -298,7 +299,7 @@ class SqlEditions:
             except IntegrityError:
                 raise EditedMeanwhile("Another edition of the period was quicker.") from None
         else:
-            _overwrite(self.session, EditionRow, edition.version, values)
+            overwrite(self.session, EditionRow, edition.version, values)
         for event in edition.pending:
             outbox.enqueue(self.session, event_models.of_edition(stored, event))
         audit_log.append(self.session, [audit])
@@ -362,20 +363,6 @@ def _is_own(organisation: str) -> Any:
     return or_(
         col(SubmissionRow.provider) == organisation, col(SubmissionRow.submitted_by) == organisation
     )
-
-
-def _overwrite(
-    session: Session, table: type[SubmissionRow | EditionRow], version: int, values: dict[str, Any]
-) -> None:
-    statement = (
-        update(table)
-        .where(col(table.id) == values["id"])
-        .where(col(table.version) == version)
-        .values(values)
-        .execution_options(synchronize_session="evaluate")
-    )
-    if session.exec(statement).rowcount != 1:
-        raise EditedMeanwhile("It was changed meanwhile; read it again.")
 
 
 def _of_submission(submission: Submission) -> dict[str, Any]:
