@@ -237,9 +237,26 @@ class Evaluation:
         found |= {("CLAUSE_UNKNOWN", name) for name in self.unknown_outside_lines()}
         if self.action == "release":
             found |= {("ATTESTATION_INVALID", what) for what in self.not_as_permitted()}
+        return found | self.void()
+
+    def void(self) -> Found:
+        found: Found = {
+            ("FILE_VOID", gone["kind"])
+            for gone in self.world["recalled"]
+            if self.file and self.rests_on(gone)
+        }
         if self.action == "fetch" and self.world["void"]:
             found.add(("FILE_VOID", None))
         return found
+
+    def rests_on(self, gone: Json) -> bool:
+        """Whether the file was made with what was taken back, and not with what came instead."""
+        if gone["kind"] == "edition":
+            return gone["source"] in [e["id"] for e in self.file["editions"]]
+        made_with = self.file["opt_out"]
+        if not made_with["applied"] or made_with.get("list") != gone["source"]:
+            return False
+        return gone["replaced_by"] not in made_with.get("besides", [])
 
     def dsa_active(self) -> Found:
         terminated = self.world["agreement"]["terminated_at"]

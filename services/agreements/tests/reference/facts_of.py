@@ -44,6 +44,7 @@ from agreements.domain.decision.question import (
     Scan,
     UnattestedRelease,
 )
+from agreements.domain.decision.recalls import Recall, Source
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.organisation import BODY, Kind, Organisation, TransferInstrument
 from agreements.domain.permits import Permit, PermittedField, PseudonymDomain
@@ -153,6 +154,16 @@ def facts_of(world: Json) -> Facts:
             for m in world["maps"]
         ),
         catalogue={d["digest"]: data_set_facts(d) for d in world["catalogue"]},
+        recalls=tuple(
+            Recall(
+                id=uuid(800 + n),
+                kind=Source(r["kind"]),
+                source=r["source"],
+                replaced_by=r["replaced_by"],
+                taken_back_at=NOON,
+            )
+            for n, r in enumerate(world["recalled"])
+        ),
     )
 
 
@@ -163,7 +174,10 @@ def present_of(world: Json, now: Any = NOON) -> Present:
         reserved={(UUID(e), d, p): t for (e, d, p), t in world["reserved"].items()},
         held=tuple(
             HeldFile(
-                holding_id=uuid(700 + n), file=_file(h["file"]), may_have_left=h["may_have_left"]
+                holding_id=uuid(700 + n),
+                agreement="",
+                file=_file(h["file"]),
+                may_have_left=h["may_have_left"],
             )
             for n, h in enumerate(world["held"])
         ),

@@ -621,6 +621,24 @@ def void(draw: Draw, world: Json, question: Json) -> None:
     world["void"] = draw(st.booleans())
 
 
+def recalled(draw: Draw, world: Json, question: Json) -> None:
+    """What the haven took back, and files that rest on it or on something else."""
+    lists = st.sampled_from(["list-1", "list-2"])
+    if question.get("file"):
+        question["file"]["opt_out"] = {
+            "applied": draw(st.booleans()), "list_date": date(2018, 6, 1), "list": draw(lists),
+            "besides": draw(st.lists(st.just("list-3"), max_size=1)),
+        }  # fmt: skip
+        question["file"]["editions"] = [
+            {"id": draw(st.sampled_from(["edition-1", "edition-2"])),
+             "from": "2018-04", "to": "2018-05"}
+        ]  # fmt: skip
+    kinds = st.sampled_from([("opt_out_list", "list-1"), ("edition", "edition-1")])
+    for kind, source in draw(st.lists(kinds, min_size=1, max_size=2)):
+        instead = draw(st.none() | st.sampled_from(["list-3", "list-2"]))
+        world["recalled"].append({"kind": kind, "source": source, "replaced_by": instead})
+
+
 def clock_behind(draw: Draw, world: Json, question: Json) -> None:
     world["last_decision_at"] = draw(INSTANTS)
 
@@ -754,7 +772,7 @@ SPOILING: tuple[Spoil, ...] = (
     organisations, waiting, transferred, succeeded,
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
-    publications, about_csds, catalogue, maps, reserved, held_before, void,
+    publications, about_csds, catalogue, maps, reserved, held_before, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, no_evidence,
 )  # fmt: skip

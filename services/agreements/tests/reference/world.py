@@ -243,6 +243,7 @@ def sound() -> Json:
         "reserved": {},
         "held": [],
         "void": False,
+        "recalled": [],
         "last_decision_at": None,
     }
 

@@ -155,10 +155,78 @@ def test_a_provider_confirms_nothing_and_takes_back_its_own(intake, landed):
     assert len(objects) == 1
 
 
-def test_an_edition_in_force_is_replaced_and_not_taken_back(intake, landed):
-    answer = decide(intake, landed["edition_id"], "withdrawal")
+def recalled(intake: Intake) -> list[tuple[str, str, str | None]]:
+    """Say of what it was told that it was taken back after it had been in force."""
+    with Session(intake.parts.engine) as session:
+        events = [json.loads(e) for (e,) in session.execute(text("SELECT event FROM outbox"))]
+    kind = "pseudonymisation.source-taken-back.v1"
+    said = [e["data"] for e in events if e["type"] == kind]
+    return [(d["kind"], d["source_id"], d["replaced_by"]) for d in said]
+
+
+def in_force(intake: Intake) -> list[str]:
+    with intake.parts.preparation_uow.reading() as tx:
+        return [str(e.id) for e in tx.landed.current_editions("SUS_APC")]
+
+
+def test_a_provider_does_not_take_back_what_is_in_force(intake, landed):
+    answer = decide(intake, landed["edition_id"], "withdrawal", Role.PROVIDER_SYSTEM, "RR8")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "REPLACEMENT_DECIDED")
+    assert recalled(intake) == []
+
+
+def test_the_only_edition_of_its_period_is_taken_back_by_one_person_and_told(intake, landed):
+    answer = decide(intake, landed["edition_id"], "withdrawal")
+
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["status"]) == ("taken_back", "taken_back")
+    assert in_force(intake) == []
+    assert recalled(intake) == [("edition", landed["edition_id"], None)]
+    again = decide(intake, landed["edition_id"], "withdrawal")
+    assert (again.status_code, again.json()["code"]) == (409, "REPLACEMENT_DECIDED")
+    assert intake.submit(month(PEOPLE))["state"] == "accepted"
+
+
+def test_where_it_replaced_one_that_differs_much_two_people_take_it_back(intake, landed):
+    waiting = intake.submit(month(PEOPLE[:1]))
+    decide(intake, waiting["edition_id"], "confirmation")
+
+    first = decide(intake, waiting["edition_id"], "withdrawal", Role.DSCRO_OPERATOR)
+
+    assert (first.status_code, first.json()["state"]) == (200, "leaving")
+    assert in_force(intake) == [waiting["edition_id"]]
+    # Void from the first word on: it only takes away.
+    told_now = [("edition", waiting["edition_id"], landed["edition_id"])]
+    assert recalled(intake) == told_now
+    own = decide(intake, waiting["edition_id"], "withdrawal", Role.DSCRO_OPERATOR)
+    assert (own.status_code, own.json()["code"]) == (409, "SECOND_PERSON_NEEDED")
+
+    second = decide(intake, waiting["edition_id"], "withdrawal", Role.DSCRO_APPROVER)
+
+    assert (second.status_code, second.json()["state"]) == (200, "taken_back")
+    assert in_force(intake) == [landed["edition_id"]]
+    assert recalled(intake) == told_now
+    former = edition(intake, landed["edition_id"])
+    assert (former["state"], former["superseded_by"]) == ("confirmed", None)
+
+
+def test_one_that_gave_way_is_taken_back_too_and_the_one_in_force_stays(intake, landed):
+    later = intake.submit(month(PEOPLE, Sex="2"))
+    assert later["state"] == "accepted"
+
+    answer = decide(intake, landed["edition_id"], "withdrawal")
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "taken_back")
+    assert in_force(intake) == [later["edition_id"]]
+    assert recalled(intake) == [("edition", landed["edition_id"], None)]
+
+
+def test_what_only_waited_is_told_of_nobody_when_it_is_taken_back(intake, landed):
+    waiting = intake.submit(month(PEOPLE[:1]))
+
+    assert decide(intake, waiting["edition_id"], "withdrawal").json()["state"] == "taken_back"
+    assert recalled(intake) == []
 
 
 def test_a_later_file_takes_the_place_of_one_that_waits(intake, landed):

@@ -297,6 +297,15 @@ def test_a_list_that_grows_or_loses_few_is_in_force_at_once(intake, many):
     }
 
 
+def recalled(intake) -> list[tuple[str, str, str | None]]:
+    """Say of what it was told that it was taken back after it had been in force."""
+    with Session(intake.parts.engine) as session:
+        events = [json.loads(e) for (e,) in session.execute(text("SELECT event FROM outbox"))]
+    kind = "pseudonymisation.source-taken-back.v1"
+    said = [e["data"] for e in events if e["type"] == kind]
+    return [(d["kind"], d["source_id"], d["replaced_by"]) for d in said]
+
+
 @pytest.mark.parametrize("kind", ["shorter", "empty", "inverted", "other people"])
 def test_a_list_that_would_release_many_waits_for_a_second_person(intake, many, kind):
     people, former = many
@@ -345,6 +354,7 @@ def test_a_list_that_waits_can_be_taken_back_by_whoever_sent_it(intake, many):
     assert str(newest_of(intake).id) == many[1]
     late = decide(intake, waiting["id"], "confirmation", by="third")
     assert (late.status_code, late.json()["code"]) == (409, "REPLACEMENT_DECIDED")
+    assert recalled(intake) == []
 
 
 def test_a_newer_list_in_force_supersedes_those_that_wait_behind_it(intake, many):
@@ -364,6 +374,7 @@ def test_a_list_in_force_is_taken_back_and_the_one_before_counts_again(intake, m
 
     assert back.json()["state"] == "taken_back"
     assert str(newest_of(intake).id) == many[1]
+    assert recalled(intake) == [("opt_out_list", grown["id"], many[1])]
 
 
 def test_taking_back_what_holds_many_needs_a_second_person(intake, many):
@@ -375,8 +386,11 @@ def test_taking_back_what_holds_many_needs_a_second_person(intake, many):
     again = decide(intake, grown["id"], "withdrawal", by="first")
     assert (again.status_code, again.json()["code"]) == (409, "SECOND_PERSON_NEEDED")
 
+    assert recalled(intake) == [("opt_out_list", grown["id"], many[1])]
+
     assert decide(intake, grown["id"], "withdrawal", by="second").json()["state"] == "taken_back"
     assert str(newest_of(intake).id) == many[1]
+    assert len(recalled(intake)) == 1
 
 
 def test_the_only_list_is_taken_back_by_one_person_for_then_nothing_is_prepared(intake, many):

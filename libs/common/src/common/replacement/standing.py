@@ -105,6 +105,24 @@ class Standing:
                 raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
         return replace(self, state=State.TAKEN_BACK, decided_by=by, decided_at=at, reason=reason)
 
+    def recall(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Take back what was in force once and gave way to another: it gives nothing to anybody.
+
+        :raises ReplacementDecided:
+        """
+        if self.state is not State.SUPERSEDED:
+            raise ReplacementDecided(f"It is {self.state}.", state=self.state.value)
+        return replace(self, state=State.TAKEN_BACK, decided_by=by, decided_at=at, reason=reason)
+
+    def restore(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Come into force again, since what took its place was taken back.
+
+        :raises ReplacementDecided:
+        """
+        if self.state is not State.SUPERSEDED:
+            raise ReplacementDecided(f"It is {self.state}.", state=self.state.value)
+        return replace(self, state=State.CONFIRMED, decided_by=by, decided_at=at, reason=reason)
+
     def supersede(self, *, at: datetime) -> Self:
         """Give way to another."""
         if self.state in {State.TAKEN_BACK, State.SUPERSEDED}:

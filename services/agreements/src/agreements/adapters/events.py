@@ -5,17 +5,22 @@ end keeps the agreement open, without releases, until it is signed or dropped (r
 
 Of dissemination it hears which extracts came to nothing, so that the preview of a hold does not
 count them as under way. No decision looks at it.
+
+Of the haven it hears what was taken back after files had been made with it: these are void.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from agreements.adapters.db.repository import SqlTransaction
+from agreements.domain.decision.recalls import Source
 from agreements.domain.errors import SnapshotRefused
 from agreements.use_cases import agreements as use_cases
+from agreements.use_cases import recalls
 from agreements.use_cases.agreements import Hearing
 from agreements.use_cases.context import Context
 from agreements.use_cases.ports import Snapshots, Transaction
@@ -23,14 +28,15 @@ from common.db import inbox
 from common.messaging.envelope import Event
 
 CONSUMER = "agreements"
-TOPICS = ("applications.application", "dissemination.extract")
+TOPICS = ("applications.application", "dissemination.extract", "pseudonymisation.source")
 RENEWAL = "renewal"
 APPROVED = "applications.application-approved.v1"
 SUBMITTED = "applications.application-submitted.v1"
 DECLINED = "applications.application-declined.v1"
 WITHDRAWN = "applications.application-withdrawn.v1"
 ENDED = ("dissemination.extract-failed.v1", "dissemination.extract-withdrawn.v1")
-RECEIVES = (APPROVED, SUBMITTED, DECLINED, WITHDRAWN, *ENDED)
+TAKEN_BACK = "pseudonymisation.source-taken-back.v1"
+RECEIVES = (APPROVED, SUBMITTED, DECLINED, WITHDRAWN, *ENDED, TAKEN_BACK)
 
 Handler = Callable[[Event], None]
 
@@ -52,6 +58,16 @@ class ExtractEnded(BaseModel):
 
     extract_id: UUID
     state: Literal["failed", "withdrawn"]
+
+
+class SourceTakenBack(BaseModel):
+    """As much of what the haven took back as agreements reads."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Source
+    source_id: UUID
+    replaced_by: UUID | None
 
 
 def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
@@ -102,11 +118,24 @@ def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
 
     return {
         **dict.fromkeys(ENDED, when_ended),
+        TAKEN_BACK: partial(_when_taken_back, ctx=ctx),
         APPROVED: when_approved,
         SUBMITTED: when_submitted,
         DECLINED: when_dropped,
         WITHDRAWN: when_dropped,
     }
+
+
+def _when_taken_back(event: Event, *, ctx: Context) -> None:
+    told = SourceTakenBack.model_validate(dict(event.data))
+    recalls.hear(
+        told.kind,
+        str(told.source_id),
+        None if told.replaced_by is None else str(told.replaced_by),
+        event.time,
+        is_new=_hearing(event, "recalls"),
+        ctx=ctx,
+    )
 
 
 def _read(event: Event) -> ApplicationHeard:

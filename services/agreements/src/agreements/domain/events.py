@@ -80,4 +80,31 @@ class BreachClosed:
     at: datetime
 
 
-Event = AgreementEvent | RelationshipChanged | BreachReported | BreachClosed
+class VoidCause(StrEnum):
+    """Why a released file is never given again."""
+
+    OPT_OUT_LIST = "opt_out_list"
+    """The list that it was made with was taken back."""
+    EDITION = "edition"
+    """An edition that it was made from was taken back."""
+    NEWER_FILE = "newer_file"
+    """Nobody had fetched it, and a file with a newer list took its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVoided:
+    """A released file is void: it is not fetched any more."""
+
+    topic: ClassVar[str] = "agreements.holding"
+    type: ClassVar[str] = "agreements.file-voided.v1"
+    state: ClassVar[str] = "void"
+    holding_id: UUID
+    file_id: str
+    extract_id: str
+    reference: str
+    """Of the agreement."""
+    cause: VoidCause
+    at: datetime
+
+
+Event = AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | FileVoided

@@ -16,8 +16,10 @@ from agreements.domain.assurance import Assurance, AssuranceRules
 from agreements.domain.breach import Breach
 from agreements.domain.codes import CodeRules
 from agreements.domain.contract import Contract
+from agreements.domain.decision.recalls import Recall
 from agreements.domain.drafting import ApprovedApplication
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
+from agreements.domain.events import FileVoided
 from agreements.domain.hold import LineKey
 from agreements.domain.imports import Import
 from agreements.domain.maps import MapSnapshot
@@ -175,6 +177,7 @@ class Holding:
     """A released file, as the agreement's parties may see it."""
 
     id: UUID
+    agreement: str
     file_id: str
     extract_id: str
     holder: str
@@ -192,6 +195,12 @@ class Holdings(Protocol):
 
     def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
         """Return a part of them, or all."""
+
+    def made_with(self, recall: Recall) -> Sequence[Holding]:
+        """Return the files of every agreement that rest on what was taken back."""
+
+    def tell_void(self, *voided: FileVoided) -> None:
+        """Say to others that these are not fetched any more."""
 
     def note_ended(self, extract_id: str, *, state: str, at: datetime) -> None:
         """Take down that an extract came to nothing, for what is shown."""
@@ -246,6 +255,8 @@ class Transaction(Protocol):
     def publications(self) -> Facts[Publication]: ...
     @property
     def imports(self) -> Imports: ...
+    @property
+    def recalls(self) -> Facts[Recall]: ...
     @property
     def submission_rights(self) -> Facts[SubmissionRight]: ...
     @property

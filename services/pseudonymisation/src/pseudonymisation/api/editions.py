@@ -74,8 +74,13 @@ def confirm_edition(edition_id: UUID, body: Reason, ctx: ConfirmEditionsCtx) -> 
 
 @router.post(
     "/{edition_id}/withdrawal",
-    responses=responses(EditionNotFound, ReplacementDecided, EditedMeanwhile),
+    responses=responses(EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile),
 )
 def take_edition_back(edition_id: UUID, body: Reason, ctx: WithdrawEditionsCtx) -> EditionView:
-    """Take an edition back that waits: its submission is rejected, the one in force stays."""
+    """Take an edition back. One that waits: its submission is rejected, the one in force stays.
+
+    One that is or was in force, by the staff of the haven: what was made with it is void from now
+    on, and the one before it is in force again. Where the two differ much it is `leaving` until a
+    second person takes it back as well.
+    """
     return EditionView.of_edition(replacements.take_back(edition_id, body.reason, ctx=ctx))

@@ -138,5 +138,7 @@ def take_list_back(list_id: UUID, body: Reason, ctx: TakeBackListsCtx) -> OptOut
 
     Where by that many people would be released it is `leaving`, and both hold, until a second
     person takes it back as well. Without a list nothing is prepared where opt-outs are upheld.
+    What was made with a list in force is void from the first person's word on: its fetch is
+    refused with `FILE_VOID`.
     """
     return OptOutListView.of_list(use_cases.take_back(list_id, body.reason, ctx=ctx))

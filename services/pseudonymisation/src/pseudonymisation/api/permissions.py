@@ -33,7 +33,7 @@ CONFIRM_EDITIONS = Permission(
 WITHDRAW_EDITIONS = Permission(
     "editions:withdraw",
     frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER, Role.PROVIDER_SYSTEM}),
-    "Take an edition back that waits: one's own, or as staff of the haven any.",
+    "Take an edition back: one's own that waits, or as staff of the haven any.",
 )
 IMPORT_OPT_OUTS = Permission(
     "opt-outs:import",

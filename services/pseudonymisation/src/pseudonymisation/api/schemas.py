@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.replacement import State
 from common.texts import Scanned
 from common.web.replacement import StandingView
 from pseudonymisation.domain.edition import Edition
@@ -159,8 +160,11 @@ class EditionView(StandingView):
     provider: str
     number: Annotated[int, Field(description="Counts the editions of this period from 1.")]
     status: Annotated[
-        Literal["current", "provisional", "final", "superseded"],
-        Field(description="How final it is; `superseded` once a later edition is in force."),
+        Literal["current", "provisional", "final", "superseded", "taken_back"],
+        Field(
+            description="How final it is; `superseded` once a later edition is in force, and"
+            " `taken_back` where it was taken back: what was made with it is void."
+        ),
     ]
     submission_id: UUID
     rows: int
@@ -185,7 +189,7 @@ class EditionView(StandingView):
             period=str(edition.period),
             provider=edition.provider,
             number=edition.number,
-            status="superseded" if edition.superseded_by else edition.status.value,
+            status=_status(edition),
             submission_id=edition.submission_id,
             rows=edition.rows,
             practice_map=None if practice is None else practice.id,
@@ -196,6 +200,14 @@ class EditionView(StandingView):
             landed_at=edition.landed_at,
             superseded_by=edition.superseded_by,
         )
+
+
+def _status(
+    edition: Edition,
+) -> Literal["current", "provisional", "final", "superseded", "taken_back"]:
+    if edition.standing.state is State.TAKEN_BACK:
+        return "taken_back"
+    return "superseded" if edition.superseded_by else edition.status.value
 
 
 class OptOutListView(StandingView):

@@ -7,8 +7,8 @@ from typing import Self
 from uuid import UUID
 
 from catalogue import DataSet
-from common.replacement import Standing
-from pseudonymisation.domain.events import EditionSuperseded
+from common.replacement import Judgement, Standing, State
+from pseudonymisation.domain.events import EditionSuperseded, SourceKind, SourceTakenBack
 from pseudonymisation.domain.period import Period
 
 
@@ -72,7 +72,7 @@ class Edition:
     """None: the one to read, where it is in force."""
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
-    pending: tuple[EditionSuperseded, ...] = ()
+    pending: tuple[EditionSuperseded | SourceTakenBack, ...] = ()
     """Events not yet stored."""
 
     def supersede(self, by: "Edition", *, at: datetime) -> Self:
@@ -91,3 +91,43 @@ class Edition:
             standing=self.standing.supersede(at=at),
             pending=(*self.pending, event),
         )
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether it is the one in force of its period."""
+        return self.superseded_by is None and self.standing.is_effective
+
+    def take_back(
+        self,
+        judgement: Judgement | None,
+        *,
+        instead: "Edition | None",
+        by: str,
+        reason: str,
+        at: datetime,
+    ) -> Self:
+        """Take back what is or was in force: what was made with it is void at once.
+
+        `instead` is in force then, where there is one: `judgement` is of the change to it.
+        :raises SecondPersonNeeded, ReplacementDecided:
+        """
+        standing = (
+            self.standing.take_back(judgement, by=by, reason=reason, at=at)
+            if self.superseded_by is None
+            else self.standing.recall(by=by, reason=reason, at=at)
+        )
+        is_told = self.standing.state is State.LEAVING
+        event = SourceTakenBack(
+            kind=SourceKind.EDITION,
+            source_id=self.id,
+            replaced_by=None if instead is None else instead.id,
+            at=at,
+        )
+        return replace(
+            self, standing=standing, pending=self.pending if is_told else (*self.pending, event)
+        )
+
+    def restore(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Be in force again, since the one that took its place was taken back."""
+        standing = self.standing.restore(by=by, reason=reason, at=at)
+        return replace(self, superseded_by=None, standing=standing)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -65,4 +66,34 @@ class EditionSuperseded:
             "data_set": self.data_set,
             "period": self.period,
             "provider": self.provider,
+        }
+
+
+class SourceKind(StrEnum):
+    """What files are made with, and can be taken back."""
+
+    OPT_OUT_LIST = "opt_out_list"
+    EDITION = "edition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTakenBack:
+    """What was in force is taken back: what was made with it is void (docs/adr/0032).
+
+    Said at the first person's word, also where a second one has to follow: it only takes away.
+    """
+
+    type: ClassVar[str] = "pseudonymisation.source-taken-back.v1"
+
+    kind: SourceKind
+    source_id: UUID
+    replaced_by: UUID | None
+    """What is in force in its place, or will be."""
+    at: datetime
+
+    def data(self) -> dict[str, JsonValue]:
+        return {
+            "kind": self.kind.value,
+            "source_id": str(self.source_id),
+            "replaced_by": None if self.replaced_by is None else str(self.replaced_by),
         }

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from common.replacement import Change, Judgement, Standing, State
 from pseudonymisation.domain import errors
+from pseudonymisation.domain.events import SourceKind, SourceTakenBack
 
 
 class ListKind(StrEnum):
@@ -74,15 +75,35 @@ class OptOutList:
     standing: Standing
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
+    pending: tuple[SourceTakenBack, ...] = ()
+    """Events not yet stored."""
 
     def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
         """:raises SecondPersonNeeded, ReplacementDecided:"""
         return replace(self, standing=self.standing.confirm(by=by, reason=reason, at=at))
 
-    def take_back(self, judgement: Judgement | None, *, by: str, reason: str, at: datetime) -> Self:
-        """:raises SecondPersonNeeded, ReplacementDecided:"""
+    def take_back(
+        self,
+        judgement: Judgement | None,
+        *,
+        instead: "OptOutList | None",
+        by: str,
+        reason: str,
+        at: datetime,
+    ) -> Self:
+        """Take it back; `instead` is in force then. What was made with it is void at once.
+
+        :raises SecondPersonNeeded, ReplacementDecided:
+        """
         standing = self.standing.take_back(judgement, by=by, reason=reason, at=at)
-        return replace(self, standing=standing)
+        gone = SourceTakenBack(
+            kind=SourceKind.OPT_OUT_LIST,
+            source_id=self.id,
+            replaced_by=None if instead is None else instead.id,
+            at=at,
+        )
+        was_in_force = self.standing.state in {State.ACCEPTED, State.CONFIRMED}
+        return replace(self, standing=standing, pending=(gone,) if was_in_force else ())
 
     def supersede(self, *, at: datetime) -> Self:
         return replace(self, standing=self.standing.supersede(at=at))

@@ -14,7 +14,7 @@ import structlog
 
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
-from common.replacement import Change, Kind, ReplacementDecided, Standing, rules
+from common.replacement import Change, Judgement, Kind, ReplacementDecided, Standing, rules
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.period import Period
@@ -117,18 +117,64 @@ def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
 
 
 def take_back(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
-    """Take an edition back that waits; its submission is rejected, what was landed destroyed.
+    """Take an edition back. Of one that waits the submission is rejected, and it is destroyed.
 
-    What is in force is not taken back but replaced, by submitting its period again.
-    :raises EditionNotFound, ReplacementDecided:
+    One that is or was in force is taken back by the staff of the haven: what was made with it is
+    void, and the one before it is in force again. Where these differ much, two have to.
+    :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile:
     """
+    with ctx.uow.reading() as tx:
+        present = tx.editions.get(edition_id, ctx.scope)
+        before = tx.editions.gave_way_to(edition_id)
+    if present.standing.is_waiting:
+        return _take_back_waiting(edition_id, reason, ctx=ctx)
+    if ctx.scope.organisation is not None:
+        raise ReplacementDecided(
+            "A provider takes back only what waits; submit the period again to replace it.",
+            state=present.standing.state.value,
+        )
+    return _take_back_landed(present, before, reason, ctx=ctx)
+
+
+def _take_back_landed(
+    present: Edition, before: Edition | None, reason: str, *, ctx: Context
+) -> Edition:
+    at, by = ctx.clock.now(), ctx.principal.subject
+    # Compared before the transaction begins: nobody waits for the engine with it open.
+    judgement = None if before is None else _of_going(present, before, at, ctx=ctx)
+    with ctx.uow.writing() as tx:
+        current = tx.editions.get(present.id, ctx.scope)
+        if current != present or tx.editions.gave_way_to(present.id) != before:
+            raise errors.EditedMeanwhile("Editions are being replaced at this moment; try again.")
+        audit = _entry("edition-taken-back", current, reason, at, ctx=ctx)
+        gone = current.take_back(judgement, instead=before, by=by, reason=reason, at=at)
+        stored = tx.editions.save(gone, audit=audit)
+        if before is not None and current.is_read and not stored.is_read:
+            tx.editions.save(
+                before.restore(by=by, reason=reason, at=at),
+                audit=replace(
+                    audit,
+                    action="edition-restored",
+                    resource=f"editions/{before.id}",
+                    detail={"taken_back": str(current.id)},
+                ),
+            )
+    log.info("edition_taken_back", edition_id=str(present.id), state=stored.standing.state.value)
+    return stored
+
+
+def _of_going(gone: Edition, after: Edition, at: datetime, *, ctx: Context) -> Judgement:
+    change = ctx.haven.change_of_editions(gone, after.id, after.object_key, after.rows)
+    return rules.load().judge(Kind.EDITION, change, on=legal_day(at))
+
+
+def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
     at, by = ctx.clock.now(), ctx.principal.subject
     with ctx.uow.writing() as tx:
         waiting = tx.editions.get(edition_id, ctx.scope)
         if not waiting.standing.is_waiting:
             raise ReplacementDecided(
-                "Only what waits is taken back; submit the period again to replace it.",
-                state=waiting.standing.state.value,
+                "It does not wait any more.", state=waiting.standing.state.value
             )
         standing = waiting.standing.take_back(None, by=by, reason=reason, at=at)
         audit = _entry("edition-taken-back", waiting, reason, at, ctx=ctx)

@@ -137,7 +137,7 @@ def take_back(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
             current = tx.opt_out_lists.get(list_id)
             if next_in_force(listed, current) != after or current != present:
                 continue
-            gone = current.take_back(judgement, by=by, reason=reason, at=at)
+            gone = current.take_back(judgement, instead=after, by=by, reason=reason, at=at)
             stored = _save(gone, "opt-out-list-taken-back", tx, ctx=ctx)
         log.info("opt_out_list_taken_back", list_id=str(list_id), state=stored.standing.state)
         return stored

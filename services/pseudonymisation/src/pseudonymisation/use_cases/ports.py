@@ -94,6 +94,9 @@ class Editions(Protocol):
     def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
         """Those that wait for a second person."""
 
+    def gave_way_to(self, edition_id: UUID) -> Edition | None:
+        """Say which one it took the place of; None: it was the first, or that one is gone."""
+
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         """Those in force that have one of the months, of every provider."""
 

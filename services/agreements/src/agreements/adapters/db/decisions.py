@@ -27,6 +27,7 @@ from agreements.adapters.db.decision_tables import (
     OptOutTreatmentRow,
     PermitRow,
 )
+from agreements.adapters.db.event_models import to_wire
 from agreements.adapters.db.facts import FactsCache
 from agreements.adapters.db.seals import Book, Sealer
 from agreements.adapters.db.tables import (
@@ -49,6 +50,7 @@ from agreements.use_cases.access.ports import (
     ReleasedFile,
 )
 from common import audit
+from common.db import outbox
 from common.db.unit_of_work import UnitOfWork
 
 HOLDINGS_CACHED_MAX = 10_000
@@ -194,6 +196,7 @@ class SqlDecisionLog:
         return [
             HeldFile(
                 holding_id=row.id,
+                agreement=row.agreement,
                 file=attestations.read(json.loads(row.file)),
                 may_have_left=self._may_have_left(row),
             )
@@ -299,6 +302,10 @@ class SqlDecisionLog:
                 )
         except IntegrityError as error:
             raise Contended from error
+        for event in batch.voided:
+            outbox.enqueue(
+                self.session, to_wire(event, aggregate_id=event.holding_id, aggregate_version=1)
+            )
         audit.append(self.session, batch.audit)
 
     def _write(self, statement: Insert | Update, rows: Sequence[Mapping[str, object]]) -> None:

@@ -1,6 +1,7 @@
 """What agreements says, as it crosses the wire: the models from which the schemas are generated."""
 
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +15,7 @@ from common.messaging.schemas import event_type
 AGREEMENT = "agreements.agreement"
 RELATIONSHIP = "agreements.relationship"
 BREACH = "agreements.breach"
+HOLDING = "agreements.holding"
 
 
 class Said(BaseModel):
@@ -115,6 +117,17 @@ class BreachClosed(Said):
     state: str
 
 
+@event_type(events.FileVoided.type, topic=HOLDING)
+class FileVoided(Said):
+    """A released file is never given again: what it was made with was taken back, or replaced."""
+
+    holding_id: UUID
+    file_id: str
+    extract_id: str
+    agreement: str
+    cause: Literal["opt_out_list", "edition", "newer_file"]
+
+
 AGREEMENT_MODELS: dict[Verb, type[AgreementData]] = {
     Verb.DRAFTED: AgreementDrafted,
     Verb.SIGNED: AgreementSigned,
@@ -180,4 +193,12 @@ def _data(event: events.Event) -> Said:
                 agreement=event.agreement,
                 finding=event.finding,
                 state=event.state,
+            )
+        case events.FileVoided():
+            return FileVoided(
+                holding_id=event.holding_id,
+                file_id=event.file_id,
+                extract_id=event.extract_id,
+                agreement=event.reference,
+                cause=event.cause.value,
             )

@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from agreements.adapters import catalogue, reference, rules
 from agreements.adapters.db import receipts
-from agreements.adapters.db.import_tables import ImportRow, MapStandingRow
+from agreements.adapters.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.adapters.db.imports import import_of
 from agreements.adapters.db.maps import map_of
 from agreements.adapters.db.seal_tables import SignatureReceiptRow
@@ -58,6 +58,7 @@ from agreements.domain.contract import Contract
 from agreements.domain.decision import alternatives, document
 from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import EnvironmentFacts, Facts, MapFacts
+from agreements.domain.decision.recalls import Recall
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.organisation import Kind, Organisation, TransferInstrument
@@ -214,6 +215,7 @@ class _Loader:
             environments=self._environments(_related(environment_owners, instruments)),
             maps=self._maps(),
             catalogue=catalogue.load(),
+            recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
         )
         waiting = [r for r in self._rows(ImportRow) if r.state == State.WAITING.value]
         sent = [import_of(self.session, row) for row in waiting]

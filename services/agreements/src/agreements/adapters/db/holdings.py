@@ -8,14 +8,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from agreements.adapters import attestations
 from agreements.adapters.db.decision_tables import (
     DecisionRow,
     EndedExtractRow,
     HoldingRow,
     PermitRow,
 )
+from agreements.adapters.db.event_models import to_wire
+from agreements.domain.decision.recalls import Recall
+from agreements.domain.events import FileVoided
 from agreements.domain.hold import LineKey
 from agreements.use_cases.ports import Holding, Slice
+from common.db import outbox
 
 RECENTLY = timedelta(seconds=10)
 """A download whose lease was not renewed in this time has ended."""
@@ -37,23 +42,26 @@ class SqlHoldings:
             query = query.limit(part.rows)
             if part.after is not None:
                 query = query.where(col(HoldingRow.id) > part.after)
-        rows = self.session.execute(query).scalars()
+        return [_holding(row) for row in self.session.execute(query).scalars()]
+
+    def made_with(self, recall: Recall) -> Sequence[Holding]:
+        # The text narrows it down; what it rests on is read out of what was attested.
+        query = (
+            select(HoldingRow)
+            .where(col(HoldingRow.file).contains(recall.source, autoescape=True))
+            .order_by(col(HoldingRow.id))
+        )
         return [
-            Holding(
-                id=row.id,
-                file_id=row.file_id,
-                extract_id=row.extract_id,
-                holder=row.holder,
-                line=row.line,
-                key=_key(row),
-                periods=tuple(json.loads(row.periods)),
-                file_format=row.format,
-                bytes=row.bytes,
-                digest=row.digest,
-                released_at=row.released_at,
-            )
-            for row in rows
+            _holding(row)
+            for row in self.session.execute(query).scalars()
+            if recall.concerns(attestations.read(json.loads(row.file)))
         ]
+
+    def tell_void(self, *voided: FileVoided) -> None:
+        for event in voided:
+            outbox.enqueue(
+                self.session, to_wire(event, aggregate_id=event.holding_id, aggregate_version=1)
+            )
 
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
         return [*self._preparing(agreement, at), *self._downloading(agreement, at)]
@@ -84,6 +92,23 @@ class SqlHoldings:
         ).scalars()
         held = {holding.file_id: holding.key for holding in self.of(agreement)}
         return [held[subject] for subject in subjects if subject in held]
+
+
+def _holding(row: HoldingRow) -> Holding:
+    return Holding(
+        id=row.id,
+        agreement=row.agreement,
+        file_id=row.file_id,
+        extract_id=row.extract_id,
+        holder=row.holder,
+        line=row.line,
+        key=_key(row),
+        periods=tuple(json.loads(row.periods)),
+        file_format=row.format,
+        bytes=row.bytes,
+        digest=row.digest,
+        released_at=row.released_at,
+    )
 
 
 def _key(row: PermitRow | HoldingRow) -> LineKey:

@@ -1,6 +1,6 @@
 """How what replaces stands: lists that were sent, and maps. They hold what the domain checked."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import JSON, Column, String, Text
@@ -9,7 +9,7 @@ from sqlmodel import Field
 from agreements.adapters.db.tables import Row, Versioned, metadata
 from common.db.replacement import StandingColumns
 
-__all__ = ["ImportContentRow", "ImportRow", "MapStandingRow", "metadata"]
+__all__ = ["ImportContentRow", "ImportRow", "MapStandingRow", "RecallRow", "metadata"]
 
 
 class ImportRow(StandingColumns, Versioned, table=True):
@@ -39,3 +39,14 @@ class MapStandingRow(StandingColumns, Versioned, table=True):
     __tablename__ = "map_standing"
 
     takes_from: list[str] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class RecallRow(Versioned, table=True):
+    """A list of opt-outs or an edition that the haven took back: what was made with it is void."""
+
+    __tablename__ = "recall"
+
+    kind: str = Field(sa_type=String)  # opt_out_list, edition
+    source: str
+    replaced_by: str | None = None
+    taken_back_at: datetime

@@ -18,6 +18,7 @@ from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import await_others, instant, stamp
 from agreements.adapters.db.event_models import to_wire
 from agreements.adapters.db.holdings import SqlHoldings
+from agreements.adapters.db.import_tables import RecallRow
 from agreements.adapters.db.imports import SqlImports
 from agreements.adapters.db.maps import SqlMaps
 from agreements.adapters.db.seals import Book, Sealer, seal
@@ -45,6 +46,7 @@ from agreements.adapters.db.written import add
 from agreements.domain.assurance import Assurance
 from agreements.domain.breach import Breach
 from agreements.domain.contract import Contract
+from agreements.domain.decision.recalls import Recall
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
 from agreements.domain.errors import BreachNotFound, RelationshipNotFound
 from agreements.domain.organisation import Organisation, TransferInstrument
@@ -374,6 +376,10 @@ class SqlTransaction:
     @cached_property
     def imports(self) -> SqlImports:
         return SqlImports(self.session)
+
+    @cached_property
+    def recalls(self) -> SqlFacts[Recall]:
+        return SqlFacts(self.session, RecallRow, Recall)
 
     @cached_property
     def submission_rights(self) -> SqlFacts[SubmissionRight]:

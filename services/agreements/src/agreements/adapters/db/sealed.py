@@ -17,7 +17,7 @@ from sqlalchemy import Row, Select, Table, select
 from sqlmodel import Session
 
 from agreements.adapters.db import tables as t
-from agreements.adapters.db.import_tables import ImportRow, MapStandingRow
+from agreements.adapters.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.adapters.db.seal_tables import SignatureReceiptRow
 from common.ids import canonical, digest_of
 
@@ -91,6 +91,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.SubmissionRightRow, "submitter"),
         Sealed(ImportRow, None),
         Sealed(MapStandingRow, None),
+        Sealed(RecallRow, None),
         Sealed(t.BreachRow, "agreement_id"),
         Sealed(t.HoldRow, "agreement_id", (Part(t.HoldLineRow, "hold_id"),)),
         Sealed(t.HoldLiftRow, "hold_id"),

@@ -224,9 +224,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "domain.md 3.5; ruling 6",
     ),
     Code.FILE_VOID: Meaning(
-        "No other file has taken the place of this one before anything of it was fetched",
-        "Fetch the file of the later extract of the period.",
-        "issue 6, A1; ruling 6",
+        "Nothing that the file was made with was taken back after it had been in force, and no"
+        " other file has taken its place before anything of it was fetched",
+        "Fetch the file of the later extract of the period, or ask for the period again; destroy"
+        " what was fetched of this one.",
+        "issue 6, A1; rulings 6 and 20",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

@@ -17,6 +17,7 @@ from agreements.domain.codes import NO_RULES, CodeRules
 from agreements.domain.contract import Contract
 from agreements.domain.decision.document import Document
 from agreements.domain.decision.held import HeldFile
+from agreements.domain.decision.recalls import Recall
 from agreements.domain.decision.rules import Category, Rules
 from agreements.domain.decision.standing import Standing
 from agreements.domain.organisation import Organisation, TransferInstrument
@@ -101,6 +102,8 @@ class Facts:
     """How codes are read (ruling 23)."""
     broken: tuple[str, ...] = ()
     """Registers whose rows are not what was sealed. Where there are any, nothing else is here."""
+    recalls: tuple[Recall, ...] = ()
+    """What the haven took back: what was made with it is void."""
     alternatives: tuple["Alternative", ...] = ()
     """As the facts would be, for each list that waits and changes any of them."""
     _standing: dict[date, Standing] = field(default_factory=dict, repr=False, compare=False)

@@ -18,6 +18,8 @@ class HeldFile:
     """A file that was released before to the same environment, of the same data set."""
 
     holding_id: UUID
+    agreement: str
+    """Under which it was released."""
     file: AttestedFile
     may_have_left: bool
     """A fetch of it was permitted once."""

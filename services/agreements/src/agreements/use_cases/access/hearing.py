@@ -4,7 +4,7 @@ Nothing is granted here that the pure decision did not allow, and nothing is ans
 transaction that logs it is over.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from agreements.domain.decision.question import (
     Request,
     UnattestedRelease,
 )
+from agreements.domain.events import FileVoided, VoidCause
 from agreements.domain.leases import lease
 from agreements.domain.permits import Permit, request_digest, treatment_of
 from agreements.use_cases.access.asking import (
@@ -253,7 +254,7 @@ class Hearing:
         if isinstance(decision, Permission) and file is not None and permit is not None:
             released = self._hold(ask, file, permit, decision, decision_id)
             void = to_be_void(file, present.held)
-            self.batch.fates |= dict.fromkeys(void, (Fate.VOID, self._at))
+            self._make_void(h for h in present.held if h.holding_id in void)
         logged = self._log(
             ask,
             decision,
@@ -279,6 +280,21 @@ class Hearing:
             token_digest=None,
         )
         return self._answer(logged, decision, released=released)
+
+    def _make_void(self, gone: Iterable[HeldFile]) -> None:
+        """Let the newer file take their places, and tell so."""
+        for held in gone:
+            self.batch.fates[held.holding_id] = (Fate.VOID, self._at)
+            self.batch.voided.append(
+                FileVoided(
+                    holding_id=held.holding_id,
+                    file_id=held.file.file_id,
+                    extract_id=held.file.extract_id,
+                    reference=held.agreement,
+                    cause=VoidCause.NEWER_FILE,
+                    at=self._at,
+                )
+            )
 
     def _hold(
         self,
@@ -416,7 +432,12 @@ class Hearing:
             return ()
         before = self._tx.held(environment_id, file.key.data_set, file.periods)
         now = [
-            HeldFile(holding_id=r.holding.id, file=r.holding.file, may_have_left=False)
+            HeldFile(
+                holding_id=r.holding.id,
+                agreement=r.holding.agreement,
+                file=r.holding.file,
+                may_have_left=False,
+            )
             for r in self.batch.released
             if r.holding.environment_id == environment_id
             and r.holding.file.key.data_set == file.key.data_set

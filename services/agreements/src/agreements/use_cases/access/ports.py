@@ -12,6 +12,7 @@ from agreements.domain.decision.facts import Facts, Reservation
 from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import AttestedFile, Holding
 from agreements.domain.decision.rules import Rules
+from agreements.domain.events import FileVoided
 from agreements.domain.permits import Permit
 from common.audit import Entry
 
@@ -85,6 +86,8 @@ class Batch:
     released: list[ReleasedFile] = field(default_factory=list)
     fates: dict[UUID, tuple[Fate, datetime]] = field(default_factory=dict)
     """What becomes of holdings, once for all."""
+    voided: list[FileVoided] = field(default_factory=list)
+    """What others are told of the files that are void from now on."""
     renewed: dict[UUID, tuple[datetime, int]] = field(default_factory=dict)
     """Decisions that go on: at which instant last, and how many times more."""
 

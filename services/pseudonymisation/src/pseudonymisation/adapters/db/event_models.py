@@ -1,5 +1,6 @@
 """What the intake says, as it crosses the wire: the models that the schemas come from."""
 
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -9,10 +10,12 @@ from common.messaging.envelope import Event
 from common.messaging.schemas import event_type
 from pseudonymisation.domain import events, preparation_events
 from pseudonymisation.domain.edition import Edition
+from pseudonymisation.domain.opt_out import OptOutList
 from pseudonymisation.domain.submission import Submission
 
 TOPIC = "pseudonymisation.submission"
 PREPARATION_TOPIC = "pseudonymisation.preparation"
+SOURCE_TOPIC = "pseudonymisation.source"
 
 # The domain's own events are their wire form already: two ids and numbers.
 for said in (preparation_events.ExtractPrepared, preparation_events.PreparationFailed):
@@ -57,6 +60,18 @@ class EditionSuperseded(Said):
     provider: str
 
 
+@event_type(events.SourceTakenBack.type, topic=SOURCE_TOPIC)
+class SourceTakenBack(Said):
+    """A list of opt-outs or an edition was taken back after it had been in force.
+
+    What was made with it is void: it is not released, and not fetched any more.
+    """
+
+    kind: Literal["opt_out_list", "edition"]
+    source_id: UUID
+    replaced_by: UUID | None
+
+
 def of_submission(submission: Submission, event: events.SubmissionDecided) -> Event:
     """Put what happened to a submission into an envelope."""
     kinds: dict[str, type[SubmissionData]] = {
@@ -73,8 +88,22 @@ def of_submission(submission: Submission, event: events.SubmissionDecided) -> Ev
     )
 
 
-def of_edition(edition: Edition, event: events.EditionSuperseded) -> Event:
+def of_source(source: Edition | OptOutList, event: events.SourceTakenBack) -> Event:
+    """Put into an envelope that something was taken back."""
+    return schemas.event(
+        SourceTakenBack.model_validate(event.data()),
+        subject=f"{event.kind}/{source.id}",
+        time=event.at,
+        aggregate_id=source.id,
+        aggregate_version=source.version,
+        state=source.standing.state.value,
+    )
+
+
+def of_edition(edition: Edition, event: events.EditionSuperseded | events.SourceTakenBack) -> Event:
     """Put what happened to an edition into an envelope."""
+    if isinstance(event, events.SourceTakenBack):
+        return of_source(edition, event)
     return schemas.event(
         EditionSuperseded.model_validate(event.data()),
         subject=f"editions/{edition.id}",

@@ -10,8 +10,10 @@ from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
+from common.db import outbox
 from common.db import replacement as columns
 from common.replacement import EFFECTIVE, State
+from pseudonymisation.adapters.db import event_models
 from pseudonymisation.adapters.db.overwriting import overwrite
 from pseudonymisation.adapters.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.domain.errors import ListNotFound
@@ -48,13 +50,15 @@ class SqlOptOutLists:
         return [to_list(row) for row in self.session.exec(query)]
 
     def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
-        stored = replace(opt_outs, version=opt_outs.version + 1)
+        stored = replace(opt_outs, version=opt_outs.version + 1, pending=())
         values = _of_list(stored)
         if opt_outs.version == 0:
             self.session.add(OptOutListRow.model_validate(values))
             self.session.flush()
         else:
             overwrite(self.session, OptOutListRow, opt_outs.version, values)
+        for event in opt_outs.pending:
+            outbox.enqueue(self.session, event_models.of_source(stored, event))
         audit_log.append(self.session, [audit])
         return stored
 

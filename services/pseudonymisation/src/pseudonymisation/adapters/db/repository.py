@@ -265,6 +265,17 @@ class SqlEditions:
         )
         return [to_edition(row) for row in self.session.exec(query)]
 
+    def gave_way_to(self, edition_id: UUID) -> Edition | None:
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.superseded_by) == edition_id)
+            .where(col(EditionRow.state) == Replacement.SUPERSEDED.value)
+            .order_by(col(EditionRow.number).desc())
+            .limit(1)
+        )
+        row = self.session.exec(query).first()
+        return None if row is None else to_edition(row)
+
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         if not months:
             return []

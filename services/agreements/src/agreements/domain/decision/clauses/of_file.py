@@ -7,11 +7,18 @@ from agreements.domain.decision.case import NATIONAL, STRUCTURAL, Case, LineCase
 from agreements.domain.decision.codes import Code, refusal
 from agreements.domain.decision.held import told_apart
 from agreements.domain.decision.question import AttestedFile, Fetch, Release
+from agreements.domain.decision.recalls import Source, taken_back
 from agreements.domain.permits import Permit
 from common.errors import Refusal
 
 AS_IS = "as_is"
 TOKEN_ORDER = "token"  # noqa: S105  an order of rows
+
+
+TAKEN_BACK: Mapping[Source, str] = {
+    Source.OPT_OUT_LIST: "The list of opt-outs that the file was made with was taken back.",
+    Source.EDITION: "An edition that the file was made from was taken back.",
+}
 
 
 def attestation(case: Case) -> Iterator[Refusal]:
@@ -54,10 +61,19 @@ def _differences(
 
 
 def void(case: Case) -> Iterator[Refusal]:
-    """Nobody had any of the file, and another one took its place for good."""
+    """Nothing that it was made with was taken back, and no other file took its place before."""
     if isinstance(case.question, Fetch) and case.present.is_void:
         detail = "The period was prepared anew with another list before this file was fetched."
         yield refusal(Code.FILE_VOID, detail)
+    match case.question:
+        case Fetch(holding=holding):
+            file = holding.file
+        case Release(file=file):
+            pass
+        case _:
+            return
+    for source in taken_back(file, case.facts.recalls):
+        yield refusal(Code.FILE_VOID, TAKEN_BACK[source], source.value)
 
 
 def other_list(case: LineCase) -> Iterator[Refusal]:
