@@ -6,7 +6,7 @@ import pytest
 
 from common.ids import new_id
 from common.messaging.envelope import Event
-from dissemination.adapters.db.tables import RegisterLineRow, ReleaseRow
+from dissemination.adapters.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
 
 
 def released_rows(house, extract):
@@ -196,3 +196,65 @@ def test_an_edition_replaced_during_the_preparation_marks_the_release_at_once(ho
         "extract-released",
         "extract-superseded",
     ]
+
+
+def voided(file_id, extract_id, cause="opt_out_list"):
+    holding = str(new_id())
+    return Event(
+        id=new_id(),
+        type="agreements.file-voided.v1",
+        source="/agreements",
+        subject="DARS-NIC-123456-A1B2C",
+        time=datetime(2018, 6, 1, tzinfo=UTC),
+        topic="agreements.holding",
+        aggregate_id=holding,
+        aggregate_version=1,
+        state="void",
+        data={
+            "holding_id": holding,
+            "file_id": file_id,
+            "extract_id": extract_id,
+            "agreement": "DARS-NIC-123456-A1B2C",
+            "cause": cause,
+        },
+    )
+
+
+def test_what_is_void_is_withdrawn_in_extract_and_register_and_says_why(house):
+    extract = house.released()
+    event = voided(extract["files"][0]["id"], extract["id"])
+
+    house.publish(event)
+    house.publish(event)  # once more
+    house.publish(voided(extract["files"][0]["id"], extract["id"], "edition"))
+
+    marked = house.settled(extract["id"], "withdrawn")
+    availability = marked["availability"]
+    assert (availability["state"], availability["code"]) == ("withdrawn", "FILE_VOID")
+    assert availability["agreement_state"] is None
+    assert datetime.fromisoformat(availability["since"]) == event.time
+    lines = house.call("GET", "/v1/register?limit=200", role=None).json()["items"]
+    (line,) = [line for line in lines if line["file_id"] == marked["files"][0]["id"]]
+    assert (line["status"], line["status_code"]) == ("withdrawn", "FILE_VOID")
+    assert house.actions(extract["id"]).count("extract-withdrawn") == 1
+
+
+def test_what_became_void_between_decision_and_release_is_withdrawn_at_once(house, until):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    terms = house.agreements.terms.pop("lines")  # so that its release waits
+    house.haven.prepare(next(reversed(house.haven.jobs)))
+    house.settled(extract_id, "prepared")
+    (file_id,) = [
+        row[1][0]["id"]
+        for row in house.rows(ExtractRow.id, ExtractRow.files)
+        if str(row[0]) == extract_id
+    ]
+
+    house.publish(voided(file_id, extract_id))
+    assert house.extract(extract_id)["state"] == "prepared"
+    house.agreements.terms["lines"] = terms
+
+    marked = house.settled(extract_id, "withdrawn")
+    assert marked["availability"]["code"] == "FILE_VOID"

@@ -114,6 +114,14 @@ class _Superseded(BaseModel):
     superseded_by: str
 
 
+class _Voided(BaseModel):
+    """What is read of agreements' word that a file is never given again."""
+
+    model_config = ConfigDict(extra="ignore")
+    file_id: UUID
+    extract_id: UUID
+
+
 class _Agreement(BaseModel):
     """What is read of an agreement's event: how it stands after it, whatever happened."""
 
@@ -162,15 +170,30 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 )
                 log.info("agreement_heard", agreement_state=told.state, withdrawn=len(ended))
 
+    def on_voided(event: Envelope) -> None:
+        told = _read(_Voided, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                ended = releases.make_void(
+                    told.file_id, told.extract_id, at=event.time, ctx=ctx, tx=tx
+                )
+                log.info("file_voided", file_id=str(told.file_id), withdrawn=ended is not None)
+
     return {
         **dict.fromkeys(AGREEMENT_EVENTS, on_agreement),
+        "agreements.file-voided.v1": on_voided,
         "pseudonymisation.extract-prepared.v1": on_preparation,
         "pseudonymisation.preparation-failed.v1": on_preparation,
         "pseudonymisation.edition-superseded.v1": on_superseded,
     }
 
 
-TOPICS = ("agreements.agreement", "pseudonymisation.preparation", "pseudonymisation.submission")
+TOPICS = (
+    "agreements.agreement",
+    "agreements.holding",
+    "pseudonymisation.preparation",
+    "pseudonymisation.submission",
+)
 """Where those are said."""
 
 

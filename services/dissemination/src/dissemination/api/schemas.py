@@ -149,7 +149,8 @@ class AvailabilityView(Outgoing):
         str | None,
         Field(
             description="What the decision would say; `EDITION_SUPERSEDED` where it says yes, and"
-            " a newer edition is there."
+            " a newer edition is there. `FILE_VOID`: what it was made with was taken back, or"
+            " another file took its place; destroy what was fetched."
         ),
     ]
     agreement_state: str | None
@@ -314,7 +315,13 @@ class RegisterLineView(Outgoing):
             " have it. `suspended`: not now. `withdrawn`: never again."
         ),
     ]
-    status_code: Annotated[str | None, Field(description="What the decision would say.")]
+    status_code: Annotated[
+        str | None,
+        Field(
+            description="What the decision would say. `FILE_VOID`: what it was made with was taken"
+            " back, or another file took its place before it was fetched."
+        ),
+    ]
     status_since: datetime | None
 
     @classmethod

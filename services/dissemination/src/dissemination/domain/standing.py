@@ -20,6 +20,9 @@ OVER = frozenset({"EXPIRED", "TERMINATED"})
 HELD, NO_CONTRACT, NOT_ACTIVE = "BREACH_OPEN", "DSFC_NOT_IN_FORCE", "DSA_NOT_ACTIVE"
 """The decision's own codes: what a fetch would meet."""
 
+FILE_VOID = "FILE_VOID"
+"""The decision's code for a file that was made with what was taken back, or gave way to another."""
+
 EDITION_SUPERSEDED = "EDITION_SUPERSEDED"
 """No refusal: why something is `superseded`. Ask again to have it from the newer edition."""
 
@@ -49,16 +52,18 @@ CURRENT = Status(availability=Availability.CURRENT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """The end of the agreement under which something was released."""
+    """Why what was released is never given again: its agreement is over, or it is void."""
 
-    agreement_state: str
+    agreement_state: str | None
+    """Null where the agreement is not the reason."""
     since: datetime
+    code: str = NOT_ACTIVE
 
     @property
     def status(self) -> Status:
         return Status(
             availability=Availability.WITHDRAWN,
-            code=NOT_ACTIVE,
+            code=self.code,
             agreement_state=self.agreement_state,
             since=self.since,
         )

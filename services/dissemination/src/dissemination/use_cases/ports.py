@@ -16,7 +16,7 @@ from dissemination.domain.extract import Extract, Permit, PreparedFile
 from dissemination.domain.register import Listed, RegisterLine, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest
-from dissemination.domain.standing import Standing
+from dissemination.domain.standing import Standing, Withdrawal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,13 @@ class ReleaseStore(Protocol):
 
 
 class Extracts(Protocol):
-    def get(self, extract_id: UUID, *, organisation: str | None = None) -> Extract:
-        """Raise ExtractNotFound, also where it is another organisation's."""
+    def get(
+        self, extract_id: UUID, *, organisation: str | None = None, locked: bool = False
+    ) -> Extract:
+        """Raise ExtractNotFound, also where it is another organisation's.
+
+        `locked`: nobody else changes it until the transaction ends.
+        """
 
     def page(
         self, *, organisation: str | None, agreement: str | None, after: UUID | None, limit: int
@@ -179,6 +184,15 @@ class Editions(Protocol):
         """Whether any of them is."""
 
 
+class Voids(Protocol):
+    """Files that agreements said are void."""
+
+    def put(self, file_id: UUID, void: Withdrawal) -> None: ...
+
+    def of(self, file_ids: Collection[UUID]) -> Withdrawal | None:
+        """Return why, where any of them is."""
+
+
 class Register(Protocol):
     def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         """In the order of release."""
@@ -247,6 +261,8 @@ class Transaction(Protocol):
     def releases(self) -> Releases: ...
     @property
     def editions(self) -> Editions: ...
+    @property
+    def voids(self) -> Voids: ...
     @property
     def register(self) -> Register: ...
     @property

@@ -16,10 +16,11 @@ from common.errors import AppError, Conflict
 from common.ids import new_id
 from dissemination.domain import register
 from dissemination.domain.attestation import Attestation
-from dissemination.domain.errors import TermsMissing
-from dissemination.domain.extract import Extract, PreparedFile, State
+from dissemination.domain.errors import ExtractNotFound, TermsMissing
+from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
 from dissemination.domain.register import Line, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
+from dissemination.domain.standing import FILE_VOID, Withdrawal
 from dissemination.use_cases import standings
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
@@ -80,7 +81,10 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
         if tx.editions.superseded(edition_ids):
             # Replaced while it was being prepared: released, and marked at once.
             stored = _supersede(tx, stored, at, ctx)
-        if standing is not None and standing.withdrawal is not None:
+        if (void := tx.voids.of([file.id for file in extract.files])) is not None:
+            # What it was made with was taken back since it was decided: withdrawn at once.
+            stored = standings.end(stored, void, ctx=ctx, tx=tx)
+        elif standing is not None and standing.withdrawal is not None:
             # Over since it was decided: released, and withdrawn at once.
             stored = standings.end(stored, standing.withdrawal, ctx=ctx, tx=tx)
     faults.reach("K7")
@@ -99,6 +103,19 @@ def supersede(edition_id: str, *, by: str, ctx: Context, tx: Transaction) -> Seq
         if extract.state is State.RELEASED
     ]
     return [extract.id for extract in marked]
+
+
+def make_void(
+    file_id: UUID, extract_id: UUID, *, at: datetime, ctx: Context, tx: Transaction
+) -> Extract | None:
+    """Withdraw what was released and is void; what is not released yet is marked at its release."""
+    void = Withdrawal(agreement_state=None, since=at, code=FILE_VOID)
+    tx.voids.put(file_id, void)
+    try:
+        extract = tx.extracts.get(extract_id, locked=True)
+    except ExtractNotFound:
+        return None
+    return standings.end(extract, void, ctx=ctx, tx=tx) if extract.state in OPEN_TO_FETCH else None
 
 
 def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> Attestation:

@@ -52,5 +52,6 @@ def end(extract: Extract, withdrawal: Withdrawal, *, ctx: Context, tx: Transacti
             agreement=extract.request.agreement,
             state_before=extract.state.value,
             agreement_state=withdrawal.agreement_state,
+            code=withdrawal.code,
         ),
     )

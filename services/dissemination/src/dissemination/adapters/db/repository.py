@@ -30,6 +30,7 @@ from dissemination.adapters.db.tables import (
     RegisterLineRow,
     ReleaseRow,
     SupersededEditionRow,
+    VoidFileRow,
 )
 from dissemination.adapters.events import to_envelope
 from dissemination.domain.delivery import Delivery, Outcome
@@ -48,7 +49,7 @@ from dissemination.domain.extract import (
 from dissemination.domain.register import Listed, RegisterLine
 from dissemination.domain.release import AgreementVersion, LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest, Format
-from dissemination.domain.standing import Standing, Withdrawal, status
+from dissemination.domain.standing import FILE_VOID, Standing, Withdrawal, status
 from dissemination.use_cases.ports import Logged, Progress
 
 CONSUMER = "dissemination"
@@ -65,8 +66,12 @@ class SqlExtracts:
     session: Session
     timer: Clock
 
-    def get(self, extract_id: UUID, *, organisation: str | None = None) -> Extract:
-        row = self.session.get(ExtractRow, extract_id)
+    def get(
+        self, extract_id: UUID, *, organisation: str | None = None, locked: bool = False
+    ) -> Extract:
+        row = self.session.get(
+            ExtractRow, extract_id, with_for_update=locked or None, populate_existing=locked
+        )
         if row is None or organisation not in (None, row.organisation):
             raise ExtractNotFound(f"There is no extract {extract_id}.")
         return _extract(row)
@@ -236,6 +241,24 @@ class SqlEditions:
             .limit(1)
         )
         return self.session.scalar(query) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlVoids:
+    session: Session
+
+    def put(self, file_id: UUID, void: Withdrawal) -> None:
+        self.session.merge(VoidFileRow(file_id=file_id, since=void.since))
+        self.session.flush()
+
+    def of(self, file_ids: Collection[UUID]) -> Withdrawal | None:
+        query = select(func.min(col(VoidFileRow.since))).where(
+            col(VoidFileRow.file_id).in_(list(file_ids))
+        )
+        since = self.session.scalar(query)
+        if since is None:
+            return None
+        return Withdrawal(agreement_state=None, since=since, code=FILE_VOID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +452,10 @@ class SqlTransaction:
     @property
     def editions(self) -> SqlEditions:
         return SqlEditions(self.session)
+
+    @property
+    def voids(self) -> SqlVoids:
+        return SqlVoids(self.session)
 
     @property
     def register(self) -> SqlRegister:

@@ -107,6 +107,15 @@ class SupersededEditionRow(Row, table=True):
     superseded_at: datetime
 
 
+class VoidFileRow(Row, table=True):
+    """A file that agreements said is void, released here already or not yet."""
+
+    __tablename__ = "void_file"
+
+    file_id: UUID = Field(primary_key=True)
+    since: datetime
+
+
 class AgreementStandingRow(Row, table=True):
     """How an agreement stands, as its newest event told it."""
 
