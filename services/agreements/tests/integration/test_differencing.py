@@ -65,12 +65,8 @@ def prepared(decider, made_with, *, editions=("edition-1",), periods=None, **opt
     permit = decider.ask_and_wait(asked).permit
     said = asking.attested(
         permit,
-        editions=[
-            {"id": id_, "provider": "RR8", "period": "2018-04/2018-05", "number": 1,
-             "status": "current"}
-            for id_ in editions
-        ],
-    )  # fmt: skip
+        editions=[asking.edition(id_) for id_ in editions],
+    )
     said["opt_out"] |= {"list_id": made_with, "list_date": "2018-06-01"} | opt_out
     return asking.release(said)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import catalogue
 from agreements.adapters import attestations
 from agreements.domain.hold import LineKey
 from agreements.domain.permits import Permit, request_digest
@@ -55,6 +56,21 @@ def request(**changes: Any) -> AskRequest:
     return AskRequest(**who, **asked, request_digest=request_digest(**asked))
 
 
+def edition(id_: str, **changes: Any) -> dict[str, Any]:
+    """What the haven attests of an edition that was landed by the rules of today."""
+    made = catalogue.load().rules_of("SUS_APC", NOON.date())
+    assert made is not None
+    said = {
+        "id": id_,
+        "provider": "RR8",
+        "period": "2018-04/2018-05",
+        "number": 1,
+        "status": "current",
+        "landing_rules": {"version": made.version, "digest": made.digest},
+    }
+    return said | changes
+
+
 def attested(permit: Permit, **changes: Any) -> dict[str, Any]:
     """The claims that the haven makes of a file prepared under the permit."""
     file_id = changes.pop("file_id", str(new_id()))
@@ -84,7 +100,7 @@ def attested(permit: Permit, **changes: Any) -> dict[str, Any]:
             ),
         ],
         "periods": list(permit.periods),
-        "editions": [],
+        "editions": [edition("edition-0")],
         "population": {
             "codes": list(permit.codes),
             "reasons": list(permit.reasons),

@@ -447,6 +447,7 @@ class Evaluation:
             | self.published(line)
             | self.population(line)
             | self.scanned(line)
+            | self.landed_safely(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
@@ -862,6 +863,25 @@ class Evaluation:
             if is_text and column["name"] not in scan["columns"]:
                 found.add(("PCD_LEAK", column["name"]))
         return found
+
+    def landed_safely(self, line: Json) -> Found:
+        """Issue 6: rules that let a withheld person through end what they made, given or not."""
+        entry = self.catalogue_entry(line)
+        if not self.file or entry is None:
+            return set()
+        begun = [r for r in entry["landing_rules"] if r["from"] <= self.today]
+        newest = sorted(begun, key=lambda r: r["version"])[-1:]
+        safe = {
+            r["digest"]
+            for r in entry["landing_rules"]
+            for least in newest
+            if r["version"] >= least["safe_from"]
+        } or {None}
+        if newest and not self.file["editions"]:
+            return {("EDITION_UNSAFE", None)}
+        return {
+            ("EDITION_UNSAFE", e["id"]) for e in self.file["editions"] if e.get("rules") not in safe
+        }
 
     def domain(self, line: Json, environment: Json) -> Json:
         linked = {self.data_set}

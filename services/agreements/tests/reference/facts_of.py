@@ -25,6 +25,7 @@ from agreements.domain.decision.facts import (
     DataSetFacts,
     EnvironmentFacts,
     Facts,
+    LandingRulesFacts,
     MapFacts,
     Present,
     ReleasableColumn,
@@ -285,6 +286,15 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
         mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
         waits_for_publication=data_set["gate"],
         disclosure_rule=data_set["disclosure_rule"],
+        landing_rules=tuple(
+            LandingRulesFacts(
+                version=r["version"],
+                digest=r["digest"],
+                valid_from=r["from"],
+                safe_from=r["safe_from"],
+            )
+            for r in data_set["landing_rules"]
+        ),
     )
 
 
@@ -342,7 +352,8 @@ def _file(file: Json) -> AttestedFile:
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
         editions=tuple(
-            ReadEdition(id=e["id"], first=e["from"], last=e["to"]) for e in file["editions"]
+            ReadEdition(id=e["id"], first=e["from"], last=e["to"], landing_rules=e.get("rules"))
+            for e in file["editions"]
         ),
     )
 

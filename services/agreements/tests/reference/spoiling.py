@@ -38,6 +38,7 @@ from services.agreements.tests.reference.world import (
     line,
     number,
     relationship,
+    rules,
     sha,
     snapshot,
     version,
@@ -542,6 +543,8 @@ def about_csds(draw: Draw, world: Json, question: Json) -> None:
         place["data_set"] = "CSDS"
         if "catalogue_digest" in place:
             place["catalogue_digest"] = sha(["catalogue", "CSDS"])
+        for edition in place.get("editions", []):
+            edition["rules"] = sha(["rules", "CSDS", 2])
 
 
 def catalogue(draw: Draw, world: Json, question: Json) -> None:
@@ -761,6 +764,27 @@ def other_permit(draw: Draw, world: Json, question: Json) -> None:
         question["permit"][name] = value
 
 
+def landed_otherwise(draw: Draw, world: Json, question: Json) -> None:
+    """An edition by older, newer, unknown or no rules; rules that begin, or become unsafe."""
+    if question.get("file"):
+        made = st.sampled_from([sha(["rules", "SUS_APC", n]) for n in (1, 2, 3)] + [None, "?"])
+        question["file"]["editions"] = [
+            {"id": f"edition-{n}", "from": "2018-04", "to": "2018-05", "rules": draw(made)}
+            for n in range(draw(st.integers(0, 2)))
+        ]
+    for entry in world["catalogue"]:
+        versions = draw(st.lists(st.integers(1, 3), max_size=3, unique=True))
+        entry["landing_rules"] = [
+            rules(
+                entry["data_set"],
+                n,
+                safe_from=draw(st.integers(1, n)),
+                **({"from": draw(DAYS)} if draw(st.booleans()) else {}),
+            )
+            for n in versions
+        ]
+
+
 def no_evidence(draw: Draw, world: Json, question: Json) -> None:
     if question["action"] == "release":
         question[draw(st.sampled_from(["file", "permit"]))] = None
@@ -774,7 +798,7 @@ SPOILING: tuple[Spoil, ...] = (
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, catalogue, maps, reserved, held_before, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
-    other_fields, other_file, other_permit, no_evidence,
+    other_fields, other_file, other_permit, landed_otherwise, no_evidence,
 )  # fmt: skip
 
 __all__ = ["INSTANTS", "SPOILING", "only_the_named_sign"]

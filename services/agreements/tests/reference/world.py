@@ -46,6 +46,17 @@ def field(name: str, class_: str, *treatments: str, **more: Any) -> Json:
     return {"name": name, "class": class_, "treatments": list(treatments), **more}
 
 
+def rules(name: str, version: int, **changes: Any) -> Json:
+    """How files are taken in: one version."""
+    base: Json = {
+        "version": version,
+        "digest": sha(["rules", name, version]),
+        "from": date(2008, 4, 1),
+        "safe_from": 2,
+    }
+    return base | changes
+
+
 def data_set(name: str, *, gate: bool = False) -> Json:
     """A data set with one field for each row of domain.md 4.2."""
     return {
@@ -54,6 +65,7 @@ def data_set(name: str, *, gate: bool = False) -> Json:
         "digest": sha(["catalogue", name]),
         "gate": gate,
         "disclosure_rule": "HES",
+        "landing_rules": [rules(name, 1), rules(name, 2)],
         "reasons": {"S": None, "P": None, "G": "practice", "H": "postcode", "R": None, "C": None},
         "fields": [
             field("NHS_Number", "DI", "as_is", "pseudonym", identifier="nhs_number"),
@@ -399,7 +411,14 @@ def file(**changes: Any) -> Json:
         "scan": {"rule": "pcd-scan/1", "columns": ["Diagnosis", "Sex"], "hits": 0},
         "disclosure_rule": "HES",
         "order": "token",
-        "editions": [{"id": "edition-1", "from": "2018-04", "to": "2018-05"}],
+        "editions": [
+            {
+                "id": "edition-1",
+                "from": "2018-04",
+                "to": "2018-05",
+                "rules": sha(["rules", "SUS_APC", 2]),
+            }
+        ],
     }
     return base | changes
 

@@ -74,14 +74,25 @@ class OptOutSaid(Said):
     besides: frozenset[Text] = frozenset()
 
 
+class RulesSaid(Said):
+    digest: Text
+
+
 class EditionSaid(Said):
     id: Text
     period: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(/\d{4}-\d{2})?$")]
+    landing_rules: RulesSaid | None = None
 
     @property
     def read(self) -> ReadEdition:
         first, _, last = self.period.partition("/")
-        return ReadEdition(id=self.id, first=first, last=last or first)
+        rules = self.landing_rules
+        return ReadEdition(
+            id=self.id,
+            first=first,
+            last=last or first,
+            landing_rules=None if rules is None else rules.digest,
+        )
 
 
 class ScanSaid(Said):

@@ -1,11 +1,11 @@
 """The catalogue's files, as far as decisions rest on them; read once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import catalogue
 from agreements.domain.decision.categories import category
-from agreements.domain.decision.facts import DataSetFacts, ReleasableColumn
+from agreements.domain.decision.facts import DataSetFacts, LandingRulesFacts, ReleasableColumn
 
 MAPS = {"practice": "practice", "postcode": "postcode"}
 """Sources of a reason that need a map, and which."""
@@ -14,10 +14,13 @@ MAPS = {"practice": "practice", "postcode": "postcode"}
 @cache
 def load() -> Mapping[str, DataSetFacts]:
     """Return every published version of every data set, by digest."""
-    return {data_set.digest: of(data_set) for data_set in catalogue.load()}
+    known = catalogue.load()
+    return {data_set.digest: of(data_set, known.landing_rules) for data_set in known}
 
 
-def of(data_set: catalogue.DataSet) -> DataSetFacts:
+def of(
+    data_set: catalogue.DataSet, landing_rules: Iterable[catalogue.LandingRules] = ()
+) -> DataSetFacts:
     return DataSetFacts(
         data_set=data_set.data_set,
         version=data_set.version,
@@ -33,6 +36,16 @@ def of(data_set: catalogue.DataSet) -> DataSetFacts:
         },
         waits_for_publication=data_set.publication_gate,
         disclosure_rule=data_set.disclosure_rule,
+        landing_rules=tuple(
+            LandingRulesFacts(
+                version=rules.version,
+                digest=rules.digest,
+                valid_from=rules.valid_from,
+                safe_from=rules.safe_from,
+            )
+            for rules in landing_rules
+            if rules.data_set == data_set.data_set
+        ),
     )
 
 

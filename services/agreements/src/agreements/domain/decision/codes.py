@@ -45,6 +45,7 @@ class Code(StrEnum):
     DISCLOSURE_RULE_UNKNOWN = "DISCLOSURE_RULE_UNKNOWN"
     OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
     FILE_VOID = "FILE_VOID"
+    EDITION_UNSAFE = "EDITION_UNSAFE"
     BREACH_OPEN = "BREACH_OPEN"
 
 
@@ -229,6 +230,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Fetch the file of the later extract of the period, or ask for the period again; destroy"
         " what was fetched of this one.",
         "issue 6, A1; rulings 6 and 20",
+    ),
+    Code.EDITION_UNSAFE: Meaning(
+        "Every edition in the file was taken in by landing rules that are known, and safe today",
+        "The haven lands the edition anew from the kept upload, or its provider submits the period"
+        " again; then ask for the period again.",
+        "issue 6; rulings 21 and 26; docs/adr/0021",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

@@ -38,6 +38,17 @@ class ReleasableColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LandingRulesFacts:
+    """One version of the rules by which files of a data set are taken in (docs/adr/0021)."""
+
+    version: int
+    digest: str
+    valid_from: date
+    safe_from: int
+    """Editions of earlier versions, or of none, are not released any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetFacts:
     """One version of one data set, as far as decisions rest on it."""
 
@@ -52,6 +63,18 @@ class DataSetFacts:
     waits_for_publication: bool
     disclosure_rule: str
     """By which tables that are made from it are protected (domain.md 7.1)."""
+    landing_rules: tuple[LandingRulesFacts, ...] = ()
+
+    def is_safely_landed(self, digest: str | None, day: date) -> bool:
+        """Say whether what was landed by rules of that digest, or by none, may be given that day.
+
+        Rules that are not known here are not safe: nobody can say what they let through.
+        """
+        begun = [r for r in self.landing_rules if r.valid_from <= day]
+        if not begun:
+            return digest is None
+        safe_from = max(begun, key=lambda r: r.version).safe_from
+        return any(r.digest == digest and r.version >= safe_from for r in self.landing_rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

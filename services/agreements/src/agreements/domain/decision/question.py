@@ -68,6 +68,8 @@ class ReadEdition:
     id: str
     first: str
     last: str
+    landing_rules: str | None = None
+    """The digest of the rules by which it was taken in; None: by none, or the haven did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

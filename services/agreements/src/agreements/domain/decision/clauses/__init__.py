@@ -50,6 +50,7 @@ class Clause(StrEnum):
     REASONS = "reasons"
     MAPS = "maps"
     PEOPLE = "people"
+    EDITIONS = "editions"
     SCAN = "scan"
     DOMAIN = "domain"
     DISCLOSURE = "disclosure"
@@ -94,6 +95,7 @@ OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.REASONS: of_line.reasons,
     Clause.MAPS: of_line.maps,
     Clause.PEOPLE: of_file.people,
+    Clause.EDITIONS: of_file.editions,
     Clause.SCAN: of_file.scan,
     Clause.DOMAIN: of_file.domain,
     Clause.DISCLOSURE: of_line.disclosure,

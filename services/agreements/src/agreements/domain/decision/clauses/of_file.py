@@ -87,6 +87,23 @@ def other_list(case: LineCase) -> Iterator[Refusal]:
                 yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
 
 
+def editions(case: LineCase) -> Iterator[Refusal]:
+    """Every edition of the file was taken in by rules that are known and safe today.
+
+    Earlier rules let people through who are not to be identified (rulings 21 and 26).
+    """
+    file, data_set = case.file, case.data_set
+    if file is None or data_set is None:
+        return
+    if not file.editions and not data_set.is_safely_landed(None, case.day):
+        detail = "Nobody vouches for the rules by which the file's rows were taken in."
+        yield refusal(Code.EDITION_UNSAFE, detail)
+    for edition in file.editions:
+        if not data_set.is_safely_landed(edition.landing_rules, case.day):
+            detail = "An edition of the file was taken in by rules that are not safe, or not known."
+            yield refusal(Code.EDITION_UNSAFE, detail, edition.id)
+
+
 def opt_out_list(case: LineCase) -> Iterator[Refusal]:
     """Where opt-outs are upheld, the file was made with a list that is new enough (R12)."""
     file = case.file
