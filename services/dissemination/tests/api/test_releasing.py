@@ -1,9 +1,11 @@
 """The second decision: what is refused, missing or altered is not released at all."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from common.db import tables as shared
 from common.ids import new_id
 from common.messaging.envelope import Event
 from dissemination.adapters.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
@@ -175,6 +177,37 @@ def test_what_was_released_from_a_replaced_edition_is_marked_and_stays(house):
     assert line["status_since"] == marked["changed_at"]
     assert house.events(extract["id"])[-1]["type"] == "dissemination.extract-superseded.v1"
     assert house.call("GET", marked["files"][0]["content"]).status_code == 200
+
+
+def test_what_was_released_from_an_unsafe_edition_is_marked_before_there_is_another(house, until):
+    edition = f"edition-{new_id()}"
+    house.haven.editions = [{"id": edition, "provider": "RXX", "period": "2018-04", "number": 1}]
+    extract, other = house.released(), None
+    house.haven.editions = [{"id": "another", "provider": "RXX", "period": "2018-04", "number": 1}]
+    other = house.released()
+    told = replace(
+        superseded(edition),
+        type="pseudonymisation.edition-unsafe.v1",
+        state="unsafe",
+        aggregate_version=1,
+    )
+
+    house.publish(told)
+    house.publish(told)  # once more
+
+    marked = house.settled(extract["id"], "withdrawn")
+    assert house.actions(extract["id"]).count("extract-withdrawn") == 1
+    assert marked["availability"]["state"] == "withdrawn"
+    assert marked["availability"]["code"] == "EDITION_UNSAFE"
+    assert marked["availability"]["since"]
+    lines = house.call("GET", "/v1/register?limit=200", role=None).json()["items"]
+    by_file = {line["file_id"]: (line["status"], line["status_code"]) for line in lines}
+    assert by_file[extract["files"][0]["id"]] == ("withdrawn", "EDITION_UNSAFE")
+    assert by_file[other["files"][0]["id"]] == ("current", None)
+
+    house.publish(anew := superseded(edition))  # it was landed anew
+    until(lambda: (anew.id,) in house.rows(shared.inbox.c.event_id))
+    assert house.extract(extract["id"])["availability"]["code"] == "EDITION_UNSAFE"
 
 
 def test_an_edition_replaced_during_the_preparation_marks_the_release_at_once(house, until):

@@ -1,5 +1,7 @@
 """What the landing rules make of records, as their sender and nobody else is told."""
 
+import json
+
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session
@@ -218,6 +220,12 @@ def forget_rules(intake: Intake) -> None:
         session.commit()
 
 
+def events_about(intake: Intake, kind: str) -> list[dict]:
+    with Session(intake.parts.engine) as session:
+        said = [json.loads(e) for (e,) in session.execute(text("SELECT event FROM outbox"))]
+    return [event["data"] for event in said if event["type"] == kind]
+
+
 def test_what_was_landed_by_no_rules_is_landed_anew_from_the_kept_upload(intake):
     first = intake.submit(written([sus_row(), sus_row(Sex="2")]))
     forget_rules(intake)
@@ -230,6 +238,23 @@ def test_what_was_landed_by_no_rules_is_landed_anew_from_the_kept_upload(intake)
     assert len(intake.landed(new["id"])) == 2
     intake.jobs.sweep()
     assert intake.work() == 0
+
+
+def test_an_edition_by_unsafe_rules_is_told_once_whether_it_can_be_landed_anew_or_not(intake):
+    """Guard: `relanding.tell_unsafe`, for those who released of it (superseded ones too)."""
+    first = intake.submit(written([sus_row()]))
+    intake.submit(written([sus_row(), sus_row(Sex="2")]))
+    intake.clock.advance(intake.settings.keep_uploads_days * 86_400 + 1)
+    intake.jobs.sweep()
+    assert events_about(intake, "pseudonymisation.edition-unsafe.v1") == []
+    forget_rules(intake)
+
+    for _ in range(2):
+        intake.jobs.sweep()
+
+    told = events_about(intake, "pseudonymisation.edition-unsafe.v1")
+    assert len(told) == 2
+    assert first["edition_id"] in {event["edition_id"] for event in told}
 
 
 def test_what_is_not_kept_any_more_is_not_landed_anew(intake):

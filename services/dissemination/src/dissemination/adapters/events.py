@@ -122,6 +122,11 @@ class _Voided(BaseModel):
     extract_id: UUID
 
 
+class _Unsafe(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    edition_id: str
+
+
 class _Agreement(BaseModel):
     """What is read of an agreement's event: how it stands after it, whatever happened."""
 
@@ -159,6 +164,13 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 marked = releases.supersede(told.edition_id, by=told.superseded_by, ctx=ctx, tx=tx)
                 log.info("edition_superseded", edition_id=told.edition_id, marked=len(marked))
 
+    def on_unsafe(event: Envelope) -> None:
+        told = _read(_Unsafe, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                marked = releases.mark_unsafe(told.edition_id, at=event.time, ctx=ctx, tx=tx)
+                log.warning("edition_unsafe", edition_id=told.edition_id, marked=len(marked))
+
     def on_agreement(event: Envelope) -> None:
         told = _read(_Agreement, event)
         # Asked before the transaction begins: nobody waits for another service with it open.
@@ -185,6 +197,7 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
         "pseudonymisation.extract-prepared.v1": on_preparation,
         "pseudonymisation.preparation-failed.v1": on_preparation,
         "pseudonymisation.edition-superseded.v1": on_superseded,
+        "pseudonymisation.edition-unsafe.v1": on_unsafe,
     }
 
 

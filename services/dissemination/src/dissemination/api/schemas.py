@@ -312,7 +312,8 @@ class RegisterLineView(Outgoing):
         Availability,
         Field(
             description="`superseded`: may be fetched, and a newer edition is there; ask again to"
-            " have it. `suspended`: not now. `withdrawn`: never again."
+            " have it. `suspended`: not now. `withdrawn`: never again, since the agreement is over"
+            " or an edition in it was landed by unsafe rules (`EDITION_UNSAFE`)."
         ),
     ]
     status_code: Annotated[

@@ -20,7 +20,7 @@ from dissemination.domain.errors import ExtractNotFound, TermsMissing
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
 from dissemination.domain.register import Line, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
-from dissemination.domain.standing import FILE_VOID, Withdrawal
+from dissemination.domain.standing import EDITION_UNSAFE, FILE_VOID, Withdrawal
 from dissemination.use_cases import standings
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
@@ -116,6 +116,16 @@ def make_void(
     except ExtractNotFound:
         return None
     return standings.end(extract, void, ctx=ctx, tx=tx) if extract.state in OPEN_TO_FETCH else None
+
+
+def mark_unsafe(edition_id: str, *, at: datetime, ctx: Context, tx: Transaction) -> Sequence[UUID]:
+    """Withdraw what was released from an edition that is not given any more."""
+    unsafe = Withdrawal(agreement_state=None, since=at, code=EDITION_UNSAFE)
+    return [
+        standings.end(extract, unsafe, ctx=ctx, tx=tx).id
+        for extract in tx.extracts.released_from(edition_id)
+        if extract.state in OPEN_TO_FETCH
+    ]
 
 
 def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> Attestation:

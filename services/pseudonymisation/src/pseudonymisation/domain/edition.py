@@ -8,7 +8,12 @@ from uuid import UUID
 
 from catalogue import DataSet
 from common.replacement import Judgement, Standing, State
-from pseudonymisation.domain.events import EditionSuperseded, SourceKind, SourceTakenBack
+from pseudonymisation.domain.events import (
+    EditionSuperseded,
+    EditionUnsafe,
+    SourceKind,
+    SourceTakenBack,
+)
 from pseudonymisation.domain.period import Period
 
 
@@ -70,10 +75,23 @@ class Edition:
     """By which codes of organisations were read; None: as text, before there was one."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
+    unsafe_at: datetime | None = None
+    """When it was found that its landing rules let too much through; it is not released since."""
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
-    pending: tuple[EditionSuperseded | SourceTakenBack, ...] = ()
+    pending: tuple[EditionSuperseded | SourceTakenBack | EditionUnsafe, ...] = ()
     """Events not yet stored."""
+
+    def become_unsafe(self, *, at: datetime) -> Self:
+        """Say that nothing is released of it any more, nor fetched of what was."""
+        event = EditionUnsafe(
+            edition_id=self.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            at=at,
+        )
+        return replace(self, unsafe_at=at, pending=(*self.pending, event))
 
     def supersede(self, by: "Edition", *, at: datetime) -> Self:
         """Give way to a resubmission. What was released from this one stays as it is."""

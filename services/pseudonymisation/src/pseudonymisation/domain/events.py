@@ -97,3 +97,22 @@ class SourceTakenBack:
             "source_id": str(self.source_id),
             "replaced_by": None if self.replaced_by is None else str(self.replaced_by),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionUnsafe:
+    type: ClassVar[str] = "pseudonymisation.edition-unsafe.v1"
+
+    edition_id: UUID
+    data_set: str
+    period: str
+    provider: str
+    at: datetime
+
+    def data(self) -> dict[str, JsonValue]:
+        return {
+            "edition_id": str(self.edition_id),
+            "data_set": self.data_set,
+            "period": self.period,
+            "provider": self.provider,
+        }

@@ -99,6 +99,7 @@ class LandingJobs:
 
     def sweep(self) -> None:
         """Land anew what has to be, destroy what was kept long enough, and what no row names."""
+        relanding.tell_unsafe(ctx=self.ctx)
         relanding.land_anew(ctx=self.ctx)
         destroyed = _destroy_decided(ctx=self.ctx)
         older_than = self.ctx.clock.now() - self.ctx.limits.orphans

@@ -106,6 +106,11 @@ class Editions(Protocol):
         Their upload is kept, and nothing newer of their provider is under way.
         """
 
+    def not_told_unsafe(
+        self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
+    ) -> Sequence[Edition]:
+        """Editions of these data sets by other rules than of these digests, not yet marked."""
+
     def count(self, data_set: str, provider: str, period: Period) -> int:
         """How many there have been of exactly this period."""
 

@@ -22,6 +22,36 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 BATCH: Final = 100
 
 
+def tell_unsafe(*, ctx: Context) -> int:
+    """Mark editions whose rules have become unsafe, and say so to who released of them.
+
+    Whether they are in force, superseded, or can be landed anew: what was released of them is
+    given no more from that day on, and has to show it. Say how many.
+    """
+    at = ctx.clock.now()
+    today = legal_day(at)
+    known = ctx.catalogue
+    safe = [r.digest for r in known.landing_rules if known.is_safe(r.data_set, r.digest, today)]
+    ruled = {r.data_set for r in known.landing_rules if known.rules_of(r.data_set, today)}
+    with ctx.uow.reading() as tx:
+        found = tx.editions.not_told_unsafe(data_sets=ruled, but_made_by=safe, limit=BATCH)
+    count = 0
+    for edition in found:
+        try:
+            with ctx.uow.writing() as tx:
+                tx.editions.save(
+                    edition.become_unsafe(at=at),
+                    audit=_entry("edition-unsafe", f"editions/{edition.id}", ctx),
+                )
+        except errors.EditedMeanwhile:
+            continue  # another worker was quicker
+        count += 1
+    if count:
+        log.warning("editions_unsafe", editions=count)
+        ctx.wake()
+    return count
+
+
 def land_anew(*, ctx: Context) -> int:
     """Send back the submissions of unsafe editions in force; say how many."""
     at = ctx.clock.now()
@@ -45,15 +75,12 @@ def land_anew(*, ctx: Context) -> int:
                 ):
                     tx.submissions.save(
                         changed,
-                        audit=Entry(
-                            at=at,
-                            action=action,
-                            resource=f"submissions/{changed.id}",
-                            subject=SERVICE,
-                            client_id=SERVICE,
-                            organisation=ORGANISATION,
-                            role=Role.SERVICE_PSEUDONYMISATION.value,
-                            detail={"edition": str(edition.id), "submission": str(anew.id)},
+                        audit=_entry(
+                            action,
+                            f"submissions/{changed.id}",
+                            ctx,
+                            edition=str(edition.id),
+                            submission=str(anew.id),
                         ),
                     )
         except (errors.TransitionRefused, errors.EditedMeanwhile):
@@ -63,3 +90,16 @@ def land_anew(*, ctx: Context) -> int:
         log.info("submissions_landed_anew", submissions=count)
         ctx.wake()
     return count
+
+
+def _entry(action: str, resource: str, ctx: Context, **detail: str) -> Entry:
+    return Entry(
+        at=ctx.clock.now(),
+        action=action,
+        resource=resource,
+        subject=SERVICE,
+        client_id=SERVICE,
+        organisation=ORGANISATION,
+        role=Role.SERVICE_PSEUDONYMISATION.value,
+        detail=detail,
+    )

@@ -39,6 +39,7 @@ def of_edition(edition: Edition) -> dict[str, Any]:
         "organisation_map_digest": None if organisation is None else organisation.digest,
         "landing_rules_version": None if rules is None else rules.version,
         "landing_rules_digest": None if rules is None else rules.digest,
+        "unsafe_at": edition.unsafe_at,
         "landed_at": edition.landed_at,
         **columns.values_of(edition.standing),
     }
@@ -63,6 +64,7 @@ def to_edition(row: EditionRow) -> Edition:
         postcode_map=_map(row.postcode_map_id, row.postcode_map_digest),
         organisation_map=_map(row.organisation_map_id, row.organisation_map_digest),
         landing_rules=_rules(row.landing_rules_version, row.landing_rules_digest),
+        unsafe_at=row.unsafe_at,
         landed_at=row.landed_at,
         standing=columns.standing_of(row),
         superseded_by=row.superseded_by,

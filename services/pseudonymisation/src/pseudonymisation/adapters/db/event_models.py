@@ -72,6 +72,16 @@ class SourceTakenBack(Said):
     replaced_by: UUID | None
 
 
+@event_type(events.EditionUnsafe.type, topic=TOPIC)
+class EditionUnsafe(Said):
+    """An edition was landed by rules that are not safe any more; nothing of it is given."""
+
+    edition_id: UUID
+    data_set: str
+    period: str
+    provider: str
+
+
 def of_submission(submission: Submission, event: events.SubmissionDecided) -> Event:
     """Put what happened to a submission into an envelope."""
     kinds: dict[str, type[SubmissionData]] = {
@@ -100,15 +110,20 @@ def of_source(source: Edition | OptOutList, event: events.SourceTakenBack) -> Ev
     )
 
 
-def of_edition(edition: Edition, event: events.EditionSuperseded | events.SourceTakenBack) -> Event:
+def of_edition(
+    edition: Edition,
+    event: events.EditionSuperseded | events.SourceTakenBack | events.EditionUnsafe,
+) -> Event:
     """Put what happened to an edition into an envelope."""
     if isinstance(event, events.SourceTakenBack):
         return of_source(edition, event)
+    is_unsafe = isinstance(event, events.EditionUnsafe)
+    kind = EditionUnsafe if is_unsafe else EditionSuperseded
     return schemas.event(
-        EditionSuperseded.model_validate(event.data()),
+        kind.model_validate(event.data()),
         subject=f"editions/{edition.id}",
         time=event.at,
         aggregate_id=edition.id,
         aggregate_version=edition.version,
-        state="superseded",
+        state="unsafe" if is_unsafe else "superseded",
     )

@@ -276,6 +276,20 @@ class SqlEditions:
         row = self.session.exec(query).first()
         return None if row is None else to_edition(row)
 
+    def not_told_unsafe(
+        self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
+    ) -> Sequence[Edition]:
+        known = col(EditionRow.landing_rules_digest)
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.unsafe_at).is_(None))
+            .where(col(EditionRow.data_set).in_(data_sets))
+            .where(or_(known.is_(None), known.not_in(but_made_by)))
+            .order_by(col(EditionRow.id))
+            .limit(limit)
+        )
+        return [to_edition(row) for row in self.session.exec(query)]
+
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         if not months:
             return []

@@ -98,6 +98,7 @@ class EditionRow(StandingColumns, Row, table=True):
     organisation_map_digest: str | None = None
     landing_rules_version: int | None = None
     landing_rules_digest: str | None = None
+    unsafe_at: datetime | None = None
     landed_at: datetime
 
 
