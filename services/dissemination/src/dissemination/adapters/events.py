@@ -145,18 +145,7 @@ AGREEMENT_EVENTS = tuple(
 )
 
 
-def handlers(ctx: Context) -> Mapping[str, Handler]:
-    """What is done about others' events. Doing it twice does no harm, nor doing it late."""
-
-    def on_preparation(event: Envelope) -> None:
-        """Only a wake-up: what is true is asked of the haven, and released by the driver."""
-        told = _read(_Prepared, event)
-        with ctx.uow.writing() as tx:
-            if tx.accept(event):
-                tx.extracts.wake(told.extract_id, at=ctx.timer.now())
-        faults.reach("K5")
-        ctx.wake()
-
+def _of_editions(ctx: Context) -> Mapping[str, Handler]:
     def on_superseded(event: Envelope) -> None:
         told = _read(_Superseded, event)
         with ctx.uow.writing() as tx:
@@ -170,6 +159,24 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
             if tx.accept(event):
                 marked = releases.mark_unsafe(told.edition_id, at=event.time, ctx=ctx, tx=tx)
                 log.warning("edition_unsafe", edition_id=told.edition_id, marked=len(marked))
+
+    return {
+        "pseudonymisation.edition-superseded.v1": on_superseded,
+        "pseudonymisation.edition-unsafe.v1": on_unsafe,
+    }
+
+
+def handlers(ctx: Context) -> Mapping[str, Handler]:
+    """What is done about others' events. Doing it twice does no harm, nor doing it late."""
+
+    def on_preparation(event: Envelope) -> None:
+        """Only a wake-up: what is true is asked of the haven, and released by the driver."""
+        told = _read(_Prepared, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                tx.extracts.wake(told.extract_id, at=ctx.timer.now())
+        faults.reach("K5")
+        ctx.wake()
 
     def on_agreement(event: Envelope) -> None:
         told = _read(_Agreement, event)
@@ -196,8 +203,7 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
         "agreements.file-voided.v1": on_voided,
         "pseudonymisation.extract-prepared.v1": on_preparation,
         "pseudonymisation.preparation-failed.v1": on_preparation,
-        "pseudonymisation.edition-superseded.v1": on_superseded,
-        "pseudonymisation.edition-unsafe.v1": on_unsafe,
+        **_of_editions(ctx),
     }
 
 
