@@ -439,6 +439,34 @@ def test_an_own_value_that_got_into_any_column_in_any_spelling_stops_the_extract
     assert leak.value.columns == (column,)
 
 
+@pytest.fixture
+def late(monkeypatch):
+    """What could be personal data comes after the rows that are asked first."""
+    monkeypatch.setattr(preparation, "ROWS_ASKED_FIRST", 0)
+
+
+@pytest.mark.usefixtures("late")
+def test_personal_data_far_down_stops_the_extract_as_well(haven, asked, prepare):
+    given = [record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P"})]
+    given[0] |= {"Date_of_Birth": "1951-02-11", "Der_Diagnosis_All": "born 11.2.51"}
+
+    with pytest.raises(PcdLeak) as leak:
+        prepare(plan_of(haven, asked, [land(haven, SUS, given)]))
+
+    assert leak.value.columns == ("Der_Diagnosis_All",)
+
+
+@pytest.mark.usefixtures("late")
+def test_what_far_down_only_looks_like_it_leaves_once_it_was_looked_at(haven, asked, prepare):
+    given = [record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P"})]
+    given[0] |= {"Date_of_Birth": "1951-02-11", "Der_Diagnosis_All": "born 1951-02-12"}
+
+    path, outcome = prepare(plan_of(haven, asked, [land(haven, SUS, given)]))
+
+    assert outcome.rows == 1
+    assert "born 1951-02-12" in rows_of(path)[0]
+
+
 @pytest.mark.parametrize("spelling", ["110251", "11.2.51", "11 Feb 51", "1951FEB11", "19510211"])
 def test_an_own_birth_date_in_a_short_column_stops_the_extract(haven, asked, prepare, spelling):
     given = [record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P"})]

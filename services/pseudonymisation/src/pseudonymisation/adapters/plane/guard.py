@@ -4,6 +4,10 @@ Landing has masked already; this looks again at every text and number of every r
 hold something is looked at closely: by the very rule that masks, with the row's own values opened
 for it. The engine calls Python for these values only.
 
+Most extracts hold nothing that could be anything. Whether one does is asked first, without the
+row's own values: reading those costs more than all the rest of the guard. Only where something
+could be is the statement begun again with the close look (`is_close`).
+
 Short texts, that have room for a postcode or a date and for no number, cost most here. Of a row
 that was looked through by this very rule they are not looked at again; of one that was landed
 under an older rule, or that does not say under which, they are.
@@ -78,13 +82,18 @@ class Guard:
 
     NAME: Final = "holds_personal_data"
     PARAMETERS: Final = ("VARCHAR", "VARCHAR", "UTINYINT", *["UBIGINT"] * 6)
+    SUSPECTED: Final = "PCD_SUSPECTED"
+    HELD: Final = "PCD_LEAK"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, opening: Opening) -> None:
         self.columns: list[str] = []
         """Every column that is looked at."""
         self.found: set[str] = set()
         """Those in which something was found."""
+        self.is_close = False
+        """Whether what could be something is opened and looked at, or ends the statement."""
         self._opening = opening
+        self._coulds: list[str] = []
         self._looks: list[str] = []
 
         def holds(*values: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -127,17 +136,32 @@ class Guard:
             words[2:4] = ["NULL", "NULL"]
         holds = f"{self.NAME}({', '.join([text, literal(name), 's.person_kind', *words])})"
         # Nested, because the engine may turn the sides of AND round, and the look is dear.
+        self._coulds.append(f"({could})")
         self._looks.append(f"CASE WHEN {could} THEN {holds} ELSE false END")
+
+    @property
+    def suspicion(self) -> str:
+        """SQL that says of a row whether anything in it could be something; null for no."""
+        return " OR ".join(self._coulds) or "false"
 
     def around(self, expression: str) -> str:
         """Wrap a number that every row has, so that the statement fails where something is held.
 
-        One for all columns: they need not be copied for it.
+        One for all columns: they need not be copied for it. Unless `is_close`, the statement
+        fails where something could be held (`suspected`), and is to be begun again.
         """
         if not self._looks:
             return expression
-        looks = " OR ".join(self._looks)
-        return f"CASE WHEN {looks} THEN error('PCD_LEAK') ELSE {expression} END"
+        looks, code = (
+            (" OR ".join(self._looks), self.HELD)
+            if self.is_close
+            else (self.suspicion, self.SUSPECTED)
+        )
+        return f"CASE WHEN {looks} THEN error('{code}') ELSE {expression} END"
+
+    def suspected(self, error: duckdb.Error) -> bool:
+        """Say whether a statement failed because something could be held."""
+        return not self.is_close and self.SUSPECTED in str(error)
 
     def _sealed(self, which: str) -> list[str]:
         sealed = getattr(self._opening, which)

@@ -41,6 +41,9 @@ ROW_GROUP: Final = 122_880
 COMPRESSION_LEVEL: Final = 1
 """Of Zstandard. Tokens are noise: the usual level takes twice as long over them and is larger."""
 
+ROWS_ASKED_FIRST: Final = ROW_GROUP
+"""So many are asked whether they could hold personal data, before all are written."""
+
 MOST_COMBINATIONS: Final = 256
 """Of reasons and codes, that are listed in a statement."""
 
@@ -201,21 +204,15 @@ class _Preparation:
         self._map_people()
         self._beat(0, self._rows)
         columns = [self._projected(column) for column in self._plan.columns]
-        place = f"m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE})"
-        rows = (
-            f"SELECT {', '.join(_PERSON)}, "
-            f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)}, "
-            f"m.place_0 AS {_PLACES[0]}, "
-            f"{self._guard.around(place)} AS {_PLACES[1]} "
-            f"FROM ({self._selected()}) AS s "
-            "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
-        )
-        statement = (
-            f"COPY ({self._finished(in_order(rows, _PLACES))}) TO {literal(target)} "
-            f"(FORMAT PARQUET, COMPRESSION ZSTD, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
-            f"ROW_GROUP_SIZE {ROW_GROUP})"
-        )
-        written = self._guarded(statement)
+        self._create_row_tokens()
+        self._guard.is_close = self._is_suspicious()
+        try:
+            written = self._guarded(self._statement(columns, target))
+        except duckdb.Error as error:
+            if not self._guard.suspected(error):
+                raise
+            self._guard.is_close = True
+            written = self._guarded(self._statement(columns, target))
         return Outcome(
             rows=written,
             people=self._people,
@@ -227,6 +224,23 @@ class _Preparation:
             scan_rule=scan.RULE,
             scanned_columns=tuple(dict.fromkeys(self._guard.columns)),
             scan_hits=0,
+        )
+
+    def _statement(self, columns: Sequence[str], target: Path) -> str:
+        """Write the rows in their order, guarded, with these columns."""
+        place = f"m.place_1 | ({self._tie_break()} >> {64 - kernel.PLACE_FREE})"
+        rows = (
+            f"SELECT {', '.join(_PERSON)}, "
+            f"{self._reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)}, "
+            f"m.place_0 AS {_PLACES[0]}, "
+            f"{self._guard.around(place)} AS {_PLACES[1]} "
+            f"FROM ({self._selected()}) AS s "
+            "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
+        )
+        return (
+            f"COPY ({self._finished(in_order(rows, _PLACES))}) TO {literal(target)} "
+            f"(FORMAT PARQUET, COMPRESSION ZSTD, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
+            f"ROW_GROUP_SIZE {ROW_GROUP})"
         )
 
     # --- which rows -------------------------------------------------------------------------------
@@ -433,9 +447,7 @@ class _Preparation:
         one for all columns, and above the sort, where vectors are full and not what a filter
         left of them.
         """
-        columns = self._plan.columns
-        sealed = [column for column in columns if column.treatment is Treatment.PSEUDONYM]
-        self._create_row_tokens(len(sealed))
+        columns, sealed = self._plan.columns, self._sealed_cells
         words = [*_PERSON, *(word for column in sealed for word in _words_of(column))]
         forms = {TOKEN_COLUMN: "minted__tokens.t0", REASON_COLUMN: self._reason_text()}
         forms |= {column.name: _form_of(column) for column in columns}
@@ -448,8 +460,13 @@ class _Preparation:
             f"FROM (SELECT *, row_tokens({', '.join(words)}) AS minted__tokens FROM ({rows}))"
         )
 
-    def _create_row_tokens(self, cells: int) -> None:
+    @property
+    def _sealed_cells(self) -> Sequence[OutColumn]:
+        return [c for c in self._plan.columns if c.treatment is Treatment.PSEUDONYM]
+
+    def _create_row_tokens(self) -> None:
         """Make the engine's function from the words of a row to its tokens."""
+        cells = len(self._sealed_cells)
         tokenisers = _PerThread(
             lambda: RowTokeniser(domain_key=self._plan.keys.domain, domain_id=self._plan.domain_id)
         )
@@ -474,6 +491,14 @@ class _Preparation:
         )
 
     # --- what must not be in it -------------------------------------------------------------------
+
+    def _is_suspicious(self) -> bool:
+        """Ask the first rows whether any could hold personal data: most free texts could."""
+        found = self._connection.sql(
+            f"SELECT count(*) FROM (SELECT * FROM ({self._selected()}) LIMIT {ROWS_ASKED_FIRST}) AS s "
+            f"WHERE {self._guard.suspicion}"
+        ).fetchone()
+        return bool(found and found[0])
 
     def _guarded(self, statement: str) -> int:
         try:
