@@ -45,6 +45,7 @@ from common.security.keys import (
     issue,
 )
 from common.security.roles import Role
+from common.service import Wakes
 from common.testing.clock import FakeClock
 from common.testing.tokens import LocalIssuer
 from common.web.server import in_background
@@ -712,13 +713,13 @@ def _house(
                 **told,
             }
         )
-        woken = threading.Event()
-        app = main.create_app(settings, clock=clock, woken=woken)
-        beside = main.workers(settings, clock=clock, woken=woken) if workers else []
+        wakes = Wakes()
+        app = main.create_app(settings, clock=clock, wakes=wakes)
+        beside = main.workers(settings, clock=clock, wakes=wakes) if workers else []
         (url,) = stack.enter_context(
             in_background([(app, "127.0.0.1", 0)], beside, graceful_seconds=1)
         )
-        parts = main.Parts(settings, clock, woken)
+        parts = main.Parts(settings, clock, wakes=wakes)
         stack.callback(parts.close)
         yield House(
             url=url,

@@ -233,9 +233,9 @@ class Intake:
         return main.Parts(
             self.settings,
             self.clock,
-            made_verifier=self.issuer.verifier(),
-            made_maps=self.maps,
-            made_rights=self.rights,
+            given_verifier=self.issuer.verifier(),
+            given_maps=self.maps,
+            given_rights=self.rights,
         )
 
     @cached_property

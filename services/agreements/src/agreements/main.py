@@ -1,16 +1,13 @@
 """The composition root: the only module that knows every other one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
-from sqlalchemy import Engine
 
 from agreements.adapters import events, reference, rules
 from agreements.adapters.applications import HttpSnapshots
@@ -18,6 +15,7 @@ from agreements.adapters.attestations import Attestations
 from agreements.adapters.db.decisions import SqlDecisionLogs
 from agreements.adapters.db.repository import SqlUnitOfWork
 from agreements.adapters.db.seals import Sealer
+from agreements.adapters.db.tables import metadata
 from agreements.adapters.workers import Announcer
 from agreements.api.removal import Pause
 from agreements.api.routes import router
@@ -25,62 +23,33 @@ from agreements.domain.organisation import BODY
 from agreements.settings import Settings
 from agreements.use_cases.access.decider import Decider
 from agreements.use_cases.context import Context
-from common import http
-from common.audit import CheckpointWorker
+from common import service
 from common.clock import Clock
-from common.db import engine as engines
-from common.db import migrate
-from common.db.clock import DatabaseClock
-from common.messaging import of_settings
 from common.messaging.consumer import Consumer
-from common.messaging.port import EventLog
-from common.messaging.relay import Relay
-from common.security.client import ServiceTokens
 from common.security.jwks import Jwks, fetch_from
-from common.security.keys import Signer
 from common.security.principal import Principal
 from common.security.roles import Role
-from common.security.tokens import JwksTokenVerifier, TokenVerifier
-from common.web.app import create
+from common.security.tokens import TokenVerifier
+from common.service.cli import Service
 from common.workers import Worker
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PACKAGE = "agreements"
 SUMMARY = "Organisations, contracts, agreements, relationships, breaches, and the decision"
-VERSION = "1.0.0"
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(service.Parts):
     """The outside world, made from settings; the API and the workers have one each."""
 
+    PACKAGE = PACKAGE
+    ROLE = Role.SERVICE_AGREEMENTS
+
     settings: Settings
-    clock: Clock | None = None
-    made_verifier: TokenVerifier | None = None
     haven_keys: Callable[[], Jwks] | None = None
-
-    @cached_property
-    def engine(self) -> Engine:
-        return engines.from_settings(self.settings)
-
-    @cached_property
-    def legal_clock(self) -> Clock:
-        return self.clock or DatabaseClock(self.engine)
-
-    @cached_property
-    def signer(self) -> Signer:
-        return Signer(self.settings.signing_key_file)
 
     @cached_property
     def sealer(self) -> Sealer:
         return Sealer(self.signer, self.settings.former_keys())
-
-    @cached_property
-    def verifier(self) -> TokenVerifier:
-        return self.made_verifier or JwksTokenVerifier(
-            self.settings.issuer, self.settings.jwks_url, self.legal_clock
-        )
 
     @cached_property
     def uow(self) -> SqlUnitOfWork:
@@ -92,7 +61,7 @@ class Parts:
 
     @cached_property
     def decider(self) -> Decider:
-        return Decider(self.decision_logs, self.legal_clock)
+        return self.closing(Decider(self.decision_logs, self.legal_clock), Decider.stop)
 
     @cached_property
     def attestations(self) -> Attestations:
@@ -101,28 +70,8 @@ class Parts:
         return Attestations(keys, clock=self.legal_clock)
 
     @cached_property
-    def applications(self) -> http.Client:
-        return http.client(
-            self.settings.service_urls["applications"],
-            timeout_seconds=self.settings.remote_timeout_seconds,
-        )
-
-    @cached_property
     def snapshots(self) -> HttpSnapshots:
-        tokens = ServiceTokens(
-            self.settings.token_url,
-            self.settings.client_id,
-            self.settings.client_key_file,
-            Role.SERVICE_AGREEMENTS,
-            clock=self.legal_clock,
-        )
-        return HttpSnapshots(self.applications, tokens)
-
-    @cached_property
-    def event_log(self) -> EventLog:
-        if not self.settings.kafka_bootstrap:
-            log.warning("event_log_embedded", path=str(self.settings.event_log))
-        return of_settings.event_log(self.settings)
+        return HttpSnapshots(self.remote("applications"), self.tokens)
 
     def context(self, role: Role) -> Context:
         """Return the context of what happens without a caller: an event, the passing of time."""
@@ -141,14 +90,16 @@ class Parts:
             reference=reference.load(),
         )
 
-    def close(self) -> None:
-        if "decider" in vars(self):
-            self.decider.stop()
-        if "event_log" in vars(self):
-            self.event_log.close()
-        if "applications" in vars(self):
-            self.applications.close()
-        self.engine.dispose()
+    def state(self) -> Mapping[str, Any]:
+        return {
+            **super().state(),
+            "uow": self.uow,
+            "reference": reference.load(),
+            "rules": rules.load(),
+            "decider": self.decider,
+            "decision_logs": self.decision_logs,
+            "attestations": self.attestations,
+        }
 
 
 def create_app(
@@ -165,25 +116,20 @@ def create_app(
     are verified) are for tests.
     """
     settings = settings or Settings()
-    app = create(
+    return service.create_app(
+        settings,
+        lambda: Parts(settings, clock, verifier, haven_keys=haven_keys),
         title="Agreements",
-        version=VERSION,
         summary=SUMMARY,
-        settings=settings,
-        lifespan=_lifespan(lambda: Parts(settings, clock, verifier, haven_keys), pause),
+        routers=[router],
+        state=lambda _: {"pause": pause},
     )
-    app.include_router(router)
-    return app
 
 
 def workers(settings: Settings, *, clock: Clock | None = None) -> Sequence[Worker]:
     """Return all that runs beside the API."""
     parts = Parts(settings, clock)
-    return [*relays(parts), *consumers(parts), *jobs(parts)]
-
-
-def relays(parts: Parts) -> Sequence[Worker]:
-    return [Relay(parts.engine, parts.event_log)]
+    return service.workers(parts, consumers=consumers(parts), jobs=jobs(parts))
 
 
 def consumers(parts: Parts) -> Sequence[Consumer]:
@@ -199,48 +145,17 @@ def consumers(parts: Parts) -> Sequence[Consumer]:
 
 
 def jobs(parts: Parts) -> Sequence[Worker]:
-    settings = parts.settings
-    return [
-        Announcer(parts.context(Role.SYSTEM_CLOCK), every_seconds=settings.announce_seconds),
-        CheckpointWorker(
-            parts.engine,
-            signer=parts.signer,
-            directory=settings.checkpoint_dir,
-            log=PACKAGE,
-            clock=parts.legal_clock,
-            every_seconds=settings.checkpoint_seconds,
-        ),
-    ]
+    context = parts.context(Role.SYSTEM_CLOCK)
+    return [Announcer(context, every_seconds=parts.settings.announce_seconds)]
 
 
-def state(parts: Parts, pause: Pause) -> Mapping[str, Any]:
-    """Return what the endpoints find in `request.state`."""
-    return {
-        "settings": parts.settings,
-        "clock": parts.legal_clock,
-        "engine": parts.engine,
-        "verifier": parts.verifier,
-        "uow": parts.uow,
-        "reference": reference.load(),
-        "signer": parts.signer,
-        "pause": pause,
-        "rules": rules.load(),
-        "decider": parts.decider,
-        "decision_logs": parts.decision_logs,
-        "attestations": parts.attestations,
-        "readiness": {"migrations": partial(migrate.ensure_current, parts.engine, PACKAGE)},
-    }
-
-
-def _lifespan(
-    make: Callable[[], Parts], pause: Pause
-) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
-    @asynccontextmanager
-    async def run(_app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        parts = make()
-        try:
-            yield state(parts, pause)
-        finally:
-            parts.close()
-
-    return run
+SERVICE = Service(
+    summary=SUMMARY,
+    metadata=metadata,
+    settings=Settings,
+    parts=Parts,
+    apps={"api": create_app},
+    bindings=lambda settings, _: [(create_app(settings), settings.host, settings.port)],
+    workers=lambda settings, _: workers(settings),
+    consumers=consumers,
+)

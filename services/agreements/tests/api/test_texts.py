@@ -1,13 +1,15 @@
 """Texts that people write to agreements are taken without personal data only (issue A6)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from agreements import cli
+from agreements.main import SERVICE
 from common.security.roles import Role
+from common.service import cli as service_cli
 from common.texts import WITHHELD
 from services.agreements.tests.facts import CCG, REFERENCE
 
@@ -191,6 +193,12 @@ def test_a_list_of_organisations_is_taken_without_a_name_that_tells_of_a_person(
     assert seeded.get(f"{known}8AB12", Role.CSU_SYSTEM).status_code == 404
 
 
+def scan_texts(seeded, monkeypatch):
+    monkeypatch.setattr(service_cli, "configure", lambda _settings: None)
+    command = service_cli.commands(replace(SERVICE, settings=lambda: seeded.parts.settings))
+    return CliRunner().invoke(command, ["scan-texts"])
+
+
 def test_the_command_lists_places_and_no_values(seeded, monkeypatch):
     seeded.contract()
     with seeded.parts.engine.begin() as connection:
@@ -199,10 +207,7 @@ def test_the_command_lists_places_and_no_values(seeded, monkeypatch):
             text('UPDATE audit_leaf SET entry = :e WHERE "index" = 0'),
             {"e": json.dumps({"detail": {"reason": TEXT}})},
         )
-    monkeypatch.setattr(cli, "Settings", lambda: seeded.parts.settings)
-    monkeypatch.setattr(cli, "configure", lambda _settings: None)
-
-    found = CliRunner().invoke(cli.app, ["scan-texts"])
+    found = scan_texts(seeded, monkeypatch)
 
     assert found.exit_code == 1
     assert NUMBER not in found.output
@@ -218,9 +223,6 @@ def test_the_command_lists_places_and_no_values(seeded, monkeypatch):
 def test_the_command_is_content_where_there_is_nothing(seeded, monkeypatch):
     seeded.contract()
     seeded.relationship()
-    monkeypatch.setattr(cli, "Settings", lambda: seeded.parts.settings)
-    monkeypatch.setattr(cli, "configure", lambda _settings: None)
-
-    found = CliRunner().invoke(cli.app, ["scan-texts"])
+    found = scan_texts(seeded, monkeypatch)
 
     assert (found.exit_code, found.output) == (0, "0 places with personal data.\n")

@@ -370,6 +370,6 @@ def test_the_announcer_tells_what_time_changed(parts, ctx, handlers, application
 
 
 def test_the_workers_of_the_service_are_made_from_its_settings(parts):
-    made = [*main.relays(parts), *main.consumers(parts), *main.jobs(parts)]
+    made = [parts.relay(), *main.consumers(parts), *main.jobs(parts)]
 
     assert [worker.name for worker in made][:3] == ["relay", "agreements", "announcer"]

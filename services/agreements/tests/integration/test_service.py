@@ -127,5 +127,5 @@ def test_the_parts_are_made_from_the_settings(environment, clock):
     parts = Parts(Settings(), clock)
 
     assert isinstance(parts.snapshots, HttpSnapshots)
-    assert str(parts.applications.base_url).startswith("http://127.0.0.1:8401")
+    assert str(parts.remote("applications").base_url).startswith("http://127.0.0.1:8401")
     parts.close()

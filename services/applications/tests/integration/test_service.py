@@ -121,5 +121,5 @@ def test_the_parts_are_made_from_the_settings(environment, clock):
     parts = Parts(Settings(), clock)
 
     assert isinstance(parts.world.agreements, HttpAgreements)
-    assert str(parts.remote.base_url).startswith("http://127.0.0.1:8402")
+    assert str(parts.remote("agreements").base_url).startswith("http://127.0.0.1:8402")
     parts.close()

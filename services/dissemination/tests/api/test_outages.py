@@ -11,6 +11,7 @@ from common.db import engine as engines
 from common.db import migrate
 from common.db import tables as shared
 from common.ids import new_id
+from common.service import cli as service_cli
 from dissemination import cli
 from dissemination.adapters.db.tables import ExtractRow
 
@@ -173,7 +174,7 @@ def told(house, monkeypatch):
 
     A command sends the logs of its process to its own stderr, which here ends before the house.
     """
-    monkeypatch.setattr(cli, "configure", lambda _settings: None)
+    monkeypatch.setattr(service_cli, "configure", lambda _settings: None)
     for name, value in house.settings.model_dump(mode="json", exclude_unset=True).items():
         monkeypatch.setenv(
             f"DISSEMINATION_{name}".upper(), value if isinstance(value, str) else json.dumps(value)

@@ -1,41 +1,32 @@
 """The composition root: the only module that knows every other one."""
 
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 from fastapi import FastAPI
-from sqlalchemy import Engine
 
 import catalogue
-from common import http
-from common.audit import CheckpointWorker
+from common import http, service
 from common.clock import Clock
-from common.db import engine as engines
-from common.db import migrate
-from common.db.clock import DatabaseClock
-from common.messaging import of_settings
 from common.messaging.consumer import Consumer
-from common.messaging.port import EventLog
-from common.messaging.relay import Relay
 from common.security import keys
-from common.security.client import ServiceTokens
 from common.security.jwks import Jwks, fetch_from
-from common.security.keys import SignedVerifier, Signer
+from common.security.keys import SignedVerifier
 from common.security.roles import Role
-from common.security.tokens import JwksTokenVerifier, TokenVerifier
+from common.service import Wakes
+from common.service.cli import Service
+from common.service.parts import Readiness
 from common.settings import Environment
-from common.web.app import create
 from common.workers import Worker
 from pseudonymisation.adapters import events, keystore, rules
 from pseudonymisation.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.adapters.db import preparation_repository, repository
+from pseudonymisation.adapters.db.tables import metadata
 from pseudonymisation.adapters.metrics import Measured
 from pseudonymisation.adapters.plane.extracts import EnginePlane
 from pseudonymisation.adapters.plane.intake import SealedHaven
@@ -55,87 +46,34 @@ from pseudonymisation.use_cases.landings import LandingJobs
 from pseudonymisation.use_cases.ports import Maps, SubmissionRights
 from pseudonymisation.use_cases.preparing import PreparationJobs
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
 PACKAGE: Final = "pseudonymisation"
 SUMMARY: Final = "The safe haven: submissions, keys, pseudonyms, prepared extracts"
-VERSION: Final = "1.0.0"
+LANDING, PREPARATION = "landing", "preparation"
+"""What the API wakes workers for."""
 
 
 @dataclass(frozen=True)
-class Woken:
-    """Set by the API when there is work, for the workers in the same process."""
-
-    landing: threading.Event = field(default_factory=threading.Event)
-    preparation: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True)
-class Parts:
+class Parts(service.Parts):
     """The outside world, made from settings; each app and the workers have one.
 
-    What is not from settings is for tests: a clock, a verifier, agreements' answers and keys.
+    What is given takes the place of what the settings would make: tests use it.
     """
 
+    PACKAGE = PACKAGE
+    ROLE = Role.SERVICE_PSEUDONYMISATION
+
     settings: Settings
-    clock: Clock | None = None
-    woken: Woken = field(default_factory=Woken)
-    made_verifier: TokenVerifier | None = None
-    made_maps: Maps | None = None
-    made_rights: SubmissionRights | None = None
+    given_maps: Maps | None = None
+    given_rights: SubmissionRights | None = None
     permit_keys: Callable[[], Jwks] | None = None
-
-    @cached_property
-    def engine(self) -> Engine:
-        return engines.from_settings(self.settings)
-
-    @cached_property
-    def legal_clock(self) -> Clock:
-        return self.clock or DatabaseClock(self.engine)
-
-    @cached_property
-    def signer(self) -> Signer:
-        return Signer(self.settings.signing_key_file)
-
-    @cached_property
-    def verifier(self) -> TokenVerifier:
-        settings = self.settings
-        return self.made_verifier or JwksTokenVerifier(
-            settings.issuer, settings.jwks_url, self.legal_clock
-        )
-
-    @cached_property
-    def event_log(self) -> EventLog:
-        """Kafka, or the embedded log; the latter says so."""
-        if not self.settings.kafka_bootstrap:
-            log.warning("event_log_embedded", path=str(self.settings.event_log))
-        return of_settings.event_log(self.settings)
 
     @cached_property
     def catalogue(self) -> catalogue.Catalogue:
         return catalogue.load()
 
     @cached_property
-    def remotes(self) -> Mapping[str, http.Client]:
-        settings = self.settings
-        return {
-            name: http.client(url, timeout_seconds=settings.remote_timeout_seconds)
-            for name, url in (
-                ("issuer", settings.token_url),
-                ("agreements", settings.service_urls["agreements"]),
-            )
-        }
-
-    @cached_property
-    def tokens(self) -> ServiceTokens:
-        return ServiceTokens(
-            self.settings.token_url,
-            self.settings.client_id,
-            self.settings.client_key_file,
-            Role.SERVICE_PSEUDONYMISATION,
-            clock=self.legal_clock,
-            remote=self.remotes["issuer"],
-        )
+    def agreements(self) -> http.Client:
+        return self.remote("agreements")
 
     @cached_property
     def objects(self) -> Objects:
@@ -162,11 +100,11 @@ class Parts:
     @cached_property
     def maps(self) -> Maps:
         directory = self.settings.landing_store / "maps"
-        return self.made_maps or HttpMaps(self.remotes["agreements"], self.tokens, directory)
+        return self.given_maps or HttpMaps(self.agreements, self.tokens, directory)
 
     @cached_property
     def rights(self) -> SubmissionRights:
-        return self.made_rights or HttpSubmissionRights(self.remotes["agreements"], self.tokens)
+        return self.given_rights or HttpSubmissionRights(self.agreements, self.tokens)
 
     @cached_property
     def intake(self) -> Context:
@@ -191,7 +129,7 @@ class Parts:
                 orphans=timedelta(hours=settings.orphan_hours),
             ),
             check_age=rules.check_age,
-            wake=self.woken.landing.set,
+            wake=self.wakes[LANDING].set,
         )
 
     @cached_property
@@ -207,7 +145,7 @@ class Parts:
             clock=self.legal_clock,
             catalogue=self.catalogue,
             permits=SignedVerifier(keys.PERMIT, jwks, clock=self.legal_clock),
-            wake=self.woken.preparation.set,
+            wake=self.wakes[PREPARATION].set,
         )
 
     @cached_property
@@ -237,17 +175,8 @@ class Parts:
         """:raises KeyUnavailable: where the haven's own key cannot be had"""
         self.keys.ensure(PERSON)
 
-    def close(self) -> None:
-        """Let go of what was used."""
-        for name, part in vars(self).items():
-            match name:
-                case "remotes":
-                    for remote in part.values():
-                        remote.close()
-                case "engine":
-                    part.dispose()
-                case "event_log":
-                    part.close()
+    def readiness(self) -> Readiness:
+        return {**super().readiness(), "key store": self.check_keys}
 
 
 MakeParts = Callable[[], Parts]
@@ -257,48 +186,66 @@ def create_app(
     settings: Settings | None = None,
     *,
     clock: Clock | None = None,
-    woken: Woken | None = None,
+    wakes: Wakes | None = None,
     parts: MakeParts | None = None,
 ) -> FastAPI:
     """Make the intake's app: submissions, editions, lists of opt-outs, public keys."""
     settings = settings or Settings()
-    app = create(
+    return service.create_app(
+        settings,
+        parts or (lambda: Parts(settings, clock, wakes=wakes or Wakes())),
         title="Pseudonymisation: intake",
-        version=VERSION,
         summary=SUMMARY,
-        settings=settings,
-        lifespan=_intake(parts or (lambda: Parts(settings, clock, woken or Woken()))),
+        routers=[
+            submissions.router,
+            editions.router,
+            opt_outs.router,
+            opt_out_checks.router,
+            public_keys.router,
+        ],
+        state=_intake,
+        while_served=_measured,
     )
-    for router in (
-        submissions.router,
-        editions.router,
-        opt_outs.router,
-        opt_out_checks.router,
-        public_keys.router,
-    ):
-        app.include_router(router)
-    return app
 
 
 def create_preparations_app(
     settings: Settings | None = None,
     *,
     clock: Clock | None = None,
-    woken: Woken | None = None,
+    wakes: Wakes | None = None,
     parts: MakeParts | None = None,
 ) -> FastAPI:
     """Make the app of the second port, which dissemination alone may reach."""
     settings = settings or Settings()
-    app = create(
+    return service.create_app(
+        settings,
+        parts or (lambda: Parts(settings, clock, wakes=wakes or Wakes())),
         title="Pseudonymisation: preparations",
-        version=VERSION,
         summary="Extracts prepared inside the safe haven, by permit only",
-        settings=settings,
-        lifespan=_preparations(parts or (lambda: Parts(settings, clock, woken or Woken()))),
+        routers=[preparations.router, preparations.landed_router],
+        state=lambda made: {"preparations": made.preparations},
     )
-    app.include_router(preparations.router)
-    app.include_router(preparations.landed_router)
-    return app
+
+
+def _intake(parts: Parts) -> Mapping[str, Any]:
+    settings = parts.settings
+    return {
+        "context": parts.intake,
+        "uploads": Uploads(
+            uploads_max=settings.uploads_max, stall_seconds=settings.upload_stall_seconds
+        ),
+        "readiness": {**parts.readiness(), "landing store": parts.objects.check},
+    }
+
+
+@contextmanager
+def _measured(app: FastAPI, parts: Parts) -> Iterator[None]:
+    measured = Measured(app.state.metrics.meter)
+    measured.watch(parts.engine, parts.legal_clock)
+    try:
+        yield
+    finally:
+        measured.watch(None, None)
 
 
 def prepare_development(settings: Settings) -> None:
@@ -308,21 +255,11 @@ def prepare_development(settings: Settings) -> None:
 
 
 def workers(
-    settings: Settings, *, clock: Clock | None = None, woken: Woken | None = None
+    settings: Settings, *, clock: Clock | None = None, wakes: Wakes | None = None
 ) -> Sequence[Worker]:
-    """Make everything that runs beside the API."""
-    parts = Parts(settings, clock, woken or Woken())
-    return shared(parts, [*relays(parts), *consumers(parts), *jobs(parts)])
-
-
-def shared(parts: Parts, running: Sequence[Worker]) -> Sequence[Worker]:
-    """Let the last of them that stops close the parts."""
-    names: set[str] = set()
-    return [_Sharing(worker, parts, names) for worker in running]
-
-
-def relays(parts: Parts) -> Sequence[Worker]:
-    return [Relay(parts.engine, parts.event_log)]
+    """Return all that runs beside the API."""
+    parts = Parts(settings, clock, wakes=wakes or Wakes())
+    return service.workers(parts, consumers=consumers(parts), jobs=jobs(parts))
 
 
 def consumers(parts: Parts) -> Sequence[Consumer]:
@@ -340,110 +277,38 @@ def consumers(parts: Parts) -> Sequence[Consumer]:
 
 def jobs(parts: Parts) -> Sequence[Worker]:
     settings = parts.settings
-    kinds: Sequence[tuple[str, Any, threading.Event, int]] = (
-        ("landing", parts.landing_jobs, parts.woken.landing, settings.landing_threads),
-        (
-            "preparation",
-            parts.preparation_jobs,
-            parts.woken.preparation,
-            settings.preparation_threads,
-        ),
+    kinds: Sequence[tuple[str, Any, int]] = (
+        (LANDING, parts.landing_jobs, settings.landing_threads),
+        (PREPARATION, parts.preparation_jobs, settings.preparation_threads),
     )
     return [
-        *(
-            Runner(
-                f"{name}-{number}",
-                jobs_,
-                wake=wake,
-                poll_seconds=settings.job_poll_seconds,
-                sweep_seconds=settings.sweep_seconds if number == 0 else None,
-            )
-            for name, jobs_, wake, threads in kinds
-            for number in range(threads)
-        ),
-        CheckpointWorker(
-            parts.engine,
-            signer=parts.signer,
-            directory=settings.checkpoint_dir,
-            log=PACKAGE,
-            clock=parts.legal_clock,
-            every_seconds=settings.checkpoint_seconds,
-        ),
+        Runner(
+            f"{kind}-{number}",
+            jobs_,
+            wake=parts.wakes[kind],
+            poll_seconds=settings.job_poll_seconds,
+            sweep_seconds=settings.sweep_seconds if number == 0 else None,
+        )
+        for kind, jobs_, threads in kinds
+        for number in range(threads)
     ]
 
 
-class _Sharing:
-    """A worker that shares the parts with others; the last to stop lets go of them."""
-
-    def __init__(self, worker: Worker, parts: Parts, running: set[str]) -> None:
-        self.name = worker.name
-        self._worker = worker
-        self._parts = parts
-        self._running = running
-        running.add(worker.name)
-
-    def run(self, stop: threading.Event) -> None:
-        try:
-            self._worker.run(stop)
-        finally:
-            if stop.is_set():  # otherwise it failed, and is started again
-                self._running.discard(self.name)
-                if not self._running:
-                    self._parts.close()
-
-
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
-
-
-def _state(parts: Parts) -> dict[str, Any]:
-    return {
-        "settings": parts.settings,
-        "clock": parts.legal_clock,
-        "engine": parts.engine,
-        "verifier": parts.verifier,
-    }
-
-
-def _intake(make: MakeParts) -> Lifespan:
-    @asynccontextmanager
-    async def run(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        parts = make()
-        measured = Measured(app.state.metrics.meter)
-        measured.watch(parts.engine, parts.legal_clock)
-        try:
-            yield _state(parts) | {
-                "context": parts.intake,
-                "signer": parts.signer,
-                "uploads": Uploads(
-                    uploads_max=parts.settings.uploads_max,
-                    stall_seconds=parts.settings.upload_stall_seconds,
-                ),
-                "readiness": {
-                    "migrations": partial(migrate.ensure_current, parts.engine, PACKAGE),
-                    "landing store": parts.objects.check,
-                    "key store": parts.check_keys,
-                },
-            }
-        finally:
-            measured.watch(None, None)
-            parts.close()
-
-    return run
-
-
-def _preparations(make: MakeParts) -> Lifespan:
-    @asynccontextmanager
-    async def run(_app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        parts = make()
-        try:
-            yield _state(parts) | {
-                "preparations": parts.preparations,
-                "readiness": {
-                    "migrations": partial(migrate.ensure_current, parts.engine, PACKAGE),
-                    "key store": parts.check_keys,
-                },
-            }
-        finally:
-            parts.close()
-
-    return run
+SERVICE = Service(
+    summary=SUMMARY,
+    metadata=metadata,
+    settings=Settings,
+    parts=Parts,
+    apps={"intake": create_app, "preparations": create_preparations_app},
+    bindings=lambda settings, wakes: [
+        (create_app(settings, wakes=wakes), settings.host, settings.port),
+        (
+            create_preparations_app(settings, wakes=wakes),
+            settings.preparations_host or settings.host,
+            settings.preparations_port,
+        ),
+    ],
+    workers=lambda settings, wakes: workers(settings, wakes=wakes),
+    consumers=consumers,
+    prepare=prepare_development,
+)

@@ -495,8 +495,8 @@ class _Preparation:
     def _is_suspicious(self) -> bool:
         """Ask the first rows whether any could hold personal data: most free texts could."""
         found = self._connection.sql(
-            f"SELECT count(*) FROM (SELECT * FROM ({self._selected()}) LIMIT {ROWS_ASKED_FIRST}) AS s "
-            f"WHERE {self._guard.suspicion}"
+            f"SELECT count(*) FROM (SELECT * FROM ({self._selected()}) LIMIT {ROWS_ASKED_FIRST})"
+            f" AS s WHERE {self._guard.suspicion}"
         ).fetchone()
         return bool(found and found[0])
 

@@ -1,0 +1,163 @@
+"""The commands that every service has: `python -m applications.cli serve`."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+import typer
+from fastapi import FastAPI
+from sqlalchemy import MetaData
+
+from common import faults
+from common.db import migrate as migrations
+from common.db import texts
+from common.logging import configure
+from common.messaging import dead_letters
+from common.messaging.consumer import Consumer
+from common.service.parts import Parts, Wakes
+from common.service.workers import beside
+from common.settings import ServiceSettings
+from common.web.server import Binding
+from common.web.server import serve as serve_apps
+from common.workers import Worker, run_all
+
+S = TypeVar("S", bound=ServiceSettings)
+P = TypeVar("P", bound=Parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Generic[S, P]):
+    """What the commands need to know of a service."""
+
+    summary: str
+    metadata: MetaData
+    settings: Callable[[], S]
+    parts: Callable[[S], P]
+    apps: Mapping[str, Callable[[S], FastAPI]]
+    """By the name of their port; the first is the service's own."""
+    bindings: Callable[[S, Wakes], Sequence[Binding]]
+    """The apps with host and port; `Wakes` are those of the workers in the same process."""
+    workers: Callable[[S, Wakes], Sequence[Worker]]
+    consumers: Callable[[P], Sequence[Consumer]]
+    prepare: Callable[[S], object] = lambda _: None
+    """Makes what a first start in development lacks."""
+
+    def configured(self) -> S:
+        """Return the settings, with logs set up."""
+        settings = self.settings()
+        configure(settings)
+        return settings
+
+    def started(self) -> S:
+        """Return the settings once logs, faults and a database file of our own are ready."""
+        settings = self.configured()
+        faults.arm(settings.kill_at)
+        if settings.database_url.startswith("sqlite"):
+            self.migrate(settings)
+        self.prepare(settings)
+        return settings
+
+    def migrate(self, settings: S) -> None:
+        """Bring the database to the newest revision."""
+        with closing(self.parts(settings)) as parts:
+            migrations.upgrade(parts.engine, parts.PACKAGE)
+
+
+def commands(service: Service[S, P]) -> typer.Typer:
+    """Make the command of a service."""
+    app = typer.Typer(no_args_is_help=True, help=service.summary)
+    _add_running(app, service)
+    _add_looking(app, service)
+    app.add_typer(_dead_letters(service), name="dead-letters")
+    return app
+
+
+def _add_running(app: typer.Typer, service: Service[S, P]) -> None:
+
+    @app.command()
+    def serve(
+        *,
+        all_: Annotated[
+            bool, typer.Option("--all", help="With all workers, in this process.")
+        ] = False,
+    ) -> None:
+        """Serve the API."""
+        settings, wakes = service.started(), Wakes()
+        running = service.workers(settings, wakes) if all_ else []
+        serve_apps(service.bindings(settings, wakes), running, settings)
+
+    @app.command()
+    def work() -> None:
+        """Run all workers without the API."""
+        run_all(service.workers(service.started(), Wakes()))
+
+    @app.command()
+    def relay() -> None:
+        """Publish stored events."""
+        parts = service.parts(service.started())
+        run_all(beside(parts, [parts.relay()]))
+
+    @app.command()
+    def consume() -> None:
+        """Handle others' events."""
+        parts = service.parts(service.started())
+        run_all(beside(parts, service.consumers(parts)))
+
+    @app.command()
+    def migrate() -> None:
+        """Bring the database to the newest revision."""
+        service.migrate(service.configured())
+
+
+def _add_looking(app: typer.Typer, service: Service[S, P]) -> None:
+    @app.command()
+    def openapi(
+        *,
+        port: Annotated[
+            str | None, typer.Option(help=f"Of which port: {', '.join(service.apps)}.")
+        ] = None,
+    ) -> None:
+        """Print the OpenAPI document."""
+        name = port or next(iter(service.apps))
+        if name not in service.apps:
+            raise typer.BadParameter(f"there is {', '.join(service.apps)}", param_hint="--port")
+        document = service.apps[name](service.settings()).openapi()
+        typer.echo(json.dumps(document, indent=2, sort_keys=True))
+
+    @app.command("scan-texts")
+    def scan_texts() -> None:
+        """List where personal data stand in what is stored: places, never values.
+
+        Ends with 1 where there is any.
+        """
+        with closing(service.parts(service.configured())) as parts:
+            is_clean = texts.report(parts.engine, service.metadata, typer.echo)
+        raise typer.Exit(0 if is_clean else 1)
+
+
+def _dead_letters(service: Service[S, P]) -> typer.Typer:
+    letters = typer.Typer(no_args_is_help=True, help="Events that could not be handled.")
+
+    @letters.command("list")
+    def list_dead_letters(
+        *,
+        replayed: Annotated[bool, typer.Option(help="Also those that were replayed.")] = False,
+    ) -> None:
+        """List the events that were laid aside, with the reason."""
+        with closing(service.parts(service.settings())) as parts:
+            for letter in dead_letters.listed(parts.engine, replayed=replayed):
+                typer.echo(
+                    f"{letter.id} {letter.failed_at.isoformat()} {letter.topic} {letter.reason}"
+                )
+
+    @letters.command("replay")
+    def replay_dead_letter(dead_letter_id: UUID) -> None:
+        """Handle one of them once more."""
+        with closing(service.parts(service.started())) as parts:
+            (consumer,) = service.consumers(parts)
+            consumer.replay(dead_letter_id)
+
+    return letters
