@@ -35,7 +35,7 @@ def service(migrated, app_client, sqlite_url, clock, identities, tmp_path) -> It
 
     parts = main.Parts(settings(sqlite_url, tmp_path), clock, identities.verifier())
     app_client.app_state.clear()
-    app_client.app_state.update(main.state(parts, pause))
+    app_client.app_state.update({**parts.state(), "pause": pause})
     yield Service(app_client, clock, identities, parts, pauses)
     parts.close()
 
