@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,10 +10,12 @@ from common.replacement import (
     Change,
     Judgement,
     Kind,
+    Reach,
     ReplacementDecided,
     SecondPersonNeeded,
     Standing,
     State,
+    baseline,
     rules,
 )
 from common.web.replacement import Reason, StandingView
@@ -54,8 +56,92 @@ def test_counts_that_contradict_each_other_are_no_change(counts: dict[str, int])
 # What waits
 
 
-def test_what_replaces_nothing_is_accepted_at_once() -> None:
-    assert not judged(Kind.OPT_OUTS, set(), people(0, 5000)).waits
+def test_what_replaces_nothing_is_accepted_at_once_where_no_rule_says_otherwise() -> None:
+    assert not judged(Kind.POSTCODE_MAP, set(), people(0, 5000)).waits
+
+
+@pytest.mark.parametrize(
+    ("size", "on_it", "landed", "waits"),
+    [
+        (0, 0, 1000, True),  # it says that nobody objected
+        (0, 0, 0, True),
+        (10, 10, 10, False),  # few rows are no trouble
+        (11, 0, 0, True),  # nothing to hold it against
+        (5000, 200, 1000, False),
+        (5000, 201, 1000, True),
+        (950, 950, 1000, True),  # of those who were cleared
+    ],
+)
+def test_a_first_list_is_held_against_who_is_landed(
+    size: int, on_it: int, landed: int, waits: bool
+) -> None:
+    first = Change(before=0, after=size, added=size, removed=0)
+
+    found = rules.load().judge(Kind.OPT_OUTS, first, on=DAY, reach=Reach(rows=on_it, of=landed))
+
+    assert found.waits is waits
+
+
+@pytest.mark.parametrize("kind", [Kind.RELATIONSHIPS, Kind.PUBLICATIONS])
+def test_a_first_list_by_which_much_is_permitted_waits(kind: Kind) -> None:
+    assert judged(kind, set(), people(0, 100)).waits
+    assert not judged(kind, set(), people(0, 10)).waits
+
+
+# Many small changes in a row
+
+
+class Sent:
+    def __init__(self, rows: int, day: int, state: State = State.ACCEPTED) -> None:
+        self.rows = rows
+        at = AT + timedelta(days=day)
+        self.standing = Standing(
+            state=state,
+            change=Change(before=0, after=rows, added=rows, removed=0),
+            proposed_by="one",
+            proposed_at=at,
+            decided_by="two" if state is State.CONFIRMED else None,
+            decided_at=at if state is State.CONFIRMED else None,
+        )
+
+
+def baseline_of(*sent: Sent, day: int) -> int | None:
+    found = baseline(
+        sent,
+        standing=lambda s: s.standing,
+        rows=lambda s: s.rows,
+        at=AT + timedelta(days=day),
+        days=30,
+    )
+    return None if found is None else found.rows
+
+
+def test_a_list_that_shrinks_a_little_every_day_is_held_against_the_largest() -> None:
+    sizes = [int(1000 * 0.96**day) for day in range(6)]
+    sent = [Sent(size, day) for day, size in enumerate(sizes)]
+
+    assert baseline_of(*sent, day=6) == 1000
+    small = Change(before=sizes[-1], after=sizes[-1] - 20, added=0, removed=20)
+    over = Change(before=1000, after=sizes[-1] - 20, added=0, removed=1000 - sizes[-1] + 20)
+    found = rules.load().judge(Kind.OPT_OUTS, small, on=DAY, over_window=over)
+    assert (found.waits, found.change) == (True, over)
+    assert not rules.load().judge(Kind.OPT_OUTS, small, on=DAY).waits
+
+
+def test_what_was_in_force_when_the_window_began_counts_and_what_was_before_it_does_not() -> None:
+    assert baseline_of(Sent(3000, -90), Sent(2000, -60), Sent(1000, 0), day=10) == 2000
+
+
+def test_what_two_people_looked_at_ends_what_was_before_it() -> None:
+    seen = Sent(500, 2, State.CONFIRMED)
+    assert baseline_of(Sent(1000, 0), seen, Sent(490, 3), day=4) == 500
+    gone = Sent(500, 2, State.CONFIRMED)
+    gone.standing = gone.standing.supersede(at=AT)
+    assert baseline_of(Sent(1000, 0), gone, Sent(490, 3), day=4) == 500
+
+
+def test_without_anything_before_there_is_no_baseline() -> None:
+    assert baseline_of(day=0) is None
 
 
 def test_a_list_of_opt_outs_that_only_grows_is_never_delayed() -> None:

@@ -85,6 +85,17 @@ def test_a_file_by_which_much_would_change_waits_and_leaves_the_one_in_force(
     assert [str(e.id) for e in pinned] == [landed["edition_id"]]
 
 
+def test_a_month_that_shrinks_a_little_every_time_waits_when_it_lost_much(intake, landed):
+    states = []
+    for left in (75, 60, 40):
+        people = PEOPLE[:left]
+        states.append(intake.submit(month(people))["state"])
+
+    # Each loses fewer than the floor; together they lost more than half.
+    assert len(PEOPLE) - 40 > 50 > 60 - 40
+    assert states == ["accepted", "accepted", "waiting"]
+
+
 def test_its_preview_says_what_would_change(intake, landed):
     waiting = intake.submit(month(PEOPLE[:1]))
 

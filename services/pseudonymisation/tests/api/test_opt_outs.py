@@ -197,7 +197,7 @@ def test_an_empty_list_says_that_it_is_empty(intake, content):
 
     assert (refused.status_code, refused.json()["code"]) == (422, "OPT_OUT_LIST_EMPTY")
     assert (answer.status_code, answer.json()["people"]) == (201, 0)
-    assert answer.json()["state"] == "accepted"
+    assert answer.json()["state"] == "waiting", "nobody objected: a second person says so too"
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,62 @@ def many(intake):
     """A list of about two hundred people, in force."""
     people = numbers(100, 320)
     answer = take(intake, body(people), "2018-05-30", declared=len(people), client_id="first")
-    assert answer.json()["state"] == "accepted"
+    assert answer.json()["state"] == "waiting", "nobody is landed that it could be held against"
+    confirmed = decide(intake, answer.json()["id"], "confirmation", by="another")
+    assert confirmed.json()["state"] == "confirmed"
     return people, answer.json()["id"]
+
+
+@pytest.fixture
+def landed(intake):
+    """About two hundred people whose records are there."""
+    people = numbers(100, 320)
+    intake.submit(written([sus_row(NHS_Number=number) for number in people]))
+    return people
+
+
+def test_a_first_list_is_in_force_at_once_where_its_share_of_the_landed_is_that_of_objectors(
+    intake, landed
+):
+    few = take(intake, body(landed[:30] + numbers(1000, 1100)))
+
+    assert few.json()["state"] == "accepted"
+
+
+@pytest.mark.parametrize("kind", ["of those who were cleared", "empty", "empty and small"])
+def test_a_first_list_that_cannot_be_one_of_objectors_waits(intake, landed, kind):
+    content, declared = {
+        "of those who were cleared": (body(landed[30:]), None),
+        "empty": (b"", 0),
+        "empty and small": (b"\n", 0),
+    }[kind]
+
+    waiting = take(intake, content, declared=declared, client_id="first").json()
+
+    assert (waiting["state"], newest_of(intake)) == ("waiting", None)
+    own = decide(intake, waiting["id"], "confirmation", by="first")
+    assert (own.status_code, own.json()["code"]) == (409, "SECOND_PERSON_NEEDED")
+    assert decide(intake, waiting["id"], "confirmation", by="second").status_code == 200
+    assert str(newest_of(intake).id) == waiting["id"]
+
+
+def test_the_list_behind_an_empty_one_is_a_first_one_too(intake, landed):
+    empty = take(intake, b"", "2018-05-01", declared=0, client_id="first").json()
+    decide(intake, empty["id"], "confirmation", by="second")
+
+    assert take(intake, body(landed[30:])).json()["state"] == "waiting"
+    assert take(intake, body(landed[:30])).json()["state"] == "accepted"
+
+
+def test_a_list_that_shrinks_a_little_every_time_waits_when_it_lost_much(intake, many):
+    people, _ = many
+    states = []
+    for left_out in (8, 16, 24):
+        sent = take(intake, body(people[left_out:]), client_id="first").json()
+        states.append((sent["state"], sent["change"]["removed"]))
+
+    # 8 is less than the floor; with the 8 of before, or alone, 16 are more than 5 in a hundred.
+    assert states == [("accepted", 8), ("waiting", 16), ("waiting", 16)]
 
 
 def test_a_list_that_grows_or_loses_few_is_in_force_at_once(intake, many):
@@ -410,7 +464,7 @@ def test_who_let_a_list_in_and_why_is_in_the_audit_log(intake, many):
 
     with Session(intake.parts.engine) as session:
         entries = [json.loads(e) for (e,) in session.execute(text("SELECT entry FROM audit_leaf"))]
-    last = next(e for e in entries if e["action"] == "opt-out-list-confirmed")
+    last = [e for e in entries if e["action"] == "opt-out-list-confirmed"][-1]
     assert (last["subject"], last["detail"]["state"]) == ("third", "confirmed")
     assert last["detail"]["reason"] == "compared with the national service by telephone"
     assert last["detail"]["change"]["removed"] == len(many[0])

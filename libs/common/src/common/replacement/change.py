@@ -26,6 +26,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How much of what is there already a first list is about, having none to differ from."""
+
+    rows: int
+    of: int
+    """0: nothing is there yet that it could be held against."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """How many rows there were, will be, come, go, and say something else."""
 
@@ -61,6 +70,11 @@ class Change:
             added=len(after - before),
             removed=len(before - after),
         )
+
+    @property
+    def total(self) -> int:
+        """Count every row that differs."""
+        return self.added + self.removed + self.changed
 
     @property
     def is_first(self) -> bool:

@@ -12,9 +12,24 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from common.replacement.change import Change, Kind
+from common.replacement.change import Change, Kind, Reach
 
 Count = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLimit:
+    """From what on a list that replaces nothing needs a second person."""
+
+    share: Decimal
+    """Of what is there already; what is about no more than this share is accepted at once."""
+    floor: int
+    """So many rows are accepted at once, but not an empty list: it says that there is nobody."""
+
+    def lets_pass(self, rows: int, reach: Reach) -> bool:
+        if rows == 0:
+            return False
+        return rows <= self.floor or (reach.of > 0 and reach.rows <= self.share * reach.of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +45,39 @@ class Limit:
     """So many rows are accepted at once, whatever share they are: small lists are no trouble."""
     free: frozenset[Count]
     """A change of these counts alone only takes permission away, and is never delayed."""
+    window_days: int = 30
+    """Many small changes in a row are one: within so many days they are judged together."""
+    of_first: FirstLimit | None = None
+    """None: what replaces nothing is accepted at once."""
 
     def holds_on(self, day: date) -> bool:
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
-    def lets_pass(self, change: Change) -> bool:
-        """Say whether nobody else has to look."""
+    def lets_pass(self, change: Change, reach: Reach | None = None) -> bool:
+        """Say whether nobody else has to look; `reach` is of a list that replaces nothing."""
+        if change.is_first:
+            first = self.of_first
+            return first is None or first.lets_pass(change.after, reach or Reach(rows=0, of=0))
+        return not self._giving(change) or self._is_little(change.total, change)
+
+    def lets_pass_over_window(self, change: Change) -> bool:
+        """Say the same of all that changed in a window.
+
+        What only takes away does not count here: a list may grow as it will, and each step was
+        weighed whole when it came.
+        """
+        return change.is_first or self._is_little(self._giving(change), change)
+
+    def _giving(self, change: Change) -> int:
         counts: dict[Count, int] = {
             "added": change.added,
             "removed": change.removed,
             "changed": change.changed,
         }
-        if change.is_first or not any(n for name, n in counts.items() if name not in self.free):
-            return True
-        total = sum(counts.values())
-        return total <= self.floor or total <= self.share * change.before
+        return sum(n for name, n in counts.items() if name not in self.free)
+
+    def _is_little(self, rows: int, change: Change) -> bool:
+        return rows <= self.floor or rows <= self.share * change.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +85,7 @@ class Judgement:
     """What the guard says of one change, and by which limit."""
 
     change: Change
+    """The one because of which it waits, where it does."""
     limit: Limit
     waits: bool
 
@@ -60,10 +94,37 @@ class Judgement:
 class Limits:
     rows: tuple[Limit, ...]
 
-    def judge(self, kind: Kind, change: Change, *, on: date) -> Judgement:
-        """Judge a change by the limit of the day. The rules of every kind cover every day."""
-        limit = next(row for row in self.rows if row.kind is kind and row.holds_on(on))
-        return Judgement(change=change, limit=limit, waits=not limit.lets_pass(change))
+    def limit(self, kind: Kind, *, on: date) -> Limit:
+        """Return the limit of the day. The rules of every kind cover every day."""
+        return next(row for row in self.rows if row.kind is kind and row.holds_on(on))
+
+    def judge(
+        self,
+        kind: Kind,
+        change: Change,
+        *,
+        on: date,
+        over_window: Change | None = None,
+        reach: Reach | None = None,
+    ) -> Judgement:
+        """Judge a change by the limit of the day.
+
+        `over_window` is the change against the baseline of the window: a list that loses a few in a
+        hundred every day has lost many. A first list is judged by its `reach`.
+        """
+        limit = self.limit(kind, on=on)
+        if not limit.lets_pass(change, reach):
+            return Judgement(change=change, limit=limit, waits=True)
+        if over_window is not None and not limit.lets_pass_over_window(over_window):
+            return Judgement(change=over_window, limit=limit, waits=True)
+        return Judgement(change=change, limit=limit, waits=False)
+
+
+class _First(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: Annotated[Decimal, Field(ge=0, le=1)]
+    floor: Annotated[int, Field(ge=0)]
 
 
 class _Row(BaseModel):
@@ -75,6 +136,8 @@ class _Row(BaseModel):
     share: Annotated[Decimal, Field(ge=0, le=1)]
     floor: Annotated[int, Field(ge=0)]
     free: frozenset[Count]
+    window_days: Annotated[int, Field(ge=1, le=366)] = 30
+    first_list: _First | None = None
     source: Annotated[str, Field(min_length=1)]
 
     @property
@@ -86,6 +149,10 @@ class _Row(BaseModel):
             share=self.share,
             floor=self.floor,
             free=self.free,
+            window_days=self.window_days,
+            of_first=None
+            if self.first_list is None
+            else FirstLimit(share=self.first_list.share, floor=self.first_list.floor),
         )
 
 

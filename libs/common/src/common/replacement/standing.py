@@ -72,6 +72,13 @@ class Standing:
     def is_waiting(self) -> bool:
         return self.state is State.WAITING
 
+    @property
+    def was_confirmed(self) -> bool:
+        """Say whether a second person has looked at it; also of what gave way since."""
+        return self.state is State.CONFIRMED or (
+            self.state in {State.SUPERSEDED, State.LEAVING} and self.decided_by is not None
+        )
+
     def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
         """Let it into force: somebody else than who sent it, saying why.
 

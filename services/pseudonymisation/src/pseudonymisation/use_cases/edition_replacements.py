@@ -14,7 +14,15 @@ import structlog
 
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
-from common.replacement import Change, Judgement, Kind, ReplacementDecided, Standing, rules
+from common.replacement import (
+    Change,
+    Judgement,
+    Kind,
+    ReplacementDecided,
+    Standing,
+    baseline,
+    rules,
+)
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.period import Period
@@ -36,17 +44,34 @@ def begun(
     rows: int,
     *,
     before: Edition | None,
+    former: Sequence[Edition],
     by: str,
     at: datetime,
     ctx: Context,
 ) -> Standing:
-    """Judge what was landed against the edition in force of its period."""
+    """Judge what was landed against the edition in force of its period.
+
+    And against the largest of late among `former`: many small losses are one.
+    """
     change = (
         Change(before=0, after=rows, added=rows, removed=0)
         if before is None
         else ctx.haven.change_of_editions(before, edition_id, object_key, rows)
     )
-    judgement = rules.load().judge(Kind.EDITION, change, on=legal_day(at))
+    on = legal_day(at)
+    largest = baseline(
+        former,
+        standing=lambda e: e.standing,
+        rows=lambda e: e.rows,
+        at=at,
+        days=rules.load().limit(Kind.EDITION, on=on).window_days,
+    )
+    over_window = (
+        None
+        if before is None or largest is None or largest.id == before.id
+        else ctx.haven.change_of_editions(largest, edition_id, object_key, rows)
+    )
+    judgement = rules.load().judge(Kind.EDITION, change, on=on, over_window=over_window)
     return Standing.begun(judgement, by=by, at=at)
 
 

@@ -6,7 +6,7 @@ store), the submission waits, and nothing half-written is named.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -253,8 +253,8 @@ def _accept(
 ) -> None:
     """Name what was landed: it is the edition in force, or waits for a second person."""
     at = ctx.clock.now()
-    before = _in_force(claim.submission, ctx=ctx)
-    standing = _standing(order.submission, outcome, before, at=at, ctx=ctx)
+    before, former = _in_force(claim.submission, ctx=ctx)
+    standing = _standing(order.submission, outcome, before, former, at=at, ctx=ctx)
     quarantine_key = ctx.haven.quarantine_key(claim.submission)
     with ctx.uow.writing() as tx:
         present = tx.submissions.get(claim.submission.id, EVERYTHING)
@@ -296,14 +296,22 @@ def _accept(
     ctx.wake()
 
 
-def _in_force(submission: Submission, *, ctx: Context) -> Edition | None:
+def _in_force(submission: Submission, *, ctx: Context) -> tuple[Edition | None, Sequence[Edition]]:
+    """Return the edition in force of the period, and all that were in force of it."""
+    data_set, provider, period = submission.data_set, submission.provider, submission.period
     with ctx.uow.reading() as tx:
-        in_force = tx.editions.of(submission.data_set, submission.provider)
-    return of_period(in_force, submission.period)
+        in_force = tx.editions.of(data_set, provider)
+        return of_period(in_force, period), tx.editions.former(data_set, provider, period)
 
 
 def _standing(
-    submission: Submission, outcome: Outcome, before: Edition | None, *, at: datetime, ctx: Context
+    submission: Submission,
+    outcome: Outcome,
+    before: Edition | None,
+    former: Sequence[Edition],
+    *,
+    at: datetime,
+    ctx: Context,
 ) -> Standing:
     if submission.edition_id is None:
         raise LookupError("a submission that was received has an edition to be")
@@ -312,6 +320,7 @@ def _standing(
         ctx.haven.edition_key(submission),
         outcome.landed,
         before=before,
+        former=former,
         by=submission.received_by or submission.submitted_by,
         at=at,
         ctx=ctx,

@@ -6,7 +6,7 @@ list by which many people would be released waits for a second person.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -15,8 +15,18 @@ import structlog
 from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.ids import digest_of, new_id
-from common.replacement import Change, Judgement, Kind, Standing, State, rules
+from common.replacement import (
+    Change,
+    Judgement,
+    Kind,
+    Reach,
+    Standing,
+    State,
+    baseline,
+    rules,
+)
 from pseudonymisation.domain import errors
+from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.opt_out import (
     ListKind,
     OptOutList,
@@ -32,6 +42,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 ROUNDS: Final = 5
 """So often a list is compared anew, where another was put in force meanwhile."""
+
+
+LANDED_COMPARED: Final = 24
+"""A first list is held against the people of so many editions, the newest in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +98,10 @@ def finish_import(
     actor = ctx.principal.client_id
     for _ in range(ROUNDS):
         with ctx.uow.reading() as tx:
-            former = in_force(tx.opt_out_lists.standing())
-        arrived = _arrived(list_id, announced, taken, coming.key, former, ctx=ctx)
+            listed = tx.opt_out_lists.standing()
+            landed = tx.editions.newest(LANDED_COMPARED)
+        former = in_force(listed)
+        arrived = _arrived(list_id, announced, taken, coming.key, listed, landed, ctx=ctx)
         with ctx.uow.writing() as tx:
             repeated = tx.repeated(actor=actor, key=key, fingerprint=fingerprint)
             if repeated is not None:
@@ -165,11 +181,16 @@ def _arrived(
     announced: Announced,
     taken: Taken,
     object_key: str,
-    former: OptOutList | None,
+    listed: Sequence[OptOutList],
+    landed: Sequence[Edition],
     *,
     ctx: Context,
 ) -> OptOutList:
-    """Hold it against the list in force, whatever the day of either: it may come to count."""
+    """Hold it against the list in force, whatever the day of either: it may come to count.
+
+    And against the largest of late, since many small changes are one; a first list is held against
+    the people who are landed.
+    """
     at, by = ctx.clock.now(), ctx.principal.subject
     first = Change(before=0, after=taken.people, added=taken.people, removed=0)
     arrived = OptOutList(
@@ -182,11 +203,26 @@ def _arrived(
         imported_by=by,
         standing=Standing.begun(_judged(first, ctx=ctx), by=by, at=at),
     )
-    if former is None:
-        return arrived
-    change = ctx.haven.change_of_lists(former, arrived)
-    standing = Standing.begun(_judged(change, ctx=ctx), by=by, at=at)
-    return replace(arrived, standing=standing)
+    former, largest = in_force(listed), _largest_of_late(listed, at)
+    change = first if former is None else ctx.haven.change_of_lists(former, arrived)
+    over_window = (
+        None
+        if largest is None or largest == former
+        else ctx.haven.change_of_lists(largest, arrived)
+    )
+    reach = ctx.haven.reach_of_list(arrived, landed) if change.is_first else None
+    judgement = _judged(change, over_window, reach, ctx=ctx)
+    return replace(arrived, standing=Standing.begun(judgement, by=by, at=at))
+
+
+def _largest_of_late(listed: Sequence[OptOutList], at: datetime) -> OptOutList | None:
+    return baseline(
+        [o for o in listed if o.standing.is_effective],
+        standing=lambda o: o.standing,
+        rows=lambda o: o.people,
+        at=at,
+        days=rules.load().limit(Kind.OPT_OUTS, on=legal_day(at)).window_days,
+    )
 
 
 def _of_going(gone: OptOutList, after: OptOutList | None, *, ctx: Context) -> Judgement | None:
@@ -196,8 +232,20 @@ def _of_going(gone: OptOutList, after: OptOutList | None, *, ctx: Context) -> Ju
     return _judged(ctx.haven.change_of_lists(gone, after), ctx=ctx)
 
 
-def _judged(change: Change, *, ctx: Context) -> Judgement:
-    return rules.load().judge(Kind.OPT_OUTS, change, on=legal_day(ctx.clock.now()))
+def _judged(
+    change: Change,
+    over_window: Change | None = None,
+    reach: Reach | None = None,
+    *,
+    ctx: Context,
+) -> Judgement:
+    return rules.load().judge(
+        Kind.OPT_OUTS,
+        change,
+        on=legal_day(ctx.clock.now()),
+        over_window=over_window,
+        reach=reach,
+    )
 
 
 def _supersede_waiting(newer: OptOutList, tx: Transaction, *, ctx: Context) -> None:

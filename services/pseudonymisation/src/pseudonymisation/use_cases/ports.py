@@ -10,7 +10,7 @@ from uuid import UUID
 
 from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry as AuditEntry
-from common.replacement import Change, State
+from common.replacement import Change, Reach, State
 from pseudonymisation.domain.edition import Edition, MapVersion
 from pseudonymisation.domain.opt_out import OptOutList, Taken
 from pseudonymisation.domain.opt_out_check import OptOutCheck
@@ -93,6 +93,12 @@ class Editions(Protocol):
 
     def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
         """Those that wait for a second person."""
+
+    def newest(self, limit: int) -> Sequence[Edition]:
+        """Return the editions in force, the newest first."""
+
+    def former(self, data_set: str, provider: str, period: Period) -> Sequence[Edition]:
+        """Return what is or was in force of just this period."""
 
     def gave_way_to(self, edition_id: UUID) -> Edition | None:
         """Say which one it took the place of; None: it was the first, or that one is gone."""
@@ -296,6 +302,9 @@ class Haven(Protocol):
 
     def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
         """Count who comes and who goes; where they cannot be compared, everybody does."""
+
+    def reach_of_list(self, opt_outs: OptOutList, editions: Sequence[Edition]) -> Reach:
+        """Count how many of the people in the editions are on the list."""
 
     def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
         """Keep whom a check asks about; say under which key, and how many they are."""

@@ -265,6 +265,28 @@ class SqlEditions:
         )
         return [to_edition(row) for row in self.session.exec(query)]
 
+    def newest(self, limit: int) -> Sequence[Edition]:
+        query = (
+            select(EditionRow)
+            .where(is_in_force())
+            .order_by(col(EditionRow.landed_at).desc(), col(EditionRow.id).desc())
+            .limit(limit)
+        )
+        return [to_edition(row) for row in self.session.exec(query)]
+
+    def former(self, data_set: str, provider: str, period: Period) -> Sequence[Edition]:
+        gave_way = col(EditionRow.superseded_by).is_not(None)
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(col(EditionRow.provider) == provider)
+            .where(col(EditionRow.period) == str(period))
+            .where(col(EditionRow.state) != Replacement.TAKEN_BACK.value)
+            .where(or_(is_in_force(), gave_way))
+            .order_by(col(EditionRow.number))
+        )
+        return [to_edition(row) for row in self.session.exec(query)]
+
     def gave_way_to(self, edition_id: UUID) -> Edition | None:
         query = (
             select(EditionRow)

@@ -15,7 +15,7 @@ import numpy as np
 
 from catalogue import DataSet
 from common.ids import new_id
-from common.replacement import Change
+from common.replacement import Change, Reach
 from pseudonymisation.adapters.keystore import KeyStore
 from pseudonymisation.adapters.plane import landing, lists
 from pseudonymisation.adapters.plane.header import columns_of
@@ -158,6 +158,19 @@ class SealedHaven:
             )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             return before.all_go(after)  # what cannot be compared changes wholly
+
+    def reach_of_list(self, opt_outs: OptOutList, editions: Sequence[Edition]) -> Reach:
+        if not editions:
+            return Reach(rows=0, of=0)
+        try:
+            return lists.reach(
+                self.list_file(opt_outs.id, opt_outs.object_key),
+                [self.edition_file(edition.id, edition.object_key) for edition in editions],
+                scratch=self.scratch / f"{opt_outs.id.hex}-reach",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            return Reach(rows=0, of=0)  # what cannot be compared is as if nothing were there
 
     def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
         object_key = f"{OPT_OUTS}/{check_id}/{new_id()}.parquet"

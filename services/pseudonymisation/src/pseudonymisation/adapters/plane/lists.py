@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.errors import AppError
-from common.replacement import Change
+from common.replacement import Change, Reach
 from pseudonymisation.adapters.plane import kernel
 from pseudonymisation.adapters.plane.session import Limits, literal, session
 from pseudonymisation.domain.errors import ListInvalid, ListIsReply
@@ -209,12 +209,30 @@ def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: Limits
     return count
 
 
-def gather(editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, limits: Limits) -> int:
-    """Write down everybody with an NHS number in the editions, once; say how many."""
-    people = " UNION ".join(
+def reach(
+    listed: SealedFile, editions: Sequence[SealedFile], *, scratch: Path, limits: Limits
+) -> Reach:
+    """Count who of the people in the editions is on the list."""
+    on_it, landed = _counted(
+        [listed, *editions],
+        f"WITH people AS ({_people_of(editions)}) SELECT (SELECT count(*) FROM people"
+        f" SEMI JOIN {listed.sql} USING (person_0, person_1)), (SELECT count(*) FROM people)",
+        scratch=scratch,
+        limits=limits,
+    )
+    return Reach(rows=on_it, of=landed)
+
+
+def _people_of(editions: Sequence[SealedFile]) -> str:
+    return " UNION ".join(
         f"SELECT person_0, person_1 FROM {edition.sql} WHERE person_kind = 1"
         for edition in editions
     )
+
+
+def gather(editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, limits: Limits) -> int:
+    """Write down everybody with an NHS number in the editions, once; say how many."""
+    people = _people_of(editions)
     with _opened([*editions, to], scratch=scratch, limits=limits) as connection:
         written = connection.execute(
             f"COPY (SELECT DISTINCT person_0, person_1 FROM ({people}) ORDER BY ALL)"
