@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import nhs_number
 import pytest
@@ -13,8 +12,8 @@ from typer.testing import CliRunner
 from common.web.auth import Permission, route_permissions
 from dsfc_cli import contracts
 from dsfc_cli.main import app as cli
+from tests.repository import ROOT, text_of, tracked
 
-ROOT = Path(__file__).parents[2]
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 ROOMS = (
     "main.py",
@@ -31,22 +30,6 @@ ROOMS = (
 LIVE = re.compile(r"(?<!\d)(?:4\d{2}|6\d{2}|7\d{2})\d{7}(?!\d)")
 """Ten digits alone that could be a number in use (domain.md 8.1)."""
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
-
-
-def tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    paths = (ROOT / name for name in listed.stdout.split("\0") if name)
-    return [p for p in paths if p.is_file() and p.name != "uv.lock"]
-
-
-def text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="ignore")
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,4 +1,4 @@
-"""Every text of every request is of a closed form, or scanned for personal data (issue A6).
+"""Every text of every request is of a closed form, or scanned for personal data (docs/adr/0028).
 
 A text that a person writes goes into logs, documents and public registers. Whoever adds one gives
 it a pattern or an enumeration that leaves no room for a number of ten digits, or ends its type with

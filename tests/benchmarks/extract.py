@@ -4,7 +4,7 @@ A million rows are made and landed by the real landing; nine more editions have 
 of other people (`Bench.replicate`). Both sides read the same encrypted editions with the same
 engine and the same limits, write the same rows with the same columns, and sort by the person;
 the copy writes what is there, and does not scan, tokenise, reduce or count. `extract` is measured
-as perf.md section 9 did, where the person's token was the only pseudonym; `extract cells` is the
+as it was first, where the person's token was the only pseudonym; `extract cells` is the
 demo's line, in which three more fields are, so that the copy has words where it has text.
 """
 

@@ -42,7 +42,7 @@ DOMAIN: Final = "sha256:" + "5c" * 32
 LINE: Final[Mapping[str, str]] = FIELDS[DATA_SET.data_set]
 """The demo's line: three of its fields are pseudonyms of sealed cells, one and more a row."""
 PERSONS_ONLY: Final = {name: how for name, how in LINE.items() if how != "pseudonym"}
-"""The same with no pseudonym but the person's, as in perf.md section 9."""
+"""The same with no pseudonym but the person's: the case of the first measurements."""
 
 Edition = tuple[UUID, Path]
 

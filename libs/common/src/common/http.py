@@ -1,4 +1,4 @@
-"""Calls to other services. The one module that imports httpx (libs.md: it may have to move).
+"""Calls to other services. The one module that imports httpx, so that it can be exchanged.
 
 Nothing here follows redirects or proxies of the environment, and nothing calls a URL that
 a user gave. A service that does not answer is `Unavailable`; one that answers with a

@@ -1,6 +1,6 @@
 """One JSON object a line in production, aligned columns in development.
 
-A line is an event name and fields (style.md section 2.7), and holds no personal data:
+A line is an event name and fields (CONTRIBUTING.md), and holds no personal data:
 
 * tracebacks carry no local variables;
 * messages of database, validation and parsing errors are left out, because engines quote

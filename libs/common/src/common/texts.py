@@ -1,4 +1,4 @@
-"""Texts that people write: taken only where no personal data stand in them (ruling 25; issue A6).
+"""Texts that people write: taken only where no personal data stand in them (ruling 25, ADR 28).
 
 `Scanned()` stands last in the type of every text of a request that is of no closed form,
 `Scanned(code=True)` in that of codes and references whose form leaves room for a number. Both say

@@ -1,4 +1,4 @@
-"""Texts that people write to agreements are taken without personal data only (issue A6)."""
+"""Texts that people write to agreements are taken without personal data only (docs/adr/0028)."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Texts of applicants, officers and advisers are taken without personal data only (issue A6)."""
+"""Texts of applicants, officers and advisers are free of personal data (docs/adr/0028)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Extracts out of landed editions, against the row-by-row oracle of `tests/landed.py`."""
+"""Extracts out of landed editions, against the row-by-row oracle of `landed`, beside this."""
 
 import csv
 import hashlib
@@ -311,7 +311,7 @@ def test_the_same_request_again_makes_the_same_bytes_whatever_the_memory(haven, 
 
 
 def test_rows_of_one_person_do_not_stand_in_the_order_of_the_providers_file(haven, asked, prepare):
-    """Guard: the tie-break is keyed by the domain (perf.md 8)."""
+    """Guard: the tie-break is keyed by the domain, or row order would link extracts."""
     given = [
         record(i, NUMBERS[0], Der_Spell_LoS=i, reasons={"G": "02P"}, period="2018-04")
         for i in range(60)

@@ -1,4 +1,4 @@
-"""Finds personal data in what is stored already, table by table: places, never values (issue A6).
+"""Finds personal data in what is stored, table by table: places, never values (docs/adr/0028).
 
 Every text of every table is looked at, JSON with a pointer into it, so that a table which is added
 later is looked at too. What came before texts were scanned at the door, by an event, a snapshot or

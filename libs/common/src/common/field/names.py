@@ -1,4 +1,4 @@
-"""Names of organisations, compared by a normal form (issue A7; domain.md 1.3).
+"""Names of organisations, compared by a normal form (docs/adr/0028; domain.md 1.3).
 
 Case, spaces, punctuation and the dated abbreviations of `names.yaml` are spelling; everything
 else is another name. Nothing here guesses: two names are the same or they are not.

@@ -1,6 +1,6 @@
 """One leader: of the processes that share a database, at most one runs a given task.
 
-Two relays would turn events of one aggregate round (libs.md, "The relay, as verified").
+Two relays would turn events of one aggregate round (docs/adr/0007).
 PostgreSQL: an advisory lock of the session, on a connection of its own; a pgbouncer in
 transaction mode does not go with it. SQLite: a lock on a file beside the database.
 """

@@ -1,6 +1,6 @@
 """What the suite needs from an event log; the embedded log and Kafka alike keep it.
 
-One contract suite (tests/messaging/test_event_log.py) runs on both.
+One contract suite (libs/common/tests/messaging/test_event_log.py) runs on both.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The roles of the suite (domain.md 3.4). A token names exactly one of them at a time."""
+"""The roles of the suite (domain.md 2.7). A token names exactly one of them at a time."""
 
 from enum import StrEnum
 

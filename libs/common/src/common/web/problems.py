@@ -116,7 +116,7 @@ class Problem(BaseModel):
     type: Annotated[str, Field(description="Names the kind of problem: `urn:dsfc:problem:CODE`.")]
     title: str
     status: int
-    code: Annotated[str, Field(description="For programs; docs/codes.md lists them.")]
+    code: Annotated[str, Field(description="A stable code, for programs.")]
     detail: str | None = None
     instance: Annotated[
         str | None, Field(description="This occurrence: its correlation id, to quote to support.")

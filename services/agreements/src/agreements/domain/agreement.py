@@ -37,7 +37,7 @@ NEEDS_NO_CONTRACT = "AGGREGATE_SUPPRESSED"
 
 
 class AgreementState(StrEnum):
-    """States 8 to 13 of domain.md 2.2; SIGNED is "all signed, before the first day"."""
+    """State of an agreement. SIGNED: everybody has signed, and its first day is still to come."""
 
     AWAITING_SIGNATURE = "AWAITING_SIGNATURE"
     SIGNED = "SIGNED"

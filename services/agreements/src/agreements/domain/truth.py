@@ -1,4 +1,4 @@
-"""What an approved snapshot states, beside what law, catalogue and record say (issue A7).
+"""What an approved snapshot states, beside what law, catalogue and record say (docs/adr/0028).
 
 Applications checks the same before anybody may submit. This is asked again where the agreement is
 drafted, since what lies in another service's database was not necessarily written by that service.

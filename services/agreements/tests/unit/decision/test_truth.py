@@ -1,6 +1,6 @@
 """Facts that a document states are those of law, catalogue and record; warnings keep their word.
 
-Applications warns of what the decision will refuse later (`PROMISES` of its checks; issue A7).
+Applications warns of what the decision will refuse later (`PROMISES` of its checks; docs/adr/0028).
 """
 
 import re

@@ -143,7 +143,7 @@ EDITABLE = frozenset(state for state, ways in LIFE.items() if Verb.ANSWER in way
 
 
 class Outcome(StrEnum):
-    """What an advisory body says (domain.md 2.2, state 6)."""
+    """What an advisory body recommends."""
 
     RECOMMENDED = "recommended"
     RECOMMENDED_WITH_CONDITIONS = "recommended_with_conditions"

@@ -1,4 +1,4 @@
-"""What agreements knows and the machine checks need. A missing fact refuses (design.md 5)."""
+"""What the machine checks need of agreements. A missing fact refuses (design.md section 5)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

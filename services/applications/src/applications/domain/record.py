@@ -1,4 +1,4 @@
-"""What an applicant writes beside what is on record: spelling, or something else (issue A7).
+"""What an applicant writes beside what is on record: spelling, or something else (docs/adr/0028).
 
 The record is agreements': organisations as ODS lists them, registrations with the ICO, evidence of
 security, support under section 251. Another spelling is corrected in what is signed; another

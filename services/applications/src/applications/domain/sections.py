@@ -43,7 +43,7 @@ LineNumber = Annotated[StrictInt, Field(ge=1, le=999)]
 
 
 class Kind(StrEnum):
-    """Kinds of application (domain.md 2.3)."""
+    """Kind of application: what it does to an agreement."""
 
     NEW = "new"
     AMENDMENT = "amendment"
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Risk stratification, invoice validation, commissioning; anything else (ruling 14)."""
+    """Risk stratification, invoice validation, commissioning, or anything else."""
 
     RS = "RS"
     IV = "IV"
@@ -62,7 +62,7 @@ class Purpose(StrEnum):
 
 
 class Classification(StrEnum):
-    """Form of the data (domain.md 3.2, Annex B)."""
+    """Form of the data of a line, from identifiable to suppressed aggregates."""
 
     IDENTIFIABLE = "IDENTIFIABLE"
     PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"
@@ -80,7 +80,7 @@ class Sensitivity(StrEnum):
 
 
 class EnvironmentKind(StrEnum):
-    """Where data land (ruling 6)."""
+    """Where data land."""
 
     ANALYTICS = "analytics"
     CEFF = "ceff"
@@ -97,7 +97,7 @@ class Territory(StrEnum):
 
 
 class Route(StrEnum):
-    """How the common-law duty of confidentiality is met (domain.md 2.4, Standard 16)."""
+    """How the common-law duty of confidentiality is met (Standard 16)."""
 
     NOT_IDENTIFIABLE = "not_identifiable"
     CONSENT = "consent"
@@ -287,7 +287,7 @@ AccessMethod = Literal["ONE_OFF", "ONGOING", "FREQUENT_ADHOC_FLOW", "SYSTEM_ACCE
 
 
 class LineAnswer(Answer):
-    """One line of Annex B, keyed by purpose, data set and classification (domain.md 3.2)."""
+    """One line of the data that are applied for: one purpose, data set and classification."""
 
     number: LineNumber
     purpose: Purpose
@@ -310,7 +310,7 @@ class LineAnswer(Answer):
 
 
 class Consultation(Answer):
-    """Talking to the CSU or the DSCRO first (domain.md 2.1, step 0; ruling 16)."""
+    """Whether the CSU or the DSCRO was consulted first; if not, the reason."""
 
     organisation: Ods | None = None
     on: Day | None = None

@@ -283,7 +283,7 @@ class DeliveryView(Outgoing):
 
 
 class RegisterLineView(Outgoing):
-    """The columns of the published register (domain.md 9.1), and how the file stands now."""
+    """A line of the public register of data uses, with the present status of the file."""
 
     controllers: str
     controller_type: str

@@ -56,7 +56,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.WITHDRAWN: frozenset(),
 }
-"""The whole life of an extract. docs/states is generated from this table."""
+"""The whole life of an extract. docs/states.md is generated from this table."""
 
 UNFINISHED = frozenset({State.REQUESTED, State.PREPARING, State.PREPARED})
 """What the driver moves forward."""

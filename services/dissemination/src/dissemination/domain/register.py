@@ -212,7 +212,7 @@ def entry(terms: Terms, line: Line, *, line_id: UUID, file_id: UUID, at: datetim
 
 
 def cell(value: object) -> str:
-    """A cell of the CSV that no spreadsheet takes for a formula (libs.md, openpyxl)."""
+    """A cell of the CSV that no spreadsheet takes for a formula, whatever a text begins with."""
     if value is None:
         return ""
     text = value.isoformat() if isinstance(value, date) else str(value)

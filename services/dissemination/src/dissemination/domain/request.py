@@ -19,7 +19,7 @@ MONTHS_MAX = 120
 
 
 class Purpose(StrEnum):
-    """domain.md section 4; design.md: one agreement for each flow and purpose."""
+    """What the data are used for. An agreement's line is for one purpose."""
 
     RISK_STRATIFICATION = "RS"
     INVOICE_VALIDATION = "IV"
@@ -28,7 +28,7 @@ class Purpose(StrEnum):
 
 
 class Classification(StrEnum):
-    """domain.md 3.2. The register's words for them are in `register`."""
+    """Form of the data, from identifiable to suppressed aggregates."""
 
     IDENTIFIABLE = "IDENTIFIABLE"
     PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"

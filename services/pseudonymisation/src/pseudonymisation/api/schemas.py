@@ -143,7 +143,7 @@ class QualityReport(BaseModel):
 
 
 class RulesVersionView(BaseModel):
-    """A version of the landing rules (docs/landing-rules.md)."""
+    """A version of the landing rules, which say how a file of a data set is taken in."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -19,7 +19,7 @@ from pseudonymisation.domain.events import SourceKind, SourceTakenBack
 
 
 class ListKind(StrEnum):
-    """Who is on a list of people: it is never told by its look (ruling 20)."""
+    """Who is on a list of people: those who object, or those who may be used."""
 
     OBJECTORS = "objectors"
     """Who objected, and is left out."""

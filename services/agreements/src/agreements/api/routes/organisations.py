@@ -115,7 +115,7 @@ def record_transfer(
 ) -> TransferView:
     """Record by which instrument a predecessor's standing passed to its successor.
 
-    Without one nothing passes (ruling 4).
+    Without an instrument nothing passes to a successor.
     """
     instrument = use_cases.record_transfer(
         predecessor=body.predecessor,

@@ -189,7 +189,7 @@ class Questions(Incoming):
 
 
 class RefusalView(Outgoing):
-    code: Annotated[str, Field(description="docs/codes.md has them all.")]
+    code: Annotated[str, Field(description="A stable code, for programs.")]
     detail: str
     subject: str | None
     mend: Annotated[str | None, Field(description="What would mend it; said to who asks dry.")] = (

@@ -77,7 +77,7 @@ class ContractView(Outgoing):
 
 
 class RegisteredContract(Outgoing):
-    """A line of the public register (domain.md 9.2): no signatory, no reason."""
+    """A line of the public register of contracts. It names no signatory and no reason."""
 
     con_ref: str
     legal_entity: str

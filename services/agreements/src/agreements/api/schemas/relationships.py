@@ -25,7 +25,7 @@ class RequestRelationship(Incoming):
         str,
         Field(
             pattern=r"^[a-z-]{4,40}$|^0C[A-Z]$",
-            description="One of the ten by name, or one of the six codes (domain.md 1.2).",
+            description="One of the ten offices by name, or one of the six codes in use.",
             examples=["yorkshire", "0CM"],
         ),
     ]

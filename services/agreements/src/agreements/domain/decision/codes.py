@@ -56,191 +56,203 @@ class Meaning:
     mend: str
     """What would make it hold."""
     source: str
+    """Where the rule comes from, in words: what is public explains itself."""
 
 
 MEANINGS: Mapping[Code, Meaning] = {
     Code.AGREEMENT_NOT_FOUND: Meaning(
         "The agreement exists, and the caller's organisation is one of its parties",
         "Ask under an agreement that names your organisation in its version in force.",
-        "design.md section 8",
+        "What a caller may not know of is answered as what does not exist",
     ),
     Code.CLOCK_UNTRUSTED: Meaning(
         "The legal clock is not behind the last logged decision",
         "An operator has to set the clock right; nothing is decided until then.",
-        "design.md section 5",
+        "Legal time never goes back",
     ),
     Code.SEAL_BROKEN: Meaning(
         "The recorded facts are those that this service recorded and sealed",
         "An operator has to find out who wrote into the named register of the database, put back"
         " what was there, and have it compared with the audit log (`agreements seal`).",
-        "docs/adr/0024",
+        "Facts count only as this service recorded them",
     ),
     Code.ATTESTATION_INVALID: Meaning(
         "The haven vouches for the file, and the file is the one that the permit allowed",
         "Have the extract prepared again under a new permit.",
-        "design.md section 5",
+        "A release rests on what the safe haven signed",
     ),
     Code.CLAUSE_UNKNOWN: Meaning(
         "Every clause of the line can be evaluated",
         "Amend the agreement: this version of the service cannot judge the named clause.",
-        "design.md section 5",
+        "A clause that nobody can judge denies",
     ),
     Code.FACT_MISSING: Meaning(
         "Every fact that a clause needs is recorded",
         "Have the named fact recorded.",
-        "design.md section 5",
+        "A fact that is missing denies",
     ),
     Code.DSFC_NOT_IN_FORCE: Meaning(
         "Every controller has a framework contract in force today, itself or by a transfer",
         "The named controller signs a framework contract, or leaves the agreement by amendment.",
-        "domain.md 3.5; rulings 4 and 7",
+        "DSfC programme page: no release without contract and agreement; DARS Standard 1b, "
+        "Data Controllers: the exact legal entity",
     ),
     Code.DSA_NOT_ACTIVE: Meaning(
         "The agreement is active today, and everybody it names has signed",
         "The named party signs; or a renewal comes into force.",
-        "domain.md 3.5",
+        "DARS Standard 1, Term of Data Sharing Agreement v2.1: not in effect until all named "
+        "parties have signed",
     ),
     Code.LINE_NOT_IN_DSA: Meaning(
         "The version in force has a line of this purpose, data set and classification",
         "Ask for a line that the agreement has, or amend it.",
-        "domain.md 3.5",
+        "DSfC programme page: one agreement for each data flow and purpose",
     ),
     Code.PERIOD_NOT_IN_DSA: Meaning(
         "Every period lies inside the line's",
         "Leave out the named period, or amend the line.",
-        "domain.md 3.5",
+        "DARS Standard 3, Data Minimisation: each data set and year is justified",
     ),
     Code.FIELD_NOT_IN_DSA: Meaning(
         "Every column is a field of the line",
         "Leave out the named field, or amend the line.",
-        "domain.md 3.5",
+        "DARS Standard 3, Data Minimisation: each field is justified",
     ),
     Code.FORM_NOT_ALLOWED: Meaning(
         "The form is allowed for the purpose and for where the data land",
         "Choose a less identifying form of the named field or line.",
-        "domain.md 3.5 and 4.2",
+        "Approvals CAG 7-04(a) and 7-07/2013; NHS England's pages on risk stratification and "
+        "invoice validation; ICO anonymisation code for commissioning",
     ),
     Code.CATALOGUE_UNKNOWN: Meaning(
         "The catalogue has the data set's file with the digest that the line names",
         "Amend the line to a published version of the data set.",
-        "design.md section 4",
+        "A line is signed for one published version of its data set",
     ),
     Code.S251_EXPIRED: Meaning(
         "The section 251 approval that the line relies on covers it today",
         "Record the approval's extension, or amend the line to rely on another route.",
-        "domain.md 3.5; ruling 5",
+        "HRA register of CAG approvals: each has an end; HSCA 2012 s261(7)",
     ),
     Code.OPT_OUT_NOT_APPLIED: Meaning(
         "Opt-outs are upheld where the rule of the day wants it, from a list that is new enough",
         "Amend the line to uphold opt-outs; have the file prepared with a newer list.",
-        "domain.md 3.5 and 4.3",
+        "National data opt-out: operational policy; technical guidance: only short-term caching",
     ),
     Code.ASSURANCE_LAPSED: Meaning(
         "Each party's security assurance is acceptable today",
         "The named party publishes a toolkit assessment that meets the standards.",
-        "domain.md 3.5 and 2.6",
+        "DARS Standard 2a, Security Assurance v2.0",
     ),
     Code.ICO_LAPSED: Meaning(
         "Each party's data protection fee is paid today",
         "The named party renews its registration, and it is recorded.",
-        "domain.md 3.5",
+        "DARS Standard Data Protection Act Registration; ICO page on the data protection fee",
     ),
     Code.ICO_NUMBER_DIFFERS: Meaning(
         "The document names each party's registration by the number that is on record",
         "Amend the agreement to the number on record, or have the registration recorded.",
-        "domain.md 2.4, Standard 6",
+        "DARS Standard Data Protection Act Registration",
     ),
     Code.LEGAL_BASIS_UNKNOWN: Meaning(
         "Each controller has a basis under article 6, and each basis and condition is the law's",
         "Amend the agreement to a basis of articles 6 and 9 or a condition of Schedule 1.",
-        "domain.md 2.4, Standard 2, and 3.3",
+        "DARS Standard 1b, Data Controllers; UK GDPR articles 6 and 9; DPA 2018 Schedule 1; "
+        "HSCA 2012 s261",
     ),
     Code.LCR_MISSING: Meaning(
         "Each commissioner of the population has an active legitimate relationship, which names"
         " whoever processes for it",
         "Set up or amend the relationship of the named commissioner.",
-        "domain.md 3.5; ruling 7",
+        "DSfC page on legitimate relationships",
     ),
     Code.ENVIRONMENT_MISMATCH: Meaning(
         "The client belongs to the recipient environment that the line names",
         "Ask with a client of that environment, or have this client registered in it.",
-        "rulings 6 and 14; R10",
+        "Approval CAG 7-07(b) and (c)/2013: invoice validation only inside a controlled "
+        "environment for finance",
     ),
     Code.ORGANISATION_CLOSED: Meaning(
         "Each party and each recipient, and the legal entity behind it, is open in the loaded lists"
         " today, itself or by a transfer",
         "Record the instrument by which its standing passed on, or amend the agreement.",
-        "domain.md 1.3; rulings 4 and 23",
+        "Organisation Data Service: codes close and merge; a contract is the legal entity's",
     ),
     Code.IMPORT_WAITING: Meaning(
         "Nothing that waits for a second person would take the permission away",
         "A second person confirms the list that waits, or it is taken back.",
-        "ruling 20",
+        "A list that changes much waits for a second person, and the stricter of both holds "
+        "meanwhile",
     ),
     Code.MAP_TAKEN_BACK: Meaning(
         "The maps by which the file was made have not been taken back",
         "Have the extract prepared again, with the map that governs now.",
-        "ruling 20",
+        "A map that was taken back is not relied on",
     ),
     Code.CONDITION_OVERDUE: Meaning(
         "No special condition is overdue",
         "Fulfil the named condition, and have it recorded.",
-        "domain.md 3.5",
+        "DARS Standard 6, Special Conditions",
     ),
     Code.NOT_PUBLISHED_YET: Meaning(
         "Where the data set waits for publication, the period was published",
         "Wait for the publication of the named period.",
-        "domain.md 3.5 and 6.1",
+        "DSfC data catalogue: SHMI, CSDS and GP Workforce only after the matching publication",
     ),
     Code.OUT_OF_POPULATION: Meaning(
         "Every row has a reason that names a commissioner of the line",
         "Have the extract prepared again; amend the line where the population changed.",
-        "domain.md 3.5 and 6.11; ruling 9",
+        "NHS England Reusable Code Library, Reasons for Access: a commissioner receives only "
+        "records with its code",
     ),
     Code.PCD_LEAK: Meaning(
         "The scan for personal data in texts and codes covered the file and found nothing",
         "The haven has to find out why the mask failed; then have it prepared again.",
-        "domain.md 3.5 and 8.6",
+        "NCDR reference library: code fields are scanned for NHS number, postcode and date of "
+        "birth",
     ),
     Code.DOMAIN_MISMATCH: Meaning(
         "The tokens were made in this line's pseudonym domain",
         "Have the extract prepared again under the line as it is now.",
-        "domain.md 3.5 and 8.2",
+        "NHS Digital De-ID page: other pseudonyms for each release of data by DARS",
     ),
     Code.DISCLOSURE_RULE_MISSING: Meaning(
         "The line names the disclosure rule of what is made from the data",
         "Amend the line to name the rule.",
-        "domain.md 7.1 and 7.7",
+        "DSfC data catalogue: outputs follow the rule of their data set; for GP Workforce the "
+        "rule is set in the application",
     ),
     Code.DISCLOSURE_RULE_UNKNOWN: Meaning(
         "The line's disclosure rule is that of its data set",
         "Amend the line to the rule that the catalogue has for the data set.",
-        "domain.md 7.1",
+        "DSfC data catalogue: outputs follow the rule of their data set",
     ),
     Code.OPT_OUT_DIFFERENCING: Meaning(
         "The environment holds no file of the data set and period that, beside this one, would tell"
         " who objected: none with the other treatment, nor of the same editions with another list",
         "Ask for the period with the treatment that was used first; what it holds already stays"
         " right, and a resubmission of the period is prepared with the newer list.",
-        "domain.md 3.5; ruling 6",
+        "medConfidential on the release register: two files of one month that differ by "
+        "opt-outs list who opted out",
     ),
     Code.FILE_VOID: Meaning(
         "Nothing that the file was made with was taken back after it had been in force, and no"
         " other file has taken its place before anything of it was fetched",
         "Fetch the file of the later extract of the period, or ask for the period again; destroy"
         " what was fetched of this one.",
-        "issue 6, A1; rulings 6 and 20",
+        "Two files of the same rows, made with two lists, list who objected",
     ),
     Code.EDITION_UNSAFE: Meaning(
         "Every edition in the file was taken in by landing rules that are known, and safe today",
         "The haven lands the edition anew from the kept upload, or its provider submits the period"
         " again; then ask for the period again.",
-        "issue 6; rulings 21 and 26; docs/adr/0021",
+        "NHS Data Dictionary, WITHHELD IDENTITY REASON: identifiers should have been left out",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",
         "Two people lift the hold once its cause is gone.",
-        "domain.md 3.5; ruling 3",
+        "DARS guidance on breaches: the activity stops first; the Body may end agreement and "
+        "contract",
     ),
 }
 

@@ -1,6 +1,6 @@
 """Two files of one period, made with two lists of objectors: their difference lists the objectors.
 
-So a recipient environment never gets both (ruling 6 and issue 6, A1): a period that it holds is not
+So a recipient environment never gets both (ruling 6, docs/adr/0022): a period that it holds is not
 prepared again for a newer list alone. It *holds* a file when a byte of it may have left, which is
 when a fetch was ever permitted. A file of which none was is made void for good, and the newer
 one takes its place. Where the editions changed as well the rows are others, and the newer list

@@ -1,4 +1,4 @@
-"""Standards 2 and 9: legal bases, from the closed lists of the day (issue A7)."""
+"""Standards 2 and 9: legal bases, from the closed lists of the day (docs/adr/0028)."""
 
 from collections.abc import Iterator
 

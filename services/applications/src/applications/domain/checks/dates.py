@@ -1,4 +1,4 @@
-"""Dates stand in the order that their meaning has (issue A7)."""
+"""Dates stand in the order that their meaning has (docs/adr/0028)."""
 
 from collections.abc import Iterator
 from datetime import date

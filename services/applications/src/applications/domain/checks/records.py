@@ -1,4 +1,4 @@
-"""Standards 2, 3, 5, 6 and 16: names, numbers and references are those on record (issue A7)."""
+"""Standards 2, 3, 5, 6 and 16: names, numbers, references are those on record (docs/adr/0028)."""
 
 import re
 from collections import Counter

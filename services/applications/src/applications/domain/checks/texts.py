@@ -1,4 +1,4 @@
-"""No text has personal data in it: not of the applicant, nor of whoever asked (issue A6).
+"""No text has personal data in it: not of the applicant, nor of whoever asked (docs/adr/0028).
 
 What is written today is refused when it is sent; this finds what was stored before that rule.
 """

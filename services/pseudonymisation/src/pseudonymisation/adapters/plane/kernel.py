@@ -2,12 +2,12 @@
 
 One record is one AES block. A ten-character Arrow `string_view` cell *is* sixteen bytes
 (`uint32 length = 10 | ten ASCII digits | 00 00`), so the views buffer of a column is the
-cipher's input as it stands (perf.md 1.1). The haven keeps that block under its own key, as two
-little-endian words (perf.md 9); what leaves is the block under a domain's key, as text
+cipher's input as it stands. The haven keeps that block under its own key, as two
+little-endian words (docs/adr/0012); what leaves is the block under a domain's key, as text
 (design.md section 7).
 
 AES is used as a keyed permutation of single blocks: a cell or a token shows equality under one
-key and nothing else (perf.md 1.2). Nothing here knows files, SQL or where keys live. Ciphers
+key and nothing else (docs/adr/0012). Nothing here knows files, SQL or where keys live. Ciphers
 and retokenisers keep scratch buffers and belong to one thread.
 """
 
@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 BLOCK: Final = 16
 BATCH: Final = 65_536
-"""Rows a call: the buffers stay in the processor's cache (perf.md 1)."""
+"""Rows a call: so few that the buffers stay in the processor's cache."""
 CHUNK: Final = 16 * BATCH
 """Rows a chunk of a result that is kept, in memory of Arrow's pool: it has pages at hand that
 are mapped already, and touching fresh ones costs more than the cipher does."""
@@ -172,7 +172,7 @@ def valid_numbers(column: pa.Array | pa.ChunkedArray) -> Mask:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)
     result = valid(views_of(column))
     if column.null_count:
-        # The slot of a null may hold stale bytes (perf.md 8).
+        # The slot of a null may hold stale bytes: Arrow does not clear them.
         result &= _present(column)
     return result
 
@@ -536,7 +536,7 @@ class Retokeniser:
         """Find the NHS numbers behind tokens; null where it is no token of a person here.
 
         The whole check is made: kind, domain, and that a valid NHS number comes out. A made-up
-        token passes by chance once in 2 to the power of 98 (perf.md 1.2).
+        token passes by chance once in 2 to the power of 98.
         """
         if self._haven is None:
             raise ValueError("only the tokens of NHS numbers lead back")

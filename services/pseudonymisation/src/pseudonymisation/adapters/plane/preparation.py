@@ -1,4 +1,4 @@
-"""One extract, in two passes of the locked engine (design.md section 7, perf.md section 9).
+"""One extract, in two passes of the locked engine (design.md section 7).
 
 First the distinct people of the selected rows go through the kernel into a map of tokens, less
 the opted-out. Then the rows are joined with the map, reduced to the permitted columns in their
@@ -350,7 +350,7 @@ class _Preparation:
     def _tie_break(self) -> str:
         """Order the rows of one person for good, by nothing that another extract has too.
 
-        The order of lines in the provider's file would link extracts by position (perf.md 8).
+        The order of lines in the provider's file would link extracts by position.
         """
         salt = int.from_bytes(kernel.derive(self._plan.keys.domain, "order")[:8], "little")
         return f"hash(line, landed__edition, {salt}::UBIGINT)"
