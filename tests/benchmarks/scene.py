@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -29,8 +29,9 @@ from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import Suite
 from dsfc_cli.synthetic import World
 from pseudonymisation.adapters.plane import scan
-from pseudonymisation.domain.attestation import AttestedFile, Outcome, claims
-from pseudonymisation.domain.permit import Permit
+from pseudonymisation.domain.attestation import Outcome, claims
+from statements.attestation import AttestedFile
+from statements.permit import Permit
 
 CSU: Final = "0DF"
 CLIENT: Final = "csu-0df-analytics"
@@ -90,7 +91,12 @@ class Scene:
         permitted = asks.evaluate(question)
         assert permitted["decision"], permitted
         file = AttestedFile(
-            id=new_id(), format="parquet", object_key="none", bytes=0, digest=_digest(b""), rows=0
+            id=str(new_id()),
+            format="parquet",
+            object_key="none",
+            bytes=0,
+            digest=_digest(b""),
+            rows=0,
         )
         attestation = self.haven.attest(permitted["context"]["permit"], file)
         released = asks.evaluate(
@@ -98,7 +104,7 @@ class Scene:
                 "action": {"name": "release"},
                 "resource": {
                     "type": "file",
-                    "id": str(file.id),
+                    "id": file.id,
                     "properties": {"attestation": attestation},
                 },
                 "context": {"extract_id": question["context"]["extract_id"]},
@@ -132,7 +138,7 @@ class Haven:
         if permit_id not in self.made:
             assert self.file is not None
             attestation = self.attest(body["permit"], self.file)
-            self.made[permit_id] = {**self.file.as_json(), "attestation": attestation}
+            self.made[permit_id] = {**asdict(self.file), "attestation": attestation}
         return self.get(permit_id)
 
     def get(self, permit_id: UUID) -> dict[str, Any]:
@@ -172,7 +178,7 @@ class Haven:
                 hasher.update(block)
                 file.write(block)
         self.file = AttestedFile(
-            id=id_,
+            id=str(id_),
             format="parquet",
             object_key=key,
             bytes=mebibytes * MEBIBYTE,

@@ -341,7 +341,13 @@ class Haven:
     broken: int | None = None
     editions: list[dict[str, Any]] = field(
         default_factory=lambda: [
-            {"id": "edition-1", "provider": "RXX", "period": "2018-04", "number": 1}
+            {
+                "id": "edition-1",
+                "provider": "RXX",
+                "period": "2018-04",
+                "number": 1,
+                "status": "final",
+            }
         ]
     )
     landed: list[str] = field(
@@ -457,11 +463,17 @@ class Haven:
             "population": {
                 "codes": ["99N"],
                 "reasons": ["G"],
-                "map_versions": {},
+                "map_versions": {"practice": [], "postcode": []},
                 "rows_without_reason": 0,
             },
             "domain": digest(b"domain"),
-            "opt_out": {"applied": False, "list_id": None},
+            "opt_out": {
+                "applied": False,
+                "list_id": None,
+                "list_date": None,
+                "people_left_out": 0,
+                "rows_without_person_left_out": 0,
+            },
             "scan": {"rule": "pcd-scan/1", "columns": [], "hits": 0},
             "disclosure_rule": "HES",
             "order": "token",

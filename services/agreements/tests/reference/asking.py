@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import catalogue
-from agreements.adapters import attestations
 from agreements.domain.hold import LineKey
 from agreements.domain.permits import Permit, request_digest
 from agreements.use_cases.access.asking import AskFetch, AskRelease, AskRequest, Evidence
@@ -15,6 +14,7 @@ from common.security.principal import Principal
 from common.security.roles import Role
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.world import CLIENT, CSU, NOON
+from statements.attestation import Attestation
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 CLASSES = {"Sex": "QI", "Hospital_Spell_No": "LI", "Der_Diagnosis_All": "CLIN"}
@@ -130,7 +130,7 @@ def release(said: dict[str, Any], /, **changes: Any) -> AskRelease:
         asked_by=DISSEMINATION,
         file_id=said["sub"],
         extract_id=said["extract_id"],
-        file=attestations.read(said),
+        file=Attestation.read(said),
         claims=json.dumps(said),
         attestation_digest=digest(json.dumps(said).encode()),
     )

@@ -33,16 +33,11 @@ from agreements.domain.decision.facts import (
 from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import (
     Asker,
-    AttestedFile,
-    Column,
     Fetch,
     Holding,
-    OptOuts,
     Question,
-    ReadEdition,
     Release,
     Request,
-    Scan,
     UnattestedRelease,
 )
 from agreements.domain.decision.recalls import Recall, Source
@@ -53,6 +48,18 @@ from agreements.domain.registration import IcoRegistration, Interval, Section251
 from agreements.domain.relationship import ChangeKind, Relationship, Step
 from common.ids import digest
 from services.agreements.tests.reference.world import HOLDING, NOON, Json, uuid
+from statements.attestation import (
+    Attestation,
+    AttestedFile,
+    Column,
+    Edition,
+    OptOut,
+    Population,
+    RulesVersion,
+    Scan,
+)
+from statements.line import Line as AttestedLine
+from statements.line import MapVersions
 
 
 def facts_of(world: Json) -> Facts:
@@ -313,46 +320,69 @@ def _key(what: Json) -> LineKey:
     return LineKey(what["purpose"], what["data_set"], what["classification"])
 
 
-def _file(file: Json) -> AttestedFile:
-    return AttestedFile(
-        file_id=file["id"],
+def _file(file: Json) -> Attestation:
+    opt_out = file["opt_out"]
+    return Attestation(
+        sub=file["id"],
         extract_id=file["extract_id"],
         permit_id=file["permit_id"],
         preparation_id=file["preparation_id"],
-        format=file["format"],
-        object_key="preparations/1/1/1.parquet",
-        bytes=1000,
-        digest="sha256:" + 64 * "a",
-        rows=10,
-        line_number=file["line"],
-        key=_key(file),
-        catalogue_digest=file["catalogue_digest"],
+        file=AttestedFile(
+            id=file["id"],
+            format=file["format"],
+            object_key="preparations/1/1/1.parquet",
+            bytes=1000,
+            digest="sha256:" + 64 * "a",
+            rows=10,
+        ),
+        line=AttestedLine(
+            number=file["line"],
+            purpose=file["purpose"],
+            data_set=file["data_set"],
+            classification=file["classification"],
+            catalogue_version="1.0",
+            catalogue_digest=file["catalogue_digest"],
+            sensitivity="NON_SENSITIVE",
+        ),
         columns=tuple(
-            Column(name=c["name"], treatment=c["treatment"], field_class=c["class"])
+            Column(name=c["name"], treatment=c["treatment"], class_=c["class"])
             for c in file["columns"]
         ),
         periods=tuple(file["periods"]),
-        codes=frozenset(file["codes"]),
-        reasons=frozenset(file["reasons"]),
-        maps=frozenset(file["maps"]),
-        rows_without_reason=file["rows_without_reason"],
+        population=Population(
+            codes=tuple(file["codes"]),
+            reasons=tuple(file["reasons"]),
+            map_versions=MapVersions(practice=tuple(file["maps"]), postcode=()),
+            rows_without_reason=file["rows_without_reason"],
+        ),
         domain=file["domain"],
-        opt_outs=OptOuts(
-            applied=file["opt_out"]["applied"],
-            list_id=file["opt_out"].get("list"),
-            list_date=file["opt_out"]["list_date"],
-            by=file["opt_out"].get("by", "list"),
-            besides=frozenset(file["opt_out"].get("besides", ())),
+        opt_out=OptOut(
+            applied=opt_out["applied"],
+            list_id=opt_out.get("list"),
+            list_date=opt_out["list_date"],
+            by=opt_out.get("by", "list"),
+            besides=tuple(opt_out.get("besides", ())),
+            people_left_out=0,
+            rows_without_person_left_out=0,
         ),
         scan=Scan(
             rule=file["scan"]["rule"],
-            columns=frozenset(file["scan"]["columns"]),
+            columns=tuple(file["scan"]["columns"]),
             hits=file["scan"]["hits"],
         ),
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
         editions=tuple(
-            ReadEdition(id=e["id"], first=e["from"], last=e["to"], landing_rules=e.get("rules"))
+            Edition(
+                id=e["id"],
+                provider="RR8",
+                period=f"{e['from']}/{e['to']}",
+                number=1,
+                status="final",
+                landing_rules=None
+                if e.get("rules") is None
+                else RulesVersion(version=1, digest=e["rules"]),
+            )
             for e in file["editions"]
         ),
     )

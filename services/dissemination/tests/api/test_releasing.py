@@ -162,7 +162,7 @@ def superseded(edition_id):
 
 def test_what_was_released_from_a_replaced_edition_is_marked_and_stays(house):
     edition = f"edition-{new_id()}"
-    house.haven.editions = [{"id": edition, "provider": "RXX", "period": "2018-04", "number": 1}]
+    house.haven.editions = [house.haven.editions[0] | {"id": edition}]
     extract = house.released()
 
     house.publish(superseded(edition))
@@ -214,7 +214,7 @@ def test_an_edition_replaced_during_the_preparation_marks_the_release_at_once(ho
     from dissemination.adapters.db.tables import SupersededEditionRow
 
     edition = f"edition-{new_id()}"
-    house.haven.editions = [{"id": edition, "provider": "RXX", "period": "2018-04", "number": 1}]
+    house.haven.editions = [house.haven.editions[0] | {"id": edition}]
     house.haven.prepares = False
     extract_id = house.ask().json()["id"]
     house.settled(extract_id, "preparing")

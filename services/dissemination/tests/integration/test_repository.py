@@ -22,10 +22,11 @@ from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNotFound
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State
 from dissemination.domain.register import RegisterLine
-from dissemination.domain.release import AgreementVersion, Release, ReleaseDecision
+from dissemination.domain.release import Release, ReleaseDecision
 from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
 from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.ports import Progress
+from statements.line import AgreementVersion
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
 REFERENCE = "DARS-NIC-123456-A1B2C"

@@ -1,12 +1,10 @@
 """The life of a preparation and of a domain, without anything outside."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from pseudonymisation.domain.permit import OptOut
 from pseudonymisation.domain.preparation import (
     ATTEMPTS_MAX,
     ClaimLost,
@@ -19,16 +17,16 @@ from pseudonymisation.domain.preparation import (
 from pseudonymisation.domain.tokens import (
     TOKEN,
     DomainClosed,
-    DomainFacts,
     DomainState,
     PseudonymDomain,
 )
+from statements.permit import DomainFacts, OptOut
 
 NOW = datetime(2018, 6, 1, 9, tzinfo=UTC)
 
 
 class Permit:
-    extract_id = uuid4()
+    extract_id = str(uuid4())
 
 
 @pytest.fixture
@@ -128,14 +126,15 @@ def test_a_list_is_of_the_last_days_and_not_of_the_future(day, accepted):
     assert opt_out.accepts(date.fromisoformat(day), today=date(2018, 6, 1)) == accepted
 
 
-FACTS = DomainFacts(
-    controllers=("02P",),
-    agreement="DARS-NIC-123456-A1B2C",
-    purpose="COM",
-    environment="e1",
-    opt_out="not_applied",
-    data_sets=("SUS_APC",),
-)
+SAID = {
+    "controllers": ("02P",),
+    "agreement": "DARS-NIC-123456-A1B2C",
+    "purpose": "COM",
+    "environment": "e1",
+    "opt_out": "not_applied",
+    "data_sets": ("SUS_APC",),
+}
+FACTS = DomainFacts.of(**SAID)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +149,8 @@ FACTS = DomainFacts(
     ],
 )
 def test_every_fact_makes_a_domain_of_its_own(other):
-    assert replace(FACTS, **other).id != FACTS.id
-    assert replace(FACTS).id == FACTS.id
+    assert DomainFacts.of(**SAID | other).id != FACTS.id
+    assert DomainFacts.stored(FACTS.as_json()) == FACTS
 
 
 def test_a_closed_domain_makes_nothing_and_stays_closed():

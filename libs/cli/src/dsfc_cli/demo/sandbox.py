@@ -131,7 +131,7 @@ def _key() -> str:
 
 
 def _sources() -> Iterator[Path]:
-    for package in ("common", "catalogue", "dsfc_cli", *SERVICES):
+    for package in ("common", "catalogue", "statements", "dsfc_cli", *SERVICES):
         spec = find_spec(package)
         assert spec is not None
         assert spec.origin is not None

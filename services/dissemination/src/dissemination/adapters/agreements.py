@@ -19,9 +19,10 @@ from common.security.client import ServiceTokens
 from dissemination.domain.errors import AgreementNotFound, DecisionUnavailable
 from dissemination.domain.extract import Permit
 from dissemination.domain.register import Controller, Line, Terms
-from dissemination.domain.release import AgreementVersion, ReleaseDecision
+from dissemination.domain.release import ReleaseDecision
 from dissemination.domain.request import ExtractRequest
 from dissemination.use_cases.ports import Evidence, LeaseGiven
+from statements.line import AgreementVersion
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -3,14 +3,13 @@
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import JsonValue
 from sqlalchemy import Engine
 
 from common import audit
 from common.clock import Clock
 from common.security.keys import MANIFEST, Signer, issue
-
-LOG = "dissemination"
+from dissemination.domain.release import LOG
+from statements.manifest import Manifest
 
 
 class SigningKey:
@@ -20,8 +19,8 @@ class SigningKey:
         self._directory = directory
         self._clock = clock
 
-    def sign(self, manifest: dict[str, JsonValue], *, at: datetime) -> str:
-        return issue(self._signer, MANIFEST, manifest, at=at)
+    def sign(self, manifest: Manifest, *, at: datetime) -> str:
+        return issue(self._signer, MANIFEST, manifest.claims(), at=at)
 
     def checkpoint(self) -> None:
         audit.checkpoint(

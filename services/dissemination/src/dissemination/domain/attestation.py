@@ -5,20 +5,15 @@ Here it is only read: to see that it is about the file that lies in the store, a
 the recipient what it says once agreements has accepted it.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
-
 from common.ids import digest
 from dissemination.domain.extract import PreparedFile
-
-_OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+from statements.attestation import Attestation
+from statements.form import Malformed
 
 
 class AttestationMalformed(ValueError):
@@ -26,56 +21,40 @@ class AttestationMalformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attestation:
+class SignedAttestation:
     compact: str
-    claims: Mapping[str, JsonValue]
+    said: Attestation
 
     @classmethod
-    def read(cls, compact: str) -> Self:
+    def read(cls, compact: str, claims: Mapping[str, Any]) -> Self:
         """Read its claims, without judging the signature. Raises AttestationMalformed."""
         try:
-            payload = compact.split(".")[1]
-            raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-            claims = _OBJECT.validate_python(json.loads(raw))
-        except (IndexError, binascii.Error, ValueError, ValidationError) as error:
-            raise AttestationMalformed("It is no signed statement.") from error
-        return cls(compact=compact, claims=claims)
+            return cls(compact=compact, said=Attestation.read(claims))
+        except Malformed as error:
+            raise AttestationMalformed(str(error)) from error
 
     @property
     def digest(self) -> str:
         """What the manifest names it by."""
         return digest(self.compact.encode("ascii"))
 
-    def part(self, name: str) -> dict[str, JsonValue]:
-        """A claim that is an object. Raises AttestationMalformed."""
-        return _object(self.claims.get(name), name)
-
     @property
     def edition_ids(self) -> tuple[str, ...]:
         """The editions that the file was made from; a release pins them."""
-        editions = self.claims.get("editions")
-        if not isinstance(editions, list):
-            raise AttestationMalformed("It has no editions.")
-        return tuple(str(_object(edition, "edition").get("id")) for edition in editions)
+        return tuple(edition.id for edition in self.said.editions)
 
     def demand(self, file: PreparedFile, *, extract_id: UUID, permit_id: str) -> None:
         """Raise AttestationMalformed unless it is about this file of this extract."""
-        said: dict[str, Any] = self.part("file")
+        said = self.said.file
         same = (
-            said.get("id") == str(file.id)
-            and said.get("format") == file.format.value
-            and said.get("object_key") == file.object_key
-            and said.get("bytes") == file.bytes
-            and said.get("digest") == file.digest
-            and said.get("rows") == file.rows
-            and self.claims.get("extract_id") == str(extract_id)
-            and self.claims.get("permit_id") == permit_id
+            said.id == str(file.id)
+            and said.format == file.format.value
+            and said.object_key == file.object_key
+            and said.bytes == file.bytes
+            and said.digest == file.digest
+            and said.rows == file.rows
+            and self.said.extract_id == str(extract_id)
+            and self.said.permit_id == permit_id
         )
         if not same:
             raise AttestationMalformed("It is about another file.")
-
-
-def _object(value: JsonValue, name: str) -> dict[str, JsonValue]:
-    if not isinstance(value, dict):
-        raise AttestationMalformed(f"It has no {name}.")
-    return value

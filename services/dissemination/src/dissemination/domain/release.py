@@ -1,22 +1,24 @@
 """A released file: one decision, one manifest, one audit leaf, one register line (S2)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import JsonValue
-
-from dissemination.domain.attestation import Attestation
+from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.extract import Extract, PreparedFile
+from statements.line import AgreementVersion
+from statements.manifest import (
+    SCHEMA,
+    AttestationDigest,
+    CatalogueVersion,
+    Decisions,
+    LogPosition,
+    Manifest,
+    ReleasedFile,
+)
 
-MANIFEST_SCHEMA = "dsfc-manifest/1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementVersion:
-    reference: str
-    version: str
-    document_hash: str
+LOG = "dissemination"
+"""The name of our audit log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,57 +62,47 @@ class Release:
 def manifest(
     extract: Extract,
     file: PreparedFile,
-    attestation: Attestation,
+    attestation: SignedAttestation,
     *,
     decision: ReleaseDecision,
     leaf: LeafPosition,
     at: datetime,
-) -> dict[str, JsonValue]:
-    """What the recipient is told about a file, to be signed.
-
-    Raises AttestationMalformed.
-    """
-    line = attestation.part("line")
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "sub": str(file.id),
-        "extract_id": str(extract.id),
-        "file": {
-            "id": str(file.id),
-            "format": file.format.value,
-            "bytes": file.bytes,
-            "digest": file.digest,
-            "rows": file.rows,
-            "columns": attestation.claims.get("columns"),
-            "order": attestation.claims.get("order"),
-        },
-        "agreement": asdict(decision.agreement),
-        "line": line,
-        "catalogue": {
-            "data_set": line.get("data_set"),
-            "version": line.get("catalogue_version"),
-            "digest": line.get("catalogue_digest"),
-        },
-        "periods": attestation.claims.get("periods"),
-        "editions": attestation.claims.get("editions"),
-        "population": attestation.claims.get("population"),
-        "domain": attestation.claims.get("domain"),
-        "opt_out": attestation.claims.get("opt_out"),
-        "scan": attestation.claims.get("scan"),
-        # Files that were prepared before there were caps have none.
-        **({"caps": attestation.claims["caps"]} if "caps" in attestation.claims else {}),
-        "disclosure_rule": attestation.claims.get("disclosure_rule"),
-        "decisions": {
-            "request": str(extract.permit.decision_id),
-            "release": str(decision.decision_id),
-        },
-        "holding_id": decision.holding_id,
-        "attestation": {"digest": attestation.digest},
-        "audit": {
-            "log": "dissemination",
-            "index": leaf.index,
-            "size": leaf.size,
-            "root": leaf.root,
-        },
-        "released_at": at.isoformat(),
-    }
+) -> Manifest:
+    """What the recipient is told about a file, to be signed."""
+    said = attestation.said
+    return Manifest(
+        schema=SCHEMA,
+        sub=str(file.id),
+        extract_id=str(extract.id),
+        file=ReleasedFile(
+            id=str(file.id),
+            format=file.format.value,
+            bytes=file.bytes,
+            digest=file.digest,
+            rows=file.rows,
+            columns=said.columns,
+            order=said.order,
+        ),
+        agreement=decision.agreement,
+        line=said.line,
+        catalogue=CatalogueVersion(
+            data_set=said.line.data_set,
+            version=said.line.catalogue_version,
+            digest=said.line.catalogue_digest,
+        ),
+        periods=said.periods,
+        editions=said.editions,
+        population=said.population,
+        domain=said.domain,
+        opt_out=said.opt_out,
+        scan=said.scan,
+        caps=said.caps,
+        disclosure_rule=said.disclosure_rule,
+        decisions=Decisions(
+            request=str(extract.permit.decision_id), release=str(decision.decision_id)
+        ),
+        holding_id=decision.holding_id,
+        attestation=AttestationDigest(digest=attestation.digest),
+        audit=LogPosition(log=LOG, index=leaf.index, size=leaf.size, root=leaf.root),
+        released_at=at,
+    )

@@ -17,6 +17,7 @@ from dissemination.domain.register import Listed, RegisterLine, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Withdrawal
+from statements.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +289,7 @@ class UnitOfWork(Protocol):
 class Sealing(Protocol):
     """Our signature, and the head of our log outside the database."""
 
-    def sign(self, manifest: dict[str, JsonValue], *, at: datetime) -> str: ...
+    def sign(self, manifest: Manifest, *, at: datetime) -> str: ...
 
     def checkpoint(self) -> None:
         """Fix the log's head in a place that outlives the database (S4)."""

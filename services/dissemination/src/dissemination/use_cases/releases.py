@@ -14,8 +14,9 @@ import structlog
 from common import faults
 from common.errors import AppError, Conflict
 from common.ids import new_id
+from common.security.jws import unverified
 from dissemination.domain import register
-from dissemination.domain.attestation import Attestation
+from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.errors import ExtractNotFound, TermsMissing
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
 from dissemination.domain.register import Line, Terms
@@ -40,7 +41,7 @@ class _Decided:
     """A file with all that its release needs."""
 
     file: PreparedFile
-    attestation: Attestation
+    attestation: SignedAttestation
     decision: ReleaseDecision
     line: Line
 
@@ -128,9 +129,9 @@ def mark_unsafe(edition_id: str, *, at: datetime, ctx: Context, tx: Transaction)
     ]
 
 
-def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> Attestation:
+def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> SignedAttestation:
     """The attestation is about this file, and the store has the object that it is about."""
-    attestation = Attestation.read(file.attestation)
+    attestation = SignedAttestation.read(file.attestation, unverified(file.attestation))
     attestation.demand(file, extract_id=extract.id, permit_id=extract.permit.id)
     if ctx.store.digest(file.object_key) != (file.bytes, file.digest):
         raise ObjectDiffers("The object has another size or digest than the attestation says.")
@@ -138,10 +139,9 @@ def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> Attestation:
 
 
 def _decided(
-    extract: Extract, file: PreparedFile, attestation: Attestation, terms: Terms, ctx: Context
+    extract: Extract, file: PreparedFile, attestation: SignedAttestation, terms: Terms, ctx: Context
 ) -> _Decided:
-    number = attestation.part("line").get("number")
-    line = terms.numbered(number) if isinstance(number, int) else None
+    line = terms.numbered(attestation.said.line.number)
     decision = ctx.agreements.release(
         file_id=file.id, attestation=file.attestation, extract_id=extract.id
     )

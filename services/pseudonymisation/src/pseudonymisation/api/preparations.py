@@ -164,7 +164,7 @@ def list_landed_months(
 def _view(preparation: Preparation) -> PreparationView:
     return PreparationView(
         id=preparation.id,
-        extract_id=preparation.permit.extract_id,
+        extract_id=UUID(preparation.permit.extract_id),
         state=preparation.state.value,
         progress=ProgressView(rows_done=preparation.rows_done, rows_total=preparation.rows_total),
         code=preparation.code,

@@ -7,18 +7,28 @@ says what was done to the rows that were written, never what was meant to be don
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 from pydantic import JsonValue
 
-from catalogue import DataSet, caps
-from pseudonymisation.domain.permit import Permit
+from catalogue import DataSet, FieldClass, Treatment, caps
 from pseudonymisation.domain.preparation import OptOutList, PinnedEdition
+from statements.attestation import (
+    Attestation,
+    AttestedFile,
+    Caps,
+    Column,
+    OptOut,
+    Population,
+    Scan,
+)
+from statements.line import MapVersions
+from statements.permit import Permit
 
 ORDER: Final = "token"
 """Rows stand in the order of their tokens, because any other order could link extracts."""
 TOKEN_COLUMN: Final = "Token"  # noqa: S105 - a column's name
 REASON_COLUMN: Final = "Reason_For_Access"
+DERIVED: Final = FieldClass.DER.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,40 +51,20 @@ class Outcome:
     scan_hits: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttestedFile:
-    id: UUID
-    format: str
-    object_key: str
-    bytes: int
-    digest: str
-    rows: int
-
-    def as_json(self) -> dict[str, JsonValue]:
-        return {
-            "id": str(self.id),
-            "format": self.format,
-            "object_key": self.object_key,
-            "bytes": self.bytes,
-            "digest": self.digest,
-            "rows": self.rows,
-        }
-
-
-def columns_of(permit: Permit, data_set: DataSet) -> list[JsonValue]:
+def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
     """Name all columns of the file in their order, with the two that every file has."""
-    own: list[JsonValue] = [
-        {"name": TOKEN_COLUMN, "treatment": "pseudonym", "class": "DER"},
-        {"name": REASON_COLUMN, "treatment": "derived", "class": "DER"},
-    ]
-    return own + [
-        {
-            "name": field.name,
-            "treatment": field.treatment.value,
-            "class": data_set.releasable(field.name).class_.value,
-        }
-        for field in permit.fields
-    ]
+    return (
+        Column(name=TOKEN_COLUMN, treatment=Treatment.PSEUDONYM.value, class_=DERIVED),
+        Column(name=REASON_COLUMN, treatment=Treatment.DERIVED.value, class_=DERIVED),
+        *(
+            Column(
+                name=field.name,
+                treatment=field.treatment,
+                class_=data_set.releasable(field.name).class_.value,
+            )
+            for field in permit.fields
+        ),
+    )
 
 
 def claims(
@@ -87,61 +77,52 @@ def claims(
     outcome: Outcome,
 ) -> dict[str, JsonValue]:
     """Say what is in one file; whoever signs adds issuer, audience and times."""
-    population = permit.population
-    return {
-        "sub": str(file.id),
-        "permit_id": str(permit.id),
-        "preparation_id": str(permit.id),
-        "extract_id": str(permit.extract_id),
-        "file": file.as_json(),
-        "line": permit.line.as_json(),
-        "columns": columns_of(permit, data_set),
-        "periods": list(permit.periods),
-        "editions": [edition.as_json() for edition in editions],
-        "population": {
-            "codes": list(population.codes),
-            "reasons": list(population.reasons),
-            "map_versions": {
-                "practice": _distinct(e.practice_map for e in editions),
-                "postcode": _distinct(e.postcode_map for e in editions),
-            },
-            "rows_without_reason": outcome.rows_without_reason,
-            # Said where there were any: most files have none, and say what they always said.
-            **(
-                {"rows_repeated_left_out": outcome.rows_repeated_left_out}
-                if outcome.rows_repeated_left_out
-                else {}
+    in_force = opt_outs[0] if opt_outs else None
+    return Attestation(
+        sub=file.id,
+        permit_id=str(permit.id),
+        preparation_id=str(permit.id),
+        extract_id=permit.extract_id,
+        file=file,
+        line=permit.line,
+        columns=columns_of(permit, data_set),
+        periods=permit.periods,
+        editions=tuple(edition.attested for edition in editions),
+        population=Population(
+            codes=permit.population.codes,
+            reasons=permit.population.reasons,
+            map_versions=MapVersions(
+                practice=_distinct(e.practice_map for e in editions),
+                postcode=_distinct(e.postcode_map for e in editions),
             ),
-        },
-        "domain": permit.domain.id,
-        "opt_out": {
-            "applied": permit.opt_out.applied,
-            "list_id": str(opt_outs[0].id) if opt_outs else None,
-            "list_date": opt_outs[0].list_date.isoformat() if opt_outs else None,
-            "list_digest": opt_outs[0].digest if opt_outs else None,
-            "besides": [str(other.id) for other in opt_outs[1:]],
-            **({"by": "check"} if permit.opt_out.by == "check" else {}),
-            "people_left_out": outcome.people_left_out,
-            "rows_without_person_left_out": outcome.rows_without_person_left_out,
-        },
-        "scan": {
-            "rule": outcome.scan_rule,
-            "columns": list(outcome.scanned_columns),
-            "hits": outcome.scan_hits,
-        },
-        "caps": _caps(permit, data_set),
-        "disclosure_rule": permit.disclosure_rule,
-        "order": ORDER,
-    }
+            rows_without_reason=outcome.rows_without_reason,
+            rows_repeated_left_out=outcome.rows_repeated_left_out,
+        ),
+        domain=permit.domain.id,
+        opt_out=OptOut(
+            applied=permit.opt_out.applied,
+            list_id=None if in_force is None else str(in_force.id),
+            list_date=None if in_force is None else in_force.list_date,
+            list_digest=None if in_force is None else in_force.digest,
+            besides=tuple(str(other.id) for other in opt_outs[1:]),
+            by=permit.opt_out.by,
+            people_left_out=outcome.people_left_out,
+            rows_without_person_left_out=outcome.rows_without_person_left_out,
+        ),
+        scan=Scan(rule=outcome.scan_rule, columns=outcome.scanned_columns, hits=outcome.scan_hits),
+        caps=_caps(permit, data_set),
+        disclosure_rule=permit.disclosure_rule,
+        order=ORDER,
+    ).claims()
 
 
-def _caps(permit: Permit, data_set: DataSet) -> dict[str, JsonValue]:
+def _caps(permit: Permit, data_set: DataSet) -> Caps:
     """Say by which rule columns of the line cap each other, and what became of which."""
     rule = caps()
-    done = rule.on_line(data_set, {field.name: field.treatment for field in permit.fields})
-    return {"rule": rule.rule, "columns": {name: str(cap) for name, cap in sorted(done.items())}}
+    treatments = {field.name: Treatment(field.treatment) for field in permit.fields}
+    done = rule.on_line(data_set, treatments)
+    return Caps(rule=rule.rule, columns={name: str(cap) for name, cap in sorted(done.items())})
 
 
-def _distinct(ids: Iterable[str | None]) -> list[JsonValue]:
-    distinct: set[JsonValue] = {id_ for id_ in ids if id_ is not None}
-    return sorted(distinct, key=str)
+def _distinct(ids: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({id_ for id_ in ids if id_ is not None}))

@@ -16,12 +16,13 @@ from pydantic import JsonValue
 
 from common.errors import Conflict, NotFound
 from pseudonymisation.domain.period import Period
-from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation_events import (
     ExtractPrepared,
     FilePrepared,
     PreparationFailed,
 )
+from statements.attestation import Edition, RulesVersion
+from statements.permit import Permit
 
 ATTEMPTS_MAX: Final = 3
 """A preparation that ends its worker so often is given up."""
@@ -104,21 +105,20 @@ class PinnedEdition:
         period = Period.parse(self.period)
         return period.first <= month <= period.last
 
-    def as_json(self) -> dict[str, JsonValue]:
-        """Write it as the attestation names it."""
-        rules: dict[str, JsonValue] = {}
-        if self.landing_rules_digest is not None:
-            rules["landing_rules"] = {
-                "version": self.landing_rules_version,
-                "digest": self.landing_rules_digest,
-            }
-        return rules | {
-            "id": str(self.id),
-            "provider": self.provider,
-            "period": self.period,
-            "number": self.number,
-            "status": self.status,
-        }
+    @property
+    def attested(self) -> Edition:
+        """Return it as the attestation names it."""
+        digest = self.landing_rules_digest
+        return Edition(
+            landing_rules=None
+            if digest is None
+            else RulesVersion(version=self.landing_rules_version, digest=digest),
+            id=str(self.id),
+            provider=self.provider,
+            period=self.period,
+            number=self.number,
+            status=self.status,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ class Preparation:
         )
         event = ExtractPrepared(
             preparation_id=self.id,
-            extract_id=self.permit.extract_id,
+            extract_id=UUID(self.permit.extract_id),
             files=[
                 FilePrepared(id=f.id, format=f.format, rows=f.rows, bytes=f.bytes) for f in files
             ],
@@ -222,7 +222,7 @@ class Preparation:
             self, state=State.FAILED, code=code.value, claimed_until=None, finished_at=at
         )
         event = PreparationFailed(
-            preparation_id=self.id, extract_id=self.permit.extract_id, code=code.value
+            preparation_id=self.id, extract_id=UUID(self.permit.extract_id), code=code.value
         )
         return replace(failed, pending=(*self.pending, event))
 

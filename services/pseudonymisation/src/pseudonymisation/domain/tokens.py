@@ -10,10 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
-from pydantic import JsonValue
-
 from common.errors import Conflict
-from common.ids import digest_of
+from statements.permit import DomainFacts
 
 TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{23}")
 """24 characters that begin with a letter: never ten digits (domain.md 8.2)."""
@@ -22,35 +20,6 @@ TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{23}")
 class DomainClosed(Conflict):
     code = "DOMAIN_CLOSED"
     title = "The pseudonym domain is closed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainFacts:
-    """What makes a domain: who sees it, by which agreement, for what, and where."""
-
-    controllers: tuple[str, ...]
-    agreement: str
-    """Without its version: a new version keeps the domain."""
-    purpose: str
-    environment: str
-    opt_out: str
-    """`applied` or `not_applied`: siblings must not share tokens."""
-    data_sets: tuple[str, ...]
-    """Linked by the agreement: over these a person has one token."""
-
-    @property
-    def id(self) -> str:
-        return digest_of(self.as_json())
-
-    def as_json(self) -> dict[str, JsonValue]:
-        return {
-            "controllers": list(self.controllers),
-            "agreement": self.agreement,
-            "purpose": self.purpose,
-            "environment": self.environment,
-            "opt_out": self.opt_out,
-            "data_sets": list(self.data_sets),
-        }
 
 
 class DomainState(StrEnum):

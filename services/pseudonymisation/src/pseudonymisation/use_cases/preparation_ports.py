@@ -12,9 +12,9 @@ from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry
 from common.errors import Unavailable
 from pseudonymisation.domain.attestation import Outcome
-from pseudonymisation.domain.permit import Permit
 from pseudonymisation.domain.preparation import OptOutList, PinnedEdition, Preparation
 from pseudonymisation.domain.tokens import PseudonymDomain
+from statements.permit import Permit
 
 
 class ReleaseStoreUnavailable(Unavailable):

@@ -18,10 +18,12 @@ from pseudonymisation.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
     NoEdition,
-    Permit,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
+    demand_releasable,
+    demand_same,
+    read,
 )
 from pseudonymisation.domain.preparation import PinnedEdition, Preparation, PreparationNotFound
 from pseudonymisation.domain.tokens import PseudonymDomain
@@ -31,6 +33,7 @@ from pseudonymisation.use_cases.preparation_ports import (
     PreparationTransaction,
     PreparationUnitOfWork,
 )
+from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -93,9 +96,9 @@ def accept(
         raise PermitMismatch("The permit has another id.")
     if known is not None:
         raise PermitUsed("The permit was used for another request, or by another caller.")
-    permit.demand(request)
+    demand_same(permit, request)
     data_set = _data_set(permit, ctx=ctx)
-    permit.demand_releasable(data_set)
+    demand_releasable(permit, data_set)
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:
@@ -146,7 +149,7 @@ def _genuine(compact: str, *, ctx: Context) -> tuple[Permit, dict[str, Any]]:
         raise PermitInvalid(f"The permit cannot be accepted. {error.detail}") from None
     if claims.get("azp") != ctx.principal.client_id:
         raise PermitInvalid("The permit was given to another party.")
-    return Permit.read(claims), claims
+    return read(claims), claims
 
 
 def _data_set(permit: Permit, *, ctx: Context) -> DataSet:
@@ -194,9 +197,9 @@ def _store(
             action="preparation-accepted",
             resource=f"preparations/{permit.id}",
             on_behalf_of=permit.client_id,
-            decision_id=permit.decision_id,
+            decision_id=str(permit.decision_id),
             detail={
-                "extract_id": str(permit.extract_id),
+                "extract_id": permit.extract_id,
                 "agreement": permit.agreement.reference,
                 "line": permit.line.number,
                 "editions": [str(edition.id) for edition in editions],
@@ -256,13 +259,13 @@ def _open_domain(permit: Permit, *, ctx: Context, tx: PreparationTransaction) ->
         return
     now = ctx.clock.now()
     tx.domains.save(
-        PseudonymDomain(id=permit.domain.id, facts=permit.domain.facts, created_at=now),
+        PseudonymDomain(id=permit.domain.id, facts=permit.domain, created_at=now),
         audit=entry_for(
             ctx.principal,
             at=now,
             action="domain-opened",
             resource=f"domains/{permit.domain.id}",
-            decision_id=permit.decision_id,
+            decision_id=str(permit.decision_id),
             detail={"agreement": permit.agreement.reference},
         ),
     )

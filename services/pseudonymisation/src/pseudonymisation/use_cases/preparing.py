@@ -45,6 +45,7 @@ from pseudonymisation.use_cases.preparation_ports import (
     ReleaseStoreUnavailable,
     Work,
 )
+from statements.attestation import AttestedFile
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -170,8 +171,8 @@ class PreparationJobs:
         key = preparation.object_key(file_id, format_)
         stored = self.store.put(key, made.files[format_], halfway=lambda: faults.reach("K3"))
         faults.reach("K4")
-        file = attestation.AttestedFile(
-            id=file_id,
+        file = AttestedFile(
+            id=str(file_id),
             format=format_,
             object_key=key,
             bytes=stored.bytes,
@@ -189,7 +190,7 @@ class PreparationJobs:
             )
         )
         return PreparedFile(
-            id=file.id,
+            id=file_id,
             format=file.format,
             object_key=file.object_key,
             bytes=file.bytes,
@@ -314,9 +315,9 @@ class PreparationJobs:
             organisation=OWN_ORGANISATION,
             role=Role.SERVICE_PSEUDONYMISATION.value,
             on_behalf_of=permit.client_id,
-            decision_id=permit.decision_id,
+            decision_id=str(permit.decision_id),
             detail={
-                "extract_id": str(permit.extract_id),
+                "extract_id": permit.extract_id,
                 "attempt": str(preparation.attempt),
                 "code": preparation.code,
                 "files": [

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from agreements.adapters import attestations, rules
+from agreements.adapters import rules
 from agreements.adapters.db import epoch as epochs
 from agreements.adapters.db.decision_tables import (
     DecisionRow,
@@ -52,6 +52,7 @@ from agreements.use_cases.access.ports import (
 from common import audit
 from common.db import outbox
 from common.db.unit_of_work import UnitOfWork
+from statements import attestation
 
 HOLDINGS_CACHED_MAX = 10_000
 RESERVED_CACHED_MAX = 100_000
@@ -197,7 +198,7 @@ class SqlDecisionLog:
             HeldFile(
                 holding_id=row.id,
                 agreement=row.agreement,
-                file=attestations.read(json.loads(row.file)),
+                file=attestation.FORM.read(row.file),
                 may_have_left=self._may_have_left(row),
             )
             for row in rows
@@ -390,7 +391,7 @@ def _holding(row: HoldingRow) -> Holding:
         decision_id=row.decision_id,
         agreement=row.agreement,
         environment_id=row.environment_id,
-        file=attestations.read(json.loads(row.file)),
+        file=attestation.FORM.read(row.file),
     )
 
 
@@ -406,16 +407,16 @@ def _holding_row(released: ReleasedFile) -> dict[str, object]:
         "version": released.version,
         "document_hash": released.document_hash,
         "line": released.line_number,
-        "purpose": file.key.purpose,
-        "data_set": file.key.data_set,
-        "classification": file.key.classification,
+        "purpose": file.line.purpose,
+        "data_set": file.line.data_set,
+        "classification": file.line.classification,
         "environment_id": holding.environment_id,
         "holder": released.holder,
         "client_id": released.client_id,
         "organisation": released.organisation,
-        "format": file.format,
-        "bytes": file.bytes,
-        "digest": file.digest,
+        "format": file.file.format,
+        "bytes": file.file.bytes,
+        "digest": file.file.digest,
         "periods": json.dumps(list(file.periods)),
         "file": released.claims,
         "attestation_digest": released.attestation_digest,

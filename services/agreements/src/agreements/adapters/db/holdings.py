@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from agreements.adapters import attestations
 from agreements.adapters.db.decision_tables import (
     DecisionRow,
     EndedExtractRow,
@@ -21,6 +20,7 @@ from agreements.domain.events import FileVoided
 from agreements.domain.hold import LineKey
 from agreements.use_cases.ports import Holding, Slice
 from common.db import outbox
+from statements import attestation
 
 RECENTLY = timedelta(seconds=10)
 """A download whose lease was not renewed in this time has ended."""
@@ -54,7 +54,7 @@ class SqlHoldings:
         return [
             _holding(row)
             for row in self.session.execute(query).scalars()
-            if recall.concerns(attestations.read(json.loads(row.file)))
+            if recall.concerns(attestation.FORM.read(row.file))
         ]
 
     def tell_void(self, *voided: FileVoided) -> None:

@@ -20,7 +20,6 @@ from agreements.domain.decision.facts import (
 from agreements.domain.decision.question import (
     AboutALine,
     Asker,
-    AttestedFile,
     Fetch,
     Release,
     Request,
@@ -30,6 +29,7 @@ from agreements.domain.decision.standing import Standing
 from agreements.domain.hold import LineKey
 from agreements.domain.permits import PseudonymDomain, treatment_of
 from agreements.domain.relationship import Relationship
+from statements.attestation import Attestation
 
 IDENTIFIABLE = "IDENTIFIABLE"
 NATIONAL = "national"
@@ -80,7 +80,7 @@ class Case:
         return replace(asked, organisation=self.standing.own(asked.organisation))
 
     @cached_property
-    def file(self) -> AttestedFile | None:
+    def file(self) -> Attestation | None:
         match self.question:
             case Release(file=file):
                 return file
@@ -139,7 +139,9 @@ class LineCase(Case):
     @cached_property
     def data_set(self) -> DataSetFacts | None:
         """Return the catalogue's file that the line names, or under which the file was made."""
-        digest = self.line.catalogue_digest if self.file is None else self.file.catalogue_digest
+        digest = (
+            self.line.catalogue_digest if self.file is None else self.file.line.catalogue_digest
+        )
         found = self.facts.catalogue.get(digest)
         return found if found is not None and found.data_set == self.key.data_set else None
 
@@ -297,7 +299,7 @@ def key_of(question: AboutALine) -> LineKey:
         case Release(permit=permit):
             return permit.key
         case _:
-            return question.holding.file.key
+            return LineKey(*question.holding.file.line.key)
 
 
 def asker_of(question: AboutALine) -> Asker:

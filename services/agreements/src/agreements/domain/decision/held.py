@@ -10,7 +10,7 @@ is right.
 from dataclasses import dataclass
 from uuid import UUID
 
-from agreements.domain.decision.question import AttestedFile
+from statements.attestation import Attestation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,31 +20,32 @@ class HeldFile:
     holding_id: UUID
     agreement: str
     """Under which it was released."""
-    file: AttestedFile
+    file: Attestation
     may_have_left: bool
     """A fetch of it was permitted once."""
 
 
-def told_apart(one: AttestedFile, other: AttestedFile) -> tuple[str, ...]:
+def told_apart(one: Attestation, other: Attestation) -> tuple[str, ...]:
     """Name the months in which the two would tell who objected between their lists.
 
     People of other commissioners, and rows of other editions, tell nothing by their difference.
     Editions that nobody attested may be the same.
     """
-    applied = one.opt_outs.applied and other.opt_outs.applied
-    if not applied or one.opt_outs.lists == other.opt_outs.lists:
+    applied = one.opt_out.applied and other.opt_out.applied
+    if not applied or one.opt_out.lists == other.opt_out.lists:
         return ()
-    if one.codes and other.codes and not one.codes & other.codes:
+    mine, theirs = frozenset(one.population.codes), frozenset(other.population.codes)
+    if mine and theirs and not mine & theirs:
         return ()
     months = frozenset(one.periods) & frozenset(other.periods)
     return tuple(sorted(m for m in months if _shares_rows(one, other, m)))
 
 
-def to_be_void(file: AttestedFile, held: tuple[HeldFile, ...]) -> tuple[UUID, ...]:
+def to_be_void(file: Attestation, held: tuple[HeldFile, ...]) -> tuple[UUID, ...]:
     """Name the holdings that nobody fetched and that a file, once released, makes void."""
     return tuple(h.holding_id for h in held if not h.may_have_left and told_apart(file, h.file))
 
 
-def _shares_rows(one: AttestedFile, other: AttestedFile, month: str) -> bool:
+def _shares_rows(one: Attestation, other: Attestation, month: str) -> bool:
     mine, theirs = one.editions_of(month), other.editions_of(month)
     return not mine or not theirs or bool(mine & theirs)

@@ -65,9 +65,9 @@ def _list_date(question: Question) -> date | None:
     """Return of which day the list is that a file was made with, where one is asked about."""
     match question:
         case Fetch():
-            return question.holding.file.opt_outs.list_date
+            return question.holding.file.opt_out.list_date
         case Release():
-            return question.file.opt_outs.list_date
+            return question.file.opt_out.list_date
         case _:
             return None
 

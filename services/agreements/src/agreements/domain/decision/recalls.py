@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from agreements.domain.decision.question import AttestedFile
+from statements.attestation import Attestation
 
 
 class Source(StrEnum):
@@ -34,18 +34,18 @@ class Recall:
     taken_back_at: datetime
     version: int = 0
 
-    def concerns(self, file: AttestedFile) -> bool:
+    def concerns(self, file: Attestation) -> bool:
         """Say whether the file rests on what was taken back."""
         if self.kind is Source.EDITION:
             return any(edition.id == self.source for edition in file.editions)
-        opt_outs = file.opt_outs
+        opt_out = file.opt_out
         return (
-            opt_outs.applied
-            and opt_outs.list_id == self.source
-            and (self.replaced_by is None or self.replaced_by not in opt_outs.besides)
+            opt_out.applied
+            and opt_out.list_id == self.source
+            and (self.replaced_by is None or self.replaced_by not in opt_out.lists)
         )
 
 
-def taken_back(file: AttestedFile, recalls: Iterable[Recall]) -> tuple[Source, ...]:
+def taken_back(file: Attestation, recalls: Iterable[Recall]) -> tuple[Source, ...]:
     """Say what of it was taken back, each kind once."""
     return tuple(sorted({recall.kind for recall in recalls if recall.concerns(file)}))

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from agreements.domain.decision.question import Action, Asker, AttestedFile
+from agreements.domain.decision.question import Action, Asker
 from agreements.domain.hold import LineKey
 from agreements.domain.leases import Lease
 from agreements.domain.permits import Permit
 from common.errors import Forbidden, Refusal, Unprocessable
 from common.security.principal import Principal
+from statements.attestation import Attestation
 
 
 class EvidenceRefused(Forbidden):
@@ -58,7 +59,7 @@ class AskRelease:
     asked_by: Principal
     file_id: str
     extract_id: str
-    file: AttestedFile | None
+    file: Attestation | None
     claims: str
     """Canonical JSON: what the haven attests; empty where it is not genuine."""
     attestation_digest: str

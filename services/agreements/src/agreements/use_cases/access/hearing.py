@@ -16,7 +16,6 @@ from agreements.domain.decision.held import HeldFile, to_be_void
 from agreements.domain.decision.question import (
     Action,
     Asker,
-    AttestedFile,
     Fetch,
     Holding,
     Release,
@@ -47,6 +46,7 @@ from agreements.use_cases.access.ports import (
 from common.audit import Entry
 from common.clock import Clock, legal_day
 from common.ids import canonical, digest, new_id
+from statements.attestation import Attestation
 
 BEHIND_MAX = timedelta(seconds=1)
 """Replicas read one clock at slightly different moments. A decision that comes less than this
@@ -269,7 +269,7 @@ class Hearing:
                 "extract_id": ask.extract_id,
                 "permit": None if permit is None else str(permit.id),
                 "attestation": ask.attestation_digest,
-                "digest": None if file is None else file.digest,
+                "digest": None if file is None else file.file.digest,
             },
             grants={}
             if released is None
@@ -299,7 +299,7 @@ class Hearing:
     def _hold(
         self,
         ask: AskRelease,
-        file: AttestedFile,
+        file: Attestation,
         permit: Permit,
         allowed: Permission,
         decision_id: UUID,
@@ -425,12 +425,12 @@ class Hearing:
         return self._tx.fate(holding_id) if now is None else now[0]
 
     def _held(
-        self, environment_id: UUID, file: AttestedFile, *, but: UUID | None = None
+        self, environment_id: UUID, file: Attestation, *, but: UUID | None = None
     ) -> tuple[HeldFile, ...]:
         """Return what the environment was given of the file's months, in this batch too."""
-        if not file.opt_outs.applied:
+        if not file.opt_out.applied:
             return ()
-        before = self._tx.held(environment_id, file.key.data_set, file.periods)
+        before = self._tx.held(environment_id, file.line.data_set, file.periods)
         now = [
             HeldFile(
                 holding_id=r.holding.id,
@@ -440,7 +440,7 @@ class Hearing:
             )
             for r in self.batch.released
             if r.holding.environment_id == environment_id
-            and r.holding.file.key.data_set == file.key.data_set
+            and r.holding.file.line.data_set == file.line.data_set
         ]
         fates = self.batch.fates
         return tuple(
@@ -568,12 +568,12 @@ def _proven(ask: AskFetch, former: LoggedDecision | None) -> Asker:
     raise EvidenceRefused("The caller's token is not accepted, and there is nothing to go on with.")
 
 
-def _is_same(known: ReleasedFile, ask: AskRelease, file: AttestedFile) -> bool:
+def _is_same(known: ReleasedFile, ask: AskRelease, file: Attestation) -> bool:
     """Whether the file was released before: the same name, bytes, permit and extract."""
     held = known.holding.file
-    return (held.file_id, held.digest, held.permit_id, held.extract_id) == (
+    return (held.file_id, held.file.digest, held.permit_id, held.extract_id) == (
         ask.file_id,
-        file.digest,
+        file.file.digest,
         file.permit_id,
         ask.extract_id,
     ) and file.file_id == ask.file_id

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from agreements.domain.decision.facts import Facts, Reservation
 from agreements.domain.decision.held import HeldFile
-from agreements.domain.decision.question import AttestedFile, Holding
+from agreements.domain.decision.question import Holding
 from agreements.domain.decision.rules import Rules
 from agreements.domain.events import FileVoided
 from agreements.domain.permits import Permit
 from common.audit import Entry
+from statements.attestation import Attestation
 
 
 class Contended(Exception):
@@ -146,8 +147,8 @@ class DecisionLogs(Protocol):
 
 
 class Attestations(Protocol):
-    def verify(self, compact: str) -> tuple[AttestedFile, str] | None:
-        """Return the file and the claims as canonical JSON; None where it is not genuine.
+    def verify(self, compact: str) -> tuple[Attestation, str] | None:
+        """Return the attestation and its canonical JSON; None where it is not genuine.
 
         Raise Unavailable where the haven's keys cannot be had.
         """

@@ -25,7 +25,7 @@ from pseudonymisation.adapters.db.preparation_tables import (
 from pseudonymisation.adapters.db.tables import EditionRow, is_in_force
 from pseudonymisation.domain.opt_out import upheld
 from pseudonymisation.domain.period import Period
-from pseudonymisation.domain.permit import Permit
+from pseudonymisation.domain.permit import read
 from pseudonymisation.domain.preparation import (
     ClaimLost,
     OptOutList,
@@ -35,11 +35,11 @@ from pseudonymisation.domain.preparation import (
     PreparedFile,
     State,
 )
-from pseudonymisation.domain.tokens import DomainFacts, DomainState, PseudonymDomain
+from pseudonymisation.domain.tokens import DomainState, PseudonymDomain
 from pseudonymisation.use_cases.preparation_ports import AcceptedMeanwhile, Beat, LandedMonth
+from statements.permit import DomainFacts, Permit
 
 _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdition, ...])
-_FACTS: TypeAdapter[DomainFacts] = TypeAdapter(DomainFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class SqlPreparations:
         stored = replace(preparation, version=1, pending=())
         row = PreparationRow(
             id=stored.id,
-            extract_id=stored.permit.extract_id,
+            extract_id=UUID(stored.permit.extract_id),
             request_digest=stored.permit.request_digest,
             permit=permit,
             editions=_EDITIONS.dump_python(stored.editions, mode="json"),
@@ -162,7 +162,7 @@ class SqlPreparations:
             id=row.id,
             permit_digest=row.permit_digest,
             caller=row.caller,
-            permit=Permit.read(row.permit),
+            permit=read(row.permit),
             editions=_EDITIONS.validate_python(row.editions),
             created_at=row.created_at,
             state=State(row.state),
@@ -258,7 +258,7 @@ class SqlDomains:
 def _domain(row: PseudonymDomainRow) -> PseudonymDomain:
     return PseudonymDomain(
         id=row.id,
-        facts=_FACTS.validate_python(row.facts),
+        facts=DomainFacts.stored(row.facts),
         created_at=row.created_at,
         state=DomainState(row.state),
         closed_at=row.closed_at,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import DataSet, caps
+from catalogue import DataSet, Treatment, caps
 from pseudonymisation.adapters.plane.caps import capped_columns
 from pseudonymisation.adapters.plane.guard import PcdLeak
 from pseudonymisation.adapters.plane.lists import named
@@ -82,7 +82,7 @@ class EnginePlane:
 
     def _plan(self, work: Work) -> Plan:
         permit, person = work.permit, work.data_set.person
-        treatments = {field.name: field.treatment for field in permit.fields}
+        treatments = {field.name: Treatment(field.treatment) for field in permit.fields}
         return Plan(
             editions=tuple(
                 Source(self._landing.path(edition.object_key), f"e{edition.id.hex}", key)
@@ -94,7 +94,7 @@ class EnginePlane:
             reasons=permit.population.reasons,
             is_national=permit.population.is_national,
             columns=tuple(
-                OutColumn(f.name, f.treatment, _codes_of(f.name, work.data_set))
+                OutColumn(f.name, treatments[f.name], _codes_of(f.name, work.data_set))
                 for f in permit.fields
             ),
             opt_outs_apply=permit.opt_out.applied,

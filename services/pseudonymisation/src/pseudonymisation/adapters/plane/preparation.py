@@ -35,7 +35,7 @@ from pseudonymisation.adapters.plane.session import (
     session,
 )
 from pseudonymisation.domain.attestation import REASON_COLUMN, TOKEN_COLUMN, Outcome
-from pseudonymisation.domain.permit import REASONS
+from statements.vocabulary import REASONS
 
 ROW_GROUP: Final = 122_880
 COMPRESSION_LEVEL: Final = 1

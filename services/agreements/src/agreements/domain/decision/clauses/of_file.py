@@ -6,10 +6,12 @@ from datetime import timedelta
 from agreements.domain.decision.case import NATIONAL, STRUCTURAL, Case, LineCase
 from agreements.domain.decision.codes import Code, refusal
 from agreements.domain.decision.held import told_apart
-from agreements.domain.decision.question import AttestedFile, Fetch, Release
+from agreements.domain.decision.question import Fetch, Release
 from agreements.domain.decision.recalls import Source, taken_back
+from agreements.domain.hold import LineKey
 from agreements.domain.permits import Permit
 from common.errors import Refusal
+from statements.attestation import Attestation
 
 AS_IS = "as_is"
 TOKEN_ORDER = "token"  # noqa: S105  an order of rows
@@ -40,21 +42,21 @@ def attestation(case: Case) -> Iterator[Refusal]:
 
 
 def _differences(
-    question: Release, file: AttestedFile, permit: Permit, served: frozenset[str]
+    question: Release, file: Attestation, permit: Permit, served: frozenset[str]
 ) -> Mapping[str, bool]:
     return {
         "file": file.file_id != question.file_id,
         "extract": not file.extract_id == question.extract_id == permit.extract_id,
         "permit": not file.permit_id == file.preparation_id == str(permit.id),
-        "line": (file.line_number, file.key) != (permit.line_number, permit.key),
-        "catalogue": file.catalogue_digest != permit.catalogue_digest,
-        "format": file.format not in permit.formats,
+        "line": (file.line.number, LineKey(*file.line.key)) != (permit.line_number, permit.key),
+        "catalogue": file.line.catalogue_digest != permit.catalogue_digest,
+        "format": file.file.format not in permit.formats,
         "periods": not frozenset(file.periods) <= frozenset(permit.periods),
-        "population": file.codes != frozenset(permit.codes),
-        "reasons": not file.reasons <= frozenset(permit.reasons),
-        "maps": not file.maps <= served,
-        "opt_out": file.opt_outs.applied != permit.opt_outs_applied
-        or (file.opt_outs.applied and file.opt_outs.by != permit.opt_out_by),
+        "population": frozenset(file.population.codes) != frozenset(permit.codes),
+        "reasons": not frozenset(permit.reasons).issuperset(file.population.reasons),
+        "maps": not file.population.maps <= served,
+        "opt_out": file.opt_out.applied != permit.opt_outs_applied
+        or (file.opt_out.applied and file.opt_out.by != permit.opt_out_by),
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "order": file.order != TOKEN_ORDER,
     }
@@ -99,7 +101,7 @@ def editions(case: LineCase) -> Iterator[Refusal]:
         detail = "Nobody vouches for the rules by which the file's rows were taken in."
         yield refusal(Code.EDITION_UNSAFE, detail)
     for edition in file.editions:
-        if not data_set.is_safely_landed(edition.landing_rules, case.day):
+        if not data_set.is_safely_landed(edition.rules_digest, case.day):
             detail = "An edition of the file was taken in by rules that are not safe, or not known."
             yield refusal(Code.EDITION_UNSAFE, detail, edition.id)
 
@@ -107,16 +109,16 @@ def editions(case: LineCase) -> Iterator[Refusal]:
 def opt_out_list(case: LineCase) -> Iterator[Refusal]:
     """Where opt-outs are upheld, the file was made with a list that is new enough (R12)."""
     file = case.file
-    if file is None or not (case.line.opt_outs_applied or file.opt_outs.applied):
+    if file is None or not (case.line.opt_outs_applied or file.opt_out.applied):
         return
     days_max = case.facts.rules.list_days_max(case.day)
     if days_max is None:
         yield refusal(Code.FACT_MISSING, "No rule says how old a list may be.", "list age")
-    elif not file.opt_outs.applied or file.opt_outs.list_date is None:
+    elif not file.opt_out.applied or file.opt_out.list_date is None:
         yield refusal(
             Code.OPT_OUT_NOT_APPLIED, "The file was made without an opt-out list.", "file"
         )
-    elif not timedelta(0) <= case.day - file.opt_outs.list_date <= timedelta(days=days_max):
+    elif not timedelta(0) <= case.day - file.opt_out.list_date <= timedelta(days=days_max):
         detail = f"The opt-out list of the file is not of the last {days_max} days."
         yield refusal(Code.OPT_OUT_NOT_APPLIED, detail, "file")
 
@@ -126,13 +128,13 @@ def people(case: LineCase) -> Iterator[Refusal]:
     file = case.file
     if file is None or case.line.population_rule == NATIONAL:
         return
-    for code in sorted(file.codes - frozenset(case.codes)):
+    for code in sorted(frozenset(file.population.codes) - frozenset(case.codes)):
         detail = "The file has people of a commissioner that the line does not name."
         yield refusal(Code.OUT_OF_POPULATION, detail, code)
-    for reason in sorted(file.reasons - frozenset(case.line.reasons)):
+    for reason in sorted(frozenset(file.population.reasons) - frozenset(case.line.reasons)):
         detail = "The file has rows by a reason that the line does not name."
         yield refusal(Code.OUT_OF_POPULATION, detail, f"reason {reason}")
-    if file.rows_without_reason:
+    if file.population.rows_without_reason:
         yield refusal(Code.OUT_OF_POPULATION, "The file has rows without a reason.", "rows")
 
 

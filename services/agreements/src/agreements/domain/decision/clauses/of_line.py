@@ -15,12 +15,13 @@ from agreements.domain.decision.clauses.of_agreement import closed_today
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.facts import DataSetFacts
 from agreements.domain.decision.publication import expected_on
-from agreements.domain.decision.question import Column, Fetch, Request
+from agreements.domain.decision.question import Fetch, Request
 from agreements.domain.decision.rules import Category
 from agreements.domain.organisation import Kind
 from agreements.domain.permits import treatment_of
 from agreements.domain.registration import Section251Approval
 from common.errors import Refusal
+from statements.attestation import Column
 
 SECTION_251 = "section_251"
 CONSENT = "consent"
@@ -49,7 +50,7 @@ def catalogue(case: LineCase) -> Iterator[Refusal]:
     """The catalogue has the file with the digest that the line and the attestation name."""
     digests = {case.line.catalogue_digest}
     if case.file is not None:
-        digests.add(case.file.catalogue_digest)
+        digests.add(case.file.line.catalogue_digest)
     found = [case.facts.catalogue.get(digest) for digest in digests]
     if not all(f is not None and f.data_set == case.key.data_set for f in found):
         detail = f"No published version of {case.key.data_set} has the digest that is named."
@@ -161,7 +162,7 @@ def differencing(case: LineCase) -> Iterator[Refusal]:
     if case.environment is None:
         return  # ENVIRONMENT_MISMATCH says so
     file = case.file
-    treatment = treatment_of(case.line.opt_outs_applied if file is None else file.opt_outs.applied)
+    treatment = treatment_of(case.line.opt_outs_applied if file is None else file.opt_out.applied)
     for month in case.periods:
         reserved = case.present.reserved.get((case.environment.id, case.key.data_set, month))
         if reserved not in {None, treatment}:
@@ -267,7 +268,7 @@ def maps(case: LineCase) -> Iterator[Refusal]:
                 yield refusal(Code.IMPORT_WAITING, detail, month)
     elif isinstance(case.question, Fetch) and case.file is not None:
         known = {str(m.id) for m in case.facts.maps}
-        if not case.file.maps <= known:
+        if not case.file.population.maps <= known:
             detail = "A map by which the file was made was taken back."
             yield refusal(Code.MAP_TAKEN_BACK, detail)
 
@@ -301,7 +302,7 @@ def _columns(case: LineCase) -> Iterator[Column]:
         return
     for name in case.fields:
         if (listed := case.line.fields.get(name)) is not None:
-            yield Column(name=name, treatment=listed.treatment, field_class="")
+            yield Column(name=name, treatment=listed.treatment, class_="")
 
 
 def _misdescribed(column: Column, case: LineCase, data_set: DataSetFacts) -> str | None:
@@ -309,7 +310,7 @@ def _misdescribed(column: Column, case: LineCase, data_set: DataSetFacts) -> str
     described = data_set.columns.get(column.name)
     if described is None:
         return "The catalogue does not have this field."
-    if column.field_class not in {"", described.field_class}:
+    if column.class_ not in {"", described.field_class}:
         return "The file's column is of another class than the catalogue's field."
     listed = case.line.fields.get(column.name)
     if listed is not None and listed.treatment != column.treatment:

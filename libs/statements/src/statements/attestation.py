@@ -1,0 +1,180 @@
+"""What the haven vouches for in one prepared file (design.md sections 3 and 5).
+
+Signed by pseudonymisation. Agreements judges the release on it, and the manifest repeats it; so it
+says what was done to the rows that were written, never what was meant to be done. What a reader
+does not know is passed over: the haven may come to say more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue
+
+from statements.form import CLOSED, OPEN, Form
+from statements.line import Line, MapVersions
+from statements.vocabulary import Count, Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestedFile:
+    __pydantic_config__ = OPEN
+
+    id: Text
+    format: Text
+    object_key: Text
+    bytes: Count
+    digest: Text
+    rows: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the file, with the class of the catalogue's field."""
+
+    __pydantic_config__ = OPEN
+
+    name: Text
+    treatment: Text
+    class_: Annotated[str, Field(alias="class", max_length=200)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesVersion:
+    """Landing rules, by version and digest."""
+
+    __pydantic_config__ = CLOSED
+
+    version: int | None
+    digest: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """An edition whose rows are in the file."""
+
+    __pydantic_config__ = OPEN
+
+    landing_rules: RulesVersion | None = None
+    """By which it was taken in; None: by none."""
+    id: Text
+    provider: Text
+    period: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(/\d{4}-\d{2})?$")]
+    """A month, or two with a slash between."""
+    number: Count
+    status: Text
+
+    @property
+    def rules_digest(self) -> str | None:
+        return None if self.landing_rules is None else self.landing_rules.digest
+
+    def covers(self, month: str) -> bool:
+        first, _, last = self.period.partition("/")
+        return first <= month <= (last or first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    __pydantic_config__ = OPEN
+
+    codes: tuple[Text, ...]
+    reasons: tuple[Text, ...]
+    map_versions: MapVersions
+    rows_without_reason: Count
+    rows_repeated_left_out: Count = 0
+    """Of records that were there again: in two months, from two submitters, or twice in a file."""
+
+    @property
+    def maps(self) -> frozenset[str]:
+        return frozenset((*self.map_versions.practice, *self.map_versions.postcode))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOut:
+    """Whether opt-outs were upheld, and by the list of which day."""
+
+    __pydantic_config__ = OPEN
+
+    applied: bool
+    list_id: Text | None
+    list_date: date | None
+    list_digest: Text | None = ""
+    """Of what the list says; two imports of the same are one list. Empty: it is not said."""
+    besides: tuple[Text, ...] | None = None
+    """Ids of lists whose people were left out too, since they wait for a second person."""
+    by: Text = "list"
+    """How it was known who objected: by a list, or by the national check."""
+    people_left_out: Count
+    """Opted-out people of whom the selection had rows."""
+    rows_without_person_left_out: Count
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """Say what decides who was left out."""
+        return frozenset(self.besides or ()) | {self.list_digest or self.list_id or ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What the search for personal data in texts and codes covered and found (domain.md 8.6)."""
+
+    __pydantic_config__ = OPEN
+
+    rule: Text
+    columns: tuple[Text, ...]
+    hits: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """By which rule columns of the line cap each other, and what became of which."""
+
+    __pydantic_config__ = OPEN
+
+    rule: Text
+    columns: Mapping[str, Text]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """Its claims, less those that whoever signs adds and whoever verifies judges."""
+
+    __pydantic_config__ = OPEN
+
+    sub: Text
+    permit_id: Text
+    preparation_id: Text
+    extract_id: Text
+    file: AttestedFile
+    line: Line
+    columns: tuple[Column, ...]
+    periods: tuple[Text, ...]
+    editions: tuple[Edition, ...]
+    population: Population
+    domain: Text
+    opt_out: OptOut
+    scan: Scan
+    caps: Annotated[Caps | None, Field()] = field(default=None, hash=False)
+    disclosure_rule: Text
+    order: Text
+
+    @staticmethod
+    def read(claims: Mapping[str, Any]) -> "Attestation":
+        """Read verified claims. Raises Malformed."""
+        return FORM.of(claims)
+
+    def claims(self) -> dict[str, JsonValue]:
+        return FORM.claims(self)
+
+    @property
+    def file_id(self) -> str:
+        """The name that is signed for is `sub`; one that differs inside is another file's."""
+        return self.file.id if self.file.id == self.sub else ""
+
+    def editions_of(self, month: str) -> frozenset[str]:
+        """Name the editions that have the month."""
+        return frozenset(e.id for e in self.editions if e.covers(month))
+
+
+FORM = Form(Attestation)

@@ -1,0 +1,44 @@
+"""What permit, attestation and manifest say alike of agreement, line and population."""
+
+from dataclasses import dataclass
+
+from statements.form import CLOSED, OPEN
+from statements.vocabulary import LineKey, Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementVersion:
+    __pydantic_config__ = CLOSED
+
+    reference: Text
+    version: Text
+    document_hash: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The line of the agreement by which something is given."""
+
+    __pydantic_config__ = CLOSED
+
+    number: int
+    purpose: Text
+    data_set: Text
+    catalogue_version: Text
+    catalogue_digest: Text
+    classification: Text
+    sensitivity: Text
+
+    @property
+    def key(self) -> LineKey:
+        return self.purpose, self.data_set, self.classification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapVersions:
+    """Ids of the maps by which people belong to commissioners."""
+
+    __pydantic_config__ = OPEN
+
+    practice: tuple[Text, ...]
+    postcode: tuple[Text, ...]

@@ -1,0 +1,176 @@
+"""A permit: leave to have one extract prepared, and what exactly may be in it (design.md 5).
+
+Signed by agreements, for the safe haven alone. A member that the haven does not know may be a
+restriction, so that the permit is refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from common.ids import digest_of
+from statements.form import CLOSED, Form
+from statements.line import AgreementVersion, Line, MapVersions
+from statements.vocabulary import (
+    FormatName,
+    Identifier,
+    OptOutSource,
+    OptOutTreatment,
+    PopulationRule,
+    Reason,
+    TreatmentName,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedField:
+    __pydantic_config__ = CLOSED
+
+    name: str
+    treatment: TreatmentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    __pydantic_config__ = CLOSED
+
+    rule: PopulationRule
+    codes: tuple[str, ...]
+    """Commissioners, with predecessors by a transfer instrument. Empty only for `national`."""
+    reasons: tuple[Reason, ...]
+    map_versions: MapVersions
+
+    @property
+    def is_national(self) -> bool:
+        return self.rule == "national"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainFacts:
+    """A pseudonym domain: in one, tokens of one person are equal; between two they are not.
+
+    Controllers, unversioned agreement, purpose, recipient environment, opt-out treatment and the
+    data sets that the agreement links (design.md section 7; domain.md 8.2).
+    """
+
+    __pydantic_config__ = CLOSED
+
+    id: str
+    """The digest of the rest."""
+    controllers: tuple[str, ...]
+    agreement: str
+    purpose: str
+    environment: str
+    opt_out: OptOutTreatment
+    data_sets: tuple[str, ...]
+
+    @classmethod
+    @lru_cache(maxsize=4096)  # as many as agreements have lines, each asked for again and again
+    def of(
+        cls,
+        *,
+        controllers: tuple[str, ...],
+        agreement: str,
+        purpose: str,
+        environment: str,
+        opt_out: OptOutTreatment,
+        data_sets: tuple[str, ...],
+    ) -> "DomainFacts":
+        """Name the domain that these make."""
+        unnamed = cls(
+            id="",
+            controllers=controllers,
+            agreement=agreement,
+            purpose=purpose,
+            environment=environment,
+            opt_out=opt_out,
+            data_sets=data_sets,
+        )
+        return replace(unnamed, id=digest_of(unnamed.as_json()))
+
+    @staticmethod
+    def stored(facts: Mapping[str, Any]) -> "DomainFacts":
+        """Read back what `as_json` wrote. Raises Malformed."""
+        return DOMAIN.of({"id": digest_of(dict(facts)), **facts})
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Write what makes it: all but its name."""
+        return {
+            "controllers": list(self.controllers),
+            "agreement": self.agreement,
+            "purpose": self.purpose,
+            "environment": self.environment,
+            "opt_out": self.opt_out,
+            "data_sets": list(self.data_sets),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOut:
+    __pydantic_config__ = CLOSED
+
+    applied: bool
+    list_age_days_max: int
+    by: OptOutSource = "list"
+
+    def accepts(self, list_date: date, *, today: date) -> bool:
+        """Say whether a list of that day is new enough (domain.md 4.3)."""
+        return 0 <= (today - list_date).days <= self.list_age_days_max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Its claims, less those that whoever signs adds and whoever verifies judges."""
+
+    __pydantic_config__ = CLOSED
+
+    id: Annotated[UUID, Field(alias="jti")]
+    client_id: Annotated[str, Field(alias="sub")]
+    """Who asked dissemination for the extract."""
+    request_digest: Annotated[str, Field(alias="req")]
+    extract_id: Identifier
+    decision_id: UUID
+    epoch: int
+    agreement: AgreementVersion
+    line: Line
+    fields: tuple[PermittedField, ...]
+    periods: tuple[str, ...]
+    formats: tuple[FormatName, ...]
+    population: Population
+    domain: DomainFacts
+    opt_out: OptOut
+    disclosure_rule: str
+
+    @staticmethod
+    def read(claims: Mapping[str, Any]) -> "Permit":
+        """Read verified claims. Raises Malformed."""
+        return FORM.of({name: value for name, value in claims.items() if name not in JUDGED})
+
+    def claims(self) -> dict[str, JsonValue]:
+        return FORM.claims(self)
+
+    def contradictions(self) -> Iterator[str]:
+        """Name the members that contradict others, or themselves."""
+        found = {
+            "domain.id": self.domain.id != digest_of(self.domain.as_json()),
+            "domain.agreement": self.domain.agreement != self.agreement.reference,
+            "domain.purpose": self.domain.purpose != self.line.purpose,
+            "domain.data_sets": self.line.data_set not in self.domain.data_sets,
+            "domain.opt_out": (self.domain.opt_out == "applied") != self.opt_out.applied,
+            "population.codes": self.population.is_national == bool(self.population.codes),
+            "population.reasons": not self.population.is_national and not self.population.reasons,
+            "periods": not self.periods or len(set(self.periods)) != len(self.periods),
+            "fields": len({f.name for f in self.fields}) != len(self.fields) or not self.fields,
+            "formats": not self.formats or len(set(self.formats)) != len(self.formats),
+        }
+        return (name for name, contradicts in found.items() if contradicts)
+
+
+JUDGED: Final = frozenset({"iss", "aud", "azp", "iat", "exp"})
+FORM = Form(Permit)
+DOMAIN = Form(DomainFacts)

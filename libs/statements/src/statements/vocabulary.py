@@ -1,0 +1,67 @@
+"""The words that statements are made of."""
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from catalogue import Treatment
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=0)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+"""A UUID, as it is written."""
+TreatmentName = Annotated[str, Field(pattern=rf"^({'|'.join(Treatment)})$")]
+"""One of the catalogue's treatments."""
+
+LineKey = tuple[str, str, str]
+"""Purpose, data set, classification: what tells the lines of an agreement apart."""
+
+
+class Purpose(StrEnum):
+    """Risk stratification, invoice validation, commissioning; anything else (ruling 14)."""
+
+    RS = "RS"
+    IV = "IV"
+    COM = "COM"
+    OTHER = "OTHER"
+
+
+class Classification(StrEnum):
+    """Form of the data (domain.md 3.2, Annex B)."""
+
+    IDENTIFIABLE = "IDENTIFIABLE"
+    PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"
+    AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+    AGGREGATE_SUPPRESSED = "AGGREGATE_SUPPRESSED"
+
+    @property
+    def is_record_level(self) -> bool:
+        return self in {Classification.IDENTIFIABLE, Classification.PSEUDO_ANONYMISED}
+
+
+class EnvironmentKind(StrEnum):
+    """Where data land (ruling 6)."""
+
+    ANALYTICS = "analytics"
+    CEFF = "ceff"
+    ASH = "ash"
+    RS_SUPPLIER = "rs_supplier"
+    GP_PRACTICE = "gp_practice"
+
+
+class Format(StrEnum):
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
+FormatName = Literal["parquet", "csv"]
+PopulationRule = Literal["own", "union", "list", "national"]
+Reason = Literal["S", "P", "G", "H", "R", "C"]
+"""A letter of Reasons for Access (domain.md 6.11)."""
+REASONS: Final = "CGHPRS"
+"""The letters, in the order in which they are written into a file."""
+OptOutTreatment = Literal["applied", "not_applied"]
+OptOutSource = Literal["list", "check"]
+"""How it is known who objected: by a list of objectors, or by a national check (R12)."""

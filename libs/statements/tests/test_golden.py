@@ -1,0 +1,72 @@
+"""Documents that were made before this library was: their bytes, digests and signatures stay.
+
+`golden/` holds documents of every kind as the services' own writers made them; the private keys
+are gone, so nobody can make them again to suit a change.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from common.ids import canonical, digest
+from common.security.keys import ATTESTATION, MANIFEST, PERMIT, SignedVerifier
+from common.testing.clock import FakeClock
+from statements.attestation import Attestation
+from statements.manifest import Manifest
+from statements.permit import Permit
+
+GOLDEN = Path(__file__).parent / "golden"
+KEYS = json.loads((GOLDEN / "keys.json").read_text("utf-8"))
+SIGNED_AT = datetime(2018, 6, 1, 12, 0, 30, tzinfo=UTC)
+KINDS = {
+    "permit": (Permit, PERMIT),
+    "attestation": (Attestation, ATTESTATION),
+    "manifest": (Manifest, MANIFEST),
+}
+"""Model, and key, by the first part of a document's name."""
+REGISTERED = {"iss", "aud", "azp", "iat", "exp"}
+
+
+def documents(*kinds):
+    return [p.stem for p in sorted(GOLDEN.glob("*.json")) if p.stem.partition("-")[0] in kinds]
+
+
+def document(name):
+    return json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+
+
+def kind(name):
+    return KINDS[name.partition("-")[0]]
+
+
+@pytest.mark.parametrize("name", documents(*KINDS, "request", "snapshot", "document"))
+def test_a_document_is_canonical_and_has_its_digest(name):
+    golden = document(name)
+
+    assert canonical(json.loads(golden["canonical"])).decode() == golden["canonical"]
+    assert digest(golden["canonical"].encode()) == golden["digest"]
+
+
+@pytest.mark.parametrize("name", documents(*KINDS))
+def test_a_document_read_and_written_again_has_the_same_bytes(name):
+    golden, (model, _) = document(name), kind(name)
+
+    again = model.read(json.loads(golden["canonical"])).claims()
+
+    assert canonical(again).decode() == golden["canonical"]
+
+
+@pytest.mark.parametrize("name", documents(*KINDS))
+def test_a_signed_document_verifies_and_says_what_it_said(name):
+    golden, (model, use) = document(name), kind(name)
+    keys = KEYS[use.owner]
+
+    claims = SignedVerifier(use, lambda: keys, clock=FakeClock(SIGNED_AT)).verify(golden["compact"])
+
+    said = {k: v for k, v in claims.items() if k not in REGISTERED}
+    if "jti" not in json.loads(golden["canonical"]):
+        said.pop("jti")
+    assert canonical(said).decode() == golden["canonical"]
+    assert canonical(model.read(claims).claims()).decode() == golden["canonical"]
