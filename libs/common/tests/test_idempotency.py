@@ -1,5 +1,6 @@
 """The same key and request create once; the same key for another request is refused."""
 
+import json
 import threading
 
 import pytest
@@ -7,8 +8,9 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from common.db import engine as engines
-from common.db import idempotency, tables
+from common.db import idempotency, key_owners, tables
 from common.ids import new_id
+from common.security.principal import key_owner
 from common.web.idempotency import fingerprint
 
 BODY = fingerprint("POST /v1/things", {"name": "a"})
@@ -75,3 +77,35 @@ def test_of_many_at_once_one_creates(create):
 def test_the_fingerprint_does_not_depend_on_the_order_of_members():
     assert fingerprint("x", {"a": 1, "b": 2}) == fingerprint("x", {"b": 2, "a": 1})
     assert fingerprint("x", {"a": 1}) != fingerprint("y", {"a": 1})
+
+
+def test_keys_of_an_older_rule_get_the_owner_that_the_audit_log_names(create, engine):
+    made, _ = create(actor="c1")
+    unknown, _ = create(key="other", actor="c1")
+    leaf = {
+        "resource": f"things/{made}",
+        "client_id": "c1",
+        "subject": "a/b",
+        "organisation": "02P",
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            tables.audit_leaf.insert(),
+            [
+                {"index": 0, "entry": json.dumps(leaf), "hash": "sha256:0"},
+                {
+                    "index": 1,
+                    "entry": json.dumps({**leaf, "subject": "later"}),
+                    "hash": "sha256:1",
+                },
+            ],
+        )
+        assert key_owners.rename(connection) == 1
+        assert key_owners.rename(connection) == 0
+
+    assert create(actor=key_owner("c1", "a/b", "02P")) == (made, False)
+    assert create(key="other", actor="c1") == (unknown, False)
+
+
+def test_no_two_tokens_share_an_owner():
+    assert key_owner("a/b", "c", "02P") != key_owner("a", "b/c", "02P")

@@ -284,6 +284,18 @@ def test_a_submission_announced_twice_with_one_key_is_one(intake):
     assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
 
 
+def test_a_key_belongs_to_client_subject_and_organisation(intake):
+    """Guard: `Principal.key_owner`. One client serves several organisations."""
+    key = {"Idempotency-Key": "k1"}
+    own = intake.open(headers=intake.headers() | key)
+    office = intake.open(
+        provider=PROVIDER, headers=intake.headers(Role.DSCRO_OPERATOR, "X26") | key
+    )
+
+    assert (own.status_code, office.status_code) == (201, 201)
+    assert own.json()["id"] != office.json()["id"]
+
+
 @pytest.mark.parametrize(
     ("data_set", "period", "code"),
     [

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from common.security.roles import Role
 
@@ -31,3 +32,13 @@ class Principal:
 
     expires_at: datetime
     audience: str
+
+    @property
+    def key_owner(self) -> str:
+        """Return to whom an `Idempotency-Key` belongs: client, subject and organisation."""
+        return key_owner(self.client_id, self.subject, self.organisation)
+
+
+def key_owner(client_id: str, subject: str, organisation: str) -> str:
+    """Return the owner of the idempotency keys that are sent with such a token."""
+    return "/".join(quote(part, safe="") for part in (client_id, subject, organisation))

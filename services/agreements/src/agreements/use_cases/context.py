@@ -47,11 +47,6 @@ class Context:
             self.principal, at=at, action=action, resource=resource, detail=dict(detail)
         )
 
-    @property
-    def actor(self) -> str:
-        """Return who an idempotency key belongs to."""
-        return f"{self.principal.client_id}/{self.principal.subject}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnceKey:
@@ -84,12 +79,15 @@ def created_before(tx: Transaction, once: OnceKey | None, ctx: Context) -> str |
     """Return what the same command created when it was first sent."""
     if once is None:
         return None
-    return tx.once.find(actor=ctx.actor, key=once.key, fingerprint=once.fingerprint)
+    return tx.once.find(actor=ctx.principal.key_owner, key=once.key, fingerprint=once.fingerprint)
 
 
 def remember(tx: Transaction, once: OnceKey | None, resource: str, ctx: Context) -> None:
     """Remember what this command created."""
     if once is not None:
         tx.once.remember(
-            actor=ctx.actor, key=once.key, fingerprint=once.fingerprint, resource=resource
+            actor=ctx.principal.key_owner,
+            key=once.key,
+            fingerprint=once.fingerprint,
+            resource=resource,
         )

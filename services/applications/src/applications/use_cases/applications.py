@@ -48,7 +48,7 @@ def draft(
         by=ctx.actor,
         at=at,
     )
-    actor = ctx.principal.subject
+    actor = ctx.principal.key_owner
     with ctx.uow.writing() as tx:
         if key is not None:
             before = tx.keys.find(actor=actor, key=key, fingerprint=fingerprint)

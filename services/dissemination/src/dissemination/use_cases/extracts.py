@@ -84,12 +84,12 @@ def ask(
         if idempotency_key is not None:
             # The same key again, at the same time: the second waits here for the first.
             known_id = tx.idempotency.find(
-                actor=_actor(ctx), key=idempotency_key, fingerprint=fingerprint
+                actor=ctx.principal.key_owner, key=idempotency_key, fingerprint=fingerprint
             )
             if known_id is not None:
                 return _seen([tx.extracts.get(UUID(known_id), organisation=ctx.scope)], tx)[0]
             tx.idempotency.remember(
-                actor=_actor(ctx),
+                actor=ctx.principal.key_owner,
                 key=idempotency_key,
                 fingerprint=fingerprint,
                 resource=str(extract_id),
@@ -183,12 +183,8 @@ def _asked_before(key: str | None, fingerprint: str, ctx: Context) -> UUID | Non
     if key is None:
         return None
     with ctx.uow.reading() as tx:
-        known = tx.idempotency.find(actor=_actor(ctx), key=key, fingerprint=fingerprint)
+        known = tx.idempotency.find(actor=ctx.principal.key_owner, key=key, fingerprint=fingerprint)
     return None if known is None else UUID(known)
-
-
-def _actor(ctx: Context) -> str:
-    return f"{ctx.principal.client_id}/{ctx.principal.subject}/{ctx.principal.organisation}"
 
 
 def _fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:

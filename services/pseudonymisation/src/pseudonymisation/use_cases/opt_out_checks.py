@@ -40,7 +40,7 @@ def open_(
     principal, at = ctx.principal, ctx.clock.now()
     _demand_periods(data_set, periods, ctx=ctx)
     with ctx.uow.reading() as tx:
-        repeated = tx.repeated(actor=principal.client_id, key=key, fingerprint=fingerprint)
+        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.opt_out_checks.get(UUID(repeated))
         editions = tx.editions.covering(data_set, periods)
@@ -62,7 +62,7 @@ def open_(
     )
     with ctx.uow.writing() as tx:
         tx.remember(
-            actor=principal.client_id, key=key, fingerprint=fingerprint, resource=str(check_id)
+            actor=principal.key_owner, key=key, fingerprint=fingerprint, resource=str(check_id)
         )
         stored = tx.opt_out_checks.save(check, audit=_entry("opt-out-check-opened", check, ctx=ctx))
     log.info("opt_out_check_opened", check_id=str(check_id), data_set=data_set)

@@ -95,7 +95,7 @@ def finish_import(
             "digest": taken.digest,
         }
     )
-    actor = ctx.principal.client_id
+    actor = ctx.principal.key_owner
     for _ in range(ROUNDS):
         with ctx.uow.reading() as tx:
             listed = tx.opt_out_lists.standing()

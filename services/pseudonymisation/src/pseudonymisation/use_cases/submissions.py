@@ -43,7 +43,7 @@ def open_(
     described = _described(data_set, ctx=ctx)
     asked, named = _period(period, described), _named(provider, ctx=ctx)
     with ctx.uow.reading() as tx:
-        repeated = tx.repeated(actor=principal.client_id, key=key, fingerprint=fingerprint)
+        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
     is_office = principal.role is Role.DSCRO_OPERATOR
@@ -62,7 +62,7 @@ def open_(
         created_at=at,
     )
     with ctx.uow.writing() as tx:
-        repeated = tx.repeated(actor=principal.client_id, key=key, fingerprint=fingerprint)
+        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
         demand_no_overlap(
@@ -80,7 +80,7 @@ def open_(
             ),
         )
         tx.remember(
-            actor=principal.client_id,
+            actor=principal.key_owner,
             key=key,
             fingerprint=fingerprint,
             resource=str(submission.id),
