@@ -87,7 +87,7 @@ class Population:
 
     @property
     def maps(self) -> frozenset[str]:
-        return frozenset((*self.map_versions.practice, *self.map_versions.postcode))
+        return frozenset(self.map_versions.all)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,3 +42,7 @@ class MapVersions:
 
     practice: tuple[Text, ...]
     postcode: tuple[Text, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.practice, *self.postcode)

@@ -1,6 +1,8 @@
 """What is asked for: an extract under one line of an agreement."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -27,6 +29,11 @@ class ExtractRequest:
     @property
     def line(self) -> LineKey:
         return self.purpose, self.data_set, self.classification
+
+    @staticmethod
+    def read(claims: Mapping[str, Any]) -> "ExtractRequest":
+        """Raises Malformed."""
+        return FORM.of(claims)
 
     def claims(self) -> dict[str, JsonValue]:
         return FORM.claims(self)

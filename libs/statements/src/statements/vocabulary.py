@@ -20,7 +20,7 @@ LineKey = tuple[str, str, str]
 
 
 class Purpose(StrEnum):
-    """Risk stratification, invoice validation, commissioning; anything else (ruling 14)."""
+    """Risk stratification, invoice validation, commissioning; anything else."""
 
     RS = "RS"
     IV = "IV"
@@ -29,7 +29,7 @@ class Purpose(StrEnum):
 
 
 class Classification(StrEnum):
-    """Form of the data (domain.md 3.2, Annex B)."""
+    """Form of the data."""
 
     IDENTIFIABLE = "IDENTIFIABLE"
     PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"
@@ -42,7 +42,7 @@ class Classification(StrEnum):
 
 
 class EnvironmentKind(StrEnum):
-    """Where data land (ruling 6)."""
+    """Where data land."""
 
     ANALYTICS = "analytics"
     CEFF = "ceff"
@@ -56,12 +56,12 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-FormatName = Literal["parquet", "csv"]
-PopulationRule = Literal["own", "union", "list", "national"]
-Reason = Literal["S", "P", "G", "H", "R", "C"]
-"""A letter of Reasons for Access (domain.md 6.11)."""
+FormatName = Annotated[str, Field(pattern=rf"^({'|'.join(Format)})$")]
+PopulationRule = Annotated[str, Field(pattern=r"^(own|union|list|national)$")]
 REASONS: Final = "CGHPRS"
-"""The letters, in the order in which they are written into a file."""
+"""The letters of Reasons for Access, in the order in which they are written into a file."""
+Reason = Annotated[str, Field(pattern=rf"^[{REASONS}]$")]
+"""One of them (domain.md 6.11)."""
 OptOutTreatment = Literal["applied", "not_applied"]
 OptOutSource = Literal["list", "check"]
 """How it is known who objected: by a list of objectors, or by a national check (R12)."""

@@ -12,10 +12,9 @@ from agreements import main
 from agreements.adapters.attestations import Attestations
 from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
 from agreements.adapters.db.seals import Sealer
-from agreements.domain.permits import request_digest
 from common.clock import boottime
 from common.errors import Unavailable
-from common.ids import new_id
+from common.ids import digest_of, new_id
 from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
 from common.security.roles import Role
 from services.agreements.tests.reference import asking
@@ -68,12 +67,7 @@ class Asked:
         } | changes
         reference = wanted.pop("agreement", plain.REFERENCE)
         extract_id = str(new_id())
-        computed = request_digest(
-            extract_id=extract_id,
-            agreement=reference,
-            key=asking.LineKey(wanted["purpose"], wanted["data_set"], wanted["classification"]),
-            **{k: tuple(wanted[k]) for k in ("periods", "fields", "formats")},
-        )
+        computed = digest_of({**wanted, "extract_id": extract_id, "agreement": reference})
         return {
             "subject": {
                 "type": "client",

@@ -7,7 +7,7 @@ from typing import Any
 
 import catalogue
 from agreements.domain.hold import LineKey
-from agreements.domain.permits import Permit, request_digest
+from agreements.domain.permits import GivenPermit
 from agreements.use_cases.access.asking import AskFetch, AskRelease, AskRequest, Evidence
 from common.ids import digest, new_id
 from common.security.principal import Principal
@@ -15,6 +15,7 @@ from common.security.roles import Role
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.world import CLIENT, CSU, NOON
 from statements.attestation import Attestation
+from statements.request import ExtractRequest
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 CLASSES = {"Sex": "QI", "Hospital_Spell_No": "LI", "Der_Diagnosis_All": "CLIN"}
@@ -45,7 +46,9 @@ def evidence(client: str = CLIENT, ods: str = CSU, token: str = "token") -> Evid
 def request(**changes: Any) -> AskRequest:
     asked: dict[str, Any] = {
         "agreement": plain.REFERENCE,
-        "key": KEY,
+        "purpose": "COM",
+        "data_set": "SUS_APC",
+        "classification": "PSEUDO_ANONYMISED",
         "periods": ("2018-04", "2018-05"),
         "fields": ("Sex", "Hospital_Spell_No", "Der_Diagnosis_All"),
         "formats": ("parquet", "csv"),
@@ -53,7 +56,8 @@ def request(**changes: Any) -> AskRequest:
     }
     who = {"asked_by": DISSEMINATION, "evidence": changes.pop("evidence", evidence())}
     asked |= changes
-    return AskRequest(**who, **asked, request_digest=request_digest(**asked))
+    request = ExtractRequest(**asked)
+    return AskRequest(**who, request=request, request_digest=request.digest)
 
 
 def edition(id_: str, **changes: Any) -> dict[str, Any]:
@@ -71,9 +75,10 @@ def edition(id_: str, **changes: Any) -> dict[str, Any]:
     return said | changes
 
 
-def attested(permit: Permit, **changes: Any) -> dict[str, Any]:
+def attested(given: GivenPermit, **changes: Any) -> dict[str, Any]:
     """The claims that the haven makes of a file prepared under the permit."""
     file_id = changes.pop("file_id", str(new_id()))
+    permit = given.said
     line = permit.claims()["line"]
     claims: dict[str, Any] = {
         "iss": "urn:dsfc:pseudonymisation",
@@ -102,17 +107,17 @@ def attested(permit: Permit, **changes: Any) -> dict[str, Any]:
         "periods": list(permit.periods),
         "editions": [edition("edition-0")],
         "population": {
-            "codes": list(permit.codes),
-            "reasons": list(permit.reasons),
+            "codes": list(permit.population.codes),
+            "reasons": list(permit.population.reasons),
             "map_versions": {
-                "practice": list(permit.practice_maps),
-                "postcode": list(permit.postcode_maps),
+                "practice": list(permit.population.map_versions.practice),
+                "postcode": list(permit.population.map_versions.postcode),
             },
             "rows_without_reason": 0,
         },
         "domain": permit.domain.id,
         "opt_out": {
-            "applied": permit.opt_outs_applied,
+            "applied": permit.opt_out.applied,
             "list_id": None,
             "list_date": None,
             "people_left_out": 0,

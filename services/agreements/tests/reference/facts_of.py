@@ -43,7 +43,7 @@ from agreements.domain.decision.question import (
 from agreements.domain.decision.recalls import Recall, Source
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.organisation import BODY, Kind, Organisation, TransferInstrument
-from agreements.domain.permits import Permit, PermittedField, PseudonymDomain
+from agreements.domain.permits import GivenPermit
 from agreements.domain.registration import IcoRegistration, Interval, Section251Approval
 from agreements.domain.relationship import ChangeKind, Relationship, Step
 from common.ids import digest
@@ -58,8 +58,12 @@ from statements.attestation import (
     RulesVersion,
     Scan,
 )
+from statements.line import AgreementVersion as JudgedVersion
 from statements.line import Line as AttestedLine
 from statements.line import MapVersions
+from statements.permit import DomainFacts, Permit, PermittedField
+from statements.permit import OptOut as PermittedOptOut
+from statements.permit import Population as PermittedPopulation
 
 
 def facts_of(world: Json) -> Facts:
@@ -226,45 +230,50 @@ def question_of(question: Json) -> Question:
             )
 
 
-def permit_of(permit: Json) -> Permit:
-    return Permit(
+def permit_of(permit: Json) -> GivenPermit:
+    said = Permit(
         id=UUID(permit["id"]),
         decision_id=uuid(2),
         epoch=1,
         extract_id=permit["extract_id"],
         request_digest="sha256:" + 64 * "0",
         client_id=permit["client"],
-        organisation=permit["organisation"],
-        environment_id=UUID(permit["environment"]),
-        agreement=permit["agreement"],
-        version="v1.0",
-        document_hash="sha256:" + 64 * "0",
-        line_number=permit["line"],
-        key=_key(permit),
-        catalogue_version="1.0",
-        catalogue_digest=permit["catalogue_digest"],
-        sensitivity="NON_SENSITIVE",
+        agreement=JudgedVersion(
+            reference=permit["agreement"], version="v1.0", document_hash="sha256:" + 64 * "0"
+        ),
+        line=_line_of(permit),
         fields=tuple(PermittedField(name=n, treatment=t) for n, t in permit["fields"].items()),
         periods=tuple(permit["periods"]),
         formats=tuple(permit["formats"]),
-        population_rule="own",
-        codes=tuple(permit["codes"]),
-        reasons=tuple(permit["reasons"]),
-        practice_maps=(),
-        postcode_maps=(),
-        domain=PseudonymDomain(
-            controllers=tuple(permit["domain"]["controllers"]),
-            agreement=permit["domain"]["agreement"],
-            purpose=permit["domain"]["purpose"],
-            environment=permit["domain"]["environment"],
-            opt_out=permit["domain"]["opt_out"],
-            data_sets=tuple(permit["domain"]["data_sets"]),
+        population=PermittedPopulation(
+            rule="own",
+            codes=tuple(permit["codes"]),
+            reasons=tuple(permit["reasons"]),
+            map_versions=MapVersions(practice=(), postcode=()),
         ),
-        opt_outs_applied=permit["applied"],
-        list_days_max=7,
+        domain=DomainFacts.stored(permit["domain"]),
+        opt_out=PermittedOptOut(
+            applied=permit["applied"], list_age_days_max=7, by=permit.get("by", "list")
+        ),
         disclosure_rule=permit["disclosure_rule"],
-        opt_out_by=permit.get("by", "list"),
+    )
+    return GivenPermit(
+        said=said,
+        organisation=permit["organisation"],
+        environment_id=UUID(permit["environment"]),
         issued_at=NOON,
+    )
+
+
+def _line_of(said: Json) -> AttestedLine:
+    return AttestedLine(
+        number=said["line"],
+        purpose=said["purpose"],
+        data_set=said["data_set"],
+        classification=said["classification"],
+        catalogue_version="1.0",
+        catalogue_digest=said["catalogue_digest"],
+        sensitivity="NON_SENSITIVE",
     )
 
 
@@ -335,15 +344,7 @@ def _file(file: Json) -> Attestation:
             digest="sha256:" + 64 * "a",
             rows=10,
         ),
-        line=AttestedLine(
-            number=file["line"],
-            purpose=file["purpose"],
-            data_set=file["data_set"],
-            classification=file["classification"],
-            catalogue_version="1.0",
-            catalogue_digest=file["catalogue_digest"],
-            sensitivity="NON_SENSITIVE",
-        ),
+        line=_line_of(file),
         columns=tuple(
             Column(name=c["name"], treatment=c["treatment"], class_=c["class"])
             for c in file["columns"]

@@ -78,7 +78,7 @@ def differences(path, sound, found):
 def is_granted(decision, world, question, now):
     expected = granted(world, question, now)
     assert expected == {
-        "version": decision.version,
+        "version": decision.agreement.version,
         "line": decision.line.number,
         "capacity": decision.capacity,
         "on_behalf_of": list(decision.on_behalf_of),

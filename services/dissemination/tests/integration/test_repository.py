@@ -23,10 +23,11 @@ from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNo
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State
 from dissemination.domain.register import RegisterLine
 from dissemination.domain.release import Release, ReleaseDecision
-from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
+from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.ports import Progress
 from statements.line import AgreementVersion
+from statements.vocabulary import Classification, Format, Purpose
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
 REFERENCE = "DARS-NIC-123456-A1B2C"
@@ -60,7 +61,7 @@ def asked(*, organisation="0DF") -> Extract:
     return Extract.ask(
         ExtractRequest(
             agreement=REFERENCE,
-            purpose=Purpose.COMMISSIONING,
+            purpose=Purpose.COM,
             data_set="SUS_APC",
             classification=Classification.PSEUDO_ANONYMISED,
             periods=("2018-04",),

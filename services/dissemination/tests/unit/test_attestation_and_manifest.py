@@ -16,9 +16,10 @@ from dissemination.domain.errors import TransitionRefused
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, Controller, Line, Terms, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
-from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
+from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Availability, Status
 from statements.line import AgreementVersion
+from statements.vocabulary import Classification, Format, Purpose
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
 EXTRACT_ID, FILE_ID = UUID(int=1), UUID(int=2)
@@ -116,7 +117,7 @@ EXTRACT = Extract(
     id=EXTRACT_ID,
     request=ExtractRequest(
         agreement=TERMS.reference,
-        purpose=Purpose.COMMISSIONING,
+        purpose=Purpose.COM,
         data_set="SUS_APC",
         classification=Classification.PSEUDO_ANONYMISED,
         periods=("2018-04",),

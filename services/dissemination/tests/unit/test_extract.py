@@ -27,15 +27,10 @@ from dissemination.domain.extract import (
     Requester,
     State,
 )
-from dissemination.domain.request import (
-    Classification,
-    ExtractRequest,
-    Format,
-    Purpose,
-    listed,
-    months,
-)
+from dissemination.domain.request import ExtractRequest, listed, months
 from dissemination.domain.standing import Withdrawal
+from statements.form import Malformed
+from statements.vocabulary import Classification, Format, Purpose
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
 LATER = AT + timedelta(minutes=1)
@@ -43,7 +38,7 @@ ID = UUID(int=1)
 
 REQUEST = ExtractRequest(
     agreement="DARS-NIC-123456-A1B2C",
-    purpose=Purpose.COMMISSIONING,
+    purpose=Purpose.COM,
     data_set="SUS_APC",
     classification=Classification.PSEUDO_ANONYMISED,
     periods=("2018-04", "2018-05"),
@@ -163,7 +158,7 @@ def test_a_failure_and_the_files_are_kept():
 
 
 def test_the_digest_of_a_request_is_over_what_the_wire_contract_names():
-    assert REQUEST.digest(ID) == digest_of(
+    assert REQUEST.statement(ID).digest == digest_of(
         {
             "extract_id": str(ID),
             "agreement": "DARS-NIC-123456-A1B2C",
@@ -180,7 +175,7 @@ def test_the_digest_of_a_request_is_over_what_the_wire_contract_names():
 
 
 def test_a_stored_request_with_something_else_in_a_list_s_place_is_not_read():
-    with pytest.raises(TypeError):
+    with pytest.raises(Malformed):
         ExtractRequest.from_json({**REQUEST.as_json(ID), "fields": "Sex"})
 
 

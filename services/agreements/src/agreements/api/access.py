@@ -21,7 +21,7 @@ from agreements.api.schemas import access as wire
 from agreements.domain.decision.question import Asker
 from agreements.domain.decision.question import Request as ExtractQuestion
 from agreements.domain.hold import LineKey
-from agreements.domain.permits import LIFETIME, Permit
+from agreements.domain.permits import LIFETIME, GivenPermit
 from agreements.use_cases.access import dry_run
 from agreements.use_cases.access.asking import (
     Answer,
@@ -43,6 +43,7 @@ from common.security.tokens import TokenVerifier
 from common.web.auth import public, requires
 from common.web.lean import LeanRoute
 from common.web.problems import responses
+from statements.request import ExtractRequest
 
 FOR_OTHERS = Role.SERVICE_DISSEMINATION
 EVIDENCE_AUDIENCE = "dissemination"
@@ -185,12 +186,16 @@ async def _ask_request(
     return AskRequest(
         asked_by=caller,
         evidence=evidence,
-        agreement=question.resource.id,
-        key=_key(wanted),
-        periods=wanted.periods,
-        fields=wanted.fields,
-        formats=wanted.formats,
-        extract_id=context.extract_id,
+        request=ExtractRequest(
+            extract_id=context.extract_id,
+            agreement=question.resource.id,
+            purpose=wanted.purpose,
+            data_set=wanted.data_set,
+            classification=wanted.classification,
+            periods=wanted.periods,
+            fields=wanted.fields,
+            formats=wanted.formats,
+        ),
         request_digest=context.request_digest,
     )
 
@@ -307,7 +312,11 @@ def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
             refusals=[_refusal(r) for r in answer.refusals],
             agreement=None
             if answer.agreement is None
-            else wire.AgreementView.model_validate(answer.agreement),
+            else wire.AgreementView(
+                reference=answer.agreement.reference,
+                version=answer.agreement.version,
+                document_hash=answer.agreement.document_hash,
+            ),
             permit=None if permit is None else sign(permit, signer),
             permit_id=None if permit is None else permit.id,
             permit_expires_at=None if permit is None else permit.expires_at,
@@ -320,12 +329,12 @@ def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
     )
 
 
-def sign(permit: Permit, signer: Signer) -> str:
+def sign(permit: GivenPermit, signer: Signer) -> str:
     """Write the permit as the haven accepts it: `jti` is the permit's id."""
     return issue(
         signer,
         PERMIT,
-        {**permit.claims(), "jti": str(permit.id)},
+        permit.said.claims(),
         at=permit.issued_at,
         lifetime=LIFETIME,
     )

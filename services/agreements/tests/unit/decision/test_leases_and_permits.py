@@ -1,6 +1,5 @@
 """Leases end with the facts; permits say what they were given for, and can be read back."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agreements.domain.leases import Lease, lease, waiting_seconds
-from agreements.domain.permits import from_claims, request_digest, treatment_of
+from agreements.domain.permits import treatment_of
 from common.ids import digest_of
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import permit_of
@@ -40,60 +39,11 @@ def test_a_permit_lives_for_a_minute():
     assert permit.expires_at - permit.issued_at == timedelta(seconds=60)
 
 
-def test_a_permit_is_read_back_from_its_claims():
-    permit = replace(permit_of(plain.permit()), practice_maps=("a",), postcode_maps=("b", "c"))
-
-    again = from_claims(
-        permit.claims(),
-        permit_id=permit.id,
-        organisation=permit.organisation,
-        environment_id=permit.environment_id,
-        issued_at=permit.issued_at,
-    )
-
-    assert again == permit
-
-
 def test_a_domain_is_named_by_the_digest_of_what_makes_it():
-    claims = permit_of(plain.permit()).claims()
+    claims = permit_of(plain.permit()).said.claims()
     domain = dict(claims["domain"])
 
     assert domain.pop("id") == digest_of(domain) == plain.sha(plain.domain())
-
-
-def test_the_digest_of_a_request_is_over_all_of_it():
-    permit = permit_of(plain.permit())
-    asked = {
-        "extract_id": "1",
-        "agreement": permit.agreement,
-        "key": permit.key,
-        "periods": ("2018-04",),
-        "fields": ("Sex",),
-        "formats": ("csv",),
-    }
-    others = [
-        asked | {"extract_id": "2"},
-        asked | {"agreement": "DARS-NIC-654321-Z9Y8X"},
-        asked | {"periods": ("2018-05",)},
-        asked | {"fields": ("Sex", "Diagnosis")},
-        asked | {"formats": ("parquet",)},
-    ]
-
-    digests = {request_digest(**a) for a in (asked, *others)}
-
-    assert len(digests) == 6
-    assert request_digest(**asked) == plain.sha(
-        {
-            "extract_id": "1",
-            "agreement": permit.agreement,
-            "purpose": "COM",
-            "data_set": "SUS_APC",
-            "classification": "PSEUDO_ANONYMISED",
-            "periods": ["2018-04"],
-            "fields": ["Sex"],
-            "formats": ["csv"],
-        }
-    )
 
 
 def test_opt_out_treatments_have_two_names():

@@ -425,9 +425,9 @@ def test_until_all_have_signed_an_amendment_the_former_version_governs(world):
     of_the_new_one = plain.request(client="csu-0cx", organisation=OTHER_CSU)
 
     before = london(2018, 6, 5) - MOMENT
-    assert decided(world, plain.request(), before).version == "v1.0"
+    assert decided(world, plain.request(), before).agreement.version == "v1.0"
     assert codes(world, of_the_new_one, before) == {("AGREEMENT_NOT_FOUND", None)}
-    assert decided(world, of_the_new_one, london(2018, 6, 5)).version == "v1.1"
+    assert decided(world, of_the_new_one, london(2018, 6, 5)).agreement.version == "v1.1"
 
 
 @pytest.mark.scenario("A03")

@@ -202,7 +202,7 @@ def _question(
         "resource": {"type": "agreement", "id": request.agreement, "properties": told},
         "context": {
             "extract_id": str(extract_id),
-            "request_digest": request.digest(extract_id),
+            "request_digest": request.statement(extract_id).digest,
             "dry_run": dry_run,
         },
     }

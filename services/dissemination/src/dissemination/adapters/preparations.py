@@ -12,8 +12,8 @@ from common.errors import AppError
 from common.security.client import ServiceTokens
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import Permit, PreparedFile
-from dissemination.domain.request import Format
 from dissemination.use_cases.ports import LandedMonth, Preparation, Progress
+from statements.vocabulary import Format
 
 AUDIENCE = "pseudonymisation"
 

@@ -12,18 +12,11 @@ from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import State
 from dissemination.domain.register import Listed
 from dissemination.domain.release import Release
-from dissemination.domain.request import (
-    MONTHS_MAX,
-    Classification,
-    ExtractRequest,
-    Format,
-    Purpose,
-    listed,
-    months,
-)
+from dissemination.domain.request import MONTHS_MAX, ExtractRequest, listed, months
 from dissemination.domain.standing import Availability
 from dissemination.use_cases.extracts import Seen
 from dissemination.use_cases.ports import Logged
+from statements.vocabulary import Classification, Format, Purpose
 
 FIELDS_MAX = 1000
 

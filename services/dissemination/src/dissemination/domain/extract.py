@@ -24,8 +24,9 @@ from dissemination.domain.events import (
     ExtractSuperseded,
     ExtractWithdrawn,
 )
-from dissemination.domain.request import ExtractRequest, Format
+from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Withdrawal
+from statements.vocabulary import Format
 
 
 class State(StrEnum):

@@ -11,14 +11,16 @@ from types import MappingProxyType
 from uuid import UUID
 
 from common.texts import shown
-from dissemination.domain.request import Classification
-from dissemination.domain.standing import LineKey, Status
+from dissemination.domain.standing import Status
+from statements.vocabulary import Classification, LineKey
 
 CLASSIFICATIONS: Mapping[str, str] = MappingProxyType(
     {
         Classification.IDENTIFIABLE: "Identifiable",
         Classification.PSEUDO_ANONYMISED: "Anonymised - ICO Code Compliant",
-        Classification.AGGREGATE_NOT_SUPPRESSED: "Aggregated with small numbers not suppressed",
+        Classification.AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED: (
+            "Aggregated with small numbers not suppressed"
+        ),
         Classification.AGGREGATE_SUPPRESSED: "Aggregated with small numbers suppressed",
     }
 )

@@ -3,42 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.ids import digest_of
 from dissemination.domain.errors import InvalidPeriods
-from dissemination.domain.standing import LineKey
+from statements import request as statement
+from statements.vocabulary import Classification, Format, LineKey, Purpose
 
 MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
 MONTHS_MAX = 120
 """Ten years in one extract is more than any agreement's line."""
-
-
-class Purpose(StrEnum):
-    """What the data are used for. An agreement's line is for one purpose."""
-
-    RISK_STRATIFICATION = "RS"
-    INVOICE_VALIDATION = "IV"
-    COMMISSIONING = "COM"
-    OTHER = "OTHER"
-
-
-class Classification(StrEnum):
-    """Form of the data, from identifiable to suppressed aggregates."""
-
-    IDENTIFIABLE = "IDENTIFIABLE"
-    PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"
-    AGGREGATE_NOT_SUPPRESSED = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
-    AGGREGATE_SUPPRESSED = "AGGREGATE_SUPPRESSED"
-
-
-class Format(StrEnum):
-    PARQUET = "parquet"
-    CSV = "csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,33 +31,34 @@ class ExtractRequest:
     def line(self) -> LineKey:
         return self.purpose.value, self.data_set, self.classification.value
 
-    def as_json(self, extract_id: UUID) -> dict[str, JsonValue]:
-        """What the permit's request digest is over; the haven is handed exactly this."""
-        return {
-            "extract_id": str(extract_id),
-            "agreement": self.agreement,
-            "purpose": self.purpose.value,
-            "data_set": self.data_set,
-            "classification": self.classification.value,
-            "periods": list(self.periods),
-            "fields": list(self.fields),
-            "formats": [format_.value for format_ in self.formats],
-        }
+    def statement(self, extract_id: UUID) -> statement.ExtractRequest:
+        """Return what the permit's request digest is over; the haven is handed exactly this."""
+        return statement.ExtractRequest(
+            extract_id=str(extract_id),
+            agreement=self.agreement,
+            purpose=self.purpose.value,
+            data_set=self.data_set,
+            classification=self.classification.value,
+            periods=self.periods,
+            fields=self.fields,
+            formats=tuple(format_.value for format_ in self.formats),
+        )
 
-    def digest(self, extract_id: UUID) -> str:
-        return digest_of(self.as_json(extract_id))
+    def as_json(self, extract_id: UUID) -> dict[str, JsonValue]:
+        return self.statement(extract_id).claims()
 
     @classmethod
     def from_json(cls, value: dict[str, JsonValue]) -> Self:
-        """Read back what `as_json` wrote."""
+        """Read back what `as_json` wrote. Raises Malformed."""
+        said = statement.ExtractRequest.read(value)
         return cls(
-            agreement=str(value["agreement"]),
-            purpose=Purpose(str(value["purpose"])),
-            data_set=str(value["data_set"]),
-            classification=Classification(str(value["classification"])),
-            periods=_texts(value["periods"]),
-            fields=_texts(value["fields"]),
-            formats=tuple(Format(name) for name in _texts(value["formats"])),
+            agreement=said.agreement,
+            purpose=Purpose(said.purpose),
+            data_set=said.data_set,
+            classification=Classification(said.classification),
+            periods=said.periods,
+            fields=said.fields,
+            formats=tuple(Format(name) for name in said.formats),
         )
 
 
@@ -106,9 +83,3 @@ def _ordinal(month: str) -> int:
     if MONTH.fullmatch(month) is None:
         raise InvalidPeriods("A period is a month, written YYYY-MM.")
     return int(month[:4]) * 12 + int(month[5:]) - 1
-
-
-def _texts(value: JsonValue) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError("a list was stored here")
-    return tuple(str(item) for item in value)

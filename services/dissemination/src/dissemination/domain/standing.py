@@ -10,8 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-LineKey = tuple[str, str, str]
-"""Purpose, data set, classification: what tells the lines of an agreement apart."""
+from statements.vocabulary import LineKey
 
 ACTIVE, SUSPENDED = "ACTIVE", "SUSPENDED"
 OVER = frozenset({"EXPIRED", "TERMINATED"})

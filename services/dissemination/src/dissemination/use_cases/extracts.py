@@ -22,10 +22,11 @@ from dissemination.domain.errors import (
 )
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
 from dissemination.domain.release import Release
-from dissemination.domain.request import Classification, ExtractRequest, Format, Purpose
+from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import LandedMonth, Progress, Transaction
+from statements.vocabulary import Classification, Format, Purpose
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

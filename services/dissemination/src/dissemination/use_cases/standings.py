@@ -8,9 +8,10 @@ from datetime import datetime
 from uuid import UUID
 
 from dissemination.domain.extract import Extract
-from dissemination.domain.standing import LineKey, Standing, Withdrawal
+from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
+from statements.vocabulary import LineKey
 
 
 def lines_of(agreement: str, numbers: Collection[int], *, ctx: Context) -> frozenset[LineKey]:

@@ -36,12 +36,11 @@ from agreements.adapters.db.tables import (
     AgreementVersionRow,
     TransferInstrumentRow,
 )
-from agreements.domain import permits
 from agreements.domain.decision.facts import Facts, Reservation
 from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import Holding
 from agreements.domain.decision.rules import Rules
-from agreements.domain.permits import Permit
+from agreements.domain.permits import GivenPermit
 from agreements.use_cases.access.ports import (
     Batch,
     Contended,
@@ -53,6 +52,7 @@ from common import audit
 from common.db import outbox
 from common.db.unit_of_work import UnitOfWork
 from statements import attestation
+from statements.permit import Permit
 
 HOLDINGS_CACHED_MAX = 10_000
 RESERVED_CACHED_MAX = 100_000
@@ -145,13 +145,12 @@ class SqlDecisionLog:
             free.update(place for place in unknown if place not in taken)
         return {place: taken[place] for place in wanted if place in taken}
 
-    def permit(self, permit_id: UUID) -> Permit | None:
+    def permit(self, permit_id: UUID) -> GivenPermit | None:
         row = self.session.get(PermitRow, permit_id)
         if row is None:
             return None
-        return permits.from_claims(
-            json.loads(row.claims),
-            permit_id=row.id,
+        return GivenPermit(
+            said=Permit.read({**json.loads(row.claims), "jti": str(row.id)}),
             organisation=row.organisation,
             environment_id=row.environment_id,
             issued_at=row.issued_at,
@@ -424,19 +423,21 @@ def _holding_row(released: ReleasedFile) -> dict[str, object]:
     }
 
 
-def _permit_row(permit: Permit) -> dict[str, object]:
+def _permit_row(permit: GivenPermit) -> dict[str, object]:
+    said, claims = permit.said, permit.said.claims()
+    del claims["jti"]  # the row's own id
     return {
-        "id": permit.id,
-        "decision_id": permit.decision_id,
-        "extract_id": permit.extract_id,
-        "agreement": permit.agreement,
-        "purpose": permit.key.purpose,
-        "data_set": permit.key.data_set,
-        "classification": permit.key.classification,
-        "client_id": permit.client_id,
+        "id": said.id,
+        "decision_id": said.decision_id,
+        "extract_id": said.extract_id,
+        "agreement": said.agreement.reference,
+        "purpose": said.line.purpose,
+        "data_set": said.line.data_set,
+        "classification": said.line.classification,
+        "client_id": said.client_id,
         "organisation": permit.organisation,
         "environment_id": permit.environment_id,
-        "claims": json.dumps(permit.claims(), sort_keys=True, separators=(",", ":")),
+        "claims": json.dumps(claims, sort_keys=True, separators=(",", ":")),
         "issued_at": permit.issued_at,
         "expires_at": permit.expires_at,
     }

@@ -27,9 +27,10 @@ from agreements.domain.decision.question import (
 from agreements.domain.decision.rules import Ceiling, OptOutRule
 from agreements.domain.decision.standing import Standing
 from agreements.domain.hold import LineKey
-from agreements.domain.permits import PseudonymDomain, treatment_of
+from agreements.domain.permits import treatment_of
 from agreements.domain.relationship import Relationship
 from statements.attestation import Attestation
+from statements.permit import DomainFacts
 
 IDENTIFIABLE = "IDENTIFIABLE"
 NATIONAL = "national"
@@ -224,9 +225,9 @@ class LineCase(Case):
         return tuple(sorted({n for f in family for n in self.standing.counted(f)}))
 
     @cached_property
-    def domain(self) -> PseudonymDomain:
+    def domain(self) -> DomainFacts:
         environment = self.environment
-        return PseudonymDomain(
+        return DomainFacts.of(
             controllers=tuple(sorted(self.version.controllers())),
             agreement=self.facts.reference,
             purpose=self.key.purpose,
@@ -308,4 +309,4 @@ def asker_of(question: AboutALine) -> Asker:
             return asker
         case _:
             permit = question.permit
-            return Asker(client_id=permit.client_id, organisation=permit.organisation)
+            return Asker(client_id=permit.said.client_id, organisation=permit.organisation)

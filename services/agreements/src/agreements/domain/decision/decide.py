@@ -17,9 +17,10 @@ from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.document import IncompleteTerms, Terms
 from agreements.domain.decision.facts import Facts, Present
 from agreements.domain.decision.question import AboutALine, Question, UnattestedRelease
-from agreements.domain.permits import PermittedField, PseudonymDomain
 from common.clock import legal_day
 from common.errors import Refusal
+from statements.line import AgreementVersion
+from statements.permit import DomainFacts, PermittedField
 
 CONTROLLER = "controller"
 PROCESSOR = "processor"
@@ -29,9 +30,7 @@ PROCESSOR = "processor"
 class Permission:
     """Yes, and by which clauses, for what exactly, and until when at the latest."""
 
-    reference: str
-    version: str
-    document_hash: str
+    agreement: AgreementVersion
     line: Terms
     capacity: str
     """In which the asker's organisation acts: controller, or processor for the controllers."""
@@ -41,7 +40,7 @@ class Permission:
     codes: tuple[str, ...]
     practice_maps: tuple[str, ...]
     postcode_maps: tuple[str, ...]
-    domain: PseudonymDomain
+    domain: DomainFacts
     list_days_max: int
     opt_out_by: Literal["list", "check"]
     """How the haven is to know who objected, where that is upheld."""
@@ -168,9 +167,11 @@ def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
 def _permission(case: LineCase) -> Permission:
     is_controller = case.asker.organisation in case.controllers
     return Permission(
-        reference=case.facts.reference,
-        version=case.version.number,
-        document_hash=case.version.document_hash,
+        agreement=AgreementVersion(
+            reference=case.facts.reference,
+            version=case.version.number,
+            document_hash=case.version.document_hash,
+        ),
         line=case.line,
         capacity=CONTROLLER if is_controller else PROCESSOR,
         on_behalf_of=() if is_controller else case.controllers,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from agreements.domain.hold import LineKey
-from agreements.domain.permits import Permit
+from agreements.domain.permits import GivenPermit
 from statements.attestation import Attestation
 
 
@@ -53,7 +53,7 @@ class Release:
     file_id: str
     extract_id: str
     file: Attestation
-    permit: Permit
+    permit: GivenPermit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,18 @@
 """What is asked for, with the evidence of who asks, and what is answered."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
 from agreements.domain.decision.question import Action, Asker
-from agreements.domain.hold import LineKey
 from agreements.domain.leases import Lease
-from agreements.domain.permits import Permit
+from agreements.domain.permits import GivenPermit
 from common.errors import Forbidden, Refusal, Unprocessable
 from common.security.principal import Principal
 from statements.attestation import Attestation
+from statements.line import AgreementVersion
+from statements.request import ExtractRequest
 
 
 class EvidenceRefused(Forbidden):
@@ -44,12 +44,7 @@ class AskRequest:
     action: ClassVar[Action] = Action.REQUEST
     asked_by: Principal
     evidence: Evidence
-    agreement: str
-    key: LineKey
-    periods: tuple[str, ...]
-    fields: tuple[str, ...]
-    formats: tuple[str, ...]
-    extract_id: str
+    request: ExtractRequest
     request_digest: str
 
 
@@ -90,8 +85,8 @@ class Answer:
     at: datetime
     permitted: bool
     refusals: tuple[Refusal, ...] = ()
-    agreement: Mapping[str, str] | None = None
-    permit: Permit | None = None
+    agreement: AgreementVersion | None = None
+    permit: GivenPermit | None = None
     holding_id: UUID | None = None
     line: int | None = None
     on_behalf_of: tuple[str, ...] = ()

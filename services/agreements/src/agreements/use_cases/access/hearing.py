@@ -23,8 +23,9 @@ from agreements.domain.decision.question import (
     UnattestedRelease,
 )
 from agreements.domain.events import FileVoided, VoidCause
+from agreements.domain.hold import LineKey
 from agreements.domain.leases import lease
-from agreements.domain.permits import Permit, request_digest, treatment_of
+from agreements.domain.permits import GivenPermit, treatment_of
 from agreements.use_cases.access.asking import (
     Answer,
     Ask,
@@ -45,8 +46,10 @@ from agreements.use_cases.access.ports import (
 )
 from common.audit import Entry
 from common.clock import Clock, legal_day
-from common.ids import canonical, digest, new_id
+from common.ids import canonical, digest, digest_of, new_id
 from statements.attestation import Attestation
+from statements.line import AgreementVersion, Line, MapVersions
+from statements.permit import OptOut, Permit, Population
 
 BEHIND_MAX = timedelta(seconds=1)
 """Replicas read one clock at slightly different moments. A decision that comes less than this
@@ -128,26 +131,20 @@ class Hearing:
     # The three questions
 
     def _request(self, ask: AskRequest) -> Answer:
-        expected = request_digest(
-            extract_id=ask.extract_id,
-            agreement=ask.agreement,
-            key=ask.key,
-            periods=ask.periods,
-            fields=ask.fields,
-            formats=ask.formats,
-        )
-        if ask.request_digest != expected:
-            raise DigestDiffers("The digest is over extract, agreement, line and what is asked.")
-        facts = self._tx.facts(ask.agreement)
+        asked = ask.request.claims()
+        if ask.request_digest != digest_of(asked):
+            raise DigestDiffers("`request_digest` does not match the request.")
+        request = ask.request
+        facts = self._tx.facts(request.agreement)
         question = Request(
             asker=ask.evidence.asker,
-            agreement=ask.agreement,
-            key=ask.key,
-            periods=ask.periods,
-            fields=ask.fields,
-            formats=ask.formats,
+            agreement=request.agreement,
+            key=LineKey(*request.line),
+            periods=request.periods,
+            fields=request.fields,
+            formats=request.formats,
         )
-        present = self._present(facts, ask.key.data_set, ask.periods)
+        present = self._present(facts, request.data_set, request.periods)
         decision = self._decided(question, facts, present)
         decision_id = new_id()
         permit = None
@@ -156,27 +153,21 @@ class Hearing:
             permit = self._permit(ask, decision, decision_id, present)
             grants = {
                 "permit": str(permit.id),
-                "codes": list(permit.codes),
-                "domain": permit.domain.id,
-                "fields": {f.name: f.treatment for f in permit.fields},
-                "maps": [*permit.practice_maps, *permit.postcode_maps],
+                "codes": list(permit.said.population.codes),
+                "domain": permit.said.domain.id,
+                "fields": {f.name: f.treatment for f in permit.said.fields},
+                "maps": list(permit.said.population.map_versions.all),
             }
         logged = self._log(
             ask,
             decision,
             decision_id=decision_id,
-            agreement=ask.agreement,
+            agreement=request.agreement,
             who=question.asker,
-            subject=ask.extract_id,
+            subject=request.extract_id,
             inputs={
-                "extract_id": ask.extract_id,
+                **{name: value for name, value in asked.items() if name != "agreement"},
                 "request_digest": ask.request_digest,
-                "purpose": ask.key.purpose,
-                "data_set": ask.key.data_set,
-                "classification": ask.key.classification,
-                "periods": list(ask.periods),
-                "fields": list(ask.fields),
-                "formats": list(ask.formats),
             },
             grants=grants,
             token_digest=ask.evidence.token_digest,
@@ -185,43 +176,54 @@ class Hearing:
 
     def _permit(
         self, ask: AskRequest, allowed: Permission, decision_id: UUID, present: Present
-    ) -> Permit:
+    ) -> GivenPermit:
         """Permit, and take the opt-out treatment for each period in the same transaction."""
-        permit = Permit(
+        line, request = allowed.line, ask.request
+        said = Permit(
             id=new_id(),
+            client_id=ask.evidence.principal.client_id,
+            request_digest=ask.request_digest,
+            extract_id=request.extract_id,
             decision_id=decision_id,
             epoch=self._epoch,
-            extract_id=ask.extract_id,
-            request_digest=ask.request_digest,
-            client_id=ask.evidence.principal.client_id,
+            agreement=allowed.agreement,
+            line=Line(
+                number=line.number,
+                purpose=line.key.purpose,
+                data_set=line.key.data_set,
+                catalogue_version=line.catalogue_version,
+                catalogue_digest=line.catalogue_digest,
+                classification=line.key.classification,
+                sensitivity=line.sensitivity,
+            ),
+            fields=allowed.fields,
+            periods=request.periods,
+            formats=request.formats,
+            population=Population(
+                rule=line.population_rule,
+                codes=allowed.codes,
+                reasons=line.reasons,
+                map_versions=MapVersions(
+                    practice=allowed.practice_maps, postcode=allowed.postcode_maps
+                ),
+            ),
+            domain=allowed.domain,
+            opt_out=OptOut(
+                applied=line.opt_outs_applied,
+                list_age_days_max=allowed.list_days_max,
+                by=allowed.opt_out_by,
+            ),
+            disclosure_rule=line.disclosure_rule or "",
+        )
+        permit = GivenPermit(
+            said=said,
             organisation=ask.evidence.principal.organisation,
             environment_id=allowed.environment_id,
-            agreement=allowed.reference,
-            version=allowed.version,
-            document_hash=allowed.document_hash,
-            line_number=allowed.line.number,
-            key=allowed.line.key,
-            catalogue_version=allowed.line.catalogue_version,
-            catalogue_digest=allowed.line.catalogue_digest,
-            sensitivity=allowed.line.sensitivity,
-            fields=allowed.fields,
-            periods=ask.periods,
-            formats=ask.formats,
-            population_rule=allowed.line.population_rule,
-            codes=allowed.codes,
-            reasons=allowed.line.reasons,
-            practice_maps=allowed.practice_maps,
-            postcode_maps=allowed.postcode_maps,
-            domain=allowed.domain,
-            opt_outs_applied=allowed.line.opt_outs_applied,
-            list_days_max=allowed.list_days_max,
-            opt_out_by=allowed.opt_out_by,
-            disclosure_rule=allowed.line.disclosure_rule or "",
             issued_at=self._at,
         )
-        treatment = treatment_of(permit.opt_outs_applied)
-        for month in ask.periods:
-            place = (permit.environment_id, permit.key.data_set, month)
+        treatment = treatment_of(line.opt_outs_applied)
+        for month in request.periods:
+            place = (permit.environment_id, line.key.data_set, month)
             if place not in present.reserved:
                 self.batch.reserved[place] = (treatment, permit.id, self._at)
         self.batch.permits.append(permit)
@@ -240,7 +242,7 @@ class Hearing:
             if file is None or permit is None
             else Release(file_id=ask.file_id, extract_id=ask.extract_id, file=file, permit=permit)
         )
-        reference = "" if permit is None else permit.agreement
+        reference = "" if permit is None else permit.said.agreement.reference
         facts = self._tx.facts(reference)
         periods = () if file is None else file.periods
         data_set = "" if permit is None else permit.key.data_set
@@ -261,7 +263,7 @@ class Hearing:
             decision_id=decision_id,
             agreement=reference,
             who=Asker(
-                client_id="" if permit is None else permit.client_id,
+                client_id="" if permit is None else permit.said.client_id,
                 organisation="" if permit is None else permit.organisation,
             ),
             subject=ask.file_id,
@@ -300,7 +302,7 @@ class Hearing:
         self,
         ask: AskRelease,
         file: Attestation,
-        permit: Permit,
+        permit: GivenPermit,
         allowed: Permission,
         decision_id: UUID,
     ) -> ReleasedFile:
@@ -308,15 +310,15 @@ class Hearing:
             holding=Holding(
                 id=new_id(),
                 decision_id=decision_id,
-                agreement=permit.agreement,
+                agreement=permit.said.agreement.reference,
                 environment_id=permit.environment_id,
                 file=file,
             ),
             permit_id=permit.id,
-            version=allowed.version,
-            document_hash=allowed.document_hash,
+            version=allowed.agreement.version,
+            document_hash=allowed.agreement.document_hash,
             line_number=allowed.line.number,
-            client_id=permit.client_id,
+            client_id=permit.said.client_id,
             organisation=permit.organisation,
             holder=allowed.line.environment_organisation,
             attestation_digest=ask.attestation_digest,
@@ -334,7 +336,11 @@ class Hearing:
             epoch=self._epoch,
             at=known.released_at,
             permitted=True,
-            agreement=_agreement(known.holding.agreement, known.version, known.document_hash),
+            agreement=AgreementVersion(
+                reference=known.holding.agreement,
+                version=known.version,
+                document_hash=known.document_hash,
+            ),
             holding_id=known.holding.id,
             line=known.line_number,
         )
@@ -485,8 +491,8 @@ class Hearing:
             action=ask.action.value,
             permitted=allowed is not None,
             agreement=agreement,
-            version=None if allowed is None else allowed.version,
-            document_hash=None if allowed is None else allowed.document_hash,
+            version=None if allowed is None else allowed.agreement.version,
+            document_hash=None if allowed is None else allowed.agreement.document_hash,
             line=None if allowed is None else allowed.line.number,
             client_id=who.client_id,
             organisation=who.organisation,
@@ -516,7 +522,7 @@ class Hearing:
         logged: LoggedDecision,
         decision: Decision,
         *,
-        permit: Permit | None = None,
+        permit: GivenPermit | None = None,
         released: ReleasedFile | None = None,
     ) -> Answer:
         if not isinstance(decision, Permission):
@@ -537,7 +543,7 @@ class Hearing:
             epoch=self._epoch,
             at=self._at,
             permitted=True,
-            agreement=_agreement(decision.reference, decision.version, decision.document_hash),
+            agreement=decision.agreement,
             permit=permit,
             holding_id=None if released is None else released.holding.id,
             line=decision.line.number,
@@ -585,10 +591,6 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         return UUID(int=0)
-
-
-def _agreement(reference: str, version: str, document_hash: str) -> Mapping[str, str]:
-    return {"reference": reference, "version": version, "document_hash": document_hash}
 
 
 def _outcome(

@@ -13,7 +13,7 @@ from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import Holding
 from agreements.domain.decision.rules import Rules
 from agreements.domain.events import FileVoided
-from agreements.domain.permits import Permit
+from agreements.domain.permits import GivenPermit
 from common.audit import Entry
 from statements.attestation import Attestation
 
@@ -81,7 +81,7 @@ class Batch:
 
     decisions: list[LoggedDecision] = field(default_factory=list)
     audit: list[Entry] = field(default_factory=list)
-    permits: list[Permit] = field(default_factory=list)
+    permits: list[GivenPermit] = field(default_factory=list)
     reserved: dict[Reservation, tuple[str, UUID, datetime]] = field(default_factory=dict)
     """New reservations: the treatment, the permit that took it, and when."""
     released: list[ReleasedFile] = field(default_factory=list)
@@ -111,7 +111,7 @@ class DecisionLog(Protocol):
         self, environments: Collection[UUID], data_set: str, months: Iterable[str]
     ) -> Mapping[Reservation, str]: ...
 
-    def permit(self, permit_id: UUID) -> Permit | None: ...
+    def permit(self, permit_id: UUID) -> GivenPermit | None: ...
 
     def holding(self, holding_id: UUID) -> Holding | None: ...
 

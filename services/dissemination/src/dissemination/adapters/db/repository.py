@@ -48,10 +48,11 @@ from dissemination.domain.extract import (
 )
 from dissemination.domain.register import Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
-from dissemination.domain.request import ExtractRequest, Format
+from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import FILE_VOID, Standing, Withdrawal, status
 from dissemination.use_cases.ports import Logged, Progress
 from statements.line import AgreementVersion
+from statements.vocabulary import Format
 
 CONSUMER = "dissemination"
 

@@ -24,11 +24,11 @@ from dissemination.domain.errors import (
     TooManyStreams,
 )
 from dissemination.domain.lease import Lease
-from dissemination.domain.request import Format
 from dissemination.use_cases import deliveries
 from dissemination.use_cases import extracts as use_cases
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.deliveries import Allowed
+from statements.vocabulary import Format
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 

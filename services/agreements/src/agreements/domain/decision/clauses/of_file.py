@@ -8,10 +8,9 @@ from agreements.domain.decision.codes import Code, refusal
 from agreements.domain.decision.held import told_apart
 from agreements.domain.decision.question import Fetch, Release
 from agreements.domain.decision.recalls import Source, taken_back
-from agreements.domain.hold import LineKey
-from agreements.domain.permits import Permit
 from common.errors import Refusal
 from statements.attestation import Attestation
+from statements.permit import Permit
 
 AS_IS = "as_is"
 TOKEN_ORDER = "token"  # noqa: S105  an order of rows
@@ -28,7 +27,7 @@ def attestation(case: Case) -> Iterator[Refusal]:
     question = case.question
     if not isinstance(question, Release):
         return
-    file, permit = question.file, question.permit
+    file, permit = question.file, question.permit.said
     served = frozenset(str(m.id) for m in case.facts.maps)
     for subject, differs in _differences(question, file, permit, served).items():
         if differs:
@@ -48,15 +47,15 @@ def _differences(
         "file": file.file_id != question.file_id,
         "extract": not file.extract_id == question.extract_id == permit.extract_id,
         "permit": not file.permit_id == file.preparation_id == str(permit.id),
-        "line": (file.line.number, LineKey(*file.line.key)) != (permit.line_number, permit.key),
-        "catalogue": file.line.catalogue_digest != permit.catalogue_digest,
+        "line": (file.line.number, file.line.key) != (permit.line.number, permit.line.key),
+        "catalogue": file.line.catalogue_digest != permit.line.catalogue_digest,
         "format": file.file.format not in permit.formats,
         "periods": not frozenset(file.periods) <= frozenset(permit.periods),
-        "population": frozenset(file.population.codes) != frozenset(permit.codes),
-        "reasons": not frozenset(permit.reasons).issuperset(file.population.reasons),
+        "population": frozenset(file.population.codes) != frozenset(permit.population.codes),
+        "reasons": not frozenset(permit.population.reasons).issuperset(file.population.reasons),
         "maps": not file.population.maps <= served,
-        "opt_out": file.opt_out.applied != permit.opt_outs_applied
-        or (file.opt_out.applied and file.opt_out.by != permit.opt_out_by),
+        "opt_out": file.opt_out.applied != permit.opt_out.applied
+        or (file.opt_out.applied and file.opt_out.by != permit.opt_out.by),
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "order": file.order != TOKEN_ORDER,
     }

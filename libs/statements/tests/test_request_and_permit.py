@@ -1,0 +1,98 @@
+"""A request has one digest, and a permit contradicts neither itself nor what it does not know."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from common.ids import digest_of
+from statements.form import Malformed
+from statements.permit import DomainFacts, Permit
+from statements.request import ExtractRequest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def golden(name):
+    return json.loads(json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))["canonical"])
+
+
+ASKED = ExtractRequest(
+    extract_id="018f0000-0000-7000-8000-000000000001",
+    agreement="DARS-NIC-123456-A1B2C",
+    purpose="COM",
+    data_set="SUS_APC",
+    classification="PSEUDO_ANONYMISED",
+    periods=("2018-04",),
+    fields=("Sex",),
+    formats=("csv",),
+)
+
+
+def test_the_digest_of_a_request_is_over_all_of_it():
+    others = [
+        replace(ASKED, extract_id="2"),
+        replace(ASKED, agreement="DARS-NIC-654321-Z9Y8X"),
+        replace(ASKED, purpose="RS"),
+        replace(ASKED, data_set="DIDS"),
+        replace(ASKED, classification="IDENTIFIABLE"),
+        replace(ASKED, periods=("2018-05",)),
+        replace(ASKED, fields=("Sex", "Diagnosis")),
+        replace(ASKED, formats=("parquet",)),
+    ]
+
+    assert len({r.digest for r in (ASKED, *others)}) == 9
+    assert ASKED.digest == digest_of(
+        {
+            "extract_id": "018f0000-0000-7000-8000-000000000001",
+            "agreement": "DARS-NIC-123456-A1B2C",
+            "purpose": "COM",
+            "data_set": "SUS_APC",
+            "classification": "PSEUDO_ANONYMISED",
+            "periods": ["2018-04"],
+            "fields": ["Sex"],
+            "formats": ["csv"],
+        }
+    )
+    assert ExtractRequest.read(ASKED.claims()) == ASKED
+
+
+@pytest.mark.parametrize("name", ["permit", "permit-by-check", "permit-national"])
+def test_a_permit_that_was_given_does_not_contradict_itself(name):
+    assert list(Permit.read(golden(name)).contradictions()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unheard_of": 1},
+        {"epoch": "1"},
+        {"epoch": True},
+        {"periods": "2018-04"},
+        {"formats": ["xlsx"]},
+        {"extract_id": "extract"},
+        {"opt_out": {"applied": "yes", "list_age_days_max": 7}},
+        {"opt_out": {"applied": True, "list_age_days_max": 7, "unless": "x"}},
+        {"jti": None},
+    ],
+)
+def test_a_permit_is_read_strictly_and_closed(change):
+    with pytest.raises(Malformed) as malformed:
+        Permit.read(golden("permit") | change)
+
+    assert malformed.value.members == tuple(change)
+
+
+def test_what_is_missing_of_a_permit_is_named():
+    for member in golden("permit"):
+        rest = {k: v for k, v in golden("permit").items() if k != member}
+        with pytest.raises(Malformed, match=f"malformed: {member}$"):
+            Permit.read(rest)
+
+
+def test_a_domain_is_named_by_the_digest_of_what_makes_it():
+    domain = Permit.read(golden("permit")).domain
+
+    assert domain.id == digest_of(domain.as_json())
+    assert DomainFacts.stored(domain.as_json()) == domain
