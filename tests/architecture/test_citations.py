@@ -44,6 +44,11 @@ PATH = re.compile(
 SERVED = {".css", ".js", ".png"}
 """What a service has under its own `/docs`."""
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+PLACE = re.compile(
+    r"`((?:applications|agreements|pseudonymisation|dissemination|common|catalogue|statements"
+    r"|dsfc_cli|dsfc_client)(?:/\w+)+)(?::(\w+))?`"
+)
+"""A module, and what it defines: `agreements/domain/decision/decide:decide`."""
 LINK = re.compile(r"\]\((?!\w+:)([^)\s#]*)(?:#([^)\s]+))?\)")
 MACHINE = re.compile(r"(?<![\w.$}])/(?:work|Users)/\w|(?<![\w.])\.\./shared/[\w/.-]*")
 PUBLISHED = "../shared/data"
@@ -187,6 +192,28 @@ def test_no_path_of_somebody_s_own_machine_is_named() -> None:
         if not named.startswith(PUBLISHED) and not is_there(named, of=path)
     ] == []
     assert {folder for text in texts().values() for folder in BESIDE.findall(text)} <= {"data"}
+
+
+def defines(module: str, name: str) -> bool:
+    """Say whether one of the packages has the module, or folder, and it has the name."""
+    for source in ROOT.glob("*/*/src"):
+        file = source / f"{module}.py"
+        if not name and (source / module).is_dir():
+            return True
+        if file.is_file():
+            own = rf"^(?:async def|def|class) {name}\b|^{name}\b[^=\n]*="
+            return not name or re.search(own, text_of(file), re.MULTILINE) is not None
+    return False
+
+
+def test_every_place_in_the_code_that_a_page_names_is_there() -> None:
+    pages = {p: t for p, t in texts().items() if p.endswith(".md") and not p.startswith(ACCEPTED)}
+    places = [(page, *place) for page, text in pages.items() for place in PLACE.findall(text)]
+
+    assert len(places) > 30
+    assert [place for place in places if not defines(*place[1:])] == []
+    assert not defines("agreements/domain/decision/decide", "decided")
+    assert not defines("agreements/domain/decision/nowhere", "")
 
 
 @pytest.mark.parametrize("page", sorted(p for p in texts() if p.endswith(".md")))

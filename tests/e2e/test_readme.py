@@ -1,5 +1,6 @@
 """Every command and every example of the README, as it stands there."""
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE = ROOT.parent / "shared" / "data" / "dids_sample_495.csv"
 PORTS = (8400, 8401, 8402, 8403, 8404, 8413)
 READY_SECONDS_MAX = 240
+CLAIMS_MAX = 60
+"""Of the one journey; what is added is a chapter (CONTRIBUTING.md, "Time")."""
 OURS = {"VIRTUAL_ENV", "MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS"}
 """What `make test` itself has set, and a user's shell has not."""
 
@@ -98,6 +101,8 @@ def test_make_demo(checkout: Path) -> None:
         *("extract.parquet", "extract.csv", "manifest.json", "register.csv", "register.json"),
         *("data-quality.json", "journey.json"),
     } <= left
+    journey = (checkout / "var" / "demo" / "journey.json").read_text("utf-8")
+    assert 0 < len(json.loads(journey)) <= CLAIMS_MAX
 
 
 def test_make_demo_with_a_file_of_ones_own(checkout: Path) -> None:
