@@ -5,6 +5,7 @@ Each test names the guard that it is about; without it the test fails.
 
 import asyncio
 import socket
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,6 +14,7 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from common.clock import boottime
+from dissemination.api import patience, valve
 from dissemination.api.door import CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, Limits, Shut, Valve
 from dissemination.domain.lease import Lease
 
@@ -306,5 +308,113 @@ def test_a_peer_that_has_gone_ends_the_stream():
             await pour()
 
         assert valve.code == "CLIENT_GONE"
+
+    run(scenario)
+
+
+PACE = 400_000
+SO_MAX_PACING_RATE = 47
+
+
+@pytest.mark.parametrize("end", range(4))
+def test_what_our_own_kernel_would_keep_for_its_pace_is_not_handed_to_it(end):
+    """Guard: `Kernel.passage`. The client has room; the sender's congestion control waits."""
+
+    async def scenario(ends):
+        ours = ends.connection.transport.get_extra_info("socket")
+        ours.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, PACE)
+        ends.peer.setblocking(False)
+        loop = asyncio.get_running_loop()
+        stream = Valve(ends.connection, lease(0.7 + end / 10), LIMITS)
+        data = memoryview(MORE_THAN_A_KERNEL_TAKES)
+
+        async def pour():
+            while True:
+                stream.hand_over(data[: await stream.room()])
+
+        async def take():
+            while await loop.sock_recv(ends.peer, 1 << 20):
+                pass
+
+        tasks = [asyncio.create_task(pour()), asyncio.create_task(take())]
+        await asyncio.sleep(stream.lease.seconds_left(boottime()) + SHORT)
+        assert stream.written > PACE / 10
+        assert stream.code is None  # a pause
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(scenario)
+
+
+@pytest.fixture
+def starved(monkeypatch):
+    """A machine on which everything takes thirty times as long as it should."""
+    began = boottime()
+
+    def slow():
+        return began + 30 * (boottime() - began)
+
+    monkeypatch.setattr(valve, "boottime", slow)
+    monkeypatch.setattr(patience, "boottime", slow)
+
+
+def test_a_client_that_is_slow_because_the_machine_is_busy_has_not_stalled(starved):
+    """Guard: `Patience`: a few times what was asked for, and not what has passed, counts."""
+
+    async def scenario(ends):
+        stream = Valve(ends.connection, lease(30), LIMITS)
+        data = memoryview(MORE_THAN_A_KERNEL_TAKES)
+
+        async def pour():
+            while True:
+                stream.hand_over(data[: await stream.room()])
+
+        pouring = asyncio.create_task(pour())
+        await asyncio.sleep(1.0 + 0.4)  # its lease has ended: for twelve seconds of this machine
+        assert stream.lease.seconds_left(valve.boottime()) == 0
+        assert stream.code is None
+        pouring.cancel()
+
+    run(scenario)
+
+
+def test_an_answer_that_comes_too_late_to_be_used_shows_that_agreements_is_there():
+    """Guard: `Valve.extend`. What was answered in time and allowed nothing does not."""
+
+    async def scenario(ends):
+        limits = Limits(pause_seconds_max=0.3, stall_seconds_max=30)
+        stream = Valve(ends.connection, lease(0), limits)
+        waiting = asyncio.create_task(stream.ready())
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            stream.extend(Lease(decision_id=UUID(int=2), asked_at=boottime() - 5, seconds=1.0))
+        assert stream.code is None
+        while not waiting.done():
+            await asyncio.sleep(0.02)
+            stream.extend(lease(0))
+
+        assert stream.code == "DECISION_UNAVAILABLE"
+        with pytest.raises(Shut):
+            await waiting
+
+    run(scenario)
+
+
+def test_a_process_that_stood_still_has_not_waited():
+    """Guard: `Patience` in `Valve._renewed`: the timer and the answer are both due at once."""
+
+    async def scenario(ends):
+        limits = Limits(pause_seconds_max=0.6, stall_seconds_max=30)
+        stream = Valve(ends.connection, lease(0), limits)
+        waiting = asyncio.create_task(stream.ready())
+        await asyncio.sleep(0.05)
+        asyncio.get_running_loop().call_soon(time.sleep, 1.0)
+        await asyncio.sleep(0.01)
+        stream.extend(lease(LONG))
+
+        await waiting
+
+        assert stream.code is None
 
     run(scenario)

@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 IS_LINUX = sys.platform == "linux"
 SIOCOUTQ = 0x5411
@@ -24,6 +25,14 @@ SIOCOUTQNSD = 0x894B
 INFO_BYTES = 256
 WINDOW = struct.Struct("@228xI")
 """`tcpi_snd_wnd` of `struct tcp_info` (linux/tcp.h, since 5.4): what the client's kernel takes."""
+
+FLIGHT = struct.Struct("@8xI4xI4xIIII4xI32xI20xQ")
+"""Of the same `tcpi_rto`, `_snd_mss`, `_unacked`, `_sacked`, `_lost`, `_retrans`, `_snd_cwnd`,
+`_last_data_sent` (before the one before) and `_pacing_rate`: how many packets may be on their way,
+how many are, and how quickly they may follow."""
+
+PACKETS_AFTER_IDLE = 10
+"""A sender that was idle begins anew with so many (RFC 6928, tcp_slow_start_after_idle)."""
 
 KEEPALIVE_SECONDS = 1
 KEEPALIVE_TIMES = 60
@@ -39,6 +48,12 @@ class Kernel:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._sock: socket.socket | None = transport.get_extra_info("socket")
+        self._pace = 0
+        """Bytes a second, as the kernel said last; 0: it did not."""
+
+        self._held_until = 0.0
+        """When what it was handed has left at that pace, by `time.monotonic`."""
+
         self._option("SO_KEEPALIVE", socket.SOL_SOCKET, 1)
         self._option("TCP_KEEPIDLE", socket.IPPROTO_TCP, KEEPALIVE_SECONDS)
         self._option("TCP_KEEPINTVL", socket.IPPROTO_TCP, KEEPALIVE_SECONDS)
@@ -53,16 +68,33 @@ class Kernel:
 
         None where the system does not tell.
         """
-        if self._sock is None or not IS_LINUX:
-            return None
-        try:
-            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
-        except (OSError, ValueError):
-            return None
-        if len(info) < WINDOW.size:
+        info = self._info()
+        if info is None:
             return None
         advertised: int = WINDOW.unpack_from(info)[0]
         return max(advertised - self._count(SIOCOUTQ), 0)
+
+    def passage(self, seconds: float) -> int | None:
+        """Return how many bytes more would leave for the client within so many seconds.
+
+        The client may have room, and our kernel keeps them all the same: until what is on its way
+        is confirmed (the congestion window), or for the pace that it has set itself (BBR).
+        None where the system does not tell.
+        """
+        info = self._info()
+        if info is None:
+            return None
+        rto_us, mss, unacked, sacked, lost, retransmitted, idle_ms, packets_max, pace = (
+            FLIGHT.unpack_from(info)
+        )
+        if idle_ms * 1000 > rto_us:
+            packets_max = min(packets_max, PACKETS_AFTER_IDLE)
+        packets = packets_max - (unacked - sacked - lost + retransmitted)
+        self._pace = max(pace, 1)
+        held_for = self._held_until - time.monotonic()
+        # Where the last one has had its time, one packet leaves at once at any pace.
+        paced = max(int(pace * seconds), mss) if held_for <= 0 else int(pace * (seconds - held_for))
+        return int(max(min(packets * mss, paced), 0))
 
     def take(self, data: memoryview) -> int:
         """Hand the kernel what it takes at once; return how many bytes. The rest is the caller's.
@@ -74,9 +106,13 @@ class Kernel:
         if self._sock is None:
             raise OSError("the transport has no socket")
         try:
-            return os.write(self._sock.fileno(), data)
+            taken = os.write(self._sock.fileno(), data)
         except BlockingIOError:
             return 0
+        if self._pace:
+            held_from = max(self._held_until, time.monotonic())
+            self._held_until = held_from + taken / self._pace
+        return taken
 
     def limit_unsent(self, bytes_: int) -> None:
         """Let the kernel take no more than that unsent; 0: the system's own measure."""
@@ -88,6 +124,15 @@ class Kernel:
             with contextlib.suppress(OSError, ValueError):  # the peer was faster
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
+
+    def _info(self) -> bytes | None:
+        if self._sock is None or not IS_LINUX:
+            return None
+        try:
+            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
+        except (OSError, ValueError):
+            return None
+        return info if len(info) >= WINDOW.size else None
 
     def _count(self, request: int) -> int:
         if self._sock is None or not IS_LINUX:

@@ -5,12 +5,14 @@ ends, and what has no lease is not sent later (docs/adr/0019).
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from common.clock import boottime
 from dissemination.api.kernel import Kernel
+from dissemination.api.patience import Patience
 from dissemination.domain.delivery import Cut
 from dissemination.domain.lease import Lease
 
@@ -36,8 +38,11 @@ STALLED_FACTOR = 3
 """A client that has made no room for so long while no lease is fresh has stalled, and is cut;
 and for three times as long as it ever took before."""
 
-OBSERVED_SECONDS_MAX = 0.25
-"""How much of a wait counts between two looks: what this process slept is not the client's."""
+LOOK_SECONDS = 0.1
+"""How often a wait for an event is looked at, so that only observed time counts."""
+
+PASSAGE_PART = 0.25
+"""Of what is left of a lease: within that a chunk has to be out of our kernel."""
 
 
 class Flow(Protocol):
@@ -91,7 +96,9 @@ class Valve:
         self.withheld = 0
         """What was still ours, and not the kernel's, when it was shut."""
 
-        self._paused_at: float | None = None
+        self._paused_for = 0.0
+        """How long no lease has allowed anything, in observed time."""
+
         self._window_max = 0
         self._longest_shut = 0.0
         """How long the client has taken to make room, at the longest."""
@@ -112,7 +119,8 @@ class Valve:
             await self._sent()
             room = await self._opened()
             await self.ready()
-            if not self._kernel.unsent():
+            room = self._passable(room)
+            if room and not self._kernel.unsent():
                 return room
 
     async def ready(self) -> None:
@@ -121,7 +129,7 @@ class Valve:
             await self._drained()
             self._demand_open()
             if self.lease.may_write(boottime()) and not self._flow.write_paused:
-                self._paused_at = None
+                self._paused_for = 0.0
                 return
             await self._renewed()
 
@@ -152,8 +160,13 @@ class Valve:
         self._over = True
 
     def extend(self, lease: Lease) -> None:
-        """Go by the newest answer, also where it ends sooner than the one before."""
+        """Go by the newest answer, also where it ends sooner than the one before.
+
+        One that came too late to be used shows all the same that agreements is there.
+        """
         self.lease = lease
+        if lease.may_write(lease.asked_at):
+            self._paused_for = 0.0
         self._arm()
         self._changed.set()
 
@@ -190,27 +203,28 @@ class Valve:
             await asyncio.sleep(0)
             self._resize(self.chunk_bytes * 2)
             return
-        began = self._loop.time()
-        try:
-            async with asyncio.timeout(self._limits.stall_seconds_max):
-                await self._flow.drain()
-        except TimeoutError:
-            self.shut(Cut.CLIENT_STALLED)
+        began, stalled_for, patience = self._loop.time(), 0.0, Patience()
+        while self._flow.write_paused and self._is_waiting():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._flow.drain()
+            stalled_for += patience.passed(LOOK_SECONDS)
+            if stalled_for > self._limits.stall_seconds_max:
+                self.shut(Cut.CLIENT_STALLED)
         self._learn(self._loop.time() - began)
 
     async def _sent(self) -> None:
         """Wait until the kernel has sent all that it was handed, and learn from that as well."""
         if not self._kernel.unsent():
             return
-        began = self._loop.time()
-        try:
-            async with asyncio.timeout(self._limits.stall_seconds_max):
-                for pause in _pauses():
-                    await asyncio.sleep(pause)
-                    if not self._is_waiting() or not self._kernel.unsent():
-                        break
-        except TimeoutError:
-            self.shut(Cut.CLIENT_STALLED)
+        began, stalled_for, patience = self._loop.time(), 0.0, Patience()
+        for pause in _pauses():
+            await asyncio.sleep(pause)
+            if not self._is_waiting() or not self._kernel.unsent():
+                break
+            stalled_for += patience.passed(pause)
+            if stalled_for > self._limits.stall_seconds_max:
+                self.shut(Cut.CLIENT_STALLED)
         self._learn(self._loop.time() - began)
 
     def _learn(self, waited: float) -> None:
@@ -235,27 +249,36 @@ class Valve:
         if self._is_full:
             self._is_full = False
             await asyncio.sleep(POLL_SECONDS_MIN)
-        shut_for, leaseless_for, seen, looked_at = 0.0, 0.0, -1, boottime()
-        pauses = _pauses()
-        while self._is_waiting():
+        shut_for, leaseless_for, seen, patience = 0.0, 0.0, -1, Patience()
+        for pause in _pauses():
             window = self._kernel.window()
-            if window is None:
+            if window is None or not self._is_waiting():
                 break
             self._window_max = max(self._window_max, window)
             if window >= min(self.chunk_bytes, ROOM_BYTES_MAX, max(self._window_max // 2, 1)):
                 self._longest_shut = max(self._longest_shut, shut_for)
-                return min(window, self.chunk_bytes)
-            now = boottime()
-            passed = min(now - looked_at, OBSERVED_SECONDS_MAX)
-            looked_at = now
-            shut_for += passed
-            leaseless_for = 0.0 if self.lease.is_fresh(now) else leaseless_for + passed
+                if room := self._passable(min(window, self.chunk_bytes)):
+                    return room
             if window != seen:
                 self._longest_shut = max(self._longest_shut, shut_for)
                 shut_for, leaseless_for, seen = 0.0, 0.0, window
             self._judge_stall(shut_for, leaseless_for)
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(pause)
+            passed = patience.passed(pause)
+            shut_for += passed
+            leaseless_for = 0.0 if self.lease.is_fresh(boottime()) else leaseless_for + passed
         return self.chunk_bytes
+
+    def _passable(self, room: int) -> int:
+        """Return how many of so many bytes our own kernel would let leave while the lease lasts.
+
+        0: what is on its way has to be confirmed first.
+        """
+        now = boottime()
+        if not self.lease.may_write(now):
+            return room  # nothing is written: `ready` waits for the next lease
+        passage = self._kernel.passage(self.lease.seconds_left(now) * PASSAGE_PART)
+        return room if passage is None else min(room, passage)
 
     def _judge_stall(self, shut_for: float, leaseless_for: float) -> None:
         """Cut a client that takes nothing, where that is not only its pace."""
@@ -267,15 +290,20 @@ class Valve:
 
     async def _renewed(self) -> None:
         """Pause: nothing is buffered, and no lease allows more. Not for ever."""
-        if self._paused_at is None:
-            self._paused_at = boottime()
-        patience = self._paused_at + self._limits.pause_seconds_max - boottime()
+        patience = Patience()
         self._changed.clear()
-        try:
-            async with asyncio.timeout(max(patience, 0)):
-                await self._changed.wait()
-        except TimeoutError:
-            self.shut(Cut.DECISION_UNAVAILABLE)
+        while self._is_waiting() and not self._changed.is_set():
+            look = min(max(self._limits.pause_seconds_max - self._paused_for, 0), LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(look):
+                    await self._changed.wait()
+            self._paused_for += patience.passed(look)
+            if self._is_out_of_patience():
+                self.shut(Cut.DECISION_UNAVAILABLE)
+
+    def _is_out_of_patience(self) -> bool:
+        is_over = self._paused_for >= self._limits.pause_seconds_max
+        return is_over and not self.lease.may_write(boottime())
 
     def _arm(self) -> None:
         if self._timer is not None:
