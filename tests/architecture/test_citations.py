@@ -35,6 +35,9 @@ PART = re.compile(
     r"(?:(?P<kind>section|ruling|Standard|state)s?\s+)?"
     r"(?P<number>\d{1,2}\.\d{1,2}|\d{1,2}(?![\d.-]*\d)|[A-Z]\d{1,2}\b)"
 )
+NOT_FOUND = re.compile(r"\bApp\. B (\d{1,2})\b")
+ISSUE = re.compile(r"\b[Ii]ssue (?:\d|[A-F]\d)")
+"""Issues are not in the repository: an accepted decision says what came of one."""
 RULINGS = re.compile(r"\brulings? (\d{1,2})(?: to (\d{1,2}))?")
 DECISION = re.compile(r"docs/adr/(\d{4})\b|\bADR (\d{1,2})\b")
 MENTION = re.compile(r"(?<![\w/.*{}<>$-])((?:\.{1,2}/)*[\w-][\w./-]*\.md)\b")
@@ -98,6 +101,7 @@ def cited(text: str) -> Iterator[tuple[str, str]]:
             position, number = part.end(), part["number"]
             kind = "section" if "." in number else part["kind"] or kind
             yield page[1], f"{kind.lower()}-{number}" if number.isdigit() else number.lower()
+    yield from (("domain", f"b-{number}") for number in NOT_FOUND.findall(flat))
     for first, last in RULINGS.findall(flat):
         for number in range(int(first), int(last or first) + 1):
             yield "domain", f"ruling-{number}"
@@ -158,6 +162,10 @@ def test_every_cited_decision_is_there() -> None:
         for found in DECISION.findall(text)
         if (number := (found[0] or found[1]).zfill(4)) not in there
     ] == []
+
+
+def test_no_issue_is_cited_in_place_of_a_reason() -> None:
+    assert [path for path, text in texts().items() if ISSUE.search(text)] == []
 
 
 def test_every_page_that_is_named_is_in_the_repository() -> None:

@@ -865,7 +865,7 @@ class Evaluation:
         return found
 
     def landed_safely(self, line: Json) -> Found:
-        """Issue 6: rules that let a withheld person through end what they made, given or not."""
+        """Ruling 21: rules that let a withheld person through end what they made, given or not."""
         entry = self.catalogue_entry(line)
         if not self.file or entry is None:
             return set()
