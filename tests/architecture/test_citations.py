@@ -52,6 +52,8 @@ PLACE = re.compile(
     r"|dsfc_cli|dsfc_client)(?:/\w+)+)(?::(\w+))?`"
 )
 """A module, and what it defines: `agreements/domain/decision/decide:decide`."""
+ROOM = re.compile(r"`((?:domain|use_cases|adapters|api|rules|reference|tests)/[\w/.{},*-]*)`")
+"""What the page of a service names of it: `domain/*.py`, `adapters/plane/{kernel,session}.py`."""
 LINK = re.compile(r"\]\((?!\w+:)([^)\s#]*)(?:#([^)\s]+))?\)")
 MACHINE = re.compile(r"(?<![\w.$}])/(?:work|Users)/\w|(?<![\w.])\.\./shared/[\w/.-]*")
 PUBLISHED = "../shared/data"
@@ -222,6 +224,31 @@ def test_every_place_in_the_code_that_a_page_names_is_there() -> None:
     assert [place for place in places if not defines(*place[1:])] == []
     assert not defines("agreements/domain/decision/decide", "decided")
     assert not defines("agreements/domain/decision/nowhere", "")
+
+
+def alternatives(path: str) -> Iterator[str]:
+    """Give a path for each of the names in braces."""
+    before, brace, rest = path.partition("{")
+    names, _, after = rest.partition("}")
+    yield from (before + name + after for name in names.split(",")) if brace else (before,)
+
+
+@pytest.mark.parametrize("page", sorted(p for p in texts() if re.match(r"services/\w+/\w+\.md", p)))
+def test_every_room_that_the_page_of_a_service_names_is_there(page: str) -> None:
+    service = (ROOT / page).parent
+    package = service / "src" / service.name
+
+    def is_room(room: str) -> bool:
+        module, _, name = room.rpartition(".")
+        return any(
+            any(place.glob(f"{room.rstrip('/')}{end}"))
+            for place in (package, service, ROOT)
+            for end in ("", ".py")
+        ) or defines(f"{service.name}/{module}", name)
+
+    rooms = [room for path in ROOM.findall(texts()[page]) for room in alternatives(path)]
+    assert rooms
+    assert [room for room in rooms if not is_room(room)] == []
 
 
 @pytest.mark.parametrize("page", sorted(p for p in texts() if p.endswith(".md")))
