@@ -474,7 +474,7 @@ class Haven:
                 "people_left_out": 0,
                 "rows_without_person_left_out": 0,
             },
-            "scan": {"rule": "pcd-scan/1", "columns": [], "hits": 0},
+            "scan": {"rule": "pcd-scan/2", "columns": [], "hits": 0},
             "disclosure_rule": "HES",
             "order": "token",
         }

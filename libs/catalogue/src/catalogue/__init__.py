@@ -1,6 +1,6 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
-from catalogue.capping import Cap, Caps, caps
+from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.landing import (
     Comparison,
     Days,
@@ -45,6 +45,7 @@ from catalogue.store import (
 
 __all__ = [
     "Cap",
+    "Capped",
     "Caps",
     "Catalogue",
     "CatalogueField",
@@ -67,6 +68,7 @@ __all__ = [
     "Reason",
     "Record",
     "Releasable",
+    "Shown",
     "Treatment",
     "Twice",
     "UnknownDataSet",
@@ -77,9 +79,11 @@ __all__ = [
     "add",
     "caps",
     "check",
+    "form_of",
     "load",
     "matches",
     "read",
     "read_either",
     "read_rules",
+    "shown",
 ]

@@ -1,36 +1,132 @@
-"""Caps that go together over all columns of a line, as dated data: what is done to which column."""
+"""Caps that go together over all columns of a line, as dated data: what is done to which column.
 
-from collections.abc import Mapping
+A line's columns are judged together with those of the other lines whose people have the same
+tokens, because whoever has both has them side by side.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import Field
 
-from catalogue.model import DataSet, Derivation, DerivedField, Identifier, Strict, Treatment
+from catalogue.model import (
+    ColumnType,
+    DataSet,
+    Derivation,
+    Identifier,
+    Name,
+    Strict,
+    Treatment,
+)
 
-EXACT_DATE = "exact_date"
+EXACT_DATE: Final = "exact_date"
+Form = Derivation | Literal["exact_date"]
+AGES: Final = frozenset({Derivation.AGE_YEARS, Derivation.AGE_BAND})
 
 
 class Cap(StrEnum):
-    """What is done to a column."""
+    """What is done to a column; each hides what those before it hide, and more."""
 
     CAPPED = "capped"
     """Of the oldest: what somebody has who is just as old as the cap."""
+    CAPPED_TOGETHER = "capped_together"
+    """The same, of all who are among the oldest by any age of the line."""
     WITHHELD_OF_OLDEST = "withheld_of_oldest"
     """Of the oldest: null."""
     WITHHELD = "withheld"
-    """Of everybody: null, because a coarser form of the same is on the line."""
+    """Of everybody: null, because what else is on the line makes it tell too much."""
+
+    def hides(self, other: "Cap") -> bool:
+        """Say whether whoever does this has done the other as well."""
+        return _STRICTNESS[self] >= _STRICTNESS[other]
+
+
+_STRICTNESS: Final[Mapping[Cap, int]] = {cap: at for at, cap in enumerate(Cap)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One column of a line, as far as caps go: which form of what it tells."""
+
+    data_set: str
+    name: str
+    source: str
+    """The column of the provider's file that it is made of; its own name where it is that."""
+    form: Form | None
+    """None where it is neither a form of a date nor of a postcode."""
+    identifier: Identifier | None = None
+    """What the source identifies a person by."""
+
+    def is_of_the_same(self, other: "Shown") -> bool:
+        """Say whether both are made of one thing; a person's is the same in every data set."""
+        if self.data_set == other.data_set:
+            return self.source == other.source
+        return self.identifier is not None and self.identifier is other.identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capped:
+    """What is done to a column, and for which others' sake."""
+
+    column: Shown
+    cap: Cap
+    because_of: tuple[Shown, ...] = ()
+    """Without each of these the column would be told as it is; none where it is capped anyhow."""
 
 
 class Together(Strict):
     """Forms of one source of which the finer is withheld where a coarser one is on the line too."""
 
     coarse: Annotated[tuple[Derivation, ...], Field(min_length=1)]
-    finer: Derivation | Literal["exact_date"]
+    finer: Form
+    of: Literal["event"] | None = None
+    """Only of dates that identify nobody."""
+
+    def undoing(self, column: Shown, others: Sequence[Shown]) -> Iterator[Shown]:
+        """Give what else on the line is a coarser form of the same."""
+        if column.form == self.finer and (self.of is None or column.identifier is None):
+            yield from (o for o in others if o.form in self.coarse and column.is_of_the_same(o))
+
+
+class Beside(Strict):
+    """Forms of one of a person's identifiers, withheld where those of another are told too."""
+
+    finer: Annotated[tuple[Derivation, ...], Field(min_length=1)]
+    of: Identifier
+    others: Annotated[tuple[Derivation, ...], Field(alias="with", min_length=1)]
+
+    def undoing(self, column: Shown, others: Sequence[Shown]) -> Iterator[Shown]:
+        """Give what else is told of the person."""
+        if column.identifier is self.of and column.form in self.finer:
+            yield from (o for o in others if o.identifier is not None and o.form in self.others)
+
+
+class Length(Strict):
+    """A column that is the number of days between two dates of its data set."""
+
+    data_set: str
+    length: Name
+    first: Name
+    last: Name
+
+    def undoing(self, column: Shown, others: Sequence[Shown]) -> Iterator[Shown]:
+        """Give the date that is told exactly, where the other one is told in a coarser form."""
+        if (column.data_set, column.name) != (self.data_set, self.length):
+            return
+        told: dict[str, list[Shown]] = {self.first: [], self.last: []}
+        for other in others:
+            if other.data_set == self.data_set and other.source in told and other.form:
+                told[other.source].append(other)
+        exact = {s: [o for o in forms if o.form == EXACT_DATE] for s, forms in told.items()}
+        for one, end in ((self.first, self.last), (self.last, self.first)):
+            if exact[one] and told[end] and not exact[end]:
+                yield from (*exact[one], *told[end])
 
 
 class Caps(Strict):
@@ -42,33 +138,79 @@ class Caps(Strict):
     oldest: Annotated[int, Field(ge=1, le=120)]
     """Years from which on nobody's age is told exactly."""
     of_birth: Mapping[Derivation, Literal["capped", "withheld"]]
+    several_ages: Literal["capped_together"] | None = None
     together: tuple[Together, ...]
+    beside: tuple[Beside, ...] = ()
+    lengths: tuple[Length, ...] = ()
 
     def on_line(self, data_set: DataSet, columns: Mapping[str, Treatment]) -> dict[str, Cap]:
         """Say what is done to which of a line's columns; what is not named is left as it is."""
-        derived = {d.name: d for d in data_set.derived if d.name in columns}
-        found = {
-            name: Cap.CAPPED if self.of_birth[d.derivation] == "capped" else Cap.WITHHELD_OF_OLDEST
-            for name, d in derived.items()
-            if d.derivation in self.of_birth and is_of_birth(data_set, d)
-        }
-        for pair in self.together:
-            sources = {d.source for d in derived.values() if d.derivation in pair.coarse}
-            if pair.finer == EXACT_DATE:
-                finer = {s for s in sources if columns.get(s) is Treatment.AS_IS}
-            else:
-                finer = {
-                    name
-                    for name, d in derived.items()
-                    if d.derivation is pair.finer and d.source in sources
-                }
-            found |= dict.fromkeys(finer, Cap.WITHHELD)
-        return found
+        found = self.on_columns(shown(data_set, columns))
+        return {capped.column.name: capped.cap for capped in found}
+
+    def on_columns(self, own: Iterable[Shown], others: Iterable[Shown] = ()) -> tuple[Capped, ...]:
+        """Say what is done to which columns, where `others` may come to stand beside them."""
+        own = tuple(own)
+        every = (*own, *others)
+        found = (self._on(column, every) for column in own)
+        return tuple(capped for capped in found if capped is not None)
+
+    def _on(self, column: Shown, others: Sequence[Shown]) -> Capped | None:
+        rules: tuple[Together | Beside | Length, ...] = (
+            *self.together, *self.beside, *self.lengths,
+        )  # fmt: skip
+        undoing = tuple(dict.fromkeys(o for r in rules for o in r.undoing(column, others)))
+        if undoing:
+            return Capped(column=column, cap=Cap.WITHHELD, because_of=undoing)
+        if column.identifier is not Identifier.DATE_OF_BIRTH:
+            return None
+        if column.form in AGES and self.several_ages:
+            ages = tuple(
+                o
+                for o in others
+                if o.form in AGES and o.name != column.name and o.data_set == column.data_set
+            )
+            if ages:
+                return Capped(column=column, cap=Cap.CAPPED_TOGETHER, because_of=ages)
+        told = {str(form): how for form, how in self.of_birth.items()}.get(str(column.form))
+        if told is None:
+            return None
+        cap = Cap.CAPPED if told == "capped" else Cap.WITHHELD_OF_OLDEST
+        return Capped(column=column, cap=cap)
 
 
-def is_of_birth(data_set: DataSet, derived: DerivedField) -> bool:
-    """Say whether a derived column is made from a date of birth."""
-    return data_set.by_name[derived.source].identifier is Identifier.DATE_OF_BIRTH
+def form_of(type_: ColumnType, treatment: str) -> Form | None:
+    """Say which form of itself a column of the provider's file tells in that treatment."""
+    if type_ is not ColumnType.DATE:
+        return None
+    forms: Mapping[str, Form] = {
+        Treatment.AS_IS: EXACT_DATE,
+        Treatment.MONTH: Derivation.MONTH,
+        Treatment.YEAR: Derivation.YEAR,
+    }
+    return forms.get(treatment)
+
+
+def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, ...]:
+    """Describe a line's columns; one that the data set does not have tells nothing."""
+    derived = {d.name: d for d in data_set.derived}
+    fields = {f.name: f for f in data_set.fields}
+    found = []
+    for name, treatment in columns.items():
+        made = derived.get(name)
+        source = fields.get(made.source if made else name)
+        if source is None:
+            continue
+        found.append(
+            Shown(
+                data_set=data_set.data_set,
+                name=name,
+                source=source.name,
+                form=made.derivation if made else form_of(source.type, treatment),
+                identifier=source.identifier,
+            )
+        )
+    return tuple(found)
 
 
 @cache
@@ -80,4 +222,4 @@ def caps() -> Caps:
         if path.name.endswith(".yaml")
     )
     rules = [Caps.model_validate(yaml.safe_load(text)) for text in texts]
-    return max(rules, key=lambda rule: rule.valid_from)
+    return max(rules, key=lambda rule: (rule.valid_from, int(rule.rule.partition("/")[2])))

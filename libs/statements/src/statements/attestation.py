@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
+from catalogue import Cap
 from statements.form import CLOSED, OPEN, Form
 from statements.line import Line, MapVersions
 from statements.vocabulary import Count, Text
@@ -171,6 +172,11 @@ class Attestation:
     def file_id(self) -> str:
         """The name that is signed for is `sub`; one that differs inside is another file's."""
         return self.file.id if self.file.id == self.sub else ""
+
+    def done_to(self, column: str) -> Cap | None:
+        """Say what was done to a column; None where that is not said, or in no word of ours."""
+        said = None if self.caps is None else self.caps.columns.get(column)
+        return Cap(said) if said in set(Cap) else None
 
     def editions_of(self, month: str) -> frozenset[str]:
         """Name the editions that have the month."""

@@ -5,7 +5,7 @@ restriction, so that the permit is refused.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Final
@@ -17,6 +17,7 @@ from common.ids import digest_of
 from statements.form import CLOSED, Form
 from statements.line import AgreementVersion, Line, MapVersions
 from statements.vocabulary import (
+    CapName,
     FormatName,
     Identifier,
     OptOutSource,
@@ -124,6 +125,16 @@ class OptOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedCaps:
+    """What is to be done to which fields, because of what else is told of the same people."""
+
+    __pydantic_config__ = CLOSED
+
+    rule: str
+    columns: Mapping[str, CapName]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """Its claims, less those that whoever signs adds and whoever verifies judges."""
 
@@ -145,6 +156,8 @@ class Permit:
     domain: DomainFacts
     opt_out: OptOut
     disclosure_rule: str
+    caps: Annotated[PermittedCaps | None, Field()] = field(default=None, hash=False)
+    """None: nothing is hidden of these fields but what they hide of one another."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Permit":

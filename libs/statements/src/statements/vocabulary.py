@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from catalogue import Treatment
+from catalogue import Cap, Treatment
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0)]
@@ -14,6 +14,8 @@ Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 """A UUID, as it is written."""
 TreatmentName = Annotated[str, Field(pattern=rf"^({'|'.join(Treatment)})$")]
 """One of the catalogue's treatments."""
+CapName = Annotated[str, Field(pattern=rf"^({'|'.join(Cap)})$")]
+"""One of the catalogue's caps: what is done to a column."""
 
 LineKey = tuple[str, str, str]
 """Purpose, data set, classification: what tells the lines of an agreement apart."""

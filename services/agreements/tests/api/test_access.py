@@ -386,6 +386,34 @@ def test_a_yes_to_a_release_names_the_holding_and_by_which_line(asked):
     assert row.file_id == claims["sub"]
 
 
+def test_what_the_line_hides_is_in_the_permit_and_has_to_be_in_the_file(service, haven):
+    """The line lists two small areas; one is asked for, and the other could be asked for next."""
+    world = plain.sound()
+    fields = [
+        {"name": name, "treatment": "derived", "reason": "need"}
+        for name in ("Der_LSOA", "Der_PostCode_Sector", "Year_of_Birth_SUS")
+    ]
+    world["agreement"]["versions"][0]["snapshot"]["lines"][0]["fields"] = fields
+    seed(service.parts.engine, on_the_catalogue(world), sealer=service.parts.sealer)
+    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    asked = Asked(service, haven)
+    names = ["Der_Postcode_LSOA_2011_Code", "Year_of_Birth_SUS"]
+
+    context, permit = asked.permitted(fields=names)
+    hidden = {"Der_Postcode_LSOA_2011_Code": "withheld", "Year_of_Birth_SUS": "capped"}
+    assert permit["caps"] == {"rule": "caps/2", "columns": hidden}
+
+    told = asked.post(asked.release_body(*asked.attested(context)))
+    assert not told.json()["decision"]
+    assert codes(told) == {("CAP_UNDONE", name) for name in names}
+    done = asked.attested(context, caps={"rule": "caps/2", "columns": hidden})
+    assert asked.post(asked.release_body(*done)).json()["decision"]
+    (line,) = search(asked).json()["results"]
+    assert line["properties"]["hidden"] == [
+        {"name": name, "cap": cap} for name, cap in hidden.items()
+    ]
+
+
 def test_only_the_haven_s_own_word_counts(asked):
     context, _ = asked.permitted()
     other_key = asked.attested(context, signer=Signer(generate_jwk()))

@@ -23,6 +23,14 @@ def with_rule(rule):
     return [line() | {"catalogue_digest": known.digest, "disclosure_rule": rule}]
 
 
+def with_fields(*names):
+    fields = [{"name": n, "treatment": "derived", "reason": "need"} for n in names]
+    return [with_rule("HES")[0] | {"fields": fields}]
+
+
+AREAS = ("Der_PostCode_Sector", "Der_Postcode_LSOA_2011_Code")
+
+
 @pytest.mark.parametrize(
     ("said", "changes"),
     [
@@ -52,6 +60,7 @@ def with_rule(rule):
             "ICO_NUMBER_DIFFERS at /ico_registrations",
             {"ico_registrations": [{"ods": CCG, "number": "Z7654321", "expires": "2019-03-31"}]},
         ),
+        ("CAP_UNDONE at /lines/0/fields/1", {"lines": with_fields(*AREAS)}),
         ("PERSONAL_DATA_IN_TEXT at /title", {"title": f"Care of {NUMBER}"}),
         (
             "PERSONAL_DATA_IN_TEXT at /sections/9/purposes/0/objective",
@@ -77,6 +86,18 @@ def test_a_snapshot_that_states_what_is_not_so_is_not_drafted_from(seeded, said,
     assert NUMBER not in refused.value.detail
     answer = seeded.get(f"/v1/agreements/{REFERENCE}", Role.CONTRACT_MANAGER)
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lines": with_fields(*AREAS), "kind": "extension"},
+        {"lines": with_fields(*AREAS), "kind": "simple_change"},
+        {"lines": with_fields("Year_of_Birth_SUS", "Age_at_CDS_Activity_Date")},
+    ],
+)
+def test_what_is_hidden_of_the_oldest_and_what_cannot_be_changed_now_is_drafted(seeded, changes):
+    assert seeded.draft(**changes)["reference"] == REFERENCE
 
 
 def test_another_spelling_and_the_data_sets_own_rule_are_drafted(seeded):

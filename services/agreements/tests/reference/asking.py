@@ -18,7 +18,10 @@ from statements.attestation import Attestation
 from statements.request import ExtractRequest
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
-CLASSES = {"Sex": "QI", "Hospital_Spell_No": "LI", "Der_Diagnosis_All": "CLIN"}
+CLASSES = {
+    "Sex": "QI", "Hospital_Spell_No": "LI", "Der_Diagnosis_All": "CLIN",
+    "Der_Postcode_LSOA_2011_Code": "QI", "Year_of_Birth_SUS": "QI",
+}  # fmt: skip
 DISSEMINATION = Principal(
     subject="dissemination",
     client_id="dissemination",
@@ -123,7 +126,7 @@ def attested(given: GivenPermit, **changes: Any) -> dict[str, Any]:
             "people_left_out": 0,
             "rows_without_person_left_out": 0,
         },
-        "scan": {"rule": "pcd-scan/1", "columns": ["Der_Diagnosis_All"], "hits": 0},
+        "scan": {"rule": "pcd-scan/2", "columns": ["Der_Diagnosis_All", "Sex"], "hits": 0},
         "disclosure_rule": permit.disclosure_rule,
         "order": "token",
     }

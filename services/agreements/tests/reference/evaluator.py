@@ -448,6 +448,7 @@ class Evaluation:
             | self.population(line)
             | self.scanned(line)
             | self.landed_safely(line)
+            | self.undone(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
@@ -852,12 +853,19 @@ class Evaluation:
             return set()
         found: Found = set()
         scan = self.file["scan"]
-        if scan["rule"] not in {"pcd-scan/1", "pcd-scan/2"}:
+        first = scan["rule"] == "pcd-scan/1"  # found little: nothing new is released by it
+        known = first or scan["rule"] == "pcd-scan/2"
+        if not known or (first and self.action == "release"):
             found.add(("PCD_LEAK", "rule"))
         if scan["hits"] > 0:
             found.add(("PCD_LEAK", "hits"))
         entry = self.catalogue_entry(line)
-        texts = [f["name"] for f in entry["fields"] if f.get("scan")] if entry else []
+        texts = [
+            f["name"]
+            for f in (entry["fields"] if entry else [])
+            if f.get("scan")
+            or not (not known or first or "of" in f or "identifier" in f or f.get("date"))
+        ]
         for column in self.file["columns"]:
             is_text = column["name"] in texts and column["treatment"] == "as_is"
             if is_text and column["name"] not in scan["columns"]:
@@ -883,7 +891,89 @@ class Evaluation:
             ("EDITION_UNSAFE", e["id"]) for e in self.file["editions"] if e.get("rules") not in safe
         }
 
-    def domain(self, line: Json, environment: Json) -> Json:
+    def undone(self, line: Json) -> Found:  # noqa: C901, PLR0912  one judgement after another
+        """[8.3, 7.9, 0.1] What a coarser column hides, no column of the file tells."""
+        entry = self.catalogue_entry(line)
+        if not self.file or entry is None:
+            return set()
+        mine = self.told(line, entry)
+        every = list(mine.values())
+        for other in self.snapshot()["lines"]:
+            if other is not line and self.is_beside(line, other):
+                for known in self.world["catalogue"]:
+                    if known["digest"] == other["catalogue_digest"]:
+                        every += self.told(other, known).values()
+        found: Found = set()
+        for column in self.columns():
+            told = mine.get(column["name"])
+            if told is None:
+                continue
+            done = self.file["caps"].get(column["name"])
+            person, what, form = told["person"], told["what"], told["form"]
+            same = {
+                o["form"]
+                for o in every
+                if (person is not None and o["person"] == person) or o["what"] == what
+            }
+            areas = {o["form"] for o in every if o["person"] == "postcode"}
+            ages = {
+                o["name"]
+                for o in every
+                if o["form"] in ("age_years", "age_band") and o["what"] == what
+            }
+            hidden = (
+                # of two small areas one is enough; a month beside its date is no reduction
+                (form == "lsoa" and same & {"postcode_sector", "postcode_district"})
+                or (form == "exact_date" and same & {"month", "year"})
+                # month of birth, small area: minimise
+                or (
+                    person == "date_of_birth"
+                    and form == "month"
+                    and areas & {"lsoa", "postcode_sector"}
+                )
+            )
+            if hidden:
+                enough = done == "withheld"
+            elif person == "date_of_birth" and form == "month":
+                enough = done in ("withheld_of_oldest", "withheld")
+            elif form in ("age_years", "age_band") and len(ages) > 1:
+                enough = done in ("capped_together", "withheld_of_oldest", "withheld")
+            elif person == "date_of_birth" and form in ("age_years", "year"):
+                enough = done is not None
+            else:
+                enough = True
+            if not enough:
+                found.add(("CAP_UNDONE", column["name"]))
+        return found
+
+    def told(self, line: Json, entry: Json) -> dict[str, Json]:
+        """What each field of a line tells, of what, and by which of a person's identifiers."""
+        known = {f["name"]: f for f in entry["fields"]}
+        found = {}
+        for listed in line.get("fields") or []:
+            field = known.get(listed["name"])
+            if field is None or listed["treatment"] not in field["treatments"]:
+                found.pop(listed["name"], None)
+                continue
+            dates = {"as_is": "exact_date", "month": "month", "year": "year"}
+            form = dates.get(listed["treatment"]) if field.get("date") else field.get("form")
+            found[listed["name"]] = {
+                "name": listed["name"],
+                "form": form,
+                "what": (entry["data_set"], field.get("of", field["name"])),
+                "person": field.get("source", field.get("identifier")),
+            }
+        return found
+
+    def is_beside(self, line: Json, other: Json) -> bool:
+        """[8.2] Whether one person has one token in both: one domain."""
+        return not self.what_a_line_lacks(other) and (
+            all(line[name] == other[name] for name in ("purpose", "recipient_environment"))
+            and line["opt_out"]["applied"] == other["opt_out"]["applied"]
+            and other["data_set"] in self.linked()
+        )
+
+    def linked(self) -> set[str]:
         linked = {self.data_set}
         again = True
         while again:
@@ -893,13 +983,16 @@ class Evaluation:
                 if link["key"] == "person" and group & linked and not group <= linked:
                     linked |= group
                     again = True
+        return linked
+
+    def domain(self, line: Json, environment: Json) -> Json:
         return {
             "controllers": sorted(self.version["controllers"]),
             "agreement": self.world["agreement"]["reference"],
             "purpose": self.purpose,
             "environment": environment["id"],
             "opt_out": "applied" if line["opt_out"]["applied"] else "not_applied",
-            "data_sets": sorted(linked),
+            "data_sets": sorted(self.linked()),
         }
 
     def domain_matches(self, line: Json) -> Found:

@@ -46,11 +46,13 @@ from agreements.domain.organisation import BODY, Kind, Organisation, TransferIns
 from agreements.domain.permits import GivenPermit
 from agreements.domain.registration import IcoRegistration, Interval, Section251Approval
 from agreements.domain.relationship import ChangeKind, Relationship, Step
+from catalogue import Derivation, Identifier, Shown
 from common.ids import digest
 from services.agreements.tests.reference.world import HOLDING, NOON, Json, uuid
 from statements.attestation import (
     Attestation,
     AttestedFile,
+    Caps,
     Column,
     Edition,
     OptOut,
@@ -295,6 +297,17 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
                     for t in f["treatments"]
                 },
                 scanned=f.get("scan", False),
+                is_text="of" not in f and "identifier" not in f and not f.get("date"),
+                shown={
+                    t: Shown(
+                        data_set=data_set["data_set"],
+                        name=f["name"],
+                        source=f.get("of", f["name"]),
+                        form=form_of(f, t),
+                        identifier=IDENTIFIERS.get(f.get("source", f.get("identifier"))),
+                    )
+                    for t in f["treatments"]
+                },
             )
             for f in data_set["fields"]
         },
@@ -312,6 +325,25 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
             for r in data_set["landing_rules"]
         ),
     )
+
+
+IDENTIFIERS = {
+    "date_of_birth": Identifier.DATE_OF_BIRTH,
+    "postcode": Identifier.POSTCODE,
+    "nhs_number": Identifier.NHS_NUMBER,
+    "local": Identifier.LOCAL,
+    "staff": Identifier.STAFF,
+}
+
+
+def form_of(field: Json, treatment: str) -> Any:
+    """What a column tells of what it is made of, in the words of the catalogue."""
+    if "form" in field:
+        return Derivation(field["form"])
+    if not field.get("date"):
+        return None
+    forms = {"as_is": "exact_date", "month": Derivation.MONTH, "year": Derivation.YEAR}
+    return forms.get(treatment)
 
 
 def _by(name: str, facts: list[Any]) -> dict[str, tuple[Any, ...]]:
@@ -373,6 +405,7 @@ def _file(file: Json) -> Attestation:
         ),
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
+        caps=Caps(rule="caps/2", columns=file["caps"]) if file["caps"] else None,
         editions=tuple(
             Edition(
                 id=e["id"],

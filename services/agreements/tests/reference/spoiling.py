@@ -83,6 +83,7 @@ FIELDS = st.sampled_from(
     [*(f["name"] for f in data_set("SUS_APC")["fields"]), "Shoe_Size", "Token"]
 )
 TREATMENTS = st.sampled_from(["as_is", "pseudonym", "month", "year", "derived", "reversed"])
+CAPS = st.sampled_from(["capped", "capped_together", "withheld_of_oldest", "withheld"])
 PERIODS = st.sampled_from(["2018-03", "2018-04", "2018-05", "2019-03", "2019-04", "2018-13", "May"])
 REASONS = st.lists(st.sampled_from(["S", "P", "G", "H", "R", "C", "X"]), unique=True, max_size=4)
 MAPS = st.sampled_from([PRACTICE_MAP, POSTCODE_MAP, HOLDING])
@@ -735,11 +736,12 @@ def other_file(draw: Draw, world: Json, question: Json) -> None:
         (
             "scan",
             {
-                "rule": draw(st.sampled_from(["pcd-scan/1", "pcd-scan/0"])),
+                "rule": draw(st.sampled_from(["pcd-scan/1", "pcd-scan/2", "pcd-scan/0"])),
                 "columns": draw(st.lists(FIELDS, max_size=3)),
                 "hits": draw(st.integers(0, 1)),
             },
         ),
+        ("caps", draw(st.dictionaries(FIELDS, CAPS, max_size=4))),
         ("disclosure_rule", "SHMI"), ("order", "arrival"),
         ("catalogue_digest", sha(["catalogue", draw(st.sampled_from(["CSDS", "?"]))])),
     ]  # fmt: skip
@@ -785,6 +787,57 @@ def landed_otherwise(draw: Draw, world: Json, question: Json) -> None:
         ]
 
 
+def columns_that_undo_one_another(draw: Draw, world: Json, question: Json) -> None:
+    """Forms of one thing on a line, or on two that share tokens; a file made with or without."""
+    described = {f["name"]: f for f in data_set("SUS_APC")["fields"]}
+    names = draw(st.lists(st.sampled_from(TOLD), min_size=1, max_size=5, unique=True))
+    forms = {n: draw(st.sampled_from(described[n]["treatments"])) for n in names}
+    fields = [{"name": n, "treatment": t, "reason": "need"} for n, t in forms.items()]
+    for v in versions(world):
+        lines = v["snapshot"]["lines"]
+        own = [x for x in lines if x.get("number") == 1 and isinstance(x.get("fields"), list)]
+        for x in own[:1]:
+            x["fields"] = fields
+        if draw(st.booleans()):
+            environment = {"organisation": draw(st.sampled_from([CSU, CCG])), "kind": "analytics"}
+            lines.append(
+                line(
+                    number=9,
+                    classification="AGGREGATE_SUPPRESSED",
+                    recipient_environment=environment,
+                    data_set=draw(st.sampled_from(["SUS_APC", "DIDS", "CSDS"])),
+                    catalogue_digest=sha(["catalogue", draw(st.sampled_from(["SUS_APC", "CSDS"]))]),
+                    fields=[
+                        {
+                            "name": n,
+                            "treatment": described[n]["treatments"][0],
+                            "reason": "need",
+                        }
+                        for n in draw(st.lists(st.sampled_from(TOLD), min_size=1, unique=True))
+                    ],
+                )
+            )
+    if question["action"] == "request":
+        question["fields"] = names
+        return
+    if question.get("permit"):
+        question["permit"]["fields"] = forms
+    if question.get("file"):
+        question["file"]["columns"] = [
+            {"name": n, "treatment": t, "class": described[n]["class"]} for n, t in forms.items()
+        ]
+        question["file"]["caps"] = draw(
+            st.dictionaries(st.sampled_from(names), CAPS, max_size=len(names))
+        )
+
+
+TOLD = (
+    "Episode_Start_Date", "Discharge_Date", "Der_Age_Band", "Der_Age", "Der_Birth_Month",
+    "Der_LSOA", "Der_Sector", "Der_Start_Month",
+)  # fmt: skip
+"""Columns that tell something of a birth, a postcode or an event."""
+
+
 def no_evidence(draw: Draw, world: Json, question: Json) -> None:
     if question["action"] == "release":
         question[draw(st.sampled_from(["file", "permit"]))] = None
@@ -798,7 +851,8 @@ SPOILING: tuple[Spoil, ...] = (
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, catalogue, maps, reserved, held_before, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
-    other_fields, other_file, other_permit, landed_otherwise, no_evidence,
+    other_fields, other_file, other_permit, landed_otherwise,
+    columns_that_undo_one_another, no_evidence,
 )  # fmt: skip
 
 __all__ = ["INSTANTS", "SPOILING", "only_the_named_sign"]

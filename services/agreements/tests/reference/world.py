@@ -57,6 +57,11 @@ def rules(name: str, version: int, **changes: Any) -> Json:
     return base | changes
 
 
+def made(name: str, class_: str, of: str, form: str, **more: Any) -> Json:
+    """A column that landing makes of another one."""
+    return field(name, class_, "derived", of=of, form=form, **more)
+
+
 def data_set(name: str, *, gate: bool = False) -> Json:
     """A data set with one field for each row of domain.md 4.2."""
     return {
@@ -69,15 +74,20 @@ def data_set(name: str, *, gate: bool = False) -> Json:
         "reasons": {"S": None, "P": None, "G": "practice", "H": "postcode", "R": None, "C": None},
         "fields": [
             field("NHS_Number", "DI", "as_is", "pseudonym", identifier="nhs_number"),
-            field("Date_of_Birth", "DI", "as_is", "year", identifier="date_of_birth"),
+            field("Date_of_Birth", "DI", "as_is", "year", identifier="date_of_birth", date=True),
             field("Postcode", "DI", "as_is", identifier="postcode"),
             field("Name", "DI", "as_is", identifier="local"),
             field("Hospital_Spell_No", "LI", "as_is", "pseudonym", identifier="local"),
             field("Consultant_Code", "STAFF", "as_is", "pseudonym", identifier="staff"),
             field("Sex", "QI", "as_is"),
-            field("Episode_Start_Date", "QI", "as_is", "month"),
-            field("Der_Age_Band", "DER", "derived", source="date_of_birth"),
-            field("Der_LSOA", "QI", "derived", source="postcode"),
+            field("Episode_Start_Date", "QI", "as_is", "month", date=True),
+            field("Discharge_Date", "QI", "as_is", "month", date=True),
+            made("Der_Age_Band", "DER", "Date_of_Birth", "age_band", source="date_of_birth"),
+            made("Der_Age", "QI", "Date_of_Birth", "age_years", source="date_of_birth"),
+            made("Der_Birth_Month", "QI", "Date_of_Birth", "month", source="date_of_birth"),
+            made("Der_LSOA", "QI", "Postcode", "lsoa", source="postcode"),
+            made("Der_Sector", "QI", "Postcode", "postcode_sector", source="postcode"),
+            made("Der_Start_Month", "DER", "Episode_Start_Date", "month"),
             field("Diagnosis", "CLIN", "as_is", scan=True),
             field("Legal_Status", "SEN", "as_is"),
             field("Provider_Code", "ORG", "as_is"),
@@ -408,7 +418,8 @@ def file(**changes: Any) -> Json:
         "rows_without_reason": 0,
         "domain": sha(domain()),
         "opt_out": {"applied": False, "list_date": None},
-        "scan": {"rule": "pcd-scan/1", "columns": ["Diagnosis", "Sex"], "hits": 0},
+        "scan": {"rule": "pcd-scan/2", "columns": ["Diagnosis", "Sex"], "hits": 0},
+        "caps": {},
         "disclosure_rule": "HES",
         "order": "token",
         "editions": [

@@ -297,3 +297,24 @@ def test_a_submission_is_judged_by_the_set_of_its_day(people, draft, clock):
 
     assert submitted.status_code == 200
     assert submitted.json()["standards"]["1"] == "v2.1"
+
+
+def test_columns_that_undo_one_another_are_not_handed_in(people, draft):
+    fields = [
+        {"name": name, "treatment": "derived", "reason": "Need differs by area."}
+        for name in ("Der_PostCode_Sector", "Der_Postcode_LSOA_2011_Code")
+    ]
+    path = draft(edited([7, "lines", 0, "fields"], fields))
+
+    found = people.editor.get(f"{path}/findings").json()
+    assert found["can_be_submitted"] is False
+    assert [(f["code"], f["pointer"], f["offer"]) for f in found["findings"]] == [
+        (
+            "CAP_UNDONE",
+            "/sections/7/lines/0/fields/1",
+            "Leave out Der_Postcode_LSOA_2011_Code, or Der_PostCode_Sector.",
+        )
+    ]
+    refused = people.editor.post(f"{path}/submission")
+    assert refused.status_code == 403
+    assert refused.json()["findings"] == found["findings"]

@@ -85,6 +85,19 @@ def with_field(**changes):
     return edited([7, "lines", 0, "fields"], [field(**changes)])
 
 
+def with_areas(**changes):
+    names = ("Der_PostCode_Sector", "Der_Postcode_LSOA_2011_Code")
+    fields = [field(name=name, treatment="derived") for name in names]
+    return edited([7, "lines", 0], line(fields=fields, **changes))
+
+
+def test_what_is_hidden_of_a_line_and_stops_nothing_is_a_warning():
+    of_the_oldest = with_field(name="Year_of_Birth_SUS", treatment="derived")
+
+    assert codes(examine(of_the_oldest)) == ["OLDEST_CAPPED"]
+    assert "COLUMN_WITHHELD" in codes(examine(with_areas(classification="IDENTIFIABLE")), "warn")
+
+
 def second_line(**changes):
     raw = complete()
     raw[7]["lines"].append(line(2, data_set="DIDS", fields=[DIDS_FIELD], **changes))
@@ -625,6 +638,8 @@ BREAKS = [
             [16, "lines", 1], {"line": 2, "route": "other_law"}, with_identifiable_line(complete())
         ),
     ),
+    # What columns tell together (test_caps.py has the rest)
+    ("CAP_UNDONE", f"{LINE}/fields/1", with_areas),
     # Standard 17
     (
         "CONSENT_CONTRADICTS",

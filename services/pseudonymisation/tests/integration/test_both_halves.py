@@ -17,6 +17,7 @@ from common.ids import digest_of, new_id
 from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
 from common.security.principal import Principal
 from common.security.roles import Role
+from pseudonymisation.domain.permit import PermitInvalid
 from pseudonymisation.domain.preparation import State
 from pseudonymisation.use_cases.preparations import Context, accept, get
 from services.pseudonymisation.tests import oracle
@@ -46,6 +47,7 @@ class Dissemination:
         reasons,
         formats=("parquet", "csv"),
         upholds=False,
+        caps=None,
     ):
         request = {
             "extract_id": str(new_id()),
@@ -98,6 +100,7 @@ class Dissemination:
             "domain": {"id": digest_of(domain), **domain},
             "opt_out": {"applied": upholds, "list_age_days_max": 7},
             "disclosure_rule": "HES",
+            **({"caps": {"rule": "caps/2", "columns": caps}} if caps else {}),
         }
         principal = Principal(
             subject="dissemination",
@@ -182,7 +185,7 @@ def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemi
         assert all(re.fullmatch(r"I[A-Za-z0-9_-]{23}", s) for s in spells)
         dates = Counter(str(f["CDS_Activity_Date"]) for f in found)
         cut = {"as_is": 10, "month": 7, "year": 4}[fields["CDS_Activity_Date"]]
-        if cut == 10:  # with its month on the line too, a date is withheld (caps/1)
+        if cut == 10:  # with its month on the line too, a date is withheld (caps/2)
             assert dates == Counter({"None": len(wanted)})
         else:
             assert dates == Counter(r["CDS_Activity_Date"][:cut] for r in wanted)
@@ -194,11 +197,64 @@ def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemi
         scanned = {f.name for f in sus.fields if f.scan and f.identifier is None}
         assert scanned & set(fields) <= set(said["scan"]["columns"])
         assert said["population"]["map_versions"]["practice"]
-        assert said["caps"]["rule"] == "caps/1"
+        assert said["caps"]["rule"] == "caps/2"
         assert said["caps"]["columns"]["Year_of_Birth_SUS"] == "capped"
         assert said["caps"]["columns"]["Der_Postcode_LSOA_2011_Code"] == "withheld"
         assert {f["Der_Postcode_LSOA_2011_Code"] for f in found} == {None}
         assert {f["Year_of_Birth_SUS"] for f in found} == {1928, 1951, 2000}
+
+
+def test_what_the_rest_of_the_line_hides_is_hidden_in_an_extract_without_it(intake, dissemination):
+    """The haven is asked for a part of the line; agreements knows the line, and says the rest."""
+    sus = catalogue.load().get("SUS_APC")
+    assert intake.submit(written(list(sus_rows(50))))["state"] == "accepted"
+    fields = {
+        "Der_Postcode_LSOA_2011_Code": "derived",
+        "Year_of_Birth_SUS": "derived",
+        "Admission_Date": "month",
+        "Discharge_Date": "year",
+        "Sex": "as_is",
+    }
+    wanted = {
+        "Der_Postcode_LSOA_2011_Code": "withheld",
+        "Year_of_Birth_SUS": "withheld_of_oldest",
+        "Admission_Date": "withheld",
+        "Discharge_Date": "withheld",
+        "Sex": "capped",  # cannot be done to a column that is not of a birth
+        "Ethnic_Group": "withheld",  # is not in the extract
+    }
+
+    def told(caps):
+        done = dissemination.prepare(
+            sus, fields, periods=["2018-04"], codes=["02P"], reasons="GHRC", caps=caps
+        )
+        said = SignedVerifier(
+            ATTESTATION, dissemination.parts.signer.jwks, clock=dissemination.clock
+        ).verify(done.files[0].attestation)
+        columns = ", ".join(f'"{name}"' for name in fields)
+        path = dissemination.path(done.files[0])
+        rows = duckdb.sql(f"SELECT {columns} FROM '{path}'").fetchall()
+        values = zip(*rows, strict=True)
+        return said["caps"], dict(zip(fields, map(set, values), strict=True))
+
+    alone, plain = told(None)
+    assert alone == {"rule": "caps/2", "columns": {"Year_of_Birth_SUS": "capped"}}
+    assert {1928, 1951, 2000} == plain["Year_of_Birth_SUS"]
+    assert None not in plain["Admission_Date"] | plain["Discharge_Date"] | plain["Sex"]
+    said, beside = told(wanted)
+    assert said["columns"] == {n: c for n, c in wanted.items() if n in fields} | {"Sex": "withheld"}
+    assert beside.pop("Year_of_Birth_SUS") == {None, 1951, 2000}
+    assert all(values == {None} for values in beside.values())
+
+
+def test_a_cap_that_the_haven_does_not_know_is_no_permit(intake, dissemination):
+    sus = catalogue.load().get("SUS_APC")
+
+    with pytest.raises(PermitInvalid):
+        dissemination.prepare(
+            sus, {"Sex": "as_is"}, periods=["2018-04"], codes=["02P"], reasons="G",
+            caps={"Sex": "reversed"},
+        )  # fmt: skip
 
 
 def test_from_the_list_that_is_sent_to_the_rows_that_are_released(intake, dissemination):

@@ -25,12 +25,12 @@ WITH_MONTH = SUS.model_copy(
 )
 
 
-def told(columns, births, activity=date(2018, 6, 1), data_set=WITH_MONTH):
+def told(columns, births, activity=date(2018, 6, 1), data_set=WITH_MONTH, starts=None):
     """What leaves of each person, in these columns."""
     forms = capped_columns(caps(), data_set, columns)
     landed = {
         "CDS_Activity_Date": activity,
-        "Episode_Start_Date": activity,
+        "Episode_Start_Date": starts or activity,
         "Der_Postcode_LSOA_2011_Code": "E01000001",
         "Der_PostCode_Sector": "S70 4",
     }
@@ -38,7 +38,7 @@ def told(columns, births, activity=date(2018, 6, 1), data_set=WITH_MONTH):
     for birth in births:
         for derived in data_set.derived:
             if derived.source == "Date_of_Birth":
-                event = activity.isoformat() if derived.at else None
+                event = landed[derived.at].isoformat() if derived.at else None
                 form = str(derived.derivation)
                 landed[derived.name] = oracle.derived(form, birth, event, None)
         with duckdb.connect() as engine:
@@ -70,6 +70,39 @@ def test_finer_parts_of_a_birth_date_are_withheld_of_the_oldest_alone(form):
     assert [value is None for value, _ in found] == [True, True, False]
 
 
+AGES = {"Age_at_Start_of_Episode_SUS": DERIVED, "Age_at_CDS_Activity_Date": DERIVED}
+
+
+@pytest.mark.parametrize(
+    ("birth", "expected"),
+    [
+        ("1928-05-15", (90, 90)),  # 89 at the start and 90 at the end of one stay
+        ("1928-04-15", (90, 90)),
+        ("1920-01-01", (90, 90)),
+        ("1928-07-01", (89, 89)),
+        (None, (None, None)),
+    ],
+)
+def test_of_several_ages_none_tells_who_has_just_become_90(birth, expected):
+    assert told(AGES, [birth], starts=date(2018, 5, 1)) == [expected]
+    bands = {"Der_Age_Band": DERIVED, "Age_at_CDS_Activity_Date": DERIVED}
+    (band, age), *_ = told(bands, [birth], starts=date(2018, 5, 1))
+    assert (band, age) == ({90: "90+", 89: "85-89", None: None}[expected[0]], expected[1])
+
+
+def test_one_age_alone_is_told_as_it_was():
+    assert told(
+        {"Age_at_Start_of_Episode_SUS": DERIVED}, ["1928-05-15"], starts=date(2018, 5, 1)
+    ) == [(89,)]
+
+
+def test_a_length_of_stay_beside_one_exact_date_of_two_is_withheld():
+    stay = {"Admission_Date": Treatment.MONTH, "Discharge_Date": AS_IS, "Der_Spell_LoS": AS_IS}
+
+    assert caps().on_line(SUS, stay) == {"Der_Spell_LoS": Cap.WITHHELD}
+    assert caps().on_line(SUS, stay | {"Admission_Date": AS_IS}) == {}
+
+
 def test_a_missing_birth_date_stays_missing():
     assert told({"Year_of_Birth_SUS": DERIVED}, [None]) == [(None,)]
 
@@ -98,6 +131,6 @@ def test_one_of_them_alone_is_told(columns):
 
 
 def test_the_rule_has_its_date_and_its_sources():
-    assert caps().rule == "caps/1"
+    assert caps().rule == "caps/2"
     assert caps().sources
     assert caps().valid_from <= date(2026, 11, 26)

@@ -1,14 +1,11 @@
 """The catalogue's files, as far as decisions rest on them; read once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import catalogue
-from agreements.domain.decision.categories import category
-from agreements.domain.decision.facts import DataSetFacts, LandingRulesFacts, ReleasableColumn
-
-MAPS = {"practice": "practice", "postcode": "postcode"}
-"""Sources of a reason that need a map, and which."""
+from agreements.domain.decision.data_sets import of
+from agreements.domain.decision.facts import DataSetFacts
 
 
 @cache
@@ -16,54 +13,3 @@ def load() -> Mapping[str, DataSetFacts]:
     """Return every published version of every data set, by digest."""
     known = catalogue.load()
     return {data_set.digest: of(data_set, known.landing_rules) for data_set in known}
-
-
-def of(
-    data_set: catalogue.DataSet, landing_rules: Iterable[catalogue.LandingRules] = ()
-) -> DataSetFacts:
-    return DataSetFacts(
-        data_set=data_set.data_set,
-        version=data_set.version,
-        digest=data_set.digest,
-        columns={
-            name: _column(data_set, releasable) for name, releasable in data_set.releasables.items()
-        },
-        reasons=frozenset(data_set.population),
-        mapped={
-            letter: MAPS[reason.source]
-            for letter, reason in data_set.population.items()
-            if reason.source in MAPS
-        },
-        waits_for_publication=data_set.publication_gate,
-        disclosure_rule=data_set.disclosure_rule,
-        landing_rules=tuple(
-            LandingRulesFacts(
-                version=rules.version,
-                digest=rules.digest,
-                valid_from=rules.valid_from,
-                safe_from=rules.safe_from,
-            )
-            for rules in landing_rules
-            if rules.data_set == data_set.data_set
-        ),
-    )
-
-
-def _column(data_set: catalogue.DataSet, releasable: catalogue.Releasable) -> ReleasableColumn:
-    source = data_set.by_name[releasable.source]
-    is_derived = releasable.name != releasable.source
-    identifier = None if releasable.identifier is None else releasable.identifier.value
-    derived_from = source.identifier.value if is_derived and source.identifier else None
-    return ReleasableColumn(
-        field_class=releasable.class_.value,
-        categories={
-            treatment.value: category(
-                field_class=releasable.class_.value,
-                treatment=treatment.value,
-                identifier=identifier,
-                derived_from=derived_from,
-            )
-            for treatment in releasable.treatments
-        },
-        scanned=not is_derived and source.scan,
-    )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+import catalogue
 from agreements.domain.decision import rules as domain
 from agreements.domain.environment import EnvironmentKind
 from common.field import legal_bases
@@ -71,6 +72,14 @@ class LeaseRow(Row):
     seconds: Annotated[float, Field(gt=0, le=60)]
 
 
+class ScanRow(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: Annotated[str, Field(min_length=1)]
+    covers: Literal["marked", "texts"]
+    releases: bool
+
+
 class VocabularyFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -81,7 +90,7 @@ class VocabularyFile(BaseModel):
     sensitivities: Words
     frequencies: Words
     access_methods: Words
-    scan_rules: Words
+    scan_rules: tuple[ScanRow, ...]
     contract_free: Words
     provider_classifications: Words
 
@@ -99,9 +108,13 @@ def load() -> domain.Rules:
     )  # fmt: skip
     content = {name: _read(name) for name in names}
     bases = legal_bases.load()
+    caps = catalogue.caps()
     vocabulary = VocabularyFile.model_validate(content["vocabulary"])
     return domain.Rules(
-        vocabulary=domain.Vocabulary(**dict(vocabulary)),
+        vocabulary=domain.Vocabulary(
+            **dict(vocabulary)
+            | {"scan_rules": tuple(domain.ScanRule(**dict(r)) for r in vocabulary.scan_rules)}
+        ),
         ceilings=_rows(content["ceilings"], CeilingRow, domain.Ceiling),
         opt_outs=_rows(content["opt_outs"], OptOutRow, domain.OptOutRule),
         list_ages=_rows(content["list_ages"], ListAgeRow, domain.ListAge),
@@ -110,7 +123,10 @@ def load() -> domain.Rules:
         formulas=_rows(content["publications"], FormulaRow, domain.Formula),
         leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
         bases=bases,
-        digest=digest_of(_plain(content | {"legal_bases": bases.digest})),
+        caps=caps,
+        digest=digest_of(
+            _plain(content | {"legal_bases": bases.digest, "caps": caps.model_dump(mode="json")})
+        ),
     )
 
 

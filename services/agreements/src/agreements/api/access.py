@@ -383,6 +383,7 @@ def _result(entry: dry_run.Line | dry_run.File) -> wire.FoundView:
             "data_set": entry.key.data_set,
             "classification": entry.key.classification,
             "fields": [{"name": n, "treatment": t} for n, t in entry.fields.items()],
+            "hidden": [{"name": n, "cap": c} for n, c in entry.hidden.items()],
             "environment": entry.environment,
         }
     else:

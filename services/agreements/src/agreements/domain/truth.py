@@ -10,8 +10,17 @@ from datetime import date
 from typing import NamedTuple
 
 from agreements.domain.agreement import Capacity
-from agreements.domain.decision.document import bases_of, registrations_of
+from agreements.domain.decision.capping import caps_of
+from agreements.domain.decision.case import IDENTIFIABLE
+from agreements.domain.decision.document import (
+    IncompleteTerms,
+    bases_of,
+    read_snapshot,
+    registrations_of,
+)
+from agreements.domain.decision.facts import DataSetFacts
 from agreements.domain.drafting import ApprovedApplication
+from catalogue import Cap, Caps
 from common.field.legal_bases import LegalBases
 from common.field.names import Match, compare
 from common.texts import found_in
@@ -34,8 +43,9 @@ class Known:
     numbers: Mapping[str, frozenset[str]]
     """By code: numbers with the ICO."""
     bases: LegalBases
-    disclosure_rules: Mapping[str, str]
+    data_sets: Mapping[str, DataSetFacts]
     """By digest of a data set's file."""
+    caps: Caps
 
 
 def untrue(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
@@ -47,14 +57,17 @@ def untrue(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
         if recorded and numbers - recorded:
             yield Untrue("ICO_NUMBER_DIFFERS", "/ico_registrations")
     for position, line in enumerate(approved.lines):
-        rule = known.disclosure_rules.get(str(line.content.get("catalogue_digest")))
+        described = known.data_sets.get(str(line.content.get("catalogue_digest")))
+        rule = None if described is None else described.disclosure_rule
         if rule is not None and line.content.get("disclosure_rule") != rule:
             yield Untrue("DISCLOSURE_RULE_UNKNOWN", f"/lines/{position}/disclosure_rule")
+    yield from _columns(approved, known)
     for place in found_in(approved.content):
         yield Untrue("PERSONAL_DATA_IN_TEXT", place.pointer)
 
 
-LISTS = ((Capacity.CONTROLLER, "controllers"), (Capacity.PROCESSOR, "processors"))
+LEAVES_LINES_AS_THEY_ARE = frozenset({"extension", "simple_change"})
+"""Kinds of application by which nobody can mend a line (domain.md 2.3)."""
 
 
 def _names(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
@@ -69,6 +82,33 @@ def _names(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
                 compare(party.legal_name, name, known.day) is Match.ANOTHER for name in names
             ):
                 yield Untrue("NAME_DIFFERS", f"/{listed}/{position}/legal_name")
+
+
+def _columns(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
+    """Name columns of which nobody would be told anything: the document would promise them.
+
+    Of an agreement that is extended or changed in nothing else, lines stay as they were signed.
+    """
+    if approved.kind in LEAVES_LINES_AS_THEY_ARE:
+        return
+    document = read_snapshot(approved.content)
+    for position, line in enumerate(document.lines):
+        if isinstance(line, IncompleteTerms) or line.key.classification == IDENTIFIABLE:
+            continue
+        described = known.data_sets.get(line.catalogue_digest)
+        if described is None or described.data_set != line.key.data_set:
+            continue  # CATALOGUE_UNKNOWN refuses whatever is asked of it
+        found = caps_of(
+            line,
+            document,
+            rule=known.caps,
+            data_set=described,
+            catalogue=known.data_sets,
+            own=str.upper,  # how codes are read today is asked anew at each decision
+        )
+        for at, name in enumerate(line.fields):
+            if name in found and found[name].cap is Cap.WITHHELD:
+                yield Untrue("CAP_UNDONE", f"/lines/{position}/fields/{at}")
 
 
 def _bases(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:

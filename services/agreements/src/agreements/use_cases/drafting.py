@@ -5,6 +5,8 @@ from datetime import date
 from functools import cache
 
 import catalogue
+from agreements.domain.decision.data_sets import of
+from agreements.domain.decision.facts import DataSetFacts
 from agreements.domain.drafting import ApprovedApplication
 from agreements.domain.errors import SnapshotRefused
 from agreements.domain.truth import Known, untrue
@@ -13,7 +15,7 @@ from common.field import legal_bases
 
 
 def must_be_true(tx: Transaction, approved: ApprovedApplication, day: date) -> None:
-    """Compare names, bases, rules, numbers and texts with law, catalogue and record.
+    """Compare names, bases, rules, numbers, columns and texts with law, catalogue and record.
 
     Raises:
         SnapshotRefused: with the code and place of every statement that is not so.
@@ -31,7 +33,8 @@ def must_be_true(tx: Transaction, approved: ApprovedApplication, day: date) -> N
             for ods in parties
         },
         bases=legal_bases.load(),
-        disclosure_rules=_disclosure_rules(),
+        data_sets=_data_sets(),
+        caps=catalogue.caps(),
     )
     found = tuple(untrue(approved, known))
     if found:
@@ -43,5 +46,5 @@ def must_be_true(tx: Transaction, approved: ApprovedApplication, day: date) -> N
 
 
 @cache
-def _disclosure_rules() -> Mapping[str, str]:
-    return {data_set.digest: data_set.disclosure_rule for data_set in catalogue.load()}
+def _data_sets() -> Mapping[str, DataSetFacts]:
+    return {data_set.digest: of(data_set) for data_set in catalogue.load()}

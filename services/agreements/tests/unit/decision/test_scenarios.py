@@ -362,14 +362,14 @@ def test_the_other_opt_out_treatment_of_the_same_month_and_environment_is_refuse
 
 @pytest.mark.scenario("R15")
 def test_a_file_in_which_personal_data_were_found_is_refused(world):
-    scan = {"rule": "pcd-scan/1", "columns": ["Diagnosis"], "hits": 1}
+    scan = {"rule": "pcd-scan/2", "columns": ["Diagnosis", "Sex"], "hits": 1}
 
     assert codes(world, plain.release(file=plain.file(scan=scan))) == {("PCD_LEAK", "hits")}
 
 
 @pytest.mark.scenario("R15")
 def test_a_file_of_which_a_text_was_not_scanned_is_refused(world):
-    scan = {"rule": "pcd-scan/1", "columns": ["Sex"], "hits": 0}
+    scan = {"rule": "pcd-scan/2", "columns": ["Sex"], "hits": 0}
 
     assert codes(world, plain.release(file=plain.file(scan=scan))) == {("PCD_LEAK", "Diagnosis")}
 

@@ -136,9 +136,28 @@ def others_people(world):
     return plain.request(), plain.NOON
 
 
+def undone(world, fields):
+    """The haven did not do what the warning said."""
+    line = world["agreement"]["versions"][0]["snapshot"]["lines"][0]
+    line["fields"] = [{"name": n, "treatment": t, "reason": "need"} for n, t in fields.items()]
+    classes = {f["name"]: f["class"] for f in plain.data_set("SUS_APC")["fields"]}
+    columns = [{"name": n, "treatment": t, "class": classes[n]} for n, t in fields.items()]
+    return plain.fetch(file=plain.file(columns=columns)), plain.NOON
+
+
+def told_in_full(world):
+    return undone(world, {"Der_Sector": "derived", "Der_LSOA": "derived"})
+
+
+def oldest_told(world):
+    return undone(world, {"Date_of_Birth": "year"})
+
+
 PROOFS = {
     "ASSURANCE_TO_BE_REVIEWED": (asked_to_be_reviewed, ("ASSURANCE_LAPSED", CSU)),
     "ASSURANCE_UNDER_PLAN": (under_plan, ("CONDITION_OVERDUE", f"assurance-plan-{CSU}")),
+    "COLUMN_WITHHELD": (told_in_full, ("CAP_UNDONE", "Der_LSOA")),
+    "OLDEST_CAPPED": (oldest_told, ("CAP_UNDONE", "Date_of_Birth")),
     "ICO_EXPIRES_IN_TERM": (expires, ("ICO_LAPSED", CCG)),
     "ICO_EXPIRY_CORRECTED": (expires, ("ICO_LAPSED", CSU)),
     "ICO_NOT_ON_RECORD": (not_on_record, ("ICO_LAPSED", CCG)),

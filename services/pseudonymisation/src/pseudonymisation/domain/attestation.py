@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from catalogue import DataSet, FieldClass, Treatment, caps
+from pseudonymisation.domain.capping import capping
 from pseudonymisation.domain.preparation import OptOutList, PinnedEdition
 from statements.attestation import (
     Attestation,
@@ -118,10 +119,8 @@ def claims(
 
 def _caps(permit: Permit, data_set: DataSet) -> Caps:
     """Say by which rule columns of the line cap each other, and what became of which."""
-    rule = caps()
-    treatments = {field.name: Treatment(field.treatment) for field in permit.fields}
-    done = rule.on_line(data_set, treatments)
-    return Caps(rule=rule.rule, columns={name: str(cap) for name, cap in sorted(done.items())})
+    done = capping(permit, data_set)
+    return Caps(rule=caps().rule, columns={name: str(cap) for name, cap in sorted(done.items())})
 
 
 def _distinct(ids: Iterable[str | None]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from agreements.domain.agreement import Agreement, AgreementVersion, Capacity
 from agreements.domain.contract import Contract
+from agreements.domain.decision.capping import caps_of
 from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import (
     DataSetFacts,
@@ -29,6 +30,7 @@ from agreements.domain.decision.standing import Standing
 from agreements.domain.hold import LineKey
 from agreements.domain.permits import treatment_of
 from agreements.domain.relationship import Relationship
+from catalogue import Capped
 from statements.attestation import Attestation
 from statements.permit import DomainFacts
 
@@ -145,6 +147,29 @@ class LineCase(Case):
         )
         found = self.facts.catalogue.get(digest)
         return found if found is not None and found.data_set == self.key.data_set else None
+
+    @cached_property
+    def capped(self) -> Mapping[str, Capped]:
+        """Return what is done to which column of the line, because of what else is told.
+
+        Found once a day and line: decisions are many, and the facts keep the line alive.
+        """
+        data_set = self.data_set
+        if data_set is None:
+            return {}  # CATALOGUE_UNKNOWN says so
+        key = (self.day, id(self.line), data_set.digest)
+        found = self.facts.capped.get(key)
+        if found is None:
+            found = caps_of(
+                self.line,
+                self.document,
+                rule=self.facts.rules.caps,
+                data_set=data_set,
+                catalogue=self.facts.catalogue,
+                own=self.standing.own,
+            )
+            self.facts.capped[key] = found
+        return found
 
     @cached_property
     def ceiling(self) -> Ceiling | None:

@@ -40,6 +40,7 @@ class Code(StrEnum):
     NOT_PUBLISHED_YET = "NOT_PUBLISHED_YET"
     OUT_OF_POPULATION = "OUT_OF_POPULATION"
     PCD_LEAK = "PCD_LEAK"
+    CAP_UNDONE = "CAP_UNDONE"
     DOMAIN_MISMATCH = "DOMAIN_MISMATCH"
     DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
     DISCLOSURE_RULE_UNKNOWN = "DISCLOSURE_RULE_UNKNOWN"
@@ -210,6 +211,13 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The haven has to find out why the mask failed; then have it prepared again.",
         "NCDR reference library: code fields are scanned for NHS number, postcode and date of "
         "birth",
+    ),
+    Code.CAP_UNDONE: Meaning(
+        "No column of the file tells what another column of the line, or of a line whose people"
+        " have the same tokens, hides",
+        "Have the extract prepared again: the haven caps or withholds the named column. To be told"
+        " it, amend the agreement so that the other columns are left out.",
+        "What one column of a line caps, no other one tells",
     ),
     Code.DOMAIN_MISMATCH: Meaning(
         "The tokens were made in this line's pseudonym domain",

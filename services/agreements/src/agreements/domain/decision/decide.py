@@ -20,7 +20,7 @@ from agreements.domain.decision.question import AboutALine, Question, Unattested
 from common.clock import legal_day
 from common.errors import Refusal
 from statements.line import AgreementVersion
-from statements.permit import DomainFacts, PermittedField
+from statements.permit import DomainFacts, PermittedCaps, PermittedField
 
 CONTROLLER = "controller"
 PROCESSOR = "processor"
@@ -37,6 +37,8 @@ class Permission:
     on_behalf_of: tuple[str, ...]
     environment_id: UUID
     fields: tuple[PermittedField, ...]
+    caps: PermittedCaps | None
+    """What is to be done to which of the fields, because of what else the line tells."""
     codes: tuple[str, ...]
     practice_maps: tuple[str, ...]
     postcode_maps: tuple[str, ...]
@@ -180,6 +182,7 @@ def _permission(case: LineCase) -> Permission:
             PermittedField(name=name, treatment=case.line.fields[name].treatment)
             for name in case.fields
         ),
+        caps=_caps(case),
         codes=case.codes,
         practice_maps=case.maps_of("practice"),
         postcode_maps=case.maps_of("postcode"),
@@ -189,6 +192,11 @@ def _permission(case: LineCase) -> Permission:
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
     )
+
+
+def _caps(case: LineCase) -> PermittedCaps | None:
+    columns = {n: case.capped[n].cap.value for n in case.fields if n in case.capped}
+    return PermittedCaps(rule=case.facts.rules.caps.rule, columns=columns) if columns else None
 
 
 def _grounds(case: LineCase) -> Iterator[str]:

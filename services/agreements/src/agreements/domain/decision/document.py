@@ -7,7 +7,7 @@ as descriptive may be there without meaning anything to a decision.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from agreements.domain.hold import LineKey
@@ -152,8 +152,13 @@ def read(text: str) -> Document:
     snapshot = content.get("snapshot")
     if not isinstance(snapshot, dict) or snapshot.get("schema") != SNAPSHOT_SCHEMA:
         return Document(lines=(), unknown=("snapshot",))
+    found = read_snapshot(snapshot)
+    return replace(found, unknown=(*sorted(content.keys() - WRAPPER), *found.unknown))
+
+
+def read_snapshot(snapshot: Mapping[str, Any]) -> Document:
+    """Read the clauses of what was approved, whether a document was made of it or not yet."""
     unknown = [
-        *sorted(content.keys() - WRAPPER),
         *sorted(snapshot.keys() - CLAUSES - DESCRIPTIVE),
         *_unknown_parts("special_conditions", snapshot.get("special_conditions"), CONDITION),
         *_unknown_parts("linkage", snapshot.get("linkage"), LINKAGE),

@@ -23,6 +23,7 @@ from agreements.domain.decision.standing import Standing
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.domain.relationship import Relationship
+from catalogue import Capped, Shown
 from common.clock import end_of
 
 
@@ -35,6 +36,10 @@ class ReleasableColumn:
     """By each treatment in which the column may leave at all."""
     scanned: bool
     """Free text or a code, in which personal data are found in practice (domain.md 8.6)."""
+    is_text: bool = False
+    """A text or code of the provider's file that identifies nobody by itself."""
+    shown: Mapping[str, Shown] = field(default_factory=dict)
+    """By each treatment, what the column tells as far as caps go (domain.md 8.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,10 @@ class Facts:
     alternatives: tuple["Alternative", ...] = ()
     """As the facts would be, for each list that waits and changes any of them."""
     _standing: dict[date, Standing] = field(default_factory=dict, repr=False, compare=False)
+    capped: dict[tuple[date, int, str], Mapping[str, Capped]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `LineCase.capped` found: by day, the line's identity, and the data set's digest."""
 
     def standing(self, day: date) -> Standing:
         """Return who stands for whom on the day; found once a day, since decisions are many."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal, TypeVar
 
 from agreements.domain.environment import EnvironmentKind
+from catalogue import Caps
 from common.field.legal_bases import LegalBases
 
 
@@ -115,6 +116,17 @@ class LeaseRule(Dated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRule:
+    """A way of looking for personal data in texts and codes (domain.md 8.6)."""
+
+    rule: str
+    covers: Literal["marked", "texts"]
+    """Fields that the catalogue marks, or every text that leaves as it is."""
+    releases: bool
+    """Whether files that were looked through in this way may still be released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
     """Values that a clause may have; any other one cannot be evaluated, and so denies."""
 
@@ -125,11 +137,14 @@ class Vocabulary:
     sensitivities: frozenset[str]
     frequencies: frozenset[str]
     access_methods: frozenset[str]
-    scan_rules: frozenset[str]
+    scan_rules: tuple[ScanRule, ...]
     contract_free: frozenset[str]
     """Classifications that need no framework contract (domain.md 3.1; A23)."""
     provider_classifications: frozenset[str]
     """What providers may receive (ruling 14)."""
+
+    def scan_rule(self, name: str) -> ScanRule | None:
+        return next((r for r in self.scan_rules if r.rule == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +158,8 @@ class Rules:
     formulas: tuple[Formula, ...]
     leases: tuple[LeaseRule, ...]
     bases: LegalBases
+    caps: Caps
+    """What columns of a line may not tell together (domain.md 8.3)."""
     digest: str
     """Of the files that they were read from: logged with each decision."""
 

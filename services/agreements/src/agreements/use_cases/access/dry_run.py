@@ -44,6 +44,8 @@ class Line:
     number: int
     key: LineKey
     fields: Mapping[str, str]
+    hidden: Mapping[str, str]
+    """What is done to which field, because of what else the line tells; once it is permitted."""
     periods: tuple[str, ...]
     environment: str
     permitted: bool
@@ -187,6 +189,7 @@ def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Cloc
         number=terms.number,
         key=terms.key,
         fields={f.name: f.treatment for f in terms.fields.values()},
+        hidden=decision.caps.columns if isinstance(decision, Permission) and decision.caps else {},
         periods=question.periods,
         environment=terms.environment_kind,
         permitted=allowed,

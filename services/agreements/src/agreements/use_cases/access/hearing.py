@@ -157,6 +157,7 @@ class Hearing:
                 "domain": permit.said.domain.id,
                 "fields": {f.name: f.treatment for f in permit.said.fields},
                 "maps": list(permit.said.population.map_versions.all),
+                **({"caps": dict(permit.said.caps.columns)} if permit.said.caps else {}),
             }
         logged = self._log(
             ask,
@@ -214,6 +215,7 @@ class Hearing:
                 by=allowed.opt_out_by,
             ),
             disclosure_rule=line.disclosure_rule or "",
+            caps=allowed.caps,
         )
         permit = GivenPermit(
             said=said,

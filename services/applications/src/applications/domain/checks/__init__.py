@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from applications.domain.checks import (
     bases,
+    caps,
     data,
     dates,
     length,
@@ -58,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     data.catalogue,
     data.groups,
     data.fields,
+    caps.columns,
     data.justifications,
     data.populations,
     data.environments,

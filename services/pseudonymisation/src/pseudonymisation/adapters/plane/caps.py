@@ -15,18 +15,28 @@ FINER_THAN_A_YEAR: Final = frozenset({Derivation.MONTH, Derivation.FINANCIAL_YEA
 
 
 def capped_columns(
-    rule: Caps, data_set: DataSet, columns: Mapping[str, Treatment]
+    rule: Caps,
+    data_set: DataSet,
+    columns: Mapping[str, Treatment],
+    done: Mapping[str, Cap] | None = None,
 ) -> dict[str, str]:
-    """Give SQL for each column of a line that is not told as it was landed, without a name."""
+    """Give SQL for each column of a line that is not told as it was landed, without a name.
+
+    What is done is by the columns alone, where nothing else is said of it.
+    """
+    if done is None:
+        done = rule.on_line(data_set, columns)
     derived = {column.name: column for column in data_set.derived}
     found = {}
-    for name, cap in rule.on_line(data_set, columns).items():
+    for name, cap in done.items():
         column = f"s.{identifier(name)}"
         if cap is Cap.WITHHELD:
             found[name] = f"CASE WHEN false THEN {column} END"
         elif cap is Cap.WITHHELD_OF_OLDEST:
             oldest = _is_oldest(rule, data_set, derived[name])
             found[name] = f"CASE WHEN NOT {oldest} THEN {column} END"
+        elif cap is Cap.CAPPED_TOGETHER:
+            found[name] = _as_the_oldest(rule, data_set, derived[name])
         else:
             limit, compared = str(rule.oldest), ">"
             if derived[name].derivation is Derivation.YEAR:
@@ -35,6 +45,15 @@ def capped_columns(
                 f"CASE WHEN {column} {compared} {limit} THEN {limit}::SMALLINT ELSE {column} END"
             )
     return found
+
+
+def _as_the_oldest(rule: Caps, data_set: DataSet, derived: DerivedField) -> str:
+    """SQL of an age that is the cap where any age of the person in the record is."""
+    column = f"s.{identifier(derived.name)}"
+    band = derived.derivation is Derivation.AGE_BAND
+    limit = f"'{rule.oldest}+'" if band else f"{rule.oldest}::SMALLINT"
+    oldest = _is_oldest(rule, data_set, derived)
+    return f"CASE WHEN {column} IS NOT NULL AND {oldest} THEN {limit} ELSE {column} END"
 
 
 def _latest_year(data_set: DataSet, derived: DerivedField) -> str:

@@ -24,6 +24,7 @@ from pseudonymisation.adapters.plane.preparation import (
 )
 from pseudonymisation.adapters.plane.repeats import RecordKey
 from pseudonymisation.adapters.plane.session import Limits
+from pseudonymisation.domain.capping import capping
 from pseudonymisation.domain.preparation import Code, NotPrepared
 from pseudonymisation.use_cases.preparation_ports import Made, Report, Work
 
@@ -115,7 +116,12 @@ class EnginePlane:
                 postcode=work.postcode_key,
                 domain=work.domain_key,
             ),
-            capped=capped_columns(caps(), work.data_set, treatments),
+            capped=capped_columns(
+                caps(),
+                work.data_set,
+                treatments,
+                capping(permit, work.data_set),
+            ),
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,

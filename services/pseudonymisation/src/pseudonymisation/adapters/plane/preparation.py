@@ -422,13 +422,15 @@ class _Preparation:
 
     def _projected(self, column: OutColumn) -> str:
         name = identifier(column.name)
+        told = self._plan.capped.get(column.name, name)
         match column.treatment:
             case Treatment.PSEUDONYM:
                 return ", ".join(_words_of(column))  # made into a token above the sort
             case Treatment.MONTH:
-                return name  # shortened above the sort: a date is a quarter of its text
+                # Shortened above the sort: a date is a quarter of its text.
+                return name if told is name else f"{told} AS {name}"
             case Treatment.YEAR:
-                return f"year({name})::SMALLINT AS {name}"
+                return f"year({told})::SMALLINT AS {name}"
             case Treatment.AS_IS | Treatment.DERIVED:
                 self._guard.look_at(
                     column.name,
@@ -436,8 +438,7 @@ class _Preparation:
                     is_derived=column.treatment is Treatment.DERIVED,
                     codes=column.codes,
                 )
-                capped = self._plan.capped.get(column.name)
-                return name if capped is None else f"{capped} AS {name}"
+                return name if told is name else f"{told} AS {name}"
 
     def _finished(self, rows: str) -> str:
         """Put tokens in the place of words, when the rows are in their order.

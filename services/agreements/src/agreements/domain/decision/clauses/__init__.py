@@ -52,6 +52,7 @@ class Clause(StrEnum):
     PEOPLE = "people"
     EDITIONS = "editions"
     SCAN = "scan"
+    CAPS = "caps"
     DOMAIN = "domain"
     DISCLOSURE = "disclosure"
     HELD_LINE = "held_line"
@@ -97,6 +98,7 @@ OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.PEOPLE: of_file.people,
     Clause.EDITIONS: of_file.editions,
     Clause.SCAN: of_file.scan,
+    Clause.CAPS: of_file.caps,
     Clause.DOMAIN: of_file.domain,
     Clause.DISCLOSURE: of_line.disclosure,
     Clause.HELD_LINE: of_line.held_line,

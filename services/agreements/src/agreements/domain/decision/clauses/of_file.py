@@ -142,8 +142,13 @@ def scan(case: LineCase) -> Iterator[Refusal]:
     file = case.file
     if file is None:
         return
-    if file.scan.rule not in case.facts.rules.vocabulary.scan_rules:
+    rule = case.facts.rules.vocabulary.scan_rule(file.scan.rule)
+    if rule is None:
         yield refusal(Code.PCD_LEAK, "The file was scanned by a rule that is not known.", "rule")
+    elif isinstance(case.question, Release) and not rule.releases:
+        detail = "Nothing is released any more that was scanned by this rule."
+        yield refusal(Code.PCD_LEAK, detail, "rule")
+    only_marked = rule is None or rule.covers == "marked"
     if file.scan.hits:
         yield refusal(Code.PCD_LEAK, "The scan found personal data.", "hits")
     described = {} if case.data_set is None else case.data_set.columns
@@ -151,11 +156,28 @@ def scan(case: LineCase) -> Iterator[Refusal]:
         known = described.get(column.name)
         if (
             known is not None
-            and known.scanned
+            and (known.scanned or (known.is_text and not only_marked))
             and column.treatment == AS_IS
             and column.name not in file.scan.columns
         ):
             yield refusal(Code.PCD_LEAK, "The scan did not cover this column.", column.name)
+
+
+def caps(case: LineCase) -> Iterator[Refusal]:
+    """What columns told together would undo is not told in the file (domain.md 8.3)."""
+    file = case.file
+    if file is None or not case.capped:
+        return
+    for column in file.columns:
+        needed = case.capped.get(column.name)
+        if needed is None:
+            continue
+        done = file.done_to(column.name)
+        if done is None or not done.hides(needed.cap):
+            others = ", ".join(dict.fromkeys(o.name for o in needed.because_of))
+            beside = f", beside {others}," if others else ""
+            detail = f"The file tells{beside} what is to be {needed.cap.replace('_', ' ')}."
+            yield refusal(Code.CAP_UNDONE, detail, column.name)
 
 
 def domain(case: LineCase) -> Iterator[Refusal]:
