@@ -3,13 +3,15 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalogue
 from catalogue import Cap, Derivation, Identifier, Shown, Treatment, caps, shown
 
 SUS, DIDS = (catalogue.load().get(name) for name in ("SUS_APC", "DIDS"))
+SLOWLY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long drawing takes is the machine's affair."""
 FORMS = [*Derivation, "exact_date", None]
 COLUMNS = st.builds(
     Shown,
@@ -45,7 +47,7 @@ def done(own, others=()):
     return {c.column.name: c.cap for c in caps().on_columns(own, others)}
 
 
-@settings(max_examples=300)
+@SLOWLY
 @given(st.lists(COLUMNS, max_size=6), st.lists(COLUMNS, max_size=6))
 def test_whatever_comes_beside_a_column_hides_no_less_of_it(own, others):
     alone = [(c.column, c.cap) for c in caps().on_columns(own)]
@@ -55,7 +57,7 @@ def test_whatever_comes_beside_a_column_hides_no_less_of_it(own, others):
         assert beside[id(column)].hides(cap)
 
 
-@settings(max_examples=300)
+@SLOWLY
 @given(st.lists(COLUMNS, max_size=6), st.randoms())
 def test_the_order_of_columns_is_no_matter(own, chance):
     shuffled = own[:]
@@ -66,7 +68,7 @@ def test_the_order_of_columns_is_no_matter(own, chance):
     }
 
 
-@settings(max_examples=300)
+@SLOWLY
 @given(st.lists(COLUMNS, max_size=6))
 def test_what_is_withheld_names_what_has_to_be_left_out_for_it_to_be_told(own):
     for capped in caps().on_columns(own):
