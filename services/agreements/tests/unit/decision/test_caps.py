@@ -1,4 +1,4 @@
-"""A file in which one column tells what another one hides does not leave (issue 6, A5)."""
+"""A file in which one column tells what another one hides does not leave (docs/adr/0031)."""
 
 from dataclasses import replace
 
