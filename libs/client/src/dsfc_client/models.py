@@ -90,6 +90,58 @@ class Change(Wire):
     changed: int
 
 
+class Standing(Wire):
+    """How something that replaces stands, and what it changes."""
+
+    state: str
+    change: Change
+    proposed_by: str
+    decided_by: str | None = None
+    reason: str | None = None
+
+
+class Import(Wire):
+    """What a list changed, or would: `standing.state` is `waiting` for a second person."""
+
+    id: UUID
+    layout: str
+    listed: int
+    added: int
+    changed: int
+    unchanged: int
+    left_out: dict[str, Any]
+    standing: Standing
+
+
+class SentImport(Wire):
+    """A list that was sent, and how it stands."""
+
+    id: UUID
+    kind: str
+    layout: str
+    standing: Standing
+
+
+class SubmissionRight(Wire):
+    """That one provider may send another's records."""
+
+    id: UUID
+    batch: UUID
+    submitter: str
+    provider: str
+    valid_from: date
+    valid_to: date | None = None
+    state: str
+
+
+class SubmissionRights(Wire):
+    """Rights that were recorded together, and are decided together."""
+
+    id: UUID
+    rights: tuple[SubmissionRight, ...]
+    left_out: dict[str, Any]
+
+
 class OptOutList(Wire):
     """A list of people who objected: how it stands, never who is on it."""
 

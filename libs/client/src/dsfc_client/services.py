@@ -12,6 +12,7 @@ from uuid import UUID
 from dsfc_client import _downloads
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
+from dsfc_client._reference_data import ReferenceData
 from dsfc_client.models import (
     Agreement,
     Application,
@@ -126,7 +127,7 @@ class Applications(Service):
         return self.get(f"/v1/applications/{application_id}/history")
 
 
-class Agreements(Service):
+class Agreements(ReferenceData):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
     def agreement(self, reference: str) -> Agreement:
@@ -227,7 +228,10 @@ class Pseudonymisation(Service):
         return self.post(f"/v1/editions/{edition_id}/confirmation", {"reason": reason})
 
     def take_back_edition(self, edition_id: Id, reason: str) -> Any:
-        """Take an edition back that waits; the one in force stays."""
+        """Take an edition back: one that waits, or as staff of the haven one in force.
+
+        What was made with one in force is void; `leaving`, where a second person has to follow.
+        """
         return self.post(f"/v1/editions/{edition_id}/withdrawal", {"reason": reason})
 
     def import_opt_outs(

@@ -3,13 +3,14 @@
 import pytest
 
 from agreements.adapters.attestations import Attestations
+from agreements.domain.register import RELATIONSHIP_COLUMNS
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
 from services.agreements.tests.api.test_access import Asked
 from services.agreements.tests.api.test_organisations import HEADER, code
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import on_the_catalogue, seed
-from services.agreements.tests.reference.world import CSU
+from services.agreements.tests.reference.world import CCG, CSU, OTHER_CSU
 
 PATH = "/v1/imports"
 WHY = {"reason": "Compared with the list that ODS publishes."}
@@ -54,6 +55,25 @@ class Lists:
             f"/v1/assurance/imports?layout=dspt_csu&snapshot_on={on}",
             headers=headers | {"Content-Type": "text/csv"},
             content=header + rows,
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def relationships(self, csu, *, version, on, number=MANY):
+        """An edition in which one supports the commissioner of the world, and many others."""
+        found = self.service.get("/v1/relationships", Role.AUDITOR).json()["items"]
+        (mine,) = [r for r in found if r["commissioner"] == CCG and "M" not in r["reference"][4:]]
+        header = ",".join(RELATIONSHIP_COLUMNS)
+        names = [mine["reference"], *(f"LCR-M{n:03d}" for n in range(number))]
+        rows = [
+            f"{name},{CCG},A name,,,{csu},A name,{mine['dscro']},,,2017-04-01,,NEW,{version},{on}"
+            for name in names
+        ]
+        answer = self.service.client.post(
+            "/v1/relationships/imports",
+            headers=self.service.headers(Role.REFERENCE_DATA_MANAGER, who="loader")
+            | {"Content-Type": "text/csv"},
+            content="\n".join([header, *rows]),
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -212,4 +232,107 @@ def test_a_waiting_list_that_touches_nobody_of_an_agreement_takes_nothing_from_i
     lists.organisations(trusts())
     lists.organisations(trusts(closed=40))
 
+    assert lists.refused(fetch) == set()
+
+
+def test_a_list_in_force_is_taken_back_and_what_it_replaced_is_true_again(lists):
+    lists.organisations(trusts())
+    sent = lists.organisations(trusts(closed=5))
+    assert lists.to("R00") == "2018-03-31"
+
+    back = lists.decide(sent, "withdrawal").json()
+
+    assert back["standing"]["state"] == "taken_back"
+    assert lists.to("R00") is None
+    assert code(lists.decide(sent, "withdrawal")) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_taking_back_what_gives_much_needs_a_second_person_and_both_hold_meanwhile(lists, fetch):
+    lists.organisations(trusts() + csu())
+    sent = lists.organisations(trusts(closed=40) + csu(to="2018-05-31"))
+    lists.decide(sent)
+    assert lists.refused(fetch) == {("ORGANISATION_CLOSED", CSU)}
+
+    leaving = lists.decide(sent, "withdrawal", who="third").json()
+
+    assert leaving["standing"]["state"] == "leaving"
+    assert lists.refused(fetch) == {("ORGANISATION_CLOSED", CSU)}
+    assert code(lists.decide(sent, "withdrawal", who="third")) == (409, "SECOND_PERSON_NEEDED")
+    gone = lists.decide(sent, "withdrawal", who="fourth").json()
+    assert gone["standing"]["state"] == "taken_back"
+    assert lists.refused(fetch) == set()
+
+
+def test_while_the_taking_back_waits_what_it_takes_away_is_gone(lists, fetch):
+    lists.decide(lists.assurance(dspt("Standards Not Met"), on="2018-05-30"))
+    sent = lists.assurance(dspt("Standards Met"), on="2018-05-31")
+    lists.decide(sent)
+    assert lists.refused(fetch) == set()
+
+    assert lists.decide(sent, "withdrawal").json()["standing"]["state"] == "leaving"
+
+    assert lists.refused(fetch) == {("IMPORT_WAITING", CSU)}
+
+
+def test_only_the_newest_list_is_taken_back(lists):
+    first = lists.organisations(trusts())
+    lists.organisations(trusts(closed=5))
+
+    assert code(lists.decide(first, "withdrawal")) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_what_somebody_changed_since_is_not_touched_by_taking_a_list_back(lists):
+    lists.decide(lists.assurance(dspt("Standards Met"), on="2018-05-30"))
+    sent = lists.assurance(dspt("Standards Exceeded"))
+    lists.decide(sent)
+    recorded = lists.service.post(
+        "/v1/assurance",
+        Role.REFERENCE_DATA_MANAGER,
+        {
+            "organisation": CSU,
+            "kind": "DSPT",
+            "reference": "18/19",
+            "status": "STANDARDS_NOT_MET",
+            "published_on": "2018-04-03",
+            "seen_on": "2018-06-01",
+        },
+    )
+    assert recorded.status_code == 201, recorded.text
+
+    lists.decide(sent, "withdrawal", who="third")
+    gone = lists.decide(sent, "withdrawal", who="fourth").json()
+
+    assert gone["standing"]["state"] == "taken_back"
+    shown = {
+        ods: lists.service.client.get(
+            f"/v1/assurance?organisation={ods}", headers=lists.service.headers(Role.AUDITOR)
+        ).json()["items"][-1]["status"]
+        for ods in (CSU, "000")
+    }
+    assert shown == {CSU: "STANDARDS_NOT_MET", "000": "STANDARDS_MET"}
+
+
+def test_lists_that_change_a_little_many_times_wait_when_they_changed_much(lists):
+    lists.organisations(trusts(100))
+    states = [lists.organisations(trusts(100, closed=n))["standing"]["state"] for n in (15, 20, 35)]
+
+    # 15 each is fewer than the floor; 35 of 100 are more than a tenth.
+    assert states == ["accepted", "accepted", "waiting"]
+
+
+def test_an_edition_of_relationships_that_takes_one_away_holds_while_it_waits(lists, fetch):
+    lists.decide(lists.relationships(CSU, version=7, on="2018-05-30"))
+    assert lists.refused(fetch) == set()
+    sent = lists.relationships(OTHER_CSU, version=8, on="2018-05-31")
+
+    assert sent["standing"]["state"] == "waiting"
+    assert {c for c, _ in lists.refused(fetch)} == {"IMPORT_WAITING"}
+    lists.decide(sent)
+    gone = {c for c, _ in lists.refused(fetch)}
+    assert gone
+    assert "IMPORT_WAITING" not in gone
+
+    assert lists.decide(sent, "withdrawal", who="third").json()["standing"]["state"] == "leaving"
+    assert {c for c, _ in lists.refused(fetch)} == gone, "it gives nothing before a second person"
+    lists.decide(sent, "withdrawal", who="fourth")
     assert lists.refused(fetch) == set()

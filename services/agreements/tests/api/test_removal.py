@@ -197,6 +197,8 @@ def test_every_command_waits_or_is_known_to_be_unable_to_take_permission_away(se
         "/v1/submission-rights/{right_id}/ending",
         "/v1/recipient-environments/{environment_id}/clients/{client_id}",
         "/v1/assurance/imports",
+        "/v1/relationships/imports",
+        "/v1/publications/imports",
         "/v1/assurance",
         "/v1/ico-registrations",
         "/v1/section-251-approvals",

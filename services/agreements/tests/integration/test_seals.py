@@ -17,6 +17,7 @@ from agreements.adapters.db.seal_tables import SealRow, SignatureReceiptRow
 from agreements.adapters.db.sealed import SEALED, table_of
 from agreements.adapters.db.seals import Book, Sealer
 from agreements.domain.agreement import Facts as StateFacts
+from agreements.domain.decision.recalls import Recall, Source
 from agreements.domain.hold import Hold
 from agreements.domain.imports import Import, ImportKind
 from agreements.domain.layouts.ods import Listed
@@ -79,7 +80,7 @@ def uow(engine):
 
 @pytest.fixture
 def with_what_waits(uow):
-    """A map that stands, and a list that had to wait."""
+    """A map that stands, a list that had to wait, and what the haven took back."""
     with uow.writing() as tx:
         change = Change(before=0, after=0, added=0, removed=0)
         accepted = Standing(
@@ -96,6 +97,16 @@ def with_what_waits(uow):
                 snapshot_on=None,
                 listed=(),
                 standing=replace(accepted, state=State.TAKEN_BACK),
+            ),
+            audit=entry(),
+        )
+        tx.recalls.save(
+            Recall(
+                id=new_id(),
+                kind=Source.EDITION,
+                source="edition-0",
+                replaced_by=None,
+                taken_back_at=plain.NOON,
             ),
             audit=entry(),
         )

@@ -53,12 +53,14 @@ READ_ORGANISATIONS = Permission(
 IMPORT_REFERENCE_DATA = Permission(
     "reference-data:import",
     frozenset({Role.REFERENCE_DATA_MANAGER}),
-    "Take in lists of organisations, maps, assurance; record registrations and approvals",
+    "Take in lists of organisations, maps, assurance, relationships; record registrations and"
+    " approvals",
 )
 DECIDE_IMPORTS = Permission(
     "reference-data:decide",
     frozenset({Role.REFERENCE_DATA_MANAGER, Role.CONTRACT_MANAGER, Role.DARS_APPROVER}),
-    "Confirm, as the second person, what waits of reference data, or take it back",
+    "Confirm, as the second person, what waits of reference data, or take back what waits or is"
+    " in force",
 )
 READ_IMPORTS = Permission(
     "reference-data:read",

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from agreements.domain.assurance import Assurance, AssuranceKind
-from agreements.domain.layouts import dspt, ods
+from agreements.domain.layouts import dspt, ods, publications, relationships
 from agreements.domain.organisation import Organisation
 from common.replacement import Change, Standing
 
@@ -26,11 +26,16 @@ F = TypeVar("F", bound=HasId)
 MakeId = Callable[[], UUID]
 
 
+Line = ods.Listed | dspt.Entry | relationships.Listed | publications.Listed
+
+
 class ImportKind(StrEnum):
     """Which list it is; each has its limit in `common.replacement`."""
 
     ORGANISATIONS = "organisations"
     ASSURANCE = "assurance"
+    RELATIONSHIPS = "relationships"
+    PUBLICATIONS = "publications"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +48,21 @@ class Import:
     digest: str
     snapshot_on: date | None
     """The day of the list, where it is of one."""
-    listed: tuple[ods.Listed, ...] | tuple[dspt.Entry, ...]
+    listed: tuple[Line, ...]
     """What it says; empty once it is in force or was taken back."""
     standing: Standing
     content_digest: str = ""
     """Of what it says, as it is kept."""
+    applied_epoch: int | None = None
+    """Under which its facts were written; None: they are not."""
     version: int = 0
+
+    @property
+    def day(self) -> date:
+        """The day of the list, of kinds that have one."""
+        if self.snapshot_on is None:
+            raise LookupError("this list is of no day")
+        return self.snapshot_on
 
     @property
     def organisations(self) -> tuple[ods.Listed, ...]:
@@ -57,6 +71,14 @@ class Import:
     @property
     def entries(self) -> tuple[dspt.Entry, ...]:
         return tuple(x for x in self.listed if isinstance(x, dspt.Entry))
+
+    @property
+    def relationships(self) -> tuple[relationships.Listed, ...]:
+        return tuple(x for x in self.listed if isinstance(x, relationships.Listed))
+
+    @property
+    def publications(self) -> tuple[publications.Listed, ...]:
+        return tuple(x for x in self.listed if isinstance(x, publications.Listed))
 
     def decided(self, standing: Standing) -> "Import":
         """Return it as it stands now; what is decided needs its content no more."""

@@ -113,6 +113,8 @@ class Relationship:
     requested_at: datetime
     requested_by_organisation: str
     activated_at: datetime | None = None
+    source: str | None = None
+    """The published list that brought it; None: it was asked for here."""
     version: int = 0
 
     consents: tuple[Consent, ...] = ()

@@ -1,24 +1,36 @@
-"""Lists of organisations and of the toolkit: taken in, or waiting for a second person."""
+"""Lists that replace facts: taken in, waiting for a second person, taken back (ruling 20)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from agreements.domain import imports as domain
-from agreements.domain.assurance import Assurance, AssuranceKind
-from agreements.domain.errors import ImportNotFound
-from agreements.domain.imports import Import, ImportKind, Plan
-from agreements.domain.layouts import dspt, ods
-from agreements.domain.layouts.reading import LeftOut
-from agreements.domain.organisation import Organisation
+from agreements.domain.errors import ImportNotFound, OrganisationUnknown
+from agreements.domain.imports import Import, ImportKind, Line, Plan
+from agreements.domain.layouts import dspt, ods, publications, relationships
+from agreements.domain.layouts.reading import LeftOut, Place, refused
+from agreements.domain.organisation import on
+from agreements.domain.published import demand_one_dscro, is_served_otherwise
+from agreements.domain.relationship import Relationship, Step
 from agreements.use_cases.context import Context
+from agreements.use_cases.import_kinds import KINDS
+from agreements.use_cases.organisations import must_be_known
 from agreements.use_cases.ports import Slice, Transaction
+from agreements.use_cases.relationships import raise_tasks
 from common.clock import legal_day
 from common.ids import digest, new_id
-from common.replacement import Kind, ReplacementDecided, Standing, State, rules
+from common.replacement import (
+    Change,
+    Judgement,
+    Kind,
+    ReplacementDecided,
+    Standing,
+    State,
+    rules,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -29,8 +41,7 @@ LIMITS = rules.load()
 class Imported:
     """What an import changed, or would."""
 
-    id: UUID | None
-    """Of what waits."""
+    id: UUID
     layout: str
     listed: int
     added: int
@@ -46,15 +57,9 @@ def import_organisations(content: bytes, layout: ods.Layout, *, ctx: Context) ->
     One that changes much waits for a second person; until then the stricter of both holds.
     """
     read = ods.read(content, layout, icbs_from=ctx.reference.icbs_from)
+    sent = _Sent(ImportKind.ORGANISATIONS, layout.value, content, None, read.listed)
     with ctx.uow.writing() as tx:
-        plan = domain.plan_organisations(read.listed, layout.value, tx.organisations.find(), new_id)
-        sent = _sent(
-            ImportKind.ORGANISATIONS, layout.value, content, None, read.listed, plan, tx, ctx
-        )
-        if sent.standing.is_effective:
-            _apply_organisations(tx, sent, plan, ctx)
-        _keep(tx, sent, read.left_out, ctx)
-    return _shown(sent, plan, read.left_out, len(read.listed))
+        return _take(tx, sent, read.left_out, ctx)
 
 
 def import_dspt(
@@ -65,65 +70,205 @@ def import_dspt(
     One that changes much waits for a second person; until then the stricter of both holds.
     """
     read = dspt.read(content, layout)
+    sent = _Sent(ImportKind.ASSURANCE, layout.value, content, snapshot_on, read.entries)
     with ctx.uow.writing() as tx:
-        known = tx.assurance.find(kind=AssuranceKind.DSPT)
-        plan = domain.plan_assurance(read.entries, snapshot_on, known, new_id)
-        sent = _sent(
-            ImportKind.ASSURANCE, layout.value, content, snapshot_on, read.entries, plan, tx, ctx
+        return _take(tx, sent, read.left_out, ctx)
+
+
+def import_publications(content: bytes, *, ctx: Context) -> Imported:
+    """Take in days of publication: of each data set that is named the periods become those listed.
+
+    One that changes much waits for a second person; until then the stricter of both holds.
+    """
+    read = publications.read(content)
+    sent = _Sent(ImportKind.PUBLICATIONS, publications.LAYOUT, content, None, read.listed)
+    with ctx.uow.writing() as tx:
+        return _take(tx, sent, read.left_out, ctx)
+
+
+def import_relationships(content: bytes, *, ctx: Context) -> Imported:
+    """Take in a published edition of the relationships: what it names is active as it says.
+
+    What an edition brought before and this one leaves out has ended. Lines that name somebody
+    who is not known, or what is still being asked for here, are left out.
+
+    Raises:
+        ImportRefused: also where a later edition is in force already.
+        ImportContradicts: also where two DSCROs would serve a commissioner at once.
+
+    """
+    read = relationships.read(content)
+    with ctx.uow.writing() as tx:
+        if read.published_on > legal_day(tx.at):
+            raise refused("The edition was published on a day that is still to come.")
+        _demand_newest(tx, read.published_on)
+        known = {r.reference: r for r in tx.listed_relationships.find()}
+        demand_one_dscro(read.listed)
+        listed = [row for row in read.listed if _is_of_use(tx, row, known, read)]
+        left_out = read.remainder.left_out(taken=len(listed))
+        sent = _Sent(
+            ImportKind.RELATIONSHIPS,
+            relationships.LAYOUT,
+            content,
+            read.published_on,
+            tuple(listed),
         )
-        if sent.standing.is_effective:
-            _apply_assurance(tx, sent, plan, ctx)
-        _keep(tx, sent, read.left_out, ctx)
-    return _shown(sent, plan, read.left_out, len(read.entries))
+        imported = _take(tx, sent, left_out, ctx)
+        _raise_tasks(tx, listed, known, ctx)
+    return imported
 
 
-def _sent(
-    kind: ImportKind,
-    layout: str,
-    content: bytes,
-    snapshot_on: date | None,
-    listed: tuple[ods.Listed, ...] | tuple[dspt.Entry, ...],
-    plan: Plan[Organisation] | Plan[Assurance],
+def _raise_tasks(
     tx: Transaction,
+    listed: Sequence[relationships.Listed],
+    known: dict[str, Relationship],
     ctx: Context,
-) -> Import:
-    judgement = LIMITS.judge(Kind(kind), plan.change, on=legal_day(tx.at))
-    standing = Standing.begun(judgement, by=ctx.principal.subject, at=tx.at)
-    return Import(
+) -> None:
+    """Ask for amendments where a processor does not support a commissioner any more (L05)."""
+    named = {row.commissioner for row in listed} | {r.commissioner for r in known.values()}
+    for commissioner in sorted(named):
+        raise_tasks(tx, commissioner, tx.at, ctx)
+
+
+def _demand_newest(tx: Transaction, published_on: date) -> None:
+    """Refuse an edition that is older than one whose rows are held true."""
+    former = tx.imports.applied(ImportKind.RELATIONSHIPS, relationships.LAYOUT)
+    newest = max((one.day for one in former), default=published_on)
+    if published_on < newest:
+        raise refused(
+            f"An edition of {newest} is in force, and this one was published before it.",
+            [Place(line=1, column="published_on", detail="before the edition in force")],
+        )
+
+
+def _is_of_use(
+    tx: Transaction,
+    row: relationships.Listed,
+    known: dict[str, Relationship],
+    read: relationships.Read,
+) -> bool:
+    """Say whether everybody on a line is known; leave the line out where not."""
+    former = known.get(row.reference)
+    day = max(row.valid_from, read.published_on)
+    if former is not None and former.state is not Step.ACTIVE:
+        read.remainder.add(row.line, "lcr_ref", f"it is {former.state} here and not active")
+        return False
+    if any(is_served_otherwise(row, other) for other in known.values()):
+        read.remainder.add(row.line, "dscro_ods", "another DSCRO serves the commissioner then")
+        return False
+    try:
+        must_be_known(tx, row.involved, day if row.valid_to is None else min(day, row.valid_to))
+    except OrganisationUnknown as unknown:
+        read.remainder.add(row.line, "", unknown.detail)
+        return False
+    kind = on(row.valid_from, tx.organisations.find(ods=row.commissioner))
+    if row.commissioner_type and kind is not None and row.commissioner_type != kind.kind.value:
+        read.remainder.add(row.line, "commissioner_type", "another kind of organisation")
+        return False
+    return True
+
+
+# What they share
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    kind: ImportKind
+    layout: str
+    content: bytes
+    snapshot_on: date | None
+    listed: tuple[Line, ...]
+
+
+def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Imported:
+    """Judge a list, apply it or let it wait, and keep it either way: what is in force can go."""
+    kind = KINDS[what.kind]
+    sent = Import(
         id=new_id(),
-        kind=kind,
-        layout=layout,
-        digest=digest(content),
-        snapshot_on=snapshot_on,
-        listed=listed if standing.is_waiting else (),
+        kind=what.kind,
+        layout=what.layout,
+        digest=digest(what.content),
+        snapshot_on=what.snapshot_on,
+        listed=what.listed,
+        standing=Standing(
+            state=State.WAITING,
+            change=Change(before=0, after=0, added=0, removed=0),
+            proposed_by=ctx.principal.subject,
+            proposed_at=tx.at,
+        ),
+    )
+    plan = kind.planned(tx, sent, ctx)
+    judgement = _judged(tx, sent, plan, ctx)
+    standing = Standing.begun(judgement, by=ctx.principal.subject, at=tx.at)
+    sent = replace(sent, standing=standing, listed=what.listed if standing.is_waiting else ())
+    if standing.is_effective:
+        kind.apply(tx, sent, plan, "imported", ctx)
+        sent = replace(sent, applied_epoch=tx.epoch)
+    is_told = standing.is_effective and bool(plan.changed or plan.gone)
+    _keep(tx, sent, left_out, ctx, is_told=is_told)
+    return Imported(
+        id=sent.id,
+        layout=sent.layout,
+        listed=len(what.listed),
+        added=plan.new,
+        changed=len(plan.changed) - plan.new + len(plan.gone),
+        unchanged=plan.unchanged,
+        left_out=left_out,
         standing=standing,
     )
 
 
-def _keep(tx: Transaction, sent: Import, left_out: LeftOut, ctx: Context) -> None:
-    """Store what waits; one of the same list that still waited gives way to this one.
+def _judged(tx: Transaction, sent: Import, plan: Plan[Any], ctx: Context) -> Judgement:
+    """Hold it against what is held true, and against what was when the window began."""
+    limit, on_day = Kind(sent.kind), legal_day(tx.at)
+    epoch = _baseline(tx, sent, days=LIMITS.limit(limit, on=on_day).window_days)
+    over_window = (
+        None if epoch is None else KINDS[sent.kind].planned_against(tx, sent, epoch, ctx).change
+    )
+    return LIMITS.judge(limit, plan.change, on=on_day, over_window=over_window)
 
-    What is in force at once has its facts and their audit leaf already.
+
+def _baseline(tx: Transaction, sent: Import, *, days: int) -> int | None:
+    """Return the epoch whose facts it is held against: of the window, or of the last two people.
+
+    Where no list had been in force when the window began, the first one counts.
     """
+    applied = tx.imports.applied(sent.kind, sent.layout)
+    if not applied:
+        return None
+    start = tx.epoch_at(tx.at - timedelta(days=days))
+    epochs = sorted((one.applied_epoch or 0, one.standing.was_confirmed) for one in applied)
+    seen = [epoch for epoch, confirmed in epochs if confirmed and epoch > start]
+    if seen:
+        return seen[-1]
+    return max(start, epochs[0][0])
+
+
+def _keep(tx: Transaction, sent: Import, left_out: LeftOut, ctx: Context, *, is_told: bool) -> None:
+    """Store how it stands. What of the same list waited or was in force gives way to it."""
+    former = [*tx.imports.waiting()]
+    if sent.standing.is_effective:
+        former += tx.imports.applied(sent.kind, sent.layout)
     superseded = [
-        waiting.decided(waiting.standing.supersede(at=tx.at))
-        for waiting in tx.imports.waiting()
-        if (waiting.kind, waiting.layout) == (sent.kind, sent.layout)
+        one.decided(one.standing.supersede(at=tx.at))
+        for one in former
+        if (one.kind, one.layout) == (sent.kind, sent.layout)
+        and one.standing.state is not State.SUPERSEDED
     ]
-    stored = [*superseded, *([sent] if sent.standing.is_waiting else [])]
-    if stored:
-        tx.imports.save(
-            *stored,
-            audit=ctx.entry(
-                f"{sent.kind}-import-{sent.standing.state}",
-                f"imports/{sent.id}",
-                at=tx.at,
-                layout=sent.layout,
-                digest=sent.digest,
-                left_out=str(left_out.lines),
-                superseded=" ".join(str(s.id) for s in superseded),
-            ),
-        )
+    tx.imports.save(
+        *superseded,
+        sent,
+        audit=ctx.entry(
+            f"{sent.kind}-import-{sent.standing.state}",
+            f"imports/{sent.id}",
+            at=tx.at,
+            layout=sent.layout,
+            digest=sent.digest,
+            left_out=str(left_out.lines),
+            superseded=" ".join(str(s.id) for s in superseded),
+        ),
+        is_told=is_told,
+    )
     log.info(
         "list_imported",
         import_id=str(sent.id),
@@ -132,56 +277,6 @@ def _keep(tx: Transaction, sent: Import, left_out: LeftOut, ctx: Context) -> Non
         state=sent.standing.state.value,
         left_out=left_out.lines,
     )
-
-
-def _shown(
-    sent: Import,
-    plan: Plan[Organisation] | Plan[Assurance],
-    left_out: LeftOut,
-    listed: int,
-) -> Imported:
-    added = plan.new
-    return Imported(
-        id=sent.id if sent.standing.is_waiting else None,
-        layout=sent.layout,
-        listed=listed,
-        added=added,
-        changed=len(plan.changed) - added + len(plan.gone),
-        unchanged=plan.unchanged,
-        left_out=left_out,
-        standing=sent.standing,
-    )
-
-
-def _apply_organisations(
-    tx: Transaction, sent: Import, plan: Plan[Organisation], ctx: Context
-) -> None:
-    entry = ctx.entry(
-        "organisations-imported",
-        "organisations",
-        at=tx.at,
-        layout=sent.layout,
-        digest=sent.digest,
-    )
-    if plan.gone:
-        tx.organisations.retract(*plan.gone, audit=entry)
-    if plan.changed:
-        tx.organisations.save(*plan.changed, audit=entry)
-
-
-def _apply_assurance(tx: Transaction, sent: Import, plan: Plan[Assurance], ctx: Context) -> None:
-    if plan.changed:
-        tx.assurance.save(
-            *plan.changed,
-            audit=ctx.entry(
-                "assurance-imported",
-                "assurance",
-                at=tx.at,
-                layout=sent.layout,
-                snapshot_on=str(sent.snapshot_on),
-                digest=sent.digest,
-            ),
-        )
 
 
 def confirm(import_id: UUID, reason: str, *, ctx: Context) -> Import:
@@ -194,44 +289,45 @@ def confirm(import_id: UUID, reason: str, *, ctx: Context) -> Import:
     with ctx.uow.writing() as tx:
         waiting = _found(tx, import_id)
         standing = waiting.standing.confirm(by=ctx.principal.subject, reason=reason, at=tx.at)
-        if waiting.kind is ImportKind.ORGANISATIONS:
-            known = tx.organisations.find()
-            _apply_organisations(
-                tx,
-                waiting,
-                domain.plan_organisations(waiting.organisations, waiting.layout, known, new_id),
-                ctx,
-            )
-        elif waiting.snapshot_on is not None:
-            evidence = tx.assurance.find(kind=AssuranceKind.DSPT)
-            _apply_assurance(
-                tx,
-                waiting,
-                domain.plan_assurance(waiting.entries, waiting.snapshot_on, evidence, new_id),
-                ctx,
-            )
-        return _decided(tx, waiting, standing, ctx)
+        kind = KINDS[waiting.kind]
+        kind.apply(tx, waiting, kind.planned(tx, waiting, ctx), "imported", ctx)
+        former = [
+            one.decided(one.standing.supersede(at=tx.at))
+            for one in tx.imports.applied(waiting.kind, waiting.layout)
+            if one.standing.is_effective
+        ]
+        return _decided(tx, replace(waiting, applied_epoch=tx.epoch), standing, former, ctx)
 
 
 def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
-    """Take a list back that waits. What is in force is mended by a list that says what is right.
+    """Take a list back: one that waits, or the newest one of those in force.
+
+    What it wrote goes and what it replaced is true again, but for what somebody changed since.
+    Where that changes much, it is `leaving` until a second person says so too.
 
     Raises:
-        ImportNotFound, ReplacementDecided
+        ImportNotFound, SecondPersonNeeded, ReplacementDecided
 
     """
+    by = ctx.principal.subject
     with ctx.uow.writing() as tx:
-        waiting = _found(tx, import_id)
-        if not waiting.standing.is_waiting:
-            state = waiting.standing.state
+        found = _found(tx, import_id)
+        if found.standing.is_waiting:
+            standing = found.standing.take_back(None, by=by, reason=reason, at=tx.at)
+            return _decided(tx, found, standing, (), ctx)
+        kind = KINDS[found.kind]
+        if found.standing.state is State.SUPERSEDED or found.applied_epoch is None:
             raise ReplacementDecided(
-                f"It is {state}; what is in force is mended by a list that says what is right.",
-                state=state.value,
+                "A later list took its place, or it came before lists in force were kept; send a"
+                " list that says what is right.",
+                state=found.standing.state.value,
             )
-        standing = waiting.standing.take_back(
-            None, by=ctx.principal.subject, reason=reason, at=tx.at
-        )
-        return _decided(tx, waiting, standing, ctx)
+        plan = kind.planned_undo(tx, found)
+        judgement = LIMITS.judge(Kind(found.kind), plan.change, on=legal_day(tx.at))
+        standing = found.standing.take_back(judgement, by=by, reason=reason, at=tx.at)
+        if standing.state is State.TAKEN_BACK:
+            kind.apply(tx, found, plan, "taken-back", ctx)
+        return _decided(tx, found, standing, (), ctx)
 
 
 def _found(tx: Transaction, import_id: UUID) -> Import:
@@ -241,15 +337,18 @@ def _found(tx: Transaction, import_id: UUID) -> Import:
     return found
 
 
-def _decided(tx: Transaction, waiting: Import, standing: Standing, ctx: Context) -> Import:
-    [stored] = tx.imports.save(
-        waiting.decided(standing),
+def _decided(
+    tx: Transaction, found: Import, standing: Standing, former: Sequence[Import], ctx: Context
+) -> Import:
+    *_, stored = tx.imports.save(
+        *former,
+        found.decided(standing),
         audit=ctx.entry(
-            f"{waiting.kind}-import-{standing.state}",
-            f"imports/{waiting.id}",
+            f"{found.kind}-import-{standing.state}",
+            f"imports/{found.id}",
             at=tx.at,
-            layout=waiting.layout,
-            digest=waiting.digest,
+            layout=found.layout,
+            digest=found.digest,
         ),
     )
     log.info("import_decided", import_id=str(stored.id), state=standing.state.value)

@@ -21,7 +21,7 @@ from agreements.domain.drafting import ApprovedApplication
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
 from agreements.domain.events import FileVoided
 from agreements.domain.hold import LineKey
-from agreements.domain.imports import Import
+from agreements.domain.imports import Import, ImportKind
 from agreements.domain.maps import MapSnapshot
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.register import RelationshipEdition
@@ -29,6 +29,7 @@ from agreements.domain.registration import IcoRegistration, Publication, Section
 from agreements.domain.relationship import Relationship
 from agreements.domain.submission_right import SubmissionRight
 from agreements.domain.task import Task
+from agreements.domain.undoing import Undo
 from common.audit.entries import Entry
 from common.replacement import State
 
@@ -78,6 +79,12 @@ class Facts(Protocol[F]):
         """Return the only one, or None."""
 
     def page(self, part: Slice, **equal: object) -> Sequence[F]: ...
+
+    def known_at(self, epoch: int, **equal: object) -> Sequence[F]:
+        """Return what was held true at an epoch."""
+
+    def undo(self, epoch: int, **equal: object) -> Undo[F]:
+        """Return what was written under an epoch, and what it replaced."""
 
     def save(self, *facts: F, audit: Entry) -> tuple[F, ...]:
         """Store new and changed facts together.
@@ -146,9 +153,13 @@ class Imports(Protocol):
 
     def waiting(self) -> Sequence[Import]: ...
 
+    def applied(self, kind: ImportKind, layout: str) -> Sequence[Import]:
+        """Return those of a list whose facts were written, and that were not taken back."""
+
     def page(self, part: Slice, state: State | None) -> Sequence[Import]: ...
 
-    def save(self, *sent: Import, audit: Entry) -> tuple[Import, ...]: ...
+    def save(self, *sent: Import, audit: Entry, is_told: bool = False) -> tuple[Import, ...]:
+        """Store how they stand. `is_told`: the leaf of the facts that they wrote says it."""
 
 
 class Editions(Protocol):
@@ -226,6 +237,13 @@ class Transaction(Protocol):
         """
 
     @property
+    def epoch(self) -> int:
+        """The epoch under which it writes."""
+
+    def epoch_at(self, instant: datetime) -> int:
+        """Return the newest epoch of that instant; 0 before the first fact."""
+
+    @property
     def organisations(self) -> Facts[Organisation]: ...
     @property
     def instruments(self) -> Instruments: ...
@@ -243,6 +261,10 @@ class Transaction(Protocol):
     def tasks(self) -> Facts[Task]: ...
     @property
     def relationships(self) -> Relationships: ...
+    @property
+    def listed_relationships(self) -> Facts[Relationship]:
+        """Return them as a published list replaces them: without the consents to publication."""
+
     @property
     def editions(self) -> Editions: ...
     @property

@@ -148,7 +148,7 @@ def activate(relationship_id: UUID, *, ctx: Context) -> Shown:
         active = former.activate(others=others, at=at)
         if active is not former:
             active = _save(tx, active, "relationship-activated", at, ctx)
-            _raise_tasks(tx, active.commissioner, at, ctx)
+            raise_tasks(tx, active.commissioner, at, ctx)
         return _show(tx, active, at)
 
 
@@ -162,7 +162,7 @@ def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> Shown:
         ended = former.end(last_day=last_day or legal_day(at), at=at)
         if ended is not former:
             ended = _save(tx, ended, "relationship-ended", at, ctx)
-            _raise_tasks(tx, ended.commissioner, at, ctx)
+            raise_tasks(tx, ended.commissioner, at, ctx)
         shown = _show(tx, ended, at)
     log.info("relationship_ended", relationship_id=str(relationship_id))
     return shown
@@ -240,7 +240,7 @@ def _names(tx: Transaction, relationships: Sequence[Relationship], day: date) ->
     return {code: o.name for code, o in found.items() if o is not None}
 
 
-def _raise_tasks(tx: Transaction, commissioner: str, at: datetime, ctx: Context) -> None:
+def raise_tasks(tx: Transaction, commissioner: str, at: datetime, ctx: Context) -> None:
     """Ask for an amendment where a processor no longer supports the commissioner (L05)."""
     for ods in leaving_supporters(commissioner, tx.relationships.find(commissioner=commissioner)):
         for agreement in tx.agreements.with_processor(ods):

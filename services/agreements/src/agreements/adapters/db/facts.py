@@ -60,10 +60,12 @@ from agreements.domain.decision.document import Document, Terms
 from agreements.domain.decision.facts import EnvironmentFacts, Facts, MapFacts
 from agreements.domain.decision.recalls import Recall
 from agreements.domain.hold import HeldLine, Hold, LineKey
+from agreements.domain.imports import Import, ImportKind
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.organisation import Kind, Organisation, TransferInstrument
-from agreements.domain.registration import IcoRegistration, Section251Approval
+from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
 from agreements.domain.relationship import Relationship
+from agreements.domain.undoing import Undo
 from common.ids import digest
 from common.replacement import State
 
@@ -181,6 +183,8 @@ class _Loader:
         organisations = self._organisations(codes)
         entities = {o.legal_entity for rows in organisations.values() for o in rows}
         contracts = self._about(ContractRow, Contract, parties)
+        data_sets = {x.key.data_set for x in lines}
+        published = self._about(PublicationRow, Publication, data_sets)
         self._receipts(versions, contracts)
         facts = Facts(
             reference=name,
@@ -208,18 +212,54 @@ class _Loader:
                     {x.approval for x in lines if x.approval is not None},
                 )
             },
-            publications={
-                (row.data_set, row.period): row.published_on
-                for row in self._rows(PublicationRow, {x.key.data_set for x in lines})
-            },
+            publications={(p.data_set, p.period): p.published_on for p in published},
             environments=self._environments(_related(environment_owners, instruments)),
             maps=self._maps(),
             catalogue=catalogue.load(),
             recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
         )
-        waiting = [r for r in self._rows(ImportRow) if r.state == State.WAITING.value]
-        sent = [import_of(self.session, row) for row in waiting]
-        return alternatives.added(facts, sent, codes=codes, parties=parties)
+        known = alternatives.Known(
+            codes=frozenset(codes),
+            parties=frozenset(parties),
+            publications=published,
+            data_sets=frozenset(data_sets),
+        )
+        sent = [import_of(self.session, row) for row in self._rows(ImportRow)]
+        return alternatives.added(
+            facts,
+            [one for one in sent if one.standing.is_waiting],
+            [
+                (one, self._undo(one, facts, known))
+                for one in sent
+                if one.standing.state is State.LEAVING
+            ],
+            known,
+        )
+
+    def _undo(self, sent: Import, facts: Facts, known: alternatives.Known) -> Undo[Any]:
+        """Return what a list whose taking back waits has written of these facts, and replaced."""
+        rows: Mapping[ImportKind, tuple[type[TableRow], type[Any], Collection[object]]] = {
+            ImportKind.ORGANISATIONS: (OrganisationRow, Organisation, [*facts.organisations]),
+            ImportKind.ASSURANCE: (AssuranceRow, Assurance, known.parties),
+            ImportKind.RELATIONSHIPS: (RelationshipRow, Relationship, known.codes),
+            ImportKind.PUBLICATIONS: (PublicationRow, Publication, known.data_sets),
+        }
+        row, fact, values = rows[sent.kind]
+        every = [
+            one.row
+            for found in read(self.session, SEALED[row], set(values)).values()
+            for one in found
+        ]
+        return Undo(
+            written=tuple(
+                to_fact(fact, r)
+                for r in every
+                if r.epoch == sent.applied_epoch and self._is_known(r)
+            ),
+            replaced=tuple(
+                to_fact(fact, r) for r in every if r.superseded_epoch == sent.applied_epoch
+            ),
+        )
 
     # The agreement
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, String, Text
+from sqlalchemy import JSON, BigInteger, Column, String, Text
 from sqlmodel import Field
 
 from agreements.adapters.db.tables import Row, Versioned, metadata
@@ -22,6 +22,7 @@ class ImportRow(StandingColumns, Versioned, table=True):
     digest: str
     snapshot_on: date | None = None
     content_digest: str  # of what it says, in `import_content`
+    applied_epoch: int | None = Field(default=None, sa_type=BigInteger)  # of its facts
 
 
 class ImportContentRow(Row, table=True):

@@ -14,7 +14,7 @@ from agreements.adapters.db.import_tables import ImportContentRow, ImportRow
 from agreements.adapters.db.store import put
 from agreements.adapters.db.written import add
 from agreements.domain.imports import Import, ImportKind
-from agreements.domain.layouts import dspt, ods
+from agreements.domain.layouts import dspt, ods, publications, relationships
 from agreements.use_cases.ports import Slice
 from common import audit as audit_log
 from common.audit import Entry
@@ -25,6 +25,8 @@ from common.replacement import State
 LISTED: dict[ImportKind, TypeAdapter[Any]] = {
     ImportKind.ORGANISATIONS: TypeAdapter(tuple[ods.Listed, ...]),
     ImportKind.ASSURANCE: TypeAdapter(tuple[dspt.Entry, ...]),
+    ImportKind.RELATIONSHIPS: TypeAdapter(tuple[relationships.Listed, ...]),
+    ImportKind.PUBLICATIONS: TypeAdapter(tuple[publications.Listed, ...]),
 }
 
 
@@ -39,20 +41,32 @@ class SqlImports:
     def waiting(self) -> list[Import]:
         return self._read(col(ImportRow.state) == State.WAITING.value)
 
+    def applied(self, kind: ImportKind, layout: str) -> list[Import]:
+        return self._read(
+            col(ImportRow.kind) == kind.value,
+            col(ImportRow.layout) == layout,
+            col(ImportRow.applied_epoch).is_not(None),
+            col(ImportRow.state) != State.TAKEN_BACK.value,
+        )
+
+    def leaving(self) -> list[Import]:
+        return self._read(col(ImportRow.state) == State.LEAVING.value)
+
     def page(self, part: Slice, state: State | None) -> list[Import]:
         where = [] if state is None else [col(ImportRow.state) == state.value]
         if part.after is not None:
             where.append(col(ImportRow.id) > part.after)
         return self._read(*where, rows=part.rows)
 
-    def save(self, *sent: Import, audit: Entry) -> tuple[Import, ...]:
+    def save(self, *sent: Import, audit: Entry, is_told: bool = False) -> tuple[Import, ...]:
         epoch = stamp(self.session, at=audit.at)
         stored: list[Import] = []
         for one in sent:
             kept = self._kept(one) if one.version == 0 else one
             more = values_of(kept.standing)
             stored += put(self.session, ImportRow, [kept], epoch=epoch, audit=audit, **more)
-        audit_log.append(self.session, [audit])
+        if not is_told:
+            audit_log.append(self.session, [audit])
         return tuple(stored)
 
     def _kept(self, sent: Import) -> Import:
@@ -91,6 +105,7 @@ def import_of(session: Session, row: ImportRow | Row[Any]) -> Import:
         snapshot_on=row.snapshot_on,
         listed=listed,
         content_digest=row.content_digest,
+        applied_epoch=row.applied_epoch,
         standing=standing,
         version=row.version,
     )

@@ -10,10 +10,10 @@ from threading import Lock
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, Select, Text, cast, or_, select
+from sqlalchemy import Engine, Select, Text, cast, func, or_, select
 from sqlmodel import Session, col
 
-from agreements.adapters.db import receipts
+from agreements.adapters.db import receipts, written
 from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import await_others, instant, stamp
 from agreements.adapters.db.event_models import to_wire
@@ -30,6 +30,7 @@ from agreements.adapters.db.tables import (
     BreachRow,
     ContractRow,
     EnvironmentClientRow,
+    FactChangeRow,
     IcoRegistrationRow,
     OrganisationRow,
     PublicationRow,
@@ -189,6 +190,20 @@ class SqlRelationships:
         return tuple(to_fact(Consent, row) for row in rows)
 
 
+class SqlListedRelationships(SqlFacts[Relationship]):
+    """Relationships as facts alone; what became of each is told."""
+
+    def save(self, *facts: Relationship, audit: Entry) -> tuple[Relationship, ...]:
+        stored = SqlFacts.save(self, *facts, audit=audit)
+        for one in stored:
+            for event in one.pending:
+                outbox.enqueue(
+                    self.session,
+                    to_wire(event, aggregate_id=one.id, aggregate_version=one.version),
+                )
+        return tuple(replace(one, pending=()) for one in stored)
+
+
 @dataclass(frozen=True, slots=True)
 class SqlEditions:
     session: Session
@@ -317,6 +332,18 @@ class SqlTransaction:
     def at(self) -> datetime:
         return instant(self.session)
 
+    @property
+    def epoch(self) -> int:
+        held = written.stamped(self.session)
+        if held is None:
+            raise LookupError("this transaction changes no facts")
+        return held.epoch
+
+    def epoch_at(self, instant: datetime) -> int:
+        query = select(func.max(col(FactChangeRow.epoch)))
+        query = query.where(col(FactChangeRow.recorded_at) <= instant)
+        return self.session.execute(query).scalar_one() or 0
+
     @cached_property
     def organisations(self) -> SqlFacts[Organisation]:
         return SqlFacts(self.session, OrganisationRow, Organisation)
@@ -352,6 +379,10 @@ class SqlTransaction:
     @cached_property
     def relationships(self) -> SqlRelationships:
         return SqlRelationships(self.session)
+
+    @cached_property
+    def listed_relationships(self) -> "SqlListedRelationships":
+        return SqlListedRelationships(self.session, RelationshipRow, Relationship)
 
     @cached_property
     def editions(self) -> SqlEditions:

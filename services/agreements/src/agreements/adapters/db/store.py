@@ -19,6 +19,7 @@ from agreements.adapters.db.epoch import stamp
 from agreements.adapters.db.sealed import columns_of
 from agreements.adapters.db.tables import Versioned
 from agreements.adapters.db.written import add, supersede
+from agreements.domain.undoing import Undo
 from agreements.use_cases.ports import Fact, Slice
 from common import audit as audit_log
 from common.audit import Entry
@@ -49,6 +50,22 @@ class SqlFacts(Generic[F]):
             query = query.where(col(self.row.id) > part.after)
         return self._read(query)
 
+    def known_at(self, epoch: int, **equal: object) -> list[F]:
+        """Return what was held true at an epoch."""
+        query = select(self.row).where(col(self.row.epoch) <= epoch)
+        gone = col(self.row.superseded_epoch)
+        query = query.where(gone.is_(None) | (gone > epoch))
+        return self._read(self._where(query, equal).order_by(col(self.row.id)))
+
+    def undo(self, epoch: int, **equal: object) -> Undo[F]:
+        """Return what was written under an epoch, and what it replaced."""
+        written = self._current(equal).where(col(self.row.epoch) == epoch)
+        replaced = select(self.row).where(col(self.row.superseded_epoch) == epoch)
+        return Undo(
+            written=tuple(self._read(written.order_by(col(self.row.id)))),
+            replaced=tuple(self._read(self._where(replaced, equal).order_by(col(self.row.id)))),
+        )
+
     def save(self, *facts: F, audit: Entry) -> tuple[F, ...]:
         epoch = stamp(self.session, at=audit.at)
         stored = put(self.session, self.row, facts, epoch=epoch, audit=audit)
@@ -62,7 +79,9 @@ class SqlFacts(Generic[F]):
         audit_log.append(self.session, [audit])
 
     def _current(self, equal: Mapping[str, object]) -> Select[Any]:
-        query = select(self.row).where(col(self.row.superseded_epoch).is_(None))
+        return self._where(select(self.row).where(col(self.row.superseded_epoch).is_(None)), equal)
+
+    def _where(self, query: Select[Any], equal: Mapping[str, object]) -> Select[Any]:
         for name, value in equal.items():
             query = query.where(getattr(self.row, name) == _plain(value))
         return query

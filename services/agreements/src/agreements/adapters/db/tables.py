@@ -325,6 +325,7 @@ class RelationshipRow(Versioned, table=True):
     requested_at: datetime
     requested_by_organisation: str
     activated_at: datetime | None = None
+    source: str | None = None  # the published list that brought it
 
 
 class RelationshipConsentRow(Versioned, table=True):

@@ -48,10 +48,18 @@ def confirm_import(
     return SentImportView.of(sent)
 
 
-@removing.post("/{import_id}/withdrawal", responses=responses(ImportNotFound, ReplacementDecided))
+@removing.post(
+    "/{import_id}/withdrawal",
+    responses=responses(ImportNotFound, SecondPersonNeeded, ReplacementDecided),
+)
 def withdraw_import(
     import_id: UUID, body: Reason, contexts: Contexts, principal: Second
 ) -> SentImportView:
-    """Take a list back that waits."""
+    """Take a list back: one that waits, or the newest in force of its layout.
+
+    What it wrote goes and what it replaced is true again, but for what was changed since. Where
+    that changes much it is `leaving`, and the stricter of both holds, until a second person takes
+    it back as well.
+    """
     sent = use_cases.withdraw(import_id, body.reason, ctx=contexts.of(principal))
     return SentImportView.of(sent)

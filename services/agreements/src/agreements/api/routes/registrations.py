@@ -168,6 +168,24 @@ def record_publication(
     return PublicationView.model_validate(stored)
 
 
+@removing.post(
+    "/publications/imports",
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_publications(
+    content: CsvFile,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+) -> ImportView:
+    """Take in days of publication: `data_set,period,published_on`.
+
+    Of each data set that is named the periods become those listed. Lines of no use are left out
+    and named. What gives much waits for a second person; until then the stricter of both holds.
+    """
+    return ImportView.of(imports.import_publications(content, ctx=contexts.of(principal)))
+
+
 @router.get("/publications")
 def list_publications(page: Paging, contexts: Contexts, principal: Reader) -> Page[PublicationView]:
     """List what was published, and when."""

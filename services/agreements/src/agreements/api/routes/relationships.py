@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from agreements.api import permissions
-from agreements.api.dependencies import Contexts, once_key, part
+from agreements.api.dependencies import Contexts, CsvFile, once_key, part
 from agreements.api.removal import RemovesPermission
+from agreements.api.schemas.organisations import ImportView
 from agreements.api.schemas.relationships import (
     Consent,
     EndRelationship,
@@ -18,6 +19,8 @@ from agreements.api.schemas.relationships import (
 )
 from agreements.domain.errors import (
     DscroUnknown,
+    ImportContradicts,
+    ImportRefused,
     NotAParty,
     OrganisationUnknown,
     RelationshipNotFound,
@@ -25,6 +28,8 @@ from agreements.domain.errors import (
     ServiceContractMissing,
     TransitionRefused,
 )
+from agreements.settings import IMPORT_BYTES_MAX
+from agreements.use_cases import imports
 from agreements.use_cases import relationships as use_cases
 from common.security.principal import Principal
 from common.web.auth import requires
@@ -58,6 +63,26 @@ def request_relationship(
     )
     response.headers["Location"] = f"/v1/relationships/{requested.relationship.id}"
     return RelationshipView.of(requested)
+
+
+@removing.post(
+    "/imports",
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_relationships(
+    content: CsvFile,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+) -> ImportView:
+    """Take in a published edition of the relationships, in its own columns.
+
+    What it names is active as it says; what an edition brought before and this one leaves out has
+    ended. Other processors stand in one cell, with `;` between them. Lines that name somebody who
+    is not known are left out and named. What gives much waits for a second person; until then the
+    stricter of both holds.
+    """
+    return ImportView.of(imports.import_relationships(content, ctx=contexts.of(principal)))
 
 
 @router.get("")

@@ -46,10 +46,7 @@ class ImportView(Outgoing):
     changed: Annotated[int, Field(description="Entries that took the place of another.")]
     unchanged: Annotated[int, Field(description="Entries that were known just so.")]
     left_out: LeftOutView
-    id: Annotated[
-        UUID | None,
-        Field(description="Of what waits, for confirmation and withdrawal; null: it is in force."),
-    ]
+    id: Annotated[UUID, Field(description="Of the import, for confirmation and withdrawal.")]
     standing: Annotated[
         StandingView,
         Field(description="`waiting`: much changes, so a second person has to look first."),
