@@ -1,6 +1,8 @@
 """docs/codes.md lists every code that a caller can be told."""
 
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 from common.web import problems
@@ -26,6 +28,24 @@ def test_every_code_in_the_code_is_listed() -> None:
 
     assert len(written) > 90
     assert written <= set(listed())
+
+
+def test_a_code_has_one_class() -> None:
+    """Two classes of one code would have two titles, and a caller could not look it up."""
+    classes = [
+        (code.value, path.name)
+        for path in SOURCES
+        for body in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(body, ast.ClassDef)
+        for assigned in body.body
+        if isinstance(assigned, ast.Assign)
+        and [ast.unparse(target) for target in assigned.targets] == ["code"]
+        and isinstance(code := assigned.value, ast.Constant)
+    ]
+    count = Counter(code for code, _ in classes)
+
+    assert len(count) > 90
+    assert [(code, path) for code, path in classes if count[code] > 1] == []
 
 
 def test_what_the_framework_itself_refuses_is_listed() -> None:

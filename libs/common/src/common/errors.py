@@ -111,6 +111,69 @@ class RangeNotSatisfiable(AppError):
     title = "The range lies outside the file"
 
 
+class EditedMeanwhile(Conflict):
+    """What was read is not the newest: somebody else stored a change first."""
+
+    code = "EDITED_MEANWHILE"
+    title = "It was changed since it was read"
+
+
+class TransitionRefused(Conflict):
+    """The command does not fit the state that it is in."""
+
+    code = "TRANSITION_REFUSED"
+    title = "The current state does not allow this"
+
+
+class AgreementNotFound(NotFound):
+    """There is none, or the caller is no party to it; the answer is the same."""
+
+    code = "AGREEMENT_NOT_FOUND"
+    title = "No such agreement"
+
+
+class LineNotInAgreement(Unprocessable):
+    """The agreement has no line with this number, or none for this data set."""
+
+    code = "LINE_NOT_IN_DSA"
+    title = "The agreement has no such line"
+
+
+class EditionNotFound(NotFound):
+    """There is no such edition, of a data set or of a register."""
+
+    code = "EDITION_NOT_FOUND"
+    title = "No such edition"
+
+
+class NoEdition(Conflict):
+    """No records have been landed for a month that was asked for; `periods` names all of them."""
+
+    code = "NO_EDITION"
+    title = "Nothing has been landed for a period"
+
+
+class DecisionUnavailable(Unavailable):
+    """There is no answer, so it is no (design.md section 10, S6)."""
+
+    code = "DECISION_UNAVAILABLE"
+    title = "The access decision is temporarily unavailable"
+
+
+class KeyUnavailable(Unavailable):
+    """A key of this service cannot be read."""
+
+    code = "KEY_UNAVAILABLE"
+    title = "A key cannot be read"
+
+
+class ObjectStoreUnavailable(Unavailable):
+    """The directory or bucket of objects cannot be read or written."""
+
+    code = "OBJECT_STORE_UNAVAILABLE"
+    title = "The object store does not answer"
+
+
 class Invalid(ValueError):
     """For validators of requests: a text that we wrote and that quotes nothing sent.
 

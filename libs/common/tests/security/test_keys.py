@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jose import jwk, jws
 
+from common.errors import KeyUnavailable
 from common.security import keys
 from common.security.jwks import KeySet, KeysUnavailable, public_keys
 from common.security.jws import NotGenuine, claimed
@@ -22,7 +23,6 @@ from common.security.keys import (
     KEYS,
     MANIFEST,
     PERMIT,
-    KeyUnavailable,
     SignedVerifier,
     Signer,
     generate_jwk,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from common.security.keys import KeyUnavailable
+from common.errors import KeyUnavailable
 from common.settings import ServiceSettings
 
 IMPORT_BYTES_MAX = 67_108_864

@@ -24,10 +24,11 @@ from agreements.domain.hold import Hold
 from agreements.use_cases.access import decider as deciders
 from agreements.use_cases.access import hearing
 from agreements.use_cases.access.asking import DigestDiffers, EvidenceRefused
-from agreements.use_cases.access.decider import Decider, DecisionUnavailable
+from agreements.use_cases.access.decider import Decider
 from agreements.use_cases.access.ports import Contended
 from common.db.tables import audit_leaf
 from common.db.unit_of_work import DatabaseUnavailable
+from common.errors import DecisionUnavailable
 from common.ids import digest, new_id
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain

@@ -21,14 +21,7 @@ from agreements.domain.agreement import Facts, Renewal
 from agreements.domain.breach import Breach, Channel, Stopped
 from agreements.domain.drafting import next_version
 from agreements.domain.environment import EnvironmentKind, RecipientEnvironment
-from agreements.domain.errors import (
-    AgreementNotFound,
-    BreachNotFound,
-    EditedMeanwhile,
-    HoldNotFound,
-    MapNotFound,
-    RelationshipNotFound,
-)
+from agreements.domain.errors import BreachNotFound, HoldNotFound, MapNotFound, RelationshipNotFound
 from agreements.domain.hold import Hold
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.maps import MapSnapshot
@@ -39,6 +32,7 @@ from common.audit import Entry
 from common.db import migrate, outbox
 from common.db.engine import writing
 from common.db.tables import audit_leaf
+from common.errors import AgreementNotFound, EditedMeanwhile
 from common.ids import digest
 from services.agreements.tests.facts import (
     CCG,

@@ -15,15 +15,12 @@ from agreements.domain.agreement import (
 )
 from agreements.domain.drafting import first_version, next_version
 from agreements.domain.errors import (
-    AgreementNotFound,
     ConditionNotFound,
     DocumentHashDiffers,
     DraftedOtherwise,
     HoldNotFound,
     LiftNeedsAnotherPerson,
-    LineUnknown,
     NotAParty,
-    TransitionRefused,
     VersionLapsed,
     VersionSuperseded,
 )
@@ -31,6 +28,7 @@ from agreements.domain.events import Verb
 from agreements.domain.hold import Hold
 from agreements.domain.organisation import BODY
 from common.clock import end_of, start_of
+from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.ids import canonical, digest
 from services.agreements.tests.facts import (
     APPLICATION,
@@ -359,7 +357,7 @@ def test_a_hold_is_not_escaped_by_numbering_the_lines_anew():
 
 
 def test_a_line_that_it_does_not_have_cannot_be_held():
-    with pytest.raises(LineUnknown) as refusal:
+    with pytest.raises(LineNotInAgreement) as refusal:
         active().held_lines([1, 3, 4], NOW)
 
     assert refusal.value.code == "LINE_NOT_IN_DSA"

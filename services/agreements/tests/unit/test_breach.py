@@ -15,7 +15,7 @@ from agreements.domain.breach import (
     Stopped,
     receipt_due,
 )
-from agreements.domain.errors import TransitionRefused
+from common.errors import TransitionRefused
 from services.agreements.tests.facts import CSU, NOW, REFERENCE, new_id
 
 HOLIDAYS = load().bank_holidays

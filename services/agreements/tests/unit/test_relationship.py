@@ -5,12 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from agreements.domain.errors import (
-    DscroUnknown,
-    RelationshipOverlaps,
-    ServiceContractMissing,
-    TransitionRefused,
-)
+from agreements.domain.errors import DscroUnknown, RelationshipOverlaps, ServiceContractMissing
 from agreements.domain.register import (
     RELATIONSHIP_COLUMNS,
     RelationshipEdition,
@@ -26,6 +21,7 @@ from agreements.domain.relationship import (
     must_be_dscro,
 )
 from common.clock import end_of, start_of
+from common.errors import TransitionRefused
 from common.ids import canonical, digest
 from services.agreements.tests.facts import (
     CCG,

@@ -15,7 +15,6 @@ from applications.adapters.db.tables import ApplicationRow, SnapshotRow, StepRow
 from applications.domain.application import BODY, Outcome, Query, State
 from applications.domain.errors import (
     ApplicationNotFound,
-    EditedMeanwhile,
     FindingsRefuse,
     OwnApplication,
     SnapshotNotFound,
@@ -27,7 +26,7 @@ from applications.use_cases.ports import Scope
 from common.db import migrate
 from common.db.idempotency import IdempotencyKeyReused
 from common.db.tables import audit_leaf, outbox
-from common.errors import Unavailable
+from common.errors import EditedMeanwhile, Unavailable
 from common.ids import DARS_REFERENCE
 from common.security.roles import Role
 from services.applications.tests.answers import CCG, CSU, TODAY, agreement, as_renewal, complete

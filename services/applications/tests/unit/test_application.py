@@ -27,11 +27,11 @@ from applications.domain.errors import (
     OwnOrganisation,
     ReasonRequired,
     SameHands,
-    TransitionRefused,
 )
 from applications.domain.events import EVENTS
 from applications.domain.routing import AdvisoryRoute, Triage
 from applications.domain.sections import Condition, Kind, Length
+from common.errors import TransitionRefused
 from common.security.roles import Role
 from services.applications.tests.answers import CCG, CSU, NOW, answers_of, complete
 

@@ -252,6 +252,6 @@ def test_whoever_has_a_line_sees_which_months_were_landed(house):
     stranger = house.call("GET", path + "SUS_APC")
 
     assert [item["month"] for item in answer.json()["items"]] == ["2018-04", "2018-05"]
-    assert (no_line.status_code, no_line.json()["code"]) == (404, "LINE_NOT_IN_DSA")
+    assert (no_line.status_code, no_line.json()["code"]) == (422, "LINE_NOT_IN_DSA")
     assert held.json() == answer.json()
     assert (stranger.status_code, stranger.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")

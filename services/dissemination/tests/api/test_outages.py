@@ -128,11 +128,11 @@ def test_a_stream_whose_end_cannot_be_written_down_is_ended_by_the_sweeper(
     house, download, until, monkeypatch
 ):
     """The delivery was written down before its first byte, so its end can be missing, not it."""
-    from dissemination.domain.errors import StoreUnavailable
+    from common.errors import ObjectStoreUnavailable
     from dissemination.use_cases import deliveries
 
     def away(*_args, **_more):
-        raise StoreUnavailable("The disk is full.")
+        raise ObjectStoreUnavailable("The disk is full.")
 
     file = house.big(1000)
     with monkeypatch.context() as patched:

@@ -15,11 +15,12 @@ from common.db import engine as engines
 from common.db import migrate
 from common.db import tables as shared
 from common.db.unit_of_work import DatabaseUnavailable
+from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.messaging.envelope import Event
 from dissemination.adapters.db import repository
 from dissemination.domain.delivery import Delivery, Outcome
-from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNotFound
+from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State
 from dissemination.domain.register import RegisterLine
 from dissemination.domain.release import Release, ReleaseDecision

@@ -12,9 +12,10 @@ from uuid import uuid4
 
 import pytest
 
+from common.errors import ObjectStoreUnavailable
 from dissemination.adapters import store as adapter
 from dissemination.adapters.store import ObstoreReleases
-from dissemination.domain.errors import ObjectMissing, StoreUnavailable
+from dissemination.domain.errors import ObjectMissing
 
 CONTENT = os.urandom(3_000_000)
 KEY = "preparations/p/1/f.parquet"
@@ -118,9 +119,9 @@ def test_a_store_that_is_away_is_no_missing_object(tmp_path):
     store = ObstoreReleases(str(tmp_path / f"{uuid4()}"))
 
     for ask in (store.size, store.digest, store.source):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(ObjectStoreUnavailable):
             ask(KEY)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(ObjectStoreUnavailable):
         store.check()
 
 
@@ -193,9 +194,9 @@ def test_a_bucket_that_is_away_is_no_missing_object(s3_bucket, monkeypatch, name
     store = ObstoreReleases(s3_bucket)
 
     for ask in (store.size, store.digest, lambda key: read(store, (0, 1), key=key)):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(ObjectStoreUnavailable):
             ask(KEY)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(ObjectStoreUnavailable):
         store.check()
 
 

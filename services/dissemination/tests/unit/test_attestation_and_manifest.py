@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from common.errors import TransitionRefused
 from common.security.jws import unverified
 from dissemination.domain import register
 from dissemination.domain.attestation import AttestationMalformed, SignedAttestation
 from dissemination.domain.delivery import Cut, Delivery, Outcome
-from dissemination.domain.errors import TransitionRefused
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, Controller, Line, Terms, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from common.errors import Refusal
+from common.errors import Refusal, TransitionRefused
 from common.ids import digest_of
-from dissemination.domain.errors import InvalidPeriods, PreparationRefused, TransitionRefused
+from dissemination.domain.errors import InvalidPeriods, PreparationRefused
 from dissemination.domain.events import (
     ExtractFailed,
     ExtractReleased,

@@ -10,13 +10,14 @@ from sqlmodel import Session, select
 
 from common.audit.entries import Entry as AuditEntry
 from common.db import migrate
+from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.replacement import Change, Standing
 from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import repository
 from pseudonymisation.adapters.db.tables import EditionRow
 from pseudonymisation.domain.edition import Edition, MapVersion, Status
-from pseudonymisation.domain.errors import EditedMeanwhile, SubmissionNotFound
+from pseudonymisation.domain.errors import SubmissionNotFound
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
 from pseudonymisation.domain.submission import Content, State, Submission

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from common.errors import Refused
+from common.errors import NoEdition, Refused
 from common.ids import digest_of, new_id
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
@@ -21,7 +21,6 @@ from pseudonymisation.adapters.plane import preparation as plane
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
-    NoEdition,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import ObjectStoreUnavailable
 from pseudonymisation.adapters.plane.objects import (
     CHUNK_BYTES,
     MAGIC,
     TAG_BYTES,
     ObjectDamaged,
     Objects,
-    ObjectStoreUnavailable,
 )
 
 KEY = b"k" * 32

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catalogue
+from common.errors import TransitionRefused
 from common.replacement import Change, Standing
 from common.replacement import State as Replacement
 from pseudonymisation.domain import events
 from pseudonymisation.domain.edition import Edition, Status
-from pseudonymisation.domain.errors import PeriodInvalid, TransitionRefused
+from pseudonymisation.domain.errors import PeriodInvalid
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import TEXTS, Entry, Outcome, report
 from pseudonymisation.domain.submission import (

@@ -20,7 +20,7 @@ from jose.utils import base64url_encode
 
 from common import files
 from common.clock import Clock, SystemClock
-from common.errors import Unavailable
+from common.errors import KeyUnavailable
 from common.ids import new_id
 from common.security.jwks import Jwks, KeySet
 from common.security.jws import NotGenuine, Opened, open_compact
@@ -30,11 +30,6 @@ ISSUED_AHEAD_MAX = timedelta(seconds=30)
 
 STATEMENT_LENGTH_MAX = 4 * 1024 * 1024
 """An attestation lists every column and edition; this is far more than any has."""
-
-
-class KeyUnavailable(Unavailable):
-    code = "KEY_UNAVAILABLE"
-    title = "A key of ours cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,11 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from agreements.domain.errors import (
-    AgreementNotFound,
     ConditionNotFound,
     DocumentHashDiffers,
     DraftedOtherwise,
     HoldNotFound,
-    LineUnknown,
     NotAParty,
-    TransitionRefused,
     VersionLapsed,
     VersionSuperseded,
 )
@@ -31,6 +28,7 @@ from agreements.domain.events import AgreementEvent, Verb
 from agreements.domain.hold import HeldLine, Hold, LineKey
 from agreements.domain.organisation import BODY
 from common.clock import end_of, start_of
+from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 
 NEEDS_NO_CONTRACT = "AGGREGATE_SUPPRESSED"
 """Aggregates with small numbers suppressed need no framework contract (domain.md 3.1)."""
@@ -358,13 +356,13 @@ class Agreement:
         """Return the keys behind these numbers of the shown version.
 
         Raises:
-            LineUnknown: a number is not one of its lines.
+            LineNotInAgreement: a number is not one of its lines.
 
         """
         lines = {line.number: line for line in self.shown(at).lines}
         wanted = sorted(set(numbers))
         if unknown := [n for n in wanted if n not in lines]:
-            raise LineUnknown(
+            raise LineNotInAgreement(
                 f"{self.reference} has no line {', '.join(map(str, unknown))}.",
                 lines=list(unknown),
             )

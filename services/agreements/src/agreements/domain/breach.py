@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from agreements.domain.errors import TransitionRefused
 from agreements.domain.events import BreachClosed, BreachReported
 from common.clock import end_of, legal_day
+from common.errors import TransitionRefused
 
 RECEIPT_OVERDUE = (
     "No confirmation receipt was issued in one working day: contact DARS directly "

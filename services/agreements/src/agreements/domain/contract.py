@@ -11,13 +11,9 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from agreements.domain.errors import (
-    ContractOverlaps,
-    DocumentHashDiffers,
-    OrganisationSignsFirst,
-    TransitionRefused,
-)
+from agreements.domain.errors import ContractOverlaps, DocumentHashDiffers, OrganisationSignsFirst
 from common.clock import end_of, start_of
+from common.errors import TransitionRefused
 from common.ids import digest_of
 
 

@@ -3,16 +3,6 @@
 from common.errors import Conflict, Forbidden, NotFound, Unprocessable
 
 
-class EditedMeanwhile(Conflict):
-    code = "EDITED_MEANWHILE"
-    title = "Somebody else changed it first"
-
-
-class TransitionRefused(Conflict):
-    code = "TRANSITION_REFUSED"
-    title = "The present state does not allow this"
-
-
 class ImportRefused(Unprocessable):
     """Nothing of the file was taken; member `errors` says which lines are wrong and why."""
 
@@ -104,11 +94,6 @@ class OrganisationSignsFirst(Conflict):
 # Agreements
 
 
-class AgreementNotFound(NotFound):
-    code = "AGREEMENT_NOT_FOUND"
-    title = "No such agreement"
-
-
 class DocumentHashDiffers(Conflict):
     code = "DOCUMENT_HASH_DIFFERS"
     title = "The signed hash is not that of the document"
@@ -141,11 +126,6 @@ class SnapshotRefused(Unprocessable):
 
     code = "SNAPSHOT_REFUSED"
     title = "The snapshot cannot be drafted from"
-
-
-class LineUnknown(Unprocessable):
-    code = "LINE_NOT_IN_DSA"
-    title = "The agreement has no such line"
 
 
 class ConditionNotFound(NotFound):
@@ -198,8 +178,3 @@ class LiftNeedsAnotherPerson(Conflict):
 
     code = "LIFT_NEEDS_ANOTHER_PERSON"
     title = "Two different people lift a hold"
-
-
-class EditionNotFound(NotFound):
-    code = "EDITION_NOT_FOUND"
-    title = "No such edition of the register"

@@ -12,14 +12,10 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from agreements.domain.errors import (
-    DscroUnknown,
-    RelationshipOverlaps,
-    ServiceContractMissing,
-    TransitionRefused,
-)
+from agreements.domain.errors import DscroUnknown, RelationshipOverlaps, ServiceContractMissing
 from agreements.domain.events import RelationshipChanged
 from common.clock import end_of, legal_day
+from common.errors import TransitionRefused
 
 DSCROS = (
     "central-southern",

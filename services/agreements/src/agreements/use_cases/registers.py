@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from agreements.domain.contract import ContractState
-from agreements.domain.errors import EditionNotFound
 from agreements.domain.register import RelationshipEdition
 from agreements.use_cases.contracts import Shown
 from agreements.use_cases.ports import Slice, UnitOfWork
 from common.clock import Clock
+from common.errors import EditionNotFound
 
 PUBLISHED = frozenset(
     {

@@ -49,7 +49,6 @@ from applications.domain.errors import (
     AgreementsUnavailable,
     ApplicationNotFound,
     ConditionRefused,
-    EditedMeanwhile,
     FindingsRefuse,
     KindContradicts,
     NotYours,
@@ -60,13 +59,13 @@ from applications.domain.errors import (
     SameHands,
     SectionNotFound,
     SnapshotNotFound,
-    TransitionRefused,
 )
 from applications.domain.sections import SECTIONS, Day, Section
 from applications.use_cases import applications as use_cases
 from applications.use_cases import decisions, snapshots, standards
 from common.clock import legal_day
 from common.db.idempotency import IdempotencyKeyReused
+from common.errors import EditedMeanwhile, TransitionRefused
 from common.web.auth import public
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import Page, Paging

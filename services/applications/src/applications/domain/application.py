@@ -22,7 +22,6 @@ from applications.domain.errors import (
     OwnOrganisation,
     ReasonRequired,
     SameHands,
-    TransitionRefused,
 )
 from applications.domain.events import (
     ApplicationApproved,
@@ -34,6 +33,7 @@ from applications.domain.events import (
 )
 from applications.domain.routing import AdvisoryRoute, Triage
 from applications.domain.sections import OURS, Answers, Condition, Kind, Section, SpecialConditions
+from common.errors import TransitionRefused
 from common.security.roles import Role
 
 BODY = "X26"

@@ -56,16 +56,6 @@ class SnapshotNotFound(NotFound):
     title = "No such snapshot"
 
 
-class TransitionRefused(Conflict):
-    code = "TRANSITION_REFUSED"
-    title = "The application's state does not allow this"
-
-
-class EditedMeanwhile(Conflict):
-    code = "EDITED_MEANWHILE"
-    title = "Somebody else changed the application first"
-
-
 class AdviceRequired(Conflict):
     code = "ADVICE_REQUIRED"
     title = "An advisory body has to see the application first"

@@ -8,17 +8,13 @@ import structlog
 
 from applications.domain import standards
 from applications.domain.application import Application, State, Verb
-from applications.domain.errors import (
-    EditedMeanwhile,
-    FindingsRefuse,
-    Redirected,
-    SectionNotFound,
-)
+from applications.domain.errors import FindingsRefuse, Redirected, SectionNotFound
 from applications.domain.sections import Kind, Section
 from applications.use_cases import examination, snapshots
 from applications.use_cases.context import Context
 from applications.use_cases.examination import Examination
 from applications.use_cases.ports import Applications, HistoryLine, Summary, Transaction
+from common.errors import EditedMeanwhile
 from common.ids import dars_reference, new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

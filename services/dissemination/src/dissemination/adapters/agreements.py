@@ -13,10 +13,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from common import http
-from common.errors import AppError, Refusal, Refused
+from common.errors import AgreementNotFound, AppError, DecisionUnavailable, Refusal, Refused
 from common.ids import new_id
 from common.security.client import ServiceTokens
-from dissemination.domain.errors import AgreementNotFound, DecisionUnavailable
 from dissemination.domain.extract import Permit
 from dissemination.domain.register import Controller, Line, Terms
 from dissemination.domain.release import ReleaseDecision

@@ -14,7 +14,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from dissemination.domain.errors import ObjectMissing, StoreUnavailable
+from common.errors import ObjectStoreUnavailable
+from dissemination.domain.errors import ObjectMissing
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
@@ -73,7 +74,7 @@ class ObstoreReleases:
             return FileSource(Path(store.prefix or "/") / key, self._readers)
 
     def check(self) -> None:
-        """Raise StoreUnavailable where the store as a whole is away. For readiness."""
+        """Raise ObjectStoreUnavailable where the store as a whole is away. For readiness."""
         with _translated():
             next(iter(obstore.list(self._opened(), chunk_size=1)), None)
 
@@ -83,7 +84,7 @@ class ObstoreReleases:
     def _opened(self) -> LocalStore | S3Store:
         if self._directory is not None and not self._directory.is_dir():
             # Otherwise every object would merely seem to be missing.
-            raise StoreUnavailable("The release store is not there.")
+            raise ObjectStoreUnavailable("The release store is not there.")
         if self._store is None:
             self._store = (
                 LocalStore(self._directory)
@@ -173,4 +174,4 @@ def _translated() -> Iterator[None]:
     except (FileNotFoundError, ValueError) as error:
         raise ObjectMissing("The object is not in the release store.") from error
     except (BaseError, OSError) as error:
-        raise StoreUnavailable("The release store does not answer.") from error
+        raise ObjectStoreUnavailable("The release store does not answer.") from error

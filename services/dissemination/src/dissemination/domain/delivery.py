@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from dissemination.domain.errors import TransitionRefused
+from common.errors import TransitionRefused
 from dissemination.domain.events import Event, ExtractDelivered
 from dissemination.domain.extract import Requester
 

@@ -15,45 +15,9 @@ class FileNotFound(NotFound):
     title = "No such file"
 
 
-class AgreementNotFound(NotFound):
-    """There is none, or the caller is no party to it; the answer is the same."""
-
-    code = "AGREEMENT_NOT_FOUND"
-    title = "No such agreement"
-
-
-class TransitionRefused(Conflict):
-    code = "TRANSITION_REFUSED"
-    title = "The extract's state does not allow this"
-
-
-class EditedMeanwhile(Conflict):
-    code = "EDITED_MEANWHILE"
-    title = "Something else moved the extract first"
-
-
-class NothingLanded(Conflict):
-    """The haven has no records of a month that was asked for; `periods` names them all."""
-
-    code = "NO_EDITION"
-    title = "Nothing was landed for a period"
-
-
-class LineNotFound(NotFound):
-    code = "LINE_NOT_IN_DSA"
-    title = "The agreement has no line for this data set"
-
-
 class InvalidPeriods(Unprocessable):
     code = "INVALID_PERIODS"
     title = "The periods are not months in order"
-
-
-class DecisionUnavailable(Unavailable):
-    """No decision is a no: design.md section 10, S6."""
-
-    code = "DECISION_UNAVAILABLE"
-    title = "The decision cannot be had at the moment"
 
 
 class HavenUnavailable(Unavailable):
@@ -77,11 +41,6 @@ class TermsMissing(Unavailable):
 
     code = "TERMS_MISSING"
     title = "The agreement's terms cannot be had"
-
-
-class StoreUnavailable(Unavailable):
-    code = "OBJECT_STORE_UNAVAILABLE"
-    title = "The release store does not answer"
 
 
 class ObjectMissing(Unavailable):

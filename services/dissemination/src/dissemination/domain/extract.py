@@ -13,8 +13,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.errors import Refusal
-from dissemination.domain.errors import TransitionRefused
+from common.errors import Refusal, TransitionRefused
 from dissemination.domain.events import (
     Event,
     ExtractChanged,

@@ -8,12 +8,12 @@ from uuid import UUID
 import structlog
 
 from common.clock import boottime
-from common.errors import Refusal, Refused
+from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused
 from common.ids import new_id
 from common.security.jws import unverified
 from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.delivery import Cut, Delivery
-from dissemination.domain.errors import AgreementNotFound, EditedMeanwhile, ObjectMissing
+from dissemination.domain.errors import ObjectMissing
 from dissemination.domain.lease import Lease
 from dissemination.domain.ranges import Part, requested
 from dissemination.domain.release import Release
@@ -45,7 +45,7 @@ def allow(
     Raises:
         FileNotFound: it is not released, or another organisation's.
         Refused, AgreementNotFound, DecisionUnavailable: not now.
-        ObjectMissing, StoreUnavailable: its object cannot be had.
+        ObjectMissing, ObjectStoreUnavailable: its object cannot be had.
         RangeNotSatisfiable: the range lies outside.
 
     """

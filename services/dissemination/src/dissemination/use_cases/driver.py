@@ -12,7 +12,7 @@ import structlog
 from pydantic import JsonValue
 
 from common import faults
-from common.errors import Refusal, Refused, Unavailable
+from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused, Unavailable
 from common.security.jws import unverified
 from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.attestation import AttestationMalformed
@@ -20,8 +20,6 @@ from dissemination.domain.errors import (
     FAILURES,
     PERMIT_EXPIRED,
     PREPARATION_FAILED,
-    AgreementNotFound,
-    EditedMeanwhile,
     ObjectMissing,
     PreparationRefused,
 )

@@ -10,16 +10,11 @@ import structlog
 from pydantic import JsonValue
 
 from common import faults
-from common.errors import Refusal, Refused
+from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
 from dissemination.domain.acting import on_behalf_of
-from dissemination.domain.errors import (
-    AgreementNotFound,
-    HavenUnavailable,
-    LineNotFound,
-    NothingLanded,
-)
+from dissemination.domain.errors import HavenUnavailable
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
 from dissemination.domain.release import Release
 from dissemination.domain.request import ExtractRequest
@@ -53,7 +48,7 @@ def ask(
     Raises:
         Refused: with every refusal.
         AgreementNotFound: there is none that the caller may know of.
-        NothingLanded: with every month of which the haven has no records.
+        NoEdition: with every month of which the haven has no records.
         DecisionUnavailable: nobody could be asked.
 
     """
@@ -220,7 +215,7 @@ def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
 
 
 def _demand_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
-    """Raise NothingLanded before anything is written down, where the haven can be asked.
+    """Raise NoEdition before anything is written down, where the haven can be asked.
 
     Where it does not answer, the extract is accepted and waits for it, as it always does; then the
     haven itself refuses what it has no records of.
@@ -233,7 +228,7 @@ def _demand_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> Non
     missing = [month for month in request.periods if month not in landed]
     if not missing:
         return
-    refused = NothingLanded(
+    refused = NoEdition(
         f"Nothing was landed for {', '.join(missing)}. GET /v1/landed-months says what was.",
         periods=[*missing],
     )
@@ -257,7 +252,7 @@ def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMon
 
     Raises:
         AgreementNotFound: there is none that the caller may know of.
-        LineNotFound: it has no line for the data set.
+        LineNotInAgreement: it has no line for the data set.
         DecisionUnavailable, HavenUnavailable:
 
     """
@@ -277,7 +272,7 @@ def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMon
     with suppress(Refused):
         ctx.agreements.ask_dry(asked, evidence=ctx.evidence)
     if not lines:
-        raise LineNotFound(f"{agreement} has no line for {data_set}.")
+        raise LineNotInAgreement(f"{agreement} has no line for {data_set}.")
     return ctx.preparations.landed(data_set)
 
 

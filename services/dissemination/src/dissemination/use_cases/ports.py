@@ -100,10 +100,10 @@ class ReleaseStore(Protocol):
     """Objects that the haven wrote and we may only read."""
 
     def size(self, key: str) -> int:
-        """Raise ObjectMissing, StoreUnavailable."""
+        """Raise ObjectMissing, ObjectStoreUnavailable."""
 
     def digest(self, key: str) -> tuple[int, str]:
-        """Read it all: its size and digest. Raise ObjectMissing, StoreUnavailable."""
+        """Read it all: its size and digest. Raise ObjectMissing, ObjectStoreUnavailable."""
 
 
 class Extracts(Protocol):

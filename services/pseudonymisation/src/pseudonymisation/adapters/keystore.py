@@ -24,7 +24,8 @@ from typing import Final, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed, KeyExists, KeyUnavailable
+from common.errors import KeyUnavailable
+from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed, KeyExists
 
 __all__ = [
     "FileWrapping",

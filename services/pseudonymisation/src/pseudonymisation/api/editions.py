@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import ReplacementDecided, SecondPersonNeeded
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -15,12 +16,7 @@ from pseudonymisation.api.dependencies import (
     WithdrawEditionsCtx,
 )
 from pseudonymisation.api.schemas import DATA_SET, PERIOD, EditionView
-from pseudonymisation.domain.errors import (
-    EditedMeanwhile,
-    EditionNotFound,
-    PeriodInvalid,
-    PeriodOverlaps,
-)
+from pseudonymisation.domain.errors import PeriodInvalid, PeriodOverlaps
 from pseudonymisation.use_cases import edition_replacements as replacements
 from pseudonymisation.use_cases import editions as use_cases
 

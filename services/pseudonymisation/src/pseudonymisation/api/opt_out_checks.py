@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.db.idempotency import IdempotencyKeyReused
+from common.errors import EditedMeanwhile
 from common.texts import Scanned
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import Page, Paging
@@ -163,7 +164,7 @@ def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
         domain.ReplyInvalid,
         domain.ReplyNotAsked,
         errors.UploadIncomplete,
-        errors.EditedMeanwhile,
+        EditedMeanwhile,
         TooManyUploads,
     ),
     openapi_extra={

@@ -11,6 +11,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 
 from common.db.idempotency import IdempotencyKeyReused
+from common.errors import EditedMeanwhile
 from common.replacement import ReplacementDecided, SecondPersonNeeded
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
@@ -46,7 +47,7 @@ router = APIRouter(prefix="/v1/opt-out-lists", tags=["opt-outs"])
         errors.ListDoubled,
         errors.ListCountDiffers,
         errors.UploadIncomplete,
-        errors.EditedMeanwhile,
+        EditedMeanwhile,
         IdempotencyKeyReused,
         TooManyUploads,
     ),
@@ -119,7 +120,7 @@ def get_list(list_id: UUID, ctx: OptOutsCtx) -> OptOutListView:
 @router.post(
     "/{list_id}/confirmation",
     responses=responses(
-        errors.ListNotFound, SecondPersonNeeded, ReplacementDecided, errors.EditedMeanwhile
+        errors.ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile
     ),
 )
 def confirm_list(list_id: UUID, body: Reason, ctx: DecideListsCtx) -> OptOutListView:
@@ -130,7 +131,7 @@ def confirm_list(list_id: UUID, body: Reason, ctx: DecideListsCtx) -> OptOutList
 @router.post(
     "/{list_id}/withdrawal",
     responses=responses(
-        errors.ListNotFound, SecondPersonNeeded, ReplacementDecided, errors.EditedMeanwhile
+        errors.ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile
     ),
 )
 def take_list_back(list_id: UUID, body: Reason, ctx: TakeBackListsCtx) -> OptOutListView:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from common.errors import Refused
+from common.errors import NoEdition, Refused
 from common.security.principal import Principal
 from common.security.roles import Role
 from common.texts import Scanned
@@ -17,7 +17,6 @@ from common.web.problems import responses
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
-    NoEdition,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,

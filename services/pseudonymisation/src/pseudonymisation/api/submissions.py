@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from common.errors import AppError, Unprocessable
+from common.errors import AppError, TransitionRefused, Unprocessable
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
 from common.web.problems import responses
@@ -85,7 +85,7 @@ def open_submission(
     max_body_size=UPLOAD_BYTES_MAX,
     responses=responses(
         errors.SubmissionNotFound,
-        errors.TransitionRefused,
+        TransitionRefused,
         errors.DuplicateUpload,
         errors.ContentIsArchive,
         errors.ContentTypeUnsupported,

@@ -15,11 +15,6 @@ class QuarantineGone(NotFound):
     title = "No quarantined rows are kept"
 
 
-class EditionNotFound(NotFound):
-    code = "EDITION_NOT_FOUND"
-    title = "No such edition"
-
-
 class DataSetUnknown(Unprocessable):
     code = "DATA_SET_UNKNOWN"
     title = "The catalogue has no such data set"
@@ -55,16 +50,6 @@ class ProviderUnknown(ProviderRefused):
 class ProviderNotOpen(ProviderRefused):
     code = "PROVIDER_NOT_OPEN"
     title = "The provider was not open in the period"
-
-
-class TransitionRefused(Conflict):
-    code = "TRANSITION_REFUSED"
-    title = "The submission's state does not allow this"
-
-
-class EditedMeanwhile(Conflict):
-    code = "EDITED_MEANWHILE"
-    title = "Somebody else changed it first"
 
 
 class ContentRefused(Unprocessable):
@@ -189,10 +174,10 @@ class MapMissing(ContentRefused):
     title = "No practice or postcode map governs the beginning of the period"
 
 
-class CatalogueUnknown(Unavailable):
+class CatalogueOutdated(Unavailable):
     """Another machine has it: the submission waits."""
 
-    code = "CATALOGUE_UNKNOWN"
+    code = "CATALOGUE_OUTDATED"
     title = "The catalogue of this machine is older than the submission"
 
 

@@ -1,11 +1,6 @@
 """How the haven's keys say no."""
 
-from common.errors import Conflict, Unavailable
-
-
-class KeyUnavailable(Unavailable):
-    code = "KEY_UNAVAILABLE"
-    title = "A key cannot be had now"
+from common.errors import Conflict
 
 
 class KeyExists(Conflict):

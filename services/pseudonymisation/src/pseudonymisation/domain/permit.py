@@ -38,11 +38,6 @@ class CatalogueUnknown(Unprocessable):
     title = "The catalogue has no such version of the data set"
 
 
-class NoEdition(Conflict):
-    code = "NO_EDITION"
-    title = "Nothing was landed for a period"
-
-
 class EditionUnsafe(Conflict):
     """Made by landing rules that let somebody through who is not to be identified."""
 

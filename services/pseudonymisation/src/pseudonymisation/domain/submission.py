@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from common.errors import TransitionRefused
 from common.replacement import SecondPersonNeeded
-from pseudonymisation.domain.errors import TransitionRefused
 from pseudonymisation.domain.events import SubmissionAccepted, SubmissionDecided, SubmissionRejected
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry, Outcome

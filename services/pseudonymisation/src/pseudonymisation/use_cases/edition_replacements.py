@@ -14,6 +14,7 @@ import structlog
 
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
+from common.errors import EditedMeanwhile
 from common.replacement import (
     Change,
     Judgement,
@@ -170,7 +171,7 @@ def _take_back_landed(
     with ctx.uow.writing() as tx:
         current = tx.editions.get(present.id, ctx.scope)
         if current != present or tx.editions.gave_way_to(present.id) != before:
-            raise errors.EditedMeanwhile("Editions are being replaced at this moment; try again.")
+            raise EditedMeanwhile("Editions are being replaced at this moment; try again.")
         audit = _entry("edition-taken-back", current, reason, at, ctx=ctx)
         gone = current.take_back(judgement, instead=before, by=by, reason=reason, at=at)
         stored = tx.editions.save(gone, audit=audit)

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 from catalogue import DataSet, Derivation, LandingRules, UnknownDataSet
 from common.audit.entries import Entry as AuditEntry
 from common.clock import boottime, legal_day
-from common.errors import AppError, Conflict, Unavailable
+from common.errors import AppError, Conflict, EditedMeanwhile, TransitionRefused, Unavailable
 from common.ids import new_id
 from common.replacement import Standing
 from common.security.roles import Role
@@ -93,7 +93,7 @@ class LandingJobs:
         with self._alive(claim, beat) as report:
             try:
                 self._tried(claim, report, log_)
-            except (errors.TransitionRefused, KeyDestroyed):
+            except (TransitionRefused, KeyDestroyed):
                 # Whoever took the submission over has discarded what this attempt had begun.
                 log_.warning("claim_lost")
 
@@ -173,7 +173,7 @@ class LandingJobs:
         except EngineFailed:
             _wait(claim, code=errors.LandingFailed.code, counts=True, ctx=self.ctx)
             log_.warning("landing_failed", attempts=claim.submission.attempts)
-        except (Unavailable, errors.EditedMeanwhile) as away:
+        except (Unavailable, EditedMeanwhile) as away:
             _wait(claim, code=away.code, counts=False, ctx=self.ctx)
             log_.warning("landing_waits", code=away.code)
 
@@ -182,7 +182,7 @@ class LandingJobs:
         try:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
-            raise errors.CatalogueUnknown("This machine does not have that catalogue.") from None
+            raise errors.CatalogueOutdated("This machine does not have that catalogue.") from None
         rules, as_read = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
         order = LandingOrder(
             submission=submission,
@@ -261,7 +261,7 @@ def _accept(
         in_force = tx.editions.of(present.data_set, present.provider)
         demand_no_overlap(present, [edition.period for edition in in_force])
         if of_period(in_force, present.period) != before:
-            raise errors.EditedMeanwhile("Another edition of the period was put in force.")
+            raise EditedMeanwhile("Another edition of the period was put in force.")
         edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)
         if standing.is_waiting:
             decided = present.hold_back(

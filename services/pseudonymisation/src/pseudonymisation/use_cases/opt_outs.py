@@ -14,6 +14,7 @@ import structlog
 
 from common.audit.entries import entry_for
 from common.clock import legal_day
+from common.errors import EditedMeanwhile
 from common.ids import digest_of, new_id
 from common.replacement import (
     Change,
@@ -119,7 +120,7 @@ def finish_import(
             state=stored.standing.state.value,
         )
         return stored
-    raise errors.EditedMeanwhile("Lists are being replaced at this moment; try again.")
+    raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
 
 
 def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
@@ -157,7 +158,7 @@ def take_back(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
             stored = _save(gone, "opt-out-list-taken-back", tx, ctx=ctx)
         log.info("opt_out_list_taken_back", list_id=str(list_id), state=stored.standing.state)
         return stored
-    raise errors.EditedMeanwhile("Lists are being replaced at this moment; try again.")
+    raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
 
 
 def get(list_id: UUID, *, ctx: Context) -> OptOutList:

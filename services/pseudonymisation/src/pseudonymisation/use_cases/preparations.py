@@ -11,13 +11,13 @@ from pydantic import JsonValue
 from catalogue import Catalogue, DataSet, UnknownDataSet
 from common.audit.entries import entry_for
 from common.clock import Clock, legal_day
+from common.errors import NoEdition
 from common.ids import digest, digest_of
 from common.security.jws import NotGenuine
 from common.security.principal import Principal
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
-    NoEdition,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,

@@ -19,10 +19,11 @@ from catalogue import Catalogue, DataSet
 from common import faults
 from common.audit.entries import Entry
 from common.clock import Clock, boottime, legal_day
+from common.errors import KeyUnavailable
 from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.domain import attestation
-from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed, KeyUnavailable
+from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed
 from pseudonymisation.domain.preparation import (
     OBJECTS,
     ClaimLost,

@@ -11,9 +11,9 @@ import structlog
 
 from common.audit.entries import Entry
 from common.clock import legal_day
+from common.errors import EditedMeanwhile, TransitionRefused
 from common.ids import new_id
 from common.security.roles import Role
-from pseudonymisation.domain import errors
 from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
 from pseudonymisation.use_cases.ports import Scope
 
@@ -43,7 +43,7 @@ def tell_unsafe(*, ctx: Context) -> int:
                     edition.become_unsafe(at=at),
                     audit=_entry("edition-unsafe", f"editions/{edition.id}", ctx),
                 )
-        except errors.EditedMeanwhile:
+        except EditedMeanwhile:
             continue  # another worker was quicker
         count += 1
     if count:
@@ -83,7 +83,7 @@ def land_anew(*, ctx: Context) -> int:
                             submission=str(anew.id),
                         ),
                     )
-        except (errors.TransitionRefused, errors.EditedMeanwhile):
+        except (TransitionRefused, EditedMeanwhile):
             continue  # another worker was quicker
         count += 1
     if count:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from catalogue import DataSet, UnknownDataSet
 from common.audit.entries import entry_for
 from common.clock import legal_day
-from common.errors import AppError
+from common.errors import AppError, TransitionRefused
 from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.domain import errors
@@ -97,7 +97,7 @@ def begin_upload(submission_id: UUID, *, ctx: Context) -> tuple[Submission, Uplo
     with ctx.uow.reading() as tx:
         submission = tx.submissions.get(submission_id, ctx.scope)
     if submission.state is not State.OPEN:
-        raise errors.TransitionRefused(f"A submission that is {submission.state} takes no content.")
+        raise TransitionRefused(f"A submission that is {submission.state} takes no content.")
     return submission, ctx.haven.upload(submission_id, new_id(), _as_read(submission, ctx=ctx))
 
 

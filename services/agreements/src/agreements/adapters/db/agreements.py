@@ -39,12 +39,13 @@ from agreements.domain.agreement import (
     Renewal,
     Signature,
 )
-from agreements.domain.errors import AgreementNotFound, HoldNotFound
+from agreements.domain.errors import HoldNotFound
 from agreements.domain.hold import HeldLine, Hold, Lift, LineKey
 from agreements.use_cases.ports import Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
 from common.db import outbox
+from common.errors import AgreementNotFound
 
 NOTHING = "There is no such agreement."
 Child = TypeVar("Child", RenewalRow, SpecialConditionRow, HoldRow)

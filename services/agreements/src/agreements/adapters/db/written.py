@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from agreements.adapters.db.sealed import SEALED, Key, key_of, table_of
 from agreements.adapters.db.tables import Row, Versioned
-from agreements.domain.errors import EditedMeanwhile
+from common.errors import EditedMeanwhile
 
 KEY = "agreements.written"
 

@@ -19,18 +19,16 @@ from agreements.api.schemas.agreements import (
 )
 from agreements.api.schemas.contracts import Reason, Sign
 from agreements.domain.errors import (
-    AgreementNotFound,
     ConditionNotFound,
     DocumentHashDiffers,
     HoldNotFound,
     LiftNeedsAnotherPerson,
-    LineUnknown,
     NotAParty,
-    TransitionRefused,
     VersionLapsed,
     VersionSuperseded,
 )
 from agreements.use_cases import agreements as use_cases
+from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.security.principal import Principal
 from common.texts import Scanned
 from common.web.auth import requires
@@ -167,7 +165,9 @@ def list_holdings(
     return Page[HoldingView].of(found, page, show=HoldingView.of, key=lambda h: h.id)
 
 
-@removing.post("/agreements/{reference}/holds", responses=responses(AgreementNotFound, LineUnknown))
+@removing.post(
+    "/agreements/{reference}/holds", responses=responses(AgreementNotFound, LineNotInAgreement)
+)
 def set_hold(
     reference: AgreementReference,
     body: SetHold,
@@ -183,7 +183,7 @@ def set_hold(
 
 @router.get(
     "/agreements/{reference}/holds/preview",
-    responses=responses(AgreementNotFound, LineUnknown),
+    responses=responses(AgreementNotFound, LineNotInAgreement),
 )
 def preview_hold(
     reference: AgreementReference,

@@ -10,13 +10,9 @@ from agreements.api import permissions
 from agreements.api.dependencies import Contexts, once_key, part
 from agreements.api.removal import RemovesPermission
 from agreements.api.schemas.breaches import BreachView, CloseBreach, JudgeBreach, ReportBreach
-from agreements.domain.errors import (
-    AgreementNotFound,
-    BreachNotFound,
-    LineUnknown,
-    TransitionRefused,
-)
+from agreements.domain.errors import BreachNotFound
 from agreements.use_cases import breaches as use_cases
+from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.security.principal import Principal
 from common.web.auth import requires
 from common.web.idempotency import IdempotencyKey
@@ -30,7 +26,7 @@ Handler = Annotated[Principal, requires(permissions.HANDLE_BREACH)]
 
 
 @removing.post(
-    "", status_code=HTTPStatus.CREATED, responses=responses(AgreementNotFound, LineUnknown)
+    "", status_code=HTTPStatus.CREATED, responses=responses(AgreementNotFound, LineNotInAgreement)
 )
 def report_breach(
     body: ReportBreach,

@@ -18,9 +18,9 @@ from agreements.domain.errors import (
     NotAParty,
     OrganisationSignsFirst,
     OrganisationUnknown,
-    TransitionRefused,
 )
 from agreements.use_cases import contracts as use_cases
+from common.errors import TransitionRefused
 from common.security.principal import Principal
 from common.web.auth import requires
 from common.web.idempotency import IdempotencyKey

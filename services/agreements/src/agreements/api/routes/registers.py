@@ -12,7 +12,6 @@ from agreements.api import permissions
 from agreements.api.dependencies import Contexts, PublicCtx, once_key
 from agreements.api.schemas.contracts import RegisteredContract
 from agreements.api.schemas.relationships import EditionView
-from agreements.domain.errors import EditionNotFound
 from agreements.domain.register import RELATIONSHIP_COLUMNS, RelationshipEdition
 from agreements.use_cases import registers as use_cases
 from agreements.use_cases import relationships
@@ -20,6 +19,7 @@ from agreements.use_cases.contracts import Shown
 from agreements.use_cases.ports import Slice
 from common import texts
 from common.clock import legal_day
+from common.errors import EditionNotFound
 from common.security.principal import Principal
 from common.web.auth import public, requires
 from common.web.idempotency import IdempotencyKey

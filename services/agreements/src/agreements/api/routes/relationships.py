@@ -26,11 +26,11 @@ from agreements.domain.errors import (
     RelationshipNotFound,
     RelationshipOverlaps,
     ServiceContractMissing,
-    TransitionRefused,
 )
 from agreements.settings import IMPORT_BYTES_MAX
 from agreements.use_cases import imports
 from agreements.use_cases import relationships as use_cases
+from common.errors import TransitionRefused
 from common.security.principal import Principal
 from common.web.auth import requires
 from common.web.idempotency import IdempotencyKey

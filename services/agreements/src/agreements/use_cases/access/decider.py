@@ -17,7 +17,7 @@ from agreements.use_cases.access.asking import Answer, Ask, Outcome
 from agreements.use_cases.access.hearing import Verdicts, hear
 from agreements.use_cases.access.ports import Contended, DecisionLogs
 from common.clock import Clock
-from common.errors import AppError, Unavailable
+from common.errors import AppError, DecisionUnavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -25,13 +25,6 @@ BATCH_MAX = 256
 WAITING_MAX = 4096
 ATTEMPTS_MAX = 5
 STOP_SECONDS = 10
-
-
-class DecisionUnavailable(Unavailable):
-    """There is no answer, so it is no."""
-
-    code = "DECISION_UNAVAILABLE"
-    title = "The decision cannot be made at the moment"
 
 
 @dataclass(frozen=True, slots=True)

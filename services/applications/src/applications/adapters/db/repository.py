@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from applications.adapters.db.tables import ApplicationRow, SnapshotRow, StepRow
@@ -20,13 +20,14 @@ from applications.domain.application import (
     State,
     Step,
 )
-from applications.domain.errors import ApplicationNotFound, EditedMeanwhile, SnapshotNotFound
+from applications.domain.errors import ApplicationNotFound, SnapshotNotFound
 from applications.domain.routing import Triage
 from applications.domain.sections import SECTIONS, Answers, Condition, Kind
 from applications.use_cases.ports import HistoryLine, Scope, Summary
 from common import audit as audit_log
 from common.audit import Entry
 from common.db import idempotency, inbox, outbox
+from common.db.overwriting import overwrite
 from common.db.unit_of_work import UnitOfWork
 from common.ids import digest, new_id
 from common.messaging.envelope import Event
@@ -141,7 +142,7 @@ class SqlApplications:
             self.session.add(ApplicationRow.model_validate(values))
             self.session.flush()
         else:
-            self._overwrite(application, values)
+            overwrite(self.session, ApplicationRow, values, version=application.version)
         for step in application.steps:
             self.session.add(_to_step(stored.id, stored.version, step))
         for frozen in application.frozen:
@@ -166,16 +167,6 @@ class SqlApplications:
         if self.session.get(ApplicationRow, application_id) is not None:
             self.session.add(_to_step(application_id, None, step))
             self.session.flush()
-
-    def _overwrite(self, application: Application, values: dict[str, Any]) -> None:
-        statement = (
-            update(ApplicationRow)
-            .where(col(ApplicationRow.id) == application.id)
-            .where(col(ApplicationRow.version) == application.version)
-            .values(values)
-        )
-        if self.session.exec(statement).rowcount != 1:
-            raise EditedMeanwhile("The application was changed meanwhile.")
 
 
 @dataclass(frozen=True, slots=True)

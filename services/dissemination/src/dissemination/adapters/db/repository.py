@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, CursorResult, Engine, Update, func, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlmodel import Session, col
 
 from common import audit
@@ -20,6 +20,7 @@ from common.audit.tree import leaf_hash, written
 from common.clock import Clock
 from common.db import idempotency, inbox, outbox, unit_of_work
 from common.db import tables as shared
+from common.db.overwriting import changed, overwrite
 from common.messaging.envelope import Event as Envelope
 from dissemination.adapters.db.tables import (
     AgreementStandingRow,
@@ -34,7 +35,7 @@ from dissemination.adapters.db.tables import (
 )
 from dissemination.adapters.events import to_envelope
 from dissemination.domain.delivery import Delivery, Outcome
-from dissemination.domain.errors import EditedMeanwhile, ExtractNotFound, FileNotFound
+from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.events import Event
 from dissemination.domain.extract import (
     OPEN_TO_FETCH,
@@ -98,7 +99,7 @@ class SqlExtracts:
             self.session.add(ExtractRow(**values, due_at=self.timer.now()))
             self.session.flush()
         else:
-            _overwrite(self.session, ExtractRow, extract.id, extract.version, values)
+            overwrite(self.session, ExtractRow, values, version=extract.version)
         _enqueue(
             self.session,
             extract.pending,
@@ -178,7 +179,7 @@ class SqlExtracts:
     def _set(self, extract_id: UUID, *where: ColumnElement[bool], **values: object) -> bool:
         """Set what is not the extract's state, and so counts as no version of it."""
         statement = update(ExtractRow).where(col(ExtractRow.id) == extract_id, *where)
-        return _rows(self.session, statement.values(values)) == 1
+        return changed(self.session, statement.values(values)) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +366,7 @@ class SqlDeliveries:
             self.session.add(DeliveryRow(**values))
             self.session.flush()
         else:
-            _overwrite(self.session, DeliveryRow, delivery.id, delivery.version, values)
+            overwrite(self.session, DeliveryRow, values, version=delivery.version)
         _enqueue(
             self.session,
             delivery.pending,
@@ -386,7 +387,7 @@ class SqlDeliveries:
             )
             .values(bytes=bytes_, alive_at=at)
         )
-        _rows(self.session, statement)
+        changed(self.session, statement)
 
     def silent_since(self, instant: datetime, *, limit: int) -> Sequence[Delivery]:
         query = (
@@ -524,27 +525,6 @@ def _enqueue(
             session,
             to_envelope(event, at=at, aggregate_id=aggregate_id, version=version, state=state),
         )
-
-
-def _overwrite(
-    session: Session,
-    table: type[ExtractRow | DeliveryRow],
-    id_: UUID,
-    version: int,
-    values: dict[str, object],
-) -> None:
-    statement = (
-        update(table).where(col(table.id) == id_, col(table.version) == version).values(values)
-    )
-    if _rows(session, statement) != 1:
-        raise EditedMeanwhile("It was changed meanwhile.")
-    session.expire_all()  # what was read before is not what is there now
-
-
-def _rows(session: Session, statement: Update) -> int:
-    """How many rows it changed."""
-    result = session.execute(statement)
-    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def _is_unfinished() -> ColumnElement[bool]:

@@ -7,7 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from common.db.idempotency import IdempotencyKeyReused
-from common.errors import Refused
+from common.errors import (
+    AgreementNotFound,
+    DecisionUnavailable,
+    EditedMeanwhile,
+    LineNotInAgreement,
+    NoEdition,
+    Refused,
+    TransitionRefused,
+)
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -21,17 +29,7 @@ from dissemination.api.schemas import (
     LandedMonthView,
     Reference,
 )
-from dissemination.domain.errors import (
-    AgreementNotFound,
-    DecisionUnavailable,
-    EditedMeanwhile,
-    ExtractNotFound,
-    HavenUnavailable,
-    InvalidPeriods,
-    LineNotFound,
-    NothingLanded,
-    TransitionRefused,
-)
+from dissemination.domain.errors import ExtractNotFound, HavenUnavailable, InvalidPeriods
 from dissemination.use_cases import extracts as use_cases
 
 router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
@@ -41,7 +39,9 @@ landed_router = APIRouter(prefix="/v1/landed-months", tags=["extracts"])
 
 @landed_router.get(
     "",
-    responses=responses(AgreementNotFound, LineNotFound, DecisionUnavailable, HavenUnavailable),
+    responses=responses(
+        AgreementNotFound, LineNotInAgreement, DecisionUnavailable, HavenUnavailable
+    ),
 )
 def list_landed_months(
     ctx: RequestCtx,
@@ -70,7 +70,7 @@ OfAgreement = Annotated[Reference | None, Query(description="Only those under it
         Refused,
         AgreementNotFound,
         InvalidPeriods,
-        NothingLanded,
+        NoEdition,
         IdempotencyKeyReused,
         DecisionUnavailable,
     ),

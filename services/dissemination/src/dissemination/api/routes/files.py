@@ -9,20 +9,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from common.errors import RangeNotSatisfiable, Refused
+from common.errors import DecisionUnavailable, ObjectStoreUnavailable, RangeNotSatisfiable, Refused
 from common.security.jws import unverified
 from common.web import problems
 from common.web.problems import responses
 from dissemination.api.dependencies import FetchCtx, ReadCtx, Streams, StreamsOf
 from dissemination.api.door import Ending, LeasedResponse, Source, connection_of
 from dissemination.api.schemas import ManifestView
-from dissemination.domain.errors import (
-    DecisionUnavailable,
-    FileNotFound,
-    ObjectMissing,
-    StoreUnavailable,
-    TooManyStreams,
-)
+from dissemination.domain.errors import FileNotFound, ObjectMissing, TooManyStreams
 from dissemination.domain.lease import Lease
 from dissemination.use_cases import deliveries
 from dissemination.use_cases import extracts as use_cases
@@ -54,7 +48,7 @@ REFUSALS = responses(
     FileNotFound,
     RangeNotSatisfiable,
     DecisionUnavailable,
-    StoreUnavailable,
+    ObjectStoreUnavailable,
     ObjectMissing,
     TooManyStreams,
 )

@@ -12,9 +12,9 @@ from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import outbox
 from common.db import replacement as columns
+from common.db.overwriting import overwrite
 from common.replacement import EFFECTIVE, State
 from pseudonymisation.adapters.db import event_models
-from pseudonymisation.adapters.db.overwriting import overwrite
 from pseudonymisation.adapters.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.domain.errors import ListNotFound
 from pseudonymisation.domain.opt_out import OptOutList
@@ -56,7 +56,7 @@ class SqlOptOutLists:
             self.session.add(OptOutListRow.model_validate(values))
             self.session.flush()
         else:
-            overwrite(self.session, OptOutListRow, opt_outs.version, values)
+            overwrite(self.session, OptOutListRow, values, version=opt_outs.version)
         for event in opt_outs.pending:
             outbox.enqueue(self.session, event_models.of_source(stored, event))
         audit_log.append(self.session, [audit])
@@ -86,7 +86,7 @@ class SqlOptOutChecks:
             self.session.add(OptOutCheckRow.model_validate(values))
             self.session.flush()
         else:
-            overwrite(self.session, OptOutCheckRow, check.version, values)
+            overwrite(self.session, OptOutCheckRow, values, version=check.version)
         audit_log.append(self.session, [audit])
         return stored
 

@@ -14,7 +14,9 @@ from sqlmodel import Session, col, select
 from common.audit import log as audit_log
 from common.audit.entries import Entry
 from common.db import outbox
+from common.db.overwriting import changed, overwrite
 from common.db.unit_of_work import UnitOfWork
+from common.errors import EditedMeanwhile
 from common.messaging.schemas import event
 from pseudonymisation.adapters.db.opt_out_repository import answered_checks, standing
 from pseudonymisation.adapters.db.preparation_tables import (
@@ -79,7 +81,6 @@ class SqlPreparations:
         """:raises AcceptedMeanwhile: where there is one of that id"""
         stored = replace(preparation, version=1, pending=())
         row = PreparationRow(
-            id=stored.id,
             extract_id=UUID(stored.permit.extract_id),
             request_digest=stored.permit.request_digest,
             permit=permit,
@@ -101,14 +102,10 @@ class SqlPreparations:
         :raises ClaimLost: where it was changed meanwhile
         """
         stored = replace(preparation, version=preparation.version + 1, pending=())
-        statement = (
-            update(PreparationRow)
-            .where(col(PreparationRow.id) == preparation.id)
-            .where(col(PreparationRow.version) == preparation.version)
-            .values(_columns(stored))
-        )
-        if self.session.exec(statement).rowcount != 1:
-            raise ClaimLost("The preparation was changed meanwhile.")
+        try:
+            overwrite(self.session, PreparationRow, _columns(stored), version=preparation.version)
+        except EditedMeanwhile as edited:
+            raise ClaimLost("The preparation was changed meanwhile.") from edited
         if preparation.state is State.PREPARED:
             self.session.add_all(_file_rows(stored))
         for data in preparation.pending:
@@ -139,7 +136,7 @@ class SqlPreparations:
             .where(col(PreparationRow.state) == State.RUNNING)
             .values(claimed_until=beat.until, rows_done=beat.rows_done, rows_total=beat.rows_total)
         )
-        if self.session.exec(statement).rowcount != 1:
+        if not changed(self.session, statement):
             raise ClaimLost("Another worker took the preparation over.")
 
     def named_objects(self) -> set[str]:
@@ -183,6 +180,7 @@ class SqlPreparations:
 
 def _columns(preparation: Preparation) -> dict[str, Any]:
     return {
+        "id": preparation.id,
         "version": preparation.version,
         "permit_digest": preparation.permit_digest,
         "caller": preparation.caller,
@@ -225,13 +223,13 @@ class SqlDomains:
         """:raises AcceptedMeanwhile: where somebody else made it, or changed it, meanwhile"""
         stored = replace(domain, version=domain.version + 1)
         values: dict[str, Any] = {
+            "id": stored.id,
             "version": stored.version,
             "state": stored.state.value,
             "closed_at": stored.closed_at,
         }
         if domain.version == 0:
             row = PseudonymDomainRow(
-                id=stored.id,
                 agreement=stored.facts.agreement,
                 facts=stored.facts.as_json(),
                 created_at=stored.created_at,
@@ -243,14 +241,10 @@ class SqlDomains:
             except IntegrityError as error:
                 raise AcceptedMeanwhile from error
         else:
-            statement = (
-                update(PseudonymDomainRow)
-                .where(col(PseudonymDomainRow.id) == domain.id)
-                .where(col(PseudonymDomainRow.version) == domain.version)
-                .values(values)
-            )
-            if self.session.exec(statement).rowcount != 1:
-                raise AcceptedMeanwhile
+            try:
+                overwrite(self.session, PseudonymDomainRow, values, version=domain.version)
+            except EditedMeanwhile as edited:
+                raise AcceptedMeanwhile from edited
         audit_log.append(self.session, [audit])
         return stored
 

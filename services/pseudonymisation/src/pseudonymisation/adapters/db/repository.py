@@ -14,12 +14,13 @@ from sqlmodel import Session, col, select
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import idempotency, outbox
+from common.db.overwriting import overwrite
 from common.db.unit_of_work import UnitOfWork
+from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import State as Replacement
 from pseudonymisation.adapters.db import event_models
 from pseudonymisation.adapters.db.edition_rows import of_edition, to_edition
 from pseudonymisation.adapters.db.opt_out_repository import SqlOptOutChecks, SqlOptOutLists
-from pseudonymisation.adapters.db.overwriting import overwrite
 from pseudonymisation.adapters.db.tables import (
     EditionRow,
     OptOutCheckRow,
@@ -29,7 +30,7 @@ from pseudonymisation.adapters.db.tables import (
     is_in_force,
 )
 from pseudonymisation.domain.edition import Edition
-from pseudonymisation.domain.errors import EditedMeanwhile, EditionNotFound, SubmissionNotFound
+from pseudonymisation.domain.errors import SubmissionNotFound
 from pseudonymisation.domain.period import Period
 from pseudonymisation.domain.quality import Entry
 from pseudonymisation.domain.right import Basis
@@ -187,7 +188,7 @@ class SqlSubmissions:
             self.session.add(SubmissionRow.model_validate(values))
             self.session.flush()
         else:
-            overwrite(self.session, SubmissionRow, submission.version, values)
+            overwrite(self.session, SubmissionRow, values, version=submission.version)
         return stored
 
 
@@ -346,7 +347,7 @@ class SqlEditions:
             except IntegrityError:
                 raise EditedMeanwhile("Another edition of the period was quicker.") from None
         else:
-            overwrite(self.session, EditionRow, edition.version, values)
+            overwrite(self.session, EditionRow, values, version=edition.version)
         for event in edition.pending:
             outbox.enqueue(self.session, event_models.of_edition(stored, event))
         audit_log.append(self.session, [audit])

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from common.errors import Unavailable
+from common.errors import ObjectStoreUnavailable
 
 MAGIC: Final = b"DSFC\x01\x00\x00\x00"
 CHUNK_BYTES: Final = 1 << 20
@@ -28,13 +28,6 @@ _NONCE: Final = struct.Struct(">BxxxQ")
 _UNFINISHED: Final = ".part"
 
 Bytes = bytes | bytearray | memoryview
-
-
-class ObjectStoreUnavailable(Unavailable):
-    """The directory or bucket of objects cannot be read or written."""
-
-    code = "OBJECT_STORE_UNAVAILABLE"
-    title = "The object store does not answer"
 
 
 class ObjectDamaged(Exception):
