@@ -38,6 +38,11 @@ ORGANISATIONS = (
     "0CX,Midlands and Lancashire CSU,CSU,,,2013-04-01,\n"
     "X26,NHS Digital,BODY,,,2013-04-01,\n"
 )
+NAMES = {
+    ods: name for ods, name, kind, *_ in (row.split(",") for row in ORGANISATIONS.splitlines()[1:])
+    if kind != "SUB_ICB_LOCATION"
+}  # fmt: skip
+"""Of the legal entities, as the list has them."""
 
 
 @dataclass
@@ -98,7 +103,7 @@ class Service:
 
     def contract(self, ods: str = CCG, *, signed: bool = True, **changes: Any) -> dict[str, Any]:
         """A framework contract, signed by both."""
-        body = {"organisation": ods, "legal_name": f"Entity {ods}", "start": "2018-04-01"}
+        body = {"organisation": ods, "legal_name": NAMES.get(ods, ods), "start": "2018-04-01"}
         answer = self.post("/v1/contracts", Role.CONTRACT_MANAGER, body | changes)
         assert answer.status_code == 201, answer.text
         issued: dict[str, Any] = answer.json()

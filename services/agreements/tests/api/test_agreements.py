@@ -92,6 +92,39 @@ def test_a_contract_is_issued_once_for_one_idempotency_key(seeded):
     assert first.headers["location"] == f"/v1/contracts/{first.json()['reference']}"
 
 
+@pytest.mark.parametrize("written", ["Barnsley Clinical Commissioning Group", "nhs barnsley ccg"])
+def test_another_spelling_of_the_name_is_corrected_with_notice(seeded, written):
+    asked = CONTRACT | {"legal_name": written}
+    issued = seeded.post("/v1/contracts", Role.CONTRACT_MANAGER, asked, key="one").json()
+
+    assert issued["legal_name"] == "NHS Barnsley CCG"
+    assert issued["notices"] == ["SPELLING_CORRECTED"]
+    assert seeded.post("/v1/contracts", Role.CONTRACT_MANAGER, asked, key="one").json() == issued
+    shown = seeded.get(f"/v1/contracts/{issued['reference']}", Role.CONTRACT_MANAGER).json()
+    assert (shown["legal_name"], shown["notices"]) == ("NHS Barnsley CCG", [])
+
+
+@pytest.mark.parametrize(
+    "written", ["NHS Wakefield CCG", "Barnsley", "N/A", "NHS South Yorkshire ICB - 02P"]
+)
+def test_another_organisations_name_is_no_contracts(seeded, written):
+    refused = seeded.post(
+        "/v1/contracts", Role.CONTRACT_MANAGER, CONTRACT | {"legal_name": written}
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "NAME_DIFFERS")
+    assert (refused.json()["field"], refused.json()["listed"]) == ("legal_name", "NHS Barnsley CCG")
+    assert seeded.get("/v1/contracts", Role.CONTRACT_MANAGER).json()["items"] == []
+
+
+def test_a_contract_is_the_entitys_in_whichever_form_its_code_is_written(seeded):
+    issued = seeded.post(
+        "/v1/contracts", Role.CONTRACT_MANAGER, CONTRACT | {"organisation": f"{CCG}00"}
+    )
+
+    assert (issued.status_code, issued.json()["organisation"]) == (201, CCG)
+
+
 def test_termination_suspends_the_agreements_and_is_answered_after_the_longest_lease(seeded):
     seeded.active()
     [contract] = seeded.get("/v1/contracts", Role.CONTRACT_MANAGER).json()["items"]

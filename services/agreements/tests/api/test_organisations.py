@@ -296,6 +296,13 @@ def test_an_environment_is_opened_once_and_gathers_its_clients(seeded):
     assert added["clients"] == ["scw-analytics", "scw-batch", "scw-reports"]
 
 
+def test_an_environment_is_its_owners_in_whichever_form_the_code_is_written(seeded):
+    first = opened(seeded, organisation=CCG).json()
+    again = opened(seeded, organisation=f"{CCG}00").json()
+
+    assert (again["id"], again["organisation"]) == (first["id"], CCG)
+
+
 @pytest.mark.parametrize("kind", ["ceff", "analytics"])
 def test_a_client_belongs_to_one_environment(seeded, kind):
     opened(seeded)

@@ -261,3 +261,29 @@ def test_every_recording_is_answered_after_the_longest_lease(seeded):
     seeded.post("/v1/assurance", Role.REFERENCE_DATA_MANAGER, EVIDENCE)
 
     assert len(seeded.pauses) == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "recorded", "notices"),
+    [
+        ("NHS Barnsley CCG", "NHS Barnsley CCG", []),
+        ("Barnsley C.C.G.", "NHS Barnsley CCG", ["SPELLING_CORRECTED"]),
+    ],
+)
+def test_a_registration_is_recorded_under_the_listed_name(seeded, written, recorded, notices):
+    body = ICO | {"name": written, "organisation": f"{CCG}00"}
+    answer = seeded.post("/v1/ico-registrations", Role.REFERENCE_DATA_MANAGER, body)
+
+    assert answer.status_code == 201, answer.text
+    shown = answer.json()
+    assert (shown["organisation"], shown["name"], shown["notices"]) == (CCG, recorded, notices)
+
+
+def test_a_registration_of_somebody_else_is_refused(seeded):
+    body = ICO | {"name": "NHS Wakefield CCG"}
+    refused = seeded.post("/v1/ico-registrations", Role.REFERENCE_DATA_MANAGER, body)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "NAME_DIFFERS")
+    assert refused.json()["field"] == "name"
+    found = seeded.get("/v1/ico-registrations", Role.SERVICE_APPLICATIONS, organisation=CCG)
+    assert found.json()["items"] == []

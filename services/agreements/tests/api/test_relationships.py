@@ -4,6 +4,7 @@ import pytest
 
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
+from services.agreements.tests.service import ORGANISATIONS
 
 ASKED = {
     "commissioner": CCG,
@@ -230,19 +231,31 @@ def test_every_change_is_told_and_audited(seeded):
     ]
 
 
+def test_a_relationship_is_of_those_whose_codes_are_written_in_another_form(seeded):
+    long = {"commissioner": f"{CCG}00"}
+    asked = seeded.post("/v1/relationships", Role.CONTRACT_MANAGER, ASKED | long).json()
+
+    assert asked["commissioner"] == CCG
+    again = ASKED | {"dscro": "north_west"}
+    overlapping = seeded.post("/v1/relationships", Role.CONTRACT_MANAGER, again | long)
+    other = seeded.post("/v1/relationships", Role.CONTRACT_MANAGER, again)
+    assert overlapping.json()["code"] == other.json()["code"]
+    assert overlapping.status_code == other.status_code != 201
+
+
 # The register of contracts
 
 
 def test_the_register_of_contracts_names_no_signatory_and_nothing_unsigned(seeded):
     signed = seeded.contract()
-    seeded.contract("00L", signed=False, legal_name="=SUM(A1)")
+    seeded.contract("00L", signed=False)
     register = "/v1/registers/contracts"
 
     page = seeded.client.get(register).json()
     assert [row["con_ref"] for row in page["items"]] == [signed["reference"]]
     assert page["items"][0] == {
         "con_ref": signed["reference"],
-        "legal_entity": f"Entity {CCG}",
+        "legal_entity": "NHS Barnsley CCG",
         "ods_code": CCG,
         "status": "IN_FORCE",
         "signed_on": "2018-06-01",
@@ -251,12 +264,14 @@ def test_the_register_of_contracts_names_no_signatory_and_nothing_unsigned(seede
         "terminated_on": None,
     }
     sheet = seeded.client.get(register, params={"format": "csv"}).text.splitlines()
-    assert sheet[1].startswith(f"{signed['reference']},Entity {CCG},{CCG},IN_FORCE")
+    assert sheet[1].startswith(f"{signed['reference']},NHS Barnsley CCG,{CCG},IN_FORCE")
 
 
 def test_no_cell_of_a_register_is_a_formula(seeded):
-    issued = seeded.contract(signed=False, legal_name="=HYPERLINK(1)")
-    seeded.sign("contracts", issued, Role.CONTROLLER_SIGNATORY, CCG)
+    listed = ORGANISATIONS + "03L,=HYPERLINK(1),CCG,,,2013-04-01,\n"
+    seeded.upload("/v1/organisations/imports", listed, Role.REFERENCE_DATA_MANAGER, layout="dsfc")
+    issued = seeded.contract("03L", signed=False, legal_name="=HYPERLINK(1)")
+    seeded.sign("contracts", issued, Role.CONTROLLER_SIGNATORY, "03L")
     seeded.sign("contracts", issued, Role.DARS_APPROVER, "X26")
 
     sheet = seeded.client.get("/v1/registers/contracts", params={"format": "csv"}).text

@@ -133,6 +133,13 @@ class ConditionNotFound(NotFound):
     title = "No such special condition"
 
 
+class NameDiffers(Unprocessable):
+    """Another spelling is corrected; another name is another organisation's."""
+
+    code = "NAME_DIFFERS"
+    title = "The organisation is listed under another name"
+
+
 # Relationships
 
 

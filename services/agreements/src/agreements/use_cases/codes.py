@@ -30,6 +30,11 @@ def read(tx: Transaction, codes: Iterable[str], day: date, reference: Reference)
     return Lists(Codes(day, found, reference.codes), found)
 
 
+def own(tx: Transaction, code: str, day: date, reference: Reference) -> str:
+    """Return the code that stands for itself: of a long form or a site, whose it is."""
+    return read(tx, [code], day, reference).codes.own(code)
+
+
 def normal(tx: Transaction, code: str, day: date, reference: Reference) -> str:
     """Return the entity that a code counts for on a day."""
     return read(tx, [code], day, reference).codes.normal(code)

@@ -10,6 +10,7 @@ from agreements.domain import organisation
 from agreements.domain.contract import Contract, ContractState, contract_hash
 from agreements.domain.errors import ContractNotFound, NotAParty, OrganisationUnknown
 from agreements.domain.organisation import BODY, must_be_legal_entity, predecessors
+from agreements.use_cases import codes
 from agreements.use_cases.context import (
     Context,
     OnceKey,
@@ -18,6 +19,7 @@ from agreements.use_cases.context import (
     remember,
     scope,
 )
+from agreements.use_cases.names import as_listed
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day, start_of
 from common.ids import contract_reference, new_id
@@ -43,7 +45,7 @@ def issue(
     once: OnceKey | None,
     ctx: Context,
 ) -> Shown:
-    """Issue a contract to a legal entity, for its signature.
+    """Issue a contract to a legal entity, under the name by which it is listed, for its signature.
 
     A part of another entity cannot have one (ruling 4), on its first day.
     """
@@ -52,7 +54,10 @@ def issue(
         if (known := created_before(tx, once, ctx)) is not None:
             return _show(_get(tx, known), at)
         day = max(valid_from, legal_day(at))
-        must_be_legal_entity(code, day, tx.organisations.find(ods=code))
+        code = codes.own(tx, code, day, ctx.reference)
+        listed = tx.organisations.find(ods=code)
+        must_be_legal_entity(code, day, listed)
+        legal_name = as_listed(legal_name, day, listed, field="legal_name")
         reference = contract_reference()
         contract = Contract(
             id=new_id(),

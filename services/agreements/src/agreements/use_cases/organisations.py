@@ -15,6 +15,7 @@ from agreements.domain.environment import (
 )
 from agreements.domain.errors import ClientTaken, EnvironmentNotFound, OrganisationNotFound
 from agreements.domain.organisation import Organisation, TransferInstrument
+from agreements.use_cases import codes
 from agreements.use_cases.context import Context, OnceKey, created_before, remember, scope
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
@@ -116,6 +117,7 @@ def open_environment(
     """Open where an organisation's data land; the same again adds what clients are new."""
     with ctx.uow.writing() as tx:
         at = tx.at
+        organisation_code = codes.own(tx, organisation_code, legal_day(at), ctx.reference)
         must_be_known(tx, [organisation_code], legal_day(at))
         found = tx.environments.one(organisation=organisation_code, kind=kind)
         if found is None:

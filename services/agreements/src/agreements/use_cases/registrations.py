@@ -9,8 +9,10 @@ import structlog
 from agreements.domain import assurance as domain
 from agreements.domain.assurance import Assurance, Judgement
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
+from agreements.use_cases import codes
 from agreements.use_cases.context import Context
 from agreements.use_cases.contracts import standing_codes
+from agreements.use_cases.names import as_listed
 from agreements.use_cases.organisations import must_be_known
 from agreements.use_cases.ports import Slice
 from common.clock import legal_day
@@ -23,7 +25,9 @@ def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:
     """Record one party's evidence; for the same reference it takes the place of the former."""
     with ctx.uow.writing() as tx:
         at = tx.at
-        must_be_known(tx, [evidence.organisation], legal_day(at))
+        code = codes.own(tx, evidence.organisation, legal_day(at), ctx.reference)
+        must_be_known(tx, [code], legal_day(at))
+        evidence = replace(evidence, organisation=code)
         former = tx.assurance.one(
             organisation=evidence.organisation, kind=evidence.kind, reference=evidence.reference
         )
@@ -71,12 +75,17 @@ def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistratio
     """Record a registration; of the same number it is a renewal, and a gap stays one.
 
     Raises:
-        OrganisationUnknown, ExtensionIsPast
+        OrganisationUnknown, NameDiffers, ExtensionIsPast
 
     """
     with ctx.uow.writing() as tx:
         at = tx.at
-        must_be_known(tx, [registration.organisation], legal_day(at))
+        today = legal_day(at)
+        code = codes.own(tx, registration.organisation, today, ctx.reference)
+        must_be_known(tx, [code], today)
+        listed = tx.organisations.find(ods=code)
+        name = as_listed(registration.name, today, listed, field="name", former=True)
+        registration = replace(registration, organisation=code, name=name)
         former = tx.ico_registrations.one(
             organisation=registration.organisation, number=registration.number
         )

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from agreements.domain.relationship import (
     must_be_dscro,
 )
 from agreements.domain.task import Task, TaskKind
+from agreements.use_cases import codes
 from agreements.use_cases.context import (
     KNOWS_ALL,
     Context,
@@ -76,7 +77,8 @@ def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
             return _show(tx, tx.relationships.get(UUID(known), scope=None), at)
         relationship = _asked_for(tx, asked, at, ctx)
         relationship.must_have_service_contract(at)
-        relationship.must_not_overlap(tx.relationships.find(commissioner=asked.commissioner))
+        others = tx.relationships.find(commissioner=relationship.commissioner)
+        relationship.must_not_overlap(others)
         remember(tx, once, str(relationship.id), ctx)
         stored = _save(tx, relationship.announce(at), "relationship-requested", at, ctx)
         shown = _show(tx, stored, at)
@@ -87,6 +89,16 @@ def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
 def _asked_for(tx: Transaction, asked: Asked, at: datetime, ctx: Context) -> Relationship:
     must_be_dscro(asked.dscro)
     day = max(asked.valid_from, legal_day(at))
+
+    def named(code: str) -> str:
+        return codes.own(tx, code, day, ctx.reference)
+
+    asked = replace(
+        asked,
+        commissioner=named(asked.commissioner),
+        csu=named(asked.csu) if asked.csu else asked.csu,
+        processors=tuple(dict.fromkeys(named(code) for code in asked.processors)),
+    )
     involved = [asked.commissioner, *([asked.csu] if asked.csu else []), *asked.processors]
     must_be_known(tx, involved, day)
     commissioner = organisation.on(day, tx.organisations.find(ods=asked.commissioner))

@@ -14,6 +14,7 @@ from agreements.domain.errors import (
     ContractNotFound,
     ContractOverlaps,
     DocumentHashDiffers,
+    NameDiffers,
     NotALegalEntity,
     NotAParty,
     OrganisationSignsFirst,
@@ -34,7 +35,7 @@ removing = APIRouter(prefix="/v1/contracts", tags=["contracts"], route_class=Rem
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    responses=responses(OrganisationUnknown, NotALegalEntity),
+    responses=responses(OrganisationUnknown, NotALegalEntity, NameDiffers),
 )
 def issue_contract(
     body: IssueContract,
@@ -53,7 +54,7 @@ def issue_contract(
         ctx=contexts.of(principal),
     )
     response.headers["Location"] = f"/v1/contracts/{issued.contract.reference}"
-    return ContractView.of(issued)
+    return ContractView.of(issued, written=body.legal_name)
 
 
 @router.get("")

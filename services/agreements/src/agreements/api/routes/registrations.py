@@ -25,11 +25,12 @@ from agreements.api.schemas.registrations import (
     Section251OnDay,
     Section251View,
 )
-from agreements.api.schemas.shared import Code, Day
+from agreements.api.schemas.shared import Code, Day, noticed
 from agreements.domain.errors import (
     ExtensionIsPast,
     ImportContradicts,
     ImportRefused,
+    NameDiffers,
     OrganisationUnknown,
 )
 from agreements.domain.layouts.dspt import Layout
@@ -100,11 +101,13 @@ def get_assurance(
 @removing.post(
     "/ico-registrations",
     status_code=HTTPStatus.CREATED,
-    responses=responses(OrganisationUnknown, ExtensionIsPast),
+    responses=responses(OrganisationUnknown, NameDiffers, ExtensionIsPast),
 )
 def record_ico_registration(body: RecordIco, contexts: Contexts, principal: Recorder) -> IcoView:
     """Record a registration with the ICO and until when its fee is paid."""
-    return IcoView.model_validate(use_cases.record_ico(body.fact(), ctx=contexts.of(principal)))
+    stored = use_cases.record_ico(body.fact(), ctx=contexts.of(principal))
+    notices = noticed(body.name, stored.name)
+    return IcoView.model_validate(stored).model_copy(update={"notices": notices})
 
 
 @router.get("/ico-registrations")

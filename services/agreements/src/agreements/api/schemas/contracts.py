@@ -11,9 +11,11 @@ from agreements.api.schemas.shared import (
     Hash,
     Incoming,
     Name,
+    Notices,
     Outgoing,
     RoleName,
     Words,
+    noticed,
 )
 from agreements.domain.contract import ContractState
 from agreements.use_cases.contracts import Shown
@@ -56,11 +58,13 @@ class ContractView(Outgoing):
     body_signed_at: datetime | None
     in_force_from: datetime | None
     terminated_at: datetime | None
+    notices: Notices = ()
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: Shown, *, written: str | None = None) -> Self:
         contract = shown.contract
         return cls(
+            notices=() if written is None else noticed(written, contract.legal_name),
             reference=contract.reference,
             organisation=contract.organisation,
             legal_name=contract.legal_name,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, model_validator
 
-from agreements.api.schemas.shared import Code, Day, Incoming, Label, Name, Outgoing
+from agreements.api.schemas.shared import Code, Day, Incoming, Label, Name, Notices, Outgoing
 from agreements.domain.assurance import Assurance, AssuranceKind, Judgement, Status
 from agreements.domain.registration import IcoRegistration, Section251Approval
 from agreements.use_cases.registrations import Assured
@@ -105,6 +105,7 @@ class IcoView(Outgoing):
     former: Annotated[
         list[IntervalView], Field(description="Earlier intervals; between them it was not paid.")
     ]
+    notices: Notices = ()
 
 
 class IcoList(Outgoing):

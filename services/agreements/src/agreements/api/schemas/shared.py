@@ -2,12 +2,25 @@
 
 import unicodedata
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from common.errors import Invalid
 from common.texts import Scanned
+
+Notices = Annotated[
+    tuple[Literal["SPELLING_CORRECTED"], ...],
+    Field(
+        description="SPELLING_CORRECTED: the name was written in another spelling than the loaded"
+        " lists have, and is recorded as they have it."
+    ),
+]
+
+
+def noticed(written: str, recorded: str) -> tuple[Literal["SPELLING_CORRECTED"], ...]:
+    """Say what became of a name that was written."""
+    return () if written == recorded else ("SPELLING_CORRECTED",)
 
 
 class Incoming(BaseModel):
