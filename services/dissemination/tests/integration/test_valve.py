@@ -418,3 +418,23 @@ def test_a_process_that_stood_still_has_not_waited():
         assert stream.code is None
 
     run(scenario)
+
+
+def test_a_part_of_the_client_s_room_stays_empty():
+    """Guard: `HEADROOM`. Linux takes back what it offered where small packets fill its memory."""
+
+    async def scenario(ends):
+        stream = Valve(ends.connection, lease(LONG), LIMITS)
+        data = memoryview(MORE_THAN_A_KERNEL_TAKES)
+
+        async def pour():
+            while True:
+                stream.hand_over(data[: await stream.room()])
+
+        pouring = asyncio.create_task(pour())
+        await asyncio.sleep(0.5)
+        assert stream.written > stream._window_max // 2
+        assert stream._kernel.window() >= stream._window_max // valve.HEADROOM
+        pouring.cancel()
+
+    run(scenario)

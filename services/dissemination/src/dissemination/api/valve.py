@@ -29,6 +29,10 @@ QUICK_SECONDS = 0.01
 ROOM_BYTES_MAX = 65_536
 """A client that reads slowly makes room bit by bit; so much is worth a write."""
 
+HEADROOM = 4
+"""A quarter of the client's window stays empty. A receiver counts memory and not bytes: one that is
+full to the brim takes back room that it had offered, and what was written for it stays with us."""
+
 POLL_SECONDS_MIN = 0.0005
 POLL_SECONDS_MAX = 0.01
 """No event tells that a client has made room, without something to be sent."""
@@ -99,6 +103,9 @@ class Valve:
         self._paused_for = 0.0
         """How long no lease has allowed anything, in observed time."""
 
+        self._leaseless_for = 0.0
+        """How long the client has made no room while agreements did not answer, likewise."""
+
         self._window_max = 0
         self._longest_shut = 0.0
         """How long the client has taken to make room, at the longest."""
@@ -166,7 +173,7 @@ class Valve:
         """
         self.lease = lease
         if lease.may_write(lease.asked_at):
-            self._paused_for = 0.0
+            self._paused_for = self._leaseless_for = 0.0
         self._arm()
         self._changed.set()
 
@@ -249,24 +256,26 @@ class Valve:
         if self._is_full:
             self._is_full = False
             await asyncio.sleep(POLL_SECONDS_MIN)
-        shut_for, leaseless_for, seen, patience = 0.0, 0.0, -1, Patience()
+        shut_for, self._leaseless_for, seen, patience = 0.0, 0.0, -1, Patience()
         for pause in _pauses():
             window = self._kernel.window()
             if window is None or not self._is_waiting():
                 break
             self._window_max = max(self._window_max, window)
-            if window >= min(self.chunk_bytes, ROOM_BYTES_MAX, max(self._window_max // 2, 1)):
+            usable = window - self._window_max // HEADROOM
+            if usable >= min(self.chunk_bytes, ROOM_BYTES_MAX, max(self._window_max // 2, 1)):
                 self._longest_shut = max(self._longest_shut, shut_for)
-                if room := self._passable(min(window, self.chunk_bytes)):
+                if room := self._passable(min(usable, self.chunk_bytes)):
                     return room
             if window != seen:
                 self._longest_shut = max(self._longest_shut, shut_for)
-                shut_for, leaseless_for, seen = 0.0, 0.0, window
-            self._judge_stall(shut_for, leaseless_for)
+                shut_for, self._leaseless_for, seen = 0.0, 0.0, window
+            self._judge_stall(shut_for)
             await asyncio.sleep(pause)
             passed = patience.passed(pause)
             shut_for += passed
-            leaseless_for = 0.0 if self.lease.is_fresh(boottime()) else leaseless_for + passed
+            is_fresh = self.lease.is_fresh(boottime())
+            self._leaseless_for = 0.0 if is_fresh else self._leaseless_for + passed
         return self.chunk_bytes
 
     def _passable(self, room: int) -> int:
@@ -280,12 +289,12 @@ class Valve:
         passage = self._kernel.passage(self.lease.seconds_left(now) * PASSAGE_PART)
         return room if passage is None else min(room, passage)
 
-    def _judge_stall(self, shut_for: float, leaseless_for: float) -> None:
+    def _judge_stall(self, shut_for: float) -> None:
         """Cut a client that takes nothing, where that is not only its pace."""
         pace = max(STALLED_SECONDS, STALLED_FACTOR * self._longest_shut)
         if shut_for > self._limits.stall_seconds_max:
             self.shut(Cut.CLIENT_STALLED)
-        elif leaseless_for > pace:
+        elif self._leaseless_for > pace:
             self.shut(Cut.LEASE_ENDED)
 
     async def _renewed(self) -> None:
