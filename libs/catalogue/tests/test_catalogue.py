@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import catalogue
-from catalogue import InvalidDataSet, Treatment, load, store
+from catalogue import FieldClass, InvalidDataSet, Treatment, load, store
 
 MINIMAL = """
 data_set: TINY
@@ -247,14 +247,14 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def next_version(published: Path, **changes: str) -> str:
     text = (published / "data_sets" / "DIDS-1.0.yaml").read_text("utf-8")
-    return text.replace('version: "1.0"', f'version: "{changes.get("version", "1.1")}"')
+    return text.replace('version: "1.0"', f'version: "{changes.get("version", "9.0")}"')
 
 
 def test_a_file_without_its_digest_is_named_with_what_to_do(published):
-    file = published / "data_sets" / "DIDS-1.1.yaml"
+    file = published / "data_sets" / "DIDS-9.0.yaml"
     file.write_text(next_version(published), "utf-8")
 
-    with pytest.raises(InvalidDataSet, match=r"DIDS-1\.1\.yaml.*digests\.json.*catalogue add"):
+    with pytest.raises(InvalidDataSet, match=r"DIDS-9\.0\.yaml.*digests\.json.*catalogue add"):
         load()
 
 
@@ -265,8 +265,8 @@ def test_adding_writes_the_digest_and_the_file_is_served(published, tmp_path):
     target = catalogue.add(file)
     again = catalogue.add(target)
 
-    assert target == again == published / "data_sets" / "DIDS-1.1.yaml"
-    assert load().get("DIDS").version == "1.1"
+    assert target == again == published / "data_sets" / "DIDS-9.0.yaml"
+    assert load().get("DIDS").version == "9.0"
 
 
 def test_a_published_file_is_not_added_again_with_another_content(published, tmp_path):
@@ -292,4 +292,37 @@ def test_what_does_not_fit_is_not_added_and_leaves_nothing(published, tmp_path):
 
     assert sorted(p.name for p in published.rglob("*")) == before
     assert (published / "landing_rules" / "digests.json").read_bytes() == digests
-    assert load().get("DIDS").version == "1.0"
+    assert load().get("DIDS").version == "1.1"
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("{name: X, class: STAFF, identifier: staff}", "has a pattern"),
+        ("{name: X, class: STAFF, identifier: staff, length_max: 13, pattern: A}", "at most 12"),
+        ("{name: X, class: LI, identifier: local, length_max: 8, pattern: A}", "as a pseudonym"),
+    ],
+)
+def test_of_identifiers_only_short_codes_of_staff_may_leave_as_they_are(
+    tmp_path: Path, written: str, problem: str
+) -> None:
+    """Guard: `CatalogueField._of_the_identifier` (ruling 13)."""
+    path = tmp_path / "TINY-1.0.yaml"
+    field = written.replace("}", ", treatments: [as_is]}")
+    path.write_text(MINIMAL.replace("fields:\n", f"fields:\n  - {field}\n"), "utf-8")
+
+    assert any(problem in p.detail for p in catalogue.check(path))
+
+
+@pytest.mark.parametrize("name", ["SUS_APC", "DIDS"])
+def test_a_version_with_codes_of_staff_is_served_by_what_the_version_before_it_landed(
+    name: str,
+) -> None:
+    former, later = load().get(name, "1.0"), load().get(name, "1.1")
+    staff = [f.name for f in later.fields if f.class_ is FieldClass.STAFF]
+
+    assert staff
+    assert all(later.by_name[one].treatments == ("pseudonym", "as_is") for one in staff)
+    assert all(former.by_name[one].treatments == ("pseudonym",) for one in staff)
+    assert former.serves(later, later.releasables)
+    assert later.serves(former, former.releasables)

@@ -95,6 +95,31 @@ def take_in(record: Record, data_set: str) -> Taken:
     return taken
 
 
+def deleted(records: list[Record], takens: list[Taken], entity: dict[str, str]) -> set[int]:
+    """0.1: a deletion takes back its provider's record of its identifier, where that is before it.
+
+    `entity` is each code's organisation; empty where it is none. Gives places in the file.
+    """
+
+    def known(record: Record) -> tuple[str, str] | None:
+        key = (record.get("Unique_CDS_Identifier") or "").strip()
+        if not key or is_placeholder(key):
+            return None
+        code = (record.get("Provider_Code") or "").strip().upper()
+        return key, entity.get(code, code) or entity[""]
+
+    found: set[int] = set()
+    for place, taken in enumerate(takens):
+        if taken.adds_nothing == "DELETION" and known(records[place]) is not None:
+            found |= {
+                before
+                for before in range(place)
+                if takens[before].adds_nothing is None
+                and known(records[before]) == known(records[place])
+            }
+    return found
+
+
 def _formats(taken: Taken, data_set: str) -> None:
     """0.1: forms of clinical codes, practices, postcodes; a bad clinical code is left out."""
     value = taken.value

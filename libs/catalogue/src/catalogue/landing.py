@@ -19,6 +19,7 @@ from catalogue.model import (
     NAME,
     UNKNOWN_TO_THE_ENGINE,
     CatalogueField,
+    Check,
     ColumnType,
     DataSet,
     FieldClass,
@@ -152,6 +153,8 @@ class When(Strict):
     known: tuple[Text, ...] = ()
     """What may stand there; anything else is a finding."""
     unless: "Unless | None" = None
+    cancels: bool = False
+    """The row also takes back the record with its key on the lines before it."""
     source: Text
     valid_from: date
     valid_to: date | None = None
@@ -274,6 +277,14 @@ class LandingRules(Strict):
         for rule in self.fields:
             if rule.format is not None and rule.format not in self.formats:
                 yield f"fields names the format {rule.format}, which is not there"
+        if any(when.cancels for when in self.adds_nothing) and self.record is None:
+            yield "adds_nothing cancels records, which have no key"
+        for when in self.withhold.when if self.withhold else ():
+            if when.cancels:
+                yield f"{when.code}: a record without identity is not cancelled by it"
+        limited = {rule.column for rule in self.validity if rule.than == TODAY}
+        if both := sorted(limited & set(self.ahead)):
+            yield f"ahead names what is held against today: {', '.join(both)}"
         named = [name for rule in self.fields for name in rule.names]
         if twice := sorted({name for name in named if named.count(name) > 1}):
             yield f"named twice in fields: {', '.join(twice)}"
@@ -441,6 +452,8 @@ class LandingRules(Strict):
         format_ = self.format_of(field.name)
         if format_ is not None:
             said |= {"pattern": format_.pattern, "codes": format_.codes}
+        if field.name in self.ahead and field.check is Check.NOT_IN_FUTURE:
+            said |= {"check": None}
         return said
 
 

@@ -35,6 +35,10 @@ IDENTIFYING = frozenset({FieldClass.DI, FieldClass.LI, FieldClass.STAFF})
 """Classes whose cells are never at rest in clear."""
 
 
+STAFF_LENGTH_MAX = 12
+"""A code of staff that may leave as it is fits into one sealed block, which can be opened."""
+
+
 class Treatment(StrEnum):
     """The form in which a column may leave."""
 
@@ -190,8 +194,18 @@ class CatalogueField(Strict):
             if Treatment.PSEUDONYM in self.treatments:
                 yield "only an identifier becomes a pseudonym"
             return
-        if set(self.treatments) - {Treatment.PSEUDONYM, Treatment.DERIVED}:
+        allowed = {Treatment.PSEUDONYM, Treatment.DERIVED}
+        if self.class_ is FieldClass.STAFF:
+            allowed |= {Treatment.AS_IS}  # ruling 13: where a line lists it with a reason
+        if set(self.treatments) - allowed:
             yield "an identifier leaves as a pseudonym, or in a form under `derived`"
+        if Treatment.AS_IS in self.treatments and (
+            self.pattern is None or self.length_max > STAFF_LENGTH_MAX
+        ):
+            yield (
+                "a code of staff that leaves as it is has a pattern,"
+                f" and at most {STAFF_LENGTH_MAX} characters"
+            )
         wanted = TYPE_OF_IDENTIFIER.get(self.identifier, ColumnType.TEXT)
         if self.type is not wanted:
             yield f"{self.identifier} is a {wanted}, not a {self.type}"

@@ -43,7 +43,14 @@ def _version(rules: LandingRules) -> Iterator[str]:
     if rules.adds_nothing:
         yield from ("", "### Adds nothing", *_whens(rules.adds_nothing))
     if rules.validity:
-        yield from ("", "### Validity", "")
+        ahead = _named(rules.ahead) if rules.ahead else "none"
+        yield from (
+            "",
+            "### Validity",
+            "",
+            f"Rightly later than the day of submission: {ahead}.",
+            "",
+        )
         yield from ("| code | column | effect | what it says | source |", "| --- " * 5 + "|")
         for rule in rules.validity:
             against = _than(rule.than)
@@ -89,6 +96,8 @@ def _whens(whens: tuple[When, ...]) -> Iterator[str]:
             says = f"begins {_named(when.begins)}"
         if when.unless is not None:
             says += f", unless {when.unless.column} is {_named(when.unless.values)}"
+        if when.cancels:
+            says += "; takes back the record of that key on the lines before it"
         yield f"| `{when.code}` | {_named(when.columns)} {says} | {when.source} |"
 
 

@@ -125,6 +125,8 @@ class Scan:
     rule: Text
     columns: tuple[Text, ...]
     hits: Count
+    staff_codes_left_out: Count = 0
+    """Codes of staff in which personal data were found, and that are not in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,16 +125,99 @@ def test_a_local_identifier_of_two_people_is_told_to_the_sender_alone(intake):
 )
 def test_what_is_no_activity_adds_nothing_and_is_counted(intake, changes, code):
     activity = sus_row(**dict.fromkeys(changes.keys() - sus_row().keys(), ""))
-    submission = intake.submit(written([activity, activity | changes]))
+    nothing = activity | {"Unique_CDS_Identifier": "BRR8000000002"} | changes
+    submission = intake.submit(written([activity, nothing]))
 
     report = report_of(intake, submission)
     assert report["adds_nothing"] == [{"code": code, "rows": 1}]
+    assert report["deletions_without_match"] == int(code == "DELETION")
     assert report["totals"]["landed"] == 1
+
+
+LONG = "BRR8-2018-04-0000000000000001-X"
+
+
+def sent(update: str, key: str = "B1", **changes: str) -> dict[str, str]:
+    return sus_row(Update_Type=update, Unique_CDS_Identifier=key, **changes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "nothing", "without_match"),
+    [
+        pytest.param([sent("9"), sent("1")], [], {"DELETED": 1, "DELETION": 1}, 0, id="after"),
+        pytest.param([sent("1"), sent("9")], [3], {"DELETION": 1}, 1, id="before"),
+        pytest.param(
+            [sent("9"), sent("1"), sent("9", Sex="2")],
+            [4],
+            {"DELETED": 1, "DELETION": 1},
+            0,
+            id="sent again behind it",
+        ),
+        pytest.param(
+            [sent("9"), sent("9"), sent("1"), sent("1")],
+            [],
+            {"DELETED": 2, "DELETION": 2},
+            0,
+            id="twice",
+        ),
+        pytest.param(
+            [sent("9"), sent(" 1 ", " B1 "), sent("01", "B2")],
+            [],
+            {"DELETED": 1, "DELETION": 2},
+            1,
+            id="padded, and another key",
+        ),
+        pytest.param(
+            [sent("9"), sent("1", Provider_Code="8J094")],
+            [2],
+            {"DELETION": 1},
+            1,
+            id="another provider's record of the same key",
+        ),
+        pytest.param(
+            [sent("9"), sent("1", Provider_Code="RR800", NHS_Number="", Sex="")],
+            [],
+            {"DELETED": 1, "DELETION": 1},
+            0,
+            id="the same provider in another spelling, with little else",
+        ),
+        pytest.param(
+            [sent("9", "NULL"), sent("1", "NULL"), sent("9", LONG), sent("1", LONG)],
+            [],
+            {"DELETED": 1, "DELETION": 2},
+            1,
+            id="a placeholder is no key, and a long one is one",
+        ),
+    ],
+)
+def test_a_deletion_takes_back_what_its_file_has_of_the_record_before_it(
+    intake, rows, lines, nothing, without_match
+):
+    """Guard: `deletions.LeftOut.take_back`: by provider and key, in the order of lines."""
+    other = sent("9", "B-OTHER")
+    submission = intake.submit(written([*rows, other]))
+
+    landed = [row["line"] for row in intake.landed(submission["edition_id"])]
+    assert landed == [*lines, len(rows) + 2]
+    report = report_of(intake, submission)
+    assert {n["code"]: n["rows"] for n in report["adds_nothing"]} == nothing
+    assert report["deletions_without_match"] == without_match
+    assert report["totals"]["landed"] == len(landed)
+    by_column = {c["column"]: c for c in report["columns"]}
+    assert by_column["Sex"]["valid"] + by_column["Sex"]["missing"] == len(landed)
+
+
+def test_a_file_of_which_everything_is_deleted_again_has_no_good_row(intake):
+    submission = intake.submit(written([sent("9"), sent("1")]))
+
+    assert (submission["state"], submission["code"]) == ("rejected", "NO_GOOD_ROWS")
 
 
 def test_the_update_type_is_void_in_bulk(intake):
     rows = [
-        sus_row(Update_Type="1", CDS_Protocol_Identifier_Code=protocol)
+        sus_row(
+            Update_Type="1", CDS_Protocol_Identifier_Code=protocol, Unique_CDS_Identifier=protocol
+        )
         for protocol in ("020", "010")
     ]
     submission = intake.submit(written(rows))

@@ -558,6 +558,49 @@ def test_no_text_of_the_csv_is_a_formula(haven, asked, prepare):
     )
 
 
+def with_staff_codes(haven, asked, editions):
+    """A plan for a line that lists consultants' codes as they are."""
+    as_is = replace(asked, fields=asked.fields | {"Consultant_Code": "as_is"})
+    plan = plan_of(haven, as_is, editions)
+    return as_is, replace(plan, keys=replace(plan.keys, staff=haven.key("haven/staff")))
+
+
+def test_codes_of_staff_leave_as_they_are_where_the_line_lists_them_so(haven, asked, prepare):
+    """Guard: `guard.Opened` (ruling 13): opened here alone, and looked at."""
+    given = records(240)
+    as_is, plan = with_staff_codes(haven, asked, [land(haven, SUS, given)])
+
+    path, outcome = prepare(plan)
+
+    assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, as_is))
+    assert "Consultant_Code" in outcome.scanned_columns
+    assert outcome.staff_codes_left_out == 0
+
+
+def test_a_code_of_staff_with_the_persons_own_data_in_it_is_left_out(haven, asked, prepare):
+    codes = {"C1234567": 0, "19580918": 1, "AB9 8CD": 1, "AB98CD": 1, "9990000018": 1}
+    given = [
+        record(8, NUMBERS[0], period="2018-04", reasons={"G": "02P"}, Consultant_Code=code)
+        for code in codes
+    ]
+    assert (given[0]["Date_of_Birth"], given[0]["Postcode"]) == ("1958-09-18", "AB9 8CD")
+    _, plan = with_staff_codes(haven, asked, [land(haven, SUS, given)])
+
+    path, outcome = prepare(plan)
+
+    found = duckdb.sql(f"SELECT Consultant_Code FROM '{path}'").fetchall()
+    assert Counter(code for (code,) in found) == {"C1234567": 1, None: 4}
+    assert outcome.staff_codes_left_out == 4
+    assert outcome.rows == 5
+
+
+def test_nothing_else_that_is_sealed_is_opened(haven, asked, prepare):
+    for name in ("Hospital_Spell_No", "Date_of_Birth", "Consultant_Code"):
+        named = replace(asked, fields={name: "as_is"})
+        with pytest.raises(ValueError, match="nothing may open it"):
+            prepare(plan_of(haven, named, [land(haven, SUS, records(20))]))
+
+
 def test_nobody_but_the_engine_can_read_a_landed_edition(haven):
     edition = land(haven, SUS, records(50))
 

@@ -54,6 +54,20 @@ def test_a_row_is_of_a_provider_for_whom_there_is_a_right_or_is_foreign(
 
 
 @pytest.mark.parametrize(
+    ("code", "is_anothers"),
+    [("RR8", False), ("RR801", False), ("R0A", True), ("RR8XX", False), ("89997", False)],
+)
+def test_a_site_is_anothers_only_where_the_map_says_whose_it_is(engine, code, is_anothers):
+    connection, path = engine
+    read = Organisations.load(connection, path, frozenset({"RR8", "8J094"}))
+    found = connection.execute(
+        f"SELECT {read.is_anothers_site('p')} FROM (SELECT ?::VARCHAR AS p)", [code]
+    ).fetchone()
+
+    assert found == (is_anothers,)
+
+
+@pytest.mark.parametrize(
     ("code", "entity"),
     [
         ("02P", "02P"),

@@ -50,6 +50,8 @@ class Outcome:
     scan_rule: str
     scanned_columns: tuple[str, ...]
     scan_hits: int
+    staff_codes_left_out: int = 0
+    """Cells of codes of staff in which personal data were found."""
 
 
 def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
@@ -110,7 +112,12 @@ def claims(
             people_left_out=outcome.people_left_out,
             rows_without_person_left_out=outcome.rows_without_person_left_out,
         ),
-        scan=Scan(rule=outcome.scan_rule, columns=outcome.scanned_columns, hits=outcome.scan_hits),
+        scan=Scan(
+            rule=outcome.scan_rule,
+            columns=outcome.scanned_columns,
+            hits=outcome.scan_hits,
+            staff_codes_left_out=outcome.staff_codes_left_out,
+        ),
         caps=_caps(permit, data_set),
         disclosure_rule=permit.disclosure_rule,
         order=ORDER,

@@ -154,6 +154,11 @@ class TooManyBadRows(ContentRefused):
     title = "Too large a part of the file is bad"
 
 
+class TooManyDeletions(ContentRefused):
+    code = "TOO_MANY_DELETIONS"
+    title = "The file deletes more records than can be looked for"
+
+
 class NoGoodRows(ContentRefused):
     code = "NO_GOOD_ROWS"
     title = "No row of the file can be landed"

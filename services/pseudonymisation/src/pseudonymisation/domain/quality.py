@@ -92,6 +92,8 @@ class Outcome:
     """Landed without their identity (domain.md, rulings 21 and 26; R23)."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Rows that are no activity, by the code of the landing rules."""
+    deletions_without_match: int = 0
+    """Of the deletions, those of records that are not before them in the file."""
     entries: Sequence[Entry] = ()
     """The first of them, in order of the lines."""
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -187,6 +189,7 @@ def report(
         "adds_nothing": [
             {"code": code, "rows": count} for code, count in sorted(outcome.left_out.items())
         ],
+        "deletions_without_match": outcome.deletions_without_match,
         SENDER_ONLY: {
             "local_identifiers_of_different_people": outcome.contradictions,
             "lines": [[pair.first_line, pair.last_line] for pair in outcome.contradicting],

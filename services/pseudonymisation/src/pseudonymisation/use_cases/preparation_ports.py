@@ -138,6 +138,8 @@ class Work:
     date_of_birth_key: bytes | None = field(repr=False)
     postcode_key: bytes | None = field(repr=False)
     domain_key: bytes = field(repr=False)
+    staff_key: bytes | None = field(default=None, repr=False)
+    """Only where the line lists codes of staff as they are (ruling 13)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from pydantic import JsonValue
 
-from catalogue import Catalogue, DataSet
+from catalogue import Catalogue, DataSet, Identifier, Treatment
 from common import faults
 from common.audit.entries import Entry
 from common.clock import Clock, boottime, legal_day
@@ -47,6 +47,7 @@ from pseudonymisation.use_cases.preparation_ports import (
     Work,
 )
 from statements.attestation import AttestedFile
+from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -225,6 +226,9 @@ class PreparationJobs:
             if person.postcode
             else None,
             domain_key=self._domain_key(preparation),
+            staff_key=_had(lambda: self.keys.ensure("haven/staff"))
+            if _opens_staff_codes(permit, data_set)
+            else None,
         ), opt_outs
 
     def _opt_out_lists(self, preparation: Preparation) -> tuple[OptOutList, ...]:
@@ -370,6 +374,17 @@ class PreparationJobs:
         until = self.clock.now() + self._claim_time
         with self.uow.writing() as tx:
             tx.preparations.touch(claim.preparation.id, claim.attempt, Beat(until, done, total))
+
+
+def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
+    """Say whether the line has codes of staff as they are, and the data set allows it."""
+    return any(
+        field.treatment == Treatment.AS_IS.value
+        and Treatment.AS_IS in released.treatments
+        and released.identifier is Identifier.STAFF
+        for field in permit.fields
+        if (released := data_set.releasables.get(field.name)) is not None
+    )
 
 
 def _is_of(key: str, attempts: set[str]) -> bool:

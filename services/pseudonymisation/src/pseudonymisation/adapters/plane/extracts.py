@@ -115,6 +115,7 @@ class EnginePlane:
                 date_of_birth=work.date_of_birth_key,
                 postcode=work.postcode_key,
                 domain=work.domain_key,
+                staff=work.staff_key,
             ),
             capped=capped_columns(
                 caps(),

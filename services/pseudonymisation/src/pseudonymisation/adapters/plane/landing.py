@@ -26,6 +26,8 @@ from catalogue import DataSet
 from common import faults
 from pseudonymisation.adapters.plane import kernel
 from pseudonymisation.adapters.plane.checks import VALID_NUMBER
+from pseudonymisation.adapters.plane.deletions import TABLE as TAKEN_BACK
+from pseudonymisation.adapters.plane.deletions import LeftOut
 from pseudonymisation.adapters.plane.derivations import (
     MAP_COMMISSIONER,
     MAP_KEY,
@@ -37,8 +39,9 @@ from pseudonymisation.adapters.plane.header import columns_of
 from pseudonymisation.adapters.plane.masking import Masking
 from pseudonymisation.adapters.plane.objects import Objects
 from pseudonymisation.adapters.plane.organisations import MAP_ENTITY, TABLE, Organisations
-from pseudonymisation.adapters.plane.quarantine import LeftOut, Quarantine, unreadable
+from pseudonymisation.adapters.plane.quarantine import Quarantine, unreadable
 from pseudonymisation.adapters.plane.reading import LEFT_OUT
+from pseudonymisation.adapters.plane.repeats import RecordKey
 from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
 from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
 from pseudonymisation.adapters.plane.statement import Order, Statement, is_sealed, parquet_key_name
@@ -103,9 +106,10 @@ def land(order: Order, plane: Plane) -> Outcome:
         )
         read_by = _load_maps(connection, order)
         sealing = Sealing(sealed, keys)
-        statement = Statement(order, columns, sealing, read_by, scratch / "records.csv")
+        left_out = LeftOut(order.rules, order.data_set, keys)
+        key = [field.name for field in left_out.fields]
+        statement = Statement(order, columns, sealing, read_by, scratch / "records.csv", key)
         failures: list[Exception] = []
-        left_out = LeftOut()
         _register(connection, statement, quarantine, left_out, failures)
         delimiter = order.data_set.file.delimiter
         lines = Lines(quarantine.whole_lines, delimiter=delimiter, columns=len(columns))
@@ -120,9 +124,10 @@ def land(order: Order, plane: Plane) -> Outcome:
             if failures:
                 raise failures[0] from None
             raise
-        landed, statistics = int(written[1]), written[4]
         faults.reach("L1")
         with _translated():
+            written = _without_deleted(connection, statement, left_out, path) or written
+            landed, statistics = int(written[1]), written[4]
             _set_unreadable_aside(connection, quarantine, delimiter)
             counts = counted(connection, order, columns, path) if landed else {}
     size = plane.objects.finish(order.object_key)
@@ -132,6 +137,7 @@ def land(order: Order, plane: Plane) -> Outcome:
         records=lines.records,
         landed=landed,
         left_out=dict(left_out.reasons),
+        deletions_without_match=left_out.without_match,
         quarantined=quarantine.lines,
         entries=quarantine.entries,
         reasons=dict(quarantine.reasons),
@@ -141,6 +147,26 @@ def land(order: Order, plane: Plane) -> Outcome:
         bytes=size,
         **counts,
     )
+
+
+def _without_deleted(
+    connection: duckdb.DuckDBPyConnection, statement: Statement, left_out: LeftOut, path: Path
+) -> tuple[Any, ...] | None:
+    """Write what was landed again, without the records that deletions behind them take back.
+
+    None where there are none, which is nearly always so.
+    """
+    key = RecordKey.of(statement.order.rules, statement.order.data_set)
+    source = statement.written(path)
+    if not left_out.take_back(connection, key, source):
+        return None
+    kept, again = (
+        f"SELECT * FROM {source} WHERE line NOT IN (SELECT line FROM {TAKEN_BACK})",
+        path.with_suffix(".kept"),
+    )
+    written = _one(connection.execute(statement.into(again, kept)))
+    again.replace(path)
+    return written
 
 
 def _register(
@@ -156,7 +182,7 @@ def _register(
         (VALID_NUMBER, _valid_numbers, [text], "BOOLEAN"),
         (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
         (Quarantine.NAME, quarantine, ["UBIGINT", text, text], "BOOLEAN"),
-        (LEFT_OUT, left_out, [text], "BOOLEAN"),
+        (LEFT_OUT, left_out, _left_out_by(left_out), "BOOLEAN"),
     ]
     if statement.masking.fields:
         looked_at = [text] * (3 + len(statement.masking.fields))
@@ -173,6 +199,12 @@ def _register(
             # Volatile: called once for each row that reaches it, and never instead of reading.
             side_effects=True,
         )
+
+
+def _left_out_by(left_out: LeftOut) -> list[str]:
+    text = "VARCHAR"
+    more = left_out.parameters - 1
+    return [text, *(["UBIGINT", *[text] * (more - 1)] if more else [])]
 
 
 def _callback(

@@ -64,6 +64,17 @@ class Organisations:
         known = [code for codes in self.spellings.values() for code in codes]
         return f"{column} NOT IN ({', '.join(map(literal, [*known, *self.defaults]))})"
 
+    def is_anothers_site(self, column: str) -> str:
+        """SQL that says of a code that it is a site of a provider for whom there is no right.
+
+        A site that the map does not have may be a new one of the sender's own.
+        """
+        own = ", ".join(map(literal, self.spellings))
+        return (
+            f"{column} IN (SELECT code FROM organisations"
+            f" WHERE entity <> '' AND entity NOT IN ({own}))"
+        )
+
     def provider(self, column: str) -> str:
         """SQL of the provider, in normal form; null where the code is a meaning."""
         cases = [

@@ -25,7 +25,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import kernel, repeats, scan
-from pseudonymisation.adapters.plane.guard import SCANNED_BY, Guard, Opening, PcdLeak
+from pseudonymisation.adapters.plane.guard import SCANNED_BY, Guard, Opened, Opening, PcdLeak
 from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
 from pseudonymisation.adapters.plane.session import (
     Limits,
@@ -84,6 +84,8 @@ class Keys:
     date_of_birth: bytes | None = field(repr=False)
     postcode: bytes | None = field(repr=False)
     domain: bytes = field(repr=False)
+    staff: bytes | None = field(default=None, repr=False)
+    """Only where the line lists codes of staff as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,7 @@ class _Preparation:
         self._connection = connection
         self._beat = beat
         self._guard = Guard(connection, _opening(plan))
+        self._opened = Opened(connection, _opening(plan), plan.keys.staff)
         self._editions = self._describe()
         self._types = self._editions[0]
         self._repeats = self._find_repeats()
@@ -224,6 +227,7 @@ class _Preparation:
             scan_rule=scan.RULE,
             scanned_columns=tuple(dict.fromkeys(self._guard.columns)),
             scan_hits=0,
+            staff_codes_left_out=self._opened.left_out,
         )
 
     def _statement(self, columns: Sequence[str], target: Path) -> str:
@@ -431,6 +435,12 @@ class _Preparation:
                 return name if told is name else f"{told} AS {name}"
             case Treatment.YEAR:
                 return f"year({told})::SMALLINT AS {name}"
+            case Treatment.AS_IS if column.name not in self._types:
+                if column.name in self._plan.capped:
+                    return f"NULL::VARCHAR AS {name}"
+                # A code of staff is sealed, and looked at where it is opened.
+                self._guard.columns.append(column.name)
+                return f"{self._opened.code(column.name, self._guard.own_words)} AS {name}"
             case Treatment.AS_IS | Treatment.DERIVED:
                 self._guard.look_at(
                     column.name,

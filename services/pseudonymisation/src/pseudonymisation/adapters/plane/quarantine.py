@@ -63,26 +63,6 @@ def _reason(reason: bytes, columns: Sequence[str]) -> bytes:
     return columns[int(place)].encode() + b":" + code if colon else reason
 
 
-class LeftOut:
-    """Counts rows that are no activity: deletions, tests, headers and trailers."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.reasons: Counter[str] = Counter()
-
-    @property
-    def rows(self) -> int:
-        return sum(self.reasons.values())
-
-    def __call__(self, codes: pa.Array) -> pa.Array:
-        """Say no to each, as the condition on which a row is kept."""
-        counts = pc.value_counts(codes.cast(pa.string())).to_pylist()
-        with self._lock:
-            for item in counts:
-                self.reasons[item["values"]] += item["counts"]
-        return pa.array(np.zeros(len(codes), dtype=np.bool_))
-
-
 class Quarantine:
     """Writes `line,"reasons",record` into a sealed object, and remembers the first reasons."""
 

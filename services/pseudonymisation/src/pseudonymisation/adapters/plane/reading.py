@@ -80,8 +80,12 @@ class Reading:
         today: date,
         set_aside: str,
         more: Sequence["Judgement"] = (),
+        deleting: Sequence[str] = (),
     ) -> None:
-        """`data_set` is as its files are read (`LandingRules.taken_in`); `set_aside` a function."""
+        """`data_set` is as its files are read (`LandingRules.taken_in`); `set_aside` a function.
+
+        `deleting` is SQL of what a deletion is known by, where the rules have such.
+        """
         self._data_set = data_set
         self._rules = rules
         self._columns = columns
@@ -89,6 +93,7 @@ class Reading:
         self._today = today
         self._set_aside = set_aside
         self._more = more
+        self._deleting = deleting
         self._voids = Voids(rules.void)
         self._numbers = [f.name for f in self._fields if f.check is Check.NHS_NUMBER]
         self._dates = [f.name for f in self._fields if f.type is ColumnType.DATE]
@@ -244,7 +249,7 @@ class Reading:
         )
         return (
             f"SELECT * FROM ({reasons}) WHERE CASE WHEN {PLAIN} THEN true"
-            f" WHEN {NOTHING} IS NOT NULL THEN {LEFT_OUT}({NOTHING})"
+            f" WHEN {NOTHING} IS NOT NULL THEN {LEFT_OUT}({', '.join([NOTHING, *self._deleting])})"
             f" WHEN why__bad = '' THEN true"
             f" ELSE {self._set_aside}(line, why__bad, {RAW}) END"
         )

@@ -86,7 +86,10 @@ def find(connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequen
     suspects = _suspects(connection, key, editions)
     if not len(suspects):
         return 0
-    connection.register("suspected", pa.table({"record": suspects}))
+    # A table of the engine's own: what a join says of large words it cannot push into Arrow.
+    connection.register("suspects", pa.table({"record": suspects}))
+    connection.execute("CREATE OR REPLACE TABLE suspected AS SELECT record FROM suspects")
+    connection.unregister("suspects")
     names = [f"key_{place}" for place in range(len(key.columns))]
     selected = ", ".join(f"{c} AS {n}" for c, n in zip(key.columns, names, strict=True))
     rows = " UNION ALL ".join(

@@ -96,11 +96,13 @@ class Statement:
         sealing: Sealing,
         read_by: Organisations,
         pipe: Path,
+        key: Sequence[str] = (),
     ) -> None:
+        """`key` are columns by which a deletion names a record, where the rules have such."""
         self.pipe = pipe
         self._organisations = read_by
         self.sealing = sealing
-        self._order = order
+        self.order = order
         self._data_set = order.data_set
         self._columns = columns
         self._reading = Reading(
@@ -112,6 +114,7 @@ class Statement:
             today=order.today,
             set_aside=Quarantine.NAME,
             more=tuple(self._foreign()),
+            deleting=tuple(self._deleting(key)),
         )
         self._derivations = Derivations(
             data_set=order.data_set,
@@ -122,12 +125,34 @@ class Statement:
         fields = [order.data_set.by_name[name] for name in columns]
         self.masking = Masking([field for field in fields if capacity.is_looked_through(field)])
 
+    def _deleting(self, key: Sequence[str]) -> Iterator[str]:
+        """What a deletion is known by: its line, its provider, the columns of the key."""
+        if not key:
+            return
+        yield "line"
+        yield self._provider()
+        for name in key:
+            yield _trimmed(name) if name in self._columns else "NULL::VARCHAR"
+
+    def _provider(self) -> str:
+        """Whose record a row is, in normal form; of whom it says nothing, the submission's."""
+        person, submitted = self._data_set.person, literal(self.order.provider)
+        if person.provider not in self._columns:
+            return submitted
+        return (
+            f"coalesce({self._organisations.provider(_trimmed(str(person.provider)))}, {submitted})"
+        )
+
     def _foreign(self) -> Iterator[Judgement]:
         """What is wrong with a row of a provider whose records the submitter may not send."""
         provider = self._data_set.person.provider
         if provider is not None and provider in self._columns:
             holds = self._organisations.is_foreign(identifier(provider))
             yield Judgement(provider, FOREIGN, holds, Effect.QUARANTINE)
+        site = self._data_set.population.get("P")
+        if provider is None and site is not None and site.field in self._columns and site.field:
+            holds = self._organisations.is_anothers_site(identifier(site.field))
+            yield Judgement(site.field, FOREIGN, holds, Effect.QUARANTINE)
 
     @property
     def personal_data(self) -> dict[str, int]:
@@ -136,13 +161,25 @@ class Statement:
 
     def copy(self, path: Path) -> str:
         """Write the whole statement."""
-        key = literal(parquet_key_name(self._order.edition_id))
+        rows = (
+            f"SELECT {', '.join(self._landed())} FROM ({self._worked_on()}) AS r"
+            f" {' '.join(self._joins())}"
+        )
+        return self.into(path, rows)
+
+    def into(self, path: Path, rows: str) -> str:
+        """Write a statement that makes a sealed file of rows."""
+        key = literal(parquet_key_name(self.order.edition_id))
         return (
-            f"COPY (SELECT {', '.join(self._landed())} FROM ({self._worked_on()}) AS r"
-            f" {' '.join(self._joins())}) TO {literal(path)}"
+            f"COPY ({rows}) TO {literal(path)}"
             f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP},"
             f" ENCRYPTION_CONFIG {{footer_key: {key}}}, RETURN_STATS)"
         )
+
+    def written(self, path: Path) -> str:
+        """Read such a file, as SQL."""
+        key = literal(parquet_key_name(self.order.edition_id))
+        return f"read_parquet({literal(path)}, encryption_config = {{footer_key: {key}}})"
 
     def _landed(self) -> Iterator[str]:
         """Give every landed column, in the order of LAYOUT.md."""
@@ -156,7 +193,7 @@ class Statement:
             if cell.rest:
                 yield f"{CELLS}.{cell.rest} AS {identifier(f'{cell.field.name}__rest')}"
         for field in self._data_set.fields:
-            if field.identifier is None and field.name not in self._order.rules.controls:
+            if field.identifier is None and field.name not in self.order.rules.controls:
                 clear = self._unless_dropped(field.name, self._clear(field))
                 yield f"{clear} AS {identifier(field.name)}"
         for derived in self._data_set.derived:
@@ -236,12 +273,8 @@ class Statement:
 
     def _stranger(self) -> str:
         """What tells a person without a valid number from all others (domain.md 8.2)."""
-        person, unit = self._data_set.person, "chr(31)"
-        provider = literal(self._order.provider)
-        if person.provider in self._columns:
-            code = self._organisations.provider(_trimmed(str(person.provider)))
-            provider = f"coalesce({code}, {provider})"
-        row = f"{literal(str(self._order.edition_id))} || {unit} || line"
+        person, unit, provider = self._data_set.person, "chr(31)", self._provider()
+        row = f"{literal(str(self.order.edition_id))} || {unit} || line"
         known = row
         if person.local_id in self._columns:
             local = f"{provider} || {unit} || {_trimmed(str(person.local_id))}"
