@@ -6,6 +6,7 @@ here, in files with a version and a digest of their own, which hold for every ve
 set at once, and go before what its published file says.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -74,6 +75,16 @@ class Sourced(Strict):
     dated: date
 
 
+def of_pattern(pattern: str) -> Iterator[str]:
+    """What is wrong with a pattern."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        yield "the pattern is not a regular expression"
+    if UNKNOWN_TO_THE_ENGINE.search(pattern):
+        yield "the engine's patterns cannot look round, refer back or be possessive"
+
+
 class Format(Sourced):
     """How a kind of value is written, in its normal form, as a whole."""
 
@@ -88,14 +99,8 @@ class Format(Sourced):
     def _problems(self) -> Iterator[str]:
         if (self.pattern is None) == (self.codes is None):
             yield "a format has either a pattern or codes"
-        if self.pattern is None:
-            return
-        try:
-            re.compile(self.pattern)
-        except re.error:
-            yield "the pattern is not a regular expression"
-        if UNKNOWN_TO_THE_ENGINE.search(self.pattern):
-            yield "the engine's patterns cannot look round, refer back or be possessive"
+        if self.pattern is not None:
+            yield from of_pattern(self.pattern)
 
 
 class Void(Sourced):
@@ -106,11 +111,18 @@ class Void(Sourced):
     between them."""
     repeated_from: Annotated[int, Field(ge=2)] = 3
     """So many times one and the same letter or digit, and nothing else, is no key."""
+    patterns: tuple[Text, ...] = ()
+    """What programs leave of a key: as a whole, in any case, it is none."""
     classes: tuple[FieldClass, ...] = ()
     """Of the columns in which a placeholder that fits the format is one all the same."""
     numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{10}$")], ...] = ()
     """NHS numbers that stand for none."""
     dates: tuple[date, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        found = (problem for pattern in self.patterns for problem in of_pattern(pattern))
+        return _without(self, found)
 
 
 class FieldRule(Strict):
@@ -292,6 +304,12 @@ class LandingRules(Strict):
     @property
     def name(self) -> str:
         return f"{self.data_set}-{self.version}"
+
+    @cached_property
+    def form(self) -> str:
+        """The digest of what decides in which form keys are compared and made into tokens."""
+        said = self.model_dump_json(include={"formats", "void", "fields", "record"})
+        return "sha256:" + hashlib.sha256(said.encode()).hexdigest()
 
     # --- what they say of a data set --------------------------------------------------------------
 

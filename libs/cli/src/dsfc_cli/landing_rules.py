@@ -82,6 +82,9 @@ def _void(rules: LandingRules) -> Iterator[str]:
     yield from ("", "### No values", "")
     yield f"Words, in any case and with anything between: {', '.join(void.words)}."
     yield f"One letter or digit {void.repeated_from} times or more, or noughts, as a key."
+    if void.patterns:
+        written = ", ".join(f"`{pattern}`" for pattern in void.patterns)
+        yield f"As a key also what is written {written}."
     yield f"NHS numbers: {', '.join(void.numbers)}. Dates: {', '.join(map(str, void.dates))}."
     yield f"Source: {void.source} ({void.dated})."
 

@@ -76,6 +76,22 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EditionForm:
+    """Editions of which codes of organisations, and keys, were read in one form.
+
+    Tokens of people without an NHS number, and whose records count, may differ from the others'.
+    """
+
+    __pydantic_config__ = OPEN
+
+    organisation_codes: Text
+    """`by_map`: by the entity that the map of the day says. `as_text`: as they were written."""
+    landing_rules: Text
+    """What the landing rules say of forms and void values: its digest, or `none`."""
+    editions: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
     __pydantic_config__ = OPEN
 
@@ -154,6 +170,8 @@ class Attestation:
     columns: tuple[Column, ...]
     periods: tuple[Text, ...]
     editions: tuple[Edition, ...]
+    forms: tuple[EditionForm, ...] = ()
+    """Where the file joins editions of several forms: which edition is of which."""
     population: Population
     domain: Text
     opt_out: OptOut

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, PlainSerializer
 
-from statements.attestation import Caps, Column, Edition, OptOut, Population, Scan
+from statements.attestation import Caps, Column, Edition, EditionForm, OptOut, Population, Scan
 from statements.form import OPEN, Form
 from statements.line import AgreementVersion, Line
 from statements.vocabulary import Count, Text
@@ -79,6 +79,8 @@ class Manifest:
     catalogue: CatalogueVersion
     periods: tuple[Text, ...]
     editions: tuple[Edition, ...]
+    forms: tuple[EditionForm, ...] = ()
+    """Where the file joins editions of several forms: which edition is of which."""
     population: Population
     domain: Text
     opt_out: OptOut

@@ -348,3 +348,77 @@ def test_what_is_not_kept_any_more_is_not_landed_anew(intake):
     intake.jobs.sweep()
 
     assert intake.work() <= 1
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    ["1.23E+11", "1,2E+10", "9e+15", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#N/A", "###"],
+)
+def test_what_a_spreadsheet_leaves_of_a_key_is_none(intake, spoilt):
+    """Two strangers get two tokens, and two records of which the key is gone are not one."""
+    people = [
+        sus_row(NHS_Number="", Local_Patient_ID=spoilt, Unique_CDS_Identifier=f"B{n}")
+        for n in range(2)
+    ]
+    lost = [sus_row(Unique_CDS_Identifier=spoilt) for _ in range(2)]
+    submission = intake.submit(written([*people, *lost]))
+
+    first, second = intake.landed(submission["edition_id"])
+    assert (first["person_0"], first["person_1"]) != (second["person_0"], second["person_1"])
+    report = report_of(intake, submission)
+    assert found_in(report)["Local_Patient_ID:VALUE_VOID"] == 2
+    assert report["totals"]["quarantined"] == 2
+    assert report["repeated_records"] == 0
+    assert spoilt not in str(report)
+
+
+@pytest.mark.parametrize("unseen", [" ", "\t", "\u00a0", "\u200b", "\ufeff", "\u202f"])
+def test_what_is_not_seen_at_the_ends_of_a_value_does_not_count(intake, unseen):
+    """Guard: `reading.plain`: else a key with a byte order mark before it is another key."""
+    plain = sus_row(NHS_Number="", Local_Patient_ID="L7", Unique_CDS_Identifier="B1")
+    padded = plain | {
+        name: f"{unseen}{plain[name]}{unseen}"
+        for name in ("Local_Patient_ID", "Unique_CDS_Identifier", "Provider_Code", "Sex")
+    }
+    submission = intake.submit(written([plain, padded]))
+
+    first, second = intake.landed(submission["edition_id"])
+    assert (first["person_0"], first["person_1"]) == (second["person_0"], second["person_1"])
+    report = report_of(intake, submission)
+    assert report["totals"]["landed"] == 2
+    assert report["repeated_records"] == 1
+
+
+def test_keys_that_look_like_numbers_stay_keys(intake):
+    rows = [
+        sus_row(NHS_Number="", Local_Patient_ID=key, Unique_CDS_Identifier=f"B{n}")
+        for n, key in enumerate(["1E5", "1.5E7", "12E+05", "E+11", "123456.5"])
+    ]
+    submission = intake.submit(written(rows))
+
+    assert found_in(report_of(intake, submission)) == {}
+
+
+def test_imaging_at_anothers_site_needs_a_right_to_submit(intake):
+    """Guard: `organisations.is_anothers_site`; a site that no list has may be a new one."""
+    row = {
+        "NHS_NUMBER": "9990000018", "NHS_NUMBER_STATUS_IND": "01",
+        "PERSON_BIRTH_DATE": "1970-01-31", "ETHNIC_CATEGORY": "A", "PERSON_GENDER_CODE": "1",
+        "POSTCODE": "S70 1AA", "PRACTICE_CODE": "A81001", "PATIENT_SOURCE_SETTING": "01",
+        "REFERRER": "C1234567", "REFERRING_ORG_CODE": "A81001",
+        "DIAGNOSTIC_TEST_REQUEST_DATE": "2018-04-01", "DIAG_TEST_REQUEST_REC_DATE": "2018-04-02",
+        "DIAGNOSTIC_TEST_DATE": "2018-04-10", "IMAGING_CODE_NICIP": "XCHES",
+        "IMAGING_CODE_SNOMED": "", "SERVICE_REPORT_DATE": "2018-04-11",
+    }  # fmt: skip
+    sites = ["RR8", "RR801", "8J094", "R0A", "R0A00", "NEW99", "89997"]
+    rows = [
+        row | {"SITE_CODE_IMAGING": site, "RADIOLOGICAL_ACCESSION_NUM": f"RA{n}"}
+        for n, site in enumerate(sites)
+    ]
+    submission = intake.submit(written(rows), data_set="DIDS")
+
+    assert [r["line"] for r in intake.landed(submission["edition_id"])] == [2, 3, 4, 7, 8]
+    entries = intake.get(f"/v1/submissions/{submission['id']}/quarantine").json()["items"]
+    assert {(e["line"], e["column"], e["code"]) for e in entries} == {
+        (line, "SITE_CODE_IMAGING", "PROVIDER_WITHOUT_RIGHT") for line in (5, 6)
+    }

@@ -306,6 +306,41 @@ def test_codes_of_staff_leave_by_the_version_that_a_line_is_signed_for(
     assert "Consultant_Code" in said["scan"]["columns"]
 
 
+def test_a_file_that_joins_editions_of_two_forms_names_the_break(intake, dissemination):
+    """Guard: `attestation.forms_of` (B8): tokens that were given do not change in silence."""
+    sus = catalogue.load().get("SUS_APC")
+    ids = []
+    for month in ("2018-04", "2018-05"):
+        day = f"{month}-10"
+        dates = dict.fromkeys(
+            ("CDS_Activity_Date", "Admission_Date", "Episode_Start_Date"), day
+        ) | dict.fromkeys(("Discharge_Date", "Episode_End_Date"), f"{month}-12")
+        rows = [sus_row(Unique_CDS_Identifier=f"B{month}", **dates)]
+        ids.append(intake.submit(written(rows), period=month)["edition_id"])
+
+    def attested():
+        done = dissemination.prepare(
+            sus, {"Sex": "as_is"}, periods=["2018-04", "2018-05"], codes=["02P"], reasons="C",
+            formats=("parquet",),
+        )  # fmt: skip
+        return SignedVerifier(
+            ATTESTATION, dissemination.parts.signer.jwks, clock=dissemination.clock
+        ).verify(done.files[0].attestation)
+
+    assert "forms" not in attested()
+    with Session(intake.parts.engine) as session:
+        session.execute(
+            text("UPDATE edition SET organisation_map_id = NULL WHERE period = '2018-04'")
+        )
+        session.commit()
+
+    forms = attested()["forms"]
+    assert [(f["organisation_codes"], f["editions"]) for f in forms] == [
+        ("as_text", [ids[0]]),
+        ("by_map", [ids[1]]),
+    ]
+
+
 def test_from_the_list_that_is_sent_to_the_rows_that_are_released(intake, dissemination):
     """Refused, in force, waiting, confirmed: who is in the extract is told by their sex."""
     sus = catalogue.load().get("SUS_APC")

@@ -92,6 +92,7 @@ def manifest(
         ),
         periods=said.periods,
         editions=said.editions,
+        forms=said.forms,
         population=said.population,
         domain=said.domain,
         opt_out=said.opt_out,

@@ -4,7 +4,7 @@ Agreements judges the release on this and on its own facts, on nobody's word bes
 says what was done to the rows that were written, never what was meant to be done.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from statements.attestation import (
     AttestedFile,
     Caps,
     Column,
+    EditionForm,
     OptOut,
     Population,
     Scan,
@@ -29,6 +30,7 @@ ORDER: Final = "token"
 """Rows stand in the order of their tokens, because any other order could link extracts."""
 TOKEN_COLUMN: Final = "Token"  # noqa: S105 - a column's name
 REASON_COLUMN: Final = "Reason_For_Access"
+BY_MAP, AS_TEXT = "by_map", "as_text"
 DERIVED: Final = FieldClass.DER.value
 
 
@@ -78,8 +80,12 @@ def claims(
     editions: Sequence[PinnedEdition],
     opt_outs: Sequence[OptOutList],
     outcome: Outcome,
+    form: Callable[[str | None], str] = str,
 ) -> dict[str, JsonValue]:
-    """Say what is in one file; whoever signs adds issuer, audience and times."""
+    """Say what is in one file; whoever signs adds issuer, audience and times.
+
+    `form` gives the form of keys of the landing rules with a digest.
+    """
     in_force = opt_outs[0] if opt_outs else None
     return Attestation(
         sub=file.id,
@@ -91,6 +97,7 @@ def claims(
         columns=columns_of(permit, data_set),
         periods=permit.periods,
         editions=tuple(edition.attested for edition in editions),
+        forms=forms_of(editions, form),
         population=Population(
             codes=permit.population.codes,
             reasons=permit.population.reasons,
@@ -122,6 +129,26 @@ def claims(
         disclosure_rule=permit.disclosure_rule,
         order=ORDER,
     ).claims()
+
+
+def forms_of(
+    editions: Sequence[PinnedEdition], form: Callable[[str | None], str]
+) -> tuple[EditionForm, ...]:
+    """Name the forms of codes and keys that a file joins; none where there is only one.
+
+    Tokens that were given do not change in silence (ruling 23).
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for edition in editions:
+        codes = AS_TEXT if edition.organisation_map is None else BY_MAP
+        read = codes, form(edition.landing_rules_digest)
+        found.setdefault(read, []).append(str(edition.id))
+    if len(found) == 1:
+        return ()
+    return tuple(
+        EditionForm(organisation_codes=codes, landing_rules=rules, editions=tuple(sorted(ids)))
+        for (codes, rules), ids in sorted(found.items())
+    )
 
 
 def _caps(permit: Permit, data_set: DataSet) -> Caps:

@@ -99,6 +99,8 @@ class PinnedEdition:
     landing_rules_version: int | None = None
     landing_rules_digest: str | None = None
     """By which it was taken in; None: by none."""
+    organisation_map: str | None = None
+    """By which its codes of organisations were read; None: as text."""
 
     def covers(self, month: str) -> bool:
         """Say whether the month is in its period: a month, or two with a slash between."""

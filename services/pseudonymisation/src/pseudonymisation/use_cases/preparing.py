@@ -189,6 +189,7 @@ class PreparationJobs:
                 editions=preparation.editions,
                 opt_outs=opt_outs,
                 outcome=made.outcome,
+                form=self._form,
             )
         )
         return PreparedFile(
@@ -200,6 +201,11 @@ class PreparationJobs:
             rows=file.rows,
             attestation=signed,
         )
+
+    def _form(self, digest: str | None) -> str:
+        """In which form the landing rules with that digest read keys."""
+        made = (r.form for r in self.catalogue.landing_rules if r.digest == digest)
+        return next(made, "none")
 
     def _work(
         self, preparation: Preparation, data_set: DataSet

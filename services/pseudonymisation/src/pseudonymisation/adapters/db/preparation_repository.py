@@ -286,6 +286,7 @@ class SqlLanded:
                 catalogue_digest=row.catalogue_digest,
                 landing_rules_version=row.landing_rules_version,
                 landing_rules_digest=row.landing_rules_digest,
+                organisation_map=row.organisation_map_id,
             )
             for row in self.session.exec(query)
         ]

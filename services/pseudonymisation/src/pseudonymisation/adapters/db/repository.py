@@ -197,8 +197,11 @@ class SqlEditions:
     session: Session
 
     def get(self, edition_id: UUID, scope: Scope) -> Edition:
-        row = self.session.get(EditionRow, edition_id)
-        if row is None or scope.organisation not in {None, row.provider}:
+        query = select(EditionRow).where(col(EditionRow.id) == edition_id)
+        if scope.organisation is not None:
+            query = query.where(_is_of(scope.organisation))
+        row = self.session.exec(query).one_or_none()
+        if row is None:
             raise EditionNotFound("There is no such edition.")
         return to_edition(row)
 
@@ -214,7 +217,7 @@ class SqlEditions:
     ) -> Sequence[Edition]:
         query = select(EditionRow).order_by(col(EditionRow.id)).limit(limit)
         if scope.organisation is not None:
-            query = query.where(col(EditionRow.provider) == scope.organisation)
+            query = query.where(_is_of(scope.organisation))
         if data_set is not None:
             query = query.where(col(EditionRow.data_set) == data_set)
         if state is not None:
@@ -405,6 +408,15 @@ class SqlIntake:
 
 def unit_of_work(engine: Engine) -> UnitOfWork[SqlIntake]:
     return UnitOfWork(engine, SqlIntake)
+
+
+def _is_of(organisation: str) -> Any:
+    """Say of an edition that it is an organisation's, also where that goes by a longer code."""
+    own = select(SubmissionRow.id).where(
+        col(SubmissionRow.submitted_by) == organisation,
+        col(SubmissionRow.basis) == Basis.OWN.value,
+    )
+    return or_(col(EditionRow.provider) == organisation, col(EditionRow.submission_id).in_(own))
 
 
 def _is_own(organisation: str) -> Any:

@@ -52,7 +52,8 @@ VOID: Final = "VALUE_VOID"
 UNIT, CODED = "\x1f", "\x1e"
 """Before a key, and before a clinical code, where both are looked through at once."""
 FLAGS: Final = "void__flags"
-SPACES: Final = " \t\u00a0"
+SPACES: Final = " \t\u00a0\u2007\u200b\u200c\u200d\u200e\u200f\u202f\u2060\u3000\ufeff"
+"""What goes at both ends of a value: also what is not seen, as a byte order mark left by `cat`."""
 TODAY: Final = "today"
 
 
@@ -142,7 +143,9 @@ class Reading:
         tests = [self._checks.is_good]
         keys = [f.name for f in self._fields if self._is_key(f)]
         coded, codes = self.signals.coded
-        looked_for = [self._voids.among(UNIT)] if keys else []
+        # A key with something at its ends that is not seen would be another key.
+        edges = f"{UNIT}[{SPACES}]|[{SPACES}]{UNIT}"
+        looked_for = [self._voids.among(UNIT), edges] if keys else []
         looked_for += [f"[^A-Z0-9]{codes}"] if coded else []
         if found := "|".join(filter(None, looked_for)):
             parts = [part for name in keys for part in (literal(UNIT), identifier(name))]

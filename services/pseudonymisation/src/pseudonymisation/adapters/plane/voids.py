@@ -67,9 +67,14 @@ class Voids:
             dates = tuple(day.isoformat() for day in self._void.dates)
             return f"({flag} OR {is_one_of(column, dates)})"
         if self.is_key(field) or shape is None:
-            return flag
+            spoilt = [f"regexp_full_match({column}, {literal(f'(?i){p}')})" for p in self._patterns]
+            return f"({' OR '.join([flag, *spoilt])})"
         # What fits a format is a value: NA is an ethnic category.
         return f"({flag} AND NOT regexp_full_match({column}, {literal(shape)}))"
+
+    @property
+    def _patterns(self) -> tuple[str, ...]:
+        return self._void.patterns if self._void else ()
 
     @property
     def _numbers(self) -> tuple[str, ...]:
@@ -88,7 +93,7 @@ class Voids:
             f"{character}(?:{BLANK}*{character}){{{again},}}"
             for character in string.digits[1:] + string.ascii_uppercase
         ]
-        found = "|".join([*spaced, *repeated])
+        found = "|".join([*spaced, *repeated, *(f"(?:{p})" for p in self._patterns)])
         return f"{unit}(?:{BLANK}+|{BLANK}*(?:{found}){BLANK}*){unit}"
 
     def usual(self, date: str) -> str:
