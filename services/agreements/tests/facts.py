@@ -92,7 +92,13 @@ def snapshot(**changes):
         "lines": [line(1), line(2, "DIDS")],
         "linkage": [{"data_sets": ["SUS_APC", "DIDS"], "key": "person", "mitigation": "none"}],
         "special_conditions": [],
-        "sections": {"1": {"start": START.isoformat(), "end": END.isoformat()}},
+        "sections": {
+            "1": {"start": START.isoformat(), "end": END.isoformat()},
+            "9": {"purposes": [{"code": "COM", "objective": "Plan care"}]},
+            "10": {"activities": "Counting admissions"},
+            "11": {"outputs": [{"title": "A report"}]},
+            "12": {"benefits": [{"description": "Fewer waits"}], "yielded": []},
+        },
     }
     return whole | changes
 

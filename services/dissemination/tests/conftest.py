@@ -111,6 +111,30 @@ QUESTION = {
 }
 
 
+def register_terms(agreement: dict[str, Any]) -> dict[str, Any]:
+    """What agreements says of the version that it judged."""
+    sections, (line,) = agreement["sections"], agreement["lines"]
+
+    def joined(section: str, name: str, text: str) -> str:
+        return "; ".join(entry[text] for entry in sections[section][name])
+
+    names = ("number", "purpose", "data_set", "classification", "sensitivity")
+    return {
+        **{n: agreement[n] for n in ("title", "start", "end", "controllers")},
+        **{n: agreement[n] for n in ("commercial", "sub_licence")},
+        "line": {
+            **{n: line[n] for n in (*names, "dissemination_power", "access_method")},
+            "opt_outs_applied": line["opt_out"]["applied"],
+            "opt_out_reason": line["opt_out"]["reason"],
+        },
+        "objectives": joined("9", "purposes", "objective"),
+        "processing": sections["10"]["activities"],
+        "outputs": joined("11", "outputs", "title"),
+        "benefits": joined("12", "benefits", "description"),
+        "yielded_benefits": joined("12", "yielded", "description"),
+    }
+
+
 def until(condition: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS) -> Any:
     """Poll until it holds; what it returned then."""
     end = time.monotonic() + seconds
@@ -308,8 +332,9 @@ class Agreements:
         file_id = claims["file"]["id"]
         assert question["resource"]["id"] == file_id
         holding = self.holdings.setdefault(file_id, str(new_id()))
-        agreement = {name: TERMS[name] for name in ("reference", "version", "document_hash")}
-        return self._yes(holding_id=holding, line=1, agreement=agreement)
+        agreement = {n: self.terms[n] for n in ("reference", "version", "document_hash")}
+        terms = {} if "lines" not in self.terms else {"terms": register_terms(self.terms)}
+        return self._yes(holding_id=holding, line=1, agreement=agreement, **terms)
 
     def _fetch(self, question: dict[str, Any]) -> dict[str, Any]:
         caller = self._caller(question)

@@ -414,6 +414,24 @@ def test_what_the_line_hides_is_in_the_permit_and_has_to_be_in_the_file(service,
     ]
 
 
+def test_a_yes_to_a_release_says_the_terms_that_were_judged_and_says_them_again(asked):
+    context, _ = asked.permitted()
+    body = asked.release_body(*asked.attested(context))
+
+    first = asked.post(body).json()["context"]
+    again = asked.post(body).json()["context"]
+
+    assert "terms" not in context
+    assert first["agreement"]["version"] == "v1.0"
+    assert first["terms"]["title"] == "Commissioning"
+    assert first["terms"]["objectives"] == "Plan care"
+    assert first["terms"]["line"]["number"] == 1
+    assert first["terms"]["controllers"] == [
+        {"ods": ods, "legal_name": ods} for ods in ("02P", plain.OTHER_CCG)
+    ]
+    assert (again["holding_id"], again["terms"]) == (first["holding_id"], first["terms"])
+
+
 def test_only_the_haven_s_own_word_counts(asked):
     context, _ = asked.permitted()
     other_key = asked.attested(context, signer=Signer(generate_jwk()))

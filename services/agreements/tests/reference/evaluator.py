@@ -235,6 +235,8 @@ class Evaluation:
         if any(h["whole"] and self.is_open(h) for h in self.world["agreement"]["holds"]):
             found.add(("BREACH_OPEN", None))
         found |= {("CLAUSE_UNKNOWN", name) for name in self.unknown_outside_lines()}
+        if self.action != "fetch":
+            found |= {("FACT_MISSING", place) for place in self.not_for_the_register()}
         if self.action == "release":
             found |= {("ATTESTATION_INVALID", what) for what in self.not_as_permitted()}
         return found | self.void()
@@ -385,6 +387,33 @@ class Evaluation:
             "special_conditions", "sections",
         }  # fmt: skip
         return [key for key in self.snapshot() if key not in known]
+
+    def not_for_the_register(self) -> list[str]:
+        """What 9.1 publishes and the snapshot does not say in the place where it is looked for."""
+        snapshot = self.snapshot()
+        controllers = snapshot.get("controllers")
+        named = isinstance(controllers, list) and controllers
+        wrong = [] if isinstance(snapshot.get("title"), str) and snapshot["title"] else ["title"]
+        if not named or not all(c.get("ods") and c.get("legal_name") for c in controllers):
+            wrong.append("controllers")
+        wrong += [n for n in ("start", "end") if not is_day(snapshot.get(n))]
+        wrong += [n for n in ("commercial", "sub_licence") if snapshot.get(n) not in (True, False)]
+        sections = snapshot.get("sections")
+        if not isinstance(sections, dict):
+            return [*wrong, "sections"]
+        texts = {"9": [("purposes", "objective")], "11": [("outputs", "title")]}
+        texts |= {"12": [("benefits", "description"), ("yielded", "description")]}
+        for number, lists in texts.items():
+            section = sections.get(number) or {}
+            for name, text in lists:
+                entries = section.get(name)
+                if entries is None or not all(isinstance(e.get(text), str) for e in entries):
+                    wrong.append(f"sections.{number}")
+        if not (sections.get("9") or {}).get("purposes", "none"):
+            wrong.append("sections.9")
+        if not isinstance((sections.get("10") or {}).get("activities"), str):
+            wrong.append("sections.10")
+        return wrong
 
     def not_as_permitted(self) -> list[str]:  # noqa: C901, PLR0912  one comparison after the other
         file, permit = self.file, self.question["permit"]
@@ -1091,6 +1120,10 @@ def within(day: date, first: date, last: date | None) -> bool:
 def a_year_after(day: date) -> date:
     length = calendar.monthrange(day.year + 1, day.month)[1]
     return date(day.year + 1, day.month, min(day.day, length))
+
+
+def is_day(text: object) -> bool:
+    return isinstance(text, str) and date.fromisoformat(text).isoformat() == text
 
 
 def is_month(text: str) -> bool:

@@ -197,6 +197,28 @@ def strange_clause(draw: Draw, world: Json, question: Json) -> None:
         v["snapshot"][draw(st.sampled_from(["embargo", "title", "royalty"]))] = "x"
 
 
+def texts_for_the_register(draw: Draw, world: Json, question: Json) -> None:
+    """Something that the register publishes is missing, renamed or of another form."""
+    for v in versions(world)[: draw(st.integers(1, 2))]:
+        sections = snapshot([])["sections"]
+        whole = v["snapshot"] = v["snapshot"] | {"sections": sections}
+        match draw(st.integers(0, 5)):
+            case 0:
+                del sections[draw(st.sampled_from(["9", "10", "11", "12"]))]
+            case 1:
+                sections["9"] = {"aims": sections["9"]["purposes"]}
+            case 2:
+                sections["10"] = {"activities": draw(st.sampled_from([None, ["Counting"], ""]))}
+            case 3:
+                sections["12"][draw(st.sampled_from(["benefits", "yielded"]))] = draw(
+                    st.sampled_from([[], [{"text": "x"}], [{"description": "x"}]])
+                )
+            case 4:
+                whole["sections"] = draw(st.sampled_from([None, [], {}]))
+            case _:
+                whole.pop(draw(st.sampled_from(["title", "start", "commercial", "end"])), None)
+
+
 def bases_otherwise(draw: Draw, world: Json, question: Json) -> None:
     """Bases that the law does not have, or none, or nobody's."""
     for v in versions(world):
@@ -845,7 +867,8 @@ def no_evidence(draw: Draw, world: Json, question: Json) -> None:
 
 SPOILING: tuple[Spoil, ...] = (
     terminated, other_term, signature_missing, signature_later, amended, another_reference,
-    conditions, held, strange_clause, linkage, bases_otherwise, numbers_otherwise,
+    conditions, held, strange_clause, texts_for_the_register, linkage, bases_otherwise,
+    numbers_otherwise,
     organisations, waiting, transferred, succeeded,
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,

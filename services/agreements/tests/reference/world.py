@@ -194,7 +194,12 @@ def snapshot(lines: list[Json]) -> Json:
         "lines": lines,
         "linkage": [{"data_sets": ["SUS_APC", "DIDS"], "key": "person", "mitigation": "none left"}],
         "special_conditions": [],
-        "sections": {},
+        "sections": {
+            "9": {"purposes": [{"code": "COM", "objective": "Plan care"}]},
+            "10": {"activities": "Counting admissions"},
+            "11": {"outputs": [{"title": "A report"}]},
+            "12": {"benefits": [{"description": "Fewer waits"}], "yielded": []},
+        },
     }
 
 

@@ -70,8 +70,8 @@ def test_a_token_that_agreements_does_not_accept_is_a_no(house):
     assert (answer.status_code, answer.json()["code"]) == (403, "EVIDENCE_NOT_ACCEPTED")
 
 
-def test_terms_that_nobody_understands_are_none(house):
-    house.agreements.terms["start"] = "soon"
+def test_lines_that_nobody_understands_are_none(house):
+    house.agreements.terms["lines"][0]["fields"] = "all"
 
     assert house.ask(fields=None).json()["code"] == "DECISION_UNAVAILABLE"
 

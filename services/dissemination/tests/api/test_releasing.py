@@ -1,12 +1,13 @@
 """The second decision: what is refused, missing or altered is not released at all."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from common.db import tables as shared
-from common.ids import new_id
+from common.ids import digest, new_id
 from common.messaging.envelope import Event
 from dissemination.adapters.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
 
@@ -139,6 +140,42 @@ def test_without_the_terms_there_is_no_register_line_and_so_no_release(house):
     assert house.settled(extract_id, "released")["files"]
 
 
+def test_register_manifest_and_decision_rest_on_one_version_when_the_agreement_changes(house):
+    """Guards: the terms come with the decision; nothing of the agreement is fetched beside it."""
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    # In force between the preparation and the decision: another version, its lines renumbered.
+    judged = house.agreements.terms
+    judged |= {"version": "v2.0", "document_hash": digest(b"v2.0"), "title": "A second version"}
+    judged["lines"][0] |= {"number": 3, "access_method": "ONE_OFF"}
+    decide = house.agreements._release
+
+    def and_then_amended(question):
+        """At the very moment of the decision a third version comes into force."""
+        answer = decide(question)
+        house.agreements.terms = json.loads(json.dumps(judged)) | {
+            "version": "v3.0",
+            "document_hash": digest(b"v3.0"),
+            "title": "A third version",
+        }
+        return answer
+
+    house.agreements._release = and_then_amended
+    house.haven.prepare(next(reversed(house.haven.jobs)))
+    file_id = house.settled(extract_id, "released")["files"][0]["id"]
+    del house.agreements._release
+
+    items = house.call("GET", "/v1/register?limit=200", role=None).json()["items"]
+    (line,) = [item for item in items if item["file_id"] == file_id]
+    manifest = house.call("GET", f"/v1/files/{file_id}/manifest").json()["manifest"]
+    (leaf,) = [e for e in house.leaves() if e["resource"] == f"files/{file_id}"]
+    assert (line["project_title"], line["access_method"]) == ("A second version", "One-Off")
+    assert manifest["agreement"]["version"] == leaf["detail"]["version"] == "v2.0"
+    assert manifest["agreement"]["document_hash"] == digest(b"v2.0")
+    assert leaf["detail"]["line"] == 3
+
+
 def superseded(edition_id):
     return Event(
         id=new_id(),
@@ -181,9 +218,9 @@ def test_what_was_released_from_a_replaced_edition_is_marked_and_stays(house):
 
 def test_what_was_released_from_an_unsafe_edition_is_marked_before_there_is_another(house, until):
     edition = f"edition-{new_id()}"
-    house.haven.editions = [{"id": edition, "provider": "RXX", "period": "2018-04", "number": 1}]
+    house.haven.editions = [house.haven.editions[0] | {"id": edition}]
     extract, other = house.released(), None
-    house.haven.editions = [{"id": "another", "provider": "RXX", "period": "2018-04", "number": 1}]
+    house.haven.editions = [house.haven.editions[0] | {"id": "another"}]
     other = house.released()
     told = replace(
         superseded(edition),

@@ -14,11 +14,13 @@ from dissemination.domain import register
 from dissemination.domain.attestation import AttestationMalformed, SignedAttestation
 from dissemination.domain.delivery import Cut, Delivery, Outcome
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
-from dissemination.domain.register import COLUMNS, Controller, Line, Terms, cell, entry
+from dissemination.domain.register import COLUMNS, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
 from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Availability, Status
+from statements.decision import JudgedLine, RegisterTerms
 from statements.line import AgreementVersion
+from statements.snapshot import NamedController
 from statements.vocabulary import Classification, Format, Purpose
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
@@ -85,38 +87,36 @@ FILE = PreparedFile(
     rows=3,
     attestation=signed(CLAIMS),
 )
-LINE = Line(
+REFERENCE = "DARS-NIC-123456-A1B2C"
+LINE = JudgedLine(
     number=1,
     data_set="SUS_APC",
     purpose="COM",
     classification="PSEUDO_ANONYMISED",
     sensitivity="NON_SENSITIVE",
-    fields=("Sex",),
-    opt_out_applied=False,
+    opt_outs_applied=False,
     opt_out_reason="no_identifying_data",
-    legal_basis="s261_1",
+    dissemination_power="s261_1",
     access_method="ONGOING",
 )
-TERMS = Terms(
-    reference="DARS-NIC-123456-A1B2C",
+TERMS = RegisterTerms(
     title="Title",
     start=date(2018, 4, 1),
     end=date(2021, 3, 31),
-    controllers=(Controller(ods="02P", legal_name="NHS Barnsley CCG"),),
+    controllers=(NamedController(ods="02P", legal_name="NHS Barnsley CCG"),),
     commercial=False,
     sub_licence=True,
-    lines=(LINE,),
+    line=LINE,
     objectives="o",
     processing="p",
     outputs="u",
     benefits="b",
     yielded_benefits="",
-    minutes="",
 )
 EXTRACT = Extract(
     id=EXTRACT_ID,
     request=ExtractRequest(
-        agreement=TERMS.reference,
+        agreement=REFERENCE,
         purpose=Purpose.COM,
         data_set="SUS_APC",
         classification=Classification.PSEUDO_ANONYMISED,
@@ -182,7 +182,7 @@ def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
             decision_id=UUID(int=4),
             holding_id="h",
             agreement=AgreementVersion(
-                reference=TERMS.reference, version="v1.0", document_hash="sha256:h"
+                reference=REFERENCE, version="v1.0", document_hash="sha256:h"
             ),
         ),
         leaf=LeafPosition(index=6, size=7, root="sha256:r"),
@@ -192,7 +192,7 @@ def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
     assert said["file"]["digest"] == FILE.digest
     assert said["file"]["columns"] == CLAIMS["columns"]
     assert said["agreement"] == {
-        "reference": TERMS.reference,
+        "reference": REFERENCE,
         "version": "v1.0",
         "document_hash": "sha256:h",
     }
@@ -206,7 +206,7 @@ def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
 
 
 def test_a_register_line_has_the_published_columns_in_their_words():
-    line = entry(TERMS, LINE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
+    line = entry(TERMS, reference=REFERENCE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
 
     assert line.controllers == "NHS Barnsley CCG (02P)"
     assert line.controller_type == "Sole"
@@ -223,9 +223,11 @@ def test_a_register_line_has_the_published_columns_in_their_words():
 
 
 def test_several_controllers_are_joint():
-    terms = replace(TERMS, controllers=(*TERMS.controllers, Controller(ods="02Q", legal_name="B")))
+    terms = replace(
+        TERMS, controllers=(*TERMS.controllers, NamedController(ods="02Q", legal_name="B"))
+    )
 
-    line = entry(terms, LINE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
+    line = entry(terms, reference=REFERENCE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
 
     assert line.controller_type == "Joint"
     assert line.controllers == "NHS Barnsley CCG (02P); B (02Q)"
@@ -244,7 +246,7 @@ def test_other_cells_are_what_they_are():
 
 
 def test_what_is_listed_has_every_column_and_how_the_file_stands():
-    line = entry(TERMS, LINE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
+    line = entry(TERMS, reference=REFERENCE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
     status = Status(availability=Availability.SUSPENDED, code="BREACH_OPEN", since=AT)
 
     told = register.Listed(line=line, status=status).told
@@ -257,20 +259,11 @@ def test_what_is_listed_has_every_column_and_how_the_file_stands():
     )
 
 
-def test_a_line_is_found_by_purpose_data_set_and_classification():
-    wanted = {"purpose": "COM", "data_set": "SUS_APC", "classification": "PSEUDO_ANONYMISED"}
-
-    assert TERMS.line(**wanted) == LINE
-    assert TERMS.line(**{**wanted, "purpose": "IV"}) is None
-    assert TERMS.numbered(1) == LINE
-    assert TERMS.numbered(2) is None
-
-
 DELIVERY = Delivery(
     id=UUID(int=6),
     file_id=FILE_ID,
     extract_id=EXTRACT_ID,
-    agreement=TERMS.reference,
+    agreement=REFERENCE,
     decision_id=UUID(int=4),
     requester=REQUESTER,
     start=2,

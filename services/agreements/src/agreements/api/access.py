@@ -322,6 +322,7 @@ def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
             permit_expires_at=None if permit is None else permit.expires_at,
             holding_id=answer.holding_id,
             line=answer.line,
+            terms=answer.terms,
             lease=None
             if granted is None
             else wire.LeaseView(seconds=granted.seconds, until=granted.until),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agreements.domain.decision.document import Document, IncompleteTerms, Terms, read
+from agreements.domain.decision.document import Document, IncompleteTerms, Terms, read, terms_of
 from agreements.domain.hold import LineKey
 from services.agreements.tests.reference import world as plain
 
@@ -116,3 +116,41 @@ def test_a_linkage_by_something_else_than_people_shares_no_tokens():
     snapshot = plain.snapshot([]) | {"linkage": [{"data_sets": ["A", "B"], "key": "site"}]}
 
     assert read(document(snapshot)).linked_with("A") == ("A",)
+
+
+UNPUBLISHABLE = {
+    "sections.9": lambda s: s["sections"].pop("9"),
+    "sections.10": lambda s: s["sections"].update({"10": {"activity": "renamed"}}),
+    "sections.11": lambda s: s["sections"]["11"].update(outputs=[{"name": "renamed"}]),
+    "sections.12": lambda s: s["sections"]["12"].pop("yielded"),
+    "sections": lambda s: s.update(sections=[]),
+    "title": lambda s: s.update(title=""),
+    "end": lambda s: s.update(end=20210331),
+    "controllers": lambda s: s.update(controllers=[{"ods": "02P"}]),
+    "commercial": lambda s: s.update(commercial="no"),
+}
+
+
+@pytest.mark.parametrize(("place", "change"), UNPUBLISHABLE.items(), ids=UNPUBLISHABLE)
+def test_what_the_register_would_publish_blank_is_named(place, change):
+    snapshot = plain.snapshot([plain.line()])
+    change(snapshot)
+
+    found = read(document(snapshot))
+
+    assert (found.published, found.unpublished) == (None, (place,))
+
+
+def test_what_the_register_publishes_is_read_and_nothing_else_of_the_sections():
+    snapshot = plain.snapshot([plain.line()])
+    snapshot["sections"]["9"]["purposes"].append({"code": "RS", "objective": "Find risk"})
+    snapshot["sections"]["4"] = {"locations": [{"address": "1 Secret Street"}]}
+    found = read(document(snapshot))
+
+    terms = terms_of(found.published, found.lines[0])
+
+    assert terms.objectives == "Plan care; Find risk"
+    assert (terms.processing, terms.outputs) == ("Counting admissions", "A report")
+    assert (terms.benefits, terms.yielded_benefits) == ("Fewer waits", "")
+    assert (terms.line.number, terms.line.access_method) == (1, "ONGOING")
+    assert "Secret" not in repr(terms)

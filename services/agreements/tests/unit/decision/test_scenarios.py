@@ -430,6 +430,30 @@ def test_until_all_have_signed_an_amendment_the_former_version_governs(world):
     assert decided(world, of_the_new_one, london(2018, 6, 5)).agreement.version == "v1.1"
 
 
+def test_what_is_published_is_of_the_very_version_that_was_judged(world):
+    amended = plain.version("v1.1", 2)
+    amended["signed"][CCG] = london(2018, 6, 5)
+    amended["snapshot"]["title"] = "Amended"
+    world["agreement"]["versions"].append(amended)
+
+    before = decided(world, plain.release(), london(2018, 6, 5) - MOMENT)
+    after = decided(world, plain.release(), london(2018, 6, 5))
+
+    assert (before.agreement.version, before.published.summary.title) == ("v1.0", "Commissioning")
+    assert (after.agreement.version, after.published.summary.title) == ("v1.1", "Amended")
+
+
+@pytest.mark.parametrize(("ask", "stops"), [("request", True), ("release", True), ("fetch", False)])
+def test_a_renamed_section_stops_the_release_and_not_what_the_register_has(world, ask, stops):
+    (version,) = world["agreement"]["versions"]
+    sections = version["snapshot"]["sections"]
+    sections["9"] = {"aims": sections["9"]["purposes"]}
+
+    found = codes(world, getattr(plain, ask)())
+
+    assert found == ({("FACT_MISSING", "sections.9")} if stops else set())
+
+
 @pytest.mark.scenario("A03")
 def test_a_contract_passes_to_a_successor_by_a_transfer_instrument_alone(world, version):
     world["organisations"][3]["to"] = None

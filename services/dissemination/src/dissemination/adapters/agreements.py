@@ -1,12 +1,12 @@
-"""The decision, asked of agreements (AuthZEN), and the terms of an agreement.
+"""The decision, asked of agreements (AuthZEN), and the lines of an agreement.
 
 Only an answer 200 that says `decision` is a decision. Whatever else comes back, or nothing,
 is none, and none is a no (design.md section 10, S6).
 """
 
-from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import structlog
@@ -17,10 +17,10 @@ from common.errors import AgreementNotFound, AppError, DecisionUnavailable, Refu
 from common.ids import new_id
 from common.security.client import ServiceTokens
 from dissemination.domain.extract import Permit
-from dissemination.domain.register import Controller, Line, Terms
 from dissemination.domain.release import ReleaseDecision
 from dissemination.domain.request import ExtractRequest
-from dissemination.use_cases.ports import Evidence, LeaseGiven
+from dissemination.use_cases.ports import AgreedLine, Evidence, LeaseGiven
+from statements.decision import RegisterTerms
 from statements.line import AgreementVersion
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -46,12 +46,6 @@ class _Lease(_Answer):
     seconds: Annotated[float, Field(ge=0, strict=False)]
 
 
-class _Agreement(_Answer):
-    reference: str
-    version: str
-    document_hash: str
-
-
 class _Decision(_Answer):
     """What an evaluation's `context` may have; what the action needs is demanded below."""
 
@@ -63,13 +57,30 @@ class _Decision(_Answer):
     permit_id: str | None = None
     permit_expires_at: Annotated[datetime | None, Field(strict=False)] = None
     holding_id: str | None = None
-    agreement: _Agreement | None = None
+    agreement: AgreementVersion | None = None
+    terms: RegisterTerms | None = None
     lease: _Lease | None = None
 
     @property
     def logged_id(self) -> UUID:
         assert self.id is not None  # `_evaluate` has looked
         return self.id
+
+
+class _Field(_Answer):
+    name: str
+
+
+class _Line(_Answer):
+    number: int
+    purpose: str
+    data_set: str
+    classification: str
+    fields: list[_Field]
+
+
+class _Lines(_Answer):
+    lines: list[_Line]
 
 
 class _Evaluation(_Answer):
@@ -103,7 +114,9 @@ class HttpAgreements:
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
         self._evaluate(_question(request, new_id(), evidence, dry_run=True), logged=False)
 
-    def release(self, *, file_id: UUID, attestation: str, extract_id: UUID) -> ReleaseDecision:
+    def release(
+        self, *, file_id: UUID, attestation: str, extract_id: UUID
+    ) -> tuple[ReleaseDecision, RegisterTerms]:
         decision = self._evaluate(
             {
                 "subject": {"type": "client", "id": "dissemination"},
@@ -116,13 +129,13 @@ class HttpAgreements:
                 "context": {"extract_id": str(extract_id)},
             }
         )
-        if decision.holding_id is None or decision.agreement is None:
-            raise DecisionUnavailable("Agreements said yes and named no holding.")
-        return ReleaseDecision(
-            decision_id=decision.logged_id,
-            holding_id=decision.holding_id,
-            agreement=AgreementVersion(**decision.agreement.model_dump()),
+        holding_id, agreement, terms = decision.holding_id, decision.agreement, decision.terms
+        if holding_id is None or agreement is None or terms is None:
+            raise DecisionUnavailable("Agreements said yes and named no holding, or no terms.")
+        released = ReleaseDecision(
+            decision_id=decision.logged_id, holding_id=holding_id, agreement=agreement
         )
+        return released, terms
 
     def fetch(
         self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
@@ -142,7 +155,7 @@ class HttpAgreements:
             raise DecisionUnavailable("Agreements said yes and gave no lease.")
         return LeaseGiven(decision_id=decision.logged_id, seconds=decision.lease.seconds)
 
-    def terms(self, reference: str) -> Terms:
+    def lines(self, reference: str) -> Sequence[AgreedLine]:
         try:
             answer = http.call(
                 self._remote,
@@ -150,15 +163,23 @@ class HttpAgreements:
                 f"/v1/agreements/{reference}",
                 token=self._tokens.token(AUDIENCE),
             )
-            return _terms(answer.json())
+            lines = _Lines.model_validate_json(answer.content).lines
         except http.RemoteProblem as problem:
             if problem.status == 404:
                 raise AgreementNotFound(f"There is no agreement {reference}.") from problem
-            raise DecisionUnavailable("Agreements does not tell the terms.") from problem
+            raise DecisionUnavailable("Agreements did not return the agreement.") from problem
         except AppError as error:
             raise DecisionUnavailable("Agreements does not answer.") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise DecisionUnavailable("Agreements tells no terms that we understand.") from error
+        except ValidationError as error:
+            raise DecisionUnavailable("The agreement's lines could not be read.") from error
+        return [
+            AgreedLine(
+                number=line.number,
+                key=(line.purpose, line.data_set, line.classification),
+                fields=tuple(field.name for field in line.fields),
+            )
+            for line in lines
+        ]
 
     def _evaluate(self, question: dict[str, JsonValue], *, logged: bool = True) -> _Decision:
         try:
@@ -169,7 +190,7 @@ class HttpAgreements:
                 token=self._tokens.token(AUDIENCE),
                 json=question,
             )
-            evaluation = _Evaluation.model_validate(answer.json())
+            evaluation = _Evaluation.model_validate_json(answer.content)
         except http.RemoteProblem as problem:
             if problem.code == NOT_ACCEPTED:
                 refusal = Refusal(NOT_ACCEPTED, "Your access token is not accepted any more.")
@@ -179,7 +200,7 @@ class HttpAgreements:
         except AppError as error:
             log.warning("decision_unavailable", code=error.code)
             raise DecisionUnavailable("No decision can be had at the moment.") from error
-        except (ValueError, ValidationError) as error:
+        except ValidationError as error:
             log.warning("decision_not_understood")
             raise DecisionUnavailable("No decision can be had at the moment.") from error
         if logged and evaluation.context.id is None:
@@ -223,56 +244,3 @@ def _no(decision: _Decision) -> AppError:
     if not refusals:
         refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
     return Refused("The agreement does not allow this.", refusals)
-
-
-def _terms(answer: Mapping[str, Any]) -> Terms:
-    """What the version that governs says, in the words of the approved snapshot."""
-    sections = answer.get("sections") or {}
-    return Terms(
-        reference=str(answer["reference"]),
-        title=str(answer["title"]),
-        start=date.fromisoformat(answer["start"]),
-        end=date.fromisoformat(answer["end"]),
-        controllers=tuple(
-            Controller(ods=str(c["ods"]), legal_name=str(c["legal_name"]))
-            for c in answer["controllers"]
-        ),
-        commercial=bool(answer.get("commercial", False)),
-        sub_licence=bool(answer.get("sub_licence", False)),
-        lines=tuple(_line(line) for line in answer["lines"]),
-        # Texts of the Standards that the register shows (domain.md 2.4); nothing else of the
-        # sections is read, and so no contact, address or signatory can end up in public.
-        objectives=_prose(sections, "9", "purposes", "objective"),
-        processing=_prose(sections, "10", "activities"),
-        outputs=_prose(sections, "11", "outputs", "title"),
-        benefits=_prose(sections, "12", "benefits", "description"),
-        yielded_benefits=_prose(sections, "12", "yielded", "description"),
-        minutes="",
-    )
-
-
-def _line(line: Mapping[str, Any]) -> Line:
-    opt_out = line.get("opt_out") or {}
-    return Line(
-        number=int(line["number"]),
-        data_set=str(line["data_set"]),
-        purpose=str(line["purpose"]),
-        classification=str(line["classification"]),
-        sensitivity=str(line.get("sensitivity", "")),
-        fields=tuple(str(field["name"]) for field in line["fields"]),
-        opt_out_applied=bool(opt_out.get("applied", False)),
-        opt_out_reason=str(opt_out.get("reason") or ""),
-        legal_basis=str(line.get("dissemination_power") or ""),
-        access_method=str(line.get("access_method") or ""),
-    )
-
-
-def _prose(sections: Mapping[str, Any], number: str, name: str, member: str = "") -> str:
-    """A section's text, or that member of each entry of its list."""
-    section = sections.get(number)
-    value = section.get(name) if isinstance(section, Mapping) else None
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list):
-        return ""
-    return "; ".join(str(entry[member]) for entry in value if isinstance(entry, Mapping))

@@ -36,13 +36,6 @@ class PreparationRefused(Conflict):
         vars(self)["code"] = code  # of this one refusal, not of the class
 
 
-class TermsMissing(Unavailable):
-    """Without the agreement's terms there is no register line, and so no release (S2)."""
-
-    code = "TERMS_MISSING"
-    title = "The agreement's terms cannot be had"
-
-
 class ObjectMissing(Unavailable):
     """A released file whose object is not there, or not the one that was released."""
 

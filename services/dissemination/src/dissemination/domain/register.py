@@ -12,7 +12,8 @@ from uuid import UUID
 
 from common.texts import shown
 from dissemination.domain.standing import Status
-from statements.vocabulary import Classification, LineKey
+from statements.decision import RegisterTerms
+from statements.vocabulary import Classification
 
 CLASSIFICATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -38,60 +39,6 @@ ACCESS_METHODS: Mapping[str, str] = MappingProxyType(
         "SYSTEM_ACCESS": "System Access",
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controller:
-    ods: str
-    legal_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line of Annex B, as far as the register tells of it."""
-
-    number: int
-    data_set: str
-    purpose: str
-    classification: str
-    sensitivity: str
-    fields: tuple[str, ...]
-    opt_out_applied: bool
-    opt_out_reason: str
-    legal_basis: str
-    access_method: str
-
-    @property
-    def key(self) -> LineKey:
-        return self.purpose, self.data_set, self.classification
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """An agreement's version in force, as agreements tells it."""
-
-    reference: str
-    title: str
-    start: date
-    end: date
-    controllers: tuple[Controller, ...]
-    commercial: bool
-    sub_licence: bool
-    lines: tuple[Line, ...]
-    objectives: str
-    processing: str
-    outputs: str
-    benefits: str
-    yielded_benefits: str
-    minutes: str
-
-    def line(self, *, purpose: str, data_set: str, classification: str) -> Line | None:
-        """The line with that key: domain.md 3.2, never the data set alone."""
-        wanted = (purpose, data_set, classification)
-        return next((line for line in self.lines if line.key == wanted), None)
-
-    def numbered(self, number: int) -> Line | None:
-        return next((line for line in self.lines if line.number == number), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,21 +130,24 @@ STATUS_COLUMNS: Sequence[tuple[str, str]] = (
 """Ours, behind the published ones; they alone change after the release."""
 
 
-def entry(terms: Terms, line: Line, *, line_id: UUID, file_id: UUID, at: datetime) -> RegisterLine:
+def entry(
+    terms: RegisterTerms, *, reference: str, line_id: UUID, file_id: UUID, at: datetime
+) -> RegisterLine:
     """The public line of one released file."""
+    line = terms.line
     return RegisterLine(
         id=line_id,
         controllers="; ".join(f"{c.legal_name} ({c.ods})" for c in terms.controllers),
         controller_type="Sole" if len(terms.controllers) == 1 else "Joint",
         project_title=terms.title,
-        reference=terms.reference,
+        reference=reference,
         agreement_start=terms.start,
         agreement_end=terms.end,
         data_set=line.data_set,
         classification=CLASSIFICATIONS.get(line.classification, line.classification),
         sensitivity=SENSITIVITIES.get(line.sensitivity, line.sensitivity),
-        legal_basis=line.legal_basis,
-        opt_outs_applied=_yes(line.opt_out_applied),
+        legal_basis=line.dissemination_power,
+        opt_outs_applied=_yes(line.opt_outs_applied),
         opt_outs_reason=line.opt_out_reason,
         commercial_purpose=_yes(terms.commercial),
         access_method=ACCESS_METHODS.get(line.access_method, line.access_method),
@@ -208,7 +158,7 @@ def entry(terms: Terms, line: Line, *, line_id: UUID, file_id: UUID, at: datetim
         expected_outputs=terms.outputs,
         expected_benefits=terms.benefits,
         yielded_benefits=terms.yielded_benefits,
-        advisory_minutes=terms.minutes,
+        advisory_minutes="",
         file_id=file_id,
     )
 

@@ -190,15 +190,10 @@ def _fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
     asked for the one column that every file has and no line lists.
     """
     try:
-        terms = ctx.agreements.terms(request.agreement)
+        lines = ctx.agreements.lines(request.agreement)
     except AgreementNotFound:
         return NO_LINE
-    line = terms.line(
-        purpose=request.purpose,
-        data_set=request.data_set,
-        classification=request.classification,
-    )
-    return line.fields if line is not None else NO_LINE
+    return next((line.fields for line in lines if line.key == request.line), NO_LINE)
 
 
 def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
@@ -256,13 +251,13 @@ def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMon
         DecisionUnavailable, HavenUnavailable:
 
     """
-    lines = [line for line in ctx.agreements.terms(agreement).lines if line.data_set == data_set]
+    lines = [line for line in ctx.agreements.lines(agreement) if line.data_set == data_set]
     # Agreements says who may know of it, by the caller's own token; also where it has no line.
     asked = ExtractRequest(
         agreement=agreement,
-        purpose=Purpose(lines[0].purpose) if lines else Purpose("COM"),
+        purpose=Purpose(lines[0].key[0]) if lines else Purpose.COM,
         data_set=data_set,
-        classification=Classification(lines[0].classification)
+        classification=Classification(lines[0].key[2])
         if lines
         else Classification.PSEUDO_ANONYMISED,
         periods=(ctx.clock.now().strftime("%Y-%m"),),

@@ -13,11 +13,13 @@ from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Permit, PreparedFile
-from dissemination.domain.register import Listed, RegisterLine, Terms
+from dissemination.domain.register import Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
 from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Withdrawal
+from statements.decision import RegisterTerms
 from statements.manifest import Manifest
+from statements.vocabulary import LineKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +55,29 @@ class LeaseGiven:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreedLine:
+    """A line of an agreement, as far as a question about it needs it."""
+
+    number: int
+    key: LineKey
+    fields: tuple[str, ...]
+
+    @property
+    def data_set(self) -> str:
+        return self.key[1]
+
+
 class Agreements(Protocol):
     """The decision. Each raises DecisionUnavailable where there is none to be had."""
 
     def request(self, request: ExtractRequest, *, extract_id: UUID, evidence: Evidence) -> Permit:
         """Raise Refused with every refusal, or AgreementNotFound."""
 
-    def release(self, *, file_id: UUID, attestation: str, extract_id: UUID) -> ReleaseDecision:
-        """Raise Refused."""
+    def release(
+        self, *, file_id: UUID, attestation: str, extract_id: UUID
+    ) -> tuple[ReleaseDecision, RegisterTerms]:
+        """Return the decision, with the terms that it judged. Raise Refused."""
 
     def fetch(
         self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
@@ -70,8 +87,8 @@ class Agreements(Protocol):
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
         """Ask without wanting anything. Raise Refused, or AgreementNotFound."""
 
-    def terms(self, reference: str) -> Terms:
-        """The version in force, or the newest. Raise AgreementNotFound."""
+    def lines(self, reference: str) -> Sequence[AgreedLine]:
+        """Of the version in force, or the newest. Raise AgreementNotFound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,14 +17,14 @@ from common.ids import new_id
 from common.security.jws import unverified
 from dissemination.domain import register
 from dissemination.domain.attestation import SignedAttestation
-from dissemination.domain.errors import ExtractNotFound, TermsMissing
+from dissemination.domain.errors import ExtractNotFound
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
-from dissemination.domain.register import Line, Terms
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
 from dissemination.domain.standing import EDITION_UNSAFE, FILE_VOID, Withdrawal
 from dissemination.use_cases import standings
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
+from statements.decision import RegisterTerms
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -43,7 +43,8 @@ class _Decided:
     file: PreparedFile
     attestation: SignedAttestation
     decision: ReleaseDecision
-    line: Line
+    terms: RegisterTerms
+    """What the version that was judged says for the register."""
 
 
 def release(extract: Extract, *, ctx: Context) -> Extract:
@@ -58,9 +59,8 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
     """
     # What takes long comes before the decisions, so that these are new when they are used.
     attestations = [_checked(extract, file, ctx) for file in extract.files]
-    terms = ctx.agreements.terms(extract.request.agreement)
     decided = [
-        _decided(extract, file, attestation, terms, ctx)
+        _decided(extract, file, attestation, ctx)
         for file, attestation in zip(extract.files, attestations, strict=True)
     ]
     at = ctx.clock.now()
@@ -77,7 +77,7 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
             ),
         )
         for one in decided:
-            _write(tx, extract, one, terms, at, ctx)
+            _write(tx, extract, one, at, ctx)
         edition_ids = [id_ for one in decided for id_ in one.attestation.edition_ids]
         if tx.editions.superseded(edition_ids):
             # Replaced while it was being prepared: released, and marked at once.
@@ -139,22 +139,18 @@ def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> SignedAttest
 
 
 def _decided(
-    extract: Extract, file: PreparedFile, attestation: SignedAttestation, terms: Terms, ctx: Context
+    extract: Extract, file: PreparedFile, attestation: SignedAttestation, ctx: Context
 ) -> _Decided:
-    line = terms.numbered(attestation.said.line.number)
-    decision = ctx.agreements.release(
+    decision, terms = ctx.agreements.release(
         file_id=file.id, attestation=file.attestation, extract_id=extract.id
     )
     faults.reach("K6")
-    if line is None:
-        raise TermsMissing("The agreement does not tell the line that the file was made for.")
-    return _Decided(file=file, attestation=attestation, decision=decision, line=line)
+    return _Decided(file=file, attestation=attestation, decision=decision, terms=terms)
 
 
-def _write(
-    tx: Transaction, extract: Extract, one: _Decided, terms: Terms, at: datetime, ctx: Context
-) -> Release:
-    file = one.file
+def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: Context) -> Release:
+    """Write manifest, leaf and register line, all by the version that was judged."""
+    file, decision = one.file, one.decision
 
     def seal(leaf: LeafPosition) -> Release:
         """Sign the manifest over the leaf's place in the log, which is known only now."""
@@ -180,7 +176,13 @@ def _write(
 
     return tx.releases.add(
         extract=extract,
-        line=register.entry(terms, one.line, line_id=new_id(), file_id=file.id, at=at),
+        line=register.entry(
+            one.terms,
+            reference=decision.agreement.reference,
+            line_id=new_id(),
+            file_id=file.id,
+            at=at,
+        ),
         edition_ids=one.attestation.edition_ids,
         audit=ctx.audited(
             "file-released",
@@ -188,7 +190,8 @@ def _write(
             agreement=extract.request.agreement,
             decision_id=str(one.decision.decision_id),
             extract_id=str(extract.id),
-            line=one.line.number,
+            line=one.terms.line.number,
+            version=decision.agreement.version,
             bytes=file.bytes,
             digest=file.digest,
             rows=file.rows,

@@ -18,8 +18,7 @@ def lines_of(agreement: str, numbers: Collection[int], *, ctx: Context) -> froze
     """What the numbered lines are about. Raises AgreementNotFound, DecisionUnavailable."""
     if not numbers:
         return frozenset()
-    terms = ctx.agreements.terms(agreement)
-    return frozenset(line.key for line in terms.lines if line.number in numbers)
+    return frozenset(line.key for line in ctx.agreements.lines(agreement) if line.number in numbers)
 
 
 def hear(

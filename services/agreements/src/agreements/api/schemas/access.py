@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 from common.texts import Scanned
+from statements.decision import RegisterTerms
 
 CODE = r"^[A-Z][A-Z0-9_]{0,63}$"
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -222,6 +223,10 @@ class Why(Outgoing):
     permit_expires_at: datetime | None = None
     holding_id: UUID | None = None
     line: int | None = None
+    terms: Annotated[
+        RegisterTerms | None,
+        Field(description="Of a release: what the judged version says for the public register."),
+    ] = None
     lease: LeaseView | None = None
     until: Annotated[
         datetime | None, Field(description="Of a dry run: until when yes stays yes.")

@@ -21,6 +21,7 @@ from common.clock import legal_day
 from common.errors import Refusal
 from statements.line import AgreementVersion
 from statements.permit import DomainFacts, PermittedCaps, PermittedField
+from statements.snapshot import Published
 
 CONTROLLER = "controller"
 PROCESSOR = "processor"
@@ -32,6 +33,8 @@ class Permission:
 
     agreement: AgreementVersion
     line: Terms
+    published: Published | None
+    """What the register publishes of that version; None for a fetch alone."""
     capacity: str
     """In which the asker's organisation acts: controller, or processor for the controllers."""
     on_behalf_of: tuple[str, ...]
@@ -175,6 +178,7 @@ def _permission(case: LineCase) -> Permission:
             document_hash=case.version.document_hash,
         ),
         line=case.line,
+        published=case.document.published,
         capacity=CONTROLLER if is_controller else PROCESSOR,
         on_behalf_of=() if is_controller else case.controllers,
         environment_id=UUID(case.domain.environment),

@@ -6,11 +6,14 @@ as descriptive may be there without meaning anything to a decision.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from agreements.domain.hold import LineKey
+from statements.decision import JudgedLine, RegisterTerms
+from statements.form import Malformed
+from statements.snapshot import Published, published
 
 DOCUMENT_SCHEMA = "dsfc-agreement/1"
 SNAPSHOT_SCHEMA = "dsfc-snapshot/1"
@@ -126,6 +129,10 @@ class Document:
     """Sets of data sets between which one person has one token."""
     unknown: tuple[str, ...] = ()
     """Clauses outside the lines that nobody can evaluate."""
+    published: Published | None = None
+    """What the public register publishes of it; None where it cannot be read."""
+    unpublished: tuple[str, ...] = ()
+    """Then these are the places that are missing or of another form."""
 
     def lines_of(self, key: LineKey) -> tuple[Terms | IncompleteTerms, ...]:
         return tuple(line for line in self.lines if line.key == key)
@@ -163,6 +170,7 @@ def read_snapshot(snapshot: Mapping[str, Any]) -> Document:
         *_unknown_parts("special_conditions", snapshot.get("special_conditions"), CONDITION),
         *_unknown_parts("linkage", snapshot.get("linkage"), LINKAGE),
     ]
+    shown, unpublished = _published(snapshot)
     return Document(
         lines=tuple(_line(line) for line in _objects(snapshot.get("lines"))),
         bases=bases_of(snapshot),
@@ -173,7 +181,51 @@ def read_snapshot(snapshot: Mapping[str, Any]) -> Document:
             if entry.get("key") == LINKS_PEOPLE
         ),
         unknown=tuple(unknown),
+        published=shown,
+        unpublished=unpublished,
     )
+
+
+def _published(snapshot: Mapping[str, Any]) -> tuple[Published | None, tuple[str, ...]]:
+    try:
+        return published(snapshot), ()
+    except Malformed as wrong:
+        return None, wrong.members
+
+
+def terms_of(published: Published | None, line: Terms) -> RegisterTerms | None:
+    """Say for the register what a version says in all and of one of its lines."""
+    if published is None:
+        return None
+    summary, sections = published.summary, published.sections
+    return RegisterTerms(
+        title=summary.title,
+        start=summary.start,
+        end=summary.end,
+        controllers=summary.controllers,
+        commercial=summary.commercial,
+        sub_licence=summary.sub_licence,
+        line=JudgedLine(
+            number=line.number,
+            purpose=line.key.purpose,
+            data_set=line.key.data_set,
+            classification=line.key.classification,
+            sensitivity=line.sensitivity,
+            opt_outs_applied=line.opt_outs_applied,
+            opt_out_reason=line.opt_out_reason or "",
+            dissemination_power=line.power,
+            access_method=line.access_method,
+        ),
+        objectives=_joined(purpose.objective for purpose in sections.objective.purposes),
+        processing=sections.processing.activities,
+        outputs=_joined(output.title for output in sections.outputs.outputs),
+        benefits=_joined(benefit.description for benefit in sections.benefits.benefits),
+        yielded_benefits=_joined(benefit.description for benefit in sections.benefits.yielded),
+    )
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(texts)
 
 
 def bases_of(snapshot: Mapping[str, Any]) -> Mapping[str, NamedBases]:

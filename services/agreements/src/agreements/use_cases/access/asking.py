@@ -11,6 +11,7 @@ from agreements.domain.permits import GivenPermit
 from common.errors import Forbidden, Refusal, Unprocessable
 from common.security.principal import Principal
 from statements.attestation import Attestation
+from statements.decision import RegisterTerms
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest
 
@@ -89,6 +90,8 @@ class Answer:
     permit: GivenPermit | None = None
     holding_id: UUID | None = None
     line: int | None = None
+    terms: RegisterTerms | None = None
+    """Of a release: what the version that was judged says for the register."""
     on_behalf_of: tuple[str, ...] = ()
     lease: Lease | None = None
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from agreements.domain.decision.decide import NOT_FOUND, Decision, Permission, acting_for, decide
+from agreements.domain.decision.document import Terms, terms_of
 from agreements.domain.decision.facts import Facts, Present, Reservation
 from agreements.domain.decision.held import HeldFile, to_be_void
 from agreements.domain.decision.question import (
@@ -48,6 +49,7 @@ from common.audit import Entry
 from common.clock import Clock, legal_day
 from common.ids import canonical, digest, digest_of, new_id
 from statements.attestation import Attestation
+from statements.decision import RegisterTerms
 from statements.line import AgreementVersion, Line, MapVersions
 from statements.permit import OptOut, Permit, Population
 
@@ -345,7 +347,20 @@ class Hearing:
             ),
             holding_id=known.holding.id,
             line=known.line_number,
+            terms=self._terms_then(known),
         )
+
+    def _terms_then(self, known: ReleasedFile) -> RegisterTerms | None:
+        """Return the terms of the version by which the file was released, whatever is now."""
+        facts = self._tx.facts(known.holding.agreement)
+        versions = () if facts.agreement is None else facts.agreement.versions
+        for version in versions:
+            if version.document_hash == known.document_hash:
+                document = facts.documents[version.id]
+                for line in document.lines:
+                    if isinstance(line, Terms) and line.number == known.line_number:
+                        return terms_of(document.published, line)
+        return None
 
     def _fetch(self, ask: AskFetch) -> Answer:
         former = None if ask.renews is None else self._renewed.get(ask.renews)
@@ -549,6 +564,7 @@ class Hearing:
             permit=permit,
             holding_id=None if released is None else released.holding.id,
             line=decision.line.number,
+            terms=None if released is None else terms_of(decision.published, decision.line),
             on_behalf_of=decision.on_behalf_of,
             lease=lease(self._at, seconds=self._lease_seconds, turns_at=decision.turns_at)
             if logged.action == Action.FETCH.value

@@ -27,6 +27,7 @@ class Clause(StrEnum):
     REGISTRATION = "registration"
     REGISTERED_NUMBER = "registered_number"
     BASES = "bases"
+    REGISTER = "register"
     ATTESTATION = "attestation"
     VOID = "void"
     VOCABULARY = "vocabulary"
@@ -70,6 +71,7 @@ OF_THE_AGREEMENT: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
     Clause.REGISTRATION: of_agreement.registration,
     Clause.REGISTERED_NUMBER: of_agreement.registered_number,
     Clause.BASES: of_agreement.bases,
+    Clause.REGISTER: of_agreement.register,
     Clause.ATTESTATION: of_file.attestation,
     Clause.VOID: of_file.void,
 }

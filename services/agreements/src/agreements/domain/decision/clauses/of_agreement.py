@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agreements.domain.assurance import judge
 from agreements.domain.decision.case import IDENTIFIABLE, Case
 from agreements.domain.decision.codes import Code, refusal, unknown
+from agreements.domain.decision.question import Fetch
 from common.clock import end_of
 from common.errors import Refusal
 
@@ -154,3 +155,15 @@ def registration(case: Case) -> Iterator[Refusal]:
         if not any(r.is_in_force_on(case.day) for r in registrations):
             detail = f"{party} has no current data protection registration."
             yield refusal(Code.ICO_LAPSED, detail, party)
+
+
+def register(case: Case) -> Iterator[Refusal]:
+    """The document says all that the public register publishes of a release (9.1).
+
+    What was released has its line in the register, so that its fetches do not rest on this.
+    """
+    if isinstance(case.question, Fetch):
+        return
+    for place in case.document.unpublished:
+        detail = f"The agreement's document does not say {place}, which the register publishes."
+        yield refusal(Code.FACT_MISSING, detail, place)
