@@ -32,6 +32,7 @@ class Wanted:
     processor_name: str
     flows: Sequence[Flow]
     today: date
+    opt_outs_applied: bool = False
 
     @property
     def lines(self) -> Sequence[int]:
@@ -132,7 +133,9 @@ def sections_of(wanted: Wanted) -> Sections:
         },
         8: {
             "lines": [
-                {"line": number, "applied": False, "reason": "no_identifying_data"}
+                {"line": number, "applied": True}
+                if wanted.opt_outs_applied
+                else {"line": number, "applied": False, "reason": "no_identifying_data"}
                 for number in wanted.lines
             ]
         },

@@ -1,0 +1,130 @@
+"""Lists over four processes: one waits, the stricter holds, another person decides, it goes on."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsfc_client import Problem, Refused
+from tests.running import APRIL, CSU, DEADLINE_SECONDS, MAY, Scene, scene, until, wanted
+
+pytestmark = [pytest.mark.xdist_group("lists"), pytest.mark.timeout(300)]
+
+OBJECTORS = 60
+WHY = "Compared with the register of objections by telephone."
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene(tmp_path_factory, "lists") as running:
+        asked = replace(wanted(running.stage.today, CSU), opt_outs_applied=True)
+        yield replace(running, reference=running.stage.in_force(asked, "Upholding objections"))
+
+
+def people(played: Scene) -> list[str]:
+    """Whose records were sent in April, in order."""
+    with played.input_of(APRIL).open(encoding="utf-8", newline="") as file:
+        found = [row["NHS_Number"] for row in csv.DictReader(file)]
+    return [number for number in dict.fromkeys(found) if number]
+
+
+def listed(directory: Path, numbers: list[str]) -> Path:
+    path = directory / f"{len(numbers)}.txt"
+    path.write_text("".join(f"{number}\n" for number in numbers), "utf-8")
+    return path
+
+
+def attested(played: Scene, extract: Any) -> dict[str, Any]:
+    """What the haven said of how opt-outs were upheld."""
+    [(claims,)] = played.rows(
+        "agreements", "SELECT file FROM holding WHERE extract_id = ?", str(extract.id)
+    )
+    found: dict[str, Any] = json.loads(claims)["opt_out"]
+    return found
+
+
+def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_recalled(
+    played: Scene, tmp_path: Path
+) -> None:
+    operator = played.stage.actor("dscro-operator").pseudonymisation
+    approver = played.stage.actor("dscro-approver").pseudonymisation
+    today = played.stage.today.isoformat()
+    objectors = people(played)[:OBJECTORS]
+
+    whole = operator.import_opt_outs(listed(tmp_path, objectors), today)
+    shorter = operator.import_opt_outs(listed(tmp_path, objectors[:2]), today)
+    assert (whole.state, shorter.state) == ("accepted", "waiting")
+
+    april = played.released(periods=[APRIL])
+    upheld = attested(played, april)
+    assert (upheld["list_id"], upheld["besides"]) == (str(whole.id), [str(shorter.id)])
+    # Counted are those of whom the line's population has rows: more than the shorter list has.
+    assert 2 < upheld["people_left_out"] <= OBJECTORS
+
+    with pytest.raises(Problem) as own:
+        operator.confirm_opt_outs(shorter.id, WHY)
+    assert own.value.code == "SECOND_PERSON_NEEDED"
+    assert approver.confirm_opt_outs(shorter.id, WHY).state == "confirmed"
+    may = played.released(periods=[MAY])
+    assert attested(played, may)["list_id"] == str(shorter.id)
+
+    # It was wrong after all: what was made with it alone is void, what upheld both stays.
+    assert approver.take_back_opt_outs(shorter.id, WHY).state == "taken_back"
+    csu = played.csu.dissemination
+    gone = until(
+        lambda: found if (found := csu.extract(may.id)).state == "withdrawn" else None,
+        seconds=DEADLINE_SECONDS,
+        what="the extract is withdrawn",
+    )
+    assert gone.availability is not None
+    assert (gone.availability.state, gone.availability.code) == ("withdrawn", "FILE_VOID")
+    with pytest.raises(Refused) as void:
+        csu.download(may.files[0].id, tmp_path / "may.csv")
+    assert list(void.value.codes) == ["FILE_VOID"]
+    lines = {str(line.model_extra["file_id"]): line.status for line in csu.register()}
+    assert lines[str(may.files[0].id)] == "withdrawn"
+    assert csu.download(april.files[0].id, tmp_path / "april.csv").stat().st_size > 0
+
+
+def test_a_list_of_organisations_waits_and_is_taken_back(played: Scene, tmp_path: Path) -> None:
+    loader = played.stage.actor("body-reference-data").agreements
+    second = played.stage.actor("body-contracts").agreements
+    path = tmp_path / "organisations.csv"
+    rows = "".join(f"RZ{n:02d},Trust {n},NHS_TRUST,,,2013-04-01,\n" for n in range(60))
+    path.write_text(f"ods,name,kind,legal_entity,parent,valid_from,valid_to\n{rows}", "utf-8")
+
+    sent = loader.import_organisations(path, "dsfc")
+
+    assert sent.standing.state == "waiting"
+    assert sent.standing.change.added == 60
+    assert [one.id for one in second.imports(state="waiting")] == [sent.id]
+    with pytest.raises(Problem) as own:
+        loader.confirm_import(sent.id, WHY)
+    assert own.value.code == "SECOND_PERSON_NEEDED"
+    assert second.confirm_import(sent.id, WHY).standing.state == "confirmed"
+    assert loader.get("/v1/organisations/RZ07")["name"] == "Trust 7"
+    assert second.take_back_import(sent.id, WHY).standing.state == "leaving"
+    assert loader.take_back_import(sent.id, WHY).standing.state == "taken_back"
+    with pytest.raises(Problem) as unknown:
+        loader.get("/v1/organisations/RZ07")
+    assert unknown.value.code == "ORGANISATION_NOT_FOUND"
+
+
+def test_who_may_send_for_whom_is_recorded_by_one_and_confirmed_by_another(played: Scene) -> None:
+    loader = played.stage.actor("body-reference-data").agreements
+    second = played.stage.actor("body-contracts").agreements
+
+    batch = loader.record_submission_right("R0A", "RR8", "2018-04-01", "Contract, section 4")
+
+    assert [r.state for r in batch.rights] == ["waiting"]
+    confirmed = second.confirm_submission_rights(batch.id, WHY)
+    assert [r.state for r in confirmed.rights] == ["confirmed"]
+    assert batch.rights[0].id in {r.id for r in loader.submission_rights(state="confirmed")}
+    asked = loader.may_submit("R0A", "2018-04-01", provider="RR8")
+    assert asked["providers"][0]["may_submit"] is True
+    ended = loader.end_submission_right(batch.rights[0].id, last_day="2018-04-30")
+    assert str(ended.valid_to) == "2018-04-30"
