@@ -17,7 +17,7 @@ from common.errors import NotFound, Unavailable
 from common.http import RemoteProblem
 from common.messaging import dead_letters
 from common.messaging.backoff import Backoff
-from common.messaging.consumer import Consumer, ReplayFailed, Retries
+from common.messaging.consumer import POLL_SECONDS, Consumer, ReplayFailed, Retries
 from common.messaging.envelope import Message
 from common.messaging.errors import EventLogUnavailable
 from common.messaging.relay import Relay
@@ -499,3 +499,37 @@ def test_from_outbox_to_effect(engine, event_log, happened, running, until):
     assert sorted(effects.of) == sorted((e.aggregate_id, e.aggregate_version) for e in events)
     for thing in things:
         assert effects.versions(thing) == [0, 1, 2, 3]
+
+
+class Hasty:
+    """A log whose broker is away: Kafka's consumer then returns at once, with nothing."""
+
+    def __init__(self):
+        self.polls = 0
+        self.begun = threading.Event()
+
+    def subscribe(self, _group, _topics):
+        return self
+
+    def poll(self, _timeout):
+        self.polls += 1
+        self.begun.set()
+        return []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_raised):
+        pass
+
+
+def test_a_log_that_brings_nothing_at_once_is_not_asked_all_the_time(consuming, engine):
+    log = Hasty()
+    pause = threading.Event()
+
+    with consuming(Effects(engine), log=log).running():
+        assert log.begun.wait(10)
+        before = log.polls
+        pause.wait(POLL_SECONDS)
+
+    assert log.polls - before <= 3  # once in POLL_SECONDS, and room for a slow machine's clock

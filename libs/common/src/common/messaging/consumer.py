@@ -15,7 +15,7 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
-from common.clock import Clock, SystemClock
+from common.clock import Clock, SystemClock, boottime
 from common.errors import Conflict, Unavailable
 from common.messaging import dead_letters
 from common.messaging.backoff import Backoff
@@ -113,7 +113,11 @@ class Consumer:
 
     def _turn(self, subscription: Subscription, stop: threading.Event) -> int:
         """Handle what one poll brought; return how much it was."""
+        began = boottime()
         batch = subscription.poll(POLL_SECONDS)
+        if not batch:
+            # With no broker to ask, Kafka's consumer returns at once.
+            stop.wait(max(0.0, began + POLL_SECONDS - boottime()))
         for received in batch:
             if stop.is_set():
                 raise _Stopped
