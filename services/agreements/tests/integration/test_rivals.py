@@ -16,7 +16,7 @@ from common.security.roles import Role
 from services.agreements.tests.facts import CCG, REFERENCE, approved
 from services.agreements.tests.reference.seeding import SEALER
 
-LIST = b"ods,name,kind,legal_entity,parent,valid_from,valid_to\n02P,CCG,CCG,,,2013-04-01,\n"
+LIST = b"ods,name,kind,legal_entity,parent,valid_from,valid_to\n02P,A CCG,CCG,,,2013-04-01,\n"
 
 
 @pytest.fixture

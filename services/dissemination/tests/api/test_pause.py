@@ -262,6 +262,23 @@ def test_a_process_that_is_stopped_and_continued_after_its_lease_sends_no_more(
     assert after == before  # what the client's own kernel held, and not a byte more
 
 
+def test_a_client_that_offers_less_than_at_first_goes_on_getting_what_it_has_room_for(
+    house, download
+):
+    """Guard: `SETTLED_SECONDS`. A small buffer is never as empty again as it first seemed."""
+    file = house.big(MIB)
+    for first_bytes in (1, 30_000, 200_000):
+        client = download(house, file["id"], receive_bytes=32_768)
+        client.read_head()
+        client.sock.settimeout(10)  # it must not stand still for so long
+        client.read(first_bytes)
+        threading.Event().wait(0.3)
+        while len(client.body) < file["bytes"]:
+            client.read(len(client.body) + 1)
+
+        assert digest(client.body) == file["digest"]
+
+
 def test_greedy_and_slow_strangers_hold_up_no_leased_stream(house, download, until, valves):
     """Guard: `common.web.connections`. Leases are renewed and no byte is late while strangers send
     headers without end, long lines, thousands of requests at once and tiny chunks."""

@@ -33,6 +33,10 @@ HEADROOM = 4
 """A quarter of the client's window stays empty. A receiver counts memory and not bytes: one that is
 full to the brim takes back room that it had offered, and what was written for it stays with us."""
 
+SETTLED_SECONDS = 0.2
+"""A window that has not moved for so long may be all that the client will offer: it was larger
+before its kernel knew how much memory our packets take. Less is believed of it, step by step."""
+
 POLL_SECONDS_MIN = 0.0005
 POLL_SECONDS_MAX = 0.01
 """No event tells that a client has made room, without something to be sent."""
@@ -263,7 +267,12 @@ class Valve:
                 break
             self._window_max = max(self._window_max, window)
             usable = window - self._window_max // HEADROOM
-            if usable >= min(self.chunk_bytes, ROOM_BYTES_MAX, max(self._window_max // 2, 1)):
+            if shut_for > SETTLED_SECONDS and self.lease.may_write(boottime()):
+                usable = max(usable, window // 2)
+                self._window_max = max(window, self._window_max // 2)
+            if usable >= max(
+                min(self.chunk_bytes, ROOM_BYTES_MAX, self._window_max // HEADROOM), 1
+            ):
                 self._longest_shut = max(self._longest_shut, shut_for)
                 if room := self._passable(min(usable, self.chunk_bytes)):
                     return room
