@@ -36,6 +36,7 @@ def holds_to_the_end(steps: list[dict[str, object]]) -> None:
     assert {str(step["step"]).partition(".")[0] for step in steps} >= CHAPTERS - {"1"}
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 @pytest.mark.postgresql
 @pytest.mark.xdist_group("kafka")

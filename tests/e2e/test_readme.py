@@ -105,6 +105,7 @@ def test_make_demo(checkout: Path) -> None:
     assert 0 < len(json.loads(journey)) <= CLAIMS_MAX
 
 
+@pytest.mark.long
 def test_make_demo_with_a_file_of_ones_own(checkout: Path) -> None:
     if not SAMPLE.exists():
         pytest.skip("the published sample is not beside this checkout")

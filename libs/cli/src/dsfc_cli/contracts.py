@@ -174,12 +174,12 @@ def _codes() -> str:
         lines.append(f"| `{code}` | {'; '.join(sorted(titles))} | {_listed(statuses)} |")
     lines += ["", "## Refusals of the decision", ""]
     lines += [
-        "| code | what has to hold | what would mend it | source |",
+        "| code | what has to hold | how to resolve it | source |",
         "| --- | --- | --- | --- |",
     ]
     refusals = importlib.import_module("agreements.domain.decision.codes").MEANINGS
     lines += [
-        f"| `{code}` | {m.condition} | {m.mend} | {m.source} |"
+        f"| `{code}` | {m.condition} | {m.remedy} | {m.source} |"
         for code, m in sorted(refusals.items())
     ]
     lines += _section(

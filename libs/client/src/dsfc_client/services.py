@@ -158,7 +158,7 @@ class Agreements(ReferenceData):
         return self.call("POST", path, content=content, headers=headers, params=params).json()
 
     def evaluate(self, question: Json) -> Any:
-        """Ask the decision (AuthZEN). Others than dissemination may only ask dry."""
+        """Ask the decision (AuthZEN). Clients other than dissemination set `dry_run`."""
         return self.post("/access/v1/evaluation", question)
 
 

@@ -347,7 +347,7 @@ def test_a_dry_no_says_what_would_mend_it(asked):
 
     (refusal,) = answer["context"]["refusals"]
     assert (refusal["code"], refusal["subject"]) == ("FIELD_NOT_IN_DSA", "Shoe_Size")
-    assert refusal["mend"] == "Leave out the named field, or amend the line."
+    assert refusal["remedy"] == "Leave out the named field, or amend the line."
 
 
 def test_dissemination_asks_dry_with_the_clients_token(asked):
@@ -570,7 +570,7 @@ def test_a_client_finds_the_lines_it_may_have_and_until_when(asked):
     (refused,) = answer["context"]["refused"]  # the identifiable line is another environment's
     assert refused["id"] == f"{plain.REFERENCE}/2"
     assert {r["code"] for r in refused["refusals"]} >= {"ENVIRONMENT_MISMATCH"}
-    assert all(r["mend"] for r in refused["refusals"])
+    assert all(r["remedy"] for r in refused["refusals"])
 
 
 def test_a_period_that_is_taken_by_the_other_treatment_is_left_out_of_what_one_may_have(asked):

@@ -10,9 +10,9 @@ from agreements.domain.organisation import (
     Organisation,
     TransferInstrument,
     legal_entity,
-    must_be_legal_entity,
     on,
     predecessors,
+    require_legal_entity,
 )
 from services.agreements.tests.facts import new_id
 
@@ -52,11 +52,11 @@ def test_a_code_is_its_own_entity_until_it_is_a_location_of_another():
 
 
 def test_a_location_is_no_legal_controller():
-    must_be_legal_entity("02P", BEFORE, BARNSLEY)
-    must_be_legal_entity("QF7", SINCE, BARNSLEY)
+    require_legal_entity("02P", BEFORE, BARNSLEY)
+    require_legal_entity("QF7", SINCE, BARNSLEY)
 
     with pytest.raises(NotALegalEntity) as refusal:
-        must_be_legal_entity("02P", SINCE, BARNSLEY)
+        require_legal_entity("02P", SINCE, BARNSLEY)
     assert refusal.value.members == {"organisation": "02P", "legal_entity": "QF7"}
 
 

@@ -18,7 +18,7 @@ from agreements.domain.relationship import (
     RelationshipState,
     Step,
     leaving_supporters,
-    must_be_dscro,
+    require_dscro,
 )
 from common.clock import end_of, start_of
 from common.errors import TransitionRefused
@@ -82,7 +82,7 @@ def test_without_a_signed_service_contract_there_is_no_relationship(lacking):
     r = relationship(**lacking)
 
     with pytest.raises(ServiceContractMissing):
-        r.must_have_service_contract(NOW)
+        r.require_service_contract(NOW)
     with pytest.raises(ServiceContractMissing):
         r.verify_contract(reference=None, signed_on=None, at=NOW)
 
@@ -226,15 +226,15 @@ def test_until_it_is_active_its_state_is_the_step_reached(step):
 
 def test_the_dscros_are_the_ten_and_the_six_codes():
     for known in (*DSCROS, *DSCRO_CODES):
-        must_be_dscro(known)
+        require_dscro(known)
 
     with pytest.raises(DscroUnknown):
-        must_be_dscro("0CX")  # a CSU's code, though it looks alike
+        require_dscro("0CX")  # a CSU's code, though it looks alike
     with pytest.raises(DscroUnknown) as refusal:
-        must_be_dscro("<b>")
+        require_dscro("<b>")
     assert "<" not in refusal.value.detail
     with pytest.raises(DscroUnknown):
-        must_be_dscro("<>")
+        require_dscro("<>")
 
 
 @pytest.mark.scenario("L05")

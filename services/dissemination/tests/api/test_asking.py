@@ -217,7 +217,7 @@ def test_pages_are_in_order_and_go_on(house):
 
 
 def test_months_that_were_not_landed_are_named_before_anything_is_accepted(house):
-    """Guard: `extracts._demand_landed`."""
+    """Guard: `extracts._require_landed`."""
     house.haven.landed = ["2018-05"]
     before, leaves = written(house), len(house.leaves())
 

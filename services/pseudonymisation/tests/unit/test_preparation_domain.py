@@ -155,14 +155,14 @@ def test_every_fact_makes_a_domain_of_its_own(other):
 
 def test_a_closed_domain_makes_nothing_and_stays_closed():
     domain = PseudonymDomain(id=FACTS.id, facts=FACTS, created_at=NOW)
-    domain.demand_open()
+    domain.require_open()
 
     closed = domain.close(at=NOW)
 
     assert closed.state is DomainState.CLOSED
     assert closed.close(at=NOW + timedelta(days=1)).closed_at == NOW
     with pytest.raises(DomainClosed):
-        closed.demand_open()
+        closed.require_open()
     assert domain.key_name == f"domain/{FACTS.id[7:]}"
 
 

@@ -206,7 +206,7 @@ def test_what_is_no_period_is_refused(text):
 
 def test_a_period_before_the_data_set_is_refused():
     with pytest.raises(PeriodInvalid):
-        Period.parse("2001-01").demand_of(SUS)
+        Period.parse("2001-01").require_of(SUS)
 
 
 @pytest.mark.parametrize(

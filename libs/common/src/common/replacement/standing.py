@@ -88,7 +88,7 @@ class Standing:
             raise ReplacementDecided(
                 f"It is {self.state}; only what waits is confirmed.", state=self.state.value
             )
-        self._demand_another(self.proposed_by, by, "Whoever sent it cannot confirm it.")
+        self._require_another(self.proposed_by, by, "Whoever sent it cannot confirm it.")
         return replace(self, state=State.CONFIRMED, decided_by=by, decided_at=at, reason=reason)
 
     def take_back(self, judgement: Judgement | None, *, by: str, reason: str, at: datetime) -> Self:
@@ -102,7 +102,7 @@ class Standing:
             case State.WAITING:
                 pass
             case State.LEAVING:
-                self._demand_another(
+                self._require_another(
                     self.leaving_by, by, "You have taken it back already; another person must."
                 )
             case State.ACCEPTED | State.CONFIRMED:
@@ -137,6 +137,6 @@ class Standing:
         return replace(self, state=State.SUPERSEDED, decided_at=self.decided_at or at)
 
     @staticmethod
-    def _demand_another(first: str | None, second: str, detail: str) -> None:
+    def _require_another(first: str | None, second: str, detail: str) -> None:
         if first is None or first.strip().casefold() == second.strip().casefold():
             raise SecondPersonNeeded(detail)

@@ -100,7 +100,7 @@ class JwksTokenVerifier:
         except NotGenuine as refusal:
             raise _refused(refusal) from None
         if principal.role in TRAINED:
-            _demand_training(opened.claims, on=legal_day(now))  # at every call: days pass
+            _require_training(opened.claims, on=legal_day(now))  # at every call: days pass
         else:
             found.judged[audience] = (now, principal)
         return principal
@@ -178,7 +178,7 @@ def _is_ours(word: str) -> bool:
     return word.startswith(SCOPE_PREFIX)
 
 
-def _demand_training(claims: Mapping[str, Any], *, on: date) -> None:
+def _require_training(claims: Mapping[str, Any], *, on: date) -> None:
     try:
         until = date.fromisoformat(claims["training_valid_until"])
     except (KeyError, TypeError, ValueError):

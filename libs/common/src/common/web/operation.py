@@ -59,10 +59,10 @@ def check(request: Request) -> None:
             raise UnknownParameter(_no_such(unknown, allowed), allowed=list(allowed))
     accept = request.headers.get("accept")
     if accept is not None and operation.produces:
-        demand_acceptable(accept, operation.produces)
+        require_acceptable(accept, operation.produces)
 
 
-def demand_acceptable(accept: str | None, produces: Sequence[str]) -> None:
+def require_acceptable(accept: str | None, produces: Sequence[str]) -> None:
     """Raise NotAcceptable where an Accept header wants none of the types that can be had."""
     if preferred(accept, produces) is None:
         raise NotAcceptable(

@@ -287,7 +287,7 @@ async def _dry(
         decision=answer.permitted,
         context=wire.Why(
             epoch=answer.epoch,
-            refusals=_mendable(answer.refusals),
+            refusals=_with_remedies(answer.refusals),
             until=None if answer.until is None else answer.until.astimezone(UTC),
         ),
     )
@@ -295,7 +295,7 @@ async def _dry(
 
 def _themselves(subject: wire.Subject, caller: Principal, *, dry: bool) -> Asker:
     if not dry or subject.id != caller.client_id:
-        raise OnlyAboutOneself("Name your own client, and ask dry.")
+        raise OnlyAboutOneself("Set `dry_run` to true and `subject.id` to your own client id.")
     return Asker(client_id=caller.client_id, organisation=caller.organisation)
 
 
@@ -341,14 +341,14 @@ def sign(permit: GivenPermit, signer: Signer) -> str:
     )
 
 
-def _refusal(refusal: Refusal, mend: str | None = None) -> wire.RefusalView:
+def _refusal(refusal: Refusal, remedy: str | None = None) -> wire.RefusalView:
     return wire.RefusalView(
-        code=refusal.code, detail=refusal.detail, subject=refusal.subject, mend=mend
+        code=refusal.code, detail=refusal.detail, subject=refusal.subject, remedy=remedy
     )
 
 
-def _mendable(refusals: Sequence[Refusal]) -> list[wire.RefusalView]:
-    return [_refusal(refusal, mend) for refusal, mend in dry_run.mending(refusals)]
+def _with_remedies(refusals: Sequence[Refusal]) -> list[wire.RefusalView]:
+    return [_refusal(refusal, remedy) for refusal, remedy in dry_run.with_remedies(refusals)]
 
 
 def _found(found: dry_run.Found) -> wire.FoundViews:
@@ -360,7 +360,7 @@ def _found(found: dry_run.Found) -> wire.FoundViews:
             epoch=found.epoch,
             refused=[
                 wire.RefusedView(
-                    type=_type(entry), id=_id(entry), refusals=_mendable(entry.refusals)
+                    type=_type(entry), id=_id(entry), refusals=_with_remedies(entry.refusals)
                 )
                 for entry in every
                 if not entry.permitted

@@ -303,7 +303,7 @@ class Agreement:
             if same.snapshot_hash != version.snapshot_hash:
                 raise DraftedOtherwise(f"{self.reference}-{version.number} exists already.")
             return self
-        self._must_go_on()
+        self._require_under_way()
         met = [c for v in self.versions for c in v.conditions if c.fulfilled_at is not None]
         following = replace(
             version,
@@ -328,14 +328,14 @@ class Agreement:
 
         """
         version = self._of_document(signature.document_hash)
-        self._must_be_named(version, signature)
+        self._require_named(version, signature)
         if any(
             s.party == signature.party and s.for_body == signature.for_body
             for s in version.signatures
         ):
             return self
-        self._must_go_on()
-        self._must_be_signable(version, signature.signed_at)
+        self._require_under_way()
+        self._require_signable(version, signature.signed_at)
         former = self.governing(signature.signed_at)
         signed = replace(version, signatures=(*version.signatures, signature))
         happened = [*self.happened, (Verb.SIGNED, version.id)]
@@ -477,7 +477,7 @@ class Agreement:
 
     # Conditions of changes
 
-    def _must_go_on(self) -> None:
+    def _require_under_way(self) -> None:
         if self.terminated_at is not None:
             raise TransitionRefused(
                 f"{self.reference} is terminated.", state=AgreementState.TERMINATED.value
@@ -489,12 +489,12 @@ class Agreement:
                 return version
         raise DocumentHashDiffers(f"No document of {self.reference} has this hash.")
 
-    def _must_be_named(self, version: AgreementVersion, signature: Signature) -> None:
+    def _require_named(self, version: AgreementVersion, signature: Signature) -> None:
         named = (BODY,) if signature.for_body else version.named_parties()
         if signature.party not in named:
             raise NotAParty(f"{signature.party} is not named in {version.number}.")
 
-    def _must_be_signable(self, version: AgreementVersion, at: datetime) -> None:
+    def _require_signable(self, version: AgreementVersion, at: datetime) -> None:
         if at >= end_of(version.valid_to):
             raise VersionLapsed(f"{version.number} ended on {version.valid_to}.")
         for later in self.versions:

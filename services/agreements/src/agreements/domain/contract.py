@@ -73,7 +73,7 @@ class Contract:
 
     def sign_for_organisation(self, *, document_hash: str, role: str, at: datetime) -> Self:
         """Sign for the legal entity; a second signature changes nothing."""
-        self._must_be_signable(document_hash, at)
+        self._require_signable(document_hash, at)
         if self.organisation_signed_at is not None:
             return self
         return replace(self, organisation_signed_at=at, organisation_signatory=role)
@@ -88,7 +88,7 @@ class Contract:
             ContractOverlaps: another contract of the entity is in force in that time.
 
         """
-        self._must_be_signable(document_hash, at)
+        self._require_signable(document_hash, at)
         if self.body_signed_at is not None:
             return self
         if self.organisation_signed_at is None:
@@ -117,7 +117,7 @@ class Contract:
         ends = [e for e in (self.in_force_until(), other.in_force_until()) if e is not None]
         return all(latest_begin < end for end in ends)
 
-    def _must_be_signable(self, document_hash: str, at: datetime) -> None:
+    def _require_signable(self, document_hash: str, at: datetime) -> None:
         if document_hash != self.document_hash:
             raise DocumentHashDiffers(f"{self.reference} has another document.")
         if (state := self.state_at(at)) in (ContractState.TERMINATED, ContractState.EXPIRED):

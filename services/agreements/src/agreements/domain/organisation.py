@@ -83,7 +83,7 @@ def legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> str:
     return found.legal_entity
 
 
-def must_be_legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> None:
+def require_legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> None:
     """Contracts, assurance and fees are the legal entity's (ruling 4).
 
     Raises:

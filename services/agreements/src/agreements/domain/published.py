@@ -105,7 +105,7 @@ def _relationship(
     return replace(former, **said).announce(at)  # type: ignore[arg-type]  # as above
 
 
-def demand_one_dscro(listed: Sequence[relationships.Listed]) -> None:
+def require_one_dscro(listed: Sequence[relationships.Listed]) -> None:
     """Raise ImportContradicts where two DSCROs would serve a commissioner on a day (L04)."""
     rows: defaultdict[str, list[relationships.Listed]] = defaultdict(list)
     for row in sorted(listed, key=lambda row: row.line):

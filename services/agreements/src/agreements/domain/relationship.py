@@ -182,10 +182,10 @@ class Relationship:
             service_contract_reference=reference or self.service_contract_reference,
             contract_signed_on=signed_on or self.contract_signed_on,
         )
-        verified.must_have_service_contract(at)
+        verified.require_service_contract(at)
         return verified
 
-    def must_have_service_contract(self, at: datetime) -> None:
+    def require_service_contract(self, at: datetime) -> None:
         """Raise ServiceContractMissing unless a signed one is named (L01)."""
         signed_on = self.contract_signed_on
         if (
@@ -208,7 +208,7 @@ class Relationship:
             RelationshipOverlaps: another DSCRO serves the commissioner in that time.
 
         """
-        self.must_not_overlap(others)
+        self.require_no_overlap(others)
         active = self._become(Step.ACTIVE, at)
         return active if active.activated_at is not None else replace(active, activated_at=at)
 
@@ -249,7 +249,7 @@ class Relationship:
         others = tuple(c for c in self.consents if c.organisation != organisation)
         return replace(self, consents=(*others, new))
 
-    def must_not_overlap(self, others: Iterable["Relationship"]) -> None:
+    def require_no_overlap(self, others: Iterable["Relationship"]) -> None:
         """At any instant one DSCRO a (commissioner, service); many CSUs are allowed."""
         for other in others:
             if (
@@ -292,7 +292,7 @@ class Relationship:
         return replace(self, pending=(*self.pending, event))
 
 
-def must_be_dscro(dscro: str) -> None:
+def require_dscro(dscro: str) -> None:
     """Accept one of the ten by slug, or one of the six codes that were found.
 
     Raises:

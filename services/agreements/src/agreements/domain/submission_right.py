@@ -66,7 +66,7 @@ class SubmissionRight:
             SecondPersonNeeded, ReplacementDecided
 
         """
-        self._must_wait()
+        self._require_waiting()
         if by.strip().casefold() == self.proposed_by.strip().casefold():
             raise SecondPersonNeeded("Whoever recorded a right cannot confirm it.")
         return self._decided(RightState.CONFIRMED, by=by, reason=reason, at=at)
@@ -78,7 +78,7 @@ class SubmissionRight:
             ReplacementDecided
 
         """
-        self._must_wait()
+        self._require_waiting()
         return self._decided(RightState.TAKEN_BACK, by=by, reason=reason, at=at)
 
     def end(self, *, last_day: date) -> Self:
@@ -96,7 +96,7 @@ class SubmissionRight:
             return self
         return replace(self, valid_to=last_day)
 
-    def _must_wait(self) -> None:
+    def _require_waiting(self) -> None:
         if self.state is not RightState.WAITING:
             raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
 

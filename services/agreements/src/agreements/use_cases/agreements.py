@@ -22,7 +22,7 @@ from agreements.domain.organisation import BODY
 from agreements.domain.task import Task
 from agreements.use_cases.context import Context, own, scope
 from agreements.use_cases.contracts import has_contract
-from agreements.use_cases.drafting import must_be_true
+from agreements.use_cases.drafting import require_true
 from agreements.use_cases.ports import Holding, Slice, Transaction
 from common.audit.entries import Entry
 from common.clock import legal_day
@@ -60,7 +60,7 @@ def draft(approved: ApprovedApplication, *, is_new: Hearing, ctx: Context) -> No
         at = tx.at
         if not is_new(tx):
             return
-        must_be_true(tx, approved, legal_day(at))
+        require_true(tx, approved, legal_day(at))
         known = tx.agreements.find(approved.reference)
         if known is None:
             drafted = first_version(approved, new_id=new_id)
@@ -186,7 +186,7 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
         at = tx.at
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         if ctx.principal.role is Role.CONTROLLER_SIGNATORY:
-            _must_be_controller(tx, agreement, at, ctx)
+            _require_controller(tx, agreement, at, ctx)
         ended = agreement.terminate(reason=reason, at=at)
         if ended is not agreement:
             entry = ctx.entry("agreement-terminated", f"agreements/{reference}", at=at)
@@ -196,7 +196,7 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
     return shown
 
 
-def _must_be_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
+def _require_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
     if not own(tx, ctx) & set(agreement.shown(at).controllers()):
         raise NotAParty(f"{ctx.principal.organisation} is no controller of {agreement.reference}.")
 

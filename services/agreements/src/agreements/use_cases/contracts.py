@@ -9,7 +9,7 @@ import structlog
 from agreements.domain import organisation
 from agreements.domain.contract import Contract, ContractState, contract_hash
 from agreements.domain.errors import ContractNotFound, NotAParty, OrganisationUnknown
-from agreements.domain.organisation import BODY, must_be_legal_entity, predecessors
+from agreements.domain.organisation import BODY, predecessors, require_legal_entity
 from agreements.use_cases import codes
 from agreements.use_cases.context import (
     Context,
@@ -56,7 +56,7 @@ def issue(
         day = max(valid_from, legal_day(at))
         code = codes.own(tx, code, day, ctx.reference)
         listed = tx.organisations.find(ods=code)
-        must_be_legal_entity(code, day, listed)
+        require_legal_entity(code, day, listed)
         legal_name = as_listed(legal_name, day, listed, field="legal_name")
         reference = contract_reference()
         contract = Contract(
@@ -96,7 +96,7 @@ def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Cont
                 others=tx.contracts.find(organisation=contract.organisation),
             )
         else:
-            _must_be_own(tx, contract, party, ctx)
+            _require_own(tx, contract, party, ctx)
             signed = contract.sign_for_organisation(document_hash=document_hash, role=role, at=at)
         if signed is not contract:
             [signed] = tx.contracts.save(
@@ -193,7 +193,7 @@ def _visible(tx: Transaction, reference: str, ctx: Context) -> Contract:
     return contract
 
 
-def _must_be_own(tx: Transaction, contract: Contract, party: str, ctx: Context) -> None:
+def _require_own(tx: Transaction, contract: Contract, party: str, ctx: Context) -> None:
     if party != contract.organisation or party not in own(tx, ctx):
         raise NotAParty(f"You do not sign {contract.reference} for {party}.")
 

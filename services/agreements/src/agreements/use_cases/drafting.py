@@ -14,7 +14,7 @@ from agreements.use_cases.ports import Transaction
 from common.field import legal_bases
 
 
-def must_be_true(tx: Transaction, approved: ApprovedApplication, day: date) -> None:
+def require_true(tx: Transaction, approved: ApprovedApplication, day: date) -> None:
     """Compare names, bases, rules, numbers, columns and texts with law, catalogue and record.
 
     Raises:

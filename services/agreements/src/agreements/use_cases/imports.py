@@ -13,11 +13,11 @@ from agreements.domain.imports import Import, ImportKind, Line, Plan
 from agreements.domain.layouts import dspt, ods, publications, relationships
 from agreements.domain.layouts.reading import LeftOut, Place, refused
 from agreements.domain.organisation import on
-from agreements.domain.published import demand_one_dscro, is_served_otherwise
+from agreements.domain.published import is_served_otherwise, require_one_dscro
 from agreements.domain.relationship import Relationship, Step
 from agreements.use_cases.context import Context
 from agreements.use_cases.import_kinds import KINDS
-from agreements.use_cases.organisations import must_be_known
+from agreements.use_cases.organisations import require_known
 from agreements.use_cases.ports import Slice, Transaction
 from agreements.use_cases.relationships import raise_tasks
 from common.clock import legal_day
@@ -101,9 +101,9 @@ def import_relationships(content: bytes, *, ctx: Context) -> Imported:
     with ctx.uow.writing() as tx:
         if read.published_on > legal_day(tx.at):
             raise refused("The edition was published on a day that is still to come.")
-        _demand_newest(tx, read.published_on)
+        _require_newest(tx, read.published_on)
         known = {r.reference: r for r in tx.listed_relationships.find()}
-        demand_one_dscro(read.listed)
+        require_one_dscro(read.listed)
         listed = [row for row in read.listed if _is_of_use(tx, row, known, read)]
         left_out = read.remainder.left_out(taken=len(listed))
         sent = _Sent(
@@ -130,7 +130,7 @@ def _raise_tasks(
         raise_tasks(tx, commissioner, tx.at, ctx)
 
 
-def _demand_newest(tx: Transaction, published_on: date) -> None:
+def _require_newest(tx: Transaction, published_on: date) -> None:
     """Refuse an edition that is older than one whose rows are held true."""
     former = tx.imports.applied(ImportKind.RELATIONSHIPS, relationships.LAYOUT)
     newest = max((one.day for one in former), default=published_on)
@@ -157,7 +157,7 @@ def _is_of_use(
         read.remainder.add(row.line, "dscro_ods", "another DSCRO serves the commissioner then")
         return False
     try:
-        must_be_known(tx, row.involved, day if row.valid_to is None else min(day, row.valid_to))
+        require_known(tx, row.involved, day if row.valid_to is None else min(day, row.valid_to))
     except OrganisationUnknown as unknown:
         read.remainder.add(row.line, "", unknown.detail)
         return False

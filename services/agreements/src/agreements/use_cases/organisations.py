@@ -52,7 +52,7 @@ def page_organisations(part: Slice, kind: str | None, *, ctx: Context) -> Sequen
         return tx.organisations.page(part, kind=kind)
 
 
-def must_be_known(tx: Transaction, codes: Iterable[str], day: date) -> None:
+def require_known(tx: Transaction, codes: Iterable[str], day: date) -> None:
     """Raise OrganisationUnknown for a code that is not in the loaded list on that day."""
     for code in codes:
         organisation.legal_entity(code, day, tx.organisations.find(ods=code))
@@ -72,7 +72,7 @@ def record_transfer(
         at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
             return next(i for i in tx.instruments.all() if str(i.id) == known)
-        must_be_known(tx, [successor], valid_from)
+        require_known(tx, [successor], valid_from)
         instrument = TransferInstrument(
             id=new_id(),
             predecessor=predecessor,
@@ -118,7 +118,7 @@ def open_environment(
     with ctx.uow.writing() as tx:
         at = tx.at
         organisation_code = codes.own(tx, organisation_code, legal_day(at), ctx.reference)
-        must_be_known(tx, [organisation_code], legal_day(at))
+        require_known(tx, [organisation_code], legal_day(at))
         found = tx.environments.one(organisation=organisation_code, kind=kind)
         if found is None:
             [found] = tx.environments.save(

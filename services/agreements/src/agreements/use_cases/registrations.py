@@ -13,7 +13,7 @@ from agreements.use_cases import codes
 from agreements.use_cases.context import Context
 from agreements.use_cases.contracts import standing_codes
 from agreements.use_cases.names import as_listed
-from agreements.use_cases.organisations import must_be_known
+from agreements.use_cases.organisations import require_known
 from agreements.use_cases.ports import Slice
 from common.clock import legal_day
 from common.ids import new_id
@@ -26,7 +26,7 @@ def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:
     with ctx.uow.writing() as tx:
         at = tx.at
         code = codes.own(tx, evidence.organisation, legal_day(at), ctx.reference)
-        must_be_known(tx, [code], legal_day(at))
+        require_known(tx, [code], legal_day(at))
         evidence = replace(evidence, organisation=code)
         former = tx.assurance.one(
             organisation=evidence.organisation, kind=evidence.kind, reference=evidence.reference
@@ -82,7 +82,7 @@ def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistratio
         at = tx.at
         today = legal_day(at)
         code = codes.own(tx, registration.organisation, today, ctx.reference)
-        must_be_known(tx, [code], today)
+        require_known(tx, [code], today)
         listed = tx.organisations.find(ods=code)
         name = as_listed(registration.name, today, listed, field="name", former=True)
         registration = replace(registration, organisation=code, name=name)

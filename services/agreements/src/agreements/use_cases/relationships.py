@@ -18,7 +18,7 @@ from agreements.domain.relationship import (
     RelationshipState,
     Step,
     leaving_supporters,
-    must_be_dscro,
+    require_dscro,
 )
 from agreements.domain.task import Task, TaskKind
 from agreements.use_cases import codes
@@ -31,7 +31,7 @@ from agreements.use_cases.context import (
     remember,
     scope,
 )
-from agreements.use_cases.organisations import must_be_known
+from agreements.use_cases.organisations import require_known
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
 from common.ids import digest, new_id
@@ -76,9 +76,9 @@ def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
         if (known := created_before(tx, once, ctx)) is not None:
             return _show(tx, tx.relationships.get(UUID(known), scope=None), at)
         relationship = _asked_for(tx, asked, at, ctx)
-        relationship.must_have_service_contract(at)
+        relationship.require_service_contract(at)
         others = tx.relationships.find(commissioner=relationship.commissioner)
-        relationship.must_not_overlap(others)
+        relationship.require_no_overlap(others)
         remember(tx, once, str(relationship.id), ctx)
         stored = _save(tx, relationship.announce(at), "relationship-requested", at, ctx)
         shown = _show(tx, stored, at)
@@ -87,7 +87,7 @@ def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
 
 
 def _asked_for(tx: Transaction, asked: Asked, at: datetime, ctx: Context) -> Relationship:
-    must_be_dscro(asked.dscro)
+    require_dscro(asked.dscro)
     day = max(asked.valid_from, legal_day(at))
 
     def named(code: str) -> str:
@@ -100,7 +100,7 @@ def _asked_for(tx: Transaction, asked: Asked, at: datetime, ctx: Context) -> Rel
         processors=tuple(dict.fromkeys(named(code) for code in asked.processors)),
     )
     involved = [asked.commissioner, *([asked.csu] if asked.csu else []), *asked.processors]
-    must_be_known(tx, involved, day)
+    require_known(tx, involved, day)
     commissioner = organisation.on(day, tx.organisations.find(ods=asked.commissioner))
     relationship = Relationship(
         id=new_id(),

@@ -14,7 +14,7 @@ from agreements.domain.layouts.reading import LeftOut
 from agreements.domain.submission_right import ProviderStanding, RightState, SubmissionRight
 from agreements.use_cases import codes
 from agreements.use_cases.context import Context, OnceKey, created_before, remember
-from agreements.use_cases.organisations import must_be_known
+from agreements.use_cases.organisations import require_known
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
 from common.ids import digest, new_id
@@ -91,7 +91,7 @@ def _right(tx: Transaction, asked: layout.Listed, batch: UUID, ctx: Context) -> 
     lists = codes.read(tx, [asked.submitter, asked.provider], day, ctx.reference)
     submitter = lists.codes.normal(asked.submitter)
     provider = lists.codes.normal(asked.provider)
-    must_be_known(tx, [submitter, provider], day)
+    require_known(tx, [submitter, provider], day)
     return SubmissionRight(
         id=new_id(),
         batch=batch,

@@ -40,7 +40,7 @@ def test_every_clause_type_has_one_evaluator():
 
 def test_every_code_says_what_must_hold_and_what_would_mend_it():
     assert set(MEANINGS) == set(Code)
-    assert all(m.condition and m.mend and m.source for m in MEANINGS.values())
+    assert all(m.condition and m.remedy and m.source for m in MEANINGS.values())
 
 
 def test_all_refusals_are_named_and_each_once(world, line):

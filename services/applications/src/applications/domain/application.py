@@ -471,7 +471,9 @@ class Application:
         advised = [c for advice in self._advice() for c in advice.conditions]
         unknown = sorted(met - {condition.id for condition in advised})
         if unknown:
-            raise ConditionRefused("A condition is said to be met that nobody advised.")
+            raise ConditionRefused(
+                "The approval marks a condition as met that the advisory body did not set."
+            )
         self._are_sound(further)
         return (*(c for c in advised if c.id not in met), *further)
 

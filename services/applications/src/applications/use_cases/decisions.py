@@ -129,7 +129,7 @@ def approve(
         application.check(Verb.APPROVE, by=ctx.actor)
         conditions = application.conditions_on_approval(met=met, further=further)
         submitted = tx.snapshots.get(application.snapshot_hash or "")
-        snapshots.must_be_clean(submitted)
+        snapshots.require_clean(submitted)
         return application.approve(
             reason=reason,
             conditions=conditions,

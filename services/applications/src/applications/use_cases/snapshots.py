@@ -38,7 +38,7 @@ def with_conditions(content: bytes, conditions: Sequence[Condition]) -> Frozen:
     )
 
 
-def must_be_clean(content: bytes) -> None:
+def require_clean(content: bytes) -> None:
     """What was handed in before texts were scanned is not approved with personal data in it.
 
     Raises:

@@ -25,6 +25,8 @@ from statements.line import AgreementVersion
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+NO_DECISION = "The access decision is temporarily unavailable; retry later."
+
 AUDIENCE = "agreements"
 EVALUATION = "/access/v1/evaluation"
 NOT_FOUND = "AGREEMENT_NOT_FOUND"
@@ -196,16 +198,24 @@ class HttpAgreements:
                 refusal = Refusal(NOT_ACCEPTED, "Your access token is not accepted any more.")
                 raise Refused(refusal.detail, [refusal]) from problem
             log.warning("decision_unavailable", code=problem.code)
-            raise DecisionUnavailable("No decision can be had at the moment.") from problem
+            raise DecisionUnavailable(
+                "The access decision is temporarily unavailable; retry later."
+            ) from problem
         except AppError as error:
             log.warning("decision_unavailable", code=error.code)
-            raise DecisionUnavailable("No decision can be had at the moment.") from error
+            raise DecisionUnavailable(
+                "The access decision is temporarily unavailable; retry later."
+            ) from error
         except ValidationError as error:
             log.warning("decision_not_understood")
-            raise DecisionUnavailable("No decision can be had at the moment.") from error
+            raise DecisionUnavailable(
+                "The access decision is temporarily unavailable; retry later."
+            ) from error
         if logged and evaluation.context.id is None:
             log.warning("decision_not_logged")
-            raise DecisionUnavailable("No decision can be had at the moment.")
+            raise DecisionUnavailable(
+                "The access decision is temporarily unavailable; retry later."
+            )
         if evaluation.decision:
             return evaluation.context
         raise _no(evaluation.context)

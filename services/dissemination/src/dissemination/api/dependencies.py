@@ -40,7 +40,7 @@ class Streams:
         self._count = 0
         self._asking = CapacityLimiter(streams_max)
 
-    def demand_room(self) -> None:
+    def require_room(self) -> None:
         """Raise TooManyStreams."""
         if self._count >= self._max:
             raise TooManyStreams(f"{self._max} downloads are under way; try again soon.")

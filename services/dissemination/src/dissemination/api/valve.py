@@ -138,7 +138,7 @@ class Valve:
         """Return when nothing is buffered on our side and the lease is fresh. Raises Shut."""
         while True:
             await self._drained()
-            self._demand_open()
+            self._require_open()
             if self.lease.may_write(boottime()) and not self._flow.write_paused:
                 self._paused_for = 0.0
                 return
@@ -167,7 +167,7 @@ class Valve:
         """
         await self._drained()
         await self._sent()
-        self._demand_open()
+        self._require_open()
         self._over = True
 
     def extend(self, lease: Lease) -> None:
@@ -198,7 +198,7 @@ class Valve:
             self._transport.set_write_buffer_limits()
             self._kernel.limit_unsent(0)
 
-    def _demand_open(self) -> None:
+    def _require_open(self) -> None:
         if self._transport.is_closing():
             self.shut(Cut.CLIENT_GONE)
         if self.code is not None:

@@ -59,7 +59,7 @@ def ask(
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
     permit = _permit(request, extract_id, ctx)
-    _demand_landed(request, permit, ctx)
+    _require_landed(request, permit, ctx)
     extract = Extract.ask(
         request,
         extract_id=extract_id,
@@ -209,7 +209,7 @@ def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
         raise
 
 
-def _demand_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
+def _require_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
     """Raise NoEdition before anything is written down, where the haven can be asked.
 
     Where it does not answer, the extract is accepted and waits for it, as it always does; then the

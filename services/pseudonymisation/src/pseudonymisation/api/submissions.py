@@ -131,7 +131,7 @@ async def put_content(
     A file that is not what the catalogue says rejects the submission; one that was cut off
     leaves it open, to be sent again.
     """
-    _demand_csv(request)
+    _require_csv(request)
     announced = _announced(digest)
     async with uploads.counted():
         begin = partial(use_cases.begin_upload, submission_id, ctx=ctx)
@@ -223,7 +223,7 @@ def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: Context
     use_cases.refuse_upload(submission_id, refusal, ctx=ctx)
 
 
-def _demand_csv(request: Request) -> None:
+def _require_csv(request: Request) -> None:
     """:raises ContentTypeUnsupported:"""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "identity").strip().lower()

@@ -35,7 +35,7 @@ class Taken:
     people: int
     digest: str
 
-    def demand_count(self, declared: int | None) -> None:
+    def require_count(self, declared: int | None) -> None:
         """Hold it against what its sender said of it.
 
         :raises ListCountDiffers, ListEmpty, ListDoubled:

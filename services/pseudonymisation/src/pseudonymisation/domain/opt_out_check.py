@@ -104,7 +104,7 @@ class OptOutCheck:
     def is_fresh(self, age: CheckAge, *, day: date) -> bool:
         return 0 <= (day - self.opened_on).days <= age.days_max
 
-    def demand_open(self, age: CheckAge, *, day: date) -> None:
+    def require_open(self, age: CheckAge, *, day: date) -> None:
         """:raises CheckTooOld:"""
         if not self.is_fresh(age, day=day):
             raise CheckTooOld(

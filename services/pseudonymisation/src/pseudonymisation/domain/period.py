@@ -60,7 +60,7 @@ class Period:
         """Say whether they share a month. Months are in the order of their text."""
         return self.first <= other.last and other.first <= self.last
 
-    def demand_of(self, data_set: DataSet) -> None:
+    def require_of(self, data_set: DataSet) -> None:
         """:raises PeriodInvalid: where the data set has no such months"""
         latest = data_set.periods.latest
         if self.first < data_set.periods.earliest or (latest is not None and self.last > latest):

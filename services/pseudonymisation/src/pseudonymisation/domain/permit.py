@@ -60,7 +60,7 @@ def read(claims: Mapping[str, Any]) -> Permit:
     return permit
 
 
-def demand_same(permit: Permit, request: Mapping[str, JsonValue]) -> None:
+def require_same(permit: Permit, request: Mapping[str, JsonValue]) -> None:
     """:raises PermitMismatch: unless the permit was given for this very request"""
     same = digest_of(dict(request)) == permit.request_digest and (
         request.get("extract_id") == permit.extract_id
@@ -73,7 +73,7 @@ def demand_same(permit: Permit, request: Mapping[str, JsonValue]) -> None:
         raise PermitMismatch("The permit was given for another request.")
 
 
-def demand_releasable(permit: Permit, data_set: DataSet) -> None:
+def require_releasable(permit: Permit, data_set: DataSet) -> None:
     """Hold the fields against the catalogue's ceiling; all refusals are named.
 
     :raises Refused: with FIELD_NOT_IN_CATALOGUE or FORM_NOT_ALLOWED for each field

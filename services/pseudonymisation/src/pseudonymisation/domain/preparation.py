@@ -197,7 +197,7 @@ class Preparation:
 
     def finish(self, attempt: UUID, files: tuple[PreparedFile, ...], *, at: datetime) -> Self:
         """:raises ClaimLost: where another attempt has begun"""
-        self._demand_mine(attempt)
+        self._require_mine(attempt)
         rows = max((file.rows for file in files), default=0)
         done = replace(
             self,
@@ -219,7 +219,7 @@ class Preparation:
 
     def fail(self, attempt: UUID | None, code: Code, *, at: datetime) -> Self:
         """:raises ClaimLost: where another attempt has begun"""
-        self._demand_mine(attempt)
+        self._require_mine(attempt)
         failed = replace(
             self, state=State.FAILED, code=code.value, claimed_until=None, finished_at=at
         )
@@ -228,7 +228,7 @@ class Preparation:
         )
         return replace(failed, pending=(*self.pending, event))
 
-    def _demand_mine(self, attempt: UUID | None) -> None:
+    def _require_mine(self, attempt: UUID | None) -> None:
         if self.state is not State.RUNNING or self.attempt != attempt:
             raise ClaimLost("Another worker took the preparation over.")
 

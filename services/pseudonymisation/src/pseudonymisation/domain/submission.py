@@ -168,7 +168,7 @@ class Submission:
 
         An attempt that met nothing but a part that is away does not count.
         """
-        self._demand_mine(attempt)
+        self._require_mine(attempt)
         return replace(
             self,
             state=State.RECEIVED,
@@ -188,7 +188,7 @@ class Submission:
         quarantine_key: str,
         at: datetime,
     ) -> Self:
-        self._demand_mine(attempt)
+        self._require_mine(attempt)
         accepted = replace(
             self._decided(State.ACCEPTED, at),
             code=None,
@@ -211,7 +211,7 @@ class Submission:
         quarantine_key: str,
     ) -> Self:
         """Wait for a second person: it is landed, and not in force."""
-        self._demand_mine(attempt)
+        self._require_mine(attempt)
         self._demand(State.WAITING)
         return replace(
             self,
@@ -227,7 +227,7 @@ class Submission:
 
     def confirm(self, *, rows: int, at: datetime) -> Self:
         """Become the edition in force, by a second person's word."""
-        self._demand_waiting()
+        self._require_waiting()
         accepted = replace(self._decided(State.ACCEPTED, at), code=None, detail=None)
         event = SubmissionAccepted(
             submission_id=self.id,
@@ -244,7 +244,7 @@ class Submission:
 
     def reject_waiting(self, *, code: str, detail: str, at: datetime) -> Self:
         """Refuse what waits: it was taken back, or a later file came. Its report stays."""
-        self._demand_waiting()
+        self._require_waiting()
         rejected = replace(
             self._decided(State.REJECTED, at), code=code, detail=detail, edition_id=None
         )
@@ -280,7 +280,7 @@ class Submission:
     ) -> Self:
         """Refuse the file: as it streamed in, or by the worker whose `attempt` it is."""
         if attempt is not None:
-            self._demand_mine(attempt)
+            self._require_mine(attempt)
         rejected = replace(
             self._decided(State.REJECTED, at),
             code=code,
@@ -326,7 +326,7 @@ class Submission:
 
     def extend(self, attempt: UUID, *, until: datetime) -> Self:
         """Keep a claim while the work goes on."""
-        self._demand_mine(attempt)
+        self._require_mine(attempt)
         return replace(self, claimed_until=until)
 
     def is_over(self, kept: timedelta, *, at: datetime) -> bool:
@@ -348,11 +348,11 @@ class Submission:
                 allowed=[str(allowed) for allowed in sorted(TRANSITIONS[self.state])],
             )
 
-    def _demand_waiting(self) -> None:
+    def _require_waiting(self) -> None:
         if self.state is not State.WAITING:
             raise TransitionRefused(f"A submission that is {self.state} does not wait for anybody.")
 
-    def _demand_mine(self, attempt: UUID) -> None:
+    def _require_mine(self, attempt: UUID) -> None:
         if self.state is not State.LANDING or self.attempt != attempt:
             raise TransitionRefused("Another worker took the submission over.")
 

@@ -43,7 +43,7 @@ class PseudonymDomain:
         """Its one random key in the key store."""
         return f"domain/{self.id.removeprefix('sha256:')}"
 
-    def demand_open(self) -> None:
+    def require_open(self) -> None:
         """:raises DomainClosed: once it was closed"""
         if self.state is DomainState.CLOSED:
             raise DomainClosed("The domain is closed: it makes no new tokens.")

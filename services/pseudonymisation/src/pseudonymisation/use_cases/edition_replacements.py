@@ -29,7 +29,7 @@ from pseudonymisation.domain.edition import Edition
 from pseudonymisation.domain.period import Period
 from pseudonymisation.use_cases.context import Context
 from pseudonymisation.use_cases.ports import Scope, Transaction
-from pseudonymisation.use_cases.submissions import demand_no_overlap
+from pseudonymisation.use_cases.submissions import require_no_overlap
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -128,7 +128,7 @@ def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
         standing = waiting.standing.confirm(by=by, reason=reason, at=at)
         submission = tx.submissions.get(waiting.submission_id, Scope(None))
         in_force = tx.editions.of(waiting.data_set, waiting.provider)
-        demand_no_overlap(submission, [edition.period for edition in in_force])
+        require_no_overlap(submission, [edition.period for edition in in_force])
         audit = _entry("edition-confirmed", waiting, reason, at, ctx=ctx)
         supersede(in_force, waiting, tx, audit=audit)
         stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)

@@ -45,7 +45,7 @@ from pseudonymisation.use_cases.ports import (
     Scope,
     Transaction,
 )
-from pseudonymisation.use_cases.submissions import demand_no_overlap
+from pseudonymisation.use_cases.submissions import require_no_overlap
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -259,7 +259,7 @@ def _accept(
     with ctx.uow.writing() as tx:
         present = tx.submissions.get(claim.submission.id, EVERYTHING)
         in_force = tx.editions.of(present.data_set, present.provider)
-        demand_no_overlap(present, [edition.period for edition in in_force])
+        require_no_overlap(present, [edition.period for edition in in_force])
         if of_period(in_force, present.period) != before:
             raise EditedMeanwhile("Another edition of the period was put in force.")
         edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)

@@ -38,7 +38,7 @@ def open_(
     :raises DataSetUnknown, PeriodInvalid, CheckAsksNobody, IdempotencyKeyReused, Unavailable:
     """
     principal, at = ctx.principal, ctx.clock.now()
-    _demand_periods(data_set, periods, ctx=ctx)
+    _require_periods(data_set, periods, ctx=ctx)
     with ctx.uow.reading() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
@@ -77,7 +77,7 @@ def request_of(check_id: UUID, *, ctx: Context) -> Iterator[bytes]:
     """
     with ctx.uow.writing() as tx:
         check = tx.opt_out_checks.get(check_id)
-        check.demand_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
+        check.require_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
         if check.reply is not None:
             raise CheckAnswered("It was answered; its request is not handed out any more.")
         tx.log(_entry("opt-out-check-request-read", check, ctx=ctx))
@@ -95,7 +95,7 @@ def begin_reply(check_id: UUID, *, ctx: Context) -> tuple[OptOutCheck, UUID, Lis
     with ctx.uow.reading() as tx:
         check = tx.opt_out_checks.get(check_id)
     if check.reply is None:
-        check.demand_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
+        check.require_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
     reply_id = new_id()
     return check, reply_id, ctx.haven.cleared(reply_id)
 
@@ -141,13 +141,13 @@ def page(*, after: UUID | None, limit: int, ctx: Context) -> Sequence[OptOutChec
         return tx.opt_out_checks.page(after=after, limit=limit)
 
 
-def _demand_periods(data_set: str, periods: Sequence[str], *, ctx: Context) -> None:
+def _require_periods(data_set: str, periods: Sequence[str], *, ctx: Context) -> None:
     try:
         described = ctx.catalogue.get(data_set)
     except UnknownDataSet:
         raise errors.DataSetUnknown("The catalogue has no such data set.") from None
     for text in periods:
-        Period.parse(text).demand_of(described)
+        Period.parse(text).require_of(described)
 
 
 def _age(*, ctx: Context) -> CheckAge:

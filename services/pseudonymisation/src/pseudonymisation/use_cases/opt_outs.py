@@ -86,7 +86,7 @@ def finish_import(
     :raises IdempotencyKeyReused, Unavailable:
     """
     taken = coming.finish()
-    taken.demand_count(announced.declared)
+    taken.require_count(announced.declared)
     fingerprint = digest_of(
         {
             "operation": "import_opt_outs",

@@ -21,9 +21,9 @@ from pseudonymisation.domain.permit import (
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
-    demand_releasable,
-    demand_same,
     read,
+    require_releasable,
+    require_same,
 )
 from pseudonymisation.domain.preparation import PinnedEdition, Preparation, PreparationNotFound
 from pseudonymisation.domain.tokens import PseudonymDomain
@@ -96,9 +96,9 @@ def accept(
         raise PermitMismatch("The permit has another id.")
     if known is not None:
         raise PermitUsed("The permit was used for another request, or by another caller.")
-    demand_same(permit, request)
+    require_same(permit, request)
     data_set = _data_set(permit, ctx=ctx)
-    demand_releasable(permit, data_set)
+    require_releasable(permit, data_set)
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:
@@ -255,7 +255,7 @@ def _serves(edition: PinnedEdition, permit: Permit, data_set: DataSet, *, ctx: C
 def _open_domain(permit: Permit, *, ctx: Context, tx: PreparationTransaction) -> None:
     domain = tx.domains.find(permit.domain.id)
     if domain is not None:
-        domain.demand_open()
+        domain.require_open()
         return
     now = ctx.clock.now()
     tx.domains.save(

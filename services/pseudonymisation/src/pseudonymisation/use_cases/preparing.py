@@ -141,7 +141,7 @@ class PreparationJobs:
         """:raises NotPrepared:"""
         preparation = claim.preparation
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
-        self._demand_safe(preparation, data_set)
+        self._require_safe(preparation, data_set)
         work, opt_outs = self._work(preparation, data_set)
         with self.plane.make(work, attempt=claim.attempt, report=report) as made:
             report(made.outcome.rows, made.outcome.rows)
@@ -153,7 +153,7 @@ class PreparationJobs:
             except ReleaseStoreUnavailable:
                 raise NotPrepared(Code.RELEASE_STORE_UNAVAILABLE) from None
 
-    def _demand_safe(self, preparation: Preparation, data_set: DataSet) -> None:
+    def _require_safe(self, preparation: Preparation, data_set: DataSet) -> None:
         """Refuse editions that became unsafe since they were pinned."""
         today = legal_day(self.clock.now())
         for edition in preparation.editions:
@@ -271,7 +271,7 @@ class PreparationJobs:
         if domain is None:
             raise NotPrepared(Code.DOMAIN_CLOSED)
         try:
-            domain.demand_open()
+            domain.require_open()
             return _had(lambda: self.keys.ensure(domain.key_name))
         except (DomainClosed, KeyClosed, KeyDestroyed):
             raise NotPrepared(Code.DOMAIN_CLOSED) from None

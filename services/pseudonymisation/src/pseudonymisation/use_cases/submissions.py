@@ -65,7 +65,7 @@ def open_(
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
-        demand_no_overlap(
+        require_no_overlap(
             submission, [e.period for e in tx.editions.of(data_set, submission.provider)]
         )
         stored = tx.submissions.save(
@@ -232,7 +232,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
     return chain([first], rows)
 
 
-def demand_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:
+def require_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:
     """:raises PeriodOverlaps: where an edition has some of the months, and not the same"""
     for period in periods:
         if period != submission.period and period.overlaps(submission.period):
@@ -258,7 +258,7 @@ def _as_read(submission: Submission, *, ctx: Context) -> DataSet:
 
 def _period(text: str, data_set: DataSet) -> Period:
     period = Period.parse(text)
-    period.demand_of(data_set)
+    period.require_of(data_set)
     return period
 
 

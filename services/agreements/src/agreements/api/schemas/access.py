@@ -193,9 +193,10 @@ class RefusalView(Outgoing):
     code: Annotated[str, Field(description="A stable code, for programs.")]
     detail: str
     subject: str | None
-    mend: Annotated[str | None, Field(description="What would mend it; said to who asks dry.")] = (
-        None
-    )
+    remedy: Annotated[
+        str | None,
+        Field(description="How to resolve the refusal; returned for dry runs only."),
+    ] = None
 
 
 class AgreementView(Outgoing):

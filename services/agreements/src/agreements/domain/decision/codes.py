@@ -1,4 +1,4 @@
-"""Why a decision says no: every code with its condition, and what would mend it.
+"""Why a decision says no: every code with its condition, and how to resolve it.
 
 The codes are those of domain.md 3.5 with what section 0 and the contracts between the services
 add. docs/codes.md is generated from this table.
@@ -54,7 +54,7 @@ class Code(StrEnum):
 class Meaning:
     condition: str
     """What must hold; the code says that it does not."""
-    mend: str
+    remedy: str
     """What would make it hold."""
     source: str
     """Where the rule comes from, in words: what is public explains itself."""

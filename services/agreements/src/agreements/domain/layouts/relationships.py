@@ -21,7 +21,7 @@ from agreements.domain.layouts.reading import (
     text_of,
 )
 from agreements.domain.register import RELATIONSHIP_COLUMNS
-from agreements.domain.relationship import ChangeKind, must_be_dscro
+from agreements.domain.relationship import ChangeKind, require_dscro
 
 LAYOUT = "lcr_register"
 REFERENCE = re.compile(r"[A-Z0-9][A-Z0-9/-]{3,39}")
@@ -153,7 +153,7 @@ def _dscro(row: Mapping[str, str]) -> str | None:
     said = [text for text in (row["dscro_ods"].upper(), row["dscro_name"].casefold()) if text]
     try:
         for one in said:
-            must_be_dscro(one)
+            require_dscro(one)
     except DscroUnknown:
         return None
     return said[0] if len(said) == 1 else None

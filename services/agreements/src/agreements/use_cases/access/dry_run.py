@@ -1,6 +1,6 @@
 """What would be answered, asked by those whom it concerns about themselves (design.md section 5).
 
-Nothing is logged, permitted or leased. Besides yes or no it says what would mend a refusal, which
+Nothing is logged, permitted or leased. Besides yes or no it says how to resolve a refusal, which
 lines one may have now, and until when.
 """
 
@@ -78,10 +78,10 @@ class Found:
     after: str | None = None
 
 
-def mending(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, str]]:
-    """Say beside each refusal what would mend it."""
+def with_remedies(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, str]]:
+    """Return each refusal with its remedy."""
     for refusal in refusals:
-        yield refusal, MEANINGS[Code(refusal.code)].mend
+        yield refusal, MEANINGS[Code(refusal.code)].remedy
 
 
 def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:

@@ -83,7 +83,7 @@ async def fetch_content(
     A cut download can be resumed with `Range`, when the answer is yes again.
     """
     connection_of(request.scope)  # before anything is asked: without it nothing could be stopped
-    streams.demand_room()
+    streams.require_room()
     try:
         allowed = await streams.ask(
             partial(deliveries.allow, file_id, range_header=range_, if_range=if_range, ctx=ctx)

@@ -52,9 +52,9 @@ def columns_of(header: str, data_set: DataSet) -> list[str]:
     twice = sorted({name for name in known if known.count(name) > 1})
     if not (missing or unknown or twice):
         return known
-    _demand_shape(header, cells, len(known), data_set)
+    _require_shape(header, cells, len(known), data_set)
     if any(cells):
-        _demand_no_extras(cells, unknown)
+        _require_no_extras(cells, unknown)
     close = _close_names(cells, unknown, data_set)
     if not (known or close) and (not any(cells) or any(cell[:1].isdigit() for cell in cells)):
         raise errors.ColumnsWrong(
@@ -93,7 +93,7 @@ def _known(line: str, delimiter: str, names: set[str]) -> int:
     return len({cell.casefold() for cell in cells} & names)
 
 
-def _demand_shape(header: str, cells: Sequence[str], known: int, data_set: DataSet) -> None:
+def _require_shape(header: str, cells: Sequence[str], known: int, data_set: DataSet) -> None:
     """Refuse what would be a header if the file were written otherwise."""
     if SEPARATOR_LINE.fullmatch(header.strip()):
         raise errors.SeparatorLine(
@@ -115,7 +115,7 @@ def _demand_shape(header: str, cells: Sequence[str], known: int, data_set: DataS
         )
 
 
-def _demand_no_extras(cells: Sequence[str], unknown: Sequence[int]) -> None:
+def _require_no_extras(cells: Sequence[str], unknown: Sequence[int]) -> None:
     """Refuse columns that no data set has and that a program has added by itself."""
     if not unknown:
         return

@@ -100,7 +100,7 @@ class Quarantine:
         The engine calls this as the condition on which a row is kept: the answer is no.
         :raises HeaderRepeated:
         """
-        self._demand_no_header(line, record)
+        self._require_no_header(line, record)
         reasons = pc.split_pattern(why.cast(pa.string()), " ")
         flat = reasons.flatten()
         counts = {item["values"]: item["counts"] for item in pc.value_counts(flat).to_pylist()}
@@ -124,7 +124,7 @@ class Quarantine:
 
         :raises HeaderRepeated:
         """
-        self._demand_no_header(pa.array(numbers), lines)
+        self._require_no_header(pa.array(numbers), lines)
         with self._lock:
             self.reasons[LINE, code] += len(numbers)
             room = self._entries_max - len(self._entries)
@@ -138,7 +138,7 @@ class Quarantine:
         """How many values a record has."""
         return len(self._columns)
 
-    def _demand_no_header(self, numbers: pa.Array, records: pa.Array) -> None:
+    def _require_no_header(self, numbers: pa.Array, records: pa.Array) -> None:
         """Stop a file that has its header, or another of the data set's, among its records.
 
         A header is never a good row: its month is no date. So only what is set aside is looked at.

@@ -143,13 +143,13 @@ class Inspector:
                 longest, where = self._line_bytes, len(ends)
         if longest > limit:
             line = self._lines + where + 1
-            self._demand_line_feeds(chunk, ends, where, line)
+            self._require_line_feeds(chunk, ends, where, line)
             raise errors.LineTooLong(f"Line {line} has more than {limit} bytes.", line=line)
         self._lines += len(ends)
         last = chunk[int(ends[-1]) + 1 :] if len(ends) else chunk
         self._line_has_return = b"\r" in last or (not len(ends) and self._line_has_return)
 
-    def _demand_line_feeds(
+    def _require_line_feeds(
         self, chunk: bytes, ends: npt.NDArray[np.int64], where: int, line: int
     ) -> None:
         """Say of a line that is too long whether it is many, with other ends."""
@@ -185,7 +185,7 @@ class Inspector:
             if isinstance(refusal, errors.ColumnsWrong) and not (is_whole or is_enough):
                 return
             if isinstance(refusal, errors.ColumnsWrong):
-                self._demand_no_header_in(lines[1:HEADER_LINES])
+                self._require_no_header_in(lines[1:HEADER_LINES])
             raise
         self._has_records = any(bool(line.strip(BLANK)) for line in lines[1:])
         self._start.clear()
@@ -194,7 +194,7 @@ class Inspector:
     def _longest_start(self) -> int:
         return HEADER_LINES * self._data_set.file.line_bytes_max
 
-    def _demand_no_header_in(self, lines: Sequence[bytes]) -> None:
+    def _require_no_header_in(self, lines: Sequence[bytes]) -> None:
         """:raises HeaderNotFirst:"""
         for line, found in enumerate(lines, start=2):
             if _is_header(found, self._data_set):
