@@ -63,6 +63,55 @@ def test_a_permit_that_was_given_does_not_contradict_itself(name):
     assert list(Permit.read(golden(name)).contradictions()) == []
 
 
+def spoiled(change):
+    """Return a permit that was given, with some members changed and its domain named anew."""
+    permit = Permit.read(golden("permit"))
+    changed = change(permit)
+    if changed.domain == permit.domain:
+        return changed
+    made = replace(changed.domain, id=digest_of(changed.domain.as_json()))
+    return replace(changed, domain=made)
+
+
+def domain(**members):
+    return lambda permit: replace(permit, domain=replace(permit.domain, **members))
+
+
+CONTRADICTORY = {
+    "domain.agreement": domain(agreement="DARS-NIC-654321-Z9Y8X"),
+    "domain.purpose": domain(purpose="RS"),
+    "domain.data_sets": domain(data_sets=("DIDS",)),
+    "domain.opt_out": lambda p: replace(
+        p, opt_out=replace(p.opt_out, applied=not p.opt_out.applied)
+    ),
+    "population.codes": lambda p: replace(p, population=replace(p.population, codes=())),
+    "population.reasons": lambda p: replace(p, population=replace(p.population, reasons=())),
+    "periods": lambda p: replace(p, periods=p.periods * 2),
+    "fields": lambda p: replace(p, fields=p.fields * 2),
+    "formats": lambda p: replace(p, formats=p.formats * 2),
+}
+
+
+@pytest.mark.parametrize("member", CONTRADICTORY)
+def test_a_permit_names_the_one_member_that_contradicts_the_others(member):
+    """Guard: each line of `Permit.contradictions`; a domain of another agreement is its own."""
+    assert list(spoiled(CONTRADICTORY[member]).contradictions()) == [member]
+
+
+@pytest.mark.parametrize("member", ["periods", "fields", "formats"])
+def test_a_permit_of_nothing_contradicts_itself(member):
+    permit = Permit.read(golden("permit"))
+
+    assert list(replace(permit, **{member: ()}).contradictions()) == [member]
+
+
+def test_a_domain_under_anothers_name_is_contradictory():
+    permit = Permit.read(golden("permit"))
+
+    named = replace(permit, domain=replace(permit.domain, id="0" * 64))
+    assert list(named.contradictions()) == ["domain.id"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
