@@ -198,24 +198,16 @@ class HttpAgreements:
                 refusal = Refusal(NOT_ACCEPTED, "Your access token is not accepted any more.")
                 raise Refused(refusal.detail, [refusal]) from problem
             log.warning("decision_unavailable", code=problem.code)
-            raise DecisionUnavailable(
-                "The access decision is temporarily unavailable; retry later."
-            ) from problem
+            raise DecisionUnavailable(NO_DECISION) from problem
         except AppError as error:
             log.warning("decision_unavailable", code=error.code)
-            raise DecisionUnavailable(
-                "The access decision is temporarily unavailable; retry later."
-            ) from error
+            raise DecisionUnavailable(NO_DECISION) from error
         except ValidationError as error:
             log.warning("decision_not_understood")
-            raise DecisionUnavailable(
-                "The access decision is temporarily unavailable; retry later."
-            ) from error
+            raise DecisionUnavailable(NO_DECISION) from error
         if logged and evaluation.context.id is None:
             log.warning("decision_not_logged")
-            raise DecisionUnavailable(
-                "The access decision is temporarily unavailable; retry later."
-            )
+            raise DecisionUnavailable(NO_DECISION)
         if evaluation.decision:
             return evaluation.context
         raise _no(evaluation.context)
