@@ -9,7 +9,7 @@ import duckdb
 from catalogue import DataSet, Derivation, FieldClass
 from pseudonymisation.adapters.plane import organisations, repeats
 from pseudonymisation.adapters.plane.reading import FINDINGS, WITHHELD
-from pseudonymisation.adapters.plane.session import identifier, literal
+from pseudonymisation.adapters.plane.session import identifier, sealed_parquet
 from pseudonymisation.adapters.plane.statement import Order, parquet_key_name
 from pseudonymisation.domain.quality import Contradiction
 
@@ -24,10 +24,7 @@ def counted(
 ) -> dict[str, Any]:
     """Count landed rows, by what is known of their people and by what was found in them."""
     data_set = order.data_set
-    source = (
-        f"read_parquet({literal(path)}, encryption_config ="
-        f" {{footer_key: {literal(parquet_key_name(order.edition_id))}}})"
-    )
+    source = sealed_parquet(path, parquet_key_name(order.edition_id))
     defaults = [d.name for d in data_set.derived if d.derivation is Derivation.DEFAULT_POSTCODE]
     default = identifier(defaults[0]) if defaults else "false"
     (totals,) = connection.execute(

@@ -17,18 +17,16 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from inspect import Parameter, Signature
 from typing import Final
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from common.personal_data.births import MONTHS, SHORT
 from pseudonymisation.adapters.plane import capacity, kernel, masking, scan
-from pseudonymisation.adapters.plane.session import identifier, literal
+from pseudonymisation.adapters.plane.session import add_function, identifier, literal
 
 NUMBER_KIND: Final = 1
 """`person_kind` of a person known by an NHS number (LAYOUT.md)."""
@@ -97,21 +95,7 @@ class Guard:
         self._opening = opening
         self._coulds: list[str] = []
         self._looks: list[str] = []
-
-        def holds(*values: pa.Array | pa.ChunkedArray) -> pa.Array:
-            return self._holds(*map(_whole, values))
-
-        # The engine asks for the number of parameters in this way.
-        names = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(len(self.PARAMETERS))]
-        holds.__signature__ = Signature(names)  # type: ignore[attr-defined]  # it may
-        connection.create_function(
-            self.NAME,
-            holds,
-            list(self.PARAMETERS),
-            "BOOLEAN",
-            type=PythonUDFType.ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
-        )
+        add_function(connection, self.NAME, self._holds, self.PARAMETERS, "BOOLEAN")
 
     def look_at(
         self, name: str, type_: str, *, is_derived: bool, codes: Sequence[str] = ()
@@ -209,22 +193,8 @@ class Opened:
         self._opening = opening
         self._key = key
         self._lock = threading.Lock()
-
-        def opened(*columns: pa.Array | pa.ChunkedArray) -> pa.Array:
-            return self._opened(*map(_whole, columns))
-
-        # The engine asks for the number of parameters in this way.
-        names = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(len(self.PARAMETERS))]
-        opened.__signature__ = Signature(names)  # type: ignore[attr-defined]  # it may
         if key is not None:
-            connection.create_function(
-                self.NAME,
-                opened,
-                list(self.PARAMETERS),
-                "VARCHAR",
-                type=PythonUDFType.ARROW,
-                null_handling=FunctionNullHandling.SPECIAL,
-            )
+            add_function(connection, self.NAME, self._opened, self.PARAMETERS, "VARCHAR")
 
     def code(self, name: str, own: Sequence[str]) -> str:
         """SQL of a sealed column of the selected rows (`s`), opened; `own` are the row's words."""
@@ -280,7 +250,3 @@ def _opened(key: bytes, first: pa.Array, second: pa.Array, present: kernel.Mask)
 def _present(column: pa.Array) -> kernel.Mask:
     present: kernel.Mask = column.is_valid().to_numpy(zero_copy_only=False)
     return present
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import structlog
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalogue import DataSet
 from common import faults
@@ -43,7 +41,13 @@ from pseudonymisation.adapters.plane.quarantine import Quarantine, unreadable
 from pseudonymisation.adapters.plane.reading import LEFT_OUT
 from pseudonymisation.adapters.plane.repeats import RecordKey
 from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
-from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
+from pseudonymisation.adapters.plane.session import (
+    Limits,
+    add_function,
+    identifier,
+    literal,
+    session,
+)
 from pseudonymisation.adapters.plane.statement import Order, Statement, is_sealed, parquet_key_name
 from pseudonymisation.domain.quality import Outcome
 
@@ -189,16 +193,8 @@ def _register(
         masking = statement.masking
         functions.append((Masking.NAME, masking, looked_at, masking.returns))
     for name, function, parameters, returns in functions:
-        connection.create_function(
-            name,
-            _callback(function, len(parameters), failures),
-            parameters,
-            returns,
-            type=PythonUDFType.ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
-            # Volatile: called once for each row that reaches it, and never instead of reading.
-            side_effects=True,
-        )
+        kept = _keeping(failures, function)
+        add_function(connection, name, kept, parameters, returns, is_volatile=True)
 
 
 def _left_out_by(left_out: LeftOut) -> list[str]:
@@ -207,26 +203,19 @@ def _left_out_by(left_out: LeftOut) -> list[str]:
     return [text, *(["UBIGINT", *[text] * (more - 1)] if more else [])]
 
 
-def _callback(
-    function: Callable[..., pa.Array], parameters: int, failures: list[Exception]
+def _keeping(
+    failures: list[Exception], function: Callable[..., pa.Array]
 ) -> Callable[..., pa.Array]:
-    """Wrap a function as the engine wants it, and keep what it fails with."""
+    """Wrap a function so that what it fails with is kept: the engine would make a text of it."""
 
     def call(*columns: pa.Array) -> pa.Array:
         try:
-            return function(*map(_whole, columns))
+            return function(*columns)
         except Exception as error:  # noqa: BLE001 - kept, and raised where the engine was called
             failures.append(error)
             raise EngineFailed from None
 
-    # The engine asks for the number of parameters in this way.
-    names = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(parameters)]
-    call.__signature__ = Signature(names)  # type: ignore[attr-defined]  # a function may have one
     return call
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _valid_numbers(numbers: pa.Array) -> pa.Array:

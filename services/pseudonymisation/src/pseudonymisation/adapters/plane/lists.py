@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from common.errors import AppError
 from common.replacement import Change, Reach
 from pseudonymisation.adapters.plane import kernel
-from pseudonymisation.adapters.plane.session import Limits, literal, session
+from pseudonymisation.adapters.plane.session import Limits, literal, sealed_parquet, session
 from pseudonymisation.domain.errors import ListInvalid, ListIsReply
 from pseudonymisation.domain.opt_out import ListKind
 
@@ -41,10 +41,7 @@ class SealedFile:
 
     @property
     def sql(self) -> str:
-        return (
-            f"read_parquet({literal(self.path)},"
-            f" encryption_config = {{footer_key: {literal(self.key_name)}}})"
-        )
+        return sealed_parquet(self.path, self.key_name)
 
 
 def named(prefix: str, list_id: UUID) -> str:

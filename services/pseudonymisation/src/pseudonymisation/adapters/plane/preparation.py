@@ -14,14 +14,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalogue import Treatment
 from pseudonymisation.adapters.plane import kernel, repeats, scan
@@ -29,10 +27,13 @@ from pseudonymisation.adapters.plane.guard import SCANNED_BY, Guard, Opened, Ope
 from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
 from pseudonymisation.adapters.plane.session import (
     Limits,
+    add_function,
     identifier,
     in_order,
     literal,
+    sealed_parquet,
     session,
+    whole,
 )
 from pseudonymisation.domain.attestation import REASON_COLUMN, TOKEN_COLUMN, Outcome
 from statements.vocabulary import REASONS
@@ -62,10 +63,7 @@ class Source:
 
     @property
     def sql(self) -> str:
-        return (
-            f"read_parquet({literal(self.path)}, "
-            f"encryption_config = {{footer_key: {literal(self.key_name)}}})"
-        )
+        return sealed_parquet(self.path, self.key_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,21 +482,16 @@ class _Preparation:
         names = [f"t{place}" for place in range(cells + 1)]
         words = 2 * (cells + 1)
 
-        def row_tokens(*columns: pa.Array | pa.ChunkedArray) -> pa.Array:
-            head, *held = map(_whole, columns)
+        def row_tokens(head: pa.Array, *held: pa.Array) -> pa.Array:
             tokens = tokenisers.get().tokens(head, list(zip(held[::2], held[1::2], strict=True)))
             return pa.StructArray.from_arrays(tokens, names)
 
-        # The engine asks for the number of parameters in this way.
-        parameters = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(1 + words)]
-        row_tokens.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # it may
-        self._connection.create_function(
+        add_function(
+            self._connection,
             "row_tokens",
             row_tokens,
             ["USMALLINT", *["UBIGINT"] * words],
             f"STRUCT({', '.join(f'{name} VARCHAR' for name in names)})",
-            type=PythonUDFType.ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
         )
 
     # --- what must not be in it -------------------------------------------------------------------
@@ -601,12 +594,8 @@ class _PerThread:
         return made
 
 
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 def _array(column: pa.Array | pa.ChunkedArray) -> kernel.Words:
-    column = _whole(column)
+    column = whole(column)
     if column.null_count:
         column = column.fill_null(0)
     values: kernel.Words = column.to_numpy(zero_copy_only=False)

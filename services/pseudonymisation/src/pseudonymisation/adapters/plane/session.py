@@ -8,14 +8,17 @@ it is handed out.
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 EXTENSION: Final = "extensions/v1.5.5/httpfs.duckdb_extension"
 KEY_NAME: Final = re.compile(r"^[a-z][0-9a-z_]{0,63}$")
@@ -89,6 +92,47 @@ def in_order(rows: str, keys: Sequence[str]) -> str:
         f"WITH unsorted AS MATERIALIZED ({rows}) "
         f"SELECT * EXCLUDE ({named}) FROM unsorted ORDER BY {named}"
     )
+
+
+def add_function(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    function: Callable[..., pa.Array],
+    parameters: Sequence[str],
+    returns: str,
+    *,
+    is_volatile: bool = False,
+) -> None:
+    """Give a session a function over whole columns, whose nulls it is handed as they are.
+
+    `is_volatile`: called once for each row that reaches it, and never instead of reading.
+    """
+
+    def call(*columns: pa.Array | pa.ChunkedArray) -> pa.Array:
+        return function(*map(whole, columns))
+
+    # The engine asks for the number of parameters in this way.
+    names = [Parameter(f"p{n}", Parameter.POSITIONAL_ONLY) for n in range(len(parameters))]
+    call.__signature__ = Signature(names)  # type: ignore[attr-defined]  # a function may have one
+    connection.create_function(
+        name,
+        call,
+        list(parameters),
+        returns,
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+        side_effects=is_volatile,
+    )
+
+
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def sealed_parquet(path: Path, key_name: str) -> str:
+    """Read an encrypted Parquet file, as SQL."""
+    return f"read_parquet({literal(path)}, encryption_config = {{footer_key: {literal(key_name)}}})"
 
 
 def literal(value: str | Path) -> str:

@@ -35,7 +35,7 @@ from pseudonymisation.adapters.plane.reading import (
     Reading,
 )
 from pseudonymisation.adapters.plane.sealing import Sealing
-from pseudonymisation.adapters.plane.session import identifier, literal
+from pseudonymisation.adapters.plane.session import identifier, literal, sealed_parquet
 
 ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
@@ -178,8 +178,7 @@ class Statement:
 
     def written(self, path: Path) -> str:
         """Read such a file, as SQL."""
-        key = literal(parquet_key_name(self.order.edition_id))
-        return f"read_parquet({literal(path)}, encryption_config = {{footer_key: {key}}})"
+        return sealed_parquet(path, parquet_key_name(self.order.edition_id))
 
     def _landed(self) -> Iterator[str]:
         """Give every landed column, in the order of LAYOUT.md."""
