@@ -671,3 +671,21 @@ def test_of_a_data_set_that_sets_repeats_aside_the_first_stays(haven, asked, pre
 
     assert rows_of(path) == expected(haven, SUS, [one], asked)
     assert outcome.rows_repeated_left_out == 1
+
+
+@pytest.mark.usefixtures("late")
+def test_a_code_that_is_left_out_counts_once_where_the_extract_is_begun_again(
+    haven, asked, prepare
+):
+    """Guard: `Opened.begin_again`. What was counted of the rows before the first look is undone."""
+    given = [record(1, NUMBERS[0], period="2018-04", reasons={"G": "02P"})]
+    given[0] |= {
+        "Date_of_Birth": "1951-02-11",
+        "Consultant_Code": "19510211",
+        "Der_Diagnosis_All": "born 1951-02-12",
+    }
+    _, plan = with_staff_codes(haven, asked, [land(haven, SUS, given)])
+
+    _, outcome = prepare(plan)
+
+    assert (outcome.rows, outcome.staff_codes_left_out) == (1, 1)

@@ -196,6 +196,10 @@ class Opened:
         if key is not None:
             add_function(connection, self.NAME, self._opened, self.PARAMETERS, "VARCHAR")
 
+    def begin_again(self) -> None:
+        """Forget what was counted of a statement that is begun again."""
+        self.left_out = 0
+
     def code(self, name: str, own: Sequence[str]) -> str:
         """SQL of a sealed column of the selected rows (`s`), opened; `own` are the row's words."""
         if self._key is None:

@@ -213,6 +213,7 @@ class _Preparation:
             if not self._guard.suspected(error):
                 raise
             self._guard.is_close = True
+            self._opened.begin_again()
             written = self._guarded(self._statement(columns, target))
         return Outcome(
             rows=written,
