@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from agreements.adapters.db import receipts
 from agreements.adapters.db.epoch import stamp
-from agreements.adapters.db.event_models import to_wire
+from agreements.adapters.db.event_models import enqueue
 from agreements.adapters.db.receipts import PARTY
 from agreements.adapters.db.seals import Sealer
 from agreements.adapters.db.store import put, to_fact
@@ -44,7 +44,6 @@ from agreements.domain.hold import HeldLine, Hold, Lift, LineKey
 from agreements.use_cases.ports import Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
-from common.db import outbox
 from common.errors import AgreementNotFound
 
 NOTHING = "There is no such agreement."
@@ -290,11 +289,12 @@ class SqlAgreements:
         known = {renewal.id: renewal for renewal in former.renewals} if former else {}
         changed = [r for r in stored.renewals if known.get(r.id) != r]
         put(self.session, RenewalRow, changed, epoch=epoch, audit=audit, agreement_id=stored.id)
-        for event in agreement.pending:
-            outbox.enqueue(
-                self.session,
-                to_wire(event, aggregate_id=stored.id, aggregate_version=stored.version),
-            )
+        enqueue(
+            self.session,
+            agreement.pending,
+            aggregate_id=stored.id,
+            aggregate_version=stored.version,
+        )
         audit_log.append(self.session, [audit])
         return self.by_id(stored.id)
 

@@ -27,7 +27,7 @@ from agreements.adapters.db.decision_tables import (
     OptOutTreatmentRow,
     PermitRow,
 )
-from agreements.adapters.db.event_models import to_wire
+from agreements.adapters.db.event_models import enqueue_voided
 from agreements.adapters.db.facts import FactsCache
 from agreements.adapters.db.seals import Book, Sealer
 from agreements.adapters.db.tables import (
@@ -49,7 +49,6 @@ from agreements.use_cases.access.ports import (
     ReleasedFile,
 )
 from common import audit
-from common.db import outbox
 from common.db.unit_of_work import UnitOfWork
 from statements import attestation
 from statements.permit import Permit
@@ -302,10 +301,7 @@ class SqlDecisionLog:
                 )
         except IntegrityError as error:
             raise Contended from error
-        for event in batch.voided:
-            outbox.enqueue(
-                self.session, to_wire(event, aggregate_id=event.holding_id, aggregate_version=1)
-            )
+        enqueue_voided(self.session, batch.voided)
         audit.append(self.session, batch.audit)
 
     def _write(self, statement: Insert | Update, rows: Sequence[Mapping[str, object]]) -> None:

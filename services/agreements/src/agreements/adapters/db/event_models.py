@@ -1,13 +1,16 @@
 """What agreements says, as it crosses the wire: the models from which the schemas are generated."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session
 
 from agreements.domain import events
 from agreements.domain.events import Verb
+from common.db import outbox
 from common.messaging import schemas
 from common.messaging.envelope import Event
 from common.messaging.schemas import event_type
@@ -139,6 +142,22 @@ AGREEMENT_MODELS: dict[Verb, type[AgreementData]] = {
     Verb.EXPIRED: AgreementExpired,
     Verb.TERMINATED: AgreementTerminated,
 }
+
+
+def enqueue(
+    session: Session, pending: Iterable[events.Event], *, aggregate_id: UUID, aggregate_version: int
+) -> None:
+    """Put what happened to a stored aggregate into the outbox."""
+    for event in pending:
+        outbox.enqueue(
+            session, to_wire(event, aggregate_id=aggregate_id, aggregate_version=aggregate_version)
+        )
+
+
+def enqueue_voided(session: Session, voided: Iterable[events.FileVoided]) -> None:
+    """Put into the outbox that files are void: of each holding the one thing that is told."""
+    for event in voided:
+        enqueue(session, [event], aggregate_id=event.holding_id, aggregate_version=1)
 
 
 def to_wire(event: events.Event, *, aggregate_id: UUID, aggregate_version: int) -> Event:

@@ -14,12 +14,11 @@ from agreements.adapters.db.decision_tables import (
     HoldingRow,
     PermitRow,
 )
-from agreements.adapters.db.event_models import to_wire
+from agreements.adapters.db.event_models import enqueue_voided
 from agreements.domain.decision.recalls import Recall
 from agreements.domain.events import FileVoided
 from agreements.domain.hold import LineKey
 from agreements.use_cases.ports import Holding, Slice
-from common.db import outbox
 from statements import attestation
 
 RECENTLY = timedelta(seconds=10)
@@ -58,10 +57,7 @@ class SqlHoldings:
         ]
 
     def tell_void(self, *voided: FileVoided) -> None:
-        for event in voided:
-            outbox.enqueue(
-                self.session, to_wire(event, aggregate_id=event.holding_id, aggregate_version=1)
-            )
+        enqueue_voided(self.session, voided)
 
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
         return [*self._preparing(agreement, at), *self._downloading(agreement, at)]

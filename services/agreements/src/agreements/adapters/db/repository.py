@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from agreements.adapters.db import receipts, written
 from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import await_others, instant, stamp
-from agreements.adapters.db.event_models import to_wire
+from agreements.adapters.db.event_models import enqueue
 from agreements.adapters.db.holdings import SqlHoldings
 from agreements.adapters.db.import_tables import RecallRow
 from agreements.adapters.db.imports import SqlImports
@@ -61,7 +61,7 @@ from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
 from common.db import clock as clocks
-from common.db import idempotency, outbox
+from common.db import idempotency
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
 
 R = TypeVar("R", BreachRow, RelationshipRow)
@@ -152,11 +152,12 @@ class SqlRelationships:
             audit=audit,
             relationship_id=relationship.id,
         )
-        for event in relationship.pending:
-            outbox.enqueue(
-                self.session,
-                to_wire(event, aggregate_id=stored.id, aggregate_version=stored.version),
-            )
+        enqueue(
+            self.session,
+            relationship.pending,
+            aggregate_id=stored.id,
+            aggregate_version=stored.version,
+        )
         audit_log.append(self.session, [audit])
         return replace(stored, pending=(), consents=self._consents(stored.id))
 
@@ -196,11 +197,7 @@ class SqlListedRelationships(SqlFacts[Relationship]):
     def save(self, *facts: Relationship, audit: Entry) -> tuple[Relationship, ...]:
         stored = SqlFacts.save(self, *facts, audit=audit)
         for one in stored:
-            for event in one.pending:
-                outbox.enqueue(
-                    self.session,
-                    to_wire(event, aggregate_id=one.id, aggregate_version=one.version),
-                )
+            enqueue(self.session, one.pending, aggregate_id=one.id, aggregate_version=one.version)
         return tuple(replace(one, pending=()) for one in stored)
 
 
@@ -273,11 +270,9 @@ class SqlBreaches:
     def save(self, breach: Breach, *, audit: Entry) -> Breach:
         epoch = stamp(self.session, at=audit.at)
         [stored] = put(self.session, BreachRow, [breach], epoch=epoch, audit=audit)
-        for event in breach.pending:
-            outbox.enqueue(
-                self.session,
-                to_wire(event, aggregate_id=stored.id, aggregate_version=stored.version),
-            )
+        enqueue(
+            self.session, breach.pending, aggregate_id=stored.id, aggregate_version=stored.version
+        )
         audit_log.append(self.session, [audit])
         return replace(stored, pending=())
 
