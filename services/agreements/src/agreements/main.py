@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +26,7 @@ from common import service
 from common.clock import Clock
 from common.messaging.consumer import Consumer
 from common.security.jwks import Jwks, fetch_from
-from common.security.principal import Principal
+from common.security.principal import of_service
 from common.security.roles import Role
 from common.security.tokens import TokenVerifier
 from common.service.cli import Service
@@ -78,14 +77,8 @@ class Parts(service.Parts):
         return Context(
             uow=self.uow,
             clock=self.legal_clock,
-            principal=Principal(
-                subject=self.settings.client_id,
-                client_id=self.settings.client_id,
-                organisation=BODY,
-                role=role,
-                token_id="",  # nobody's token: nothing here came over HTTP
-                expires_at=datetime.max.replace(tzinfo=UTC),
-                audience=self.settings.own_audience,
+            principal=of_service(
+                self.settings.client_id, BODY, role, audience=self.settings.own_audience
             ),
             reference=reference.load(),
         )

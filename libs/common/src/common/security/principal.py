@@ -1,7 +1,7 @@
 """On whose behalf a request is made: what a verified access token says, and no more."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from common.security.roles import Role
@@ -37,6 +37,19 @@ class Principal:
     def key_owner(self) -> str:
         """Return to whom an `Idempotency-Key` belongs: client, subject and organisation."""
         return key_owner(self.client_id, self.subject, self.organisation)
+
+
+def of_service(client_id: str, organisation: str, role: Role, *, audience: str) -> Principal:
+    """Return as whom a service acts by itself: on an event, or by the passing of time."""
+    return Principal(
+        subject=client_id,
+        client_id=client_id,
+        organisation=organisation,
+        role=role,
+        token_id="",  # nobody's token: nothing of it came over HTTP
+        expires_at=datetime.max.replace(tzinfo=UTC),
+        audience=audience,
+    )
 
 
 def key_owner(client_id: str, subject: str, organisation: str) -> str:

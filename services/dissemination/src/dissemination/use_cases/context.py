@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Self
 
 from pydantic import JsonValue
 
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock
-from common.security.principal import Principal
+from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from dissemination.domain.extract import Requester
 from dissemination.use_cases.ports import (
@@ -21,15 +21,7 @@ from dissemination.use_cases.ports import (
     UnitOfWork,
 )
 
-ITSELF = Principal(
-    subject="dissemination",
-    client_id="dissemination",
-    organisation="X26",
-    role=Role.SERVICE_DISSEMINATION,
-    token_id="",
-    expires_at=datetime.max.replace(tzinfo=UTC),
-    audience="dissemination",
-)
+ITSELF = of_service("dissemination", "X26", Role.SERVICE_DISSEMINATION, audience="dissemination")
 """On whose behalf the workers act."""
 
 SEE_ALL = frozenset({Role.AUDITOR, Role.BREACH_HANDLER, Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER})

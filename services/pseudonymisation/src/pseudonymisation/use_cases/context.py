@@ -7,14 +7,15 @@ from typing import Self
 
 from catalogue import Catalogue
 from common.clock import Clock
-from common.security.principal import Principal
+from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from pseudonymisation.domain.opt_out_check import CheckAge
 from pseudonymisation.use_cases.ports import Haven, Maps, Scope, SubmissionRights, UnitOfWork
 
-SERVICE = "pseudonymisation"
-ORGANISATION = "X26"
-"""The Body's own code (domain.md 1.3)."""
+ITSELF = of_service(
+    "pseudonymisation", "X26", Role.SERVICE_PSEUDONYMISATION, audience="pseudonymisation"
+)
+"""As whom the workers act: the service, and the Body's own code (domain.md 1.3)."""
 
 SEE_ALL = frozenset(
     {

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from common.audit.entries import Entry
+from common.audit.entries import entry_for
 from common.clock import Clock
-from common.security.roles import Role
 from pseudonymisation.domain.tokens import DomainState
+from pseudonymisation.use_cases.context import ITSELF
 from pseudonymisation.use_cases.preparation_ports import Keys, PreparationUnitOfWork
-from pseudonymisation.use_cases.preparing import OWN_ORGANISATION
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -35,14 +34,11 @@ def close_domains_of(agreement: str, *, ctx: Context) -> int:
         for domain in opened:
             tx.domains.save(
                 domain.close(at=now),
-                audit=Entry(
+                audit=entry_for(
+                    ITSELF,
                     at=now,
                     action="domain-closed",
                     resource=f"domains/{domain.id}",
-                    subject="pseudonymisation",
-                    client_id="pseudonymisation",
-                    organisation=OWN_ORGANISATION,
-                    role=Role.SERVICE_PSEUDONYMISATION.value,
                     detail={"agreement": agreement},
                 ),
             )

@@ -18,18 +18,18 @@ from pydantic import JsonValue
 
 from catalogue import DataSet, Derivation, LandingRules, UnknownDataSet
 from common.audit.entries import Entry as AuditEntry
+from common.audit.entries import entry_for
 from common.clock import boottime, legal_day
 from common.errors import AppError, Conflict, EditedMeanwhile, TransitionRefused, Unavailable
 from common.ids import new_id
 from common.replacement import Standing
-from common.security.roles import Role
 from pseudonymisation.domain import errors
 from pseudonymisation.domain.edition import Edition, RulesVersion, Status
 from pseudonymisation.domain.keys import KeyDestroyed
 from pseudonymisation.domain.quality import Outcome, report
 from pseudonymisation.domain.submission import State, Submission, next_try
 from pseudonymisation.use_cases import relanding, rights
-from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
+from pseudonymisation.use_cases.context import ITSELF, Context
 from pseudonymisation.use_cases.edition_replacements import (
     begun,
     give_up_waiting,
@@ -451,13 +451,4 @@ def _named(*, ctx: Context) -> list[str]:
 
 def _audit(action: str, resource: str, at: datetime, **detail: str | int) -> AuditEntry:
     """Write down what the service does of itself."""
-    return AuditEntry(
-        at=at,
-        action=action,
-        resource=resource,
-        subject=SERVICE,
-        client_id=SERVICE,
-        organisation=ORGANISATION,
-        role=Role.SERVICE_PSEUDONYMISATION.value,
-        detail=detail,
-    )
+    return entry_for(ITSELF, at=at, action=action, resource=resource, detail=dict(detail))

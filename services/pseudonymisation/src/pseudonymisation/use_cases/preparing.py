@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -17,11 +17,10 @@ from pydantic import JsonValue
 
 from catalogue import Catalogue, DataSet, Identifier, Treatment
 from common import faults
-from common.audit.entries import Entry
+from common.audit.entries import Entry, entry_for
 from common.clock import Clock, boottime, legal_day
 from common.errors import KeyUnavailable
 from common.ids import new_id
-from common.security.roles import Role
 from pseudonymisation.domain import attestation
 from pseudonymisation.domain.keys import KeyClosed, KeyDestroyed
 from pseudonymisation.domain.preparation import (
@@ -36,6 +35,7 @@ from pseudonymisation.domain.preparation import (
     attempt_of,
 )
 from pseudonymisation.domain.tokens import DomainClosed
+from pseudonymisation.use_cases.context import ITSELF
 from pseudonymisation.use_cases.preparation_ports import (
     Beat,
     Keys,
@@ -50,9 +50,6 @@ from statements.attestation import AttestedFile
 from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-OWN_ORGANISATION: Final = "X26"
-"""The Body (domain.md 1.3)."""
 
 
 class Attester(Protocol):
@@ -317,14 +314,11 @@ class PreparationJobs:
 
     def _entry(self, action: str, preparation: Preparation) -> Entry:
         permit = preparation.permit
-        return Entry(
+        return entry_for(
+            ITSELF,
             at=self.clock.now(),
             action=action,
             resource=f"preparations/{preparation.id}",
-            subject="pseudonymisation",
-            client_id="pseudonymisation",
-            organisation=OWN_ORGANISATION,
-            role=Role.SERVICE_PSEUDONYMISATION.value,
             on_behalf_of=permit.client_id,
             decision_id=str(permit.decision_id),
             detail={

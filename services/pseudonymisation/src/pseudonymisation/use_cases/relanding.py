@@ -9,12 +9,11 @@ from typing import Final
 
 import structlog
 
-from common.audit.entries import Entry
+from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
 from common.errors import EditedMeanwhile, TransitionRefused
 from common.ids import new_id
-from common.security.roles import Role
-from pseudonymisation.use_cases.context import ORGANISATION, SERVICE, Context
+from pseudonymisation.use_cases.context import ITSELF, Context
 from pseudonymisation.use_cases.ports import Scope
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -93,13 +92,6 @@ def land_anew(*, ctx: Context) -> int:
 
 
 def _entry(action: str, resource: str, ctx: Context, **detail: str) -> Entry:
-    return Entry(
-        at=ctx.clock.now(),
-        action=action,
-        resource=resource,
-        subject=SERVICE,
-        client_id=SERVICE,
-        organisation=ORGANISATION,
-        role=Role.SERVICE_PSEUDONYMISATION.value,
-        detail=detail,
+    return entry_for(
+        ITSELF, at=ctx.clock.now(), action=action, resource=resource, detail=dict(detail)
     )
