@@ -79,10 +79,11 @@ def apps_of(service: str) -> Mapping[str, FastAPI]:
     settings = importlib.import_module(f"{service}.settings").Settings(
         environment=Environment.DEVELOPMENT
     )
-    found: dict[str, FastAPI] = {service: main.create_app(settings)}
-    if hasattr(main, "create_preparations_app"):
-        found[f"{service}/preparations"] = main.create_preparations_app(settings)
-    return found
+    own, *others = main.SERVICE.apps.items()
+    return {
+        service: own[1](settings),
+        **{f"{service}/{port}": make(settings) for port, make in others},
+    }
 
 
 def _generated_files(root: Path) -> Iterator[str]:
