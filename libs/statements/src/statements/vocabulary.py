@@ -22,7 +22,7 @@ LineKey = tuple[str, str, str]
 
 
 class Purpose(StrEnum):
-    """Risk stratification, invoice validation, commissioning; anything else."""
+    """Risk stratification, invoice validation, commissioning, or anything else."""
 
     RS = "RS"
     IV = "IV"
@@ -31,7 +31,7 @@ class Purpose(StrEnum):
 
 
 class Classification(StrEnum):
-    """Form of the data."""
+    """Form of the data of a line, from identifiable to suppressed aggregates."""
 
     IDENTIFIABLE = "IDENTIFIABLE"
     PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"

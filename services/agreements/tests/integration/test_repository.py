@@ -20,7 +20,7 @@ from agreements.adapters.db.tables import (
 from agreements.domain.agreement import Facts, Renewal
 from agreements.domain.breach import Breach, Channel, Stopped
 from agreements.domain.drafting import next_version
-from agreements.domain.environment import EnvironmentKind, RecipientEnvironment
+from agreements.domain.environment import RecipientEnvironment
 from agreements.domain.errors import BreachNotFound, HoldNotFound, MapNotFound, RelationshipNotFound
 from agreements.domain.hold import Hold
 from agreements.domain.layouts.maps import MapKind
@@ -50,6 +50,7 @@ from services.agreements.tests.facts import (
     sign_all,
 )
 from services.agreements.tests.reference.seeding import SEALER
+from statements.vocabulary import EnvironmentKind
 
 
 @pytest.fixture

@@ -11,11 +11,7 @@ import catalogue as catalogues
 from agreements.adapters.db.repository import SqlUnitOfWork
 from agreements.adapters.db.seals import Sealer
 from agreements.domain.agreement import Facts as StateFacts
-from agreements.domain.environment import (
-    EnvironmentClient,
-    EnvironmentKind,
-    RecipientEnvironment,
-)
+from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.maps import MapSnapshot
 from agreements.domain.registration import Publication
@@ -25,6 +21,7 @@ from common.security.keys import Signer, generate_jwk
 from common.testing.clock import FakeClock
 from services.agreements.tests.reference.facts_of import facts_of
 from services.agreements.tests.reference.world import Json
+from statements.vocabulary import EnvironmentKind
 
 BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
 """When we came to know all of it."""

@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 
 from applications.domain.routing import Triage, route
-from applications.domain.sections import Classification, Kind
+from applications.domain.sections import Kind
 from services.applications.tests.answers import RULES
+from statements.vocabulary import Classification
 
 RECORDS, AGGREGATES = Classification.PSEUDO_ANONYMISED, Classification.AGGREGATE_SUPPRESSED
 UNSUPPRESSED = Classification.AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 import catalogue
 from agreements.domain.decision import rules as domain
-from agreements.domain.environment import EnvironmentKind
 from common.field import legal_bases
 from common.ids import digest_of
+from statements.vocabulary import EnvironmentKind
 
 Words = frozenset[str]
 NONE: Words = frozenset()

@@ -1,16 +1,9 @@
 """Recipient environments: where data land, each with its own clients (ruling 6)."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
-
-class EnvironmentKind(StrEnum):
-    ANALYTICS = "analytics"
-    CEFF = "ceff"
-    ASH = "ash"
-    RS_SUPPLIER = "rs_supplier"
-    GP_PRACTICE = "gp_practice"
+from statements.vocabulary import EnvironmentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,7 @@ from uuid import UUID
 import structlog
 
 from agreements.domain import organisation
-from agreements.domain.environment import (
-    EnvironmentClient,
-    EnvironmentKind,
-    RecipientEnvironment,
-)
+from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
 from agreements.domain.errors import ClientTaken, EnvironmentNotFound, OrganisationNotFound
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.use_cases import codes
@@ -20,6 +16,7 @@ from agreements.use_cases.context import Context, OnceKey, created_before, remem
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
 from common.ids import new_id
+from statements.vocabulary import EnvironmentKind
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

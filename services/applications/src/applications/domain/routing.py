@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from applications.domain.rules import AdvisoryBody, AdvisoryRule, on
-from applications.domain.sections import Classification, Kind
+from applications.domain.sections import Kind
+from statements.vocabulary import Classification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from common.errors import Invalid
 from common.texts import Scanned
+from statements.vocabulary import Classification, EnvironmentKind, Purpose
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
@@ -52,41 +53,9 @@ class Kind(StrEnum):
     SIMPLE_CHANGE = "simple_change"
 
 
-class Purpose(StrEnum):
-    """Risk stratification, invoice validation, commissioning, or anything else."""
-
-    RS = "RS"
-    IV = "IV"
-    COM = "COM"
-    OTHER = "OTHER"
-
-
-class Classification(StrEnum):
-    """Form of the data of a line, from identifiable to suppressed aggregates."""
-
-    IDENTIFIABLE = "IDENTIFIABLE"
-    PSEUDO_ANONYMISED = "PSEUDO_ANONYMISED"
-    AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
-    AGGREGATE_SUPPRESSED = "AGGREGATE_SUPPRESSED"
-
-    @property
-    def is_record_level(self) -> bool:
-        return self in {Classification.IDENTIFIABLE, Classification.PSEUDO_ANONYMISED}
-
-
 class Sensitivity(StrEnum):
     SENSITIVE = "SENSITIVE"
     NON_SENSITIVE = "NON_SENSITIVE"
-
-
-class EnvironmentKind(StrEnum):
-    """Where data land."""
-
-    ANALYTICS = "analytics"
-    CEFF = "ceff"
-    ASH = "ash"
-    RS_SUPPLIER = "rs_supplier"
-    GP_PRACTICE = "gp_practice"
 
 
 class Territory(StrEnum):

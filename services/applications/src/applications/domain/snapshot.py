@@ -22,7 +22,6 @@ from applications.domain.rules import Rules
 from applications.domain.sections import (
     Answer,
     Answers,
-    Classification,
     Condition,
     Controller,
     EvidenceKind,
@@ -34,13 +33,13 @@ from applications.domain.sections import (
     Periods,
     Population,
     Processor,
-    Purpose,
     RecipientEnvironment,
     Route,
     Sensitivity,
     Territory,
 )
 from catalogue import Catalogue
+from statements.vocabulary import Classification, Purpose
 
 SCHEMA: Literal["dsfc-snapshot/1"] = "dsfc-snapshot/1"
 

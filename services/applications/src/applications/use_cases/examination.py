@@ -12,13 +12,14 @@ from applications.domain import checks, standards
 from applications.domain.application import Application
 from applications.domain.facts import Facts
 from applications.domain.findings import Finding
-from applications.domain.sections import Classification, Confidentiality, Kind
+from applications.domain.sections import Confidentiality, Kind
 from applications.domain.snapshot import Snapshot, assemble
 from applications.domain.standards import Difference
 from applications.use_cases import snapshots
 from applications.use_cases.context import Context
 from applications.use_cases.ports import Asked
 from common.errors import Unavailable
+from statements.vocabulary import Classification
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

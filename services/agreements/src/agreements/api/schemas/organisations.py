@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import Field
 
 from agreements.api.schemas.shared import ClientId, Code, Day, Incoming, Outgoing, Words
-from agreements.domain.environment import EnvironmentKind
 from agreements.domain.imports import Import, ImportKind
 from agreements.domain.layouts.maps import MapKind
 from agreements.domain.maps import MapSnapshot
@@ -17,6 +16,7 @@ from agreements.use_cases.imports import Imported
 from agreements.use_cases.maps import ImportedMap
 from agreements.use_cases.organisations import EnvironmentWithClients, Found
 from common.web.replacement import StandingView
+from statements.vocabulary import EnvironmentKind
 
 
 class PlaceView(Outgoing):

@@ -10,9 +10,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Literal, TypeVar
 
-from agreements.domain.environment import EnvironmentKind
 from catalogue import Caps
 from common.field.legal_bases import LegalBases
+from statements.vocabulary import EnvironmentKind
 
 
 class Category(StrEnum):

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
-from applications.domain.sections import Classification, Kind, LineAnswer, Objections, Processing
+from applications.domain.sections import Kind, LineAnswer, Objections, Processing
 from catalogue import Cap, Capped, Shown, Treatment, caps, shown
+from statements.vocabulary import Classification
 
 LEAVES_LINES_AS_THEY_ARE = frozenset({Kind.EXTENSION, Kind.SIMPLE_CHANGE})
 """Kinds of application by which nobody can mend a line (domain.md 2.3)."""

@@ -9,8 +9,9 @@ from pydantic import JsonValue
 from applications.domain.application import Query
 from applications.domain.facts import Facts
 from applications.domain.rules import Rules
-from applications.domain.sections import Answers, Classification, Kind, LineAnswer
+from applications.domain.sections import Answers, Kind, LineAnswer
 from catalogue import Catalogue, DataSet, UnknownDataSet
+from statements.vocabulary import Classification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.rules import Ceiling
 from applications.domain.sections import (
-    Classification,
     Confidentiality,
     Kind,
     LineAnswer,
@@ -22,6 +21,7 @@ from applications.domain.sections import (
     Sensitivity,
 )
 from catalogue import DataSet, FieldClass, Treatment
+from statements.vocabulary import Classification
 
 
 def lines(case: Case) -> Iterator[Finding]:

@@ -8,14 +8,13 @@ from applications.domain.findings import Finding, refuse
 from applications.domain.sections import (
     Benefits,
     Controllers,
-    EnvironmentKind,
     Kind,
     Objective,
     Outcomes,
     Processing,
-    Purpose,
     SubLicence,
 )
+from statements.vocabulary import EnvironmentKind, Purpose
 
 
 def objectives(case: Case) -> Iterator[Finding]:
