@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from pseudonymisation.adapters.plane import session as plane
+from pseudonymisation.adapters.plane.preparation import ROW_GROUP
 from pseudonymisation.adapters.plane.session import Limits, Unlocked, in_order, session
 
 KEY = os.urandom(32)
@@ -142,11 +143,11 @@ def test_a_sort_of_many_files_spills_although_each_files_part_is_small(places):
         directories=[inside],
         temp_directory=spill,
         keys={},
-        limits=Limits(memory_bytes=150_000_000, threads=2),
+        limits=Limits(memory_bytes=140_000_000, threads=2),
     ) as con:
         written = con.execute(
             f"COPY ({in_order(' UNION ALL '.join([part] * 20), ['k'])}) "
-            f"TO '{inside}/sorted.parquet' (FORMAT PARQUET, ROW_GROUP_SIZE 2048)"
+            f"TO '{inside}/sorted.parquet' (FORMAT PARQUET, ROW_GROUP_SIZE {ROW_GROUP})"
         ).fetchone()
 
     assert written == (1_200_000,)
