@@ -378,12 +378,18 @@ class Haven:
     landed: list[str] = field(
         default_factory=lambda: [f"{y}-{m:02}" for y in range(2010, 2020) for m in range(1, 13)]
     )
+    read: dict[str, list[str]] = field(default_factory=dict)
+    """The editions of a month."""
+    opt_out_lists: list[str] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: int = 0
 
     def reset(self) -> None:
         fresh = Haven(self.identities, self.clock, self.agreements, self.store)
-        for name in ("content", "prepares", "fails_with", "broken", "editions", "landed", "puts"):
+        for name in (
+            *("content", "prepares", "fails_with", "broken", "editions", "landed", "puts"),
+            *("read", "opt_out_lists"),
+        ):
             setattr(self, name, getattr(fresh, name))
 
     def app(self) -> FastAPI:
@@ -398,8 +404,11 @@ class Haven:
         if (no := self._refused(request)) is not None:
             return no
         at = self.clock.now().isoformat()
-        items = [{"month": m, "providers": 1, "landed_at": at} for m in self.landed]
-        return JSONResponse({"items": items})
+        items = [
+            {"month": m, "providers": 1, "landed_at": at, "editions": self.read.get(m, [])}
+            for m in self.landed
+        ]
+        return JSONResponse({"items": items, "opt_out_lists": self.opt_out_lists})
 
     def put(self, permit_id: str, body: dict[str, Any], request: Request) -> JSONResponse:
         self.puts += 1

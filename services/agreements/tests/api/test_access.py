@@ -45,6 +45,17 @@ def asked(service, haven):
     return Asked(service, haven)
 
 
+@pytest.fixture
+def upholding(service, haven):
+    """The same, where the agreement's line upholds opt-outs."""
+    world = on_the_catalogue(plain.sound())
+    (version,) = world["agreement"]["versions"]
+    version["snapshot"]["lines"][0]["opt_out"] = {"applied": True, "reason": None}
+    seed(service.parts.engine, world, sealer=service.parts.sealer)
+    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    return Asked(service, haven)
+
+
 class Asked:
     def __init__(self, service, haven):
         self.service, self.haven = service, haven
@@ -186,6 +197,66 @@ def test_a_yes_to_a_request_comes_with_a_permit_for_the_haven(asked):
         "number", "purpose", "data_set", "catalogue_version", "catalogue_digest",
         "classification", "sensitivity",
     }  # fmt: skip
+
+
+@pytest.mark.scenario("R14")
+def test_a_period_that_is_held_is_refused_for_a_newer_list_before_it_is_prepared(upholding):
+    """Guard: `of_file.other_list` for requests."""
+    edition, newer, older = (str(new_id()) for _ in range(3))
+    context, _ = upholding.permitted()
+    opt_out = {"applied": True, "list_id": older, "list_date": "2018-06-01"} | {
+        "people_left_out": 0,
+        "rows_without_person_left_out": 0,
+    }
+    claims, compact = upholding.attested(
+        context, editions=[asking.edition(edition)], opt_out=opt_out
+    )
+    holding = upholding.post(upholding.release_body(claims, compact)).json()["context"]
+    assert upholding.post(upholding.fetch_body(holding["holding_id"])).json()["decision"]
+    landed = {"opt_out_lists": [newer], "editions": {"2018-04": [edition]}}
+
+    def ask(**changes):
+        body = upholding.request_body()
+        body["context"]["landed"] = landed | changes
+        return upholding.post(body)
+
+    refused = ask()
+    same = ask(opt_out_lists=[older])
+    resubmitted = ask(editions={"2018-04": [str(new_id())]})
+
+    assert (refused.status_code, refused.json()["decision"]) == (200, False)
+    assert codes(refused) == {("OPT_OUT_DIFFERENCING", "2018-04")}
+    assert "permit" not in refused.json()["context"]
+    assert newer not in refused.text
+    assert older not in refused.text
+    assert same.json()["decision"]
+    assert resubmitted.json()["decision"]
+
+
+@pytest.mark.parametrize(
+    "landed",
+    [
+        {"opt_out_lists": [], "editions": {}},
+        {"opt_out_lists": ["a text"], "editions": {}},
+        {"opt_out_lists": [str(new_id())], "editions": {"2018-04": ["a text"]}},
+        {"opt_out_lists": [str(new_id())], "editions": {"May": []}},
+        {"opt_out_lists": [str(new_id())]},
+    ],
+)
+def test_what_is_landed_is_said_in_full_and_by_ids(asked, landed):
+    body = asked.request_body()
+    body["context"]["landed"] = landed
+
+    assert asked.post(body).status_code == 422
+
+
+def test_who_asks_dry_does_not_say_what_is_landed(asked):
+    """Else anybody could try lists on the files of others."""
+    body = asked.request_body(dry=True)
+    body["context"]["landed"] = {"opt_out_lists": [str(new_id())], "editions": {}}
+
+    assert asked.post(body).status_code == 422
+    assert asked.post(body, role=Role.CSU_SYSTEM, who=CLIENT, ods=CSU).status_code == 422
 
 
 def test_a_permit_is_dead_a_minute_later(asked):

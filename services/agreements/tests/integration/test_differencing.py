@@ -1,15 +1,24 @@
 """Two files of the same rows, made with two lists, would list the objectors between them (R14)."""
 
+import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select
 from sqlmodel import Session
 
-from agreements.adapters.db.decision_tables import HoldingFateRow, HoldingRow
+from agreements.adapters.db.decision_tables import (
+    DecisionRow,
+    HoldingFateRow,
+    HoldingRow,
+    PermitRow,
+)
 from agreements.adapters.db.decisions import SqlDecisionLogs
+from agreements.domain.decision.question import Landed
 from agreements.use_cases.access.decider import Decider
+from common.ids import digest_of
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import SEALER, on_the_catalogue, seed
@@ -75,6 +84,21 @@ def give(decider, made_with, **how):
     return decider.ask_and_wait(prepared(decider, made_with, **how))
 
 
+def to_come(made_with="list-2", *, editions=("edition-1",), months=("2018-04", "2018-05")):
+    """What the haven would read of these months, and by which list it would leave people out."""
+    read = frozenset((month, frozenset(editions)) for month in months)
+    return Landed(editions=read, lists=frozenset({made_with}))
+
+
+def ask_for_more(decider, landed, **changes):
+    return decider.ask_and_wait(replace(asking.request(**changes), landed=landed))
+
+
+def permits(engine):
+    with Session(engine) as session:
+        return session.execute(select(PermitRow.id)).scalars().all()
+
+
 def codes(answer):
     return {(r.code, r.subject) for r in answer.refusals}
 
@@ -127,6 +151,57 @@ def test_a_month_that_it_does_not_hold_is_released(decider):
 
     assert give(decider, "list-2", periods=("2018-06",)).permitted
     assert codes(give(decider, "list-2")) == {("OPT_OUT_DIFFERENCING", "2018-05")}
+
+
+@BOTH
+@pytest.mark.scenario("R14")
+def test_what_would_be_refused_at_the_release_is_refused_when_it_is_asked_for(engine, decider):
+    fetched(decider, give(decider, "list-1"))
+    before = permits(engine)
+
+    again = ask_for_more(decider, to_come())
+
+    assert (again.permitted, codes(again), again.permit) == (False, REFUSED, None)
+    assert permits(engine) == before
+    assert ask_for_more(decider, to_come("list-1")).permitted
+
+
+def test_of_a_request_only_the_months_that_are_held_are_refused(decider):
+    fetched(decider, give(decider, "list-1", periods=("2018-05",)))
+
+    assert codes(ask_for_more(decider, to_come())) == {("OPT_OUT_DIFFERENCING", "2018-05")}
+    assert ask_for_more(decider, to_come(), periods=("2018-04",)).permitted
+
+
+def test_what_may_be_had_with_the_newer_list_may_be_asked_for(decider):
+    first = give(decider, "list-1")
+
+    assert ask_for_more(decider, to_come()).permitted, "nobody fetched the other"
+    fetched(decider, first)
+    assert ask_for_more(decider, to_come(editions=["edition-2"])).permitted
+    assert ask_for_more(decider, None).permitted, "the haven could not be asked"
+
+
+def test_a_yes_to_a_request_is_not_remembered_beyond_the_first_fetch(decider):
+    first = give(decider, "list-1")
+    asked = replace(asking.request(), landed=to_come())
+    assert decider.ask_and_wait(asked).permitted
+
+    fetched(decider, first)
+
+    assert codes(decider.ask_and_wait(asked)) == REFUSED
+
+
+def test_the_log_says_by_which_lists_and_editions_a_request_was_judged(engine, decider):
+    told = to_come()
+    answer = ask_for_more(decider, told)
+
+    with Session(engine) as session:
+        row = session.get(DecisionRow, answer.decision_id)
+    assert json.loads(row.inputs)["landed"] == {
+        "lists": ["list-2"],
+        "editions": digest_of({month: sorted(ids) for month, ids in told.editions}),
+    }
 
 
 @BOTH

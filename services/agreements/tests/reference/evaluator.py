@@ -11,7 +11,7 @@ import calendar
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.agreements.tests.reference.world import LONDON, Json, sha
+from services.agreements.tests.reference.world import ENVIRONMENT, LONDON, Json, sha
 
 # [4.2], row by row; a cell that says "own" or "where needed" is a yes for what the line lists.
 ROWS = (
@@ -469,7 +469,7 @@ class Evaluation:
             | self.confidentiality(line)
             | self.opt_outs(line)
             | self.differencing(line)
-            | self.subtraction()
+            | self.subtraction(line)
             | self.relationships(line)
             | self.environment_matches(line)
             | self.recipients_open(line)
@@ -725,30 +725,56 @@ class Evaluation:
             if self.world["reserved"].get((environment["id"], self.data_set, p), mine) != mine
         }
 
-    def subtraction(self) -> Found:
+    def subtraction(self, line: Json) -> Found:
         """Who has two files of the same rows, made with two lists, has the objectors between."""
+        file = self.file or self.would_be_made(line)
+        where = None if self.file else (self.environment(line) or {}).get("id")
         found: Found = set()
         for other in self.world["held"]:
-            if self.file and other["may_have_left"]:
-                for month in self.file["periods"]:
-                    if month in other["file"]["periods"] and self.betrays(other["file"], month):
+            elsewhere = where is not None and other.get("environment", ENVIRONMENT) != where
+            if file and other["may_have_left"] and not elsewhere:
+                for month in file["periods"]:
+                    if month in other["file"]["periods"] and self.betrays(
+                        file, other["file"], month
+                    ):
                         found.add(("OPT_OUT_DIFFERENCING", month))
         return found
 
-    def betrays(self, other: Json, month: str) -> bool:
-        mine, theirs = self.file["opt_out"], other["opt_out"]
+    def would_be_made(self, line: Json) -> Json | None:
+        """The file as the haven would make it this minute; none where that is not known."""
+        landed = self.question.get("landed")
+        if landed is None or self.environment(line) is None:
+            return None
+        if (self.purpose, self.classification) == ("RS", "IDENTIFIABLE"):
+            return None  # [4.3]: the national check says who objected, and it is not made yet
+        return {
+            "periods": [p for p in self.periods if landed["editions"].get(p)],
+            "codes": self.codes(line),
+            "editions": [
+                {"id": id_, "from": p, "to": p}
+                for p, ids in landed["editions"].items()
+                for id_ in ids
+            ],
+            "opt_out": {
+                "applied": line["opt_out"]["applied"],
+                "list": landed["lists"][0],
+                "besides": landed["lists"][1:],
+            },
+        }
+
+    def betrays(self, file: Json, other: Json, month: str) -> bool:
+        mine, theirs = file["opt_out"], other["opt_out"]
         if not (mine["applied"] and theirs["applied"]):
             return False  # the other treatment is refused by itself
         if [mine.get("list"), sorted(mine.get("besides", []))] == [
             theirs.get("list"), sorted(theirs.get("besides", [])),
         ]:  # fmt: skip
             return False
-        everywhere = not self.file["codes"] or not other["codes"]
-        if not everywhere and not set(self.file["codes"]) & set(other["codes"]):
+        everywhere = not file["codes"] or not other["codes"]
+        if not everywhere and not set(file["codes"]) & set(other["codes"]):
             return False  # other people
         read = [
-            {e["id"] for e in f["editions"] if e["from"] <= month <= e["to"]}
-            for f in (self.file, other)
+            {e["id"] for e in f["editions"] if e["from"] <= month <= e["to"]} for f in (file, other)
         ]
         return not all(read) or bool(read[0] & read[1])
 

@@ -35,6 +35,7 @@ from agreements.domain.decision.question import (
     Asker,
     Fetch,
     Holding,
+    Landed,
     Question,
     Release,
     Request,
@@ -48,7 +49,7 @@ from agreements.domain.registration import IcoRegistration, Interval, Section251
 from agreements.domain.relationship import ChangeKind, Relationship, Step
 from catalogue import Derivation, Identifier, Shown
 from common.ids import digest
-from services.agreements.tests.reference.world import HOLDING, NOON, Json, uuid
+from services.agreements.tests.reference.world import ENVIRONMENT, HOLDING, NOON, Json, uuid
 from statements.attestation import (
     Attestation,
     AttestedFile,
@@ -190,12 +191,22 @@ def present_of(world: Json, now: Any = NOON) -> Present:
             HeldFile(
                 holding_id=uuid(700 + n),
                 agreement="",
+                environment_id=UUID(h.get("environment", ENVIRONMENT)),
                 file=_file(h["file"]),
                 may_have_left=h["may_have_left"],
             )
             for n, h in enumerate(world["held"])
         ),
         is_void=world["void"],
+    )
+
+
+def _landed(told: Json | None) -> Landed | None:
+    if told is None:
+        return None
+    return Landed(
+        editions=frozenset((month, frozenset(ids)) for month, ids in told["editions"].items()),
+        lists=frozenset(told["lists"]),
     )
 
 
@@ -209,6 +220,7 @@ def question_of(question: Json) -> Question:
                 periods=tuple(question["periods"]),
                 fields=tuple(question["fields"]),
                 formats=tuple(question["formats"]),
+                landed=_landed(question.get("landed")),
             )
         case "release" if question["file"] and question["permit"]:
             return Release(

@@ -640,7 +640,25 @@ def held_before(draw: Draw, world: Json, question: Json) -> None:
                 )
             ),
         )
-        world["held"].append({"file": other, "may_have_left": draw(st.booleans())})
+        where = draw(st.sampled_from([ENVIRONMENT, ENVIRONMENT, OTHER_ENVIRONMENT]))
+        at = {} if question.get("file") else {"environment": where}
+        world["held"].append({"file": other, "may_have_left": draw(st.booleans())} | at)
+
+
+def landed(draw: Draw, world: Json, question: Json) -> None:
+    """What the haven would read and leave out today, of a line that upholds opt-outs or not."""
+    if question["action"] != "request":
+        return
+    if draw(st.booleans()):
+        held_before(draw, world, question)
+    for drafted in world["agreement"]["versions"]:
+        for entry in drafted["snapshot"]["lines"]:
+            entry["opt_out"] = {"applied": draw(st.booleans()), "reason": "no_identifying_data"}
+    ids = st.lists(st.sampled_from(["edition-1", "edition-2"]), max_size=2, unique=True)
+    question["landed"] = {
+        "lists": draw(st.sampled_from([["list-1"], ["list-2"], ["list-1", "list-3"]])),
+        "editions": draw(st.dictionaries(PERIODS, ids, min_size=1, max_size=3)),
+    }
 
 
 def void(draw: Draw, world: Json, question: Json) -> None:
@@ -872,7 +890,7 @@ SPOILING: tuple[Spoil, ...] = (
     organisations, waiting, transferred, succeeded,
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
-    publications, about_csds, catalogue, maps, reserved, held_before, void, recalled,
+    publications, about_csds, catalogue, maps, reserved, held_before, landed, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, landed_otherwise,
     columns_that_undo_one_another, no_evidence,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from dissemination.adapters import agreements
 from dissemination.adapters.db.tables import ExtractRow
 
 
@@ -228,6 +229,75 @@ def test_months_that_were_not_landed_are_named_before_anything_is_accepted(house
     assert written(house) == before
     assert [leaf["action"] for leaf in house.leaves()[leaves:]] == ["extract-refused"]
     assert house.haven.puts == 0
+
+
+LISTS = ["sha256:" + "1" * 64, "0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"]
+EDITIONS = {
+    "2018-04": ["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a11"],
+    "2018-05": ["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a12"],
+}
+
+
+def told(house):
+    return house.agreements.questions("request")[-1].context.get("landed")
+
+
+@pytest.mark.scenario("R14")
+def test_what_would_lay_open_who_objected_is_refused_before_anything_is_prepared(house):
+    """Guards: `extracts.ask` asks the haven first; `agreements._told`."""
+    house.haven.opt_out_lists, house.haven.read = LISTS, EDITIONS
+    house.agreements.refuse("request", "OPT_OUT_DIFFERENCING")
+    before, leaves = written(house), len(house.leaves())
+
+    answer = house.ask(periods=["2018-04"])
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "OPT_OUT_DIFFERENCING")
+    assert told(house) == {
+        "opt_out_lists": LISTS,
+        "editions": {"2018-04": EDITIONS["2018-04"]},
+    }
+    assert written(house) == before
+    assert [leaf["action"] for leaf in house.leaves()[leaves:]] == ["extract-refused"]
+    assert house.haven.puts == 0
+    assert all(list_ not in answer.text for list_ in LISTS)
+
+
+def test_where_no_list_is_in_force_or_nothing_is_landed_there_is_nothing_to_tell(house):
+    house.haven.read = EDITIONS
+    assert house.ask(periods=["2018-04"]).status_code == 202
+    assert told(house) is None
+
+    house.haven.opt_out_lists, house.haven.read = LISTS, {}
+    assert house.ask(periods=["2018-04"]).status_code == 202
+    assert told(house) is None
+
+
+def test_more_editions_than_one_question_can_have_are_left_to_the_release(house, monkeypatch):
+    monkeypatch.setattr(agreements, "EDITIONS_TOLD_MAX", 1)
+    house.haven.opt_out_lists, house.haven.read = LISTS, EDITIONS
+
+    assert house.ask(periods=["2018-04"]).status_code == 202
+    assert told(house)["editions"] == {"2018-04": EDITIONS["2018-04"]}
+    assert house.ask(periods=["2018-04", "2018-05"]).status_code == 202
+    assert told(house) is None
+
+
+def test_a_haven_that_does_not_answer_does_not_hide_the_decision(house):
+    house.haven.broken = 422
+    house.agreements.refuse("request", "LCR_MISSING")
+
+    answer = house.ask()
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "LCR_MISSING")
+
+
+def test_whose_lists_and_editions_they_are_is_not_shown_to_clients(house):
+    house.haven.opt_out_lists, house.haven.read = LISTS, EDITIONS
+
+    answer = house.call("GET", "/v1/landed-months?agreement=DARS-NIC-123456-A1B2C&data_set=SUS_APC")
+
+    assert set(answer.json()) == {"items"}
+    assert set(answer.json()["items"][0]) == {"month", "providers", "landed_at"}
 
 
 def test_who_may_not_have_them_is_not_told_which_months_were_landed(house):

@@ -6,7 +6,10 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 
+from common.clock import legal_day
 from common.ids import new_id
+from common.replacement import State
+from common.security.keys import ATTESTATION, SignedVerifier
 from common.security.roles import Role
 from common.settings import Environment, ServiceSettings
 from common.web import app as web
@@ -14,6 +17,7 @@ from common.web.auth import route_permissions
 from pseudonymisation.api.preparations import PREPARE, landed_router, router
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.landed import day
+from statements.attestation import Attestation
 
 RECORDS = [
     {
@@ -79,10 +83,34 @@ def test_the_months_that_can_be_read_are_listed_for_dissemination_alone(client, 
 
     [month] = client.get(path + "SUS_APC", headers=headers()).json()["items"]
 
-    assert nothing == {"items": []}
+    assert nothing == {"items": [], "opt_out_lists": []}
     assert (month["month"], month["providers"]) == ("2018-04", 1)
+    assert len(month["editions"]) == 1
     assert client.get(path + "DIDS", headers=headers()).json() == nothing
     assert client.get(path + "SUS_APC", headers=headers(Role.CSU_SYSTEM)).status_code == 403
+
+
+def test_what_is_landed_is_named_as_a_file_that_is_made_of_it_attests_it(client, haven, headers):
+    haven.land(RECORDS)
+    today = legal_day(haven.clock.now())
+    haven.opt_out(["9990000018"], on=today)
+    haven.opt_out(["9990000026"], on=today, state=State.WAITING)
+    told = client.get("/v1/landed-months?data_set=SUS_APC", headers=headers()).json()
+    request = haven.request()
+    claims = haven.claims(request, opt_out={"applied": True, "list_age_days_max": 7})
+    id_, body = claims["jti"], {"permit": haven.permit(claims), "request": request}
+
+    assert client.put(f"/v1/preparations/{id_}", json=body, headers=headers()).is_success
+    haven.work()
+    done = client.get(f"/v1/preparations/{id_}", headers=headers()).json()
+
+    (file,) = done["files"]
+    attested = Attestation.read(
+        SignedVerifier(ATTESTATION, haven.own.jwks, clock=haven.clock).verify(file["attestation"])
+    )
+    assert len(told["opt_out_lists"]) == 2
+    assert frozenset(told["opt_out_lists"]) == attested.opt_out.lists
+    assert frozenset(told["items"][0]["editions"]) == attested.editions_of("2018-04")
 
 
 def test_a_preparation_is_put_followed_and_found_again(client, haven, headers):

@@ -18,7 +18,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from agreements.api import permissions
 from agreements.api.schemas import access as wire
-from agreements.domain.decision.question import Asker
+from agreements.domain.decision.question import Asker, Landed
 from agreements.domain.decision.question import Request as ExtractQuestion
 from agreements.domain.hold import LineKey
 from agreements.domain.permits import LIFETIME, GivenPermit
@@ -197,6 +197,16 @@ async def _ask_request(
             formats=wanted.formats,
         ),
         request_digest=context.request_digest,
+        landed=None if context.landed is None else _landed(context.landed),
+    )
+
+
+def _landed(told: wire.Landed) -> Landed:
+    return Landed(
+        editions=frozenset(
+            (month, frozenset(str(id_) for id_ in ids)) for month, ids in told.editions.items()
+        ),
+        lists=frozenset(told.opt_out_lists),
     )
 
 

@@ -4,8 +4,9 @@ Only an answer 200 that says `decision` is a decision. Whatever else comes back,
 is none, and none is a no (design.md section 10, S6).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from common.security.client import ServiceTokens
 from dissemination.domain.extract import Permit
 from dissemination.domain.release import ReleaseDecision
 from dissemination.domain.request import ExtractRequest
-from dissemination.use_cases.ports import AgreedLine, Evidence, LeaseGiven
+from dissemination.use_cases.ports import AgreedLine, Evidence, Landed, LeaseGiven
 from statements.decision import RegisterTerms
 from statements.line import AgreementVersion
 
@@ -29,6 +30,8 @@ NO_DECISION = "The access decision is temporarily unavailable; retry later."
 
 AUDIENCE = "agreements"
 EVALUATION = "/access/v1/evaluation"
+EDITIONS_TOLD_MAX = 10_000
+"""Some 400 kB: agreements takes a question of at most 1 MB."""
 NOT_FOUND = "AGREEMENT_NOT_FOUND"
 NOT_ACCEPTED = "EVIDENCE_NOT_ACCEPTED"
 """Of the caller's token: the one problem that is as good as a no."""
@@ -97,8 +100,17 @@ class HttpAgreements:
         self._remote = remote
         self._tokens = tokens
 
-    def request(self, request: ExtractRequest, *, extract_id: UUID, evidence: Evidence) -> Permit:
-        decision = self._evaluate(_question(request, extract_id, evidence, dry_run=False))
+    def request(
+        self,
+        request: ExtractRequest,
+        *,
+        extract_id: UUID,
+        evidence: Evidence,
+        landed: Landed | None,
+    ) -> Permit:
+        decision = self._evaluate(
+            _question(request, extract_id, evidence, dry_run=False, more=_told(landed, request))
+        )
         if (
             decision.permit is None
             or decision.permit_id is None
@@ -214,7 +226,12 @@ class HttpAgreements:
 
 
 def _question(
-    request: ExtractRequest, extract_id: UUID, evidence: Evidence, *, dry_run: bool
+    request: ExtractRequest,
+    extract_id: UUID,
+    evidence: Evidence,
+    *,
+    dry_run: bool,
+    more: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> dict[str, JsonValue]:
     asked = request.as_json(extract_id)
     told = {k: v for k, v in asked.items() if k not in {"extract_id", "agreement"}}
@@ -226,7 +243,30 @@ def _question(
             "extract_id": str(extract_id),
             "request_digest": request.statement(extract_id).digest,
             "dry_run": dry_run,
+            **more,
         },
+    }
+
+
+def _told(landed: Landed | None, request: ExtractRequest) -> dict[str, JsonValue]:
+    """Say what the haven would read of the periods, as far as it can be judged.
+
+    Where no list is in force nothing is prepared with opt-outs upheld. What is too much for one
+    question is left out, and the release alone is judged by it.
+    """
+    if landed is None or not landed.opt_out_lists:
+        return {}
+    months = [month for month in landed.of(request.periods) if month.editions]
+    if not months:
+        return {}
+    if sum(len(month.editions) for month in months) > EDITIONS_TOLD_MAX:
+        log.warning("landed_editions_not_told", months=len(months))
+        return {}
+    return {
+        "landed": {
+            "opt_out_lists": [*landed.opt_out_lists],
+            "editions": {month.month: [str(id_) for id_ in month.editions] for month in months},
+        }
     }
 
 

@@ -1,6 +1,5 @@
 """The safe haven's second port: preparations by permit, for dissemination only."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +11,7 @@ from common.errors import AppError
 from common.security.client import ServiceTokens
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import Permit, PreparedFile
-from dissemination.use_cases.ports import LandedMonth, Preparation, Progress
+from dissemination.use_cases.ports import Landed, LandedMonth, Preparation, Progress
 from statements.vocabulary import Format
 
 AUDIENCE = "pseudonymisation"
@@ -52,11 +51,14 @@ class _LandedMonth(BaseModel):
     month: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}$")]
     providers: Annotated[int, Field(ge=1)]
     landed_at: datetime
+    editions: tuple[UUID, ...] = ()
+    """None where the haven is of an earlier release: then only the release is judged by them."""
 
 
 class _LandedMonths(BaseModel):
     model_config = ConfigDict(extra="ignore")
     items: list[_LandedMonth]
+    opt_out_lists: tuple[str, ...] = ()
 
 
 class HttpPreparations:
@@ -83,13 +85,16 @@ class HttpPreparations:
             files=tuple(PreparedFile(**dict(file)) for file in told.files),
         )
 
-    def landed(self, data_set: str) -> Sequence[LandedMonth]:
+    def landed(self, data_set: str) -> Landed:
         answer = self._called("GET", f"/v1/landed-months?data_set={data_set}")
         try:
             told = _LandedMonths.model_validate(answer.json())
         except (ValueError, ValidationError) as error:
             raise HavenUnavailable("The safe haven answers what we do not understand.") from error
-        return [LandedMonth(**dict(month)) for month in told.items]
+        return Landed(
+            months=tuple(LandedMonth(**dict(month)) for month in told.items),
+            opt_out_lists=told.opt_out_lists,
+        )
 
     def _call(
         self, method: str, permit_id: str, body: dict[str, JsonValue] | None = None

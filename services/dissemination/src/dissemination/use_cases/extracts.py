@@ -14,13 +14,13 @@ from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refu
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
 from dissemination.domain.acting import on_behalf_of
-from dissemination.domain.errors import HavenUnavailable
+from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
 from dissemination.domain.release import Release
 from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
-from dissemination.use_cases.ports import LandedMonth, Progress, Transaction
+from dissemination.use_cases.ports import Landed, LandedMonth, Progress, Transaction
 from statements.vocabulary import Classification, Format, Purpose
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -58,8 +58,9 @@ def ask(
         return get(known, ctx=ctx)
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
-    permit = _permit(request, extract_id, ctx)
-    _require_landed(request, permit, ctx)
+    has = _landed(request, ctx)
+    permit = _permit(request, extract_id, has, ctx)
+    _require_landed(request, permit, has, ctx)
     extract = Extract.ask(
         request,
         extract_id=extract_id,
@@ -196,11 +197,27 @@ def _fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
     return next((line.fields for line in lines if line.key == request.line), NO_LINE)
 
 
-def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
+def _landed(request: ExtractRequest, ctx: Context) -> Landed | None:
+    """What the haven would read of the data set; None where it cannot be asked.
+
+    Then the extract is accepted and waits for it, as it always does; the haven itself refuses what
+    it has no records of, and the release what would lay open who objected.
+    """
+    try:
+        return ctx.preparations.landed(request.data_set)
+    except (HavenUnavailable, PreparationRefused) as away:
+        # The decision comes first: who may not have the data is not told how the haven is.
+        log.warning("landed_months_unknown", code=away.code)
+        return None
+
+
+def _permit(request: ExtractRequest, extract_id: UUID, has: Landed | None, ctx: Context) -> Permit:
     """Agreements' yes. Its no is logged, and passed on whole."""
     asked: dict[str, JsonValue] = request.as_json(extract_id)
     try:
-        return ctx.agreements.request(request, extract_id=extract_id, evidence=ctx.evidence)
+        return ctx.agreements.request(
+            request, extract_id=extract_id, evidence=ctx.evidence, landed=has
+        )
     except Refused as refused:
         _log_refusal(request, asked, refused.refusals, ctx)
         raise
@@ -209,18 +226,14 @@ def _permit(request: ExtractRequest, extract_id: UUID, ctx: Context) -> Permit:
         raise
 
 
-def _require_landed(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
-    """Raise NoEdition before anything is written down, where the haven can be asked.
-
-    Where it does not answer, the extract is accepted and waits for it, as it always does; then the
-    haven itself refuses what it has no records of.
-    """
-    try:
-        landed = {month.month for month in ctx.preparations.landed(request.data_set)}
-    except HavenUnavailable as away:
-        log.warning("landed_months_unknown", code=away.code)
+def _require_landed(
+    request: ExtractRequest, permit: Permit, has: Landed | None, ctx: Context
+) -> None:
+    """Raise NoEdition before anything is written down, where the haven could be asked."""
+    if has is None:
         return
-    missing = [month for month in request.periods if month not in landed]
+    months = {month.month for month in has.months}
+    missing = [month for month in request.periods if month not in months]
     if not missing:
         return
     refused = NoEdition(
@@ -268,7 +281,7 @@ def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMon
         ctx.agreements.ask_dry(asked, evidence=ctx.evidence)
     if not lines:
         raise LineNotInAgreement(f"{agreement} has no line for {data_set}.")
-    return ctx.preparations.landed(data_set)
+    return ctx.preparations.landed(data_set).months
 
 
 def _log_refusal(

@@ -71,8 +71,18 @@ class AgreedLine:
 class Agreements(Protocol):
     """The decision. Each raises DecisionUnavailable where there is none to be had."""
 
-    def request(self, request: ExtractRequest, *, extract_id: UUID, evidence: Evidence) -> Permit:
-        """Raise Refused with every refusal, or AgreementNotFound."""
+    def request(
+        self,
+        request: ExtractRequest,
+        *,
+        extract_id: UUID,
+        evidence: Evidence,
+        landed: "Landed | None",
+    ) -> Permit:
+        """Say also what the haven would read, where it is known: a yes may be a no for it.
+
+        Raise Refused with every refusal, or AgreementNotFound.
+        """
 
     def release(
         self, *, file_id: UUID, attestation: str, extract_id: UUID
@@ -98,13 +108,27 @@ class LandedMonth:
     month: str
     providers: int
     landed_at: datetime
+    editions: tuple[UUID, ...] = ()
+    """That would be read; for agreements, not for those who ask us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What the haven would read of a data set at this moment, and who would be left out of it."""
+
+    months: tuple[LandedMonth, ...]
+    opt_out_lists: tuple[str, ...] = ()
+    """What decides that; for agreements, not for those who ask us. Empty where none is in force."""
+
+    def of(self, periods: Collection[str]) -> tuple[LandedMonth, ...]:
+        return tuple(month for month in self.months if month.month in periods)
 
 
 class Preparations(Protocol):
     """The safe haven's door for us. Each raises HavenUnavailable where it does not answer."""
 
-    def landed(self, data_set: str) -> Sequence[LandedMonth]:
-        """Return the months for which there are records, in order."""
+    def landed(self, data_set: str) -> Landed:
+        """Return what there are records of, its months in order."""
 
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         """Hand the job over. The same again is the same job. Raise PreparationRefused."""

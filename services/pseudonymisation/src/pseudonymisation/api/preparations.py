@@ -84,10 +84,26 @@ class LandedMonthView(BaseModel):
     month: Annotated[str, Field(description="YYYY-MM.", examples=["2018-04"])]
     providers: Annotated[int, Field(description="How many providers' records can be read.")]
     landed_at: Annotated[datetime, Field(description="When the newest of them was landed.")]
+    editions: Annotated[
+        list[UUID],
+        Field(
+            description="Every edition that has records of the month and is in force, by id.",
+            examples=[["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a11"]],
+        ),
+    ]
 
 
 class LandedMonths(BaseModel):
     items: Annotated[list[LandedMonthView], Field(description="In order of the months.")]
+    opt_out_lists: Annotated[
+        list[str],
+        Field(
+            description="What decides who is left out where opt-outs are upheld by list: the "
+            "digest of the list in force, and the ids of those that are upheld beside it. Empty "
+            "where none is in force.",
+            examples=[["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"]],
+        ),
+    ]
 
 
 class PreparationView(BaseModel):
@@ -157,7 +173,10 @@ def list_landed_months(
 ) -> LandedMonths:
     """List the months for which there are records of a data set; one that is unknown has none."""
     found = use_cases.landed(data_set, ctx=ctx)
-    return LandedMonths(items=[LandedMonthView.model_validate(month) for month in found])
+    return LandedMonths(
+        items=[LandedMonthView.model_validate(month) for month in found.months],
+        opt_out_lists=[*found.opt_out_lists],
+    )
 
 
 def _view(preparation: Preparation) -> PreparationView:

@@ -131,6 +131,18 @@ def claims(
     ).claims()
 
 
+def lists_of(opt_outs: Sequence[OptOutList]) -> tuple[str, ...]:
+    """Name what decides who is left out, as an attestation names it: `OptOut.lists`.
+
+    The list in force by what it says, since two imports of the same are one list; those upheld
+    beside it by their ids.
+    """
+    if not opt_outs:
+        return ()
+    in_force, *besides = opt_outs
+    return (in_force.digest, *(str(other.id) for other in besides))
+
+
 def forms_of(
     editions: Sequence[PinnedEdition], form: Callable[[str | None], str]
 ) -> tuple[EditionForm, ...]:

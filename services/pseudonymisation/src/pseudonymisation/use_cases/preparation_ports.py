@@ -75,6 +75,17 @@ class LandedMonth:
     """Whose editions are read today."""
     landed_at: datetime
     """When the newest of them was landed."""
+    editions: tuple[UUID, ...]
+    """All of them, of whatever version of the data set; in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIsLanded:
+    """What can be read today, and who would be left out of it."""
+
+    months: tuple[LandedMonth, ...]
+    opt_out_lists: tuple[str, ...]
+    """What decides that, as it is attested; empty where no list is in force."""
 
 
 class Landed(Protocol):

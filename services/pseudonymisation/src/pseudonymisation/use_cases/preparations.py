@@ -1,6 +1,6 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -15,6 +15,7 @@ from common.errors import NoEdition
 from common.ids import digest, digest_of
 from common.security.jws import NotGenuine
 from common.security.principal import Principal
+from pseudonymisation.domain.attestation import lists_of
 from pseudonymisation.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
@@ -29,9 +30,9 @@ from pseudonymisation.domain.preparation import PinnedEdition, Preparation, Prep
 from pseudonymisation.domain.tokens import PseudonymDomain
 from pseudonymisation.use_cases.preparation_ports import (
     AcceptedMeanwhile,
-    LandedMonth,
     PreparationTransaction,
     PreparationUnitOfWork,
+    WhatIsLanded,
 )
 from statements.permit import Permit
 
@@ -122,10 +123,17 @@ def get(permit_id: UUID, *, ctx: Context) -> Preparation:
     return preparation
 
 
-def landed(data_set: str, *, ctx: Context) -> Sequence[LandedMonth]:
-    """Return the months for which a data set can be read today, before anything is asked for."""
+def landed(data_set: str, *, ctx: Context) -> WhatIsLanded:
+    """Return what can be read of a data set today, before anything is asked for.
+
+    Which editions and which lists that is tells agreements, before anything is prepared, whether a
+    file would lay open who objected.
+    """
     with ctx.uow.reading() as tx:
-        return tx.landed.months(data_set)
+        return WhatIsLanded(
+            months=tuple(tx.landed.months(data_set)),
+            opt_out_lists=lists_of(tx.landed.opt_out_lists()),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,14 +180,19 @@ class SqlDecisionLog:
         return found
 
     def held(
-        self, environment_id: UUID, data_set: str, months: Iterable[str]
+        self,
+        environments: Collection[UUID],
+        data_set: str,
+        months: Iterable[str],
+        *,
+        locked: bool,
     ) -> Sequence[HeldFile]:
-        if self._is_postgresql():
+        if locked and self._is_postgresql():
             # Whoever waited here reads what the other one committed.
             self.session.execute(select(func.pg_advisory_xact_lock(TURNS)))
         rows = self.session.execute(
             select(HoldingRow)
-            .where(col(HoldingRow.environment_id) == environment_id)
+            .where(col(HoldingRow.environment_id).in_(environments))
             .where(col(HoldingRow.data_set) == data_set)
             .order_by(col(HoldingRow.id))
         ).scalars()
@@ -196,6 +201,7 @@ class SqlDecisionLog:
             HeldFile(
                 holding_id=row.id,
                 agreement=row.agreement,
+                environment_id=row.environment_id,
                 file=attestation.FORM.read(row.file),
                 may_have_left=self._may_have_left(row),
             )

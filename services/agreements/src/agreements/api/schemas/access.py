@@ -1,10 +1,10 @@
 """What crosses the wire of /access/v1: the AuthZEN Authorization API 1.0, in our vocabulary."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 
 from common.texts import Scanned
 from statements.decision import RegisterTerms
@@ -14,6 +14,7 @@ MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 FIELD = r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
 AGREEMENT = r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
+LIST = r"^(sha256:[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
 CLIENT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 
@@ -83,10 +84,47 @@ class AgreementResource(Incoming):
     properties: Wanted
 
 
+class Landed(Incoming):
+    """What the haven would read and leave out now, by its answer to `GET /v1/landed-months`."""
+
+    opt_out_lists: Annotated[
+        tuple[Annotated[str, Field(pattern=LIST)], ...],
+        Field(
+            min_length=1,
+            max_length=100,
+            description="What decides who is left out: the digest of the list in force, and the "
+            "ids of those that are upheld beside it.",
+            examples=[["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"]],
+        ),
+    ]
+    editions: Annotated[
+        dict[Month, tuple[UUID, ...]],
+        Field(
+            max_length=600,
+            description="By month, the ids of the editions that are read.",
+            examples=[{"2018-04": ["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a11"]}],
+        ),
+    ]
+
+
 class RequestContext(Incoming):
     extract_id: Identifier | None = None
     request_digest: Annotated[str | None, Field(pattern=DIGEST)] = None
     dry_run: Annotated[bool, Field(strict=True)] = False
+    landed: Annotated[
+        Landed | None,
+        Field(
+            description="Of the periods that are asked for, where the haven could be asked: what "
+            "would be refused at the release for its opt-out list is refused now. For permits, "
+            "not for `dry_run`."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_for_a_permit(self) -> Self:
+        if self.dry_run and self.landed is not None:
+            raise ValueError("`landed` belongs to a question for a permit; leave it out here.")
+        return self
 
 
 class RequestQuestion(Incoming):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import Literal
 from uuid import UUID
 
 from agreements.domain.agreement import Agreement, AgreementVersion, Capacity
@@ -188,6 +189,11 @@ class LineCase(Case):
             data_set=self.key.data_set,
             classification=self.key.classification,
         )
+
+    @property
+    def opt_out_by(self) -> Literal["list", "check"]:
+        """Return how the haven is to know who objected, where that is upheld."""
+        return "list" if self.opt_out_rule is None else self.opt_out_rule.by
 
     @cached_property
     def environment(self) -> EnvironmentFacts | None:

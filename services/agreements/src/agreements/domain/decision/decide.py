@@ -192,7 +192,7 @@ def _permission(case: LineCase) -> Permission:
         postcode_maps=case.maps_of("postcode"),
         domain=case.domain,
         list_days_max=case.facts.rules.list_days_max(case.day) or 0,
-        opt_out_by="list" if case.opt_out_rule is None else case.opt_out_rule.by,
+        opt_out_by=case.opt_out_by,
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
     )

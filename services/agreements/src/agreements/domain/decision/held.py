@@ -5,8 +5,12 @@ prepared again for a newer list alone. It *holds* a file when a byte of it may h
 when a fetch was ever permitted. A file of which none was is made void for good, and the newer
 one takes its place. Where the editions changed as well the rows are others, and the newer list
 is right.
+
+A release is judged by what the haven attests of the file. A request is judged by what the haven
+would read at that moment, so that nothing is prepared in vain; the release is judged all the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,32 +24,55 @@ class HeldFile:
     holding_id: UUID
     agreement: str
     """Under which it was released."""
+    environment_id: UUID
+    """Which was given it."""
     file: Attestation
     may_have_left: bool
     """A fetch of it was permitted once."""
 
 
-def told_apart(one: Attestation, other: Attestation) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What decides which rows a file has, and whose of them are left out."""
+
+    lists: frozenset[str] | None
+    """Whoever is on one of them is left out; None where opt-outs are not upheld."""
+    codes: frozenset[str]
+    """Whose people they are; empty for the whole country."""
+    editions: Mapping[str, frozenset[str]]
+    """By month; none where nobody attested them."""
+
+
+def rows_of(file: Attestation) -> Rows:
+    return Rows(
+        lists=file.opt_out.lists if file.opt_out.applied else None,
+        codes=frozenset(file.population.codes),
+        editions={month: file.editions_of(month) for month in file.periods},
+    )
+
+
+def told_apart(one: Rows, other: Rows) -> tuple[str, ...]:
     """Name the months in which the two would tell who objected between their lists.
 
     People of other commissioners, and rows of other editions, tell nothing by their difference.
     Editions that nobody attested may be the same.
     """
-    applied = one.opt_out.applied and other.opt_out.applied
-    if not applied or one.opt_out.lists == other.opt_out.lists:
+    if one.lists is None or other.lists is None or one.lists == other.lists:
         return ()
-    mine, theirs = frozenset(one.population.codes), frozenset(other.population.codes)
-    if mine and theirs and not mine & theirs:
+    if one.codes and other.codes and not one.codes & other.codes:
         return ()
-    months = frozenset(one.periods) & frozenset(other.periods)
+    months = one.editions.keys() & other.editions.keys()
     return tuple(sorted(m for m in months if _shares_rows(one, other, m)))
 
 
 def to_be_void(file: Attestation, held: tuple[HeldFile, ...]) -> tuple[UUID, ...]:
     """Name the holdings that nobody fetched and that a file, once released, makes void."""
-    return tuple(h.holding_id for h in held if not h.may_have_left and told_apart(file, h.file))
+    rows = rows_of(file)
+    return tuple(
+        h.holding_id for h in held if not h.may_have_left and told_apart(rows, rows_of(h.file))
+    )
 
 
-def _shares_rows(one: Attestation, other: Attestation, month: str) -> bool:
-    mine, theirs = one.editions_of(month), other.editions_of(month)
+def _shares_rows(one: Rows, other: Rows, month: str) -> bool:
+    mine, theirs = one.editions[month], other.editions[month]
     return not mine or not theirs or bool(mine & theirs)

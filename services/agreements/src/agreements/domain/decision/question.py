@@ -35,6 +35,19 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What the haven would read and leave out at this moment, as dissemination was told by it.
+
+    It can only lead to a no: whether the file may be released is judged by what is attested of it.
+    """
+
+    editions: frozenset[tuple[str, frozenset[str]]]
+    """For each month that was landed, the editions that are read."""
+    lists: frozenset[str]
+    """What decides who is left out, named as an attestation names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Whether this extract may be prepared."""
 
@@ -44,6 +57,8 @@ class Request:
     periods: tuple[str, ...]
     fields: tuple[str, ...]
     formats: tuple[str, ...]
+    landed: Landed | None = None
+    """None where it is not known: then the release alone is judged by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from agreements.domain.decision.question import Action, Asker
+from agreements.domain.decision.question import Action, Asker, Landed
 from agreements.domain.leases import Lease
 from agreements.domain.permits import GivenPermit
 from common.errors import Forbidden, Refusal, Unprocessable
@@ -47,6 +47,8 @@ class AskRequest:
     evidence: Evidence
     request: ExtractRequest
     request_digest: str
+    landed: Landed | None = None
+    """What the haven would read today, where dissemination could ask it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,13 @@ transaction that logs it is over.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from pydantic import JsonValue
 
 from agreements.domain.decision.decide import NOT_FOUND, Decision, Permission, acting_for, decide
 from agreements.domain.decision.document import Terms, terms_of
@@ -19,6 +22,7 @@ from agreements.domain.decision.question import (
     Asker,
     Fetch,
     Holding,
+    Landed,
     Release,
     Request,
     UnattestedRelease,
@@ -145,8 +149,12 @@ class Hearing:
             periods=request.periods,
             fields=request.fields,
             formats=request.formats,
+            landed=ask.landed,
         )
-        present = self._present(facts, request.data_set, request.periods)
+        present = replace(
+            self._present(facts, request.data_set, request.periods),
+            held=self._held_before(question, facts),
+        )
         decision = self._decided(question, facts, present)
         decision_id = new_id()
         permit = None
@@ -171,6 +179,7 @@ class Hearing:
             inputs={
                 **{name: value for name, value in asked.items() if name != "agreement"},
                 "request_digest": ask.request_digest,
+                **_told(ask.landed),
             },
             grants=grants,
             token_digest=ask.evidence.token_digest,
@@ -252,7 +261,7 @@ class Hearing:
         data_set = "" if permit is None else permit.key.data_set
         present = self._present(facts, data_set, periods)
         if file is not None and permit is not None:
-            present = replace(present, held=self._held(permit.environment_id, file))
+            present = replace(present, held=self._held_with(permit.environment_id, file))
         decision = decide(question, facts, present)
         decision_id = new_id()
         released = None
@@ -373,7 +382,7 @@ class Hearing:
         present = replace(
             self._present(),
             is_void=fate is Fate.VOID,
-            held=self._held(holding.environment_id, holding.file, but=holding.id)
+            held=self._held_with(holding.environment_id, holding.file, but=holding.id)
             if fate is None
             else (),
         )
@@ -424,15 +433,15 @@ class Hearing:
     def _decided(self, question: Request | Fetch, facts: Facts, present: Present) -> Decision:
         """Judge, unless the same was allowed under this epoch and no fact has turned since.
 
-        What is allowed depends on the question, the facts, the reservations and the instant, and
-        on nothing besides; so a yes to the same question is the same yes.
+        What is allowed depends on the question, the facts, the reservations, what is held and the
+        instant, and on nothing besides; so a yes to the same question is the same yes.
         """
         if self._last is not None and self._at < self._last:
             return decide(question, facts, present)  # which says no: the clock is not trusted
         asked: Hashable = (
             (question.holding.id, question.asker, present.is_void, present.held)
             if isinstance(question, Fetch)
-            else (question, frozenset(present.reserved.items()))
+            else (question, frozenset(present.reserved.items()), present.held)
         )
         known = self._verdicts.find(asked, epoch=self._epoch, at=self._at)
         if known is not None:
@@ -447,23 +456,47 @@ class Hearing:
         now = self.batch.fates.get(holding_id)
         return self._tx.fate(holding_id) if now is None else now[0]
 
-    def _held(
+    def _held_with(
         self, environment_id: UUID, file: Attestation, *, but: UUID | None = None
     ) -> tuple[HeldFile, ...]:
-        """Return what the environment was given of the file's months, in this batch too."""
+        """Return what the environment was given of the file's months, and let nobody add to it."""
         if not file.opt_out.applied:
             return ()
-        before = self._tx.held(environment_id, file.line.data_set, file.periods)
+        return self._held({environment_id}, file.line.data_set, file.periods, but=but, locked=True)
+
+    def _held_before(self, question: Request, facts: Facts) -> tuple[HeldFile, ...]:
+        """Return what was given of the months that are asked for, where it can count.
+
+        Others may be given such files meanwhile: the release is judged again, and by then alone.
+        """
+        lines = [x for d in facts.documents.values() for x in d.lines_of(question.key)]
+        upheld = any(isinstance(line, Terms) and line.opt_outs_applied for line in lines)
+        if question.landed is None or not upheld:
+            return ()
+        environments = {e.id for e in facts.environments}
+        return self._held(environments, question.key.data_set, question.periods, locked=False)
+
+    def _held(
+        self,
+        environments: AbstractSet[UUID],
+        data_set: str,
+        months: Sequence[str],
+        *,
+        locked: bool,
+        but: UUID | None = None,
+    ) -> tuple[HeldFile, ...]:
+        """Return what the environments were given of the months, in this batch too."""
+        before = self._tx.held(environments, data_set, months, locked=locked)
         now = [
             HeldFile(
                 holding_id=r.holding.id,
                 agreement=r.holding.agreement,
+                environment_id=r.holding.environment_id,
                 file=r.holding.file,
                 may_have_left=False,
             )
             for r in self.batch.released
-            if r.holding.environment_id == environment_id
-            and r.holding.file.line.data_set == file.line.data_set
+            if r.holding.environment_id in environments and r.holding.file.line.data_set == data_set
         ]
         fates = self.batch.fates
         return tuple(
@@ -647,6 +680,14 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision, acting: Sequenc
             **({} if logged.renews is None else {"renews": str(logged.renews)}),
         },
     )
+
+
+def _told(landed: Landed | None) -> Mapping[str, Any]:
+    """Log what was told of the haven; of its editions, which are many, the digest."""
+    if landed is None:
+        return {}
+    editions: dict[str, JsonValue] = {month: [*sorted(ids)] for month, ids in landed.editions}
+    return {"landed": {"lists": sorted(landed.lists), "editions": digest_of(editions)}}
 
 
 def _json(value: Mapping[str, Any]) -> str:

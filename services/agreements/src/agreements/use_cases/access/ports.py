@@ -120,11 +120,17 @@ class DecisionLog(Protocol):
     def fate(self, holding_id: UUID) -> Fate | None: ...
 
     def held(
-        self, environment_id: UUID, data_set: str, months: Iterable[str]
+        self,
+        environments: Collection[UUID],
+        data_set: str,
+        months: Iterable[str],
+        *,
+        locked: bool,
     ) -> Sequence[HeldFile]:
-        """Return what the environment was given of these months.
+        """Return what the environments were given of these months.
 
-        From here to the end of the transaction nobody else releases or begins to fetch such files.
+        Where it is locked, from here to the end of the transaction nobody else releases or begins
+        to fetch such files.
         """
 
     def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]: ...

@@ -293,18 +293,23 @@ class SqlLanded:
 
     def months(self, data_set: str) -> Sequence[LandedMonth]:
         query = (
-            select(EditionRow.period, EditionRow.provider, EditionRow.landed_at)
+            select(EditionRow.id, EditionRow.period, EditionRow.provider, EditionRow.landed_at)
             .where(col(EditionRow.data_set) == data_set)
             .where(is_in_force())
+            .order_by(col(EditionRow.id))
         )
-        found: dict[str, dict[str, datetime]] = {}
-        for period, provider, landed_at in self.session.exec(query):
+        found: dict[str, list[tuple[UUID, str, datetime]]] = {}
+        for id_, period, provider, landed_at in self.session.exec(query):
             for month in Period.parse(period):
-                providers = found.setdefault(month, {})
-                providers[provider] = max(landed_at, providers.get(provider, landed_at))
+                found.setdefault(month, []).append((id_, provider, landed_at))
         return [
-            LandedMonth(month=month, providers=len(by), landed_at=max(by.values()))
-            for month, by in sorted(found.items())
+            LandedMonth(
+                month=month,
+                providers=len({provider for _, provider, _ in read}),
+                landed_at=max(landed_at for _, _, landed_at in read),
+                editions=tuple(id_ for id_, _, _ in read),
+            )
+            for month, read in sorted(found.items())
         ]
 
     def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:

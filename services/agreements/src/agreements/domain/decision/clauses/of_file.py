@@ -5,14 +5,15 @@ from datetime import timedelta
 
 from agreements.domain.decision.case import NATIONAL, STRUCTURAL, Case, LineCase
 from agreements.domain.decision.codes import Code, refusal
-from agreements.domain.decision.held import told_apart
-from agreements.domain.decision.question import Fetch, Release
+from agreements.domain.decision.held import HeldFile, Rows, rows_of, told_apart
+from agreements.domain.decision.question import Fetch, Landed, Release, Request
 from agreements.domain.decision.recalls import Source, taken_back
 from common.errors import Refusal
 from statements.attestation import Attestation
 from statements.permit import Permit
 
 AS_IS = "as_is"
+BY_LIST = "list"
 TOKEN_ORDER = "token"  # noqa: S105  an order of rows
 
 
@@ -78,14 +79,43 @@ def void(case: Case) -> Iterator[Refusal]:
 
 
 def other_list(case: LineCase) -> Iterator[Refusal]:
-    """The environment holds no file that differs from this one by its list alone (ruling 6)."""
-    if case.file is None:
+    """The environment holds no file that differs from this one by its list alone (ruling 6).
+
+    Of a file that is only asked for, what the haven would make today counts.
+    """
+    rows = _foreseen(case) if case.file is None else rows_of(case.file)
+    if rows is None:
         return
     for held in case.present.held:
-        if held.may_have_left:
-            for month in told_apart(case.file, held.file):
+        if held.may_have_left and _is_of_the_environment(held, case):
+            for month in told_apart(rows, rows_of(held.file)):
                 detail = "The environment holds this period, made with another opt-out list."
                 yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
+
+
+def _foreseen(case: LineCase) -> Rows | None:
+    """Return what would be in the file; None where it is not known.
+
+    Where a national check is to say who may be used, its reply is not the list of today. A month
+    of which nothing was landed has no rows, and the haven refuses it by itself.
+    """
+    match case.question:
+        case Request(landed=Landed(editions=editions, lists=lists)) if case.opt_out_by == BY_LIST:
+            wanted = frozenset(case.periods)
+            return Rows(
+                lists=lists if case.line.opt_outs_applied else None,
+                codes=frozenset(case.codes),
+                editions={month: ids for month, ids in editions if month in wanted and ids},
+            )
+        case _:
+            return None
+
+
+def _is_of_the_environment(held: HeldFile, case: LineCase) -> bool:
+    """Say whether it lies where the extract would land; of a file, only such are given."""
+    if case.file is not None:
+        return True
+    return case.environment is not None and held.environment_id == case.environment.id
 
 
 def editions(case: LineCase) -> Iterator[Refusal]:
