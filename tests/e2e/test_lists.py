@@ -89,6 +89,18 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     assert lines[str(may.files[0].id)] == "withdrawn"
     assert csu.download(april.files[0].id, tmp_path / "april.csv").stat().st_size > 0
 
+    # April was fetched: with another list the two files would name who objected between them.
+    newer = operator.import_opt_outs(listed(tmp_path, people(played)[: OBJECTORS + 1]), today)
+    assert newer.state == "accepted"
+    asked_before = [extract.id for extract in csu.extracts()]
+    with pytest.raises(Refused) as betraying:
+        played.ask(periods=[APRIL])
+    assert list(betraying.value.codes) == ["OPT_OUT_DIFFERENCING"]
+    assert [extract.id for extract in csu.extracts()] == asked_before
+    # Nobody fetched a byte of May.
+    again = played.released(periods=[MAY])
+    assert attested(played, again)["list_id"] == str(newer.id)
+
 
 def test_a_list_of_organisations_waits_and_is_taken_back(played: Scene, tmp_path: Path) -> None:
     loader = played.stage.actor("body-reference-data").agreements

@@ -25,6 +25,7 @@ from services.agreements.tests.reference.world import (
     POSTCODE_MAP,
     PRACTICE_MAP,
     PREDECESSOR,
+    RISK_ENVIRONMENT,
     STRANGER,
     TRUST,
     Json,
@@ -38,10 +39,12 @@ from services.agreements.tests.reference.world import (
     line,
     number,
     relationship,
+    risk_request,
     rules,
     sha,
     snapshot,
     version,
+    with_risk_stratification,
 )
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -640,25 +643,48 @@ def held_before(draw: Draw, world: Json, question: Json) -> None:
                 )
             ),
         )
-        where = draw(st.sampled_from([ENVIRONMENT, ENVIRONMENT, OTHER_ENVIRONMENT]))
-        at = {} if question.get("file") else {"environment": where}
-        world["held"].append({"file": other, "may_have_left": draw(st.booleans())} | at)
+        world["held"].append({"file": other, "may_have_left": draw(st.booleans())})
 
 
 def landed(draw: Draw, world: Json, question: Json) -> None:
-    """What the haven would read and leave out today, of a line that upholds opt-outs or not."""
+    """What the haven would read and leave out today, of months that are mostly held already."""
     if question["action"] != "request":
         return
-    if draw(st.booleans()):
-        held_before(draw, world, question)
-    for drafted in world["agreement"]["versions"]:
+    where = ENVIRONMENT
+    if draw(st.sampled_from([False, False, True])):
+        with_risk_stratification(world)
+        question |= risk_request(periods=question["periods"])
+        where = RISK_ENVIRONMENT
+    for drafted in versions(world):
         for entry in drafted["snapshot"]["lines"]:
-            entry["opt_out"] = {"applied": draw(st.booleans()), "reason": "no_identifying_data"}
-    ids = st.lists(st.sampled_from(["edition-1", "edition-2"]), max_size=2, unique=True)
+            applied = draw(st.sampled_from([True, True, True, False]))
+            entry["opt_out"] = {"applied": applied, "reason": "no_identifying_data"}
+    months = [*question["periods"], draw(PERIODS)]
+    read = st.lists(st.sampled_from(["edition-1", "edition-2"]), max_size=2, unique=True)
     question["landed"] = {
         "lists": draw(st.sampled_from([["list-1"], ["list-2"], ["list-1", "list-3"]])),
-        "editions": draw(st.dictionaries(PERIODS, ids, min_size=1, max_size=3)),
+        "editions": {m: draw(read) for m in months if draw(st.sampled_from([True, True, False]))},
     }
+    for _ in range(draw(st.integers(1, 2))):
+        first, last = sorted(draw(st.lists(st.sampled_from(months), min_size=2, max_size=2)))
+        other = file(
+            periods=[*dict.fromkeys([first, last])],
+            codes=draw(st.sampled_from([[CCG], [CCG], [OTHER_CCG], [OTHER_CCG, CCG], []])),
+            opt_out={
+                "applied": draw(st.sampled_from([True, True, True, False])),
+                "list_date": date(2018, 6, 1),
+                "list": draw(st.sampled_from(["list-1", "list-2", None])),
+                "besides": draw(st.sampled_from([[], [], ["list-3"]])),
+            },
+            editions=[{"id": id_, "from": first, "to": last} for id_ in draw(read)],
+        )
+        world["held"].append(
+            {
+                "file": other,
+                "may_have_left": draw(st.sampled_from([True, True, False])),
+                "environment": draw(st.sampled_from([where, where, where, OTHER_ENVIRONMENT])),
+            }
+        )
 
 
 def void(draw: Draw, world: Json, question: Json) -> None:
@@ -896,4 +922,4 @@ SPOILING: tuple[Spoil, ...] = (
     columns_that_undo_one_another, no_evidence,
 )  # fmt: skip
 
-__all__ = ["INSTANTS", "SPOILING", "only_the_named_sign"]
+__all__ = ["INSTANTS", "SPOILING", "landed", "only_the_named_sign"]

@@ -2,21 +2,31 @@
 
 from datetime import datetime, timedelta
 
-from hypothesis import HealthCheck, example, given, note, settings
+from hypothesis import HealthCheck, Phase, example, find, given, note, settings
 from hypothesis import strategies as st
 
 from agreements.domain.decision.decide import Permission, decide
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.evaluator import evaluate, granted, midnights
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
-from services.agreements.tests.reference.spoiling import INSTANTS, SPOILING, only_the_named_sign
+from services.agreements.tests.reference.spoiling import (
+    INSTANTS,
+    SPOILING,
+    landed,
+    only_the_named_sign,
+)
 
 QUESTIONS = st.sampled_from([plain.request, plain.release, plain.fetch])
 
 
+REQUESTS = st.just(plain.request)
+
+
 @st.composite
-def cases(draw, spoiled_at_most=4):
-    world, question = plain.sound(), draw(QUESTIONS)()
+def cases(draw, spoiled_at_most=4, questions=QUESTIONS, first=()):
+    world, question = plain.sound(), draw(questions)()
+    for spoil in first:
+        spoil(draw, world, question)
     for spoil in draw(st.lists(st.sampled_from(SPOILING), max_size=spoiled_at_most)):
         spoil(draw, world, question)
     only_the_named_sign(world)
@@ -42,7 +52,31 @@ def said(decision):
 @example((plain.sound(), plain.release(), plain.NOON))
 @example((plain.sound(), plain.fetch(), plain.NOON))
 def test_the_decision_refuses_what_the_reference_refuses_and_for_the_same_reasons(case):
-    world, question, now = case
+    agrees_with_the_reference(*case)
+
+
+ASKED_AGAIN = cases(spoiled_at_most=1, questions=REQUESTS, first=(landed,))
+"""Requests for what is mostly held already, by what the haven would read today."""
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ASKED_AGAIN)
+def test_a_request_is_refused_for_its_list_where_the_reference_refuses_it(case):
+    agrees_with_the_reference(*case)
+
+
+def test_among_what_is_asked_again_are_requests_that_are_refused_for_their_list_alone():
+    """Else the comparison above would say nothing of them."""
+
+    def is_one(case):
+        world, question, now = case
+        codes = {code for code, _ in evaluate(world, question, now)}
+        return codes == {"OPT_OUT_DIFFERENCING"} and not world["reserved"]
+
+    find(ASKED_AGAIN, is_one, settings=settings(max_examples=300, phases=[Phase.generate]))
+
+
+def agrees_with_the_reference(world, question, now):
     expected = evaluate(world, question, now)
 
     decision = decided(world, question, now)

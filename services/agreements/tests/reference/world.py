@@ -28,6 +28,9 @@ HOLDING = "00000000-0000-7000-8000-0000000000c1"
 EXTRACT = "00000000-0000-7000-8000-0000000000d1"
 FILE = "00000000-0000-7000-8000-0000000000f1"
 CAG = "CAG 7-07(c)/2013"
+RISK_CAG = "CAG 7-04(a)/2013"
+RISK_ENVIRONMENT = "00000000-0000-7000-8000-0000000000e3"
+RISK_CLIENT = "rs-0df"
 
 Json = dict[str, Any]
 
@@ -150,6 +153,38 @@ def identifiable_line(**changes: Any) -> Json:
         )
         | changes
     )
+
+
+def with_risk_stratification(world: Json) -> Json:
+    """A third line in good order: who may be used is known by the national check [4.1]."""
+    for drafted in (world["agreement"] or {"versions": []})["versions"]:
+        drafted["snapshot"]["lines"].append(
+            identifiable_line(
+                number=3,
+                purpose="RS",
+                fields=[{"name": "NHS_Number", "treatment": "as_is", "reason": "to find who"}],
+                recipient_environment={"organisation": CSU, "kind": "rs_supplier"},
+                confidentiality={"route": "section_251", "section_251": RISK_CAG},
+            )
+        )
+    world["environments"].append(
+        {
+            "id": RISK_ENVIRONMENT,
+            "organisation": CSU,
+            "kind": "rs_supplier",
+            "clients": [RISK_CLIENT],
+        }
+    )
+    world["approvals"].append(
+        {
+            "reference": RISK_CAG,
+            "purposes": ["RS"],
+            "controllers": None,
+            "start": date(2013, 4, 1),
+            "end": date(2020, 9, 30),
+        }
+    )
+    return world
 
 
 def bases(ods: str) -> Json:
@@ -356,6 +391,17 @@ def request(**changes: Any) -> Json:
         "formats": ["parquet"],
     }
     return base | changes
+
+
+def risk_request(**changes: Any) -> Json:
+    """For the line of `with_risk_stratification`."""
+    asked: Json = {
+        "client": RISK_CLIENT,
+        "purpose": "RS",
+        "classification": "IDENTIFIABLE",
+        "fields": ["NHS_Number"],
+    }
+    return request(**(asked | changes))
 
 
 def domain(**changes: Any) -> Json:

@@ -360,6 +360,28 @@ def test_the_other_opt_out_treatment_of_the_same_month_and_environment_is_refuse
     assert codes(world, plain.request(periods=["2018-04"])) == set()
 
 
+@pytest.mark.scenario("R14")
+def test_what_goes_by_the_national_check_is_not_refused_for_the_list_of_today(world):
+    """Its reply says who is left out, and there is none yet; the release is judged by that."""
+    plain.with_risk_stratification(world)
+    made = plain.file(opt_out={"applied": True, "list_date": date(2018, 6, 1), "list": "list-1"})
+    world["held"] = [
+        {"file": made, "may_have_left": True, "environment": where}
+        for where in (plain.RISK_ENVIRONMENT, plain.OTHER_ENVIRONMENT)
+    ]
+    landed = {"lists": ["list-2"], "editions": {"2018-04": ["edition-1"]}}
+    by_list = plain.request(
+        client="ceff-0df",
+        purpose="IV",
+        classification="IDENTIFIABLE",
+        fields=["NHS_Number"],
+        landed=landed,
+    )
+
+    assert codes(world, by_list) == {("OPT_OUT_DIFFERENCING", "2018-04")}
+    assert codes(world, plain.risk_request(landed=landed)) == set()
+
+
 @pytest.mark.scenario("R15")
 def test_a_file_in_which_personal_data_were_found_is_refused(world):
     scan = {"rule": "pcd-scan/2", "columns": ["Diagnosis", "Sex"], "hits": 1}
