@@ -163,6 +163,7 @@ def problem(status, code):
 def organisation(ods, name, **changes):
     return {
         "ods": ods,
+        "own": ods,
         "name": name,
         "kind": "CCG",
         "legal_entity": ods,

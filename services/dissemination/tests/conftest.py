@@ -57,6 +57,8 @@ START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 REFERENCE = "DARS-NIC-123456-A1B2C"
 CSU, OTHER_CSU = "0DF", "0CX"
 CSU_CLIENT = "csu-0df"
+CODES = {CSU: CSU, f"{CSU}00": CSU, "99N": "99N", "99N00": "99N"}
+"""Which code stands for which, by agreements' lists."""
 DEADLINE_SECONDS = 30.0
 """Only a failure takes so long; the machine may be busy."""
 
@@ -224,6 +226,7 @@ class Agreements:
         app = FastAPI()
         app.add_api_route("/.well-known/jwks.json", self.signer.jwks)
         app.add_api_route("/v1/agreements/{reference}", self.show)
+        app.add_api_route("/v1/organisations/{ods}", self.organisation)
         app.add_api_route("/access/v1/evaluation", self.evaluate, methods=["POST"])
         return app
 
@@ -233,6 +236,13 @@ class Agreements:
         if reference != REFERENCE:
             return problem(404, "AGREEMENT_NOT_FOUND")
         return JSONResponse(self.terms)
+
+    def organisation(self, ods: str, request: Request) -> JSONResponse:
+        if not is_ours(request, self.identities, "agreements"):
+            return problem(401, "UNAUTHENTICATED")
+        if ods not in CODES:
+            return problem(404, "ORGANISATION_NOT_FOUND")
+        return JSONResponse({"ods": CODES[ods], "own": CODES[ods]})
 
     def evaluate(self, question: dict[str, Any], request: Request) -> JSONResponse:
         if self.delay_seconds:

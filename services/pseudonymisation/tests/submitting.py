@@ -19,6 +19,7 @@ from common.security import keys as security_keys
 from common.security.roles import Role
 from common.settings import Environment
 from common.testing.clock import FakeClock
+from common.testing.codes import ListedCodes
 from common.testing.tokens import LocalIssuer
 from pseudonymisation import main
 from pseudonymisation.adapters.keystore import generate_key_encryption_key
@@ -236,6 +237,9 @@ class Intake:
             given_verifier=self.issuer.verifier(),
             given_maps=self.maps,
             given_rights=self.rights,
+            given_codes=ListedCodes(
+                {code: said[0] for code, said in ORGANISATIONS.items() if said[0]}
+            ),
         )
 
     @cached_property

@@ -416,3 +416,21 @@ def test_the_map_of_organisations_is_never_sent(service):
 
     assert answer.status_code == 422
     assert answer.json()["code"] == "INVALID_REQUEST"
+
+
+def test_a_code_is_answered_as_the_one_that_stands_for_itself(service):
+    imported(service, CODES)
+
+    def shown(code, day="2018-04-01"):
+        found = service.get(f"/v1/organisations/{code}", Role.SERVICE_DISSEMINATION, as_at=day)
+        return found.json()
+
+    assert [(shown(c)["ods"], shown(c)["own"]) for c in ("02P", "02P00", "RJE01", "13Q00")] == [
+        ("02P", "02P"),
+        ("02P", "02P"),
+        ("RJE01", "RJE"),
+        ("13Q", "13Q"),
+    ]
+    closed = shown("02P00", "2023-04-01")
+    assert (closed["code"], closed["own"]) == ("ORGANISATION_NOT_FOUND", "02P")
+    assert shown("Y00500")["own"] == "Y00500"

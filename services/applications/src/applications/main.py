@@ -18,6 +18,7 @@ from applications.use_cases.ports import Agreements
 from common import service
 from common.clock import Clock
 from common.messaging.consumer import Consumer
+from common.organisations import Codes
 from common.security.roles import Role
 from common.security.tokens import TokenVerifier
 from common.service.cli import Service
@@ -49,6 +50,7 @@ class Parts(service.Parts):
             agreements=self.agreements,
             rules=reference.load(),
             data_sets=catalogue.load(),
+            codes=self.codes,
         )
 
 
@@ -58,12 +60,13 @@ def create_app(
     clock: Clock | None = None,
     verifier: TokenVerifier | None = None,
     agreements: Agreements | None = None,
+    codes: Codes | None = None,
 ) -> FastAPI:
     """Make the app."""
     settings = settings or Settings()
     return service.create_app(
         settings,
-        lambda: Parts(settings, clock, verifier, given_agreements=agreements),
+        lambda: Parts(settings, clock, verifier, given_agreements=agreements, given_codes=codes),
         title="Applications",
         summary=SUMMARY,
         routers=[router, reference_router],

@@ -11,6 +11,7 @@ from applications.adapters.agreements import HttpAgreements
 from applications.main import create_app
 from applications.settings import Settings
 from common import http
+from common.organisations import RemoteCodes
 from common.security import keys
 from common.security.roles import Role
 from services.applications.tests.answers import CCG, NOW, answers_of, complete
@@ -49,6 +50,7 @@ def app(migrated, clock, identities, wire, tmp_path):
         clock=clock,
         verifier=identities.verifier(),
         agreements=HttpAgreements(remote, FakeTokens()),
+        codes=RemoteCodes(remote, FakeTokens()),
     )
     # The document is the same for every app; making it takes longer than most tests.
     app.openapi_schema = DOCUMENT.get("openapi")

@@ -1,15 +1,20 @@
 """What a submission is refused for, over HTTP: the code, all of them, and nothing written."""
 
+import json
+
 import pytest
 
+from common.security.roles import Role
 from services.applications.tests.answers import (
+    CCG,
     CSU,
+    NAMES,
     SECOND,
     complete,
     with_identifiable_line,
     with_second_controller,
 )
-from services.applications.tests.world import judgement
+from services.applications.tests.world import judgement, organisation
 
 
 def edited(path, value, raw=None):
@@ -238,6 +243,38 @@ def test_an_offer_says_what_would_be_accepted(people, draft):
     found = people.editor.get(f"{draft(edited([1, 'end'], '2024-06-01'))}/findings").json()
 
     assert [(f["code"], f["offer"]) for f in found["findings"]] == [("TERM_TOO_LONG", "2024-05-31")]
+
+
+def test_codes_are_read_as_agreements_does_whoever_wrote_which_form(people, draft, wire):
+    """02P00 is 02P: every check compares, and what is frozen names, the code of itself."""
+    wire.answers["/v1/organisations/02P00"] = organisation(CCG, NAMES[CCG])
+    raw = json.loads(json.dumps(complete()).replace('"02P"', '"02P00"'))
+    path = draft({int(number): answer for number, answer in raw.items()})
+
+    found = people.editor.get(f"{path}/findings").json()
+    sent = people.editor.post(f"{path}/submission")
+
+    assert found["can_be_submitted"] is True
+    assert {(f["code"], f["offer"]) for f in found["findings"]} == {("SPELLING_CORRECTED", CCG)}
+    assert "/sections/2/controllers/0/ods" in {f["pointer"] for f in found["findings"]}
+    assert sent.status_code == 200, sent.text
+    frozen = people.agreements.get(f"/v1/snapshots/{sent.json()['snapshot_hash']}")
+    assert "02P00" not in frozen.text
+    same = people(Role.APPLICANT_EDITOR, "02P00", "another")
+    assert same.get(path).json()["organisation"] == CCG
+    seconded = people(Role.DARS_CASE_OFFICER, "02P00", "seconded")
+    refused = seconded.post(f"{path}/review")
+    assert (refused.status_code, refused.json()["code"]) == (403, "OWN_ORGANISATION")
+
+
+def test_who_decides_is_told_apart_from_who_applies_or_nothing_is_decided(people, draft, wire):
+    path = draft()
+    assert people.editor.post(f"{path}/submission").status_code == 200
+    wire.is_away = True
+
+    answer = people(Role.DARS_CASE_OFFICER, "02P00", "seconded").post(f"{path}/review")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "APPLICATION_NOT_FOUND")
 
 
 def test_with_agreements_away_it_is_503_and_nothing_is_written(people, draft, wire):

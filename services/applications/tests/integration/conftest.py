@@ -2,6 +2,7 @@ import pytest
 
 from applications.adapters.db.repository import unit_of_work
 from applications.use_cases.context import World
+from common.testing.codes import ListedCodes
 from services.applications.tests.answers import DATA_SETS, NOW, RULES, known
 
 
@@ -38,4 +39,5 @@ def world(engine, clock, facts):
         agreements=facts,
         rules=RULES,
         data_sets=DATA_SETS,
+        codes=ListedCodes({"02P00": "02P"}),
     )

@@ -12,6 +12,7 @@ import catalogue
 from common import service
 from common.clock import Clock, SystemClock
 from common.messaging.consumer import Consumer
+from common.organisations import RemoteCodes
 from common.security.roles import Role
 from common.service import Wakes
 from common.service.cli import Service
@@ -64,6 +65,7 @@ class Parts(service.Parts):
             clock=self.legal_clock,
             timer=timer,
             agreements=HttpAgreements(agreements, self.tokens),
+            codes=RemoteCodes(agreements, self.tokens),
             preparations=HttpPreparations(preparations, self.tokens),
             store=self.store,
             sealing=SigningKey(self.signer, self.engine, settings.checkpoint_dir, self.legal_clock),

@@ -44,6 +44,21 @@ PAGES = {
 GATED = sorted(key for key, roles in ROUTES.items() if roles is not PUBLIC)
 
 
+def test_an_organisation_s_own_is_its_own_by_whichever_of_its_codes_it_comes(house):
+    house.agreements.parties.add("0DF00")
+    extract = house.released()
+    file = extract["files"][0]
+
+    listed = house.call("GET", "/v1/extracts", ods="0DF00").json()["items"]
+
+    assert extract["id"] in {one["id"] for one in listed}
+    assert house.call("GET", f"/v1/extracts/{extract['id']}", ods="0DF00").status_code == 200
+    assert house.call("GET", file["content"], ods="0DF00").status_code == 200
+    deliveries = house.call("GET", "/v1/deliveries", ods="0DF").json()["items"]
+    assert {one["organisation"] for one in deliveries} == {"0DF"}
+    assert house.call("GET", f"/v1/extracts/{extract['id']}", ods="99N00").status_code == 404
+
+
 def test_the_table_has_every_route(house):
     found = {
         (method, path): None if isinstance(permission, Public) else set(permission.roles)

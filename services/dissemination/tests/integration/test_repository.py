@@ -227,7 +227,7 @@ def test_a_release_names_the_leaf_that_tells_of_it(engine, uow):
     _, release = released(uow)
 
     with uow.reading() as tx:
-        assert tx.releases.get(release.file.id, organisation="0DF") == release
+        assert tx.releases.get(release.file.id, own=frozenset({"0DF"})) == release
         leaves = tx.log.page(agreement=REFERENCE, after=None, limit=10)
     assert leaves[release.leaf.index].entry["action"] == "file-released"
     assert [leaf.index for leaf in leaves] == [0, 1, 2, 3, 4]
@@ -239,12 +239,13 @@ def test_another_organisation_finds_nothing(uow, organisation):
 
     with uow.reading() as tx:
         assert (
-            tx.extracts.page(organisation=organisation, agreement=None, after=None, limit=9) == []
+            tx.extracts.page(own=frozenset({organisation}), agreement=None, after=None, limit=9)
+            == []
         )
         with pytest.raises(ExtractNotFound):
-            tx.extracts.get(extract.id, organisation=organisation)
+            tx.extracts.get(extract.id, own=frozenset({organisation}))
         with pytest.raises(FileNotFound):
-            tx.releases.get(release.file.id, organisation=organisation)
+            tx.releases.get(release.file.id, own=frozenset({organisation}))
 
 
 def test_pages_are_in_order_of_creation_and_of_one_agreement(uow):
@@ -252,11 +253,9 @@ def test_pages_are_in_order_of_creation_and_of_one_agreement(uow):
 
     with uow.reading() as tx:
         page = tx.extracts.page(
-            organisation="0DF", agreement=REFERENCE, after=stored[0].id, limit=2
+            own=frozenset({"0DF"}), agreement=REFERENCE, after=stored[0].id, limit=2
         )
-        none = tx.extracts.page(
-            organisation=None, agreement="DARS-NIC-000000-A1B2C", after=None, limit=2
-        )
+        none = tx.extracts.page(own=None, agreement="DARS-NIC-000000-A1B2C", after=None, limit=2)
     assert [e.id for e in page] == [stored[1].id, stored[2].id]
     assert none == []
 
@@ -423,7 +422,7 @@ def test_a_delivery_is_stored_moved_and_ended(engine, uow):
 
     with uow.reading() as tx:
         (found,) = tx.deliveries.page(
-            organisation="0DF",
+            own=frozenset({"0DF"}),
             agreement=REFERENCE,
             file_id=release.file.id,
             after=UUID(int=0),
@@ -431,7 +430,7 @@ def test_a_delivery_is_stored_moved_and_ended(engine, uow):
         )
         assert (
             tx.deliveries.page(
-                organisation="0CX", agreement=None, file_id=None, after=None, limit=9
+                own=frozenset({"0CX"}), agreement=None, file_id=None, after=None, limit=9
             )
             == []
         )

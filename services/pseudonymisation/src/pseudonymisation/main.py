@@ -122,6 +122,7 @@ class Parts(service.Parts):
             ),
             maps=self.maps,
             rights=self.rights,
+            codes=self.codes,
             limits=Limits(
                 claim=timedelta(seconds=settings.landing_claim_seconds),
                 patience=timedelta(hours=settings.landing_patience_hours),

@@ -109,6 +109,7 @@ def test_a_local_identifier_of_two_people_is_told_to_the_sender_alone(intake):
         "local_identifiers_of_different_people": 2,
         "lines": [[2, 3], [4, 5]],
     }
+    assert "contradictions" in report_of(intake, submission, ods="RR800")
     for role in (Role.DSCRO_OPERATOR, Role.AUDITOR):
         assert "contradictions" not in report_of(intake, submission, role=role, ods="X26")
 

@@ -161,3 +161,21 @@ def test_rows_of_more_than_a_chunk_come_whole(intake):
     assert {record[1] for record in records} == {"Sex:CODE_UNKNOWN"}
     sent = csv.reader(written(bad).decode().splitlines()[1:])
     assert sorted(record[2:] for record in records) == sorted(sent)
+
+
+@pytest.mark.parametrize(("sent_by", "read_by"), [("RR800", "RR8"), ("RR8", "RR801")])
+def test_the_sender_is_the_organisation_by_whichever_of_its_codes_it_comes(
+    intake, sent_by, read_by
+):
+    sender = intake.headers(Role.PROVIDER_SYSTEM, sent_by)
+    opened = intake.open(headers=sender).json()
+    intake.client.put(
+        f"/v1/submissions/{opened['id']}/content",
+        content=written([*BAD, *GOOD]),
+        headers=sender | {"Content-Type": "text/csv"},
+    )
+    intake.work()
+
+    listed = intake.get("/v1/submissions", ods=read_by).json()["items"]
+    assert [s["id"] for s in listed] == [opened["id"]]
+    assert rows_of(intake, opened, ods=read_by).status_code == 200

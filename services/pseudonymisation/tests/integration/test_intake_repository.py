@@ -132,11 +132,11 @@ def test_an_organisation_sees_what_it_sent_or_what_is_its_own(uow):
     )
 
     with uow.reading() as tx:
-        assert tx.submissions.get(own.id, Scope("RR8")).id == own.id
-        assert tx.submissions.get(sent.id, Scope("0CL")).id == sent.id
+        assert tx.submissions.get(own.id, Scope(frozenset({"RR8"}))).id == own.id
+        assert tx.submissions.get(sent.id, Scope(frozenset({"0CL"}))).id == sent.id
         with pytest.raises(SubmissionNotFound):
-            tx.submissions.get(other.id, Scope("RR8"))
-        mine = tx.submissions.page(Scope("RR8"), data_set=None, after=None, limit=10)
+            tx.submissions.get(other.id, Scope(frozenset({"RR8"})))
+        mine = tx.submissions.page(Scope(frozenset({"RR8"})), data_set=None, after=None, limit=10)
         assert [found.id for found in mine] == [own.id]
 
 

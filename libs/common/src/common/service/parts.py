@@ -19,6 +19,7 @@ from common.db.clock import DatabaseClock
 from common.messaging import of_settings
 from common.messaging.port import EventLog
 from common.messaging.relay import Relay
+from common.organisations import Codes, RemoteCodes
 from common.security.client import ServiceTokens
 from common.security.keys import Signer
 from common.security.roles import Role
@@ -50,8 +51,8 @@ class Parts:
     """What every service has. The API and the workers of a process have one each.
 
     Subclasses add their own parts as cached properties. Whatever must be closed is made through
-    `closing`. `clock` and `given_verifier` take the place of what the settings would make: tests
-    use them.
+    `closing`. `clock`, `given_verifier` and `given_codes` take the place of what the settings would
+    make: tests use them.
     """
 
     PACKAGE: ClassVar[str]
@@ -61,6 +62,7 @@ class Parts:
     clock: Clock | None = None
     given_verifier: TokenVerifier | None = None
     wakes: Wakes = field(default_factory=Wakes)
+    given_codes: Codes | None = None
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 
     @cached_property
@@ -100,6 +102,11 @@ class Parts:
             clock=self.legal_clock,
             remote=self._client(settings.token_url, self.token_timeout_seconds),
         )
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Codes of organisations, as agreements reads them."""
+        return self.given_codes or RemoteCodes(self.remote("agreements"), self.tokens)
 
     @property
     def token_timeout_seconds(self) -> float:

@@ -26,20 +26,25 @@ class Found:
     """An organisation on a day, and who succeeded it by then."""
 
     organisation: Organisation
+    own: str
+    """The code that stands for itself: of a longer form or a site, whose it is (ruling 23)."""
     successor: str | None
 
 
 def get_organisation(code: str, day: date | None, *, ctx: Context) -> Found:
-    """Return the organisation as it is on `day`, by default today."""
+    """Return the organisation as it is on `day`, by default today, also by a longer form."""
     day = day or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
-        found = organisation.on(day, tx.organisations.find(ods=code))
+        lists = codes.read(tx, [code], day, ctx.reference)
+        own = lists.codes.own(code)
+        listed = lists.organisations.get(code) or lists.organisations.get(own, ())
         instruments = tx.instruments.all()
+    found = organisation.on(day, listed)
     if found is None:
-        raise OrganisationNotFound(f"{code} is not in the loaded list on {day}.")
-    successors = [i for i in instruments if i.predecessor == code and i.valid_from <= day]
+        raise OrganisationNotFound(f"{code} is not in the loaded list on {day}.", own=own)
+    successors = [i for i in instruments if i.predecessor == found.ods and i.valid_from <= day]
     latest = max(successors, key=lambda i: (i.valid_from, i.id), default=None)
-    return Found(organisation=found, successor=latest.successor if latest else None)
+    return Found(organisation=found, own=own, successor=latest.successor if latest else None)
 
 
 def page_organisations(part: Slice, kind: str | None, *, ctx: Context) -> Sequence[Organisation]:

@@ -1,8 +1,9 @@
 """What the machine checks need of agreements. A missing fact refuses (design.md section 5)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,23 @@ class Facts:
     """Those that the lines' populations name."""
     agreement: AgreementFact | None = None
     approvals: tuple[ApprovalFact, ...] = ()
+
+    def read_by(self, own: Callable[[str], str]) -> Self:
+        """Return the same with what agreements keeps as it was written, under own codes."""
+        return replace(
+            self,
+            agreement=None
+            if self.agreement is None
+            else replace(
+                self.agreement, controllers=tuple(own(c) for c in self.agreement.controllers)
+            ),
+            approvals=tuple(
+                approval
+                if approval.controllers is None
+                else replace(approval, controllers=frozenset(own(c) for c in approval.controllers))
+                for approval in self.approvals
+            ),
+        )
 
     def of(self, ods: str) -> PartyFacts:
         return self.parties.get(ods, PartyFacts())

@@ -7,13 +7,28 @@ fact is refused by the machine checks.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
+
+from pydantic import JsonValue
 
 from applications.domain.facts import ApprovalFact, EvidenceFact, Facts, RegistrationFact
 from common.field.names import Match, compare
 
 DSPT_EDITION = re.compile(r"(?:DSPT)?(?:20)?(\d{2})/?(?:20)?(\d{2})")
+
+
+def codes_read(written: JsonValue, own: JsonValue, pointer: str) -> Iterator[tuple[str, str]]:
+    """Name where an answer has another code than the one that stands for it, and that one."""
+    match written, own:
+        case dict(), dict():
+            for name, entry in written.items():
+                yield from codes_read(entry, own[name], f"{pointer}/{name}")
+        case list(), list():
+            for position, (entry, other) in enumerate(zip(written, own, strict=True)):
+                yield from codes_read(entry, other, f"{pointer}/{position}")
+        case _ if written != own:
+            yield pointer, str(own)
 
 
 def listed_name(ods: str, facts: Facts | None) -> str | None:

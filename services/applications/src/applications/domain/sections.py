@@ -6,16 +6,26 @@ refuses there, with its name: an applicant can save what is not finished.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
+    ValidationInfo,
+)
 
 from common.errors import Invalid
-from common.texts import Scanned
+from common.texts import STORED, Scanned
 from statements.vocabulary import Classification, EnvironmentKind, Purpose
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -32,7 +42,20 @@ def _iso_day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_iso_day), Field(ge=EARLIEST, le=LATEST)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2018-04"])]
-Ods = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,9}$", examples=["02P"])]
+
+
+OWN = "own_code"
+"""In the context of a validation: how codes are read, so that they can be compared."""
+
+
+def _read_code(code: str, info: ValidationInfo) -> str:
+    own: Callable[[str], str] | None = (info.context or {}).get(OWN)
+    return code if own is None else own(code)
+
+
+Ods = Annotated[
+    str, Field(pattern=r"^[A-Z0-9]{3,9}$", examples=["02P"]), AfterValidator(_read_code)
+]
 """Of any shape of domain.md 1.3: whether the code exists is for the loaded list to say."""
 Word = Annotated[str, Field(max_length=300, pattern=NO_CONTROLS), Scanned()]
 Words = Annotated[str, Field(max_length=10_000, pattern=NO_CONTROLS), Scanned()]
@@ -569,6 +592,36 @@ class Answers:
 
     def with_(self, section: Section) -> "Answers":
         return Answers({**self.sections, section.standard: section})
+
+    def codes(self) -> frozenset[str]:
+        """Return every organisation's code that an answer names."""
+        found: set[str] = set()
+
+        def note(code: str) -> str:
+            found.add(code)
+            return code
+
+        self.read_by(note)
+        return frozenset(found)
+
+    def read_by(self, own: Callable[[str], str]) -> "Answers":
+        """Return the same answers with every organisation under the code that `own` gives."""
+        context = {**STORED, OWN: own}
+        return Answers(
+            {
+                number: type(section).model_validate(
+                    section.model_dump(by_alias=True), context=context
+                )
+                for number, section in self.sections.items()
+            }
+        )
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the sections by number, as they are sent."""
+        return {
+            str(number): section.model_dump(mode="json", by_alias=True)
+            for number, section in self.sections.items()
+        }
 
     @property
     def missing(self) -> tuple[int, ...]:

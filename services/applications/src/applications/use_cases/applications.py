@@ -123,9 +123,13 @@ def submit(
             return read
     _is_as_seen(read, expected)
     read.check(Verb.SUBMIT, by=ctx.actor)
-    application, day, at = read.answered(replies), ctx.today(), ctx.now()
+    day, at = ctx.today(), ctx.now()
+    asked = examination.read(read.answered(replies), ctx=ctx)
+    application = asked.application
     facts = examination.look_up(application, day=day, ctx=ctx)
-    found = examination.examine(application, facts=facts, day=day, ctx=ctx)
+    found = examination.examine(
+        application, facts=facts, day=day, ctx=ctx, corrected=asked.corrected
+    )
     agreed = facts.agreement.version if facts.agreement else None
     reference = application.reference or application.amends or dars_reference()
     label = application.label_for(agreed)
@@ -234,7 +238,7 @@ def _redirect(data_sets: Sequence[str], *, ctx: Context) -> None:
     """What another service answers is not opened here (A26)."""
     for redirection in ctx.rules.redirections:
         if redirection.data_set in data_sets and re.fullmatch(
-            redirection.applicant, ctx.principal.organisation
+            redirection.applicant, ctx.actor.organisation
         ):
             raise Redirected(
                 f"{redirection.data_set} for one's own organisation comes from the "

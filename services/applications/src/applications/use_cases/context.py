@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from applications.domain.application import BODY, Actor, Application
+from applications.domain.errors import AgreementsUnavailable
 from applications.domain.rules import Rules
 from applications.use_cases.ports import Agreements, Scope, UnitOfWork
 from catalogue import Catalogue
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
+from common.errors import Unavailable
+from common.organisations import Codes, spellings
 from common.security.principal import Principal
 from common.security.roles import Role
 
@@ -33,6 +36,7 @@ class World:
     agreements: Agreements
     rules: Rules
     data_sets: Catalogue
+    codes: Codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +59,37 @@ class Context:
         """The legal day (ruling 2)."""
         return legal_day(self.now())
 
+    def own(self, code: str) -> str:
+        """Return the code that stands for itself (ruling 23). Raise AgreementsUnavailable."""
+        try:
+            return self.world.codes.own(code)
+        except Unavailable as away:
+            raise AgreementsUnavailable("Agreements does not answer; try again.") from away
+
     @property
     def actor(self) -> Actor:
+        """Return who acts, under the code by which organisations are compared (ruling 23).
+
+        Who takes part in deciding is told apart from who applies, or it is not decided.
+        Raise AgreementsUnavailable.
+        """
+        said, codes = self.principal.organisation, self.world.codes
+        is_staff = self.principal.role in BODY_STAFF
         return Actor(
             subject=self.principal.subject,
-            organisation=self.principal.organisation,
+            organisation=said
+            if said == BODY
+            else self.own(said)
+            if is_staff
+            else codes.known(said),
             role=self.principal.role,
         )
 
     @property
     def scope(self) -> Scope:
         """The query is scoped by it: what one may not know of is not found."""
-        is_body = self.principal.organisation == BODY and self.principal.role in BODY_STAFF
-        return Scope(None if is_body else self.principal.organisation)
+        own = spellings(self.world.codes, self.principal.organisation)
+        return Scope(None if BODY in own and self.principal.role in BODY_STAFF else own)
 
     def entry(self, application: Application, action: str, at: datetime) -> Entry:
         return entry_for(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import structlog
@@ -12,6 +12,7 @@ from applications.domain import checks, standards
 from applications.domain.application import Application
 from applications.domain.facts import Facts
 from applications.domain.findings import Finding
+from applications.domain.record import codes_read
 from applications.domain.sections import Confidentiality, Kind
 from applications.domain.snapshot import Snapshot, assemble
 from applications.domain.standards import Difference
@@ -40,12 +41,34 @@ class Examination:
         return not any(finding.refuses for finding in self.findings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """An application with every organisation under the code that stands for itself."""
+
+    application: Application
+    corrected: Mapping[str, str]
+    """By pointer, where another code was written."""
+
+
+def read(application: Application, *, ctx: Context) -> Read:
+    """Read every code of an organisation as agreements does (ruling 23). Raise Unavailable."""
+    answers = application.answers
+    own = {code: ctx.own(code) for code in sorted(answers.codes())}
+    if all(code == other for code, other in own.items()):
+        return Read(application=application, corrected={})
+    corrected = answers.read_by(own.__getitem__)
+    return Read(
+        application=replace(application, answers=corrected),
+        corrected=dict(codes_read(answers.as_json(), corrected.as_json(), "/sections")),
+    )
+
+
 def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
     """What agreements knows of the parties. Raise Unavailable."""
     answers = application.answers
     parties = tuple(dict.fromkeys([application.organisation, *answers.parties]))
     commissioners = {ods for line in answers.lines for ods in line.population.commissioners}
-    return ctx.world.agreements.facts(
+    found = ctx.world.agreements.facts(
         Asked(
             day=day,
             parties=parties,
@@ -57,6 +80,7 @@ def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
             approvals=relies_on_support(application),
         )
     )
+    return found.read_by(ctx.own)
 
 
 def relies_on_support(application: Application) -> bool:
@@ -100,7 +124,12 @@ def propose(
 
 
 def examine(
-    application: Application, *, facts: Facts | None, day: date, ctx: Context
+    application: Application,
+    *,
+    facts: Facts | None,
+    day: date,
+    ctx: Context,
+    corrected: Mapping[str, str] | None = None,
 ) -> Sequence[Finding]:
     is_compared = application.kind in {Kind.EXTENSION, Kind.SIMPLE_CHANGE}
     proposed = (
@@ -120,6 +149,7 @@ def examine(
             rules=ctx.rules,
             data_sets=ctx.world.data_sets,
             facts=facts,
+            codes_read=corrected or {},
             base=base_of(application, ctx=ctx) if is_compared else None,
             proposed=snapshots.as_json(proposed) if proposed else None,
         )
@@ -129,14 +159,17 @@ def examine(
 def preview(application: Application, *, ctx: Context) -> Examination:
     """What a submission today would meet; with agreements away, what can be said without."""
     day = ctx.today()
+    asked, facts = Read(application=application, corrected={}), None
     try:
-        facts: Facts | None = look_up(application, day=day, ctx=ctx)
+        asked = read(application, ctx=ctx)
+        facts = look_up(asked.application, day=day, ctx=ctx)
     except Unavailable as away:
         log.warning("facts_unavailable", code=away.code)
-        facts = None
     return Examination(
         day=day,
-        findings=examine(application, facts=facts, day=day, ctx=ctx),
+        findings=examine(
+            asked.application, facts=facts, day=day, ctx=ctx, corrected=asked.corrected
+        ),
         differences=standards.differences(ctx.rules.standards, application.standards, day),
         has_facts=facts is not None,
     )

@@ -18,7 +18,7 @@ from common.messaging.envelope import Event
 class Scope:
     """Whose applications the caller may know of; None: everybody's."""
 
-    organisation: str | None
+    own: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

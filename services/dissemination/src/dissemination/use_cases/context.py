@@ -1,16 +1,18 @@
 """What every use case is given: the outside world, and on whose behalf."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from pydantic import JsonValue
 
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock
+from common.organisations import Codes, spellings
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
+from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.extract import Requester
 from dissemination.use_cases.ports import (
     Agreements,
@@ -38,6 +40,7 @@ class Context:
     """When a worker's turn comes; never injected as another time than it is."""
 
     agreements: Agreements
+    codes: Codes
     preparations: Preparations
     store: ReleaseStore
     sealing: Sealing
@@ -64,14 +67,23 @@ class Context:
         return Requester(
             subject=self.principal.subject,
             client_id=self.principal.client_id,
-            organisation=self.principal.organisation,
+            organisation=self.codes.known(self.principal.organisation),
             role=self.principal.role.value,
         )
 
     @property
-    def scope(self) -> str | None:
-        """The organisation whose extracts the caller may know of; None: of any."""
-        return None if self.principal.role in SEE_ALL else self.principal.organisation
+    def scope(self) -> frozenset[str] | None:
+        """The codes whose extracts the caller may know of; None: of any."""
+        return None if self.principal.role in SEE_ALL else self.own
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The codes under which the caller's own organisation goes here."""
+        return spellings(self.codes, self.principal.organisation)
+
+    def acting_for(self, organisation: str, claims: Mapping[str, Any]) -> str | None:
+        """Return in whose name it acts, by what a signed statement says."""
+        return on_behalf_of(organisation, claims, own=self.codes.known)
 
     def audited(
         self,

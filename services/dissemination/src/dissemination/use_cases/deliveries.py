@@ -11,7 +11,6 @@ from common.clock import boottime
 from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused
 from common.ids import new_id
 from common.security.jws import unverified
-from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.delivery import Cut, Delivery
 from dissemination.domain.errors import ObjectMissing
 from dissemination.domain.lease import Lease
@@ -50,7 +49,7 @@ def allow(
 
     """
     with ctx.uow.reading() as tx:
-        release = tx.releases.get(file_id, organisation=ctx.principal.organisation)
+        release = tx.releases.get(file_id, own=ctx.own)
     delivery_id = new_id()
     try:
         lease = _ask(release, delivery_id, None, ctx)
@@ -93,7 +92,7 @@ def begin(allowed: Allowed, *, ctx: Context) -> Delivery:
         f"files/{release.file.id}",
         agreement=release.agreement,
         decision_id=str(allowed.lease.decision_id),
-        on_behalf_of=_acting_for(release),
+        on_behalf_of=_acting_for(release, ctx),
         delivery_id=str(delivery.id),
         start=part.start,
         end=part.end,
@@ -133,7 +132,7 @@ def end(delivery_id: UUID, *, bytes_: int, code: str | None, ctx: Context) -> De
             f"files/{delivery.file_id}",
             agreement=delivery.agreement,
             decision_id=str(delivery.decision_id),
-            on_behalf_of=_acting_for(release),
+            on_behalf_of=_acting_for(release, ctx),
             delivery_id=str(delivery_id),
             outcome=ended.outcome.value,
             bytes=ended.bytes,
@@ -174,7 +173,7 @@ def page(
 ) -> Sequence[Delivery]:
     with ctx.uow.reading() as tx:
         return tx.deliveries.page(
-            organisation=ctx.scope, agreement=agreement, file_id=file_id, after=after, limit=limit
+            own=ctx.scope, agreement=agreement, file_id=file_id, after=after, limit=limit
         )
 
 
@@ -204,9 +203,9 @@ def _ask(release: Release, delivery_id: UUID, renewed: Lease | None, ctx: Contex
     )
 
 
-def _acting_for(release: Release) -> str | None:
+def _acting_for(release: Release, ctx: Context) -> str | None:
     """Return in whose name the file is held, as its manifest says."""
-    return on_behalf_of(release.organisation, unverified(release.manifest))
+    return ctx.acting_for(release.organisation, unverified(release.manifest))
 
 
 def _log_refusal(release: Release, delivery_id: UUID, codes: Sequence[str], ctx: Context) -> None:
@@ -214,7 +213,7 @@ def _log_refusal(release: Release, delivery_id: UUID, codes: Sequence[str], ctx:
         "fetch-refused",
         f"files/{release.file.id}",
         agreement=release.agreement,
-        on_behalf_of=_acting_for(release),
+        on_behalf_of=_acting_for(release, ctx),
         delivery_id=str(delivery_id),
         refusals=list(codes),
     )

@@ -14,7 +14,6 @@ from pydantic import JsonValue
 from common import faults
 from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused, Unavailable
 from common.security.jws import unverified
-from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.attestation import AttestationMalformed
 from dissemination.domain.errors import (
     FAILURES,
@@ -156,7 +155,7 @@ def _save(extract: Extract, action: str, ctx: Context, **detail: JsonValue) -> N
         f"extracts/{extract.id}",
         agreement=extract.request.agreement,
         decision_id=str(extract.permit.decision_id),
-        on_behalf_of=on_behalf_of(
+        on_behalf_of=ctx.acting_for(
             extract.requester.organisation, unverified(extract.permit.compact)
         ),
         **detail,

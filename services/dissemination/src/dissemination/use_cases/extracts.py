@@ -13,7 +13,6 @@ from common import faults
 from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
-from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
 from dissemination.domain.release import Release
@@ -73,7 +72,7 @@ def ask(
         f"extracts/{extract_id}",
         agreement=request.agreement,
         decision_id=str(permit.decision_id),
-        on_behalf_of=on_behalf_of(ctx.principal.organisation, unverified(permit.compact)),
+        on_behalf_of=ctx.acting_for(ctx.principal.organisation, unverified(permit.compact)),
         request=request.as_json(extract_id),
         permit_id=permit.id,
     )
@@ -84,7 +83,7 @@ def ask(
                 actor=ctx.principal.key_owner, key=idempotency_key, fingerprint=fingerprint
             )
             if known_id is not None:
-                return _seen([tx.extracts.get(UUID(known_id), organisation=ctx.scope)], tx)[0]
+                return _seen([tx.extracts.get(UUID(known_id), own=ctx.scope)], tx)[0]
             tx.idempotency.remember(
                 actor=ctx.principal.key_owner,
                 key=idempotency_key,
@@ -101,34 +100,32 @@ def ask(
 def get(extract_id: UUID, *, ctx: Context) -> Seen:
     """Raises ExtractNotFound."""
     with ctx.uow.reading() as tx:
-        return _seen([tx.extracts.get(extract_id, organisation=ctx.scope)], tx)[0]
+        return _seen([tx.extracts.get(extract_id, own=ctx.scope)], tx)[0]
 
 
 def page(*, agreement: str | None, after: UUID | None, limit: int, ctx: Context) -> Sequence[Seen]:
     with ctx.uow.reading() as tx:
-        found = tx.extracts.page(
-            organisation=ctx.scope, agreement=agreement, after=after, limit=limit
-        )
+        found = tx.extracts.page(own=ctx.scope, agreement=agreement, after=after, limit=limit)
         return _seen(found, tx)
 
 
 def files(extract_id: UUID, *, ctx: Context) -> Sequence[Release]:
     """Its released files; none before its release. Raises ExtractNotFound."""
     with ctx.uow.reading() as tx:
-        tx.extracts.get(extract_id, organisation=ctx.scope)
+        tx.extracts.get(extract_id, own=ctx.scope)
         return tx.releases.of(extract_id)
 
 
 def release(file_id: UUID, *, ctx: Context) -> Release:
     """One released file, with its manifest. Raises FileNotFound."""
     with ctx.uow.reading() as tx:
-        return tx.releases.get(file_id, organisation=ctx.scope)
+        return tx.releases.get(file_id, own=ctx.scope)
 
 
 def withdraw(extract_id: UUID, *, ctx: Context) -> Seen:
     """Take it back before its release. Raises ExtractNotFound, TransitionRefused."""
     with ctx.uow.writing() as tx:
-        extract = tx.extracts.get(extract_id, organisation=ctx.scope)
+        extract = tx.extracts.get(extract_id, own=ctx.scope)
         withdrawn = tx.extracts.save(
             extract.withdraw(at=ctx.clock.now()),
             audit=ctx.audited(
@@ -245,7 +242,7 @@ def _require_landed(
         f"agreements/{request.agreement}",
         agreement=request.agreement,
         decision_id=str(permit.decision_id),
-        on_behalf_of=on_behalf_of(ctx.principal.organisation, unverified(permit.compact)),
+        on_behalf_of=ctx.acting_for(ctx.principal.organisation, unverified(permit.compact)),
         request=request.as_json(UUID(int=0)),
         refusals=[refused.code],
     )

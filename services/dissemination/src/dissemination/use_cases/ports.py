@@ -149,7 +149,7 @@ class ReleaseStore(Protocol):
 
 class Extracts(Protocol):
     def get(
-        self, extract_id: UUID, *, organisation: str | None = None, locked: bool = False
+        self, extract_id: UUID, *, own: frozenset[str] | None = None, locked: bool = False
     ) -> Extract:
         """Raise ExtractNotFound, also where it is another organisation's.
 
@@ -157,7 +157,7 @@ class Extracts(Protocol):
         """
 
     def page(
-        self, *, organisation: str | None, agreement: str | None, after: UUID | None, limit: int
+        self, *, own: frozenset[str] | None, agreement: str | None, after: UUID | None, limit: int
     ) -> Sequence[Extract]:
         """In order of id; ids are UUIDv7, so this is the order of creation."""
 
@@ -209,7 +209,7 @@ class Releases(Protocol):
     ) -> Release:
         """Append the leaf, seal the manifest over its position, store release and line."""
 
-    def get(self, file_id: UUID, *, organisation: str | None = None) -> Release:
+    def get(self, file_id: UUID, *, own: frozenset[str] | None = None) -> Release:
         """Raise FileNotFound, also where it is another organisation's, or not released."""
 
     def of(self, extract_id: UUID) -> Sequence[Release]: ...
@@ -257,7 +257,7 @@ class Deliveries(Protocol):
     def page(
         self,
         *,
-        organisation: str | None,
+        own: frozenset[str] | None,
         agreement: str | None,
         file_id: UUID | None,
         after: UUID | None,

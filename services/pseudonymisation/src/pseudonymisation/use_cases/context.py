@@ -7,6 +7,7 @@ from typing import Self
 
 from catalogue import Catalogue
 from common.clock import Clock
+from common.organisations import Codes, spellings
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from pseudonymisation.domain.opt_out_check import CheckAge
@@ -51,6 +52,7 @@ class Context:
     haven: Haven
     maps: Maps
     rights: SubmissionRights
+    codes: Codes
     limits: Limits = field(default_factory=Limits)
     check_age: Callable[[date], CheckAge] = CheckAge.none
     """How long a national check is good, by the rule of a day."""
@@ -71,5 +73,9 @@ class Context:
     @property
     def scope(self) -> Scope:
         """A provider sees its own; the haven's staff and auditors see all."""
-        principal = self.principal
-        return Scope(None if principal.role in SEE_ALL else principal.organisation)
+        return Scope(None if self.principal.role in SEE_ALL else self.own)
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The codes under which the caller's organisation may have sent something."""
+        return spellings(self.codes, self.principal.organisation)

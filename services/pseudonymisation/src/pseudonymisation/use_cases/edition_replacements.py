@@ -154,7 +154,7 @@ def take_back(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
         before = tx.editions.gave_way_to(edition_id)
     if present.standing.is_waiting:
         return _take_back_waiting(edition_id, reason, ctx=ctx)
-    if ctx.scope.organisation is not None:
+    if ctx.scope.own is not None:
         raise ReplacementDecided(
             "A provider takes back only what waits; submit the period again to replace it.",
             state=present.standing.state.value,

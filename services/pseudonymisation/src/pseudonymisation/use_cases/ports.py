@@ -22,16 +22,16 @@ from pseudonymisation.domain.submission import Submission
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a caller may know of: everything (None), or one organisation's own."""
+    """What a caller may know of: everything (None), or its organisation's, by all its codes."""
 
-    organisation: str | None
+    own: frozenset[str] | None
 
 
 class Submissions(Protocol):
     def get(self, submission_id: UUID, scope: Scope) -> Submission:
         """:raises SubmissionNotFound: also where the caller may not know of it"""
 
-    def sent_by(self, submission_id: UUID, organisation: str) -> Submission:
+    def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
         """What that organisation itself sent.
 
         :raises SubmissionNotFound: also where another sent it, be it for that organisation

@@ -29,7 +29,7 @@ def providers(submission: Submission, *, ctx: Context) -> frozenset[str]:
     :raises ProviderUnknown, ProviderNotOpen, ProviderNotOwn, Unavailable:
     """
     period, basis = submission.period, submission.basis
-    if basis is None and submission.submitted_by != submission.provider:
+    if basis is None and ctx.codes.known(submission.submitted_by) != submission.provider:
         basis = Basis.DSCRO  # announced before it was written down: nobody else could
     own = standing(submission.submitted_by, submission.provider, period, basis=basis, ctx=ctx)
     if own.entity != submission.provider:

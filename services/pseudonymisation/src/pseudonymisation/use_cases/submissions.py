@@ -57,7 +57,7 @@ def open_(
         catalogue_digest=described.digest,
         period=asked,
         provider=standing.entity,
-        submitted_by=principal.organisation,
+        submitted_by=ctx.codes.known(principal.organisation),
         basis=Basis.DSCRO if is_office else standing.basis,
         created_at=at,
     )
@@ -177,7 +177,7 @@ def report(submission_id: UUID, *, ctx: Context) -> dict[str, JsonValue] | None:
     submission = get(submission_id, ctx=ctx)
     if submission.report is None:
         return None
-    is_sender = submission.submitted_by == ctx.principal.organisation
+    is_sender = ctx.codes.known(submission.submitted_by) in ctx.own
     return {k: v for k, v in submission.report.items() if is_sender or k != SENDER_ONLY}
 
 
@@ -209,7 +209,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
     """
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
-        submission = tx.submissions.sent_by(submission_id, ctx.principal.organisation)
+        submission = tx.submissions.sent_by(submission_id, ctx.own)
         key, content = submission.quarantine_key, submission.content
         if key is None or content is None or submission.is_over(ctx.limits.keep_uploads, at=at):
             raise errors.QuarantineGone("No rows of this submission are kept.")

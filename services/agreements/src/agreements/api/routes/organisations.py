@@ -97,7 +97,10 @@ def get_organisation(
     principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
     as_at: Annotated[Day | None, Query(description="By default today.")] = None,
 ) -> OrganisationOnDay:
-    """Say what a code is on a day, and which legal entity stands behind it."""
+    """Say what a code is on a day, and which legal entity stands behind it.
+
+    A longer form of a listed code is that code.
+    """
     found = use_cases.get_organisation(ods, as_at, ctx=contexts.of(principal))
     return OrganisationOnDay.of(found)
 

@@ -101,6 +101,14 @@ class OrganisationView(Outgoing):
 
 
 class OrganisationOnDay(OrganisationView):
+    own: Annotated[
+        str,
+        Field(
+            description="The code in the form in which codes are compared: of a longer form or a"
+            " site, whose it is.",
+            examples=["02P"],
+        ),
+    ]
     successor: Annotated[
         str | None, Field(description="To whom its standing passed by a transfer instrument.")
     ]
@@ -108,7 +116,7 @@ class OrganisationOnDay(OrganisationView):
     @classmethod
     def of(cls, found: Found) -> Self:
         view = OrganisationView.model_validate(found.organisation)
-        return cls(**view.model_dump(), successor=found.successor)
+        return cls(**view.model_dump(), own=found.own, successor=found.successor)
 
 
 class RecordTransfer(Incoming):

@@ -80,8 +80,8 @@ class SqlApplications:
 
     def get(self, application_id: UUID, scope: Scope) -> Application:
         query = select(ApplicationRow).where(col(ApplicationRow.id) == application_id)
-        if scope.organisation is not None:
-            query = query.where(col(ApplicationRow.organisation) == scope.organisation)
+        if scope.own is not None:
+            query = query.where(col(ApplicationRow.organisation).in_(scope.own))
         row = self.session.exec(query).one_or_none()
         if row is None:
             raise ApplicationNotFound("There is no such application.")
@@ -91,8 +91,8 @@ class SqlApplications:
         self, scope: Scope, *, state: State | None, after: UUID | None, limit: int
     ) -> Sequence[Summary]:
         query = select(*map(col, SUMMARY)).order_by(col(ApplicationRow.id)).limit(limit)
-        if scope.organisation is not None:
-            query = query.where(col(ApplicationRow.organisation) == scope.organisation)
+        if scope.own is not None:
+            query = query.where(col(ApplicationRow.organisation).in_(scope.own))
         if state is not None:
             query = query.where(col(ApplicationRow.state) == state.value)
         if after is not None:

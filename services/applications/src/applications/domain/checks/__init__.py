@@ -46,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     parties.assurance,
     bases.controllers,
     bases.purposes,
+    records.codes,
     records.names,
     records.evidence,
     records.registrations,

@@ -1,7 +1,7 @@
 """What a check is given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from pydantic import JsonValue
@@ -28,6 +28,8 @@ class Case:
     data_sets: Catalogue
     facts: Facts | None
     """None where agreements did not answer."""
+    codes_read: Mapping[str, str] = field(default_factory=dict)
+    """By pointer: the code that stands for the one that was written there."""
     base: Mapping[str, JsonValue] | None = None
     """The snapshot that was last approved under the same reference, where it was ours."""
     proposed: Mapping[str, JsonValue] | None = None

@@ -25,6 +25,12 @@ from common.field.names import Match, compare
 ICO_NUMBER = re.compile(r"Z[A-Z0-9]{7}")
 
 
+def codes(case: Case) -> Iterator[Finding]:
+    """Every organisation is named by the code that stands for itself (ruling 23)."""
+    for pointer, own in case.codes_read.items():
+        yield _corrected(int(pointer.split("/")[2]), pointer, own)
+
+
 def names(case: Case) -> Iterator[Finding]:
     """Every party has the name under which it is listed that day, however it is spelled."""
     controllers, processors = case.answers.of(Controllers), case.answers.of(Processors)

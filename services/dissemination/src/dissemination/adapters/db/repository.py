@@ -70,21 +70,21 @@ class SqlExtracts:
     timer: Clock
 
     def get(
-        self, extract_id: UUID, *, organisation: str | None = None, locked: bool = False
+        self, extract_id: UUID, *, own: frozenset[str] | None = None, locked: bool = False
     ) -> Extract:
         row = self.session.get(
             ExtractRow, extract_id, with_for_update=locked or None, populate_existing=locked
         )
-        if row is None or organisation not in (None, row.organisation):
+        if row is None or (own is not None and row.organisation not in own):
             raise ExtractNotFound(f"There is no extract {extract_id}.")
         return _extract(row)
 
     def page(
-        self, *, organisation: str | None, agreement: str | None, after: UUID | None, limit: int
+        self, *, own: frozenset[str] | None, agreement: str | None, after: UUID | None, limit: int
     ) -> Sequence[Extract]:
         query = select(ExtractRow).order_by(col(ExtractRow.id)).limit(limit)
-        if organisation is not None:
-            query = query.where(col(ExtractRow.organisation) == organisation)
+        if own is not None:
+            query = query.where(col(ExtractRow.organisation).in_(own))
         if agreement is not None:
             query = query.where(col(ExtractRow.agreement) == agreement)
         if after is not None:
@@ -204,9 +204,9 @@ class SqlReleases:
         self.session.flush()
         return release
 
-    def get(self, file_id: UUID, *, organisation: str | None = None) -> Release:
+    def get(self, file_id: UUID, *, own: frozenset[str] | None = None) -> Release:
         row = self.session.get(ReleaseRow, file_id)
-        if row is None or organisation not in (None, row.organisation):
+        if row is None or (own is not None and row.organisation not in own):
             raise FileNotFound(f"There is no file {file_id}.")
         return _release(row)
 
@@ -341,15 +341,16 @@ class SqlDeliveries:
     def page(
         self,
         *,
-        organisation: str | None,
+        own: frozenset[str] | None,
         agreement: str | None,
         file_id: UUID | None,
         after: UUID | None,
         limit: int,
     ) -> Sequence[Delivery]:
         query = select(DeliveryRow).order_by(col(DeliveryRow.id)).limit(limit)
+        if own is not None:
+            query = query.where(col(DeliveryRow.organisation).in_(own))
         for column, wanted in (
-            (col(DeliveryRow.organisation), organisation),
             (col(DeliveryRow.agreement), agreement),
             (col(DeliveryRow.file_id), file_id),
         ):

@@ -46,18 +46,18 @@ class SqlSubmissions:
 
     def get(self, submission_id: UUID, scope: Scope) -> Submission:
         query = select(SubmissionRow).where(col(SubmissionRow.id) == submission_id)
-        if scope.organisation is not None:
-            query = query.where(_is_own(scope.organisation))
+        if scope.own is not None:
+            query = query.where(_is_own(scope.own))
         row = self.session.exec(query).one_or_none()
         if row is None:
             raise SubmissionNotFound("There is no such submission.")
         return _to_submission(row)
 
-    def sent_by(self, submission_id: UUID, organisation: str) -> Submission:
+    def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
         query = (
             select(SubmissionRow)
             .where(col(SubmissionRow.id) == submission_id)
-            .where(col(SubmissionRow.submitted_by) == organisation)
+            .where(col(SubmissionRow.submitted_by).in_(own))
         )
         row = self.session.exec(query).one_or_none()
         if row is None:
@@ -68,8 +68,8 @@ class SqlSubmissions:
         self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
     ) -> Sequence[Submission]:
         query = select(SubmissionRow).order_by(col(SubmissionRow.id)).limit(limit)
-        if scope.organisation is not None:
-            query = query.where(_is_own(scope.organisation))
+        if scope.own is not None:
+            query = query.where(_is_own(scope.own))
         if data_set is not None:
             query = query.where(col(SubmissionRow.data_set) == data_set)
         if after is not None:
@@ -198,8 +198,8 @@ class SqlEditions:
 
     def get(self, edition_id: UUID, scope: Scope) -> Edition:
         query = select(EditionRow).where(col(EditionRow.id) == edition_id)
-        if scope.organisation is not None:
-            query = query.where(_is_of(scope.organisation))
+        if scope.own is not None:
+            query = query.where(_is_of(scope.own))
         row = self.session.exec(query).one_or_none()
         if row is None:
             raise EditionNotFound("There is no such edition.")
@@ -216,8 +216,8 @@ class SqlEditions:
         limit: int,
     ) -> Sequence[Edition]:
         query = select(EditionRow).order_by(col(EditionRow.id)).limit(limit)
-        if scope.organisation is not None:
-            query = query.where(_is_of(scope.organisation))
+        if scope.own is not None:
+            query = query.where(_is_of(scope.own))
         if data_set is not None:
             query = query.where(col(EditionRow.data_set) == data_set)
         if state is not None:
@@ -410,19 +410,16 @@ def unit_of_work(engine: Engine) -> UnitOfWork[SqlIntake]:
     return UnitOfWork(engine, SqlIntake)
 
 
-def _is_of(organisation: str) -> Any:
+def _is_of(own: frozenset[str]) -> Any:
     """Say of an edition that it is an organisation's, also where that goes by a longer code."""
-    own = select(SubmissionRow.id).where(
-        col(SubmissionRow.submitted_by) == organisation,
-        col(SubmissionRow.basis) == Basis.OWN.value,
+    sent = select(SubmissionRow.id).where(
+        col(SubmissionRow.submitted_by).in_(own), col(SubmissionRow.basis) == Basis.OWN.value
     )
-    return or_(col(EditionRow.provider) == organisation, col(EditionRow.submission_id).in_(own))
+    return or_(col(EditionRow.provider).in_(own), col(EditionRow.submission_id).in_(sent))
 
 
-def _is_own(organisation: str) -> Any:
-    return or_(
-        col(SubmissionRow.provider) == organisation, col(SubmissionRow.submitted_by) == organisation
-    )
+def _is_own(own: frozenset[str]) -> Any:
+    return or_(col(SubmissionRow.provider).in_(own), col(SubmissionRow.submitted_by).in_(own))
 
 
 def _of_submission(submission: Submission) -> dict[str, Any]:
