@@ -434,3 +434,24 @@ def test_a_code_is_answered_as_the_one_that_stands_for_itself(service):
     closed = shown("02P00", "2023-04-01")
     assert (closed["code"], closed["own"]) == ("ORGANISATION_NOT_FOUND", "02P")
     assert shown("Y00500")["own"] == "Y00500"
+
+
+def test_who_is_not_in_ods_is_recorded_by_company_number(service):
+    sent = imported(
+        service,
+        "1234567,A Supplier Ltd,SUPPLIER,,,2013-04-01,\n"
+        "sc123456,A Scottish Supplier Ltd,SUPPLIER,,,2013-04-01,\n"
+        "SC12345,No Number Ltd,SUPPLIER,,,2013-04-01,\n"
+        "COMPANY1,No Number Either Ltd,SUPPLIER,,,2013-04-01,\n",
+    ).json()
+
+    left_out = sent["left_out"]["named"]
+    assert [(place["line"], place["column"]) for place in left_out] == [(4, "ods"), (5, "ods")]
+    assert all("Companies House" in place["detail"] for place in left_out)
+    for written, own in (("01234567", "01234567"), ("1234567", "01234567")):
+        found = service.get(f"/v1/organisations/{written}", Role.SERVICE_APPLICATIONS).json()
+        assert (found["ods"], found["own"], found["name"]) == (own, own, "A Supplier Ltd")
+    assert service.get("/v1/organisations/SC123456", Role.AUDITOR).status_code == 200
+    for written in ("SC12345", "COMPANY1"):
+        answer = service.get(f"/v1/organisations/{written}", Role.AUDITOR)
+        assert code(answer) == (404, "ORGANISATION_NOT_FOUND")

@@ -287,3 +287,17 @@ def test_a_registration_of_somebody_else_is_refused(seeded):
     assert refused.json()["field"] == "name"
     found = seeded.get("/v1/ico-registrations", Role.SERVICE_APPLICATIONS, organisation=CCG)
     assert found.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"published_on": "2018-06-01", "expires_on": "2018-05-31", "seen_on": "2018-06-02"},
+        {"published_on": "2018-06-01", "seen_on": "2018-05-31"},
+        {"plan_until": "2019-03-31", "plan_accepted": False},
+    ],
+)
+def test_evidence_whose_dates_contradict_one_another_is_refused(seeded, changes):
+    answer = seeded.post("/v1/assurance", Role.REFERENCE_DATA_MANAGER, EVIDENCE | changes)
+
+    assert code(answer) == (422, "INVALID_REQUEST")

@@ -113,6 +113,32 @@ def test_the_complete_application_has_no_finding():
 
 
 BREAKS = [
+    # Every text
+    (
+        "PLACEHOLDER",
+        "/sections/1/justification",
+        lambda: edited([1, "justification"], "T.B.C."),
+    ),
+    (
+        "PLACEHOLDER",
+        f"{LINE}/fields/0/reason",
+        lambda: edited([7, "lines", 0, "fields", 0, "reason"], "n/a"),
+    ),
+    (
+        "PLACEHOLDER",
+        "/sections/11/outputs/0/title",
+        lambda: edited([11, "outputs", 0, "title"], "xxx"),
+    ),
+    (
+        "COMPANY_NUMBER_MALFORMED",
+        "/sections/3/processors/0/ods",
+        lambda: edited([3, "processors", 0, "ods"], "SC12345"),
+    ),
+    (
+        "ORGANISATION_UNKNOWN",
+        "/sections/7/consultation/organisation",
+        lambda: edited([7, "consultation", "organisation"], "99Z"),
+    ),
     # Standard 1
     ("END_BEFORE_START", "/sections/1/end", lambda: edited([1, "end"], "2021-05-31")),
     ("START_IN_PAST", "/sections/1/start", lambda: edited([1, "start"], "2021-05-24")),
@@ -1475,3 +1501,8 @@ def test_what_an_identifiable_line_needs_is_enough():
     raw = with_identifiable_line(complete())
 
     assert examine(raw) == ()
+
+
+def test_a_title_says_what_it_is_about():
+    found = examine(title="Test")
+    assert [(f.code, f.pointer) for f in found if f.refuses] == [("PLACEHOLDER", "/title")]

@@ -15,6 +15,7 @@ from datetime import date
 from enum import StrEnum
 
 from agreements.domain.organisation import Kind, Organisation, on
+from common.field import company_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,11 @@ class Standing(StrEnum):
 
 
 def tidy(code: str) -> str:
-    return code.strip().upper()
+    """Return a code without what is only spelling, also of a company number."""
+    text = code.strip().upper()
+    if not company_numbers.is_meant(text):
+        return text
+    return company_numbers.load().read(text, date.max) or text
 
 
 def standing_on(day: date, rows: Sequence[Organisation]) -> Standing:

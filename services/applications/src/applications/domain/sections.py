@@ -576,6 +576,26 @@ SECTIONS: Mapping[int, type[Section]] = {
     )
 }
 
+
+def free_texts(answer: Answer, pointer: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of no closed form that people wrote, with its pointer."""
+    for name, described in type(answer).model_fields.items():
+        at = f"{pointer}/{described.alias or name}"
+        match getattr(answer, name):
+            case str() as text if any(
+                isinstance(m, Scanned) and not m.code for m in described.metadata
+            ):
+                yield at, text
+            case Answer() as part:
+                yield from free_texts(part, at)
+            case tuple() as parts:
+                for position, part in enumerate(parts):
+                    if isinstance(part, Answer):
+                        yield from free_texts(part, f"{at}/{position}")
+            case _:
+                pass
+
+
 S = TypeVar("S", bound=Section)
 
 

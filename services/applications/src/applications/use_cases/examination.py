@@ -13,7 +13,7 @@ from applications.domain.application import Application
 from applications.domain.facts import Facts
 from applications.domain.findings import Finding
 from applications.domain.record import codes_read
-from applications.domain.sections import Confidentiality, Kind
+from applications.domain.sections import Confidentiality, Kind, Minimisation
 from applications.domain.snapshot import Snapshot, assemble
 from applications.domain.standards import Difference
 from applications.use_cases import snapshots
@@ -68,11 +68,14 @@ def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
     answers = application.answers
     parties = tuple(dict.fromkeys([application.organisation, *answers.parties]))
     commissioners = {ods for line in answers.lines for ods in line.population.commissioners}
+    data = answers.of(Minimisation)
+    if data is not None and data.consultation.organisation is not None:
+        commissioners.add(data.consultation.organisation)
     found = ctx.world.agreements.facts(
         Asked(
             day=day,
             parties=parties,
-            commissioners=sorted(commissioners - set(answers.controllers)),
+            commissioners=sorted(commissioners - set(answers.parties)),
             is_identifiable=any(
                 line.classification is Classification.IDENTIFIABLE for line in answers.lines
             ),

@@ -30,6 +30,17 @@ class RecordAssurance(Incoming):
     plan_until: Day | None = None
     locations_covered: StrictBool = False
 
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.published_on is not None:
+            if self.expires_on is not None and self.expires_on < self.published_on:
+                raise Invalid("expires_on lies before published_on")
+            if self.seen_on < self.published_on:
+                raise Invalid("seen_on lies before published_on")
+        if self.plan_until is not None and not self.plan_accepted:
+            raise Invalid("plan_until is of a plan that is accepted; set plan_accepted")
+        return self
+
     def fact(self) -> Assurance:
         return Assurance(id=new_id(), **self.model_dump())
 

@@ -19,10 +19,15 @@ from agreements.domain.layouts.reading import (
     text_of,
 )
 from agreements.domain.organisation import BODY, Kind
+from common.field import company_numbers
 from common.personal_data import find_personal_data
 
 ODS = re.compile(r"[A-Z0-9]{3,9}")
 NAME_CHARACTERS_MAX = 200
+NO_NUMBER = (
+    "neither a code of ODS nor a company number; write it as Companies House has it: 8 digits, or a"
+    " prefix such as SC and 6"
+)
 
 # Positions in eccg.csv, etr.csv and ets.csv, which have no header and 27 columns.
 CODE, NAME, HIGH_LEVEL, OPEN, CLOSE, SUB_TYPE, PARENT, COLUMNS = 0, 1, 3, 10, 11, 13, 14, 27
@@ -208,10 +213,14 @@ def _dsfc(text: str, remainder: Remainder, found: Stretches) -> None:
     for line, row in records(text, remainder, needed=DSFC_COLUMNS):
         begin = day(row["valid_from"], "YYYY-MM-DD")
         end = day(row["valid_to"], "YYYY-MM-DD")
-        ods = row["ods"].upper()
-        codes = {name: row[name].upper() for name in ("legal_entity", "parent")}
+        ods = _code_or_number(row["ods"].upper(), begin)
+        codes = {
+            name: _code_or_number(row[name].upper(), begin) for name in ("legal_entity", "parent")
+        }
         if begin is None or (end is None and row["valid_to"]):
             remainder.add(line, "valid_from" if begin is None else "valid_to", "not a date")
+        elif company_numbers.is_meant(ods) and company_numbers.load().read(ods, begin) is None:
+            remainder.add(line, "ods", NO_NUMBER)
         elif row["kind"].upper() not in set(Kind):
             remainder.add(line, "kind", f"not one of {', '.join(Kind)}")
         elif wrong := [name for name, code in codes.items() if code and not ODS.fullmatch(code)]:
@@ -227,6 +236,13 @@ def _dsfc(text: str, remainder: Remainder, found: Stretches) -> None:
                 valid_to=end,
             )
             found.add(line, (ods, begin), listed)
+
+
+def _code_or_number(code: str, begin: date | None) -> str:
+    """Return a company number as Companies House has it, and any other code as it is."""
+    if begin is None or not company_numbers.is_meant(code):
+        return code
+    return company_numbers.load().read(code, begin) or code
 
 
 def _published(

@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     whole.facts_are_known,
     whole.queries_are_answered,
     texts.are_clean,
+    texts.say_something,
     whole.agreement_is_ones_own,
     whole.only_what_the_kind_changes,
     length.order,

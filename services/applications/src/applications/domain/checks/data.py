@@ -310,6 +310,19 @@ def consultation(case: Case) -> Iterator[Finding]:
     if section is None or case.kind not in {Kind.NEW, Kind.AMENDMENT}:
         return
     consulted = section.consultation
+    asked = consulted.organisation
+    if (
+        asked is not None
+        and case.facts is not None
+        and case.facts.of(asked).organisation is None
+        and case.facts.commissioners.get(asked) is None
+    ):
+        yield refuse(
+            "ORGANISATION_UNKNOWN",
+            7,
+            "/sections/7/consultation/organisation",
+            f"{asked} is in no loaded list; name the CSU or DSCRO by its code of ODS.",
+        )
     if consulted.organisation and consulted.on:
         return
     if consulted.reason_not_consulted:

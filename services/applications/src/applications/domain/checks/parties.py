@@ -7,6 +7,7 @@ from applications.domain.application import BODY
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.sections import Controllers, Processors, Security
+from common.field import company_numbers
 
 
 def controllers(case: Case) -> Iterator[Finding]:
@@ -149,13 +150,27 @@ def assurance(case: Case) -> Iterator[Finding]:
 
 
 def _exists(case: Case, ods: str, standard: int, pointer: str) -> Iterator[Finding]:
-    """Unknown formats are not refused; codes that no list has are (domain.md 1.3)."""
+    """Codes that no list has are refused; who is not in ODS goes by company number (1.3, 3.2)."""
+    is_number = company_numbers.is_meant(ods)
+    if is_number and company_numbers.load().read(ods, case.day) is None:
+        yield refuse(
+            "COMPANY_NUMBER_MALFORMED",
+            standard,
+            f"{pointer}/ods",
+            f"{ods} is too long for a code of ODS and no company number. Write the number as "
+            "Companies House has it: 8 digits with their zeros, or a prefix such as SC and 6.",
+        )
+        return
     if case.facts is None:
         return
     organisation = case.facts.of(ods).organisation
     if organisation is None:
         yield refuse(
-            "ORGANISATION_UNKNOWN", standard, f"{pointer}/ods", f"{ods} is in no loaded list."
+            "ORGANISATION_UNKNOWN",
+            standard,
+            f"{pointer}/ods",
+            f"{ods} is in no loaded list. Write its code of ODS; who is not in ODS is named by "
+            "company number, once the Body has recorded it.",
         )
     elif not organisation.is_open_on(case.day):
         yield refuse(

@@ -1,12 +1,15 @@
-"""No text has personal data in it: not of the applicant, nor of whoever asked (docs/adr/0028).
+"""No text has personal data in it (docs/adr/0028), and each one says something.
 
-What is written today is refused when it is sent; this finds what was stored before that rule.
+What has personal data in it is refused today when it is sent; this finds what was stored before
+that rule. A placeholder may stand in a draft, and not in what is handed in.
 """
 
 from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
+from applications.domain.sections import free_texts
+from common.field.placeholders import is_placeholder
 from common.texts import found_in
 
 
@@ -21,3 +24,19 @@ def are_clean(case: Case) -> Iterator[Finding]:
         asked = {"text": query.text, "answer": query.answer}
         for place in found_in(asked, f"/queries/{position}"):
             yield refuse("PERSONAL_DATA_IN_TEXT", query.standard, place.pointer, place.detail)
+
+
+def say_something(case: Case) -> Iterator[Finding]:
+    """No title, reason or reference is "tbc", "n/a" or "xxx"."""
+    written: list[tuple[int | None, str, str]] = [(None, "/title", case.title)]
+    for number, section in case.answers.sections.items():
+        written += [(number, at, text) for at, text in free_texts(section, f"/sections/{number}")]
+    for standard, pointer, text in written:
+        if is_placeholder(text):
+            yield refuse(
+                "PLACEHOLDER",
+                standard,
+                pointer,
+                "This stands in for a text that is still to be written. Say what it is, or leave "
+                "an optional field empty.",
+            )
