@@ -270,6 +270,9 @@ def test_an_auditor_reads_who_got_what_and_the_log_is_whole(
         ("delivery-begun", "csu-0df-analytics"),
     }
     assert all(line["at"] and line["resource"] for line in lines)
+    assert {(line["action"], line["on_behalf_of"]) for line in lines} == {
+        (line["action"], COMMISSIONER) for line in lines
+    }
     with pytest.raises(NotFound):
         played.csu.dissemination.manifest(new_id())
     manifest = played.csu.dissemination.manifest(extracts["may"].files[0].id).manifest

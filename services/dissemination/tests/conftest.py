@@ -72,6 +72,8 @@ LINE = {
     "sensitivity": "NON_SENSITIVE",
 }
 FIELDS = ("Sex", "Age_At_Start")
+CONTROLLERS = ("99N", "11X")
+"""In whose name the CSU acts."""
 
 TERMS: dict[str, Any] = {
     "reference": REFERENCE,
@@ -268,10 +270,10 @@ class Agreements:
         return JSONResponse(answer)
 
     def _no(self, refusals: list[dict[str, Any]]) -> dict[str, Any]:
-        return {
-            "decision": False,
-            "context": {"id": str(new_id()), "epoch": 7, "refusals": refusals},
-        }
+        context = {"id": str(new_id()), "epoch": 7, "refusals": refusals}
+        if refusals != [refusal("AGREEMENT_NOT_FOUND")]:
+            context["on_behalf_of"] = list(CONTROLLERS)
+        return {"decision": False, "context": context}
 
     def _yes(self, **context: Any) -> dict[str, Any]:
         decision = str(new_id())
@@ -323,6 +325,7 @@ class Agreements:
                 "extract_id": context["extract_id"],
                 "decision_id": answer["context"]["id"],
                 "line": LINE,
+                "domain": {"controllers": list(CONTROLLERS)},
             },
             at=self.clock.now(),
             lifetime=self.permit_lifetime,

@@ -309,10 +309,13 @@ class World:
             rows = session.execute(text("SELECT event FROM outbox ORDER BY seq"))
             return [json.loads(row[0]) for row in rows]
 
-    def actions(self) -> list[str]:
+    def leaves(self) -> list[dict[str, Any]]:
         with Session(self.engine) as session:
             rows = session.execute(text('SELECT entry FROM audit_leaf ORDER BY "index"'))
-            return [json.loads(row[0])["action"] for row in rows]
+            return [json.loads(row[0]) for row in rows]
+
+    def actions(self) -> list[str]:
+        return [leaf["action"] for leaf in self.leaves()]
 
 
 def standing(state: State, rows: int, *, at: datetime) -> dict[str, Any]:

@@ -201,8 +201,12 @@ class Refused(Forbidden):
     code = "REFUSED"
     title = "The decision is no"
 
-    def __init__(self, detail: str, refusals: Sequence[Refusal]) -> None:
+    def __init__(
+        self, detail: str, refusals: Sequence[Refusal], *, on_behalf_of: str | None = None
+    ) -> None:
         super().__init__(detail, refusals=[refusal.as_json() for refusal in refusals])
         self.refusals = tuple(refusals)
+        self.on_behalf_of = on_behalf_of
+        """In whose name the refused party asked: for our own log, not for the answer."""
         if refusals:
             vars(self)["code"] = refusals[0].code  # of this one refusal, not of the class

@@ -277,7 +277,8 @@ def test_a_no_names_every_reason_and_gives_nothing(asked):
         ("FIELD_NOT_IN_DSA", "Shoe_Size"),
         ("PERIOD_NOT_IN_DSA", "2017-01"),
     }
-    assert set(answer.json()["context"]) == {"id", "epoch", "refusals"}
+    assert set(answer.json()["context"]) == {"id", "epoch", "refusals", "on_behalf_of"}
+    assert answer.json()["context"]["on_behalf_of"] == ["02P"]
     assert [row.permitted for row in asked.logged()] == [False]
 
 
@@ -340,6 +341,7 @@ def test_whoever_is_no_party_is_told_what_somebody_is_told_of_nothing(asked):
 
     for answer in (anothers, nobodys):
         assert codes(answer) == {("AGREEMENT_NOT_FOUND", None)}
+        assert set(answer.json()["context"]) == {"id", "epoch", "refusals"}
     details = [a.json()["context"]["refusals"] for a in (anothers, nobodys)]
     assert details[0] == details[1]
 
@@ -550,7 +552,9 @@ def test_a_yes_to_a_fetch_comes_with_a_lease(asked):
 
     assert answer["decision"] is True
     assert answer["context"]["lease"] == {"seconds": 1.0, "until": "2018-06-01T23:00:00Z"}
-    assert set(answer["context"]) == {"id", "epoch", "refusals", "agreement", "line", "lease"}
+    assert set(answer["context"]) == {
+        "id", "epoch", "refusals", "on_behalf_of", "agreement", "line", "lease",
+    }  # fmt: skip
 
 
 def test_a_renewal_goes_on_after_the_token_has_expired(asked):

@@ -334,6 +334,7 @@ def test_the_same_file_again_is_the_same_holding_and_the_same_decision(engine, u
 
     for answer in (again, after_a_hold):
         assert (answer.decision_id, answer.holding_id) == (first.decision_id, first.holding_id)
+        assert answer.on_behalf_of == first.on_behalf_of == (CCG,)
     assert len(rows(engine, HoldingRow)) == 1
     assert len(rows(engine, DecisionRow)) == logged
 

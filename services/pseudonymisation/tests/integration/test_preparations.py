@@ -158,6 +158,7 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
         "preparation-begun",
         "extract-prepared",
     ]
+    assert {leaf["on_behalf_of"] for leaf in haven.leaves()} == {"02P"}
     assert list((haven.directory / "scratch").iterdir()) == []
 
 

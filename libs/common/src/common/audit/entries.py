@@ -84,11 +84,14 @@ def entry_for(
     at: datetime,
     action: str,
     resource: str,
-    on_behalf_of: str | None = None,
+    on_behalf_of: str | None,
     decision_id: str | None = None,
     detail: Mapping[str, JsonValue] | None = None,
 ) -> Entry:
-    """Return the entry of what this caller did."""
+    """Return the entry of what this caller did.
+
+    In whose name has no default: whoever logs a decision, a refusal or a delivery has to say it.
+    """
     return Entry(
         at=at,
         action=action,

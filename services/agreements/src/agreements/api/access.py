@@ -320,6 +320,7 @@ def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
             id=answer.decision_id,
             epoch=answer.epoch,
             refusals=[_refusal(r) for r in answer.refusals],
+            on_behalf_of=list(answer.on_behalf_of) or None,
             agreement=None
             if answer.agreement is None
             else wire.AgreementView(

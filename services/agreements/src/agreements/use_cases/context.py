@@ -44,7 +44,12 @@ class Context:
     def entry(self, action: str, resource: str, *, at: datetime, **detail: str) -> Entry:
         """Return the audit entry of what this principal does."""
         return entry_for(
-            self.principal, at=at, action=action, resource=resource, detail=dict(detail)
+            self.principal,
+            at=at,
+            action=action,
+            resource=resource,
+            on_behalf_of=None,  # a command is one's own; who asks for access acts for others
+            detail=dict(detail),
         )
 
 

@@ -97,5 +97,6 @@ class Context:
             at=at,
             action=action,
             resource=f"applications/{application.id}",
+            on_behalf_of=None,  # who applies does so in its own name
             detail={"state": application.state.value, "snapshot": application.snapshot_hash},
         )

@@ -58,6 +58,7 @@ class _Decision(_Answer):
     """In the log; an answer to who asks dry is not written down, and has none."""
     epoch: int = 0
     refusals: list[_Refusal] = []
+    on_behalf_of: list[str] = []
     permit: str | None = None
     permit_id: str | None = None
     permit_expires_at: Annotated[datetime | None, Field(strict=False)] = None
@@ -285,4 +286,8 @@ def _no(decision: _Decision) -> AppError:
         return AgreementNotFound("There is no such agreement.")
     if not refusals:
         refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
-    return Refused("The agreement does not allow this.", refusals)
+    return Refused(
+        "The agreement does not allow this.",
+        refusals,
+        on_behalf_of=",".join(decision.on_behalf_of) or None,
+    )

@@ -1,4 +1,4 @@
-"""In whose name a processor acts, as the signed statement says by which it acts."""
+"""In whose name a processor acts, as the permit says by which it acts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -10,10 +10,11 @@ from pydantic import JsonValue
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock
 from common.organisations import Codes, spellings
+from common.security.jws import unverified
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from dissemination.domain.acting import on_behalf_of
-from dissemination.domain.extract import Requester
+from dissemination.domain.extract import Extract, Requester
 from dissemination.use_cases.ports import (
     Agreements,
     Evidence,
@@ -85,17 +86,21 @@ class Context:
         """Return in whose name it acts, by what a signed statement says."""
         return on_behalf_of(organisation, claims, own=self.codes.known)
 
+    def in_whose_name(self, extract: Extract) -> str | None:
+        """Return in whose name an extract was asked for, as its permit says."""
+        return self.acting_for(extract.requester.organisation, unverified(extract.permit.compact))
+
     def audited(
         self,
         action: str,
         resource: str,
         *,
         agreement: str,
+        on_behalf_of: str | None,
         decision_id: str | None = None,
-        on_behalf_of: str | None = None,
         **detail: JsonValue,
     ) -> Entry:
-        """An entry of the audit log: who, what, when, under which agreement."""
+        """An entry of the audit log: who, what, when, in whose name, under which agreement."""
         return entry_for(
             self.principal,
             at=self.clock.now(),
@@ -104,4 +109,17 @@ class Context:
             decision_id=decision_id,
             on_behalf_of=on_behalf_of,
             detail={"agreement": agreement, **detail},
+        )
+
+    def audited_of(
+        self, extract: Extract, action: str, *, decision_id: str | None = None, **detail: JsonValue
+    ) -> Entry:
+        """An entry about an extract as such, in whose name it was asked for."""
+        return self.audited(
+            action,
+            f"extracts/{extract.id}",
+            agreement=extract.request.agreement,
+            on_behalf_of=self.in_whose_name(extract),
+            decision_id=decision_id,
+            **detail,
         )

@@ -10,7 +10,6 @@ import structlog
 from common.clock import boottime
 from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused
 from common.ids import new_id
-from common.security.jws import unverified
 from dissemination.domain.delivery import Cut, Delivery
 from dissemination.domain.errors import ObjectMissing
 from dissemination.domain.lease import Lease
@@ -31,6 +30,7 @@ class Allowed:
 
     delivery_id: UUID
     release: Release
+    on_behalf_of: str | None
     part: Part
     is_range: bool
     lease: Lease
@@ -50,14 +50,15 @@ def allow(
     """
     with ctx.uow.reading() as tx:
         release = tx.releases.get(file_id, own=ctx.own)
+        acting = ctx.in_whose_name(tx.extracts.get(release.extract_id))
     delivery_id = new_id()
     try:
         lease = _ask(release, delivery_id, None, ctx)
     except Refused as refused:
-        _log_refusal(release, delivery_id, [r.code for r in refused.refusals], ctx)
+        _log_refusal(release, acting, delivery_id, [r.code for r in refused.refusals], ctx)
         raise
     except AgreementNotFound as missing:
-        _log_refusal(release, delivery_id, [missing.code], ctx)
+        _log_refusal(release, acting, delivery_id, [missing.code], ctx)
         raise
     file = release.file
     part, is_range = requested(
@@ -69,7 +70,12 @@ def allow(
     if ctx.store.size(file.object_key) != file.bytes:
         raise ObjectMissing("The object is not the one that was released.")
     return Allowed(
-        delivery_id=delivery_id, release=release, part=part, is_range=is_range, lease=lease
+        delivery_id=delivery_id,
+        release=release,
+        on_behalf_of=acting,
+        part=part,
+        is_range=is_range,
+        lease=lease,
     )
 
 
@@ -92,7 +98,7 @@ def begin(allowed: Allowed, *, ctx: Context) -> Delivery:
         f"files/{release.file.id}",
         agreement=release.agreement,
         decision_id=str(allowed.lease.decision_id),
-        on_behalf_of=_acting_for(release, ctx),
+        on_behalf_of=allowed.on_behalf_of,
         delivery_id=str(delivery.id),
         start=part.start,
         end=part.end,
@@ -123,7 +129,7 @@ def end(delivery_id: UUID, *, bytes_: int, code: str | None, ctx: Context) -> De
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         delivery = tx.deliveries.get(delivery_id)
-        release = tx.releases.get(delivery.file_id)
+        extract = tx.extracts.get(delivery.extract_id)
         ended = (
             delivery.complete(at=at) if code is None else delivery.cut(code, bytes_=bytes_, at=at)
         )
@@ -132,7 +138,7 @@ def end(delivery_id: UUID, *, bytes_: int, code: str | None, ctx: Context) -> De
             f"files/{delivery.file_id}",
             agreement=delivery.agreement,
             decision_id=str(delivery.decision_id),
-            on_behalf_of=_acting_for(release, ctx),
+            on_behalf_of=ctx.in_whose_name(extract),
             delivery_id=str(delivery_id),
             outcome=ended.outcome.value,
             bytes=ended.bytes,
@@ -203,17 +209,14 @@ def _ask(release: Release, delivery_id: UUID, renewed: Lease | None, ctx: Contex
     )
 
 
-def _acting_for(release: Release, ctx: Context) -> str | None:
-    """Return in whose name the file is held, as its manifest says."""
-    return ctx.acting_for(release.organisation, unverified(release.manifest))
-
-
-def _log_refusal(release: Release, delivery_id: UUID, codes: Sequence[str], ctx: Context) -> None:
+def _log_refusal(
+    release: Release, acting: str | None, delivery_id: UUID, codes: Sequence[str], ctx: Context
+) -> None:
     entry = ctx.audited(
         "fetch-refused",
         f"files/{release.file.id}",
         agreement=release.agreement,
-        on_behalf_of=_acting_for(release, ctx),
+        on_behalf_of=acting,
         delivery_id=str(delivery_id),
         refusals=list(codes),
     )

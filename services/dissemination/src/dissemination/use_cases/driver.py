@@ -13,7 +13,6 @@ from pydantic import JsonValue
 
 from common import faults
 from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused, Unavailable
-from common.security.jws import unverified
 from dissemination.domain.attestation import AttestationMalformed
 from dissemination.domain.errors import (
     FAILURES,
@@ -150,16 +149,7 @@ def _fail(extract: Extract, failure: Failure, ctx: Context) -> bool:
 
 
 def _save(extract: Extract, action: str, ctx: Context, **detail: JsonValue) -> None:
-    audit = ctx.audited(
-        action,
-        f"extracts/{extract.id}",
-        agreement=extract.request.agreement,
-        decision_id=str(extract.permit.decision_id),
-        on_behalf_of=ctx.acting_for(
-            extract.requester.organisation, unverified(extract.permit.compact)
-        ),
-        **detail,
-    )
+    audit = ctx.audited_of(extract, action, decision_id=str(extract.permit.decision_id), **detail)
     with ctx.uow.writing() as tx:
         tx.extracts.save(extract, audit=audit)
 

@@ -67,12 +67,10 @@ def ask(
         permit=permit,
         at=ctx.clock.now(),
     )
-    audit = ctx.audited(
+    audit = ctx.audited_of(
+        extract,
         "extract-requested",
-        f"extracts/{extract_id}",
-        agreement=request.agreement,
         decision_id=str(permit.decision_id),
-        on_behalf_of=ctx.acting_for(ctx.principal.organisation, unverified(permit.compact)),
         request=request.as_json(extract_id),
         permit_id=permit.id,
     )
@@ -128,12 +126,7 @@ def withdraw(extract_id: UUID, *, ctx: Context) -> Seen:
         extract = tx.extracts.get(extract_id, own=ctx.scope)
         withdrawn = tx.extracts.save(
             extract.withdraw(at=ctx.clock.now()),
-            audit=ctx.audited(
-                "extract-withdrawn",
-                f"extracts/{extract_id}",
-                agreement=extract.request.agreement,
-                state_before=extract.state.value,
-            ),
+            audit=ctx.audited_of(extract, "extract-withdrawn", state_before=extract.state.value),
         )
         (seen,) = _seen([withdrawn], tx)
     log.info("extract_withdrawn", extract_id=str(extract_id))
@@ -216,10 +209,10 @@ def _permit(request: ExtractRequest, extract_id: UUID, has: Landed | None, ctx: 
             request, extract_id=extract_id, evidence=ctx.evidence, landed=has
         )
     except Refused as refused:
-        _log_refusal(request, asked, refused.refusals, ctx)
+        _log_refusal(request, asked, refused.refusals, refused.on_behalf_of, ctx)
         raise
     except AgreementNotFound as missing:
-        _log_refusal(request, asked, (Refusal(missing.code, missing.detail),), ctx)
+        _log_refusal(request, asked, (Refusal(missing.code, missing.detail),), None, ctx)
         raise
 
 
@@ -285,12 +278,14 @@ def _log_refusal(
     request: ExtractRequest,
     asked: dict[str, JsonValue],
     refusals: Sequence[Refusal],
+    acting_for: str | None,
     ctx: Context,
 ) -> None:
     entry = ctx.audited(
         "extract-refused",
         f"agreements/{request.agreement}",
         agreement=request.agreement,
+        on_behalf_of=acting_for,
         request=asked,
         refusals=[refusal.code for refusal in refusals],
     )

@@ -69,11 +69,8 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
         # First, since it fails where another has released or withdrawn it meanwhile.
         stored = tx.extracts.save(
             extract.release(at=at),
-            audit=ctx.audited(
-                "extract-released",
-                f"extracts/{extract.id}",
-                agreement=extract.request.agreement,
-                files=[str(file.id) for file in extract.files],
+            audit=ctx.audited_of(
+                extract, "extract-released", files=[str(file.id) for file in extract.files]
             ),
         )
         for one in decided:
@@ -188,6 +185,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
             "file-released",
             f"files/{file.id}",
             agreement=extract.request.agreement,
+            on_behalf_of=ctx.in_whose_name(extract),
             decision_id=str(one.decision.decision_id),
             extract_id=str(extract.id),
             line=one.terms.line.number,
@@ -206,9 +204,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
 def _supersede(tx: Transaction, extract: Extract, at: datetime, ctx: Context) -> Extract:
     return tx.extracts.save(
         extract.supersede(at=at),
-        audit=ctx.audited(
-            "extract-superseded", f"extracts/{extract.id}", agreement=extract.request.agreement
-        ),
+        audit=ctx.audited_of(extract, "extract-superseded"),
     )
 
 

@@ -46,10 +46,9 @@ def hear(
 def end(extract: Extract, withdrawal: Withdrawal, *, ctx: Context, tx: Transaction) -> Extract:
     return tx.extracts.save(
         extract.end(withdrawal, at=ctx.clock.now()),
-        audit=ctx.audited(
+        audit=ctx.audited_of(
+            extract,
             "extract-withdrawn",
-            f"extracts/{extract.id}",
-            agreement=extract.request.agreement,
             state_before=extract.state.value,
             agreement_state=withdrawal.agreement_state,
             code=withdrawal.code,

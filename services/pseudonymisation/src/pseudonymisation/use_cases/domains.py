@@ -39,6 +39,7 @@ def close_domains_of(agreement: str, *, ctx: Context) -> int:
                     at=now,
                     action="domain-closed",
                     resource=f"domains/{domain.id}",
+                    on_behalf_of=",".join(domain.facts.controllers),
                     detail={"agreement": agreement},
                 ),
             )

@@ -273,11 +273,14 @@ def _accept(
             )
         tx.editions.save(
             edition,
-            audit=_audit("edition-landed", f"editions/{edition.id}", at, rows=edition.rows),
+            audit=_audit(
+                "edition-landed", f"editions/{edition.id}", present, at, rows=edition.rows
+            ),
         )
         audit = _audit(
             "submission-waits" if standing.is_waiting else "submission-accepted",
             f"submissions/{present.id}",
+            present,
             at,
             edition=str(edition.id),
         )
@@ -391,7 +394,13 @@ def _reject(
         )
         tx.submissions.save(
             rejected,
-            audit=_audit("submission-rejected", f"submissions/{present.id}", at, code=refusal.code),
+            audit=_audit(
+                "submission-rejected",
+                f"submissions/{present.id}",
+                present,
+                at,
+                code=refusal.code,
+            ),
         )
     if claim.submission.edition_id is not None:
         ctx.haven.discard_edition(claim.submission.edition_id)
@@ -402,7 +411,13 @@ def _give_up(submission: Submission, tx: Transaction, *, ctx: Context) -> None:
     refusal = errors.LandingFailed("The file was tried several times and cannot be landed.")
     tx.submissions.save(
         submission.reject(code=refusal.code, detail=refusal.detail, at=at),
-        audit=_audit("submission-rejected", f"submissions/{submission.id}", at, code=refusal.code),
+        audit=_audit(
+            "submission-rejected",
+            f"submissions/{submission.id}",
+            submission,
+            at,
+            code=refusal.code,
+        ),
     )
     if submission.edition_id is not None:
         ctx.haven.discard_edition(submission.edition_id)
@@ -439,7 +454,9 @@ def _destroy_decided(*, ctx: Context) -> int:
             present = tx.submissions.get(submission.id, EVERYTHING)
             tx.submissions.save(
                 present.forget_content(),
-                audit=_audit("submission-content-destroyed", f"submissions/{present.id}", at),
+                audit=_audit(
+                    "submission-content-destroyed", f"submissions/{present.id}", present, at
+                ),
             )
     return len(old)
 
@@ -449,6 +466,15 @@ def _named(*, ctx: Context) -> list[str]:
         return list(tx.object_keys())
 
 
-def _audit(action: str, resource: str, at: datetime, **detail: str | int) -> AuditEntry:
-    """Write down what the service does of itself."""
-    return entry_for(ITSELF, at=at, action=action, resource=resource, detail=dict(detail))
+def _audit(
+    action: str, resource: str, of: Submission, at: datetime, **detail: str | int
+) -> AuditEntry:
+    """Write down what the service does of itself with what a provider submitted."""
+    return entry_for(
+        ITSELF,
+        at=at,
+        action=action,
+        resource=resource,
+        on_behalf_of=of.provider,
+        detail=dict(detail),
+    )

@@ -160,6 +160,7 @@ def _entry(action: str, check: OptOutCheck, *, ctx: Context) -> Entry:
         at=ctx.clock.now(),
         action=action,
         resource=f"opt-out-checks/{check.id}",
+        on_behalf_of=None,  # the Body asks for itself
         detail={
             "data_set": check.data_set,
             "periods": list(check.periods),

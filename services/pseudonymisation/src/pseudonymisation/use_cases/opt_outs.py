@@ -269,6 +269,7 @@ def _save(opt_outs: OptOutList, action: str, tx: Transaction, *, ctx: Context) -
             at=ctx.clock.now(),
             action=action,
             resource=f"opt-out-lists/{opt_outs.id}",
+            on_behalf_of=None,  # the Body's own list
             detail={
                 "list_date": opt_outs.list_date.isoformat(),
                 "people": opt_outs.people,

@@ -319,10 +319,11 @@ class PreparationJobs:
             at=self.clock.now(),
             action=action,
             resource=f"preparations/{preparation.id}",
-            on_behalf_of=permit.client_id,
+            on_behalf_of=",".join(permit.domain.controllers),
             decision_id=str(permit.decision_id),
             detail={
                 "extract_id": permit.extract_id,
+                "client_id": permit.client_id,
                 "attempt": str(preparation.attempt),
                 "code": preparation.code,
                 "files": [

@@ -40,7 +40,7 @@ def tell_unsafe(*, ctx: Context) -> int:
             with ctx.uow.writing() as tx:
                 tx.editions.save(
                     edition.become_unsafe(at=at),
-                    audit=_entry("edition-unsafe", f"editions/{edition.id}", ctx),
+                    audit=_entry("edition-unsafe", f"editions/{edition.id}", edition.provider, ctx),
                 )
         except EditedMeanwhile:
             continue  # another worker was quicker
@@ -77,6 +77,7 @@ def land_anew(*, ctx: Context) -> int:
                         audit=_entry(
                             action,
                             f"submissions/{changed.id}",
+                            changed.provider,
                             ctx,
                             edition=str(edition.id),
                             submission=str(anew.id),
@@ -91,7 +92,12 @@ def land_anew(*, ctx: Context) -> int:
     return count
 
 
-def _entry(action: str, resource: str, ctx: Context, **detail: str) -> Entry:
+def _entry(action: str, resource: str, provider: str, ctx: Context, **detail: str) -> Entry:
     return entry_for(
-        ITSELF, at=ctx.clock.now(), action=action, resource=resource, detail=dict(detail)
+        ITSELF,
+        at=ctx.clock.now(),
+        action=action,
+        resource=resource,
+        on_behalf_of=provider,
+        detail=dict(detail),
     )

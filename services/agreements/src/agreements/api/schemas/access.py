@@ -256,6 +256,14 @@ class Why(Outgoing):
     id: UUID | None = None
     epoch: int
     refusals: list[RefusalView]
+    on_behalf_of: Annotated[
+        list[str] | None,
+        Field(
+            description="Of a logged decision: codes of the controllers in whose name the asker"
+            " acts, for the audit log of whoever asks for it. Left out where it is a controller"
+            " itself, or may not know of the agreement."
+        ),
+    ] = None
     agreement: AgreementView | None = None
     permit: str | None = None
     permit_id: UUID | None = None

@@ -95,6 +95,8 @@ class Answer:
     terms: RegisterTerms | None = None
     """Of a release: what the version that was judged says for the register."""
     on_behalf_of: tuple[str, ...] = ()
+    """The controllers in whose name the asker acts, where it is none of them; of a no as well."""
+
     lease: Lease | None = None
 
 

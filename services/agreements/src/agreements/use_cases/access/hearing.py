@@ -357,6 +357,9 @@ class Hearing:
             holding_id=known.holding.id,
             line=known.line_number,
             terms=self._terms_then(known),
+            on_behalf_of=acting_for(
+                known.organisation, self._tx.facts(known.holding.agreement), known.released_at
+            ),
         )
 
     def _terms_then(self, known: ReleasedFile) -> RegisterTerms | None:
@@ -563,7 +566,8 @@ class Hearing:
     def _acting_for(self, who: Asker, agreement: str, decision: Decision) -> tuple[str, ...]:
         if isinstance(decision, Permission):
             return decision.on_behalf_of
-        # A stranger and an agreement that is not there have nobody to act for.
+        if decision == NOT_FOUND:
+            return ()  # a stranger has nobody to act for, and learns of no controller
         facts = self._tx.facts(agreement)
         return acting_for(who.organisation, facts, self._at)
 

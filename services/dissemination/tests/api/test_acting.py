@@ -1,0 +1,106 @@
+"""Every entry of the audit log says in whose name a processor acted: refusals and deliveries too."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dissemination
+
+pytestmark = pytest.mark.timeout(60)
+
+CONTROLLERS = "99N,11X"
+AUDITED = {"audited": 0, "audited_of": 1, "_save": 1}
+"""Which argument of what writes an entry is its action."""
+
+
+def actions_of_the_code():
+    """All that the service can write into its log."""
+    root = Path(dissemination.__file__).parent / "use_cases"
+    calls = [
+        (node, node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id)
+        for path in root.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+    ]
+    said = [node.args[AUDITED[name]] for node, name in calls if name in AUDITED]
+    return {action.value for action in said if isinstance(action, ast.Constant)}
+
+
+def released_and_fetched(house):
+    file = house.released()["files"][0]
+    assert house.call("GET", file["content"]).status_code == 200
+    assert house.ended(file)["outcome"] == "complete"
+    house.agreements.refuse("fetch", "BREACH_OPEN")
+    assert house.call("GET", file["content"]).status_code == 403
+    return file
+
+
+def refused_and_failed(house):
+    house.agreements.refuse("request", "ICO_LAPSED")
+    assert house.ask().status_code == 403
+    house.agreements.refusals.clear()
+    house.haven.landed.remove("2018-04")
+    assert house.ask().json()["code"] == "NO_EDITION"
+    house.haven.landed.append("2018-04")
+    house.agreements.refuse("release", "DSFC_NOT_IN_FORCE")
+    house.settled(house.ask().json()["id"], "failed")
+
+
+def withdrawn_by_whoever_asked(house):
+    house.haven.prepares = False
+    extract_id = house.ask().json()["id"]
+    house.settled(extract_id, "preparing")
+    assert house.call("POST", f"/v1/extracts/{extract_id}/withdrawal").is_success
+
+
+def superseded_and_over(house):
+    """As events would have it: the edition is replaced, and then the file void."""
+    from dissemination.use_cases import releases
+
+    edition = f"edition-{house.clock.now().timestamp()}"
+    house.haven.editions = [house.haven.editions[0] | {"id": edition}]
+    extract = house.released()
+    with house.context.uow.writing() as tx:
+        (extract_id,) = releases.supersede(edition, by="another", ctx=house.context, tx=tx)
+        file = tx.releases.of(extract_id)[0].file
+        releases.make_void(file.id, extract_id, at=house.clock.now(), ctx=house.context, tx=tx)
+    assert extract["id"] == str(extract_id)
+
+
+def test_whatever_a_processor_does_is_logged_in_the_name_of_its_controllers(house):
+    """Guards: `Context.audited`, `audited_of`, `acting_for`. A new action has to be played here."""
+    before = len(house.leaves())
+
+    released_and_fetched(house)
+    house.agreements.refusals.clear()
+    refused_and_failed(house)
+    house.reset()
+    withdrawn_by_whoever_asked(house)
+    house.reset()
+    superseded_and_over(house)
+
+    leaves = house.leaves()[before:]
+    assert {leaf["action"] for leaf in leaves} == actions_of_the_code()
+    assert {(leaf["action"], leaf["on_behalf_of"]) for leaf in leaves} == {
+        (action, CONTROLLERS) for action in actions_of_the_code()
+    }
+
+
+def test_a_stranger_learns_of_no_controller_and_none_is_logged(house):
+    before = len(house.leaves())
+    answer = house.call("POST", "/v1/extracts", ods="0CX", json=house.question)
+
+    (leaf,) = house.leaves()[before:]
+    assert (answer.status_code, answer.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+    assert (leaf["action"], leaf["on_behalf_of"]) == ("extract-refused", None)
+    assert "99N" not in answer.text
+
+
+def test_who_is_refused_is_not_told_in_whose_name(house):
+    house.agreements.refuse("request", "ICO_LAPSED")
+
+    answer = house.ask()
+
+    assert answer.status_code == 403
+    assert "on_behalf_of" not in answer.text
