@@ -2,11 +2,13 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import sqlite3
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.main import app
 from dsfc_client import Extract, NotFound
 from tests.books import released_once
-from tests.running import APRIL, MAY, Scene, scene
+from tests.modes import left_to_others
+from tests.running import APRIL, MAY, Scene, scene, until
 from tests.scanning import Identifiers
 
 pytestmark = [pytest.mark.xdist_group("promises"), pytest.mark.timeout(300)]
@@ -36,8 +39,12 @@ POSTCODE, BIRTH = "S70 9QQ", "1931-07-19"
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with scene(tmp_path_factory, "promises") as running:
-        yield running
+    before = os.umask(0)  # as generous as anybody's may be: see the test of modes
+    try:
+        with scene(tmp_path_factory, "promises") as running:
+            yield running
+    finally:
+        os.umask(before)
 
 
 @pytest.fixture(scope="module")
@@ -489,3 +496,32 @@ def test_no_identifier_is_in_a_log_an_event_an_error_a_metric_or_at_rest_in_clea
     at_rest = Identifiers(frozenset(), homes, births).found_under(played.state)
     maps = {name for name in at_rest if "maps/" in name or name.startswith("agreements.db")}
     assert set(at_rest) == maps, "the map of postcodes is no secret; all else is"
+
+
+def test_nothing_under_var_is_left_to_others_whatever_the_umask(
+    played: Scene, extracts: Mapping[str, Extract], tmp_path: Path
+) -> None:
+    """Files are 0600, directories 0700, also while something is written: uploads, spills,
+    write-ahead logs. Guards: `files.keep_private` before every command, `common.files`."""
+    assert extracts
+    found, looks = set[tuple[str, str]](), 0
+    with ThreadPoolExecutor() as pool:
+        under_way = [
+            pool.submit(submitted_by_canaries, played, tmp_path),
+            pool.submit(played.released, periods=[MAY], formats=["csv", "parquet"]),
+        ]
+        while not all(work.done() for work in under_way):
+            found |= left_to_others(played.state)
+            looks += 1
+    for work in under_way:
+        work.result()
+    played.suite.stop_service("dissemination")
+    played.suite.start_service("dissemination")
+    played.suite.wait_ready(["dissemination"])
+    until((played.state / "checkpoints" / "dissemination.checkpoints").exists)
+    found |= left_to_others(played.state)
+
+    assert looks > 1
+    names = {path.name for path in played.state.rglob("*")}
+    assert names >= {"logs", "keys", "objects", "checkpoints", "identities", "dissemination.db-wal"}
+    assert found == set()

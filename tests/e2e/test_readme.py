@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.modes import left_to_others
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE = ROOT.parent / "shared" / "data" / "dids_sample_495.csv"
@@ -71,6 +73,7 @@ def shell(command: str, cwd: Path, *, seconds: float = 280) -> str:
         capture_output=True,
         text=True,
         timeout=seconds,
+        umask=0,  # as generous as a user's may be
     )
     assert told.returncode == 0, f"{command}\n{told.stdout[-5000:]}\n{told.stderr[-3000:]}"
     return told.stdout
@@ -103,6 +106,7 @@ def test_make_demo(checkout: Path) -> None:
     } <= left
     journey = (checkout / "var" / "demo" / "journey.json").read_text("utf-8")
     assert 0 < len(json.loads(journey)) <= CLAIMS_MAX
+    assert left_to_others(checkout / "var") == set()
 
 
 @pytest.mark.long
@@ -144,6 +148,7 @@ def test_make_up_and_the_calls_and_the_client_behind_it(checkout: Path) -> None:
             checkout,
         )
         assert (checkout / "extract.parquet").read_bytes()[:4] == b"PAR1"
+        assert left_to_others(checkout / "var") == set()
 
 
 @contextmanager
@@ -164,6 +169,7 @@ def up(checkout: Path) -> Iterator[Path]:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            umask=0,
         )
     try:
         until = time.monotonic() + READY_SECONDS_MAX

@@ -7,7 +7,7 @@ import typer
 from agreements.adapters.db.seal_first import NotSealed, seal_all
 from agreements.adapters.db.seals import SealBroken
 from agreements.main import PACKAGE, SERVICE, Parts
-from common import audit, files
+from common import audit
 from common.audit.checkpoints import path_of
 from common.service.cli import commands
 
@@ -49,5 +49,4 @@ def seal(
 
 
 if __name__ == "__main__":
-    files.keep_private()
     app()

@@ -1,11 +1,9 @@
 """The service's commands: `python -m dissemination.cli serve`."""
 
-from common import files
 from common.service.cli import commands
 from dissemination.main import SERVICE
 
 app = commands(SERVICE)
 
 if __name__ == "__main__":
-    files.keep_private()
     app()

@@ -1,4 +1,4 @@
-"""Every entry of the audit log says in whose name a processor acted: refusals and deliveries too."""
+"""Every entry of the audit log says in whose name a processor acted: refusals, deliveries, all."""
 
 import ast
 from pathlib import Path

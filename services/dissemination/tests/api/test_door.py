@@ -5,6 +5,7 @@ it is about: take that out of `dissemination.api.door` and the test fails.
 """
 
 import array
+import asyncio
 import fcntl
 import termios
 import threading
@@ -13,6 +14,7 @@ import time
 import pytest
 
 from common.ids import digest
+from dissemination.api.valve import Valve
 
 MIB = 1_048_576
 TINY = 4096
@@ -244,6 +246,30 @@ def test_a_connection_serves_one_download_after_another(house, until):
 
     assert {digest(body) for body in bodies} == {file["digest"]}
     until(lambda: [d["outcome"] for d in house.deliveries(file)] == ["complete"] * 3)
+
+
+def test_a_client_that_closes_with_the_last_byte_has_had_a_whole_download(
+    house, download, monkeypatch
+):
+    """Guards: `Valve._is_delivered`, `ConnectionInScope.connection_lost`. The last look at what
+    is sent comes late, and the client is gone by then."""
+    look = Valve._sent
+
+    async def late(valve):
+        await look(valve)
+        if valve._is_whole:
+            await asyncio.sleep(0.3)
+
+    monkeypatch.setattr(Valve, "_sent", late)
+    file = house.big(MIB)
+    client = download(house, file["id"])
+    client.read_head()
+    client.read(MIB)
+    client.sock.close()
+
+    ended = house.ended(file)
+
+    assert (ended["outcome"], ended["code"], ended["bytes"]) == ("complete", None, MIB)
 
 
 def test_a_download_is_written_down_before_its_first_byte(house, download):

@@ -27,11 +27,15 @@ DEADLINE_SECONDS = 20
 class Served(asyncio.Protocol):
     """Flow control as uvicorn's protocol has it."""
 
+    at_loss = None
+
     def connection_made(self, transport):
         self.transport = transport
         self.flow = FlowControl(transport)
 
     def connection_lost(self, exc):
+        if self.at_loss is not None:
+            self.at_loss()
         self.flow.resume_writing()
 
     def pause_writing(self):
@@ -180,6 +184,53 @@ def test_after_the_last_byte_nothing_resets_the_connection():
         assert valve.code is None
         assert not ends.connection.transport.is_closing()
         assert ends.peer.recv(10) == b"all"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("why", ["CLIENT_GONE", "BREACH_OPEN", "SERVER_STOPPED"])
+def test_a_client_that_hangs_up_with_all_that_there_is_has_all_of_it(why):
+    """Guard: `Valve._is_delivered`. The end comes before the last turn of the event loop."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        assert valve.hand_over(memoryview(b"all")) == 3
+        our_side = ends.connection.transport.get_extra_info("socket")
+        valve._kernel.unsent = lambda: int(our_side.fileno() != -1)
+        end = asyncio.create_task(valve.finished())
+        await asyncio.sleep(0)
+
+        assert ends.peer.recv(10) == b"all"
+        ends.peer.close()
+        await asyncio.sleep(SHORT)
+        assert our_side.fileno() == -1
+        valve.shut(why)
+
+        await end
+        assert valve.code is None
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_what_the_client_has_not_confirmed_is_not_delivered(is_closed):
+    """Guard: `Kernel.unconfirmed`. All was handed over, and the client's kernel has a part."""
+
+    async def scenario(ends):
+        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        valve._kernel.limit_unsent(0)
+        assert valve.hand_over(memoryview(MORE_THAN_A_KERNEL_TAKES)) > 0
+        assert valve._kernel.unconfirmed() > 0
+        end = asyncio.create_task(valve.finished())
+        await asyncio.sleep(0)
+        if is_closed:
+            ends.peer.close()  # with something unread: a reset
+            await asyncio.sleep(SHORT)
+        valve.shut("CLIENT_GONE")
+
+        with pytest.raises(Shut):
+            await end
+        assert valve.code == "CLIENT_GONE"
 
     run(scenario)
 

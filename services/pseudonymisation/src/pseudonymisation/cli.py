@@ -4,7 +4,6 @@ from contextlib import closing
 
 import typer
 
-from common import files
 from common.service.cli import commands
 from pseudonymisation.main import SERVICE, Parts
 
@@ -27,5 +26,4 @@ def rewrap() -> None:
 
 
 if __name__ == "__main__":
-    files.keep_private()
     app()

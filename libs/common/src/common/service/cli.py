@@ -11,7 +11,7 @@ import typer
 from fastapi import FastAPI
 from sqlalchemy import MetaData
 
-from common import faults
+from common import faults, files
 from common.db import migrate as migrations
 from common.db import texts
 from common.logging import configure
@@ -69,6 +69,7 @@ class Service(Generic[S, P]):
 def commands(service: Service[S, P]) -> typer.Typer:
     """Make the command of a service."""
     app = typer.Typer(no_args_is_help=True, help=service.summary)
+    app.callback()(files.keep_private)  # before every command, however it was started
     _add_running(app, service)
     _add_looking(app, service)
     app.add_typer(_dead_letters(service), name="dead-letters")

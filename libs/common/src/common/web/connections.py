@@ -8,7 +8,7 @@ nothing make room for those that ask. A refusal is a problem, as everywhere.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any, Protocol, Self
@@ -94,6 +94,8 @@ class ConnectionInScope(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.at_loss: Callable[[], None] | None = None
+        """Called when the connection is over, while its socket can still be asked."""
         self._limits = limits_of(self.config.app)
         self._status = 0
         """With which it was refused; what comes after that is not read."""
@@ -106,6 +108,11 @@ class ConnectionInScope(HttpToolsProtocol):
         self._forget_message()
         self._unsent = (0, self._since)
         self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.at_loss is not None:
+            self.at_loss()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._status:

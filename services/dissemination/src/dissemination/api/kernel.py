@@ -63,6 +63,11 @@ class Kernel:
         """Return how many bytes were written and have not left for the client."""
         return self._transport.get_write_buffer_size() + self._count(SIOCOUTQNSD)
 
+    def unconfirmed(self) -> int | None:
+        """Return how many bytes the client's kernel has not confirmed; None: nobody can say."""
+        count = self._asked(SIOCOUTQ)
+        return None if count is None else count + self._transport.get_write_buffer_size()
+
     def window(self) -> int | None:
         """Return how many bytes more the client's kernel would take at once.
 
@@ -135,13 +140,17 @@ class Kernel:
         return info if len(info) >= WINDOW.size else None
 
     def _count(self, request: int) -> int:
+        return self._asked(request) or 0  # where it is closed nothing leaves any more
+
+    def _asked(self, request: int) -> int | None:
+        """Return the kernel's count; None where it has none: not Linux, or closed."""
         if self._sock is None or not IS_LINUX:
-            return 0
+            return None
         count = array.array("i", [0])
         try:
             fcntl.ioctl(self._sock.fileno(), request, count)
         except (OSError, ValueError):
-            return 0  # it is closed: nothing leaves any more
+            return None
         return count[0]
 
     def _option(self, name: str, level: int, value: int) -> None:

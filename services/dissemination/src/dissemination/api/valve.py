@@ -6,7 +6,7 @@ ends, and what has no lease is not sent later (docs/adr/0019).
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +66,8 @@ class Connection(Protocol):
 
     transport: asyncio.Transport
     flow: Flow
+    at_loss: Callable[[], None] | None
+    """Called when the connection is over, while its socket can still be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ class Valve:
     """Open while a lease is fresh; shut for good by a reset of the connection."""
 
     def __init__(self, connection: Connection, lease: Lease, limits: Limits) -> None:
+        self._connection = connection
         self._transport = connection.transport
         self._flow = connection.flow
         self._kernel = Kernel(connection.transport)
@@ -97,6 +100,12 @@ class Valve:
         self.lease = lease
         self.code: str | None = None
         self._over = False
+        self._is_whole = False
+        """All that is to be written was handed to the kernel."""
+
+        self._unconfirmed_at_loss: int | None = None
+        """What the client's kernel had not confirmed when the connection was lost."""
+
         self._is_full = False
         """The kernel took less than it was handed."""
 
@@ -115,6 +124,7 @@ class Valve:
         """How long the client has taken to make room, at the longest."""
 
         self.chunk_bytes = 0
+        connection.at_loss = self._note_loss
         # Drained means empty: with uvicorn's own limits 16 KiB may still wait in here.
         self._transport.set_write_buffer_limits(high=0)
         self._resize(CHUNK_BYTES_MIN)
@@ -163,8 +173,10 @@ class Valve:
     async def finished(self) -> None:
         """Return when all that was written is sent: the end is under the lease too. Raises Shut.
 
-        After it there is nothing left to withhold, so nothing shuts the valve any more.
+        After it there is nothing left to withhold, so nothing shuts the valve any more. Nor does
+        anything before it, once the client has confirmed all: who has it may hang up at once.
         """
+        self._is_whole = True
         await self._drained()
         await self._sent()
         self._require_open()
@@ -185,6 +197,9 @@ class Valve:
         """Reset the connection. What the kernel has not taken never leaves."""
         if self._over or self.code is not None:
             return
+        if self._is_delivered():
+            self._over = True
+            return
         self.code = code
         self.withheld = self._transport.get_write_buffer_size()
         self._kernel.reset()
@@ -192,11 +207,22 @@ class Valve:
 
     def close(self) -> None:
         """Let go of the connection; it may serve another request."""
+        self._connection.at_loss = None
         if self._timer is not None:
             self._timer.cancel()
         if not self._transport.is_closing():
             self._transport.set_write_buffer_limits()
             self._kernel.limit_unsent(0)
+
+    def _note_loss(self) -> None:
+        self._unconfirmed_at_loss = self._kernel.unconfirmed()
+
+    def _is_delivered(self) -> bool:
+        """Say whether all was handed over and the client's kernel has confirmed all of it."""
+        if not self._is_whole:
+            return False
+        unconfirmed = self._kernel.unconfirmed()
+        return (self._unconfirmed_at_loss if unconfirmed is None else unconfirmed) == 0
 
     def _require_open(self) -> None:
         if self._transport.is_closing():
