@@ -15,7 +15,7 @@ from common.replacement import (
     SecondPersonNeeded,
     Standing,
     State,
-    baseline,
+    of_late,
     rules,
 )
 from common.web.replacement import Reason, StandingView
@@ -105,43 +105,47 @@ class Sent:
         )
 
 
-def baseline_of(*sent: Sent, day: int) -> int | None:
-    found = baseline(
-        sent,
-        standing=lambda s: s.standing,
-        rows=lambda s: s.rows,
-        at=AT + timedelta(days=day),
-        days=30,
-    )
-    return None if found is None else found.rows
+def rows_of_late(*sent: Sent, day: int) -> list[int]:
+    found = of_late(sent, standing=lambda s: s.standing, at=AT + timedelta(days=day), days=30)
+    return [one.rows for one in found]
 
 
-def test_a_list_that_shrinks_a_little_every_day_is_held_against_the_largest() -> None:
+def test_a_list_that_shrinks_a_little_every_day_is_held_against_all_of_late() -> None:
     sizes = [int(1000 * 0.96**day) for day in range(6)]
     sent = [Sent(size, day) for day, size in enumerate(sizes)]
 
-    assert baseline_of(*sent, day=6) == 1000
+    assert rows_of_late(*sent, day=6) == sizes
     small = Change(before=sizes[-1], after=sizes[-1] - 20, added=0, removed=20)
     over = Change(before=1000, after=sizes[-1] - 20, added=0, removed=1000 - sizes[-1] + 20)
-    found = rules.load().judge(Kind.OPT_OUTS, small, on=DAY, over_window=over)
+    found = rules.load().judge(Kind.OPT_OUTS, small, on=DAY, over_window=[over])
     assert (found.waits, found.change) == (True, over)
     assert not rules.load().judge(Kind.OPT_OUTS, small, on=DAY).waits
 
 
+def test_what_only_one_list_of_the_window_tells_is_enough() -> None:
+    """A list that gains more than it loses every day is larger than any before it."""
+    in_all = Change(before=100, after=120, added=40, removed=20)
+    small = Change(before=119, after=120, added=5, removed=4)
+
+    found = rules.load().judge(Kind.OPT_OUTS, small, on=DAY, over_window=[small, in_all])
+
+    assert (found.waits, found.change) == (True, in_all)
+
+
 def test_what_was_in_force_when_the_window_began_counts_and_what_was_before_it_does_not() -> None:
-    assert baseline_of(Sent(3000, -90), Sent(2000, -60), Sent(1000, 0), day=10) == 2000
+    assert rows_of_late(Sent(3000, -90), Sent(2000, -60), Sent(1000, 0), day=10) == [2000, 1000]
 
 
 def test_what_two_people_looked_at_ends_what_was_before_it() -> None:
     seen = Sent(500, 2, State.CONFIRMED)
-    assert baseline_of(Sent(1000, 0), seen, Sent(490, 3), day=4) == 500
+    assert rows_of_late(Sent(1000, 0), seen, Sent(490, 3), day=4) == [500, 490]
     gone = Sent(500, 2, State.CONFIRMED)
     gone.standing = gone.standing.supersede(at=AT)
-    assert baseline_of(Sent(1000, 0), gone, Sent(490, 3), day=4) == 500
+    assert rows_of_late(Sent(1000, 0), gone, Sent(490, 3), day=4) == [500, 490]
 
 
-def test_without_anything_before_there_is_no_baseline() -> None:
-    assert baseline_of(day=0) is None
+def test_without_anything_before_there_is_nothing_of_late() -> None:
+    assert rows_of_late(day=0) == []
 
 
 def test_a_list_of_opt_outs_that_only_grows_is_never_delayed() -> None:

@@ -277,6 +277,53 @@ def test_a_later_map_for_the_same_day_takes_the_place_of_one_that_waits(service)
     assert later["standing"]["state"] == "waiting"
 
 
+def moved(first, last):
+    """A map in which some practices went to another commissioner."""
+    rows = (f"A{n:05d},{'26A' if first <= n < last else '02P'}\n" for n in range(200))
+    return "practice,commissioner\n" + "".join(rows)
+
+
+def standing(answer):
+    return answer.json()["standing"]["state"]
+
+
+def test_maps_that_change_a_little_every_time_wait_when_much_has_changed(service):
+    upload_map(service, moved(0, 0))
+
+    assert standing(upload_map(service, moved(0, 15))) == "accepted"
+    assert standing(upload_map(service, moved(0, 20))) == "accepted"
+    waiting = upload_map(service, moved(0, 35))
+
+    assert standing(waiting) == "waiting"
+    assert waiting.json()["standing"]["change"]["changed"] == 35
+    decided(service, waiting.json())
+    assert standing(upload_map(service, moved(0, 50))) == "accepted", "two people looked"
+
+
+def test_what_went_and_came_back_is_no_change_and_what_moved_on_counts(service):
+    upload_map(service, moved(0, 0))
+    upload_map(service, moved(0, 20))
+
+    assert standing(upload_map(service, moved(0, 0))) == "accepted"
+    assert standing(upload_map(service, moved(10, 30))) == "accepted"
+    assert standing(upload_map(service, moved(30, 50))) == "waiting"
+
+
+def test_maps_of_one_hour_are_one_change_whichever_day_each_is_of(service):
+    upload_map(service, moved(0, 0), valid_from="2017-04-01")
+    assert standing(upload_map(service, moved(0, 15), valid_from="2017-07-01")) == "accepted"
+    assert standing(upload_map(service, moved(0, 30), valid_from="2017-10-01")) == "waiting"
+
+
+def test_what_was_taken_in_before_the_window_is_no_change_of_it(service):
+    upload_map(service, moved(0, 0))
+    upload_map(service, moved(0, 15))
+    service.clock.advance(93 * 24 * 3600)
+
+    assert standing(upload_map(service, moved(0, 30))) == "accepted"
+    assert standing(upload_map(service, moved(0, 40))) == "waiting"
+
+
 # Recipient environments
 
 ENVIRONMENT = {"organisation": CSU, "kind": "analytics", "clients": ["scw-analytics"]}

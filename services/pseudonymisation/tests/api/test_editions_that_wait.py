@@ -96,6 +96,14 @@ def test_a_month_that_shrinks_a_little_every_time_waits_when_it_lost_much(intake
     assert states == ["accepted", "accepted", "waiting"]
 
 
+def test_a_month_that_gains_more_than_it_loses_every_time_waits_when_it_lost_much(intake, landed):
+    others = numbers(3000, 3100)
+
+    states = [intake.submit(month(PEOPLE[15 * n :] + others[: 16 * n]))["state"] for n in (1, 2)]
+
+    assert states == ["accepted", "waiting"]
+
+
 def test_its_preview_says_what_would_change(intake, landed):
     waiting = intake.submit(month(PEOPLE[:1]))
 

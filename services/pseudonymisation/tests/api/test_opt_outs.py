@@ -336,6 +336,27 @@ def test_a_list_that_shrinks_a_little_every_time_waits_when_it_lost_much(intake,
     assert states == [("accepted", 8), ("waiting", 16), ("waiting", 16)]
 
 
+def test_a_list_that_gains_more_than_it_loses_every_time_waits_when_it_lost_much(intake, many):
+    """The last one is always the largest, and hides who was on those before it."""
+    people, others = many[0], numbers(2000, 2100)
+    states = [
+        take(intake, body(people[4 * n :] + others[: 5 * n])).json()["state"] for n in (1, 2, 3)
+    ]
+
+    assert states == ["accepted", "accepted", "waiting"]
+
+
+def test_who_came_and_went_within_the_window_counts_too(intake, many):
+    came, others = numbers(2000, 2400), numbers(3000, 3100)
+    assert take(intake, body(many[0] + came)).json()["state"] == "accepted"
+    states = [
+        take(intake, body(many[0] + came[12 * n :] + others[: 13 * n])).json()["state"]
+        for n in (1, 2, 3)
+    ]
+
+    assert states == ["accepted", "accepted", "waiting"]
+
+
 def test_a_list_that_grows_or_loses_few_is_in_force_at_once(intake, many):
     people, _ = many
     few = take(intake, body(people[5:]))

@@ -8,9 +8,9 @@ them pass here:
    or `Change(...)` from counts that an engine made.
 2. *Judge it.* `rules.load().judge(kind, change, on=day)` holds it against the dated share and floor
    of `rules.yaml`. What replaces nothing, and what only takes permission away (the rule's `free`
-   counts), is never delayed. Small changes in a row are held, all together, against the baseline of
-   a dated window (`baseline`, `over_window`); a list that replaces nothing against what is there
-   already (`reach`).
+   counts), is never delayed. Small changes in a row are held, all together, against what was in
+   force in a dated window (`of_late`, `over_window`); a list that replaces nothing against what is
+   there already (`reach`).
 3. *Keep how it stands.* `Standing.begun(judgement, by=…, at=…)` is `accepted`, or `waiting` until a
    second person says why. It is a frozen part of the thing itself; `common.db.replacement` has its
    columns, `common.web.replacement` its view, bodies and the filter `state=waiting`.
@@ -41,7 +41,7 @@ Routes have one shape everywhere: `GET …?state=waiting`, `POST …/{id}/confir
 answer says `leaving`. A command that may take permission away waits with its answer as ever.
 """
 
-from common.replacement.baseline import baseline
+from common.replacement.baseline import of_late
 from common.replacement.change import Change, Kind, Reach
 from common.replacement.rules import FirstLimit, Judgement, Limit, Limits
 from common.replacement.standing import (
@@ -65,5 +65,5 @@ __all__ = [
     "SecondPersonNeeded",
     "Standing",
     "State",
-    "baseline",
+    "of_late",
 ]

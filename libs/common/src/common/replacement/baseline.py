@@ -4,33 +4,25 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from common.replacement.standing import Standing, State
+from common.replacement.standing import Standing
 
 T = TypeVar("T")
 
 
-def baseline(
-    found: Iterable[T],
-    *,
-    standing: Callable[[T], Standing],
-    rows: Callable[[T], int],
-    at: datetime,
-    days: int,
-) -> T | None:
-    """Return the largest of those in force since the window began; None where there was none.
+def of_late(
+    found: Iterable[T], *, standing: Callable[[T], Standing], at: datetime, days: int
+) -> tuple[T, ...]:
+    """Return those that were in force in the window, in order; none where there was none.
 
     `found` are all that are or were in force. What was in force when the window began counts, for
     what came since replaced it; and what two people looked at ends what was before it.
+
+    Each of them counts, not the largest alone: where every list adds a little more than it leaves
+    out, the largest is always the last one, and hides what was lost before it.
     """
     start = at - timedelta(days=days)
-    ordered = sorted(found, key=lambda one: _since(standing(one)))
-    before = [one for one in ordered if _since(standing(one)) <= start]
-    window = [*before[-1:], *(one for one in ordered if _since(standing(one)) > start)]
+    ordered = sorted(found, key=lambda one: standing(one).since)
+    before = [one for one in ordered if standing(one).since <= start]
+    window = [*before[-1:], *(one for one in ordered if standing(one).since > start)]
     seen = [n for n, one in enumerate(window) if standing(one).was_confirmed]
-    return max(window[seen[-1] if seen else 0 :], key=rows, default=None)
-
-
-def _since(standing: Standing) -> datetime:
-    """Say from when on it is in force."""
-    is_decided = standing.state in {State.CONFIRMED, State.LEAVING} or standing.was_confirmed
-    return (standing.decided_at if is_decided else None) or standing.proposed_at
+    return tuple(window[seen[-1] if seen else 0 :])

@@ -1,6 +1,6 @@
 """How much may change at once: dated data with a source, read strictly from `rules.yaml`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -104,19 +104,20 @@ class Limits:
         change: Change,
         *,
         on: date,
-        over_window: Change | None = None,
+        over_window: Iterable[Change] = (),
         reach: Reach | None = None,
     ) -> Judgement:
         """Judge a change by the limit of the day.
 
-        `over_window` is the change against the baseline of the window: a list that loses a few in a
-        hundred every day has lost many. A first list is judged by its `reach`.
+        `over_window` are the changes against what was in force of late: a list that loses a few in
+        a hundred every day has lost many. A first list is judged by its `reach`.
         """
         limit = self.limit(kind, on=on)
         if not limit.lets_pass(change, reach):
             return Judgement(change=change, limit=limit, waits=True)
-        if over_window is not None and not limit.lets_pass_over_window(over_window):
-            return Judgement(change=over_window, limit=limit, waits=True)
+        for in_all in over_window:
+            if not limit.lets_pass_over_window(in_all):
+                return Judgement(change=in_all, limit=limit, waits=True)
         return Judgement(change=change, limit=limit, waits=False)
 
 

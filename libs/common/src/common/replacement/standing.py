@@ -79,6 +79,12 @@ class Standing:
             self.state in {State.SUPERSEDED, State.LEAVING} and self.decided_by is not None
         )
 
+    @property
+    def since(self) -> datetime:
+        """Say from when on it is in force, where it is or was."""
+        is_decided = self.state is State.LEAVING or self.was_confirmed
+        return (self.decided_at if is_decided else None) or self.proposed_at
+
     def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
         """Let it into force: somebody else than who sent it, saying why.
 

@@ -7,10 +7,11 @@ permitted to them meanwhile.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from agreements.domain.layouts.maps import MapKind
+from common import replacement
 from common.replacement import Change, Standing, State
 
 PENDING = frozenset({State.WAITING, State.LEAVING})
@@ -54,6 +55,35 @@ def governing(snapshots: Iterable[MapSnapshot], day: date) -> MapSnapshot | None
     """
     begun = [s for s in snapshots if s.is_in_force and s.valid_from <= day]
     return max(begun, key=lambda s: (s.valid_from, s.id), default=None)
+
+
+def of_late(
+    begun: Iterable[MapSnapshot], day: date, *, at: datetime, days: int
+) -> tuple[MapSnapshot, ...]:
+    """Return what governed on `day` when a window began, and what was taken in for it since.
+
+    By when a map was taken in and not by its own day: a map for each of ten quarters, sent in one
+    hour, is ten changes of that hour. What two people looked at ends what was before it.
+    """
+    start = at - timedelta(days=days)
+    listed = [*begun]
+    first = governing((m for m in listed if _stands(m).since <= start), day)
+    since = [m for m in listed if _stands(m).since > start]
+    return replacement.of_late(
+        [*([] if first is None else [first]), *since], standing=_stands, at=at, days=days
+    )
+
+
+def _stands(snapshot: MapSnapshot) -> Standing:
+    return snapshot.standing or Standing(
+        state=State.ACCEPTED,
+        change=Change(before=0, after=snapshot.entries, added=snapshot.entries, removed=0),
+        proposed_by="",
+        proposed_at=BEFORE_THE_GUARD,
+    )
+
+
+BEFORE_THE_GUARD = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,7 +223,7 @@ def _judged(tx: Transaction, sent: Import, plan: Plan[Any], ctx: Context) -> Jud
     limit, on_day = Kind(sent.kind), legal_day(tx.at)
     epoch = _baseline(tx, sent, days=LIMITS.limit(limit, on=on_day).window_days)
     over_window = (
-        None if epoch is None else KINDS[sent.kind].planned_against(tx, sent, epoch, ctx).change
+        [] if epoch is None else [KINDS[sent.kind].planned_against(tx, sent, epoch, ctx).change]
     )
     return LIMITS.judge(limit, plan.change, on=on_day, over_window=over_window)
 

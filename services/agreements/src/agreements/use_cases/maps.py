@@ -1,8 +1,8 @@
 """Maps from practices, postcodes and organisations' codes: taken in, made, served."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import structlog
@@ -17,7 +17,15 @@ from agreements.use_cases.context import Context
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
 from common.ids import digest, new_id
-from common.replacement import Judgement, Kind, ReplacementDecided, Standing, State, rules
+from common.replacement import (
+    Change,
+    Judgement,
+    Kind,
+    ReplacementDecided,
+    Standing,
+    State,
+    rules,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -48,20 +56,18 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
         bytes=len(canonical.content),
     )
     with ctx.uow.reading() as tx:
-        former = maps.governing(tx.maps.all(kind), valid_from)
-        difference = _difference(tx, former, canonical.content)
+        weighed = _weighed(tx, kind, valid_from, canonical.content, ctx.clock.now())
     with ctx.uow.writing() as tx:
         if (known := _kept(tx, snapshot)) is not None:
             return ImportedMap(snapshot=known, left_out=canonical.left_out)
-        if maps.governing(tx.maps.all(kind), valid_from) != former:  # changed meanwhile
-            former = maps.governing(tx.maps.all(kind), valid_from)
-            difference = _difference(tx, former, canonical.content)
-        judgement = _judged(kind, difference, tx)
+        if _against(tx, kind, valid_from, tx.at) != weighed.against:  # changed meanwhile
+            weighed = _weighed(tx, kind, valid_from, canonical.content, tx.at)
+        judgement = _judged(kind, weighed.difference, tx, over_window=weighed.over_window)
         standing = Standing.begun(judgement, by=ctx.principal.subject, at=tx.at)
         snapshot = replace(
             snapshot,
             standing=standing,
-            takes_from=difference.takes_from if standing.is_waiting else frozenset(),
+            takes_from=weighed.difference.takes_from if standing.is_waiting else frozenset(),
         )
         _supersede_waiting(tx, snapshot, ctx)
         tx.maps.add(
@@ -88,12 +94,57 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
     return ImportedMap(snapshot=snapshot, left_out=canonical.left_out)
 
 
-def _difference(tx: Transaction, former: MapSnapshot | None, content: bytes) -> Difference:
-    return maps.compare([] if former is None else tx.maps.content(former.id), [content])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Against:
+    """What a map is held against, by ids."""
+
+    former: UUID | None
+    """Which governs on its first day."""
+    recent: tuple[UUID, ...]
+    """Which would have, since the window began: many small changes are one."""
 
 
-def _judged(kind: MapKind, difference: Difference, tx: Transaction) -> Judgement:
-    return LIMITS.judge(Kind(f"{kind}_map"), difference.change, on=legal_day(tx.at))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    against: _Against
+    difference: Difference
+    over_window: tuple[Change, ...]
+
+
+def _against(tx: Transaction, kind: MapKind, valid_from: date, at: datetime) -> _Against:
+    begun = [m for m in tx.maps.all(kind) if m.is_in_force and m.valid_from <= valid_from]
+    former = maps.governing(begun, valid_from)
+    days = LIMITS.limit(Kind(f"{kind}_map"), on=legal_day(at)).window_days
+    recent = maps.of_late(begun, valid_from, at=at, days=days)
+    return _Against(
+        former=None if former is None else former.id,
+        recent=tuple(m.id for m in recent if m != former),
+    )
+
+
+def _weighed(
+    tx: Transaction, kind: MapKind, valid_from: date, content: bytes, at: datetime
+) -> _Weighed:
+    against = _against(tx, kind, valid_from, at)
+    before = [] if against.former is None else tx.maps.content(against.former)
+    return _Weighed(
+        against=against,
+        difference=maps.compare(before, [content]),
+        over_window=tuple(
+            maps.compare(tx.maps.content(one), [content]).change for one in against.recent
+        ),
+    )
+
+
+def _judged(
+    kind: MapKind, difference: Difference, tx: Transaction, *, over_window: Iterable[Change] = ()
+) -> Judgement:
+    return LIMITS.judge(
+        Kind(f"{kind}_map"),
+        difference.change,
+        on=legal_day(tx.at),
+        over_window=over_window,
+    )
 
 
 def _supersede_waiting(tx: Transaction, by: MapSnapshot, ctx: Context) -> None:

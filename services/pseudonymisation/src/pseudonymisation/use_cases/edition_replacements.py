@@ -21,7 +21,7 @@ from common.replacement import (
     Kind,
     ReplacementDecided,
     Standing,
-    baseline,
+    of_late,
     rules,
 )
 from pseudonymisation.domain import errors
@@ -52,7 +52,7 @@ def begun(
 ) -> Standing:
     """Judge what was landed against the edition in force of its period.
 
-    And against the largest of late among `former`: many small losses are one.
+    And against each of `former` that was in force of late: many small losses are one.
     """
     change = (
         Change(before=0, after=rows, added=rows, removed=0)
@@ -60,17 +60,16 @@ def begun(
         else ctx.haven.change_of_editions(before, edition_id, object_key, rows)
     )
     on = legal_day(at)
-    largest = baseline(
+    recent = of_late(
         former,
         standing=lambda e: e.standing,
-        rows=lambda e: e.rows,
         at=at,
         days=rules.load().limit(Kind.EDITION, on=on).window_days,
     )
     over_window = (
-        None
-        if before is None or largest is None or largest.id == before.id
-        else ctx.haven.change_of_editions(largest, edition_id, object_key, rows)
+        ctx.haven.change_of_editions(one, edition_id, object_key, rows)
+        for one in recent
+        if before is not None and one.id != before.id
     )
     judgement = rules.load().judge(Kind.EDITION, change, on=on, over_window=over_window)
     return Standing.begun(judgement, by=by, at=at)

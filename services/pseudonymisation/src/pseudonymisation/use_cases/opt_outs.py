@@ -23,7 +23,7 @@ from common.replacement import (
     Reach,
     Standing,
     State,
-    baseline,
+    of_late,
     rules,
 )
 from pseudonymisation.domain import errors
@@ -189,8 +189,8 @@ def _arrived(
 ) -> OptOutList:
     """Hold it against the list in force, whatever the day of either: it may come to count.
 
-    And against the largest of late, since many small changes are one; a first list is held against
-    the people who are landed.
+    And against all of late together, since many small changes are one; a first list is held
+    against the people who are landed.
     """
     at, by = ctx.clock.now(), ctx.principal.subject
     first = Change(before=0, after=taken.people, added=taken.people, removed=0)
@@ -204,23 +204,22 @@ def _arrived(
         imported_by=by,
         standing=Standing.begun(_judged(first, ctx=ctx), by=by, at=at),
     )
-    former, largest = in_force(listed), _largest_of_late(listed, at)
-    change = first if former is None else ctx.haven.change_of_lists(former, arrived)
+    former, recent = in_force(listed), _of_late(listed, at)
+    change = first if former is None else ctx.haven.change_of_lists(former, after=arrived)
     over_window = (
-        None
-        if largest is None or largest == former
-        else ctx.haven.change_of_lists(largest, arrived)
+        [ctx.haven.change_of_lists(*recent, after=arrived)]
+        if any(one != former for one in recent)
+        else []
     )
     reach = ctx.haven.reach_of_list(arrived, landed) if change.is_first else None
     judgement = _judged(change, over_window, reach, ctx=ctx)
     return replace(arrived, standing=Standing.begun(judgement, by=by, at=at))
 
 
-def _largest_of_late(listed: Sequence[OptOutList], at: datetime) -> OptOutList | None:
-    return baseline(
+def _of_late(listed: Sequence[OptOutList], at: datetime) -> Sequence[OptOutList]:
+    return of_late(
         [o for o in listed if o.standing.is_effective],
         standing=lambda o: o.standing,
-        rows=lambda o: o.people,
         at=at,
         days=rules.load().limit(Kind.OPT_OUTS, on=legal_day(at)).window_days,
     )
@@ -230,12 +229,12 @@ def _of_going(gone: OptOutList, after: OptOutList | None, *, ctx: Context) -> Ju
     """Judge what taking a list back gives; where no list is left, nothing is prepared at all."""
     if after is None:
         return None
-    return _judged(ctx.haven.change_of_lists(gone, after), ctx=ctx)
+    return _judged(ctx.haven.change_of_lists(gone, after=after), ctx=ctx)
 
 
 def _judged(
     change: Change,
-    over_window: Change | None = None,
+    over_window: Sequence[Change] = (),
     reach: Reach | None = None,
     *,
     ctx: Context,

@@ -300,8 +300,11 @@ class Haven(Protocol):
     ) -> Change:
         """Count rows of people that come and go; where it cannot be compared, all of them."""
 
-    def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
-        """Count who comes and who goes; where they cannot be compared, everybody does."""
+    def change_of_lists(self, *before: OptOutList, after: OptOutList) -> Change:
+        """Count who comes and who goes of those on any list before.
+
+        Where they cannot be compared, everybody does.
+        """
 
     def reach_of_list(self, opt_outs: OptOutList, editions: Sequence[Edition]) -> Reach:
         """Count how many of the people in the editions are on the list."""

@@ -148,16 +148,17 @@ class SealedHaven:
             lambda: self.keys.get(f"edition/{edition_id}"),
         )
 
-    def change_of_lists(self, before: OptOutList, after: OptOutList) -> Change:
+    def change_of_lists(self, *before: OptOutList, after: OptOutList) -> Change:
         try:
             return lists.compare(
-                self.list_file(before.id, before.object_key),
+                [self.list_file(one.id, one.object_key) for one in before],
                 self.list_file(after.id, after.object_key),
-                scratch=self.scratch / f"{before.id.hex}-{after.id.hex}",
+                scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
                 limits=self.limits,
             )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
-            return before.all_go(after)  # what cannot be compared changes wholly
+            # What cannot be compared changes wholly.
+            return max(before, key=lambda one: one.people).all_go(after)
 
     def reach_of_list(self, opt_outs: OptOutList, editions: Sequence[Edition]) -> Reach:
         if not editions:

@@ -157,12 +157,16 @@ def write(
     return int(written[0]) if written else 0
 
 
-def compare(before: SealedFile, after: SealedFile, *, scratch: Path, limits: Limits) -> Change:
-    """Count who comes and who goes."""
+def compare(
+    before: Sequence[SealedFile], after: SealedFile, *, scratch: Path, limits: Limits
+) -> Change:
+    """Count who comes and who goes of those who are on any of the lists before."""
+    on_any = " UNION ".join(f"SELECT person_0, person_1 FROM {one.sql}" for one in before)
     counts = _counted(
-        [before, after],
-        f"SELECT (SELECT count(*) FROM {before.sql}), (SELECT count(*) FROM {after.sql}),"
-        f" (SELECT count(*) FROM {before.sql} SEMI JOIN {after.sql} USING (person_0, person_1))",
+        [*before, after],
+        f"WITH had AS MATERIALIZED ({on_any})"
+        f" SELECT (SELECT count(*) FROM had), (SELECT count(*) FROM {after.sql}),"
+        f" (SELECT count(*) FROM had SEMI JOIN {after.sql} USING (person_0, person_1))",
         scratch=scratch,
         limits=limits,
     )
