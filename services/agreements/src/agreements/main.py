@@ -1,16 +1,19 @@
 """The composition root: the only module that knows every other one."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI
+from sqlmodel import Session
 
 from agreements.adapters import events, reference, rules
 from agreements.adapters.applications import HttpSnapshots
 from agreements.adapters.attestations import Attestations
+from agreements.adapters.db import written
 from agreements.adapters.db.decisions import SqlDecisionLogs
 from agreements.adapters.db.repository import SqlUnitOfWork
 from agreements.adapters.db.seals import Sealer
@@ -24,6 +27,7 @@ from agreements.use_cases.access.decider import Decider
 from agreements.use_cases.context import Context
 from common import service
 from common.clock import Clock
+from common.db.mending import Mending
 from common.messaging.consumer import Consumer
 from common.security.jwks import Jwks, fetch_from
 from common.security.principal import of_service
@@ -142,6 +146,16 @@ def jobs(parts: Parts) -> Sequence[Worker]:
     return [Announcer(context, every_seconds=parts.settings.announce_seconds)]
 
 
+@contextmanager
+def _writing(parts: Parts) -> Iterator[Session]:
+    with parts.uow.writing() as tx:
+        yield tx.session
+
+
+MENDING: Mending[Parts] = Mending(
+    transaction=_writing, columns=written.MENDABLE, write=written.mend
+)
+
 SERVICE = Service(
     summary=SUMMARY,
     metadata=metadata,
@@ -151,4 +165,5 @@ SERVICE = Service(
     bindings=lambda settings, _: [(create_app(settings), settings.host, settings.port)],
     workers=lambda settings, _: workers(settings),
     consumers=consumers,
+    mending=MENDING,
 )

@@ -7,7 +7,11 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from agreements.adapters.db.seal_audit import wrong
+from agreements.adapters.db.sealed import SEALED, table_of
+from agreements.adapters.db.written import MENDABLE
 from agreements.main import SERVICE
+from agreements.use_cases import agreements
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD
@@ -218,6 +222,52 @@ def test_the_command_lists_places_and_no_values(seeded, monkeypatch):
     )
     assert any("audit_leaf 0 entry/detail/reason: nhs_number" in line for line in lines)
     assert lines[-1] == "4 places with personal data."  # three rows of one contract, and a leaf
+
+
+def mend_texts(seeded, monkeypatch, *words, new):
+    monkeypatch.setattr(service_cli, "configure", lambda _settings: None)
+    settings = seeded.parts.settings
+    parts = lambda _settings: replace(seeded.parts)  # noqa: E731 - closed by the command
+    command = service_cli.commands(replace(SERVICE, settings=lambda: settings, parts=parts))
+    options = ("--reason", "Found by scan-texts.", "--by", "operator-7")
+    return CliRunner().invoke(command, ["mend-texts", *words, *options], input=new)
+
+
+def test_a_text_that_nobody_signed_is_mended_and_its_seal_holds(seeded, monkeypatch):
+    """As it may have been stored before texts were looked through; terminated, and so frozen."""
+    seeded.active()
+    ctx = seeded.parts.context(Role.BREACH_HANDLER)
+    agreements.terminate(REFERENCE, reason=TEXT, ctx=ctx)
+    lines = scan_texts(seeded, monkeypatch).output.splitlines()
+    table, row, place = next(li for li in lines if "termination_reason" in li).split(":")[0].split()
+
+    refused = mend_texts(seeded, monkeypatch, table, row, place, new=TEXT)
+    mended = mend_texts(seeded, monkeypatch, table, row, place, new="A letter was sent.")
+
+    assert refused.exit_code == 1
+    assert (mended.exit_code, NUMBER in mended.output) == (0, False)
+    assert "0 places" in scan_texts(seeded, monkeypatch).output
+    assert wrong(seeded.parts.engine, seeded.parts.signer.jwks()) == []
+    assert seeded.audited()[-2:].count("text-mended") == 1
+    state = seeded.get(f"/v1/agreements/{REFERENCE}", Role.AUDITOR).json()["state"]
+    assert state == "TERMINATED"
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [("agreement_version", "document"), ("agreement_version", "title"), ("audit_leaf", "entry")],
+)
+def test_what_a_hash_or_signature_is_over_is_not_mended(seeded, monkeypatch, table, place):
+    answer = mend_texts(seeded, monkeypatch, table, "1", place, new="A letter was sent.")
+
+    assert answer.exit_code == 1
+    assert "amendment" in answer.output
+
+
+def test_every_text_that_can_be_mended_is_a_column_of_a_sealed_table():
+    for name, columns in MENDABLE.items():
+        (row,) = [row for row in SEALED if table_of(row).name == name]
+        assert columns <= set(table_of(row).columns.keys())
 
 
 def test_the_command_is_content_where_there_is_nothing(seeded, monkeypatch):

@@ -1,10 +1,12 @@
 """The composition root: the only module that knows every other one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 from fastapi import FastAPI
+from sqlmodel import Session
 
 import catalogue
 from applications.adapters import events, reference
@@ -17,6 +19,8 @@ from applications.use_cases.context import World
 from applications.use_cases.ports import Agreements
 from common import service
 from common.clock import Clock
+from common.db.mending import Mending
+from common.db.unit_of_work import UnitOfWork
 from common.messaging.consumer import Consumer
 from common.organisations import Codes
 from common.security.roles import Role
@@ -93,6 +97,21 @@ def consumers(parts: Parts) -> Sequence[Consumer]:
     ]
 
 
+@contextmanager
+def _writing(parts: Parts) -> Iterator[Session]:
+    with UnitOfWork(parts.engine, lambda session: session).writing() as session:
+        yield session
+
+
+MENDING: Mending[Parts] = Mending(
+    transaction=_writing,
+    columns={
+        "application": frozenset({"title", "sections", "record"}),
+        "application_step": frozenset({"detail"}),
+    },
+)
+"""Snapshots are named by their hash: what is in one is mended by handing in again."""
+
 SERVICE = Service(
     summary=SUMMARY,
     metadata=metadata,
@@ -102,4 +121,5 @@ SERVICE = Service(
     bindings=lambda settings, _: [(create_app(settings), settings.host, settings.port)],
     workers=lambda settings, _: workers(settings),
     consumers=consumers,
+    mending=MENDING,
 )

@@ -1,11 +1,15 @@
 """Texts of applicants, officers and advisers are free of personal data (docs/adr/0028)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import create_engine, text
+from typer.testing import CliRunner
 
 from applications.domain.sections import SECTIONS
+from applications.main import SERVICE
+from common.service import cli as service_cli
 from services.applications.tests.answers import complete
 
 NUMBER = "999 000 0018"
@@ -89,6 +93,47 @@ def test_nobody_who_decides_writes_it_either(people, in_review):
     assert places(people.editor.post(f"{path}/submission", json=replies)) == [
         "#/body/answers/0/answer"
     ]
+
+
+def commanded(client, *words, new=None):
+    settings = client.app_state["settings"]
+    command = service_cli.commands(replace(SERVICE, settings=lambda: settings))
+    return CliRunner().invoke(command, words, input=new)
+
+
+def test_an_answer_that_was_handed_in_is_mended_and_what_was_frozen_by_its_hash_is_not(
+    people, client, submitted, monkeypatch
+):
+    monkeypatch.setattr(service_cli, "configure", lambda _settings: None)
+    path = submitted()
+    engine = create_engine(str(client.app_state["settings"].database_url))
+    with engine.begin() as connection:
+        sections = connection.execute(text("SELECT sections FROM application")).scalar_one()
+        changed = json.loads(sections)
+        changed["9"]["purposes"][0]["objective"] = TEXT
+        connection.execute(text("UPDATE application SET sections = :s"), {"s": json.dumps(changed)})
+        connection.execute(
+            text("UPDATE snapshot SET content = :c"), {"c": json.dumps({"title": TEXT}).encode()}
+        )
+    engine.dispose()
+    found = commanded(client, "scan-texts").output.splitlines()
+    places = {
+        line.rpartition(": ")[0] for line in found if line.startswith(("application", "snapshot"))
+    }
+    (place,) = [p.split() for p in places if p.startswith("application ")]
+    (frozen,) = [p.split() for p in places if p.startswith("snapshot ")]
+    who = ("--reason", "Found by scan-texts.", "--by", "operator-7")
+
+    mended = commanded(client, "mend-texts", *place, *who, new="A letter was sent.")
+    refused = commanded(client, "mend-texts", *frozen, *who, new="A letter was sent.")
+    nowhere = commanded(
+        client, "mend-texts", *place[:2], "sections/9/purposes/7/x", *who, new="A letter was sent."
+    )
+
+    assert (mended.exit_code, refused.exit_code, nowhere.exit_code) == (0, 1, 1)
+    shown = people.editor.get(f"{path}/sections/9").json()["answers"]
+    assert shown["purposes"][0]["objective"] == "A letter was sent."
+    assert NUMBER not in mended.output + refused.output + nowhere.output
 
 
 def test_what_was_stored_before_is_shown_to_its_author_and_goes_no_further(

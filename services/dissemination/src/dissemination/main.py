@@ -1,16 +1,19 @@
 """The composition root: the only module that knows every other one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI
+from sqlmodel import Session
 
 import catalogue
 from common import service
 from common.clock import Clock, SystemClock
+from common.db.mending import Mending
 from common.messaging.consumer import Consumer
 from common.organisations import RemoteCodes
 from common.security.roles import Role
@@ -142,6 +145,16 @@ def jobs(parts: Parts) -> Sequence[Worker]:
     ]
 
 
+@contextmanager
+def _writing(parts: Parts) -> Iterator[Session]:
+    with repository.build(parts.engine, parts.legal_clock).writing() as tx:
+        yield tx.session
+
+
+MENDING: Mending[Parts] = Mending(
+    transaction=_writing, columns=repository.MENDABLE, log=repository.log_mending
+)
+
 SERVICE = Service(
     summary=SUMMARY,
     metadata=metadata,
@@ -153,4 +166,5 @@ SERVICE = Service(
     ],
     workers=lambda settings, wakes: workers(settings, wakes=wakes),
     consumers=consumers,
+    mending=MENDING,
 )

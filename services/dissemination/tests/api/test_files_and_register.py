@@ -3,12 +3,19 @@
 import csv
 import io
 import shutil
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from typer.testing import CliRunner
 
 from common.ids import digest
+from common.security.roles import Role
+from common.service import cli as service_cli
 from common.texts import WITHHELD
+from dissemination import main
 from dissemination.domain.register import COLUMNS, STATUS_COLUMNS
+from services.dissemination.tests.conftest import REFERENCE
 
 
 @pytest.fixture
@@ -219,6 +226,65 @@ def test_a_text_with_personal_data_is_withheld_whichever_way_it_came(house):
     for public in (answer.text, sheet):
         assert number not in public
         assert "1970" not in public
+
+
+def commanded(house, *words, text=None):
+    """Run a command of the service on the house's database."""
+    command = service_cli.commands(replace(main.SERVICE, settings=lambda: house.settings))
+    return CliRunner().invoke(command, words, input=text)
+
+
+def test_a_line_of_the_register_that_was_frozen_is_mended_and_shows_the_text(house, monkeypatch):
+    monkeypatch.setattr(service_cli, "configure", lambda _settings: None)
+    number = "999 000 0018"
+
+    def listed():
+        lines = commanded(house, "scan-texts").output.splitlines()
+        return {line.split()[1] for line in lines if line.startswith("register_line ")}
+
+    before = listed()
+    house.agreements.terms["title"] = f"Care of {number} in Wiltshire"
+    extract = house.released()
+    file_id = extract["files"][0]["id"]
+
+    def title():
+        items = house.call("GET", "/v1/register?limit=200", role=None).json()["items"]
+        return next(i for i in items if i["file_id"] == file_id)["project_title"]
+
+    assert title() == WITHHELD
+    scanned = commanded(house, "scan-texts")
+    (row,) = listed() - before
+    who = ("--reason", "Found by scan-texts.", "--by", "operator-7")
+    place = ("mend-texts", "register_line", row, "project_title")
+
+    refused = [
+        commanded(house, *place, *who, text=f"Care of {number}"),
+        commanded(house, *place, *who, text="A text that is much longer than what stood there."),
+        commanded(house, *place, *who, text=""),
+        commanded(house, *place, "--reason", number, "--by", "me", text="Care in Wiltshire"),
+        commanded(house, *place[:3], "processing", *who, text="Care"),
+        commanded(house, *place[:2], str(uuid4()), "project_title", *who, text="Care"),
+        commanded(house, "mend-texts", "release", row, "manifest", *who, text="Care"),
+    ]
+    assert title() == WITHHELD
+    mended = commanded(house, *place, *who, text="Care in Wiltshire\n")
+
+    assert {answer.exit_code for answer in refused} == {1}
+    assert all("Nothing was changed." in answer.output for answer in refused)
+    assert (mended.exit_code, mended.output) == (0, f"Mended: register_line {row} project_title.\n")
+    assert title() == "Care in Wiltshire"
+    assert not any(number in answer.output for answer in (scanned, mended, *refused))
+    log, after = [], {}
+    while after is not None:
+        asked = {"agreement": REFERENCE, "limit": 200, **after}
+        page = house.call("GET", "/v1/audit", role=Role.AUDITOR, ods="X26", params=asked).json()
+        log += page["items"]
+        after = None if page["next"] is None else {"after": page["next"]}
+    entry = next(i for i in log if "text-mended" in str(i))
+    assert "operator-7" in str(entry)
+    assert "Care in Wiltshire" not in str(entry)
+    again = commanded(house, *place, *who, text="Care")
+    assert again.exit_code == 1  # what is clean is frozen
 
 
 def test_the_catalogue_says_in_which_form_a_column_may_leave(house):

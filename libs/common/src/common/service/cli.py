@@ -12,17 +12,23 @@ from fastapi import FastAPI
 from sqlalchemy import MetaData
 
 from common import faults, files
+from common.audit.entries import Entry, entry_for
 from common.db import migrate as migrations
 from common.db import texts
+from common.db.mending import Mending, NotMended, Order, mend
 from common.logging import configure
 from common.messaging import dead_letters
 from common.messaging.consumer import Consumer
+from common.security.principal import of_service
 from common.service.parts import Parts, Wakes
 from common.service.workers import beside
 from common.settings import ServiceSettings
 from common.web.server import Binding
 from common.web.server import serve as serve_apps
 from common.workers import Worker, run_all
+
+BODY = "X26"
+"""On whose behalf an operator works (domain.md 1.3)."""
 
 S = TypeVar("S", bound=ServiceSettings)
 P = TypeVar("P", bound=Parts)
@@ -42,6 +48,8 @@ class Service(Generic[S, P]):
     """The apps with host and port; `Wakes` are those of the workers in the same process."""
     workers: Callable[[S, Wakes], Sequence[Worker]]
     consumers: Callable[[P], Sequence[Consumer]]
+    mending: Mending[P] | None = None
+    """Which texts can be corrected after `scan-texts` found personal data in them; None: none."""
     prepare: Callable[[S], object] = lambda _: None
     """Makes what a first start in development lacks."""
 
@@ -72,6 +80,7 @@ def commands(service: Service[S, P]) -> typer.Typer:
     app.callback()(files.keep_private)  # before every command, however it was started
     _add_running(app, service)
     _add_looking(app, service)
+    _add_mending(app, service)
     app.add_typer(_dead_letters(service), name="dead-letters")
     return app
 
@@ -137,6 +146,50 @@ def _add_looking(app: typer.Typer, service: Service[S, P]) -> None:
         with closing(service.parts(service.configured())) as parts:
             is_clean = texts.report(parts.engine, service.metadata, typer.echo)
         raise typer.Exit(0 if is_clean else 1)
+
+
+def _add_mending(app: typer.Typer, service: Service[S, P]) -> None:
+    @app.command("mend-texts")
+    def mend_texts(
+        table: Annotated[str, typer.Argument(help="As scan-texts lists it.")],
+        row: Annotated[str, typer.Argument(help="As scan-texts lists it.")],
+        place: Annotated[str, typer.Argument(help="Column and pointer, as scan-texts lists them.")],
+        *,
+        reason: Annotated[str, typer.Option(help="Why; it is written into the audit log.")],
+        by: Annotated[str, typer.Option(help="Who mends it: a subject, for the audit log.")],
+    ) -> None:
+        """Put a text, read from standard input, in place of one that scan-texts lists.
+
+        Also where it is frozen; where it was signed it cannot be. Neither text is shown or logged.
+        Ends with 1, and has changed nothing, where it is refused.
+        """
+        text = typer.get_text_stream("stdin", encoding="utf-8").read().strip()
+        order = Order(table=table, row=row, place=place, text=text, reason=reason, by=by)
+        with closing(service.parts(service.configured())) as parts:
+            try:
+                mended(parts, service, order)
+            except NotMended as refusal:
+                typer.echo(f"Nothing was changed. {refusal}")
+                raise typer.Exit(1) from None
+        typer.echo(f"Mended: {table} {row} {place}.")
+
+
+def mended(parts: P, service: Service[S, P], order: Order) -> None:
+    """Mend a text in one transaction with its audit entry. Raise NotMended."""
+    if service.mending is None:
+        raise NotMended("This service keeps no text of a person that could be mended.")
+
+    def entry(resource: str) -> Entry:
+        return entry_for(
+            of_service(parts.PACKAGE, BODY, parts.ROLE, audience=parts.PACKAGE),
+            at=parts.legal_clock.now(),
+            action="text-mended",
+            resource=resource,
+            detail={"place": order.place, "by": order.by, "reason": order.reason},
+        )
+
+    with service.mending.transaction(parts) as session:
+        mend(session, service.metadata, service.mending, order, entry)
 
 
 def _dead_letters(service: Service[S, P]) -> typer.Typer:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, Table, insert, select, update
 from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
@@ -116,6 +116,31 @@ def rewrite(session: Session, row: type[Row], id_: UUID, **values: object) -> No
     if key_of(columns) not in changed.added:
         changed.former.setdefault(key_of(columns), columns)
     changed.values.update({SEALED[row].value(columns), SEALED[row].value(columns | values)})
+
+
+def mend(
+    session: Session, table: Table, row: Mapping[str, Any], column: Column[Any], value: object
+) -> None:
+    """Change a text in one version of a row, which stays what it was in all else."""
+    kind = next(k for k in SEALED if table_of(k) is table)
+    keys = [key == row[key.name] for key in table.primary_key.columns]
+    session.execute(update(table).where(*keys).values({column.name: value}))
+    changed = _of(session, kind)
+    changed.former.setdefault(key_of(row), row)
+    changed.values.add(SEALED[kind].value(row))
+
+
+MENDABLE: Mapping[str, frozenset[str]] = {
+    "agreement": frozenset({"termination_reason"}),
+    "contract": frozenset({"termination_reason"}),
+    "special_condition": frozenset({"evidence"}),
+    "breach": frozenset({"description", "outcome"}),
+    "hold": frozenset({"reason"}),
+    "hold_lift": frozenset({"reason"}),
+    "transfer_instrument": frozenset({"evidence"}),
+    "submission_right": frozenset({"evidence", "reason"}),
+}
+"""Texts that people wrote and nobody signed. Documents are signed: an amendment mends them."""
 
 
 def _of(session: Session, row: type[Row]) -> Changed:

@@ -504,6 +504,24 @@ def _as_written(agreement: str, index: int, hashed: str, entry: str) -> dict[str
     return found
 
 
+MENDABLE: Mapping[str, frozenset[str]] = {
+    "register_line": frozenset(
+        {
+            *("controllers", "project_title", "opt_outs_reason", "advisory_minutes"),
+            *("objectives", "processing"),
+            *("expected_outputs", "expected_benefits", "yielded_benefits"),
+        }
+    )
+}
+"""What the register publishes of people's texts. Manifests are signed, and never published."""
+
+
+def log_mending(session: Session, row: Mapping[str, Any], entry: Entry) -> None:
+    """Write down that a line of the register was mended, under the agreement that it tells of."""
+    agreement = str(row["reference"])
+    _append(session, agreement, replace(entry, detail={**entry.detail, "agreement": agreement}))
+
+
 def _append(session: Session, agreement: str, entry: Entry) -> LeafPosition:
     """Append one leaf, and note which agreement it is about."""
     (leaf,) = audit.append(session, [entry])
