@@ -194,3 +194,18 @@ def test_what_is_not_there_is_404(listed):
     ]
 
     assert {code(a) for a in answers} == {(404, "SUBMISSION_RIGHT_NOT_FOUND")}
+
+
+def test_a_line_of_a_list_that_tells_of_a_person_is_left_out_and_not_repeated(listed):
+    sent = listed.upload(
+        "/v1/submission-rights/imports",
+        "submitter,provider,valid_from,valid_to,evidence\n"
+        "RFF,RJE,2018-04-01,,Letter about 999&nbsp;000&nbsp;0018\n"
+        "RFF,RJE,2018-05-01,,Hosting agreement\n",
+        Role.REFERENCE_DATA_MANAGER,
+    )
+
+    assert sent.status_code in {200, 201}, sent.text
+    named = sent.json()["left_out"]["named"]
+    assert [(place["line"], place["column"]) for place in named] == [(2, "evidence")]
+    assert "0018" not in sent.text

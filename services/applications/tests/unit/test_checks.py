@@ -1503,6 +1503,23 @@ def test_what_an_identifiable_line_needs_is_enough():
     assert examine(raw) == ()
 
 
+@pytest.mark.parametrize(
+    ("title", "justification", "pointer"),
+    [
+        ("Letters about 999 000", "0018 were sent.", "/sections/1/justification"),
+        ("Care", "999000", "/sections/2/controllers/0/legal_name"),
+    ],
+)
+def test_a_number_that_is_parted_over_two_texts_is_found(title, justification, pointer):
+    raw = edited([1, "justification"], justification)
+    if title == "Care":
+        raw[2]["controllers"][0]["legal_name"] = "0018"
+    found = examine(raw, title=title)
+
+    assert ("PERSONAL_DATA_IN_TEXT", pointer) in {(f.code, f.pointer) for f in found}
+    assert "0018" not in " ".join(f.detail for f in found if f.code == "PERSONAL_DATA_IN_TEXT")
+
+
 def test_a_title_says_what_it_is_about():
     found = examine(title="Test")
     assert [(f.code, f.pointer) for f in found if f.refuses] == [("PLACEHOLDER", "/title")]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from common.personal_data.births import own_birth
+from common.personal_data.escapes import undo
 from common.personal_data.normal_form import MARKERS, NormalForm, normal_form
 from common.personal_data.numbers import is_nhs_number, strangers
 from common.personal_data.told import told_births, told_homes
@@ -80,8 +81,17 @@ def find_personal_data(text: str) -> tuple[Finding, ...]:
 
     NHS numbers by their check digit; a date where words say that somebody was born then, and a
     postcode where words say that somebody lives there. Other dates and postcodes are those of
-    projects and offices.
+    projects and offices. What an escape hides is found as well.
     """
+    undone = undo(text)
+    found = _told(text)
+    if undone is None:
+        return found
+    hidden = ((kind, *undone.span(start, end)) for kind, start, end in _told(undone.text))
+    return tuple(_merged([*found, *hidden]))
+
+
+def _told(text: str) -> tuple[Finding, ...]:
     form = normal_form(text)
     found = [(Kind.DATE_OF_BIRTH, *span) for span in told_births(form)]
     found += [(Kind.POSTCODE, *span) for span in told_homes(form)]

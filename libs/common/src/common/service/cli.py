@@ -185,6 +185,7 @@ def mended(parts: P, service: Service[S, P], order: Order) -> None:
             at=parts.legal_clock.now(),
             action="text-mended",
             resource=resource,
+            on_behalf_of=None,
             detail={"place": order.place, "by": order.by, "reason": order.reason},
         )
 

@@ -16,11 +16,14 @@ from typing import Generic, TypeVar
 from pydantic import JsonValue
 
 from agreements.domain.errors import ImportContradicts, ImportRefused
+from common.personal_data import find_personal_data
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 """Characters of no text, and what stands where bytes were no UTF-8."""
 NAMED_MAX = 100
 LINE_CHARACTERS_MAX = 10_000
+TELLING_CHARACTERS_MIN = 10
+"""Of an NHS number; what words tell of a birth or a home is longer."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 K = TypeVar("K")
@@ -193,7 +196,7 @@ def rows(text: str, remainder: Remainder) -> Iterator[tuple[int, list[str]]]:
 def records(
     text: str, remainder: Remainder, *, needed: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each line under the names of the header.
+    """Yield each line under the names of the header; one that tells of a person is left out.
 
     Raises:
         ImportRefused: there is no header with the needed columns.
@@ -203,8 +206,19 @@ def records(
     number, header = next(found, (1, []))
     positions(number, header, needed)
     for line, cells in found:
-        if is_as_long(line, cells, header, remainder):
-            yield line, dict(zip(header, cells, strict=True))
+        if not is_as_long(line, cells, header, remainder):
+            continue
+        row = dict(zip(header, cells, strict=True))
+        telling = next((name for name in needed if _tells(row[name])), None)
+        if telling is None:
+            yield line, row
+        else:
+            remainder.add(line, telling, "personal data stand in it")
+
+
+def _tells(cell: str) -> bool:
+    """Whether personal data stand in a cell; most are codes and days, too short for any."""
+    return len(cell) >= TELLING_CHARACTERS_MIN and bool(find_personal_data(cell))
 
 
 def positions(line: int, header: Sequence[str], needed: Sequence[str]) -> list[int]:

@@ -10,7 +10,11 @@ from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
 from applications.domain.sections import free_texts
 from common.field.placeholders import is_placeholder
+from common.personal_data import find_personal_data
 from common.texts import found_in
+
+PARTED_CHARACTERS = 30
+"""So much of the end of one text, and of the beginning of the next, is read together."""
 
 
 def are_clean(case: Case) -> Iterator[Finding]:
@@ -24,6 +28,27 @@ def are_clean(case: Case) -> Iterator[Finding]:
         asked = {"text": query.text, "answer": query.answer}
         for place in found_in(asked, f"/queries/{position}"):
             yield refuse("PERSONAL_DATA_IN_TEXT", query.standard, place.pointer, place.detail)
+    yield from _parted(case)
+
+
+def _parted(case: Case) -> Iterator[Finding]:
+    """Find what stands in two neighbouring texts, a part in each."""
+    before = case.title
+    for number, section in case.answers.sections.items():
+        for pointer, text in free_texts(section, f"/sections/{number}"):
+            left = before[-PARTED_CHARACTERS:]
+            if any(
+                found.start < len(left) < found.end
+                for found in find_personal_data(f"{left} {text[:PARTED_CHARACTERS]}")
+            ):
+                yield refuse(
+                    "PERSONAL_DATA_IN_TEXT",
+                    number,
+                    pointer,
+                    "With the end of the text before it, this begins with what identifies a "
+                    "person; leave it out.",
+                )
+            before = text or before
 
 
 def say_something(case: Case) -> Iterator[Finding]:
