@@ -30,6 +30,7 @@ from dsfc_cli.suite import Suite
 from dsfc_cli.synthetic import World
 from pseudonymisation.adapters.plane import scan
 from pseudonymisation.domain.attestation import Outcome, claims
+from pseudonymisation.domain.preparation import PinnedEdition
 from statements.attestation import AttestedFile
 from statements.permit import Permit
 
@@ -161,7 +162,7 @@ class Haven:
             scan_hits=0,
         )
         told = claims(
-            file, permit=said, data_set=DATA_SET, editions=[], opt_outs=(), outcome=outcome
+            file, permit=said, data_set=DATA_SET, editions=[edition()], opt_outs=(), outcome=outcome
         )
         return issue(self.signer, ATTESTATION, told, at=SystemClock().now())
 
@@ -186,6 +187,26 @@ class Haven:
             rows=1,
         )
         return path
+
+
+def edition() -> PinnedEdition:
+    """Return an edition of the month, taken in by the rules that are in force today."""
+    known = catalogue.load()
+    rules = known.rules_of(DATA_SET.data_set, legal_day(SystemClock().now()))
+    assert rules is not None
+    return PinnedEdition(
+        id=new_id(),
+        provider="R1A",
+        period=MONTH,
+        number=1,
+        status="current",
+        object_key="none",
+        practice_map=None,
+        postcode_map=None,
+        catalogue_digest=DATA_SET.digest,
+        landing_rules_version=rules.version,
+        landing_rules_digest=rules.digest,
+    )
 
 
 @contextmanager

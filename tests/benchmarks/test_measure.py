@@ -1,5 +1,7 @@
 """What the benchmarks rest on; the benchmarks themselves are no tests (`make bench`)."""
 
+from importlib import import_module
+
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
@@ -44,3 +46,13 @@ def test_a_line_says_ratio_and_goal_and_whether_it_is_missed(ratio, goal, better
 
 def test_the_record_says_what_machine_it_was():
     assert benchmarks.machine().keys() == {"cpu", "cores", "python", "system"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", benchmarks.NAMES)
+def test_every_benchmark_still_runs(name, tmp_path):
+    """At a thousandth of its rows: what it measures moves, and nobody measures every day."""
+    results = import_module(f"tests.benchmarks.{name}").run(0.001, tmp_path)
+
+    assert results
+    assert all(result.ratio > 0 for result in results)
