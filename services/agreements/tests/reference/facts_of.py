@@ -20,16 +20,8 @@ from agreements.domain.assurance import Assurance, AssuranceKind, Status
 from agreements.domain.contract import Contract
 from agreements.domain.decision import document
 from agreements.domain.decision.categories import category
-from agreements.domain.decision.facts import (
-    Alternative,
-    DataSetFacts,
-    EnvironmentFacts,
-    Facts,
-    LandingRulesFacts,
-    MapFacts,
-    Present,
-    ReleasableColumn,
-)
+from agreements.domain.decision.data_sets import DataSetFacts, LandingRulesFacts, ReleasableColumn
+from agreements.domain.decision.facts import Alternative, EnvironmentFacts, Facts, MapFacts, Present
 from agreements.domain.decision.held import HeldFile
 from agreements.domain.decision.question import (
     Asker,

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import catalogue
-from agreements.domain.decision.data_sets import of
-from agreements.domain.decision.facts import DataSetFacts
+from agreements.domain.decision.data_sets import DataSetFacts, of
 
 
 @cache

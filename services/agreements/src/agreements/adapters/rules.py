@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 import catalogue
 from agreements.domain.decision import rules as domain
+from agreements.domain.decision.categories import Category
 from common.field import legal_bases
 from common.ids import digest_of
 from statements.vocabulary import EnvironmentKind
@@ -32,7 +33,7 @@ class CeilingRow(Row):
     classification: str
     environments: frozenset[EnvironmentKind]
     routes: Words
-    categories: frozenset[domain.Category]
+    categories: frozenset[Category]
 
 
 class OptOutRow(Row):

@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 from agreements.domain.agreement import Capacity
 from agreements.domain.decision.capping import caps_of
-from agreements.domain.decision.case import IDENTIFIABLE
+from agreements.domain.decision.data_sets import DataSetFacts
 from agreements.domain.decision.document import (
     IncompleteTerms,
     bases_of,
     read_snapshot,
     registrations_of,
 )
-from agreements.domain.decision.facts import DataSetFacts
 from agreements.domain.drafting import ApprovedApplication
 from catalogue import Cap, Caps
 from common.field.legal_bases import LegalBases
 from common.field.names import Match, compare
 from common.texts import found_in
+from statements.vocabulary import Classification
 
 
 class Untrue(NamedTuple):
@@ -93,7 +93,10 @@ def _columns(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
         return
     document = read_snapshot(approved.content)
     for position, line in enumerate(document.lines):
-        if isinstance(line, IncompleteTerms) or line.key.classification == IDENTIFIABLE:
+        if (
+            isinstance(line, IncompleteTerms)
+            or line.key.classification == Classification.IDENTIFIABLE
+        ):
             continue
         described = known.data_sets.get(line.catalogue_digest)
         if described is None or described.data_set != line.key.data_set:

@@ -5,8 +5,7 @@ from datetime import date
 from functools import cache
 
 import catalogue
-from agreements.domain.decision.data_sets import of
-from agreements.domain.decision.facts import DataSetFacts
+from agreements.domain.decision.data_sets import DataSetFacts, of
 from agreements.domain.drafting import ApprovedApplication
 from agreements.domain.errors import SnapshotRefused
 from agreements.domain.truth import Known, untrue

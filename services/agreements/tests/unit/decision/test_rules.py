@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 import catalogue as catalogues
 from agreements.adapters import catalogue, rules
-from agreements.domain.decision.categories import category
+from agreements.domain.decision.categories import Category, category
 from agreements.domain.decision.publication import expected_on
-from agreements.domain.decision.rules import Category, LeaseRule
+from agreements.domain.decision.rules import LeaseRule
 from services.agreements.tests.reference.evaluator import CAG_FLOWS, CEILING, POWERS
 
 DAY = date(2018, 6, 1)

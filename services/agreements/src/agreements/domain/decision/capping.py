@@ -7,8 +7,8 @@ the same place with the same opt-out treatment, and is about the same or a linke
 
 from collections.abc import Callable, Mapping
 
+from agreements.domain.decision.data_sets import DataSetFacts
 from agreements.domain.decision.document import Document, Terms
-from agreements.domain.decision.facts import DataSetFacts
 from catalogue import Capped, Caps, Shown
 
 Own = Callable[[str], str]

@@ -11,14 +11,9 @@ from uuid import UUID
 from agreements.domain.agreement import Agreement, AgreementVersion, Capacity
 from agreements.domain.contract import Contract
 from agreements.domain.decision.capping import caps_of
+from agreements.domain.decision.data_sets import DataSetFacts
 from agreements.domain.decision.document import Document, Terms
-from agreements.domain.decision.facts import (
-    DataSetFacts,
-    EnvironmentFacts,
-    Facts,
-    MapFacts,
-    Present,
-)
+from agreements.domain.decision.facts import EnvironmentFacts, Facts, MapFacts, Present
 from agreements.domain.decision.question import (
     AboutALine,
     Asker,
@@ -35,7 +30,6 @@ from catalogue import Capped
 from statements.attestation import Attestation
 from statements.permit import DomainFacts
 
-IDENTIFIABLE = "IDENTIFIABLE"
 NATIONAL = "national"
 OWN = "own"
 UNION = "union"

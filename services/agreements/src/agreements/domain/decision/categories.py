@@ -1,6 +1,26 @@
 """In which row of domain.md 4.2 a column stands, by its class, its identifier and its form."""
 
-from agreements.domain.decision.rules import Category
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What a released column is, in the rows of domain.md 4.2."""
+
+    NHS_NUMBER = "nhs_number"
+    DATE_OF_BIRTH = "date_of_birth"
+    POSTCODE = "postcode"
+    DIRECT = "direct"
+    """Any other direct identifier: names, addresses, days of death."""
+    LOCAL = "local"
+    STAFF = "staff"
+    PSEUDONYM = "pseudonym"
+    DEMOGRAPHIC = "demographic"
+    RESIDENCE = "residence"
+    CLINICAL = "clinical"
+    SENSITIVE = "sensitive"
+    ORGANISATION = "organisation"
+    ADMINISTRATIVE = "administrative"
+
 
 PSEUDONYM = "pseudonym"
 REVEALING = frozenset({"as_is", "month"})

@@ -7,31 +7,12 @@ and inclusive; where no row of the day says something, it is not allowed.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Literal, TypeVar
 
+from agreements.domain.decision.categories import Category
 from catalogue import Caps
 from common.field.legal_bases import LegalBases
 from statements.vocabulary import EnvironmentKind
-
-
-class Category(StrEnum):
-    """What a released column is, in the rows of domain.md 4.2."""
-
-    NHS_NUMBER = "nhs_number"
-    DATE_OF_BIRTH = "date_of_birth"
-    POSTCODE = "postcode"
-    DIRECT = "direct"
-    """Any other direct identifier: names, addresses, days of death."""
-    LOCAL = "local"
-    STAFF = "staff"
-    PSEUDONYM = "pseudonym"
-    DEMOGRAPHIC = "demographic"
-    RESIDENCE = "residence"
-    CLINICAL = "clinical"
-    SENSITIVE = "sensitive"
-    ORGANISATION = "organisation"
-    ADMINISTRATIVE = "administrative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

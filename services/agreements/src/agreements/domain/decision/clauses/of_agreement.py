@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from agreements.domain.assurance import judge
-from agreements.domain.decision.case import IDENTIFIABLE, Case
+from agreements.domain.decision.case import Case
 from agreements.domain.decision.codes import Code, refusal, unknown
 from agreements.domain.decision.question import Fetch
 from common.clock import end_of
 from common.errors import Refusal
+from statements.vocabulary import Classification
 
 REVIEW = "assurance-review-"
 """Begins the id of the condition by which a party's assurance is reviewed later (A14)."""
@@ -104,7 +105,7 @@ def assurance(case: Case) -> Iterator[Refusal]:
         judgement = judge(
             case.facts.assurance.get(party, ()),
             day=case.day,
-            identifiable=case.key.classification == IDENTIFIABLE,
+            identifiable=case.key.classification == Classification.IDENTIFIABLE,
             rules=case.facts.assurance_rules,
         )
         if not judgement.accepted:

@@ -4,24 +4,24 @@ from collections.abc import Iterator
 from datetime import date
 
 from agreements.domain.decision.case import (
-    IDENTIFIABLE,
     MONTH,
     NATIONAL,
     OWN,
     UNION,
     LineCase,
 )
+from agreements.domain.decision.categories import Category
 from agreements.domain.decision.clauses.of_agreement import closed_today
 from agreements.domain.decision.codes import Code, refusal, unknown
-from agreements.domain.decision.facts import DataSetFacts
+from agreements.domain.decision.data_sets import DataSetFacts
 from agreements.domain.decision.publication import expected_on
 from agreements.domain.decision.question import Fetch, Request
-from agreements.domain.decision.rules import Category
 from agreements.domain.organisation import Kind
 from agreements.domain.permits import treatment_of
 from agreements.domain.registration import Section251Approval
 from common.errors import Refusal
 from statements.attestation import Column
+from statements.vocabulary import Classification
 
 SECTION_251 = "section_251"
 CONSENT = "consent"
@@ -150,7 +150,8 @@ def opt_out(case: LineCase) -> Iterator[Refusal]:
         terms.opt_out_reason != CONSENT or terms.route == CONSENT
     )
     is_untrue = (
-        terms.opt_out_reason == NO_IDENTIFYING_DATA and case.key.classification == IDENTIFIABLE
+        terms.opt_out_reason == NO_IDENTIFYING_DATA
+        and case.key.classification == Classification.IDENTIFIABLE
     )
     if is_untrue or (rule.applied and not is_excused):
         detail = f"The line leaves opt-outs out; the rule of today: {rule.reason}."
