@@ -23,6 +23,7 @@ from pseudonymisation.adapters.plane.preparation import (
     Plan,
     Source,
 )
+from pseudonymisation.adapters.plane.repeats import RecordKey
 from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
 from pseudonymisation.adapters.plane.statement import ROW_GROUP, TYPES, Order, parquet_key_name
 from pseudonymisation.domain.quality import Outcome
@@ -197,8 +198,13 @@ class Bench:
             made.append(id_)
         return made
 
-    def plan(self, editions: Sequence[UUID], fields: Mapping[str, str] = LINE) -> Plan:
-        """An extract of these fields; opt-outs do not apply."""
+    def plan(
+        self,
+        editions: Sequence[UUID],
+        fields: Mapping[str, str] = LINE,
+        record: RecordKey | None = None,
+    ) -> Plan:
+        """An extract of these fields; opt-outs do not apply. With `record` none comes twice."""
         return Plan(
             editions=tuple(map(self.source, editions)),
             periods=PERIODS,
@@ -220,6 +226,7 @@ class Bench:
             ),
             date_of_birth=DATA_SET.person.date_of_birth,
             postcode=DATA_SET.person.postcode,
+            record=record,
         )
 
     def copy_rows(

@@ -54,6 +54,17 @@ def test_however_many_are_held_at_a_time_all_are_found(engine, monkeypatch, at_a
     assert repeated(engine, FIRST, one, two) == [(1, n) for n in range(30)]
 
 
+def test_keys_that_share_their_number_alone_are_two(engine):
+    """Guard: the number tells where to look; it is the upper half of the word."""
+    word = 1 << 40
+    alike = edition(engine, "alike", (2, word + 1, "A", "RR8"), (3, word + 2, "A", "RR8"))
+    twice = edition(engine, "twice", (2, word + 1, "A", "RR8"), (3, word + 3, "A", "RR8"))
+
+    assert repeated(engine, FIRST, alike) == []
+    engine.execute(f"DROP TABLE {repeats.TABLE}")
+    assert repeated(engine, FIRST, alike, twice) == [(1, 2)]
+
+
 def test_a_key_in_clear_is_compared_as_well(engine):
     key = RecordKey(('"code"', "reason_s"), keeps_last=False)
     one = edition(engine, "one", (2, 7, "A", "RR8"), (3, 8, "A", "RR8"), (4, 7, "B", "RR8"))

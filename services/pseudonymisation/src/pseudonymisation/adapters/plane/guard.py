@@ -93,7 +93,9 @@ class Guard:
         self.is_close = False
         """Whether what could be something is opened and looked at, or ends the statement."""
         self._opening = opening
-        self._coulds: list[str] = []
+        self._texts: dict[str, list[str]] = {}
+        """By pattern: each column's text where it is long enough, else null."""
+        self._numbers: list[str] = []
         self._looks: list[str] = []
         add_function(connection, self.NAME, self._holds, self.PARAMETERS, "BOOLEAN")
 
@@ -104,16 +106,18 @@ class Guard:
         text = f"s.{identifier(name)}"
         if type_ == "VARCHAR":
             pattern = COULD_DERIVED if is_derived else COULD
-            could = (
+            has_room = (
                 f"(strlen({text}) >= {scan.DIGITS} OR (s.{SCANNED_BY} < {scan.VERSION}"
                 f" AND strlen({text}) >= {scan.SHORTEST}))"
-                f" AND regexp_matches({text}, {literal(pattern)})"
             )
             if alike := [code for code in codes if re.search(pattern, code)]:
-                could += f" AND {text} NOT IN ({', '.join(map(literal, alike))})"
+                has_room += f" AND {text} NOT IN ({', '.join(map(literal, alike))})"
+            self._texts.setdefault(pattern, []).append(f"CASE WHEN {has_room} THEN {text} END")
+            could = f"{has_room} AND regexp_matches({text}, {literal(pattern)})"
         elif type_ in NUMERIC:
             could = capacity.is_long_number(text)
             text = capacity.number_as_text(text)
+            self._numbers.append(f"({could})")
         else:
             return  # a date, a truth value or a small number has no room for anything
         self.columns.append(name)
@@ -122,13 +126,23 @@ class Guard:
             words[2:4] = ["NULL", "NULL"]
         holds = f"{self.NAME}({', '.join([text, literal(name), 's.person_kind', *words])})"
         # Nested, because the engine may turn the sides of AND round, and the look is dear.
-        self._coulds.append(f"({could})")
         self._looks.append(f"CASE WHEN {could} THEN {holds} ELSE false END")
 
     @property
     def suspicion(self) -> str:
-        """SQL that says of a row whether anything in it could be something; null for no."""
-        return " OR ".join(self._coulds) or "false"
+        """SQL that says of a row whether anything in it could be something; null for no.
+
+        Patterns are dear to compile, which the engine does anew for every place, edition and
+        thread: so each stands in one place, for all columns, and few rows have a list for it.
+        """
+        coulds = list(self._numbers)
+        for pattern, texts in self._texts.items():
+            matches = f"lambda text: regexp_matches(text, {literal(pattern)})"
+            coulds.append(
+                f"CASE WHEN coalesce({', '.join(texts)}) IS NOT NULL"
+                f" THEN len(list_filter([{', '.join(texts)}], {matches})) > 0 END"
+            )
+        return " OR ".join(coulds) or "false"
 
     def around(self, expression: str) -> str:
         """Wrap a number that every row has, so that the statement fails where something is held.

@@ -191,7 +191,7 @@ def _register(
     if statement.masking.fields:
         looked_at = [text] * (3 + len(statement.masking.fields))
         masking = statement.masking
-        functions.append((Masking.NAME, masking, looked_at, masking.returns))
+        functions.append((Masking.NAME, masking, looked_at, Masking.RETURNS))
     for name, function, parameters, returns in functions:
         kept = _keeping(failures, function)
         add_function(connection, name, kept, parameters, returns, is_volatile=True)

@@ -42,8 +42,9 @@ ROW_GROUP: Final = 122_880
 COMPRESSION_LEVEL: Final = 1
 """Of Zstandard. Tokens are noise: the usual level takes twice as long over them and is larger."""
 
-ROWS_ASKED_FIRST: Final = ROW_GROUP
-"""So many are asked whether they could hold personal data, before all are written."""
+ROWS_ASKED_FIRST: Final = 1 << 13
+"""So many are asked whether they could hold personal data, before all are written: where free
+texts are, a few thousand rows hold some."""
 
 MOST_COMBINATIONS: Final = 256
 """Of reasons and codes, that are listed in a statement."""
@@ -258,13 +259,16 @@ class _Preparation:
 
     def _selected(self) -> str:
         """Select the rows that the permit allows, of all editions, with all their columns."""
-        return " UNION ALL ".join(
-            f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
-            f" FROM {source.sql} WHERE {self._filter()}{self._once(number)}"
-            for number, (source, columns) in enumerate(
-                zip(self._plan.editions, self._editions, strict=True)
+        return " UNION ALL ".join(self._selections())
+
+    def _selections(self) -> Iterator[str]:
+        """Select them of each edition."""
+        for number, columns in enumerate(self._editions):
+            yield (
+                f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
+                f" FROM {self._plan.editions[number].sql}"
+                f" WHERE {self._filter()}{self._once(number)}"
             )
-        )
 
     def _find_repeats(self) -> int:
         """Find records that are there twice, whatever the permit asks for.
@@ -498,9 +502,13 @@ class _Preparation:
     # --- what must not be in it -------------------------------------------------------------------
 
     def _is_suspicious(self) -> bool:
-        """Ask the first rows whether any could hold personal data: most free texts could."""
+        """Ask the first rows whether any could hold personal data: most free texts could.
+
+        Of one edition: the engine begins to read every edition that a statement names.
+        """
+        rows = next(self._selections())
         found = self._connection.sql(
-            f"SELECT count(*) FROM (SELECT * FROM ({self._selected()}) LIMIT {ROWS_ASKED_FIRST})"
+            f"SELECT count(*) FROM (SELECT * FROM ({rows}) LIMIT {ROWS_ASKED_FIRST})"
             f" AS s WHERE {self._guard.suspicion}"
         ).fetchone()
         return bool(found and found[0])

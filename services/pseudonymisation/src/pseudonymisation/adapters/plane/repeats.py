@@ -90,6 +90,8 @@ def find(connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequen
     connection.register("suspects", pa.table({"record": suspects}))
     connection.execute("CREATE OR REPLACE TABLE suspected AS SELECT record FROM suspects")
     connection.unregister("suspects")
+    if not _any_alike(connection, key, editions):
+        return 0
     names = [f"key_{place}" for place in range(len(key.columns))]
     selected = ", ".join(f"{c} AS {n}" for c, n in zip(key.columns, names, strict=True))
     rows = " UNION ALL ".join(
@@ -118,8 +120,10 @@ def _suspects(
         f"SELECT {key.number} AS record FROM {source} WHERE {key.first} IS NOT NULL"
         for source in editions
     )
-    counted = connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()
-    bits = max(0, int(counted[0] if counted else 0) // KEYS_MAX).bit_length()
+    # Of whole files, which the engine need not read for it.
+    counted = " UNION ALL ".join(f"SELECT count(*) AS rows FROM {source}" for source in editions)
+    most = connection.execute(f"SELECT sum(rows) FROM ({counted})").fetchone()
+    bits = max(0, int(most[0] if most else 0) // KEYS_MAX).bit_length()
     found = []
     for part in range(1 << bits):
         chosen = f" WHERE record >> {BITS - bits} = {part}" if bits else ""
@@ -130,6 +134,21 @@ def _suspects(
             every.sort()
             found.append(np.unique(every[1:][every[1:] == every[:-1]]))
     return np.concatenate(found) if found else np.zeros(0, np.uint32)
+
+
+def _any_alike(
+    connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequence[str]
+) -> bool:
+    """Say whether any two suspects have the same first column too, and not its number alone."""
+    rows = " UNION ALL ".join(
+        f"SELECT {key.first} AS first FROM {source}"
+        f" WHERE {key.first} IS NOT NULL AND {key.number} IN (SELECT record FROM suspected)"
+        for source in editions
+    )
+    alike = connection.execute(
+        f"SELECT 1 FROM ({rows}) GROUP BY first HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
+    return alike is not None
 
 
 def without(edition: int) -> str:

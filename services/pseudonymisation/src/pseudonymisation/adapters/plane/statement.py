@@ -200,7 +200,9 @@ class Statement:
         for letter in LETTERS:
             yield f"{self._reason(letter)} AS reason_{letter.lower()}"
         yield f"{month_of(self._data_set.periods.field)} AS period"
-        yield f"{MASKED}.hit AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
+        yield (
+            f"{MASKED} IS NOT NULL AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
+        )
         yield f"{scan.VERSION}::UTINYINT AS scan_rule"
         yield WITHHELD
         yield FINDINGS
@@ -228,13 +230,15 @@ class Statement:
             return f"NULL::{kind}"
         if field.type is ColumnType.DATE:
             return identifier(date_of(field.name))
-        member = self.masking.members.get(field.name)
-        if member is None:
-            return f"{identifier(field.name)}::{kind}"
-        if field.type is ColumnType.TEXT:
-            return f"coalesce({MASKED}.{member}, {identifier(field.name)})"
-        # A number with personal data in it is none.
-        return f"CASE WHEN {MASKED}.{member} IS NULL THEN {identifier(field.name)}::{kind} END"
+        place = self.masking.places.get(field.name)
+        value = f"{identifier(field.name)}::{kind}"
+        if place is None:
+            return value
+        masked = f"{MASKED}[{place}]"
+        if field.type is not ColumnType.TEXT:
+            # A number with personal data in it is none.
+            return f"CASE WHEN {MASKED} IS NULL OR {masked} IS NULL THEN {value} END"
+        return f"CASE WHEN {MASKED} IS NULL THEN {value} ELSE coalesce({masked}, {value}) END"
 
     def _worked_on(self) -> str:
         """Rows that were kept, with what our functions make of them."""
