@@ -82,7 +82,14 @@ def test_a_first_list_is_held_against_who_is_landed(
     assert found.waits is waits
 
 
-@pytest.mark.parametrize("kind", [Kind.RELATIONSHIPS, Kind.PUBLICATIONS])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_first_list_that_is_empty_passes_where_it_opens_nothing_alone(kind: Kind) -> None:
+    guarded = rules.load().limit(kind, on=DAY).of_first is not None
+
+    assert judged(kind, set(), set()).waits is (guarded and kind is not Kind.REGISTER)
+
+
+@pytest.mark.parametrize("kind", [Kind.RELATIONSHIPS, Kind.PUBLICATIONS, Kind.REGISTER])
 def test_a_first_list_by_which_much_is_permitted_waits(kind: Kind) -> None:
     assert judged(kind, set(), people(0, 100)).waits
     assert not judged(kind, set(), people(0, 10)).waits

@@ -6,7 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from dsfc_client._http import Service
-from dsfc_client.models import Import, SentImport, SubmissionRight, SubmissionRights
+from dsfc_client.models import (
+    Import,
+    PublishedRelationships,
+    SentImport,
+    SubmissionRight,
+    SubmissionRights,
+)
 
 CSV = {"Content-Type": "text/csv"}
 WAIT_SECONDS_MAX = 600.0
@@ -43,6 +49,14 @@ class ReferenceData(Service):
     def import_publications(self, content: Path) -> Import:
         """Send days of publication, `data_set,period,published_on`, whole for each data set."""
         return self._import("/v1/publications/imports", content)
+
+    def publish_relationships(self, *, key: str | None = None) -> PublishedRelationships:
+        """Publish the next edition of the register; one that says much more is `waiting`.
+
+        A second person confirms it, or takes it back, by its `import_id`.
+        """
+        path = "/v1/registers/relationships/editions"
+        return PublishedRelationships.model_validate(self.post(path, key=key))
 
     def imports(self, *, state: str | None = None) -> Iterator[SentImport]:
         """Lists that were sent; `state="waiting"` for those that a second person has to see."""

@@ -122,6 +122,16 @@ class SentImport(Wire):
     standing: Standing
 
 
+class PublishedRelationships(Wire):
+    """What came of publishing: an edition, or one that waits (`number` is null)."""
+
+    number: int | None = None
+    digest: str | None = None
+    state: str | None = None
+    import_id: UUID | None = None
+    standing: Standing | None = None
+
+
 class SubmissionRight(Wire):
     """That one provider may send another's records."""
 

@@ -26,8 +26,13 @@ def ask(service, role=Role.CSU_ADVISER, key=None, ods=None, **changes):
 
 
 def published(service, key=None):
+    """The edition as everybody sees it."""
+    return {k: v for k, v in sent(service, key).items() if k not in {"import_id", "standing"}}
+
+
+def sent(service, key=None):
     path = "/v1/registers/relationships/editions"
-    return service.post(path, Role.REGISTER_PUBLISHER, key=key).json()
+    return service.post(path, Role.REGISTER_PUBLISHER, key=key, who="publisher").json()
 
 
 def consent(service, r, role, party, *, given=True):
@@ -213,7 +218,13 @@ def test_the_register_is_a_spreadsheet_too_and_empty_before_the_first_edition(se
     published(seeded)
     answer = seeded.client.get(register, params={"format": "csv"})
 
-    assert empty == {"number": None, "published_at": None, "digest": None, "items": []}
+    assert empty == {
+        "number": None,
+        "published_at": None,
+        "digest": None,
+        "state": None,
+        "items": [],
+    }
     header, row = answer.text.splitlines()
     assert header.startswith("lcr_ref,commissioner_ods,")
     assert row.startswith(f"{r['reference']},{CCG},NHS Barnsley CCG,CCG,,,,yorkshire,,,2018-04-01")
@@ -241,6 +252,169 @@ def test_a_relationship_is_of_those_whose_codes_are_written_in_another_form(seed
     other = seeded.post("/v1/relationships", Role.CONTRACT_MANAGER, again)
     assert overlapping.json()["code"] == other.json()["code"]
     assert overlapping.status_code == other.status_code != 201
+
+
+# An edition that says much that was not said waits (ruling 20)
+
+
+def consented(service, number, csu=None):
+    """So many relationships that may be published."""
+    made = []
+    for _ in range(number):
+        r = service.relationship(csu=csu, processors=[])
+        consent(service, r, Role.CONTROLLER_SIGNATORY, CCG)
+        made.append(r)
+    return made
+
+
+def decide(service, answer, what="confirmation", who="second"):
+    path = f"/v1/imports/{answer['import_id']}/{what}"
+    return service.post(path, Role.CONTRACT_MANAGER, {"reason": "It was compared."}, who=who)
+
+
+def shown(service, **query):
+    return service.client.get("/v1/registers/relationships", params=query).json()
+
+
+def named(edition):
+    return {row["lcr_ref"] for row in edition["items"]}
+
+
+def references(made):
+    return {r["reference"] for r in made}
+
+
+def test_an_edition_that_says_much_for_the_first_time_waits_for_a_second_person(seeded):
+    made = consented(seeded, 12)
+    waiting = sent(seeded)
+
+    assert waiting["standing"]["state"] == "waiting"
+    assert waiting["standing"]["change"]["added"] == 12
+    assert (waiting["number"], waiting["state"]) == (None, None)
+    assert named(waiting) == references(made), "what it would say"
+    assert shown(seeded)["items"] == []
+    [listed] = seeded.get("/v1/imports", Role.AUDITOR, state="waiting").json()["items"]
+    assert (listed["id"], listed["kind"]) == (waiting["import_id"], "register")
+    assert code(decide(seeded, waiting, who="publisher")) == (409, "SECOND_PERSON_NEEDED")
+    assert code(decide(seeded, waiting, who=" PUBLISHER")) == (409, "SECOND_PERSON_NEEDED")
+
+    seeded.clock.advance(24 * 3600)
+    assert decide(seeded, waiting).json()["standing"]["state"] == "confirmed"
+    published_now = shown(seeded)
+    assert (published_now["number"], named(published_now)) == (1, references(made))
+    assert {row["published_on"] for row in published_now["items"]} == {"2018-06-02"}
+
+
+def test_what_lost_its_consent_while_it_waited_is_not_published(seeded):
+    made = consented(seeded, 12)
+    waiting = sent(seeded)
+    consent(seeded, made[0], Role.CONTROLLER_SIGNATORY, CCG, given=False)
+    later = consented(seeded, 1)
+
+    decide(seeded, waiting)
+
+    assert named(shown(seeded)) == references(made[1:]), "nor what nobody looked at"
+    assert not references(later) & named(shown(seeded))
+
+
+def test_what_may_not_be_published_any_more_leaves_at_once_while_the_rest_waits(seeded):
+    made = consented(seeded, 3)
+    published(seeded)
+    consent(seeded, made[0], Role.CONTROLLER_SIGNATORY, CCG, given=False)
+    consented(seeded, 12)
+
+    waiting = sent(seeded)
+
+    assert waiting["standing"]["state"] == "waiting"
+    assert named(shown(seeded)) == references(made[1:])
+    assert shown(seeded)["number"] == 2
+    assert named(shown(seeded, edition=1)) == references(made)
+
+
+def test_a_later_edition_takes_the_place_of_one_that_waits(seeded):
+    consented(seeded, 12)
+    waiting = sent(seeded, key="monday")
+    consented(seeded, 1)
+    later = sent(seeded, key="tuesday")
+
+    assert code(decide(seeded, waiting)) == (409, "REPLACEMENT_DECIDED")
+    again = sent(seeded, key="monday")
+    assert (again["import_id"], again["standing"]["state"]) == (waiting["import_id"], "superseded")
+    assert again["items"] == []
+    decide(seeded, later)
+    assert len(shown(seeded)["items"]) == 13
+
+
+def test_editions_that_say_a_little_more_every_time_wait_when_it_is_much(seeded):
+    consented(seeded, 6)
+    states = []
+    for _ in range(3):
+        states.append(sent(seeded)["standing"]["state"])
+        consented(seeded, 6)
+
+    assert states == ["accepted", "accepted", "waiting"]
+
+
+def test_an_edition_is_taken_back_and_what_it_said_is_shown_no_more(seeded):
+    before = consented(seeded, 2)
+    published(seeded)
+    wrong = consented(seeded, 3)
+    edition = sent(seeded)
+    consent(seeded, before[0], Role.CONTROLLER_SIGNATORY, CCG, given=False)
+
+    back = decide(seeded, edition, "withdrawal").json()
+
+    assert back["standing"]["state"] == "taken_back"
+    assert named(shown(seeded)) == references(before[1:]), "what may still be published"
+    gone = shown(seeded, edition=edition["number"])
+    assert (gone["state"], gone["items"], gone["number"]) == ("taken_back", [], 2)
+    assert (
+        seeded.client.get(
+            "/v1/registers/relationships", params={"edition": 2, "format": "csv"}
+        ).text.count("\n")
+        == 1
+    )
+    assert not references(wrong) & named(shown(seeded))
+
+
+def test_an_edition_whose_going_says_much_again_needs_two_and_is_hidden_at_the_first_word(seeded):
+    made = consented(seeded, 12)
+    decide(seeded, sent(seeded))
+    for r in made[1:]:
+        consent(seeded, r, Role.CONTROLLER_SIGNATORY, CCG, given=False)
+    few = sent(seeded)
+    assert few["standing"]["state"] == "accepted", "it only takes away"
+    for r in made[1:]:
+        consent(seeded, r, Role.CONTROLLER_SIGNATORY, CCG)
+
+    leaving = decide(seeded, few, "withdrawal").json()
+
+    assert leaving["standing"]["state"] == "leaving"
+    assert shown(seeded, edition=few["number"])["state"] == "taken_back"
+    assert len(shown(seeded)["items"]) == 1
+    assert code(decide(seeded, few, "withdrawal")) == (409, "SECOND_PERSON_NEEDED")
+    assert decide(seeded, few, "withdrawal", who="third").status_code == 200
+    assert named(shown(seeded)) == references(made)
+
+
+def test_an_edition_that_gave_way_is_taken_back_too(seeded):
+    wrong = consented(seeded, 1)
+    first = sent(seeded)
+    sent(seeded)
+
+    assert decide(seeded, first, "withdrawal").json()["standing"]["state"] == "taken_back"
+
+    assert shown(seeded, edition=1)["items"] == []
+    assert named(shown(seeded)) == references(wrong), "what is in force stays"
+    assert code(decide(seeded, first, "withdrawal")) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_what_is_published_opens_and_closes_nothing(seeded):
+    consented(seeded, 12)
+    sent(seeded)
+
+    held = seeded.get("/v1/relationships", Role.AUDITOR).json()["items"]
+    assert {r["state"] for r in held} == {"ACTIVE_UNPUBLISHED"}
 
 
 # The register of contracts

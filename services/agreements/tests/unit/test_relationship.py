@@ -9,7 +9,8 @@ from agreements.domain.errors import DscroUnknown, RelationshipOverlaps, Service
 from agreements.domain.register import (
     RELATIONSHIP_COLUMNS,
     RelationshipEdition,
-    relationship_rows,
+    plan_register,
+    publishable,
 )
 from agreements.domain.relationship import (
     DSCRO_CODES,
@@ -22,7 +23,6 @@ from agreements.domain.relationship import (
 )
 from common.clock import end_of, start_of
 from common.errors import TransitionRefused
-from common.ids import canonical, digest
 from services.agreements.tests.facts import (
     CCG,
     CSU,
@@ -119,18 +119,13 @@ def test_a_consent_withdrawn_takes_it_out_of_the_next_spreadsheet():
     assert consenting(withdrawn, CSU).can_be_published(NOW)
 
 
-def rows(relationships):
-    import json
+def edition(relationships, number=1):
+    named = publishable(relationships, names={CCG: "NHS Barnsley CCG", CSU: "SCW"}, at=NOW)
+    return RelationshipEdition.of(named.values(), id_=new_id(), number=number, at=NOW)
 
-    return json.loads(
-        relationship_rows(
-            relationships,
-            names={CCG: "NHS Barnsley CCG", CSU: "SCW"},
-            number=1,
-            published_at=NOW,
-            published_on="2018-06-01",
-        )
-    )
+
+def rows(relationships):
+    return edition(relationships).rows()
 
 
 def test_the_spreadsheet_has_the_published_columns_and_no_others():
@@ -150,13 +145,28 @@ def test_the_spreadsheet_has_the_published_columns_and_no_others():
 
 def test_an_edition_knows_whom_it_names():
     named, unnamed = consenting(running()), replace(running(), reference="LCR-0")
-    content = canonical(rows([named, unnamed]))
-    edition = RelationshipEdition(
-        id=new_id(), number=1, published_at=NOW, digest=digest(content), content=content.decode()
-    )
+    published = edition([named, unnamed])
 
-    assert edition.names(named.reference)
-    assert not edition.names(unnamed.reference)
+    assert published.names(named.reference)
+    assert not published.names(unnamed.reference)
+
+
+def test_the_next_edition_of_the_same_changes_nothing():
+    r = consenting(running())
+    one, two = edition([r]), edition([r], number=2)
+
+    assert one.digest != two.digest
+    assert plan_register([r.reference], one.said(), two.said()).change.total == 0
+
+
+def test_what_was_to_be_named_is_named_as_it_is_now_and_only_while_it_may_be():
+    gone, stays = consenting(running()), replace(consenting(running()), reference="LCR-0")
+    now = edition([replace(stays, valid_to=date(2020, 3, 31))]).said()
+
+    plan = plan_register([gone.reference, "LCR-0"], edition([gone, stays]).said(), now)
+
+    assert [row["effective_to"] for row in plan.rows] == ["2020-03-31"]
+    assert (plan.change.removed, plan.change.changed) == (1, 1)
 
 
 def test_the_same_consent_again_changes_nothing_and_a_stranger_has_none_to_give():

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ASSURANCE = "assurance"
     RELATIONSHIPS = "relationships"
     PUBLICATIONS = "publications"
+    REGISTER = "register"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

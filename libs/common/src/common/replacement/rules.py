@@ -24,11 +24,13 @@ class FirstLimit:
     share: Decimal
     """Of what is there already; what is about no more than this share is accepted at once."""
     floor: int
-    """So many rows are accepted at once, but not an empty list: it says that there is nobody."""
+    """So many rows are accepted at once."""
+    lets_empty_pass: bool = False
+    """An empty list says that there is nobody: only where that opens nothing does it pass."""
 
     def lets_pass(self, rows: int, reach: Reach) -> bool:
         if rows == 0:
-            return False
+            return self.lets_empty_pass
         return rows <= self.floor or (reach.of > 0 and reach.rows <= self.share * reach.of)
 
 
@@ -126,6 +128,13 @@ class _First(BaseModel):
 
     share: Annotated[Decimal, Field(ge=0, le=1)]
     floor: Annotated[int, Field(ge=0)]
+    empty: Literal["waits", "passes"] = "waits"
+
+    @property
+    def limit(self) -> FirstLimit:
+        return FirstLimit(
+            share=self.share, floor=self.floor, lets_empty_pass=self.empty == "passes"
+        )
 
 
 class _Row(BaseModel):
@@ -151,9 +160,7 @@ class _Row(BaseModel):
             floor=self.floor,
             free=self.free,
             window_days=self.window_days,
-            of_first=None
-            if self.first_list is None
-            else FirstLimit(share=self.first_list.share, floor=self.first_list.floor),
+            of_first=None if self.first_list is None else self.first_list.limit,
         )
 
 

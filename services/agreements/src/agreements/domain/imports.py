@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from agreements.domain import register
 from agreements.domain.assurance import Assurance, AssuranceKind
 from agreements.domain.layouts import dspt, ods, publications, relationships
 from agreements.domain.organisation import Organisation
@@ -26,7 +27,7 @@ F = TypeVar("F", bound=HasId)
 MakeId = Callable[[], UUID]
 
 
-Line = ods.Listed | dspt.Entry | relationships.Listed | publications.Listed
+Line = ods.Listed | dspt.Entry | relationships.Listed | publications.Listed | register.Named
 
 
 class ImportKind(StrEnum):
@@ -36,6 +37,8 @@ class ImportKind(StrEnum):
     ASSURANCE = "assurance"
     RELATIONSHIPS = "relationships"
     PUBLICATIONS = "publications"
+    REGISTER = "register"
+    """Our own, of relationships: what is published, and not what others publish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,10 @@ class Import:
     @property
     def publications(self) -> tuple[publications.Listed, ...]:
         return tuple(x for x in self.listed if isinstance(x, publications.Listed))
+
+    @property
+    def named(self) -> tuple[register.Named, ...]:
+        return tuple(x for x in self.listed if isinstance(x, register.Named))
 
     def decided(self, standing: Standing) -> "Import":
         """Return it as it stands now; what is decided needs its content no more."""

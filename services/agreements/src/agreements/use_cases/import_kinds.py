@@ -11,6 +11,7 @@ from agreements.domain.assurance import AssuranceKind
 from agreements.domain.imports import Import, ImportKind, Plan
 from agreements.domain.undoing import KEYS, plan_undo
 from agreements.use_cases.context import Context
+from agreements.use_cases.editions import Register
 from agreements.use_cases.ports import Facts, Transaction
 from common.ids import new_id
 
@@ -55,6 +56,11 @@ class Kind:
         if plan.changed:
             self.facts(tx).save(*plan.changed, audit=entry)
 
+    def while_undecided(
+        self, _tx: Transaction, _sent: Import, _plan: Plan[Any], _ctx: Context
+    ) -> None:
+        """Do nothing: the decision is made on the facts as they are, and as they would be."""
+
 
 def _organisations(sent: Import, known: Sequence[Any], _by: str, _at: datetime) -> Plan[Any]:
     return imports.plan_organisations(sent.organisations, sent.layout, known, new_id)
@@ -72,7 +78,7 @@ def _publications(sent: Import, known: Sequence[Any], _by: str, _at: datetime) -
     return published.plan_publications(sent.publications, known, new_id)
 
 
-KINDS: Mapping[ImportKind, Kind] = {
+KINDS: Mapping[ImportKind, Kind | Register] = {
     ImportKind.ORGANISATIONS: Kind(
         facts=lambda tx: tx.organisations,
         plan=_organisations,
@@ -90,4 +96,5 @@ KINDS: Mapping[ImportKind, Kind] = {
         facts=lambda tx: tx.publications,
         plan=_publications,
     ),
+    ImportKind.REGISTER: Register(),
 }

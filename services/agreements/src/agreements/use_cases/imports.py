@@ -8,20 +8,23 @@ from uuid import UUID
 
 import structlog
 
+from agreements.domain import register
 from agreements.domain.errors import ImportNotFound, OrganisationUnknown
 from agreements.domain.imports import Import, ImportKind, Line, Plan
 from agreements.domain.layouts import dspt, ods, publications, relationships
 from agreements.domain.layouts.reading import LeftOut, Place, refused
 from agreements.domain.organisation import on
 from agreements.domain.published import is_served_otherwise, require_one_dscro
+from agreements.domain.register import RelationshipEdition, Row
 from agreements.domain.relationship import Relationship, Step
-from agreements.use_cases.context import Context
+from agreements.use_cases.context import Context, OnceKey, created_before, remember
+from agreements.use_cases.editions import may_be_published
 from agreements.use_cases.import_kinds import KINDS
 from agreements.use_cases.organisations import require_known
 from agreements.use_cases.ports import Slice, Transaction
 from agreements.use_cases.relationships import raise_tasks
 from common.clock import legal_day
-from common.ids import digest, new_id
+from common.ids import canonical, digest, new_id
 from common.replacement import (
     Change,
     Judgement,
@@ -35,6 +38,7 @@ from common.replacement import (
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LIMITS = rules.load()
+NOTHING_LEFT_OUT = LeftOut(lines=0, repeated=0, named=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,57 @@ def import_relationships(content: bytes, *, ctx: Context) -> Imported:
         imported = _take(tx, sent, left_out, ctx)
         _raise_tasks(tx, listed, known, ctx)
     return imported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What came of publishing: an edition, or what would be in it once somebody else says so."""
+
+    edition: RelationshipEdition | None
+    rows: Sequence[Row]
+    sent: Import | None
+    """None: an edition of before the guard, asked for again by its key."""
+
+
+def publish_relationships(*, once: OnceKey | None, ctx: Context) -> Published:
+    """Publish the next edition of the register; former editions stay as they were (L03).
+
+    One that would say much that was not said before waits for a second person. What may not be
+    published any more leaves the register at once: by an edition that only leaves it out.
+    """
+    with ctx.uow.writing() as tx:
+        if (known := created_before(tx, once, ctx)) is not None:
+            return _published_before(tx, known)
+        rows = may_be_published(tx)
+        sent = _Sent(
+            ImportKind.REGISTER,
+            register.LAYOUT,
+            canonical([*rows.values()]),
+            None,
+            tuple(register.Named(reference=reference) for reference in rows),
+        )
+        taken = _take(tx, sent, NOTHING_LEFT_OUT, ctx)
+        remember(tx, once, str(taken.id), ctx)
+        return _published(tx, taken.id)
+
+
+def _published(tx: Transaction, import_id: UUID) -> Published:
+    sent = _found(tx, import_id)
+    if sent.applied_epoch is None:
+        now = may_be_published(tx) if sent.standing.is_waiting else {}
+        named = [n.reference for n in sent.named]
+        rows = register.plan_register(named, {}, now).rows
+        return Published(edition=None, rows=rows, sent=sent)
+    edition = tx.editions.at_epoch(sent.applied_epoch)
+    return Published(edition=edition, rows=edition.shown() if edition else (), sent=sent)
+
+
+def _published_before(tx: Transaction, known: str) -> Published:
+    """Answer as before; a key of before the guard remembers the edition's number."""
+    if not known.isdecimal():
+        return _published(tx, UUID(known))
+    edition = tx.editions.get(int(known))
+    return Published(edition=edition, rows=edition.shown() if edition else (), sent=None)
 
 
 def _raise_tasks(
@@ -204,6 +259,8 @@ def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Impo
     if standing.is_effective:
         kind.apply(tx, sent, plan, "imported", ctx)
         sent = replace(sent, applied_epoch=tx.epoch)
+    else:
+        kind.while_undecided(tx, sent, plan, ctx)
     is_told = standing.is_effective and bool(plan.changed or plan.gone)
     _keep(tx, sent, left_out, ctx, is_told=is_told)
     return Imported(
@@ -316,7 +373,12 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
             standing = found.standing.take_back(None, by=by, reason=reason, at=tx.at)
             return _decided(tx, found, standing, (), ctx)
         kind = KINDS[found.kind]
-        if found.standing.state is State.SUPERSEDED or found.applied_epoch is None:
+        has_given_way = found.standing.state is State.SUPERSEDED
+        if has_given_way and found.kind is ImportKind.REGISTER and found.applied_epoch is not None:
+            # What it said is shown no more; what is in force stays.
+            standing = found.standing.recall(by=by, reason=reason, at=tx.at)
+            return _decided(tx, found, standing, (), ctx)
+        if has_given_way or found.applied_epoch is None:
             raise ReplacementDecided(
                 "A later list took its place, or it came before lists in force were kept; send a"
                 " list that says what is right.",
@@ -327,6 +389,8 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
         standing = found.standing.take_back(judgement, by=by, reason=reason, at=tx.at)
         if standing.state is State.TAKEN_BACK:
             kind.apply(tx, found, plan, "taken-back", ctx)
+        else:
+            kind.while_undecided(tx, found, plan, ctx)
         return _decided(tx, found, standing, (), ctx)
 
 

@@ -165,7 +165,11 @@ class Imports(Protocol):
 class Editions(Protocol):
     """Published spreadsheets of relationships."""
 
-    def latest(self) -> RelationshipEdition | None: ...
+    def latest(self) -> RelationshipEdition | None:
+        """Return the one in force: what takes one back is the next one."""
+
+    def at_epoch(self, epoch: int) -> RelationshipEdition | None:
+        """Return the one that was in force at an epoch."""
 
     def get(self, number: int) -> RelationshipEdition | None: ...
 

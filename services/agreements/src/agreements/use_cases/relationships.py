@@ -8,10 +8,9 @@ from uuid import UUID
 
 import structlog
 
-from agreements.domain import organisation, register
+from agreements.domain import organisation
 from agreements.domain.agreement import Agreement
 from agreements.domain.errors import NotAParty
-from agreements.domain.register import RelationshipEdition
 from agreements.domain.relationship import (
     ChangeKind,
     Relationship,
@@ -34,7 +33,7 @@ from agreements.use_cases.context import (
 from agreements.use_cases.organisations import require_known
 from agreements.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
-from common.ids import digest, new_id
+from common.ids import new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -205,51 +204,6 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
     with ctx.uow.reading() as tx:
         found = tx.relationships.page(part, scope=scope(tx, ctx))
         return [_show(tx, relationship, at) for relationship in found]
-
-
-def publish(*, once: OnceKey | None, ctx: Context) -> RelationshipEdition:
-    """Publish the next edition of the spreadsheet; former editions stay as they were (L03)."""
-    with ctx.uow.writing() as tx:
-        at = tx.at
-        if (known := created_before(tx, once, ctx)) is not None:
-            former = tx.editions.get(int(known))
-            assert former is not None  # editions are never taken back
-            return former
-        latest = tx.editions.latest()
-        number = 1 if latest is None else latest.number + 1
-        relationships = tx.relationships.find()
-        content = register.relationship_rows(
-            relationships,
-            names=_names(tx, relationships, legal_day(at)),
-            number=number,
-            published_at=at,
-            published_on=legal_day(at).isoformat(),
-        )
-        edition = RelationshipEdition(
-            id=new_id(),
-            number=number,
-            published_at=at,
-            digest=digest(content),
-            content=content.decode(),
-        )
-        remember(tx, once, str(number), ctx)
-        tx.editions.add(
-            edition,
-            audit=ctx.entry(
-                "relationships-published",
-                f"registers/relationships/{number}",
-                at=at,
-                digest=edition.digest,
-            ),
-        )
-    log.info("relationships_published", edition=number)
-    return edition
-
-
-def _names(tx: Transaction, relationships: Sequence[Relationship], day: date) -> dict[str, str]:
-    codes = {code for r in relationships for code in r.parties()}
-    found = {code: organisation.on(day, tx.organisations.find(ods=code)) for code in codes}
-    return {code: o.name for code, o in found.items() if o is not None}
 
 
 def raise_tasks(tx: Transaction, commissioner: str, at: datetime, ctx: Context) -> None:

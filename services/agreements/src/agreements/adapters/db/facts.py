@@ -244,6 +244,8 @@ class _Loader:
             ImportKind.RELATIONSHIPS: (RelationshipRow, Relationship, known.codes),
             ImportKind.PUBLICATIONS: (PublicationRow, Publication, known.data_sets),
         }
+        if sent.kind not in rows:
+            return Undo(written=(), replaced=())  # no decision rests on what it wrote
         row, fact, values = rows[sent.kind]
         every = [
             one.row

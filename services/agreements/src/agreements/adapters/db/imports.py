@@ -13,6 +13,7 @@ from agreements.adapters.db.epoch import stamp
 from agreements.adapters.db.import_tables import ImportContentRow, ImportRow
 from agreements.adapters.db.store import put
 from agreements.adapters.db.written import add
+from agreements.domain import register
 from agreements.domain.imports import Import, ImportKind
 from agreements.domain.layouts import dspt, ods, publications, relationships
 from agreements.use_cases.ports import Slice
@@ -27,6 +28,7 @@ LISTED: dict[ImportKind, TypeAdapter[Any]] = {
     ImportKind.ASSURANCE: TypeAdapter(tuple[dspt.Entry, ...]),
     ImportKind.RELATIONSHIPS: TypeAdapter(tuple[relationships.Listed, ...]),
     ImportKind.PUBLICATIONS: TypeAdapter(tuple[publications.Listed, ...]),
+    ImportKind.REGISTER: TypeAdapter(tuple[register.Named, ...]),
 }
 
 

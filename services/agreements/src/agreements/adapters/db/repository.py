@@ -18,7 +18,7 @@ from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import await_others, instant, stamp
 from agreements.adapters.db.event_models import enqueue
 from agreements.adapters.db.holdings import SqlHoldings
-from agreements.adapters.db.import_tables import RecallRow
+from agreements.adapters.db.import_tables import ImportRow, RecallRow
 from agreements.adapters.db.imports import SqlImports
 from agreements.adapters.db.maps import SqlMaps
 from agreements.adapters.db.seals import Book, Sealer, seal
@@ -50,6 +50,7 @@ from agreements.domain.contract import Contract
 from agreements.domain.decision.recalls import Recall
 from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
 from agreements.domain.errors import BreachNotFound, RelationshipNotFound
+from agreements.domain.imports import ImportKind
 from agreements.domain.organisation import Organisation, TransferInstrument
 from agreements.domain.register import RelationshipEdition
 from agreements.domain.registration import IcoRegistration, Publication, Section251Approval
@@ -63,6 +64,7 @@ from common.clock import Clock
 from common.db import clock as clocks
 from common.db import idempotency
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
+from common.replacement import State
 
 R = TypeVar("R", BreachRow, RelationshipRow)
 
@@ -211,13 +213,22 @@ class SqlEditions:
             .order_by(col(RelationshipEditionRow.number).desc())
             .limit(1)
         ).scalar_one_or_none()
-        return None if row is None else _edition(row)
+        return None if row is None else self._read(row)
+
+    def at_epoch(self, epoch: int) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow)
+            .where(col(RelationshipEditionRow.epoch) <= epoch)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
 
     def get(self, number: int) -> RelationshipEdition | None:
         row = self.session.execute(
             select(RelationshipEditionRow).where(col(RelationshipEditionRow.number) == number)
         ).scalar_one_or_none()
-        return None if row is None else _edition(row)
+        return None if row is None else self._read(row)
 
     def add(self, edition: RelationshipEdition, *, audit: Entry) -> None:
         add(
@@ -237,15 +248,26 @@ class SqlEditions:
         )
         audit_log.append(self.session, [audit])
 
-
-def _edition(row: RelationshipEditionRow) -> RelationshipEdition:
-    return RelationshipEdition(
-        id=row.id,
-        number=row.number,
-        published_at=row.published_at,
-        digest=row.digest,
-        content=row.content,
-    )
+    def _read(self, row: RelationshipEditionRow) -> RelationshipEdition:
+        taken_back = self.session.execute(
+            select(col(ImportRow.id))
+            .where(col(ImportRow.kind) == ImportKind.REGISTER.value)
+            .where(col(ImportRow.applied_epoch) == row.epoch)
+            .where(col(ImportRow.superseded_epoch).is_(None))
+            .where(
+                (col(ImportRow.state) == State.TAKEN_BACK.value)
+                # Also where a later edition came before the second person said so.
+                | col(ImportRow.leaving_by).is_not(None)
+            )
+        ).first()
+        return RelationshipEdition(
+            id=row.id,
+            number=row.number,
+            published_at=row.published_at,
+            digest=row.digest,
+            content=row.content,
+            is_taken_back=taken_back is not None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

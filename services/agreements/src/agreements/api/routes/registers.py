@@ -11,10 +11,10 @@ from fastapi import APIRouter, Query, Response
 from agreements.api import permissions
 from agreements.api.dependencies import Contexts, PublicCtx, once_key
 from agreements.api.schemas.contracts import RegisteredContract
-from agreements.api.schemas.relationships import EditionView
+from agreements.api.schemas.relationships import EditionView, PublishedView
 from agreements.domain.register import RELATIONSHIP_COLUMNS, RelationshipEdition
+from agreements.use_cases import imports
 from agreements.use_cases import registers as use_cases
-from agreements.use_cases import relationships
 from agreements.use_cases.contracts import Shown
 from agreements.use_cases.ports import Slice
 from common import texts
@@ -25,6 +25,7 @@ from common.web.auth import public, requires
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
+from common.web.replacement import StandingView
 
 router = APIRouter(prefix="/v1/registers", tags=["registers"])
 
@@ -82,20 +83,36 @@ def publish_relationships(
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
     key: IdempotencyKey = None,
-) -> EditionView:
-    """Publish the next edition: the active relationships to which all involved consented."""
+) -> PublishedView:
+    """Publish the next edition: the active relationships to which all involved consented.
+
+    One that says much that was not said before is `waiting` for a second person, who confirms it
+    or takes it back as an import (`/v1/imports/{import_id}/confirmation`, `/withdrawal`); `items`
+    are what it would say. What may not be published any more leaves the register at once.
+    """
     once = once_key(key, "relationship-edition", None)
-    return _edition(relationships.publish(once=once, ctx=contexts.of(principal)))
+    published = imports.publish_relationships(once=once, ctx=contexts.of(principal))
+    view = _edition(published.edition)
+    return PublishedView(
+        number=view.number,
+        published_at=view.published_at,
+        digest=view.digest,
+        state=view.state,
+        items=texts.shown_in([*published.rows]),
+        import_id=None if published.sent is None else published.sent.id,
+        standing=None if published.sent is None else StandingView.of(published.sent.standing),
+    )
 
 
 def _edition(edition: RelationshipEdition | None) -> EditionView:
     if edition is None:
-        return EditionView(number=None, published_at=None, digest=None, items=[])
+        return EditionView(number=None, published_at=None, digest=None, state=None, items=[])
     return EditionView(
         number=edition.number,
         published_at=edition.published_at,
         digest=edition.digest,
-        items=texts.shown_in(edition.rows()),
+        state="taken_back" if edition.is_taken_back else "published",
+        items=texts.shown_in(edition.shown()),
     )
 
 

@@ -1,7 +1,7 @@
 """Commissioning relationships, as they cross the wire."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, JsonValue, StrictBool, model_validator
@@ -11,6 +11,7 @@ from agreements.domain.relationship import ChangeKind, RelationshipState
 from agreements.use_cases.relationships import Asked, Shown
 from common.errors import Invalid
 from common.texts import Scanned
+from common.web.replacement import StandingView
 
 ServiceContract = Annotated[
     Label, Field(description="Reference of the signed contract for data processing services.")
@@ -140,4 +141,25 @@ class EditionView(Outgoing):
     number: int | None
     published_at: datetime | None
     digest: str | None
+    state: Annotated[
+        Literal["published", "taken_back"] | None,
+        Field(
+            description="`taken_back`: what it said is shown no more. Null while nothing was"
+            " published.",
+            examples=["published"],
+        ),
+    ]
     items: list[dict[str, JsonValue]]
+
+
+class PublishedView(EditionView):
+    """What came of publishing: an edition, or one that waits for a second person."""
+
+    import_id: Annotated[
+        UUID | None,
+        Field(description="By which it is confirmed or taken back; null where it is older."),
+    ]
+    standing: Annotated[
+        StandingView | None,
+        Field(description="`waiting`: it says much that was not said; null where it is older."),
+    ]

@@ -88,6 +88,8 @@ def _plan(sent: Import, present: Sequence[Any], facts: Facts, known: Known) -> P
         case ImportKind.PUBLICATIONS:
             days = [row for row in sent.publications if row.data_set in known.data_sets]
             return plan_publications(days, present, lambda: NOBODY)
+        case ImportKind.REGISTER:  # what is published opens nothing
+            return plan_publications((), (), lambda: NOBODY)
 
 
 def _present(facts: Facts, kind: ImportKind, known: Known) -> tuple[Any, ...]:
@@ -100,6 +102,8 @@ def _present(facts: Facts, kind: ImportKind, known: Known) -> tuple[Any, ...]:
             return facts.relationships
         case ImportKind.PUBLICATIONS:
             return known.publications
+        case ImportKind.REGISTER:
+            return ()
 
 
 def _with(facts: Facts, kind: ImportKind, found: Sequence[Any]) -> Facts:
@@ -113,6 +117,8 @@ def _with(facts: Facts, kind: ImportKind, found: Sequence[Any]) -> Facts:
         case ImportKind.PUBLICATIONS:
             days = {(p.data_set, p.period): p.published_on for p in found}
             return replace(facts, publications=days, _standing={})
+        case ImportKind.REGISTER:
+            return facts
 
 
 def _by(found: Iterable[Any], name: Callable[[Any], str]) -> dict[str, tuple[Any, ...]]:
