@@ -19,13 +19,16 @@ def seal(
     *,
     renew: Annotated[
         list[str] | None,
-        typer.Option(help="A register that was put right after a break. Repeatable."),
+        typer.Option(
+            help="A register that was put right after a break, or `permit` after a change of the "
+            "signing key. Repeatable."
+        ),
     ] = None,
 ) -> None:
     """Seal what was recorded before there were seals, once. Exit 1 where the audit log differs.
 
-    Stop the service first. What the log tells of is compared with what is recorded; nothing is
-    sealed where they differ.
+    Facts, and what decisions wrote. Stop the service first. What the log tells of is compared with
+    what is recorded; nothing is sealed where they differ.
     """
     settings = SERVICE.started()
     parts = Parts(settings)

@@ -12,6 +12,7 @@ from agreements import main
 from agreements.adapters.attestations import Attestations
 from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
 from agreements.adapters.db.seals import Sealer
+from common import audit
 from common.clock import boottime
 from common.errors import Unavailable
 from common.ids import digest_of, new_id
@@ -649,12 +650,14 @@ def test_a_client_finds_the_lines_it_may_have_and_until_when(asked):
 
 
 def test_a_period_that_is_taken_by_the_other_treatment_is_left_out_of_what_one_may_have(asked):
+    from agreements.adapters.db.decision_seals import TREATMENT, Ledger, Register
     from agreements.adapters.db.decision_tables import OptOutTreatmentRow
 
+    environment = _uuid(plain.ENVIRONMENT)
     with Session(asked.service.parts.engine) as session:
         session.add(
             OptOutTreatmentRow(
-                environment_id=_uuid(plain.ENVIRONMENT),
+                environment_id=environment,
                 data_set="SUS_APC",
                 month="2018-04",
                 treatment="applied",
@@ -662,6 +665,13 @@ def test_a_period_that_is_taken_by_the_other_treatment_is_left_out_of_what_one_m
                 reserved_at=plain.NOON,
             )
         )
+        session.flush()
+        leaves = Ledger.of(asked.service.parts.sealer).seal(
+            session,
+            {Register(TREATMENT.name, environment, "SUS_APC"): {"2018-04"}},
+            at=plain.NOON,
+        )
+        audit.append(session, leaves)
         session.commit()
 
     (line,) = search(asked).json()["results"]

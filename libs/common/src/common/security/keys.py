@@ -122,7 +122,8 @@ MANIFEST = KeyUse(
 SEAL = KeyUse(
     name="seal",
     owner="agreements",
-    use="Fixes what agreements recorded of the facts that open the gate, change by change",
+    use="Fixes what agreements recorded, change by change: facts that open the gate, permits, "
+    "reservations, released files and what became of them",
     typ="dsfc-seal+jws",
     iss="urn:dsfc:agreements",
     aud="urn:dsfc:agreements:facts",

@@ -68,6 +68,8 @@ class PermitRow(Row, table=True):
     """Canonical JSON, as it was signed, without who signed it when."""
     issued_at: datetime
     expires_at: datetime
+    seal: str | None = Field(default=None, sa_type=Text)
+    """A JWS over the rest: a release rests on no permit that this service did not write."""
 
 
 class EndedExtractRow(Row, table=True):
@@ -97,6 +99,7 @@ class HoldingRow(Row, table=True):
     """A released file, and who holds it; `fetch` names it."""
 
     __tablename__ = "holding"
+    __table_args__ = (Index("ix_holding_register", "environment_id", "data_set"),)
 
     id: UUID = Field(primary_key=True)
     file_id: str = Field(unique=True)
@@ -123,6 +126,8 @@ class HoldingRow(Row, table=True):
     """Canonical JSON: the attestation's claims."""
     attestation_digest: str
     released_at: datetime
+    row_digest: str | None = None
+    """Of the rest of the row; the register that is sealed has this of it."""
 
 
 class HoldingFateRow(Row, table=True):

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
-from agreements.adapters.db import receipts, seals
+from agreements.adapters.db import decision_seal_first, receipts, seals
 from agreements.adapters.db import tables as t
 from agreements.adapters.db.agreements import SqlAgreements
 from agreements.adapters.db.epoch import stamp
@@ -48,6 +48,8 @@ def seal_all(
 ) -> Sequence[str]:
     """Seal every register, or those that are to be renewed; return their names.
 
+    Facts and what decisions wrote have a chain each: what has none yet is sealed.
+
     Raises:
         NotSealed: rows and audit log differ, or a register is not one that could be renewed.
         SealBroken: the chain itself is not the one that this service wrote.
@@ -55,18 +57,32 @@ def seal_all(
     """
     with translated(), Session(engines.writing(engine)) as session, session.begin():
         at = clock.now()
-        epoch = stamp(session, at=at)
-        book = Book(sealer)
-        book.refresh(session)
-        if differences := list(_differences(session)):
+        if differences := [*_differences(session), *decision_seal_first.differences(session)]:
             raise NotSealed(differences)
-        if book.number >= 0:
-            changes = _renewed(session, book, renew)
-        else:
-            _give_receipts(session, sealer, epoch, at)
-            changes = dict(_registers(session))
-        seals.append(session, book, changes, epoch=epoch, at=at)
-        return sorted(changes)
+        facts = Book(sealer)
+        facts.refresh(session)
+        decisions = decision_seal_first.book_of(session, sealer)
+        of_facts = _registers_to_seal(session, facts, renew)
+        unlike = decision_seal_first.unlike_their_seals(session, decisions)
+        of_decisions = (
+            unlike
+            if decision_seal_first.is_to_be_begun(session, decisions)
+            else {name: new for name, new in unlike.items() if name in renew}
+        )
+        changes = {**of_facts, **of_decisions}
+        if wrong := [name for name in renew if name not in changes]:
+            raise NotSealed([f"{register} is not broken, or is none." for register in wrong])
+        if not changes:
+            raise NotSealed(["Everything was sealed before; name what is to be renewed."])
+        if of_facts:
+            epoch = stamp(session, at=at)
+            if facts.number < 0:
+                _give_receipts(session, sealer, epoch, at)
+                of_facts = dict(_registers(session))
+            seals.append(session, facts, of_facts, epoch=epoch, at=at)
+        if of_decisions:
+            decision_seal_first.seal(session, decisions, of_decisions, at=at)
+        return sorted({**of_facts, **of_decisions})
 
 
 def _registers(session: Session) -> Iterator[tuple[str, str]]:
@@ -75,13 +91,13 @@ def _registers(session: Session) -> Iterator[tuple[str, str]]:
             yield sealed.register(value), digest_of_rows(o.record() for o in rows) or BROKEN
 
 
-def _renewed(session: Session, book: Book, renew: Sequence[str]) -> dict[str, str]:
+def _registers_to_seal(session: Session, book: Book, renew: Sequence[str]) -> dict[str, str]:
     found = dict(_registers(session))
-    if wrong := [r for r in renew if r not in found or found[r] == book.expected(r)]:
-        raise NotSealed([f"{register} is not broken, or is none." for register in wrong])
-    if not renew:
-        raise NotSealed(["Everything was sealed before; name what is to be renewed."])
-    return {register: found[register] for register in renew}
+    if book.number < 0:
+        return found
+    return {
+        name: found[name] for name in renew if found.get(name) not in (None, book.expected(name))
+    }
 
 
 def _give_receipts(session: Session, sealer: Sealer, epoch: int, at: datetime) -> None:

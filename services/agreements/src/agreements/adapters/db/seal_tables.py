@@ -6,10 +6,8 @@ from sqlmodel import Field
 from agreements.adapters.db.tables import Recorded, Row, metadata
 
 
-class SealRow(Row, table=True):
-    """One link of the chain: what a change of facts left behind, signed, never changed."""
-
-    __tablename__ = "seal"
+class Link(Row):
+    """One link of a chain: what a change left behind, signed, never changed."""
 
     number: int = Field(
         primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False}
@@ -19,6 +17,18 @@ class SealRow(Row, table=True):
     """Canonical JSON: each register that changed, and the digest of its rows since."""
     statement: str = Field(sa_type=Text)
     """A JWS over the number, the epoch, the digest of `changes` and that of the link before."""
+
+
+class SealRow(Link, table=True):
+    """The chain over facts."""
+
+    __tablename__ = "seal"
+
+
+class DecisionSealRow(Link, table=True):
+    """The chain over what decisions wrote (docs/adr/0034). `epoch` only counts its links."""
+
+    __tablename__ = "decision_seal"
 
 
 class SignatureReceiptRow(Recorded, table=True):
@@ -32,4 +42,4 @@ class SignatureReceiptRow(Recorded, table=True):
     statement: str = Field(sa_type=Text)  # a JWS; the signer's own token is nowhere in it
 
 
-__all__ = ["SealRow", "SignatureReceiptRow", "metadata"]
+__all__ = ["DecisionSealRow", "Link", "SealRow", "SignatureReceiptRow", "metadata"]

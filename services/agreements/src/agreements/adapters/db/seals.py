@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlmodel import Session, col
 
 from agreements.adapters.db import written
+from agreements.adapters.db.seal_tables import Link as LinkRow
 from agreements.adapters.db.seal_tables import SealRow
 from agreements.adapters.db.sealed import (
     SEALED,
@@ -26,6 +27,7 @@ from agreements.adapters.db.sealed import (
     digest_of_rows,
     key_of,
     read,
+    table_of,
 )
 from agreements.adapters.db.written import Changed
 from agreements.domain.organisation import BODY
@@ -121,11 +123,29 @@ class Sealer:
         return opened.claims
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the links of a chain are kept, and how they are told apart from those of another."""
+
+    row: type[LinkRow]
+    action: str
+    """Of the leaves of the audit tree that name its links."""
+    name: str | None = None
+    """What each link says that it is one of; None: nothing, as links of facts always did."""
+    whole_every: int | None = None
+    """Each link whose number this divides names all registers, so that a process which starts
+    reads from the newest of these on. None: it reads them all."""
+
+
+FACTS = Chain(SealRow, SEALED_ACTION)
+
+
 @dataclass(slots=True)
 class Book:
     """The chain as one process has read it: it only ever gets longer. For one thread at a time."""
 
     sealer: Sealer
+    chain: Chain = FACTS
     number: int = -1
     epoch: int = 0
     head: str | None = None
@@ -146,15 +166,22 @@ class Book:
             SealBroken: the chain does not go on from where we know it to have been.
 
         """
-        links = self._links(session)
+        start = self._start(session)
+        links = self._links(session, start)
+        number, epoch, head, last = self.number, self.epoch, self.head, None
+        added: dict[str, str] = {}
         if self.number >= 0:
             first = next(links, None)
             if first is None or first.number != self.number or first.digest != self.head:
                 raise SealBroken("the chain was rolled back")
-        number, epoch, head, last = self.number, self.epoch, self.head, None
-        added: dict[str, str] = {}
+        elif start > 0:
+            last = next(links, None)
+            if last is None or last.number != start or not _claims(last, self.chain).get("whole"):
+                raise SealBroken(f"link {start} does not name all registers")
+            number, epoch, head = last.number, last.epoch, last.digest
+            added.update(last.changes)
         for link in links:
-            claims = _claims(link)
+            claims = _claims(link, self.chain)
             if link.number != number + 1 or claims.get("previous") != head:
                 raise SealBroken(f"link {link.number} does not follow {number}")
             if link.epoch <= epoch:
@@ -162,21 +189,40 @@ class Book:
             number, epoch, head, last = link.number, link.epoch, link.digest, link
             added.update(link.changes)
         if last is None:
+            if self.number < 0 and last_audited(session, self.chain.action) is not None:
+                raise SealBroken("the chain was deleted")
             return
         self._judge(session, last, is_first=self.number < 0)
         self._digests.update(added)
         self.number, self.epoch, self.head = number, epoch, head
 
-    def _links(self, session: Session) -> Iterator[Link]:
+    def follow(self, link: Link) -> None:
+        """Go on to a link that this process wrote itself, once it is committed."""
+        if link.number == self.number + 1:
+            self._digests.update(link.changes)
+            self.number, self.epoch, self.head = link.number, link.epoch, link.digest
+
+    def changed(self, changes: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what the next link is to say: what changed, or all that there is."""
+        every = self.chain.whole_every
+        is_whole = every is not None and (self.number + 1) % every == 0
+        return {**self._digests, **changes} if is_whole else changes
+
+    def _start(self, session: Session) -> int:
+        """Return the link to read from: the last that is known, or one that needs none before."""
+        if self.number >= 0 or self.chain.whole_every is None:
+            return max(self.number, 0)
+        newest = session.execute(select(func.max(col(self.chain.row.number)))).scalar_one()
+        return (
+            0 if newest is None else int(newest) // self.chain.whole_every * self.chain.whole_every
+        )
+
+    def _links(self, session: Session, start: int) -> Iterator[Link]:
+        row = self.chain.row
         rows = session.execute(
-            select(
-                col(SealRow.number),
-                col(SealRow.epoch),
-                col(SealRow.changes),
-                col(SealRow.statement),
-            )
-            .where(col(SealRow.number) >= max(self.number, 0))
-            .order_by(col(SealRow.number))
+            select(col(row.number), col(row.epoch), col(row.changes), col(row.statement))
+            .where(col(row.number) >= start)
+            .order_by(col(row.number))
         )
         return (_link(*row) for row in rows)
 
@@ -186,7 +232,7 @@ class Book:
             self.sealer.open_seal(last.statement)
         except NotGenuine as error:
             raise SealBroken("the newest link is not signed by this service") from error
-        if is_first and last_audited(session) != (last.number, last.digest):
+        if is_first and last_audited(session, self.chain.action) != (last.number, last.digest):
             raise SealBroken("the newest link is not the one that the audit log names last")
 
 
@@ -200,13 +246,14 @@ def _link(number: Any, epoch: Any, changes: str, statement: str) -> Link:
     return Link(number, epoch, read_changes, statement)
 
 
-def _claims(link: Link) -> Mapping[str, Any]:
+def _claims(link: Link, chain: Chain) -> Mapping[str, Any]:
     """Return what the statement says, once it says the same as the row beside it."""
     claims = unverified(link.statement)
     expected = {
         "number": link.number,
         "epoch": link.epoch,
         "changes": _digest_of(link.changes),
+        "chain": chain.name,
     }
     if any(claims.get(name) != value for name, value in expected.items()):
         raise SealBroken(f"link {link.number} is not what its statement says")
@@ -221,17 +268,14 @@ def _digest_of(changes: Mapping[str, str]) -> str:
     return digest(_written(changes).encode())
 
 
-LAST_AUDITED = (
-    select(audit_leaf.c.entry)
-    .where(audit_leaf.c.entry.contains(f'"action":"{SEALED_ACTION}"'))
-    .order_by(audit_leaf.c.index.desc())
-    .limit(1)
-)
-
-
-def last_audited(session: Session) -> tuple[int, str] | None:
+def last_audited(session: Session, action: str = SEALED_ACTION) -> tuple[int, str] | None:
     """Return number and digest of the link that the audit log names last."""
-    entry = session.execute(LAST_AUDITED).scalar_one_or_none()
+    entry = session.execute(
+        select(audit_leaf.c.entry)
+        .where(audit_leaf.c.entry.contains(f'"action":"{action}"'))
+        .order_by(audit_leaf.c.index.desc())
+        .limit(1)
+    ).scalar_one_or_none()
     if entry is None:
         return None
     try:
@@ -279,41 +323,47 @@ def append(
     session: Session, book: Book, changes: Mapping[str, str], *, epoch: int, at: datetime
 ) -> None:
     """Write the next link, and its leaf of the audit tree."""
-    number = book.number + 1
-    statement = book.sealer.seal(
-        {
-            "number": number,
-            "epoch": epoch,
-            "changes": _digest_of(changes),
-            "previous": book.head,
-        },
-        at=at,
-    )
+    _, leaf = linked(session, book, changes, epoch=epoch, at=at)
+    audit_log.append(session, [leaf])
+
+
+def linked(
+    session: Session, book: Book, changes: Mapping[str, str], *, epoch: int, at: datetime
+) -> tuple[Link, Entry]:
+    """Write the next link; return it with the leaf that the caller owes the audit tree."""
+    chain, number, said = book.chain, book.number + 1, book.changed(changes)
+    claims: dict[str, Any] = {
+        "number": number,
+        "epoch": epoch,
+        "changes": _digest_of(said),
+        "previous": book.head,
+    }
+    if chain.name is not None:
+        claims["chain"] = chain.name
+    if chain.whole_every is not None and number % chain.whole_every == 0:
+        claims["whole"] = True
+    statement = book.sealer.seal(claims, at=at)
     session.execute(
-        insert(SealRow).values(
-            number=number, epoch=epoch, changes=_written(changes), statement=statement
+        insert(chain.row).values(
+            number=number, epoch=epoch, changes=_written(said), statement=statement
         )
     )
-    audit_log.append(
-        session,
-        [
-            Entry(
-                at=at,
-                action=SEALED_ACTION,
-                resource=f"seals/{number}",
-                subject=OWNER,
-                client_id=OWNER,
-                organisation=BODY,
-                role=Role.SERVICE_AGREEMENTS.value,
-                detail={
-                    "number": number,
-                    "epoch": epoch,
-                    "seal": digest(statement.encode()),
-                    "registers": len(changes),
-                },
-            )
-        ],
+    leaf = Entry(
+        at=at,
+        action=chain.action,
+        resource=f"{table_of(chain.row).name}s/{number}",
+        subject=OWNER,
+        client_id=OWNER,
+        organisation=BODY,
+        role=Role.SERVICE_AGREEMENTS.value,
+        detail={
+            "number": number,
+            "epoch": epoch,
+            "seal": digest(statement.encode()),
+            "registers": len(said),
+        },
     )
+    return Link(number, epoch, said, statement), leaf
 
 
 def _before(found: Sequence[Found], changed: Changed) -> Iterator[Record]:

@@ -74,7 +74,8 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.SEAL_BROKEN: Meaning(
         "The recorded facts are those that this service recorded and sealed",
         "An operator has to find out who wrote into the named register of the database, put back"
-        " what was there, and have it compared with the audit log (`agreements seal`).",
+        " what was there, and have it compared with the audit log (`agreements seal`). After an"
+        " upgrade that command has to be run once.",
         "Facts count only as this service recorded them",
     ),
     Code.ATTESTATION_INVALID: Meaning(

@@ -61,6 +61,14 @@ NOT_FOUND: tuple[Refusal, ...] = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no
 """Said alike of what is not there and of what the asker may not know of."""
 
 
+def not_as_sealed(registers: Iterable[str]) -> tuple[Refusal, ...]:
+    """Refuse: these were written past the service, so nobody knows what is true."""
+    return tuple(
+        refusal(Code.SEAL_BROKEN, "What is recorded is not what was sealed.", register)
+        for register in registers
+    )
+
+
 def decide(question: Question, facts: Facts, present: Present) -> Decision:
     """Judge on the facts in force, and on each of those that wait: the strictest holds.
 
@@ -96,11 +104,8 @@ def _decide(question: Question, facts: Facts, present: Present) -> Decision:
     last = present.last_decision_at
     if last is not None and present.at < last:
         return (refusal(Code.CLOCK_UNTRUSTED, "The clock is behind the last logged decision."),)
-    if facts.broken:
-        return tuple(
-            refusal(Code.SEAL_BROKEN, "What is recorded is not what was sealed.", register)
-            for register in facts.broken
-        )
+    if broken := (*facts.broken, *present.broken):
+        return not_as_sealed(broken)
     if isinstance(question, UnattestedRelease):
         return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
     case = _case(question, facts, present)

@@ -149,5 +149,7 @@ class Present:
     """The opt-out treatments that earlier permits and files have taken."""
     held: tuple[HeldFile, ...] = ()
     """Files of the data set that the environment was given before, where they count."""
+    broken: tuple[str, ...] = ()
+    """What of it is not what this service recorded and sealed."""
     is_void: bool = False
     """The file that is asked for was made void: another took its place before anybody had it."""

@@ -5,19 +5,25 @@ lines one may have now, and until when.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from agreements.domain.decision.case import MONTH
 from agreements.domain.decision.codes import MEANINGS, Code
-from agreements.domain.decision.decide import NOT_FOUND, Decision, Permission, decide
+from agreements.domain.decision.decide import (
+    NOT_FOUND,
+    Decision,
+    Permission,
+    decide,
+    not_as_sealed,
+)
 from agreements.domain.decision.document import Terms
 from agreements.domain.decision.facts import Facts, Present
 from agreements.domain.decision.horizon import until
 from agreements.domain.decision.question import Asker, Fetch, Request
 from agreements.domain.hold import LineKey
-from agreements.use_cases.access.ports import DecisionLog, DecisionLogs
+from agreements.use_cases.access.ports import DecisionLog, DecisionLogs, Fate
 from common.clock import Clock, legal_day
 from common.errors import Refusal
 
@@ -101,11 +107,11 @@ def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -
                 epoch=tx.epoch(),
                 at=clock.now(),
                 permitted=False,
-                refusals=NOT_FOUND,
+                refusals=not_as_sealed(tx.broken()) or NOT_FOUND,
                 until=None,
             )
         facts = tx.facts(holding.agreement)
-        present = Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={})
+        present = _of_a_file(tx, holding_id, _at_present(tx, clock))
         question = Fetch(asker=asker, holding=holding)
         return _answer(tx, decide(question, facts, present), question, facts, present)
 
@@ -200,8 +206,10 @@ def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Cloc
 
 def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[File]:
     facts = tx.facts(reference)
-    present = Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={})
-    for holding in tx.holdings_of(reference):
+    holdings = tx.holdings_of(reference)
+    now = _at_present(tx, clock)
+    for holding in holdings:
+        present = _of_a_file(tx, holding.id, now)
         question = Fetch(asker=asker, holding=holding)
         decision = decide(question, facts, present)
         if decision == NOT_FOUND:
@@ -224,11 +232,18 @@ def _present(
     tx: DecisionLog, facts: Facts, clock: Clock, data_set: str, months: Sequence[str]
 ) -> Present:
     environments = [e.id for e in facts.environments]
-    return Present(
-        at=clock.now(),
-        last_decision_at=tx.last_at(),
-        reserved=tx.reserved(environments, data_set, months),
-    )
+    reserved = tx.reserved(environments, data_set, months)
+    return replace(_at_present(tx, clock), reserved=reserved)
+
+
+def _of_a_file(tx: DecisionLog, holding_id: UUID, now: Present) -> Present:
+    is_void = tx.fate(holding_id) is Fate.VOID
+    return replace(now, is_void=is_void, broken=(*now.broken, *tx.broken()))
+
+
+def _at_present(tx: DecisionLog, clock: Clock) -> Present:
+    """Return the clock, and what was found not to be as it was sealed."""
+    return Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={}, broken=tx.broken())
 
 
 def _answer(

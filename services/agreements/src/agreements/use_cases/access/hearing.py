@@ -13,7 +13,14 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from agreements.domain.decision.decide import NOT_FOUND, Decision, Permission, acting_for, decide
+from agreements.domain.decision.decide import (
+    NOT_FOUND,
+    Decision,
+    Permission,
+    acting_for,
+    decide,
+    not_as_sealed,
+)
 from agreements.domain.decision.document import Terms, terms_of
 from agreements.domain.decision.facts import Facts, Present, Reservation
 from agreements.domain.decision.held import HeldFile, to_be_void
@@ -123,6 +130,7 @@ class Hearing:
         self._lease_seconds = self._rules.lease_seconds(legal_day(self._at))
 
     def heard(self, ask: Ask) -> Outcome:
+        self._tx.broken()  # what the question before left behind is not this one's
         try:
             match ask:
                 case AskRequest():
@@ -262,6 +270,7 @@ class Hearing:
         present = self._present(facts, data_set, periods)
         if file is not None and permit is not None:
             present = replace(present, held=self._held_with(permit.environment_id, file))
+        present = replace(present, broken=self._tx.broken())
         decision = decide(question, facts, present)
         decision_id = new_id()
         released = None
@@ -379,7 +388,8 @@ class Hearing:
         who = _proven(ask, former)
         holding = self._tx.holding(ask.holding_id)
         if holding is None:
-            return self._fetched(ask, NOT_FOUND, who, agreement="", file_id=str(ask.holding_id))
+            refused = not_as_sealed(self._tx.broken()) or NOT_FOUND
+            return self._fetched(ask, refused, who, agreement="", file_id=str(ask.holding_id))
         facts = self._tx.facts(holding.agreement)
         fate = self._fate(holding.id)
         present = replace(
@@ -439,6 +449,8 @@ class Hearing:
         What is allowed depends on the question, the facts, the reservations, what is held and the
         instant, and on nothing besides; so a yes to the same question is the same yes.
         """
+        if broken := self._tx.broken():
+            return decide(question, facts, replace(present, broken=broken))  # which says no
         if self._last is not None and self._at < self._last:
             return decide(question, facts, present)  # which says no: the clock is not trusted
         asked: Hashable = (

@@ -107,6 +107,9 @@ class DecisionLog(Protocol):
     def facts(self, agreement: str) -> Facts:
         """Return what is known under the epoch. Raise Contended where it has just moved on."""
 
+    def broken(self) -> tuple[str, ...]:
+        """Return, once, what was read since that this service did not record and seal."""
+
     def reserved(
         self, environments: Collection[UUID], data_set: str, months: Iterable[str]
     ) -> Mapping[Reservation, str]: ...
