@@ -498,6 +498,70 @@ def test_no_identifier_is_in_a_log_an_event_an_error_a_metric_or_at_rest_in_clea
     assert set(at_rest) == maps, "the map of postcodes is no secret; all else is"
 
 
+# What is told is true, on every route
+
+
+NOBODY_S = "nobody_s_word"
+"""A name that no parameter and no member has."""
+
+
+def operations(played: Scene, where: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every route of a port, with path parameters that are well-formed and name nothing."""
+    document = httpx.get(played.url(where, "/openapi.json")).json()
+    for path, described in document["paths"].items():
+        for method, operation in described.items():
+            yield method.upper(), re.sub(r"{\w+}", str(new_id()), path), operation
+
+
+def stranger_to(played: Scene, where: str, roles: Sequence[str]) -> str | None:
+    """A token of somebody who may not; None where everybody may."""
+    every = {str(role) for one in played.suite.identities.known for role in one.roles}
+    others = sorted(every - set(roles))
+    return token_for(played, where, others) if others else None
+
+
+@pytest.mark.parametrize("where", [*SERVICES, *AUDIENCES])
+def test_every_route_says_what_it_does_not_know_cannot_give_and_does_not_allow(
+    played: Scene, where: str
+) -> None:
+    """Guards: `common.web.operation.check` in `requires` and `public`; `problems._headers`."""
+    wrong: list[str] = []
+    with httpx.Client(base_url=played.suite.urls[where], timeout=30) as client:
+
+        def expect(told: httpx.Response, status: int, code: str, **more: Any) -> None:
+            if told.request.method == "HEAD":
+                code, more = "", {}
+            is_problem = told.headers.get("content-type") == "application/problem+json"
+            body = told.json() if is_problem and told.content else {"code": ""}
+            found = (told.status_code, body.get("code"), {name: body.get(name) for name in more})
+            if found != (status, code, more):
+                wrong.append(f"{told.request.method} {told.request.url.path}: {found}")
+
+        for method, path, operation in operations(played, where):
+            roles = operation.get("x-roles", ())
+            mine = {"Authorization": f"Bearer {token_for(played, where, roles)}"}
+            known = sorted(p["name"] for p in operation.get("parameters", ()) if p["in"] == "query")
+            told = client.request(method, path, params={NOBODY_S: "1"}, headers=mine)
+            expect(told, 422, "UNKNOWN_PARAMETER", allowed=known)
+            if any(answer.get("content") for answer in operation["responses"].values()):
+                wanted = mine | {"Accept": "application/vnd.nothing"}
+                expect(client.request(method, path, headers=wanted), 406, "NOT_ACCEPTABLE")
+            if not roles:
+                continue
+            told = client.request(method, path)
+            expect(told, 401, "UNAUTHENTICATED")
+            if told.headers.get("www-authenticate") != "Bearer":
+                wrong.append(f"{method} {path}: {told.headers}")
+            if (other := stranger_to(played, where, roles)) is None:
+                continue
+            told = client.request(method, path, headers={"Authorization": f"Bearer {other}"})
+            expect(told, 403, "ROLE_NOT_PERMITTED")
+            if told.headers.get("www-authenticate") != 'Bearer error="insufficient_scope"':
+                wrong.append(f"{method} {path}: {told.headers}")
+
+    assert not wrong, "\n".join(wrong)
+
+
 def test_nothing_under_var_is_left_to_others_whatever_the_umask(
     played: Scene, extracts: Mapping[str, Extract], tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 Each refusal is a problem; who asks as one should is answered meanwhile, and the loop is not held.
 """
 
+import asyncio
 import itertools
 import json
 import socket
@@ -55,6 +56,11 @@ def make_app(database_url, **limits):
         async for part in request.stream():
             received += len(part)
         return {"received": received}
+
+    @app.post("/slow", dependencies=[OPEN])
+    async def slow(body: Annotated[list[object], Body()]) -> str:
+        await asyncio.sleep(0.5)
+        return "carried out"
 
     @app.get("/big", dependencies=[OPEN])
     async def big() -> StreamingResponse:
@@ -215,6 +221,105 @@ def test_a_body_of_two_lengths_is_refused(serving, ambiguous):
     with connected(serving()) as sock:
         sock.sendall(ambiguous)
         assert problem(answer(sock))["status"] == 400
+
+
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAA\r\n"
+WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+BODIES = {
+    "of a length": b"Content-Length: 5\r\n\r\n[1,2]",
+    "in chunks": b"Transfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n3\r\n,2]\r\n0\r\nX-T: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("upgrade", [H2C, WEBSOCKET], ids=["h2c", "websocket"])
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("piece", [1, 7, 1_000])
+def test_an_upgrade_is_ignored_and_a_body_is_the_requests_own(serving, upgrade, body, piece):
+    """Guard: `_stay_with_http`. Java's client asks for h2c in its first request."""
+    last = GET + b"Connection: close\r\n\r\n"
+    asked = (POST + upgrade + BODIES[body]) * 2 + GET + upgrade + b"\r\n" + last
+    with connected(serving()) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(asked), piece):
+            sock.sendall(asked[start : start + piece])
+        found = answer(sock)
+
+    assert found.count(b"HTTP/1.1 200 OK") == 4
+    assert found.count(b'{"items":2,') == 2
+
+
+def test_an_upgrade_opens_no_way_round_the_limits(serving):
+    with connected(serving()) as sock:
+        sock.sendall(POST + H2C + b"Transfer-Encoding: chunked\r\n\r\n1;a=")
+        found, sent = send_until_refused(sock, b"a" * 65_536)
+
+    assert (status(found), sent < 8 << 20) == (400, True)
+
+
+@pytest.mark.parametrize("behind", [b"XXXX", b"GET /" + b"a" * 9_000, b"A: b\r\n\r\n"])
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_what_is_behind_a_whole_request_does_not_undo_its_answer(serving, behind, is_at_once):
+    """Guard: `_is_answering`. A body that is longer than it was said to be: its request may have
+    been carried out, and 400 would say that it was not."""
+    with connected(serving()) as sock:
+        request = POST.replace(b"/echo", b"/slow") + b"Content-Length: 2\r\n\r\n[]"
+        if is_at_once:
+            sock.sendall(request + behind)
+        else:
+            sock.sendall(request)
+            threading.Event().wait(0.2)
+            sock.sendall(behind)
+        found = answer(sock)
+
+    assert status(found) == 200
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert b'"carried out"' in found
+
+
+def test_of_too_many_pipelined_requests_the_first_are_answered(serving):
+    with connected(serving(pipelined_max=4)) as sock:
+        sock.sendall((GET + b"\r\n") * 100)
+        found = answer(sock)
+
+    assert found.count(b"HTTP/1.1 200 OK") == 5  # the one that runs, and those that wait
+    assert found.count(b"connection: close") == 1
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 20", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("path", ["/upload", "/echo"])
+@pytest.mark.parametrize("how", ["closed", "half-closed", "silent", "no chunk"])
+def test_half_a_body_leaves_no_traceback(serving, caplog, body, path, how):
+    """Guard: `problems.answer` knows a client that is gone; a stranger could fill the log."""
+    address = serving(body_progress_seconds=0.5)
+    chunk = b"5\r\n[1,2," if "chunked" in body else b"[1,2,"
+    with connected(address) as sock:
+        sock.sendall(POST.replace(b"/echo", path.encode()) + body.encode() + b"\r\n\r\n" + chunk)
+        threading.Event().wait(0.1)
+        if how == "half-closed":
+            sock.shutdown(socket.SHUT_WR)
+        if how == "no chunk":
+            sock.sendall(b"zz\r\n" * 5)
+        if how != "closed":
+            answer(sock)
+    assert answers_quickly(address)
+
+    assert [r for r in caplog.records if r.levelname in {"ERROR", "CRITICAL"}] == []
+
+
+def test_who_takes_an_answer_byte_by_byte_holds_up_nobody_and_not_for_ever(serving):
+    """Guard: `_look_at_answer`: a byte now and then is no progress."""
+    address = serving(response_stall_seconds=1.0)
+    ended = 'connections_ended_total{reason="stalled"} 1.0'
+    with (
+        connected(address) as sock,
+        httpx.Client(base_url=f"http://{address[0]}:{address[1]}") as metrics,
+    ):
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while ended not in metrics.get("/metrics").text:
+            assert len(sock.recv(1)) == 1
+            assert answers_quickly(address)
+            assert time.monotonic() < deadline
 
 
 def test_a_trailer_is_no_header_of_the_request(serving):

@@ -207,6 +207,14 @@ def test_an_answer_that_can_be_had_is_had(api, accept):
     assert api.get("/v1/things", headers={"Accept": accept}).status_code == 200
 
 
+def test_several_lines_of_accept_are_one_list(api):
+    """RFC 9110 5.3: whoever adds a line does not take back the one before."""
+    lines = [("Accept", "text/html"), ("Accept", "application/json")]
+
+    assert api.get("/v1/things", headers=lines).status_code == 200
+    assert api.get("/v1/things", headers=lines[:1] * 2).status_code == 406
+
+
 def test_what_has_another_type_than_json_is_had_as_that(api):
     path = "/v1/things/1/file"
 

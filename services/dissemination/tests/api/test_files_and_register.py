@@ -303,3 +303,26 @@ def test_the_openapi_document_can_be_made_and_names_every_permission(house):
     for path, item in document["paths"].items():
         for operation in item.values():
             assert "x-permission" in operation or "x-public" in operation, path
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_is_not_handed_out_in_a_type_that_is_not_wanted(house, method):
+    """`text/csv` can be had of some files; of this one it cannot."""
+    file = house.released(formats=["parquet"])["files"][0]
+
+    answers = [
+        house.call(method, file["content"], headers={"Accept": wanted})
+        for wanted in ("text/csv", "application/vnd.apache.parquet", "text/csv, */*;q=0.1")
+    ]
+
+    assert [a.status_code for a in answers] == [406, 200, 200]
+    until_ended = [house.ended(file)] if method == "GET" else []
+    assert len(house.deliveries(file)) == (2 if until_ended else 0)
+
+
+def test_the_register_reads_several_lines_of_accept_as_one_list(house):
+    lines = [("Accept", "application/xml"), ("Accept", "text/csv")]
+
+    told = house.http.get("/v1/register", headers=lines)
+
+    assert told.headers["content-type"].startswith("text/csv")

@@ -279,19 +279,33 @@ def test_a_client_that_offers_less_than_at_first_goes_on_getting_what_it_has_roo
         assert digest(client.body) == file["digest"]
 
 
-def test_greedy_and_slow_strangers_hold_up_no_leased_stream(house, download, until, valves):
-    """Guard: `common.web.connections`. Leases are renewed and no byte is late while strangers send
-    headers without end, long lines, thousands of requests at once and tiny chunks."""
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+UPGRADE = b"GET /livez HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+STRANGERS = {
+    "headers without end, long lines, thousands of requests, tiny chunks": (
+        (b"GET / HTTP/1.1\r\nX-Endless: ", b"a" * 65_536),
+        (b"POST / HTTP/1.1\r\n" + CHUNKED, b"1\r\n \r\n" * 10_000),
+        (b"", b"GET / HTTP/1.1\r\n\r\n" * 1_000),
+        (b"GET /", b"a" * 65_536),
+    ),
+    "bodies that nobody reads, behind upgrades, trailers, another protocol": (
+        (b"POST / HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n", b"a" * 65_536),
+        (UPGRADE + CHUNKED, b"1\r\n \r\n" * 10_000),
+        (b"POST / HTTP/1.1\r\n" + CHUNKED + b"2\r\n[]\r\n0\r\n", b"X-Again: again\r\n" * 4_096),
+        (bytes.fromhex("1603010200010001fc0303"), bytes(65_536)),
+    ),
+}
+
+
+@pytest.mark.parametrize("strangers", STRANGERS)
+def test_greedy_and_slow_strangers_hold_up_no_leased_stream(
+    house, download, until, valves, strangers
+):
+    """Guard: `common.web.connections`. Leases are renewed and no byte is late meanwhile."""
     file = house.big(4 * MIB)
     (client,) = paced(house, download, file, 400_000)
     host, _, port = house.url.removeprefix("http://").partition(":")
     stop = threading.Event()
-    greedy = (
-        (b"GET / HTTP/1.1\r\nX-Endless: ", b"a" * 65_536),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 10_000),
-        (b"", b"GET / HTTP/1.1\r\n\r\n" * 1_000),
-        (b"GET /", b"a" * 65_536),
-    )
 
     def stranger(first, more):
         while not stop.is_set():
@@ -303,7 +317,9 @@ def test_greedy_and_slow_strangers_hold_up_no_leased_stream(house, download, unt
             except OSError:
                 stop.wait(0.02)  # it was refused, as it should be
 
-    threads = [threading.Thread(target=stranger, args=one, daemon=True) for one in greedy]
+    threads = [
+        threading.Thread(target=stranger, args=one, daemon=True) for one in STRANGERS[strangers]
+    ]
     for thread in threads:
         thread.start()
     fresh = []

@@ -195,8 +195,9 @@ def test_a_client_that_hangs_up_with_all_that_there_is_has_all_of_it(why):
     async def scenario(ends):
         valve = Valve(ends.connection, lease(LONG), LIMITS)
         assert valve.hand_over(memoryview(b"all")) == 3
-        our_side = ends.connection.transport.get_extra_info("socket")
-        valve._kernel.unsent = lambda: int(our_side.fileno() != -1)
+        transport = ends.connection.transport
+        our_side = transport.get_extra_info("socket")
+        valve._kernel.unsent = lambda: int(not transport.is_closing())
         end = asyncio.create_task(valve.finished())
         await asyncio.sleep(0)
 

@@ -36,6 +36,8 @@ FRAMING_SHARE = 4
 
 STRAY_BYTES_MAX = 1_024
 
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
 LINGER_SECONDS = 1.0
 LINGER_BYTES_MAX = 1_048_576
 """How long, and how much, is read and thrown away after a refusal, so that it is received."""
@@ -99,7 +101,10 @@ class ConnectionInScope(HttpToolsProtocol):
         self._limits = limits_of(self.config.app)
         self._status = 0
         """With which it was refused; what comes after that is not read."""
+        self._is_deaf = False
+        """All that was asked is whole and gets its answer; what came behind it is no request."""
         self._thrown_away = 0
+        self._is_body_skipped = self._is_priming = False
         self._is_in_head = False
         self._is_in_body = False
         self._ended_a_message = False
@@ -115,7 +120,7 @@ class ConnectionInScope(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._status:
+        if self._status or self._is_deaf:
             self._throw_away(len(data))
             return
         start = 0
@@ -131,8 +136,9 @@ class ConnectionInScope(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            pass  # nothing here speaks another protocol: the request is answered as it is
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http(piece[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             self.refuse(self._status or BAD_REQUEST)
         if self._is_over():
@@ -152,9 +158,24 @@ class ConnectionInScope(HttpToolsProtocol):
             if self._framing_bytes > FRAMING_BYTES_MAX + self._body_bytes // FRAMING_SHARE:
                 self.refuse(BAD_REQUEST)
 
+    def _stay_with_http(self, rest: bytes) -> None:
+        """Go on behind an `Upgrade`: nothing here speaks another protocol (RFC 9110 7.8).
+
+        The parser leaves the request's body to that protocol. It is told of it once more.
+        """
+        if self._is_in_body:
+            framing = [b"%b: %b\r\n" % (n, v) for n, v in self.headers if n in FRAMING]
+            self._is_priming = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+            self._is_priming = False
+        if rest:
+            self._parse(rest)
+
     # What the parser finds
 
     def on_message_begin(self) -> None:
+        if self._is_priming:
+            return
         super().on_message_begin()
         if len(self.pipeline) >= self._limits.pipelined_max:
             self._over(BAD_REQUEST)
@@ -165,6 +186,8 @@ class ConnectionInScope(HttpToolsProtocol):
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
     def on_url(self, url: bytes) -> None:
+        if self._is_priming:
+            return
         if len(self.url) + len(url) > self._limits.request_line_bytes_max:
             self._over(URI_TOO_LONG)
         super().on_url(url)
@@ -181,12 +204,16 @@ class ConnectionInScope(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._is_priming:
+            return
         self._is_in_head = False
         self._is_in_body = True
         self._marked = (0, self.loop.time())
         super().on_headers_complete()
         if self.cycle is None:
             return
+        has_body = any(name in FRAMING for name, _ in self.headers)
+        self._is_body_skipped = has_body and self.parser.should_upgrade()
         self.scope["extensions"][EXCHANGE] = Exchange(self.cycle)  # type: ignore[assignment]  # as above
         app = self.config.app
         if isinstance(app, Service) and app.lane is not None:
@@ -198,6 +225,9 @@ class ConnectionInScope(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._is_body_skipped:
+            self._is_body_skipped = False
+            return  # its body is still to come: see `_stay_with_http`
         self._is_in_body = False
         self._ended_a_message = True
         super().on_message_complete()
@@ -213,9 +243,15 @@ class ConnectionInScope(HttpToolsProtocol):
 
         No line in the log: who can be refused often could fill it. It is counted.
         """
+        counted_of(self.config.app)(str(status))
+        if self._is_answering():
+            # It may have been done already: to refuse it for what came behind it would be untrue.
+            self._status = 0
+            self._is_deaf = True
+            self.cycle.keep_alive = False
+            return
         self._status = status
         self._since = self.loop.time()
-        counted_of(self.config.app)(str(status))
         if self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:
@@ -237,8 +273,13 @@ class ConnectionInScope(HttpToolsProtocol):
         self._status = status
         raise OverLimit
 
+    def _is_answering(self) -> bool:
+        """Whether the last request is whole, and its answer not yet."""
+        cycle = self.cycle
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
     def _is_over(self) -> bool:
-        return bool(self._status) or self.transport.is_closing()
+        return bool(self._status) or self._is_deaf or self.transport.is_closing()
 
     def _throw_away(self, bytes_: int) -> None:
         self._thrown_away += bytes_

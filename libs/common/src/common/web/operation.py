@@ -57,9 +57,15 @@ def check(request: Request) -> None:
         if unknown:
             allowed = sorted(operation.parameters)
             raise UnknownParameter(_no_such(unknown, allowed), allowed=list(allowed))
-    accept = request.headers.get("accept")
+    accept = accept_of(request)
     if accept is not None and operation.produces:
         require_acceptable(accept, operation.produces)
+
+
+def accept_of(request: Request) -> str | None:
+    """Return what is wanted: several lines of a header are one list (RFC 9110 5.3)."""
+    lines = request.headers.getlist("accept")
+    return ",".join(lines) if lines else None
 
 
 def require_acceptable(accept: str | None, produces: Sequence[str]) -> None:

@@ -17,10 +17,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from common import errors, texts
 from common.http import RemoteProblem
 from common.web import operation, schemas
+from common.web.auth import RoleNotPermitted
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -202,6 +204,10 @@ def answer(request: Request, error: Exception) -> JSONResponse:
         case HTTPException():
             # Its detail is left out: Starlette's only repeat the status, others' may quote.
             return problem(error.status_code, headers=error.headers)
+        case ClientDisconnect():
+            # It hung up, or was refused, in the middle of its body: nobody reads this.
+            log.info("client_gone")
+            return problem(400, headers={"Connection": "close"})
         case OperationalError() | InterfaceError():
             # Outside a unit of work, where nothing has translated it.
             log.error("database_unavailable", exc_info=error)
@@ -219,7 +225,7 @@ def install(app: FastAPI) -> None:
         return answer(request, error)
 
     # By name, so that the framework does not answer some of them itself, or raise them again.
-    named = (errors.AppError, RequestValidationError, HTTPException)
+    named = (errors.AppError, RequestValidationError, HTTPException, ClientDisconnect)
     for kind in (*named, OperationalError, InterfaceError, Exception):
         app.add_exception_handler(kind, answered)
 
@@ -256,6 +262,8 @@ def responses(*kinds: type[errors.AppError]) -> dict[int | str, dict[str, Any]]:
 def _headers(status: int, error: errors.AppError | None = None) -> dict[str, str] | None:
     if isinstance(error, errors.TokenMissing):
         return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RoleNotPermitted):
+        return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}  # RFC 6750 3.1
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -331,7 +331,10 @@ def list_standards(
 @reference_router.get(
     "/v1/snapshots/{snapshot_hash}",
     responses={
-        200: {"description": "The canonical JSON (RFC 8785) that the hash is of."},
+        200: {
+            "description": "The canonical JSON (RFC 8785) that the hash is of.",
+            "content": {"application/json": {}},
+        },
         **responses(SnapshotNotFound),
     },
     response_class=Response,

@@ -219,7 +219,7 @@ class Valve:
 
     def _is_delivered(self) -> bool:
         """Say whether all was handed over and the client's kernel has confirmed all of it."""
-        if not self._is_whole:
+        if not self._is_whole or self._kernel.unsent():
             return False
         unconfirmed = self._kernel.unconfirmed()
         return (self._unconfirmed_at_loss if unconfirmed is None else unconfirmed) == 0
@@ -231,7 +231,7 @@ class Valve:
             raise Shut(self.code)
 
     def _is_waiting(self) -> bool:
-        return self.code is None and not self._transport.is_closing()
+        return self.code is None and not self._over and not self._transport.is_closing()
 
     async def _drained(self) -> None:
         """Wait until nothing is buffered, and learn from it how much to write at once."""

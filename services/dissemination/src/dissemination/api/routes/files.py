@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Request, Response
 from common.errors import DecisionUnavailable, ObjectStoreUnavailable, RangeNotSatisfiable, Refused
 from common.security.jws import unverified
 from common.web import problems
+from common.web.operation import accept_of, require_acceptable
 from common.web.problems import responses
 from dissemination.api.dependencies import FetchCtx, ReadCtx, Streams, StreamsOf
 from dissemination.api.door import Ending, LeasedResponse, Source, connection_of
@@ -30,6 +31,8 @@ MEDIA_TYPES: Mapping[Format, str] = {
     Format.PARQUET: "application/vnd.apache.parquet",
     Format.CSV: "text/csv",
 }
+
+CONTENT: dict[str, dict[str, str]] = {media_type: {} for media_type in MEDIA_TYPES.values()}
 
 RangeHeader = Annotated[
     str | None, Header(alias="Range", description="One range of bytes.", max_length=200)
@@ -65,7 +68,7 @@ def get_manifest(file_id: UUID, ctx: ReadCtx) -> ManifestView:
     "/{file_id}/content",
     response_class=Response,
     responses={
-        200: {"description": "The whole file.", "content": {m: {} for m in MEDIA_TYPES.values()}},
+        200: {"description": "The whole file.", "content": CONTENT},
         206: {"description": "The range that was asked for."},
         **REFUSALS,
     },
@@ -90,6 +93,7 @@ async def fetch_content(
         )
     except RangeNotSatisfiable as outside:
         return _outside(outside)
+    require_acceptable(accept_of(request), [_media_type(allowed)])
     source = await streams.write(partial(streams.source, allowed.release.file.object_key))
     await streams.write(partial(deliveries.begin, allowed, ctx=ctx))
     return _leased(allowed, source, streams, ctx)
@@ -98,10 +102,11 @@ async def fetch_content(
 @router.head(
     "/{file_id}/content",
     response_class=Response,
-    responses={200: {"description": "The file's headers."}, **REFUSALS},
+    responses={200: {"description": "The file's headers.", "content": CONTENT}, **REFUSALS},
 )
 async def fetch_headers(
     file_id: UUID,
+    request: Request,
     ctx: FetchCtx,
     streams: StreamsOf,
     range_: RangeHeader = None,
@@ -114,6 +119,7 @@ async def fetch_headers(
         )
     except RangeNotSatisfiable as outside:
         return _outside(outside)
+    require_acceptable(accept_of(request), [_media_type(allowed)])
     return Response(
         status_code=_status(allowed),
         headers={**_headers(allowed), "content-length": str(allowed.part.length)},

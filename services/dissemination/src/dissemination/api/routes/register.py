@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from common.web.operation import preferred
+from common.web.operation import accept_of, preferred
 from common.web.pagination import Page, Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, PublicCtx, SignerOf
 from dissemination.api.schemas import RegisterLineView
@@ -37,10 +37,10 @@ class RegisterFormat(StrEnum):
 def read_register(
     ctx: PublicCtx,
     paging: Paging,
+    request: Request,
     format_: Annotated[
         RegisterFormat | None, Query(alias="format", description="In place of `Accept`.")
     ] = None,
-    accept: Annotated[str, Header(max_length=500)] = "",
 ) -> Response | Page[RegisterLineView]:
     """Read who was given which data, why and under which law: one line a released file.
 
@@ -48,7 +48,8 @@ def read_register(
 
     JSON comes in pages; CSV is the whole register.
     """
-    if format_ is RegisterFormat.CSV or (format_ is None and preferred(accept, TYPES) == CSV):
+    wanted = preferred(accept_of(request), TYPES) if format_ is None else format_
+    if wanted in {CSV, RegisterFormat.CSV}:
         return StreamingResponse(
             _csv(ctx),
             media_type=CSV,
