@@ -88,7 +88,16 @@ def test_the_contracts_are_what_the_code_says() -> None:
 
 
 def test_every_command_has_help_with_an_example_or_says_what_it_does() -> None:
-    for command in ("up", "demo", "token", "generate", "catalogue", "audit", "contracts"):
+    for command in (
+        "up",
+        "demo",
+        "token",
+        "generate",
+        "catalogue",
+        "audit",
+        "contracts",
+        "waiting",
+    ):
         result = CliRunner().invoke(cli, [command, "--help"])
         assert result.exit_code == 0
         assert "Usage:" in result.output

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from dsfc_cli.main import app
 from dsfc_client import Problem, Refused
 from tests.running import APRIL, CSU, DEADLINE_SECONDS, MAY, Scene, scene, until, wanted
 
@@ -100,6 +103,44 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     # Nobody fetched a byte of May.
     again = played.released(periods=[MAY])
     assert attested(played, again)["list_id"] == str(newer.id)
+
+
+def told(played: Scene, who: str, *command: str) -> Result:
+    """What `dsfc waiting` says to somebody."""
+    where = ["--as", who, "--directory", str(played.state)]
+    for service in ("issuer", "agreements", "pseudonymisation"):
+        where += [f"--{service}", played.suite.urls[service]]
+    return CliRunner().invoke(app, ["waiting", *where, *command])
+
+
+def test_what_waits_is_seen_confirmed_and_taken_back_by_the_command(
+    played: Scene, tmp_path: Path
+) -> None:
+    loader = played.stage.actor("body-reference-data").agreements
+    path = tmp_path / "organisations.csv"
+    rows = "".join(f"RY{n:02d},Trust {n},NHS_TRUST,,,2013-04-01,\n" for n in range(60))
+    path.write_text(f"ods,name,kind,legal_entity,parent,valid_from,valid_to\n{rows}", "utf-8")
+    sent = str(loader.import_organisations(path, "dsfc").id)
+    one = ("import", sent)
+    why = ("--reason", WHY)
+
+    [listed] = json.loads(told(played, "body-contracts", "list", "--json").stdout)
+    assert (listed["kind"], listed["id"], listed["state"]) == ("import", sent, "waiting")
+    assert listed["added"] == 60
+    assert sent in told(played, "body-contracts", "show", *one).stdout
+    own = told(played, "body-reference-data", "confirm", *one, *why)
+    assert (own.exit_code, "SECOND_PERSON_NEEDED" in own.stderr) == (1, True)
+    assert told(played, "body-contracts", "confirm", *one, *why).stdout == "confirmed\n"
+    assert told(played, "body-contracts", "take-back", *one, *why).stdout == "leaving\n"
+    [leaving] = json.loads(told(played, "body-reference-data", "list", "--json").stdout)
+    assert leaving["state"] == "leaving"
+    assert told(played, "body-reference-data", "take-back", *one, *why).stdout == "taken_back\n"
+    assert told(played, "body-contracts", "list").stdout == "Nothing waits.\n"
+
+    lists = told(played, "dscro-approver", "list")
+    assert lists.exit_code == 0, lists.stderr
+    nobody = told(played, "provider-r0a", "confirm", *one, *why)
+    assert (nobody.exit_code, nobody.stdout) == (1, "")
 
 
 def test_a_list_of_organisations_waits_and_is_taken_back(played: Scene, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def as_a_process(*arguments: str) -> tuple[int, str]:
     return told.returncode, told.stderr
 
 
+NOBODY = "00000000-0000-7000-8000-000000000001"
 WRONG = """
 data_set: TINY
 version: "1"
@@ -45,8 +46,37 @@ version: "1"
 def test_help_names_every_command() -> None:
     told = run(app, ["--help"]).output
 
-    for command in ("up", "demo", "token", "generate", "catalogue", "audit", "contracts"):
+    for command in (
+        "up",
+        "demo",
+        "token",
+        "generate",
+        "catalogue",
+        "audit",
+        "contracts",
+        "waiting",
+    ):
         assert command in told
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "what"),
+    [
+        (["list"], 1, "There are no identities in"),
+        (["--key", "KEY", "list"], 1, "--role says as what"),
+        (["confirm", "lists", NOBODY, "--reason", "because"], 2, "There is no kind lists"),
+        (["take-back", "map", NOBODY], 2, "Missing option"),
+        (["show", "map", "../imports"], 2, "Invalid value"),
+    ],
+)
+def test_what_is_asked_wrongly_of_what_waits_is_said_in_a_line(
+    tmp_path: Path, command: list[str], code: int, what: str
+) -> None:
+    told = run(app, ["waiting", "--as", "one", "--directory", str(tmp_path), *command])
+
+    assert told.exit_code == code
+    assert what in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from rich.table import Table
 import catalogue
 from common import files
 from common.workers import when_told_to_end
-from dsfc_cli import audit, contracts, demo, keys
+from dsfc_cli import audit, contracts, demo, keys, waiting
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
@@ -36,6 +36,7 @@ app = typer.Typer(
 catalogue_app = typer.Typer(no_args_is_help=True, help="The data sets, as data.")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(audit.app, name="audit")
+app.add_typer(waiting.app, name="waiting")
 app.command("demo")(demo.command)
 app.command("contracts")(contracts.command)
 app.command("keys")(keys.command)

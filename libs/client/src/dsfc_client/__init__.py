@@ -29,6 +29,7 @@ from dsfc_client._errors import (
     Refusal,
     Refused,
 )
+from dsfc_client._http import Wire
 from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client.models import (
     Agreement,
@@ -143,5 +144,6 @@ __all__ = [
     "Refused",
     "RegisterLine",
     "Submission",
+    "Wire",
     "wait_for",
 ]

@@ -1,13 +1,16 @@
 """Editions of relationships and days of publication replace as a whole, under the same guard."""
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import Session
 
+from agreements.adapters.db.tables import TaskRow
 from common.security.roles import Role
 from services.agreements.tests.api.test_imports import Lists
 from services.agreements.tests.api.test_organisations import code
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import on_the_catalogue, seed
-from services.agreements.tests.reference.world import CCG, CSU, OTHER_CSU
+from services.agreements.tests.reference.world import CCG, CSU, OTHER_CCG, OTHER_CSU
 
 HEADER = (
     "lcr_ref,commissioner_ods,commissioner_name,commissioner_type,nhse_area_team,csu_ods,csu_name,"
@@ -216,6 +219,62 @@ def test_what_is_still_being_asked_for_is_not_made_active_by_an_edition(lists):
 
     assert [p["column"] for p in sent["left_out"]["named"]] == ["lcr_ref"]
     assert lists.known()[reference]["state"] == "REQUESTED"
+
+
+def in_operation(lists, **changes):
+    """A relationship that was asked for here, activated."""
+    asked = {
+        "commissioner": OTHER_CCG,
+        "dscro": "south",
+        "service": "commissioning",
+        "effective_from": "2018-06-01",
+        "service_contract_reference": "SC-1",
+        "contract_signed_on": "2018-05-01",
+    } | changes
+    made = lists.service.post("/v1/relationships", Role.CONTRACT_MANAGER, asked).json()
+    for step, role, body in (
+        ("contract-verification", Role.CONTRACT_MANAGER, {}),
+        ("dscro-agreement", Role.DSCRO_APPROVER, None),
+        ("activation", Role.CONTRACT_MANAGER, None),
+    ):
+        answer = lists.service.post(f"/v1/relationships/{made['id']}/{step}", role, body)
+        assert answer.status_code == 200, answer.text
+    return made
+
+
+@pytest.mark.scenario("L04")
+def test_an_edition_that_waits_is_not_let_in_where_another_dscro_came_to_serve_meanwhile(lists):
+    sent = lists.relationships(*many(12, commissioner=OTHER_CCG))
+    assert sent.json()["standing"]["state"] == "waiting"
+    other = in_operation(lists)
+    before = lists.known()
+
+    refused = lists.decide(sent)
+
+    assert code(refused) == (409, "RELATIONSHIP_OVERLAPS")
+    assert refused.json()["relationship"] == other["reference"]
+    assert lists.known() == before
+    ending = {"last_day": "2018-06-01"}
+    path = f"/v1/relationships/{other['id']}/ending"
+    lists.service.post(path, Role.CONTRACT_MANAGER, ending)
+    assert code(lists.decide(sent)) == (409, "RELATIONSHIP_OVERLAPS"), "a day is of both"
+    assert lists.decide(sent, "withdrawal").json()["standing"]["state"] == "taken_back"
+
+
+@pytest.mark.scenario("L05")
+def test_an_edition_by_which_a_processor_leaves_asks_for_an_amendment_when_it_is_let_in(lists):
+    def tasks():
+        with Session(lists.service.parts.engine) as session:
+            return session.execute(select(TaskRow.subject)).scalars().all()
+
+    ending = row(f"LCR-{CCG}", to="2018-12-31")
+    sent = lists.relationships(ending, *many(12, csu=OTHER_CSU))
+
+    assert sent.json()["standing"]["state"] == "waiting"
+    assert tasks() == []
+    lists.decide(sent)
+    assert lists.known()[f"LCR-{CCG}"]["effective_to"] == "2018-12-31"
+    assert tasks() == [CSU]
 
 
 def months(number, day=15, data_set="CSDS"):

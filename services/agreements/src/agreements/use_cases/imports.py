@@ -341,13 +341,18 @@ def confirm(import_id: UUID, reason: str, *, ctx: Context) -> Import:
 
     Raises:
         ImportNotFound, SecondPersonNeeded, ReplacementDecided
+        RelationshipOverlaps: while it waited another DSCRO came to serve a commissioner.
 
     """
     with ctx.uow.writing() as tx:
         waiting = _found(tx, import_id)
         standing = waiting.standing.confirm(by=ctx.principal.subject, reason=reason, at=tx.at)
         kind = KINDS[waiting.kind]
-        kind.apply(tx, waiting, kind.planned(tx, waiting, ctx), "imported", ctx)
+        known = _relationships(tx, waiting)
+        plan = kind.planned(tx, waiting, ctx)
+        _require_no_overlap(tx, waiting, plan)
+        kind.apply(tx, waiting, plan, "imported", ctx)
+        _raise_tasks(tx, waiting.relationships, known, ctx)
         former = [
             one.decided(one.standing.supersede(at=tx.at))
             for one in tx.imports.applied(waiting.kind, waiting.layout)
@@ -364,6 +369,7 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
 
     Raises:
         ImportNotFound, SecondPersonNeeded, ReplacementDecided
+        RelationshipOverlaps: since then another DSCRO came to serve a commissioner.
 
     """
     by = ctx.principal.subject
@@ -388,10 +394,30 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
         judgement = LIMITS.judge(Kind(found.kind), plan.change, on=legal_day(tx.at))
         standing = found.standing.take_back(judgement, by=by, reason=reason, at=tx.at)
         if standing.state is State.TAKEN_BACK:
+            known = _relationships(tx, found)
+            _require_no_overlap(tx, found, plan)
             kind.apply(tx, found, plan, "taken-back", ctx)
+            _raise_tasks(tx, (), known, ctx)
         else:
             kind.while_undecided(tx, found, plan, ctx)
         return _decided(tx, found, standing, (), ctx)
+
+
+def _relationships(tx: Transaction, sent: Import) -> dict[str, Relationship]:
+    """Return those that it may change, before it does."""
+    if sent.kind is not ImportKind.RELATIONSHIPS:
+        return {}
+    return {r.reference: r for r in tx.listed_relationships.find()}
+
+
+def _require_no_overlap(tx: Transaction, sent: Import, plan: Plan[Any]) -> None:
+    """Look again: what was seen when it was sent may be otherwise since (L04)."""
+    if sent.kind is not ImportKind.RELATIONSHIPS:
+        return
+    replaced = {fact.id for fact in (*plan.changed, *plan.gone)}
+    others = [r for r in tx.listed_relationships.find() if r.id not in replaced]
+    for relationship in plan.changed:
+        relationship.require_no_overlap([*others, *plan.changed])
 
 
 def _found(tx: Transaction, import_id: UUID) -> Import:

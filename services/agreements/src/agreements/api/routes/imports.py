@@ -9,7 +9,7 @@ from agreements.api import permissions
 from agreements.api.dependencies import Contexts, part
 from agreements.api.removal import RemovesPermission
 from agreements.api.schemas.organisations import SentImportView
-from agreements.domain.errors import ImportNotFound
+from agreements.domain.errors import ImportNotFound, RelationshipOverlaps
 from agreements.use_cases import imports as use_cases
 from common.replacement import ReplacementDecided, SecondPersonNeeded
 from common.security.principal import Principal
@@ -38,7 +38,9 @@ def list_imports(
 
 @removing.post(
     "/{import_id}/confirmation",
-    responses=responses(ImportNotFound, SecondPersonNeeded, ReplacementDecided),
+    responses=responses(
+        ImportNotFound, SecondPersonNeeded, ReplacementDecided, RelationshipOverlaps
+    ),
 )
 def confirm_import(
     import_id: UUID, body: Reason, contexts: Contexts, principal: Second
@@ -50,7 +52,9 @@ def confirm_import(
 
 @removing.post(
     "/{import_id}/withdrawal",
-    responses=responses(ImportNotFound, SecondPersonNeeded, ReplacementDecided),
+    responses=responses(
+        ImportNotFound, SecondPersonNeeded, ReplacementDecided, RelationshipOverlaps
+    ),
 )
 def withdraw_import(
     import_id: UUID, body: Reason, contexts: Contexts, principal: Second

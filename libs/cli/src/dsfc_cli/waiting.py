@@ -1,0 +1,261 @@
+"""`dsfc waiting`: what replaces something and waits for a second person, in both services."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dsfc_cli.identities import Identities
+from dsfc_client import (
+    URLS,
+    Agreements,
+    ConnectionLost,
+    Credentials,
+    Dsfc,
+    DsfcError,
+    Problem,
+    Pseudonymisation,
+    Wire,
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Lists, maps and editions that wait for a second person: see, confirm, take back.",
+)
+out = Console()
+err = Console(stderr=True)
+
+FORBIDDEN: Final = 403
+UNDECIDED: Final = ("waiting", "leaving")
+"""What a second person has to say something of: that it comes, or that it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where one kind of what replaces is listed and decided."""
+
+    service: str
+    listed: str
+    decided: str
+    """Its own path; `/confirmation` and `/withdrawal` follow."""
+    key: str = "id"
+    states: tuple[str, ...] = UNDECIDED
+
+
+KINDS: Final = {
+    "import": Kind("agreements", "/v1/imports", "/v1/imports"),
+    "map": Kind("agreements", "/v1/maps", "/v1/maps"),
+    "submission-rights": Kind(
+        "agreements",
+        "/v1/submission-rights/recorded",
+        "/v1/submission-rights",
+        key="batch",
+        states=("waiting",),
+    ),
+    "opt-out-list": Kind("pseudonymisation", "/v1/opt-out-lists", "/v1/opt-out-lists"),
+    "edition": Kind("pseudonymisation", "/v1/editions", "/v1/editions"),
+}
+
+
+class Found(Wire):
+    """One of them, as its service shows it."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    @property
+    def standing(self) -> dict[str, Any]:
+        """How it stands; of some it is a part, of others the thing itself says it."""
+        standing: dict[str, Any] = self.told.get("standing") or self.told
+        return standing
+
+    def row(self, name: str) -> dict[str, Any]:
+        kind, told, standing = KINDS[name], self.told, self.standing
+        change = standing.get("change") or {}
+        about = ("kind", "layout", "list_date", "data_set", "provider", "period", "submitter")
+        return {
+            "kind": name,
+            "id": told[kind.key],
+            "about": " ".join(str(told[a]) for a in about if told.get(a)),
+            "state": standing["state"],
+            **{n: change.get(n) for n in ("before", "after", "added", "removed", "changed")},
+            "proposed_by": standing.get("proposed_by"),
+        }
+
+
+KindName = Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")]
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` names it.")]
+Reason = Annotated[str, typer.Option(help="Why; it stands in the audit log.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """As whom the services are asked, and where they are."""
+
+    client: str
+    role: str | None
+    key: Path | None
+    directory: Path
+    urls: Mapping[str, str]
+
+    @contextmanager
+    def connected(self) -> Iterator[Dsfc]:
+        """Give a client that acts so, and say what goes wrong in one line."""
+        try:
+            with Dsfc(credentials=self._credentials(), urls=self.urls) as dsfc:
+                yield dsfc
+        except ConnectionLost as error:
+            raise _failed(f"{error} `dsfc waiting --help` says where it is looked for.") from None
+        except (LookupError, DsfcError) as error:
+            raise _failed(str(error.args[0])) from None
+
+    def _credentials(self) -> Credentials:
+        if self.key is not None:
+            if self.role is None:
+                raise LookupError("With --key, --role says as what the client asks.")
+            return Credentials.from_file(self.client, self.role, self.key)
+        if not (self.directory / "identities").is_dir():
+            raise LookupError(
+                f"There are no identities in {self.directory}: has `dsfc up` run there?"
+                " Or give --key."
+            )
+        identities = Identities.create(self.directory / "identities")
+        return identities.credentials(self.client, self.role)
+
+
+@app.callback()
+def waiting(
+    context: typer.Context,
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    role: Annotated[str | None, typer.Option(help="Where the client has several.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Its private key (JWK). Without one: a development identity."),
+    ] = None,
+    directory: Annotated[Path, typer.Option(help="Of a running `dsfc up`.")] = Path("var/up"),
+    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = URLS["issuer"],
+    agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
+    pseudonymisation: Annotated[str, typer.Option(help="Where pseudonymisation is.")] = URLS[
+        "pseudonymisation"
+    ],
+) -> None:
+    """See, confirm and take back lists, maps and editions that wait for a second person.
+
+    Example: dsfc waiting --as body-contracts list
+    """
+    context.obj = Caller(
+        client=client,
+        role=role,
+        key=key,
+        directory=directory,
+        urls={
+            **URLS,
+            "issuer": issuer,
+            "agreements": agreements,
+            "pseudonymisation": pseudonymisation,
+        },
+    )
+
+
+@app.command("list")
+def list_waiting(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List what waits, with the rows that each would change, as far as the client may see it.
+
+    Example: dsfc waiting --as body-contracts list
+    """
+    rows: list[dict[str, Any]] = []
+    hidden: list[Problem] = []
+    with _caller(context).connected() as dsfc:
+        for name, kind in KINDS.items():
+            try:
+                for state in kind.states:
+                    found = _service(dsfc, kind).pages(kind.listed, Found, state=state)
+                    rows += [one.row(name) for one in found]
+            except Problem as no:
+                if no.status != FORBIDDEN:
+                    raise
+                hidden.append(no)
+        if len(hidden) == len(KINDS):
+            raise hidden[0]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        typer.echo("Nothing waits.")
+        return
+    table = Table("kind", "id", "about", "state", "before", "after", "+", "-", "other", "sent by")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+@app.command("show")
+def show_waiting(context: typer.Context, kind: KindName, id_: Id) -> None:
+    """Print all that the service says of one of them, as JSON: who sent it, what it changes.
+
+    Example: dsfc waiting --as body-contracts show import ID
+    """
+    of, caller = _kind(kind), _caller(context)
+    with caller.connected() as dsfc:
+        listed = _service(dsfc, of).pages(of.listed, Found)
+        found = [one.told for one in listed if one.told[of.key] == str(id_)]
+    if not found:
+        raise _failed(f"There is no {kind} {id_}, or {caller.client} may not see it.")
+    typer.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+
+
+@app.command("confirm")
+def confirm_waiting(context: typer.Context, kind: KindName, id_: Id, reason: Reason) -> None:
+    """Let into force what somebody else sent.
+
+    Example: dsfc waiting --as body-contracts confirm map ID --reason "Compared with the directory."
+    """
+    typer.echo(_decided(context, kind, id_, "confirmation", reason))
+
+
+@app.command("take-back")
+def take_back(context: typer.Context, kind: KindName, id_: Id, reason: Reason) -> None:
+    """Take back what waits or is in force. `leaving`: a second person has to do the same.
+
+    Example: dsfc waiting --as dscro-approver take-back opt-out-list ID --reason "Of another day."
+    """
+    typer.echo(_decided(context, kind, id_, "withdrawal", reason))
+
+
+def _caller(context: typer.Context) -> Caller:
+    caller: Caller = context.obj
+    return caller
+
+
+def _decided(context: typer.Context, name: str, id_: UUID, verb: str, reason: str) -> str:
+    kind = _kind(name)
+    with _caller(context).connected() as dsfc:
+        answer = _service(dsfc, kind).post(f"{kind.decided}/{id_}/{verb}", {"reason": reason})
+    rights = answer.get("rights")
+    return str(rights[0]["state"] if rights else Found.model_validate(answer).standing["state"])
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise _failed(f"There is no kind {name}; there are {', '.join(KINDS)}.", code=2)
+    return KINDS[name]
+
+
+def _service(dsfc: Dsfc, kind: Kind) -> Agreements | Pseudonymisation:
+    return dsfc.agreements if kind.service == "agreements" else dsfc.pseudonymisation
+
+
+def _failed(what: str, *, code: int = 1) -> typer.Exit:
+    err.print(what, style="red", markup=False, soft_wrap=True)
+    return typer.Exit(code)
