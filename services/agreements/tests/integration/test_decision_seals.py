@@ -270,6 +270,32 @@ def test_a_fetch_that_only_the_log_of_decisions_tells_of_counts(engine, started,
     assert {c for c, _ in codes(give(started(), "list-2"))} == {"OPT_OUT_DIFFERENCING"}
 
 
+@BOTH
+def test_a_process_that_knows_better_neither_forgets_nor_seals_what_is_there_now(engine, started):
+    """Guards: `Ledger.rows`, which keeps what it found sealed; `Ledger.seal`, which reads again."""
+    one = started()
+    first = give(one, "list-1")
+    fetched(one, first)
+    assert {c for c, _ in codes(give(one, "list-2"))} == {"OPT_OUT_DIFFERENCING"}
+    tampered(engine, *NO_HOLDING)
+
+    assert {c for c, _ in codes(give(one, "list-2"))} == {"OPT_OUT_DIFFERENCING"}
+    assert give(one, "list-1", periods=("2018-06",)).permitted
+    assert ("SEAL_BROKEN", "holding") in codes(give(started(), "list-2"))
+    assert ("SEAL_BROKEN", "holding") in codes(give(one, "list-2"))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_what_another_replica_fetched_is_seen_although_the_register_was_kept(engine, started):
+    one, other = started(), started()
+    first = give(one, "list-1")
+    give(one, "list-1", periods=("2018-06",))  # it has read, and keeps, the registers
+    assert fetched(other, first).permitted
+
+    assert {c for c, _ in codes(give(one, "list-2"))} == {"OPT_OUT_DIFFERENCING"}
+
+
 # What was slipped in is not sealed with what the service writes
 
 

@@ -46,6 +46,7 @@ class SealedRows:
     def forget(self) -> None:
         """Read again whatever is asked for from here on."""
         self._read.clear()
+        self.ledger.look_again()
 
     def of(self, table: str, environment_id: UUID, data_set: str) -> Rows | None:
         """Return a register as it was sealed; None, and it is noted, where it is another."""
