@@ -562,6 +562,47 @@ def test_every_route_says_what_it_does_not_know_cannot_give_and_does_not_allow(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("where", SERVICES)
+def test_a_list_and_what_it_lists_say_the_same(
+    played: Scene, extracts: Mapping[str, Extract], where: str
+) -> None:
+    """What a list leaves empty, or tells of another moment, somebody believes."""
+    assert extracts
+    document = httpx.get(played.url(where, "/openapi.json")).json()["paths"]
+    wrong: list[str] = []
+    compared = 0
+    with httpx.Client(base_url=played.suite.urls[where], timeout=30) as client:
+
+        def got(path: str, template: str) -> Any:
+            roles = document[template]["get"].get("x-roles", ())
+            seeing = [role for role in roles if role == "auditor"] or roles
+            mine = {"Authorization": f"Bearer {token_for(played, where, seeing)}"}
+            return client.get(path, headers=mine)
+
+        for template in document:
+            path, _, name = template.rpartition("/")
+            if not re.fullmatch(r"{\w+}", name) or path not in document or "{" in path:
+                continue
+            if "get" not in document[template] or "get" not in document[path]:
+                continue
+            listed = got(f"{path}?limit=200", path)
+            for item in listed.json().get("items", ())[:5]:
+                names = ["id"] if name.endswith("_id}") else [name.strip("{}"), "reference", "ods"]
+                key = next(item[n] for n in names if n in item)
+                alone = got(f"{path}/{key}", template).json()
+                compared += 1
+                wrong += [
+                    f"{template}.{member}: {value!r} in the list, {alone[member]!r} alone"
+                    for member, value in item.items()
+                    if member in alone and alone[member] != value
+                ]
+                if not set(item) & set(alone):
+                    wrong.append(f"{template}: {item} {alone}")
+
+    assert not wrong, "\n".join(wrong)
+    assert compared > 0
+
+
 def test_nothing_under_var_is_left_to_others_whatever_the_umask(
     played: Scene, extracts: Mapping[str, Extract], tmp_path: Path
 ) -> None:

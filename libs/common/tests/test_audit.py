@@ -10,10 +10,12 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import delete, select, text, update
 from sqlmodel import Session
+from structlog.testing import capture_logs
 
 from common import audit
 from common.audit import verification
@@ -332,6 +334,52 @@ def test_a_service_never_signs_a_second_history(append, sign, engine, tamper, ta
 
     with pytest.raises(audit.AuditLogBroken):
         sign()
+
+
+@pytest.mark.parametrize("put_back", ["shorter", "another", "empty"])
+def test_a_log_that_was_put_back_is_seen_before_anything_is_served(
+    append, sign, engine, tmp_path, tamper, put_back
+):
+    """Guard: `ensure_extends`, which reads two heads and no leaf."""
+    ensure = partial(audit.ensure_extends, engine, directory=tmp_path / "outside", log_name=LOG)
+    ensure()  # nothing was signed yet
+    append(*range(3))
+    sign()
+    ensure()
+    append(3)
+    ensure()
+    frontier = Frontier()
+    for leaf in {"shorter": range(2), "another": range(7, 10), "empty": ()}[put_back]:
+        frontier.append(leaf_hash(str(leaf).encode()))
+    tamper(update(audit_frontier).values(size=frontier.size, nodes=frontier.packed()))
+
+    with pytest.raises(audit.AuditLogBroken):
+        ensure()
+
+
+def test_half_a_line_and_a_line_that_is_none_are_told_apart(append, sign, engine, tmp_path):
+    append(1)
+    sign()
+    path = path_of(tmp_path / "outside", LOG)
+    with path.open("a") as file:
+        file.write("eyJhbGci")
+    audit.ensure_extends(engine, directory=tmp_path / "outside", log_name=LOG)
+    path.write_text("no checkpoint\n")
+
+    with pytest.raises(audit.AuditLogBroken):
+        audit.ensure_extends(engine, directory=tmp_path / "outside", log_name=LOG)
+
+
+def test_a_log_with_leaves_and_no_checkpoint_is_told_to_the_operator(append, sign):
+    append(*range(3))
+    with capture_logs() as told:
+        sign()
+        append(3)
+        sign()
+
+    assert [(t["event"], t["log_level"]) for t in told] == [
+        ("audit_checkpoints_missing", "critical")
+    ]
 
 
 def test_a_forged_last_line_is_not_built_upon(append, sign, tmp_path):

@@ -191,3 +191,23 @@ def test_the_commands_migrate_and_print_the_document(house, monkeypatch, tmp_pat
     assert (migrated.exit_code, printed.exit_code) == (0, 0)
     assert (tmp_path / "fresh.db").exists()
     assert "/v1/extracts" in json.loads(printed.stdout)["paths"]
+
+
+def test_a_service_whose_log_was_put_back_is_not_ready_and_says_so(house):
+    """Guard: `audit.ensure_extends` in `Parts.readiness`."""
+    house.released()  # which signs the head of the log
+    size, nodes = house.rows(shared.audit_frontier.c.size, shared.audit_frontier.c.nodes)[0]
+    ready = house.call("GET", "/readyz", role=None)
+    with house.engine.begin() as connection:
+        connection.execute(shared.audit_frontier.update().values(size=0, nodes=b""))
+    try:
+        answer = house.call("GET", "/readyz", role=None)
+    finally:
+        with house.engine.begin() as connection:
+            connection.execute(shared.audit_frontier.update().values(size=size, nodes=nodes))
+
+    assert ready.status_code == 200
+    assert (answer.status_code, answer.json()["failed"]) == (
+        503,
+        {"audit log": "AUDIT_LOG_BROKEN"},
+    )

@@ -5,7 +5,13 @@ tells of; its heads are signed every minute and at every release, and kept outsi
 database; `verify` judges it offline (design.md section 10, S4).
 """
 
-from common.audit.checkpoints import AuditLogBroken, Checkpoint, CheckpointWorker, checkpoint
+from common.audit.checkpoints import (
+    AuditLogBroken,
+    Checkpoint,
+    CheckpointWorker,
+    checkpoint,
+    ensure_extends,
+)
 from common.audit.entries import Entry, Leaf, entry_for
 from common.audit.findings import Finding, Head, Kind, Report
 from common.audit.log import append
@@ -23,6 +29,7 @@ __all__ = [
     "Report",
     "append",
     "checkpoint",
+    "ensure_extends",
     "entry_for",
     "kept_checkpoints",
     "kept_manifest",

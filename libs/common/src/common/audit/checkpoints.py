@@ -35,6 +35,7 @@ from common.security.jws import open_compact
 from common.security.keys import Signer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+_tell = log  # where `log` is the name of an audit log
 
 EVERY_SECONDS = 60.0
 LEAVES_A_READ = 10_000
@@ -115,6 +116,9 @@ def checkpoint(
         frontier = _extended(engine, last)
         if last is not None and frontier.size == last.size:
             return last
+        if last is None and frontier.size:
+            # Another process wrote them before our first start; or checkpoints were taken away.
+            _tell.critical("audit_checkpoints_missing", log=log, leaves=frontier.size)
         signed = _signed(signer, frontier, last, log=log, at=clock.now())
         file.write(signed.line.encode("ascii") + b"\n")
         file.flush()
@@ -122,6 +126,36 @@ def checkpoint(
     if last is None:
         _fsync_directory(directory)
     return signed
+
+
+def ensure_extends(engine: Engine, *, directory: Path, log_name: str) -> None:
+    """Compare the head of the log with the last checkpoint: two reads, whatever their size.
+
+    It shows a database that was put back to an earlier state. Whether a checkpoint is genuine, and
+    what lies before and behind it, is for `verify`.
+
+    Raises:
+        AuditLogBroken: it is behind what was signed, or another log.
+        DatabaseUnavailable: the log cannot be read.
+
+    """
+    try:
+        with path_of(directory, log_name).open("rb") as file:  # before the log, which only grows
+            line, _ = _last_line(file)
+    except FileNotFoundError:
+        return
+    if line is None:
+        return
+    try:
+        last = Checkpoint.from_claims(_part(line, 1), line)
+    except ValueError as error:
+        raise AuditLogBroken("The last checkpoint is not genuine.") from error
+    with translated(), Session(engines.reading(engine)) as session:
+        stored = read_frontier(session)
+    if stored.size < last.size:
+        raise AuditLogBroken(f"The log has {stored.size} leaves; {last.size} were signed for.")
+    if stored.size == last.size and written(stored.root()) != last.root:
+        raise AuditLogBroken("The log is not the one that was signed.")
 
 
 class CheckpointWorker:
@@ -235,20 +269,12 @@ def _last(file: IO[bytes], signer: Signer, log: str) -> Checkpoint | None:
 
     A line without its end was never returned to anybody, so nothing rests on it.
     """
-    end = file.seek(0, os.SEEK_END)
-    if end == 0:
-        return None
-    start = max(0, end - 2 * _LINE_BYTES_MAX)
-    file.seek(start)
-    tail = file.read()
-    whole = tail.rfind(b"\n") + 1
-    if whole != len(tail):
-        file.truncate(start + whole)
+    line, end = _last_line(file)
+    if end != file.seek(0, os.SEEK_END):
+        file.truncate(end)
         file.seek(0, os.SEEK_END)
-    lines = tail[:whole].splitlines()
-    if not lines:
+    if line is None:
         return None
-    line = lines[-1].decode("ascii", "replace")
     try:
         if _part(line, 0).get("kid") == signer.kid:
             use = keys.checkpoint(log)
@@ -264,6 +290,16 @@ def _last(file: IO[bytes], signer: Signer, log: str) -> Checkpoint | None:
         return Checkpoint.from_claims(claims, line)
     except (AppError, ValueError) as error:
         raise AuditLogBroken("The last checkpoint is not genuine.") from error
+
+
+def _last_line(file: IO[bytes]) -> tuple[str | None, int]:
+    """Return the last whole line, and where it ends in the file."""
+    start = max(0, file.seek(0, os.SEEK_END) - 2 * _LINE_BYTES_MAX)
+    file.seek(start)
+    tail = file.read()
+    whole = tail.rfind(b"\n") + 1
+    lines = tail[:whole].splitlines()
+    return (lines[-1].decode("ascii", "replace") if lines else None), start + whole
 
 
 def _part(line: str, number: int) -> Mapping[str, Any]:

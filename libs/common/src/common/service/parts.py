@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 
 from common import http
-from common.audit import CheckpointWorker
+from common.audit import CheckpointWorker, ensure_extends
 from common.clock import Clock
 from common.db import engine as engines
 from common.db import migrate
@@ -125,7 +125,15 @@ class Parts:
 
     def readiness(self) -> Readiness:
         """Return the checks of `/readyz`. Each raises an `AppError` where it fails."""
-        return {"migrations": partial(migrate.ensure_current, self.engine, self.PACKAGE)}
+        return {
+            "migrations": partial(migrate.ensure_current, self.engine, self.PACKAGE),
+            "audit log": partial(
+                ensure_extends,
+                self.engine,
+                directory=self.settings.checkpoint_dir,
+                log_name=self.PACKAGE,
+            ),
+        }
 
     def state(self) -> Mapping[str, Any]:
         """Return what endpoints find in `request.state`."""
