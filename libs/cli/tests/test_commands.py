@@ -156,6 +156,18 @@ def test_catalogue_check_says_in_one_line_that_a_file_is_no_yaml(tmp_path: Path)
     assert told.output.count("\n") == 1
 
 
+def test_catalogue_show_says_where_each_rule_comes_from_and_what_is_assumed() -> None:
+    told = run(app, ["catalogue", "show", "SUS_APC"])
+
+    assert told.exit_code == 0, told.output
+    restricted = [line for line in told.output.splitlines() if "LEGALLY_RESTRICTED" in line]
+    assert "assumed" in restricted[0]  # of the newest rules, which are the first
+    assert "SUS_APC 1.1" in told.output
+    unknown = run(app, ["catalogue", "show", "NOTHING"])
+    assert unknown.exit_code == 1
+    assert "SUS_APC" in unknown.output
+
+
 def test_catalogue_list_is_for_machines_too() -> None:
     told = run(app, ["catalogue", "list", "--json"])
 

@@ -22,6 +22,13 @@ def render() -> str:
     return "\n".join([*parts, ""])
 
 
+def of(data_set: str) -> Iterator[str]:
+    """Give what the landing rules of a data set say, the newest first."""
+    for rules in sorted(catalogue.load().landing_rules, key=lambda r: -r.version):
+        if rules.data_set == data_set:
+            yield from ("", *_version(rules))
+
+
 def _version(rules: LandingRules) -> Iterator[str]:
     yield f"## {rules.data_set}, version {rules.version}"
     yield ""

@@ -18,7 +18,7 @@ from rich.table import Table
 import catalogue
 from common import files
 from common.workers import when_told_to_end
-from dsfc_cli import audit, contracts, demo, keys, waiting
+from dsfc_cli import audit, contracts, demo, keys, landing_rules, waiting
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
@@ -275,6 +275,26 @@ def list_catalogue(
             d.data_set, d.version, d.title, str(len(d.fields)), d.refresh, d.disclosure_rule
         )
     out.print(table)
+
+
+@catalogue_app.command("show")
+def show_data_set(
+    data_set: Annotated[str, typer.Argument(help="Its name, as `catalogue list` has it.")],
+) -> None:
+    """Show a data set's versions and landing rules, with where each rule comes from.
+
+    What nobody published is marked `assumed` in its source.
+    """
+    known = [d for d in catalogue.load() if d.data_set == data_set]
+    if not known:
+        names = ", ".join(dict.fromkeys(d.data_set for d in catalogue.load()))
+        typer.echo(f"There is no such data set; there are {names}.", err=True)
+        raise typer.Exit(1)
+    for described in known:
+        typer.echo(f"{described.data_set} {described.version}: {described.title}")
+        typer.echo(f"  {described.digest}, {len(described.fields)} fields")
+    for line in landing_rules.of(data_set):
+        typer.echo(line)
 
 
 def run() -> None:

@@ -80,6 +80,11 @@ DSPT_EDITIONS = [  # [2.6]: an edition is the latest from its first day on
     ("21/22", date(2021, 7, 1)), ("22/23", date(2022, 7, 1)),
 ]  # fmt: skip
 
+LENGTHENED = {  # ruling 23 and 0.1: of these kinds three characters come with 00 behind them
+    "CCG", "SUB_ICB_LOCATION", "ICB", "NHS_ENGLAND", "NHS_ENGLAND_HUB", "BODY", "NHS_TRUST",
+    "INDEPENDENT_PROVIDER", "LOCAL_AUTHORITY",
+}  # fmt: skip
+
 Found = set[tuple[str, str | None]]
 
 
@@ -112,7 +117,7 @@ class Evaluation:
         self.action = question["action"]
         self.file = question.get("file")
         subject = question["permit"] if self.action == "release" else question
-        self.client, self.organisation = subject["client"], subject["organisation"]
+        self.client, self.organisation = subject["client"], self.own(subject["organisation"])
         what = self.file if self.action == "fetch" else subject
         self.key = (what["purpose"], what["data_set"], what["classification"])
         self.purpose, self.data_set, self.classification = self.key
@@ -170,6 +175,30 @@ class Evaluation:
         latest: Json = max(agreement["versions"], key=lambda v: v["sequence"])
         return latest
 
+    # ruling 23: in which form codes are compared, by the lists and never by the text alone
+
+    def own(self, code: str) -> str:
+        """Whose code it is: of a site its trust, of five characters in 00 those before them."""
+        read, seen = code.strip().upper(), []
+        while read not in seen:
+            seen.append(read)
+            row = self.nearest_row(read)
+            if row is not None and row["kind"] == "SITE":
+                read = row["entity"]
+            elif row is None and len(read) == 5 and read.endswith("00"):
+                short = self.nearest_row(read[:3])
+                if read[:3] == "X24" or (short is not None and short["kind"] in LENGTHENED):
+                    read = read[:3]
+        return read
+
+    def nearest_row(self, code: str) -> Json | None:
+        """What the lists say of a code today, or said before, or will say."""
+        rows = [o for o in self.world["organisations"] if o["ods"] == code]
+        begun = [o for o in rows if o["from"] <= self.today]
+        return self.organisation_row(code) or max(
+            begun or rows, key=lambda o: o["from"], default=None
+        )
+
     # ruling 4: who stands for whom
 
     def transfers(self) -> list[Json]:
@@ -205,10 +234,16 @@ class Evaluation:
         return None if row is None else row["entity"]
 
     def controllers(self) -> list[str]:
-        return list(dict.fromkeys(h for c in self.version["controllers"] for h in self.holders(c)))
+        named = [self.own(c) for c in self.version["controllers"]]
+        return list(dict.fromkeys(h for c in named for h in self.holders(c)))
 
     def processors(self) -> list[str]:
-        return list(dict.fromkeys(h for c in self.version["processors"] for h in self.holders(c)))
+        named = [self.own(c) for c in self.version["processors"]]
+        return list(dict.fromkeys(h for c in named for h in self.holders(c)))
+
+    def landing(self, line: Json) -> str:
+        """Whose environment the line names."""
+        return self.own(line["recipient_environment"]["organisation"])
 
     # [3.5] what concerns the whole agreement
 
@@ -223,11 +258,10 @@ class Evaluation:
                 found |= self.closed(p)
         found |= {("ASSURANCE_LAPSED", p) for p in parties if not self.is_assured(p)}
         found |= {("ICO_LAPSED", p) for p in parties if not self.is_registered(p)}
-        named = [*self.version["controllers"], *self.version["processors"]]
+        named = [self.own(p) for p in self.version["controllers"] + self.version["processors"]]
         found |= {("ICO_NUMBER_DIFFERS", p) for p in named if self.is_misnumbered(p)}
-        found |= {
-            ("LEGAL_BASIS_UNKNOWN", c) for c in self.version["controllers"] if not self.has_basis(c)
-        }
+        controllers = [self.own(c) for c in self.version["controllers"]]
+        found |= {("LEGAL_BASIS_UNKNOWN", c) for c in controllers if not self.has_basis(c)}
         for condition in self.version["conditions"]:
             met = condition["fulfilled_at"] is not None and condition["fulfilled_at"] <= self.now
             if condition["due"] is not None and self.today > condition["due"] and not met:
@@ -282,7 +316,7 @@ class Evaluation:
             elif self.entity(controller) != controller:
                 found.add(("DSFC_NOT_IN_FORCE", controller))  # no legal entity (any more)
             elif not any(
-                c["organisation"] in self.family(controller) and self.contract_in_force(c)
+                self.own(c["organisation"]) in self.family(controller) and self.contract_in_force(c)
                 for c in self.world["contracts"]
             ):
                 found.add(("DSFC_NOT_IN_FORCE", controller))
@@ -299,7 +333,7 @@ class Evaluation:
         return set()
 
     def recipients_open(self, line: Json) -> Found:
-        owners = self.holders(line["recipient_environment"]["organisation"])
+        owners = self.holders(self.landing(line))
         strangers = [o for o in owners if o not in self.controllers() + self.processors()]
         return {closed for o in strangers for closed in self.closed(o)}
 
@@ -320,12 +354,13 @@ class Evaluation:
     def is_misnumbered(self, party: str) -> bool:
         """[2.4, 6]: what the document says is what the record says, where it has any."""
         recorded = [r["number"] for r in self.world["ico"] if r["organisation"] == party]
-        said = [r["number"] for r in self.snapshot()["ico_registrations"] if r["ods"] == party]
+        named = self.snapshot()["ico_registrations"]
+        said = [r["number"] for r in named if self.own(r["ods"]) == party]
         return bool(recorded) and any(n not in recorded for n in said)
 
     def has_basis(self, controller: str) -> bool:
         """[2.4, 2]: one of article 6 at least, and nothing that the law does not have."""
-        said = [c for c in self.snapshot()["controllers"] if c["ods"] == controller]
+        said = [c for c in self.snapshot()["controllers"] if self.own(c["ods"]) == controller]
         six = [b for c in said for b in c["gdpr_article_6"]]
         nine = [b for c in said for b in c["gdpr_article_9"]]
         schedule = [b for c in said for b in c["dpa_2018_schedule_1"]]
@@ -587,10 +622,10 @@ class Evaluation:
         ceiling = CEILING.get((self.purpose, self.classification, kind))
         if ceiling is None:
             found.add(("FORM_NOT_ALLOWED", self.classification))
-        owner = self.organisation_row(line["recipient_environment"]["organisation"])
+        owner = self.organisation_row(self.landing(line))
         provider = owner is not None and owner["kind"] in ("NHS_TRUST", "INDEPENDENT_PROVIDER")
         if provider and self.classification != "AGGREGATE_SUPPRESSED":  # ruling 14
-            found.add(("FORM_NOT_ALLOWED", owner["ods"]))  # type: ignore[index]  # not None here
+            found.add(("FORM_NOT_ALLOWED", line["recipient_environment"]["organisation"]))
         listed = {f["name"]: f for f in line["fields"]}
         entry = self.catalogue_entry(line)
         if entry is None:
@@ -659,7 +694,10 @@ class Evaluation:
                 and (where is None or line["recipient_environment"]["kind"] in where)
                 and (
                     limited is None
-                    or all(any(f in limited for f in self.family(c)) for c in self.controllers())
+                    or all(
+                        any(self.own(f) in self.family(c) for f in limited)
+                        for c in self.controllers()
+                    )
                 )
             ):
                 return set()
@@ -690,11 +728,11 @@ class Evaluation:
 
     def environment(self, line: Json) -> Json | None:
         wanted = line["recipient_environment"]
-        owners = {wanted["organisation"], *self.holders(wanted["organisation"])}
+        owners = {self.landing(line), *self.holders(self.landing(line))}
         found = [
             e
             for e in self.world["environments"]
-            if e["organisation"] in owners and e["kind"] == wanted["kind"]
+            if self.own(e["organisation"]) in owners and e["kind"] == wanted["kind"]
         ]
         mine = [e for e in found if self.client in e["clients"]]
         return (mine or found or [None])[0]
@@ -782,10 +820,10 @@ class Evaluation:
         rule = line["population"]["rule"]
         if rule == "national":
             return []
-        codes = list(line["population"].get("commissioners") or [])
+        codes = [self.own(c) for c in line["population"].get("commissioners") or []]
         if not codes and rule in ("own", "union"):
             codes = self.controllers()
-        landing = self.holders(line["recipient_environment"]["organisation"])
+        landing = self.holders(self.landing(line))
         here = [c for c in self.controllers() if c in landing]
         if rule == "own" and here:  # ruling 7: each its own
             codes = [c for c in codes if any(self.owns(h, c) for h in here)]
@@ -798,7 +836,7 @@ class Evaluation:
         return sorted({f for c in self.commissioners(line) for f in self.family(c)})
 
     def relationships(self, line: Json) -> Found:
-        landing = self.holders(line["recipient_environment"]["organisation"])
+        landing = self.holders(self.landing(line))
         handling = {self.organisation, *landing} - set(self.controllers())
         found: Found = set()
         for code in self.commissioners(line):
@@ -808,8 +846,9 @@ class Evaluation:
             for r in self.world["relationships"]:
                 active = r["activated_at"] is not None and r["activated_at"] <= self.now
                 active = active and within(self.today, r["from"], r["to"])
-                named = {r["csu"], *r["processors"]} - {r["commissioner"]}
-                if active and r["commissioner"] in counting and handling <= named:
+                named = {self.own(c) for c in (r["csu"], *r["processors"]) if c}
+                named -= {r["commissioner"]}
+                if active and self.own(r["commissioner"]) in counting and handling <= named:
                     fine = True
             if not fine:
                 found.add(("LCR_MISSING", code))

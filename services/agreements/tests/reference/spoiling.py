@@ -904,6 +904,55 @@ TOLD = (
 """Columns that tell something of a birth, a postcode or an event."""
 
 
+def other_spellings(draw: Draw, world: Json, question: Json) -> None:
+    """Somebody wrote a longer form, a site, or small letters, in one place or in several."""
+    world["organisations"].append(
+        {"ods": f"{CSU}01", "kind": "SITE", "entity": CSU, "from": date(2013, 4, 1), "to": None}
+    )
+    spelled = {
+        CCG: draw(st.sampled_from([f"{CCG}00", CCG.lower(), f"{CCG}01", f" {CCG}"])),
+        CSU: draw(st.sampled_from([f"{CSU}01", CSU.lower(), f"{CSU}00"])),
+    }
+
+    def again(code: str) -> str:
+        return spelled.get(code, code)
+
+    asker = question.get("permit") or question
+    version = world["agreement"]["versions"][-1] if world["agreement"] else None
+    places: list[Callable[[], object]] = [
+        lambda: asker.update(organisation=again(asker["organisation"])),
+        *(
+            lambda row=row: row.update(organisation=again(row["organisation"]))
+            for name in ("contracts", "environments")
+            for row in world[name]
+        ),
+        *(
+            lambda row=row: row.update(
+                commissioner=again(row["commissioner"]),
+                csu=row["csu"] and again(row["csu"]),
+                processors=[again(p) for p in row["processors"]],
+            )
+            for row in world["relationships"]
+        ),
+    ]
+    if version is not None:
+        places += [
+            lambda line=line: line["recipient_environment"].update(
+                organisation=again(line["recipient_environment"]["organisation"])
+            )
+            for line in version["snapshot"]["lines"]
+        ]
+        places += [
+            lambda line=line: line["population"].update(
+                commissioners=[again(c) for c in line["population"]["commissioners"]]
+            )
+            for line in version["snapshot"]["lines"]
+            if line["population"].get("commissioners")
+        ]
+    for place in draw(st.lists(st.sampled_from(places), min_size=1, max_size=4)):
+        place()
+
+
 def no_evidence(draw: Draw, world: Json, question: Json) -> None:
     if question["action"] == "release":
         question[draw(st.sampled_from(["file", "permit"]))] = None
@@ -919,7 +968,7 @@ SPOILING: tuple[Spoil, ...] = (
     publications, about_csds, catalogue, maps, reserved, held_before, landed, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, landed_otherwise,
-    columns_that_undo_one_another, no_evidence,
+    columns_that_undo_one_another, other_spellings, no_evidence,
 )  # fmt: skip
 
 __all__ = ["INSTANTS", "SPOILING", "landed", "only_the_named_sign"]

@@ -52,6 +52,7 @@ def test_a_good_file_becomes_an_edition_and_everybody_is_told(intake):
         "edition_id": submission["edition_id"],
         "code": None,
         "rows_accepted": 2,
+        "rows_repeated": 1,  # both have one CDS unique identifier
         "rows_quarantined": 0,
     }
     assert logged(intake) == [
@@ -76,7 +77,9 @@ def test_bad_rows_are_set_aside_with_reasons_and_the_rest_is_landed(intake):
 
     assert submission["state"] == "accepted"
     report = intake.get(f"/v1/submissions/{submission['id']}/report").json()
-    assert report["totals"] == {"records": 17, "landed": 11, "quarantined": 6, "withheld": 0}
+    totals = report["totals"]
+    assert (totals["records"], totals["landed"], totals["quarantined"]) == (17, 11, 6)
+    assert totals["withheld"] == totals["adds_nothing"] == 0
     assert report["outside_period"] == 1
     assert report["nhs_number"]["invalid"] == 1
     page = intake.get(f"/v1/submissions/{submission['id']}/quarantine").json()
@@ -125,7 +128,8 @@ def test_records_in_confidentiality_categories_stay_without_identity_and_are_cou
     submission = intake.submit(written(rows))
 
     report = intake.get(f"/v1/submissions/{submission['id']}/report").json()
-    assert report["totals"] == {"records": 4, "landed": 4, "quarantined": 0, "withheld": 2}
+    totals = report["totals"]
+    assert (totals["records"], totals["landed"], totals["withheld"]) == (4, 4, 2)
     landed = intake.landed(submission["edition_id"])
     assert [row["identity_withheld"] for row in landed] == [False, True, False, True]
     assert len({(row["person_0"], row["person_1"]) for row in landed}) == 3
@@ -465,3 +469,38 @@ def test_the_public_keys_are_there(intake):
 
     assert key["kty"] == "EC"
     assert "d" not in key
+
+
+def test_the_sums_of_report_edition_and_event_agree_and_say_what_comes_again(intake):
+    """What was read is landed, set aside, or adds nothing; of the landed some come again."""
+    plain = {"Update_Type": "9", "CDS_Test_Indicator": "", "Confidentiality_Category_SUS": "0"}
+
+    def row(number, **changes):
+        return sus_row(Unique_CDS_Identifier=f"BRR80000001{number:02}") | plain | changes
+
+    rows = [
+        *(row(n) for n in range(20)),
+        *(row(n) for n in (0, 0, 1)),  # one three times, one twice
+        row(20, Update_Type="1"),
+        row(21, CDS_Test_Indicator="1"),
+        row(22, Sex="7"),
+        row(23, Confidentiality_Category_SUS="1"),
+    ]
+    submission = intake.submit(written(rows))
+
+    report = intake.get(f"/v1/submissions/{submission['id']}/report").json()
+    edition = intake.get(f"/v1/editions/{submission['edition_id']}").json()
+    event = next(e["data"] for e in said(intake) if "submission-accepted" in e["type"])
+    totals = report["totals"]
+    assert totals["records"] == len(rows)
+    assert totals["records"] == totals["landed"] + totals["quarantined"] + totals["adds_nothing"]
+    assert totals["adds_nothing"] == sum(entry["rows"] for entry in report["adds_nothing"]) == 2
+    assert totals["landed"] == totals["different"] + totals["repeated"] == 24
+    assert totals["repeated"] == report["repeated_records"] == 3
+    assert (edition["rows"], edition["rows_repeated"]) == (24, 3)
+    assert (event["rows_accepted"], event["rows_repeated"], event["rows_quarantined"]) == (24, 3, 1)
+    for column in report["columns"]:
+        assert column["valid"] + column["missing"] == totals["landed"]
+    number = report["nhs_number"]
+    assert number["present"] + number["missing"] == totals["landed"]
+    assert sum(number["status"].values()) == totals["landed"]

@@ -18,7 +18,8 @@ def test_empty_rows_of_a_spreadsheet_are_no_records(intake):
 
     assert done["state"] == "accepted"
     report = intake.get(f"/v1/submissions/{intake.last}/report").json()
-    assert report["totals"] == {"records": 8, "landed": 8, "quarantined": 0, "withheld": 0}
+    totals = report["totals"]
+    assert (totals["records"], totals["landed"], totals["quarantined"]) == (8, 8, 0)
 
 
 @pytest.mark.parametrize(

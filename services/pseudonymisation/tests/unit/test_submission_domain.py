@@ -77,7 +77,7 @@ def test_only_what_the_table_allows_is_possible(state):
         State.ACCEPTED: lambda: submission.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT),
     }
     if state is State.WAITING:
-        verbs[State.ACCEPTED] = lambda: submission.confirm(rows=8, at=AT)
+        verbs[State.ACCEPTED] = lambda: submission.confirm(rows=8, rows_repeated=0, at=AT)
     for target, verb in verbs.items():
         # Back from LANDING to RECEIVED is by waiting, not by another content.
         waits = (state, target) == (State.LANDING, State.RECEIVED)
@@ -105,7 +105,7 @@ def test_what_waits_is_told_only_once_it_is_decided():
     waiting = submission.hold_back(
         attempt, OUTCOME, {"totals": {"quarantined": 1}}, quarantine_key="q"
     )
-    confirmed = waiting.confirm(rows=8, at=AT)
+    confirmed = waiting.confirm(rows=8, rows_repeated=0, at=AT)
     refused = waiting.reject_waiting(code="SUBMISSION_TAKEN_BACK", detail="x", at=AT)
 
     assert waiting.pending == ()
@@ -118,7 +118,7 @@ def test_what_waits_is_told_only_once_it_is_decided():
     assert (event.rows_accepted, event.rows_quarantined, event.edition_id) == (0, 1, None)
     assert refused.report == waiting.report
     for verb in (
-        lambda: submission.confirm(rows=8, at=AT),
+        lambda: submission.confirm(rows=8, rows_repeated=0, at=AT),
         lambda: confirmed.reject_waiting(code="X", detail="x", at=AT),
     ):
         with pytest.raises(TransitionRefused):
@@ -255,6 +255,9 @@ def test_the_report_counts_by_column_and_reason():
         "landed": 8,
         "quarantined": 1,
         "withheld": 1,
+        "adds_nothing": 0,
+        "repeated": 0,
+        "different": 8,
     }
     columns = {column["column"]: column for column in found["columns"]}
     assert columns["Sex"] == {

@@ -167,7 +167,18 @@ class EditionView(StandingView):
         ),
     ]
     submission_id: UUID
-    rows: int
+    rows: Annotated[
+        int,
+        Field(description="Records that were landed, those that come again in it among them."),
+    ]
+    rows_repeated: Annotated[
+        int | None,
+        Field(
+            description="Of `rows`: records that come again in the edition. Of each one is"
+            " released, so that `rows` - `rows_repeated` are different records. Null: landed before"
+            " they were counted."
+        ),
+    ]
     practice_map: UUID | None
     postcode_map: UUID | None
     landing_rules: Annotated[
@@ -192,6 +203,7 @@ class EditionView(StandingView):
             status=_status(edition),
             submission_id=edition.submission_id,
             rows=edition.rows,
+            rows_repeated=edition.rows_repeated,
             practice_map=None if practice is None else practice.id,
             postcode_map=None if postcode is None else postcode.id,
             landing_rules=None

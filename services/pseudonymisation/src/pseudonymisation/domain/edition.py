@@ -63,6 +63,7 @@ class Edition:
     submission_id: UUID
     object_key: str
     rows: int
+    """Records that were landed, those that come again in it among them."""
     bytes: int
     practice_map: MapVersion | None
     postcode_map: MapVersion | None
@@ -75,6 +76,8 @@ class Edition:
     """By which codes of organisations were read; None: as text, before there was one."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
+    rows_repeated: int | None = None
+    """Of `rows`: records that come again, of which another is released; None: not counted then."""
     unsafe_at: datetime | None = None
     """When it was found that its landing rules let too much through; it is not released since."""
     version: int = 0

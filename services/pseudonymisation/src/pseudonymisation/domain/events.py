@@ -22,6 +22,9 @@ class SubmissionDecided:
     edition_id: UUID | None
     code: str | None
     rows_accepted: int
+    """Records that were landed, those that come again in the file among them."""
+    rows_repeated: int | None
+    """Of these, records that come again: of each one is released; None: not counted then."""
     rows_quarantined: int
     at: datetime
 
@@ -34,6 +37,7 @@ class SubmissionDecided:
             "edition_id": None if self.edition_id is None else str(self.edition_id),
             "code": self.code,
             "rows_accepted": self.rows_accepted,
+            "rows_repeated": self.rows_repeated,
             "rows_quarantined": self.rows_quarantined,
         }
 

@@ -140,9 +140,10 @@ def report(
 ) -> dict[str, JsonValue]:
     """Write the data quality report.
 
-    Its sums agree: landed, quarantined and withheld records are all of the file's; of
-    each column, and of NHS numbers, valid and missing are the good records. Of a rejected file
-    nothing is landed: its good records are `not_landed`.
+    Its sums agree: records are those that were landed (or `not_landed`, all that are good of a
+    rejected file), quarantined, and of `adds_nothing`. Of the good records `repeated` come again,
+    of which each is released once, and `different` are left; `withheld` among them have no
+    identity. Of each column, and of NHS numbers, valid and missing are the good records.
     """
     person = data_set.person
     good = {"landed": outcome.landed}
@@ -157,6 +158,9 @@ def report(
             **good,
             "quarantined": outcome.quarantined,
             "withheld": outcome.withheld,
+            "adds_nothing": sum(outcome.left_out.values()),
+            "repeated": outcome.repeated,
+            "different": outcome.landed - outcome.repeated,
         },
         "columns": [_column(name, outcome) for name in data_set.by_name],
         "nhs_number": {

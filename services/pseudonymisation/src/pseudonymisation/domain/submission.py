@@ -225,7 +225,7 @@ class Submission:
             entries=outcome.entries,
         )
 
-    def confirm(self, *, rows: int, at: datetime) -> Self:
+    def confirm(self, *, rows: int, rows_repeated: int | None, at: datetime) -> Self:
         """Become the edition in force, by a second person's word."""
         self._require_waiting()
         accepted = replace(self._decided(State.ACCEPTED, at), code=None, detail=None)
@@ -237,6 +237,7 @@ class Submission:
             edition_id=self.edition_id,
             code=None,
             rows_accepted=rows,
+            rows_repeated=rows_repeated,
             rows_quarantined=self._quarantined,
             at=at,
         )
@@ -256,6 +257,7 @@ class Submission:
             edition_id=None,
             code=code,
             rows_accepted=0,
+            rows_repeated=0,
             rows_quarantined=self._quarantined,
             at=at,
         )
@@ -369,6 +371,7 @@ def _said(
         edition_id=submission.edition_id,
         code=submission.code,
         rows_accepted=outcome.landed if outcome is not None and is_accepted else 0,
+        rows_repeated=outcome.repeated if outcome is not None and is_accepted else 0,
         rows_quarantined=0 if outcome is None else outcome.quarantined,
         at=at,
     )

@@ -132,7 +132,7 @@ def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
         supersede(in_force, waiting, tx, audit=audit)
         stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)
         tx.submissions.save(
-            submission.confirm(rows=waiting.rows, at=at),
+            submission.confirm(rows=waiting.rows, rows_repeated=waiting.rows_repeated, at=at),
             audit=replace(
                 audit, action="submission-accepted", resource=f"submissions/{submission.id}"
             ),

@@ -355,6 +355,7 @@ def _edition(
         submission_id=submission.id,
         object_key=ctx.haven.edition_key(order.submission),
         rows=outcome.landed,
+        rows_repeated=outcome.repeated,
         bytes=outcome.bytes,
         practice_map=order.practice_map.version if order.practice_map else None,
         postcode_map=order.postcode_map.version if order.postcode_map else None,

@@ -1,9 +1,9 @@
 """What the intake says, as it crosses the wire: the models that the schemas come from."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.messaging import schemas
 from common.messaging.envelope import Event
@@ -35,8 +35,20 @@ class SubmissionData(Said):
     provider: str
     edition_id: UUID | None
     code: str | None
-    rows_accepted: int
-    rows_quarantined: int
+    rows_accepted: Annotated[
+        int,
+        Field(
+            description="Records that were landed, those that come again in the file among them."
+        ),
+    ]
+    rows_repeated: Annotated[
+        int | None,
+        Field(
+            description="Of `rows_accepted`: records that come again. Of each one is released, so"
+            " that `rows_accepted` - `rows_repeated` are different records. Null: not counted then."
+        ),
+    ] = None
+    rows_quarantined: Annotated[int, Field(description="Lines that were set aside.")]
 
 
 @event_type(events.SubmissionAccepted.type, topic=TOPIC)

@@ -98,6 +98,8 @@ class EditionRow(StandingColumns, Row, table=True):
     organisation_map_digest: str | None = None
     landing_rules_version: int | None = None
     landing_rules_digest: str | None = None
+    rows_repeated: int | None = Field(default=None, sa_type=BigInteger)
+    """Of `rows`: records that come again; null: landed before they were counted here."""
     unsafe_at: datetime | None = None
     landed_at: datetime
 
