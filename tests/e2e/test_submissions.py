@@ -275,6 +275,9 @@ def test_bad_rows_are_set_aside_with_reasons_and_the_rest_is_a_new_edition(
         "landed": len(rows) - 5,
         "quarantined": 5,
         "withheld": 1,
+        "adds_nothing": 0,
+        "repeated": 0,
+        "different": len(rows) - 5,
     }
     for told in (report, quarantine):
         assert not re.search(rb"999 ?0\d", told.content)

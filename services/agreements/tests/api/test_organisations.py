@@ -1,7 +1,10 @@
 """Organisations, transfers, maps and recipient environments over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
+from agreements.use_cases.context import own
 from common.ids import digest
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU
@@ -495,10 +498,35 @@ def test_who_is_not_in_ods_is_recorded_by_company_number(service):
     left_out = sent["left_out"]["named"]
     assert [(place["line"], place["column"]) for place in left_out] == [(4, "ods"), (5, "ods")]
     assert all("Companies House" in place["detail"] for place in left_out)
-    for written, own in (("01234567", "01234567"), ("1234567", "01234567")):
+    for written, number in (("01234567", "01234567"), ("1234567", "01234567")):
         found = service.get(f"/v1/organisations/{written}", Role.SERVICE_APPLICATIONS).json()
-        assert (found["ods"], found["own"], found["name"]) == (own, own, "A Supplier Ltd")
+        assert (found["ods"], found["own"], found["name"]) == (number, number, "A Supplier Ltd")
     assert service.get("/v1/organisations/SC123456", Role.AUDITOR).status_code == 200
     for written in ("SC12345", "COMPANY1"):
         answer = service.get(f"/v1/organisations/{written}", Role.AUDITOR)
         assert code(answer) == (404, "ORGANISATION_NOT_FOUND")
+
+
+def test_what_counts_for_an_organisation_is_found_by_whichever_of_its_codes(seeded):
+    agreed = seeded.active()
+    asked = {"organisation": f"{CCG}00"}
+
+    contracts = seeded.get("/v1/contracts", Role.SERVICE_APPLICATIONS, **asked).json()["items"]
+    assured = seeded.get("/v1/assurance", Role.SERVICE_APPLICATIONS, **asked).json()
+    plain = seeded.get("/v1/assurance", Role.SERVICE_APPLICATIONS, organisation=CCG).json()
+
+    assert [c["organisation"] for c in contracts] == [CCG]
+    assert assured == plain
+    path = f"/v1/agreements/{agreed['reference']}"
+    for role in (Role.CONTROLLER_SIGNATORY, Role.CSU_SYSTEM):
+        assert seeded.get(path, role, f"{CCG}00").status_code == 200
+
+
+def test_a_document_that_names_the_longer_form_is_its_organisation_s(service):
+    imported(service, CODES)
+    with service.parts.uow.reading() as tx:
+        ctx = replace(service.parts.context(Role.CONTROLLER_SIGNATORY))
+        ctx = replace(ctx, principal=replace(ctx.principal, organisation="02P"))
+        assert own(tx, ctx) == {"02P", "02P00"}
+        ctx = replace(ctx, principal=replace(ctx.principal, organisation="RJE01"))
+        assert own(tx, ctx) == {"RJE01", "RJE", "RJE00"}

@@ -64,6 +64,10 @@ class Lengthened:
             return text[: self.characters]
         return None
 
+    def of(self, short: str) -> str | None:
+        """Return the long form that a code would have; whether it is one the lists tell."""
+        return short + self.ending if self.kinds and len(short) == self.characters else None
+
     def long(self, listed: Organisation) -> str | None:
         """Return the long form of a listed code, where its kind comes in one."""
         if listed.kind in self.kinds and len(listed.ods) == self.characters:

@@ -380,7 +380,7 @@ def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: Contex
     """Gather what an agreement's state rests on that is not its own."""
     controllers = agreement.shown(at).controllers()
     return Facts(
-        without_contract=frozenset(c for c in controllers if not has_contract(tx, c, at)),
+        without_contract=frozenset(c for c in controllers if not has_contract(tx, c, at, ctx)),
         lapse_rules=ctx.reference.lapse,
     )
 

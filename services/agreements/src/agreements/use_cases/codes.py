@@ -35,6 +35,14 @@ def own(tx: Transaction, code: str, day: date, reference: Reference) -> str:
     return read(tx, [code], day, reference).codes.own(code)
 
 
+def spellings(tx: Transaction, code: str, day: date, reference: Reference) -> frozenset[str]:
+    """Return under which codes documents may name whose the code is: its own, and the longer."""
+    short = own(tx, code, day, reference)
+    long = reference.codes.lengthened.of(short)
+    is_its_own = long is not None and own(tx, long, day, reference) == short
+    return frozenset({short, long}) if long is not None and is_its_own else frozenset({short})
+
+
 def normal(tx: Transaction, code: str, day: date, reference: Reference) -> str:
     """Return the entity that a code counts for on a day."""
     return read(tx, [code], day, reference).codes.normal(code)

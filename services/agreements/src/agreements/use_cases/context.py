@@ -71,13 +71,15 @@ def scope(tx: Transaction, ctx: Context) -> Scope:
 def own(tx: Transaction, ctx: Context) -> frozenset[str]:
     """Return the codes that count as the caller's own organisation today (ruling 4).
 
-    Its own, in the form in which codes are compared (ruling 23), and those that passed to it by a
-    transfer instrument.
+    Its own, in the form in which codes are compared (ruling 23) and in the longer one in which a
+    document may name it, and those that passed to it by a transfer instrument.
     """
     said = ctx.principal.organisation
     today = legal_day(ctx.clock.now())
-    ods = codes.read(tx, [said], today, ctx.reference).codes.own(said)
-    return frozenset({said, ods, *predecessors(ods, today, tx.instruments.all())})
+    ods = codes.own(tx, said, today, ctx.reference)
+    every = (ods, *predecessors(ods, today, tx.instruments.all()))
+    spelled = (codes.spellings(tx, one, today, ctx.reference) for one in every)
+    return frozenset({said, *every}).union(*spelled)
 
 
 def created_before(tx: Transaction, once: OnceKey | None, ctx: Context) -> str | None:

@@ -96,7 +96,7 @@ def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Cont
                 others=tx.contracts.find(organisation=contract.organisation),
             )
         else:
-            _require_own(tx, contract, party, ctx)
+            _require_own(tx, contract, codes.own(tx, party, legal_day(at), ctx.reference), ctx)
             signed = contract.sign_for_organisation(document_hash=document_hash, role=role, at=at)
         if signed is not contract:
             [signed] = tx.contracts.save(
@@ -145,11 +145,11 @@ def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Sho
     """
     at = instant_on(as_at, now=ctx.clock.now())
     with ctx.uow.reading() as tx:
-        codes = standing_codes(tx, code, legal_day(at))
+        counting = standing_codes(tx, code, legal_day(at), ctx)
         known = scope(tx, ctx)
         if known is not None:
-            codes = [c for c in codes if c in known]
-        return [_show(c, at) for one in codes for c in tx.contracts.find(organisation=one)]
+            counting = [c for c in counting if c in known]
+        return [_show(c, at) for one in counting for c in tx.contracts.find(organisation=one)]
 
 
 def instant_on(day: date | None, *, now: datetime) -> datetime:
@@ -160,8 +160,9 @@ def instant_on(day: date | None, *, now: datetime) -> datetime:
     return now if day is None or day == legal_day(now) else start_of(day)
 
 
-def standing_codes(tx: Transaction, code: str, day: date) -> list[str]:
+def standing_codes(tx: Transaction, code: str, day: date, ctx: Context) -> list[str]:
     """Return the codes whose contract, assurance and fee count for `code` on that day."""
+    code = codes.own(tx, code, day, ctx.reference)
     try:
         entity = organisation.legal_entity(code, day, tx.organisations.find(ods=code))
     except OrganisationUnknown:
@@ -169,11 +170,11 @@ def standing_codes(tx: Transaction, code: str, day: date) -> list[str]:
     return [entity, *predecessors(entity, day, tx.instruments.all())]
 
 
-def has_contract(tx: Transaction, code: str, at: datetime) -> bool:
+def has_contract(tx: Transaction, code: str, at: datetime, ctx: Context) -> bool:
     """Whether a framework contract that counts for `code` is in force at that instant."""
     return any(
         contract.is_in_force(at)
-        for one in standing_codes(tx, code, legal_day(at))
+        for one in standing_codes(tx, code, legal_day(at), ctx)
         for contract in tx.contracts.find(organisation=one)
     )
 

@@ -61,7 +61,7 @@ def assurance_of(code: str, *, as_at: date | None, identifiable: bool, ctx: Cont
     """Return the evidence that counts for an organisation: its legal entity's (ruling 4)."""
     day = as_at or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
-        codes = dict.fromkeys([code, *standing_codes(tx, code, day)])
+        codes = dict.fromkeys([code, *standing_codes(tx, code, day, ctx)])
         items = tuple(a for one in codes for a in tx.assurance.find(organisation=one))
     return Assured(
         items=items,
@@ -112,7 +112,7 @@ def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistratio
 def ico_of(code: str, as_at: date | None, *, ctx: Context) -> Sequence[IcoRegistration]:
     day = as_at or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
-        codes = dict.fromkeys([code, *standing_codes(tx, code, day)])
+        codes = dict.fromkeys([code, *standing_codes(tx, code, day, ctx)])
         return [i for one in codes for i in tx.ico_registrations.find(organisation=one)]
 
 

@@ -110,7 +110,14 @@ class FileView(Outgoing):
     format: Format
     bytes: int
     digest: Annotated[str, Field(description="Also the content's ETag.")]
-    rows: int
+    rows: Annotated[
+        int,
+        Field(
+            description="Records in the file. Of those that come again, as the landing rules know"
+            " them, one is in it; how many were left out is in the manifest"
+            " (`population.rows_repeated_left_out`)."
+        ),
+    ]
     content: Annotated[str, Field(description="Where its bytes are asked for.")]
     manifest: str
     released_at: datetime
