@@ -919,12 +919,12 @@ def other_spellings(draw: Draw, world: Json, question: Json) -> None:
 
     asker = question.get("permit") or question
     version = world["agreement"]["versions"][-1] if world["agreement"] else None
+    askers = [asker] if "organisation" in asker else []  # a release may have lost its permit
     places: list[Callable[[], object]] = [
-        lambda: asker.update(organisation=again(asker["organisation"])),
         *(
             lambda row=row: row.update(organisation=again(row["organisation"]))
-            for name in ("contracts", "environments")
-            for row in world[name]
+            for rows in (askers, world["contracts"], world["environments"])
+            for row in rows
         ),
         *(
             lambda row=row: row.update(
@@ -935,20 +935,18 @@ def other_spellings(draw: Draw, world: Json, question: Json) -> None:
             for row in world["relationships"]
         ),
     ]
-    if version is not None:
-        places += [
-            lambda line=line: line["recipient_environment"].update(
-                organisation=again(line["recipient_environment"]["organisation"])
+    for line_ in version["snapshot"]["lines"] if version is not None else ():
+        environment, population = line_.get("recipient_environment"), line_.get("population")
+        if isinstance(environment, dict) and environment.get("organisation") in spelled:
+            places.append(lambda at=environment: at.update(organisation=again(at["organisation"])))
+        if isinstance(population, dict) and isinstance(population.get("commissioners"), list):
+            places.append(
+                lambda at=population: at.update(
+                    commissioners=[again(c) for c in at["commissioners"]]
+                )
             )
-            for line in version["snapshot"]["lines"]
-        ]
-        places += [
-            lambda line=line: line["population"].update(
-                commissioners=[again(c) for c in line["population"]["commissioners"]]
-            )
-            for line in version["snapshot"]["lines"]
-            if line["population"].get("commissioners")
-        ]
+    if not places:
+        return
     for place in draw(st.lists(st.sampled_from(places), min_size=1, max_size=4)):
         place()
 
