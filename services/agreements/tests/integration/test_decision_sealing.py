@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import select, text
 
 from agreements.adapters.db import decision_seals, seal_first
@@ -14,6 +16,7 @@ from agreements.adapters.db.seal_audit import wrong
 from agreements.adapters.db.seal_first import NotSealed, seal_all
 from agreements.adapters.db.seals import Sealer
 from agreements.use_cases.access.decider import Decider
+from common.db import migrate
 from common.security.keys import Signer, generate_jwk
 from services.agreements.tests.reference import asking, giving
 from services.agreements.tests.reference import world as plain
@@ -41,17 +44,17 @@ def clock(clock):
 
 
 def undone(engine):
-    """As an earlier version left it: rows without seals, and no chain of them."""
-    changed(
-        engine,
-        "DROP TABLE decision_seal",
-        "ALTER TABLE permit DROP COLUMN seal",
-        "ALTER TABLE holding DROP COLUMN row_digest",
-        "CREATE TABLE decision_seal (number BIGINT PRIMARY KEY, epoch BIGINT NOT NULL,"
-        " changes TEXT NOT NULL, statement TEXT NOT NULL)",
-        "ALTER TABLE permit ADD COLUMN seal TEXT",
-        "ALTER TABLE holding ADD COLUMN row_digest VARCHAR",
-    )
+    """As an earlier version left it, and as the migration then finds it: rows without seals."""
+    found = Config()
+    found.set_main_option("script_location", "agreements:adapters/db/migrations")
+    found.set_main_option("path_separator", "os")
+    with engine.connect() as connection:
+        found.attributes["connection"] = connection
+        command.downgrade(found, "0033")
+        connection.commit()
+    with pytest.raises(sqlite3.OperationalError):
+        changed(engine, "SELECT seal FROM permit")
+    migrate.upgrade(engine, "agreements")
 
 
 def changed(engine, *statements):
