@@ -441,6 +441,25 @@ def test_a_newer_list_in_force_supersedes_those_that_wait_behind_it(intake, many
     assert stands["state"] == "superseded"
 
 
+def test_a_list_that_would_release_more_by_now_than_was_shown_is_not_let_in(intake, many):
+    """Between its coming and the second person's word another list came into force."""
+    people, _ = many
+    waiting = take(intake, body(people[60:]), "2018-05-31", client_id="first").json()
+    assert (waiting["state"], waiting["change"]["removed"]) == ("waiting", 60)
+    grown = take(intake, body(people + numbers(1000, 1500)), "2018-05-30").json()
+    assert grown["state"] == "accepted"
+
+    refused = decide(intake, waiting["id"], "confirmation", by="second")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "REPLACEMENT_OUTDATED")
+    assert (refused.json()["shown"], refused.json()["removed"] > 400) == (60, True)
+    assert str(newest_of(intake).id) == grown["id"]
+    again = take(intake, body(people[60:]), "2018-05-31", client_id="first").json()
+    assert again["change"]["removed"] == refused.json()["removed"]
+    assert decide(intake, again["id"], "confirmation", by="second").status_code == 200
+    assert str(newest_of(intake).id) == again["id"]
+
+
 def test_a_list_in_force_is_taken_back_and_the_one_before_counts_again(intake, many):
     grown = take(intake, body(many[0] + NUMBERS), "2018-05-31").json()
     assert str(newest_of(intake).id) == grown["id"]

@@ -47,6 +47,7 @@ from common.replacement.rules import FirstLimit, Judgement, Limit, Limits
 from common.replacement.standing import (
     EFFECTIVE,
     ReplacementDecided,
+    ReplacementOutdated,
     SecondPersonNeeded,
     Standing,
     State,
@@ -62,6 +63,7 @@ __all__ = [
     "Limits",
     "Reach",
     "ReplacementDecided",
+    "ReplacementOutdated",
     "SecondPersonNeeded",
     "Standing",
     "State",

@@ -20,6 +20,11 @@ class ReplacementDecided(Conflict):
     title = "The replacement does not wait any more"
 
 
+class ReplacementOutdated(Conflict):
+    code = "REPLACEMENT_OUTDATED"
+    title = "It would change more by now than was shown"
+
+
 class State(StrEnum):
     ACCEPTED = "accepted"
     """In force since it came: it changed little, or only took permission away."""

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 
 from common.db.idempotency import IdempotencyKeyReused
 from common.errors import EditedMeanwhile
-from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -120,7 +120,11 @@ def get_list(list_id: UUID, ctx: OptOutsCtx) -> OptOutListView:
 @router.post(
     "/{list_id}/confirmation",
     responses=responses(
-        errors.ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile
+        errors.ListNotFound,
+        SecondPersonNeeded,
+        ReplacementDecided,
+        ReplacementOutdated,
+        EditedMeanwhile,
     ),
 )
 def confirm_list(list_id: UUID, body: Reason, ctx: DecideListsCtx) -> OptOutListView:

@@ -21,6 +21,7 @@ from common.replacement import (
     Judgement,
     Kind,
     Reach,
+    ReplacementOutdated,
     Standing,
     State,
     of_late,
@@ -126,16 +127,42 @@ def finish_import(
 def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
     """Let a list that waits into force: a second person's word.
 
-    :raises ListNotFound, SecondPersonNeeded, ReplacementDecided:
+    :raises ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile:
+    :raises ReplacementOutdated: where it would release more by now than its preview says
     """
     at, by = ctx.clock.now(), ctx.principal.subject
-    with ctx.uow.writing() as tx:
-        tx.opt_out_lists.standing(locked=True)
-        confirmed = tx.opt_out_lists.get(list_id).confirm(by=by, reason=reason, at=at)
-        stored = _save(confirmed, "opt-out-list-confirmed", tx, ctx=ctx)
-        _supersede_waiting(stored, tx, ctx=ctx)
-    log.info("opt_out_list_confirmed", list_id=str(list_id))
-    return stored
+    for _ in range(ROUNDS):
+        with ctx.uow.reading() as tx:
+            present = tx.opt_out_lists.get(list_id)
+            former = in_force(tx.opt_out_lists.standing())
+        confirmed = present.confirm(by=by, reason=reason, at=at)
+        _require_no_more_than_shown(present, former, ctx=ctx)
+        with ctx.uow.writing() as tx:
+            listed = tx.opt_out_lists.standing(locked=True)
+            if in_force(listed) != former or tx.opt_out_lists.get(list_id) != present:
+                continue
+            stored = _save(confirmed, "opt-out-list-confirmed", tx, ctx=ctx)
+            _supersede_waiting(stored, tx, ctx=ctx)
+        log.info("opt_out_list_confirmed", list_id=str(list_id))
+        return stored
+    raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
+
+
+def _require_no_more_than_shown(
+    waiting: OptOutList, former: OptOutList | None, *, ctx: Context
+) -> None:
+    """Raise ReplacementOutdated where another list came into force since, which names more."""
+    if former is None:
+        return
+    now = ctx.haven.change_of_lists(former, after=waiting)
+    if now.removed > waiting.standing.change.removed:
+        raise ReplacementOutdated(
+            f"{now.removed} people would be released by it, and its preview says"
+            f" {waiting.standing.change.removed}: another list came into force since. Send it"
+            " again, and it is held against that one.",
+            removed=now.removed,
+            shown=waiting.standing.change.removed,
+        )
 
 
 def take_back(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
