@@ -348,16 +348,18 @@ def test_a_checkpoint_that_somebody_else_signed_is_found(copied: Path) -> None:
 # S7
 
 
-def submitted_by_canaries(played: Scene, directory: Path) -> tuple[str, Sequence[str]]:
+def submitted_by_canaries(
+    played: Scene, directory: Path, *, canaries: int = 20
+) -> tuple[str, Sequence[str]]:
     """A file whose first rows are of people with known postcode and date of birth."""
     with played.input_of(APRIL).open(encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
         sent = list(reader)
-    numbers = [row["NHS_Number"] for row in sent[:20] if row["NHS_Number"]]
-    for row in sent[:20]:
+    numbers = [row["NHS_Number"] for row in sent[:canaries] if row["NHS_Number"]]
+    for row in sent[:canaries]:
         row["Postcode"], row["Date_of_Birth"] = POSTCODE, BIRTH
         row["Der_Diagnosis_All"] = f"I10 {POSTCODE} {BIRTH} {row['NHS_Number']}"
-    for row in sent[20:25]:
+    for row in sent[canaries : canaries + 5]:
         row["Admission_Date"] = f"{row['NHS_Number']} {BIRTH}"
     path = directory / "canaries.csv"
     with path.open("w", encoding="utf-8", newline="") as lines:
@@ -612,7 +614,7 @@ def test_nothing_under_var_is_left_to_others_whatever_the_umask(
     found, looks = set[tuple[str, str]](), 0
     with ThreadPoolExecutor() as pool:
         under_way = [
-            pool.submit(submitted_by_canaries, played, tmp_path),
+            pool.submit(submitted_by_canaries, played, tmp_path, canaries=21),
             pool.submit(played.released, periods=[MAY], formats=["csv", "parquet"]),
         ]
         while not all(work.done() for work in under_way):
