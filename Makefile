@@ -11,7 +11,7 @@ help: ## Say what can be asked for
 
 install: .venv/.installed ## Install all it needs into .venv
 
-.venv/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+.venv/.installed: uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml)
 	@python3 -m uv --version >/dev/null 2>&1 || python3 -m pip install --quiet uv || python3 -m pip install --quiet --user --break-system-packages uv
 	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
@@ -32,7 +32,7 @@ test-long: install ## Tests that are long by nature: populations, attacks, many 
 check: install ## Format, lint, types, imports, contracts
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
-	@$(RUN) mypy libs/*/src services/*/src
+	@$(RUN) mypy libs/*/src services/*/src cli/src
 	@$(RUN) lint-imports
 	@$(RUN) dsfc contracts --check
 

@@ -1,3 +1,3 @@
 """Fixtures for every test of the workspace come from one plugin."""
 
-pytest_plugins = ["common.testing.plugin"]
+pytest_plugins = ["dsfc_testing.plugin"]

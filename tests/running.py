@@ -21,13 +21,13 @@ import pytest
 from common.clock import SystemClock, legal_day
 from common.db import engine as engines
 from common.db import migrate
-from common.testing.postgresql import Server
 from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import SERVICES, Suite
 from dsfc_cli.synthetic import World, generate
 from dsfc_client import Dsfc, Extract, Submission
+from dsfc_testing.postgresql import Server
 from tests.forking import ForkingSuite
 
 CSU, OTHER_CSU = "0DF", "0CX"

@@ -9,7 +9,7 @@ from common.web import problems
 from pseudonymisation.domain import preparation
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [*ROOT.glob("libs/*/src/**/*.py"), *ROOT.glob("services/*/src/**/*.py")]
+SOURCES = [p for tree in ("libs/*", "services/*", "cli") for p in ROOT.glob(f"{tree}/src/**/*.py")]
 WRITTEN = re.compile(r"""\bcode ?(?:: \w+)? ?= ?"([A-Z][A-Z_0-9]+)\"""")
 
 

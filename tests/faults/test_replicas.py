@@ -18,8 +18,8 @@ from agreements.adapters import rules
 from agreements.domain.leases import waiting_seconds
 from common.clock import SystemClock
 from common.db import engine as engines
-from common.testing.postgresql import Server
 from dsfc_client import ExtractFile
+from dsfc_testing.postgresql import Server
 from tests.faults.slow import RECEIVE_BYTES, Download
 from tests.running import MAY, Scene, scene_on_postgresql, until
 

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Header, Request, Response
 
 from common.clock import SystemClock
 from common.security import keys
-from common.security.issuer import Identity, create_issuer_app
 from common.security.roles import Role
 from common.web.server import in_background
 from dsfc_client import (
@@ -27,6 +26,7 @@ from dsfc_client import (
     Refused,
     wait_for,
 )
+from dsfc_testing.issuer import Identity, create_issuer_app
 
 CONTENT = bytes(range(256)) * 4_000
 DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

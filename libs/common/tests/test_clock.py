@@ -11,8 +11,8 @@ from common.clock import SystemClock, now_at_once
 from common.db import clock as database_clocks
 from common.db.clock import ClockUncertain, DatabaseClock
 from common.db.unit_of_work import DatabaseUnavailable
-from common.testing import proxy
-from common.testing.clock import FakeClock
+from dsfc_testing import proxy
+from dsfc_testing.clock import FakeClock
 
 START = datetime(2018, 6, 1, tzinfo=UTC)
 

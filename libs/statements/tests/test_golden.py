@@ -12,7 +12,7 @@ import pytest
 
 from common.ids import canonical, digest
 from common.security.keys import ATTESTATION, MANIFEST, PERMIT, SignedVerifier
-from common.testing.clock import FakeClock
+from dsfc_testing.clock import FakeClock
 from statements.attestation import Attestation
 from statements.manifest import Manifest
 from statements.permit import Permit

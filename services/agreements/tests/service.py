@@ -12,8 +12,8 @@ from agreements.settings import Settings
 from agreements.use_cases import agreements as use_cases
 from common.security import keys
 from common.security.roles import Role
-from common.testing.clock import FakeClock
-from common.testing.tokens import LocalIssuer
+from dsfc_testing.clock import FakeClock
+from dsfc_testing.tokens import LocalIssuer
 from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, REFERENCE, approved
 
 BODY = "X26"

@@ -33,7 +33,6 @@ from common.errors import AppError
 from common.ids import digest, digest_of, new_id
 from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Event
-from common.security import issuer as issuing
 from common.security.jws import NotGenuine
 from common.security.keys import (
     ATTESTATION,
@@ -46,12 +45,13 @@ from common.security.keys import (
 )
 from common.security.roles import Role
 from common.service import Wakes
-from common.testing.clock import FakeClock
-from common.testing.tokens import LocalIssuer
 from common.web.server import in_background
 from dissemination import main
 from dissemination.settings import Settings
 from dissemination.use_cases.context import Context
+from dsfc_testing import issuer as issuing
+from dsfc_testing.clock import FakeClock
+from dsfc_testing.tokens import LocalIssuer
 
 START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 REFERENCE = "DARS-NIC-123456-A1B2C"

@@ -26,7 +26,7 @@ from common.security.keys import (
 )
 from common.security.principal import Principal
 from common.security.roles import Role
-from common.testing.clock import FakeClock
+from dsfc_testing.clock import FakeClock
 from pseudonymisation.adapters.db import preparation_tables, tables
 from pseudonymisation.adapters.db.preparation_repository import unit_of_work
 from pseudonymisation.adapters.keystore import (

@@ -18,9 +18,9 @@ from common.ids import digest
 from common.security import keys as security_keys
 from common.security.roles import Role
 from common.settings import Environment
-from common.testing.clock import FakeClock
-from common.testing.codes import ListedCodes
-from common.testing.tokens import LocalIssuer
+from dsfc_testing.clock import FakeClock
+from dsfc_testing.codes import ListedCodes
+from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation import main
 from pseudonymisation.adapters.keystore import generate_key_encryption_key
 from pseudonymisation.adapters.plane.session import Limits, literal, session

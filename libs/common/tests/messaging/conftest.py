@@ -57,20 +57,6 @@ def group():
 
 
 @pytest.fixture
-def until():
-    """`until(lambda: ...)`: poll until it is true; fail after a while."""
-
-    def wait(condition, *, seconds: float = 20.0):
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it did not come true in time"
-            time.sleep(0.005)
-        return value
-
-    return wait
-
-
-@pytest.fixture
 def running():
     """`with running(worker):` runs a worker in a thread; what it raises fails the test."""
 

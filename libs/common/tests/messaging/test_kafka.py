@@ -10,7 +10,7 @@ import pytest
 from common.messaging.envelope import to_message
 from common.messaging.errors import EventLogUnavailable
 from common.messaging.kafka import KafkaLog, KafkaTls, _security, _waves, is_reachable
-from common.testing.kafka_broker import start_broker
+from dsfc_testing.kafka_broker import start_broker
 
 # kafka-python leaves sockets to the collector where it cannot connect; collected here, so that
 # no other test is blamed.

@@ -13,7 +13,7 @@ from common.security.keys import AUDIENCES, PERMIT, issue
 from common.security.principal import Principal
 from common.security.roles import TRAINED, Role
 from common.security.tokens import JwksTokenVerifier, TrainingLapsed
-from common.testing.tokens import ISSUER_URL
+from dsfc_testing.tokens import ISSUER_URL
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from common.clock import SystemClock, boottime
 from common.db import clock as clocks
 from common.db.clock import DatabaseClock
 from common.security.roles import Role
-from common.testing import proxy
+from dsfc_testing import proxy
 from services.agreements.tests.facts import REFERENCE, approved
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain

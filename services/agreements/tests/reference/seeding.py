@@ -18,7 +18,7 @@ from agreements.domain.registration import Publication
 from common.audit import Entry
 from common.ids import new_id
 from common.security.keys import Signer, generate_jwk
-from common.testing.clock import FakeClock
+from dsfc_testing.clock import FakeClock
 from services.agreements.tests.reference.facts_of import facts_of
 from services.agreements.tests.reference.world import Json
 from statements.vocabulary import EnvironmentKind

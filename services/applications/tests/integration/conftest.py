@@ -2,7 +2,7 @@ import pytest
 
 from applications.adapters.db.repository import unit_of_work
 from applications.use_cases.context import World
-from common.testing.codes import ListedCodes
+from dsfc_testing.codes import ListedCodes
 from services.applications.tests.answers import DATA_SETS, NOW, RULES, known
 
 

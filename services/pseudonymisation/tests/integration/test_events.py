@@ -5,7 +5,7 @@ import pytest
 from common.ids import new_id
 from common.messaging import schemas
 from common.messaging.envelope import Event
-from common.testing.plugin import START
+from dsfc_testing.plugin import START
 from pseudonymisation.adapters import events
 from pseudonymisation.adapters.db import event_models
 from pseudonymisation.use_cases import domains

@@ -241,9 +241,9 @@ WORKER = """
 import sys
 from pathlib import Path
 from common import faults
-from common.testing.clock import FakeClock
-from common.testing.plugin import START
-from common.testing.tokens import LocalIssuer
+from dsfc_testing.clock import FakeClock
+from dsfc_testing.plugin import START
+from dsfc_testing.tokens import LocalIssuer
 from services.pseudonymisation.tests.submitting import Intake
 
 directory, url, point = sys.argv[1:]

@@ -25,7 +25,7 @@ from datetime import datetime
 from pathlib import Path
 from common import faults
 from common.db import engine as engines
-from common.testing.clock import FakeClock
+from dsfc_testing.clock import FakeClock
 from services.pseudonymisation.tests.haven import world
 directory, url, now, point = sys.argv[1:]
 faults.arm(point)

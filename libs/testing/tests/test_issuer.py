@@ -13,12 +13,12 @@ from fastapi.testclient import TestClient
 from jose.utils import base64url_encode
 
 from common import http
-from common.security import issuer as issuers
 from common.security.client import ServiceTokens, TokensUnavailable, token_request
-from common.security.issuer import Identity, Issuer
 from common.security.keys import CLIENT_ASSERTION, issue
 from common.security.roles import Role
 from common.security.tokens import JwksTokenVerifier
+from dsfc_testing import issuer as issuers
+from dsfc_testing.issuer import Identity, Issuer
 
 URL = "http://issuer.test"
 TOKEN_URL = f"{URL}/oauth2/token"

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from common.security import keys
-from common.security.issuer import Identity
 from common.security.roles import Role
 from dsfc_client import Credentials
+from dsfc_testing.issuer import Identity
 
 
 @dataclass(frozen=True, slots=True)

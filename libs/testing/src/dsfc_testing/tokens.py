@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 from common.clock import Clock, legal_day
 from common.security.client import token_request
-from common.security.issuer import Identity, Issuer
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import TRAINED, Role
 from common.security.tokens import JwksTokenVerifier
+from dsfc_testing.issuer import Identity, Issuer
 
 ISSUER_URL = "http://issuer.test"
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from common.testing.kafka_broker import NoBroker, start_broker
-from common.testing.postgresql import Server, server
+from dsfc_testing.kafka_broker import NoBroker, start_broker
+from dsfc_testing.postgresql import Server, server
 
 __all__ = ["Database", "Events", "NoBroker", "kafka", "postgresql"]
 

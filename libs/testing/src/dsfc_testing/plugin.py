@@ -1,4 +1,4 @@
-"""Fixtures for all tests: `pytest_plugins = ["common.testing.plugin"]` in the root conftest.
+"""Fixtures for all tests: `pytest_plugins = ["dsfc_testing.plugin"]` in the root conftest.
 
 Everything heavy is imported where it is used, so that a unit test pays for none of it.
 """
@@ -6,27 +6,29 @@ Everything heavy is imported where it is used, so that a unit test pays for none
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from _pytest.nodeid import coerce_node_id
 from sqlalchemy import Engine, make_url
 
-from common.testing import postgresql
-from common.testing.clock import FakeClock
+from dsfc_testing import postgresql
+from dsfc_testing.clock import FakeClock
 
 START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 """A Friday on which the agreements of the fixtures are in force."""
 
 if TYPE_CHECKING:
     from common.messaging.port import EventLog
-    from common.testing.s3_gateway import Gateway
-    from common.testing.tokens import LocalIssuer
+    from common.security.keys import Signer
+    from dsfc_testing.s3_gateway import Gateway
+    from dsfc_testing.tokens import LocalIssuer
 
 MakeEngine = Callable[..., Engine]
 
@@ -119,7 +121,7 @@ def make_engine() -> Iterator[MakeEngine]:
 @pytest.fixture
 def identities(clock: FakeClock) -> "LocalIssuer":
     """A real issuer in this process: `identities.verifier()`, `.url`, `.know(...)`."""
-    from common.testing.tokens import LocalIssuer
+    from dsfc_testing.tokens import LocalIssuer
 
     return LocalIssuer(clock)
 
@@ -133,7 +135,7 @@ def token_for(identities: "LocalIssuer") -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a real Apache Kafka answers: one broker for all tests that are marked `kafka`."""
-    from common.testing import kafka_broker
+    from dsfc_testing import kafka_broker
 
     with ExitStack() as stack:
         try:
@@ -148,7 +150,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Gateway"]:
     """A real S3 server: one for all tests that are marked `s3`."""
-    from common.testing import s3_gateway
+    from dsfc_testing import s3_gateway
 
     with ExitStack() as stack:
         try:
@@ -238,3 +240,33 @@ def migrated(
         return make_engine(url)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def signer() -> "Signer":
+    """Return a key of the tests' own. Making one takes a moment, so it is made once."""
+    from common.security.keys import Signer, generate_jwk
+
+    return Signer(generate_jwk())
+
+
+@pytest.fixture(scope="session")
+def stranger() -> "Signer":
+    """Return a key that nobody knows."""
+    from common.security.keys import Signer, generate_jwk
+
+    return Signer(generate_jwk())
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """`until(lambda: ...)`: poll until it is true; fail after a while."""
+
+    def wait(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.005)
+        return value
+
+    return wait

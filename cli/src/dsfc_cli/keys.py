@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from common.security import keys
-from common.security.issuer import Identity
 from common.security.keys import AUDIENCES, audience_scope
 from common.security.roles import Role
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import SERVICES
+from dsfc_testing.issuer import Identity
 from pseudonymisation.adapters.keystore import generate_key_encryption_key
 
 PRIVATE = 0o700

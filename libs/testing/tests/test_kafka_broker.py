@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from common.testing import kafka_broker
-from common.testing.kafka_broker import NoBroker, broker, start_broker
+from dsfc_testing import kafka_broker
+from dsfc_testing.kafka_broker import NoBroker, broker, start_broker
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_broker_goes_with_the_process_that_started_it(path, tmp_path, until):
     for name in ("lib", "formatted"):
         (tmp_path / "cache" / f"kafka-{kafka_broker.VERSION}" / name).mkdir(parents=True)
     code = (
-        "import sys; from pathlib import Path; from common.testing import kafka_broker as k;"
+        "import sys; from pathlib import Path; from dsfc_testing import kafka_broker as k;"
         "k.CACHE = Path(sys.argv[1]); k.start_broker(Path(sys.argv[2]))"
     )
     arguments = [tmp_path / "cache", tmp_path / "broker"]

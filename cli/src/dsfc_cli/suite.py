@@ -25,10 +25,10 @@ import uvicorn
 from common import files
 from common.clock import SystemClock
 from common.security import keys
-from common.security.issuer import create_issuer_app
-from common.testing.postgresql import Server
 from dsfc_cli.identities import Identities
 from dsfc_client import Dsfc
+from dsfc_testing.issuer import create_issuer_app
+from dsfc_testing.postgresql import Server
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 OFFSETS: Mapping[str, int] = {
