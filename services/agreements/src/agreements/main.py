@@ -19,6 +19,7 @@ from agreements.adapters.db.repository import SqlUnitOfWork
 from agreements.adapters.db.seals import Sealer
 from agreements.adapters.db.tables import metadata
 from agreements.adapters.workers import Announcer
+from agreements.api import access
 from agreements.api.removal import Pause
 from agreements.api.routes import router
 from agreements.domain.organisation import BODY
@@ -118,7 +119,7 @@ def create_app(
         lambda: Parts(settings, clock, verifier, haven_keys=haven_keys),
         title="Agreements",
         summary=SUMMARY,
-        routers=[router],
+        routers=[access.gate, access.router, access.well_known, router],
         state=lambda _: {"pause": pause},
     )
 

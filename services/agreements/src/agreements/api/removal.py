@@ -23,7 +23,6 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
-from agreements.domain.decision.rules import Rules
 from agreements.domain.leases import waiting_seconds
 from common.clock import boottime
 from common.db.unit_of_work import Watched, watching
@@ -45,6 +44,13 @@ class Facts(Protocol):
 
     def settled(self) -> None:
         """Return when every change that was under way is over. Raise Unavailable."""
+
+
+class Leases(Protocol):
+    """The dated rules, as far as they say how long an answer may be relied on."""
+
+    def longest_lease_seconds(self) -> float:
+        """Return the longest lease of any day."""
 
 
 class RemovesPermission(APIRoute):
@@ -81,7 +87,7 @@ async def _wait(request: Request, watched: Watched) -> None:
         log.warning("commit_not_confirmed")
         await _settle(request)
     pause: Pause = getattr(request.state, "pause", asyncio.sleep)
-    rules: Rules = request.state.rules
+    rules: Leases = request.state.rules
     await pause(waiting_seconds(rules.longest_lease_seconds()) + await _ahead(request, watched))
 
 

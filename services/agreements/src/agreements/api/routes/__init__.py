@@ -6,7 +6,6 @@ answer waits until no lease given before can be alive (design.md section 5).
 
 from fastapi import APIRouter
 
-from agreements.api import access
 from agreements.api.routes import (
     agreements,
     breaches,
@@ -20,9 +19,6 @@ from agreements.api.routes import (
 )
 
 router = APIRouter()
-router.include_router(access.gate)
-router.include_router(access.router)
-router.include_router(access.well_known)
 for part in (
     organisations,
     contracts,

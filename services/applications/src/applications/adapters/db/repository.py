@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from applications.adapters.db.event_models import envelope
 from applications.adapters.db.tables import ApplicationRow, SnapshotRow, StepRow
-from applications.adapters.events import envelope
 from applications.domain.application import (
     Actor,
     Advice,

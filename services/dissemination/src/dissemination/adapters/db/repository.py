@@ -22,6 +22,7 @@ from common.db import idempotency, inbox, outbox, unit_of_work
 from common.db import tables as shared
 from common.db.overwriting import changed, overwrite
 from common.messaging.envelope import Event as Envelope
+from dissemination.adapters.db.event_models import to_envelope
 from dissemination.adapters.db.tables import (
     AgreementStandingRow,
     AuditSubjectRow,
@@ -33,7 +34,6 @@ from dissemination.adapters.db.tables import (
     SupersededEditionRow,
     VoidFileRow,
 )
-from dissemination.adapters.events import to_envelope
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.events import Event

@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 from catalogue import CatalogueField, DataSet, LandingRules
 from pseudonymisation.adapters.plane import kernel
 from pseudonymisation.adapters.plane.repeats import RecordKey
-from pseudonymisation.adapters.plane.sealing import key_of
-from pseudonymisation.adapters.plane.statement import is_sealed
+from pseudonymisation.adapters.plane.sealing import is_sealed, key_of
 from pseudonymisation.domain import errors
 
 DELETIONS_MAX: Final = 1 << 22

@@ -40,7 +40,7 @@ from pseudonymisation.adapters.plane.organisations import MAP_ENTITY, TABLE, Org
 from pseudonymisation.adapters.plane.quarantine import Quarantine, unreadable
 from pseudonymisation.adapters.plane.reading import LEFT_OUT
 from pseudonymisation.adapters.plane.repeats import RecordKey
-from pseudonymisation.adapters.plane.sealing import Sealing, keys_for
+from pseudonymisation.adapters.plane.sealing import Sealing, is_sealed, keys_for
 from pseudonymisation.adapters.plane.session import (
     Limits,
     add_function,
@@ -48,7 +48,7 @@ from pseudonymisation.adapters.plane.session import (
     literal,
     session,
 )
-from pseudonymisation.adapters.plane.statement import Order, Statement, is_sealed, parquet_key_name
+from pseudonymisation.adapters.plane.statement import Order, Statement, parquet_key_name
 from pseudonymisation.domain.quality import Outcome
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catalogue import DataSet, LandingRules, Twice
+from pseudonymisation.adapters.plane.sealing import is_sealed
 from pseudonymisation.adapters.plane.session import identifier
-from pseudonymisation.adapters.plane.statement import is_sealed
 
 LINE_FEED: Final = 10
 BITS: Final = 32

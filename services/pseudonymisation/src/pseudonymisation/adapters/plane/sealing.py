@@ -11,12 +11,17 @@ from typing import Final
 
 import pyarrow as pa
 
-from catalogue import CatalogueField, ColumnType, Identifier
+from catalogue import CatalogueField, ColumnType, DataSet, Identifier
 from pseudonymisation.adapters.plane import kernel
 
 PERSON: Final = "haven/nhs_number"
 STRANGER: Final = "haven/person_without_number"
 """For people without a valid NHS number (LAYOUT.md, person_kind 2)."""
+
+
+def is_sealed(field: CatalogueField, data_set: DataSet) -> bool:
+    """Say whether a field's cells are sealed: identifiers, but the person's own number."""
+    return field.identifier is not None and field.name != data_set.person.nhs_number
 
 
 def key_of(kind: Identifier) -> tuple[str, str]:

@@ -81,11 +81,6 @@ def parquet_key_name(edition_id: UUID) -> str:
     return f"e{edition_id.hex}"
 
 
-def is_sealed(field: CatalogueField, data_set: DataSet) -> bool:
-    """Say whether a field's cells are sealed: identifiers, but the person's own number."""
-    return field.identifier is not None and field.name != data_set.person.nhs_number
-
-
 class Statement:
     """The one statement that lands a file, and the functions that it calls."""
 
