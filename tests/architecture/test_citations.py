@@ -52,8 +52,11 @@ PLACE = re.compile(
     r"|dsfc_cli|dsfc_client)(?:/\w+)+)(?::(\w+))?`"
 )
 """A module, and what it defines: `agreements/domain/decision/decide:decide`."""
-ROOM = re.compile(r"`((?:domain|use_cases|adapters|api|rules|reference|tests)/[\w/.{},*-]*)`")
-"""What the page of a service names of it: `domain/*.py`, `adapters/plane/{kernel,session}.py`."""
+ROOM = re.compile(
+    r"`((?:domain|use_cases|adapters|api|db|records|decision|intake|preparations|engine|rules|reference"
+    r"|tests)/[\w/.{},*-]*)`"
+)
+"""What the page of a service names of it: `domain/*.py`, `engine/{kernel,session}.py`."""
 LINK = re.compile(r"\]\((?!\w+:)([^)\s#]*)(?:#([^)\s]+))?\)")
 MACHINE = re.compile(r"(?<![\w.$}])/(?:work|Users)/\w|(?<![\w.])\.\./shared/[\w/.-]*")
 PUBLISHED = "../shared/data"

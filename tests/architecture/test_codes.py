@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from common.web import problems
-from pseudonymisation.domain import preparation
+from pseudonymisation.preparations.domain import preparation
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [p for tree in ("libs/*", "services/*", "cli") for p in ROOT.glob(f"{tree}/src/**/*.py")]

@@ -15,32 +15,9 @@ from dsfc_cli.main import app as cli
 from tests.repository import ROOT, text_of, tracked
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
-ROOMS = (
-    "main.py",
-    "cli.py",
-    "settings.py",
-    "domain",
-    "use_cases",
-    "adapters/db/tables.py",
-    "adapters/db/migrations/env.py",
-    "adapters/events.py",
-    "api",
-    "api/permissions.py",
-)
 LIVE = re.compile(r"(?<!\d)(?:4\d{2}|6\d{2}|7\d{2})\d{7}(?!\d)")
 """Ten digits alone that could be a number in use (domain.md 8.1)."""
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_service_has_the_same_rooms(service: str) -> None:
-    package = ROOT / "services" / service / "src" / service
-
-    def is_there(room: str) -> bool:
-        path = package / room
-        return path.exists() or path.with_suffix("").is_dir()
-
-    assert [room for room in ROOMS if not is_there(room)] == []
 
 
 def test_no_number_in_use_is_in_the_repository() -> None:

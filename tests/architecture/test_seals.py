@@ -3,8 +3,10 @@
 import ast
 from pathlib import Path
 
-from agreements.adapters.db import decision_tables, seal_tables, tables
-from agreements.adapters.db.sealed import SEALED, UNSEALED, table_of
+from agreements.db import tables
+from agreements.db.decisions import tables as decision_tables
+from agreements.db.seals import tables as seal_tables
+from agreements.db.seals.sealed import SEALED, UNSEALED, table_of
 
 ADAPTERS = Path(tables.__file__).parent
 WRITES = frozenset({"insert", "update", "delete"})

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from pseudonymisation.adapters.plane.preparation import prepare
-from pseudonymisation.adapters.plane.repeats import RecordKey
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.preparations.adapters.preparation import prepare
 from tests.benchmarks.measure import Result, turns
 from tests.benchmarks.plane import AS_READ, LIMITS, LINE, PERSONS_ONLY, RULES, Bench
 

@@ -10,7 +10,7 @@ import polars as pl
 import polars_hash  # noqa: F401 - registers the `nchash`/`chash` namespaces
 import pyarrow as pa
 
-from pseudonymisation.adapters.plane import kernel
+from pseudonymisation.engine import kernel
 from tests.benchmarks.measure import Result, turns
 
 ROWS = 10_000_000

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from pseudonymisation.adapters.plane.preparation import prepare
+from pseudonymisation.preparations.adapters.preparation import prepare
 from tests.benchmarks.measure import Result
 from tests.benchmarks.plane import LIMITS, Bench
 

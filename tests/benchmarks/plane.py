@@ -12,21 +12,26 @@ from catalogue import Treatment
 from dsfc_cli.demo.material import FIELDS, SEED
 from dsfc_cli.synthetic import World, generate
 from dsfc_cli.synthetic.world import PROVIDERS
-from pseudonymisation.adapters.keystore import FileWrapping, KeyStore, generate_key_encryption_key
-from pseudonymisation.adapters.plane import preparation
-from pseudonymisation.adapters.plane.landing import Plane, land
-from pseudonymisation.adapters.plane.objects import Objects
-from pseudonymisation.adapters.plane.preparation import (
+from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.engine.session import Limits, identifier, literal, session
+from pseudonymisation.intake.adapters.landing.landing import Plane, land
+from pseudonymisation.intake.adapters.landing.statement import (
+    ROW_GROUP,
+    TYPES,
+    Order,
+    parquet_key_name,
+)
+from pseudonymisation.intake.domain.quality import Outcome
+from pseudonymisation.preparations.adapters import preparation
+from pseudonymisation.preparations.adapters.preparation import (
     COMPRESSION_LEVEL,
     Keys,
     OutColumn,
     Plan,
     Source,
 )
-from pseudonymisation.adapters.plane.repeats import RecordKey
-from pseudonymisation.adapters.plane.session import Limits, identifier, literal, session
-from pseudonymisation.adapters.plane.statement import ROW_GROUP, TYPES, Order, parquet_key_name
-from pseudonymisation.domain.quality import Outcome
 
 DATA_SET: Final = catalogue.load().get("SUS_APC")
 RULES, AS_READ = catalogue.load().intake_of(DATA_SET, date(2019, 5, 1))

@@ -28,9 +28,9 @@ from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import Suite
 from dsfc_cli.synthetic import World
-from pseudonymisation.adapters.plane import scan
-from pseudonymisation.domain.attestation import Outcome, claims
-from pseudonymisation.domain.preparation import PinnedEdition
+from pseudonymisation.engine import scan
+from pseudonymisation.preparations.domain.attestation import Outcome, claims
+from pseudonymisation.preparations.domain.preparation import PinnedEdition
 from statements.attestation import AttestedFile
 from statements.permit import Permit
 

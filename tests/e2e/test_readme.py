@@ -95,6 +95,7 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
     assert "make test" in ci, "what cannot be run inside itself is run by CI"
 
 
+@pytest.mark.long
 def test_make_demo(checkout: Path) -> None:
     told = shell("make demo", checkout)
 
@@ -129,6 +130,7 @@ def test_make_demo_on_other_parts_and_in_chapters(command: str, checkout: Path) 
     assert "claims hold" in shell(command, checkout)
 
 
+@pytest.mark.long
 def test_make_up_and_the_calls_and_the_client_behind_it(checkout: Path) -> None:
     with up(checkout) as said:
         answers = shell("\n".join(CALLS), checkout)

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from agreements.adapters import rules
-from agreements.domain.leases import waiting_seconds
+from agreements.decision.adapters import rules
+from agreements.records.domain.leases import waiting_seconds
 from common.clock import SystemClock
 from common.db import engine as engines
 from dsfc_client import ExtractFile

@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from agreements.adapters.db import seal_audit
+from agreements.db.seals import audit as seal_audit
 from common.audit.checkpoints import path_of
 from common.audit.findings import FINDINGS_MAX, Finding, Head, Kind, Report
 from common.audit.verification import kept_checkpoints, kept_manifest

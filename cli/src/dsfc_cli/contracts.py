@@ -142,12 +142,19 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
         ]
     }
     for title, module, table in (
-        ("Relationship (agreements), but its end, which is a date", "relationship", "NEXT"),
-        ("Submission (pseudonymisation)", "submission", "TRANSITIONS"),
-        ("Extract (dissemination)", "extract", "TRANSITIONS"),
+        (
+            "Relationship (agreements), but its end, which is a date",
+            "agreements.records.domain.parties.relationship",
+            "NEXT",
+        ),
+        (
+            "Submission (pseudonymisation)",
+            "pseudonymisation.intake.domain.submission",
+            "TRANSITIONS",
+        ),
+        ("Extract (dissemination)", "dissemination.domain.extract", "TRANSITIONS"),
     ):
-        service = title.partition("(")[2].partition(")")[0]
-        moves = getattr(importlib.import_module(f"{service}.domain.{module}"), table)
+        moves = getattr(importlib.import_module(module), table)
         lives[title] = [(a.name, b.name, "") for a, to in moves.items() for b in sorted(to)]
     return lives
 
@@ -178,7 +185,7 @@ def _codes() -> str:
         "| code | what has to hold | how to resolve it | source |",
         "| --- | --- | --- | --- |",
     ]
-    refusals = importlib.import_module("agreements.domain.decision.codes").MEANINGS
+    refusals = importlib.import_module("agreements.decision.domain.codes").MEANINGS
     lines += [
         f"| `{code}` | {m.condition} | {m.remedy} | {m.source} |"
         for code, m in sorted(refusals.items())
@@ -191,11 +198,12 @@ def _codes() -> str:
     failures = importlib.import_module("dissemination.domain.errors").FAILURES
     lines += _section(
         "Why an extract failed, besides the above",
-        failures | importlib.import_module("pseudonymisation.domain.preparation").TEXTS,
+        failures
+        | importlib.import_module("pseudonymisation.preparations.domain.preparation").TEXTS,
     )
     lines += _section(
         "What is wrong with a line of a submission",
-        importlib.import_module("pseudonymisation.domain.quality").TEXTS,
+        importlib.import_module("pseudonymisation.intake.domain.quality").TEXTS,
     )
     return "\n".join([*lines, ""])
 

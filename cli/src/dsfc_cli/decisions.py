@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, inspect, select
 
-from agreements.adapters.db.decision_tables import DecisionRow
+from agreements.db.decisions.tables import DecisionRow
 from common.audit.tree import leaf_hash, written
 from common.db.tables import audit_leaf
 from common.ids import digest

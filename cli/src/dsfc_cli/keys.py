@@ -12,7 +12,7 @@ from common.security.roles import Role
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import SERVICES
 from dsfc_testing.issuer import Identity
-from pseudonymisation.adapters.keystore import generate_key_encryption_key
+from pseudonymisation.engine.keystore import generate_key_encryption_key
 
 PRIVATE = 0o700
 

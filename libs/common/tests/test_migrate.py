@@ -47,7 +47,7 @@ def upgrade():
 def package(tmp_path, monkeypatch):
     """A service that has nothing but the tables that all services have."""
     root = tmp_path / "site" / "migrated_example"
-    migrations = root / "adapters" / "db" / "migrations"
+    migrations = root / "db" / "migrations"
     (migrations / "versions").mkdir(parents=True)
     (root / "__init__.py").touch()
     (root / "tables.py").write_text(dedent(TABLES))

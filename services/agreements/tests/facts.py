@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime
 from itertools import count
 from uuid import UUID
 
-from agreements.domain.agreement import Agreement, Capacity, Line, Party, Signature
-from agreements.domain.contract import Contract, contract_hash
-from agreements.domain.drafting import ApprovedApplication, DraftedCondition, first_version
-from agreements.domain.hold import LineKey
-from agreements.domain.organisation import BODY
-from agreements.domain.relationship import ChangeKind, Relationship, Step
+from agreements.records.domain.agreement import Agreement, Capacity, Line, Party, Signature
+from agreements.records.domain.contract import Contract, contract_hash
+from agreements.records.domain.drafting import ApprovedApplication, DraftedCondition, first_version
+from agreements.records.domain.hold import LineKey
+from agreements.records.domain.parties.organisation import BODY
+from agreements.records.domain.parties.relationship import ChangeKind, Relationship, Step
 from common.ids import canonical, digest
 
 CCG, OTHER_CCG, CSU, OTHER_CSU = "02P", "00L", "0DF", "0CX"

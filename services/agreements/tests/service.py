@@ -8,8 +8,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from agreements import main
+from agreements.records.use_cases import agreements as use_cases
 from agreements.settings import Settings
-from agreements.use_cases import agreements as use_cases
 from common.security import keys
 from common.security.roles import Role
 from dsfc_testing.clock import FakeClock

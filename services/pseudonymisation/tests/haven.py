@@ -27,20 +27,16 @@ from common.security.keys import (
 from common.security.principal import Principal
 from common.security.roles import Role
 from dsfc_testing.clock import FakeClock
-from pseudonymisation.adapters.db import preparation_tables, tables
-from pseudonymisation.adapters.db.preparation_repository import unit_of_work
-from pseudonymisation.adapters.keystore import (
-    FileWrapping,
-    KeyStore,
-    generate_key_encryption_key,
-)
-from pseudonymisation.adapters.plane.extracts import EnginePlane
-from pseudonymisation.adapters.plane.objects import Objects
-from pseudonymisation.adapters.release_store import DirectoryStore
-from pseudonymisation.domain.preparation import Preparation
-from pseudonymisation.use_cases import domains
-from pseudonymisation.use_cases.preparations import Context, Outside, accept, get
-from pseudonymisation.use_cases.preparing import PreparationJobs
+from pseudonymisation.db import preparation_tables, tables
+from pseudonymisation.db.preparation_repository import unit_of_work
+from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.preparations.adapters.extracts import EnginePlane
+from pseudonymisation.preparations.adapters.release_store import DirectoryStore
+from pseudonymisation.preparations.domain.preparation import Preparation
+from pseudonymisation.preparations.use_cases import domains
+from pseudonymisation.preparations.use_cases.preparations import Context, Outside, accept, get
+from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
 
 CATALOGUE = catalogue.load()

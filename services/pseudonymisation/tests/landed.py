@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from catalogue import ColumnType, DataSet, Derivation, FieldClass, Identifier
-from pseudonymisation.adapters.plane.session import EXTENSION, Limits, add_keys, literal
+from pseudonymisation.engine.session import EXTENSION, Limits, add_keys, literal
 
 SEALED = {FieldClass.DI, FieldClass.LI, FieldClass.STAFF}
 LETTERS = "SPGHRC"

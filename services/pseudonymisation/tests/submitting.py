@@ -22,14 +22,14 @@ from dsfc_testing.clock import FakeClock
 from dsfc_testing.codes import ListedCodes
 from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation import main
-from pseudonymisation.adapters.keystore import generate_key_encryption_key
-from pseudonymisation.adapters.plane.session import Limits, literal, session
-from pseudonymisation.adapters.plane.statement import parquet_key_name
-from pseudonymisation.domain.edition import MapVersion
-from pseudonymisation.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.engine.keystore import generate_key_encryption_key
+from pseudonymisation.engine.session import Limits, literal, session
+from pseudonymisation.intake.adapters.landing.statement import parquet_key_name
+from pseudonymisation.intake.domain.edition import MapVersion
+from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.use_cases.landings import LandingJobs
+from pseudonymisation.intake.use_cases.ports import MapFile, Scope
 from pseudonymisation.settings import MEGABYTE, Settings
-from pseudonymisation.use_cases.landings import LandingJobs
-from pseudonymisation.use_cases.ports import MapFile, Scope
 
 PROVIDER, OTHER_PROVIDER = "RR8", "R0A"
 PRACTICES = {"A81001": "02P", "A81002": "00L", "A81003": "26A", "A81004": "99E", "J81002": "02P"}

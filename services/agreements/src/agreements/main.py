@@ -10,22 +10,23 @@ from typing import Any
 from fastapi import FastAPI
 from sqlmodel import Session
 
-from agreements.adapters import events, reference, rules
-from agreements.adapters.applications import HttpSnapshots
-from agreements.adapters.attestations import Attestations
-from agreements.adapters.db import written
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.adapters.db.repository import SqlUnitOfWork
-from agreements.adapters.db.seals import Sealer
-from agreements.adapters.db.tables import metadata
-from agreements.adapters.workers import Announcer
-from agreements.api import access
-from agreements.api.removal import Pause
-from agreements.api.routes import router
-from agreements.domain.organisation import BODY
+from agreements.db import written
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.repository import SqlUnitOfWork
+from agreements.db.seals.chain import Sealer
+from agreements.db.tables import metadata
+from agreements.decision.adapters import rules
+from agreements.decision.adapters.attestations import Attestations
+from agreements.decision.api.routes import access
+from agreements.decision.use_cases.decider import Decider
+from agreements.records.adapters import events, reference
+from agreements.records.adapters.applications import HttpSnapshots
+from agreements.records.adapters.workers import Announcer
+from agreements.records.api.removal import Pause
+from agreements.records.api.routes import router
+from agreements.records.domain.parties.organisation import BODY
+from agreements.records.use_cases.context import Context
 from agreements.settings import Settings
-from agreements.use_cases.access.decider import Decider
-from agreements.use_cases.context import Context
 from common import service
 from common.clock import Clock
 from common.db.mending import Mending

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from agreements import main
-from agreements.adapters.attestations import Attestations
-from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
-from agreements.adapters.db.seals import Sealer
+from agreements.db.decisions.tables import DecisionRow, HoldingRow, PermitRow
+from agreements.db.seals.chain import Sealer
+from agreements.decision.adapters.attestations import Attestations
 from common import audit
 from common.clock import boottime
 from common.errors import Unavailable
@@ -650,8 +650,8 @@ def test_a_client_finds_the_lines_it_may_have_and_until_when(asked):
 
 
 def test_a_period_that_is_taken_by_the_other_treatment_is_left_out_of_what_one_may_have(asked):
-    from agreements.adapters.db.decision_seals import TREATMENT, Ledger, Register
-    from agreements.adapters.db.decision_tables import OptOutTreatmentRow
+    from agreements.db.decisions.seals import TREATMENT, Ledger, Register
+    from agreements.db.decisions.tables import OptOutTreatmentRow
 
     environment = _uuid(plain.ENVIRONMENT)
     with Session(asked.service.parts.engine) as session:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agreements.use_cases import agreements as use_cases
+from agreements.records.use_cases import agreements as use_cases
 from common.clock import end_of
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, END, REFERENCE, line

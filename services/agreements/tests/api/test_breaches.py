@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agreements.use_cases import breaches as use_cases
+from agreements.records.use_cases import breaches as use_cases
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
 

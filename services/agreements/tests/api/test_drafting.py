@@ -3,7 +3,7 @@
 import pytest
 
 import catalogue
-from agreements.domain.errors import SnapshotRefused
+from agreements.records.domain.errors import SnapshotRefused
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, REFERENCE, line, snapshot
 

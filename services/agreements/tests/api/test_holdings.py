@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
-from agreements.adapters.db.decision_tables import DecisionRow, HoldingRow, PermitRow
-from agreements.adapters.events import handlers
+from agreements.db.decisions.tables import DecisionRow, HoldingRow, PermitRow
+from agreements.records.adapters.events import handlers
 from common.messaging.envelope import Event
 from common.security.roles import Role
 from services.agreements.tests.facts import CSU, NOW, REFERENCE, new_id

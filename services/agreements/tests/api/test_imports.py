@@ -2,8 +2,8 @@
 
 import pytest
 
-from agreements.adapters.attestations import Attestations
-from agreements.domain.register import RELATIONSHIP_COLUMNS
+from agreements.decision.adapters.attestations import Attestations
+from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
 from services.agreements.tests.api.test_access import Asked

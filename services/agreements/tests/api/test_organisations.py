@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agreements.use_cases.context import own
+from agreements.records.use_cases.context import own
 from common.ids import digest
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agreements.adapters.db.decision_tables import HoldingRow, PermitRow
+from agreements.db.decisions.tables import HoldingRow, PermitRow
 from common.security.roles import Role
 from services.agreements.tests.api.test_holdings import holding, permit
 from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, REFERENCE

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session
 
-from agreements.adapters.db.tables import TaskRow
+from agreements.db.tables import TaskRow
 from common.security.roles import Role
 from services.agreements.tests.api.test_imports import Lists
 from services.agreements.tests.api.test_organisations import code

@@ -10,8 +10,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from agreements.adapters import rules
-from agreements.api.removal import RemovesPermission
+from agreements.decision.adapters import rules
+from agreements.records.api.removal import RemovesPermission
 from common.db.unit_of_work import note_instant
 from common.errors import Conflict, NotFound
 from common.web import problems

@@ -3,9 +3,10 @@
 import pytest
 from sqlalchemy import text
 
-from agreements.adapters.db import receipts, repository
-from agreements.adapters.db.seal_audit import wrong
-from agreements.adapters.db.seal_first import NotSealed, seal_all
+from agreements.db import repository
+from agreements.db.seals import receipts
+from agreements.db.seals.audit import wrong
+from agreements.db.seals.first import NotSealed, seal_all
 
 
 @pytest.fixture

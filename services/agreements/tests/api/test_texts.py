@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from agreements.adapters.db.seal_audit import wrong
-from agreements.adapters.db.sealed import SEALED, table_of
-from agreements.adapters.db.written import MENDABLE
+from agreements.db.seals.audit import wrong
+from agreements.db.seals.sealed import SEALED, table_of
+from agreements.db.written import MENDABLE
 from agreements.main import SERVICE
-from agreements.use_cases import agreements
+from agreements.records.use_cases import agreements
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD

@@ -10,22 +10,17 @@ import pytest
 from sqlalchemy import event, func, select, text
 from sqlmodel import Session
 
-from agreements.adapters.db import decisions as adapter
-from agreements.adapters.db import epoch as epochs
-from agreements.adapters.db.decision_tables import (
-    DecisionRow,
-    HoldingRow,
-    OptOutTreatmentRow,
-    PermitRow,
-)
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.domain.agreement import Facts as StateFacts
-from agreements.domain.hold import Hold
-from agreements.use_cases.access import decider as deciders
-from agreements.use_cases.access import hearing
-from agreements.use_cases.access.asking import DigestDiffers, EvidenceRefused
-from agreements.use_cases.access.decider import Decider
-from agreements.use_cases.access.ports import Contended
+from agreements.db import epoch as epochs
+from agreements.db.decisions import log as adapter
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.decisions.tables import DecisionRow, HoldingRow, OptOutTreatmentRow, PermitRow
+from agreements.decision.use_cases import decider as deciders
+from agreements.decision.use_cases import hearing
+from agreements.decision.use_cases.asking import DigestDiffers, EvidenceRefused
+from agreements.decision.use_cases.decider import Decider
+from agreements.decision.use_cases.ports import Contended
+from agreements.records.domain.agreement import Facts as StateFacts
+from agreements.records.domain.hold import Hold
 from common.db.tables import audit_leaf
 from common.db.unit_of_work import DatabaseUnavailable
 from common.errors import DecisionUnavailable
@@ -704,7 +699,7 @@ def test_a_fact_that_changes_while_it_is_loaded_is_loaded_again(engine, uow, dec
 def test_an_unchanged_epoch_costs_no_reading_of_facts(engine, decider, monkeypatch):
     decider.ask_and_wait(asking.request())
     loads = []
-    monkeypatch.setattr("agreements.adapters.db.facts.load", lambda *a, **k: loads.append(a))
+    monkeypatch.setattr("agreements.db.decisions.facts.load", lambda *a, **k: loads.append(a))
 
     assert decider.ask_and_wait(asking.request()).permitted
     assert loads == []

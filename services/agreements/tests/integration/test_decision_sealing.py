@@ -9,13 +9,14 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import select, text
 
-from agreements.adapters.db import decision_seals, seal_first
-from agreements.adapters.db.decision_seals import PERMIT
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.adapters.db.seal_audit import wrong
-from agreements.adapters.db.seal_first import NotSealed, seal_all
-from agreements.adapters.db.seals import Sealer
-from agreements.use_cases.access.decider import Decider
+from agreements.db.decisions import seals as decision_seals
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.decisions.seals import PERMIT
+from agreements.db.seals import first as seal_first
+from agreements.db.seals.audit import wrong
+from agreements.db.seals.chain import Sealer
+from agreements.db.seals.first import NotSealed, seal_all
+from agreements.decision.use_cases.decider import Decider
 from common.db import migrate
 from common.security.keys import Signer, generate_jwk
 from services.agreements.tests.reference import asking, giving
@@ -46,7 +47,7 @@ def clock(clock):
 def undone(engine):
     """As an earlier version left it, and as the migration then finds it: rows without seals."""
     found = Config()
-    found.set_main_option("script_location", "agreements:adapters/db/migrations")
+    found.set_main_option("script_location", "agreements:db/migrations")
     found.set_main_option("path_separator", "os")
     with engine.connect() as connection:
         found.attributes["connection"] = connection
@@ -70,9 +71,9 @@ def old(engine, clock, monkeypatch):
     # The world is put there without the commands whose leaves facts are compared with.
     monkeypatch.setattr(seal_first, "_differences", lambda _: iter(()))
     with monkeypatch.context() as before:
-        before.setattr("agreements.adapters.db.decisions.Ledger.seal", lambda *_, **__: [])
+        before.setattr("agreements.db.decisions.log.Ledger.seal", lambda *_, **__: [])
         before.setattr(
-            "agreements.adapters.db.decisions.Ledger.rows",
+            "agreements.db.decisions.log.Ledger.rows",
             lambda _, session, register: decision_seals.rows_of(session, register),
         )
         with giving.replicas(engine, clock) as start:

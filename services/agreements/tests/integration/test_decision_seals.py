@@ -7,14 +7,15 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlmodel import Session
 
-from agreements.adapters.db import decision_seals, seals
-from agreements.adapters.db.decision_seals import CHAIN, HOLDING, Ledger, Register, Tampered
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.adapters.db.seal_audit import wrong
-from agreements.adapters.db.seal_tables import DecisionSealRow
-from agreements.adapters.db.sealed import table_of
-from agreements.use_cases.access import dry_run
-from agreements.use_cases.access.ports import Fate
+from agreements.db.decisions import seals as decision_seals
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.decisions.seals import CHAIN, HOLDING, Ledger, Register, Tampered
+from agreements.db.seals import chain as seals
+from agreements.db.seals.audit import wrong
+from agreements.db.seals.sealed import table_of
+from agreements.db.seals.tables import DecisionSealRow
+from agreements.decision.use_cases import dry_run
+from agreements.decision.use_cases.ports import Fate
 from common.db.tables import audit_leaf
 from common.ids import digest, new_id
 from services.agreements.tests.reference import asking, giving
@@ -396,7 +397,7 @@ def test_a_renewal_of_a_fetch_from_before_there_were_fates_writes_one_and_seals_
     one = started()
     released = give(one, "list-1")
     with monkeypatch.context() as before:
-        before.setattr("agreements.adapters.db.decisions.SqlDecisionLog._decide_fates", no_fates)
+        before.setattr("agreements.db.decisions.log.SqlDecisionLog._decide_fates", no_fates)
         first = fetched(one, released)
     assert wrong(engine, JWKS) == []
 
@@ -451,7 +452,7 @@ def test_a_transaction_that_was_rolled_back_leaves_no_link_behind(engine, starte
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr("agreements.adapters.db.decisions.audit.append", lambda *_: fail(None))
+        broken.setattr("agreements.db.decisions.log.audit.append", lambda *_: fail(None))
         with pytest.raises(RuntimeError):
             one.ask_and_wait(asking.request(periods=("2018-05",)))
     assert links(engine) == before

@@ -9,13 +9,8 @@ import pytest
 from sqlalchemy import delete, select
 from sqlmodel import Session
 
-from agreements.adapters.db.decision_tables import (
-    DecisionRow,
-    HoldingFateRow,
-    HoldingRow,
-    PermitRow,
-)
-from agreements.domain.decision.question import Landed
+from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, HoldingRow, PermitRow
+from agreements.decision.domain.question import Landed
 from common.ids import digest_of
 from services.agreements.tests.reference import asking, giving
 from services.agreements.tests.reference import world as plain

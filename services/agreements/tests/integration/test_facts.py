@@ -6,11 +6,11 @@ from datetime import date, timedelta
 import pytest
 from sqlmodel import Session
 
-from agreements.adapters.db import epoch as epochs
-from agreements.adapters.db.facts import FactsCache, _document, load
-from agreements.adapters.db.seals import Book
-from agreements.domain.decision.decide import Permission, decide
-from agreements.domain.decision.document import Document
+from agreements.db import epoch as epochs
+from agreements.db.decisions.facts import FactsCache, _document, load
+from agreements.db.seals.chain import Book
+from agreements.decision.domain.decide import Permission, decide
+from agreements.records.domain.terms.document import Document
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
 from services.agreements.tests.reference.seeding import SEALER, entry, on_the_catalogue, seed
@@ -181,7 +181,7 @@ def test_facts_are_kept_under_their_epoch_and_not_a_moment_longer(engine):
 
 
 def test_the_cache_forgets_what_was_not_asked_for_longest(engine, monkeypatch):
-    monkeypatch.setattr("agreements.adapters.db.facts.CACHED_MAX", 1)
+    monkeypatch.setattr("agreements.db.decisions.facts.CACHED_MAX", 1)
     uow = seed(engine, plain.sound())
     cache = FactsCache(Book(SEALER))
 

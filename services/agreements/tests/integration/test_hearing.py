@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from agreements import main
-from agreements.adapters import events
-from agreements.adapters.applications import HttpSnapshots, approved
-from agreements.adapters.workers import Announcer
-from agreements.domain.agreement import AgreementState
-from agreements.domain.errors import SnapshotRefused
-from agreements.use_cases import agreements as use_cases
+from agreements.records.adapters import events
+from agreements.records.adapters.applications import HttpSnapshots, approved
+from agreements.records.adapters.workers import Announcer
+from agreements.records.domain.agreement import AgreementState
+from agreements.records.domain.errors import SnapshotRefused
+from agreements.records.use_cases import agreements as use_cases
 from common import http
 from common.clock import end_of
 from common.errors import Unavailable
@@ -280,7 +280,7 @@ def test_a_renewal_handed_in_keeps_the_lapsed_agreement_open_until_it_is_dropped
 
 
 def sign_for_all(ctx):
-    from agreements.domain.agreement import Facts
+    from agreements.records.domain.agreement import Facts
     from services.agreements.tests.facts import sign_all
 
     with ctx.uow.writing() as tx:

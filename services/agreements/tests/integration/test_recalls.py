@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from agreements.adapters import reference
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.domain.decision.recalls import Source
-from agreements.use_cases import recalls
-from agreements.use_cases.access.decider import Decider
-from agreements.use_cases.context import Context
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.decision.use_cases.decider import Decider
+from agreements.records.adapters import reference
+from agreements.records.domain.recalls import Source
+from agreements.records.use_cases import recalls
+from agreements.records.use_cases.context import Context
 from common.security.principal import Principal
 from common.security.roles import Role
 from services.agreements.tests.integration.test_differencing import codes, fetched, give, prepared

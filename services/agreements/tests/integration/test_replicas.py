@@ -14,13 +14,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from agreements import main
-from agreements.adapters import rules
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.adapters.db.repository import SqlUnitOfWork
-from agreements.domain.decision.codes import Code
-from agreements.use_cases import agreements as use_cases
-from agreements.use_cases.access.decider import Decider
-from agreements.use_cases.context import Context
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.repository import SqlUnitOfWork
+from agreements.decision.adapters import rules
+from agreements.decision.domain.codes import Code
+from agreements.decision.use_cases.decider import Decider
+from agreements.records.use_cases import agreements as use_cases
+from agreements.records.use_cases.context import Context
 from common.clock import SystemClock, boottime
 from common.db import clock as clocks
 from common.db.clock import DatabaseClock

@@ -8,26 +8,25 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from agreements.adapters.db.epoch import current, stamp
-from agreements.adapters.db.repository import SqlUnitOfWork
-from agreements.adapters.db.tables import (
-    AgreementRow,
-    ContractRow,
-    FactChangeRow,
-    HoldRow,
-    SignatureRow,
+from agreements.db.epoch import current, stamp
+from agreements.db.repository import SqlUnitOfWork
+from agreements.db.tables import AgreementRow, ContractRow, FactChangeRow, HoldRow, SignatureRow
+from agreements.records.domain.agreement import Facts, Renewal
+from agreements.records.domain.breach import Breach, Channel, Stopped
+from agreements.records.domain.drafting import next_version
+from agreements.records.domain.errors import (
+    BreachNotFound,
+    HoldNotFound,
+    MapNotFound,
+    RelationshipNotFound,
 )
-from agreements.domain.agreement import Facts, Renewal
-from agreements.domain.breach import Breach, Channel, Stopped
-from agreements.domain.drafting import next_version
-from agreements.domain.environment import RecipientEnvironment
-from agreements.domain.errors import BreachNotFound, HoldNotFound, MapNotFound, RelationshipNotFound
-from agreements.domain.hold import Hold
-from agreements.domain.layouts.maps import MapKind
-from agreements.domain.maps import MapSnapshot
-from agreements.domain.organisation import Kind, Organisation, TransferInstrument
-from agreements.domain.register import RelationshipEdition
-from agreements.use_cases.ports import Slice
+from agreements.records.domain.hold import Hold
+from agreements.records.domain.lists.layouts.maps import MapKind
+from agreements.records.domain.lists.maps import MapSnapshot
+from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.domain.parties.environment import RecipientEnvironment
+from agreements.records.domain.parties.organisation import Kind, Organisation, TransferInstrument
+from agreements.records.use_cases.ports import Slice
 from common.audit import Entry
 from common.db import migrate, outbox
 from common.db.engine import writing

@@ -5,12 +5,13 @@ from datetime import date
 
 import pytest
 
-from agreements.adapters import reference
-from agreements.adapters.db.repository import SqlUnitOfWork
-from agreements.domain.errors import ContractOverlaps, LiftNeedsAnotherPerson
-from agreements.domain.layouts import ods
-from agreements.use_cases import agreements, contracts, imports
-from agreements.use_cases.context import Context, OnceKey
+from agreements.db.repository import SqlUnitOfWork
+from agreements.records.adapters import reference
+from agreements.records.domain.errors import ContractOverlaps, LiftNeedsAnotherPerson
+from agreements.records.domain.lists.layouts import ods
+from agreements.records.use_cases import agreements, contracts
+from agreements.records.use_cases.context import Context, OnceKey
+from agreements.records.use_cases.lists import imports
 from common.security.principal import Principal
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, REFERENCE, approved
@@ -61,7 +62,7 @@ def at_once(*verbs):
 
 def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
     manager, body = context(Role.CONTRACT_MANAGER), context(Role.DARS_APPROVER)
-    imports.import_organisations(LIST, ods.Layout.DSFC, ctx=manager)
+    imports.import_organisations(LIST, ods.OdsLayout.DSFC, ctx=manager)
     issued = [
         contracts.issue(
             code=CCG,
@@ -101,7 +102,7 @@ def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
 
 def test_one_key_issues_one_contract_even_at_once(context):
     manager = context(Role.CONTRACT_MANAGER)
-    imports.import_organisations(LIST, ods.Layout.DSFC, ctx=manager)
+    imports.import_organisations(LIST, ods.OdsLayout.DSFC, ctx=manager)
 
     def issue():
         return contracts.issue(

@@ -8,22 +8,23 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlmodel import Session
 
-from agreements.adapters.db import epoch as epochs
-from agreements.adapters.db import facts as loading
-from agreements.adapters.db import seals, tables, written
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.adapters.db.facts import load
-from agreements.adapters.db.seal_tables import SealRow, SignatureReceiptRow
-from agreements.adapters.db.sealed import SEALED, table_of
-from agreements.adapters.db.seals import Book, Sealer
-from agreements.domain.agreement import Facts as StateFacts
-from agreements.domain.decision.recalls import Recall, Source
-from agreements.domain.hold import Hold
-from agreements.domain.imports import Import, ImportKind
-from agreements.domain.layouts.ods import Listed
-from agreements.domain.organisation import Kind
-from agreements.use_cases.access.decider import Decider
-from agreements.use_cases.ports import Slice
+from agreements.db import epoch as epochs
+from agreements.db import tables, written
+from agreements.db.decisions import facts as loading
+from agreements.db.decisions.facts import load
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.seals import chain as seals
+from agreements.db.seals.chain import Book, Sealer
+from agreements.db.seals.sealed import SEALED, table_of
+from agreements.db.seals.tables import SealRow, SignatureReceiptRow
+from agreements.decision.use_cases.decider import Decider
+from agreements.records.domain.agreement import Facts as StateFacts
+from agreements.records.domain.hold import Hold
+from agreements.records.domain.lists.imports import Import, ImportKind
+from agreements.records.domain.lists.layouts.ods import Listed
+from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.recalls import Recall, Source
+from agreements.records.use_cases.ports import Slice
 from common.db.tables import audit_leaf
 from common.ids import digest, new_id
 from common.replacement import Change, Standing, State

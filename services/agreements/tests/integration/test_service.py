@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agreements import cli, main
-from agreements.adapters.applications import HttpSnapshots
 from agreements.main import Parts
+from agreements.records.adapters.applications import HttpSnapshots
+from agreements.records.use_cases import agreements as use_cases
 from agreements.settings import Settings
-from agreements.use_cases import agreements as use_cases
 from common.messaging.envelope import Message
 from common.security import keys
 from common.security.roles import Role

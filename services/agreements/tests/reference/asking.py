@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import catalogue
-from agreements.domain.hold import LineKey
-from agreements.domain.permits import GivenPermit
-from agreements.use_cases.access.asking import AskFetch, AskRelease, AskRequest, Evidence
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.use_cases.asking import AskFetch, AskRelease, AskRequest, Evidence
+from agreements.records.domain.hold import LineKey
 from common.ids import digest, new_id
 from common.security.principal import Principal
 from common.security.roles import Role

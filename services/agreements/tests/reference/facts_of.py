@@ -6,24 +6,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from agreements.adapters import reference, rules
-from agreements.domain.agreement import (
-    Agreement,
-    AgreementVersion,
-    Capacity,
-    Condition,
-    Line,
-    Party,
-    Signature,
-)
-from agreements.domain.assurance import Assurance, AssuranceKind, Status
-from agreements.domain.contract import Contract
-from agreements.domain.decision import document
-from agreements.domain.decision.categories import category
-from agreements.domain.decision.data_sets import DataSetFacts, LandingRulesFacts, ReleasableColumn
-from agreements.domain.decision.facts import Alternative, EnvironmentFacts, Facts, MapFacts, Present
-from agreements.domain.decision.held import HeldFile
-from agreements.domain.decision.question import (
+from agreements.decision.adapters import rules
+from agreements.decision.domain.facts import Alternative, EnvironmentFacts, Facts, MapFacts, Present
+from agreements.decision.domain.held import HeldFile
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.domain.question import (
     Asker,
     Fetch,
     Holding,
@@ -33,12 +20,39 @@ from agreements.domain.decision.question import (
     Request,
     UnattestedRelease,
 )
-from agreements.domain.decision.recalls import Recall, Source
-from agreements.domain.hold import HeldLine, Hold, LineKey
-from agreements.domain.organisation import BODY, Kind, Organisation, TransferInstrument
-from agreements.domain.permits import GivenPermit
-from agreements.domain.registration import IcoRegistration, Interval, Section251Approval
-from agreements.domain.relationship import ChangeKind, Relationship, Step
+from agreements.records.adapters import reference
+from agreements.records.domain.agreement import (
+    Agreement,
+    AgreementVersion,
+    Capacity,
+    Condition,
+    Line,
+    Party,
+    Signature,
+)
+from agreements.records.domain.contract import Contract
+from agreements.records.domain.hold import HeldLine, Hold, LineKey
+from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Status
+from agreements.records.domain.parties.organisation import (
+    BODY,
+    Kind,
+    Organisation,
+    TransferInstrument,
+)
+from agreements.records.domain.parties.registration import (
+    IcoRegistration,
+    Interval,
+    Section251Approval,
+)
+from agreements.records.domain.parties.relationship import ChangeKind, Relationship, Step
+from agreements.records.domain.recalls import Recall, Source
+from agreements.records.domain.terms import document
+from agreements.records.domain.terms.categories import category
+from agreements.records.domain.terms.data_sets import (
+    DataSetFacts,
+    LandingRulesFacts,
+    ReleasableColumn,
+)
 from catalogue import Derivation, Identifier, Shown
 from common.ids import digest
 from services.agreements.tests.reference.world import ENVIRONMENT, HOLDING, NOON, Json, uuid

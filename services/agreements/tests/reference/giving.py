@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from agreements.adapters.db.decisions import SqlDecisionLogs
-from agreements.adapters.db.seals import Sealer
-from agreements.use_cases.access.asking import Answer, AskRelease
-from agreements.use_cases.access.decider import Decider
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.seals.chain import Sealer
+from agreements.decision.use_cases.asking import Answer, AskRelease
+from agreements.decision.use_cases.decider import Decider
 from common.clock import Clock
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain

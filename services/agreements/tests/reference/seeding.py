@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 import catalogue as catalogues
-from agreements.adapters.db.repository import SqlUnitOfWork
-from agreements.adapters.db.seals import Sealer
-from agreements.domain.agreement import Facts as StateFacts
-from agreements.domain.environment import EnvironmentClient, RecipientEnvironment
-from agreements.domain.layouts.maps import MapKind
-from agreements.domain.maps import MapSnapshot
-from agreements.domain.registration import Publication
+from agreements.db.repository import SqlUnitOfWork
+from agreements.db.seals.chain import Sealer
+from agreements.records.domain.agreement import Facts as StateFacts
+from agreements.records.domain.lists.layouts.maps import MapKind
+from agreements.records.domain.lists.maps import MapSnapshot
+from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
+from agreements.records.domain.parties.registration import Publication
 from common.audit import Entry
 from common.ids import new_id
 from common.security.keys import Signer, generate_jwk

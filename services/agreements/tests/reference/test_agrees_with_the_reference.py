@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hypothesis import HealthCheck, Phase, example, find, given, note, settings
 from hypothesis import strategies as st
 
-from agreements.domain.decision.decide import Permission, decide
+from agreements.decision.domain.decide import Permission, decide
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.evaluator import evaluate, granted, midnights
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of

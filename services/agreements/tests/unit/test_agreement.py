@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from agreements.domain.agreement import (
+from agreements.records.domain.agreement import (
     AgreementState,
     Capacity,
     Facts,
@@ -13,8 +13,8 @@ from agreements.domain.agreement import (
     Party,
     Renewal,
 )
-from agreements.domain.drafting import first_version, next_version
-from agreements.domain.errors import (
+from agreements.records.domain.drafting import first_version, next_version
+from agreements.records.domain.errors import (
     ConditionNotFound,
     DocumentHashDiffers,
     DraftedOtherwise,
@@ -24,9 +24,9 @@ from agreements.domain.errors import (
     VersionLapsed,
     VersionSuperseded,
 )
-from agreements.domain.events import Verb
-from agreements.domain.hold import Hold
-from agreements.domain.organisation import BODY
+from agreements.records.domain.events import Verb
+from agreements.records.domain.hold import Hold
+from agreements.records.domain.parties.organisation import BODY
 from common.clock import end_of, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.ids import canonical, digest

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from agreements.adapters.reference import load
-from agreements.domain.assurance import (
+from agreements.records.adapters.reference import load
+from agreements.records.domain.parties.assurance import (
     NO_EDITION,
     Assurance,
     AssuranceKind,

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from agreements.adapters.reference import load
-from agreements.domain.breach import (
+from agreements.records.adapters.reference import load
+from agreements.records.domain.breach import (
     Breach,
     BreachState,
     Channel,

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from agreements.adapters.reference import load
-from agreements.domain import codes
-from agreements.domain.codes import Codes
-from agreements.domain.organisation import Kind, Organisation
+from agreements.records.adapters.reference import load
+from agreements.records.domain.parties import codes
+from agreements.records.domain.parties.codes import Codes
+from agreements.records.domain.parties.organisation import Kind, Organisation
 from services.agreements.tests.facts import new_id
 
 RULES = load().codes

@@ -5,8 +5,12 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from agreements.domain.contract import ContractState, in_force
-from agreements.domain.errors import ContractOverlaps, DocumentHashDiffers, OrganisationSignsFirst
+from agreements.records.domain.contract import ContractState, in_force
+from agreements.records.domain.errors import (
+    ContractOverlaps,
+    DocumentHashDiffers,
+    OrganisationSignsFirst,
+)
 from common.clock import end_of, start_of
 from common.errors import TransitionRefused
 from services.agreements.tests.facts import CCG, NOW, SIGNED, START, contract

@@ -3,9 +3,9 @@
 import ast
 from pathlib import Path
 
-import agreements.use_cases
+import agreements.records.use_cases
 
-ROOM = Path(agreements.use_cases.__file__).parent
+ROOM = Path(agreements.records.use_cases.__file__).parent
 
 
 def asks_the_clock(node):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from agreements.adapters.reference import load
-from agreements.domain.assurance import NO_EDITION, Status
-from agreements.domain.errors import ImportContradicts, ImportRefused
-from agreements.domain.layouts import dspt, maps, ods, reading
-from agreements.domain.layouts.maps import MapKind
-from agreements.domain.maps import MapSnapshot, governing
-from agreements.domain.organisation import Kind
+from agreements.records.adapters.reference import load
+from agreements.records.domain.errors import ImportContradicts, ImportRefused
+from agreements.records.domain.lists.layouts import dspt, maps, ods, reading
+from agreements.records.domain.lists.layouts.maps import MapKind
+from agreements.records.domain.lists.maps import MapSnapshot, governing
+from agreements.records.domain.parties.assurance import NO_EDITION, Status
+from agreements.records.domain.parties.organisation import Kind
 from services.agreements.tests.facts import new_id
 
 PUBLISHED = Path(__file__).parents[5] / "shared" / "data"
@@ -49,7 +49,7 @@ def places(left_out):
 
 
 def test_a_location_was_a_ccg_until_the_icbs_came():
-    before, since = organisations(eccg(), ods.Layout.ECCG)
+    before, since = organisations(eccg(), ods.OdsLayout.ECCG)
 
     assert (before.kind, before.legal_entity) == (Kind.CCG, "02P")
     assert before.valid_to == date(2022, 6, 30)
@@ -58,8 +58,8 @@ def test_a_location_was_a_ccg_until_the_icbs_came():
 
 
 def test_a_location_that_began_later_was_never_a_ccg_and_one_that_closed_before_never_a_location():
-    [late] = organisations(eccg(begin="20230401"), ods.Layout.ECCG)
-    [early] = organisations(eccg(end="20200331"), ods.Layout.ECCG)
+    [late] = organisations(eccg(begin="20230401"), ods.OdsLayout.ECCG)
+    [early] = organisations(eccg(end="20200331"), ods.OdsLayout.ECCG)
 
     assert (late.kind, late.valid_from) == (Kind.SUB_ICB_LOCATION, date(2023, 4, 1))
     assert (early.kind, early.valid_to) == (Kind.CCG, date(2020, 3, 31))
@@ -67,14 +67,14 @@ def test_a_location_that_began_later_was_never_a_ccg_and_one_that_closed_before_
 
 def test_a_hub_is_nhs_englands_and_q99_is_no_icb():
     [hub] = organisations(
-        eccg("13Q", "NATIONAL COMMISSIONING HUB 1", "Q99", kind="H"), ods.Layout.ECCG
+        eccg("13Q", "NATIONAL COMMISSIONING HUB 1", "Q99", kind="H"), ods.OdsLayout.ECCG
     )
 
     assert (hub.kind, hub.legal_entity) == (Kind.NHS_ENGLAND_HUB, "X26")
 
 
 def test_trusts_are_read_from_their_list():
-    [trust] = organisations(eccg("R0A", "A TRUST", "QOP", "20171001", kind=""), ods.Layout.ETR)
+    [trust] = organisations(eccg("R0A", "A TRUST", "QOP", "20171001", kind=""), ods.OdsLayout.ETR)
 
     assert (trust.kind, trust.legal_entity, trust.parent) == (Kind.NHS_TRUST, "R0A", "QOP")
 
@@ -91,7 +91,7 @@ def test_of_a_practice_the_latest_edition_is_kept():
         '"2","A81001","NEW NAME",1974-04-01,2020-12-31,"C",4,"20/21","2021-03-31"\n'
         '"3","A81001","MIDDLE NAME",1974-04-01,NA,"A",4,"19/20","2020-03-31"\n'
     )
-    [practice] = organisations(text, ods.Layout.PRACTICES)
+    [practice] = organisations(text, ods.OdsLayout.PRACTICES)
 
     assert (practice.name, practice.valid_to) == ("NEW NAME", date(2020, 12, 31))
 
@@ -102,7 +102,7 @@ def test_our_own_layout_names_the_rest():
         "QF7,NHS South Yorkshire ICB,ICB,,Y63,2022-07-01,\n"
         "0DF,SCW CSU,CSU,X26,,2013-04-01,2030-01-01\n"
     )
-    icb, csu = organisations(text, ods.Layout.DSFC)
+    icb, csu = organisations(text, ods.OdsLayout.DSFC)
 
     assert (icb.legal_entity, icb.parent, icb.valid_to) == ("QF7", "Y63", None)
     assert (csu.legal_entity, csu.parent, csu.valid_to) == ("X26", None, date(2030, 1, 1))
@@ -147,7 +147,7 @@ def test_our_own_layout_names_the_rest():
 )
 def test_what_is_wrong_is_named_by_its_place(text, layout, found):
     with pytest.raises(ImportRefused) as refusal:
-        organisations(text, ods.Layout(layout))
+        organisations(text, ods.OdsLayout(layout))
 
     assert found in mistakes(refusal)
 
@@ -168,7 +168,7 @@ DSFC = "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
 )
 def test_what_is_wrong_in_our_own_layout_is_named_too(row, column):
     with pytest.raises(ImportRefused) as refusal:
-        organisations(DSFC + row, ods.Layout.DSFC)
+        organisations(DSFC + row, ods.OdsLayout.DSFC)
 
     assert [where for _, where, _ in mistakes(refusal)] == [column]
 
@@ -188,12 +188,12 @@ def test_what_is_wrong_in_our_own_layout_is_named_too(row, column):
 )
 def test_what_is_no_list_at_all_is_refused(content):
     with pytest.raises(ImportRefused):
-        ods.read(content, ods.Layout.ETR, icbs_from=ICBS_FROM)
+        ods.read(content, ods.OdsLayout.ETR, icbs_from=ICBS_FROM)
 
 
 def test_a_file_full_of_mistakes_is_not_answered_in_full():
     with pytest.raises(ImportRefused) as refusal:
-        organisations("a,b\n" * 1_000, ods.Layout.ETR)
+        organisations("a,b\n" * 1_000, ods.OdsLayout.ETR)
 
     assert len(mistakes(refusal)) == reading.NAMED_MAX
     assert refusal.value.members["errors_total"] == 1_000
@@ -217,7 +217,7 @@ TRUST = eccg("R0A", "A TRUST", "QOP", "20171001", kind="")
 def test_one_odd_line_is_left_out_and_named_and_the_rest_is_taken(odd):
     content = b"\n".join([TRUST.encode(), b"", odd, TRUST.replace("R0A", "R0D").encode(), b",,,"])
 
-    found = ods.read(content, ods.Layout.ETR, icbs_from=ICBS_FROM)
+    found = ods.read(content, ods.OdsLayout.ETR, icbs_from=ICBS_FROM)
 
     assert [o.ods for o in found.listed] == ["R0A", "R0D"]
     assert found.left_out.lines == 1
@@ -226,7 +226,7 @@ def test_one_odd_line_is_left_out_and_named_and_the_rest_is_taken(odd):
 
 
 def test_what_is_left_out_is_counted_in_full_and_named_up_to_a_limit():
-    found = read(f"{TRUST}\n" + "a,b\n" * 1_000, ods.Layout.ETR)
+    found = read(f"{TRUST}\n" + "a,b\n" * 1_000, ods.OdsLayout.ETR)
 
     assert found.left_out.lines == 1_000
     assert len(found.left_out.named) == reading.NAMED_MAX
@@ -234,7 +234,7 @@ def test_what_is_left_out_is_counted_in_full_and_named_up_to_a_limit():
 
 
 def test_the_same_line_again_is_taken_once():
-    found = read(f"{TRUST}\n{TRUST}\n{TRUST}", ods.Layout.ETR)
+    found = read(f"{TRUST}\n{TRUST}\n{TRUST}", ods.OdsLayout.ETR)
 
     assert len(found.listed) == 1
     assert (found.left_out.lines, found.left_out.repeated) == (0, 2)
@@ -243,7 +243,7 @@ def test_the_same_line_again_is_taken_once():
 def test_a_code_that_is_two_things_refuses_the_file_and_every_line_of_it_is_named():
     other, third = TRUST.replace("A TRUST", "B TRUST"), TRUST.replace("R0A", "R0D")
     with pytest.raises(ImportContradicts) as refusal:
-        read(f"{TRUST}\n{third}\n{other}\n{TRUST}", ods.Layout.ETR)
+        read(f"{TRUST}\n{third}\n{other}\n{TRUST}", ods.OdsLayout.ETR)
 
     assert [line for line, _, _ in mistakes(refusal)] == [1, 3, 4]
     assert refusal.value.members["errors_total"] == 3
@@ -253,7 +253,7 @@ def test_a_code_that_is_two_things_refuses_the_file_and_every_line_of_it_is_name
 def test_a_practice_that_is_two_things_in_one_edition_refuses_the_file():
     row = '"1","A81001","{}",1974-04-01,NA,"A",4,"18/19","2019-03-31"\n'
     with pytest.raises(ImportContradicts) as refusal:
-        read(PRACTICES + row.format("ONE") + row.format("OTHER"), ods.Layout.PRACTICES)
+        read(PRACTICES + row.format("ONE") + row.format("OTHER"), ods.OdsLayout.PRACTICES)
 
     assert [line for line, _, _ in mistakes(refusal)] == [2, 3]
 
@@ -261,9 +261,9 @@ def test_a_practice_that_is_two_things_in_one_edition_refuses_the_file():
 def test_codes_are_read_in_either_case_and_with_padding():
     [practice] = organisations(
         PRACTICES + '"1"," gue01 ","N",1974-04-01,NA,"A",4,"18/19","2019-03-31"\n',
-        ods.Layout.PRACTICES,
+        ods.OdsLayout.PRACTICES,
     )
-    [trust] = organisations(TRUST.replace("R0A", " r0a "), ods.Layout.ETR)
+    [trust] = organisations(TRUST.replace("R0A", " r0a "), ods.OdsLayout.ETR)
 
     assert (practice.ods, trust.ods) == ("GUE01", "R0A")
 
@@ -271,17 +271,17 @@ def test_codes_are_read_in_either_case_and_with_padding():
 def test_sites_are_read_as_parts_of_their_trust():
     cells = ["RH802", "A SITE", "Y58", "QJK", *[""] * 6, "19910401", "", "", "", "RH8"]
     row = ",".join(f'"{cell}"' for cell in [*cells, *[""] * 12])
-    [site] = organisations(row, ods.Layout.ETS)
+    [site] = organisations(row, ods.OdsLayout.ETS)
 
     assert (site.kind, site.legal_entity, site.parent) == (Kind.SITE, "RH8", "RH8")
     with pytest.raises(ImportRefused):
-        organisations(row.replace('"RH8"', '""'), ods.Layout.ETS)
+        organisations(row.replace('"RH8"', '""'), ods.OdsLayout.ETS)
 
 
 def test_a_byte_order_mark_and_empty_lines_do_no_harm():
     content = b"\xef\xbb\xbf" + eccg().encode() + b"\n\n"
 
-    assert len(ods.read(content, ods.Layout.ECCG, icbs_from=ICBS_FROM).listed) == 2
+    assert len(ods.read(content, ods.OdsLayout.ECCG, icbs_from=ICBS_FROM).listed) == 2
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_days_are_read_in_three_forms(text, form, read):
 def test_the_published_lists_are_read(layout, listed):
     content = (PUBLISHED / "ods" / f"{layout}.csv").read_bytes()
 
-    found = ods.read(content, ods.Layout(layout), icbs_from=ICBS_FROM)
+    found = ods.read(content, ods.OdsLayout(layout), icbs_from=ICBS_FROM)
 
     assert len(found.listed) == listed
     assert found.left_out.lines == 0
@@ -322,7 +322,7 @@ def test_statuses_of_the_toolkit_are_read():
         "0DJ,NEL,Not Published,31/03/2022,CSU\n"
         "0DE,AGEM,Not Published,,CSU\n"
     )
-    entries = dspt.read(text.encode(), dspt.Layout.DSPT_CSU).entries
+    entries = dspt.read(text.encode(), dspt.DsptLayout.DSPT_CSU).entries
 
     assert [(e.organisation, e.edition, e.status) for e in entries] == [
         ("0AR", "22/23", Status.EXCEEDED),
@@ -344,14 +344,14 @@ def test_statuses_of_the_toolkit_are_read():
 )
 def test_what_is_no_export_of_the_toolkit_is_refused(row, column):
     with pytest.raises(ImportRefused) as refusal:
-        dspt.read((CSU_HEADER + row).encode(), dspt.Layout.DSPT_CSU)
+        dspt.read((CSU_HEADER + row).encode(), dspt.DsptLayout.DSPT_CSU)
 
     assert [where for _, where, _ in mistakes(refusal)] == [column]
 
 
 def test_an_export_of_another_kind_is_refused():
     row = "0AR,N,Not Published,,x\n"
-    for layout in (dspt.Layout.DSPT_ICB, dspt.Layout.DSPT_CCG):
+    for layout in (dspt.DsptLayout.DSPT_ICB, dspt.DsptLayout.DSPT_CCG):
         with pytest.raises(ImportRefused):
             dspt.read((CSU_HEADER + row).encode(), layout)
 
@@ -360,15 +360,15 @@ def test_an_organisation_with_two_statuses_refuses_the_export():
     row = "0AR,N,{},29/06/2023,x\n"
     one, other = row.format("22/23 Standards Met"), row.format("22/23 Standards Not Met")
     with pytest.raises(ImportContradicts) as refusal:
-        dspt.read((CSU_HEADER + one + other + one).encode(), dspt.Layout.DSPT_CSU)
+        dspt.read((CSU_HEADER + one + other + one).encode(), dspt.DsptLayout.DSPT_CSU)
 
     assert [line for line, _, _ in mistakes(refusal)] == [2, 3, 4]
-    assert len(dspt.read((CSU_HEADER + one + one).encode(), dspt.Layout.DSPT_CSU).entries) == 1
+    assert len(dspt.read((CSU_HEADER + one + one).encode(), dspt.DsptLayout.DSPT_CSU).entries) == 1
 
 
 def test_a_status_that_nobody_knows_leaves_out_its_line_alone():
     text = CSU_HEADER + "0AR,N,23/24 Baseline,29/06/2023,x\n0cx,N,not published,,x\n"
-    found = dspt.read(text.encode(), dspt.Layout.DSPT_CSU)
+    found = dspt.read(text.encode(), dspt.DsptLayout.DSPT_CSU)
 
     assert [e.organisation for e in found.entries] == ["0CX"]
     assert places(found.left_out) == [(2, "Status", "not a status of the toolkit")]
@@ -383,9 +383,9 @@ def published(name, layout):
 @needs_published
 @pytest.mark.scenario("A13")
 def test_the_published_exports_are_read():
-    csus = published("csu_2023-11-16", dspt.Layout.DSPT_CSU)
-    icbs = published("icb_2023-11-16", dspt.Layout.DSPT_ICB)
-    ccgs = published("ccg_2023-10-17", dspt.Layout.DSPT_CCG)
+    csus = published("csu_2023-11-16", dspt.DsptLayout.DSPT_CSU)
+    icbs = published("icb_2023-11-16", dspt.DsptLayout.DSPT_ICB)
+    ccgs = published("ccg_2023-10-17", dspt.DsptLayout.DSPT_CCG)
 
     assert (len(csus), len(icbs), len(ccgs)) == (5, 42, 106)
     assert {e.organisation for e in csus if e.status is Status.NOT_PUBLISHED} == {"0DJ"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agreements.domain.maps import compare
+from agreements.records.domain.lists.maps import compare
 from common.replacement import Change
 
 

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from agreements.domain.errors import NotALegalEntity, OrganisationUnknown
-from agreements.domain.organisation import (
+from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
+from agreements.records.domain.parties.organisation import (
     Kind,
     Organisation,
     TransferInstrument,

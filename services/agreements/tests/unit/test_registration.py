@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agreements.domain.errors import ExtensionIsPast
-from agreements.domain.registration import Interval, extended
+from agreements.records.domain.errors import ExtensionIsPast
+from agreements.records.domain.parties.registration import Interval, extended
 
 D = [date(2018, 1, 1) + timedelta(days=100 * n) for n in range(8)]
 BEFORE = timedelta(days=1)

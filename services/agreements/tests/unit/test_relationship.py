@@ -5,14 +5,18 @@ from datetime import date, timedelta
 
 import pytest
 
-from agreements.domain.errors import DscroUnknown, RelationshipOverlaps, ServiceContractMissing
-from agreements.domain.register import (
+from agreements.records.domain.errors import (
+    DscroUnknown,
+    RelationshipOverlaps,
+    ServiceContractMissing,
+)
+from agreements.records.domain.lists.register import (
     RELATIONSHIP_COLUMNS,
     RelationshipEdition,
     plan_register,
     publishable,
 )
-from agreements.domain.relationship import (
+from agreements.records.domain.parties.relationship import (
     DSCRO_CODES,
     DSCROS,
     NEXT,

@@ -11,9 +11,9 @@ from sqlmodel import Session
 import catalogue
 from applications.adapters import events, reference
 from applications.adapters.agreements import HttpAgreements
-from applications.adapters.db.repository import CONSUMER, unit_of_work
-from applications.adapters.db.tables import metadata
-from applications.api.routes import reference_router, router
+from applications.api.routes.applications import reference_router, router
+from applications.db.repository import CONSUMER, unit_of_work
+from applications.db.tables import metadata
 from applications.settings import Settings
 from applications.use_cases.context import World
 from applications.use_cases.ports import Agreements

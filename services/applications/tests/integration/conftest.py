@@ -1,6 +1,6 @@
 import pytest
 
-from applications.adapters.db.repository import unit_of_work
+from applications.db.repository import unit_of_work
 from applications.use_cases.context import World
 from dsfc_testing.codes import ListedCodes
 from services.applications.tests.answers import DATA_SETS, NOW, RULES, known

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlmodel import Session
 
-from applications.adapters.db.repository import SnapshotAltered
-from applications.adapters.db.tables import ApplicationRow, SnapshotRow, StepRow, metadata
+from applications.db.repository import SnapshotAltered
+from applications.db.tables import ApplicationRow, SnapshotRow, StepRow, metadata
 from applications.domain.application import BODY, Outcome, Query, State
 from applications.domain.errors import (
     ApplicationNotFound,

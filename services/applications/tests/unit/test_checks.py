@@ -1066,7 +1066,7 @@ def test_support_under_section_251_is_what_is_on_record(recorded, expected):
 
 
 def test_every_warning_promises_a_refusal_or_nothing():
-    sources = Path(checks.__file__).parent.glob("*.py")
+    sources = Path(checks.__file__).parent.rglob("*.py")
     warned = {
         code
         for source in sources
@@ -1465,7 +1465,7 @@ def test_every_missing_section_is_named():
 
 
 def test_every_code_is_in_the_table_and_has_a_case_here():
-    sources = set(Path(checks.__file__).parent.glob("*.py")) - {Path(codes_of.__file__)}
+    sources = set(Path(checks.__file__).parent.rglob("*.py")) - {Path(codes_of.__file__)}
     in_code = {
         code
         for source in sources

@@ -23,15 +23,15 @@ from common.service.parts import Readiness
 from common.workers import Worker
 from dissemination.adapters import events
 from dissemination.adapters.agreements import HttpAgreements
-from dissemination.adapters.db import repository
-from dissemination.adapters.db.tables import metadata
 from dissemination.adapters.preparations import HttpPreparations
 from dissemination.adapters.sealing import SigningKey
 from dissemination.adapters.store import ObstoreReleases
 from dissemination.adapters.workers import DeliverySweeper, ExtractDriver
 from dissemination.api.dependencies import Streams
-from dissemination.api.door import Limits
 from dissemination.api.routes import router
+from dissemination.api.stream.door import Limits
+from dissemination.db import repository
+from dissemination.db.tables import metadata
 from dissemination.settings import Settings
 from dissemination.use_cases.context import Context
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from dissemination.adapters import agreements
-from dissemination.adapters.db.tables import ExtractRow
+from dissemination.db.tables import ExtractRow
 
 
 def written(house):

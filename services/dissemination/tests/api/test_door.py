@@ -1,7 +1,7 @@
 """S1: no byte leaves after the answer to whatever forbids it (design.md sections 6 and 10).
 
 Real sockets, a real uvicorn, a client that reads as it likes. Each test names the guard that
-it is about: take that out of `dissemination.api.door` and the test fails.
+it is about: take that out of `dissemination.api.stream.door` and the test fails.
 """
 
 import array
@@ -14,7 +14,7 @@ import time
 import pytest
 
 from common.ids import digest
-from dissemination.api.valve import Valve
+from dissemination.api.stream.valve import Valve
 
 MIB = 1_048_576
 TINY = 4096
@@ -288,7 +288,7 @@ def test_a_download_is_written_down_before_its_first_byte(house, download):
 
 def test_a_server_that_hides_its_connections_starts_no_stream(house):
     """Guard: `connection_of`. A stream that cannot be stopped is not begun."""
-    from dissemination.api import door
+    from dissemination.api.stream import door
 
     file = house.big(1000)
     known = door.EXTENSION

@@ -7,7 +7,7 @@ from common.ids import digest
 from common.security.jws import NotGenuine
 from common.security.keys import ATTESTATION, MANIFEST, SignedVerifier, Signer, generate_jwk
 from common.security.roles import Role
-from dissemination.adapters.db.tables import RegisterLineRow, ReleaseRow
+from dissemination.db.tables import RegisterLineRow, ReleaseRow
 
 
 def keys_of(house):

@@ -13,7 +13,7 @@ from common.db import tables as shared
 from common.ids import new_id
 from common.service import cli as service_cli
 from dissemination import cli
-from dissemination.adapters.db.tables import ExtractRow
+from dissemination.db.tables import ExtractRow
 
 YES = {"id": str(UUID(int=1)), "epoch": 1, "refusals": []}
 

@@ -17,8 +17,8 @@ import pytest
 
 from common.clock import boottime
 from common.ids import digest
-from dissemination.api import door
-from dissemination.api.kernel import Kernel
+from dissemination.api.stream import door
+from dissemination.api.stream.kernel import Kernel
 from services.dissemination.tests.api.test_door import in_own_kernel
 
 MIB = 1_048_576
@@ -205,7 +205,7 @@ import asyncio, sys
 sys.path[:0] = {path!r}
 from uuid import UUID
 from common.clock import boottime
-from dissemination.api.door import Limits, Shut, Valve
+from dissemination.api.stream.door import Limits, Shut, Valve
 from dissemination.domain.lease import Lease
 from services.dissemination.tests.integration.test_valve import Served
 

@@ -9,7 +9,7 @@ import pytest
 from common.db import tables as shared
 from common.ids import digest, new_id
 from common.messaging.envelope import Event
-from dissemination.adapters.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
+from dissemination.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
 
 
 def released_rows(house, extract):
@@ -248,7 +248,7 @@ def test_what_was_released_from_an_unsafe_edition_is_marked_before_there_is_anot
 
 
 def test_an_edition_replaced_during_the_preparation_marks_the_release_at_once(house, until):
-    from dissemination.adapters.db.tables import SupersededEditionRow
+    from dissemination.db.tables import SupersededEditionRow
 
     edition = f"edition-{new_id()}"
     house.haven.editions = [house.haven.editions[0] | {"id": edition}]

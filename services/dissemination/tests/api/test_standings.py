@@ -10,7 +10,7 @@ import pytest
 from common.db import tables as shared
 from common.ids import new_id
 from common.messaging.envelope import Event
-from dissemination.adapters.db.tables import AgreementStandingRow
+from dissemination.db.tables import AgreementStandingRow
 
 AGREEMENT = new_id()
 VERSIONS = count(1)

@@ -18,7 +18,7 @@ from common.db.unit_of_work import DatabaseUnavailable
 from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.messaging.envelope import Event
-from dissemination.adapters.db import repository
+from dissemination.db import repository
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State

@@ -14,8 +14,8 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from common.clock import boottime
-from dissemination.api import patience, valve
-from dissemination.api.door import CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, Limits, Shut, Valve
+from dissemination.api.stream import patience, valve
+from dissemination.api.stream.door import CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, Limits, Shut, Valve
 from dissemination.domain.lease import Lease
 
 LONG, SHORT = 3600.0, 0.05

@@ -4,13 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dissemination.domain.standing import (
-    Availability,
-    Standing,
-    Status,
-    Withdrawal,
-    status,
-)
+from dissemination.domain.standing import Availability, Standing, Status, Withdrawal, status
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)

@@ -23,28 +23,31 @@ from common.service.cli import Service
 from common.service.parts import Readiness
 from common.settings import Environment
 from common.workers import Worker
-from pseudonymisation.adapters import events, keystore, rules
-from pseudonymisation.adapters.agreements import HttpMaps, HttpSubmissionRights
-from pseudonymisation.adapters.db import preparation_repository, repository
-from pseudonymisation.adapters.db.tables import metadata
-from pseudonymisation.adapters.metrics import Measured
-from pseudonymisation.adapters.plane.extracts import EnginePlane
-from pseudonymisation.adapters.plane.intake import SealedHaven
-from pseudonymisation.adapters.plane.objects import Objects
-from pseudonymisation.adapters.plane.sealing import PERSON
-from pseudonymisation.adapters.plane.session import Limits as EngineLimits
-from pseudonymisation.adapters.release_store import release_store
-from pseudonymisation.adapters.runner import Runner
-from pseudonymisation.api import editions, opt_out_checks, opt_outs, preparations, submissions
-from pseudonymisation.api import keys as public_keys
-from pseudonymisation.api.dependencies import Uploads
+from pseudonymisation.db import preparation_repository, repository
+from pseudonymisation.db.tables import metadata
+from pseudonymisation.engine import keystore
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.sealing import PERSON
+from pseudonymisation.engine.session import Limits as EngineLimits
+from pseudonymisation.intake.adapters import rules
+from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
+from pseudonymisation.intake.adapters.intake import SealedHaven
+from pseudonymisation.intake.adapters.metrics import Measured
+from pseudonymisation.intake.adapters.runner import Runner
+from pseudonymisation.intake.api.dependencies import Uploads
+from pseudonymisation.intake.api.routes import editions, opt_out_checks, opt_outs, submissions
+from pseudonymisation.intake.use_cases.context import Context, Limits
+from pseudonymisation.intake.use_cases.landings import LandingJobs
+from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
+from pseudonymisation.preparations.adapters import events
+from pseudonymisation.preparations.adapters.extracts import EnginePlane
+from pseudonymisation.preparations.adapters.release_store import release_store
+from pseudonymisation.preparations.api.routes import keys as public_keys
+from pseudonymisation.preparations.api.routes import preparations
+from pseudonymisation.preparations.use_cases import domains
+from pseudonymisation.preparations.use_cases import preparations as preparation_use_cases
+from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.settings import Settings
-from pseudonymisation.use_cases import domains
-from pseudonymisation.use_cases import preparations as preparation_use_cases
-from pseudonymisation.use_cases.context import Context, Limits
-from pseudonymisation.use_cases.landings import LandingJobs
-from pseudonymisation.use_cases.ports import Maps, SubmissionRights
-from pseudonymisation.use_cases.preparing import PreparationJobs
 
 PACKAGE: Final = "pseudonymisation"
 SUMMARY: Final = "The safe haven: submissions, keys, pseudonyms, prepared extracts"

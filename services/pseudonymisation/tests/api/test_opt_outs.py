@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from common.security.roles import Role
-from pseudonymisation.adapters.plane import kernel
-from pseudonymisation.adapters.plane.session import Limits, literal, session
-from pseudonymisation.domain.opt_out import in_force
+from pseudonymisation.engine import kernel
+from pseudonymisation.engine.session import Limits, literal, session
+from pseudonymisation.intake.domain.opt_out import in_force
 from pseudonymisation.settings import MEGABYTE
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
 

@@ -14,7 +14,7 @@ from common.security.roles import Role
 from common.settings import Environment, ServiceSettings
 from common.web import app as web
 from common.web.auth import route_permissions
-from pseudonymisation.api.preparations import PREPARE, landed_router, router
+from pseudonymisation.preparations.api.routes.preparations import PREPARE, landed_router, router
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.landed import day
 from statements.attestation import Attestation

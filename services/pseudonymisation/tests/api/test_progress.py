@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from pseudonymisation.use_cases.landings import LandingJobs
+from pseudonymisation.intake.use_cases.landings import LandingJobs
 from services.pseudonymisation.tests.submitting import sus_row, written
 
 ROWS = 12_000

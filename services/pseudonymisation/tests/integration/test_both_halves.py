@@ -20,9 +20,9 @@ from common.ids import digest_of, new_id
 from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
 from common.security.principal import Principal
 from common.security.roles import Role
-from pseudonymisation.domain.permit import PermitInvalid
-from pseudonymisation.domain.preparation import State
-from pseudonymisation.use_cases.preparations import Context, accept, get
+from pseudonymisation.preparations.domain.permit import PermitInvalid
+from pseudonymisation.preparations.domain.preparation import State
+from pseudonymisation.preparations.use_cases.preparations import Context, accept, get
 from services.pseudonymisation.tests import oracle
 from services.pseudonymisation.tests.api.test_opt_outs import body, decide, numbers, take
 from services.pseudonymisation.tests.landed import is_nhs_number

@@ -6,9 +6,9 @@ from common.ids import new_id
 from common.messaging import schemas
 from common.messaging.envelope import Event
 from dsfc_testing.plugin import START
-from pseudonymisation.adapters import events
-from pseudonymisation.adapters.db import event_models
-from pseudonymisation.use_cases import domains
+from pseudonymisation.db import event_models
+from pseudonymisation.preparations.adapters import events
+from pseudonymisation.preparations.use_cases import domains
 
 
 def told(type_: str, **data) -> Event:

@@ -14,14 +14,14 @@ from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.replacement import Change, Standing
 from common.replacement import State as Replacement
-from pseudonymisation.adapters.db import repository
-from pseudonymisation.adapters.db.tables import EditionRow
-from pseudonymisation.domain.edition import Edition, MapVersion, Status
-from pseudonymisation.domain.errors import SubmissionNotFound
-from pseudonymisation.domain.period import Period
-from pseudonymisation.domain.quality import Entry
-from pseudonymisation.domain.submission import Content, State, Submission
-from pseudonymisation.use_cases.ports import Scope
+from pseudonymisation.db import repository
+from pseudonymisation.db.tables import EditionRow
+from pseudonymisation.intake.domain.edition import Edition, MapVersion, Status
+from pseudonymisation.intake.domain.errors import SubmissionNotFound
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import Entry
+from pseudonymisation.intake.domain.submission import Content, State, Submission
+from pseudonymisation.intake.use_cases.ports import Scope
 
 AT = datetime(2018, 6, 1, 9, tzinfo=UTC)
 AUDIT = AuditEntry(

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pseudonymisation.adapters.keystore import (
+from pseudonymisation.engine.keystore import (
     FileWrapping,
     KeyClosed,
     KeyDestroyed,

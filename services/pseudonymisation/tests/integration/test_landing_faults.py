@@ -12,10 +12,10 @@ from uuid import UUID
 
 import pytest
 
-from pseudonymisation.adapters.plane import landing
-from pseudonymisation.domain.submission import ATTEMPTS_MAX, State
-from pseudonymisation.use_cases.landings import LandingJobs
-from pseudonymisation.use_cases.ports import Scope
+from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX, State
+from pseudonymisation.intake.use_cases.landings import LandingJobs
+from pseudonymisation.intake.use_cases.ports import Scope
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
 
 GOOD = written([sus_row(), sus_row(NHS_Number="9990000026")])

@@ -12,7 +12,7 @@ import pytest
 
 import catalogue
 from catalogue import ColumnType
-from pseudonymisation.adapters.plane import kernel
+from pseudonymisation.engine import kernel
 from services.pseudonymisation.tests import intake_oracle, oracle
 from services.pseudonymisation.tests.submitting import (
     ORGANISATIONS,

@@ -9,8 +9,8 @@ import pytest
 from common import http
 from common.errors import Unavailable
 from common.ids import digest
-from pseudonymisation.adapters.agreements import HttpMaps, HttpSubmissionRights
-from pseudonymisation.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
+from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
 
 CONTENT = b"practice,commissioner\nA81001,02P\n"
 MAP_ID = str(uuid4())

@@ -13,12 +13,13 @@ import pytest
 
 import catalogue
 from catalogue import Treatment
-from pseudonymisation.adapters.plane import preparation, scan
-from pseudonymisation.adapters.plane.caps import capped_columns
-from pseudonymisation.adapters.plane.guard import PcdLeak
-from pseudonymisation.adapters.plane.preparation import Keys, OutColumn, Plan, Source
-from pseudonymisation.adapters.plane.repeats import RecordKey
-from pseudonymisation.adapters.plane.session import Limits
+from pseudonymisation.engine import scan
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.engine.session import Limits
+from pseudonymisation.preparations.adapters import preparation
+from pseudonymisation.preparations.adapters.caps import capped_columns
+from pseudonymisation.preparations.adapters.guard import PcdLeak
+from pseudonymisation.preparations.adapters.preparation import Keys, OutColumn, Plan, Source
 from services.pseudonymisation.tests.landed import (
     LIMITS,
     Asked,

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from pseudonymisation.domain.preparation import State
-from pseudonymisation.use_cases.preparations import get
+from pseudonymisation.preparations.domain.preparation import State
+from pseudonymisation.preparations.use_cases.preparations import get
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.landed import day
 

@@ -17,17 +17,17 @@ from common.errors import NoEdition, Refused
 from common.ids import digest_of, new_id
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
-from pseudonymisation.adapters.plane import preparation as plane
-from pseudonymisation.domain.permit import (
+from pseudonymisation.preparations.adapters import preparation as plane
+from pseudonymisation.preparations.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
 )
-from pseudonymisation.domain.preparation import PreparationNotFound, State
-from pseudonymisation.domain.tokens import DomainClosed
-from pseudonymisation.use_cases.preparations import accept, get
+from pseudonymisation.preparations.domain.preparation import PreparationNotFound, State
+from pseudonymisation.preparations.domain.tokens import DomainClosed
+from pseudonymisation.preparations.use_cases.preparations import accept, get
 from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, world
 from services.pseudonymisation.tests.landed import Asked, day, expected
 
@@ -807,7 +807,7 @@ def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, monk
             deadline.wait(0.1)
         return real(plan, beat=beat, **more)
 
-    from pseudonymisation.adapters.plane import extracts
+    from pseudonymisation.preparations.adapters import extracts
 
     real = plane.prepare
     monkeypatch.setattr(extracts, "prepare", slowly)
@@ -838,7 +838,7 @@ def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_have
             seen.append(now.rows_done)
         return real(plan, beat=beat, **more)
 
-    from pseudonymisation.adapters.plane import extracts
+    from pseudonymisation.preparations.adapters import extracts
 
     real = plane.prepare
     monkeypatch.setattr(extracts, "prepare", slowly)

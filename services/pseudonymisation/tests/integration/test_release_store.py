@@ -6,13 +6,13 @@ import time
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from pseudonymisation.adapters.release_store import (
+from pseudonymisation.preparations.adapters.release_store import (
     REACHED_SECONDS_MAX,
     BucketStore,
     DirectoryStore,
     release_store,
 )
-from pseudonymisation.use_cases.preparation_ports import ReleaseStoreUnavailable
+from pseudonymisation.preparations.use_cases.ports import ReleaseStoreUnavailable
 
 KEY = "preparations/p/a/f.parquet"
 

@@ -5,9 +5,9 @@ import os
 import duckdb
 import pytest
 
-from pseudonymisation.adapters.plane import session as plane
-from pseudonymisation.adapters.plane.preparation import ROW_GROUP
-from pseudonymisation.adapters.plane.session import Limits, Unlocked, in_order, session
+from pseudonymisation.engine import session as plane
+from pseudonymisation.engine.session import Limits, Unlocked, in_order, session
+from pseudonymisation.preparations.adapters.preparation import ROW_GROUP
 
 KEY = os.urandom(32)
 SECRET = "a-value-that-must-not-be-at-rest"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import catalogue
 from catalogue import CatalogueField
-from pseudonymisation.adapters.plane.capacity import is_looked_through
+from pseudonymisation.engine.capacity import is_looked_through
 
 SUS = catalogue.load().get("SUS_APC")
 SPELLINGS = [

@@ -7,7 +7,7 @@ import pytest
 
 import catalogue
 from catalogue import Cap, Treatment, caps
-from pseudonymisation.adapters.plane.caps import capped_columns
+from pseudonymisation.preparations.adapters.caps import capped_columns
 from services.pseudonymisation.tests import oracle
 
 SUS = catalogue.load().get("SUS_APC")

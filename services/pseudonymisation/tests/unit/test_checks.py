@@ -8,8 +8,9 @@ import pytest
 
 import catalogue
 from catalogue import CatalogueField
-from pseudonymisation.adapters.plane import checks, kernel
-from pseudonymisation.adapters.plane.checks import Checks, shape_of
+from pseudonymisation.engine import kernel
+from pseudonymisation.intake.adapters.landing import checks
+from pseudonymisation.intake.adapters.landing.checks import Checks, shape_of
 from services.pseudonymisation.tests.submitting import sus_row
 
 SUS = catalogue.load().get("SUS_APC")

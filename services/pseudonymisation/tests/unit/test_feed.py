@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudonymisation.adapters.plane.feed import Lines
+from pseudonymisation.intake.adapters.landing.feed import Lines
 
 
 def feed(

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudonymisation.adapters.plane import kernel
-from pseudonymisation.adapters.plane.kernel import Kind, Retokeniser, RowTokeniser
+from pseudonymisation.engine import kernel
+from pseudonymisation.engine.kernel import Kind, Retokeniser, RowTokeniser
 
 VALID = [
     "9990000018",

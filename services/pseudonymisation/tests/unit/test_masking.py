@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudonymisation.adapters.plane.masking import masked
+from pseudonymisation.engine.masking import masked
 from services.pseudonymisation.tests import oracle
 
 OWN = oracle.Own("9990000018", "AB1 2CD", "1970-01-31")

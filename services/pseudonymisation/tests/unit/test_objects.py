@@ -7,13 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ObjectStoreUnavailable
-from pseudonymisation.adapters.plane.objects import (
-    CHUNK_BYTES,
-    MAGIC,
-    TAG_BYTES,
-    ObjectDamaged,
-    Objects,
-)
+from pseudonymisation.engine.objects import CHUNK_BYTES, MAGIC, TAG_BYTES, ObjectDamaged, Objects
 
 KEY = b"k" * 32
 

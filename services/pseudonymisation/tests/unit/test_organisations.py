@@ -3,8 +3,8 @@
 import duckdb
 import pytest
 
-from pseudonymisation.adapters.plane import organisations
-from pseudonymisation.adapters.plane.organisations import Organisations
+from pseudonymisation.intake.adapters.landing import organisations
+from pseudonymisation.intake.adapters.landing.organisations import Organisations
 
 MAP = """code,entity,meaning,standing
 02P,02P,,open

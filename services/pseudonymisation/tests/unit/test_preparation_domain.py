@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from pseudonymisation.domain.preparation import (
+from pseudonymisation.preparations.domain.preparation import (
     ATTEMPTS_MAX,
     ClaimLost,
     Code,
@@ -14,7 +14,7 @@ from pseudonymisation.domain.preparation import (
     State,
     attempt_of,
 )
-from pseudonymisation.domain.tokens import (
+from pseudonymisation.preparations.domain.tokens import (
     TOKEN,
     DomainClosed,
     DomainState,

@@ -4,8 +4,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from pseudonymisation.adapters.plane import repeats
-from pseudonymisation.adapters.plane.repeats import RecordKey
+from pseudonymisation.engine import repeats
+from pseudonymisation.engine.repeats import RecordKey
 
 FIRST = RecordKey(('"id__0"', '"code"', "reason_s"), keeps_last=False)
 LAST = RecordKey(FIRST.columns, keeps_last=True)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from common.errors import Unavailable
-from pseudonymisation.adapters.runner import Runner
+from pseudonymisation.intake.adapters.runner import Runner
 
 WAIT_SECONDS = 30.0
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pytest
 
-from pseudonymisation.adapters.plane.masking import masked
+from pseudonymisation.engine.masking import masked
 
 SEEDS, KEPT_APART = range(1, 6), range(101, 106)
 CELLS = 4_000

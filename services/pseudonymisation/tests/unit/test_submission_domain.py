@@ -12,12 +12,12 @@ import catalogue
 from common.errors import TransitionRefused
 from common.replacement import Change, Standing
 from common.replacement import State as Replacement
-from pseudonymisation.domain import events
-from pseudonymisation.domain.edition import Edition, Status
-from pseudonymisation.domain.errors import PeriodInvalid
-from pseudonymisation.domain.period import Period
-from pseudonymisation.domain.quality import TEXTS, Entry, Outcome, report
-from pseudonymisation.domain.submission import (
+from pseudonymisation.intake.domain import events
+from pseudonymisation.intake.domain.edition import Edition, Status
+from pseudonymisation.intake.domain.errors import PeriodInvalid
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import TEXTS, Entry, Outcome, report
+from pseudonymisation.intake.domain.submission import (
     ATTEMPTS_MAX,
     TRANSITIONS,
     Content,

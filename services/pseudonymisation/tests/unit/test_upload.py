@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalogue
-from pseudonymisation.adapters.plane.upload import Inspected, Inspector, columns_of
-from pseudonymisation.domain import errors
+from pseudonymisation.intake.adapters.upload import Inspected, Inspector, columns_of
+from pseudonymisation.intake.domain import errors
 from services.pseudonymisation.tests.submitting import sus_row, written
 
 SUS = catalogue.load().get("SUS_APC")

@@ -1,6 +1,6 @@
 """Migrations that travel in the wheel: alembic without an ini file.
 
-A package keeps them in `adapters/db/migrations/{env.py,versions/}`; its `env.py` is
+A package keeps them in `db/migrations/{env.py,versions/}`; its `env.py` is
 `migrations_env.run(metadata)`. In production they are a job before the start; the embedded
 default migrates itself. Until it is done, a service says that it is not ready.
 """
@@ -83,7 +83,7 @@ def _revisions(package: str) -> tuple[str | None, frozenset[str]]:
 
 def _config(package: str, connection: Connection | None = None) -> Config:
     config = Config(stdout=StringIO())  # a service's standard output is not alembic's
-    config.set_main_option("script_location", f"{package}:adapters/db/migrations")
+    config.set_main_option("script_location", f"{package}:db/migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

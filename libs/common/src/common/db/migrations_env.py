@@ -1,4 +1,4 @@
-"""What every service's `adapters/db/migrations/env.py` calls."""
+"""What every service's `db/migrations/env.py` calls."""
 
 from alembic import context
 from sqlalchemy import MetaData

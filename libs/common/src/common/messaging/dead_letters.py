@@ -109,7 +109,10 @@ def note_replay(engine: Engine, letter: DeadLetter, *, at: datetime, reason: str
 
 
 def reason_of(failure: BaseException) -> str:
-    """Kinds, codes and places: `RemoteProblem NOT_FOUND at agreements.adapters.events:draft:41`."""
+    """Return kinds, codes and places.
+
+    As `RemoteProblem NOT_FOUND at agreements.records.adapters.events:draft:41`.
+    """
     parts: list[str] = []
     seen: BaseException | None = failure
     while seen is not None and len(parts) < CAUSES_MAX:

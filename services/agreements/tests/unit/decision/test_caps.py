@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agreements.domain.decision.decide import Permission, decide
+from agreements.decision.domain.decide import Permission, decide
 from catalogue import Cap
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.asking import attested

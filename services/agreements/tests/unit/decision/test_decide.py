@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from agreements.domain.decision.clauses import OF_THE_AGREEMENT, OF_THE_LINE, Clause
-from agreements.domain.decision.codes import MEANINGS, Code
-from agreements.domain.decision.decide import Permission, decide
+from agreements.decision.domain.clauses import OF_THE_AGREEMENT, OF_THE_LINE, Clause
+from agreements.decision.domain.codes import MEANINGS, Code
+from agreements.decision.domain.decide import Permission, decide
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
 from services.agreements.tests.reference.world import (

@@ -4,8 +4,14 @@ import json
 
 import pytest
 
-from agreements.domain.decision.document import Document, IncompleteTerms, Terms, read, terms_of
-from agreements.domain.hold import LineKey
+from agreements.records.domain.hold import LineKey
+from agreements.records.domain.terms.document import (
+    Document,
+    IncompleteTerms,
+    Terms,
+    read,
+    terms_of,
+)
 from services.agreements.tests.reference import world as plain
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")

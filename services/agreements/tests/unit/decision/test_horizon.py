@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agreements.domain.decision import horizon
-from agreements.domain.decision.decide import Permission
+from agreements.decision.domain import horizon
+from agreements.decision.domain.decide import Permission
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.evaluator import evaluate, midnights
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of

@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agreements.domain.leases import Lease, lease, waiting_seconds
-from agreements.domain.permits import treatment_of
+from agreements.decision.domain.permits import treatment_of
+from agreements.records.domain.leases import Lease, lease, waiting_seconds
 from common.ids import digest_of
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import permit_of

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 import catalogue as catalogues
-from agreements.adapters import catalogue, rules
-from agreements.domain.decision.categories import Category, category
-from agreements.domain.decision.publication import expected_on
-from agreements.domain.decision.rules import LeaseRule
+from agreements.decision.adapters import catalogue, rules
+from agreements.decision.domain.publication import expected_on
+from agreements.decision.domain.rules import LeaseRule
+from agreements.records.domain.terms.categories import Category, category
 from services.agreements.tests.reference.evaluator import CAG_FLOWS, CEILING, POWERS
 
 DAY = date(2018, 6, 1)

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from agreements.adapters import rules
-from agreements.domain.decision.decide import Permission, decide
+from agreements.decision.adapters import rules
+from agreements.decision.domain.decide import Permission, decide
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
 from services.agreements.tests.reference.world import CCG, CSU, OTHER_CCG, OTHER_CSU, london

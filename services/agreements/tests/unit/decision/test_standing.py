@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from agreements.domain.decision.standing import Standing
+from agreements.decision.domain.standing import Standing
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agreements.domain.decision.codes import Code
+from agreements.decision.domain.codes import Code
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.world import CAG, CCG, CSU, OTHER_CCG, london
 from services.agreements.tests.unit.decision.test_scenarios import codes

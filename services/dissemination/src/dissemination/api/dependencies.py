@@ -14,7 +14,7 @@ from common.security.keys import Signer
 from common.security.principal import Principal
 from common.web.auth import Permission, bearer_token, public, requires
 from dissemination.api import permissions
-from dissemination.api.door import Limits, Source
+from dissemination.api.stream.door import Limits, Source
 from dissemination.domain.errors import TooManyStreams
 from dissemination.use_cases.context import Context
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 
 from applications.domain.checks import (
     bases,
-    caps,
-    data,
     dates,
     length,
     parties,
@@ -22,6 +20,8 @@ from applications.domain.checks import (
 )
 from applications.domain.checks.case import Case
 from applications.domain.checks.codes import CODES
+from applications.domain.checks.data import caps
+from applications.domain.checks.data import lines as data
 from applications.domain.findings import Finding
 
 __all__ = ["CHECKS", "CODES", "Case", "examine"]

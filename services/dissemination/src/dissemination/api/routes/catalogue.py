@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from catalogue import DataSet
 from dissemination.api.dependencies import PUBLIC_CATALOGUE, CatalogueOf
-from dissemination.api.schemas import CatalogueColumn, CatalogueEntry, CatalogueList
+from dissemination.api.schemas.extracts import CatalogueColumn, CatalogueEntry, CatalogueList
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 

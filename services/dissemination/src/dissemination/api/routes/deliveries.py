@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from common.web.pagination import LIMIT_MAX, Page, Paging
 from dissemination.api.dependencies import AuditCtx, DeliveriesCtx
-from dissemination.api.schemas import DeliveryView, LoggedView, LogPage, Reference
+from dissemination.api.schemas.extracts import DeliveryView, LoggedView, LogPage, Reference
 from dissemination.use_cases import deliveries as use_cases
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])

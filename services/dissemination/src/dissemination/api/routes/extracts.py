@@ -20,7 +20,7 @@ from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from dissemination.api.dependencies import ReadCtx, RequestCtx, WithdrawCtx
-from dissemination.api.schemas import (
+from dissemination.api.schemas.extracts import (
     AskForExtract,
     ExtractView,
     FileList,

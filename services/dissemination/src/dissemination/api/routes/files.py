@@ -15,8 +15,8 @@ from common.web import problems
 from common.web.operation import accept_of, require_acceptable
 from common.web.problems import responses
 from dissemination.api.dependencies import FetchCtx, ReadCtx, Streams, StreamsOf
-from dissemination.api.door import Ending, LeasedResponse, Source, connection_of
-from dissemination.api.schemas import ManifestView
+from dissemination.api.schemas.extracts import ManifestView
+from dissemination.api.stream.door import Ending, LeasedResponse, Source, connection_of
 from dissemination.domain.errors import FileNotFound, ObjectMissing, TooManyStreams
 from dissemination.domain.lease import Lease
 from dissemination.use_cases import deliveries

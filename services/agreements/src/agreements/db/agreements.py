@@ -1,0 +1,456 @@
+"""Agreements in a relational database: versions, signatures, holds and renewals as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlmodel import Session, col
+
+from agreements.db.epoch import stamp
+from agreements.db.event_models import enqueue
+from agreements.db.seals import receipts
+from agreements.db.seals.chain import Sealer
+from agreements.db.seals.receipts import PARTY
+from agreements.db.store import put, to_fact
+from agreements.db.tables import (
+    AgreementLineRow,
+    AgreementPartyRow,
+    AgreementRow,
+    AgreementVersionRow,
+    HoldLiftRow,
+    HoldLineRow,
+    HoldRow,
+    RenewalRow,
+    SignatureRow,
+    SpecialConditionRow,
+)
+from agreements.db.written import add, supersede
+from agreements.records.domain.agreement import (
+    Agreement,
+    AgreementState,
+    AgreementVersion,
+    Capacity,
+    Condition,
+    Line,
+    Party,
+    Renewal,
+    Signature,
+)
+from agreements.records.domain.errors import HoldNotFound
+from agreements.records.domain.hold import HeldLine, Hold, Lift, LineKey
+from agreements.records.use_cases.ports import Scope, Slice
+from common import audit as audit_log
+from common.audit import Entry
+from common.errors import AgreementNotFound
+
+NOTHING = "There is no such agreement."
+Child = TypeVar("Child", RenewalRow, SpecialConditionRow, HoldRow)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAgreements:
+    session: Session
+    sealer: Sealer
+
+    # Reading
+
+    def get(self, reference: str, *, scope: Scope) -> Agreement:
+        found = self._of(self._rows(scope).where(col(AgreementRow.reference) == reference))
+        if not found:
+            raise AgreementNotFound(NOTHING)
+        return found[0]
+
+    def find(self, reference: str) -> Agreement | None:
+        found = self._of(self._rows(None).where(col(AgreementRow.reference) == reference))
+        return found[0] if found else None
+
+    def by_id(self, agreement_id: UUID) -> Agreement:
+        found = self._of(self._rows(None).where(col(AgreementRow.id) == agreement_id))
+        if not found:
+            raise AgreementNotFound(NOTHING)
+        return found[0]
+
+    def of_hold(self, hold_id: UUID, *, scope: Scope) -> Agreement:
+        held = select(col(HoldRow.agreement_id)).where(col(HoldRow.id) == hold_id)
+        found = self._of(self._rows(scope).where(col(AgreementRow.id).in_(held)))
+        if not found:
+            raise HoldNotFound("There is no such hold.")
+        return found[0]
+
+    def with_processor(self, ods: str) -> Sequence[Agreement]:
+        naming = (
+            select(col(AgreementVersionRow.agreement_id))
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementPartyRow.ods) == ods)
+            .where(col(AgreementPartyRow.capacity) == Capacity.PROCESSOR.value)
+        )
+        return self._of(self._rows(None).where(col(AgreementRow.id).in_(naming)))
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]:
+        query = self._rows(scope).order_by(col(AgreementRow.id)).limit(part.rows)
+        if part.after is not None:
+            query = query.where(col(AgreementRow.id) > part.after)
+        return self._of(query)
+
+    def _rows(self, scope: Scope) -> Select[AgreementRow]:
+        """Begin a query of current rows that the scope may know of."""
+        query = select(AgreementRow).where(col(AgreementRow.superseded_epoch).is_(None))
+        if scope is None:
+            return query
+        named = (
+            select(col(AgreementVersionRow.agreement_id))
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementPartyRow.ods).in_(sorted(scope)))
+        )
+        return query.where(col(AgreementRow.id).in_(named))
+
+    def _of(self, query: Select[AgreementRow]) -> list[Agreement]:
+        rows = list(self.session.execute(query).scalars())
+        return [self._agreement(row) for row in rows]
+
+    def _agreement(self, row: AgreementRow) -> Agreement:
+        return Agreement(
+            id=row.id,
+            reference=row.reference,
+            versions=self._versions(row.id),
+            holds=self._holds(row.id),
+            renewals=tuple(
+                to_fact(Renewal, renewal) for renewal in self._current(RenewalRow, row.id)
+            ),
+            terminated_at=row.terminated_at,
+            termination_reason=row.termination_reason,
+            announced_state=AgreementState(row.announced_state),
+            version=row.version,
+        )
+
+    def _versions(self, agreement_id: UUID) -> tuple[AgreementVersion, ...]:
+        rows = self.session.execute(
+            select(AgreementVersionRow)
+            .where(col(AgreementVersionRow.agreement_id) == agreement_id)
+            .order_by(col(AgreementVersionRow.sequence))
+        ).scalars()
+        conditions = {
+            version_id: tuple(to_fact(Condition, row) for row in of_version)
+            for version_id, of_version in groupby(
+                sorted(
+                    self._current(SpecialConditionRow, agreement_id),
+                    key=lambda row: (row.agreement_version_id, row.condition),
+                ),
+                key=lambda row: row.agreement_version_id,
+            )
+        }
+        return tuple(
+            AgreementVersion(
+                id=row.id,
+                number=row.number,
+                sequence=row.sequence,
+                application_id=row.application_id,
+                kind=row.kind,
+                title=row.title,
+                valid_from=row.valid_from,
+                valid_to=row.valid_to,
+                snapshot_hash=row.snapshot_hash,
+                document_hash=row.document_hash,
+                document=row.document,
+                parties=self._parties(row.id),
+                lines=self._lines(row.id),
+                conditions=conditions.get(row.id, ()),
+                signatures=self._signatures(row.id),
+            )
+            for row in rows
+        )
+
+    def _parties(self, version_id: UUID) -> tuple[Party, ...]:
+        rows = self.session.execute(
+            select(AgreementPartyRow)
+            .where(col(AgreementPartyRow.agreement_version_id) == version_id)
+            .order_by(col(AgreementPartyRow.position))
+        ).scalars()
+        return tuple(
+            Party(ods=row.ods, capacity=Capacity(row.capacity), legal_name=row.legal_name)
+            for row in rows
+        )
+
+    def _lines(self, version_id: UUID) -> tuple[Line, ...]:
+        rows = self.session.execute(
+            select(AgreementLineRow)
+            .where(col(AgreementLineRow.agreement_version_id) == version_id)
+            .order_by(col(AgreementLineRow.number))
+        ).scalars()
+        return tuple(
+            Line(
+                number=row.number,
+                key=LineKey(row.purpose, row.data_set, row.classification),
+                content=row.content,
+            )
+            for row in rows
+        )
+
+    def _signatures(self, version_id: UUID) -> tuple[Signature, ...]:
+        rows = self.session.execute(
+            select(SignatureRow)
+            .where(col(SignatureRow.agreement_version_id) == version_id)
+            .order_by(col(SignatureRow.id))
+        ).scalars()
+        return tuple(
+            Signature(
+                id=row.id,
+                party=row.party,
+                for_body=row.capacity == Capacity.BODY,
+                document_hash=row.document_hash,
+                name_of_role=row.name_of_role,
+                signed_at=row.signed_at,
+            )
+            for row in rows
+        )
+
+    def _holds(self, agreement_id: UUID) -> tuple[Hold, ...]:
+        rows = self._current(HoldRow, agreement_id)
+        return tuple(
+            to_fact(Hold, row, lines=self._held(row.id), lifts=self._lifts(row.id)) for row in rows
+        )
+
+    def _held(self, hold_id: UUID) -> tuple[HeldLine, ...]:
+        rows = self.session.execute(
+            select(HoldLineRow)
+            .where(col(HoldLineRow.hold_id) == hold_id)
+            .order_by(col(HoldLineRow.number))
+        ).scalars()
+        return tuple(
+            HeldLine(key=LineKey(row.purpose, row.data_set, row.classification), number=row.number)
+            for row in rows
+        )
+
+    def _lifts(self, hold_id: UUID) -> tuple[Lift, ...]:
+        rows = self.session.execute(
+            select(HoldLiftRow)
+            .where(col(HoldLiftRow.hold_id) == hold_id)
+            .order_by(col(HoldLiftRow.id))
+        ).scalars()
+        return tuple(
+            Lift(
+                id=row.id,
+                approved_by=row.approved_by,
+                approved_at=row.approved_at,
+                reason=row.reason,
+            )
+            for row in rows
+        )
+
+    def _current(self, row: type[Child], agreement_id: UUID) -> Sequence[Child]:
+        return (
+            self.session.execute(
+                select(row)
+                .where(col(row.agreement_id) == agreement_id)
+                .where(col(row.superseded_epoch).is_(None))
+                .order_by(col(row.id))
+            )
+            .scalars()
+            .all()
+        )
+
+    # Writing
+
+    def save(self, agreement: Agreement, *, audit: Entry) -> Agreement:
+        if agreement.announced_state is None:
+            raise ValueError("settle an agreement before it is stored")
+        epoch = stamp(self.session, at=audit.at)
+        former = self.by_id(agreement.id) if agreement.version > 0 else None
+        if former is not None:
+            supersede(self.session, AgreementRow, agreement.id, agreement.version, epoch=epoch)
+        stored = replace(agreement, version=agreement.version + 1, pending=())
+        add(
+            self.session,
+            AgreementRow,
+            [
+                {
+                    "id": stored.id,
+                    "version": stored.version,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "reference": stored.reference,
+                    "terminated_at": stored.terminated_at,
+                    "termination_reason": stored.termination_reason,
+                    "announced_state": agreement.announced_state.value,
+                }
+            ],
+        )
+        self._save_versions(stored, former, epoch=epoch, audit=audit)
+        self._save_holds(stored, former, epoch=epoch, audit=audit)
+        known = {renewal.id: renewal for renewal in former.renewals} if former else {}
+        changed = [r for r in stored.renewals if known.get(r.id) != r]
+        put(self.session, RenewalRow, changed, epoch=epoch, audit=audit, agreement_id=stored.id)
+        enqueue(
+            self.session,
+            agreement.pending,
+            aggregate_id=stored.id,
+            aggregate_version=stored.version,
+        )
+        audit_log.append(self.session, [audit])
+        return self.by_id(stored.id)
+
+    def _save_versions(
+        self, stored: Agreement, former: Agreement | None, *, epoch: int, audit: Entry
+    ) -> None:
+        known = {version.id: version for version in former.versions} if former else {}
+        for version in stored.versions:
+            before = known.get(version.id)
+            if before is None:
+                self._add_version(stored.id, version, epoch=epoch, audit=audit)
+            signed = {s.id for s in before.signatures} if before else set()
+            met = {c.id: c for c in before.conditions} if before else {}
+            self._add_signatures(
+                version, [s for s in version.signatures if s.id not in signed], epoch, audit
+            )
+            put(
+                self.session,
+                SpecialConditionRow,
+                [c for c in version.conditions if met.get(c.id) != c],
+                epoch=epoch,
+                audit=audit,
+                agreement_id=stored.id,
+                agreement_version_id=version.id,
+            )
+
+    def _add_version(
+        self, agreement_id: UUID, version: AgreementVersion, *, epoch: int, audit: Entry
+    ) -> None:
+        add(
+            self.session,
+            AgreementVersionRow,
+            [
+                {
+                    "id": version.id,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "agreement_id": agreement_id,
+                    "number": version.number,
+                    "sequence": version.sequence,
+                    "application_id": version.application_id,
+                    "kind": version.kind,
+                    "title": version.title,
+                    "valid_from": version.valid_from,
+                    "valid_to": version.valid_to,
+                    "snapshot_hash": version.snapshot_hash,
+                    "document_hash": version.document_hash,
+                    "document": version.document,
+                }
+            ],
+        )
+        add(
+            self.session,
+            AgreementPartyRow,
+            [
+                {
+                    "agreement_version_id": version.id,
+                    "ods": party.ods,
+                    "capacity": party.capacity.value,
+                    "legal_name": party.legal_name,
+                    "position": position,
+                }
+                for position, party in enumerate(version.parties)
+            ],
+        )
+        add(
+            self.session,
+            AgreementLineRow,
+            [
+                {
+                    "agreement_version_id": version.id,
+                    "number": line.number,
+                    "purpose": line.key.purpose,
+                    "data_set": line.key.data_set,
+                    "classification": line.key.classification,
+                    "content": dict(line.content),
+                }
+                for line in version.lines
+            ],
+        )
+
+    def _add_signatures(
+        self, version: AgreementVersion, new: Sequence[Signature], epoch: int, audit: Entry
+    ) -> None:
+        add(
+            self.session,
+            SignatureRow,
+            [
+                {
+                    "id": signature.id,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "agreement_version_id": version.id,
+                    "party": signature.party,
+                    "capacity": Capacity.BODY.value if signature.for_body else PARTY,
+                    "document_hash": signature.document_hash,
+                    "name_of_role": signature.name_of_role,
+                    "signed_at": signature.signed_at,
+                }
+                for signature in new
+            ],
+        )
+        signed = receipts.of_version(replace(version, signatures=tuple(new)))
+        receipts.give(self.session, self.sealer, signed, epoch=epoch, audit=audit)
+
+    def _save_holds(
+        self, stored: Agreement, former: Agreement | None, *, epoch: int, audit: Entry
+    ) -> None:
+        known = {hold.id: hold for hold in former.holds} if former else {}
+        for hold in stored.holds:
+            before = known.get(hold.id)
+            if before is None or before.lifted_at != hold.lifted_at:
+                put(
+                    self.session,
+                    HoldRow,
+                    [hold],
+                    epoch=epoch,
+                    audit=audit,
+                    agreement_id=stored.id,
+                )
+            if before is None and hold.lines:
+                self._add_held_lines(hold)
+            approved = {lift.id for lift in before.lifts} if before else set()
+            for lift in hold.lifts:
+                if lift.id not in approved:
+                    self._add_lift(hold.id, lift, epoch=epoch, audit=audit)
+
+    def _add_held_lines(self, hold: Hold) -> None:
+        add(
+            self.session,
+            HoldLineRow,
+            [
+                {
+                    "hold_id": hold.id,
+                    "purpose": line.key.purpose,
+                    "data_set": line.key.data_set,
+                    "classification": line.key.classification,
+                    "number": line.number,
+                }
+                for line in hold.lines
+            ],
+        )
+
+    def _add_lift(self, hold_id: UUID, lift: Lift, *, epoch: int, audit: Entry) -> None:
+        add(
+            self.session,
+            HoldLiftRow,
+            [
+                {
+                    "id": lift.id,
+                    "epoch": epoch,
+                    "recorded_at": audit.at,
+                    "hold_id": hold_id,
+                    "approved_by": lift.approved_by,
+                    "approved_at": lift.approved_at,
+                    "reason": lift.reason,
+                }
+            ],
+        )

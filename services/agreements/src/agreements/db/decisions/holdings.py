@@ -1,0 +1,106 @@
+"""What was released under an agreement, and what is under way: the decision writes, this reads."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from agreements.db.decisions.tables import DecisionRow, EndedExtractRow, HoldingRow, PermitRow
+from agreements.db.event_models import enqueue_voided
+from agreements.records.domain.events import FileVoided
+from agreements.records.domain.hold import LineKey
+from agreements.records.domain.recalls import Recall
+from agreements.records.use_cases.ports import Holding, Slice
+from statements import attestation
+
+RECENTLY = timedelta(seconds=10)
+"""A download whose lease was not renewed in this time has ended."""
+PREPARED_WITHIN = timedelta(days=1)
+"""A permit that led to no release in this time will not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlHoldings:
+    session: Session
+
+    def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
+        query = (
+            select(HoldingRow)
+            .where(col(HoldingRow.agreement) == agreement)
+            .order_by(col(HoldingRow.id))
+        )
+        if part is not None:
+            query = query.limit(part.rows)
+            if part.after is not None:
+                query = query.where(col(HoldingRow.id) > part.after)
+        return [_holding(row) for row in self.session.execute(query).scalars()]
+
+    def made_with(self, recall: Recall) -> Sequence[Holding]:
+        # The text narrows it down; what it rests on is read out of what was attested.
+        query = (
+            select(HoldingRow)
+            .where(col(HoldingRow.file).contains(recall.source, autoescape=True))
+            .order_by(col(HoldingRow.id))
+        )
+        return [
+            _holding(row)
+            for row in self.session.execute(query).scalars()
+            if recall.concerns(attestation.FORM.read(row.file))
+        ]
+
+    def tell_void(self, *voided: FileVoided) -> None:
+        enqueue_voided(self.session, voided)
+
+    def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
+        return [*self._preparing(agreement, at), *self._downloading(agreement, at)]
+
+    def note_ended(self, extract_id: str, *, state: str, at: datetime) -> None:
+        self.session.merge(EndedExtractRow(extract_id=extract_id, state=state, ended_at=at))
+        self.session.flush()
+
+    def _preparing(self, agreement: str, at: datetime) -> list[LineKey]:
+        released = select(col(HoldingRow.permit_id)).where(col(HoldingRow.agreement) == agreement)
+        ended = select(col(EndedExtractRow.extract_id))
+        rows = self.session.execute(
+            select(PermitRow)
+            .where(col(PermitRow.agreement) == agreement)
+            .where(col(PermitRow.issued_at) > at - PREPARED_WITHIN)
+            .where(col(PermitRow.id).not_in(released))
+            .where(col(PermitRow.extract_id).not_in(ended))
+        ).scalars()
+        return [_key(row) for row in rows]
+
+    def _downloading(self, agreement: str, at: datetime) -> list[LineKey]:
+        subjects = self.session.execute(
+            select(col(DecisionRow.subject))
+            .where(col(DecisionRow.agreement) == agreement)
+            .where(col(DecisionRow.action) == "fetch")
+            .where(col(DecisionRow.permitted).is_(True))
+            .where(col(DecisionRow.last_at) > at - RECENTLY)
+        ).scalars()
+        held = {holding.file_id: holding.key for holding in self.of(agreement)}
+        return [held[subject] for subject in subjects if subject in held]
+
+
+def _holding(row: HoldingRow) -> Holding:
+    return Holding(
+        id=row.id,
+        agreement=row.agreement,
+        file_id=row.file_id,
+        extract_id=row.extract_id,
+        holder=row.holder,
+        line=row.line,
+        key=_key(row),
+        periods=tuple(json.loads(row.periods)),
+        file_format=row.format,
+        bytes=row.bytes,
+        digest=row.digest,
+        released_at=row.released_at,
+    )
+
+
+def _key(row: PermitRow | HoldingRow) -> LineKey:
+    return LineKey(row.purpose, row.data_set, row.classification)

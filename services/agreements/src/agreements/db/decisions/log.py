@@ -1,0 +1,448 @@
+"""Decisions in a relational database: read what they rest on, write what they said, in one commit.
+
+On SQLite a writer's transaction is exclusive from its first statement. On PostgreSQL it is READ
+COMMITTED: facts are taken only where the epoch was the same before and after they were read, and
+whatever two replicas could both write has a key that lets only one of them.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Engine,
+    Insert,
+    Row,
+    Table,
+    Update,
+    bindparam,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from agreements.db import epoch as epochs
+from agreements.db.decisions.facts import FactsCache
+from agreements.db.decisions.reads import SealedRows
+from agreements.db.decisions.rows import (
+    decision_of,
+    holding_of,
+    released_of,
+    row_of_decision,
+    row_of_holding,
+    row_of_permit,
+)
+from agreements.db.decisions.seals import (
+    FATE,
+    HOLDING,
+    PERMIT,
+    TREATMENT,
+    Ledger,
+    Register,
+    Written,
+)
+from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
+from agreements.db.event_models import enqueue_voided
+from agreements.db.seals.chain import Book, Sealer
+from agreements.db.seals.sealed import table_of
+from agreements.db.tables import (
+    AgreementPartyRow,
+    AgreementRow,
+    AgreementVersionRow,
+    TransferInstrumentRow,
+)
+from agreements.decision.adapters import rules
+from agreements.decision.domain.facts import Facts, Reservation
+from agreements.decision.domain.held import HeldFile
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.domain.question import Holding
+from agreements.decision.domain.rules import Rules
+from agreements.decision.use_cases.ports import Batch, Contended, Fate, LoggedDecision, ReleasedFile
+from common import audit
+from common.db.unit_of_work import UnitOfWork
+
+HOLDINGS_CACHED_MAX = 10_000
+RESERVED_CACHED_MAX = 100_000
+FATES_CACHED_MAX = 100_000
+READ_ROWS = 500
+TURNS = 6_021_557_340_918_227_431
+"""Files with opt-outs upheld are released, and first fetched, one after another (PostgreSQL)."""
+DECISION = table_of(DecisionRow)
+INSERT_DECISIONS = insert(DECISION)
+INSERT_PERMITS = insert(PERMIT)
+INSERT_HOLDINGS = insert(HOLDING)
+LAST_AT = select(func.max(DECISION.c.last_at))
+RENEWED = (
+    update(DECISION)
+    .where(DECISION.c.id == bindparam("decision"))
+    .values(last_at=bindparam("moment"), renewals=DECISION.c.renewals + bindparam("times"))
+)
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What does not change, or only with the epoch. For one thread at a time."""
+
+    facts: FactsCache
+    ledger: Ledger
+    holdings: dict[UUID, Holding] = field(default_factory=dict)
+    reserved: dict[Reservation, str] = field(default_factory=dict)
+    fates: dict[UUID, Fate] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SqlDecisionLog:
+    session: Session
+    remembered: Remembered
+    _epoch: int | None = None
+    _free: set[Reservation] = field(default_factory=set)
+    """Places that this transaction found free; whether they still are, its insert will tell."""
+    decided: dict[UUID, Fate] = field(default_factory=dict)
+    """What this transaction wrote of fates."""
+    sealed: SealedRows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sealed = SealedRows(self.session, self.remembered.ledger)
+
+    # Reading
+
+    def epoch(self) -> int:
+        if self._epoch is None:
+            self._epoch = epochs.current(self.session)
+        return self._epoch
+
+    def rules(self) -> Rules:
+        return rules.load()
+
+    def last_at(self) -> datetime | None:
+        last: datetime | None = self.session.connection().execute(LAST_AT).scalar_one()
+        return last
+
+    def facts(self, agreement: str) -> Facts:
+        epoch = self.epoch()
+        found, is_new = self.remembered.facts.get(self.session, agreement, epoch=epoch)
+        if is_new and epochs.current(self.session) != epoch:
+            self.remembered.facts.clear()
+            raise Contended
+        return found
+
+    def broken(self) -> tuple[str, ...]:
+        return self.sealed.broken()
+
+    def reserved(
+        self, environments: Collection[UUID], data_set: str, months: Iterable[str]
+    ) -> Mapping[Reservation, str]:
+        """Return what is taken. What was ever taken stays so; what is free is so for now."""
+        taken, free = self.remembered.reserved, self._free
+        wanted = [(e, data_set, m) for e in environments for m in dict.fromkeys(months)]
+        if unknown := [p for p in wanted if p not in taken and p not in free]:
+            if len(taken) >= RESERVED_CACHED_MAX:
+                taken.clear()
+            for environment_id in sorted({e for e, _, _ in unknown}):
+                rows = self.sealed.of(TREATMENT.name, environment_id, data_set)
+                if rows is not None:  # else it is not known what is free
+                    taken.update({(environment_id, data_set, r.month): r.treatment for r in rows})
+                    here = (p for p in unknown if p[0] == environment_id)
+                    free.update(place for place in here if place not in taken)
+        return {place: taken[place] for place in wanted if place in taken}
+
+    def permit(self, permit_id: UUID) -> GivenPermit | None:
+        return self.sealed.permit(permit_id)
+
+    def holding(self, holding_id: UUID) -> Holding | None:
+        found = self.remembered.holdings.get(holding_id)
+        if found is None:
+            row = next(iter(self.sealed.holdings(HOLDING.c.id == holding_id)), None)
+            found = None if row is None else self._remember(row)
+        return found
+
+    def fate(self, holding_id: UUID) -> Fate | None:
+        """Return what is for good; what has none yet may have one at the next moment."""
+        found = self.remembered.fates.get(holding_id)
+        if found is None:
+            holding = self.holding(holding_id)
+            if holding is None:
+                return None
+            fates = self._fates(holding.environment_id, holding.file.line.data_set)
+            found = fates.get(holding_id)
+        return found
+
+    def held(
+        self,
+        environments: Collection[UUID],
+        data_set: str,
+        months: Iterable[str],
+        *,
+        locked: bool,
+    ) -> Sequence[HeldFile]:
+        if locked and self._is_postgresql():
+            # Whoever waited here reads what the other one committed.
+            self.session.execute(select(func.pg_advisory_xact_lock(TURNS)))
+            self.sealed.forget()
+        wanted = frozenset(months)
+        ids: list[UUID] = []
+        fetched: set[UUID] = set()
+        for environment_id in sorted(environments):
+            rows = self.sealed.of(HOLDING.name, environment_id, data_set) or ()
+            fates = self._fates(environment_id, data_set)
+            about = [r.id for r in rows if wanted & frozenset(json.loads(r.periods))]
+            ids += (id_ for id_ in about if fates.get(id_) is not Fate.VOID)
+            fetched.update(id_ for id_ in about if fates.get(id_) is Fate.FETCHED)
+        return [
+            HeldFile(
+                holding_id=holding.id,
+                agreement=holding.agreement,
+                environment_id=holding.environment_id,
+                file=holding.file,
+                may_have_left=holding.id in fetched or self._was_fetched(holding),
+            )
+            for holding in self._holdings_of(sorted(ids))
+        ]
+
+    def _holdings_of(self, ids: Sequence[UUID]) -> Iterator[Holding]:
+        known = self.remembered.holdings
+        found = {id_: known[id_] for id_ in ids if id_ in known}
+        unknown = [id_ for id_ in ids if id_ not in found]
+        for start in range(0, len(unknown), READ_ROWS):
+            for row in self.sealed.holdings(HOLDING.c.id.in_(unknown[start : start + READ_ROWS])):
+                found[row.id] = self._remember(row)
+        if found.keys() != set(ids):
+            self.sealed.differs(HOLDING.name)
+        return (found[id_] for id_ in ids if id_ in found)
+
+    def _was_fetched(self, holding: Holding) -> bool:
+        """Ask the log of decisions too: it has fetches from before fates were written."""
+        permitted = (
+            select(col(DecisionRow.id))
+            .where(col(DecisionRow.agreement) == holding.agreement)
+            .where(col(DecisionRow.action) == "fetch")
+            .where(col(DecisionRow.permitted).is_(True))
+            .where(col(DecisionRow.subject) == holding.file.file_id)
+            .limit(1)
+        )
+        return self.session.execute(permitted).first() is not None
+
+    def holdings_of(self, agreement: str) -> Sequence[Holding]:
+        return [holding_of(row) for row in self.sealed.holdings(HOLDING.c.agreement == agreement)]
+
+    def released(self, file_id: str) -> ReleasedFile | None:
+        row = next(iter(self.sealed.holdings(HOLDING.c.file_id == file_id)), None)
+        return None if row is None else released_of(row)
+
+    def _fates(self, environment_id: UUID, data_set: str) -> Mapping[UUID, Fate]:
+        rows = self.sealed.of(FATE.name, environment_id, data_set) or ()
+        fates = {row.holding_id: Fate(row.fate) for row in rows}
+        known = self.remembered.fates
+        if len(known) + len(fates) > FATES_CACHED_MAX:
+            known.clear()
+        known.update(fates)
+        return fates
+
+    def _remember(self, row: Row[Any]) -> Holding:
+        known = self.remembered.holdings
+        if len(known) >= HOLDINGS_CACHED_MAX:
+            known.clear()
+        known[row.id] = holding = holding_of(row)
+        return holding
+
+    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]:
+        if not ids:
+            return {}
+        rows = self.session.execute(select(DecisionRow).where(col(DecisionRow.id).in_(ids)))
+        return {row.id: decision_of(row) for row in rows.scalars()}
+
+    def agreements_of(self, organisation: str, *, after: str, limit: int) -> Sequence[str]:
+        """Return references, in order, of agreements that name it or somebody before it."""
+        instruments = self.session.execute(
+            select(col(TransferInstrumentRow.predecessor), col(TransferInstrumentRow.successor))
+        ).all()
+        codes = {organisation}
+        while more := {p for p, s in instruments if s in codes} - codes:
+            codes |= more
+        rows = self.session.execute(
+            select(col(AgreementRow.reference))
+            .join(
+                AgreementVersionRow,
+                col(AgreementVersionRow.agreement_id) == col(AgreementRow.id),
+            )
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementRow.superseded_epoch).is_(None))
+            .where(col(AgreementPartyRow.ods).in_(sorted(codes)))
+            .where(col(AgreementRow.reference) > after)
+            .distinct()
+            .order_by(col(AgreementRow.reference))
+            .limit(limit)
+        )
+        return list(rows.scalars())
+
+    # Writing
+
+    def append(self, batch: Batch) -> None:
+        """Write all of it; the seal and the audit's leaves last: their locks are everybody's."""
+        try:
+            written = self._keep(batch)
+            if batch.decisions:
+                self._write(INSERT_DECISIONS, [row_of_decision(d) for d in batch.decisions])
+            if batch.renewed:
+                self._write(
+                    RENEWED,
+                    [
+                        {"decision": id_, "moment": at, "times": times}
+                        for id_, (at, times) in sorted(batch.renewed.items())
+                    ],
+                )
+            enqueue_voided(self.session, batch.voided)
+            sealed = self._seal(batch, written)
+        except IntegrityError as error:
+            raise Contended from error
+        audit.append(self.session, [*batch.audit, *sealed])
+
+    def _keep(self, batch: Batch) -> Written:
+        """Write what is sealed, and say which rows these are."""
+        written: defaultdict[Register, set[object]] = defaultdict(set)
+        of_fates = self._registers_of_fates(batch)
+        for place in self._reserve(batch):
+            written[Register(TREATMENT.name, place[0], place[1])].add(place[2])
+        if batch.permits:
+            sealer = self.remembered.ledger.book.sealer
+            self._write(INSERT_PERMITS, [row_of_permit(p, sealer) for p in batch.permits])
+        if batch.released:
+            self._write(INSERT_HOLDINGS, [row_of_holding(r) for r in batch.released])
+        for released in batch.released:
+            written[_register(HOLDING, released.holding)].add(released.holding.id)
+        for holding_id in self._decide_fates(batch):
+            written[of_fates[holding_id]].add(holding_id)
+        return written
+
+    def _registers_of_fates(self, batch: Batch) -> Mapping[UUID, Register]:
+        """Say where fates belong, before anything is written that is not sealed yet."""
+        new = {r.holding.id: r.holding for r in batch.released}
+        found = {}
+        for holding_id in batch.fates:
+            holding = new.get(holding_id) or self.holding(holding_id)
+            if holding is None:
+                raise Contended
+            found[holding_id] = _register(FATE, holding)
+        return found
+
+    def _seal(self, batch: Batch, written: Written) -> list[audit.Entry]:
+        if not written:
+            return []
+        instants = [
+            *(decision.at for decision in batch.decisions),
+            *(at for _, at in batch.fates.values()),
+        ]
+        return self.remembered.ledger.seal(self.session, written, at=max(instants))
+
+    def _write(self, statement: Insert | Update, rows: Sequence[Mapping[str, object]]) -> None:
+        self.session.connection().execute(statement, rows)
+
+    def _reserve(self, batch: Batch) -> list[Reservation]:
+        """Take the treatments, in the order of their keys, so that replicas do not lock crosswise.
+
+        Return which were not taken before.
+
+        Raises:
+            Contended: another replica has taken the other treatment in the meantime.
+
+        """
+        if not batch.reserved:
+            return []
+        wanted = sorted(batch.reserved.items())
+        build = postgresql.insert if self._is_postgresql() else sqlite.insert
+        statement = build(TREATMENT).on_conflict_do_nothing().returning(TREATMENT.c.month)
+        new = []
+        for place, (treatment, permit_id, at) in wanted:
+            done = self.session.connection().execute(
+                statement.values(
+                    environment_id=place[0],
+                    data_set=place[1],
+                    month=place[2],
+                    treatment=treatment,
+                    permit_id=permit_id,
+                    reserved_at=at,
+                )
+            )
+            if done.first() is not None:
+                new.append(place)
+        table = OptOutTreatmentRow
+        keys = tuple_(col(table.environment_id), col(table.data_set), col(table.month))
+        stored = self.session.execute(
+            select(table).where(keys.in_([place for place, _ in wanted]))
+        ).scalars()
+        taken = {(row.environment_id, row.data_set, row.month): row.treatment for row in stored}
+        if any(taken[place] != treatment for place, (treatment, _, _) in wanted):
+            raise Contended
+        return new
+
+    def _decide_fates(self, batch: Batch) -> list[UUID]:
+        """Write what becomes of holdings, in their order; the first to write is right.
+
+        Return of which nothing was decided before.
+
+        Raises:
+            Contended: another replica has decided otherwise in the meantime.
+
+        """
+        build = postgresql.insert if self._is_postgresql() else sqlite.insert
+        new = []
+        for holding_id, (fate, at) in sorted(batch.fates.items()):
+            statement = build(FATE).on_conflict_do_nothing().returning(FATE.c.holding_id)
+            done = self.session.connection().execute(
+                statement.values(holding_id=holding_id, fate=fate.value, at=at)
+            )
+            if done.first() is not None:
+                new.append(holding_id)
+            row = self.session.get(HoldingFateRow, holding_id, populate_existing=True)
+            if row is None or row.fate != fate.value:
+                raise Contended
+            self.decided[holding_id] = fate
+        return new
+
+    def _is_postgresql(self) -> bool:
+        return self.session.get_bind().dialect.name == "postgresql"
+
+
+class SqlDecisionLogs:
+    """Transactions of decisions. The decider's thread writes; others read, one at a time."""
+
+    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+        self._deciding = Remembered(FactsCache(Book(sealer)), Ledger.of(sealer))
+        self._looking = Remembered(FactsCache(Book(sealer)), Ledger.of(sealer))
+        self._lock = Lock()
+        self._writing = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._deciding))
+        self._reading = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._looking))
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlDecisionLog]:
+        """For one thread: what it remembers is not locked."""
+        self._deciding.ledger.begin()
+        with self._writing.writing() as tx:
+            yield tx
+        # From here on it is true: what is remembered was committed.
+        self._deciding.ledger.committed()
+        self._deciding.fates.update(tx.decided)
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlDecisionLog]:
+        with self._lock, self._reading.reading() as tx:
+            self._looking.ledger.begin()
+            yield tx
+
+
+def _register(table: Table, holding: Holding) -> Register:
+    return Register(table.name, holding.environment_id, holding.file.line.data_set)

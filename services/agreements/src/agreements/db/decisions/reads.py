@@ -1,0 +1,105 @@
+"""What one transaction of decisions reads of the rows that are sealed: only what is as it was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, Row, select
+from sqlmodel import Session
+
+from agreements.db.decisions.rows import permit_of
+from agreements.db.decisions.seals import (
+    HOLDING,
+    PERMIT,
+    Ledger,
+    Register,
+    Rows,
+    Tampered,
+    digest_of_row,
+    is_genuine,
+)
+from agreements.db.seals.sealed import columns_of
+from agreements.decision.domain.permits import GivenPermit
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+UNREADABLE = (ValueError, TypeError, LookupError)
+"""No row of ours is of such a form: what cannot be read was written by somebody else."""
+
+
+@dataclass(slots=True)
+class SealedRows:
+    session: Session
+    ledger: Ledger
+    _read: dict[Register, Rows] = field(default_factory=dict)
+    """Registers as this transaction read them, and found them sealed."""
+    _broken: set[str] = field(default_factory=set)
+
+    def broken(self) -> tuple[str, ...]:
+        """Return, once, which registers were found not to be what was sealed."""
+        found = tuple(sorted(self._broken))
+        self._broken.clear()
+        return found
+
+    def forget(self) -> None:
+        """Read again whatever is asked for from here on."""
+        self._read.clear()
+        self.ledger.look_again()
+
+    def of(self, table: str, environment_id: UUID, data_set: str) -> Rows | None:
+        """Return a register as it was sealed; None, and it is noted, where it is another."""
+        register = Register(table, environment_id, data_set)
+        if register not in self._read:
+            try:
+                self._read[register] = self.ledger.rows(self.session, register)
+            except Tampered as found:
+                self._broken.add(found.register)
+                return None
+        return self._read[register]
+
+    def holdings(self, which: ColumnElement[bool]) -> Sequence[Row[Any]]:
+        """Return those of these rows that are as they were sealed."""
+        try:
+            rows = self.session.execute(
+                select(*HOLDING.c).where(which).order_by(HOLDING.c.id)
+            ).all()
+            listed: dict[UUID, str | None] = {}
+            for place in {(row.environment_id, row.data_set) for row in rows}:
+                register = self.of(HOLDING.name, *place)
+                if register is None:
+                    rows = [r for r in rows if (r.environment_id, r.data_set) != place]
+                else:
+                    listed.update((one.id, one.row_digest) for one in register)
+            sealed = [row for row in rows if listed.get(row.id) == digest_of_row(columns_of(row))]
+        except UNREADABLE as error:
+            return self._unreadable(HOLDING.name, error)
+        if len(sealed) < len(rows):
+            self.differs(HOLDING.name)
+        return sealed
+
+    def permit(self, permit_id: UUID) -> GivenPermit | None:
+        """Return what this service gave; what its environment holds must be as it was sealed."""
+        query = select(*PERMIT.c).where(PERMIT.c.id == permit_id)
+        try:
+            row = self.session.execute(query).one_or_none()
+            if row is None:
+                return None
+            if is_genuine(self.ledger.book.sealer, row):
+                self.of(HOLDING.name, row.environment_id, row.data_set)
+                return permit_of(row)
+        except UNREADABLE as error:
+            self._unreadable(PERMIT.name, error)
+        self.differs(PERMIT.name)
+        return None
+
+    def differs(self, table: str) -> None:
+        """Note that a row is not what was sealed."""
+        log.critical("seal_broken", register=table)
+        self._broken.add(table)
+
+    def _unreadable(self, table: str, error: Exception) -> Rows:
+        log.critical("seal_broken", register=table, exc_info=error)
+        self._broken.add(table)
+        return ()

@@ -1,0 +1,111 @@
+"""Between what decisions say and the rows that they are kept in."""
+
+import json
+from typing import Any
+
+from agreements.db.decisions.seals import ROW_DIGEST, digest_of_row, sealed_permit
+from agreements.db.decisions.tables import DecisionRow
+from agreements.db.seals.chain import Sealer
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.domain.question import Holding
+from agreements.decision.use_cases.ports import LoggedDecision, ReleasedFile
+from statements import attestation
+from statements.permit import Permit
+
+
+def holding_of(row: Any) -> Holding:
+    return Holding(
+        id=row.id,
+        decision_id=row.decision_id,
+        agreement=row.agreement,
+        environment_id=row.environment_id,
+        file=attestation.FORM.read(row.file),
+    )
+
+
+def released_of(row: Any) -> ReleasedFile:
+    return ReleasedFile(
+        holding=holding_of(row),
+        permit_id=row.permit_id,
+        version=row.version,
+        document_hash=row.document_hash,
+        line_number=row.line,
+        client_id=row.client_id,
+        organisation=row.organisation,
+        holder=row.holder,
+        attestation_digest=row.attestation_digest,
+        claims=row.file,
+        released_at=row.released_at,
+    )
+
+
+def row_of_holding(released: ReleasedFile) -> dict[str, object]:
+    holding, file = released.holding, released.holding.file
+    columns: dict[str, object] = {
+        "id": holding.id,
+        "file_id": file.file_id,
+        "extract_id": file.extract_id,
+        "permit_id": released.permit_id,
+        "decision_id": holding.decision_id,
+        "agreement": holding.agreement,
+        "version": released.version,
+        "document_hash": released.document_hash,
+        "line": released.line_number,
+        "purpose": file.line.purpose,
+        "data_set": file.line.data_set,
+        "classification": file.line.classification,
+        "environment_id": holding.environment_id,
+        "holder": released.holder,
+        "client_id": released.client_id,
+        "organisation": released.organisation,
+        "format": file.file.format,
+        "bytes": file.file.bytes,
+        "digest": file.file.digest,
+        "periods": json.dumps(list(file.periods)),
+        "file": released.claims,
+        "attestation_digest": released.attestation_digest,
+        "released_at": released.released_at,
+    }
+    return {**columns, ROW_DIGEST: digest_of_row(columns)}
+
+
+def row_of_permit(permit: GivenPermit, sealer: Sealer) -> dict[str, object]:
+    said, claims = permit.said, permit.said.claims()
+    del claims["jti"]  # the row's own id
+    columns: dict[str, object] = {
+        "id": said.id,
+        "decision_id": said.decision_id,
+        "extract_id": said.extract_id,
+        "agreement": said.agreement.reference,
+        "purpose": said.line.purpose,
+        "data_set": said.line.data_set,
+        "classification": said.line.classification,
+        "client_id": said.client_id,
+        "organisation": permit.organisation,
+        "environment_id": permit.environment_id,
+        "claims": json.dumps(claims, sort_keys=True, separators=(",", ":")),
+        "issued_at": permit.issued_at,
+        "expires_at": permit.expires_at,
+    }
+    return {**columns, "seal": sealed_permit(sealer, columns, at=permit.issued_at)}
+
+
+def permit_of(row: Any) -> GivenPermit:
+    return GivenPermit(
+        said=Permit.read({**json.loads(row.claims), "jti": str(row.id)}),
+        organisation=row.organisation,
+        environment_id=row.environment_id,
+        issued_at=row.issued_at,
+    )
+
+
+NAMES = tuple(LoggedDecision.__slots__)
+
+
+def row_of_decision(decision: LoggedDecision) -> dict[str, object]:
+    values = {name: getattr(decision, name) for name in NAMES}
+    return {**values, "last_at": decision.at, "renewals": 0}
+
+
+def decision_of(row: DecisionRow) -> LoggedDecision:
+    return LoggedDecision(**{name: getattr(row, name) for name in NAMES})

@@ -1,0 +1,280 @@
+"""Seals of what decisions wrote: treatments taken, files held, what became of them; and permits.
+
+A row that somebody inserted or deleted past the service would let two files leave of which one
+lists the objectors in the other. So the rows of an environment and a data set are registers of a
+chain of their own, made as that of facts is (docs/adr/0024, 0034). Rows are used as they were
+compared with their seal, and not read again. A permit is signed by itself: without its row
+nothing is released.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row, Select, Table, func, literal, select, union_all
+from sqlmodel import Session
+
+from agreements.db.decisions.tables import HoldingFateRow, HoldingRow, OptOutTreatmentRow, PermitRow
+from agreements.db.seals.chain import BROKEN, Book, Chain, Link, SealBroken, Sealer, linked
+from agreements.db.seals.sealed import columns_of, record, table_of
+from agreements.db.seals.tables import DecisionSealRow
+from agreements.decision.use_cases.ports import Contended
+from common.audit import Entry
+from common.ids import digest_of
+from common.security.jws import NotGenuine
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+TREATMENT = table_of(OptOutTreatmentRow)
+HOLDING = table_of(HoldingRow)
+FATE = table_of(HoldingFateRow)
+PERMIT = table_of(PermitRow)
+THE_CHAIN = table_of(DecisionSealRow).name
+"""What is named where the chain itself is broken, or was never begun."""
+
+CHAIN = Chain(DecisionSealRow, "decisions-sealed", name=THE_CHAIN, whole_every=256)
+TURNS = 6_021_557_340_918_227_432
+"""Links are added one after another (PostgreSQL), until whoever adds one has committed."""
+READS_MAX = 4
+KEPT_ROWS_MAX = 200_000
+ROW_DIGEST = "row_digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a register says of each row of a table."""
+
+    about: Table
+    """Has the environment and the data set."""
+    query: Select[Any]
+    """The name of a row within its register, and what counts of it."""
+
+
+REGISTERS: Mapping[str, Kept] = {
+    TREATMENT.name: Kept(
+        TREATMENT,
+        select(
+            TREATMENT.c.month,
+            TREATMENT.c.treatment,
+            TREATMENT.c.permit_id,
+            TREATMENT.c.reserved_at,
+        ),
+    ),
+    # A holding is long: the digest of it is enough to know which they are, and each is held
+    # against its own when it is read.
+    HOLDING.name: Kept(HOLDING, select(HOLDING.c.id, HOLDING.c.periods, HOLDING.c[ROW_DIGEST])),
+    FATE.name: Kept(
+        HOLDING,
+        select(FATE.c.holding_id, FATE.c.fate, FATE.c.at).join(
+            HOLDING, HOLDING.c.id == FATE.c.holding_id
+        ),
+    ),
+}
+ANYTHING = union_all(
+    *(
+        select(literal(1)).where(select(literal(1)).select_from(t).exists())
+        for t in (
+            TREATMENT,
+            HOLDING,
+            FATE,
+            PERMIT,
+        )
+    )
+)
+
+
+class Tampered(Exception):
+    """What is there is not what was sealed. Never leaves the adapters."""
+
+    def __init__(self, register: str) -> None:
+        super().__init__(register)
+        self.register = register
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Register:
+    """Rows of a table that are about an environment and a data set."""
+
+    table: str
+    environment_id: UUID
+    data_set: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}/{self.environment_id}/{self.data_set}"
+
+
+Rows = Sequence[Row[Any]]
+Written = Mapping[Register, set[object]]
+"""The names of the rows that a transaction wrote, by its own account."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The chain as one process has read it. For one thread at a time."""
+
+    book: Book
+    _is_fresh: bool = False
+    """In the transaction that is under way the chain was read."""
+    _added: Link | None = field(default=None, repr=False)
+    """What that transaction wrote."""
+    _kept: dict[Register, tuple[str, Rows]] = field(default_factory=dict, repr=False)
+    """Registers that were found sealed, with their digest: they are that until the chain says
+    another."""
+
+    @classmethod
+    def of(cls, sealer: Sealer) -> "Ledger":
+        return cls(Book(sealer, CHAIN))
+
+    def begin(self) -> None:
+        """Begin a transaction; what another one left undone is forgotten."""
+        self._is_fresh, self._added = False, None
+
+    def look_again(self) -> None:
+        """Read the chain before anything else is read: others may have committed."""
+        self._is_fresh = False
+
+    def committed(self) -> None:
+        """Know one's own last link as well: it is not believed to be gone."""
+        if self._added is not None:
+            self.book.follow(self._added)
+
+    def rows(self, session: Session, register: Register) -> Rows:
+        """Return a register's rows, which are those that were sealed.
+
+        Raises:
+            Tampered: they are others, or the chain is not what this service wrote.
+            Contended: others write it without a pause.
+
+        """
+        try:
+            if not self._is_fresh:
+                self.book.refresh(session)
+                self._is_fresh = True
+            for _ in range(READS_MAX):
+                digest, kept = self._kept.get(register, (None, ()))
+                if digest is not None and digest == self.book.expected(register.name):
+                    return kept
+                rows = rows_of(session, register)
+                if self._is_sealed(session, register, rows):
+                    self._keep(register, rows)
+                    return rows
+                # Another replica may have committed between the chain and the rows.
+                number = self.book.number
+                self.book.refresh(session)
+                if self.book.number == number:
+                    raise self._tampered(register)
+        except SealBroken as error:
+            log.critical("seal_broken", chain=THE_CHAIN, detail=str(error))
+            raise Tampered(THE_CHAIN) from error
+        except (ValueError, TypeError, LookupError) as error:
+            # No row of ours is of such a form: what cannot be read was written by somebody else.
+            log.critical("seal_broken", register=register.table, exc_info=error)
+            raise Tampered(register.table) from error
+        raise Contended
+
+    def seal(self, session: Session, written: Written, *, at: datetime) -> list[Entry]:
+        """Add the link of what this transaction wrote; return the leaf that it owes the audit.
+
+        Rows that were not what was sealed before do not become so: their register stays broken.
+        """
+        if not written:
+            return []
+        if session.get_bind().dialect.name == "postgresql":
+            # Whoever waited here reads what the other one committed.
+            session.execute(select(func.pg_advisory_xact_lock(TURNS)))
+        try:
+            self.book.refresh(session)
+        except SealBroken as error:
+            log.critical("seal_broken", chain=THE_CHAIN, detail=str(error))
+            return []
+        changes = {}
+        for register, names in sorted(written.items()):
+            rows = rows_of(session, register)
+            former = digest_of_register(row for row in rows if row[0] not in names)
+            is_ours = former == self.book.expected(register.name)
+            now = digest_of_register(rows)
+            changes[register.name] = now if is_ours and now is not None else BROKEN
+        self._added, leaf = linked(session, self.book, changes, epoch=self.book.number + 2, at=at)
+        return [leaf]
+
+    def _keep(self, register: Register, rows: Rows) -> None:
+        digest = self.book.expected(register.name)
+        if digest is not None:
+            if sum(len(kept) for _, kept in self._kept.values()) + len(rows) > KEPT_ROWS_MAX:
+                self._kept.clear()
+            self._kept[register] = digest, rows
+
+    def _is_sealed(self, session: Session, register: Register, rows: Rows) -> bool:
+        if self.book.number < 0 and is_anything_there(session):
+            return False  # from before there were seals, or the chain is gone
+        return digest_of_register(rows) == self.book.expected(register.name)
+
+    def _tampered(self, register: Register) -> Tampered:
+        name = THE_CHAIN if self.book.number < 0 else register.table
+        log.critical("seal_broken", register=name)
+        return Tampered(name)
+
+
+def rows_of(session: Session, register: Register) -> Rows:
+    kept = REGISTERS[register.table]
+    return session.execute(
+        kept.query.where(kept.about.c.environment_id == register.environment_id).where(
+            kept.about.c.data_set == register.data_set
+        )
+    ).all()
+
+
+def digest_of_register(rows: Iterable[Row[Any]]) -> str | None:
+    """Return the digest of a register; None where it has no rows."""
+    told = sorted([_text(value) for value in row] for row in rows)
+    return digest_of([[*row] for row in told]) if told else None
+
+
+def digest_of_row(columns: Mapping[str, object]) -> str:
+    """Return the digest of all that a row says, but for what says so itself."""
+    return digest_of(record({n: v for n, v in columns.items() if n not in (ROW_DIGEST, "seal")}))
+
+
+def is_anything_there(session: Session) -> bool:
+    """Whether decisions ever wrote what is sealed."""
+    return session.execute(ANYTHING).first() is not None
+
+
+def registers(session: Session) -> Iterator[tuple[Register, Rows]]:
+    """Return every register that has rows, with these."""
+    for table, kept in REGISTERS.items():
+        about = kept.about.c.environment_id, kept.about.c.data_set
+        found = session.execute(select(*about).distinct().order_by(*about)).all()
+        for environment_id, data_set in found:
+            register = Register(table, environment_id, data_set)
+            if rows := rows_of(session, register):
+                yield register, rows
+
+
+def sealed_permit(sealer: Sealer, row: Mapping[str, object], *, at: datetime) -> str:
+    """Return the seal of a permit's row."""
+    return sealer.seal({"permit": digest_of_row(row)}, at=at)
+
+
+def is_genuine(sealer: Sealer, row: Row[Any]) -> bool:
+    """Whether this service wrote that row of a permit."""
+    columns = columns_of(row)
+    try:
+        claims = sealer.open_seal(str(columns["seal"]))
+    except NotGenuine:
+        return False
+    return claims.get("permit") == digest_of_row(columns)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case _:
+            return str(value)

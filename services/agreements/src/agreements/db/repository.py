@@ -1,0 +1,490 @@
+"""The facts of agreements in a relational database, and the transaction that has them all."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from threading import Lock
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine, Select, Text, cast, func, or_, select
+from sqlmodel import Session, col
+
+from agreements.db import written
+from agreements.db.agreements import SqlAgreements
+from agreements.db.decisions.holdings import SqlHoldings
+from agreements.db.epoch import await_others, instant, stamp
+from agreements.db.event_models import enqueue
+from agreements.db.import_tables import ImportRow, RecallRow
+from agreements.db.imports import SqlImports
+from agreements.db.maps import SqlMaps
+from agreements.db.seals import receipts
+from agreements.db.seals.chain import Book, Sealer, seal
+from agreements.db.store import SqlFacts, put, to_fact
+from agreements.db.tables import (
+    AgreementPartyRow,
+    AgreementVersionRow,
+    AssuranceRow,
+    BreachRow,
+    ContractRow,
+    EnvironmentClientRow,
+    FactChangeRow,
+    IcoRegistrationRow,
+    OrganisationRow,
+    PublicationRow,
+    RecipientEnvironmentRow,
+    RelationshipConsentRow,
+    RelationshipEditionRow,
+    RelationshipRow,
+    Section251ApprovalRow,
+    SubmissionRightRow,
+    TaskRow,
+    TransferInstrumentRow,
+)
+from agreements.db.written import add
+from agreements.records.domain.breach import Breach
+from agreements.records.domain.contract import Contract
+from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
+from agreements.records.domain.lists.imports import ImportKind
+from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.domain.parties.assurance import Assurance
+from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
+from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
+from agreements.records.domain.parties.registration import (
+    IcoRegistration,
+    Publication,
+    Section251Approval,
+)
+from agreements.records.domain.parties.relationship import Consent, Relationship
+from agreements.records.domain.parties.submission_right import SubmissionRight
+from agreements.records.domain.recalls import Recall
+from agreements.records.domain.task import Task
+from agreements.records.use_cases.ports import Scope, Slice
+from common import audit as audit_log
+from common.audit import Entry
+from common.clock import Clock
+from common.db import clock as clocks
+from common.db import idempotency
+from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
+from common.replacement import State
+
+R = TypeVar("R", BreachRow, RelationshipRow)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlInstruments:
+    session: Session
+
+    def all(self) -> Sequence[TransferInstrument]:
+        rows = self.session.execute(
+            select(TransferInstrumentRow).order_by(col(TransferInstrumentRow.id))
+        ).scalars()
+        return [
+            TransferInstrument(
+                id=row.id,
+                predecessor=row.predecessor,
+                successor=row.successor,
+                valid_from=row.valid_from,
+                evidence=row.evidence,
+            )
+            for row in rows
+        ]
+
+    def add(self, instrument: TransferInstrument, *, audit: Entry) -> None:
+        add(
+            self.session,
+            TransferInstrumentRow,
+            [
+                {
+                    "id": instrument.id,
+                    "epoch": stamp(self.session, at=audit.at),
+                    "recorded_at": audit.at,
+                    "predecessor": instrument.predecessor,
+                    "successor": instrument.successor,
+                    "valid_from": instrument.valid_from,
+                    "evidence": instrument.evidence,
+                }
+            ],
+        )
+        audit_log.append(self.session, [audit])
+
+
+@dataclass(frozen=True, slots=True)
+class SqlContracts(SqlFacts[Contract]):
+    """Contracts, with a receipt of every signature."""
+
+    sealer: Sealer
+
+    def save(self, *facts: Contract, audit: Entry) -> tuple[Contract, ...]:
+        former = [c for fact in facts if fact.version for c in self.find(id=fact.id)]
+        known = {signed for contract in former for signed in receipts.of_contract(contract)}
+        new = [s for fact in facts for s in receipts.of_contract(fact) if s not in known]
+        epoch = stamp(self.session, at=audit.at)
+        receipts.give(self.session, self.sealer, new, epoch=epoch, audit=audit)
+        return SqlFacts.save(self, *facts, audit=audit)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRelationships:
+    session: Session
+
+    def get(self, relationship_id: UUID, *, scope: Scope) -> Relationship:
+        query = self._rows(scope).where(col(RelationshipRow.id) == relationship_id)
+        found = self._of(query)
+        if not found:
+            raise RelationshipNotFound(f"There is no relationship {relationship_id}.")
+        return found[0]
+
+    def find(self, *, commissioner: str | None = None) -> Sequence[Relationship]:
+        query = self._rows(None).order_by(col(RelationshipRow.id))
+        if commissioner is not None:
+            query = query.where(col(RelationshipRow.commissioner) == commissioner)
+        return self._of(query)
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]:
+        return self._of(_part(self._rows(scope), RelationshipRow, part))
+
+    def save(self, relationship: Relationship, *, audit: Entry) -> Relationship:
+        epoch = stamp(self.session, at=audit.at)
+        known = {c.id: c for c in self._consents(relationship.id)}
+        [stored] = put(self.session, RelationshipRow, [relationship], epoch=epoch, audit=audit)
+        put(
+            self.session,
+            RelationshipConsentRow,
+            [c for c in relationship.consents if known.get(c.id) != c],
+            epoch=epoch,
+            audit=audit,
+            relationship_id=relationship.id,
+        )
+        enqueue(
+            self.session,
+            relationship.pending,
+            aggregate_id=stored.id,
+            aggregate_version=stored.version,
+        )
+        audit_log.append(self.session, [audit])
+        return replace(stored, pending=(), consents=self._consents(stored.id))
+
+    def _rows(self, scope: Scope) -> Select[RelationshipRow]:
+        query = select(RelationshipRow).where(col(RelationshipRow.superseded_epoch).is_(None))
+        if scope is None:
+            return query
+        codes = sorted(scope)
+        # A JSON list of codes, compared as text: a code is quoted in it and holds no quote.
+        listed = cast(col(RelationshipRow.processors), Text)
+        return query.where(
+            or_(
+                col(RelationshipRow.commissioner).in_(codes),
+                col(RelationshipRow.csu).in_(codes),
+                col(RelationshipRow.requested_by_organisation).in_(codes),
+                *(listed.contains(json.dumps(code), autoescape=True) for code in codes),
+            )
+        )
+
+    def _of(self, query: Select[RelationshipRow]) -> list[Relationship]:
+        rows = list(self.session.execute(query).scalars())
+        return [to_fact(Relationship, row, consents=self._consents(row.id)) for row in rows]
+
+    def _consents(self, relationship_id: UUID) -> tuple[Consent, ...]:
+        rows = self.session.execute(
+            select(RelationshipConsentRow)
+            .where(col(RelationshipConsentRow.relationship_id) == relationship_id)
+            .where(col(RelationshipConsentRow.superseded_epoch).is_(None))
+            .order_by(col(RelationshipConsentRow.id))
+        ).scalars()
+        return tuple(to_fact(Consent, row) for row in rows)
+
+
+class SqlListedRelationships(SqlFacts[Relationship]):
+    """Relationships as facts alone; what became of each is told."""
+
+    def save(self, *facts: Relationship, audit: Entry) -> tuple[Relationship, ...]:
+        stored = SqlFacts.save(self, *facts, audit=audit)
+        for one in stored:
+            enqueue(self.session, one.pending, aggregate_id=one.id, aggregate_version=one.version)
+        return tuple(replace(one, pending=()) for one in stored)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEditions:
+    session: Session
+
+    def latest(self) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
+
+    def at_epoch(self, epoch: int) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow)
+            .where(col(RelationshipEditionRow.epoch) <= epoch)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
+
+    def get(self, number: int) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow).where(col(RelationshipEditionRow.number) == number)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
+
+    def add(self, edition: RelationshipEdition, *, audit: Entry) -> None:
+        add(
+            self.session,
+            RelationshipEditionRow,
+            [
+                {
+                    "id": edition.id,
+                    "epoch": stamp(self.session, at=audit.at),
+                    "recorded_at": audit.at,
+                    "number": edition.number,
+                    "published_at": edition.published_at,
+                    "digest": edition.digest,
+                    "content": edition.content,
+                }
+            ],
+        )
+        audit_log.append(self.session, [audit])
+
+    def _read(self, row: RelationshipEditionRow) -> RelationshipEdition:
+        taken_back = self.session.execute(
+            select(col(ImportRow.id))
+            .where(col(ImportRow.kind) == ImportKind.REGISTER.value)
+            .where(col(ImportRow.applied_epoch) == row.epoch)
+            .where(col(ImportRow.superseded_epoch).is_(None))
+            .where(
+                (col(ImportRow.state) == State.TAKEN_BACK.value)
+                # Also where a later edition came before the second person said so.
+                | col(ImportRow.leaving_by).is_not(None)
+            )
+        ).first()
+        return RelationshipEdition(
+            id=row.id,
+            number=row.number,
+            published_at=row.published_at,
+            digest=row.digest,
+            content=row.content,
+            is_taken_back=taken_back is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SqlBreaches:
+    session: Session
+
+    def get(self, breach_id: UUID, *, scope: Scope) -> Breach:
+        query = self._rows(scope).where(col(BreachRow.id) == breach_id)
+        row = self.session.execute(query).scalar_one_or_none()
+        if row is None:
+            raise BreachNotFound(f"There is no breach {breach_id}.")
+        return to_fact(Breach, row)
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]:
+        query = _part(self._rows(scope), BreachRow, part)
+        return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
+
+    def without_receipt(self) -> Sequence[Breach]:
+        query = self._rows(None).where(col(BreachRow.receipt_at).is_(None))
+        return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
+
+    def save(self, breach: Breach, *, audit: Entry) -> Breach:
+        epoch = stamp(self.session, at=audit.at)
+        [stored] = put(self.session, BreachRow, [breach], epoch=epoch, audit=audit)
+        enqueue(
+            self.session, breach.pending, aggregate_id=stored.id, aggregate_version=stored.version
+        )
+        audit_log.append(self.session, [audit])
+        return replace(stored, pending=())
+
+    def _rows(self, scope: Scope) -> Select[BreachRow]:
+        """A reporter knows of its own reports, and a party of those about its agreements."""
+        query = select(BreachRow).where(col(BreachRow.superseded_epoch).is_(None))
+        if scope is None:
+            return query
+        codes = sorted(scope)
+        party_to = (
+            select(col(AgreementVersionRow.agreement_id))
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementPartyRow.ods).in_(codes))
+        )
+        return query.where(
+            or_(
+                col(BreachRow.reporter_organisation).in_(codes),
+                col(BreachRow.agreement_id).in_(party_to),
+            )
+        )
+
+
+def _part(query: Select[R], row: type[R], part: Slice) -> Select[R]:
+    query = query.order_by(col(row.id)).limit(part.rows)
+    return query if part.after is None else query.where(col(row.id) > part.after)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOnce:
+    session: Session
+
+    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None:
+        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None:
+        idempotency.remember(
+            self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
+        )
+
+
+@dataclass(frozen=True)
+class SqlTransaction:
+    """All of it in one session. What a use case does not ask for is never made."""
+
+    session: Session
+    sealer: Sealer
+
+    @property
+    def at(self) -> datetime:
+        return instant(self.session)
+
+    @property
+    def epoch(self) -> int:
+        held = written.stamped(self.session)
+        if held is None:
+            raise LookupError("this transaction changes no facts")
+        return held.epoch
+
+    def epoch_at(self, instant: datetime) -> int:
+        query = select(func.max(col(FactChangeRow.epoch)))
+        query = query.where(col(FactChangeRow.recorded_at) <= instant)
+        return self.session.execute(query).scalar_one() or 0
+
+    @cached_property
+    def organisations(self) -> SqlFacts[Organisation]:
+        return SqlFacts(self.session, OrganisationRow, Organisation)
+
+    @cached_property
+    def instruments(self) -> SqlInstruments:
+        return SqlInstruments(self.session)
+
+    @cached_property
+    def maps(self) -> SqlMaps:
+        return SqlMaps(self.session)
+
+    @cached_property
+    def environments(self) -> SqlFacts[RecipientEnvironment]:
+        return SqlFacts(self.session, RecipientEnvironmentRow, RecipientEnvironment)
+
+    @cached_property
+    def environment_clients(self) -> SqlFacts[EnvironmentClient]:
+        return SqlFacts(self.session, EnvironmentClientRow, EnvironmentClient)
+
+    @cached_property
+    def contracts(self) -> SqlContracts:
+        return SqlContracts(self.session, ContractRow, Contract, self.sealer)
+
+    @cached_property
+    def agreements(self) -> SqlAgreements:
+        return SqlAgreements(self.session, self.sealer)
+
+    @cached_property
+    def tasks(self) -> SqlFacts[Task]:
+        return SqlFacts(self.session, TaskRow, Task)
+
+    @cached_property
+    def relationships(self) -> SqlRelationships:
+        return SqlRelationships(self.session)
+
+    @cached_property
+    def listed_relationships(self) -> "SqlListedRelationships":
+        return SqlListedRelationships(self.session, RelationshipRow, Relationship)
+
+    @cached_property
+    def editions(self) -> SqlEditions:
+        return SqlEditions(self.session)
+
+    @cached_property
+    def assurance(self) -> SqlFacts[Assurance]:
+        return SqlFacts(self.session, AssuranceRow, Assurance)
+
+    @cached_property
+    def ico_registrations(self) -> SqlFacts[IcoRegistration]:
+        return SqlFacts(self.session, IcoRegistrationRow, IcoRegistration)
+
+    @cached_property
+    def section_251_approvals(self) -> SqlFacts[Section251Approval]:
+        return SqlFacts(self.session, Section251ApprovalRow, Section251Approval)
+
+    @cached_property
+    def publications(self) -> SqlFacts[Publication]:
+        return SqlFacts(self.session, PublicationRow, Publication)
+
+    @cached_property
+    def imports(self) -> SqlImports:
+        return SqlImports(self.session)
+
+    @cached_property
+    def recalls(self) -> SqlFacts[Recall]:
+        return SqlFacts(self.session, RecallRow, Recall)
+
+    @cached_property
+    def submission_rights(self) -> SqlFacts[SubmissionRight]:
+        return SqlFacts(self.session, SubmissionRightRow, SubmissionRight)
+
+    @cached_property
+    def breaches(self) -> SqlBreaches:
+        return SqlBreaches(self.session)
+
+    @cached_property
+    def holdings(self) -> SqlHoldings:
+        return SqlHoldings(self.session)
+
+    @cached_property
+    def once(self) -> SqlOnce:
+        return SqlOnce(self.session)
+
+
+class SqlUnitOfWork:
+    """Transactions over the facts; writers take the fact epoch first, and so take turns.
+
+    What a writer changed is sealed before it is committed, by whichever repository it was written.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, sealer: Sealer) -> None:
+        self._inner = UnitOfWork(engine, lambda session: SqlTransaction(session, sealer))
+        self._clock = clock
+        self._book = Book(sealer)
+        self._lock = Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlTransaction]:
+        with self._inner.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlTransaction]:
+        with self._inner.writing() as tx:
+            connection = tx.session.connection()
+            stamp(tx.session, at=lambda: clocks.within(self._clock, connection))
+            note_instant(tx.at)
+            yield tx
+            with self._lock:
+                seal(tx.session, self._book)
+
+    def settled(self) -> None:
+        """Return when every change that was under way is over: committed, or never to be."""
+        is_over = False
+        try:
+            with self._inner.writing() as tx:
+                await_others(tx.session)
+                is_over = True
+        except DatabaseUnavailable:
+            if not is_over:
+                raise

@@ -1,0 +1,240 @@
+"""Which tables are sealed, in which registers, and what a register's digest is over.
+
+A register is all rows of a table that share the value by which facts are asked for: the contracts
+of an organisation, the holds of an agreement. Its digest is over every row that it ever had and
+over their parts, so that what was inserted, changed or deleted past the service shows.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import Row, Select, Table, select
+from sqlmodel import Session
+
+from agreements.db import tables as t
+from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
+from agreements.db.seals.tables import SignatureReceiptRow
+from common.ids import canonical, digest_of
+
+Record = Mapping[str, JsonValue]
+Key = tuple[UUID, int]
+"""A row's id and version; 0 where it is said once and never changed."""
+
+READ_VALUES = 500
+"""How many registers are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that belong to one row of a register and are written with it."""
+
+    row: type[t.Row]
+    column: str
+    """Names the id of the row that they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    row: type[t.Recorded] | type[t.Versioned]
+    by: str | None
+    """The column whose value names the register; None: the table is one register."""
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        return table_of(self.row)
+
+    def register(self, value: object) -> str:
+        """Name a register."""
+        return self.table.name if self.by is None else f"{self.table.name}/{value}"
+
+    def value(self, columns: Mapping[str, object]) -> object:
+        """Return which register a row belongs to."""
+        return None if self.by is None else columns[self.by]
+
+
+SEALED: Mapping[type[t.Row], Sealed] = {
+    sealed.row: sealed
+    for sealed in (
+        Sealed(t.OrganisationRow, "ods"),
+        Sealed(t.TransferInstrumentRow, None),
+        Sealed(t.MapSnapshotRow, None),
+        Sealed(t.RecipientEnvironmentRow, "organisation"),
+        Sealed(t.EnvironmentClientRow, "environment_id"),
+        Sealed(t.ContractRow, "organisation"),
+        Sealed(t.AgreementRow, "reference"),
+        Sealed(
+            t.AgreementVersionRow,
+            "agreement_id",
+            (
+                Part(t.AgreementPartyRow, "agreement_version_id"),
+                Part(t.AgreementLineRow, "agreement_version_id"),
+            ),
+        ),
+        Sealed(t.SignatureRow, "agreement_version_id"),
+        Sealed(SignatureReceiptRow, "document_hash"),
+        Sealed(t.RenewalRow, "agreement_id"),
+        Sealed(t.SpecialConditionRow, "agreement_id"),
+        Sealed(t.TaskRow, "agreement_id"),
+        Sealed(t.RelationshipRow, "commissioner"),
+        Sealed(t.RelationshipConsentRow, "relationship_id"),
+        Sealed(t.RelationshipEditionRow, "number"),
+        Sealed(t.AssuranceRow, "organisation"),
+        Sealed(t.IcoRegistrationRow, "organisation"),
+        Sealed(t.Section251ApprovalRow, "reference"),
+        Sealed(t.PublicationRow, "data_set"),
+        Sealed(t.SubmissionRightRow, "submitter"),
+        Sealed(ImportRow, None),
+        Sealed(MapStandingRow, None),
+        Sealed(RecallRow, None),
+        Sealed(t.BreachRow, "agreement_id"),
+        Sealed(t.HoldRow, "agreement_id", (Part(t.HoldLineRow, "hold_id"),)),
+        Sealed(t.HoldLiftRow, "hold_id"),
+    )
+}
+"""Every table of facts. CONTRIBUTING.md says what a new one does, and a test asks for it."""
+
+UNSEALED: Mapping[str, str] = {
+    "fact_epoch": "its number is in the newest seal",
+    "fact_change": "it only says when an epoch was made; no decision reads it",
+    "map_chunk": "the map's digest is in its sealed row",
+    "import_content": "its digest is in the import's sealed row",
+    "seal": "the seals themselves",
+    "decision": "its digest is in the audit tree",
+    "decision_seal": "the seals of what decisions wrote",
+    "permit": "each row is signed (decision_seals)",
+    "holding": "sealed in the chain of decisions (decision_seals)",
+    "opt_out_treatment": "sealed in the chain of decisions (decision_seals)",
+    "holding_fate": "sealed in the chain of decisions (decision_seals)",
+    "ended_extract": "it is only counted in previews",
+    "inbox": "no fact",
+    "outbox": "no fact",
+    "aggregate_seen": "no fact",
+    "idempotency": "no fact",
+    "dead_letter": "no fact",
+    "audit_leaf": "the audit tree",
+    "audit_frontier": "the audit tree",
+}
+"""Every other table, and why nothing opens by it."""
+
+
+def table_of(row: type[t.Row]) -> Table:
+    table: Table = row.__table__  # type: ignore[attr-defined]  # table=True
+    return table
+
+
+def columns_of(row: Row[Any]) -> dict[str, Any]:
+    """Return a row's values by the names of its columns."""
+    return dict(row._mapping)  # noqa: SLF001 - how SQLAlchemy names what is public
+
+
+def key_of(columns: Mapping[str, Any]) -> Key:
+    """Return which row it is."""
+    return columns["id"], columns.get("version", 0)
+
+
+def record(columns: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Write a row down so that equal rows are equal text.
+
+    What is empty is left out, so that a column which is added later, empty, changes nothing.
+    """
+    return {name: _plain(value) for name, value in columns.items() if value is not None}
+
+
+def digest_of_rows(records: Iterable[Record]) -> str | None:
+    """Return the digest of a register; None where it has no rows."""
+    written = sorted(digest_of(dict(one)) for one in records)
+    return digest_of(list(written)) if written else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row as it is stored, with its parts."""
+
+    row: Row[Any]
+    parts: Mapping[str, Sequence[Record]]
+
+    def record(self, **instead: object) -> dict[str, JsonValue]:
+        """Write it down; `instead` are columns as they were before."""
+        own = record({**columns_of(self.row), **instead})
+        for name, records in self.parts.items():
+            own[f"parts of {name}"] = [dict(r) for r in sorted(records, key=_sorting)]
+        return own
+
+
+def read_all(session: Session, sealed: Sealed) -> Mapping[object, list[Found]]:
+    """Return all rows of a table, by the register that each is in."""
+    return _gathered(session, sealed, [select(*sealed.table.c)])
+
+
+def read(
+    session: Session, sealed: Sealed, values: Collection[object]
+) -> Mapping[object, list[Found]]:
+    """Return all rows of these registers, by the value that names each."""
+    return _gathered(session, sealed, _queries(sealed, values))
+
+
+def _gathered(
+    session: Session, sealed: Sealed, queries: Iterable[Select[Any]]
+) -> Mapping[object, list[Found]]:
+    rows: list[Row[Any]] = []
+    for query in queries:
+        rows.extend(session.execute(query))
+    parts = _parts(session, sealed, [row.id for row in rows])
+    found: defaultdict[object, list[Found]] = defaultdict(list)
+    for row in rows:
+        found[sealed.value(columns_of(row))].append(Found(row, parts.get(row.id, {})))
+    return found
+
+
+def _queries(sealed: Sealed, values: Collection[object]) -> Iterator[Select[Any]]:
+    query = select(*sealed.table.c)
+    if sealed.by is None:
+        yield query
+        return
+    for some in _some(values):
+        yield query.where(sealed.table.c[sealed.by].in_(some))
+
+
+def _parts(
+    session: Session, sealed: Sealed, ids: Collection[UUID]
+) -> Mapping[UUID, Mapping[str, Sequence[Record]]]:
+    found: defaultdict[UUID, dict[str, list[Record]]] = defaultdict(dict)
+    for part in sealed.parts:
+        table = table_of(part.row)
+        for some in _some(set(ids)):
+            query = select(*table.c).where(table.c[part.column].in_(some))
+            for row in session.execute(query).mappings():
+                found[row[part.column]].setdefault(table.name, []).append(record(dict(row)))
+    return found
+
+
+def _some(values: Collection[object]) -> Iterator[list[object]]:
+    every = list(values)
+    for start in range(0, len(every), READ_VALUES):
+        yield every[start : start + READ_VALUES]
+
+
+def _sorting(one: Record) -> bytes:
+    return canonical(dict(one))
+
+
+def _plain(value: object) -> JsonValue:
+    match value:
+        case bool() | int() | str():
+            return value
+        case UUID():
+            return str(value)
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case dict() | list():
+            return value
+        case _:
+            raise TypeError(f"a sealed column holds a {type(value).__name__}")

@@ -1,0 +1,152 @@
+"""Reads the dated rules of `agreements/rules/*.yaml`, strictly: a misspelt key stops the start."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+import catalogue
+from agreements.decision.domain import rules as domain
+from agreements.records.domain.terms.categories import Category
+from common.field import legal_bases
+from common.ids import digest_of
+from statements.vocabulary import EnvironmentKind
+
+Words = frozenset[str]
+NONE: Words = frozenset()
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: Annotated[date | None, Field(alias="from")] = None
+    last: Annotated[date | None, Field(alias="to")] = None
+    source: Annotated[str, Field(min_length=1)]
+
+
+class CeilingRow(Row):
+    purpose: str
+    classification: str
+    environments: frozenset[EnvironmentKind]
+    routes: Words
+    categories: frozenset[Category]
+
+
+class OptOutRow(Row):
+    purpose: str | None = None
+    data_set: str | None = None
+    classification: str | None = None
+    applied: bool
+    by: Literal["list", "check"] = "list"
+    excused_by: Words = NONE
+    reason: str
+
+
+class ListAgeRow(Row):
+    days_max: Annotated[int, Field(ge=0)]
+
+
+class PowerRow(Row):
+    code: str
+    classifications: Words
+    routes: Words = NONE
+
+
+class SupportRow(Row):
+    reference: str
+    purposes: Words
+    environments: frozenset[EnvironmentKind]
+
+
+class FormulaRow(Row):
+    data_set: str
+    months: Annotated[int, Field(ge=0)] = 0
+    day_of_month: Annotated[int | None, Field(ge=1, le=28)] = None
+    days: Annotated[int, Field(ge=0)] = 0
+
+
+class LeaseRow(Row):
+    seconds: Annotated[float, Field(gt=0, le=60)]
+
+
+class ScanRow(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: Annotated[str, Field(min_length=1)]
+    covers: Literal["marked", "texts"]
+    releases: bool
+
+
+class VocabularyFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    population_rules: Words
+    reasons: Words
+    opt_out_reasons: Words
+    routes: Words
+    sensitivities: Words
+    frequencies: Words
+    access_methods: Words
+    scan_rules: tuple[ScanRow, ...]
+    contract_free: Words
+    provider_classifications: Words
+
+
+R = TypeVar("R", bound=Row)
+D = TypeVar("D")
+
+
+@lru_cache(maxsize=1)
+def load() -> domain.Rules:
+    """Read all rules once. Raises pydantic.ValidationError where a file is not what it must be."""
+    names = (
+        "vocabulary", "ceilings", "opt_outs", "list_ages", "powers", "section_251",
+        "publications", "leases",
+    )  # fmt: skip
+    content = {name: _read(name) for name in names}
+    bases = legal_bases.load()
+    caps = catalogue.caps()
+    vocabulary = VocabularyFile.model_validate(content["vocabulary"])
+    return domain.Rules(
+        vocabulary=domain.Vocabulary(
+            **dict(vocabulary)
+            | {"scan_rules": tuple(domain.ScanRule(**dict(r)) for r in vocabulary.scan_rules)}
+        ),
+        ceilings=_rows(content["ceilings"], CeilingRow, domain.Ceiling),
+        opt_outs=_rows(content["opt_outs"], OptOutRow, domain.OptOutRule),
+        list_ages=_rows(content["list_ages"], ListAgeRow, domain.ListAge),
+        powers=_rows(content["powers"], PowerRow, domain.Power),
+        supports=_rows(content["section_251"], SupportRow, domain.Support),
+        formulas=_rows(content["publications"], FormulaRow, domain.Formula),
+        leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
+        bases=bases,
+        caps=caps,
+        digest=digest_of(
+            _plain(content | {"legal_bases": bases.digest, "caps": caps.model_dump(mode="json")})
+        ),
+    )
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((files("agreements") / "rules" / f"{name}.yaml").read_text("utf-8"))
+
+
+def _rows(content: Any, row: type[R], build: Callable[..., D]) -> tuple[D, ...]:
+    return tuple(build(**dict(r)) for r in TypeAdapter(list[row]).validate_python(content))  # type: ignore[valid-type]  # the row's type is a value here
+
+
+def _plain(value: Any) -> Any:
+    """Write days as text, so that equal files have equal digests."""
+    match value:
+        case Mapping():
+            return {key: _plain(entry) for key, entry in value.items()}
+        case list():
+            return [_plain(entry) for entry in value]
+        case date():
+            return value.isoformat()
+        case _:
+            return value

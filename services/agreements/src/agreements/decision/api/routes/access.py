@@ -1,0 +1,429 @@
+"""The decision over HTTP: the AuthZEN Authorization API 1.0.
+
+Dissemination asks for others and proves for whom by their own token, which is verified here: its
+word is never taken. Everybody else asks about themselves, and dry. The endpoints are `async`: they
+wait for the decider, or for a thread that verifies or reads.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import UTC
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from agreements.decision.api.schemas import access as wire
+from agreements.decision.domain.permits import LIFETIME, GivenPermit
+from agreements.decision.domain.question import Asker, Landed
+from agreements.decision.domain.question import Request as ExtractQuestion
+from agreements.decision.use_cases import dry_run
+from agreements.decision.use_cases.asking import (
+    Answer,
+    AskFetch,
+    AskRelease,
+    AskRequest,
+    Evidence,
+    EvidenceRefused,
+)
+from agreements.decision.use_cases.decider import Decider
+from agreements.decision.use_cases.ports import Attestations, DecisionLogs
+from agreements.records.api import permissions
+from agreements.records.domain.hold import LineKey
+from common.clock import Clock
+from common.errors import Forbidden, Refusal, Unauthenticated, Unprocessable
+from common.ids import digest
+from common.security.keys import PERMIT, Signer, issue
+from common.security.principal import Principal
+from common.security.roles import Role
+from common.security.tokens import TokenVerifier
+from common.web.auth import public, requires
+from common.web.lean import LeanRoute
+from common.web.problems import responses
+from statements.request import ExtractRequest
+
+FOR_OTHERS = Role.SERVICE_DISSEMINATION
+EVIDENCE_AUDIENCE = "dissemination"
+"""The token that is evidence was made for dissemination, which passes it on."""
+
+QUESTION: TypeAdapter[wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion] = (
+    TypeAdapter(wire.Question)
+)
+
+gate = APIRouter(prefix="/access/v1", tags=["access"], route_class=LeanRoute)
+router = APIRouter(prefix="/access/v1", tags=["access"])
+well_known = APIRouter(prefix="/.well-known", tags=["access"])
+
+Caller = Annotated[Principal, requires(permissions.ASK_FOR_ACCESS)]
+
+
+class OnlyAboutOneself(Forbidden):
+    """Others than dissemination ask about themselves, and only dry (design.md section 5)."""
+
+    code = "ONLY_ABOUT_ONESELF"
+    title = "Ask with `dry_run`, and about your own client"
+
+
+class EvidenceMissing(Unprocessable):
+    code = "EVIDENCE_MISSING"
+    title = "The question lacks what it needs to be decided"
+
+
+@gate.post(
+    "/evaluation",
+    response_model=wire.DecisionView,
+    response_model_exclude_none=True,
+    responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
+)
+async def evaluate(
+    question: Annotated[wire.Question, Body()], request: Request, caller: Caller
+) -> Response:
+    """Decide whether an extract may be prepared, a file released, or bytes fetched."""
+    view = await _evaluated(question, request, caller)
+    return _json(view)
+
+
+@router.post(
+    "/evaluations",
+    response_model=wire.DecisionViews,
+    response_model_exclude_none=True,
+    responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
+)
+async def evaluate_several(questions: wire.Questions, request: Request, caller: Caller) -> Response:
+    """Decide several questions; each is decided, and logged, for itself."""
+    defaults = {
+        name: value
+        for name in ("subject", "action", "resource", "context")
+        if (value := getattr(questions, name)) is not None
+    }
+    asked = [_question(defaults | own) for own in questions.evaluations]
+    views = await _gathered([_evaluated(question, request, caller) for question in asked])
+    return _json(wire.DecisionViews(evaluations=list(views)))
+
+
+@router.post(
+    "/search/resource",
+    response_model=wire.FoundViews,
+    response_model_exclude_none=True,
+    responses=responses(OnlyAboutOneself),
+)
+async def search(question: wire.SearchQuestion, request: Request, caller: Caller) -> Response:
+    """List what the caller may have now, until when, and why it may not have the rest."""
+    asker = _themselves(question.subject, caller, dry=True)
+    logs: DecisionLogs = request.state.decision_logs
+    clock: Clock = request.state.clock
+    find = dry_run.lines if question.resource.type == "line" else dry_run.files
+    found = await run_in_threadpool(
+        find, asker, after=question.page.token, limit=question.page.limit, logs=logs, clock=clock
+    )
+    return _json(_found(found))
+
+
+@well_known.get("/authzen-configuration", dependencies=[public("It says where to ask.")])
+async def authzen_configuration(request: Request) -> wire.AuthzenConfiguration:
+    """Say where questions are put (AuthZEN Authorization API 1.0, section 9)."""
+    base = str(request.base_url).rstrip("/")
+    return wire.AuthzenConfiguration(
+        policy_decision_point=base,
+        access_evaluation_endpoint=f"{base}/access/v1/evaluation",
+        access_evaluations_endpoint=f"{base}/access/v1/evaluations",
+        search_resource_endpoint=f"{base}/access/v1/search/resource",
+    )
+
+
+@well_known.get("/jwks.json", dependencies=[public("Public keys are public.")])
+async def jwks(request: Request) -> dict[str, Any]:
+    """Return the keys by which our permits and checkpoints are verified."""
+    signer: Signer = request.state.signer
+    return signer.jwks()
+
+
+# From the wire to a question
+
+
+def _question(
+    content: Mapping[str, Any],
+) -> wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion:
+    """Read one of several questions, and refuse it as a whole body is refused."""
+    try:
+        return QUESTION.validate_python(content)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False)) from None
+
+
+async def _evaluated(
+    question: wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion,
+    request: Request,
+    caller: Principal,
+) -> wire.DecisionView:
+    if not isinstance(question, wire.ReleaseQuestion) and question.context.dry_run:
+        return await _dry(question, request, caller)
+    if caller.role is not FOR_OTHERS:
+        raise OnlyAboutOneself("Only dissemination asks for permits, releases and leases.")
+    decider: Decider = request.state.decider
+    match question:
+        case wire.RequestQuestion():
+            answer = await decider.ask(await _ask_request(question, request, caller))
+        case wire.ReleaseQuestion():
+            answer = await decider.ask(await _ask_release(question, request, caller))
+        case wire.FetchQuestion():
+            answer = await decider.ask(await _ask_fetch(question, request, caller))
+    return _answered(answer, request.state.signer)
+
+
+async def _ask_request(
+    question: wire.RequestQuestion, request: Request, caller: Principal
+) -> AskRequest:
+    context, wanted = question.context, question.resource.properties
+    if context.extract_id is None or context.request_digest is None:
+        raise EvidenceMissing("A permit is for one extract: send extract_id and request_digest.")
+    evidence = await _evidence(question.subject, request)
+    if evidence is None or evidence.principal.client_id != question.subject.id:
+        raise EvidenceRefused("The token is not that of the client that is named.")
+    return AskRequest(
+        asked_by=caller,
+        evidence=evidence,
+        request=ExtractRequest(
+            extract_id=context.extract_id,
+            agreement=question.resource.id,
+            purpose=wanted.purpose,
+            data_set=wanted.data_set,
+            classification=wanted.classification,
+            periods=wanted.periods,
+            fields=wanted.fields,
+            formats=wanted.formats,
+        ),
+        request_digest=context.request_digest,
+        landed=None if context.landed is None else _landed(context.landed),
+    )
+
+
+def _landed(told: wire.Landed) -> Landed:
+    return Landed(
+        editions=frozenset(
+            (month, frozenset(str(id_) for id_ in ids)) for month, ids in told.editions.items()
+        ),
+        lists=frozenset(told.opt_out_lists),
+    )
+
+
+async def _ask_release(
+    question: wire.ReleaseQuestion, request: Request, caller: Principal
+) -> AskRelease:
+    attestations: Attestations = request.state.attestations
+    compact = question.resource.properties.attestation
+    verified = await run_in_threadpool(attestations.verify, compact)
+    file, claims = (None, "") if verified is None else verified
+    return AskRelease(
+        asked_by=caller,
+        file_id=question.resource.id,
+        extract_id=question.context.extract_id,
+        file=file,
+        claims=claims,
+        attestation_digest=digest(compact.encode()),
+    )
+
+
+async def _ask_fetch(question: wire.FetchQuestion, request: Request, caller: Principal) -> AskFetch:
+    evidence = await _evidence(question.subject, request)
+    return AskFetch(
+        asked_by=caller,
+        client_id=question.subject.id,
+        evidence=evidence,
+        token_digest=_digest(question.subject) if evidence is None else evidence.token_digest,
+        holding_id=question.resource.id,
+        delivery_id=question.context.delivery_id or "",
+        renews=question.context.renews,
+    )
+
+
+async def _evidence(subject: wire.Subject, request: Request) -> Evidence | None:
+    """Verify the caller's token; None where it proves nothing any more."""
+    token = subject.properties.token
+    if token is None:
+        raise EvidenceMissing("Send the client's own access token in subject.properties.token.")
+    verifier: TokenVerifier = request.state.verifier
+    try:
+        principal = verifier.known(token, audience=EVIDENCE_AUDIENCE)
+        if principal is None:
+            principal = await run_in_threadpool(verifier.verify, token, audience=EVIDENCE_AUDIENCE)
+    except Unauthenticated:
+        return None
+    return Evidence(principal=principal, token_digest=_digest(subject))
+
+
+def _digest(subject: wire.Subject) -> str:
+    return hashlib.sha256((subject.properties.token or "").encode()).hexdigest()
+
+
+def _key(wanted: wire.Wanted) -> LineKey:
+    return LineKey(wanted.purpose, wanted.data_set, wanted.classification)
+
+
+# Dry runs
+
+
+async def _dry(
+    question: wire.RequestQuestion | wire.FetchQuestion, request: Request, caller: Principal
+) -> wire.DecisionView:
+    if caller.role is FOR_OTHERS:
+        evidence = await _evidence(question.subject, request)
+        if evidence is None or evidence.principal.client_id != question.subject.id:
+            raise EvidenceRefused("The token is not that of the client that is named.")
+        asker = evidence.asker
+    else:
+        asker = _themselves(question.subject, caller, dry=question.context.dry_run)
+    logs: DecisionLogs = request.state.decision_logs
+    clock: Clock = request.state.clock
+    if isinstance(question, wire.FetchQuestion):
+        answer = await run_in_threadpool(
+            dry_run.fetch, question.resource.id, asker, logs=logs, clock=clock
+        )
+    else:
+        wanted = question.resource.properties
+        extract = ExtractQuestion(
+            asker=asker,
+            agreement=question.resource.id,
+            key=_key(wanted),
+            periods=wanted.periods,
+            fields=wanted.fields,
+            formats=wanted.formats,
+        )
+        answer = await run_in_threadpool(dry_run.request, extract, logs=logs, clock=clock)
+    return wire.DecisionView(
+        decision=answer.permitted,
+        context=wire.Why(
+            epoch=answer.epoch,
+            refusals=_with_remedies(answer.refusals),
+            until=None if answer.until is None else answer.until.astimezone(UTC),
+        ),
+    )
+
+
+def _themselves(subject: wire.Subject, caller: Principal, *, dry: bool) -> Asker:
+    if not dry or subject.id != caller.client_id:
+        raise OnlyAboutOneself("Set `dry_run` to true and `subject.id` to your own client id.")
+    return Asker(client_id=caller.client_id, organisation=caller.organisation)
+
+
+# From an answer to the wire
+
+
+def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
+    permit, granted = answer.permit, answer.lease
+    return wire.DecisionView(
+        decision=answer.permitted,
+        context=wire.Why(
+            id=answer.decision_id,
+            epoch=answer.epoch,
+            refusals=[_refusal(r) for r in answer.refusals],
+            on_behalf_of=list(answer.on_behalf_of) or None,
+            agreement=None
+            if answer.agreement is None
+            else wire.JudgedAgreement(
+                reference=answer.agreement.reference,
+                version=answer.agreement.version,
+                document_hash=answer.agreement.document_hash,
+            ),
+            permit=None if permit is None else sign(permit, signer),
+            permit_id=None if permit is None else permit.id,
+            permit_expires_at=None if permit is None else permit.expires_at,
+            holding_id=answer.holding_id,
+            line=answer.line,
+            terms=answer.terms,
+            lease=None
+            if granted is None
+            else wire.LeaseView(seconds=granted.seconds, until=granted.until),
+        ),
+    )
+
+
+def sign(permit: GivenPermit, signer: Signer) -> str:
+    """Write the permit as the haven accepts it: `jti` is the permit's id."""
+    return issue(
+        signer,
+        PERMIT,
+        permit.said.claims(),
+        at=permit.issued_at,
+        lifetime=LIFETIME,
+    )
+
+
+def _refusal(refusal: Refusal, remedy: str | None = None) -> wire.RefusalView:
+    return wire.RefusalView(
+        code=refusal.code, detail=refusal.detail, subject=refusal.subject, remedy=remedy
+    )
+
+
+def _with_remedies(refusals: Sequence[Refusal]) -> list[wire.RefusalView]:
+    return [_refusal(refusal, remedy) for refusal, remedy in dry_run.with_remedies(refusals)]
+
+
+def _found(found: dry_run.Found) -> wire.FoundViews:
+    every: list[dry_run.Line | dry_run.File] = [*found.lines, *found.files]
+    return wire.FoundViews(
+        results=[_result(entry) for entry in every if entry.permitted],
+        page=wire.NextPage(next_token=found.after or ""),
+        context=wire.FoundContext(
+            epoch=found.epoch,
+            refused=[
+                wire.RefusedView(
+                    type=_type(entry), id=_id(entry), refusals=_with_remedies(entry.refusals)
+                )
+                for entry in every
+                if not entry.permitted
+            ],
+        ),
+    )
+
+
+def _result(entry: dry_run.Line | dry_run.File) -> wire.FoundView:
+    until = None if entry.until is None else entry.until.isoformat()
+    properties: dict[str, JsonValue] = {
+        "agreement": entry.agreement,
+        "periods": list(entry.periods),
+        "until": until,
+    }
+    if isinstance(entry, dry_run.Line):
+        properties |= {
+            "version": entry.version,
+            "line": entry.number,
+            "purpose": entry.key.purpose,
+            "data_set": entry.key.data_set,
+            "classification": entry.key.classification,
+            "fields": [{"name": n, "treatment": t} for n, t in entry.fields.items()],
+            "hidden": [{"name": n, "cap": c} for n, c in entry.hidden.items()],
+            "environment": entry.environment,
+        }
+    else:
+        properties |= {"file_id": entry.file_id, "format": entry.format, "bytes": entry.bytes}
+    return wire.FoundView(type=_type(entry), id=_id(entry), properties=properties)
+
+
+def _type(entry: dry_run.Line | dry_run.File) -> Any:
+    return "line" if isinstance(entry, dry_run.Line) else "holding"
+
+
+def _id(entry: dry_run.Line | dry_run.File) -> str:
+    if isinstance(entry, dry_run.Line):
+        return f"{entry.agreement}/{entry.number}"
+    return str(entry.holding_id)
+
+
+def _json(view: wire.Outgoing) -> Response:
+    """Write the answer as it is: FastAPI would validate once more what we have just made."""
+    return Response(view.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+async def _gathered(
+    views: Sequence[Awaitable[wire.DecisionView]],
+) -> Sequence[wire.DecisionView]:
+    """Wait for all, then raise the first error: no question is left unanswered in the decider."""
+    found = await asyncio.gather(*views, return_exceptions=True)
+    for view in found:
+        if isinstance(view, BaseException):
+            raise view
+    return [view for view in found if isinstance(view, wire.DecisionView)]

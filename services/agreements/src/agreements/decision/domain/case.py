@@ -1,0 +1,331 @@
+"""One question, put beside the version and the line that it is judged by."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Literal
+from uuid import UUID
+
+from agreements.decision.domain.facts import EnvironmentFacts, Facts, MapFacts, Present
+from agreements.decision.domain.permits import treatment_of
+from agreements.decision.domain.question import AboutALine, Asker, Fetch, Release, Request
+from agreements.decision.domain.rules import Ceiling, OptOutRule
+from agreements.decision.domain.standing import Standing
+from agreements.records.domain.agreement import Agreement, AgreementVersion, Capacity
+from agreements.records.domain.contract import Contract
+from agreements.records.domain.hold import LineKey
+from agreements.records.domain.parties.relationship import Relationship
+from agreements.records.domain.terms.capping import caps_of
+from agreements.records.domain.terms.data_sets import DataSetFacts
+from agreements.records.domain.terms.document import Document, Terms
+from catalogue import Capped
+from statements.attestation import Attestation
+from statements.permit import DomainFacts
+
+NATIONAL = "national"
+OWN = "own"
+UNION = "union"
+STRUCTURAL = frozenset({"Token", "Reason_For_Access"})
+"""Columns that every released file has, besides the line's fields."""
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What the evaluators of the whole agreement see."""
+
+    question: AboutALine
+    facts: Facts
+    agreement: Agreement
+    present: Present
+    day: date
+    standing: Standing
+    version: AgreementVersion
+    document: Document
+    is_governing: bool
+    """Whether the version is in effect; else it is the latest drafted, and nothing is allowed."""
+
+    def of_line(self, line: Terms) -> "LineCase":
+        return LineCase(
+            question=self.question,
+            facts=self.facts,
+            agreement=self.agreement,
+            present=self.present,
+            day=self.day,
+            standing=self.standing,
+            version=self.version,
+            document=self.document,
+            is_governing=self.is_governing,
+            line=line,
+        )
+
+    @cached_property
+    def key(self) -> LineKey:
+        return key_of(self.question)
+
+    @cached_property
+    def asker(self) -> Asker:
+        """Return who asks, under its organisation's code in normal form."""
+        asked = asker_of(self.question)
+        return replace(asked, organisation=self.standing.own(asked.organisation))
+
+    @cached_property
+    def file(self) -> Attestation | None:
+        match self.question:
+            case Release(file=file):
+                return file
+            case Fetch(holding=holding):
+                return holding.file
+            case _:
+                return None
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Return the names of the line's fields that are asked for, or are in the file."""
+        if isinstance(self.question, Request):
+            return self.question.fields
+        columns = () if self.file is None else self.file.columns
+        return tuple(c.name for c in columns if c.name not in STRUCTURAL)
+
+    @cached_property
+    def periods(self) -> tuple[str, ...]:
+        if isinstance(self.question, Request):
+            return self.question.periods
+        return self.file.periods if self.file is not None else ()
+
+    @cached_property
+    def controllers(self) -> tuple[str, ...]:
+        """Return who are the controllers today: those named, or who holds their standing."""
+        return self._holders_of(Capacity.CONTROLLER)
+
+    @cached_property
+    def processors(self) -> tuple[str, ...]:
+        return self._holders_of(Capacity.PROCESSOR)
+
+    def contracts_of(self, controller: str) -> tuple[Contract, ...]:
+        """Return the framework contracts in force that count for the controller."""
+        family = self.standing.family(controller)
+        return tuple(
+            c
+            for c in self.facts.contracts
+            if self.standing.own(c.organisation) in family and c.is_in_force(self.present.at)
+        )
+
+    @cached_property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.controllers, *self.processors)))
+
+    def _holders_of(self, capacity: Capacity) -> tuple[str, ...]:
+        named = [self.standing.own(p.ods) for p in self.version.parties if p.capacity is capacity]
+        return tuple(dict.fromkeys(h for ods in named for h in self.standing.holders(ods)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineCase(Case):
+    """What the evaluators of one line see."""
+
+    line: Terms
+
+    @cached_property
+    def data_set(self) -> DataSetFacts | None:
+        """Return the catalogue's file that the line names, or under which the file was made."""
+        digest = (
+            self.line.catalogue_digest if self.file is None else self.file.line.catalogue_digest
+        )
+        found = self.facts.catalogue.get(digest)
+        return found if found is not None and found.data_set == self.key.data_set else None
+
+    @cached_property
+    def capped(self) -> Mapping[str, Capped]:
+        """Return what is done to which column of the line, because of what else is told.
+
+        Found once a day and line: decisions are many, and the facts keep the line alive.
+        """
+        data_set = self.data_set
+        if data_set is None:
+            return {}  # CATALOGUE_UNKNOWN says so
+        key = (self.day, id(self.line), data_set.digest)
+        found = self.facts.capped.get(key)
+        if found is None:
+            found = caps_of(
+                self.line,
+                self.document,
+                rule=self.facts.rules.caps,
+                data_set=data_set,
+                catalogue=self.facts.catalogue,
+                own=self.standing.own,
+            )
+            self.facts.capped[key] = found
+        return found
+
+    @cached_property
+    def ceiling(self) -> Ceiling | None:
+        return self.facts.rules.ceiling(
+            self.day,
+            purpose=self.key.purpose,
+            classification=self.key.classification,
+            environment=self.line.environment_kind,
+        )
+
+    @cached_property
+    def opt_out_rule(self) -> OptOutRule | None:
+        return self.facts.rules.opt_out(
+            self.day,
+            purpose=self.key.purpose,
+            data_set=self.key.data_set,
+            classification=self.key.classification,
+        )
+
+    @property
+    def opt_out_by(self) -> Literal["list", "check"]:
+        """Return how the haven is to know who objected, where that is upheld."""
+        return "list" if self.opt_out_rule is None else self.opt_out_rule.by
+
+    @cached_property
+    def environment(self) -> EnvironmentFacts | None:
+        """Return the line's recipient environment; of several by transfer the client's own."""
+        named = self.standing.own(self.line.environment_organisation)
+        owners = {named, *self.standing.holders(named)}
+        found = [
+            e
+            for e in self.facts.environments
+            if self.standing.own(e.organisation) in owners and e.kind == self.line.environment_kind
+        ]
+        own = [e for e in found if self.asker.client_id in e.clients]
+        return next(iter(own or found), None)
+
+    @cached_property
+    def expected_environment(self) -> UUID | None:
+        """Return where the permit or the holding says that the file lands."""
+        match self.question:
+            case Release(permit=permit):
+                return permit.environment_id
+            case Fetch(holding=holding):
+                return holding.environment_id
+            case _:
+                return None
+
+    @cached_property
+    def recipients(self) -> frozenset[str]:
+        """Return who gets the data: the asker, and whose environment it is."""
+        owner = self.standing.own(self.line.environment_organisation)
+        return frozenset({self.asker.organisation, *self.standing.holders(owner)})
+
+    @cached_property
+    def processing(self) -> frozenset[str]:
+        """Return the recipients who are not controllers, and so process for one."""
+        return self.recipients - frozenset(self.controllers)
+
+    @cached_property
+    def commissioners(self) -> tuple[str, ...]:
+        """Return the codes whose people the line is about; none for the whole country.
+
+        `own` with several controllers means each its own (ruling 7): one who receives in an
+        environment of their own gets their own people; a processor of all gets all.
+        """
+        if self.line.population_rule == NATIONAL:
+            return ()
+        named = tuple(self.standing.own(code) for code in self.line.commissioners)
+        if not named and self.line.population_rule in {OWN, UNION}:
+            named = self.controllers
+        owner = self.standing.own(self.line.environment_organisation)
+        owners = self.standing.holders(owner)
+        receiving = [c for c in self.controllers if c in owners]
+        if self.line.population_rule == OWN and receiving:
+            named = tuple(n for n in named if any(self.standing.owns(c, n) for c in receiving))
+        return tuple(dict.fromkeys(named))
+
+    @cached_property
+    def codes(self) -> tuple[str, ...]:
+        """Return the codes that count: the commissioners' and their predecessors' (ruling 9)."""
+        family = {f for c in self.commissioners for f in self.standing.family(c)}
+        return tuple(sorted({n for f in family for n in self.standing.counted(f)}))
+
+    @cached_property
+    def domain(self) -> DomainFacts:
+        environment = self.environment
+        return DomainFacts.of(
+            controllers=tuple(sorted(self.version.controllers())),
+            agreement=self.facts.reference,
+            purpose=self.key.purpose,
+            environment="" if environment is None else str(environment.id),
+            opt_out=treatment_of(self.line.opt_outs_applied),
+            data_sets=self.document.linked_with(self.key.data_set),
+        )
+
+    @cached_property
+    def counting(self) -> Mapping[str, tuple[Relationship, ...]]:
+        """Return, by commissioner, the active relationships that name whoever processes for it.
+
+        A relationship of the legal entity counts for its locations, and a predecessor's for whom
+        it was transferred to.
+        """
+        return {code: tuple(self._counting(code)) for code in self.commissioners}
+
+    def _counting(self, code: str) -> Iterator[Relationship]:
+        standing = self.standing
+        near = (code, standing.entity(code) or code, *standing.holders(code))
+        counted = frozenset(former for c in near for former in standing.family(c))
+        for relationship in self.facts.relationships:
+            if (
+                standing.own(relationship.commissioner) in counted
+                and self.processing <= {standing.own(s) for s in relationship.supporters()}
+                and relationship.is_active(self.present.at)
+            ):
+                yield relationship
+
+    @cached_property
+    def usable_reasons(self) -> tuple[str, ...]:
+        """Return the line's reasons that the data set can give."""
+        given = frozenset() if self.data_set is None else self.data_set.reasons
+        return tuple(r for r in self.line.reasons if r in given)
+
+    def map_of(self, kind: str, month: str) -> UUID | None:
+        """Return the map that governs at the start of the month (ruling 9)."""
+        first = date.fromisoformat(f"{month}-01")
+        valid = [
+            m for m in self.facts.maps if m.is_in_force and m.kind == kind and m.valid_from <= first
+        ]
+        return max(valid, key=lambda m: (m.valid_from, m.id)).id if valid else None
+
+    def maps_that_would_take(self, kind: str, month: str) -> tuple[MapFacts, ...]:
+        """Return what waits and, once decided, takes people of the month from the line's codes."""
+        first = date.fromisoformat(f"{month}-01")
+        begun = [m for m in self.facts.maps if m.kind == kind and m.valid_from <= first]
+        return tuple(
+            m
+            for m in begun
+            if m.takes_from.intersection(self.codes)
+            and not any(
+                o.is_in_force and (o.valid_from, o.id) > (m.valid_from, m.id) for o in begun
+            )
+        )
+
+    def maps_of(self, kind: str) -> tuple[str, ...]:
+        """Return the maps of a kind that the periods need, in the order of the periods."""
+        mapped = {} if self.data_set is None else self.data_set.mapped
+        if kind not in {mapped.get(r) for r in self.usable_reasons}:
+            return ()
+        found = (self.map_of(kind, month) for month in sorted(set(self.periods)))
+        return tuple(dict.fromkeys(str(m) for m in found if m is not None))
+
+
+def key_of(question: AboutALine) -> LineKey:
+    match question:
+        case Request(key=key):
+            return key
+        case Release(permit=permit):
+            return permit.key
+        case _:
+            return LineKey(*question.holding.file.line.key)
+
+
+def asker_of(question: AboutALine) -> Asker:
+    match question:
+        case Request(asker=asker) | Fetch(asker=asker):
+            return asker
+        case _:
+            permit = question.permit
+            return Asker(client_id=permit.said.client_id, organisation=permit.organisation)

@@ -1,0 +1,231 @@
+"""The decision: from a question and the facts to a permission, or to every reason why not.
+
+Pure: no clock, no database, no signature. What a permission allows is in it, so that nobody has to
+look a second time at facts that may have turned meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from agreements.decision.domain.case import Case, LineCase
+from agreements.decision.domain.clauses import OF_THE_AGREEMENT, OF_THE_LINE
+from agreements.decision.domain.codes import Code, refusal, unknown
+from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
+from agreements.records.domain.agreement import Capacity
+from agreements.records.domain.terms.document import IncompleteTerms, Terms
+from common.clock import legal_day
+from common.errors import Refusal
+from statements.line import AgreementVersion
+from statements.permit import DomainFacts, PermittedCaps, PermittedField
+from statements.snapshot import Published
+
+CONTROLLER = "controller"
+PROCESSOR = "processor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Yes, and by which clauses, for what exactly, and until when at the latest."""
+
+    agreement: AgreementVersion
+    line: Terms
+    published: Published | None
+    """What the register publishes of that version; None for a fetch alone."""
+    capacity: str
+    """In which the asker's organisation acts: controller, or processor for the controllers."""
+    on_behalf_of: tuple[str, ...]
+    environment_id: UUID
+    fields: tuple[PermittedField, ...]
+    caps: PermittedCaps | None
+    """What is to be done to which of the fields, because of what else the line tells."""
+    codes: tuple[str, ...]
+    practice_maps: tuple[str, ...]
+    postcode_maps: tuple[str, ...]
+    domain: DomainFacts
+    list_days_max: int
+    opt_out_by: Literal["list", "check"]
+    """How the haven is to know who objected, where that is upheld."""
+    grounds: tuple[str, ...]
+    """The facts that allow it, by name: contracts, relationships, approvals."""
+    turns_at: datetime
+    """The next instant at which any fact may turn; the answer holds until then."""
+
+
+Decision = Permission | tuple[Refusal, ...]
+
+NOT_FOUND: tuple[Refusal, ...] = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no such agreement."),)
+"""Said alike of what is not there and of what the asker may not know of."""
+
+
+def not_as_sealed(registers: Iterable[str]) -> tuple[Refusal, ...]:
+    """Refuse: these were written past the service, so nobody knows what is true."""
+    return tuple(
+        refusal(Code.SEAL_BROKEN, "What is recorded is not what was sealed.", register)
+        for register in registers
+    )
+
+
+def decide(question: Question, facts: Facts, present: Present) -> Decision:
+    """Judge on the facts in force, and on each of those that wait: the strictest holds.
+
+    What a list that waits for a second person would take away is not permitted, and what it would
+    give is not permitted either (ruling 20).
+    """
+    decision = _decide(question, facts, present)
+    if not facts.alternatives:
+        return decision
+    refusals: list[Refusal] = [] if isinstance(decision, Permission) else list(decision)
+    known = {(r.code, r.subject) for r in refusals}
+    if Code.AGREEMENT_NOT_FOUND in {code for code, _ in known}:
+        return decision
+    for alternative in facts.alternatives:
+        other = _decide(question, alternative.facts, present)
+        if isinstance(other, Permission):
+            if isinstance(decision, Permission):
+                decision = replace(decision, turns_at=min(decision.turns_at, other.turns_at))
+            continue
+        for r in other:
+            if (r.code, r.subject) not in known:
+                detail = f"{alternative.waiting} waits for a second person: {r.code}. {r.detail}"
+                refusals.append(refusal(Code.IMPORT_WAITING, detail, r.subject))
+    return _each_once(refusals) if refusals else decision
+
+
+def _decide(question: Question, facts: Facts, present: Present) -> Decision:
+    """Judge every clause and name everything that is wrong (ruling 1).
+
+    Where several lines have the same purpose, data set and classification, the first that allows
+    it counts; where none does, the one with the fewest refusals is told of.
+    """
+    last = present.last_decision_at
+    if last is not None and present.at < last:
+        return (refusal(Code.CLOCK_UNTRUSTED, "The clock is behind the last logged decision."),)
+    if broken := (*facts.broken, *present.broken):
+        return not_as_sealed(broken)
+    if isinstance(question, UnattestedRelease):
+        return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
+    case = _case(question, facts, present)
+    if case is None:
+        return NOT_FOUND
+    general = tuple(r for judge in OF_THE_AGREEMENT.values() for r in judge(case))
+    fewest: tuple[Refusal, ...] | None = None
+    for line in case.document.lines_of(case.key):
+        judged = _judged(case, line)
+        if isinstance(judged, Permission):
+            return _each_once(general) if general else judged
+        if fewest is None or len(judged) < len(fewest):
+            fewest = judged
+    return _each_once((*general, *(fewest or ())))
+
+
+def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
+    """Find the version that governs; None where the asker is none of its parties."""
+    agreement = facts.agreement
+    if agreement is None:
+        return None
+    day = legal_day(present.at)
+    governing = agreement.governing(present.at)
+    version = governing or agreement.shown(present.at)
+    case = Case(
+        question=question,
+        facts=facts,
+        agreement=agreement,
+        present=present,
+        day=day,
+        standing=facts.standing(day),
+        version=version,
+        document=facts.documents[version.id],
+        is_governing=governing is not None,
+    )
+    return case if case.asker.organisation in case.parties else None
+
+
+def acting_for(organisation: str, facts: Facts, at: datetime) -> tuple[str, ...]:
+    """Return the controllers in whose name an organisation asks; none where it is one itself.
+
+    Said of refusals as well: who was refused, and in whose name, is what an auditor asks.
+    """
+    agreement = facts.agreement
+    if agreement is None:
+        return ()
+    version = agreement.governing(at) or agreement.shown(at)
+    standing = facts.standing(legal_day(at))
+
+    def holders(capacity: Capacity) -> tuple[str, ...]:
+        named = [p.ods for p in version.parties if p.capacity is capacity]
+        return tuple(dict.fromkeys(h for ods in named for h in standing.holders(ods)))
+
+    controllers = holders(Capacity.CONTROLLER)
+    if organisation in controllers or organisation not in holders(Capacity.PROCESSOR):
+        return ()
+    return controllers
+
+
+def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
+    """Judge one line; an agreement without the line is refused by its own clause."""
+    if isinstance(line, IncompleteTerms):
+        return tuple(_incomplete(line))
+    of_line = case.of_line(line)
+    refusals = tuple(r for judge in OF_THE_LINE.values() for r in judge(of_line))
+    return refusals or _permission(of_line)
+
+
+def _permission(case: LineCase) -> Permission:
+    is_controller = case.asker.organisation in case.controllers
+    return Permission(
+        agreement=AgreementVersion(
+            reference=case.facts.reference,
+            version=case.version.number,
+            document_hash=case.version.document_hash,
+        ),
+        line=case.line,
+        published=case.document.published,
+        capacity=CONTROLLER if is_controller else PROCESSOR,
+        on_behalf_of=() if is_controller else case.controllers,
+        environment_id=UUID(case.domain.environment),
+        fields=tuple(
+            PermittedField(name=name, treatment=case.line.fields[name].treatment)
+            for name in case.fields
+        ),
+        caps=_caps(case),
+        codes=case.codes,
+        practice_maps=case.maps_of("practice"),
+        postcode_maps=case.maps_of("postcode"),
+        domain=case.domain,
+        list_days_max=case.facts.rules.list_days_max(case.day) or 0,
+        opt_out_by=case.opt_out_by,
+        grounds=tuple(_grounds(case)),
+        turns_at=case.facts.turns_at(case.present.at, case.day),
+    )
+
+
+def _caps(case: LineCase) -> PermittedCaps | None:
+    columns = {n: case.capped[n].cap.value for n in case.fields if n in case.capped}
+    return PermittedCaps(rule=case.facts.rules.caps.rule, columns=columns) if columns else None
+
+
+def _grounds(case: LineCase) -> Iterator[str]:
+    """Name the facts that the permission rests on, once each and in order."""
+    found = {c.reference for controller in case.controllers for c in case.contracts_of(controller)}
+    found |= {r.reference for counting in case.counting.values() for r in counting}
+    if case.line.approval is not None:
+        found.add(case.line.approval)
+    yield from sorted(found)
+
+
+def _incomplete(line: IncompleteTerms) -> Iterator[Refusal]:
+    for name in line.missing:
+        yield refusal(Code.FACT_MISSING, f"Line {line.number} does not say it.", name)
+    yield from unknown(line.unknown)
+
+
+def _each_once(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Keep the first of each code and subject."""
+    found: dict[tuple[str, str | None], Refusal] = {}
+    for r in refusals:
+        found.setdefault((r.code, r.subject), r)
+    return tuple(found.values())

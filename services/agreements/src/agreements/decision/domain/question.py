@@ -1,0 +1,91 @@
+"""What is asked: an extract, the release of a prepared file, or the bytes of a released one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from agreements.decision.domain.permits import GivenPermit
+from agreements.records.domain.hold import LineKey
+from statements.attestation import Attestation
+
+
+class Action(StrEnum):
+    REQUEST = "request"
+    RELEASE = "release"
+    FETCH = "fetch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks, as their own verified token says; never as another service says."""
+
+    client_id: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A file that was released, and to whom: what `fetch` is asked about."""
+
+    id: UUID
+    decision_id: UUID
+    agreement: str
+    environment_id: UUID
+    file: Attestation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What the haven would read and leave out at this moment, as dissemination was told by it.
+
+    It can only lead to a no: whether the file may be released is judged by what is attested of it.
+    """
+
+    editions: frozenset[tuple[str, frozenset[str]]]
+    """For each month that was landed, the editions that are read."""
+    lists: frozenset[str]
+    """What decides who is left out, named as an attestation names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Whether this extract may be prepared."""
+
+    asker: Asker
+    agreement: str
+    key: LineKey
+    periods: tuple[str, ...]
+    fields: tuple[str, ...]
+    formats: tuple[str, ...]
+    landed: Landed | None = None
+    """None where it is not known: then the release alone is judged by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Whether this prepared file may be released, which the haven attested under our permit."""
+
+    file_id: str
+    extract_id: str
+    file: Attestation
+    permit: GivenPermit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnattestedRelease:
+    """The same, where the attestation is not genuine or names no permit of ours."""
+
+    file_id: str
+    extract_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Whether bytes of this released file may leave now."""
+
+    asker: Asker
+    holding: Holding
+
+
+AboutALine = Request | Release | Fetch
+Question = AboutALine | UnattestedRelease

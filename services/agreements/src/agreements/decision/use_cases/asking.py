@@ -1,0 +1,104 @@
+"""What is asked for, with the evidence of who asks, and what is answered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.domain.question import Action, Asker, Landed
+from agreements.records.domain.leases import Lease
+from common.errors import Forbidden, Refusal, Unprocessable
+from common.security.principal import Principal
+from statements.attestation import Attestation
+from statements.decision import RegisterTerms
+from statements.line import AgreementVersion
+from statements.request import ExtractRequest
+
+
+class EvidenceRefused(Forbidden):
+    """The token that is to prove who asks is not accepted, or is somebody else's."""
+
+    code = "EVIDENCE_NOT_ACCEPTED"
+    title = "The caller's own token is needed as evidence"
+
+
+class DigestDiffers(Unprocessable):
+    code = "REQUEST_DIGEST_DIFFERS"
+    title = "The request's digest is not that of the request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Who asks, by their own verified token."""
+
+    principal: Principal
+    token_digest: str
+
+    @property
+    def asker(self) -> Asker:
+        return Asker(client_id=self.principal.client_id, organisation=self.principal.organisation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskRequest:
+    action: ClassVar[Action] = Action.REQUEST
+    asked_by: Principal
+    evidence: Evidence
+    request: ExtractRequest
+    request_digest: str
+    landed: Landed | None = None
+    """What the haven would read today, where dissemination could ask it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskRelease:
+    action: ClassVar[Action] = Action.RELEASE
+    asked_by: Principal
+    file_id: str
+    extract_id: str
+    file: Attestation | None
+    claims: str
+    """Canonical JSON: what the haven attests; empty where it is not genuine."""
+    attestation_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskFetch:
+    action: ClassVar[Action] = Action.FETCH
+    asked_by: Principal
+    client_id: str
+    evidence: Evidence | None
+    """None where the token is no longer accepted: then only a decision of its own can go on."""
+    token_digest: str
+    holding_id: UUID
+    delivery_id: str
+    renews: UUID | None
+
+
+Ask = AskRequest | AskRelease | AskFetch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was decided, and what it gives."""
+
+    decision_id: UUID
+    epoch: int
+    at: datetime
+    permitted: bool
+    refusals: tuple[Refusal, ...] = ()
+    agreement: AgreementVersion | None = None
+    permit: GivenPermit | None = None
+    holding_id: UUID | None = None
+    line: int | None = None
+    terms: RegisterTerms | None = None
+    """Of a release: what the version that was judged says for the register."""
+    on_behalf_of: tuple[str, ...] = ()
+    """The controllers in whose name the asker acts, where it is none of them; of a no as well."""
+
+    lease: Lease | None = None
+
+
+Outcome = Answer | Exception
+"""An answer, or why none could be given."""

@@ -1,0 +1,277 @@
+"""What would be answered, asked by those whom it concerns about themselves (design.md section 5).
+
+Nothing is logged, permitted or leased. Besides yes or no it says how to resolve a refusal, which
+lines one may have now, and until when.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from agreements.decision.domain.case import MONTH
+from agreements.decision.domain.codes import MEANINGS, Code
+from agreements.decision.domain.decide import NOT_FOUND, Decision, Permission, decide, not_as_sealed
+from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.horizon import until
+from agreements.decision.domain.question import Asker, Fetch, Request
+from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
+from agreements.records.domain.hold import LineKey
+from agreements.records.domain.terms.document import Terms
+from common.clock import Clock, legal_day
+from common.errors import Refusal
+
+OF_A_PERIOD = frozenset({Code.NOT_PUBLISHED_YET, Code.OPT_OUT_DIFFERENCING, Code.FACT_MISSING})
+"""Refusals that may be about single periods, so that the line is had without these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryAnswer:
+    epoch: int
+    at: datetime
+    permitted: bool
+    refusals: tuple[Refusal, ...]
+    until: datetime | None
+    """Until when a yes stays one, as far as is known today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line as the caller would have it now: everything of it that is allowed, or why not."""
+
+    agreement: str
+    version: str
+    number: int
+    key: LineKey
+    fields: Mapping[str, str]
+    hidden: Mapping[str, str]
+    """What is done to which field, because of what else the line tells; once it is permitted."""
+    periods: tuple[str, ...]
+    environment: str
+    permitted: bool
+    refusals: tuple[Refusal, ...]
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A released file, and whether the caller may fetch it now."""
+
+    holding_id: UUID
+    agreement: str
+    file_id: str
+    format: str
+    bytes: int
+    periods: tuple[str, ...]
+    permitted: bool
+    refusals: tuple[Refusal, ...]
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of what the caller may have; `after` names the next one's beginning."""
+
+    epoch: int
+    lines: tuple[Line, ...] = ()
+    files: tuple[File, ...] = ()
+    after: str | None = None
+
+
+def with_remedies(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, str]]:
+    """Return each refusal with its remedy."""
+    for refusal in refusals:
+        yield refusal, MEANINGS[Code(refusal.code)].remedy
+
+
+def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
+    """Say whether this extract would be permitted."""
+    with logs.reading() as tx:
+        facts = tx.facts(question.agreement)
+        present = _present(tx, facts, clock, question.key.data_set, question.periods)
+        return _answer(tx, decide(question, facts, present), question, facts, present)
+
+
+def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
+    """Say whether bytes of this file would leave."""
+    with logs.reading() as tx:
+        holding = tx.holding(holding_id)
+        if holding is None:
+            return DryAnswer(
+                epoch=tx.epoch(),
+                at=clock.now(),
+                permitted=False,
+                refusals=not_as_sealed(tx.broken()) or NOT_FOUND,
+                until=None,
+            )
+        facts = tx.facts(holding.agreement)
+        present = _of_a_file(tx, holding_id, _at_present(tx, clock))
+        question = Fetch(asker=asker, holding=holding)
+        return _answer(tx, decide(question, facts, present), question, facts, present)
+
+
+def lines(asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock) -> Found:
+    """List the lines of agreements in which the caller's organisation is a party."""
+    with logs.reading() as tx:
+        references = tx.agreements_of(asker.organisation, after=after, limit=limit + 1)
+        found = [
+            line for reference in references[:limit] for line in _lines(tx, reference, asker, clock)
+        ]
+        return Found(
+            epoch=tx.epoch(),
+            lines=tuple(found),
+            after=references[limit - 1] if len(references) > limit else None,
+        )
+
+
+def files(asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock) -> Found:
+    """List the released files of those agreements."""
+    with logs.reading() as tx:
+        references = tx.agreements_of(asker.organisation, after=after, limit=limit + 1)
+        found = [
+            file for reference in references[:limit] for file in _files(tx, reference, asker, clock)
+        ]
+        return Found(
+            epoch=tx.epoch(),
+            files=tuple(found),
+            after=references[limit - 1] if len(references) > limit else None,
+        )
+
+
+def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[Line]:
+    facts = tx.facts(reference)
+    agreement = facts.agreement
+    if agreement is None:
+        return
+    version = agreement.shown(clock.now())
+    for terms in facts.documents[version.id].lines:
+        if isinstance(terms, Terms):
+            line = _line(tx, facts, terms, asker, clock)
+            if line is not None:
+                yield line
+
+
+def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Clock) -> Line | None:
+    """Judge the whole line, then without the periods that alone are refused."""
+    now = clock.now()
+    months = _months(terms.first_period, terms.last_period or f"{legal_day(now):%Y-%m}")
+    present = _present(tx, facts, clock, terms.key.data_set, months)
+    question = Request(
+        asker=asker,
+        agreement=facts.reference,
+        key=terms.key,
+        periods=months,
+        fields=tuple(terms.fields),
+        formats=(),
+    )
+    decision = decide(question, facts, present)
+    refused = _periods_alone(decision)
+    if refused and set(months) - refused:
+        rest = tuple(m for m in months if m not in refused)
+        question = Request(
+            asker=asker,
+            agreement=facts.reference,
+            key=terms.key,
+            periods=rest,
+            fields=tuple(terms.fields),
+            formats=(),
+        )
+        decision = decide(question, facts, present)
+    if decision == NOT_FOUND:
+        return None
+    allowed = isinstance(decision, Permission)
+    if isinstance(decision, Permission) and decision.line.number != terms.number:
+        return None  # another line of the same key is the one that is had
+    agreement = facts.agreement
+    return Line(
+        agreement=facts.reference,
+        version="" if agreement is None else agreement.shown(now).number,
+        number=terms.number,
+        key=terms.key,
+        fields={f.name: f.treatment for f in terms.fields.values()},
+        hidden=decision.caps.columns if isinstance(decision, Permission) and decision.caps else {},
+        periods=question.periods,
+        environment=terms.environment_kind,
+        permitted=allowed,
+        refusals=() if isinstance(decision, Permission) else decision,
+        until=until(question, facts, present) if allowed else None,
+    )
+
+
+def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[File]:
+    facts = tx.facts(reference)
+    holdings = tx.holdings_of(reference)
+    now = _at_present(tx, clock)
+    for holding in holdings:
+        present = _of_a_file(tx, holding.id, now)
+        question = Fetch(asker=asker, holding=holding)
+        decision = decide(question, facts, present)
+        if decision == NOT_FOUND:
+            continue
+        allowed = isinstance(decision, Permission)
+        yield File(
+            holding_id=holding.id,
+            agreement=reference,
+            file_id=holding.file.file_id,
+            format=holding.file.file.format,
+            bytes=holding.file.file.bytes,
+            periods=holding.file.periods,
+            permitted=allowed,
+            refusals=() if isinstance(decision, Permission) else decision,
+            until=until(question, facts, present) if allowed else None,
+        )
+
+
+def _present(
+    tx: DecisionLog, facts: Facts, clock: Clock, data_set: str, months: Sequence[str]
+) -> Present:
+    environments = [e.id for e in facts.environments]
+    reserved = tx.reserved(environments, data_set, months)
+    return replace(_at_present(tx, clock), reserved=reserved)
+
+
+def _of_a_file(tx: DecisionLog, holding_id: UUID, now: Present) -> Present:
+    is_void = tx.fate(holding_id) is Fate.VOID
+    return replace(now, is_void=is_void, broken=(*now.broken, *tx.broken()))
+
+
+def _at_present(tx: DecisionLog, clock: Clock) -> Present:
+    """Return the clock, and what was found not to be as it was sealed."""
+    return Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={}, broken=tx.broken())
+
+
+def _answer(
+    tx: DecisionLog,
+    decision: Decision,
+    question: Request | Fetch,
+    facts: Facts,
+    present: Present,
+) -> DryAnswer:
+    allowed = isinstance(decision, Permission)
+    return DryAnswer(
+        epoch=tx.epoch(),
+        at=present.at,
+        permitted=allowed,
+        refusals=() if isinstance(decision, Permission) else decision,
+        until=until(question, facts, present) if allowed else None,
+    )
+
+
+def _periods_alone(decision: Decision) -> frozenset[str]:
+    """Return the refused periods, where nothing but single periods is refused."""
+    if isinstance(decision, Permission):
+        return frozenset()
+    of_periods = [
+        r.subject
+        for r in decision
+        if r.code in OF_A_PERIOD and r.subject is not None and MONTH.fullmatch(r.subject)
+    ]
+    return frozenset(of_periods) if len(of_periods) == len(decision) else frozenset()
+
+
+def _months(first: str, last: str) -> tuple[str, ...]:
+    """Return the months from first to last, both inclusive; none where they are not months."""
+    if MONTH.fullmatch(first) is None or MONTH.fullmatch(last) is None:
+        return ()
+    begin, end = (int(m[:4]) * 12 + int(m[5:]) - 1 for m in (first, last))
+    return tuple(f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(begin, end + 1))

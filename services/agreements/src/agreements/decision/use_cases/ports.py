@@ -1,0 +1,163 @@
+"""What deciding needs from outside: facts under an epoch, and a log that is written first."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from agreements.decision.domain.facts import Facts, Reservation
+from agreements.decision.domain.held import HeldFile
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.domain.question import Holding
+from agreements.decision.domain.rules import Rules
+from agreements.records.domain.events import FileVoided
+from common.audit import Entry
+from statements.attestation import Attestation
+
+
+class Contended(Exception):
+    """Another replica got there first: what was read is not the newest, so judge anew."""
+
+
+class Fate(StrEnum):
+    """What became of a released file, once for all: whichever was first."""
+
+    FETCHED = "fetched"
+    """A fetch was permitted: a byte of it may have left."""
+    VOID = "void"
+    """Another file took its place before; it is never fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedDecision:
+    """One answer, as it is logged before it is given."""
+
+    id: UUID
+    at: datetime
+    epoch: int
+    action: str
+    permitted: bool
+    agreement: str
+    version: str | None
+    document_hash: str | None
+    line: int | None
+    client_id: str
+    organisation: str
+    capacity: str | None
+    asked_by: str
+    subject: str
+    inputs: str
+    outcome: str
+    rules: str
+    turns_at: datetime | None
+    token_digest: str | None
+    renews: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedFile:
+    """A holding together with what its first release decision said."""
+
+    holding: Holding
+    permit_id: UUID
+    version: str
+    document_hash: str
+    line_number: int
+    client_id: str
+    organisation: str
+    holder: str
+    attestation_digest: str
+    claims: str
+    """Canonical JSON: what the haven attested."""
+    released_at: datetime
+
+
+@dataclass(slots=True)
+class Batch:
+    """What several decisions write, all of it or nothing."""
+
+    decisions: list[LoggedDecision] = field(default_factory=list)
+    audit: list[Entry] = field(default_factory=list)
+    permits: list[GivenPermit] = field(default_factory=list)
+    reserved: dict[Reservation, tuple[str, UUID, datetime]] = field(default_factory=dict)
+    """New reservations: the treatment, the permit that took it, and when."""
+    released: list[ReleasedFile] = field(default_factory=list)
+    fates: dict[UUID, tuple[Fate, datetime]] = field(default_factory=dict)
+    """What becomes of holdings, once for all."""
+    voided: list[FileVoided] = field(default_factory=list)
+    """What others are told of the files that are void from now on."""
+    renewed: dict[UUID, tuple[datetime, int]] = field(default_factory=dict)
+    """Decisions that go on: at which instant last, and how many times more."""
+
+
+class DecisionLog(Protocol):
+    """One transaction, begun after the questions arrived."""
+
+    def epoch(self) -> int: ...
+
+    def rules(self) -> Rules:
+        """Return the dated rules that apply to every question."""
+
+    def last_at(self) -> datetime | None:
+        """Return the instant of the last logged decision."""
+
+    def facts(self, agreement: str) -> Facts:
+        """Return what is known under the epoch. Raise Contended where it has just moved on."""
+
+    def broken(self) -> tuple[str, ...]:
+        """Return, once, what was read since that this service did not record and seal."""
+
+    def reserved(
+        self, environments: Collection[UUID], data_set: str, months: Iterable[str]
+    ) -> Mapping[Reservation, str]: ...
+
+    def permit(self, permit_id: UUID) -> GivenPermit | None: ...
+
+    def holding(self, holding_id: UUID) -> Holding | None: ...
+
+    def released(self, file_id: str) -> ReleasedFile | None: ...
+
+    def fate(self, holding_id: UUID) -> Fate | None: ...
+
+    def held(
+        self,
+        environments: Collection[UUID],
+        data_set: str,
+        months: Iterable[str],
+        *,
+        locked: bool,
+    ) -> Sequence[HeldFile]:
+        """Return what the environments were given of these months.
+
+        Where it is locked, from here to the end of the transaction nobody else releases or begins
+        to fetch such files.
+        """
+
+    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]: ...
+
+    def agreements_of(self, organisation: str, *, after: str, limit: int) -> Sequence[str]:
+        """Return references, in order, of agreements that name it or somebody before it."""
+
+    def holdings_of(self, agreement: str) -> Sequence[Holding]: ...
+
+    def append(self, batch: Batch) -> None:
+        """Write. Raise Contended where another replica wrote the same in the meantime."""
+
+
+class DecisionLogs(Protocol):
+    def reading(self) -> AbstractContextManager[DecisionLog]:
+        """Read in one snapshot; nothing is logged."""
+
+    def writing(self) -> AbstractContextManager[DecisionLog]:
+        """Commit when the block ends, durably; roll back when it raises."""
+
+
+class Attestations(Protocol):
+    def verify(self, compact: str) -> tuple[Attestation, str] | None:
+        """Return the attestation and its canonical JSON; None where it is not genuine.
+
+        Raise Unavailable where the haven's keys cannot be had.
+        """

@@ -1,0 +1,43 @@
+"""Dated reference data that ships with the service, read once and validated."""
+
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+
+from agreements.records.domain.agreement import LapseRule
+from agreements.records.domain.parties.assurance import AssuranceRule, AssuranceRules, Edition
+from agreements.records.domain.parties.codes import CodeRules
+from agreements.records.use_cases.ports import Reference
+
+EDITIONS = TypeAdapter(tuple[Edition, ...])
+RULES = TypeAdapter(tuple[AssuranceRule, ...])
+LAPSES = TypeAdapter(tuple[LapseRule, ...])
+CODES = TypeAdapter(CodeRules)
+DAY = TypeAdapter(date)
+DAYS = TypeAdapter(frozenset[date])
+
+
+@cache
+def load() -> Reference:
+    """Read what the wheel carries."""
+    assurance, agreements = _yaml("assurance"), _yaml("agreements")
+    return Reference(
+        assurance=AssuranceRules(
+            editions=EDITIONS.validate_python(assurance["editions"]),
+            rules=RULES.validate_python(assurance["rules"]),
+        ),
+        lapse=LAPSES.validate_python(agreements["lapse"]),
+        icbs_from=DAY.validate_python(agreements["icbs_from"]["day"]),
+        codes=CODES.validate_python(_yaml("organisation_codes")),
+        bank_holidays=DAYS.validate_python(_yaml("bank_holidays")["days"]),
+    )
+
+
+def _yaml(name: str) -> dict[str, Any]:
+    file = resources.files("agreements") / "reference" / f"{name}.yaml"
+    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,34 @@
+"""What runs beside the API and decides nothing: announcing states, and alerts of late receipts."""
+
+import threading
+
+import structlog
+
+from agreements.records.use_cases import agreements, breaches
+from agreements.records.use_cases.context import Context
+from common.errors import Conflict, Unavailable
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Announcer:
+    """Tells others of what the passing of time changed (design.md: no decision needs a job)."""
+
+    def __init__(self, ctx: Context, *, every_seconds: float) -> None:
+        self.name = "announcer"
+        self._ctx = ctx
+        self._every_seconds = every_seconds
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self.turn()
+            stop.wait(self._every_seconds)
+
+    def turn(self) -> None:
+        """Look once."""
+        try:
+            agreements.announce_changes(ctx=self._ctx)
+            breaches.alert_overdue_receipts(ctx=self._ctx)
+        except (Conflict, Unavailable) as error:
+            # Somebody was quicker, or the database is away: the next turn sees it again.
+            log.warning("announcer_waits", code=error.code)

@@ -1,0 +1,74 @@
+"""What FastAPI hands to the endpoints: taken from the lifespan's state, never global."""
+
+from typing import Annotated
+
+from fastapi import Body, Depends, Path, Request
+
+from agreements.records.use_cases.context import Context, OnceKey
+from agreements.records.use_cases.ports import Reference, Slice, UnitOfWork
+from agreements.records.use_cases.registers import Public
+from common.clock import Clock
+from common.security.principal import Principal
+from common.web.idempotency import fingerprint
+from common.web.pagination import PageParameters
+
+Ods = Annotated[
+    str,
+    Path(pattern=r"^[A-Z0-9]{3,9}$", description="An ODS code.", examples=["QF7"]),
+]
+AgreementReference = Annotated[
+    str,
+    Path(
+        pattern=r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$",
+        description="The agreement's reference, without a version.",
+        examples=["DARS-NIC-123456-A1B2C"],
+    ),
+]
+ContractReference = Annotated[
+    str,
+    Path(
+        pattern=r"^CON-[0-9]{5,6}-[A-Z0-9]{5}$",
+        description="The framework contract's reference.",
+        examples=["CON-123456-A1B2C"],
+    ),
+]
+CsvFile = Annotated[bytes, Body(media_type="text/csv", description="The file, in UTF-8.")]
+
+
+def public_context(request: Request) -> Public:
+    """Return what the public registers need."""
+    uow: UnitOfWork = request.state.uow
+    clock: Clock = request.state.clock
+    return Public(uow=uow, clock=clock)
+
+
+PublicCtx = Annotated[Public, Depends(public_context)]
+
+
+class ContextMaker:
+    """Makes the use cases' context, once the route's permission has let the caller in."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def of(self, principal: Principal) -> Context:
+        state = self._request.state
+        uow: UnitOfWork = state.uow
+        clock: Clock = state.clock
+        reference: Reference = state.reference
+        return Context(uow=uow, clock=clock, principal=principal, reference=reference)
+
+
+Contexts = Annotated[ContextMaker, Depends(ContextMaker)]
+
+
+def once_key(key: str | None, operation: str, body: object) -> OnceKey | None:
+    """Bind an `Idempotency-Key` to what was sent with it."""
+    if key is None:
+        return None
+    return OnceKey(key=key, fingerprint=fingerprint(operation, body))  # type: ignore[arg-type]
+
+
+def part(page: PageParameters) -> Slice:
+    """Ask for one more than is shown: it tells whether there is more."""
+    return Slice(after=page.after, rows=page.rows)

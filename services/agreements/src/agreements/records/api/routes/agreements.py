@@ -1,0 +1,219 @@
+"""Agreements: read, sign, end; their holds and holdings."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+
+from agreements.records.api import permissions
+from agreements.records.api.dependencies import AgreementReference, Contexts, part
+from agreements.records.api.removal import RemovesPermission
+from agreements.records.api.schemas.agreements import (
+    AgreementSummary,
+    AgreementView,
+    Fulfilment,
+    HoldingView,
+    HoldPreviewView,
+    HoldView,
+    SetHold,
+)
+from agreements.records.api.schemas.contracts import Sign, StatedReason
+from agreements.records.domain.errors import (
+    ConditionNotFound,
+    DocumentHashDiffers,
+    HoldNotFound,
+    LiftNeedsAnotherPerson,
+    NotAParty,
+    VersionLapsed,
+    VersionSuperseded,
+)
+from agreements.records.use_cases import agreements as use_cases
+from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
+from common.security.principal import Principal
+from common.texts import Scanned
+from common.web.auth import requires
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+
+router = APIRouter(prefix="/v1", tags=["agreements"])
+removing = APIRouter(prefix="/v1", tags=["agreements"], route_class=RemovesPermission)
+
+HASH_HEADER = "Digest-SHA256"
+
+
+@router.get("/agreements")
+def list_agreements(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_AGREEMENTS)],
+) -> Page[AgreementSummary]:
+    """List the agreements to which one's organisation is a party; for staff, all."""
+    found = use_cases.page(part(page), ctx=contexts.of(principal))
+    return Page[AgreementSummary].of(
+        found, page, show=AgreementSummary.of, key=lambda a: a.agreement.id
+    )
+
+
+@router.get("/agreements/{reference}", responses=responses(AgreementNotFound))
+def get_agreement(
+    reference: AgreementReference,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_AGREEMENTS)],
+) -> AgreementView:
+    """Show an agreement: the version that governs, its state, signatures, holds and tasks."""
+    return AgreementView.of(use_cases.get(reference, ctx=contexts.of(principal)))
+
+
+@router.get(
+    "/agreements/{reference}/document",
+    response_class=Response,
+    responses={
+        **responses(AgreementNotFound),
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+    },
+)
+def get_document(
+    reference: AgreementReference,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_AGREEMENTS)],
+    version: Annotated[
+        str | None,
+        Query(pattern=r"^v[0-9]{1,6}\.[0-9]{1,6}$", description="By default the latest drafted."),
+    ] = None,
+) -> Response:
+    """Return what the parties sign: canonical JSON, whose hash is in `Digest-SHA256`."""
+    found = use_cases.document(reference, version, ctx=contexts.of(principal))
+    return Response(
+        found.document,
+        media_type="application/json",
+        headers={HASH_HEADER: found.document_hash},
+    )
+
+
+@removing.post(
+    "/agreements/{reference}/signatures",
+    responses=responses(
+        AgreementNotFound,
+        NotAParty,
+        DocumentHashDiffers,
+        VersionSuperseded,
+        VersionLapsed,
+        TransitionRefused,
+    ),
+)
+def sign_agreement(
+    reference: AgreementReference,
+    body: Sign,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.SIGN_AGREEMENT)],
+) -> AgreementView:
+    """Sign the version whose document has this hash. The last signature puts it into effect.
+
+    An amendment may take lines away; so this answer waits for leases too.
+    """
+    signed = use_cases.sign(
+        reference,
+        party=body.party,
+        document_hash=body.document_hash,
+        role=body.name_of_role,
+        ctx=contexts.of(principal),
+    )
+    return AgreementView.of(signed)
+
+
+@removing.post(
+    "/agreements/{reference}/termination", responses=responses(AgreementNotFound, NotAParty)
+)
+def terminate_agreement(
+    reference: AgreementReference,
+    body: StatedReason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.TERMINATE_AGREEMENT)],
+) -> AgreementView:
+    """End an agreement before its term: the Body, or one of its controllers."""
+    ended = use_cases.terminate(reference, reason=body.reason, ctx=contexts.of(principal))
+    return AgreementView.of(ended)
+
+
+@router.post(
+    "/agreements/{reference}/conditions/{condition}/fulfilment",
+    responses=responses(AgreementNotFound, ConditionNotFound),
+)
+def fulfil_condition(
+    reference: AgreementReference,
+    condition: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$"), Scanned(code=True)],
+    body: Fulfilment,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.FULFIL_CONDITION)],
+) -> AgreementView:
+    """Record that a special condition was met, with its evidence."""
+    shown = use_cases.fulfil_condition(
+        reference, condition, evidence=body.evidence, ctx=contexts.of(principal)
+    )
+    return AgreementView.of(shown)
+
+
+@router.get("/agreements/{reference}/holdings", responses=responses(AgreementNotFound))
+def list_holdings(
+    reference: AgreementReference,
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_HOLDINGS)],
+) -> Page[HoldingView]:
+    """List the files that were released under an agreement."""
+    found = use_cases.holdings(reference, part(page), ctx=contexts.of(principal))
+    return Page[HoldingView].of(found, page, show=HoldingView.of, key=lambda h: h.id)
+
+
+@removing.post(
+    "/agreements/{reference}/holds", responses=responses(AgreementNotFound, LineNotInAgreement)
+)
+def set_hold(
+    reference: AgreementReference,
+    body: SetHold,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.HANDLE_BREACH)],
+) -> HoldView:
+    """Stop releases of these lines, or of all, at once. One person may; two lift it."""
+    hold, shown = use_cases.set_hold(
+        reference, body.lines, reason=body.reason, ctx=contexts.of(principal)
+    )
+    return HoldView.of(hold, shown.at)
+
+
+@router.get(
+    "/agreements/{reference}/holds/preview",
+    responses=responses(AgreementNotFound, LineNotInAgreement),
+)
+def preview_hold(
+    reference: AgreementReference,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.PREVIEW_HOLD)],
+    lines: Annotated[
+        list[Annotated[int, Query(ge=1, le=10_000)]] | None,
+        Query(max_length=200, description="By default all."),
+    ] = None,
+) -> HoldPreviewView:
+    """Tell beforehand what a hold would stop."""
+    preview = use_cases.preview_hold(reference, lines, ctx=contexts.of(principal))
+    return HoldPreviewView(
+        lines=list(preview.lines),
+        flows=preview.flows,
+        under_way=preview.under_way,
+        text=f"{preview.flows} flows, {preview.under_way} under way",
+    )
+
+
+@router.post(
+    "/holds/{hold_id}/lift-approvals",
+    responses=responses(HoldNotFound, LiftNeedsAnotherPerson),
+)
+def approve_lift(
+    hold_id: UUID,
+    body: StatedReason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.LIFT_HOLD)],
+) -> HoldView:
+    """Approve that a hold is lifted. The second person's approval lifts it."""
+    hold, shown = use_cases.approve_lift(hold_id, reason=body.reason, ctx=contexts.of(principal))
+    return HoldView.of(hold, shown.at)

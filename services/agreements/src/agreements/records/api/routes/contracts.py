@@ -1,0 +1,131 @@
+"""Framework contracts: one a legal entity."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from agreements.records.api import permissions
+from agreements.records.api.dependencies import Contexts, ContractReference, once_key, part
+from agreements.records.api.removal import RemovesPermission
+from agreements.records.api.schemas.contracts import ContractView, IssueContract, Sign, StatedReason
+from agreements.records.api.schemas.shared import Code, Day
+from agreements.records.domain.errors import (
+    ContractNotFound,
+    ContractOverlaps,
+    DocumentHashDiffers,
+    NameDiffers,
+    NotALegalEntity,
+    NotAParty,
+    OrganisationSignsFirst,
+    OrganisationUnknown,
+)
+from agreements.records.use_cases import contracts as use_cases
+from common.errors import TransitionRefused
+from common.security.principal import Principal
+from common.web.auth import requires
+from common.web.idempotency import IdempotencyKey
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+
+router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
+removing = APIRouter(prefix="/v1/contracts", tags=["contracts"], route_class=RemovesPermission)
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown, NotALegalEntity, NameDiffers),
+)
+def issue_contract(
+    body: IssueContract,
+    contexts: Contexts,
+    response: Response,
+    principal: Annotated[Principal, requires(permissions.ISSUE_CONTRACT)],
+    key: IdempotencyKey = None,
+) -> ContractView:
+    """Issue a framework contract to a legal entity, for its signature."""
+    issued = use_cases.issue(
+        code=body.organisation,
+        legal_name=body.legal_name,
+        valid_from=body.start,
+        valid_to=body.end,
+        once=once_key(key, "contract", body),
+        ctx=contexts.of(principal),
+    )
+    response.headers["Location"] = f"/v1/contracts/{issued.contract.reference}"
+    return ContractView.of(issued, written=body.legal_name)
+
+
+@router.get("")
+def list_contracts(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_CONTRACTS)],
+    organisation: Annotated[
+        Code | None,
+        Query(description="Those that count for it: its legal entity's, and predecessors'."),
+    ] = None,
+    as_at: Annotated[Day | None, Query(description="With `organisation`: on this day.")] = None,
+) -> Page[ContractView]:
+    """List framework contracts: one's own, or for staff and services all."""
+    ctx = contexts.of(principal)
+    if organisation is not None:
+        found = use_cases.counting_for(organisation, as_at, ctx=ctx)
+        return Page[ContractView](items=[ContractView.of(c) for c in found])
+    return Page[ContractView].of(
+        use_cases.page(part(page), ctx=ctx),
+        page,
+        show=ContractView.of,
+        key=lambda c: c.contract.id,
+    )
+
+
+@router.get("/{reference}", responses=responses(ContractNotFound))
+def get_contract(
+    reference: ContractReference,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_CONTRACTS)],
+) -> ContractView:
+    """Show a framework contract and its state now."""
+    return ContractView.of(use_cases.get(reference, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/{reference}/signatures",
+    responses=responses(
+        ContractNotFound,
+        NotAParty,
+        DocumentHashDiffers,
+        OrganisationSignsFirst,
+        ContractOverlaps,
+        TransitionRefused,
+    ),
+)
+def sign_contract(
+    reference: ContractReference,
+    body: Sign,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.SIGN_CONTRACT)],
+) -> ContractView:
+    """Sign: the organisation first, then the Body. Twice is as once."""
+    signed = use_cases.sign(
+        reference,
+        party=body.party,
+        document_hash=body.document_hash,
+        role=body.name_of_role,
+        ctx=contexts.of(principal),
+    )
+    return ContractView.of(signed)
+
+
+@removing.post("/{reference}/termination", responses=responses(ContractNotFound))
+def terminate_contract(
+    reference: ContractReference,
+    body: StatedReason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.TERMINATE_CONTRACT)],
+) -> ContractView:
+    """End a framework contract now: every agreement of its entity as controller is suspended."""
+    ended = use_cases.terminate(reference, reason=body.reason, ctx=contexts.of(principal))
+    return ContractView.of(ended)

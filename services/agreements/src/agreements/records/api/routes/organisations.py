@@ -1,0 +1,316 @@
+"""Organisations, transfer instruments, maps and recipient environments."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from agreements.records.api import permissions
+from agreements.records.api.dependencies import Contexts, CsvFile, Ods, once_key, part
+from agreements.records.api.removal import RemovesPermission
+from agreements.records.api.schemas.organisations import (
+    AddClients,
+    EnvironmentView,
+    ImportedMapView,
+    ImportView,
+    MapView,
+    OpenEnvironment,
+    OrganisationOnDay,
+    OrganisationView,
+    RecordTransfer,
+    SentMap,
+    TransferView,
+)
+from agreements.records.api.schemas.shared import Day
+from agreements.records.domain.errors import (
+    ClientTaken,
+    EnvironmentNotFound,
+    ImportContradicts,
+    ImportRefused,
+    MapNotFound,
+    OrganisationNotFound,
+    OrganisationUnknown,
+)
+from agreements.records.domain.lists.layouts.maps import MapKind
+from agreements.records.domain.lists.layouts.ods import OdsLayout
+from agreements.records.domain.parties.organisation import Kind
+from agreements.records.use_cases import organisations as use_cases
+from agreements.records.use_cases.lists import imports, maps
+from agreements.settings import IMPORT_BYTES_MAX
+from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.security.principal import Principal
+from common.texts import Scanned
+from common.web.auth import requires
+from common.web.idempotency import IdempotencyKey
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+from common.web.replacement import OfState, Reason, filtered
+
+router = APIRouter(prefix="/v1", tags=["organisations"])
+removing = APIRouter(prefix="/v1", tags=["organisations"], route_class=RemovesPermission)
+
+DIGEST_HEADER = "Digest-SHA256"
+
+
+@removing.post(
+    "/organisations/imports",
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_organisations(
+    layout: Annotated[OdsLayout, Query(description="Which published list it is.")],
+    content: CsvFile,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+) -> ImportView:
+    """Take in a list of organisations as ODS publishes it, or in our own layout.
+
+    Lines of no use here are left out and named; a file that contradicts itself is refused. Only
+    codes, names, parents and dates are kept. One that changes much waits for a second person; until
+    then nothing is permitted that it would take away.
+    """
+    imported = imports.import_organisations(content, layout, ctx=contexts.of(principal))
+    return ImportView.of(imported)
+
+
+@router.get("/organisations")
+def list_organisations(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
+    kind: Kind | None = None,
+) -> Page[OrganisationView]:
+    """List organisations, one entry for each stretch of time."""
+    found = use_cases.page_organisations(part(page), kind, ctx=contexts.of(principal))
+    return Page[OrganisationView].of(
+        found, page, show=OrganisationView.model_validate, key=lambda o: o.id
+    )
+
+
+@router.get("/organisations/{ods}", responses=responses(OrganisationNotFound))
+def get_organisation(
+    ods: Ods,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
+    as_at: Annotated[Day | None, Query(description="By default today.")] = None,
+) -> OrganisationOnDay:
+    """Say what a code is on a day, and which legal entity stands behind it.
+
+    A longer form of a listed code is that code.
+    """
+    found = use_cases.get_organisation(ods, as_at, ctx=contexts.of(principal))
+    return OrganisationOnDay.of(found)
+
+
+@removing.post(
+    "/transfer-instruments",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown),
+)
+def record_transfer(
+    body: RecordTransfer,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.RECORD_TRANSFER)],
+    key: IdempotencyKey = None,
+) -> TransferView:
+    """Record by which instrument a predecessor's standing passed to its successor.
+
+    Without an instrument nothing passes to a successor.
+    """
+    instrument = use_cases.record_transfer(
+        predecessor=body.predecessor,
+        successor=body.successor,
+        valid_from=body.effective_from,
+        evidence=body.evidence,
+        once=once_key(key, "transfer", body),
+        ctx=contexts.of(principal),
+    )
+    return TransferView.model_validate(instrument)
+
+
+@router.get("/transfer-instruments")
+def list_transfers(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_TRANSFERS)],
+) -> Page[TransferView]:
+    """List the transfer instruments."""
+    found = use_cases.transfers(part(page), ctx=contexts.of(principal))
+    return Page[TransferView].of(found, page, show=TransferView.model_validate, key=lambda i: i.id)
+
+
+@removing.post(
+    "/maps",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_map(
+    kind: Annotated[SentMap, Query(description="From which key it leads.")],
+    valid_from: Annotated[Day, Query(description="It governs from this day until the next does.")],
+    content: CsvFile,
+    contexts: Contexts,
+    response: Response,
+    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+) -> ImportedMapView:
+    """Take in a map: `practice,commissioner` or `postcode,commissioner,lsoa`.
+
+    Lines of no use here are left out and named; a file that contradicts itself is refused. A map
+    never changes afterwards; the same file for the same day again is the same map. One that changes
+    much of what governs waits for a second person, and the former governs until then.
+    """
+    imported = maps.import_map(content, MapKind(kind), valid_from, ctx=contexts.of(principal))
+    response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
+    return ImportedMapView.of(imported)
+
+
+@router.get("/maps")
+def list_maps(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+    kind: MapKind | None = None,
+    as_at: Annotated[Day | None, Query(description="Only those that govern on this day.")] = None,
+    state: OfState = None,
+) -> Page[MapView]:
+    """List the maps, or those that govern on a day: one a kind.
+
+    `kind=organisation` with `as_at` gives the map from organisations' codes to entities as at that
+    day, made of the lists as they are known now: `code,entity,meaning,standing`.
+    """
+    found = maps.find_maps(
+        kind, as_at, part(page), state=filtered(state), ctx=contexts.of(principal)
+    )
+    return Page[MapView].of(found, page, show=MapView.of_map, key=lambda m: m.id)
+
+
+@router.get("/maps/{map_id}", responses=responses(MapNotFound))
+def get_map(
+    map_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+) -> MapView:
+    """Describe a map."""
+    return MapView.of_map(maps.get_map(map_id, ctx=contexts.of(principal)))
+
+
+@router.get(
+    "/maps/{map_id}/entries",
+    response_class=StreamingResponse,
+    responses={
+        **responses(MapNotFound),
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+    },
+)
+def get_map_entries(
+    map_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+) -> StreamingResponse:
+    """Stream a map as canonical CSV; its digest is in the header `Digest-SHA256`."""
+    ctx = contexts.of(principal)
+    snapshot = maps.get_map(map_id, ctx=ctx)
+    content: Iterator[bytes] = maps.map_content(map_id, ctx=ctx)
+    return StreamingResponse(
+        content,
+        media_type="text/csv",
+        headers={DIGEST_HEADER: snapshot.digest, "Content-Length": str(snapshot.bytes)},
+    )
+
+
+@removing.post(
+    "/maps/{map_id}/confirmation",
+    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided),
+)
+def confirm_map(
+    map_id: UUID,
+    body: Reason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.DECIDE_IMPORTS)],
+) -> MapView:
+    """Let a map govern that waits: another person than who sent it."""
+    return MapView.of_map(maps.confirm_map(map_id, body.reason, ctx=contexts.of(principal)))
+
+
+@removing.post(
+    "/maps/{map_id}/withdrawal",
+    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided),
+)
+def withdraw_map(
+    map_id: UUID,
+    body: Reason,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.DECIDE_IMPORTS)],
+) -> MapView:
+    """Take a map back. What was made by it is not fetched any more.
+
+    One in force whose going changes much is `leaving` until a second person says so too.
+    """
+    return MapView.of_map(maps.withdraw_map(map_id, body.reason, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/recipient-environments",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown, ClientTaken),
+)
+def open_environment(
+    body: OpenEnvironment,
+    contexts: Contexts,
+    response: Response,
+    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+) -> EnvironmentView:
+    """Open where an organisation's data land; the same again adds what clients are new."""
+    opened = use_cases.open_environment(
+        body.organisation, body.kind, body.clients, ctx=contexts.of(principal)
+    )
+    response.headers["Location"] = f"/v1/recipient-environments/{opened.environment.id}"
+    return EnvironmentView.of(opened)
+
+
+@router.get("/recipient-environments")
+def list_environments(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_ENVIRONMENTS)],
+) -> Page[EnvironmentView]:
+    """List recipient environments: one's own, or for staff all."""
+    found = use_cases.page_environments(part(page), ctx=contexts.of(principal))
+    return Page[EnvironmentView].of(
+        found, page, show=EnvironmentView.of, key=lambda e: e.environment.id
+    )
+
+
+@router.post(
+    "/recipient-environments/{environment_id}/clients",
+    responses=responses(EnvironmentNotFound, ClientTaken),
+)
+def add_clients(
+    environment_id: UUID,
+    body: AddClients,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+) -> EnvironmentView:
+    """Let clients act for an environment; a client belongs to one at a time."""
+    found = use_cases.add_clients(environment_id, body.clients, ctx=contexts.of(principal))
+    return EnvironmentView.of(found)
+
+
+@removing.delete(
+    "/recipient-environments/{environment_id}/clients/{client_id}",
+    responses=responses(EnvironmentNotFound),
+)
+def remove_client(
+    environment_id: UUID,
+    client_id: Annotated[
+        str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), Scanned(code=True)
+    ],
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+) -> EnvironmentView:
+    """Take a client out of an environment."""
+    found = use_cases.remove_client(environment_id, client_id, ctx=contexts.of(principal))
+    return EnvironmentView.of(found)

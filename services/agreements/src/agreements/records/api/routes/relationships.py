@@ -1,0 +1,210 @@
+"""Commissioning relationships: asked for, verified, agreed, active, ended."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from agreements.records.api import permissions
+from agreements.records.api.dependencies import Contexts, CsvFile, once_key, part
+from agreements.records.api.removal import RemovesPermission
+from agreements.records.api.schemas.organisations import ImportView
+from agreements.records.api.schemas.relationships import (
+    Consent,
+    EndRelationship,
+    RelationshipView,
+    RequestRelationship,
+    VerifyContract,
+)
+from agreements.records.domain.errors import (
+    DscroUnknown,
+    ImportContradicts,
+    ImportRefused,
+    NotAParty,
+    OrganisationUnknown,
+    RelationshipNotFound,
+    RelationshipOverlaps,
+    ServiceContractMissing,
+)
+from agreements.records.use_cases import relationships as use_cases
+from agreements.records.use_cases.lists import imports
+from agreements.settings import IMPORT_BYTES_MAX
+from common.errors import TransitionRefused
+from common.security.principal import Principal
+from common.web.auth import requires
+from common.web.idempotency import IdempotencyKey
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+
+router = APIRouter(prefix="/v1/relationships", tags=["relationships"])
+removing = APIRouter(
+    prefix="/v1/relationships", tags=["relationships"], route_class=RemovesPermission
+)
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(
+        DscroUnknown, OrganisationUnknown, ServiceContractMissing, RelationshipOverlaps, NotAParty
+    ),
+)
+def request_relationship(
+    body: RequestRelationship,
+    contexts: Contexts,
+    response: Response,
+    principal: Annotated[Principal, requires(permissions.REQUEST_RELATIONSHIP)],
+    key: IdempotencyKey = None,
+) -> RelationshipView:
+    """Ask for a relationship with a DSCRO. It needs a signed service contract."""
+    requested = use_cases.request(
+        body.asked(), once=once_key(key, "relationship", body), ctx=contexts.of(principal)
+    )
+    response.headers["Location"] = f"/v1/relationships/{requested.relationship.id}"
+    return RelationshipView.of(requested)
+
+
+@removing.post(
+    "/imports",
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_relationships(
+    content: CsvFile,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+) -> ImportView:
+    """Take in a published edition of the relationships, in its own columns.
+
+    What it names is active as it says; what an edition brought before and this one leaves out has
+    ended. Other processors stand in one cell, with `;` between them. Lines that name somebody who
+    is not known are left out and named. What gives much waits for a second person; until then the
+    stricter of both holds.
+    """
+    return ImportView.of(imports.import_relationships(content, ctx=contexts.of(principal)))
+
+
+@router.get("")
+def list_relationships(
+    page: Paging,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_RELATIONSHIPS)],
+) -> Page[RelationshipView]:
+    """List the relationships that one's organisation is involved in; for staff, all."""
+    found = use_cases.page(part(page), ctx=contexts.of(principal))
+    return Page[RelationshipView].of(
+        found, page, show=RelationshipView.of, key=lambda r: r.relationship.id
+    )
+
+
+@router.get("/{relationship_id}", responses=responses(RelationshipNotFound))
+def get_relationship(
+    relationship_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.READ_RELATIONSHIPS)],
+) -> RelationshipView:
+    """Show a relationship and its state now."""
+    return RelationshipView.of(use_cases.get(relationship_id, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/{relationship_id}/contract-verification",
+    responses=responses(RelationshipNotFound, ServiceContractMissing, TransitionRefused),
+)
+def verify_contract(
+    relationship_id: UUID,
+    body: VerifyContract,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_RELATIONSHIP)],
+) -> RelationshipView:
+    """Record that the signed service contract was seen."""
+    verified = use_cases.verify_contract(
+        relationship_id,
+        reference=body.service_contract_reference,
+        signed_on=body.contract_signed_on,
+        ctx=contexts.of(principal),
+    )
+    return RelationshipView.of(verified)
+
+
+@router.post(
+    "/{relationship_id}/dscro-agreement",
+    responses=responses(RelationshipNotFound, TransitionRefused),
+)
+def agree_relationship(
+    relationship_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.AGREE_RELATIONSHIP)],
+) -> RelationshipView:
+    """Record that the DSCRO agrees."""
+    return RelationshipView.of(use_cases.agree(relationship_id, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/{relationship_id}/activation",
+    responses=responses(RelationshipNotFound, TransitionRefused, RelationshipOverlaps),
+)
+def activate_relationship(
+    relationship_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_RELATIONSHIP)],
+) -> RelationshipView:
+    """Put a relationship in operation. Publication is another matter: it needs consent."""
+    return RelationshipView.of(use_cases.activate(relationship_id, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/{relationship_id}/refusal", responses=responses(RelationshipNotFound, TransitionRefused)
+)
+def refuse_relationship(
+    relationship_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.MANAGE_RELATIONSHIP)],
+) -> RelationshipView:
+    """Refuse what was asked for."""
+    return RelationshipView.of(use_cases.refuse(relationship_id, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/{relationship_id}/withdrawal", responses=responses(RelationshipNotFound, TransitionRefused)
+)
+def withdraw_relationship(
+    relationship_id: UUID,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.REQUEST_RELATIONSHIP)],
+) -> RelationshipView:
+    """Give up what was asked for."""
+    return RelationshipView.of(use_cases.withdraw(relationship_id, ctx=contexts.of(principal)))
+
+
+@router.post(
+    "/{relationship_id}/consents",
+    responses=responses(RelationshipNotFound, NotAParty, TransitionRefused),
+)
+def consent_to_publication(
+    relationship_id: UUID,
+    body: Consent,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.CONSENT_PUBLICATION)],
+) -> RelationshipView:
+    """Give or withdraw one's own organisation's consent to publication."""
+    shown = use_cases.consent(
+        relationship_id, party=body.organisation, given=body.given, ctx=contexts.of(principal)
+    )
+    return RelationshipView.of(shown)
+
+
+@removing.post(
+    "/{relationship_id}/ending",
+    responses=responses(RelationshipNotFound, NotAParty, TransitionRefused),
+)
+def end_relationship(
+    relationship_id: UUID,
+    body: EndRelationship,
+    contexts: Contexts,
+    principal: Annotated[Principal, requires(permissions.END_RELATIONSHIP)],
+) -> RelationshipView:
+    """End a relationship after its last day, by default today: releases stop from then."""
+    ended = use_cases.end(relationship_id, body.last_day, ctx=contexts.of(principal))
+    return RelationshipView.of(ended)

@@ -1,0 +1,135 @@
+"""Breaches, as they cross the wire."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from agreements.records.api.schemas.agreements import HoldView, LineNumbers
+from agreements.records.api.schemas.shared import Incoming, Instant, Label, Outgoing, Words
+from agreements.records.domain.breach import (
+    RECEIPT_OVERDUE,
+    BreachState,
+    Channel,
+    Finding,
+    Required,
+    Stopped,
+)
+from agreements.records.use_cases.breaches import Shown, Told
+from common.errors import Invalid
+
+
+class ReportBreach(Incoming):
+    """A report. The first question is whether the activity has stopped."""
+
+    activity_stopped: Annotated[
+        Stopped,
+        Field(description="Stop it first. `no` and `not_known` hold the named lines at once."),
+    ]
+    activity_stopped_at: Instant | None = None
+    agreement: Annotated[
+        str, Field(pattern=r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$", examples=["DARS-NIC-123456-A1B2C"])
+    ]
+    lines: Annotated[
+        LineNumbers | None, Field(description="Null: the whole agreement may be concerned.")
+    ] = None
+    description: Annotated[Words, Field(description="What happened; no data about patients.")]
+    discovered_at: Instant
+    channel: Annotated[
+        Channel, Field(description="By which way the report came, where staff record it.")
+    ] = Channel.API
+    dspt_incident: Label | None = None
+    ico_required: Required = Required.NOT_KNOWN
+    ico_notified_at: Annotated[
+        Instant | None, Field(description="Your own duty; nothing here fulfils it for you.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _stopped_when_it_says_so(self) -> Self:
+        if self.activity_stopped_at is not None and self.activity_stopped is not Stopped.YES:
+            raise Invalid("activity_stopped_at is for an activity that has stopped")
+        return self
+
+    def told(self) -> Told:
+        return Told(
+            agreement=self.agreement,
+            lines=None if self.lines is None else tuple(sorted(set(self.lines))),
+            channel=self.channel,
+            activity_stopped=self.activity_stopped,
+            activity_stopped_at=self.activity_stopped_at,
+            description=self.description,
+            discovered_at=self.discovered_at,
+            dspt_incident=self.dspt_incident,
+            ico_required=self.ico_required,
+            ico_notified_at=self.ico_notified_at,
+        )
+
+
+class JudgeBreach(Incoming):
+    finding: Finding
+
+
+class CloseBreach(Incoming):
+    outcome: Annotated[Words, Field(description="What was done, and the lesson.")]
+
+
+class ReceiptView(Outgoing):
+    """Confirms that the report arrived. It neither closes nor excuses anything."""
+
+    reference: str
+    at: datetime
+
+
+class BreachView(Outgoing):
+    id: UUID
+    reference: str
+    state: BreachState
+    agreement: str
+    lines: list[int] | None
+    channel: Channel
+    activity_stopped: Stopped
+    activity_stopped_at: datetime | None
+    description: str
+    discovered_at: datetime
+    reported_at: datetime
+    receipt: ReceiptView | None
+    advice: Annotated[
+        str | None, Field(description="What the reporter has to do where no receipt came.")
+    ]
+    dspt_incident: str | None
+    ico_required: Required
+    ico_notified_at: datetime | None
+    finding: Finding | None
+    outcome: str | None
+    closed_at: datetime | None
+    holds: list[HoldView]
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        b = shown.breach
+        receipt = None
+        if b.receipt_reference is not None and b.receipt_at is not None:
+            receipt = ReceiptView(reference=b.receipt_reference, at=b.receipt_at)
+        return cls(
+            id=b.id,
+            reference=b.reference,
+            state=b.state,
+            agreement=b.agreement,
+            lines=None if b.lines is None else list(b.lines),
+            channel=b.channel,
+            activity_stopped=b.activity_stopped,
+            activity_stopped_at=b.activity_stopped_at,
+            description=b.description,
+            discovered_at=b.discovered_at,
+            reported_at=b.reported_at,
+            receipt=receipt,
+            advice=RECEIPT_OVERDUE if shown.receipt_overdue else None,
+            dspt_incident=b.dspt_incident,
+            ico_required=b.ico_required,
+            ico_notified_at=b.ico_notified_at,
+            finding=b.finding,
+            outcome=b.outcome,
+            closed_at=b.closed_at,
+            holds=[HoldView.of(h, shown.at) for h in shown.holds],
+        )

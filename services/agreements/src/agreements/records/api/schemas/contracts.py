@@ -1,0 +1,93 @@
+"""Framework contracts, as they cross the wire."""
+
+from datetime import date, datetime
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from agreements.records.api.schemas.shared import (
+    Code,
+    Day,
+    Hash,
+    Incoming,
+    Name,
+    Notices,
+    Outgoing,
+    RoleName,
+    Words,
+    noticed,
+)
+from agreements.records.domain.contract import ContractState
+from agreements.records.use_cases.contracts import Shown
+from common.errors import Invalid
+
+
+class IssueContract(Incoming):
+    organisation: Code
+    legal_name: Name
+    start: Day
+    end: Annotated[Day | None, Field(description="Inclusive; null: until it is terminated.")] = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end is not None and self.end < self.start:
+            raise Invalid("it ends before it starts")
+        return self
+
+
+class Sign(Incoming):
+    party: Annotated[Code, Field(description="One's own organisation; X26 for the Body.")]
+    document_hash: Hash
+    name_of_role: RoleName
+
+
+class StatedReason(Incoming):
+    reason: Words
+
+
+class ContractView(Outgoing):
+    reference: str
+    organisation: str
+    legal_name: str
+    start: date
+    end: date | None
+    state: ContractState
+    document_hash: str
+    issued_at: datetime
+    organisation_signed_at: datetime | None
+    body_signed_at: datetime | None
+    in_force_from: datetime | None
+    terminated_at: datetime | None
+    notices: Notices = ()
+
+    @classmethod
+    def of(cls, shown: Shown, *, written: str | None = None) -> Self:
+        contract = shown.contract
+        return cls(
+            notices=() if written is None else noticed(written, contract.legal_name),
+            reference=contract.reference,
+            organisation=contract.organisation,
+            legal_name=contract.legal_name,
+            start=contract.valid_from,
+            end=contract.valid_to,
+            state=shown.state,
+            document_hash=contract.document_hash,
+            issued_at=contract.issued_at,
+            organisation_signed_at=contract.organisation_signed_at,
+            body_signed_at=contract.body_signed_at,
+            in_force_from=contract.in_force_from(),
+            terminated_at=contract.terminated_at,
+        )
+
+
+class RegisteredContract(Outgoing):
+    """A line of the public register of contracts. It names no signatory and no reason."""
+
+    con_ref: str
+    legal_entity: str
+    ods_code: str
+    status: ContractState
+    signed_on: date | None
+    start: date
+    end: date | None
+    terminated_on: date | None

@@ -1,0 +1,103 @@
+"""From an approved application to the document that the parties sign.
+
+The document is the approved snapshot, whole, with the parties who sign it: what was approved is
+what is signed (domain.md 2.2, state 8: "DSA content equals the approved snapshot").
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from agreements.records.domain.agreement import (
+    Agreement,
+    AgreementVersion,
+    Capacity,
+    Condition,
+    Line,
+    Party,
+)
+from agreements.records.domain.events import Verb
+from agreements.records.domain.parties.organisation import BODY
+from common.ids import canonical, digest
+
+BODY_NAME = "The Body"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftedCondition:
+    condition: str
+    text: str
+    due: date | None
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedApplication:
+    """What was approved, already verified against its hash. `content` is the snapshot whole."""
+
+    application_id: UUID
+    reference: str
+    version: str
+    kind: str
+    title: str
+    start: date
+    end: date
+    parties: tuple[Party, ...]
+    lines: tuple[Line, ...]
+    conditions: tuple[DraftedCondition, ...]
+    snapshot_hash: str
+    content: Mapping[str, JsonValue]
+
+
+def first_version(approved: ApprovedApplication, *, new_id: Callable[[], UUID]) -> Agreement:
+    """Begin an agreement with what was approved."""
+    version = next_version(approved, new_id=new_id)
+    return Agreement(
+        id=new_id(),
+        reference=approved.reference,
+        versions=(version,),
+        happened=((Verb.DRAFTED, version.id),),
+    )
+
+
+def next_version(approved: ApprovedApplication, *, new_id: Callable[[], UUID]) -> AgreementVersion:
+    """Draft the document of what was approved."""
+    parties = (
+        *approved.parties,
+        Party(ods=BODY, capacity=Capacity.BODY, legal_name=BODY_NAME),
+    )
+    document = canonical(
+        {
+            "schema": "dsfc-agreement/1",
+            "reference": approved.reference,
+            "version": approved.version,
+            "parties": [
+                {"ods": p.ods, "capacity": p.capacity.value, "legal_name": p.legal_name}
+                for p in parties
+            ],
+            "snapshot_hash": approved.snapshot_hash,
+            "snapshot": dict(approved.content),
+        }
+    )
+    return AgreementVersion(
+        id=new_id(),
+        number=approved.version,
+        sequence=1,
+        application_id=approved.application_id,
+        kind=approved.kind,
+        title=approved.title,
+        valid_from=approved.start,
+        valid_to=approved.end,
+        snapshot_hash=approved.snapshot_hash,
+        document_hash=digest(document),
+        document=document.decode(),
+        parties=parties,
+        lines=approved.lines,
+        conditions=tuple(
+            Condition(id=new_id(), condition=c.condition, text=c.text, due=c.due, owner=c.owner)
+            for c in approved.conditions
+        ),
+    )

@@ -1,0 +1,228 @@
+"""Lists that replace what is held true: what one would change, and how it stands (ruling 20).
+
+While a list waits for a second person nothing that it would take away is permitted: the decision
+is made on the facts in force, and again on the facts as they would be (`decision.decide`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from agreements.records.domain.lists import register
+from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
+from agreements.records.domain.parties.assurance import Assurance, AssuranceKind
+from agreements.records.domain.parties.organisation import Organisation
+from common.replacement import Change, Standing
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+F = TypeVar("F", bound=HasId)
+MakeId = Callable[[], UUID]
+
+
+Line = ods.Listed | dspt.Entry | relationships.Listed | publications.Listed | register.Named
+
+
+class ImportKind(StrEnum):
+    """Which list it is; each has its limit in `common.replacement`."""
+
+    ORGANISATIONS = "organisations"
+    ASSURANCE = "assurance"
+    RELATIONSHIPS = "relationships"
+    PUBLICATIONS = "publications"
+    REGISTER = "register"
+    """Our own, of relationships: what is published, and not what others publish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """A list as it was sent, and how it stands."""
+
+    id: UUID
+    kind: ImportKind
+    layout: str
+    digest: str
+    snapshot_on: date | None
+    """The day of the list, where it is of one."""
+    listed: tuple[Line, ...]
+    """What it says; empty once it is in force or was taken back."""
+    standing: Standing
+    content_digest: str = ""
+    """Of what it says, as it is kept."""
+    applied_epoch: int | None = None
+    """Under which its facts were written; None: they are not."""
+    version: int = 0
+
+    @property
+    def day(self) -> date:
+        """The day of the list, of kinds that have one."""
+        if self.snapshot_on is None:
+            raise LookupError("this list is of no day")
+        return self.snapshot_on
+
+    @property
+    def organisations(self) -> tuple[ods.Listed, ...]:
+        return tuple(x for x in self.listed if isinstance(x, ods.Listed))
+
+    @property
+    def entries(self) -> tuple[dspt.Entry, ...]:
+        return tuple(x for x in self.listed if isinstance(x, dspt.Entry))
+
+    @property
+    def relationships(self) -> tuple[relationships.Listed, ...]:
+        return tuple(x for x in self.listed if isinstance(x, relationships.Listed))
+
+    @property
+    def publications(self) -> tuple[publications.Listed, ...]:
+        return tuple(x for x in self.listed if isinstance(x, publications.Listed))
+
+    @property
+    def named(self) -> tuple[register.Named, ...]:
+        return tuple(x for x in self.listed if isinstance(x, register.Named))
+
+    def decided(self, standing: Standing) -> "Import":
+        """Return it as it stands now; what is decided needs its content no more."""
+        return replace(self, standing=standing, listed=self.listed if standing.is_waiting else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Generic[F]):
+    """What a list would change of what is held true."""
+
+    changed: tuple[F, ...]
+    """New facts, and those that say something else."""
+    gone: tuple[F, ...]
+    """Facts that the list says no longer."""
+    unchanged: int
+    change: Change
+    """By which the guard judges it."""
+    new: int
+    """How many of the changed are new."""
+
+
+def plan_organisations(
+    listed: Iterable[ods.Listed], layout: str, known: Sequence[Organisation], make_id: MakeId
+) -> Plan[Organisation]:
+    """Of each code the rows of that list become what it says."""
+    before = {(o.ods, o.valid_from): o for o in known}
+    facts = {
+        (row.ods, row.valid_from): _organisation(
+            row, layout, before.get((row.ods, row.valid_from)), make_id
+        )
+        for row in listed
+    }
+    codes = {code for code, _ in facts}
+    gone = tuple(
+        o for key, o in before.items() if o.source == layout and o.ods in codes and key not in facts
+    )
+    changed = tuple(f for key, f in facts.items() if f != before.get(key))
+    added = sum(key not in before for key in facts)
+    replaced = sum(o.source == layout or key in facts for key, o in before.items())
+    if not any(o.source == layout for o in known):
+        added = 0  # the first of its kind replaces only what another list says of the same codes
+    new = sum(key not in before for key in facts)
+    return Plan(
+        changed=changed,
+        gone=gone,
+        unchanged=len(facts) - len(changed),
+        change=Change(
+            before=replaced,
+            after=replaced + added - len(gone),
+            added=added,
+            removed=len(gone),
+            changed=len(changed) - new,
+        ),
+        new=new,
+    )
+
+
+def _organisation(
+    row: ods.Listed, layout: str, former: Organisation | None, make_id: MakeId
+) -> Organisation:
+    return Organisation(
+        id=former.id if former else make_id(),
+        ods=row.ods,
+        name=row.name,
+        kind=row.kind,
+        legal_entity=row.legal_entity,
+        parent=row.parent,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        source=layout,
+        version=former.version if former else 0,
+    )
+
+
+def plan_assurance(
+    entries: Iterable[dspt.Entry],
+    snapshot_on: date,
+    known: Sequence[Assurance],
+    make_id: MakeId,
+) -> Plan[Assurance]:
+    """Of each organisation and edition the status becomes what a newer list says.
+
+    What counts as a change is the status or the day of publication: that a list was seen again
+    changes nothing that a decision rests on but how old it is.
+    """
+    before = {(a.organisation, a.reference): a for a in known if a.kind is AssuranceKind.DSPT}
+    facts = {
+        (e.organisation, e.edition): _evidence(
+            e, before.get((e.organisation, e.edition)), snapshot_on, make_id
+        )
+        for e in entries
+    }
+    changed = tuple(f for key, f in facts.items() if f != before.get(key))
+    added = sum(key not in before for key in facts)
+    otherwise = sum(
+        (f.status, f.published_on) != (before[key].status, before[key].published_on)
+        for key, f in facts.items()
+        if key in before
+    )
+    return Plan(
+        changed=changed,
+        gone=(),
+        unchanged=len(facts) - len(changed),
+        change=Change(
+            before=len(before),
+            after=len(before) + added,
+            added=added,
+            removed=0,
+            changed=otherwise,
+        ),
+        new=added,
+    )
+
+
+def _evidence(
+    entry: dspt.Entry, former: Assurance | None, snapshot_on: date, make_id: MakeId
+) -> Assurance:
+    """What the Body reviewed stays reviewed."""
+    if former is not None and former.seen_on > snapshot_on:
+        return former  # an older list says nothing about what a newer one said
+    if former is None:
+        return Assurance(
+            id=make_id(),
+            organisation=entry.organisation,
+            kind=AssuranceKind.DSPT,
+            reference=entry.edition,
+            status=entry.status,
+            published_on=entry.published_on,
+            expires_on=None,
+            seen_on=snapshot_on,
+        )
+    return replace(
+        former, status=entry.status, published_on=entry.published_on, seen_on=snapshot_on
+    )
+
+
+def applied(known: Sequence[F], plan: Plan[F]) -> tuple[F, ...]:
+    """Return the facts as they would be if the plan were in force."""
+    leaving = {f.id for f in (*plan.gone, *plan.changed)}
+    return (*(f for f in known if f.id not in leaving), *plan.changed)

@@ -1,0 +1,79 @@
+"""Days of publication: `data_set,period,published_on`, whole for each data set that it names."""
+
+import calendar
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from agreements.records.domain.lists.layouts.reading import (
+    Collected,
+    LeftOut,
+    Remainder,
+    day,
+    records,
+    text_of,
+)
+
+LAYOUT = "publications"
+COLUMNS = ("data_set", "period", "published_on")
+DATA_SET = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(/[0-9]{4}-[0-9]{2})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    data_set: str
+    period: str
+    published_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    listed: tuple[Listed, ...]
+    left_out: LeftOut
+
+
+def read(content: bytes) -> Read:
+    """Read a list.
+
+    Raises:
+        ImportRefused: it is not what its layout says; nothing of it is taken.
+        ImportContradicts: a period was published on two days.
+
+    """
+    remainder = Remainder(LAYOUT)
+    found: Collected[tuple[str, str], Listed] = Collected(remainder, "published_on")
+    for line, row in records(text_of(content), remainder, needed=COLUMNS):
+        listed = _listed(line, row, remainder)
+        if listed is not None:
+            found.add(line, (listed.data_set, listed.period), listed)
+    values = tuple(found.values().values())
+    return Read(listed=values, left_out=remainder.left_out(taken=len(values)))
+
+
+def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed | None:
+    data_set, period = row["data_set"].upper(), row["period"]
+    published_on = day(row["published_on"], "YYYY-MM-DD")
+    last = _last_day(period)
+    if not DATA_SET.fullmatch(data_set):
+        remainder.add(line, "data_set", "not the name of a data set")
+    elif last is None:
+        remainder.add(line, "period", "not a month or a range of months")
+    elif published_on is None:
+        remainder.add(line, "published_on", "not a date")
+    elif published_on <= last:
+        remainder.add(line, "published_on", "before the period was over")
+    else:
+        return Listed(data_set=data_set, period=period, published_on=published_on)
+    return None
+
+
+def _last_day(period: str) -> date | None:
+    if not PERIOD.fullmatch(period):
+        return None
+    first, _, last = period.partition("/")
+    year, month = map(int, (last or first).split("-"))
+    if not 1 <= month <= 12 or not 1 <= int(first[5:]) <= 12 or (last and last < first):
+        return None
+    return date(year, month, calendar.monthrange(year, month)[1])

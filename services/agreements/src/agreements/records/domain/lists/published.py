@@ -1,0 +1,173 @@
+"""What an edition of relationships and a list of publications would change (ruling 20).
+
+Both replace as a whole: what an edition brought before and this one does not name has ended, and
+of each data set that a list names the periods become what it says. A relationship that was asked
+for here and is in no edition stays as it is.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import combinations
+
+from agreements.records.domain.lists.imports import MakeId, Plan
+from agreements.records.domain.lists.layouts import publications, relationships
+from agreements.records.domain.lists.layouts.reading import contradict
+from agreements.records.domain.parties.registration import Publication
+from agreements.records.domain.parties.relationship import Relationship, Step
+from common.replacement import Change
+
+SERVICE = "commissioning"
+"""What the published spreadsheet is about; it has no column for it."""
+
+
+def plan_relationships(
+    listed: Iterable[relationships.Listed],
+    published_on: date,
+    known: Sequence[Relationship],
+    make_id: MakeId,
+    *,
+    by: str,
+    at: datetime,
+) -> Plan[Relationship]:
+    """Relationships become what the edition says of them; what it leaves out has ended."""
+    before = {r.reference: r for r in known}
+    rows = {row.reference: row for row in listed}
+    facts = {
+        reference: _relationship(row, before.get(reference), make_id, by=by, at=at)
+        for reference, row in rows.items()
+    }
+    changed = [f for reference, f in facts.items() if f is not before.get(reference)]
+    ended = [
+        r.end(last_day=published_on - timedelta(days=1), at=at)
+        for reference, r in before.items()
+        if r.source == relationships.LAYOUT and reference not in facts and _goes_on(r, published_on)
+    ]
+    new = sum(reference not in before for reference in facts)
+    replaced = sum(
+        r.source == relationships.LAYOUT or reference in facts for reference, r in before.items()
+    )
+    return Plan(
+        changed=(*changed, *ended),
+        gone=(),
+        unchanged=len(facts) - len(changed),
+        change=Change(
+            before=replaced,
+            after=replaced + new - len(ended),
+            added=new,
+            removed=len(ended),
+            changed=len(changed) - new,
+        ),
+        new=new,
+    )
+
+
+def _goes_on(relationship: Relationship, day: date) -> bool:
+    return relationship.valid_to is None or relationship.valid_to >= day
+
+
+def _relationship(
+    row: relationships.Listed,
+    former: Relationship | None,
+    make_id: MakeId,
+    *,
+    by: str,
+    at: datetime,
+) -> Relationship:
+    said = {
+        "change_kind": row.change_kind,
+        "commissioner": row.commissioner,
+        "commissioner_type": row.commissioner_type,
+        "area_team": row.area_team,
+        "dscro": row.dscro,
+        "csu": row.csu,
+        "processors": row.processors,
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "source": relationships.LAYOUT,
+    }
+    if former is None:
+        return Relationship(
+            id=make_id(),
+            reference=row.reference,
+            service=SERVICE,
+            service_contract_reference=None,
+            contract_signed_on=None,
+            state=Step.ACTIVE,
+            requested_at=at,
+            requested_by_organisation=by,
+            activated_at=at,
+            **said,  # type: ignore[arg-type]  # each by its name above
+        ).announce(at)
+    if all(getattr(former, name) == value for name, value in said.items()):
+        return former
+    return replace(former, **said).announce(at)  # type: ignore[arg-type]  # as above
+
+
+def require_one_dscro(listed: Sequence[relationships.Listed]) -> None:
+    """Raise ImportContradicts where two DSCROs would serve a commissioner on a day (L04)."""
+    rows: defaultdict[str, list[relationships.Listed]] = defaultdict(list)
+    for row in sorted(listed, key=lambda row: row.line):
+        rows[row.commissioner].append(row)
+    contradict(
+        "dscro_ods",
+        (
+            (one.line, other.line)
+            for of_one in rows.values()
+            for one, other in combinations(of_one, 2)
+            if one.dscro != other.dscro
+            and _share_a_day(one.valid_from, one.valid_to, other.valid_from, other.valid_to)
+        ),
+    )
+
+
+def is_served_otherwise(row: relationships.Listed, other: Relationship) -> bool:
+    """Say whether what was asked for here has another DSCRO for the commissioner on a day."""
+    return (
+        other.source is None
+        and other.state is Step.ACTIVE
+        and other.reference != row.reference
+        and (other.commissioner, other.service) == (row.commissioner, SERVICE)
+        and other.dscro != row.dscro
+        and _share_a_day(row.valid_from, row.valid_to, other.valid_from, other.valid_to)
+    )
+
+
+def _share_a_day(a: date, a_to: date | None, b: date, b_to: date | None) -> bool:
+    return a <= (b_to or date.max) and b <= (a_to or date.max)
+
+
+def plan_publications(
+    listed: Iterable[publications.Listed], known: Sequence[Publication], make_id: MakeId
+) -> Plan[Publication]:
+    """Of each data set that the list names the periods become what it says."""
+    rows = {(row.data_set, row.period): row for row in listed}
+    named = {data_set for data_set, _ in rows}
+    before = {(p.data_set, p.period): p for p in known if p.data_set in named}
+    facts = {
+        key: Publication(
+            id=before[key].id if key in before else make_id(),
+            data_set=row.data_set,
+            period=row.period,
+            published_on=row.published_on,
+            version=before[key].version if key in before else 0,
+        )
+        for key, row in rows.items()
+    }
+    changed = tuple(f for key, f in facts.items() if f != before.get(key))
+    gone = tuple(p for key, p in before.items() if key not in facts)
+    new = sum(key not in before for key in facts)
+    return Plan(
+        changed=changed,
+        gone=gone,
+        unchanged=len(facts) - len(changed),
+        change=Change(
+            before=len(before),
+            after=len(facts),
+            added=new,
+            removed=len(gone),
+            changed=len(changed) - new,
+        ),
+        new=new,
+    )

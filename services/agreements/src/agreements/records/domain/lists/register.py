@@ -1,0 +1,142 @@
+"""Registers: what the public may read of contracts and relationships (domain.md 5.3, 9.2).
+
+Never a person's name, never a service contract, a consent or who asked.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from agreements.records.domain.parties.relationship import DSCRO_CODES, Relationship
+from common.clock import legal_day
+from common.ids import canonical, digest
+from common.replacement import Change
+
+LAYOUT = "relationships-register"
+"""The name under which what is published is kept, as lists that were sent are."""
+Row = dict[str, JsonValue]
+
+RELATIONSHIP_COLUMNS = (
+    "lcr_ref",
+    "commissioner_ods",
+    "commissioner_name",
+    "commissioner_type",
+    "nhse_area_team",
+    "csu_ods",
+    "csu_name",
+    "dscro_name",
+    "dscro_ods",
+    "other_processors",
+    "effective_from",
+    "effective_to",
+    "change_kind",
+    "publication_version",
+    "published_on",
+)
+
+
+OF_THE_EDITION = ("publication_version", "published_on")
+"""What of a row says nothing of the relationship."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A relationship that is to be published."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationshipEdition:
+    """One published spreadsheet; it never changes afterwards. `content`: canonical JSON rows."""
+
+    id: UUID
+    number: int
+    published_at: datetime
+    digest: str
+    content: str
+    is_taken_back: bool = False
+    """What it says is not shown any more."""
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], *, id_: UUID, number: int, at: datetime) -> Self:
+        """Write the next one."""
+        of_it: Row = {
+            "publication_version": number,
+            "published_on": legal_day(at).isoformat(),
+        }
+        said: list[JsonValue] = [row | of_it for row in rows]
+        content = canonical(said)
+        return cls(
+            id=id_,
+            number=number,
+            published_at=at,
+            digest=digest(content),
+            content=content.decode(),
+        )
+
+    def said(self) -> dict[str, Row]:
+        """Return what it says of each relationship, in its order."""
+        return {
+            str(row["lcr_ref"]): {k: v for k, v in row.items() if k not in OF_THE_EDITION}
+            for row in self.rows()
+        }
+
+    def rows(self) -> list[dict[str, JsonValue]]:
+        rows: list[dict[str, JsonValue]] = json.loads(self.content)
+        return rows
+
+    def shown(self) -> list[Row]:
+        """Return its rows, or none where it was taken back."""
+        return [] if self.is_taken_back else self.rows()
+
+    def names(self, reference: str) -> bool:
+        """Whether a relationship is in this edition."""
+        return any(row["lcr_ref"] == reference for row in self.rows())
+
+
+def publishable(
+    relationships: Iterable[Relationship], *, names: Mapping[str, str], at: datetime
+) -> dict[str, Row]:
+    """Return what may be published: the active ones to which everybody involved consented."""
+    return {
+        r.reference: {
+            "lcr_ref": r.reference,
+            "commissioner_ods": r.commissioner,
+            "commissioner_name": names.get(r.commissioner),
+            "commissioner_type": r.commissioner_type,
+            "nhse_area_team": r.area_team,
+            "csu_ods": r.csu,
+            "csu_name": names.get(r.csu) if r.csu is not None else None,
+            "dscro_name": None if r.dscro in DSCRO_CODES else r.dscro,
+            "dscro_ods": r.dscro if r.dscro in DSCRO_CODES else None,
+            "other_processors": list(r.processors),
+            "effective_from": r.valid_from.isoformat(),
+            "effective_to": None if r.valid_to is None else r.valid_to.isoformat(),
+            "change_kind": r.change_kind.value,
+        }
+        for r in sorted(relationships, key=lambda r: (r.commissioner, r.reference))
+        if r.can_be_published(at)
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterPlan:
+    """The rows of the next edition, and what it changes of the one in force."""
+
+    rows: tuple[Row, ...]
+    change: Change
+
+
+def plan_register(
+    references: Iterable[str], before: Mapping[str, Row], now: Mapping[str, Row]
+) -> RegisterPlan:
+    """Name these, as they are now; what may not be published any more is not named."""
+    named = frozenset(references)
+    rows = {reference: row for reference, row in now.items() if reference in named}
+    return RegisterPlan(rows=tuple(rows.values()), change=Change.between(before, rows))

@@ -1,0 +1,110 @@
+"""Organisations: codes for a time, who stands behind them, and who succeeded whom.
+
+A code is valid for a time and may be a part of another legal entity in that time: 02P was a
+clinical commissioning group until 2022-06-30 and is a location of QF7 since (domain.md 1.1, 1.3).
+Nothing passes to a successor by itself, only by a dated transfer instrument (ruling 4).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
+
+BODY = "X26"
+"""The Body: HSCIC, NHS Digital, NHS England since 2023-02-01 (domain.md 1.3)."""
+
+
+class Kind(StrEnum):
+    CCG = "CCG"
+    SUB_ICB_LOCATION = "SUB_ICB_LOCATION"
+    ICB = "ICB"
+    NHS_ENGLAND = "NHS_ENGLAND"
+    NHS_ENGLAND_HUB = "NHS_ENGLAND_HUB"
+    NHS_ENGLAND_REGION = "NHS_ENGLAND_REGION"
+    BODY = "BODY"
+    CSU = "CSU"
+    DSCRO = "DSCRO"
+    NHS_TRUST = "NHS_TRUST"
+    SITE = "SITE"
+    """A part of a provider with a code of its own; its legal entity is the provider."""
+    GP_PRACTICE = "GP_PRACTICE"
+    LOCAL_AUTHORITY = "LOCAL_AUTHORITY"
+    INDEPENDENT_PROVIDER = "INDEPENDENT_PROVIDER"
+    SUPPLIER = "SUPPLIER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """One code in one stretch of time. `valid_to` is inclusive; None: still open."""
+
+    id: UUID
+    ods: str
+    name: str
+    kind: Kind
+    legal_entity: str
+    parent: str | None
+    valid_from: date
+    valid_to: date | None
+    source: str
+    version: int = 0
+
+    def is_valid_on(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferInstrument:
+    id: UUID
+    predecessor: str
+    successor: str
+    valid_from: date
+    evidence: str
+
+
+def on(day: date, known: Iterable[Organisation]) -> Organisation | None:
+    """Return the row of one code that is valid on `day`; the latest where lists overlap."""
+    valid = [o for o in known if o.is_valid_on(day)]
+    return max(valid, key=lambda o: o.valid_from, default=None)
+
+
+def legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> str:
+    """Return the code of the legal entity behind `ods` on `day`.
+
+    Raises:
+        OrganisationUnknown: the code is not in the loaded list on that day.
+
+    """
+    found = on(day, [o for o in known if o.ods == ods])
+    if found is None:
+        raise OrganisationUnknown(f"{ods} is not in the loaded list on {day}.", organisation=ods)
+    return found.legal_entity
+
+
+def require_legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> None:
+    """Contracts, assurance and fees are the legal entity's (ruling 4).
+
+    Raises:
+        OrganisationUnknown: the code is not in the loaded list on that day.
+        NotALegalEntity: it is a part of another.
+
+    """
+    entity = legal_entity(ods, day, known)
+    if entity != ods:
+        raise NotALegalEntity(
+            f"{ods} is a part of {entity} on {day}.", organisation=ods, legal_entity=entity
+        )
+
+
+def predecessors(ods: str, day: date, instruments: Iterable[TransferInstrument]) -> tuple[str, ...]:
+    """Return every code whose standing passed to `ods` by `day`, through chains too, sorted."""
+    effective = [i for i in instruments if i.valid_from <= day]
+    found: set[str] = set()
+    open_codes = {ods}
+    while open_codes:
+        successors = open_codes
+        open_codes = {i.predecessor for i in effective if i.successor in successors} - found - {ods}
+        found |= open_codes
+    return tuple(sorted(found))

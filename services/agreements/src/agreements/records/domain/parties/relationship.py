@@ -1,0 +1,322 @@
+"""Legitimate commissioning relationships (LCR): commissioner, DSCRO, CSU, other processors.
+
+Asked for, its service contract verified, agreed by the DSCRO, then active. Publication is a
+matter of consent, operation is not (domain.md 5.1): release needs active, not published.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from agreements.records.domain.errors import (
+    DscroUnknown,
+    RelationshipOverlaps,
+    ServiceContractMissing,
+)
+from agreements.records.domain.events import RelationshipChanged
+from common.clock import end_of, legal_day
+from common.errors import TransitionRefused
+
+DSCROS = (
+    "central-southern",
+    "central-midlands",
+    "greater-east-midlands",
+    "north-and-east-london",
+    "north-of-england",
+    "north-west",
+    "south",
+    "south-london",
+    "south-west",
+    "yorkshire",
+)
+"""The ten of domain.md 1.2; our slugs, since which office owns which code was not found."""
+
+DSCRO_CODES = ("0CL", "0CM", "0CN", "0CP", "0CT", "0CV")
+
+
+class Step(StrEnum):
+    """How far it has come by decisions; what follows from dates is in `RelationshipState`."""
+
+    REQUESTED = "REQUESTED"
+    CONTRACT_VERIFIED = "CONTRACT_VERIFIED"
+    DSCRO_AGREED = "DSCRO_AGREED"
+    ACTIVE = "ACTIVE"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class RelationshipState(StrEnum):
+    REQUESTED = "REQUESTED"
+    CONTRACT_VERIFIED = "CONTRACT_VERIFIED"
+    DSCRO_AGREED = "DSCRO_AGREED"
+    ACTIVE_UNPUBLISHED = "ACTIVE_UNPUBLISHED"
+    ACTIVE_PUBLISHED = "ACTIVE_PUBLISHED"
+    ENDING = "ENDING"
+    ENDED = "ENDED"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class ChangeKind(StrEnum):
+    NEW = "NEW"
+    CHANGE_DSCRO = "CHANGE_DSCRO"
+    CHANGE_CSU = "CHANGE_CSU"
+    ADD_PARTY = "ADD_PARTY"
+    REMOVE_PARTY = "REMOVE_PARTY"
+    SUCCESSION = "SUCCESSION"
+    CORRECTION = "CORRECTION"
+
+
+NEXT = {
+    Step.REQUESTED: frozenset({Step.CONTRACT_VERIFIED, Step.REFUSED, Step.WITHDRAWN}),
+    Step.CONTRACT_VERIFIED: frozenset({Step.DSCRO_AGREED, Step.REFUSED, Step.WITHDRAWN}),
+    Step.DSCRO_AGREED: frozenset({Step.ACTIVE, Step.REFUSED, Step.WITHDRAWN}),
+    Step.ACTIVE: frozenset[Step](),
+    Step.REFUSED: frozenset[Step](),
+    Step.WITHDRAWN: frozenset[Step](),
+}
+"""The whole life of a relationship but its end, which is a date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One organisation's express consent to publication; it may be withdrawn."""
+
+    id: UUID
+    organisation: str
+    given_at: datetime
+    withdrawn_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relationship:
+    id: UUID
+    reference: str
+    change_kind: ChangeKind
+    commissioner: str
+    commissioner_type: str
+    area_team: str | None
+    dscro: str
+    csu: str | None
+    processors: tuple[str, ...]
+    service: str
+    valid_from: date
+    valid_to: date | None
+    service_contract_reference: str | None
+    contract_signed_on: date | None
+    state: Step
+    requested_at: datetime
+    requested_by_organisation: str
+    activated_at: datetime | None = None
+    source: str | None = None
+    """The published list that brought it; None: it was asked for here."""
+    version: int = 0
+
+    consents: tuple[Consent, ...] = ()
+    pending: tuple[RelationshipChanged, ...] = ()
+
+    # Questions
+
+    def parties(self) -> tuple[str, ...]:
+        """Return the organisations involved, whose consent publication needs.
+
+        The DSCRO is a part of the Body, which publishes.
+        """
+        named = [self.commissioner, *([self.csu] if self.csu else []), *self.processors]
+        return tuple(dict.fromkeys(named))
+
+    def supporters(self) -> tuple[str, ...]:
+        """Return who processes for the commissioner: the CSU and the other processors."""
+        return tuple(p for p in self.parties() if p != self.commissioner)
+
+    def consents_missing(self) -> tuple[str, ...]:
+        given = {c.organisation for c in self.consents if c.withdrawn_at is None}
+        return tuple(ods for ods in self.parties() if ods not in given)
+
+    def can_be_published(self, at: datetime) -> bool:
+        """Both conditions of domain.md 5.1: a service contract, and everybody's consent."""
+        return self.is_active(at) and not self.consents_missing()
+
+    def is_active(self, at: datetime) -> bool:
+        day = legal_day(at)
+        return (
+            self.activated_at is not None
+            and self.activated_at <= at
+            and self.valid_from <= day
+            and (self.valid_to is None or day <= self.valid_to)
+        )
+
+    def state_at(self, at: datetime, *, published: bool) -> RelationshipState:
+        if self.state is not Step.ACTIVE:
+            return RelationshipState(self.state.value)
+        if self.valid_to is not None:
+            ended = at >= end_of(self.valid_to)
+            return RelationshipState.ENDED if ended else RelationshipState.ENDING
+        return (
+            RelationshipState.ACTIVE_PUBLISHED
+            if published
+            else RelationshipState.ACTIVE_UNPUBLISHED
+        )
+
+    def overlaps(self, other: "Relationship") -> bool:
+        """Whether a day belongs to both, for the same commissioner and service."""
+        if (self.commissioner, self.service) != (other.commissioner, other.service):
+            return False
+        ends = [end for end in (self.valid_to, other.valid_to) if end is not None]
+        return all(max(self.valid_from, other.valid_from) <= end for end in ends)
+
+    # Changes
+
+    def verify_contract(
+        self, *, reference: str | None, signed_on: date | None, at: datetime
+    ) -> Self:
+        """Record that the signed service contract was seen (pre-condition 1).
+
+        Raises:
+            ServiceContractMissing: it has no reference, or is not signed yet.
+
+        """
+        verified = replace(
+            self._become(Step.CONTRACT_VERIFIED, at),
+            service_contract_reference=reference or self.service_contract_reference,
+            contract_signed_on=signed_on or self.contract_signed_on,
+        )
+        verified.require_service_contract(at)
+        return verified
+
+    def require_service_contract(self, at: datetime) -> None:
+        """Raise ServiceContractMissing unless a signed one is named (L01)."""
+        signed_on = self.contract_signed_on
+        if (
+            self.service_contract_reference is None
+            or signed_on is None
+            or signed_on > legal_day(at)
+        ):
+            raise ServiceContractMissing(
+                "There is no signed service contract for data processing services."
+            )
+
+    def agree(self, *, at: datetime) -> Self:
+        """Record the DSCRO's agreement."""
+        return self._become(Step.DSCRO_AGREED, at)
+
+    def activate(self, *, others: Iterable["Relationship"], at: datetime) -> Self:
+        """Put it in operation.
+
+        Raises:
+            RelationshipOverlaps: another DSCRO serves the commissioner in that time.
+
+        """
+        self.require_no_overlap(others)
+        active = self._become(Step.ACTIVE, at)
+        return active if active.activated_at is not None else replace(active, activated_at=at)
+
+    def refuse(self, *, at: datetime) -> Self:
+        return self._become(Step.REFUSED, at)
+
+    def withdraw(self, *, at: datetime) -> Self:
+        return self._become(Step.WITHDRAWN, at)
+
+    def end(self, *, last_day: date, at: datetime) -> Self:
+        """End it after `last_day`; an earlier end that stands is not put off."""
+        if self.state is not Step.ACTIVE:
+            raise TransitionRefused(
+                f"{self.reference} is {self.state}, so it cannot end.", state=self.state.value
+            )
+        if self.valid_to is not None and self.valid_to <= last_day:
+            return self
+        return replace(self, valid_to=last_day).announce(at)
+
+    def consent(self, *, consent_id: UUID, organisation: str, given: bool, at: datetime) -> Self:
+        """Give or withdraw one organisation's consent; the same again changes nothing.
+
+        Raises:
+            TransitionRefused: the organisation is not involved.
+
+        """
+        if organisation not in self.parties():
+            raise TransitionRefused(f"{organisation} is not involved in {self.reference}.")
+        former = next((c for c in self.consents if c.organisation == organisation), None)
+        if (former is not None and former.withdrawn_at is None) == given:
+            return self
+        if former is None:
+            new = Consent(id=consent_id, organisation=organisation, given_at=at)
+        elif given:
+            new = replace(former, given_at=at, withdrawn_at=None)
+        else:
+            new = replace(former, withdrawn_at=at)
+        others = tuple(c for c in self.consents if c.organisation != organisation)
+        return replace(self, consents=(*others, new))
+
+    def require_no_overlap(self, others: Iterable["Relationship"]) -> None:
+        """At any instant one DSCRO a (commissioner, service); many CSUs are allowed."""
+        for other in others:
+            if (
+                other.id != self.id
+                and other.state is Step.ACTIVE
+                and other.dscro != self.dscro
+                and self.overlaps(other)
+            ):
+                raise RelationshipOverlaps(
+                    f"{other.reference} has {other.dscro} in that time.",
+                    relationship=other.reference,
+                )
+
+    def _become(self, step: Step, at: datetime) -> Self:
+        if step is self.state:
+            return self
+        if step not in NEXT[self.state]:
+            raise TransitionRefused(
+                f"{self.reference} is {self.state} and cannot become {step}.",
+                state=self.state.value,
+                allowed=[s.value for s in sorted(NEXT[self.state])],
+            )
+        return replace(self, state=step).announce(at)
+
+    def announce(self, at: datetime) -> Self:
+        """Say how it stands."""
+        event = RelationshipChanged(
+            relationship_id=self.id,
+            reference=self.reference,
+            state=self.state_at(at, published=False).value,
+            change_kind=self.change_kind.value,
+            commissioner=self.commissioner,
+            dscro=self.dscro,
+            csu=self.csu,
+            processors=self.processors,
+            effective_from=self.valid_from,
+            effective_to=self.valid_to,
+            at=at,
+        )
+        return replace(self, pending=(*self.pending, event))
+
+
+def require_dscro(dscro: str) -> None:
+    """Accept one of the ten by slug, or one of the six codes that were found.
+
+    Raises:
+        DscroUnknown: it is neither.
+
+    """
+    if dscro not in DSCROS and dscro not in DSCRO_CODES:
+        raise DscroUnknown(f"{_safe(dscro)} is not a DSCRO.", allowed=[*DSCROS, *DSCRO_CODES])
+
+
+def leaving_supporters(commissioner: str, known: Iterable[Relationship]) -> tuple[str, ...]:
+    """Return who supports the commissioner by ending relationships only.
+
+    Where one of them is a processor of an agreement, that needs an amendment (L05).
+    """
+    own = [r for r in known if r.commissioner == commissioner and r.state is Step.ACTIVE]
+    leaving = {ods for r in own if r.valid_to is not None for ods in r.supporters()}
+    staying = {ods for r in own if r.valid_to is None for ods in r.supporters()}
+    return tuple(sorted(leaving - staying))
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "", text)[:40] or "That"

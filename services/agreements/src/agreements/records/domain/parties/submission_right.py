@@ -1,0 +1,165 @@
+"""Who may send whose activity (ruling 24): a dated fact that two people stand for.
+
+A provider submits its own records. For another provider it needs a right, in force on the first
+day of the period; which providers there are is told by the loaded lists, as at the same day.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from agreements.records.domain.parties.codes import Codes, Standing, standing_on
+from agreements.records.domain.parties.organisation import Organisation
+from common.replacement import ReplacementDecided, SecondPersonNeeded
+
+
+class RightState(StrEnum):
+    """How far it has come; from when until when it holds is in its dates."""
+
+    WAITING = "waiting"
+    """For a second person; it permits nothing."""
+    CONFIRMED = "confirmed"
+    TAKEN_BACK = "taken_back"
+
+
+class Basis(StrEnum):
+    """Why somebody may submit for a provider."""
+
+    OWN = "own"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRight:
+    """`submitter` may send the records of `provider` for periods that begin in its days."""
+
+    id: UUID
+    batch: UUID
+    """What was recorded together, and is confirmed or taken back together."""
+    submitter: str
+    provider: str
+    valid_from: date
+    valid_to: date | None
+    evidence: str
+    state: RightState
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+    version: int = 0
+
+    def holds_on(self, day: date) -> bool:
+        return (
+            self.state is RightState.CONFIRMED
+            and self.valid_from <= day
+            and (self.valid_to is None or day <= self.valid_to)
+        )
+
+    def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Let it hold: somebody else than who recorded it, saying why.
+
+        Raises:
+            SecondPersonNeeded, ReplacementDecided
+
+        """
+        self._require_waiting()
+        if by.strip().casefold() == self.proposed_by.strip().casefold():
+            raise SecondPersonNeeded("Whoever recorded a right cannot confirm it.")
+        return self._decided(RightState.CONFIRMED, by=by, reason=reason, at=at)
+
+    def take_back(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Give it up before it holds; one that holds is ended.
+
+        Raises:
+            ReplacementDecided
+
+        """
+        self._require_waiting()
+        return self._decided(RightState.TAKEN_BACK, by=by, reason=reason, at=at)
+
+    def end(self, *, last_day: date) -> Self:
+        """End it after `last_day`; an earlier end that stands is not put off.
+
+        Raises:
+            ReplacementDecided: it never held.
+
+        """
+        if self.state is not RightState.CONFIRMED:
+            raise ReplacementDecided(
+                f"It is {self.state}; only what holds is ended.", state=self.state.value
+            )
+        if self.valid_to is not None and self.valid_to <= last_day:
+            return self
+        return replace(self, valid_to=last_day)
+
+    def _require_waiting(self) -> None:
+        if self.state is not RightState.WAITING:
+            raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
+
+    def _decided(self, state: RightState, *, by: str, reason: str, at: datetime) -> Self:
+        return replace(self, state=state, decided_by=by, decided_at=at, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderStanding:
+    """Whether a submitter may send a provider's records as at a day, and why or why not."""
+
+    provider: str
+    entity: str
+    """In normal form."""
+    standing: Standing
+    basis: Basis | None
+    right: UUID | None = None
+
+    @property
+    def may_submit(self) -> bool:
+        return self.standing is Standing.OPEN and self.basis is not None
+
+
+def standing_of(
+    submitter: str,
+    provider: str,
+    day: date,
+    *,
+    rights: Iterable[SubmissionRight],
+    codes: Codes,
+    organisations: Mapping[str, Sequence[Organisation]],
+) -> ProviderStanding:
+    """Say whether the submitter may send the provider's records for a period from `day` on."""
+    entity, sender = codes.normal(provider), codes.normal(submitter)
+    right = next(
+        (
+            r
+            for r in rights
+            if r.holds_on(day)
+            and (codes.normal(r.submitter), codes.normal(r.provider)) == (sender, entity)
+        ),
+        None,
+    )
+    basis = Basis.OWN if sender == entity else Basis.RIGHT if right is not None else None
+    return ProviderStanding(
+        provider=provider,
+        entity=entity,
+        standing=_standing(provider, entity, day, codes, organisations),
+        basis=basis,
+        right=right.id if right is not None and basis is Basis.RIGHT else None,
+    )
+
+
+def _standing(
+    provider: str,
+    entity: str,
+    day: date,
+    codes: Codes,
+    organisations: Mapping[str, Sequence[Organisation]],
+) -> Standing:
+    """A default code is nobody; a site that had closed is closed although its provider is open."""
+    if codes.meaning(provider) is not None:
+        return Standing.UNKNOWN
+    of_entity = standing_on(day, organisations.get(entity, ()))
+    own = organisations.get(provider, ())
+    return standing_on(day, own) if own and of_entity is Standing.OPEN else of_entity

@@ -1,0 +1,126 @@
+"""What a published data set says, as far as decisions rest on it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import catalogue
+from agreements.records.domain.terms.categories import Category, category
+from catalogue import Shown
+
+MAPS = {"practice": "practice", "postcode": "postcode"}
+"""Sources of a reason that need a map, and which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasableColumn:
+    """A column as the catalogue describes it, by treatment: in which row of 4.2 it stands."""
+
+    field_class: str
+    categories: Mapping[str, Category]
+    """By each treatment in which the column may leave at all."""
+    scanned: bool
+    """Free text or a code, in which personal data are found in practice (domain.md 8.6)."""
+    is_text: bool = False
+    """A text or code of the provider's file that identifies nobody by itself."""
+    shown: Mapping[str, Shown] = field(default_factory=dict)
+    """By each treatment, what the column tells as far as caps go (domain.md 8.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingRulesFacts:
+    """One version of the rules by which files of a data set are taken in (docs/adr/0021)."""
+
+    version: int
+    digest: str
+    valid_from: date
+    safe_from: int
+    """Editions of earlier versions, or of none, are not released any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetFacts:
+    """One version of one data set, as far as decisions rest on it."""
+
+    data_set: str
+    version: str
+    digest: str
+    columns: Mapping[str, ReleasableColumn]
+    reasons: frozenset[str]
+    """Letters of Reasons for Access that it can give; none: it is not about anybody's people."""
+    mapped: Mapping[str, str]
+    """Of these letters, those that need a map, and which."""
+    waits_for_publication: bool
+    disclosure_rule: str
+    """By which tables that are made from it are protected (domain.md 7.1)."""
+    landing_rules: tuple[LandingRulesFacts, ...] = ()
+
+    def is_safely_landed(self, digest: str | None, day: date) -> bool:
+        """Say whether what was landed by rules of that digest, or by none, may be given that day.
+
+        Rules that are not known here are not safe: nobody can say what they let through.
+        """
+        begun = [r for r in self.landing_rules if r.valid_from <= day]
+        if not begun:
+            return digest is None
+        safe_from = max(begun, key=lambda r: r.version).safe_from
+        return any(r.digest == digest and r.version >= safe_from for r in self.landing_rules)
+
+
+def of(
+    data_set: catalogue.DataSet, landing_rules: Iterable[catalogue.LandingRules] = ()
+) -> DataSetFacts:
+    return DataSetFacts(
+        data_set=data_set.data_set,
+        version=data_set.version,
+        digest=data_set.digest,
+        columns={
+            name: _column(data_set, releasable) for name, releasable in data_set.releasables.items()
+        },
+        reasons=frozenset(data_set.population),
+        mapped={
+            letter: MAPS[reason.source]
+            for letter, reason in data_set.population.items()
+            if reason.source in MAPS
+        },
+        waits_for_publication=data_set.publication_gate,
+        disclosure_rule=data_set.disclosure_rule,
+        landing_rules=tuple(
+            LandingRulesFacts(
+                version=rules.version,
+                digest=rules.digest,
+                valid_from=rules.valid_from,
+                safe_from=rules.safe_from,
+            )
+            for rules in landing_rules
+            if rules.data_set == data_set.data_set
+        ),
+    )
+
+
+def _column(data_set: catalogue.DataSet, releasable: catalogue.Releasable) -> ReleasableColumn:
+    source = data_set.by_name[releasable.source]
+    is_derived = releasable.name != releasable.source
+    identifier = None if releasable.identifier is None else releasable.identifier.value
+    derived_from = source.identifier.value if is_derived and source.identifier else None
+    return ReleasableColumn(
+        field_class=releasable.class_.value,
+        categories={
+            treatment.value: category(
+                field_class=releasable.class_.value,
+                treatment=treatment.value,
+                identifier=identifier,
+                derived_from=derived_from,
+            )
+            for treatment in releasable.treatments
+        },
+        scanned=not is_derived and source.scan,
+        is_text=not is_derived
+        and source.identifier is None
+        and source.type is catalogue.ColumnType.TEXT,
+        shown={
+            treatment.value: column
+            for treatment in releasable.treatments
+            for column in catalogue.shown(data_set, {releasable.name: treatment})
+        },
+    )

@@ -1,0 +1,404 @@
+"""Agreements: drafted from what was approved, signed, ended, held, and told of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from agreements.records.domain.agreement import (
+    Agreement,
+    AgreementState,
+    AgreementVersion,
+    Facts,
+    Renewal,
+    Signature,
+)
+from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
+from agreements.records.domain.errors import NotAParty
+from agreements.records.domain.hold import Hold, LineKey
+from agreements.records.domain.parties.organisation import BODY
+from agreements.records.domain.task import Task
+from agreements.records.use_cases.context import Context, own, scope
+from agreements.records.use_cases.contracts import has_contract
+from agreements.records.use_cases.drafting import require_true
+from agreements.records.use_cases.ports import Holding, Slice, Transaction
+from common.audit.entries import Entry
+from common.clock import legal_day
+from common.ids import new_id
+from common.security.roles import Role
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+Hearing = Callable[[Transaction], bool]
+"""Says in the transaction whether the event in hand is heard for the first time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An agreement at an instant: its state, the version shown, what stops it, what is to do."""
+
+    agreement: Agreement
+    version: AgreementVersion
+    state: AgreementState
+    at: datetime
+    tasks: tuple[Task, ...]
+
+
+# What applications says
+
+
+def draft(approved: ApprovedApplication, *, is_new: Hearing, ctx: Context) -> None:
+    """Draft an agreement, or its next version, from what was approved.
+
+    Raises:
+        SnapshotRefused: it states what law, catalogue or record contradict; nothing is drafted.
+
+    """
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        if not is_new(tx):
+            return
+        require_true(tx, approved, legal_day(at))
+        known = tx.agreements.find(approved.reference)
+        if known is None:
+            drafted = first_version(approved, new_id=new_id)
+        else:
+            drafted = known.add_version(next_version(approved, new_id=new_id))
+            if drafted is known:
+                return
+        _save(
+            tx,
+            drafted,
+            ctx.entry(
+                "agreement-drafted",
+                f"agreements/{approved.reference}",
+                at=at,
+                version=approved.version,
+                snapshot_hash=approved.snapshot_hash,
+            ),
+            ctx,
+        )
+    log.info("agreement_drafted", reference=approved.reference, version=approved.version)
+
+
+def await_renewal(
+    reference: str, application_id: UUID, submitted_at: datetime, *, is_new: Hearing, ctx: Context
+) -> None:
+    """Remember that a renewal was handed in: it keeps a lapsed agreement open (ruling 8)."""
+    _on_known(
+        reference,
+        lambda agreement, _at: agreement.await_renewal(
+            Renewal(id=new_id(), application_id=application_id, submitted_at=submitted_at)
+        ),
+        action="renewal-awaited",
+        is_new=is_new,
+        ctx=ctx,
+    )
+
+
+def drop_renewal(reference: str, application_id: UUID, *, is_new: Hearing, ctx: Context) -> None:
+    """Forget a renewal that was declined or withdrawn."""
+    _on_known(
+        reference,
+        lambda agreement, at: agreement.drop_renewal(application_id, at=at),
+        action="renewal-dropped",
+        is_new=is_new,
+        ctx=ctx,
+    )
+
+
+def _on_known(
+    reference: str,
+    change: Callable[[Agreement, datetime], Agreement],
+    *,
+    action: str,
+    is_new: Hearing,
+    ctx: Context,
+) -> None:
+    with ctx.uow.writing() as tx:
+        if not is_new(tx):
+            return
+        agreement = tx.agreements.find(reference)
+        if agreement is None:
+            return  # a first application: there is nothing yet that could lapse
+        changed = change(agreement, tx.at)
+        if changed != agreement:
+            entry = ctx.entry(action, f"agreements/{reference}", at=tx.at)
+            _save(tx, changed, entry, ctx)
+
+
+# What people do
+
+
+def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Context) -> Shown:
+    """Sign a version's document for one's own organisation, or for the Body."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        for_body = party == BODY and ctx.principal.role is Role.DARS_APPROVER
+        if not for_body and party not in own(tx, ctx):
+            raise NotAParty(f"You do not sign for {party}.")
+        signed = agreement.sign(
+            Signature(
+                id=new_id(),
+                party=party,
+                for_body=for_body,
+                document_hash=document_hash,
+                name_of_role=role,
+                signed_at=at,
+            )
+        )
+        if signed is not agreement:
+            entry = ctx.entry(
+                "agreement-signed",
+                f"agreements/{reference}",
+                at=at,
+                party=party,
+                document_hash=document_hash,
+            )
+            signed = _save(tx, signed, entry, ctx)
+            _finish_tasks(tx, signed, at, ctx)
+        shown = _show(tx, signed, at, ctx)
+    log.info("agreement_signed", reference=reference, party=party, state=shown.state.value)
+    return shown
+
+
+def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
+    """An amendment that no longer names the processor does what the task asked for (L05)."""
+    governing = agreement.governing(at)
+    if governing is None:
+        return
+    done = [
+        replace(task, done_at=at)
+        for task in tx.tasks.find(agreement_id=agreement.id)
+        if task.done_at is None and task.subject not in governing.processors()
+    ]
+    if done:
+        entry = ctx.entry("amendment-task-done", f"agreements/{agreement.reference}", at=at)
+        tx.tasks.save(*done, audit=entry)
+
+
+def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
+    """End an agreement before its term: the Body, or one of its controllers."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        if ctx.principal.role is Role.CONTROLLER_SIGNATORY:
+            _require_controller(tx, agreement, at, ctx)
+        ended = agreement.terminate(reason=reason, at=at)
+        if ended is not agreement:
+            entry = ctx.entry("agreement-terminated", f"agreements/{reference}", at=at)
+            ended = _save(tx, ended, entry, ctx)
+        shown = _show(tx, ended, at, ctx)
+    log.info("agreement_terminated", reference=reference)
+    return shown
+
+
+def _require_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
+    if not own(tx, ctx) & set(agreement.shown(at).controllers()):
+        raise NotAParty(f"{ctx.principal.organisation} is no controller of {agreement.reference}.")
+
+
+def fulfil_condition(reference: str, condition: str, *, evidence: str, ctx: Context) -> Shown:
+    """Record that a special condition was met."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        fulfilled = agreement.fulfil(condition, evidence=evidence, at=at)
+        if fulfilled != agreement:
+            entry = ctx.entry(
+                "condition-fulfilled", f"agreements/{reference}", at=at, condition=condition
+            )
+            fulfilled = _save(tx, fulfilled, entry, ctx)
+        return _show(tx, fulfilled, at, ctx)
+
+
+# Questions
+
+
+def get(reference: str, *, ctx: Context) -> Shown:
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        return _show(tx, agreement, ctx.clock.now(), ctx)
+
+
+def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.agreements.page(part, scope=scope(tx, ctx))
+        return [_show(tx, agreement, at, ctx) for agreement in found]
+
+
+def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVersion:
+    """Return a version with its document: the one asked for, or the latest drafted."""
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+    if number is None:
+        return max(agreement.versions, key=lambda v: v.sequence)
+    return agreement.numbered(number)
+
+
+def holdings(reference: str, part: Slice, *, ctx: Context) -> Sequence[Holding]:
+    """Return the files that were released under an agreement."""
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        return tx.holdings.of(agreement.reference, part)
+
+
+# Holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPreview:
+    """What a hold would stop: flows are the files released under its lines."""
+
+    lines: tuple[int, ...]
+    flows: int
+    under_way: int
+
+
+def note_ended(extract_id: str, state: str, at: datetime, *, is_new: Hearing, ctx: Context) -> None:
+    """Take down that an extract failed or was withdrawn: a hold stops nothing of it any more."""
+    with ctx.uow.writing() as tx:
+        if is_new(tx):
+            tx.holdings.note_ended(extract_id, state=state, at=at)
+
+
+def preview_hold(reference: str, lines: Sequence[int] | None, *, ctx: Context) -> HoldPreview:
+    """Tell beforehand what a hold stops (ruling 3)."""
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        numbers = lines or [line.number for line in agreement.shown(at).lines]
+        held = agreement.held_lines(numbers, at)
+        keys = {line.key for line in held}
+        return HoldPreview(
+            lines=tuple(line.number for line in held),
+            flows=_count(keys, [h.key for h in tx.holdings.of(reference)]),
+            under_way=_count(keys, tx.holdings.under_way(reference, at=at)),
+        )
+
+
+def _count(keys: set[LineKey], found: Sequence[LineKey]) -> int:
+    return sum(key in keys for key in found)
+
+
+def set_hold(
+    reference: str, lines: Sequence[int] | None, *, reason: str, ctx: Context
+) -> tuple[Hold, Shown]:
+    """Stop releases of these lines, or of all, at once."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        hold = new_hold(agreement, lines, reason=reason, breach_id=None, at=at, ctx=ctx)
+        held = save_hold(tx, agreement, hold, ctx)
+        shown = _show(tx, held, at, ctx)
+    log.info("hold_set", reference=reference, hold_id=str(hold.id))
+    return hold, shown
+
+
+def new_hold(
+    agreement: Agreement,
+    lines: Sequence[int] | None,
+    *,
+    reason: str,
+    breach_id: UUID | None,
+    at: datetime,
+    ctx: Context,
+) -> Hold:
+    """Make a hold of these lines of the shown version; None: of the whole agreement."""
+    return Hold(
+        id=new_id(),
+        breach_id=breach_id,
+        whole=lines is None,
+        lines=() if lines is None else agreement.held_lines(lines, at),
+        reason=reason,
+        set_at=at,
+        set_by=ctx.principal.subject,
+    )
+
+
+def save_hold(tx: Transaction, agreement: Agreement, hold: Hold, ctx: Context) -> Agreement:
+    """Store a hold with its agreement."""
+    entry = ctx.entry(
+        "hold-set", f"agreements/{agreement.reference}", at=hold.set_at, hold=str(hold.id)
+    )
+    return _save(tx, agreement.hold(hold), entry, ctx)
+
+
+def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, Shown]:
+    """Approve that a hold is lifted; two different people must, a reason each."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        agreement = tx.agreements.of_hold(hold_id, scope=scope(tx, ctx))
+        approved = agreement.approve_lift(
+            hold_id, lift_id=new_id(), by=ctx.principal.subject, reason=reason, at=at
+        )
+        if approved != agreement:
+            entry = ctx.entry(
+                "hold-lift-approved",
+                f"agreements/{agreement.reference}",
+                at=at,
+                hold=str(hold_id),
+            )
+            approved = _save(tx, approved, entry, ctx)
+        hold = next(h for h in approved.holds if h.id == hold_id)
+        shown = _show(tx, approved, at, ctx)
+    log.info("hold_lift_approved", hold_id=str(hold_id), lifted=hold.lifted_at is not None)
+    return hold, shown
+
+
+# What the passing of time changes
+
+
+def announce_changes(*, ctx: Context, batch: int = 200) -> int:
+    """Tell others of states that follow from dates or from others' facts; decides nothing."""
+    at = ctx.clock.now()
+    told = 0
+    after: UUID | None = None
+    while True:
+        with ctx.uow.reading() as tx:
+            found = tx.agreements.page(Slice(after=after, rows=batch), scope=None)
+            due = [a.reference for a in found if _state(tx, a, at, ctx) is not a.announced_state]
+        for reference in due:
+            with ctx.uow.writing() as tx:
+                agreement = tx.agreements.find(reference)
+                if agreement is not None and _state(tx, agreement, tx.at, ctx) is not (
+                    agreement.announced_state
+                ):
+                    entry = ctx.entry("state-announced", f"agreements/{reference}", at=tx.at)
+                    _save(tx, agreement, entry, ctx)
+                    told += 1
+        if len(found) < batch:
+            return told
+        after = found[-1].id
+
+
+def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Facts:
+    """Gather what an agreement's state rests on that is not its own."""
+    controllers = agreement.shown(at).controllers()
+    return Facts(
+        without_contract=frozenset(c for c in controllers if not has_contract(tx, c, at, ctx)),
+        lapse_rules=ctx.reference.lapse,
+    )
+
+
+def _state(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementState:
+    return agreement.state_at(at, facts_about(tx, agreement, at, ctx))
+
+
+def _save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> Agreement:
+    settled = agreement.settle(entry.at, facts_about(tx, agreement, entry.at, ctx))
+    return tx.agreements.save(settled, audit=entry)
+
+
+def _show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Shown:
+    return Shown(
+        agreement=agreement,
+        version=agreement.shown(at),
+        state=_state(tx, agreement, at, ctx),
+        at=at,
+        tasks=tuple(t for t in tx.tasks.find(agreement_id=agreement.id) if t.done_at is None),
+    )

@@ -1,0 +1,222 @@
+"""Breaches: reported, receipted, judged, closed; and the holds that they set (ruling 3)."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from agreements.records.domain.agreement import Agreement
+from agreements.records.domain.breach import Breach, Channel, Finding, Required, Stopped
+from agreements.records.domain.hold import Hold
+from agreements.records.use_cases.agreements import new_hold, save_hold
+from agreements.records.use_cases.context import (
+    KNOWS_ALL,
+    Context,
+    OnceKey,
+    created_before,
+    own,
+    remember,
+    scope,
+)
+from agreements.records.use_cases.ports import Slice, Transaction
+from common.ids import new_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a reporter tells. Whether the activity has stopped is asked first."""
+
+    agreement: str
+    lines: tuple[int, ...] | None
+    channel: Channel
+    activity_stopped: Stopped
+    activity_stopped_at: datetime | None
+    description: str
+    discovered_at: datetime
+    dspt_incident: str | None
+    ico_required: Required
+    ico_notified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A breach, the holds that it set, and whether its receipt is overdue."""
+
+    breach: Breach
+    holds: tuple[Hold, ...]
+    receipt_overdue: bool
+    at: datetime
+
+
+def report(told: Told, *, once: OnceKey | None, ctx: Context) -> Shown:
+    """Report a breach: receipt at once; a hold at once unless the activity has stopped.
+
+    A notice is never refused for want of rights (domain.md 3.6). One from somebody who is no
+    party to the agreement is receipted and left to a breach handler, since it must not be a way
+    to stop others' data.
+    """
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        if (known := created_before(tx, once, ctx)) is not None:
+            return _show(tx, tx.breaches.get(UUID(known), scope=None), ctx)
+        agreement = tx.agreements.get(told.agreement, scope=None)
+        breach = _reported(agreement, told, at, ctx)
+        remember(tx, once, str(breach.id), ctx)
+        stored = tx.breaches.save(
+            breach.announce(),
+            audit=ctx.entry(
+                "breach-reported",
+                f"breaches/{breach.id}",
+                at=at,
+                agreement=agreement.reference,
+                activity_stopped=told.activity_stopped.value,
+            ),
+        )
+        if breach.holds_at_once() and _may_hold(tx, agreement, ctx):
+            _hold(tx, agreement, stored, at, ctx)
+        shown = _show(tx, stored, ctx)
+    log.info("breach_reported", breach_id=str(stored.id), held=bool(shown.holds))
+    return shown
+
+
+def _reported(agreement: Agreement, told: Told, at: datetime, ctx: Context) -> Breach:
+    if told.lines is not None:
+        agreement.held_lines(told.lines, at)  # raises where a line is not the agreement's
+    breach = Breach(
+        id=new_id(),
+        reference=f"BRE-{secrets.token_hex(5).upper()}",
+        agreement_id=agreement.id,
+        agreement=agreement.reference,
+        lines=told.lines,
+        channel=told.channel,
+        activity_stopped=told.activity_stopped,
+        activity_stopped_at=told.activity_stopped_at,
+        description=told.description,
+        discovered_at=told.discovered_at,
+        reported_at=at,
+        reporter_organisation=ctx.principal.organisation,
+        dspt_incident=told.dspt_incident,
+        ico_required=told.ico_required,
+        ico_notified_at=told.ico_notified_at,
+    )
+    if told.channel is Channel.API:
+        return breach.issue_receipt(reference=_receipt(), at=at)
+    return breach
+
+
+def issue_receipt(breach_id: UUID, *, ctx: Context) -> Shown:
+    """Send the confirmation of a report that came by another way."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
+        receipted = former.issue_receipt(reference=_receipt(), at=at)
+        if receipted is not former:
+            receipted = _save(tx, receipted, "breach-receipt-issued", at, ctx)
+        return _show(tx, receipted, ctx)
+
+
+def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> Shown:
+    """Record how serious a breach is; serious holds its lines at once."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
+        judged = former.find(finding, at=at)
+        if judged is not former:
+            judged = _save(tx, judged, "breach-judged", at, ctx)
+        if finding is Finding.SERIOUS:
+            agreement = tx.agreements.by_id(judged.agreement_id)
+            if not _open_holds(agreement, judged, at):
+                _hold(tx, agreement, judged, at, ctx)
+        shown = _show(tx, judged, ctx)
+    log.info("breach_judged", breach_id=str(breach_id), finding=finding.value)
+    return shown
+
+
+def close(breach_id: UUID, *, outcome: str, ctx: Context) -> Shown:
+    """Close a breach; its holds stay until two people lift them."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
+        closed = former.close(outcome=outcome, at=at)
+        if closed is not former:
+            closed = _save(tx, closed, "breach-closed", at, ctx)
+        shown = _show(tx, closed, ctx)
+    log.info("breach_closed", breach_id=str(breach_id))
+    return shown
+
+
+def get(breach_id: UUID, *, ctx: Context) -> Shown:
+    with ctx.uow.reading() as tx:
+        return _show(tx, tx.breaches.get(breach_id, scope=scope(tx, ctx)), ctx)
+
+
+def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+    with ctx.uow.reading() as tx:
+        found = tx.breaches.page(part, scope=scope(tx, ctx))
+        return [_show(tx, breach, ctx) for breach in found]
+
+
+def alert_overdue_receipts(*, ctx: Context) -> int:
+    """Raise an alert once for each report that waits too long for its receipt (B02)."""
+    at = ctx.clock.now()
+    holidays = ctx.reference.bank_holidays
+    with ctx.uow.reading() as tx:
+        overdue = [
+            b
+            for b in tx.breaches.without_receipt()
+            if b.receipt_alerted_at is None and b.receipt_is_overdue(at, holidays)
+        ]
+    for breach in overdue:
+        with ctx.uow.writing() as tx:
+            current = tx.breaches.get(breach.id, scope=None)
+            if current.receipt_alerted_at is None and current.receipt_at is None:
+                alerted = replace(current, receipt_alerted_at=tx.at)
+                _save(tx, alerted, "breach-receipt-overdue", tx.at, ctx)
+                log.error("breach_receipt_overdue", breach_id=str(breach.id))
+    return len(overdue)
+
+
+def _may_hold(tx: Transaction, agreement: Agreement, ctx: Context) -> bool:
+    return ctx.principal.role in KNOWS_ALL or agreement.is_party(own(tx, ctx))
+
+
+def _hold(
+    tx: Transaction, agreement: Agreement, breach: Breach, at: datetime, ctx: Context
+) -> None:
+    hold = new_hold(
+        agreement,
+        breach.lines,
+        reason=f"Breach {breach.reference}",
+        breach_id=breach.id,
+        at=at,
+        ctx=ctx,
+    )
+    save_hold(tx, agreement, hold, ctx)
+
+
+def _open_holds(agreement: Agreement, breach: Breach, at: datetime) -> tuple[Hold, ...]:
+    return tuple(h for h in agreement.holds if h.breach_id == breach.id and h.is_open(at))
+
+
+def _save(tx: Transaction, breach: Breach, action: str, at: datetime, ctx: Context) -> Breach:
+    return tx.breaches.save(breach, audit=ctx.entry(action, f"breaches/{breach.id}", at=at))
+
+
+def _show(tx: Transaction, breach: Breach, ctx: Context) -> Shown:
+    at = ctx.clock.now()
+    agreement = tx.agreements.by_id(breach.agreement_id)
+    return Shown(
+        breach=breach,
+        holds=tuple(h for h in agreement.holds if h.breach_id == breach.id),
+        receipt_overdue=breach.receipt_is_overdue(at, ctx.reference.bank_holidays),
+        at=at,
+    )
+
+
+def _receipt() -> str:
+    return f"REC-{secrets.token_hex(5).upper()}"

@@ -1,0 +1,100 @@
+"""What every use case is given: the outside world, and on whose behalf it acts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agreements.records.domain.parties.organisation import predecessors
+from agreements.records.use_cases.lists import codes
+from agreements.records.use_cases.ports import Reference, Scope, Transaction, UnitOfWork
+from common.audit.entries import Entry, entry_for
+from common.clock import Clock, legal_day
+from common.security.principal import Principal
+from common.security.roles import Role
+
+KNOWS_ALL: frozenset[Role] = frozenset(
+    {
+        Role.DARS_CASE_OFFICER,
+        Role.ADVISORY_SECRETARY,
+        Role.ADVISORY_MEMBER,
+        Role.DARS_APPROVER,
+        Role.CONTRACT_MANAGER,
+        Role.REFERENCE_DATA_MANAGER,
+        Role.REGISTER_PUBLISHER,
+        Role.AUDITOR,
+        Role.BREACH_HANDLER,
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+        Role.SYSTEM_CLOCK,
+        Role.SERVICE_APPLICATIONS,
+        Role.SERVICE_AGREEMENTS,
+        Role.SERVICE_PSEUDONYMISATION,
+        Role.SERVICE_DISSEMINATION,
+    }
+)
+"""Roles of the Body and of our services. All others know of their own organisation's affairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    uow: UnitOfWork
+    clock: Clock
+    principal: Principal
+    reference: Reference
+
+    def entry(self, action: str, resource: str, *, at: datetime, **detail: str) -> Entry:
+        """Return the audit entry of what this principal does."""
+        return entry_for(
+            self.principal,
+            at=at,
+            action=action,
+            resource=resource,
+            on_behalf_of=None,  # a command is one's own; who asks for access acts for others
+            detail=dict(detail),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceKey:
+    """An `Idempotency-Key`, and what it was first sent with."""
+
+    key: str
+    fingerprint: str
+
+
+def scope(tx: Transaction, ctx: Context) -> Scope:
+    """Return whose affairs the caller may know of; None: everybody's."""
+    if ctx.principal.role in KNOWS_ALL:
+        return None
+    return own(tx, ctx)
+
+
+def own(tx: Transaction, ctx: Context) -> frozenset[str]:
+    """Return the codes that count as the caller's own organisation today (ruling 4).
+
+    Its own, in the form in which codes are compared (ruling 23) and in the longer one in which a
+    document may name it, and those that passed to it by a transfer instrument.
+    """
+    said = ctx.principal.organisation
+    today = legal_day(ctx.clock.now())
+    ods = codes.own(tx, said, today, ctx.reference)
+    every = (ods, *predecessors(ods, today, tx.instruments.all()))
+    spelled = (codes.spellings(tx, one, today, ctx.reference) for one in every)
+    return frozenset({said, *every}).union(*spelled)
+
+
+def created_before(tx: Transaction, once: OnceKey | None, ctx: Context) -> str | None:
+    """Return what the same command created when it was first sent."""
+    if once is None:
+        return None
+    return tx.once.find(actor=ctx.principal.key_owner, key=once.key, fingerprint=once.fingerprint)
+
+
+def remember(tx: Transaction, once: OnceKey | None, resource: str, ctx: Context) -> None:
+    """Remember what this command created."""
+    if once is not None:
+        tx.once.remember(
+            actor=ctx.principal.key_owner,
+            key=once.key,
+            fingerprint=once.fingerprint,
+            resource=resource,
+        )

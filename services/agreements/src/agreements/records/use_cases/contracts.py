@@ -1,0 +1,203 @@
+"""Framework contracts: issue, sign, terminate, and find what counts for an organisation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import structlog
+
+from agreements.records.domain.contract import Contract, ContractState, contract_hash
+from agreements.records.domain.errors import ContractNotFound, NotAParty, OrganisationUnknown
+from agreements.records.domain.parties import organisation
+from agreements.records.domain.parties.organisation import BODY, predecessors, require_legal_entity
+from agreements.records.use_cases.context import (
+    Context,
+    OnceKey,
+    created_before,
+    own,
+    remember,
+    scope,
+)
+from agreements.records.use_cases.lists import codes
+from agreements.records.use_cases.lists.names import as_listed
+from agreements.records.use_cases.ports import Slice, Transaction
+from common.clock import legal_day, start_of
+from common.ids import contract_reference, new_id
+from common.security.roles import Role
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A contract and its state at an instant."""
+
+    contract: Contract
+    state: ContractState
+
+
+def issue(
+    *,
+    code: str,
+    legal_name: str,
+    valid_from: date,
+    valid_to: date | None,
+    once: OnceKey | None,
+    ctx: Context,
+) -> Shown:
+    """Issue a contract to a legal entity, under the name by which it is listed, for its signature.
+
+    A part of another entity cannot have one (ruling 4), on its first day.
+    """
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        if (known := created_before(tx, once, ctx)) is not None:
+            return _show(_get(tx, known), at)
+        day = max(valid_from, legal_day(at))
+        code = codes.own(tx, code, day, ctx.reference)
+        listed = tx.organisations.find(ods=code)
+        require_legal_entity(code, day, listed)
+        legal_name = as_listed(legal_name, day, listed, field="legal_name")
+        reference = contract_reference()
+        contract = Contract(
+            id=new_id(),
+            reference=reference,
+            organisation=code,
+            legal_name=legal_name,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            issued_at=at,
+            document_hash=contract_hash(
+                reference=reference,
+                organisation=code,
+                legal_name=legal_name,
+                valid_from=valid_from,
+                valid_to=valid_to,
+            ),
+        )
+        remember(tx, once, reference, ctx)
+        [stored] = tx.contracts.save(
+            contract, audit=ctx.entry("contract-issued", f"contracts/{reference}", at=at)
+        )
+    log.info("contract_issued", reference=reference)
+    return _show(stored, at)
+
+
+def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Context) -> Shown:
+    """Sign for one's own organisation, or for the Body; each for itself."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        contract = _visible(tx, reference, ctx)
+        if party == BODY and ctx.principal.role is Role.DARS_APPROVER:
+            signed = contract.sign_for_body(
+                document_hash=document_hash,
+                role=role,
+                at=at,
+                others=tx.contracts.find(organisation=contract.organisation),
+            )
+        else:
+            _require_own(tx, contract, codes.own(tx, party, legal_day(at), ctx.reference), ctx)
+            signed = contract.sign_for_organisation(document_hash=document_hash, role=role, at=at)
+        if signed is not contract:
+            [signed] = tx.contracts.save(
+                signed,
+                audit=ctx.entry("contract-signed", f"contracts/{reference}", at=at, party=party),
+            )
+    log.info("contract_signed", reference=reference, party=party)
+    return _show(signed, at)
+
+
+def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
+    """End a contract now; every agreement of its entity as controller is suspended."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        contract = _get(tx, reference)
+        ended = contract.terminate(reason=reason, at=at)
+        if ended is not contract:
+            [ended] = tx.contracts.save(
+                ended, audit=ctx.entry("contract-terminated", f"contracts/{reference}", at=at)
+            )
+    log.info("contract_terminated", reference=reference)
+    return _show(ended, at)
+
+
+def get(reference: str, *, ctx: Context) -> Shown:
+    with ctx.uow.reading() as tx:
+        return _show(_visible(tx, reference, ctx), ctx.clock.now())
+
+
+def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+    """Return the contracts that the caller may know of, in order of id."""
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        known = scope(tx, ctx)
+        if known is None:
+            return [_show(c, at) for c in tx.contracts.page(part)]
+        found = [c for code in known for c in tx.contracts.find(organisation=code)]
+    return [_show(c, at) for c in part.of(found)]
+
+
+def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Shown]:
+    """Return the contracts that count for an organisation on a day.
+
+    They are those of the legal entity behind it, and of predecessors whose standing passed to
+    that entity by a transfer instrument (A03).
+    """
+    at = instant_on(as_at, now=ctx.clock.now())
+    with ctx.uow.reading() as tx:
+        counting = standing_codes(tx, code, legal_day(at), ctx)
+        known = scope(tx, ctx)
+        if known is not None:
+            counting = [c for c in counting if c in known]
+        return [_show(c, at) for one in counting for c in tx.contracts.find(organisation=one)]
+
+
+def instant_on(day: date | None, *, now: datetime) -> datetime:
+    """Return the instant that stands for a civil day: now today, else its beginning.
+
+    What was signed this morning is in force today, although not from the day's first instant.
+    """
+    return now if day is None or day == legal_day(now) else start_of(day)
+
+
+def standing_codes(tx: Transaction, code: str, day: date, ctx: Context) -> list[str]:
+    """Return the codes whose contract, assurance and fee count for `code` on that day."""
+    code = codes.own(tx, code, day, ctx.reference)
+    try:
+        entity = organisation.legal_entity(code, day, tx.organisations.find(ods=code))
+    except OrganisationUnknown:
+        entity = code
+    return [entity, *predecessors(entity, day, tx.instruments.all())]
+
+
+def has_contract(tx: Transaction, code: str, at: datetime, ctx: Context) -> bool:
+    """Whether a framework contract that counts for `code` is in force at that instant."""
+    return any(
+        contract.is_in_force(at)
+        for one in standing_codes(tx, code, legal_day(at), ctx)
+        for contract in tx.contracts.find(organisation=one)
+    )
+
+
+def _get(tx: Transaction, reference: str) -> Contract:
+    contract = tx.contracts.one(reference=reference)
+    if contract is None:
+        raise ContractNotFound("There is no such framework contract.")
+    return contract
+
+
+def _visible(tx: Transaction, reference: str, ctx: Context) -> Contract:
+    contract = _get(tx, reference)
+    known = scope(tx, ctx)
+    if known is not None and contract.organisation not in known:
+        raise ContractNotFound("There is no such framework contract.")
+    return contract
+
+
+def _require_own(tx: Transaction, contract: Contract, party: str, ctx: Context) -> None:
+    if party != contract.organisation or party not in own(tx, ctx):
+        raise NotAParty(f"You do not sign {contract.reference} for {party}.")
+
+
+def _show(contract: Contract, at: datetime) -> Shown:
+    return Shown(contract=contract, state=contract.state_at(at))

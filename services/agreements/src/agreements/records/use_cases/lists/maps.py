@@ -1,0 +1,316 @@
+"""Maps from practices, postcodes and organisations' codes: taken in, made, served."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+import structlog
+
+from agreements.records.domain.lists import maps
+from agreements.records.domain.lists.layouts import maps as map_layouts
+from agreements.records.domain.lists.layouts.maps import MapKind
+from agreements.records.domain.lists.layouts.reading import LeftOut
+from agreements.records.domain.lists.maps import Difference, MapSnapshot
+from agreements.records.domain.parties import codes
+from agreements.records.domain.parties.organisation import Organisation
+from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.ports import Slice, Transaction
+from common.clock import legal_day
+from common.ids import digest, new_id
+from common.replacement import (
+    Change,
+    Judgement,
+    Kind,
+    ReplacementDecided,
+    Standing,
+    State,
+    rules,
+)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LIMITS = rules.load()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedMap:
+    """A map that was taken in, and what of its file was not."""
+
+    snapshot: MapSnapshot
+    left_out: LeftOut
+
+
+def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context) -> ImportedMap:
+    """Take in a map; the same content for the same day again is the same map.
+
+    One that changes much of what governs waits for a second person; until then the former governs,
+    and nothing is permitted to a commissioner whom it would take people from (ruling 20).
+    """
+    canonical = map_layouts.canonical(content, kind)
+    snapshot = MapSnapshot(
+        id=new_id(),
+        kind=kind,
+        valid_from=valid_from,
+        digest=digest(canonical.content),
+        entries=canonical.entries,
+        bytes=len(canonical.content),
+    )
+    with ctx.uow.reading() as tx:
+        weighed = _weighed(tx, kind, valid_from, canonical.content, ctx.clock.now())
+    with ctx.uow.writing() as tx:
+        if (known := _kept(tx, snapshot)) is not None:
+            return ImportedMap(snapshot=known, left_out=canonical.left_out)
+        if _against(tx, kind, valid_from, tx.at) != weighed.against:  # changed meanwhile
+            weighed = _weighed(tx, kind, valid_from, canonical.content, tx.at)
+        judgement = _judged(kind, weighed.difference, tx, over_window=weighed.over_window)
+        standing = Standing.begun(judgement, by=ctx.principal.subject, at=tx.at)
+        snapshot = replace(
+            snapshot,
+            standing=standing,
+            takes_from=weighed.difference.takes_from if standing.is_waiting else frozenset(),
+        )
+        _supersede_waiting(tx, snapshot, ctx)
+        tx.maps.add(
+            snapshot,
+            canonical.content,
+            audit=ctx.entry(
+                "map-imported" if standing.is_effective else "map-import-waiting",
+                f"maps/{snapshot.id}",
+                at=tx.at,
+                kind=kind.value,
+                valid_from=valid_from.isoformat(),
+                digest=snapshot.digest,
+                left_out=str(canonical.left_out.lines),
+            ),
+        )
+    log.info(
+        "map_imported",
+        map_id=str(snapshot.id),
+        kind=kind.value,
+        entries=snapshot.entries,
+        left_out=canonical.left_out.lines,
+        state=standing.state.value,
+    )
+    return ImportedMap(snapshot=snapshot, left_out=canonical.left_out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Against:
+    """What a map is held against, by ids."""
+
+    former: UUID | None
+    """Which governs on its first day."""
+    recent: tuple[UUID, ...]
+    """Which would have, since the window began: many small changes are one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    against: _Against
+    difference: Difference
+    over_window: tuple[Change, ...]
+
+
+def _against(tx: Transaction, kind: MapKind, valid_from: date, at: datetime) -> _Against:
+    begun = [m for m in tx.maps.all(kind) if m.is_in_force and m.valid_from <= valid_from]
+    former = maps.governing(begun, valid_from)
+    days = LIMITS.limit(Kind(f"{kind}_map"), on=legal_day(at)).window_days
+    recent = maps.of_late(begun, valid_from, at=at, days=days)
+    return _Against(
+        former=None if former is None else former.id,
+        recent=tuple(m.id for m in recent if m != former),
+    )
+
+
+def _weighed(
+    tx: Transaction, kind: MapKind, valid_from: date, content: bytes, at: datetime
+) -> _Weighed:
+    against = _against(tx, kind, valid_from, at)
+    before = [] if against.former is None else tx.maps.content(against.former)
+    return _Weighed(
+        against=against,
+        difference=maps.compare(before, [content]),
+        over_window=tuple(
+            maps.compare(tx.maps.content(one), [content]).change for one in against.recent
+        ),
+    )
+
+
+def _judged(
+    kind: MapKind, difference: Difference, tx: Transaction, *, over_window: Iterable[Change] = ()
+) -> Judgement:
+    return LIMITS.judge(
+        Kind(f"{kind}_map"),
+        difference.change,
+        on=legal_day(tx.at),
+        over_window=over_window,
+    )
+
+
+def _supersede_waiting(tx: Transaction, by: MapSnapshot, ctx: Context) -> None:
+    """One for the same day that still waited gives way."""
+    given_up = [
+        _stands(m, m.standing.supersede(at=tx.at))
+        for m in tx.maps.all(by.kind)
+        if m.valid_from == by.valid_from and m.standing is not None and m.standing.is_waiting
+    ]
+    if given_up:
+        tx.maps.stand(
+            *given_up,
+            audit=ctx.entry("map-import-superseded", f"maps/{given_up[0].id}", at=tx.at),
+        )
+
+
+def _stands(
+    snapshot: MapSnapshot, standing: Standing, takes_from: frozenset[str] = frozenset()
+) -> MapSnapshot:
+    return replace(snapshot, standing=standing, takes_from=takes_from)
+
+
+def confirm_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
+    """Let a map govern that waits: somebody else than who sent it.
+
+    Raises:
+        MapNotFound, SecondPersonNeeded, ReplacementDecided
+
+    """
+    with ctx.uow.writing() as tx:
+        found = tx.maps.get(map_id)
+        standing = _standing(found).confirm(by=ctx.principal.subject, reason=reason, at=tx.at)
+        return _decided(tx, _stands(found, standing), ctx)
+
+
+def withdraw_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
+    """Take a map back. One in force whose going changes much needs a second person too.
+
+    Raises:
+        MapNotFound, SecondPersonNeeded, ReplacementDecided
+
+    """
+    with ctx.uow.writing() as tx:
+        found = tx.maps.get(map_id)
+        others = [m for m in tx.maps.all(found.kind) if m.id != found.id]
+        following = maps.governing(others, found.valid_from)
+        difference = maps.compare(
+            tx.maps.content(found.id), [] if following is None else tx.maps.content(following.id)
+        )
+        standing = _standing(found).take_back(
+            None if following is None else _judged(found.kind, difference, tx),
+            by=ctx.principal.subject,
+            reason=reason,
+            at=tx.at,
+        )
+        is_leaving = standing.state is State.LEAVING
+        takes_from = difference.takes_from if is_leaving else frozenset()
+        return _decided(tx, _stands(found, standing, takes_from), ctx)
+
+
+def _standing(found: MapSnapshot) -> Standing:
+    if found.standing is None:
+        raise ReplacementDecided(
+            "It was there before maps were guarded; send the one that is right."
+        )
+    return found.standing
+
+
+def _decided(tx: Transaction, snapshot: MapSnapshot, ctx: Context) -> MapSnapshot:
+    state = _standing(snapshot).state
+    [stored] = tx.maps.stand(
+        snapshot, audit=ctx.entry(f"map-{state}", f"maps/{snapshot.id}", at=tx.at)
+    )
+    log.info("map_decided", map_id=str(snapshot.id), state=state.value)
+    return stored
+
+
+def organisation_map(day: date, *, ctx: Context) -> MapSnapshot:
+    """Return the map from codes to entities as at a day, as the lists are known now.
+
+    It is kept where it is not yet: whoever landed by it names it by its digest for ever.
+    """
+    with ctx.uow.reading() as tx:
+        snapshot, _ = _organisation_map(tx, day, ctx)
+        if (kept := _kept(tx, snapshot)) is not None:
+            return kept
+    with ctx.uow.writing() as tx:
+        snapshot, content = _organisation_map(tx, day, ctx)
+        if (kept := _kept(tx, snapshot)) is not None:
+            return kept
+        tx.maps.add(
+            snapshot,
+            content,
+            audit=ctx.entry(
+                "map-made",
+                f"maps/{snapshot.id}",
+                at=tx.at,
+                kind=snapshot.kind.value,
+                valid_from=day.isoformat(),
+                digest=snapshot.digest,
+            ),
+        )
+    log.info("map_made", map_id=str(snapshot.id), entries=snapshot.entries)
+    return snapshot
+
+
+def _organisation_map(tx: Transaction, day: date, ctx: Context) -> tuple[MapSnapshot, bytes]:
+    listed: dict[str, list[Organisation]] = {}
+    for one in tx.organisations.find():
+        listed.setdefault(one.ods, []).append(one)
+    content, entries = codes.canonical(codes.Codes(day, listed, ctx.reference.codes))
+    snapshot = MapSnapshot(
+        id=new_id(),
+        kind=MapKind.ORGANISATION,
+        valid_from=day,
+        digest=digest(content),
+        entries=entries,
+        bytes=len(content),
+    )
+    return snapshot, content
+
+
+def _kept(tx: Transaction, snapshot: MapSnapshot) -> MapSnapshot | None:
+    """Return the map that says just this of just this day."""
+    return next(
+        (
+            known
+            for known in tx.maps.all(snapshot.kind)
+            if known.is_known and replace(known, id=snapshot.id) == snapshot
+        ),
+        None,
+    )
+
+
+def find_maps(
+    kind: MapKind | None,
+    as_at: date | None,
+    part: Slice,
+    *,
+    state: State | None = None,
+    ctx: Context,
+) -> Sequence[MapSnapshot]:
+    """Return the maps, or with `as_at` those that govern on that day: one a kind.
+
+    The map of organisations is made for the day on which it is asked for.
+    """
+    if kind is MapKind.ORGANISATION and as_at is not None:
+        return part.of([organisation_map(as_at, ctx=ctx)])
+    with ctx.uow.reading() as tx:
+        found = tx.maps.all(kind)
+    if as_at is not None:
+        kinds = [kind] if kind is not None else [MapKind.PRACTICE, MapKind.POSTCODE]
+        governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
+        found = [m for m in governing if m is not None]
+    if state is not None:
+        found = [m for m in found if (m.standing.state if m.standing else State.ACCEPTED) is state]
+    return part.of(found)
+
+
+def get_map(map_id: UUID, *, ctx: Context) -> MapSnapshot:
+    with ctx.uow.reading() as tx:
+        return tx.maps.get(map_id)
+
+
+def map_content(map_id: UUID, *, ctx: Context) -> Iterator[bytes]:
+    """Yield the map's canonical bytes, piece by piece."""
+    with ctx.uow.reading() as tx:
+        yield from tx.maps.content(map_id)

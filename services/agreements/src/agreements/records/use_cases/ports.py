@@ -1,0 +1,331 @@
+"""What the use cases need from outside, in their own words.
+
+Every save takes the audit entry: what is stored without one is not stored (design.md, section 10,
+S4). State, events, fact epoch and audit leaf are one transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from agreements.records.domain.agreement import Agreement, LapseRule
+from agreements.records.domain.breach import Breach
+from agreements.records.domain.contract import Contract
+from agreements.records.domain.drafting import ApprovedApplication
+from agreements.records.domain.events import FileVoided
+from agreements.records.domain.hold import LineKey
+from agreements.records.domain.lists.imports import Import, ImportKind
+from agreements.records.domain.lists.maps import MapSnapshot
+from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.domain.lists.undoing import Undo
+from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
+from agreements.records.domain.parties.codes import CodeRules
+from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
+from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
+from agreements.records.domain.parties.registration import (
+    IcoRegistration,
+    Publication,
+    Section251Approval,
+)
+from agreements.records.domain.parties.relationship import Relationship
+from agreements.records.domain.parties.submission_right import SubmissionRight
+from agreements.records.domain.recalls import Recall
+from agreements.records.domain.task import Task
+from common.audit.entries import Entry
+from common.replacement import State
+
+
+class Fact(Protocol):
+    """Something that we hold true: `version` counts its stored changes, 0 is not stored yet."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+F = TypeVar("F", bound=Fact)
+One = TypeVar("One", bound=HasId)
+
+Scope = frozenset[str] | None
+"""The organisations whose affairs the caller may know of; None: everybody's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A part of a list in order of id."""
+
+    after: UUID | None
+    rows: int
+
+    def of(self, found: Iterable[One]) -> list[One]:
+        """Cut the part out of what was found."""
+        later = [one for one in found if self.after is None or one.id > self.after]
+        return sorted(later, key=lambda one: one.id)[: self.rows]
+
+
+class Facts(Protocol[F]):
+    """Facts of one kind, as we hold them true at present."""
+
+    def find(self, **equal: object) -> Sequence[F]:
+        """Return those whose columns are equal to these, in order of id."""
+
+    def one(self, **equal: object) -> F | None:
+        """Return the only one, or None."""
+
+    def page(self, part: Slice, **equal: object) -> Sequence[F]: ...
+
+    def known_at(self, epoch: int, **equal: object) -> Sequence[F]:
+        """Return what was held true at an epoch."""
+
+    def undo(self, epoch: int, **equal: object) -> Undo[F]:
+        """Return what was written under an epoch, and what it replaced."""
+
+    def save(self, *facts: F, audit: Entry) -> tuple[F, ...]:
+        """Store new and changed facts together.
+
+        Raise EditedMeanwhile where a stored version is not the one that was read.
+        """
+
+    def retract(self, *facts: F, audit: Entry) -> None:
+        """Hold these true no longer, with nothing in their place."""
+
+
+class Instruments(Protocol):
+    def all(self) -> Sequence[TransferInstrument]: ...
+
+    def add(self, instrument: TransferInstrument, *, audit: Entry) -> None: ...
+
+
+class Maps(Protocol):
+    def all(self, kind: str | None) -> Sequence[MapSnapshot]: ...
+
+    def get(self, map_id: UUID) -> MapSnapshot:
+        """Raise MapNotFound where there is none."""
+
+    def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None: ...
+
+    def stand(self, *snapshots: MapSnapshot, audit: Entry) -> tuple[MapSnapshot, ...]:
+        """Store how maps stand."""
+
+    def content(self, map_id: UUID) -> Iterator[bytes]:
+        """Yield the canonical bytes in pieces."""
+
+
+class Agreements(Protocol):
+    def get(self, reference: str, *, scope: Scope) -> Agreement:
+        """Raise AgreementNotFound where there is none, or none that the scope may know of."""
+
+    def find(self, reference: str) -> Agreement | None: ...
+
+    def by_id(self, agreement_id: UUID) -> Agreement: ...
+
+    def of_hold(self, hold_id: UUID, *, scope: Scope) -> Agreement:
+        """Raise HoldNotFound."""
+
+    def with_processor(self, ods: str) -> Sequence[Agreement]: ...
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]: ...
+
+    def save(self, agreement: Agreement, *, audit: Entry) -> Agreement: ...
+
+
+class Relationships(Protocol):
+    def get(self, relationship_id: UUID, *, scope: Scope) -> Relationship:
+        """Raise RelationshipNotFound where there is none, or none that the scope may know of."""
+
+    def find(self, *, commissioner: str | None = None) -> Sequence[Relationship]: ...
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]: ...
+
+    def save(self, relationship: Relationship, *, audit: Entry) -> Relationship: ...
+
+
+class Imports(Protocol):
+    """Lists that were sent, and how they stand."""
+
+    def one(self, import_id: UUID) -> Import | None: ...
+
+    def waiting(self) -> Sequence[Import]: ...
+
+    def applied(self, kind: ImportKind, layout: str) -> Sequence[Import]:
+        """Return those of a list whose facts were written, and that were not taken back."""
+
+    def page(self, part: Slice, state: State | None) -> Sequence[Import]: ...
+
+    def save(self, *sent: Import, audit: Entry, is_told: bool = False) -> tuple[Import, ...]:
+        """Store how they stand. `is_told`: the leaf of the facts that they wrote says it."""
+
+
+class Editions(Protocol):
+    """Published spreadsheets of relationships."""
+
+    def latest(self) -> RelationshipEdition | None:
+        """Return the one in force: what takes one back is the next one."""
+
+    def at_epoch(self, epoch: int) -> RelationshipEdition | None:
+        """Return the one that was in force at an epoch."""
+
+    def get(self, number: int) -> RelationshipEdition | None: ...
+
+    def add(self, edition: RelationshipEdition, *, audit: Entry) -> None: ...
+
+
+class Breaches(Protocol):
+    def get(self, breach_id: UUID, *, scope: Scope) -> Breach:
+        """Raise BreachNotFound where there is none, or none that the scope may know of."""
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]: ...
+
+    def without_receipt(self) -> Sequence[Breach]: ...
+
+    def save(self, breach: Breach, *, audit: Entry) -> Breach: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A released file, as the agreement's parties may see it."""
+
+    id: UUID
+    agreement: str
+    file_id: str
+    extract_id: str
+    holder: str
+    line: int
+    key: LineKey
+    periods: tuple[str, ...]
+    file_format: str
+    bytes: int
+    digest: str
+    released_at: datetime
+
+
+class Holdings(Protocol):
+    """What was released under an agreement; written by the decision, read here."""
+
+    def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
+        """Return a part of them, or all."""
+
+    def made_with(self, recall: Recall) -> Sequence[Holding]:
+        """Return the files of every agreement that rest on what was taken back."""
+
+    def tell_void(self, *voided: FileVoided) -> None:
+        """Say to others that these are not fetched any more."""
+
+    def note_ended(self, extract_id: str, *, state: str, at: datetime) -> None:
+        """Take down that an extract came to nothing, for what is shown."""
+
+    def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
+        """Return the line of each preparation or download that is under way."""
+
+
+class Once(Protocol):
+    """What an `Idempotency-Key` created before."""
+
+    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None: ...
+
+    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None: ...
+
+
+class Transaction(Protocol):
+    @property
+    def at(self) -> datetime:
+        """The instant of what it writes, taken under the lock: never ahead of its commit.
+
+        Raise LookupError where it only reads.
+        """
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which it writes."""
+
+    def epoch_at(self, instant: datetime) -> int:
+        """Return the newest epoch of that instant; 0 before the first fact."""
+
+    @property
+    def organisations(self) -> Facts[Organisation]: ...
+    @property
+    def instruments(self) -> Instruments: ...
+    @property
+    def maps(self) -> Maps: ...
+    @property
+    def environments(self) -> Facts[RecipientEnvironment]: ...
+    @property
+    def environment_clients(self) -> Facts[EnvironmentClient]: ...
+    @property
+    def contracts(self) -> Facts[Contract]: ...
+    @property
+    def agreements(self) -> Agreements: ...
+    @property
+    def tasks(self) -> Facts[Task]: ...
+    @property
+    def relationships(self) -> Relationships: ...
+    @property
+    def listed_relationships(self) -> Facts[Relationship]:
+        """Return them as a published list replaces them: without the consents to publication."""
+
+    @property
+    def editions(self) -> Editions: ...
+    @property
+    def assurance(self) -> Facts[Assurance]: ...
+    @property
+    def ico_registrations(self) -> Facts[IcoRegistration]: ...
+    @property
+    def section_251_approvals(self) -> Facts[Section251Approval]: ...
+    @property
+    def publications(self) -> Facts[Publication]: ...
+    @property
+    def imports(self) -> Imports: ...
+    @property
+    def recalls(self) -> Facts[Recall]: ...
+    @property
+    def submission_rights(self) -> Facts[SubmissionRight]: ...
+    @property
+    def breaches(self) -> Breaches: ...
+    @property
+    def holdings(self) -> Holdings: ...
+    @property
+    def once(self) -> Once: ...
+
+
+class UnitOfWork(Protocol):
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Read in one snapshot."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Lock the facts, then commit when the block ends, or roll back when it raises.
+
+        Changes of facts follow one another, so that what one checks another cannot undermine.
+        """
+
+
+class Snapshots(Protocol):
+    """The frozen snapshots of applications."""
+
+    def fetch(self, snapshot_hash: str) -> ApprovedApplication:
+        """Fetch and verify one.
+
+        Raise SnapshotRefused where it is not what its hash says, Unavailable where applications
+        does not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Dated data that ships with the service."""
+
+    assurance: AssuranceRules
+    lapse: tuple[LapseRule, ...]
+    icbs_from: date
+    bank_holidays: frozenset[date]
+    codes: CodeRules
+    """How organisations' codes are read (ruling 23)."""

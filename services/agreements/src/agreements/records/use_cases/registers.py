@@ -1,0 +1,65 @@
+"""The public registers of contracts and relationships (domain.md 5.3, 9.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from agreements.records.domain.contract import ContractState
+from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.use_cases.contracts import Shown
+from agreements.records.use_cases.ports import Slice, UnitOfWork
+from common.clock import Clock
+from common.errors import EditionNotFound
+
+PUBLISHED = frozenset(
+    {
+        ContractState.SIGNED,
+        ContractState.IN_FORCE,
+        ContractState.EXPIRED,
+        ContractState.TERMINATED,
+    }
+)
+"""A contract that is not signed is nobody's business yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Public:
+    """What a register needs: nobody in particular asks."""
+
+    uow: UnitOfWork
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterPage:
+    rows: Sequence[Shown]
+    next: UUID | None
+
+
+def contracts(part: Slice, *, ctx: Public) -> RegisterPage:
+    """Return the signed contracts; `part.rows` are looked at, fewer may be shown."""
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.contracts.page(Slice(after=part.after, rows=part.rows + 1))
+    looked_at = found[: part.rows]
+    shown = [Shown(contract=c, state=c.state_at(at)) for c in looked_at]
+    return RegisterPage(
+        rows=[s for s in shown if s.contract.in_force_from() and s.state in PUBLISHED],
+        next=looked_at[-1].id if len(found) > part.rows else None,
+    )
+
+
+def relationships(number: int | None, *, ctx: Public) -> RelationshipEdition | None:
+    """Return an edition, by default the latest; None while nothing was published.
+
+    Raises:
+        EditionNotFound: there is no edition of that number.
+
+    """
+    with ctx.uow.reading() as tx:
+        if number is None:
+            return tx.editions.latest()
+        found = tx.editions.get(number)
+    if found is None:
+        raise EditionNotFound(f"There is no edition {number}.")
+    return found

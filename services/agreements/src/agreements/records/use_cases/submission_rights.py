@@ -1,0 +1,228 @@
+"""Who may send whose activity: recorded by one person, let in by another, asked by the haven."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import structlog
+
+from agreements.records.domain.errors import OrganisationUnknown, SubmissionRightNotFound
+from agreements.records.domain.lists.layouts import rights as layout
+from agreements.records.domain.lists.layouts.reading import LeftOut
+from agreements.records.domain.parties import submission_right as domain
+from agreements.records.domain.parties.submission_right import (
+    ProviderStanding,
+    RightState,
+    SubmissionRight,
+)
+from agreements.records.use_cases.context import Context, OnceKey, created_before, remember
+from agreements.records.use_cases.lists import codes
+from agreements.records.use_cases.organisations import require_known
+from agreements.records.use_cases.ports import Slice, Transaction
+from common.clock import legal_day
+from common.ids import digest, new_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What was recorded together; it waits for a second person together."""
+
+    id: UUID
+    rights: tuple[SubmissionRight, ...]
+    left_out: LeftOut
+
+
+def record(asked: layout.Listed, *, once: OnceKey | None, ctx: Context) -> Batch:
+    """Record a right. It does not hold before a second person confirms it.
+
+    Raises:
+        OrganisationUnknown: a code is not in the loaded list on the first day.
+
+    """
+    batch = new_id()
+    with ctx.uow.writing() as tx:
+        if (known := created_before(tx, once, ctx)) is not None:
+            return _batch(tx, UUID(known))
+        right = _right(tx, asked, batch, ctx)
+        remember(tx, once, str(batch), ctx)
+        stored = _recorded(tx, batch, [right], "", ctx)
+    return Batch(id=batch, rights=stored, left_out=layout.NOTHING_LEFT_OUT)
+
+
+def import_rights(content: bytes, *, ctx: Context) -> Batch:
+    """Record a list of rights: one batch. Codes that no list of organisations has are left out.
+
+    Raises:
+        ImportRefused, ImportContradicts: nothing of it was taken.
+
+    """
+    read = layout.read(content)
+    batch = new_id()
+    rights: list[SubmissionRight] = []
+    with ctx.uow.writing() as tx:
+        for asked in read.listed:
+            try:
+                rights.append(_right(tx, asked, batch, ctx))
+            except OrganisationUnknown as unknown:
+                read.remainder.add(asked.line, "", unknown.detail)
+        left_out = read.remainder.left_out(taken=len(rights))
+        stored = _recorded(tx, batch, rights, digest(content), ctx)
+    return Batch(id=batch, rights=stored, left_out=left_out)
+
+
+def _recorded(
+    tx: Transaction, batch: UUID, rights: Sequence[SubmissionRight], source: str, ctx: Context
+) -> tuple[SubmissionRight, ...]:
+    stored = tx.submission_rights.save(
+        *rights,
+        audit=ctx.entry(
+            "submission-rights-recorded",
+            f"submission-rights/{batch}",
+            at=tx.at,
+            rights=str(len(rights)),
+            digest=source,
+        ),
+    )
+    log.info("submission_rights_recorded", batch_id=str(batch), rights=len(rights))
+    return stored
+
+
+def _right(tx: Transaction, asked: layout.Listed, batch: UUID, ctx: Context) -> SubmissionRight:
+    day = asked.valid_from
+    lists = codes.read(tx, [asked.submitter, asked.provider], day, ctx.reference)
+    submitter = lists.codes.normal(asked.submitter)
+    provider = lists.codes.normal(asked.provider)
+    require_known(tx, [submitter, provider], day)
+    return SubmissionRight(
+        id=new_id(),
+        batch=batch,
+        submitter=submitter,
+        provider=provider,
+        valid_from=day,
+        valid_to=asked.valid_to,
+        evidence=asked.evidence,
+        state=RightState.WAITING,
+        proposed_by=ctx.principal.subject,
+        proposed_at=tx.at,
+    )
+
+
+def confirm(batch: UUID, reason: str, *, ctx: Context) -> Batch:
+    """Let a batch hold: somebody else than who recorded it."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        known = _batch(tx, batch)
+        changed = [r.confirm(by=ctx.principal.subject, reason=reason, at=at) for r in known.rights]
+        return _stored(tx, known, changed, "submission-rights-confirmed", ctx)
+
+
+def withdraw(batch: UUID, reason: str, *, ctx: Context) -> Batch:
+    """Give a batch up that waits."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        known = _batch(tx, batch)
+        changed = [
+            r.take_back(by=ctx.principal.subject, reason=reason, at=at) for r in known.rights
+        ]
+        return _stored(tx, known, changed, "submission-rights-taken-back", ctx)
+
+
+def end(right_id: UUID, last_day: date | None, *, ctx: Context) -> SubmissionRight:
+    """End a right after its last day, by default today; nobody else has to look."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        found = tx.submission_rights.one(id=right_id)
+        if found is None:
+            raise SubmissionRightNotFound(f"There is no submission right {right_id}.")
+        ended = found.end(last_day=last_day or legal_day(at))
+        if ended == found:
+            return found
+        [stored] = tx.submission_rights.save(
+            ended,
+            audit=ctx.entry(
+                "submission-right-ended",
+                f"submission-rights/{found.batch}",
+                at=at,
+                right=str(right_id),
+                last_day=str(ended.valid_to),
+            ),
+        )
+    return stored
+
+
+def _batch(tx: Transaction, batch: UUID) -> Batch:
+    rights = tuple(tx.submission_rights.find(batch=batch))
+    if not rights:
+        raise SubmissionRightNotFound(f"There is no batch {batch} of submission rights.")
+    return Batch(id=batch, rights=rights, left_out=layout.NOTHING_LEFT_OUT)
+
+
+def _stored(
+    tx: Transaction, known: Batch, changed: Sequence[SubmissionRight], action: str, ctx: Context
+) -> Batch:
+    stored = tx.submission_rights.save(
+        *changed,
+        audit=ctx.entry(action, f"submission-rights/{known.id}", at=tx.at),
+    )
+    log.info("submission_rights_decided", batch_id=str(known.id), action=action)
+    return Batch(id=known.id, rights=stored, left_out=known.left_out)
+
+
+def page(part: Slice, state: RightState | None, *, ctx: Context) -> Sequence[SubmissionRight]:
+    with ctx.uow.reading() as tx:
+        if state is None:
+            return tx.submission_rights.page(part)
+        return tx.submission_rights.page(part, state=state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """For whom a submitter may send records as at a day."""
+
+    submitter: str
+    entity: str
+    as_at: date
+    providers: tuple[ProviderStanding, ...]
+
+
+def standings(submitter: str, provider: str | None, as_at: date, *, ctx: Context) -> Standings:
+    """Say whether a submitter may send a provider's records; without one, for whom it may."""
+    with ctx.uow.reading() as tx:
+        rights = [
+            r for r in tx.submission_rights.find(state=RightState.CONFIRMED) if r.holds_on(as_at)
+        ]
+        named = {submitter, *([provider] if provider else [])}
+        named |= {code for r in rights for code in (r.submitter, r.provider)}
+        lists = codes.read(tx, named, as_at, ctx.reference)
+    sender = lists.codes.normal(submitter)
+    asked = (
+        [provider]
+        if provider
+        else sorted(
+            {sender}
+            | {
+                lists.codes.normal(r.provider)
+                for r in rights
+                if lists.codes.normal(r.submitter) == sender
+            }
+        )
+    )
+    return Standings(
+        submitter=submitter,
+        entity=sender,
+        as_at=as_at,
+        providers=tuple(
+            domain.standing_of(
+                submitter,
+                one,
+                as_at,
+                rights=rights,
+                codes=lists.codes,
+                organisations=lists.organisations,
+            )
+            for one in asked
+        ),
+    )

@@ -1,6 +1,0 @@
-"""What alembic runs; `common.db.migrate` calls it."""
-
-from applications.adapters.db.tables import metadata
-from common.db import migrations_env
-
-migrations_env.run(metadata)

@@ -1,0 +1,4 @@
+from common.db import migrations_env
+from dissemination.db.tables import metadata
+
+migrations_env.run(metadata)

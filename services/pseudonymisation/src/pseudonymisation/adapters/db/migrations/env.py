@@ -1,9 +1,0 @@
-from common.db import migrations_env
-
-# Read for its tables, which are on the same metadata.
-from pseudonymisation.adapters.db import preparation_tables
-from pseudonymisation.adapters.db.tables import metadata
-
-assert preparation_tables.PreparationRow.metadata is metadata
-
-migrations_env.run(metadata)

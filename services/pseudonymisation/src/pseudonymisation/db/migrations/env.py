@@ -1,0 +1,9 @@
+from common.db import migrations_env
+
+# Read for its tables, which are on the same metadata.
+from pseudonymisation.db import preparation_tables
+from pseudonymisation.db.tables import metadata
+
+assert preparation_tables.PreparationRow.metadata is metadata
+
+migrations_env.run(metadata)

@@ -1,0 +1,184 @@
+"""Lists of opt-outs and national checks in a relational database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from common import audit as audit_log
+from common.audit import Entry as AuditEntry
+from common.db import outbox
+from common.db import replacement as columns
+from common.db.overwriting import overwrite
+from common.replacement import EFFECTIVE, State
+from pseudonymisation.db import event_models
+from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
+from pseudonymisation.intake.domain.errors import ListNotFound
+from pseudonymisation.intake.domain.opt_out import OptOutList
+from pseudonymisation.intake.domain.opt_out_check import CheckNotFound, OptOutCheck, Reply
+
+STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
+TURNS: Final = 5_310_774_209_361_114_903
+"""Lists are put in force one after another, also by several replicas (PostgreSQL's own lock)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptOutLists:
+    session: Session
+
+    def get(self, list_id: UUID) -> OptOutList:
+        row = self.session.get(OptOutListRow, list_id, populate_existing=True)
+        if row is None:
+            raise ListNotFound("There is no such list.")
+        return to_list(row)
+
+    def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
+        if locked and self.session.get_bind().dialect.name == "postgresql":
+            # Who waited here sees what the other one committed: each statement reads anew.
+            self.session.execute(text("SELECT pg_advisory_xact_lock(:turns)"), {"turns": TURNS})
+        return standing(self.session)
+
+    def page(self, *, state: State | None, after: UUID | None, limit: int) -> Sequence[OptOutList]:
+        query = select(OptOutListRow).order_by(col(OptOutListRow.id)).limit(limit)
+        if state is not None:
+            query = query.where(col(OptOutListRow.state) == state.value)
+        if after is not None:
+            query = query.where(col(OptOutListRow.id) > after)
+        return [to_list(row) for row in self.session.exec(query)]
+
+    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
+        stored = replace(opt_outs, version=opt_outs.version + 1, pending=())
+        values = _of_list(stored)
+        if opt_outs.version == 0:
+            self.session.add(OptOutListRow.model_validate(values))
+            self.session.flush()
+        else:
+            overwrite(self.session, OptOutListRow, values, version=opt_outs.version)
+        for event in opt_outs.pending:
+            outbox.enqueue(self.session, event_models.of_source(stored, event))
+        audit_log.append(self.session, [audit])
+        return stored
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptOutChecks:
+    session: Session
+
+    def get(self, check_id: UUID) -> OptOutCheck:
+        row = self.session.get(OptOutCheckRow, check_id, populate_existing=True)
+        if row is None:
+            raise CheckNotFound("There is no such check.")
+        return to_check(row)
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]:
+        query = select(OptOutCheckRow).order_by(col(OptOutCheckRow.id)).limit(limit)
+        if after is not None:
+            query = query.where(col(OptOutCheckRow.id) > after)
+        return [to_check(row) for row in self.session.exec(query)]
+
+    def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
+        stored = replace(check, version=check.version + 1)
+        values = _of_check(stored)
+        if check.version == 0:
+            self.session.add(OptOutCheckRow.model_validate(values))
+            self.session.flush()
+        else:
+            overwrite(self.session, OptOutCheckRow, values, version=check.version)
+        audit_log.append(self.session, [audit])
+        return stored
+
+
+def answered_checks(session: Session, data_set: str) -> list[OptOutCheck]:
+    """Read the checks of a data set that have a reply, the newest first."""
+    query = (
+        select(OptOutCheckRow)
+        .where(col(OptOutCheckRow.data_set) == data_set)
+        .where(col(OptOutCheckRow.reply_key).is_not(None))
+        .order_by(col(OptOutCheckRow.opened_at).desc(), col(OptOutCheckRow.id).desc())
+    )
+    return [to_check(row) for row in session.exec(query)]
+
+
+def _of_check(check: OptOutCheck) -> dict[str, Any]:
+    reply = check.reply
+    return {
+        "id": check.id,
+        "version": check.version,
+        "data_set": check.data_set,
+        "periods": list(check.periods),
+        "purpose": check.purpose,
+        "editions": [str(id_) for id_ in check.editions],
+        "people": check.people,
+        "object_key": check.object_key,
+        "opened_at": check.opened_at,
+        "opened_by": check.opened_by,
+        "cleared": None if reply is None else reply.cleared,
+        "reply_id": None if reply is None else reply.id,
+        "reply_digest": None if reply is None else reply.digest,
+        "reply_key": None if reply is None else reply.object_key,
+        "replied_at": None if reply is None else reply.received_at,
+        "replied_by": None if reply is None else reply.received_by,
+    }
+
+
+def to_check(row: OptOutCheckRow) -> OptOutCheck:
+    reply = None
+    if row.reply_id is not None and row.reply_key is not None and row.replied_at is not None:
+        reply = Reply(
+            id=row.reply_id,
+            cleared=row.cleared or 0,
+            digest=row.reply_digest or "",
+            object_key=row.reply_key,
+            received_at=row.replied_at,
+            received_by=row.replied_by or "",
+        )
+    return OptOutCheck(
+        id=row.id,
+        data_set=row.data_set,
+        periods=tuple(row.periods),
+        purpose=row.purpose,
+        editions=tuple(UUID(id_) for id_ in row.editions),
+        people=row.people,
+        object_key=row.object_key,
+        opened_at=row.opened_at,
+        opened_by=row.opened_by,
+        reply=reply,
+        version=row.version,
+    )
+
+
+def standing(session: Session) -> list[OptOutList]:
+    """Read those that may leave people out: in force, leaving, waiting."""
+    query = select(OptOutListRow).where(col(OptOutListRow.state).in_(STANDING))
+    return [to_list(row) for row in session.exec(query)]
+
+
+def _of_list(opt_outs: OptOutList) -> dict[str, Any]:
+    return {
+        "id": opt_outs.id,
+        "list_date": opt_outs.list_date,
+        "people": opt_outs.people,
+        "digest": opt_outs.digest,
+        "object_key": opt_outs.object_key,
+        "imported_at": opt_outs.imported_at,
+        "imported_by": opt_outs.imported_by,
+        "version": opt_outs.version,
+        **columns.values_of(opt_outs.standing),
+    }
+
+
+def to_list(row: OptOutListRow) -> OptOutList:
+    return OptOutList(
+        id=row.id,
+        list_date=row.list_date,
+        people=row.people,
+        digest=row.digest,
+        object_key=row.object_key,
+        imported_at=row.imported_at,
+        imported_by=row.imported_by,
+        standing=columns.standing_of(row),
+        version=row.version,
+    )

@@ -1,0 +1,317 @@
+"""Keys at rest: wrapped, in a directory of their own, never in a database (design.md section 7).
+
+The key-encryption key comes from outside: a file in development, a mounted secret in production.
+Only the wrapping has versions; a key itself is never changed in place, because all that was
+made with it would no longer be equal. A key that was destroyed leaves a tombstone and never
+comes back under its name; a key that was closed makes nothing new.
+
+Nothing is cached: with the store or the key-encryption key away, the answer is no at once.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from common.errors import KeyUnavailable
+from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed, KeyExists
+
+__all__ = [
+    "FileWrapping",
+    "KeyClosed",
+    "KeyDestroyed",
+    "KeyExists",
+    "KeyStore",
+    "KeyUnavailable",
+    "Wrapping",
+    "generate_key_encryption_key",
+]
+
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 12
+NAME: Final = re.compile(r"^[a-z0-9_]+(/[a-z0-9_-]{1,128}){1,3}$")
+
+
+class State(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    version: int
+    """Of the key-encryption key that did it."""
+    nonce: bytes
+    ciphertext: bytes
+
+
+class Wrapping(Protocol):
+    """What wraps keys: a file's key here, a token's (PKCS#11) where there is one."""
+
+    def wrap(self, key: bytes, *, context: bytes) -> Wrapped:
+        """:raises KeyUnavailable: where it is away"""
+
+    def unwrap(self, wrapped: Wrapped, *, context: bytes) -> bytes:
+        """:raises KeyUnavailable: where it is away, or did not wrap this"""
+
+
+class FileWrapping:
+    """AES-256-GCM under keys of a file: one base64 key a line, the last line wraps new keys.
+
+    The version of a key is the number of its line, so that lines are only ever added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def wrap(self, key: bytes, *, context: bytes) -> Wrapped:
+        keys = self._keys()
+        version = max(keys)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return Wrapped(version, nonce, AESGCM(keys[version]).encrypt(nonce, key, context))
+
+    def unwrap(self, wrapped: Wrapped, *, context: bytes) -> bytes:
+        key = self._keys().get(wrapped.version)
+        if key is None:
+            raise KeyUnavailable("The key-encryption key of that version is not there.")
+        try:
+            return AESGCM(key).decrypt(wrapped.nonce, wrapped.ciphertext, context)
+        except InvalidTag:
+            raise KeyUnavailable("The key-encryption key did not wrap this key.") from None
+
+    def _keys(self) -> Mapping[int, bytes]:
+        try:
+            lines = self._path.read_text("ascii").split()
+            keys = {n: base64.b64decode(line, validate=True) for n, line in enumerate(lines, 1)}
+        except (OSError, UnicodeDecodeError, binascii.Error):
+            raise KeyUnavailable("The key-encryption key cannot be read.") from None
+        if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
+            raise KeyUnavailable("The key-encryption key is not well formed.")
+        return keys
+
+
+def generate_key_encryption_key(path: Path) -> None:
+    """Make the file of a development's key-encryption key, if there is none.
+
+    :raises FileExistsError: never; a file that is there stays as it is
+    """
+    line = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _staged(path, line) as staged:
+        try:
+            os.link(staged, path)
+        except FileExistsError:
+            return
+    _sync(path.parent)
+
+
+class KeyStore:
+    """A directory of wrapped keys, one file a key. Safe for several processes at once."""
+
+    def __init__(self, directory: Path, wrapping: Wrapping) -> None:
+        self._directory = directory
+        self._wrapping = wrapping
+
+    def create(self, name: str) -> bytes:
+        """Make a random key of 256 bits, durable before it is returned.
+
+        :raises KeyExists, KeyDestroyed, KeyUnavailable:
+        """
+        path = self._path(name)
+        key = secrets.token_bytes(KEY_BYTES)
+        record = self._record(name, key, State.OPEN)
+        with self._there():
+            if _tombstone(path).exists():
+                raise KeyDestroyed(f"The key {name} was destroyed and is not made again.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _staged(path, record) as staged:
+                try:
+                    os.link(staged, path)
+                except FileExistsError:
+                    raise KeyExists(f"There is a key {name}.") from None
+            _sync(path.parent)
+        return key
+
+    def get(self, name: str) -> bytes:
+        """Give a key to make or read something with.
+
+        :raises KeyClosed, KeyDestroyed, KeyUnavailable:
+        """
+        key, state = self._read(name)
+        if state is State.CLOSED:
+            raise KeyClosed(f"The key {name} is closed.")
+        return key
+
+    def get_even_closed(self, name: str) -> bytes:
+        """Give a key to read something old with.
+
+        :raises KeyDestroyed, KeyUnavailable:
+        """
+        return self._read(name)[0]
+
+    def ensure(self, name: str) -> bytes:
+        """Give the key of that name, made now where there was none.
+
+        :raises KeyClosed, KeyDestroyed, KeyUnavailable:
+        """
+        with self._there():
+            is_there = self._path(name).exists()
+        if not is_there:
+            try:
+                return self.create(name)
+            except KeyExists:
+                pass  # another worker was quicker; theirs it is
+        return self.get(name)
+
+    def close(self, name: str) -> None:
+        """Let a key make nothing new. It stays closed; closing it again changes nothing.
+
+        :raises KeyDestroyed, KeyUnavailable:
+        """
+        key, state = self._read(name)
+        if state is State.OPEN:
+            self._overwrite(name, self._record(name, key, State.CLOSED))
+
+    def ensure_closed(self, name: str) -> None:
+        """Close a key, made for that where there was none: then it never makes anything.
+
+        :raises KeyUnavailable:
+        """
+        try:
+            self.ensure(name)
+            self.close(name)
+        except (KeyClosed, KeyDestroyed):
+            return
+
+    def destroy(self, name: str) -> None:
+        """Destroy a key, and all that only it opens. Destroying it again changes nothing.
+
+        :raises KeyUnavailable:
+        """
+        path = self._path(name)
+        with self._there():
+            tombstone = _tombstone(path)
+            tombstone.parent.mkdir(parents=True, exist_ok=True)
+            tombstone.touch()
+            _sync(tombstone.parent)
+            if path.exists():
+                # What the wrapping was is overwritten first, as far as the file system lets us.
+                with path.open("r+b") as file:
+                    file.write(secrets.token_bytes(path.stat().st_size))
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.unlink()
+            _sync(path.parent)
+
+    def rewrap(self) -> int:
+        """Wrap every key under the newest key-encryption key; say how many were changed.
+
+        :raises KeyUnavailable:
+        """
+        changed = 0
+        with self._there():
+            paths = sorted(self._directory.rglob("*.key"))
+        newest = self._wrapping.wrap(b"", context=b"").version
+        for path in paths:
+            name = str(path.relative_to(self._directory)).removesuffix(".key")
+            with self._there():
+                version = json.loads(path.read_text())["version"]
+            if version != newest:
+                key, state = self._read(name)
+                self._overwrite(name, self._record(name, key, state))
+                changed += 1
+        return changed
+
+    def _path(self, name: str) -> Path:
+        if NAME.fullmatch(name) is None:
+            raise ValueError("the name of a key is not well formed")
+        return self._directory / f"{name}.key"
+
+    def _record(self, name: str, key: bytes, state: State) -> str:
+        # Name and state are bound to the wrapping: a record moved or reopened by hand is refused.
+        wrapped = self._wrapping.wrap(key, context=_context(name, state))
+        return json.dumps(
+            {
+                "state": state,
+                "version": wrapped.version,
+                "nonce": base64.b64encode(wrapped.nonce).decode(),
+                "key": base64.b64encode(wrapped.ciphertext).decode(),
+            }
+        )
+
+    def _read(self, name: str) -> tuple[bytes, State]:
+        path = self._path(name)
+        with self._there():
+            if _tombstone(path).exists():
+                raise KeyDestroyed(f"The key {name} was destroyed.")
+            text = path.read_text()
+        try:
+            record = json.loads(text)
+            state = State(record["state"])
+            wrapped = Wrapped(
+                record["version"],
+                base64.b64decode(record["nonce"]),
+                base64.b64decode(record["key"]),
+            )
+        except (ValueError, KeyError, TypeError):
+            raise KeyUnavailable(f"The key {name} cannot be read.") from None
+        return self._wrapping.unwrap(wrapped, context=_context(name, state)), state
+
+    def _overwrite(self, name: str, record: str) -> None:
+        path = self._path(name)
+        with self._there(), _staged(path, record) as staged:
+            staged.replace(path)
+            _sync(path.parent)
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Work in the directory; say that it is away rather than why."""
+        try:
+            if not self._directory.is_dir():
+                raise KeyUnavailable("The key store cannot be reached.")
+            yield
+        except OSError:
+            raise KeyUnavailable("The key store cannot be read or written.") from None
+
+
+def _context(name: str, state: State) -> bytes:
+    return f"dsfc/key/1/{state}/{name}".encode()
+
+
+def _tombstone(path: Path) -> Path:
+    return path.with_suffix(".destroyed")
+
+
+@contextmanager
+def _staged(path: Path, text: str) -> Iterator[Path]:
+    """Write a file beside its place, durable, to be linked or moved there."""
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(staged, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield staged
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _sync(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,144 @@
+"""What is asked of agreements: maps, and who may send whose records.
+
+Maps are immutable snapshots, known by their digest: one is fetched once and kept; whether it
+still governs is asked every time. What it says is no secret, so it lies here in clear. Rights are
+asked every time.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from common import http
+from common.errors import AppError, Unavailable
+from common.ids import DIGEST, digest, new_id
+from common.security.client import ServiceTokens
+from pseudonymisation.intake.domain.edition import MapVersion
+from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.use_cases.ports import MapFile, MapKind
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+AUDIENCE: Final = "agreements"
+
+
+class MapsUnavailable(Unavailable):
+    code = "MAPS_UNAVAILABLE"
+    title = "The maps from practice and postcode to commissioner cannot be had"
+
+
+class RightsUnavailable(Unavailable):
+    code = "SUBMISSION_RIGHTS_UNAVAILABLE"
+    title = "It cannot be had who may send whose records"
+
+
+class _Map(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: UUID
+    kind: str
+    digest: Annotated[str, Field(pattern=DIGEST.pattern)]
+
+
+class _Maps(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    items: list[_Map]
+
+
+class _Standing(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    provider: str
+    entity: Annotated[str, Field(min_length=1)]
+    standing: Standing
+    basis: Basis | None
+
+
+class _Standings(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    providers: list[_Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSubmissionRights:
+    remote: http.Client
+    tokens: ServiceTokens
+
+    def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
+        params = {"submitter": submitter, "as_at": day.isoformat()}
+        if provider is not None:
+            params["provider"] = provider
+        try:
+            answer = http.call(
+                self.remote,
+                "GET",
+                "/v1/submission-rights",
+                token=self.tokens.token(AUDIENCE),
+                params=params,
+            )
+            found = _Standings.model_validate_json(answer.content).providers
+        except Unavailable:
+            raise
+        except AppError as refusal:
+            raise RightsUnavailable(f"Agreements answered {refusal.code}.") from refusal
+        except ValidationError:
+            raise RightsUnavailable("Agreements did not say who may send whose records.") from None
+        if provider is not None and [one.provider for one in found] != [provider]:
+            raise RightsUnavailable("Agreements did not say how that provider stands.")
+        return [ProviderStanding(s.provider, s.entity, s.standing, s.basis) for s in found]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpMaps:
+    remote: http.Client
+    tokens: ServiceTokens
+    directory: Path
+
+    def governing(self, kind: MapKind, day: date) -> MapFile | None:
+        params = {"kind": kind, "as_at": day.isoformat()}
+        answer = self._call("/v1/maps", params=params)
+        try:
+            found = [m for m in _Maps.model_validate_json(answer.content).items if m.kind == kind]
+        except ValidationError:
+            raise MapsUnavailable("Agreements did not say which map governs.") from None
+        if not found:
+            return None
+        if len(found) > 1:
+            raise MapsUnavailable("Agreements named more than one map for a day.")
+        version = MapVersion(id=found[0].id, digest=found[0].digest)
+        return MapFile(version, self._kept(version))
+
+    def _kept(self, version: MapVersion) -> Path:
+        path = self.directory / f"{version.id}-{re.sub('[^0-9a-f]', '', version.digest)}.csv"
+        if path.exists():
+            return path
+        content = self._call(f"/v1/maps/{version.id}/entries").content
+        if digest(content) != version.digest:
+            raise MapsUnavailable("A map is not what its digest says.")
+        unfinished = path.with_name(f"{path.name}.{new_id()}")
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
+            unfinished.rename(path)
+        except OSError:
+            raise MapsUnavailable("A map cannot be kept.") from None
+        log.info("map_fetched", map_id=str(version.id))
+        return path
+
+    def _call(self, path: str, **options: Any) -> http.Response:
+        """:raises Unavailable: whatever agreements says that is not a yes"""
+        try:
+            return http.call(self.remote, "GET", path, token=self.tokens.token(AUDIENCE), **options)
+        except Unavailable:
+            raise
+        except AppError as refusal:
+            raise MapsUnavailable(f"Agreements answered {refusal.code}.") from refusal

@@ -1,0 +1,153 @@
+"""Reads a file's header, and says what is the matter where it is none.
+
+Spreadsheets, `cat` and data frames spoil headers in ways of their own. Each is told by its name,
+with what to do. Nothing of a cell is repeated: a file without a header has patients in its first
+line. Only names of the catalogue are.
+"""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from catalogue import DataSet
+from pseudonymisation.intake.domain import errors
+
+MARK: Final = "\ufeff"
+"""A byte order mark, as text."""
+DELIMITERS: Final[Mapping[str, str]] = {
+    ",": "commas",
+    ";": "semicolons",
+    "|": "vertical bars",
+    "\t": "tabs",
+}
+INDEX_NAMES: Final = re.compile(r"|unnamed:? ?_?\d*|index|level_\d+|row[._]?names?", re.IGNORECASE)
+"""How data frames call the column in which they number their rows, if they name it at all."""
+SEPARATOR_LINE: Final = re.compile(r'"?\s*sep\s*=.{0,2}"?[,;|\t]*', re.IGNORECASE)
+CLOSE: Final = 0.8
+"""How like a name of the catalogue another has to be, to be taken for a slip."""
+NAMES_MIN: Final = 2
+"""So many names of columns are no coincidence."""
+
+
+def columns_of(header: str, data_set: DataSet) -> list[str]:
+    """Give the catalogue's names of a file's columns, in the file's order.
+
+    :raises ContentRefused: where one is missing, unknown or there twice, or it is no such header
+    """
+    by_name = {name.casefold(): name for name in data_set.by_name}
+    header = header.lstrip(MARK)
+    cells = cells_of(header, data_set.file.delimiter)
+    if cells is None:
+        raise errors.ColumnsWrong("The header is not a line of CSV.")
+    names = [by_name.get(cell.casefold()) for cell in cells]
+    known = [name for name in names if name is not None]
+    missing = [
+        field.name
+        for field in data_set.fields
+        if field.column == "required" and field.name not in known
+    ]
+    unknown = [place for place, name in enumerate(names, start=1) if name is None]
+    twice = sorted({name for name in known if known.count(name) > 1})
+    if not (missing or unknown or twice):
+        return known
+    _require_shape(header, cells, len(known), data_set)
+    if any(cells):
+        _require_no_extras(cells, unknown)
+    close = _close_names(cells, unknown, data_set)
+    if not (known or close) and (not any(cells) or any(cell[:1].isdigit() for cell in cells)):
+        raise errors.ColumnsWrong(
+            "The file has no header: its first line names no column of the data set.",
+            missing=list(missing),
+            line=1,
+        )
+    raise errors.ColumnsWrong(
+        f"{len(missing)} columns are missing, {len(unknown)} are unknown,"
+        f" {len(twice)} are there twice"
+        + (f", {len(close)} are nearly named as they should be." if close else "."),
+        missing=list(missing),
+        unknown_at=list(unknown),
+        twice=list(twice),
+        close=[{"at": place, "column": name} for place, name in close.items()],
+    )
+
+
+def cells_of(line: str, delimiter: str) -> list[str] | None:
+    """Split a line, white space taken off; None where it is no line of CSV."""
+    try:
+        found = next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return None
+    return [cell.strip().strip(MARK).strip() for cell in found]
+
+
+def names_in(line: str, data_set: DataSet) -> int:
+    """Say how many columns of the data set a line names, however it is delimited."""
+    names = {name.casefold() for name in data_set.by_name}
+    return max(_known(line, delimiter, names) for delimiter in DELIMITERS)
+
+
+def _known(line: str, delimiter: str, names: set[str]) -> int:
+    cells = cells_of(line, delimiter) or [cell.strip(' "') for cell in line.split(delimiter)]
+    return len({cell.casefold() for cell in cells} & names)
+
+
+def _require_shape(header: str, cells: Sequence[str], known: int, data_set: DataSet) -> None:
+    """Refuse what would be a header if the file were written otherwise."""
+    if SEPARATOR_LINE.fullmatch(header.strip()):
+        raise errors.SeparatorLine(
+            "The first line is Excel's `sep=` and not the header; take it out.", line=1
+        )
+    names = {name.casefold() for name in data_set.by_name}
+    wanted = data_set.file.delimiter
+    if len(cells) == 1 and _known(cells[0], wanted, names) >= NAMES_MIN:
+        raise errors.LinesQuoted(
+            "Each line stands in quotes, as if it were one value; save the columns apart.", line=1
+        )
+    counts = {other: _known(header, other, names) for other in DELIMITERS if other != wanted}
+    other = max(counts, key=lambda one: counts[one])
+    if counts[other] >= NAMES_MIN and counts[other] > known:
+        raise errors.DelimiterWrong(
+            f"The file is delimited by {DELIMITERS[other]}; this data set is delimited by"
+            f" {DELIMITERS[wanted]}, with decimal points.",
+            line=1,
+        )
+
+
+def _require_no_extras(cells: Sequence[str], unknown: Sequence[int]) -> None:
+    """Refuse columns that no data set has and that a program has added by itself."""
+    if not unknown:
+        return
+    if list(unknown) == list(range(1, len(unknown) + 1)) and all(
+        INDEX_NAMES.fullmatch(cells[place - 1]) for place in unknown
+    ):
+        raise errors.IndexColumn(
+            "The first column numbers the rows, and the data set has none such; write the file"
+            " without an index (in pandas, `to_csv(..., index=False)`).",
+            unknown_at=list(unknown),
+        )
+    last = range(len(cells) - len(unknown) + 1, len(cells) + 1)
+    if list(unknown) == list(last) and not any(cells[place - 1] for place in unknown):
+        raise errors.TrailingDelimiter(
+            "A delimiter stands behind the last column, or columns without a name do; end each"
+            " line with its last value.",
+            unknown_at=list(unknown),
+        )
+
+
+def _close_names(
+    cells: Sequence[str], unknown: Sequence[int], data_set: DataSet
+) -> Mapping[int, str]:
+    """Say which unknown names were probably meant as which of the catalogue."""
+    bare = {_bare(name): name for name in data_set.by_name}
+    found: dict[int, str] = {}
+    for place in unknown:
+        close = get_close_matches(_bare(cells[place - 1])[:64], bare, n=1, cutoff=CLOSE)
+        if close:
+            found[place] = bare[close[0]]
+    return found
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))

@@ -1,0 +1,311 @@
+"""The haven as the intake uses it: uploads, landing, lists of opt-outs, and what is taken away.
+
+Object keys and key names are made here and nowhere else (LAYOUT.md section 2).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import duckdb
+import numpy as np
+
+from catalogue import DataSet
+from common.ids import new_id
+from common.replacement import Change, Reach
+from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed
+from pseudonymisation.engine.keystore import KeyStore
+from pseudonymisation.engine.objects import ObjectDamaged, Objects
+from pseudonymisation.engine.sealing import PERSON
+from pseudonymisation.engine.session import Limits
+from pseudonymisation.intake.adapters import lists
+from pseudonymisation.intake.adapters.header import columns_of
+from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.adapters.landing.quarantine import handed_back
+from pseudonymisation.intake.adapters.landing.statement import Order
+from pseudonymisation.intake.adapters.upload import Inspector
+from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.opt_out import ListKind, OptOutList, Taken
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyInvalid
+from pseudonymisation.intake.domain.quality import Outcome
+from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.use_cases.ports import (
+    ContentDamaged,
+    EngineFailed,
+    LandingOrder,
+    MapFile,
+    Uploaded,
+)
+
+UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS = "uploads", "quarantine", "editions", "opt-outs"
+WITH_OWN_KEY: Final = (UPLOADS, QUARANTINE)
+"""Folders whose objects each have a key of the object's own name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedHaven:
+    objects: Objects
+    keys: KeyStore
+    scratch: Path
+    limits: Limits
+    quarantine_entries_max: int
+
+    def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> "SealedUpload":
+        return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set)
+
+    def land(self, order: LandingOrder, report: Callable[[int], None]) -> Outcome:
+        submission = order.submission
+        content, edition_id = submission.content, submission.edition_id
+        if content is None or edition_id is None:
+            raise LookupError("a submission that was received has content")
+        try:
+            return landing.land(
+                Order(
+                    data_set=order.data_set,
+                    rules=order.rules,
+                    header=content.header,
+                    first=submission.period.first_day,
+                    last=submission.period.last_day,
+                    today=order.today,
+                    provider=submission.provider,
+                    providers=order.providers,
+                    edition_id=edition_id,
+                    attempt=str(submission.attempt),
+                    content_key=content.key,
+                    quarantine_key=self.quarantine_key(submission),
+                    object_key=self.edition_key(submission),
+                    practice_map=_path(order.practice_map),
+                    postcode_map=_path(order.postcode_map),
+                    organisation_map=order.organisation_map.path,
+                ),
+                landing.Plane(
+                    objects=self.objects,
+                    key=self.keys.ensure,
+                    scratch=self.scratch,
+                    limits=self.limits,
+                    quarantine_entries_max=self.quarantine_entries_max,
+                    report=report,
+                ),
+            )
+        except landing.EngineFailed:
+            raise EngineFailed from None
+        except ObjectDamaged:
+            raise ContentDamaged from None
+
+    def edition_key(self, submission: Submission) -> str:
+        return f"{EDITIONS}/{submission.edition_id}/{submission.attempt}.parquet"
+
+    def quarantine_key(self, submission: Submission) -> str:
+        return f"{QUARANTINE}/{submission.id}/{submission.attempt}"
+
+    def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
+        rows = handed_back(
+            self.objects.read(object_key, self.keys.get(object_key)),
+            columns_of(header, data_set),
+        )
+        try:
+            yield from rows
+        except ObjectDamaged:
+            raise ContentDamaged from None
+
+    def discard_attempt(self, submission: Submission) -> None:
+        self.objects.delete(self.edition_key(submission))
+        self.destroy(self.quarantine_key(submission))
+
+    def discard_edition(self, edition_id: UUID) -> None:
+        self.keys.destroy(f"edition/{edition_id}")
+        for key in list(self.objects.keys(f"{EDITIONS}/{edition_id}", older_than=np.inf)):
+            self.objects.delete(key)
+
+    def destroy(self, object_key: str) -> None:
+        # The key first: without it what may be left of the object is nothing.
+        self.keys.destroy(object_key)
+        self.objects.delete(object_key)
+
+    def opt_outs(self, list_id: UUID) -> "SealedList":
+        numbers = lists.Numbers(self.keys.ensure(PERSON), kind=ListKind.OBJECTORS)
+        return SealedList(self, list_id, numbers)
+
+    def change_of_editions(
+        self, before: Edition, edition_id: UUID, object_key: str, rows: int
+    ) -> Change:
+        try:
+            return lists.compare_editions(
+                self.edition_file(before.id, before.object_key),
+                self.edition_file(edition_id, object_key),
+                scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            return Change(before=before.rows, after=rows, added=rows, removed=before.rows)
+
+    def edition_file(self, edition_id: UUID, object_key: str) -> lists.SealedFile:
+        return lists.SealedFile(
+            self.objects.path(object_key),
+            lists.named("e", edition_id),
+            lambda: self.keys.get(f"edition/{edition_id}"),
+        )
+
+    def change_of_lists(self, *before: OptOutList, after: OptOutList) -> Change:
+        try:
+            return lists.compare(
+                [self.list_file(one.id, one.object_key) for one in before],
+                self.list_file(after.id, after.object_key),
+                scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            # What cannot be compared changes wholly.
+            return max(before, key=lambda one: one.people).all_go(after)
+
+    def reach_of_list(self, opt_outs: OptOutList, editions: Sequence[Edition]) -> Reach:
+        if not editions:
+            return Reach(rows=0, of=0)
+        try:
+            return lists.reach(
+                self.list_file(opt_outs.id, opt_outs.object_key),
+                [self.edition_file(edition.id, edition.object_key) for edition in editions],
+                scratch=self.scratch / f"{opt_outs.id.hex}-reach",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            return Reach(rows=0, of=0)  # what cannot be compared is as if nothing were there
+
+    def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
+        object_key = f"{OPT_OUTS}/{check_id}/{new_id()}.parquet"
+        if not editions:
+            return object_key, 0
+        file = lists.SealedFile(
+            self.objects.prepare(object_key),
+            lists.named("o", check_id),
+            lambda: self.keys.ensure(key_of_list(check_id)),
+        )
+        people = lists.gather(
+            [self.edition_file(edition.id, edition.object_key) for edition in editions],
+            to=file,
+            scratch=self.scratch / check_id.hex,
+            limits=self.limits,
+        )
+        self.objects.finish(object_key)
+        return object_key, people
+
+    def asked(self, check_id: UUID, object_key: str) -> Iterator[bytes]:
+        return lists.opened(
+            self.list_file(check_id, object_key),
+            self.keys.get(PERSON),
+            scratch=self.scratch / f"{check_id.hex}-{new_id().hex}",
+            limits=self.limits,
+        )
+
+    def cleared(self, reply_id: UUID) -> "SealedList":
+        numbers = lists.Numbers(
+            self.keys.ensure(PERSON),
+            kind=ListKind.CLEARED,
+            invalid=lambda detail, line: ReplyInvalid(detail, line=line),
+        )
+        return SealedList(self, reply_id, numbers)
+
+    def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
+        return lists.beyond(
+            self.list_file(reply_id, reply_key),
+            self.list_file(check.id, check.object_key),
+            scratch=self.scratch / f"{check.id.hex}-{reply_id.hex}",
+            limits=self.limits,
+        )
+
+    def destroy_list(self, list_id: UUID, object_key: str) -> None:
+        self.keys.destroy(key_of_list(list_id))
+        self.objects.delete(object_key)
+
+    def list_file(self, list_id: UUID, object_key: str) -> lists.SealedFile:
+        return lists.SealedFile(
+            self.objects.path(object_key),
+            lists.named("o", list_id),
+            lambda: self.keys.get(key_of_list(list_id)),
+        )
+
+    def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
+        folders = (UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS)
+        old = set[str]()
+        for folder in folders:
+            old.update(self.objects.keys(folder, older_than=older_than))
+        # Asked after the objects were listed: what is named later is not among them.
+        orphans = old - set(named())
+        for key in orphans:
+            if key.startswith(WITH_OWN_KEY):
+                self.keys.destroy(key.removesuffix(".part"))
+            self.objects.delete(key)
+        return len(orphans)
+
+
+class SealedUpload:
+    """A file that streams in: judged, sealed, and gone again if it is not finished."""
+
+    def __init__(self, haven: SealedHaven, key: str, data_set: DataSet) -> None:
+        self.key = key
+        self._haven = haven
+        self._inspector = Inspector(data_set)
+        self._stack = ExitStack()
+        self._writer = self._stack.enter_context(haven.objects.writer(key, haven.keys.ensure(key)))
+
+    def take(self, chunk: bytes) -> None:
+        self._inspector.see(chunk)
+        self._writer.write(chunk)
+
+    def finish(self) -> Uploaded:
+        inspected = self._inspector.finish()
+        self._stack.close()
+        return Uploaded(inspected.bytes, inspected.digest, inspected.header, inspected.lines - 1)
+
+    def abandon(self) -> None:
+        error = _Abandoned()
+        # Leaving by an error, the object is never closed under its name.
+        self._stack.__exit__(type(error), error, None)
+        self._haven.destroy(self.key)
+
+
+class _Abandoned(Exception):
+    """The upload is not to be."""
+
+
+class SealedList:
+    """A list of people that streams in, and lies under a key of its own."""
+
+    def __init__(self, haven: SealedHaven, list_id: UUID, numbers: lists.Numbers) -> None:
+        self.key = f"{OPT_OUTS}/{list_id}/{new_id()}.parquet"
+        self._haven = haven
+        self._list_id = list_id
+        self._numbers = numbers
+
+    def take(self, chunk: bytes) -> None:
+        self._numbers.take(chunk)
+
+    def finish(self) -> Taken:
+        haven, tokens = self._haven, self._numbers.finish()
+        file = haven.list_file(self._list_id, self.key)
+        people = lists.write(
+            tokens,
+            to=haven.objects.prepare(self.key),
+            key_name=file.key_name,
+            key=haven.keys.ensure(key_of_list(self._list_id)),
+            scratch=haven.scratch / self._list_id.hex,
+            limits=haven.limits,
+        )
+        haven.objects.finish(self.key)
+        return Taken(numbers=len(tokens), people=people, digest=self._numbers.digest)
+
+    def abandon(self) -> None:
+        self._haven.keys.destroy(key_of_list(self._list_id))
+        self._haven.objects.delete(self.key)
+
+
+def key_of_list(list_id: UUID) -> str:
+    """Name a list's key in the key store."""
+    return f"opt_out/{list_id}"
+
+
+def _path(file: MapFile | None) -> Path | None:
+    return None if file is None else file.path

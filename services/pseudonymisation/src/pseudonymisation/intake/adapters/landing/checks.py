@@ -1,0 +1,179 @@
+"""What makes a row bad, as SQL: written from the catalogue, judged a vector at a time.
+
+A good row, which is nearly every row, is judged by one regular expression over all its codes
+at once, one pass of a deterministic automaton in place of one a column, and by what is cheaper
+or only possible otherwise (length, calendar, check digit, period). Only a row that fails is
+judged again, column by column, to say why.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from catalogue import CatalogueField, Check, ColumnType, DataSet
+from common import postcodes
+from pseudonymisation.engine.session import identifier, literal
+
+UNIT: Final = "\x1f"
+"""Between values. The feed lets no control character through."""
+
+MISSING: Final = "VALUE_MISSING"
+NUMBER: Final = "NHS_NUMBER_INVALID"
+POSTCODE: Final = "POSTCODE_INVALID"
+DATE: Final = "DATE_INVALID"
+FUTURE: Final = "DATE_IN_FUTURE"
+PERIOD: Final = "OUTSIDE_PERIOD"
+CODE: Final = "CODE_UNKNOWN"
+PATTERN: Final = "PATTERN_MISMATCH"
+LENGTH: Final = "TOO_LONG"
+INTEGER: Final = "NOT_AN_INTEGER"
+DECIMAL: Final = "NOT_A_NUMBER"
+
+UK_POSTCODE: Final = f"(?i:{postcodes.COMPACT}|{postcodes.SPACED})"
+WHOLE: Final = "-?[0-9]{1,18}"
+FRACTION: Final = r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?"
+
+VALID_NUMBER: Final = "valid_number"
+"""The kernel's check digit, under this name in the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A column, what may be wrong with it, and the SQL that says it is."""
+
+    column: str
+    code: str
+    holds: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """The checks of one file: its data set, the columns that it has, its months and the day."""
+
+    data_set: DataSet
+    columns: Sequence[str]
+    first: date
+    last: date
+    """Of the period, both inclusive."""
+    today: date
+    judged: frozenset[str] = frozenset()
+    """Columns of which it is known already whether they hold a valid NHS number (`valid_of`)."""
+
+    @property
+    def is_good(self) -> str:
+        """SQL that is true for a good row, and never null."""
+        fields = [self.data_set.by_name[name] for name in self.columns]
+        shaped = [field for field in fields if has_shape(field)]
+        # `concat` takes a null for an empty text.
+        between = f", {literal(UNIT)}, "
+        row = between.join(identifier(field.name) for field in shaped) or "''"
+        shapes = UNIT.join(
+            shape_of(field) if field.mandatory else f"(?:{shape_of(field)})?" for field in shaped
+        )
+        return " AND ".join(
+            [
+                f"regexp_full_match(concat({row}), {literal(shapes)})",
+                *(f"{identifier(field.name)} IS NOT NULL" for field in fields if field.mandatory),
+                *(
+                    f"coalesce(NOT ({reason.holds}), true)"
+                    for field in fields
+                    for reason in self._of_content(field)
+                ),
+            ]
+        )
+
+    @property
+    def why_bad(self) -> str:
+        """SQL that lists, for a bad row, `column number:code` for each reason, space between."""
+        places = {name: place for place, name in enumerate(self.columns)}
+        cases = (
+            f"CASE WHEN {reason.holds} THEN '{places[reason.column]}:{reason.code}' END"
+            for reason in self.reasons()
+        )
+        return f"concat_ws(' ', {', '.join(cases)})"
+
+    def reasons(self) -> Iterator[Reason]:
+        """Give everything that may be wrong, column by column."""
+        for name in self.columns:
+            field = self.data_set.by_name[name]
+            column = identifier(name)
+            if field.mandatory:
+                yield Reason(name, MISSING, f"{column} IS NULL")
+            if has_shape(field):
+                shape = literal(shape_of(field))
+                yield Reason(name, code_of(field), f"NOT regexp_full_match({column}, {shape})")
+            yield from self._of_content(field)
+
+    def _of_content(self, field: CatalogueField) -> Iterator[Reason]:
+        """What is not told by the shape of a value. Null where the value is."""
+        column, name = identifier(field.name), field.name
+        if field.check is Check.NHS_NUMBER:
+            is_known = name in self.judged
+            valid = identifier(valid_of(name)) if is_known else f"{VALID_NUMBER}({column})"
+            yield Reason(name, NUMBER, f"NOT {valid}")
+        elif field.type is ColumnType.TEXT and field.codes is None:
+            yield Reason(name, LENGTH, f"length({column}) > {field.length_max}")
+        elif field.type is ColumnType.DATE:
+            date_ = identifier(date_of(name))
+            # The engine would also read 2018-4-1 and 2018/04/01.
+            exact = f"{date_} IS NOT NULL AND {date_}::VARCHAR = {column}"
+            yield Reason(name, DATE, f"{column} IS NOT NULL AND NOT ({exact})")
+            if field.check is Check.NOT_IN_FUTURE:
+                yield Reason(name, FUTURE, f"{date_} > DATE {literal(self.today.isoformat())}")
+        if name == self.data_set.periods.field:
+            first, last = literal(self.first.isoformat()), literal(self.last.isoformat())
+            between = f"{identifier(date_of(name))} BETWEEN DATE {first} AND DATE {last}"
+            yield Reason(name, PERIOD, f"NOT ({between})")
+
+
+def date_of(name: str) -> str:
+    """Name the column that has a date field's value as a date, null where it is none."""
+    return f"{name}__date"
+
+
+def valid_of(name: str) -> str:
+    """Name the column that says whether a field's value is a valid NHS number."""
+    return f"{name}__valid"
+
+
+def has_shape(field: CatalogueField) -> bool:
+    """Say whether the row's expression tells about this field."""
+    if field.check is Check.POSTCODE or field.type in {ColumnType.INTEGER, ColumnType.DECIMAL}:
+        return True
+    is_text = field.type is ColumnType.TEXT and field.check is not Check.NHS_NUMBER
+    return is_text and (field.codes is not None or field.pattern is not None)
+
+
+def shape_of(field: CatalogueField) -> str:
+    """A regular expression that a value matches as a whole, without anchors."""
+    if field.check is Check.POSTCODE:
+        return UK_POSTCODE
+    if field.type is ColumnType.INTEGER:
+        return WHOLE
+    if field.type is ColumnType.DECIMAL:
+        return FRACTION
+    if field.codes is not None:
+        return f"(?:{'|'.join(re.escape(code) for code in field.codes)})"
+    return f"(?:{_without_anchors(field.pattern or '')})"
+
+
+def code_of(field: CatalogueField) -> str:
+    """What to say of a value of another shape."""
+    if field.check is Check.POSTCODE:
+        return POSTCODE
+    if field.type is ColumnType.INTEGER:
+        return INTEGER
+    if field.type is ColumnType.DECIMAL:
+        return DECIMAL
+    return CODE if field.codes is not None else PATTERN
+
+
+_ANCHOR: Final = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|[\^$]")
+"""An escape, a character class (kept), or an anchor (taken out)."""
+
+
+def _without_anchors(pattern: str) -> str:
+    """Patterns of the catalogue mean the whole value, with or without anchors."""
+    return _ANCHOR.sub(lambda found: found[1] or "", pattern)

@@ -1,0 +1,194 @@
+"""Safe forms of identifying columns, made once, at landing (domain.md 8.3), as SQL.
+
+Everything here is an expression over the columns of one row: dates are `<field>__date`
+(`checks.date_of`), postcodes are normalised as `<field>__postcode`, and the maps that
+agreements serves are joined as `<field>__practice` and `<field>__home`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from catalogue import DataSet, Derivation, DerivedField, Identifier, Reason
+from pseudonymisation.engine.session import identifier, literal
+from pseudonymisation.intake.adapters.landing.checks import date_of
+from pseudonymisation.intake.adapters.landing.organisations import Organisations, entity
+
+OLDEST: Final = 90
+"""From this age on nobody's exact age is kept (domain.md 8.3)."""
+BAND_YEARS: Final = 5
+DEFAULT_POSTCODES: Final = "ZZ99"
+MAP_KEY, MAP_COMMISSIONER, MAP_LSOA = "map_key", "map_commissioner", "map_lsoa"
+"""Columns of the maps in a session."""
+LETTERS: Final = "SPGHRC"
+"""Reasons for Access (domain.md 6.11), in the order of the landed columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derivations:
+    """The derived columns and the reasons of one file."""
+
+    data_set: DataSet
+    columns: Sequence[str]
+    provider: str
+    """Who submitted: the reason S."""
+    organisations: Organisations
+
+    @property
+    def postcodes(self) -> list[str]:
+        """Fields that hold the postcode of a place where somebody lives."""
+        return [
+            field.name
+            for field in self.data_set.fields
+            if field.identifier is Identifier.POSTCODE and field.name in self.columns
+        ]
+
+    @property
+    def practices(self) -> list[str]:
+        """Fields whose commissioner is looked up in the practice map."""
+        return self._looked_up("practice")
+
+    @property
+    def homes(self) -> list[str]:
+        """Fields whose commissioner or area is looked up in the postcode map."""
+        mapped = {Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER}
+        derived = [d.source for d in self.data_set.derived if d.derivation in mapped]
+        return sorted({n for n in derived if n in self.columns} | set(self._looked_up("postcode")))
+
+    @property
+    def organisation_codes(self) -> list[str]:
+        """Fields whose code is looked up in the map of organisations: all but the provider's."""
+        fields = {*self._looked_up("organisation"), *self._looked_up("commissioner")}
+        return sorted(fields - {self.data_set.person.provider})
+
+    def _looked_up(self, source: str) -> list[str]:
+        reasons = self.data_set.population.values()
+        return sorted(
+            {r.field for r in reasons if r.source == source and r.field in self.columns if r.field}
+        )
+
+    def derived(self, derived: DerivedField) -> str:
+        """SQL of one derived column; null where it cannot be said."""
+        if derived.source not in self.columns or (derived.at and derived.at not in self.columns):
+            return f"NULL::{type_of(derived.derivation)}"
+        return FORMS[derived.derivation](derived)
+
+    def reason(self, letter: str) -> str:
+        """SQL of the commissioner by one letter, or null."""
+        reason = self.data_set.population.get(letter)  # type: ignore[call-overload]  # any letter
+        if reason is None or (reason.field and reason.field not in self.columns):
+            return "NULL::VARCHAR"
+        return self._commissioner(reason)
+
+    def _commissioner(self, reason: Reason) -> str:
+        field = reason.field or ""
+        match reason.source:
+            case "submitter":
+                return f"{literal(self.provider)}::VARCHAR"
+            case "practice":
+                return f"{identifier(practice_of(field))}.{MAP_COMMISSIONER}"
+            case "postcode":
+                return f"{identifier(home_of(field))}.{MAP_COMMISSIONER}"
+            case "organisation" | "commissioner" if field == self.data_set.person.provider:
+                return self.organisations.provider(f"r.{identifier(field)}")
+            case "organisation" | "commissioner":
+                return entity(field)
+
+
+def type_of(derivation: Derivation) -> str:
+    """The engine's type of a derived column."""
+    match derivation:
+        case Derivation.AGE_YEARS | Derivation.YEAR | Derivation.MONTH_OF_YEAR:
+            return "SMALLINT"
+        case Derivation.DEFAULT_POSTCODE:
+            return "BOOLEAN"
+        case _:
+            return "VARCHAR"
+
+
+def postcode_of(field: str) -> str:
+    """Name the column with the postcode in upper case, a space before its last three."""
+    return f"{field}__postcode"
+
+
+def practice_of(field: str) -> str:
+    """Name the joined row of the practice map."""
+    return f"{field}__practice"
+
+
+def home_of(field: str) -> str:
+    """Name the joined row of the postcode map."""
+    return f"{field}__home"
+
+
+def normalised_postcode(field: str) -> str:
+    """SQL of a postcode as it is sealed and looked up."""
+    bare = f"upper(replace({identifier(field)}, ' ', ''))"
+    return f"left({bare}, length({bare}) - 3) || ' ' || right({bare}, 3)"
+
+
+def month_of(field: str) -> str:
+    """SQL of the month `YYYY-MM` of a date field that is known to be one."""
+    return f"left({identifier(field)}, 7)"
+
+
+def _date(derived: DerivedField) -> str:
+    return identifier(date_of(derived.source))
+
+
+def _age(derived: DerivedField) -> str:
+    """Completed years, up to the oldest: born on 29 February is a year older on 1 March.
+
+    Null for a birth after the event. (`least` passes over nulls, so it stands inside.)
+    """
+    birth, event = _date(derived), identifier(date_of(derived.at or ""))
+    not_yet = f"month({event}) * 100 + day({event}) < month({birth}) * 100 + day({birth})"
+    years = f"year({event}) - year({birth}) - ({not_yet})::INTEGER"
+    return f"CASE WHEN {birth} <= {event} THEN least({years}, {OLDEST}) END"
+
+
+def _band(age: str) -> str:
+    labels = [f"{low}-{low + BAND_YEARS - 1}" for low in range(0, OLDEST, BAND_YEARS)] + [
+        f"{OLDEST}+"
+    ]
+    listed = ", ".join(map(literal, labels))
+    return f"list_extract([{listed}], ({age})::INTEGER // {BAND_YEARS} + 1)"
+
+
+def _financial_year(date: str) -> str:
+    first = f"(year({date}) - (month({date}) < 4)::INTEGER)"
+    return f"{first} || '/' || lpad((({first} + 1) % 100)::VARCHAR, 2, '0')"
+
+
+def _is_default(field: str) -> str:
+    return f"starts_with({identifier(postcode_of(field))}, {literal(DEFAULT_POSTCODES)})"
+
+
+def _placed(field: str, form: str) -> str:
+    """A default postcode is a flag and no geography."""
+    postcode = form.format(identifier(postcode_of(field)))
+    return f"CASE WHEN NOT {_is_default(field)} THEN {postcode} END"
+
+
+def _home(column: str) -> Callable[[DerivedField], str]:
+    return lambda derived: f"{identifier(home_of(derived.source))}.{column}"
+
+
+FORMS: Final[Mapping[Derivation, Callable[[DerivedField], str]]] = {
+    Derivation.AGE_YEARS: lambda derived: f"({_age(derived)})::SMALLINT",
+    Derivation.AGE_BAND: lambda derived: _band(_age(derived)),
+    Derivation.YEAR: lambda derived: f"year({_date(derived)})::SMALLINT",
+    Derivation.MONTH_OF_YEAR: lambda derived: f"month({_date(derived)})::SMALLINT",
+    Derivation.MONTH: lambda derived: month_of(derived.source),
+    Derivation.FINANCIAL_YEAR: lambda derived: _financial_year(_date(derived)),
+    Derivation.DEFAULT_POSTCODE: lambda derived: _is_default(derived.source),
+    Derivation.POSTCODE_SECTOR: lambda derived: _placed(
+        derived.source, "left({0}, length({0}) - 2)"
+    ),
+    Derivation.POSTCODE_DISTRICT: lambda derived: _placed(
+        derived.source, "left({0}, length({0}) - 4)"
+    ),
+    Derivation.LSOA: _home(MAP_LSOA),
+    Derivation.RESIDENCE_COMMISSIONER: _home(MAP_COMMISSIONER),
+}
+"""How each derivation is written."""

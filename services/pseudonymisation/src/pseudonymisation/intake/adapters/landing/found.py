@@ -1,0 +1,136 @@
+"""Counts in what was landed what the quality report tells its sender."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from catalogue import DataSet, Derivation, FieldClass
+from pseudonymisation.engine import repeats
+from pseudonymisation.engine.session import identifier, sealed_parquet
+from pseudonymisation.intake.adapters.landing import organisations
+from pseudonymisation.intake.adapters.landing.reading import FINDINGS, WITHHELD
+from pseudonymisation.intake.adapters.landing.statement import Order, parquet_key_name
+from pseudonymisation.intake.domain.quality import Contradiction
+
+CONTRADICTIONS_MAX: Final = 100
+"""So many are named with their lines; all are counted."""
+SEXES: Final = "('1', '2')"
+"""Of which one contradicts the other; not known, not specified and X contradict nothing."""
+
+
+def counted(
+    connection: duckdb.DuckDBPyConnection, order: Order, columns: Sequence[str], path: Path
+) -> dict[str, Any]:
+    """Count landed rows, by what is known of their people and by what was found in them."""
+    data_set = order.data_set
+    source = sealed_parquet(path, parquet_key_name(order.edition_id))
+    defaults = [d.name for d in data_set.derived if d.derivation is Derivation.DEFAULT_POSTCODE]
+    default = identifier(defaults[0]) if defaults else "false"
+    (totals,) = connection.execute(
+        f"SELECT count(*) FILTER (person_kind = 2), count(*) FILTER ({default}),"
+        " count(*) FILTER (coalesce(reason_g, reason_h, reason_r, reason_c) IS NULL),"
+        f" count(*) FILTER ({WITHHELD}) FROM {source}"
+    ).fetchall()
+    without_number, default_postcodes, without_commissioner, withheld = totals
+    status = data_set.person.nhs_number_status
+    by_status: dict[str, int] = {}
+    if status is not None:
+        found = connection.execute(
+            f"SELECT coalesce({identifier(status)}, ''), count(*) FROM {source}"
+            " GROUP BY 1 ORDER BY 1"
+        )
+        by_status = dict(found.fetchall())
+    number, lines = _contradictions(connection, data_set, source, columns)
+    return {
+        "without_number": without_number,
+        "default_postcodes": default_postcodes,
+        "without_commissioner": without_commissioner,
+        "withheld": withheld,
+        "number_status": by_status,
+        "findings": _findings(connection, source, columns),
+        "contradictions": number,
+        "contradicting": lines,
+        "repeated": _repeated(connection, order, source),
+        "default_codes": organisations.counted(
+            connection, _of_organisations(order, columns), source
+        ),
+    }
+
+
+def _repeated(connection: duckdb.DuckDBPyConnection, order: Order, source: str) -> int:
+    """Count records that are in the file again; of each one is released (`repeats`)."""
+    key = repeats.RecordKey.of(order.rules, order.data_set)
+    return 0 if key is None else repeats.find(connection, key, [source])
+
+
+def _of_organisations(order: Order, columns: Sequence[str]) -> list[str]:
+    """Columns with codes of organisations: by the format of the rules, practices among them."""
+    return [
+        name
+        for name in columns
+        if (rule := order.rules.rule_of(name)) is not None
+        and rule.format in {"organisation", "practice"}
+    ]
+
+
+def _findings(
+    connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]
+) -> dict[tuple[str, str], int]:
+    """Count what the landing rules found, by column and code."""
+    found = connection.execute(
+        f"SELECT finding, count(*) FROM (SELECT unnest(string_split({FINDINGS}, ' ')) AS finding"
+        f" FROM {source} WHERE {FINDINGS} IS NOT NULL) GROUP BY 1 ORDER BY 1"
+    )
+    counts: dict[tuple[str, str], int] = {}
+    for finding, rows in found.fetchall():
+        place, _, code = finding.partition(":")
+        counts[columns[int(place)], code] = rows
+    return counts
+
+
+def _contradictions(
+    connection: duckdb.DuckDBPyConnection, data_set: DataSet, source: str, columns: Sequence[str]
+) -> tuple[int, list[Contradiction]]:
+    """Find local identifiers of one provider that are given to people who differ.
+
+    Compared are sealed cells: equal words are equal values.
+    """
+    person = data_set.person
+    local, birth = person.local_id, person.date_of_birth
+    if local not in columns or data_set.by_name[str(local)].class_ is not FieldClass.LI:
+        return 0, []
+    sealed = [name for name in (birth,) if name in columns]
+    # The first word of a sealed cell tells it from all others, but one in 2**64.
+    differ = [(identifier(f"{name}__0"), "true") for name in sealed]
+    differ += [
+        (identifier(name), f"{identifier(name)} IN {SEXES}") for name in _sexes(data_set, columns)
+    ]
+    if not differ:
+        return 0, []
+    key = identifier(f"{local}__0")
+    if person.provider in columns:
+        key += f", {identifier(str(person.provider))}"
+    tests = (
+        f"coalesce(min({value}) FILTER ({known}) <> max({value}) FILTER ({known}), false)"
+        for value, known in differ
+    )
+    rows = connection.execute(
+        "SELECT count(*) OVER () AS number, first_line, last_line FROM ("
+        f" SELECT min(line) AS first_line, max(line) AS last_line FROM {source}"
+        f" WHERE {identifier(f'{local}__0')} IS NOT NULL GROUP BY hash({key})"
+        f" HAVING {' OR '.join(tests)}) ORDER BY first_line LIMIT {CONTRADICTIONS_MAX}"
+    ).fetchall()
+    return (rows[0][0] if rows else 0), [Contradiction(first, last) for _, first, last in rows]
+
+
+def _sexes(data_set: DataSet, columns: Sequence[str]) -> list[str]:
+    """Columns whose codes are those of a person's sex: 1, 2 and 9 among them, and few others."""
+    return [
+        field.name
+        for field in data_set.fields
+        if field.name in columns
+        and field.codes is not None
+        and {"1", "2", "9"} <= set(field.codes) <= {"0", "1", "2", "9", "X"}
+    ]

@@ -1,0 +1,310 @@
+"""Lands a file: one pass of the engine from the sealed upload to sealed Parquet.
+
+The engine reads the numbered lines out of a pipe (`feed`), judges each row (`checks`), and
+writes the good ones without a clear identifier in them: NHS numbers as haven tokens, other
+identifiers as sealed cells (`sealing`), text with markers (`masking`), safe forms derived and
+Reasons for Access looked up (`derivations`). Where SQL cannot say it, it calls functions of ours
+back, a vector at a time; bad rows leave it that way too (`quarantine`). Nothing is written
+twice, and memory does not grow with the file. LAYOUT.md says what is in the result.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from catalogue import DataSet
+from common import faults
+from pseudonymisation.engine import kernel
+from pseudonymisation.engine.masking import Masking
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
+from pseudonymisation.engine.session import Limits, add_function, identifier, literal, session
+from pseudonymisation.intake.adapters.header import columns_of
+from pseudonymisation.intake.adapters.landing.checks import VALID_NUMBER
+from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BACK
+from pseudonymisation.intake.adapters.landing.deletions import LeftOut
+from pseudonymisation.intake.adapters.landing.derivations import MAP_COMMISSIONER, MAP_KEY, MAP_LSOA
+from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
+from pseudonymisation.intake.adapters.landing.found import counted
+from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE, Organisations
+from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
+from pseudonymisation.intake.adapters.landing.reading import LEFT_OUT
+from pseudonymisation.intake.adapters.landing.statement import Order, Statement, parquet_key_name
+from pseudonymisation.intake.domain.quality import Outcome
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+REJECTS: Final[Mapping[str, str]] = {
+    "MISSING COLUMNS": "TOO_FEW_VALUES",
+    "TOO MANY COLUMNS": "TOO_MANY_VALUES",
+    "UNQUOTED VALUE": "QUOTE_MISPLACED",
+}
+"""What the engine says of a line that it cannot read, and what we say."""
+
+
+class EngineFailed(Exception):
+    """The engine could not do it. Its own words may quote a value, so they are not here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """What landing works with."""
+
+    objects: Objects
+    key: Callable[[str], bytes]
+    """Gives a key of the key store by name, making it at its first use."""
+    scratch: Path
+    limits: Limits
+    quarantine_entries_max: int = 10_000
+    report: Callable[[int], None] = lambda _: None
+    """Told how many records the engine was given, while it goes on."""
+
+
+def land(order: Order, plane: Plane) -> Outcome:
+    """Land a file. What was written is an object that nothing names yet.
+
+    :raises EngineFailed: where the engine gave up
+    :raises ObjectDamaged, Unavailable: where the upload, a key or the store is away or altered
+    """
+    columns = columns_of(order.header, order.data_set)
+    sealed = [field for field in order.data_set.fields if is_sealed(field, order.data_set)]
+    keys = {name: plane.key(name) for name in keys_for(sealed)}
+    parquet_key = plane.key(f"edition/{order.edition_id}")
+    path = plane.objects.prepare(order.object_key)
+    with (
+        _scratch(plane.scratch, order.attempt) as scratch,
+        plane.objects.writer(order.quarantine_key, plane.key(order.quarantine_key)) as writer,
+        session(
+            directories=[scratch, path.parent, *_directories(order)],
+            temp_directory=scratch,
+            keys={parquet_key_name(order.edition_id): parquet_key},
+            limits=plane.limits,
+            joins_as_written=True,
+        ) as connection,
+    ):
+        quarantine = Quarantine(
+            writer,
+            columns,
+            header=order.header,
+            data_set=order.data_set,
+            entries_max=plane.quarantine_entries_max,
+        )
+        read_by = _load_maps(connection, order)
+        sealing = Sealing(sealed, keys)
+        left_out = LeftOut(order.rules, order.data_set, keys)
+        key = [field.name for field in left_out.fields]
+        statement = Statement(order, columns, sealing, read_by, scratch / "records.csv", key)
+        failures: list[Exception] = []
+        _register(connection, statement, quarantine, left_out, failures)
+        delimiter = order.data_set.file.delimiter
+        lines = Lines(quarantine.whole_lines, delimiter=delimiter, columns=len(columns))
+        chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
+        feed = Feed(statement.pipe, chunks, lines, plane.report)
+        try:
+            with _translated(), feed.flowing():
+                written = _one(connection.execute(statement.copy(path)))
+        except FeedFailed as failure:
+            raise failure.__cause__ or failure from None
+        except EngineFailed:
+            if failures:
+                raise failures[0] from None
+            raise
+        faults.reach("L1")
+        with _translated():
+            written = _without_deleted(connection, statement, left_out, path) or written
+            landed, statistics = int(written[1]), written[4]
+            _set_unreadable_aside(connection, quarantine, delimiter)
+            counts = counted(connection, order, columns, path) if landed else {}
+    size = plane.objects.finish(order.object_key)
+    faults.reach("L2")
+    return Outcome(
+        columns=columns,
+        records=lines.records,
+        landed=landed,
+        left_out=dict(left_out.reasons),
+        deletions_without_match=left_out.without_match,
+        quarantined=quarantine.lines,
+        entries=quarantine.entries,
+        reasons=dict(quarantine.reasons),
+        missing=_missing(order.data_set, statistics, landed),
+        personal_data=statement.personal_data,
+        personal_data_of_others=dict(statement.masking.of_others),
+        bytes=size,
+        **counts,
+    )
+
+
+def _without_deleted(
+    connection: duckdb.DuckDBPyConnection, statement: Statement, left_out: LeftOut, path: Path
+) -> tuple[Any, ...] | None:
+    """Write what was landed again, without the records that deletions behind them take back.
+
+    None where there are none, which is nearly always so.
+    """
+    key = RecordKey.of(statement.order.rules, statement.order.data_set)
+    source = statement.written(path)
+    if not left_out.take_back(connection, key, source):
+        return None
+    kept, again = (
+        f"SELECT * FROM {source} WHERE line NOT IN (SELECT line FROM {TAKEN_BACK})",
+        path.with_suffix(".kept"),
+    )
+    written = _one(connection.execute(statement.into(again, kept)))
+    again.replace(path)
+    return written
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection,
+    statement: Statement,
+    quarantine: Quarantine,
+    left_out: LeftOut,
+    failures: list[Exception],
+) -> None:
+    text = "VARCHAR"
+    cells = len(statement.sealing.cells)
+    functions: list[tuple[str, Callable[..., pa.Array], list[Any], str]] = [
+        (VALID_NUMBER, _valid_numbers, [text], "BOOLEAN"),
+        (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
+        (Quarantine.NAME, quarantine, ["UBIGINT", text, text], "BOOLEAN"),
+        (LEFT_OUT, left_out, _left_out_by(left_out), "BOOLEAN"),
+    ]
+    if statement.masking.fields:
+        looked_at = [text] * (3 + len(statement.masking.fields))
+        masking = statement.masking
+        functions.append((Masking.NAME, masking, looked_at, Masking.RETURNS))
+    for name, function, parameters, returns in functions:
+        kept = _keeping(failures, function)
+        add_function(connection, name, kept, parameters, returns, is_volatile=True)
+
+
+def _left_out_by(left_out: LeftOut) -> list[str]:
+    text = "VARCHAR"
+    more = left_out.parameters - 1
+    return [text, *(["UBIGINT", *[text] * (more - 1)] if more else [])]
+
+
+def _keeping(
+    failures: list[Exception], function: Callable[..., pa.Array]
+) -> Callable[..., pa.Array]:
+    """Wrap a function so that what it fails with is kept: the engine would make a text of it."""
+
+    def call(*columns: pa.Array) -> pa.Array:
+        try:
+            return function(*columns)
+        except Exception as error:  # noqa: BLE001 - kept, and raised where the engine was called
+            failures.append(error)
+            raise EngineFailed from None
+
+    return call
+
+
+def _valid_numbers(numbers: pa.Array) -> pa.Array:
+    mask = numbers.is_null().to_numpy(zero_copy_only=False)
+    return pa.array(kernel.valid_numbers(numbers), mask=mask)
+
+
+def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> Organisations:
+    """Put the maps into the session: canonical CSV, one line a key (agreements sees to it).
+
+    The commissioners that they name are organisations too, and brought into their normal form.
+    """
+    read_by = Organisations.load(connection, order.organisation_map, order.providers)
+    for table, path, columns in (
+        ("practice_map", order.practice_map, (MAP_KEY, MAP_COMMISSIONER)),
+        ("postcode_map", order.postcode_map, (MAP_KEY, MAP_COMMISSIONER, MAP_LSOA)),
+    ):
+        typed = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+        if path is None:
+            declared = ", ".join(f"{column} VARCHAR" for column in columns)
+            connection.execute(f"CREATE TABLE {table} ({declared})")
+            continue
+        connection.execute(
+            f"CREATE TABLE {table} AS SELECT m.* REPLACE (CASE WHEN o.{MAP_KEY} IS NULL"
+            f" THEN m.{MAP_COMMISSIONER} ELSE o.{MAP_ENTITY} END AS {MAP_COMMISSIONER})"
+            f" FROM read_csv({literal(path)}, auto_detect = false, header = true, delim = ',',"
+            f" columns = {{{typed}}}) AS m"
+            f" LEFT JOIN {TABLE} AS o ON o.{MAP_KEY} = m.{MAP_COMMISSIONER}"
+        )
+    return read_by
+
+
+def _set_unreadable_aside(
+    connection: duckdb.DuckDBPyConnection, quarantine: Quarantine, delimiter: str
+) -> None:
+    """Take over the lines that the engine could not read."""
+    rejected = connection.execute(
+        "SELECT error_type::VARCHAR AS kind, list(line ORDER BY line) AS lines,"
+        " list(record ORDER BY line) AS records FROM ("
+        "  SELECT any_value(error_type) AS error_type, line, any_value(record) AS record FROM ("
+        f"   SELECT error_type, TRY_CAST(split_part(csv_line, {literal(delimiter)}, 1) AS BIGINT)"
+        f"     AS line, substr(csv_line, strpos(csv_line, {literal(delimiter)}) + 1) AS record"
+        "    FROM reject_errors)"
+        "  GROUP BY line) GROUP BY error_type"
+    )
+    for kind, lines, records in rejected.fetchall():
+        code = REJECTS.get(kind, "NOT_READABLE")
+        by_code: dict[str, list[int]] = {}
+        for place, (line, record) in enumerate(zip(lines, records, strict=True)):
+            nearer = unreadable(code, line or 0, record or "", quarantine.width, delimiter)
+            by_code.setdefault(nearer, []).append(place)
+        for nearer, places in by_code.items():
+            numbers = np.array([lines[place] or 0 for place in places], dtype=np.int64)
+            found = pa.array([records[place] for place in places], pa.string())
+            quarantine.whole_lines(numbers, nearer, found)
+
+
+def _missing(
+    data_set: DataSet, statistics: Mapping[str, Mapping[str, str]], landed: int
+) -> dict[str, int]:
+    """Read off the written file how many values each field lacks."""
+    found = {}
+    for field in data_set.fields:
+        if field.name == data_set.person.nhs_number:
+            continue
+        column = f"{field.name}__0" if is_sealed(field, data_set) else field.name
+        of_column = statistics.get(identifier(column), {})
+        found[field.name] = int(of_column.get("null_count", landed))
+    return found
+
+
+def _one(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = result.fetchone()
+    if row is None:
+        raise EngineFailed
+    return row
+
+
+def _directories(order: Order) -> list[Path]:
+    maps = (order.practice_map, order.postcode_map, order.organisation_map)
+    return [path.parent for path in maps if path is not None]
+
+
+@contextmanager
+def _scratch(root: Path, attempt: str) -> Iterator[Path]:
+    """A directory of one attempt's own: its pipe, and its spills, which are sealed."""
+    scratch = root / attempt
+    scratch.mkdir(parents=True, mode=0o700)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say that the engine failed without its words, which may quote values."""
+    try:
+        yield
+    except duckdb.Error as error:
+        log.warning("engine_failed", kind=type(error).__name__)
+        raise EngineFailed from None

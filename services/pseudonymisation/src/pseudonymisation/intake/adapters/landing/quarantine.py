@@ -1,0 +1,166 @@
+"""Rows that are set aside: reasons in the open, the rows themselves sealed.
+
+Lines come from the feed's thread and from the engine's; each call brings many.
+"""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalogue import DataSet
+from pseudonymisation.engine.objects import SealedWriter
+from pseudonymisation.intake.adapters.header import DELIMITERS, NAMES_MIN, names_in
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.quality import Entry
+
+LINE: Final = ""
+"""In place of a column: the reason is about the line as a whole."""
+
+
+def handed_back(chunks: Iterator[bytes], columns: Sequence[str]) -> Iterator[bytes]:
+    """Make of what a `Quarantine` wrote what its sender can work with: columns by their names.
+
+    A record has its values as they came, each in quotes; a line that is none is as it came.
+    """
+    rest = b""
+    for number, chunk in enumerate(chunks):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if number == 0:
+            yield ",".join(("line", "reasons", *columns)).encode() + b"\n"
+            del lines[0]  # the object's own header
+        yield b"".join(_named(line, columns) for line in lines)
+
+
+def unreadable(code: str, line: int, record: str, columns: int, delimiter: str) -> str:
+    """Say nearer what is wrong with a line of too few or too many values."""
+    record = record.rstrip("\r\n")
+    if code == "TOO_MANY_VALUES" and record.count(delimiter) == columns:
+        first = record.partition(delimiter)[0].strip(' "')
+        if first.isascii() and first.isdigit() and int(first[:18]) in {line - 1, line - 2}:
+            return "INDEX_COLUMN"
+    if code == "TOO_FEW_VALUES" and any(
+        record.count(other) == columns - 1 for other in DELIMITERS if other != delimiter
+    ):
+        return "DELIMITER_WRONG"
+    return code
+
+
+def _named(line: bytes, columns: Sequence[str]) -> bytes:
+    number, why, record = line.split(b",", 2)
+    reasons = b" ".join(_reason(reason, columns) for reason in why.split(b" "))
+    return b",".join((number, reasons, record)) + b"\n"
+
+
+def _reason(reason: bytes, columns: Sequence[str]) -> bytes:
+    place, colon, code = reason.partition(b":")
+    return columns[int(place)].encode() + b":" + code if colon else reason
+
+
+class Quarantine:
+    """Writes `line,"reasons",record` into a sealed object, and remembers the first reasons."""
+
+    NAME: Final = "set_aside"
+
+    def __init__(
+        self,
+        writer: SealedWriter,
+        columns: Sequence[str],
+        *,
+        header: str,
+        data_set: DataSet,
+        entries_max: int,
+    ) -> None:
+        self._writer = writer
+        self._columns = columns
+        self._data_set = data_set
+        names = "|".join(map(re.escape, data_set.by_name))
+        self._name = f'(?i)[,;|\t"]\\s*"*(?:{names})"*\\s*(?:$|[,;|\t"])'
+        self._entries_max = entries_max
+        self._lock = threading.Lock()
+        self._entries: list[Entry] = []
+        self.reasons: Counter[tuple[str, str]] = Counter()
+        self.lines = 0
+        writer.write(f"line,reasons,{header}\n".encode())
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The reasons that are kept one by one, in order of the lines."""
+        return sorted(self._entries)[: self._entries_max]
+
+    def __call__(self, line: pa.Array, why: pa.Array, record: pa.Array) -> pa.Array:
+        """Set rows aside. `why` is `column number:code` for each reason, a space between.
+
+        The engine calls this as the condition on which a row is kept: the answer is no.
+        :raises HeaderRepeated:
+        """
+        self._require_no_header(line, record)
+        reasons = pc.split_pattern(why.cast(pa.string()), " ")
+        flat = reasons.flatten()
+        counts = {item["values"]: item["counts"] for item in pc.value_counts(flat).to_pylist()}
+        named = {reason: self._named(reason) for reason in counts}
+        numbers = line.cast(pa.int64())
+        with self._lock:
+            for reason, count in counts.items():
+                self.reasons[named[reason]] += count
+            room = self._entries_max - len(self._entries)
+            if room > 0:
+                rows = numbers.take(pc.list_parent_indices(reasons))[:room].to_pylist()
+                self._entries += [
+                    Entry(row, *named[reason])
+                    for row, reason in zip(rows, flat[:room].to_pylist(), strict=True)
+                ]
+            self._write(numbers, why.cast(pa.string()), record.cast(pa.string()))
+        return pa.array(np.zeros(len(line), dtype=np.bool_))
+
+    def whole_lines(self, numbers: npt.NDArray[np.int64], code: str, lines: pa.Array) -> None:
+        """Set lines aside that are no records.
+
+        :raises HeaderRepeated:
+        """
+        self._require_no_header(pa.array(numbers), lines)
+        with self._lock:
+            self.reasons[LINE, code] += len(numbers)
+            room = self._entries_max - len(self._entries)
+            self._entries += [Entry(int(number), LINE, code) for number in numbers[:room]]
+            why = pa.array([code]).take(pa.array(np.zeros(len(numbers), dtype=np.int64)))
+            records = pc.ascii_rtrim(lines.cast(pa.string()), "\r\n")
+            self._write(pa.array(numbers), why, records)
+
+    @property
+    def width(self) -> int:
+        """How many values a record has."""
+        return len(self._columns)
+
+    def _require_no_header(self, numbers: pa.Array, records: pa.Array) -> None:
+        """Stop a file that has its header, or another of the data set's, among its records.
+
+        A header is never a good row: its month is no date. So only what is set aside is looked at.
+        """
+        records = records.cast(pa.string())
+        named = pc.match_substring_regex(pc.binary_join_element_wise("", records, ","), self._name)
+        places = np.flatnonzero(named.fill_null(False).to_numpy(zero_copy_only=False))
+        for place in places.tolist():
+            if names_in(records[place].as_py().strip(), self._data_set) >= NAMES_MIN:
+                line = int(numbers[place].as_py())
+                raise errors.HeaderRepeated(
+                    f"Line {line} is a header again: files were put together. Take the line out,"
+                    " or send each file by itself.",
+                    line=line,
+                )
+
+    def _named(self, reason: str) -> tuple[str, str]:
+        place, _, code = reason.partition(":")
+        return self._columns[int(place)], code
+
+    def _write(self, numbers: pa.Array, why: pa.Array, records: pa.Array) -> None:
+        self.lines += len(numbers)
+        joined = pc.binary_join_element_wise(numbers.cast(pa.string()), why, records, ",")
+        ended = pc.binary_join_element_wise(joined, "", "\n")
+        self._writer.write(ended.buffers()[2] or b"")

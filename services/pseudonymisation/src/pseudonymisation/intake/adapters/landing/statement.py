@@ -1,0 +1,345 @@
+"""The statement that lands a file, written from the catalogue, and what it calls back.
+
+From the inside: the numbered lines as text; the rows that are kept, as the landing rules read
+them (`reading`); their postcodes in one form; what our functions make of them; what is landed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from catalogue import CatalogueField, ColumnType, DataSet, DerivedField, Effect, LandingRules
+from pseudonymisation.engine import capacity, scan
+from pseudonymisation.engine.masking import Masking
+from pseudonymisation.engine.sealing import Sealing
+from pseudonymisation.engine.session import identifier, literal, sealed_parquet
+from pseudonymisation.intake.adapters.landing import organisations
+from pseudonymisation.intake.adapters.landing.checks import date_of, valid_of
+from pseudonymisation.intake.adapters.landing.derivations import (
+    LETTERS,
+    MAP_KEY,
+    Derivations,
+    home_of,
+    month_of,
+    normalised_postcode,
+    postcode_of,
+    practice_of,
+)
+from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
+from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
+from pseudonymisation.intake.adapters.landing.reading import (
+    FINDINGS,
+    OWN_BIRTH,
+    WITHHELD,
+    Judgement,
+    Reading,
+)
+
+ROW_GROUP: Final = 61_440
+"""Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
+LINE_NUMBER_BYTES: Final = 24
+READ_BYTES: Final = 4 << 20
+CELLS: Final = "sealed__cells"
+MASKED: Final = "looked__through"
+
+TYPES: Final[Mapping[ColumnType, str]] = {
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.DATE: "DATE",
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.DECIMAL: "DOUBLE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be landed, from where, as what."""
+
+    data_set: DataSet
+    """As its files are read (`LandingRules.taken_in`)."""
+    rules: LandingRules
+    header: str
+    first: date
+    last: date
+    today: date
+    provider: str
+    providers: frozenset[str]
+    """Whose records it may hold, in normal form."""
+    edition_id: UUID
+    attempt: str
+    content_key: str
+    quarantine_key: str
+    object_key: str
+    practice_map: Path | None
+    postcode_map: Path | None
+    organisation_map: Path
+
+
+def parquet_key_name(edition_id: UUID) -> str:
+    """Name an edition's key inside a session of the engine."""
+    return f"e{edition_id.hex}"
+
+
+class Statement:
+    """The one statement that lands a file, and the functions that it calls."""
+
+    def __init__(
+        self,
+        order: Order,
+        columns: Sequence[str],
+        sealing: Sealing,
+        read_by: Organisations,
+        pipe: Path,
+        key: Sequence[str] = (),
+    ) -> None:
+        """`key` are columns by which a deletion names a record, where the rules have such."""
+        self.pipe = pipe
+        self._organisations = read_by
+        self.sealing = sealing
+        self.order = order
+        self._data_set = order.data_set
+        self._columns = columns
+        self._reading = Reading(
+            data_set=order.data_set,
+            rules=order.rules,
+            columns=columns,
+            first=order.first,
+            last=order.last,
+            today=order.today,
+            set_aside=Quarantine.NAME,
+            more=tuple(self._foreign()),
+            deleting=tuple(self._deleting(key)),
+        )
+        self._derivations = Derivations(
+            data_set=order.data_set,
+            columns=columns,
+            provider=order.provider,
+            organisations=read_by,
+        )
+        fields = [order.data_set.by_name[name] for name in columns]
+        self.masking = Masking([field for field in fields if capacity.is_looked_through(field)])
+
+    def _deleting(self, key: Sequence[str]) -> Iterator[str]:
+        """What a deletion is known by: its line, its provider, the columns of the key."""
+        if not key:
+            return
+        yield "line"
+        yield self._provider()
+        for name in key:
+            yield _trimmed(name) if name in self._columns else "NULL::VARCHAR"
+
+    def _provider(self) -> str:
+        """Whose record a row is, in normal form; of whom it says nothing, the submission's."""
+        person, submitted = self._data_set.person, literal(self.order.provider)
+        if person.provider not in self._columns:
+            return submitted
+        return (
+            f"coalesce({self._organisations.provider(_trimmed(str(person.provider)))}, {submitted})"
+        )
+
+    def _foreign(self) -> Iterator[Judgement]:
+        """What is wrong with a row of a provider whose records the submitter may not send."""
+        provider = self._data_set.person.provider
+        if provider is not None and provider in self._columns:
+            holds = self._organisations.is_foreign(identifier(provider))
+            yield Judgement(provider, FOREIGN, holds, Effect.QUARANTINE)
+        site = self._data_set.population.get("P")
+        if provider is None and site is not None and site.field in self._columns and site.field:
+            holds = self._organisations.is_anothers_site(identifier(site.field))
+            yield Judgement(site.field, FOREIGN, holds, Effect.QUARANTINE)
+
+    @property
+    def personal_data(self) -> dict[str, int]:
+        """How many cells of each column had personal data in them."""
+        return dict(self.masking.cells)
+
+    def copy(self, path: Path) -> str:
+        """Write the whole statement."""
+        rows = (
+            f"SELECT {', '.join(self._landed())} FROM ({self._worked_on()}) AS r"
+            f" {' '.join(self._joins())}"
+        )
+        return self.into(path, rows)
+
+    def into(self, path: Path, rows: str) -> str:
+        """Write a statement that makes a sealed file of rows."""
+        key = literal(parquet_key_name(self.order.edition_id))
+        return (
+            f"COPY ({rows}) TO {literal(path)}"
+            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP},"
+            f" ENCRYPTION_CONFIG {{footer_key: {key}}}, RETURN_STATS)"
+        )
+
+    def written(self, path: Path) -> str:
+        """Read such a file, as SQL."""
+        return sealed_parquet(path, parquet_key_name(self.order.edition_id))
+
+    def _landed(self) -> Iterator[str]:
+        """Give every landed column, in the order of LAYOUT.md."""
+        yield "line"
+        yield "person_kind"
+        yield f"{CELLS}.p_0 AS person_0"
+        yield f"{CELLS}.p_1 AS person_1"
+        for cell in self.sealing.cells:
+            yield f"{CELLS}.{cell.first} AS {identifier(f'{cell.field.name}__0')}"
+            yield f"{CELLS}.{cell.second} AS {identifier(f'{cell.field.name}__1')}"
+            if cell.rest:
+                yield f"{CELLS}.{cell.rest} AS {identifier(f'{cell.field.name}__rest')}"
+        for field in self._data_set.fields:
+            if field.identifier is None and field.name not in self.order.rules.controls:
+                clear = self._unless_dropped(field.name, self._clear(field))
+                yield f"{clear} AS {identifier(field.name)}"
+        for derived in self._data_set.derived:
+            yield f"{self._derived(derived)} AS {identifier(derived.name)}"
+        for letter in LETTERS:
+            yield f"{self._reason(letter)} AS reason_{letter.lower()}"
+        yield f"{month_of(self._data_set.periods.field)} AS period"
+        yield (
+            f"{MASKED} IS NOT NULL AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
+        )
+        yield f"{scan.VERSION}::UTINYINT AS scan_rule"
+        yield WITHHELD
+        yield FINDINGS
+
+    def _unless_dropped(self, name: str, value: str) -> str:
+        """Leave out what a row whose identity is withheld does not have."""
+        dropped = name in self._reading.signals.dropped
+        return f"CASE WHEN NOT {WITHHELD} THEN {value} END" if dropped else value
+
+    def _derived(self, derived: DerivedField) -> str:
+        hold, value = self._reading.signals.withhold, self._derivations.derived(derived)
+        if hold is None or derived.name in hold.keep_derived:
+            return value
+        return self._unless_dropped(derived.source, value)
+
+    def _reason(self, letter: str) -> str:
+        hold, value = self._reading.signals.withhold, self._derivations.reason(letter)
+        if hold is None or letter in hold.reasons:
+            return value
+        return f"CASE WHEN NOT {WITHHELD} THEN {value} END"
+
+    def _clear(self, field: CatalogueField) -> str:
+        kind = TYPES[field.type]
+        if field.name not in self._columns:
+            return f"NULL::{kind}"
+        if field.type is ColumnType.DATE:
+            return identifier(date_of(field.name))
+        place = self.masking.places.get(field.name)
+        value = f"{identifier(field.name)}::{kind}"
+        if place is None:
+            return value
+        masked = f"{MASKED}[{place}]"
+        if field.type is not ColumnType.TEXT:
+            # A number with personal data in it is none.
+            return f"CASE WHEN {MASKED} IS NULL OR {masked} IS NULL THEN {value} END"
+        return f"CASE WHEN {MASKED} IS NULL THEN {value} ELSE coalesce({masked}, {value}) END"
+
+    def _worked_on(self) -> str:
+        """Rows that were kept, with what our functions make of them."""
+        worked = [
+            f"CASE WHEN {self._person()} IS NULL THEN 2 ELSE 1 END::UTINYINT AS person_kind",
+            f"{Sealing.NAME}({', '.join(self._sealed_values())}) AS {CELLS}",
+        ]
+        if self.masking.fields:
+            looked_at = ", ".join([*self._own, *map(_looked_at, self.masking.fields)])
+            worked.append(f"{Masking.NAME}({looked_at}) AS {MASKED}")
+        return f"SELECT *, {', '.join(worked)} FROM ({self._normalised()})"
+
+    def _sealed_values(self) -> Iterator[str]:
+        yield self._person()
+        yield self._stranger()
+        for cell in self.sealing.cells:
+            name = cell.field.name
+            if name not in self._columns:
+                yield "NULL::VARCHAR"
+            elif name in self._derivations.postcodes:
+                yield self._unless_dropped(name, identifier(postcode_of(name)))
+            else:
+                yield self._unless_dropped(name, _trimmed(name))
+
+    def _number(self) -> str:
+        """The person's NHS number where it is a valid one, else null."""
+        name = self._data_set.person.nhs_number
+        if name not in self._columns:
+            return "NULL::VARCHAR"
+        return f"CASE WHEN {identifier(valid_of(name))} THEN {identifier(name)} END"
+
+    def _person(self) -> str:
+        """The number by which the row's person is known, null where it may or can not be."""
+        return f"CASE WHEN NOT {WITHHELD} THEN {self._number()} END"
+
+    def _stranger(self) -> str:
+        """What tells a person without a valid number from all others (domain.md 8.2)."""
+        person, unit, provider = self._data_set.person, "chr(31)", self._provider()
+        row = f"{literal(str(self.order.edition_id))} || {unit} || line"
+        known = row
+        if person.local_id in self._columns:
+            local = f"{provider} || {unit} || {_trimmed(str(person.local_id))}"
+            known = f"coalesce({local}, {row})"
+        return f"CASE WHEN {WITHHELD} THEN {row} WHEN {self._person()} IS NULL THEN {known} END"
+
+    @property
+    def _own(self) -> "_Own":
+        """What is looked for: the record's own number, postcode and date of birth."""
+        person = self._data_set.person
+        postcode = person.postcode if person.postcode in self._derivations.postcodes else None
+        return _Own(
+            self._number(),
+            identifier(postcode_of(postcode)) if postcode else "NULL::VARCHAR",
+            OWN_BIRTH,
+        )
+
+    def _normalised(self) -> str:
+        """Rows with their postcodes in one form."""
+        postcodes = "".join(
+            f", {normalised_postcode(name)} AS {identifier(postcode_of(name))}"
+            for name in self._derivations.postcodes
+        )
+        return f"SELECT *{postcodes} FROM ({self._reading.rows(self._records())})"
+
+    def _records(self) -> str:
+        file = self._data_set.file
+        named = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self._columns)
+        return (
+            f"read_csv({literal(self.pipe)}, auto_detect = false, header = false,"
+            f" columns = {{'line': 'UBIGINT', {named}}}, delim = {literal(file.delimiter)},"
+            " quote = '\"', escape = '\"', new_line = '\\n', strict_mode = true,"
+            " store_rejects = true, rejects_limit = 0,"
+            f" max_line_size = {file.line_bytes_max + LINE_NUMBER_BYTES},"
+            f" buffer_size = {max(READ_BYTES, 16 * file.line_bytes_max)})"
+        )
+
+    def _joins(self) -> Iterator[str]:
+        for name in self._derivations.practices:
+            row = identifier(practice_of(name))
+            yield f"LEFT JOIN practice_map AS {row} ON {row}.{MAP_KEY} = r.{identifier(name)}"
+        for name in self._derivations.homes:
+            row, postcode = identifier(home_of(name)), identifier(postcode_of(name))
+            yield f"LEFT JOIN postcode_map AS {row} ON {row}.{MAP_KEY} = r.{postcode}"
+        yield from map(organisations.join, self._derivations.organisation_codes)
+
+
+class _Own(NamedTuple):
+    """SQL of the record's own values, to be looked for in text; null where it has none."""
+
+    number: str
+    postcode: str
+    birth: str
+
+
+def _looked_at(field: CatalogueField) -> str:
+    """SQL of what is looked through; of numbers only those with so many digits."""
+    column = identifier(field.name)
+    if field.type is ColumnType.TEXT:
+        return column
+    number = f"{column}::{TYPES[field.type]}"
+    return (
+        f"CASE WHEN strlen({column}) >= {capacity.INTEGER_MIN}"
+        f" THEN {capacity.number_as_text(number)} END"
+    )
+
+
+def _trimmed(name: str) -> str:
+    return f"nullif(trim({identifier(name)}), '')"

@@ -1,0 +1,197 @@
+"""The national check over HTTP: opened, its request handed out, its reply taken."""
+
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.db.idempotency import IdempotencyKeyReused
+from common.errors import EditedMeanwhile
+from common.texts import Scanned
+from common.web.idempotency import IdempotencyKey, fingerprint
+from common.web.pagination import Page, Paging
+from common.web.problems import responses
+from pseudonymisation.intake.api.dependencies import (
+    CheckCtx,
+    ReadChecksCtx,
+    TooManyUploads,
+    Uploading,
+)
+from pseudonymisation.intake.api.routes.opt_outs import LIST_BYTES_MAX
+from pseudonymisation.intake.api.schemas.submissions import DATA_SET, Incoming
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain import opt_out_check as domain
+from pseudonymisation.intake.use_cases import opt_out_checks as use_cases
+
+router = APIRouter(prefix="/v1/opt-out-checks", tags=["opt-outs"])
+
+
+class OpenCheck(Incoming):
+    """What is to be prepared, and whose people are therefore asked about."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"data_set": "SUS_APC", "periods": ["2018-04"], "purpose": "RS"}]
+        }
+    )
+
+    data_set: Annotated[
+        str,
+        Field(pattern=DATA_SET, description="The data set, by its name.", examples=["SUS_APC"]),
+        Scanned(code=True),
+    ]
+    periods: Annotated[
+        list[Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]],
+        Field(min_length=1, max_length=120, description="Months, `YYYY-MM`."),
+    ]
+    purpose: Annotated[
+        Literal["COM", "IV", "RS", "OTHER"],
+        Field(description="The purpose of the line that it is prepared under."),
+    ]
+
+
+class CheckView(BaseModel):
+    """A check: whom it asks about is never shown."""
+
+    id: UUID
+    data_set: Annotated[str, Field(description="The data set, by its name.")]
+    periods: Annotated[list[str], Field(description="Months, `YYYY-MM`.")]
+    purpose: Annotated[str, Field(description="Of the line that it is prepared under.")]
+    editions: Annotated[list[UUID], Field(description="Whose people are asked about.")]
+    people: Annotated[int, Field(description="How many people are asked about.")]
+    state: Annotated[
+        Literal["open", "answered"],
+        Field(description="`open`: no reply was taken, and nothing is prepared by it."),
+    ]
+    cleared: Annotated[
+        int | None, Field(description="How many of them may be used; null without a reply.")
+    ]
+    reply_digest: Annotated[
+        str | None, Field(description="Of the reply as it came: `sha256:` and the hash.")
+    ]
+    opened_at: Annotated[datetime, Field(description="When it was opened, RFC 3339, in UTC.")]
+    replied_at: Annotated[datetime | None, Field(description="When the reply was taken, in UTC.")]
+
+    @classmethod
+    def of(cls, check: domain.OptOutCheck) -> Self:
+        reply = check.reply
+        return cls(
+            id=check.id,
+            data_set=check.data_set,
+            periods=list(check.periods),
+            purpose=check.purpose,
+            editions=list(check.editions),
+            people=check.people,
+            state="open" if reply is None else "answered",
+            cleared=None if reply is None else reply.cleared,
+            reply_digest=None if reply is None else reply.digest,
+            opened_at=check.opened_at,
+            replied_at=None if reply is None else reply.received_at,
+        )
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(
+        errors.DataSetUnknown, errors.PeriodInvalid, domain.CheckAsksNobody, IdempotencyKeyReused
+    ),
+)
+def open_check(
+    body: OpenCheck, response: Response, ctx: CheckCtx, key: IdempotencyKey = None
+) -> CheckView:
+    """Open a check about everybody with an NHS number in the editions in force of the periods."""
+    check = use_cases.open_(
+        data_set=body.data_set,
+        periods=body.periods,
+        purpose=body.purpose,
+        key=key,
+        fingerprint=fingerprint("open_check", body),
+        ctx=ctx,
+    )
+    response.headers["Location"] = f"/v1/opt-out-checks/{check.id}"
+    return CheckView.of(check)
+
+
+@router.get("")
+def list_checks(ctx: ReadChecksCtx, paging: Paging) -> Page[CheckView]:
+    """List checks, oldest first."""
+    found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
+    return Page[CheckView].of(found, paging, show=CheckView.of, key=lambda c: c.id)
+
+
+@router.get("/{check_id}", responses=responses(domain.CheckNotFound))
+def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
+    """Tell how a check stands."""
+    return CheckView.of(use_cases.get(check_id, ctx=ctx))
+
+
+@router.get(
+    "/{check_id}/request",
+    response_class=StreamingResponse,
+    responses=responses(domain.CheckNotFound, domain.CheckTooOld, domain.CheckAnswered)
+    | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
+    """Hand out the request file for the national service: `number,` and a line feed each.
+
+    It identifies people: for staff of a DSCRO alone, and that it was asked for is logged.
+    """
+    return StreamingResponse(
+        use_cases.request_of(check_id, ctx=ctx),
+        media_type="text/csv",
+        headers={
+            "Content-Disposition": f'attachment; filename="check-{check_id}.dat"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@router.put(
+    "/{check_id}/reply",
+    max_body_size=LIST_BYTES_MAX,
+    responses=responses(
+        domain.CheckNotFound,
+        domain.CheckTooOld,
+        domain.CheckAnswered,
+        domain.ReplyInvalid,
+        domain.ReplyNotAsked,
+        errors.UploadIncomplete,
+        EditedMeanwhile,
+        TooManyUploads,
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": "9990000018,\n"}},
+        }
+    },
+)
+async def put_reply(
+    check_id: UUID, request: Request, ctx: CheckCtx, uploads: Uploading
+) -> CheckView:
+    """Take the national service's reply, as it came: `number,` a line, of those who may be used.
+
+    Whoever is not in it is left out; an empty reply clears nobody and is right. The same reply
+    again changes nothing; another one, or one that names others than were asked, is refused.
+    """
+    async with uploads.counted():
+        check, reply_id, coming = await run_sync(partial(use_cases.begin_reply, check_id, ctx=ctx))
+        try:
+            async for block in uploads.blocks(request):
+                await run_sync(coming.take, block)
+            stored = await run_sync(
+                partial(use_cases.finish_reply, check, reply_id, coming, ctx=ctx)
+            )
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await run_sync(coming.abandon)
+            raise
+    return CheckView.of(stored)

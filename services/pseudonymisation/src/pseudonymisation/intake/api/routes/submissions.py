@@ -1,0 +1,256 @@
+"""Submissions over HTTP: announced, streamed in, looked at."""
+
+import base64
+import binascii
+import re
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+import anyio
+import structlog
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from common.errors import AppError, TransitionRefused, Unprocessable
+from common.web.idempotency import IdempotencyKey, fingerprint
+from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
+from common.web.problems import responses
+from pseudonymisation.intake.api.dependencies import (
+    ReadCtx,
+    RowsCtx,
+    SubmitCtx,
+    TooManyUploads,
+    Uploading,
+)
+from pseudonymisation.intake.api.schemas.submissions import (
+    DATA_SET,
+    OpenSubmission,
+    QualityReport,
+    QuarantineEntryView,
+    QuarantinePage,
+    SubmissionView,
+)
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.use_cases import submissions as use_cases
+from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.ports import Upload
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+UPLOAD_BYTES_MAX = 1 << 40
+"""What HTTP lets through; how large a file may be, the catalogue says."""
+CONTENT_TYPES = frozenset({"text/csv", "application/csv", "application/octet-stream"})
+
+router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+
+
+class DigestUnreadable(Unprocessable):
+    code = "DIGEST_UNREADABLE"
+    title = "The digest header is not `sha-256=<base64>`"
+
+
+class ReportMissing(errors.SubmissionNotFound):
+    code = "REPORT_MISSING"
+    title = "The submission has no report yet"
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(
+        errors.DataSetUnknown,
+        errors.PeriodInvalid,
+        errors.PeriodOverlaps,
+        errors.ProviderNotOwn,
+        errors.ProviderUnknown,
+        errors.ProviderNotOpen,
+    ),
+)
+def open_submission(
+    body: OpenSubmission, response: Response, ctx: SubmitCtx, key: IdempotencyKey = None
+) -> SubmissionView:
+    """Announce a file. Its content is sent next, to `/v1/submissions/{id}/content`."""
+    submission = use_cases.open_(
+        data_set=body.data_set,
+        period=body.period,
+        provider=body.provider,
+        key=key,
+        fingerprint=fingerprint("open_submission", body),
+        ctx=ctx,
+    )
+    response.headers["Location"] = f"/v1/submissions/{submission.id}"
+    return SubmissionView.of(submission)
+
+
+@router.put(
+    "/{submission_id}/content",
+    status_code=HTTPStatus.ACCEPTED,
+    max_body_size=UPLOAD_BYTES_MAX,
+    responses=responses(
+        errors.SubmissionNotFound,
+        TransitionRefused,
+        errors.DuplicateUpload,
+        errors.ContentIsArchive,
+        errors.ContentTypeUnsupported,
+        errors.ContentIsWebPage,
+        errors.ContentNotCsv,
+        errors.EncodingNotUtf8,
+        errors.ContentNotText,
+        errors.LineEndsWrong,
+        errors.DelimiterWrong,
+        errors.LinesQuoted,
+        errors.SeparatorLine,
+        errors.HeaderNotFirst,
+        errors.IndexColumn,
+        errors.TrailingDelimiter,
+        errors.ColumnsWrong,
+        errors.FileEmpty,
+        errors.LineTooLong,
+        errors.FileTooLarge,
+        errors.UploadIncomplete,
+        errors.DigestMismatch,
+        DigestUnreadable,
+        TooManyUploads,
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def put_content(
+    submission_id: UUID,
+    request: Request,
+    ctx: SubmitCtx,
+    uploads: Uploading,
+    digest: Annotated[
+        str | None,
+        Header(description="`sha-256=<base64>`: what must have arrived (RFC 3230)."),
+    ] = None,
+) -> SubmissionView:
+    """Send the file. It is judged as it streams in; once it is whole, it is landed.
+
+    A file that is not what the catalogue says rejects the submission; one that was cut off
+    leaves it open, to be sent again.
+    """
+    _require_csv(request)
+    announced = _announced(digest)
+    async with uploads.counted():
+        begin = partial(use_cases.begin_upload, submission_id, ctx=ctx)
+        submission, upload = await run_sync(begin)
+        try:
+            async for block in uploads.blocks(request):
+                await run_sync(upload.take, block)
+            stored = await run_sync(
+                partial(use_cases.finish_upload, submission, upload, announced=announced, ctx=ctx)
+            )
+        except errors.ContentRefused as refusal:
+            await run_sync(_refuse, submission_id, upload, refusal, ctx)
+            raise
+        except BaseException:
+            # Also where the request is cancelled: nothing of the upload stays.
+            with anyio.CancelScope(shield=True):
+                await run_sync(upload.abandon)
+            raise
+    return SubmissionView.of(stored)
+
+
+@router.get("")
+def list_submissions(
+    ctx: ReadCtx,
+    paging: Paging,
+    data_set: Annotated[str | None, Query(pattern=DATA_SET)] = None,
+) -> Page[SubmissionView]:
+    """List submissions, oldest first."""
+    found = use_cases.page(data_set=data_set, after=paging.after, limit=paging.rows, ctx=ctx)
+    return Page[SubmissionView].of(found, paging, show=SubmissionView.of, key=lambda s: s.id)
+
+
+@router.get("/{submission_id}", responses=responses(errors.SubmissionNotFound))
+def get_submission(submission_id: UUID, ctx: ReadCtx) -> SubmissionView:
+    """Tell how a submission stands."""
+    return SubmissionView.of(use_cases.get(submission_id, ctx=ctx))
+
+
+@router.get(
+    "/{submission_id}/report", responses=responses(errors.SubmissionNotFound, ReportMissing)
+)
+def get_report(submission_id: UUID, ctx: ReadCtx) -> QualityReport:
+    """Give the data quality report, once the file was landed or judged as a whole."""
+    report = use_cases.report(submission_id, ctx=ctx)
+    if report is None:
+        raise ReportMissing("The file was neither landed nor judged as a whole.")
+    return QualityReport.model_validate(report)
+
+
+@router.get("/{submission_id}/quarantine", responses=responses(errors.SubmissionNotFound))
+def get_quarantine(
+    submission_id: UUID,
+    ctx: ReadCtx,
+    after: Annotated[int, Query(ge=0, description="The `next` of the previous page.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
+) -> QuarantinePage:
+    """Say which lines were set aside and why: lines, columns and codes, never values."""
+    found = use_cases.quarantine(submission_id, after=after, limit=limit + 1, ctx=ctx)
+    shown = found[:limit]
+    return QuarantinePage(
+        items=[QuarantineEntryView.of(entry) for _, entry in shown],
+        next=shown[-1][0] if len(found) > limit else None,
+    )
+
+
+@router.get(
+    "/{submission_id}/quarantine/rows",
+    response_class=StreamingResponse,
+    responses=responses(errors.SubmissionNotFound, errors.QuarantineGone)
+    | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse:
+    """Give the rows back that were set aside: line, reasons, and the values as they were sent.
+
+    Only to the organisation that sent them, and only as long as they are kept. A damaged
+    object ends the connection before the end of the body.
+    """
+    return StreamingResponse(
+        use_cases.quarantined_rows(submission_id, ctx=ctx),
+        media_type="text/csv",
+        headers={
+            "Content-Disposition": f'attachment; filename="quarantine-{submission_id}.csv"',
+        },
+    )
+
+
+def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: Context) -> None:
+    upload.abandon()
+    use_cases.refuse_upload(submission_id, refusal, ctx=ctx)
+
+
+def _require_csv(request: Request) -> None:
+    """:raises ContentTypeUnsupported:"""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if media_type not in CONTENT_TYPES or encoding != "identity":
+        raise errors.ContentTypeUnsupported("Send the file itself, as text/csv.")
+
+
+_DIGEST = re.compile(r"(?i:sha-256)=:?([A-Za-z0-9+/]{43}=):?")
+
+
+def _announced(header: str | None) -> str | None:
+    """Read `sha-256=<base64>` as the digest of our records.
+
+    :raises DigestUnreadable:
+    """
+    if header is None:
+        return None
+    found = _DIGEST.fullmatch(header.strip())
+    if found is None:
+        raise DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.")
+    try:
+        return f"sha256:{base64.b64decode(found[1], validate=True).hex()}"
+    except binascii.Error:
+        raise DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.") from None

@@ -1,0 +1,245 @@
+"""What crosses the wire on the intake's port. Never a row, never a domain object."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.replacement import State
+from common.texts import Scanned
+from common.web.replacement import StandingView
+from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.opt_out import OptOutList
+from pseudonymisation.intake.domain.quality import Entry
+from pseudonymisation.intake.domain.submission import Submission
+
+ODS = r"^[A-Z0-9]{3,12}$"
+DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
+PERIOD = r"^\d{4}-\d{2}(/\d{4}-\d{2})?$"
+
+
+class Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class OpenSubmission(Incoming):
+    data_set: Annotated[str, Field(pattern=DATA_SET, examples=["SUS_APC"]), Scanned(code=True)]
+    period: Annotated[
+        str,
+        Field(
+            pattern=PERIOD,
+            examples=["2018-04"],
+            description="A month, or a closed range of months such as `2016-07/2017-03`.",
+        ),
+    ]
+    provider: (
+        Annotated[
+            str,
+            Field(
+                pattern=ODS,
+                description="Whose records these are: by default one's own. Another's need a right"
+                " to submit that agreements has for the first day of the period; a DSCRO names it.",
+            ),
+            Scanned(code=True),
+        ]
+        | None
+    ) = None
+
+
+class ProgressView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    rows_done: Annotated[int, Field(description="Records read so far.")]
+    rows_total: int | None
+
+
+class SubmissionView(BaseModel):
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    period: str
+    provider: str
+    submitted_by: str
+    state: Annotated[
+        Literal["open", "received", "landing", "waiting", "accepted", "rejected"],
+        Field(
+            description="`waiting`: landed, and much of the edition in force would change; that"
+            " one stays in force until a second person confirms this one."
+        ),
+    ]
+    version: int
+    created_at: datetime
+    received_at: datetime | None
+    decided_at: datetime | None
+    bytes: int | None
+    digest: Annotated[str | None, Field(description="Of the content, as it was received.")]
+    progress: Annotated[
+        ProgressView | None, Field(description="Null before the file was received whole.")
+    ]
+    edition_id: UUID | None
+    code: Annotated[str | None, Field(description="Why it was rejected, or what it waits for.")]
+    detail: str | None
+
+    @classmethod
+    def of(cls, submission: Submission) -> Self:
+        content = submission.content
+        return cls(
+            id=submission.id,
+            data_set=submission.data_set,
+            catalogue_version=submission.catalogue_version,
+            period=str(submission.period),
+            provider=submission.provider,
+            submitted_by=submission.submitted_by,
+            state=submission.state.value,
+            version=submission.version,
+            created_at=submission.created_at,
+            received_at=submission.received_at,
+            decided_at=submission.decided_at,
+            bytes=None if content is None else content.bytes,
+            digest=None if content is None else content.digest,
+            progress=None
+            if submission.progress is None
+            else ProgressView.model_validate(submission.progress),
+            edition_id=submission.edition_id
+            if submission.state in {"waiting", "accepted"}
+            else None,
+            code=submission.code,
+            detail=submission.detail,
+        )
+
+
+class QuarantineEntryView(BaseModel):
+    line: Annotated[int, Field(description="Of the file; the header is line 1.")]
+    column: Annotated[str | None, Field(description="Null where it is the line as a whole.")]
+    code: str
+    detail: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        return cls(
+            line=entry.line, column=entry.column or None, code=entry.code, detail=entry.detail
+        )
+
+
+class QuarantinePage(BaseModel):
+    items: list[QuarantineEntryView]
+    next: Annotated[
+        int | None, Field(description="Pass as `after` for the next page; null on the last.")
+    ] = None
+
+
+class QualityReport(BaseModel):
+    """The data quality report: counts by column and reason; never a value."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    schema_: Annotated[Literal["dsfc-quality-report/1"], Field(alias="schema")]
+    data_set: str
+    catalogue_version: str
+    totals: dict[str, int]
+    columns: list[dict[str, Any]]
+    reasons: list[dict[str, Any]]
+
+
+class RulesVersionView(BaseModel):
+    """A version of the landing rules, which say how a file of a data set is taken in."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    version: Annotated[int, Field(description="Counts the versions of a data set's rules from 1.")]
+    digest: Annotated[str, Field(description="`sha256:` over the canonical JSON of the rules.")]
+
+
+class EditionView(StandingView):
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: str
+    period: str
+    provider: str
+    number: Annotated[int, Field(description="Counts the editions of this period from 1.")]
+    status: Annotated[
+        Literal["current", "provisional", "final", "superseded", "taken_back"],
+        Field(
+            description="How final it is; `superseded` once a later edition is in force, and"
+            " `taken_back` where it was taken back: what was made with it is void."
+        ),
+    ]
+    submission_id: UUID
+    rows: Annotated[
+        int,
+        Field(description="Records that were landed, those that come again in it among them."),
+    ]
+    rows_repeated: Annotated[
+        int | None,
+        Field(
+            description="Of `rows`: records that come again in the edition. Of each one is"
+            " released, so that `rows` - `rows_repeated` are different records. Null: landed before"
+            " they were counted."
+        ),
+    ]
+    practice_map: UUID | None
+    postcode_map: UUID | None
+    landing_rules: Annotated[
+        RulesVersionView | None,
+        Field(description="By which its file was taken in; null: by none, before there were any."),
+    ]
+    landed_at: datetime
+    superseded_by: Annotated[UUID | None, Field(description="Null: no later edition is in force.")]
+
+    @classmethod
+    def of_edition(cls, edition: Edition) -> Self:
+        practice, postcode = edition.practice_map, edition.postcode_map
+        return cls(
+            **StandingView.of(edition.standing).model_dump(),
+            id=edition.id,
+            data_set=edition.data_set,
+            catalogue_version=edition.catalogue_version,
+            catalogue_digest=edition.catalogue_digest,
+            period=str(edition.period),
+            provider=edition.provider,
+            number=edition.number,
+            status=_status(edition),
+            submission_id=edition.submission_id,
+            rows=edition.rows,
+            rows_repeated=edition.rows_repeated,
+            practice_map=None if practice is None else practice.id,
+            postcode_map=None if postcode is None else postcode.id,
+            landing_rules=None
+            if edition.landing_rules is None
+            else RulesVersionView.model_validate(edition.landing_rules),
+            landed_at=edition.landed_at,
+            superseded_by=edition.superseded_by,
+        )
+
+
+def _status(
+    edition: Edition,
+) -> Literal["current", "provisional", "final", "superseded", "taken_back"]:
+    if edition.standing.state is State.TAKEN_BACK:
+        return "taken_back"
+    return "superseded" if edition.superseded_by else edition.status.value
+
+
+class OptOutListView(StandingView):
+    """A list of objectors: that it is there, how it stands, never who is on it."""
+
+    id: UUID
+    list_date: Annotated[date, Field(description="The day whose opt-outs it holds.")]
+    kind: Annotated[Literal["objectors"], Field(description="Who is on it: who is left out.")]
+    people: Annotated[int, Field(description="How many people are on it.")]
+    digest: Annotated[str, Field(description="Of what was sent: `sha256:` and the hash.")]
+    imported_at: Annotated[datetime, Field(description="When it came, RFC 3339, in UTC.")]
+
+    @classmethod
+    def of_list(cls, opt_outs: OptOutList) -> Self:
+        return cls(
+            **StandingView.of(opt_outs.standing).model_dump(),
+            id=opt_outs.id,
+            list_date=opt_outs.list_date,
+            kind="objectors",
+            people=opt_outs.people,
+            digest=opt_outs.digest,
+            imported_at=opt_outs.imported_at,
+        )

@@ -1,0 +1,154 @@
+"""An edition: what was landed of one data set, provider and period; the newest is read."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from catalogue import DataSet
+from common.replacement import Judgement, Standing, State
+from pseudonymisation.intake.domain.events import (
+    EditionSuperseded,
+    EditionUnsafe,
+    SourceKind,
+    SourceTakenBack,
+)
+from pseudonymisation.intake.domain.period import Period
+
+
+class Status(StrEnum):
+    """How final an edition is, by the way in which its data set is refreshed (ruling 10)."""
+
+    CURRENT = "current"
+    PROVISIONAL = "provisional"
+    FINAL = "final"
+
+    @classmethod
+    def of(cls, data_set: DataSet) -> "Status":
+        return {
+            "replaced": cls.CURRENT,
+            "editions": cls.PROVISIONAL,
+            "final_at_publication": cls.FINAL,
+        }[data_set.refresh]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapVersion:
+    """Which map gave rows their commissioners: an immutable snapshot of agreements."""
+
+    id: UUID
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesVersion:
+    """The landing rules by which a file was taken in."""
+
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: str
+    period: Period
+    provider: str
+    number: int
+    """Counts the editions of one data set, provider and period from 1."""
+    status: Status
+    submission_id: UUID
+    object_key: str
+    rows: int
+    """Records that were landed, those that come again in it among them."""
+    bytes: int
+    practice_map: MapVersion | None
+    postcode_map: MapVersion | None
+    landed_at: datetime
+    standing: Standing
+    """Whether it is in force, as far as none supersedes it, or waits for a second person."""
+    landing_rules: RulesVersion | None = None
+    """None: landed before there were rules, or of a data set that has none."""
+    organisation_map: MapVersion | None = None
+    """By which codes of organisations were read; None: as text, before there was one."""
+    superseded_by: UUID | None = None
+    """None: the one to read, where it is in force."""
+    rows_repeated: int | None = None
+    """Of `rows`: records that come again, of which another is released; None: not counted then."""
+    unsafe_at: datetime | None = None
+    """When it was found that its landing rules let too much through; it is not released since."""
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+    pending: tuple[EditionSuperseded | SourceTakenBack | EditionUnsafe, ...] = ()
+    """Events not yet stored."""
+
+    def become_unsafe(self, *, at: datetime) -> Self:
+        """Say that nothing is released of it any more, nor fetched of what was."""
+        event = EditionUnsafe(
+            edition_id=self.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            at=at,
+        )
+        return replace(self, unsafe_at=at, pending=(*self.pending, event))
+
+    def supersede(self, by: "Edition", *, at: datetime) -> Self:
+        """Give way to a resubmission. What was released from this one stays as it is."""
+        event = EditionSuperseded(
+            edition_id=self.id,
+            superseded_by=by.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            at=at,
+        )
+        return replace(
+            self,
+            superseded_by=by.id,
+            standing=self.standing.supersede(at=at),
+            pending=(*self.pending, event),
+        )
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether it is the one in force of its period."""
+        return self.superseded_by is None and self.standing.is_effective
+
+    def take_back(
+        self,
+        judgement: Judgement | None,
+        *,
+        instead: "Edition | None",
+        by: str,
+        reason: str,
+        at: datetime,
+    ) -> Self:
+        """Take back what is or was in force: what was made with it is void at once.
+
+        `instead` is in force then, where there is one: `judgement` is of the change to it.
+        :raises SecondPersonNeeded, ReplacementDecided:
+        """
+        standing = (
+            self.standing.take_back(judgement, by=by, reason=reason, at=at)
+            if self.superseded_by is None
+            else self.standing.recall(by=by, reason=reason, at=at)
+        )
+        is_told = self.standing.state is State.LEAVING
+        event = SourceTakenBack(
+            kind=SourceKind.EDITION,
+            source_id=self.id,
+            replaced_by=None if instead is None else instead.id,
+            at=at,
+        )
+        return replace(
+            self, standing=standing, pending=self.pending if is_told else (*self.pending, event)
+        )
+
+    def restore(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Be in force again, since the one that took its place was taken back."""
+        standing = self.standing.restore(by=by, reason=reason, at=at)
+        return replace(self, superseded_by=None, standing=standing)

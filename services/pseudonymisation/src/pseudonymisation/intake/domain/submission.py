@@ -1,0 +1,386 @@
+"""A submission: one file of one provider, from the first byte to an edition or a refusal.
+
+Pure. What a change needs is handed in, what it causes is handed back in `pending`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from common.errors import TransitionRefused
+from common.replacement import SecondPersonNeeded
+from pseudonymisation.intake.domain.events import (
+    SubmissionAccepted,
+    SubmissionDecided,
+    SubmissionRejected,
+)
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import Entry, Outcome
+from pseudonymisation.intake.domain.right import Basis
+
+ATTEMPTS_MAX: Final = 3
+"""A file that ends its worker, or defeats the engine, so often is refused."""
+
+
+class State(StrEnum):
+    OPEN = "open"
+    """Waits for its content."""
+    RECEIVED = "received"
+    """The content is whole, and waits to be landed."""
+    LANDING = "landing"
+    WAITING = "waiting"
+    """Landed; much of the edition in force would change, and a second person has to look."""
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.OPEN: frozenset({State.RECEIVED, State.REJECTED}),
+    State.RECEIVED: frozenset({State.LANDING, State.REJECTED}),
+    State.LANDING: frozenset(
+        {State.LANDING, State.RECEIVED, State.WAITING, State.ACCEPTED, State.REJECTED}
+    ),
+    State.WAITING: frozenset({State.ACCEPTED, State.REJECTED}),
+    State.ACCEPTED: frozenset(),
+    State.REJECTED: frozenset(),
+}
+"""The whole life of a submission. LANDING again: a worker was lost, and another began anew."""
+
+DECIDED = frozenset({State.ACCEPTED, State.REJECTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The upload as it is kept: sealed, until it is destroyed."""
+
+    key: str
+    bytes: int
+    digest: str
+    header: str
+    """The first line: names of columns, in the order of the file."""
+    records: int
+    """Lines behind the header; some may turn out to be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a file is read."""
+
+    rows_done: int
+    rows_total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    id: UUID
+    data_set: str
+    catalogue_version: str
+    catalogue_digest: str
+    period: Period
+    provider: str
+    """Whose records these are."""
+    submitted_by: str
+    """Which organisation sent them: the provider, one with a right, or a DSCRO for it."""
+    basis: Basis | None = None
+    """By what it may; None where it was not written down, before rights were."""
+    created_at: datetime
+    state: State = State.OPEN
+    content: Content | None = None
+    received_at: datetime | None = None
+    received_by: str | None = None
+    """The subject who sent the content; null before it was received."""
+    decided_at: datetime | None = None
+    edition_id: UUID | None = None
+    """Of the edition that it is to be, from reception on."""
+    attempt: UUID | None = None
+    attempts: int = 0
+    claimed_until: datetime | None = None
+    """While LANDING, the worker's claim; while RECEIVED, not to be tried before."""
+    code: str | None = None
+    """Why it was rejected, or why it waits."""
+    detail: str | None = None
+    report: Mapping[str, JsonValue] | None = None
+    quarantine_key: str | None = None
+    rows_done: int = 0
+    """How many records were read; while LANDING, as its worker noted last."""
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+    pending: tuple[SubmissionDecided, ...] = ()
+    """Events not yet stored."""
+    entries: Sequence[Entry] = field(default=())
+    """Reasons for which lines were set aside, not yet stored."""
+
+    def receive(
+        self, content: Content, *, edition_id: UUID, at: datetime, by: str | None = None
+    ) -> Self:
+        """Take the whole content, once."""
+        if self.state is not State.OPEN:
+            raise TransitionRefused(f"A submission that is {self.state} takes no content.")
+        return replace(
+            self,
+            state=State.RECEIVED,
+            content=content,
+            edition_id=edition_id,
+            received_at=at,
+            received_by=by,
+            code=None,
+            detail=None,
+        )
+
+    def may_be_claimed(self, *, at: datetime) -> bool:
+        """Say whether nobody works on it: never begun, due again, or its worker was lost."""
+        if self.state not in {State.RECEIVED, State.LANDING}:
+            return False
+        return self.claimed_until is None or self.claimed_until <= at
+
+    def claim(self, attempt: UUID, *, until: datetime) -> Self:
+        self._demand(State.LANDING)
+        return replace(
+            self,
+            state=State.LANDING,
+            attempt=attempt,
+            attempts=self.attempts + 1,
+            claimed_until=until,
+            rows_done=0,
+        )
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far it is, from reception on; of what was refused unread, nothing."""
+        match self.state:
+            case State.RECEIVED | State.LANDING if self.content is not None:
+                return Progress(self.rows_done, self.content.records)
+            case State.WAITING | State.ACCEPTED | State.REJECTED if self.report is not None:
+                return Progress(self.rows_done, self.rows_done)
+            case _:
+                return None
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Say whether it was tried as often as it may be."""
+        return self.attempts >= ATTEMPTS_MAX
+
+    def wait(
+        self, attempt: UUID, *, code: str, until: datetime, counts: bool, detail: str | None = None
+    ) -> Self:
+        """Give it back to be tried again later.
+
+        An attempt that met nothing but a part that is away does not count.
+        """
+        self._require_mine(attempt)
+        return replace(
+            self,
+            state=State.RECEIVED,
+            claimed_until=until,
+            attempts=self.attempts if counts else self.attempts - 1,
+            rows_done=0,
+            code=code,
+            detail=detail,
+        )
+
+    def accept(
+        self,
+        attempt: UUID,
+        outcome: Outcome,
+        report: Mapping[str, JsonValue],
+        *,
+        quarantine_key: str,
+        at: datetime,
+    ) -> Self:
+        self._require_mine(attempt)
+        accepted = replace(
+            self._decided(State.ACCEPTED, at),
+            code=None,
+            detail=None,
+            report=report,
+            quarantine_key=quarantine_key,
+            rows_done=outcome.records,
+            entries=outcome.entries,
+        )
+        return replace(
+            accepted, pending=(*self.pending, _said(SubmissionAccepted, accepted, outcome, at))
+        )
+
+    def hold_back(
+        self,
+        attempt: UUID,
+        outcome: Outcome,
+        report: Mapping[str, JsonValue],
+        *,
+        quarantine_key: str,
+    ) -> Self:
+        """Wait for a second person: it is landed, and not in force."""
+        self._require_mine(attempt)
+        self._demand(State.WAITING)
+        return replace(
+            self,
+            state=State.WAITING,
+            claimed_until=None,
+            code=SecondPersonNeeded.code,
+            detail="Much of the edition in force would change; a second person has to confirm it.",
+            report=report,
+            quarantine_key=quarantine_key,
+            rows_done=outcome.records,
+            entries=outcome.entries,
+        )
+
+    def confirm(self, *, rows: int, rows_repeated: int | None, at: datetime) -> Self:
+        """Become the edition in force, by a second person's word."""
+        self._require_waiting()
+        accepted = replace(self._decided(State.ACCEPTED, at), code=None, detail=None)
+        event = SubmissionAccepted(
+            submission_id=self.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            edition_id=self.edition_id,
+            code=None,
+            rows_accepted=rows,
+            rows_repeated=rows_repeated,
+            rows_quarantined=self._quarantined,
+            at=at,
+        )
+        return replace(accepted, pending=(*self.pending, event))
+
+    def reject_waiting(self, *, code: str, detail: str, at: datetime) -> Self:
+        """Refuse what waits: it was taken back, or a later file came. Its report stays."""
+        self._require_waiting()
+        rejected = replace(
+            self._decided(State.REJECTED, at), code=code, detail=detail, edition_id=None
+        )
+        event = SubmissionRejected(
+            submission_id=self.id,
+            data_set=self.data_set,
+            period=str(self.period),
+            provider=self.provider,
+            edition_id=None,
+            code=code,
+            rows_accepted=0,
+            rows_repeated=0,
+            rows_quarantined=self._quarantined,
+            at=at,
+        )
+        return replace(rejected, pending=(*self.pending, event))
+
+    @property
+    def _quarantined(self) -> int:
+        totals = (self.report or {}).get("totals")
+        counted = totals.get("quarantined") if isinstance(totals, Mapping) else None
+        return counted if isinstance(counted, int) else 0
+
+    def reject(
+        self,
+        *,
+        code: str,
+        detail: str,
+        at: datetime,
+        attempt: UUID | None = None,
+        outcome: Outcome | None = None,
+        report: Mapping[str, JsonValue] | None = None,
+        quarantine_key: str | None = None,
+    ) -> Self:
+        """Refuse the file: as it streamed in, or by the worker whose `attempt` it is."""
+        if attempt is not None:
+            self._require_mine(attempt)
+        rejected = replace(
+            self._decided(State.REJECTED, at),
+            code=code,
+            detail=detail,
+            report=report,
+            edition_id=None,
+            quarantine_key=quarantine_key,
+            rows_done=0 if outcome is None else outcome.records,
+            entries=() if outcome is None else outcome.entries,
+        )
+        return replace(
+            rejected, pending=(*self.pending, _said(SubmissionRejected, rejected, outcome, at))
+        )
+
+    def land_anew(
+        self, submission_id: UUID, *, edition_id: UUID, at: datetime
+    ) -> tuple[Self, Self]:
+        """Hand the upload over to another submission, which lands it by the present rules.
+
+        Both are handed back: this one without its upload, and the other, received.
+        """
+        if self.state is not State.ACCEPTED or self.content is None:
+            raise TransitionRefused("The upload is not kept any more; submit it again.")
+        other = replace(
+            self,
+            id=submission_id,
+            created_at=at,
+            state=State.OPEN,
+            content=None,
+            received_at=None,
+            decided_at=None,
+            edition_id=None,
+            attempt=None,
+            attempts=0,
+            claimed_until=None,
+            report=None,
+            quarantine_key=None,
+            rows_done=0,
+            version=0,
+        )
+        received = other.receive(self.content, edition_id=edition_id, at=at)
+        return replace(self, content=None), received
+
+    def extend(self, attempt: UUID, *, until: datetime) -> Self:
+        """Keep a claim while the work goes on."""
+        self._require_mine(attempt)
+        return replace(self, claimed_until=until)
+
+    def is_over(self, kept: timedelta, *, at: datetime) -> bool:
+        """Say whether its content was kept as long as it is to be kept after the decision."""
+        return self.decided_at is not None and at >= self.decided_at + kept
+
+    def forget_content(self) -> Self:
+        """The upload and the quarantined rows were destroyed; what was counted stays."""
+        return replace(self, content=None, quarantine_key=None)
+
+    def _decided(self, state: State, at: datetime) -> Self:
+        self._demand(state)
+        return replace(self, state=state, decided_at=at, claimed_until=None)
+
+    def _demand(self, state: State) -> None:
+        if state not in TRANSITIONS[self.state]:
+            raise TransitionRefused(
+                f"A submission that is {self.state} cannot become {state}.",
+                allowed=[str(allowed) for allowed in sorted(TRANSITIONS[self.state])],
+            )
+
+    def _require_waiting(self) -> None:
+        if self.state is not State.WAITING:
+            raise TransitionRefused(f"A submission that is {self.state} does not wait for anybody.")
+
+    def _require_mine(self, attempt: UUID) -> None:
+        if self.state is not State.LANDING or self.attempt != attempt:
+            raise TransitionRefused("Another worker took the submission over.")
+
+
+def _said(
+    kind: type[SubmissionDecided], submission: Submission, outcome: Outcome | None, at: datetime
+) -> SubmissionDecided:
+    is_accepted = submission.state is State.ACCEPTED
+    return kind(
+        submission_id=submission.id,
+        data_set=submission.data_set,
+        period=str(submission.period),
+        provider=submission.provider,
+        edition_id=submission.edition_id,
+        code=submission.code,
+        rows_accepted=outcome.landed if outcome is not None and is_accepted else 0,
+        rows_repeated=outcome.repeated if outcome is not None and is_accepted else 0,
+        rows_quarantined=0 if outcome is None else outcome.quarantined,
+        at=at,
+    )
+
+
+def next_try(at: datetime, attempts: int) -> datetime:
+    """Say when to try again: ever more slowly, up to five minutes."""
+    return at + timedelta(seconds=min(300, 5 * 2**attempts))

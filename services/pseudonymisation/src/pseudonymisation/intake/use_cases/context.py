@@ -1,0 +1,81 @@
+"""What every use case of the intake is given: the outside world, and on whose behalf."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Self
+
+from catalogue import Catalogue
+from common.clock import Clock
+from common.organisations import Codes, spellings
+from common.security.principal import Principal, of_service
+from common.security.roles import Role
+from pseudonymisation.intake.domain.opt_out_check import CheckAge
+from pseudonymisation.intake.use_cases.ports import Haven, Maps, Scope, SubmissionRights, UnitOfWork
+
+ITSELF = of_service(
+    "pseudonymisation", "X26", Role.SERVICE_PSEUDONYMISATION, audience="pseudonymisation"
+)
+"""As whom the workers act: the service, and the Body's own code (domain.md 1.3)."""
+
+SEE_ALL = frozenset(
+    {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+        Role.AUDITOR,
+        Role.SERVICE_DISSEMINATION,
+        Role.SERVICE_PSEUDONYMISATION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long things may take, and how long they are kept."""
+
+    claim: timedelta = timedelta(seconds=60)
+    """After so long without a sign of life a worker counts as lost."""
+    progress: timedelta = timedelta(seconds=1)
+    """How often at most it is written down how far a file is."""
+    patience: timedelta = timedelta(hours=24)
+    """How long a submission waits for a part that is away, before it is refused."""
+    keep_uploads: timedelta = timedelta(days=30)
+    orphans: timedelta = timedelta(days=1)
+    """An object that no row names is taken away when nothing was written to it for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    uow: UnitOfWork
+    clock: Clock
+    catalogue: Catalogue
+    haven: Haven
+    maps: Maps
+    rights: SubmissionRights
+    codes: Codes
+    limits: Limits = field(default_factory=Limits)
+    check_age: Callable[[date], CheckAge] = CheckAge.none
+    """How long a national check is good, by the rule of a day."""
+    wake: Callable[[], None] = lambda: None
+    """Tells the workers that there is something to do."""
+    caller: Principal | None = None
+
+    def on_behalf_of(self, principal: Principal) -> Self:
+        return replace(self, caller=principal)
+
+    @property
+    def principal(self) -> Principal:
+        """:raises LookupError: in a worker, which acts for nobody"""
+        if self.caller is None:
+            raise LookupError("a worker acts for nobody")
+        return self.caller
+
+    @property
+    def scope(self) -> Scope:
+        """A provider sees its own; the haven's staff and auditors see all."""
+        return Scope(None if self.principal.role in SEE_ALL else self.own)
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The codes under which the caller's organisation may have sent something."""
+        return spellings(self.codes, self.principal.organisation)

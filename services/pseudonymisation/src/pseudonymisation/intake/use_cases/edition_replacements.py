@@ -1,0 +1,236 @@
+"""A resubmission takes the place of an edition: at once, or when a second person has said so.
+
+A file of one row, sent in good faith, replaced ten thousand once and superseded what had been
+released from them (ruling 20; docs/adr/0022). An edition that waits leaves the one in force, and
+nobody is told that anything was superseded before it is confirmed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from common.audit.entries import Entry, entry_for
+from common.clock import legal_day
+from common.errors import EditedMeanwhile
+from common.replacement import (
+    Change,
+    Judgement,
+    Kind,
+    ReplacementDecided,
+    Standing,
+    of_late,
+    rules,
+)
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.ports import Scope, Transaction
+from pseudonymisation.intake.use_cases.submissions import require_no_overlap
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def of_period(editions: Sequence[Edition], period: Period) -> Edition | None:
+    """Say which of the editions in force is the one of just this period."""
+    return next((edition for edition in editions if edition.period == period), None)
+
+
+def begun(
+    edition_id: UUID,
+    object_key: str,
+    rows: int,
+    *,
+    before: Edition | None,
+    former: Sequence[Edition],
+    by: str,
+    at: datetime,
+    ctx: Context,
+) -> Standing:
+    """Judge what was landed against the edition in force of its period.
+
+    And against each of `former` that was in force of late: many small losses are one.
+    """
+    change = (
+        Change(before=0, after=rows, added=rows, removed=0)
+        if before is None
+        else ctx.haven.change_of_editions(before, edition_id, object_key, rows)
+    )
+    on = legal_day(at)
+    recent = of_late(
+        former,
+        standing=lambda e: e.standing,
+        at=at,
+        days=rules.load().limit(Kind.EDITION, on=on).window_days,
+    )
+    over_window = (
+        ctx.haven.change_of_editions(one, edition_id, object_key, rows)
+        for one in recent
+        if before is not None and one.id != before.id
+    )
+    judgement = rules.load().judge(Kind.EDITION, change, on=on, over_window=over_window)
+    return Standing.begun(judgement, by=by, at=at)
+
+
+def supersede(
+    former: Sequence[Edition], edition: Edition, tx: Transaction, *, audit: Entry
+) -> None:
+    """Let the editions of the same period give way, and tell so.
+
+    `audit` is of whoever did it; each edition has an entry of its own.
+    """
+    for other in former:
+        if other.period == edition.period and other.id != edition.id:
+            entry = replace(
+                audit,
+                action="edition-superseded",
+                resource=f"editions/{other.id}",
+                detail={"by": str(edition.id)},
+            )
+            tx.editions.save(other.supersede(edition, at=audit.at), audit=entry)
+
+
+def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Sequence[UUID]:
+    """Let what waits for the same period give way to what came later; say what is to be destroyed.
+
+    Their submissions are rejected: their files were never in force.
+    """
+    gone = []
+    for waiting in tx.editions.waiting(edition.data_set, edition.provider):
+        if waiting.period != edition.period or waiting.id == edition.id:
+            continue
+        entry = replace(
+            audit,
+            action="edition-superseded-waiting",
+            resource=f"editions/{waiting.id}",
+            detail={"by": str(edition.id)},
+        )
+        standing = waiting.standing.supersede(at=audit.at)
+        tx.editions.save(replace(waiting, standing=standing), audit=entry)
+        refusal = errors.SubmissionSuperseded("A later file of the period took its place.")
+        _reject(waiting, refusal, tx, audit=entry)
+        gone.append(waiting.id)
+    return gone
+
+
+def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+    """Put an edition that waits in force: a second person's word.
+
+    :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps:
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        waiting = tx.editions.get(edition_id, ctx.scope)
+        standing = waiting.standing.confirm(by=by, reason=reason, at=at)
+        submission = tx.submissions.get(waiting.submission_id, Scope(None))
+        in_force = tx.editions.of(waiting.data_set, waiting.provider)
+        require_no_overlap(submission, [edition.period for edition in in_force])
+        audit = _entry("edition-confirmed", waiting, reason, at, ctx=ctx)
+        supersede(in_force, waiting, tx, audit=audit)
+        stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)
+        tx.submissions.save(
+            submission.confirm(rows=waiting.rows, rows_repeated=waiting.rows_repeated, at=at),
+            audit=replace(
+                audit, action="submission-accepted", resource=f"submissions/{submission.id}"
+            ),
+        )
+    log.info("edition_confirmed", edition_id=str(edition_id))
+    return stored
+
+
+def take_back(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+    """Take an edition back. Of one that waits the submission is rejected, and it is destroyed.
+
+    One that is or was in force is taken back by the staff of the haven: what was made with it is
+    void, and the one before it is in force again. Where these differ much, two have to.
+    :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile:
+    """
+    with ctx.uow.reading() as tx:
+        present = tx.editions.get(edition_id, ctx.scope)
+        before = tx.editions.gave_way_to(edition_id)
+    if present.standing.is_waiting:
+        return _take_back_waiting(edition_id, reason, ctx=ctx)
+    if ctx.scope.own is not None:
+        raise ReplacementDecided(
+            "A provider takes back only what waits; submit the period again to replace it.",
+            state=present.standing.state.value,
+        )
+    return _take_back_landed(present, before, reason, ctx=ctx)
+
+
+def _take_back_landed(
+    present: Edition, before: Edition | None, reason: str, *, ctx: Context
+) -> Edition:
+    at, by = ctx.clock.now(), ctx.principal.subject
+    # Compared before the transaction begins: nobody waits for the engine with it open.
+    judgement = None if before is None else _of_going(present, before, at, ctx=ctx)
+    with ctx.uow.writing() as tx:
+        current = tx.editions.get(present.id, ctx.scope)
+        if current != present or tx.editions.gave_way_to(present.id) != before:
+            raise EditedMeanwhile("Editions are being replaced at this moment; try again.")
+        audit = _entry("edition-taken-back", current, reason, at, ctx=ctx)
+        gone = current.take_back(judgement, instead=before, by=by, reason=reason, at=at)
+        stored = tx.editions.save(gone, audit=audit)
+        if before is not None and current.is_read and not stored.is_read:
+            tx.editions.save(
+                before.restore(by=by, reason=reason, at=at),
+                audit=replace(
+                    audit,
+                    action="edition-restored",
+                    resource=f"editions/{before.id}",
+                    detail={"taken_back": str(current.id)},
+                ),
+            )
+    log.info("edition_taken_back", edition_id=str(present.id), state=stored.standing.state.value)
+    return stored
+
+
+def _of_going(gone: Edition, after: Edition, at: datetime, *, ctx: Context) -> Judgement:
+    change = ctx.haven.change_of_editions(gone, after.id, after.object_key, after.rows)
+    return rules.load().judge(Kind.EDITION, change, on=legal_day(at))
+
+
+def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        waiting = tx.editions.get(edition_id, ctx.scope)
+        if not waiting.standing.is_waiting:
+            raise ReplacementDecided(
+                "It does not wait any more.", state=waiting.standing.state.value
+            )
+        standing = waiting.standing.take_back(None, by=by, reason=reason, at=at)
+        audit = _entry("edition-taken-back", waiting, reason, at, ctx=ctx)
+        stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)
+        _reject(waiting, errors.SubmissionTakenBack("It was taken back."), tx, audit=audit)
+    ctx.haven.discard_edition(edition_id)
+    log.info("edition_taken_back", edition_id=str(edition_id))
+    return stored
+
+
+def _reject(
+    waiting: Edition, refusal: errors.ContentRefused, tx: Transaction, *, audit: Entry
+) -> None:
+    submission = tx.submissions.get(waiting.submission_id, Scope(None))
+    tx.submissions.save(
+        submission.reject_waiting(code=refusal.code, detail=refusal.detail, at=audit.at),
+        audit=replace(
+            audit,
+            action="submission-rejected",
+            resource=f"submissions/{submission.id}",
+            detail={"code": refusal.code},
+        ),
+    )
+
+
+def _entry(action: str, edition: Edition, reason: str, at: datetime, *, ctx: Context) -> Entry:
+    return entry_for(
+        ctx.principal,
+        at=at,
+        action=action,
+        resource=f"editions/{edition.id}",
+        on_behalf_of=edition.provider,
+        detail={"reason": reason, "change": edition.standing.change.as_json()},
+    )

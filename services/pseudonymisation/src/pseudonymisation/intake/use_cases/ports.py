@@ -1,0 +1,341 @@
+"""What the intake's use cases need from outside, in their own words."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+from uuid import UUID
+
+from catalogue import DataSet, LandingRules
+from common.audit.entries import Entry as AuditEntry
+from common.replacement import Change, Reach, State
+from pseudonymisation.intake.domain.edition import Edition, MapVersion
+from pseudonymisation.intake.domain.opt_out import OptOutList, Taken
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import Entry, Outcome
+from pseudonymisation.intake.domain.right import ProviderStanding
+from pseudonymisation.intake.domain.submission import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a caller may know of: everything (None), or its organisation's, by all its codes."""
+
+    own: frozenset[str] | None
+
+
+class Submissions(Protocol):
+    def get(self, submission_id: UUID, scope: Scope) -> Submission:
+        """:raises SubmissionNotFound: also where the caller may not know of it"""
+
+    def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
+        """What that organisation itself sent.
+
+        :raises SubmissionNotFound: also where another sent it, be it for that organisation
+        """
+
+    def page(
+        self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Submission]:
+        """In order of id, which is the order of creation. Without their reports."""
+
+    def entries(
+        self, submission_id: UUID, *, after: int, limit: int
+    ) -> Sequence[tuple[int, Entry]]:
+        """Reasons for which lines were set aside, each with its position."""
+
+    def same_content(self, submission: Submission, digest: str) -> UUID | None:
+        """Another submission of the period with this content: under way, or the one in force."""
+
+    def claimable(self, at: datetime, *, limit: int) -> Sequence[Submission]:
+        """What nobody works on, oldest first, and never before an older one of its period."""
+
+    def save(self, submission: Submission, *, audit: AuditEntry) -> Submission:
+        """Store the state, its events, its entries and the audit entry together.
+
+        :raises EditedMeanwhile: where the stored version is not the one that was read
+        """
+
+    def keep_claim(self, submission: Submission) -> Submission:
+        """Store who works on it and until when, which is nobody's business but the workers'.
+
+        :raises EditedMeanwhile: where the stored version is not the one that was read
+        """
+
+    def note_progress(self, submission_id: UUID, attempt: UUID, rows_done: int) -> None:
+        """How far that attempt is, where it still is the present one: no change of the state."""
+
+    def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
+        """Decided submissions whose upload or quarantine is still kept."""
+
+
+class Editions(Protocol):
+    def get(self, edition_id: UUID, scope: Scope) -> Edition:
+        """:raises EditionNotFound:"""
+
+    def page(
+        self,
+        scope: Scope,
+        *,
+        data_set: str | None,
+        period: Period | None,
+        state: State | None,
+        after: UUID | None,
+        limit: int,
+    ) -> Sequence[Edition]:
+        """In order of id. With a period: those that share a month with it."""
+
+    def of(self, data_set: str, provider: str) -> Sequence[Edition]:
+        """The editions in force of one data set and provider."""
+
+    def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
+        """Those that wait for a second person."""
+
+    def newest(self, limit: int) -> Sequence[Edition]:
+        """Return the editions in force, the newest first."""
+
+    def former(self, data_set: str, provider: str, period: Period) -> Sequence[Edition]:
+        """Return what is or was in force of just this period."""
+
+    def gave_way_to(self, edition_id: UUID) -> Edition | None:
+        """Say which one it took the place of; None: it was the first, or that one is gone."""
+
+    def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
+        """Those in force that have one of the months, of every provider."""
+
+    def in_force(self, *, but_made_by: Collection[str], limit: int) -> Sequence[Edition]:
+        """Editions in force by other rules than of these digests, that may be landed anew.
+
+        Their upload is kept, and nothing newer of their provider is under way.
+        """
+
+    def not_told_unsafe(
+        self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
+    ) -> Sequence[Edition]:
+        """Editions of these data sets by other rules than of these digests, not yet marked."""
+
+    def count(self, data_set: str, provider: str, period: Period) -> int:
+        """How many there have been of exactly this period."""
+
+    def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
+        """:raises EditedMeanwhile: where another edition was quicker"""
+
+
+class OptOutLists(Protocol):
+    def get(self, list_id: UUID) -> OptOutList:
+        """:raises ListNotFound:"""
+
+    def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
+        """Those in force, leaving and waiting. Locked: nobody else changes them meanwhile."""
+
+    def page(
+        self, *, state: State | None, after: UUID | None, limit: int
+    ) -> Sequence[OptOutList]: ...
+
+    def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
+        """:raises EditedMeanwhile: where the stored version is not the one that was read"""
+
+
+class OptOutChecks(Protocol):
+    def get(self, check_id: UUID) -> OptOutCheck:
+        """:raises CheckNotFound:"""
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]: ...
+
+    def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
+        """:raises EditedMeanwhile: where the stored version is not the one that was read"""
+
+
+class Transaction(Protocol):
+    @property
+    def submissions(self) -> Submissions: ...
+    @property
+    def editions(self) -> Editions: ...
+    @property
+    def opt_out_lists(self) -> OptOutLists: ...
+
+    @property
+    def opt_out_checks(self) -> OptOutChecks: ...
+
+    def log(self, audit: AuditEntry) -> None:
+        """Write down what changes no state."""
+
+    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        """What this command created when it came the first time."""
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
+
+    def object_keys(self) -> Iterable[str]:
+        """Every object that a row names."""
+
+
+class UnitOfWork(Protocol):
+    def reading(self) -> AbstractContextManager[Transaction]: ...
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Commit when the block ends, roll back when it raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that is kept, sealed and whole."""
+
+    bytes: int
+    digest: str
+    header: str
+    records: int
+    """Lines behind the header."""
+
+
+class Upload(Protocol):
+    """A file on its way in. Of what is not finished, nothing stays."""
+
+    key: str
+
+    def take(self, chunk: bytes) -> None:
+        """:raises ContentRefused, Unavailable:"""
+
+    def finish(self) -> Uploaded:
+        """:raises ContentRefused, Unavailable:"""
+
+    def abandon(self) -> None:
+        """Leave nothing behind. Does no harm after `finish`, but to take the object away."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapFile:
+    """A map of agreements, here."""
+
+    version: MapVersion
+    path: Path
+
+
+MapKind = Literal["practice", "postcode", "organisation"]
+
+
+class Maps(Protocol):
+    def governing(self, kind: MapKind, day: date) -> MapFile | None:
+        """The map that governs on a day.
+
+        :raises Unavailable: where agreements is away
+        """
+
+
+class SubmissionRights(Protocol):
+    """Who may send whose records: facts of agreements, asked each time."""
+
+    def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
+        """How one provider stands to a submitter on a day; without one, all that it may send for.
+
+        :raises Unavailable: where agreements is away
+        """
+
+
+class EngineFailed(Exception):
+    """The engine could not land a file. Says nothing of what is in it."""
+
+
+class ContentDamaged(Exception):
+    """What is stored of an upload is not what was received."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingOrder:
+    """What a worker lands."""
+
+    submission: Submission
+    data_set: DataSet
+    """As its files are read by the landing rules."""
+    rules: LandingRules
+    today: date
+    providers: frozenset[str]
+    """Whose records it may hold, in normal form."""
+    practice_map: MapFile | None
+    postcode_map: MapFile | None
+    organisation_map: MapFile
+
+
+class Haven(Protocol):
+    """The data plane, as the intake uses it."""
+
+    def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
+        """:raises Unavailable: where keys or objects are away"""
+
+    def land(self, order: LandingOrder, report: Callable[[int], None]) -> Outcome:
+        """Write an edition's object and the quarantine's. Nothing names them yet.
+
+        `report` is told now and then how many records were read.
+
+        :raises EngineFailed, ContentDamaged, Unavailable:
+        """
+
+    def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
+        """Open the rows that were set aside, as CSV: line, reasons, and the values as they came.
+
+        :raises ContentDamaged, Unavailable:
+        """
+
+    def edition_key(self, submission: Submission) -> str:
+        """Where the present attempt lands its edition."""
+
+    def quarantine_key(self, submission: Submission) -> str:
+        """Where the present attempt puts rows that are set aside."""
+
+    def discard_attempt(self, submission: Submission) -> None:
+        """Take away what the submission's present attempt has written."""
+
+    def discard_edition(self, edition_id: UUID) -> None:
+        """Destroy the key of an edition that is not to be, and its objects."""
+
+    def destroy(self, object_key: str) -> None:
+        """Destroy an upload or a quarantine: its key, then the object."""
+
+    def opt_outs(self, list_id: UUID) -> "ListImport": ...
+
+    def change_of_editions(
+        self, before: Edition, edition_id: UUID, object_key: str, rows: int
+    ) -> Change:
+        """Count rows of people that come and go; where it cannot be compared, all of them."""
+
+    def change_of_lists(self, *before: OptOutList, after: OptOutList) -> Change:
+        """Count who comes and who goes of those on any list before.
+
+        Where they cannot be compared, everybody does.
+        """
+
+    def reach_of_list(self, opt_outs: OptOutList, editions: Sequence[Edition]) -> Reach:
+        """Count how many of the people in the editions are on the list."""
+
+    def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
+        """Keep whom a check asks about; say under which key, and how many they are."""
+
+    def asked(self, check_id: UUID, object_key: str) -> Iterator[bytes]:
+        """Open a request: `number,` and a line feed for each."""
+
+    def cleared(self, reply_id: UUID) -> "ListImport": ...
+
+    def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
+        """Count the people of a reply who are not in the request."""
+
+    def destroy_list(self, list_id: UUID, object_key: str) -> None:
+        """Destroy a list's key, then its object."""
+
+    def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
+        """Take away objects that no row names, last written before an instant; say how many."""
+
+
+class ListImport(Protocol):
+    """A list on its way in: numbers become haven tokens as they come."""
+
+    key: str
+
+    def take(self, chunk: bytes) -> None:
+        """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
+
+    def finish(self) -> Taken:
+        """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
+
+    def abandon(self) -> None: ...

@@ -1,0 +1,42 @@
+"""Asking who may send whose records: when a file is announced, and again when it is landed."""
+
+from pseudonymisation.intake.domain import errors, right
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.use_cases.context import Context
+
+
+def standing(
+    submitter: str, provider: str, period: Period, *, basis: Basis | None, ctx: Context
+) -> ProviderStanding:
+    """Say for whom a file is, where its submitter may send it.
+
+    A provider that opened within the period sends from then on.
+    :raises ProviderUnknown, ProviderNotOpen, ProviderNotOwn, Unavailable:
+    """
+    sender = provider if basis is Basis.DSCRO else submitter
+    [found] = ctx.rights.of(sender, provider, period.first_day)
+    if found.standing in {Standing.NOT_YET, Standing.UNKNOWN}:
+        [later] = ctx.rights.of(sender, provider, period.last_day)
+        found = later if later.standing is Standing.OPEN else found
+    return right.demand(found)
+
+
+def providers(submission: Submission, *, ctx: Context) -> frozenset[str]:
+    """Say whose records a submission may hold, as agreements says now.
+
+    :raises ProviderUnknown, ProviderNotOpen, ProviderNotOwn, Unavailable:
+    """
+    period, basis = submission.period, submission.basis
+    if basis is None and ctx.codes.known(submission.submitted_by) != submission.provider:
+        basis = Basis.DSCRO  # announced before it was written down: nobody else could
+    own = standing(submission.submitted_by, submission.provider, period, basis=basis, ctx=ctx)
+    if own.entity != submission.provider:
+        # The lists were corrected in between: an edition would stand under another's name.
+        raise errors.ProviderUnknown(
+            "The provider's code has another meaning by now; announce the file again.",
+            field="provider",
+        )
+    sender = submission.provider if basis is Basis.DSCRO else submission.submitted_by
+    return right.entities(own, ctx.rights.of(sender, None, period.first_day))

@@ -1,0 +1,273 @@
+"""What one can do with a submission: open it, send its content, look at what became of it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue
+
+from catalogue import DataSet, UnknownDataSet
+from common.audit.entries import entry_for
+from common.clock import legal_day
+from common.errors import AppError, TransitionRefused
+from common.ids import new_id
+from common.security.roles import Role
+from pseudonymisation.engine.keys import KeyDestroyed
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import SENDER_ONLY, Entry
+from pseudonymisation.intake.domain.right import Basis
+from pseudonymisation.intake.domain.submission import Content, State, Submission
+from pseudonymisation.intake.use_cases import rights
+from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.ports import ContentDamaged, Upload
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def open_(
+    *,
+    data_set: str,
+    period: str,
+    provider: str | None,
+    key: str | None,
+    fingerprint: str,
+    ctx: Context,
+) -> Submission:
+    """Announce a file.
+
+    :raises DataSetUnknown, PeriodInvalid, PeriodOverlaps, ProviderRefused, Unavailable:
+    """
+    principal, at = ctx.principal, ctx.clock.now()
+    described = _described(data_set, ctx=ctx)
+    asked, named = _period(period, described), _named(provider, ctx=ctx)
+    with ctx.uow.reading() as tx:
+        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        if repeated is not None:
+            return tx.submissions.get(UUID(repeated), ctx.scope)
+    is_office = principal.role is Role.DSCRO_OPERATOR
+    standing = rights.standing(
+        principal.organisation, named, asked, basis=Basis.DSCRO if is_office else None, ctx=ctx
+    )
+    submission = Submission(
+        id=new_id(),
+        data_set=described.data_set,
+        catalogue_version=described.version,
+        catalogue_digest=described.digest,
+        period=asked,
+        provider=standing.entity,
+        submitted_by=ctx.codes.known(principal.organisation),
+        basis=Basis.DSCRO if is_office else standing.basis,
+        created_at=at,
+    )
+    with ctx.uow.writing() as tx:
+        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        if repeated is not None:
+            return tx.submissions.get(UUID(repeated), ctx.scope)
+        require_no_overlap(
+            submission, [e.period for e in tx.editions.of(data_set, submission.provider)]
+        )
+        stored = tx.submissions.save(
+            submission,
+            audit=entry_for(
+                principal,
+                at=at,
+                action="submission-opened",
+                resource=f"submissions/{submission.id}",
+                on_behalf_of=submission.provider,
+                detail={"data_set": data_set, "period": str(submission.period)},
+            ),
+        )
+        tx.remember(
+            actor=principal.key_owner,
+            key=key,
+            fingerprint=fingerprint,
+            resource=str(submission.id),
+        )
+    log.info("submission_opened", submission_id=str(submission.id), data_set=data_set)
+    return stored
+
+
+def begin_upload(submission_id: UUID, *, ctx: Context) -> tuple[Submission, Upload]:
+    """Prepare to take a submission's content.
+
+    :raises SubmissionNotFound, TransitionRefused:
+    """
+    with ctx.uow.reading() as tx:
+        submission = tx.submissions.get(submission_id, ctx.scope)
+    if submission.state is not State.OPEN:
+        raise TransitionRefused(f"A submission that is {submission.state} takes no content.")
+    return submission, ctx.haven.upload(submission_id, new_id(), _as_read(submission, ctx=ctx))
+
+
+def finish_upload(
+    submission: Submission, upload: Upload, *, announced: str | None, ctx: Context
+) -> Submission:
+    """Take the content that has arrived in whole; it is landed next.
+
+    :raises ContentRefused, DigestMismatch, TransitionRefused, EditedMeanwhile:
+    """
+    uploaded = upload.finish()
+    if announced not in {None, uploaded.digest}:
+        raise errors.DigestMismatch("What arrived is not what was announced; send it again.")
+    content = Content(
+        key=upload.key,
+        bytes=uploaded.bytes,
+        digest=uploaded.digest,
+        header=uploaded.header,
+        records=uploaded.records,
+    )
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(submission.id, ctx.scope)
+        other = tx.submissions.same_content(present, content.digest)
+        if other is not None:
+            raise errors.DuplicateUpload(
+                f"Submission {other} has the same content.", submission_id=str(other)
+            )
+        stored = tx.submissions.save(
+            present.receive(content, edition_id=new_id(), at=at, by=ctx.principal.subject),
+            audit=entry_for(
+                ctx.principal,
+                at=at,
+                action="submission-received",
+                resource=f"submissions/{submission.id}",
+                on_behalf_of=submission.provider,
+                detail={"bytes": content.bytes, "digest": content.digest},
+            ),
+        )
+    log.info("submission_received", submission_id=str(submission.id), bytes=content.bytes)
+    ctx.wake()
+    return stored
+
+
+def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: Context) -> None:
+    """Reject a submission for what was sent: it is not what the catalogue says."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(submission_id, ctx.scope)
+        if present.state is not State.OPEN:
+            return  # another upload of the same submission was quicker
+        tx.submissions.save(
+            present.reject(code=refusal.code, detail=refusal.detail, at=at),
+            audit=entry_for(
+                ctx.principal,
+                at=at,
+                action="submission-rejected",
+                resource=f"submissions/{submission_id}",
+                on_behalf_of=present.provider,
+                detail={"code": refusal.code},
+            ),
+        )
+    log.info("submission_rejected", submission_id=str(submission_id), code=refusal.code)
+
+
+def get(submission_id: UUID, *, ctx: Context) -> Submission:
+    """:raises SubmissionNotFound:"""
+    with ctx.uow.reading() as tx:
+        return tx.submissions.get(submission_id, ctx.scope)
+
+
+def report(submission_id: UUID, *, ctx: Context) -> dict[str, JsonValue] | None:
+    """Give the data quality report, once there is one; who sent the file is shown all of it.
+
+    :raises SubmissionNotFound:
+    """
+    submission = get(submission_id, ctx=ctx)
+    if submission.report is None:
+        return None
+    is_sender = ctx.codes.known(submission.submitted_by) in ctx.own
+    return {k: v for k, v in submission.report.items() if is_sender or k != SENDER_ONLY}
+
+
+def page(
+    *, data_set: str | None, after: UUID | None, limit: int, ctx: Context
+) -> Sequence[Submission]:
+    with ctx.uow.reading() as tx:
+        return tx.submissions.page(ctx.scope, data_set=data_set, after=after, limit=limit)
+
+
+def quarantine(
+    submission_id: UUID, *, after: int, limit: int, ctx: Context
+) -> Sequence[tuple[int, Entry]]:
+    """Say which lines were set aside and why.
+
+    :raises SubmissionNotFound:
+    """
+    with ctx.uow.reading() as tx:
+        tx.submissions.get(submission_id, ctx.scope)
+        return tx.submissions.entries(submission_id, after=after, limit=limit)
+
+
+def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
+    """Give the rows back that were set aside, to the organisation that sent them.
+
+    They identify people, and nobody but their sender has a use for them. That they were asked
+    for is written down before the first of them is read.
+    :raises SubmissionNotFound, QuarantineGone, Unavailable:
+    """
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        submission = tx.submissions.sent_by(submission_id, ctx.own)
+        key, content = submission.quarantine_key, submission.content
+        if key is None or content is None or submission.is_over(ctx.limits.keep_uploads, at=at):
+            raise errors.QuarantineGone("No rows of this submission are kept.")
+        tx.log(
+            entry_for(
+                ctx.principal,
+                at=at,
+                action="quarantined-rows-read",
+                resource=f"submissions/{submission_id}",
+                on_behalf_of=submission.provider,
+            )
+        )
+    rows = ctx.haven.quarantined(key, content.header, _as_read(submission, ctx=ctx))
+    try:
+        # What cannot be opened is said now: once an answer has begun it can only be cut.
+        first = next(rows)
+    except (ContentDamaged, KeyDestroyed):
+        raise errors.QuarantineGone("What was kept of them cannot be read.") from None
+    log.info("quarantined_rows_read", submission_id=str(submission_id))
+    return chain([first], rows)
+
+
+def require_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:
+    """:raises PeriodOverlaps: where an edition has some of the months, and not the same"""
+    for period in periods:
+        if period != submission.period and period.overlaps(submission.period):
+            raise errors.PeriodOverlaps(
+                f"{submission.period} overlaps the edition of {period};"
+                " resubmit exactly that period.",
+                period=str(period),
+            )
+
+
+def _described(data_set: str, *, ctx: Context) -> DataSet:
+    try:
+        return ctx.catalogue.get(data_set)
+    except UnknownDataSet:
+        raise errors.DataSetUnknown("The catalogue has no such data set.") from None
+
+
+def _as_read(submission: Submission, *, ctx: Context) -> DataSet:
+    """Give the data set as its files are read today by the landing rules."""
+    published = ctx.catalogue.by_digest(submission.catalogue_digest)
+    return ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
+
+
+def _period(text: str, data_set: DataSet) -> Period:
+    period = Period.parse(text)
+    period.require_of(data_set)
+    return period
+
+
+def _named(provider: str | None, *, ctx: Context) -> str:
+    """Say whose records these are to be: one's own, unless another is named."""
+    if provider is not None:
+        return provider
+    if ctx.principal.role is Role.DSCRO_OPERATOR:
+        raise errors.ProviderNotOwn(
+            "A DSCRO names the provider whose records these are.", field="provider"
+        )
+    return ctx.principal.organisation

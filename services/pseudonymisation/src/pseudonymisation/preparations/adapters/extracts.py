@@ -1,0 +1,135 @@
+"""Makes the files of one extract on this machine, and leaves nothing of them behind."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from catalogue import DataSet, Treatment, caps
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.engine.session import Limits
+from pseudonymisation.intake.adapters.lists import named
+from pseudonymisation.preparations.adapters.caps import capped_columns
+from pseudonymisation.preparations.adapters.guard import PcdLeak
+from pseudonymisation.preparations.adapters.preparation import (
+    EngineFailed,
+    Keys,
+    OutColumn,
+    Plan,
+    Source,
+    prepare,
+    write_csv,
+)
+from pseudonymisation.preparations.domain.capping import capping
+from pseudonymisation.preparations.domain.preparation import Code, NotPrepared
+from pseudonymisation.preparations.use_cases.ports import Made, Report, Work
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+CSV = "csv"
+PARQUET = "parquet"
+
+
+class EnginePlane:
+    """`use_cases.preparation_ports.Plane`: the locked engine on landed editions.
+
+    `scratch` holds one directory an attempt, with the encrypted spills and the file in the making.
+    """
+
+    def __init__(self, *, landing: Objects, scratch: Path, limits: Limits) -> None:
+        self._landing = landing
+        self._scratch = scratch
+        self._limits = limits
+
+    @contextmanager
+    def make(self, work: Work, *, attempt: UUID, report: Report) -> Iterator[Made]:
+        """:raises NotPrepared:"""
+        place = self._scratch / str(attempt)
+        try:
+            yield self._made(work, place, report)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def sweep(self, alive: set[UUID]) -> None:
+        if self._scratch.is_dir():
+            for place in self._scratch.iterdir():
+                if place.name not in {str(attempt) for attempt in alive}:
+                    shutil.rmtree(place, ignore_errors=True)
+
+    def _made(self, work: Work, place: Path, report: Report) -> Made:
+        spill = place / "spill"
+        parquet, csv = place / "extract.parquet", place / "extract.csv"
+        try:
+            spill.mkdir(parents=True, mode=0o700)
+            outcome = prepare(
+                self._plan(work), target=parquet, scratch=spill, limits=self._limits, beat=report
+            )
+            if CSV in work.permit.formats:
+                write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
+        except PcdLeak as leak:
+            log.warning("personal_data_found", columns=list(leak.columns))
+            raise NotPrepared(Code.PCD_LEAK) from None
+        except EngineFailed as failure:
+            log.warning("engine_failed", kind=str(failure))
+            raise NotPrepared(Code.ENGINE_FAILED) from None
+        except OSError as failure:
+            log.warning("working_files_failed", errno=failure.errno)
+            raise NotPrepared(Code.ENGINE_FAILED) from None
+        return Made(outcome, {PARQUET: parquet, CSV: csv})
+
+    def _plan(self, work: Work) -> Plan:
+        permit, person = work.permit, work.data_set.person
+        treatments = {field.name: Treatment(field.treatment) for field in permit.fields}
+        return Plan(
+            editions=tuple(
+                Source(self._landing.path(edition.object_key), f"e{edition.id.hex}", key)
+                # In the order in which they were landed: the ids begin with the time.
+                for edition, key in sorted(work.editions, key=lambda pair: pair[0].id)
+            ),
+            periods=permit.periods,
+            codes=permit.population.codes,
+            reasons=permit.population.reasons,
+            is_national=permit.population.is_national,
+            columns=tuple(
+                OutColumn(f.name, treatments[f.name], _codes_of(f.name, work.data_set))
+                for f in permit.fields
+            ),
+            opt_outs_apply=permit.opt_out.applied,
+            opted_out=tuple(
+                Source(self._landing.path(list_.object_key), named("o", list_.id), key)
+                for list_, key in work.opted_out
+            ),
+            cleared=work.cleared
+            and Source(
+                self._landing.path(work.cleared[0].object_key),
+                named("o", work.cleared[0].id),
+                work.cleared[1],
+            ),
+            domain_id=permit.domain.id,
+            keys=Keys(
+                haven=work.haven_key,
+                date_of_birth=work.date_of_birth_key,
+                postcode=work.postcode_key,
+                domain=work.domain_key,
+                staff=work.staff_key,
+            ),
+            capped=capped_columns(
+                caps(),
+                work.data_set,
+                treatments,
+                capping(permit, work.data_set),
+            ),
+            date_of_birth=person.date_of_birth,
+            postcode=person.postcode,
+            record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
+        )
+
+
+def _codes_of(name: str, data_set: DataSet) -> tuple[str, ...]:
+    """Give the closed list of a column's codes, where it has one."""
+    field = data_set.by_name.get(name)
+    return (field.codes or ()) if field else ()

@@ -1,0 +1,163 @@
+"""The release store: a directory, or a bucket, of closed objects under keys of ours.
+
+Both ways an object has its name only once all of it is there: a directory renames a finished
+file, a bucket completes a multipart upload. Dissemination reads; only this service writes.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pseudonymisation.preparations.use_cases.ports import ReleaseStoreUnavailable, Stored
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore, RetryConfig
+
+CHUNK_BYTES: Final = 1_048_576
+UNFINISHED: Final = ".part"
+RETRIES_MAX: Final = 3
+REACHED_SECONDS_MAX: Final = 15
+"""A bucket that has not answered by then is away: the preparation fails and can be asked again."""
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> Any: ...
+
+
+class DirectoryStore:
+    """Objects are files under a directory that must be there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> Stored:
+        """See `use_cases.preparation_ports.ReleaseStore.put`."""
+        path = self._path(key)
+        unfinished = path.with_name(path.name + UNFINISHED)
+        with _translated():
+            if not self._directory.is_dir():
+                raise ReleaseStoreUnavailable("The release store cannot be reached.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with unfinished.open("xb") as file:
+
+                    def in_the_middle() -> None:
+                        file.flush()
+                        halfway()
+
+                    stored = _copy(source, file, in_the_middle)
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.rename(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
+            for directory in (path.parent, path.parent.parent, path.parent.parent.parent):
+                _sync(directory)
+        return stored
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        with _translated():
+            for path in sorted((self._directory / prefix).rglob("*")):
+                if path.is_file():
+                    yield path.relative_to(self._directory).as_posix()
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _translated():
+            path.unlink(missing_ok=True)
+            for parent in (path.parent, path.parent.parent):
+                if parent != self._directory and parent.is_dir() and not any(parent.iterdir()):
+                    parent.rmdir()
+
+    def _path(self, key: str) -> Path:
+        return self._directory / _checked(key)
+
+
+class BucketStore:
+    """Objects are in a bucket that obstore reaches: S3, or another of its stores.
+
+    obstore is imported where there is one: the embedded default does without.
+    """
+
+    def __init__(self, store: "ObjectStore") -> None:
+        import obstore
+
+        self._obstore = obstore
+        self._store = store
+
+    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> Stored:
+        """See `use_cases.preparation_ports.ReleaseStore.put`."""
+        with self._reached():
+            # Left open by an error, the upload is never completed and has no name.
+            writer = self._obstore.open_writer(self._store, _checked(key))
+            stored = _copy(source, writer, halfway)
+            writer.close()
+        return stored
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        with self._reached():
+            for page in self._obstore.list(self._store, prefix=prefix):
+                yield from (entry["path"] for entry in page)
+
+    def delete(self, key: str) -> None:
+        with self._reached():
+            self._obstore.delete(self._store, _checked(key))
+
+    def _reached(self) -> AbstractContextManager[None]:
+        return _translated(self._obstore.exceptions.BaseError)
+
+
+def release_store(where: str) -> DirectoryStore | BucketStore:
+    """Open the store that a setting names: a URL such as `s3://bucket/prefix`, or a directory."""
+    if "://" not in where:
+        return DirectoryStore(Path(where))
+    from obstore.store import from_url
+
+    retries: RetryConfig = {
+        "max_retries": RETRIES_MAX,
+        "retry_timeout": timedelta(seconds=REACHED_SECONDS_MAX),
+    }
+    return BucketStore(from_url(where, retry_config=retries))
+
+
+def _copy(source: Path, sink: _Sink, halfway: Callable[[], None]) -> Stored:
+    size = source.stat().st_size
+    digest = hashlib.sha256()
+    written, told = 0, False
+    with source.open("rb") as file:
+        # At least two chunks, so that there is a middle.
+        while chunk := file.read(min(CHUNK_BYTES, size // 2 + 1)):
+            sink.write(chunk)
+            digest.update(chunk)
+            written += len(chunk)
+            if not told and 2 * written >= size:
+                told = True
+                halfway()
+    return Stored(written, f"sha256:{digest.hexdigest()}")
+
+
+def _checked(key: str) -> str:
+    path = PurePosixPath(key)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("an object's key does not lead out of the store")
+    return key
+
+
+@contextmanager
+def _translated(more: type[Exception] = OSError) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, more):
+        raise ReleaseStoreUnavailable("The release store cannot be read or written.") from None
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

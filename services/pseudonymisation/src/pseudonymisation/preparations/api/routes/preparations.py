@@ -1,0 +1,102 @@
+"""The second port: preparations by permit, for dissemination only (design.md sections 3 and 9)."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from common.errors import NoEdition, Refused
+from common.security.principal import Principal
+from common.security.roles import Role
+from common.web.auth import Permission, requires
+from common.web.problems import responses
+from pseudonymisation.preparations.api.schemas.preparations import (
+    LandedMonths,
+    LandedMonthView,
+    PreparationView,
+    PutPreparation,
+)
+from pseudonymisation.preparations.domain.permit import (
+    CatalogueUnknown,
+    EditionUnsafe,
+    PermitInvalid,
+    PermitMismatch,
+    PermitUsed,
+)
+from pseudonymisation.preparations.domain.preparation import (
+    PreparationNotFound,
+)
+from pseudonymisation.preparations.domain.tokens import DomainClosed
+from pseudonymisation.preparations.use_cases import preparations as use_cases
+
+PREPARE = Permission(
+    "preparations:prepare",
+    frozenset({Role.SERVICE_DISSEMINATION}),
+    "Have an extract prepared that a permit allows, and follow it.",
+)
+
+Caller = Annotated[Principal, requires(PREPARE)]
+
+
+def context(request: Request, principal: Caller) -> use_cases.Context:
+    """Take what `main` made from the lifespan's state."""
+    outside: use_cases.Outside = request.state.preparations
+    return use_cases.Context(outside, principal)
+
+
+Ctx = Annotated[use_cases.Context, Depends(context)]
+
+router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
+
+
+@router.put(
+    "/{permit_id}",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        201: {"model": PreparationView, "description": "Accepted now, for the first time."},
+        **responses(
+            PermitInvalid,
+            PermitMismatch,
+            PermitUsed,
+            CatalogueUnknown,
+            NoEdition,
+            EditionUnsafe,
+            Refused,
+            DomainClosed,
+        ),
+    },
+)
+def put_preparation(
+    permit_id: UUID, body: PutPreparation, response: Response, ctx: Ctx
+) -> PreparationView:
+    """Have an extract prepared. The same permit, request and caller again changes nothing."""
+    preparation, is_new = use_cases.accept(
+        permit_id, body.permit, body.request.model_dump(), ctx=ctx
+    )
+    if is_new:
+        response.status_code = HTTPStatus.CREATED
+        response.headers["Location"] = f"/v1/preparations/{preparation.id}"
+    return PreparationView.of(preparation)
+
+
+@router.get("/{permit_id}", responses=responses(PreparationNotFound))
+def get_preparation(permit_id: UUID, ctx: Ctx) -> PreparationView:
+    """Tell how a preparation stands, and once it is prepared, where its files are."""
+    return PreparationView.of(use_cases.get(permit_id, ctx=ctx))
+
+
+landed_router = APIRouter(prefix="/v1/landed-months", tags=["preparations"])
+
+
+@landed_router.get("")
+def list_landed_months(
+    ctx: Ctx,
+    data_set: Annotated[str, Query(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC"])],
+) -> LandedMonths:
+    """List the months for which there are records of a data set; one that is unknown has none."""
+    found = use_cases.landed(data_set, ctx=ctx)
+    return LandedMonths(
+        items=[LandedMonthView.model_validate(month) for month in found.months],
+        opt_out_lists=[*found.opt_out_lists],
+    )

@@ -1,0 +1,173 @@
+"""What the haven vouches for in one file (design.md sections 3 and 5).
+
+Agreements judges the release on this and on its own facts, on nobody's word besides. So it
+says what was done to the rows that were written, never what was meant to be done.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import JsonValue
+
+from catalogue import DataSet, FieldClass, Treatment, caps
+from pseudonymisation.preparations.domain.capping import capping
+from pseudonymisation.preparations.domain.preparation import OptOutList, PinnedEdition
+from statements.attestation import (
+    Attestation,
+    AttestedFile,
+    Caps,
+    Column,
+    EditionForm,
+    OptOut,
+    Population,
+    Scan,
+)
+from statements.line import MapVersions
+from statements.permit import Permit
+
+ORDER: Final = "token"
+"""Rows stand in the order of their tokens, because any other order could link extracts."""
+TOKEN_COLUMN: Final = "Token"  # noqa: S105 - a column's name
+REASON_COLUMN: Final = "Reason_For_Access"
+BY_MAP, AS_TEXT = "by_map", "as_text"
+DERIVED: Final = FieldClass.DER.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the engine did, counted while it did it."""
+
+    rows: int
+    people: int
+    people_left_out: int
+    """Opted-out people of whom the selection had rows."""
+    rows_left_out: int
+    rows_without_person_left_out: int
+    """Rows without a valid NHS number, left out where opt-outs are upheld."""
+    rows_without_reason: int
+    """Counted in what was written. Anything but nought must not be released."""
+    rows_repeated_left_out: int
+    """Of records that were there again: in two months, from two submitters, or twice in a file."""
+    scan_rule: str
+    scanned_columns: tuple[str, ...]
+    scan_hits: int
+    staff_codes_left_out: int = 0
+    """Cells of codes of staff in which personal data were found."""
+
+
+def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
+    """Name all columns of the file in their order, with the two that every file has."""
+    return (
+        Column(name=TOKEN_COLUMN, treatment=Treatment.PSEUDONYM.value, class_=DERIVED),
+        Column(name=REASON_COLUMN, treatment=Treatment.DERIVED.value, class_=DERIVED),
+        *(
+            Column(
+                name=field.name,
+                treatment=field.treatment,
+                class_=data_set.releasable(field.name).class_.value,
+            )
+            for field in permit.fields
+        ),
+    )
+
+
+def claims(
+    file: AttestedFile,
+    *,
+    permit: Permit,
+    data_set: DataSet,
+    editions: Sequence[PinnedEdition],
+    opt_outs: Sequence[OptOutList],
+    outcome: Outcome,
+    form: Callable[[str | None], str] = str,
+) -> dict[str, JsonValue]:
+    """Say what is in one file; whoever signs adds issuer, audience and times.
+
+    `form` gives the form of keys of the landing rules with a digest.
+    """
+    in_force = opt_outs[0] if opt_outs else None
+    return Attestation(
+        sub=file.id,
+        permit_id=str(permit.id),
+        preparation_id=str(permit.id),
+        extract_id=permit.extract_id,
+        file=file,
+        line=permit.line,
+        columns=columns_of(permit, data_set),
+        periods=permit.periods,
+        editions=tuple(edition.attested for edition in editions),
+        forms=forms_of(editions, form),
+        population=Population(
+            codes=permit.population.codes,
+            reasons=permit.population.reasons,
+            map_versions=MapVersions(
+                practice=_distinct(e.practice_map for e in editions),
+                postcode=_distinct(e.postcode_map for e in editions),
+            ),
+            rows_without_reason=outcome.rows_without_reason,
+            rows_repeated_left_out=outcome.rows_repeated_left_out,
+        ),
+        domain=permit.domain.id,
+        opt_out=OptOut(
+            applied=permit.opt_out.applied,
+            list_id=None if in_force is None else str(in_force.id),
+            list_date=None if in_force is None else in_force.list_date,
+            list_digest=None if in_force is None else in_force.digest,
+            besides=tuple(str(other.id) for other in opt_outs[1:]),
+            by=permit.opt_out.by,
+            people_left_out=outcome.people_left_out,
+            rows_without_person_left_out=outcome.rows_without_person_left_out,
+        ),
+        scan=Scan(
+            rule=outcome.scan_rule,
+            columns=outcome.scanned_columns,
+            hits=outcome.scan_hits,
+            staff_codes_left_out=outcome.staff_codes_left_out,
+        ),
+        caps=_caps(permit, data_set),
+        disclosure_rule=permit.disclosure_rule,
+        order=ORDER,
+    ).claims()
+
+
+def lists_of(opt_outs: Sequence[OptOutList]) -> tuple[str, ...]:
+    """Name what decides who is left out, as an attestation names it: `OptOut.lists`.
+
+    The list in force by what it says, since two imports of the same are one list; those upheld
+    beside it by their ids.
+    """
+    if not opt_outs:
+        return ()
+    in_force, *besides = opt_outs
+    return (in_force.digest, *(str(other.id) for other in besides))
+
+
+def forms_of(
+    editions: Sequence[PinnedEdition], form: Callable[[str | None], str]
+) -> tuple[EditionForm, ...]:
+    """Name the forms of codes and keys that a file joins; none where there is only one.
+
+    Tokens that were given do not change in silence (ruling 23).
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for edition in editions:
+        codes = AS_TEXT if edition.organisation_map is None else BY_MAP
+        read = codes, form(edition.landing_rules_digest)
+        found.setdefault(read, []).append(str(edition.id))
+    if len(found) == 1:
+        return ()
+    return tuple(
+        EditionForm(organisation_codes=codes, landing_rules=rules, editions=tuple(sorted(ids)))
+        for (codes, rules), ids in sorted(found.items())
+    )
+
+
+def _caps(permit: Permit, data_set: DataSet) -> Caps:
+    """Say by which rule columns of the line cap each other, and what became of which."""
+    done = capping(permit, data_set)
+    return Caps(rule=caps().rule, columns={name: str(cap) for name, cap in sorted(done.items())})
+
+
+def _distinct(ids: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({id_ for id_ in ids if id_ is not None}))

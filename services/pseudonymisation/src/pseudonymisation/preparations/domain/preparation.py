@@ -1,0 +1,255 @@
+"""A preparation: from an accepted permit to attested files, once.
+
+It is known by its permit's id. A worker claims it; a claim that is not renewed may be taken
+over, under a new attempt, whose objects have keys of their own. The row names the attempt that
+won, and nobody reads the objects of another (design.md section 6, S3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from common.errors import Conflict, NotFound
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.preparations.domain.events import (
+    ExtractPrepared,
+    FilePrepared,
+    PreparationFailed,
+)
+from statements.attestation import Edition, RulesVersion
+from statements.permit import Permit
+
+ATTEMPTS_MAX: Final = 3
+"""A preparation that ends its worker so often is given up."""
+
+
+class PreparationNotFound(NotFound):
+    code = "PREPARATION_NOT_FOUND"
+    title = "No such preparation"
+
+
+class ClaimLost(Conflict):
+    code = "CLAIM_LOST"
+    title = "Another worker took the preparation over"
+
+
+class State(StrEnum):
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    PREPARED = "prepared"
+    FAILED = "failed"
+
+
+class Code(StrEnum):
+    """Why a preparation failed. A new permit is needed, and for most a reason to ask again."""
+
+    PCD_LEAK = "PCD_LEAK"
+    OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
+    DOMAIN_CLOSED = "DOMAIN_CLOSED"
+    KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
+    EDITION_DESTROYED = "EDITION_DESTROYED"
+    EDITION_UNSAFE = "EDITION_UNSAFE"
+    RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
+    ENGINE_FAILED = "ENGINE_FAILED"
+    ABANDONED = "ABANDONED"
+
+
+TEXTS: Mapping[Code, str] = {
+    Code.PCD_LEAK: "Personal data were found in what was prepared; the haven has to find out why.",
+    Code.OPT_OUT_NOT_APPLIED: "There is no list of opt-outs that is new enough.",
+    Code.DOMAIN_CLOSED: "The line's pseudonym domain is closed, and stays so.",
+    Code.KEY_UNAVAILABLE: "A key could not be had.",
+    Code.EDITION_DESTROYED: "An edition that the permit pinned was destroyed meanwhile.",
+    Code.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people through;"
+    " it is landed anew where its upload is kept, and has to be submitted again where it is not.",
+    Code.RELEASE_STORE_UNAVAILABLE: "The release store could not be written.",
+    Code.ENGINE_FAILED: "The preparation could not be computed; an operator has to look.",
+    Code.ABANDONED: "Every attempt was cut off; ask again.",
+}
+"""What each says to whoever asked for the extract."""
+
+
+class NotPrepared(Exception):
+    """A preparation cannot be made. Says which rule, never whose data."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedEdition:
+    """An edition that the preparation reads, as it stood when the permit was accepted."""
+
+    id: UUID
+    provider: str
+    period: str
+    number: int
+    status: str
+    object_key: str
+    practice_map: str | None
+    postcode_map: str | None
+    catalogue_digest: str = ""
+    """Of the published version of the data set that was landed."""
+    landing_rules_version: int | None = None
+    landing_rules_digest: str | None = None
+    """By which it was taken in; None: by none."""
+    organisation_map: str | None = None
+    """By which its codes of organisations were read; None: as text."""
+
+    def covers(self, month: str) -> bool:
+        """Say whether the month is in its period: a month, or two with a slash between."""
+        period = Period.parse(self.period)
+        return period.first <= month <= period.last
+
+    @property
+    def attested(self) -> Edition:
+        """Return it as the attestation names it."""
+        digest = self.landing_rules_digest
+        return Edition(
+            landing_rules=None
+            if digest is None
+            else RulesVersion(version=self.landing_rules_version, digest=digest),
+            id=str(self.id),
+            provider=self.provider,
+            period=self.period,
+            number=self.number,
+            status=self.status,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutList:
+    id: UUID
+    list_date: date
+    digest: str
+    object_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFile:
+    """One file in the release store, closed, and what the haven attests of it."""
+
+    id: UUID
+    format: str
+    object_key: str
+    bytes: int
+    digest: str
+    rows: int
+    attestation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    id: UUID
+    """The permit's."""
+    permit_digest: str
+    caller: str
+    """The client that put it: dissemination."""
+    permit: Permit
+    editions: tuple[PinnedEdition, ...]
+    created_at: datetime
+    state: State = State.ACCEPTED
+    attempt: UUID | None = None
+    attempts: int = 0
+    claimed_until: datetime | None = None
+    rows_done: int = 0
+    rows_total: int | None = None
+    code: str | None = None
+    files: tuple[PreparedFile, ...] = ()
+    finished_at: datetime | None = None
+    version: int = 0
+    """Counts the stored changes; the repository refuses to overwrite a newer one."""
+    pending: tuple[ExtractPrepared | PreparationFailed, ...] = ()
+    """Events not yet stored."""
+
+    def may_be_claimed(self, *, at: datetime) -> bool:
+        """Say whether nobody works on it: never begun, or its worker was not heard of."""
+        if self.state is State.ACCEPTED:
+            return True
+        return self.state is State.RUNNING and (
+            self.claimed_until is None or self.claimed_until <= at
+        )
+
+    def claim(self, attempt: UUID, *, until: datetime) -> Self:
+        return replace(
+            self,
+            state=State.RUNNING,
+            attempt=attempt,
+            attempts=self.attempts + 1,
+            claimed_until=until,
+            rows_done=0,
+        )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Say whether it ended its worker as often as it may."""
+        return self.attempts >= ATTEMPTS_MAX
+
+    def object_key(self, file_id: UUID, format_: str) -> str:
+        """Give the key of a file of the present attempt. Nobody but the server makes keys."""
+        return f"{OBJECTS}/{self.id}/{self.attempt}/{file_id}.{format_}"
+
+    def finish(self, attempt: UUID, files: tuple[PreparedFile, ...], *, at: datetime) -> Self:
+        """:raises ClaimLost: where another attempt has begun"""
+        self._require_mine(attempt)
+        rows = max((file.rows for file in files), default=0)
+        done = replace(
+            self,
+            state=State.PREPARED,
+            files=files,
+            rows_done=rows,
+            rows_total=rows,
+            claimed_until=None,
+            finished_at=at,
+        )
+        event = ExtractPrepared(
+            preparation_id=self.id,
+            extract_id=UUID(self.permit.extract_id),
+            files=[
+                FilePrepared(id=f.id, format=f.format, rows=f.rows, bytes=f.bytes) for f in files
+            ],
+        )
+        return replace(done, pending=(*self.pending, event))
+
+    def fail(self, attempt: UUID | None, code: Code, *, at: datetime) -> Self:
+        """:raises ClaimLost: where another attempt has begun"""
+        self._require_mine(attempt)
+        failed = replace(
+            self, state=State.FAILED, code=code.value, claimed_until=None, finished_at=at
+        )
+        event = PreparationFailed(
+            preparation_id=self.id, extract_id=UUID(self.permit.extract_id), code=code.value
+        )
+        return replace(failed, pending=(*self.pending, event))
+
+    def _require_mine(self, attempt: UUID | None) -> None:
+        if self.state is not State.RUNNING or self.attempt != attempt:
+            raise ClaimLost("Another worker took the preparation over.")
+
+    def is_the_same(self, *, permit_digest: str, caller: str, request_digest: str) -> bool:
+        """Say whether this very permit, request and caller made it."""
+        return (
+            self.permit_digest == permit_digest
+            and self.caller == caller
+            and self.permit.request_digest == request_digest
+        )
+
+
+OBJECTS: Final = "preparations"
+"""The first part of every key in the release store."""
+
+
+def attempt_of(object_key: str) -> tuple[str, str] | None:
+    """Read preparation and attempt out of a key; None where it is not one of ours."""
+    parts = object_key.split("/")
+    return (parts[1], parts[2]) if len(parts) == 4 and parts[0] == OBJECTS else None
+
+
+def progress(preparation: Preparation) -> Mapping[str, JsonValue]:
+    return {"rows_done": preparation.rows_done, "rows_total": preparation.rows_total}

@@ -1,0 +1,199 @@
+"""What preparations need from outside, in their own words."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from catalogue import DataSet, LandingRules
+from common.audit.entries import Entry
+from common.errors import Unavailable
+from pseudonymisation.preparations.domain.attestation import Outcome
+from pseudonymisation.preparations.domain.preparation import OptOutList, PinnedEdition, Preparation
+from pseudonymisation.preparations.domain.tokens import PseudonymDomain
+from statements.permit import Permit
+
+
+class ReleaseStoreUnavailable(Unavailable):
+    code = "RELEASE_STORE_UNAVAILABLE"
+    title = "The release store cannot be reached or written"
+
+
+class AcceptedMeanwhile(Exception):
+    """Somebody else stored the same at the same moment. Reading again shows theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life of a worker."""
+
+    until: datetime
+    rows_done: int
+    rows_total: int | None
+
+
+class Preparations(Protocol):
+    def find(self, preparation_id: UUID) -> Preparation | None: ...
+
+    def get(self, preparation_id: UUID) -> Preparation:
+        """:raises PreparationNotFound:"""
+
+    def claimable(self, *, at: datetime) -> Preparation | None: ...
+
+    def add(self, preparation: Preparation, *, permit: dict[str, Any], audit: Entry) -> Preparation:
+        """:raises AcceptedMeanwhile:"""
+
+    def save(self, preparation: Preparation, *, audit: Entry) -> Preparation:
+        """:raises ClaimLost:"""
+
+    def touch(self, preparation_id: UUID, attempt: UUID, beat: Beat) -> None:
+        """:raises ClaimLost:"""
+
+    def named_objects(self) -> set[str]: ...
+
+    def attempts_alive(self, *, at: datetime) -> set[UUID]: ...
+
+
+class Domains(Protocol):
+    def find(self, domain_id: str) -> PseudonymDomain | None: ...
+
+    def of_agreement(self, agreement: str) -> Sequence[PseudonymDomain]: ...
+
+    def save(self, domain: PseudonymDomain, *, audit: Entry) -> PseudonymDomain:
+        """:raises AcceptedMeanwhile:"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedMonth:
+    """A month for which there are records of a data set."""
+
+    month: str
+    providers: int
+    """Whose editions are read today."""
+    landed_at: datetime
+    """When the newest of them was landed."""
+    editions: tuple[UUID, ...]
+    """All of them, of whatever version of the data set; in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIsLanded:
+    """What can be read today, and who would be left out of it."""
+
+    months: tuple[LandedMonth, ...]
+    opt_out_lists: tuple[str, ...]
+    """What decides that, as it is attested; empty where no list is in force."""
+
+
+class Landed(Protocol):
+    def months(self, data_set: str) -> Sequence[LandedMonth]:
+        """Return the months that can be read today, in order."""
+
+    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
+        """Of every version of the data set."""
+
+    def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:
+        """Return, the newest first, who may be used by the checks that serve this preparation.
+
+        The day of each is the day on which it was opened.
+        """
+
+    def opt_out_lists(self) -> tuple[OptOutList, ...]:
+        """Those whose people are left out; the first is the one in force, without it none."""
+
+
+class PreparationTransaction(Protocol):
+    @property
+    def preparations(self) -> Preparations: ...
+    @property
+    def domains(self) -> Domains: ...
+    @property
+    def landed(self) -> Landed: ...
+
+
+class PreparationUnitOfWork(Protocol):
+    def reading(self) -> AbstractContextManager[PreparationTransaction]: ...
+
+    def writing(self) -> AbstractContextManager[PreparationTransaction]: ...
+
+
+class Keys(Protocol):
+    """The key store. Its errors are in `domain.keys`."""
+
+    def get(self, name: str) -> bytes: ...
+
+    def get_even_closed(self, name: str) -> bytes: ...
+
+    def ensure(self, name: str) -> bytes: ...
+
+    def ensure_closed(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One extract to make, with the keys for it."""
+
+    permit: Permit
+    data_set: DataSet
+    rules: LandingRules | None
+    """Those of today: by what a record is known."""
+    editions: tuple[tuple[PinnedEdition, bytes], ...] = field(repr=False)
+    opted_out: tuple[tuple[OptOutList, bytes], ...] = field(repr=False)
+    """Whoever is on any of them is left out."""
+    cleared: tuple[OptOutList, bytes] | None = field(repr=False)
+    """Whoever is not on it is left out, where a national check says who may be used."""
+    haven_key: bytes = field(repr=False)
+    date_of_birth_key: bytes | None = field(repr=False)
+    postcode_key: bytes | None = field(repr=False)
+    domain_key: bytes = field(repr=False)
+    staff_key: bytes | None = field(default=None, repr=False)
+    """Only where the line lists codes of staff as they are (ruling 13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the engine made, still where only this worker sees it."""
+
+    outcome: Outcome
+    files: dict[str, Path]
+    """By format."""
+
+
+Report = Callable[[int, int | None], None]
+"""Told rows done and rows in all."""
+
+
+class Plane(Protocol):
+    def make(self, work: Work, *, attempt: UUID, report: Report) -> AbstractContextManager[Made]:
+        """Make the files of one extract; they are gone when the block ends.
+
+        :raises NotPrepared: where it cannot or must not be made
+        """
+
+    def sweep(self, alive: set[UUID]) -> None:
+        """Clear away what other attempts left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    bytes: int
+    digest: str
+
+
+class ReleaseStore(Protocol):
+    """Where prepared files lie. Keys are made by the server, and never used twice."""
+
+    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> Stored:
+        """Copy a file in; the object has its name only once it is whole and durable.
+
+        `halfway` is called in the middle.
+        :raises ReleaseStoreUnavailable:
+        """
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List objects, whole or not, under a prefix."""
+
+    def delete(self, key: str) -> None: ...

@@ -1,0 +1,285 @@
+"""Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue
+
+from catalogue import Catalogue, DataSet, UnknownDataSet
+from common.audit.entries import entry_for
+from common.clock import Clock, legal_day
+from common.errors import NoEdition
+from common.ids import digest, digest_of
+from common.security.jws import NotGenuine
+from common.security.principal import Principal
+from pseudonymisation.preparations.domain.attestation import lists_of
+from pseudonymisation.preparations.domain.permit import (
+    CatalogueUnknown,
+    EditionUnsafe,
+    PermitInvalid,
+    PermitMismatch,
+    PermitUsed,
+    read,
+    require_releasable,
+    require_same,
+)
+from pseudonymisation.preparations.domain.preparation import (
+    PinnedEdition,
+    Preparation,
+    PreparationNotFound,
+)
+from pseudonymisation.preparations.domain.tokens import PseudonymDomain
+from pseudonymisation.preparations.use_cases.ports import (
+    AcceptedMeanwhile,
+    PreparationTransaction,
+    PreparationUnitOfWork,
+    WhatIsLanded,
+)
+from statements.permit import Permit
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ROUNDS: Final = 3
+"""Two callers may store the same at once; whoever came second reads and decides again."""
+
+
+class PermitVerifier(Protocol):
+    """Knows agreements' keys (`common.security.keys.PERMIT`)."""
+
+    def verify(self, compact: str) -> dict[str, Any]:
+        """:raises NotGenuine:"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The outside world, as `main` made it."""
+
+    uow: PreparationUnitOfWork
+    clock: Clock
+    catalogue: Catalogue
+    permits: PermitVerifier
+    wake: Callable[[], None] = lambda: None
+    """Tells the workers that there is something to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What these use cases are given: the outside world, and on whose behalf."""
+
+    outside: Outside
+    principal: Principal
+
+    @property
+    def uow(self) -> PreparationUnitOfWork:
+        return self.outside.uow
+
+    @property
+    def clock(self) -> Clock:
+        return self.outside.clock
+
+
+def accept(
+    permit_id: UUID, compact: str, request: Mapping[str, JsonValue], *, ctx: Context
+) -> tuple[Preparation, bool]:
+    """Accept a permit, once; say whether it is new.
+
+    The same permit, request and caller again is the same preparation, also after the permit
+    has expired. Id and job are stored together.
+    :raises PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition,
+        EditionUnsafe, Refused, DomainClosed:
+    """
+    asked = _Asked(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
+    with ctx.uow.reading() as tx:
+        known = tx.preparations.find(permit_id)
+    if known is not None and asked.made(known):
+        return known, False
+    permit, claims = _genuine(compact, ctx=ctx)
+    if permit.id != permit_id:
+        raise PermitMismatch("The permit has another id.")
+    if known is not None:
+        raise PermitUsed("The permit was used for another request, or by another caller.")
+    require_same(permit, request)
+    data_set = _data_set(permit, ctx=ctx)
+    require_releasable(permit, data_set)
+    for _ in range(ROUNDS):
+        try:
+            with ctx.uow.writing() as tx:
+                answer = _store(permit, claims, asked, data_set, ctx=ctx, tx=tx)
+        except AcceptedMeanwhile:
+            continue
+        ctx.outside.wake()
+        return answer
+    raise PermitUsed("The permit is being used at this moment.")
+
+
+def get(permit_id: UUID, *, ctx: Context) -> Preparation:
+    """Tell how a caller's own preparation stands.
+
+    :raises PreparationNotFound:
+    """
+    with ctx.uow.reading() as tx:
+        preparation = tx.preparations.get(permit_id)
+    if preparation.caller != ctx.principal.client_id:
+        raise PreparationNotFound("There is no such preparation.")
+    return preparation
+
+
+def landed(data_set: str, *, ctx: Context) -> WhatIsLanded:
+    """Return what can be read of a data set today, before anything is asked for.
+
+    Which editions and which lists that is tells agreements, before anything is prepared, whether a
+    file would lay open who objected.
+    """
+    with ctx.uow.reading() as tx:
+        return WhatIsLanded(
+            months=tuple(tx.landed.months(data_set)),
+            opt_out_lists=lists_of(tx.landed.opt_out_lists()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    permit_digest: str
+    caller: str
+    request_digest: str
+
+    def made(self, known: Preparation) -> bool:
+        return known.is_the_same(
+            permit_digest=self.permit_digest,
+            caller=self.caller,
+            request_digest=self.request_digest,
+        )
+
+
+def _genuine(compact: str, *, ctx: Context) -> tuple[Permit, dict[str, Any]]:
+    try:
+        claims = ctx.outside.permits.verify(compact)
+    except NotGenuine as error:
+        raise PermitInvalid(f"The permit cannot be accepted. {error.detail}") from None
+    if claims.get("azp") != ctx.principal.client_id:
+        raise PermitInvalid("The permit was given to another party.")
+    return read(claims), claims
+
+
+def _data_set(permit: Permit, *, ctx: Context) -> DataSet:
+    line = permit.line
+    try:
+        data_set = ctx.outside.catalogue.by_digest(line.catalogue_digest)
+    except LookupError:
+        raise CatalogueUnknown("No data set of ours has the digest that the line names.") from None
+    if (data_set.data_set, data_set.version) != (line.data_set, line.catalogue_version):
+        raise CatalogueUnknown("The digest is of another data set or version than the line names.")
+    return data_set
+
+
+def _store(
+    permit: Permit,
+    claims: dict[str, Any],
+    asked: _Asked,
+    data_set: DataSet,
+    *,
+    ctx: Context,
+    tx: PreparationTransaction,
+) -> tuple[Preparation, bool]:
+    known = tx.preparations.find(permit.id)
+    if known is not None:
+        if asked.made(known):
+            return known, False
+        raise PermitUsed("The permit was used for another request, or by another caller.")
+    editions = _editions(permit, data_set, ctx=ctx, tx=tx)
+    _open_domain(permit, ctx=ctx, tx=tx)
+    now = ctx.clock.now()
+    preparation = Preparation(
+        id=permit.id,
+        permit_digest=asked.permit_digest,
+        caller=asked.caller,
+        permit=permit,
+        editions=editions,
+        created_at=now,
+    )
+    stored = tx.preparations.add(
+        preparation,
+        permit=claims,
+        audit=entry_for(
+            ctx.principal,
+            at=now,
+            action="preparation-accepted",
+            resource=f"preparations/{permit.id}",
+            on_behalf_of=",".join(permit.domain.controllers),
+            decision_id=str(permit.decision_id),
+            detail={
+                "extract_id": permit.extract_id,
+                "client_id": permit.client_id,
+                "agreement": permit.agreement.reference,
+                "line": permit.line.number,
+                "editions": [str(edition.id) for edition in editions],
+                "domain": permit.domain.id,
+            },
+        ),
+    )
+    log.info("preparation_accepted", preparation_id=str(stored.id), editions=len(editions))
+    return stored, True
+
+
+def _editions(
+    permit: Permit, data_set: DataSet, *, ctx: Context, tx: PreparationTransaction
+) -> tuple[PinnedEdition, ...]:
+    """Pin what was landed of any version of the data set that has the line's columns in it."""
+    landed = tx.landed.current_editions(permit.line.data_set)
+    wanted = [
+        edition
+        for edition in landed
+        if any(edition.covers(month) for month in permit.periods)
+        and _serves(edition, permit, data_set, ctx=ctx)
+    ]
+    missing = [m for m in permit.periods if not any(e.covers(m) for e in wanted)]
+    if missing:
+        raise NoEdition(f"Nothing was landed for {', '.join(missing)}.", periods=[*missing])
+    today = legal_day(ctx.clock.now())
+    known = ctx.outside.catalogue
+    unsafe = sorted(
+        edition.period
+        for edition in wanted
+        if not known.is_safe(data_set.data_set, edition.landing_rules_digest, today)
+    )
+    if unsafe:
+        raise EditionUnsafe(
+            f"What was landed for {', '.join(unsafe)} was read by landing rules that let withheld"
+            " people through. It is landed anew where its upload is kept; else its provider"
+            " submits it again.",
+            periods=[*unsafe],
+        )
+    return tuple(wanted)
+
+
+def _serves(edition: PinnedEdition, permit: Permit, data_set: DataSet, *, ctx: Context) -> bool:
+    if edition.catalogue_digest == data_set.digest:
+        return True
+    try:
+        landed = ctx.outside.catalogue.by_digest(edition.catalogue_digest)
+    except UnknownDataSet:
+        return False
+    return landed.serves(data_set, [field.name for field in permit.fields])
+
+
+def _open_domain(permit: Permit, *, ctx: Context, tx: PreparationTransaction) -> None:
+    domain = tx.domains.find(permit.domain.id)
+    if domain is not None:
+        domain.require_open()
+        return
+    now = ctx.clock.now()
+    tx.domains.save(
+        PseudonymDomain(id=permit.domain.id, facts=permit.domain, created_at=now),
+        audit=entry_for(
+            ctx.principal,
+            at=now,
+            action="domain-opened",
+            resource=f"domains/{permit.domain.id}",
+            on_behalf_of=",".join(permit.domain.controllers),
+            decision_id=str(permit.decision_id),
+            detail={"agreement": permit.agreement.reference},
+        ),
+    )

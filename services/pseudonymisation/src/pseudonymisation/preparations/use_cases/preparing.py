@@ -1,0 +1,401 @@
+"""Making what was accepted: claimed, made, stored, attested, and named by its row at last.
+
+A worker may die at any point. Before the row names the files nobody can fetch them, and what
+a dead attempt left is swept; after it they are there once, attested (design.md section 10, S3).
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue
+
+from catalogue import Catalogue, DataSet, Identifier, Treatment
+from common import faults
+from common.audit.entries import Entry, entry_for
+from common.clock import Clock, boottime, legal_day
+from common.errors import KeyUnavailable
+from common.ids import new_id
+from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed
+from pseudonymisation.intake.use_cases.context import ITSELF
+from pseudonymisation.preparations.domain import attestation
+from pseudonymisation.preparations.domain.preparation import (
+    OBJECTS,
+    ClaimLost,
+    Code,
+    NotPrepared,
+    OptOutList,
+    PinnedEdition,
+    Preparation,
+    PreparedFile,
+    attempt_of,
+)
+from pseudonymisation.preparations.domain.tokens import DomainClosed
+from pseudonymisation.preparations.use_cases.ports import (
+    Beat,
+    Keys,
+    Made,
+    Plane,
+    PreparationUnitOfWork,
+    ReleaseStore,
+    ReleaseStoreUnavailable,
+    Work,
+)
+from statements.attestation import AttestedFile
+from statements.permit import Permit
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Attester(Protocol):
+    """Signs attestations (`common.security.keys.ATTESTATION`)."""
+
+    def __call__(self, claims: dict[str, JsonValue]) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt at one preparation."""
+
+    preparation: Preparation
+    attempt: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparationJobs:
+    """The preparations to be made, as a runner works them off."""
+
+    uow: PreparationUnitOfWork
+    clock: Clock
+    catalogue: Catalogue
+    keys: Keys
+    plane: Plane
+    store: ReleaseStore
+    attest: Attester
+    claim_seconds: float = 15
+    progress_seconds: float = 1
+    """How often at most it is written down how far an extract is."""
+
+    def claim(self) -> Claim | None:
+        """Take the oldest preparation that nobody works on."""
+        with self.uow.writing() as tx:
+            now = self.clock.now()
+            preparation = tx.preparations.claimable(at=now)
+            if preparation is None:
+                return None
+            if preparation.is_exhausted:
+                failed = preparation.fail(preparation.attempt, Code.ABANDONED, at=now)
+                tx.preparations.save(failed, audit=self._entry("preparation-failed", failed))
+                log.error("preparation_abandoned", preparation_id=str(preparation.id))
+                return None
+            attempt = new_id()
+            claimed = preparation.claim(attempt, until=now + self._claim_time)
+            stored = tx.preparations.save(claimed, audit=self._entry("preparation-begun", claimed))
+        log.info("preparation_begun", preparation_id=str(stored.id), attempts=stored.attempts)
+        return Claim(stored, attempt)
+
+    def run(self, claim: Claim, beat: Callable[[], None]) -> None:
+        """Make the files of one claim, or say why not."""
+        try:
+            with self._alive(claim, beat) as report:
+                self._clear_earlier_attempts(claim.preparation)
+                files = self._files(claim, report)
+        except NotPrepared as refused:
+            code = refused.code
+            self._end(claim, lambda: self._fail(claim, code))
+        else:
+            self._end(claim, lambda: self._finish(claim, files), files)
+
+    def sweep(self) -> None:
+        """Clear away what attempts left behind that are over: objects and working files."""
+        with self.uow.reading() as tx:
+            alive = tx.preparations.attempts_alive(at=self.clock.now())
+        self.plane.sweep(alive)
+        # Listed before the rows are read: what is named meanwhile is then in the rows.
+        keys = list(self.store.keys(OBJECTS))
+        with self.uow.reading() as tx:
+            named = tx.preparations.named_objects()
+            alive = tx.preparations.attempts_alive(at=self.clock.now())
+        working = {str(attempt) for attempt in alive}
+        orphans = [key for key in keys if key not in named and not _is_of(key, working)]
+        for key in orphans:
+            self.store.delete(key)
+        if orphans:
+            log.info("orphans_swept", objects=len(orphans))
+
+    @property
+    def _claim_time(self) -> timedelta:
+        return timedelta(seconds=self.claim_seconds)
+
+    # --- one attempt ------------------------------------------------------------------------------
+
+    def _files(self, claim: Claim, report: Callable[[int, int | None], None]) -> list[PreparedFile]:
+        """:raises NotPrepared:"""
+        preparation = claim.preparation
+        data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
+        self._require_safe(preparation, data_set)
+        work, opt_outs = self._work(preparation, data_set)
+        with self.plane.make(work, attempt=claim.attempt, report=report) as made:
+            report(made.outcome.rows, made.outcome.rows)
+            try:
+                return [
+                    self._file(claim.preparation, data_set, made, format_, opt_outs)
+                    for format_ in preparation.permit.formats
+                ]
+            except ReleaseStoreUnavailable:
+                raise NotPrepared(Code.RELEASE_STORE_UNAVAILABLE) from None
+
+    def _require_safe(self, preparation: Preparation, data_set: DataSet) -> None:
+        """Refuse editions that became unsafe since they were pinned."""
+        today = legal_day(self.clock.now())
+        for edition in preparation.editions:
+            digest = edition.landing_rules_digest
+            if not self.catalogue.is_safe(data_set.data_set, digest, today):
+                raise NotPrepared(Code.EDITION_UNSAFE)
+
+    def _file(
+        self,
+        preparation: Preparation,
+        data_set: DataSet,
+        made: Made,
+        format_: str,
+        opt_outs: tuple[OptOutList, ...],
+    ) -> PreparedFile:
+        file_id = new_id()
+        key = preparation.object_key(file_id, format_)
+        stored = self.store.put(key, made.files[format_], halfway=lambda: faults.reach("K3"))
+        faults.reach("K4")
+        file = AttestedFile(
+            id=str(file_id),
+            format=format_,
+            object_key=key,
+            bytes=stored.bytes,
+            digest=stored.digest,
+            rows=made.outcome.rows,
+        )
+        signed = self.attest(
+            attestation.claims(
+                file,
+                permit=preparation.permit,
+                data_set=data_set,
+                editions=preparation.editions,
+                opt_outs=opt_outs,
+                outcome=made.outcome,
+                form=self._form,
+            )
+        )
+        return PreparedFile(
+            id=file_id,
+            format=file.format,
+            object_key=file.object_key,
+            bytes=file.bytes,
+            digest=file.digest,
+            rows=file.rows,
+            attestation=signed,
+        )
+
+    def _form(self, digest: str | None) -> str:
+        """In which form the landing rules with that digest read keys."""
+        made = (r.form for r in self.catalogue.landing_rules if r.digest == digest)
+        return next(made, "none")
+
+    def _work(
+        self, preparation: Preparation, data_set: DataSet
+    ) -> tuple[Work, tuple[OptOutList, ...]]:
+        """Gather keys and lists; without any of them the answer is no."""
+        permit, person = preparation.permit, data_set.person
+        opt_outs = self._opt_out_lists(preparation)
+        by_check = preparation.permit.opt_out.by == "check"
+        opened = tuple((list_, self._list_key(list_)) for list_ in opt_outs)
+        return Work(
+            permit=permit,
+            data_set=data_set,
+            rules=self.catalogue.rules_of(data_set.data_set, legal_day(self.clock.now())),
+            editions=tuple(
+                (edition, self._edition_key(edition)) for edition in preparation.editions
+            ),
+            opted_out=() if by_check else opened,
+            cleared=opened[0] if by_check and opened else None,
+            haven_key=_had(lambda: self.keys.ensure("haven/nhs_number")),
+            date_of_birth_key=_had(lambda: self.keys.ensure("haven/date_of_birth"))
+            if person.date_of_birth
+            else None,
+            postcode_key=_had(lambda: self.keys.ensure("haven/postcode"))
+            if person.postcode
+            else None,
+            domain_key=self._domain_key(preparation),
+            staff_key=_had(lambda: self.keys.ensure("haven/staff"))
+            if _opens_staff_codes(permit, data_set)
+            else None,
+        ), opt_outs
+
+    def _opt_out_lists(self, preparation: Preparation) -> tuple[OptOutList, ...]:
+        opt_out = preparation.permit.opt_out
+        if not opt_out.applied:
+            return ()
+        with self.uow.reading() as tx:
+            lists = (
+                tuple(tx.landed.checks(preparation.permit, preparation.editions)[:1])
+                if opt_out.by == "check"
+                else tx.landed.opt_out_lists()
+            )
+        today = legal_day(self.clock.now())
+        if not lists or not opt_out.accepts(lists[0].list_date, today=today):
+            # Missing or late: never "release all" (domain.md 4.3).
+            raise NotPrepared(Code.OPT_OUT_NOT_APPLIED)
+        return lists
+
+    def _list_key(self, opt_outs: OptOutList) -> bytes:
+        try:
+            return _had(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
+        except (KeyClosed, KeyDestroyed):
+            raise NotPrepared(Code.OPT_OUT_NOT_APPLIED) from None
+
+    def _edition_key(self, edition: PinnedEdition) -> bytes:
+        try:
+            return _had(lambda: self.keys.get(f"edition/{edition.id}"))
+        except (KeyClosed, KeyDestroyed):
+            raise NotPrepared(Code.EDITION_DESTROYED) from None
+
+    def _domain_key(self, preparation: Preparation) -> bytes:
+        with self.uow.reading() as tx:
+            domain = tx.domains.find(preparation.permit.domain.id)
+        if domain is None:
+            raise NotPrepared(Code.DOMAIN_CLOSED)
+        try:
+            domain.require_open()
+            return _had(lambda: self.keys.ensure(domain.key_name))
+        except (DomainClosed, KeyClosed, KeyDestroyed):
+            raise NotPrepared(Code.DOMAIN_CLOSED) from None
+
+    def _clear_earlier_attempts(self, preparation: Preparation) -> None:
+        if preparation.attempts == 1:
+            return
+        try:
+            for key in list(self.store.keys(f"{OBJECTS}/{preparation.id}")):
+                if not _is_of(key, {str(preparation.attempt)}):
+                    self.store.delete(key)
+        except ReleaseStoreUnavailable:
+            raise NotPrepared(Code.RELEASE_STORE_UNAVAILABLE) from None
+
+    # --- how it ends ------------------------------------------------------------------------------
+
+    def _end(
+        self, claim: Claim, end: Callable[[], None], files: Sequence[PreparedFile] = ()
+    ) -> None:
+        """End an attempt; where another has begun meanwhile, nothing is to be left of this one."""
+        try:
+            end()
+        except ClaimLost:
+            for file in files:
+                self.store.delete(file.object_key)
+            log.warning("preparation_claim_lost", preparation_id=str(claim.preparation.id))
+
+    def _finish(self, claim: Claim, files: list[PreparedFile]) -> None:
+        with self.uow.writing() as tx:
+            now = self.clock.now()
+            current = tx.preparations.get(claim.preparation.id)
+            done = current.finish(claim.attempt, tuple(files), at=now)
+            tx.preparations.save(done, audit=self._entry("extract-prepared", done))
+        log.info("extract_prepared", preparation_id=str(done.id), rows=done.rows_done)
+
+    def _fail(self, claim: Claim, code: Code) -> None:
+        with self.uow.writing() as tx:
+            now = self.clock.now()
+            current = tx.preparations.get(claim.preparation.id)
+            failed = current.fail(claim.attempt, code, at=now)
+            tx.preparations.save(failed, audit=self._entry("preparation-failed", failed))
+        log.warning("preparation_failed", preparation_id=str(failed.id), code=code.value)
+
+    def _entry(self, action: str, preparation: Preparation) -> Entry:
+        permit = preparation.permit
+        return entry_for(
+            ITSELF,
+            at=self.clock.now(),
+            action=action,
+            resource=f"preparations/{preparation.id}",
+            on_behalf_of=",".join(permit.domain.controllers),
+            decision_id=str(permit.decision_id),
+            detail={
+                "extract_id": permit.extract_id,
+                "client_id": permit.client_id,
+                "attempt": str(preparation.attempt),
+                "code": preparation.code,
+                "files": [
+                    {"id": str(f.id), "format": f.format, "rows": f.rows, "digest": f.digest}
+                    for f in preparation.files
+                ],
+            },
+        )
+
+    # --- signs of life ----------------------------------------------------------------------------
+
+    @contextmanager
+    def _alive(
+        self, claim: Claim, beat: Callable[[], None]
+    ) -> Iterator[Callable[[int, int | None], None]]:
+        """Renew the claim from a thread of its own while the engine works."""
+        progress: dict[str, Any] = {"done": 0, "total": None}
+        over = threading.Event()
+
+        def report(done: int, total: int | None) -> None:
+            progress.update(done=done, total=total)
+
+        renews = self.claim_seconds / 3
+
+        def renew() -> None:
+            noted, renew_at = dict(progress), boottime() + renews
+            while not over.wait(min(renews, self.progress_seconds)):
+                beat()
+                now = dict(progress)
+                if now == noted and boottime() < renew_at:
+                    continue
+                try:
+                    self._touch(claim, now["done"], now["total"])
+                    noted, renew_at = now, boottime() + renews
+                except ClaimLost:
+                    return
+                except Exception:  # noqa: BLE001 - a database away now may be back at the next beat
+                    log.warning("preparation_beat_missed", preparation_id=str(claim.preparation.id))
+
+        thread = threading.Thread(target=renew, name="preparation-beat", daemon=True)
+        thread.start()
+        try:
+            yield report
+        finally:
+            over.set()
+            thread.join()
+
+    def _touch(self, claim: Claim, done: int, total: int | None) -> None:
+        until = self.clock.now() + self._claim_time
+        with self.uow.writing() as tx:
+            tx.preparations.touch(claim.preparation.id, claim.attempt, Beat(until, done, total))
+
+
+def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
+    """Say whether the line has codes of staff as they are, and the data set allows it."""
+    return any(
+        field.treatment == Treatment.AS_IS.value
+        and Treatment.AS_IS in released.treatments
+        and released.identifier is Identifier.STAFF
+        for field in permit.fields
+        if (released := data_set.releasables.get(field.name)) is not None
+    )
+
+
+def _is_of(key: str, attempts: set[str]) -> bool:
+    found = attempt_of(key)
+    return found is not None and found[1] in attempts
+
+
+def _had(get: Callable[[], bytes]) -> bytes:
+    """:raises NotPrepared: where key store or key-encryption key is away"""
+    try:
+        return get()
+    except KeyUnavailable:
+        raise NotPrepared(Code.KEY_UNAVAILABLE) from None
