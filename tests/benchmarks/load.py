@@ -63,7 +63,7 @@ def encoded(
     method: str, path: str, *, token: str | None = None, body: bytes | None = None
 ) -> bytes:
     """Write one request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: */*"]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
     if body is not None:
