@@ -6,11 +6,10 @@ from datetime import timedelta
 
 import httpx
 
-from applications.domain.application import BODY
 from applications.domain.sections import Kind
 from applications.use_cases import applications, decisions
 from applications.use_cases.context import Context
-from common.security.principal import Principal
+from common.security.principal import BODY, Principal
 from common.security.roles import Role
 from services.applications.tests.answers import (
     CONTRACTS,

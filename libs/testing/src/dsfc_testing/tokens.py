@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from common.clock import Clock, legal_day
 from common.security.client import token_request
 from common.security.keys import Signer, generate_jwk
+from common.security.principal import BODY
 from common.security.roles import TRAINED, Role
 from common.security.tokens import JwksTokenVerifier
 from dsfc_testing.issuer import Identity, Issuer
@@ -56,7 +57,7 @@ class LocalIssuer:
         role: Role,
         *,
         audience: str,
-        ods: str = "X26",
+        ods: str = BODY,
         client_id: str | None = None,
         training_valid_until: date | None = None,
     ) -> str:

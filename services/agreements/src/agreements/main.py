@@ -24,7 +24,6 @@ from agreements.records.adapters.applications import HttpSnapshots
 from agreements.records.adapters.workers import Announcer
 from agreements.records.api.removal import Pause
 from agreements.records.api.routes import router
-from agreements.records.domain.parties.organisation import BODY
 from agreements.records.use_cases.context import Context
 from agreements.settings import Settings
 from common import service
@@ -84,7 +83,7 @@ class Parts(service.Parts):
             uow=self.uow,
             clock=self.legal_clock,
             principal=of_service(
-                self.settings.client_id, BODY, role, audience=self.settings.own_audience
+                self.settings.client_id, role, audience=self.settings.own_audience
             ),
             reference=reference.load(),
         )

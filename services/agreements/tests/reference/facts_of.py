@@ -33,12 +33,7 @@ from agreements.records.domain.agreement import (
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.hold import HeldLine, Hold, LineKey
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Status
-from agreements.records.domain.parties.organisation import (
-    BODY,
-    Kind,
-    Organisation,
-    TransferInstrument,
-)
+from agreements.records.domain.parties.organisation import Kind, Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
     Interval,
@@ -55,6 +50,7 @@ from agreements.records.domain.terms.data_sets import (
 )
 from catalogue import Derivation, Identifier, Shown
 from common.ids import digest
+from common.security.principal import BODY
 from services.agreements.tests.reference.world import ENVIRONMENT, HOLDING, NOON, Json, uuid
 from statements.attestation import (
     Attestation,

@@ -26,10 +26,10 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.events import Verb
 from agreements.records.domain.hold import Hold
-from agreements.records.domain.parties.organisation import BODY
 from common.clock import end_of, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.ids import canonical, digest
+from common.security.principal import BODY
 from services.agreements.tests.facts import (
     APPLICATION,
     CCG,

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from applications.db.repository import SnapshotAltered
 from applications.db.tables import ApplicationRow, SnapshotRow, StepRow, metadata
-from applications.domain.application import BODY, Outcome, Query, State
+from applications.domain.application import Outcome, Query, State
 from applications.domain.errors import (
     ApplicationNotFound,
     FindingsRefuse,
@@ -28,6 +28,7 @@ from common.db.idempotency import IdempotencyKeyReused
 from common.db.tables import audit_leaf, outbox
 from common.errors import EditedMeanwhile, Unavailable
 from common.ids import DARS_REFERENCE
+from common.security.principal import BODY
 from common.security.roles import Role
 from services.applications.tests.answers import CCG, CSU, TODAY, agreement, as_renewal, complete
 from services.applications.tests.answers import known as known_facts

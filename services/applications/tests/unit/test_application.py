@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 
 from applications.domain.application import (
-    BODY,
     LIFE,
     Actor,
     Application,
@@ -32,6 +31,7 @@ from applications.domain.events import EVENTS
 from applications.domain.routing import AdvisoryRoute, Triage
 from applications.domain.sections import Condition, Kind, Length
 from common.errors import TransitionRefused
+from common.security.principal import BODY
 from common.security.roles import Role
 from services.applications.tests.answers import CCG, CSU, NOW, answers_of, complete
 

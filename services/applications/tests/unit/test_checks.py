@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from applications.domain import checks
-from applications.domain.application import BODY, Query
+from applications.domain.application import Query
 from applications.domain.checks import codes as codes_of
 from applications.domain.checks.length import last_day, months_later
 from applications.domain.facts import (
@@ -26,6 +26,7 @@ from applications.domain.facts import (
 )
 from applications.domain.sections import SECTIONS, Answers, Kind
 from catalogue import Catalogue
+from common.security.principal import BODY
 from common.texts import STORED
 from services.applications.tests.answers import (
     CCG,

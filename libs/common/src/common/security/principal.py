@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import quote
 
 from common.security.roles import Role
+
+BODY: Final = "X26"
+"""The Body: HSCIC, NHS Digital, NHS England since 2023-02-01 (domain.md 1.3). The services are its
+own, and so are operators; its staff decide, and it may be a party too (ruling 14)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +44,12 @@ class Principal:
         return key_owner(self.client_id, self.subject, self.organisation)
 
 
-def of_service(client_id: str, organisation: str, role: Role, *, audience: str) -> Principal:
+def of_service(client_id: str, role: Role, *, audience: str) -> Principal:
     """Return as whom a service acts by itself: on an event, or by the passing of time."""
     return Principal(
         subject=client_id,
         client_id=client_id,
-        organisation=organisation,
+        organisation=BODY,
         role=role,
         token_id="",  # nobody's token: nothing of it came over HTTP
         expires_at=datetime.max.replace(tzinfo=UTC),

@@ -27,9 +27,6 @@ from common.web.server import Binding
 from common.web.server import serve as serve_apps
 from common.workers import Worker, run_all
 
-BODY = "X26"
-"""On whose behalf an operator works (domain.md 1.3)."""
-
 S = TypeVar("S", bound=ServiceSettings)
 P = TypeVar("P", bound=Parts)
 
@@ -181,7 +178,7 @@ def mended(parts: P, service: Service[S, P], order: Order) -> None:
 
     def entry(resource: str) -> Entry:
         return entry_for(
-            of_service(parts.PACKAGE, BODY, parts.ROLE, audience=parts.PACKAGE),
+            of_service(parts.PACKAGE, parts.ROLE, audience=parts.PACKAGE),
             at=parts.legal_clock.now(),
             action="text-mended",
             resource=resource,

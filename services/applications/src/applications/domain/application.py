@@ -34,10 +34,8 @@ from applications.domain.events import (
 from applications.domain.routing import AdvisoryRoute, Triage
 from applications.domain.sections import OURS, Answers, Condition, Kind, Section, SpecialConditions
 from common.errors import TransitionRefused
+from common.security.principal import BODY
 from common.security.roles import Role
-
-BODY = "X26"
-"""The Body's own code. Its staff decide; it may be a party too (ruling 14)."""
 
 
 class State(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from applications.domain.application import BODY, Actor, Application
+from applications.domain.application import Actor, Application
 from applications.domain.errors import AgreementsUnavailable
 from applications.domain.rules import Rules
 from applications.use_cases.ports import Agreements, Scope, UnitOfWork
@@ -12,7 +12,7 @@ from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
 from common.errors import Unavailable
 from common.organisations import Codes, spellings
-from common.security.principal import Principal
+from common.security.principal import BODY, Principal
 from common.security.roles import Role
 
 BODY_STAFF = frozenset(

@@ -24,7 +24,7 @@ from dissemination.use_cases.ports import (
     UnitOfWork,
 )
 
-ITSELF = of_service("dissemination", "X26", Role.SERVICE_DISSEMINATION, audience="dissemination")
+ITSELF = of_service("dissemination", Role.SERVICE_DISSEMINATION, audience="dissemination")
 """On whose behalf the workers act."""
 
 SEE_ALL = frozenset({Role.AUDITOR, Role.BREACH_HANDLER, Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER})

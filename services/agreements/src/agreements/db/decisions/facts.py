@@ -21,7 +21,15 @@ from agreements.db.imports import import_of
 from agreements.db.maps import map_of
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, SealBroken
-from agreements.db.seals.sealed import SEALED, Found, Sealed, columns_of, digest_of_rows, read
+from agreements.db.seals.sealed import (
+    SEALED,
+    UNREADABLE,
+    Found,
+    Sealed,
+    columns_of,
+    digest_of_rows,
+    read,
+)
 from agreements.db.seals.tables import SignatureReceiptRow
 from agreements.db.store import to_fact
 from agreements.db.tables import (
@@ -136,8 +144,7 @@ def load(session: Session, agreement: str, *, epoch: int, book: Book) -> Facts:
     loader = _Loader(session, epoch, book)
     try:
         facts = loader.facts(agreement)
-    except (ValueError, TypeError, LookupError) as error:
-        # No row of ours is of such a form: what cannot be read was written by somebody else.
+    except UNREADABLE as error:
         log.critical("seal_broken", agreement=agreement, exc_info=error)
         return _broken(agreement, loader.broken or [THE_CHAIN])
     if loader.broken:

@@ -20,13 +20,10 @@ from agreements.db.decisions.seals import (
     digest_of_row,
     is_genuine,
 )
-from agreements.db.seals.sealed import columns_of
+from agreements.db.seals.sealed import UNREADABLE, columns_of
 from agreements.decision.domain.permits import GivenPermit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-UNREADABLE = (ValueError, TypeError, LookupError)
-"""No row of ours is of such a form: what cannot be read was written by somebody else."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from agreements.db.decisions.rows import permit_of
+from agreements.db.decisions.rows import decision_of, permit_of
 from agreements.db.decisions.seals import (
     CHAIN,
     FATE,
@@ -34,12 +34,11 @@ from agreements.db.decisions.seals import (
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.seals.chain import append as append_link
-from agreements.db.seals.sealed import columns_of, table_of
+from agreements.db.seals.sealed import UNREADABLE, columns_of, table_of
 from agreements.decision.domain.permits import GivenPermit, treatment_of
 from agreements.decision.use_cases.ports import Fate
 from agreements.records.domain.hold import LineKey
 from common.db.tables import audit_leaf
-from common.ids import digest
 from statements import attestation
 
 DECISION = table_of(DecisionRow)
@@ -168,7 +167,7 @@ def _is_told(row: Any, leaf: Mapping[str, Any]) -> bool:
         and (leaf["client_id"], leaf["organisation"]) == (row.client_id, row.organisation)
         and datetime.fromisoformat(leaf["at"]) == row.at
         and detail["about"] == row.subject
-        and detail["decision"] == digest(f"{row.inputs}\n{row.outcome}\n{row.rules}".encode())
+        and detail["decision"] == decision_of(row).digest
     )
 
 
@@ -210,7 +209,7 @@ def _permit(row: Any, logged: _Said) -> GivenPermit | None:
             and line.key
             == tuple(logged.inputs[n] for n in ("purpose", "data_set", "classification"))
         )
-    except (ValueError, TypeError, LookupError):
+    except UNREADABLE:
         return None
     return given if is_same else None
 
@@ -248,7 +247,7 @@ def _is_released(row: Any, logged: _Said, permit: GivenPermit) -> bool:
             and (row.format, row.bytes) == (file.file.format, file.file.bytes)
             and json.loads(row.periods) == list(file.periods)
         )
-    except (ValueError, TypeError, LookupError):
+    except UNREADABLE:
         return False
 
 

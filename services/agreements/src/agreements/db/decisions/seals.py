@@ -19,7 +19,7 @@ from sqlmodel import Session
 
 from agreements.db.decisions.tables import HoldingFateRow, HoldingRow, OptOutTreatmentRow, PermitRow
 from agreements.db.seals.chain import BROKEN, Book, Chain, Link, SealBroken, Sealer, linked
-from agreements.db.seals.sealed import columns_of, record, table_of
+from agreements.db.seals.sealed import UNREADABLE, columns_of, record, table_of
 from agreements.db.seals.tables import DecisionSealRow
 from agreements.decision.use_cases.ports import Contended
 from common.audit import Entry
@@ -170,8 +170,7 @@ class Ledger:
         except SealBroken as error:
             log.critical("seal_broken", chain=THE_CHAIN, detail=str(error))
             raise Tampered(THE_CHAIN) from error
-        except (ValueError, TypeError, LookupError) as error:
-            # No row of ours is of such a form: what cannot be read was written by somebody else.
+        except UNREADABLE as error:
             log.critical("seal_broken", register=register.table, exc_info=error)
             raise Tampered(register.table) from error
         raise Contended

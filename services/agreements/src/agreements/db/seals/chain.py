@@ -30,7 +30,6 @@ from agreements.db.seals.sealed import (
 from agreements.db.seals.tables import Link as LinkRow
 from agreements.db.seals.tables import SealRow
 from agreements.db.written import Changed
-from agreements.records.domain.parties.organisation import BODY
 from common import audit as audit_log
 from common.audit import Entry
 from common.db.tables import audit_leaf
@@ -39,6 +38,7 @@ from common.security import keys
 from common.security.jwks import KeySet
 from common.security.jws import NotGenuine, open_compact, unverified
 from common.security.keys import SEAL, SIGNATURE_RECEIPT, KeyUse, Signer
+from common.security.principal import BODY
 from common.security.roles import Role
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

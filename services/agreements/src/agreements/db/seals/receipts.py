@@ -16,10 +16,10 @@ from agreements.db.seals.tables import SignatureReceiptRow
 from agreements.db.written import add
 from agreements.records.domain.agreement import AgreementVersion
 from agreements.records.domain.contract import Contract
-from agreements.records.domain.parties.organisation import BODY
 from common.audit import Entry
 from common.ids import new_id
 from common.security.jws import NotGenuine
+from common.security.principal import BODY
 
 PARTY, BODYS = "party", "body"
 """In which capacity somebody signs: for the organisation that is named, or for the Body."""

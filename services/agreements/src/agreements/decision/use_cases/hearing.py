@@ -58,7 +58,7 @@ from agreements.records.domain.leases import lease
 from agreements.records.domain.terms.document import Terms, terms_of
 from common.audit import Entry
 from common.clock import Clock, legal_day
-from common.ids import canonical, digest, digest_of, new_id
+from common.ids import canonical, digest_of, new_id
 from statements.attestation import Attestation
 from statements.decision import RegisterTerms
 from statements.line import AgreementVersion, Line, MapVersions
@@ -691,7 +691,7 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision, acting: Sequenc
             "epoch": logged.epoch,
             "line": logged.line,
             "codes": [] if isinstance(decision, Permission) else [r.code for r in decision],
-            "decision": digest(f"{logged.inputs}\n{logged.outcome}\n{logged.rules}".encode()),
+            "decision": logged.digest,
             # A stream that goes on under a new epoch is no delivery of its own.
             **({} if logged.renews is None else {"renews": str(logged.renews)}),
         },

@@ -15,6 +15,7 @@ from agreements.decision.domain.question import Holding
 from agreements.decision.domain.rules import Rules
 from agreements.records.domain.events import FileVoided
 from common.audit import Entry
+from common.ids import digest
 from statements.attestation import Attestation
 
 
@@ -55,6 +56,11 @@ class LoggedDecision:
     turns_at: datetime | None
     token_digest: str | None
     renews: UUID | None
+
+    @property
+    def digest(self) -> str:
+        """Return what its leaf in the audit log has of it: the digest of inputs, outcome, rules."""
+        return digest(f"{self.inputs}\n{self.outcome}\n{self.rules}".encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

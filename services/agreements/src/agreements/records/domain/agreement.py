@@ -26,9 +26,9 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.events import AgreementEvent, Verb
 from agreements.records.domain.hold import HeldLine, Hold, LineKey
-from agreements.records.domain.parties.organisation import BODY
 from common.clock import end_of, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
+from common.security.principal import BODY
 
 NEEDS_NO_CONTRACT = "AGGREGATE_SUPPRESSED"
 """Aggregates with small numbers suppressed need no framework contract (domain.md 3.1)."""

@@ -20,8 +20,8 @@ from agreements.records.domain.agreement import (
     Party,
 )
 from agreements.records.domain.events import Verb
-from agreements.records.domain.parties.organisation import BODY
 from common.ids import canonical, digest
+from common.security.principal import BODY
 
 BODY_NAME = "The Body"
 

@@ -18,7 +18,6 @@ from agreements.records.domain.agreement import (
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold, LineKey
-from agreements.records.domain.parties.organisation import BODY
 from agreements.records.domain.task import Task
 from agreements.records.use_cases.context import Context, own, scope
 from agreements.records.use_cases.contracts import has_contract
@@ -27,6 +26,7 @@ from agreements.records.use_cases.ports import Holding, Slice, Transaction
 from common.audit.entries import Entry
 from common.clock import legal_day
 from common.ids import new_id
+from common.security.principal import BODY
 from common.security.roles import Role
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

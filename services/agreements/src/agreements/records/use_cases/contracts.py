@@ -9,7 +9,7 @@ import structlog
 from agreements.records.domain.contract import Contract, ContractState, contract_hash
 from agreements.records.domain.errors import ContractNotFound, NotAParty, OrganisationUnknown
 from agreements.records.domain.parties import organisation
-from agreements.records.domain.parties.organisation import BODY, predecessors, require_legal_entity
+from agreements.records.domain.parties.organisation import predecessors, require_legal_entity
 from agreements.records.use_cases.context import (
     Context,
     OnceKey,
@@ -23,6 +23,7 @@ from agreements.records.use_cases.lists.names import as_listed
 from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import legal_day, start_of
 from common.ids import contract_reference, new_id
+from common.security.principal import BODY
 from common.security.roles import Role
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

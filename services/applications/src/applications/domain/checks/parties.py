@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from applications.domain.application import BODY
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.sections import Controllers, Processors, Security
 from common.field import company_numbers
+from common.security.principal import BODY
 
 
 def controllers(case: Case) -> Iterator[Finding]:

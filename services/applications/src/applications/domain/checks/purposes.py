@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from applications.domain.application import BODY
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
 from applications.domain.sections import (
@@ -14,6 +13,7 @@ from applications.domain.sections import (
     Processing,
     SubLicence,
 )
+from common.security.principal import BODY
 from statements.vocabulary import EnvironmentKind, Purpose
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from applications.domain import record
-from applications.domain.application import BODY
 from applications.domain.checks.case import Case
 from applications.domain.facts import PartyFacts
 from applications.domain.findings import Finding, refuse, warn
@@ -21,6 +20,7 @@ from applications.domain.sections import (
     Security,
 )
 from common.field.names import Match, compare
+from common.security.principal import BODY
 
 ICO_NUMBER = re.compile(r"Z[A-Z0-9]{7}")
 

@@ -13,9 +13,7 @@ from common.security.roles import Role
 from pseudonymisation.intake.domain.opt_out_check import CheckAge
 from pseudonymisation.intake.use_cases.ports import Haven, Maps, Scope, SubmissionRights, UnitOfWork
 
-ITSELF = of_service(
-    "pseudonymisation", "X26", Role.SERVICE_PSEUDONYMISATION, audience="pseudonymisation"
-)
+ITSELF = of_service("pseudonymisation", Role.SERVICE_PSEUDONYMISATION, audience="pseudonymisation")
 """As whom the workers act: the service, and the Body's own code (domain.md 1.3)."""
 
 SEE_ALL = frozenset(

@@ -13,9 +13,6 @@ from uuid import UUID
 
 from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
 
-BODY = "X26"
-"""The Body: HSCIC, NHS Digital, NHS England since 2023-02-01 (domain.md 1.3)."""
-
 
 class Kind(StrEnum):
     CCG = "CCG"

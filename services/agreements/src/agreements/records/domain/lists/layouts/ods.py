@@ -18,9 +18,10 @@ from agreements.records.domain.lists.layouts.reading import (
     rows,
     text_of,
 )
-from agreements.records.domain.parties.organisation import BODY, Kind
+from agreements.records.domain.parties.organisation import Kind
 from common.field import company_numbers
 from common.personal_data import find_personal_data
+from common.security.principal import BODY
 
 ODS = re.compile(r"[A-Z0-9]{3,9}")
 NAME_CHARACTERS_MAX = 200
