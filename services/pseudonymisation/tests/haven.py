@@ -277,7 +277,7 @@ class World:
     def work(self) -> None:
         """Do what a worker does until there is nothing to do."""
         while claim := self.jobs.claim():
-            self.jobs.run(claim, lambda: None)
+            self.jobs.run(claim)
 
     def prepare(self, **more: Any) -> Preparation:
         accepted = self.accept(**more)

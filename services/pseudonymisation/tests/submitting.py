@@ -262,7 +262,7 @@ class Intake:
         """Run what there is to do; return how many claims were run."""
         count = 0
         while (claim := self.jobs.claim()) is not None:
-            self.jobs.run(claim, lambda: None)
+            self.jobs.run(claim)
             count += 1
         return count
 

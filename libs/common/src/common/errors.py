@@ -125,6 +125,13 @@ class TransitionRefused(Conflict):
     title = "The current state does not allow this"
 
 
+class ClaimLost(TransitionRefused):
+    """Another attempt at the job has begun; this one can store nothing more (`common.jobs`)."""
+
+    code = "CLAIM_LOST"
+    title = "Another worker took the job over"
+
+
 class AgreementNotFound(NotFound):
     """There is none, or the caller is no party to it; the answer is the same."""
 

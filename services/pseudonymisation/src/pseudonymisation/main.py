@@ -13,6 +13,7 @@ from fastapi import FastAPI
 import catalogue
 from common import http, service
 from common.clock import Clock
+from common.jobs import ClaimTimes, runners
 from common.messaging.consumer import Consumer
 from common.security import keys
 from common.security.jwks import Jwks, fetch_from
@@ -33,7 +34,6 @@ from pseudonymisation.intake.adapters import rules
 from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.intake.adapters.intake import SealedHaven
 from pseudonymisation.intake.adapters.metrics import Measured
-from pseudonymisation.intake.adapters.runner import Runner
 from pseudonymisation.intake.api.dependencies import Uploads
 from pseudonymisation.intake.api.routes import editions, opt_out_checks, opt_outs, submissions
 from pseudonymisation.intake.use_cases.context import Context, Limits
@@ -127,7 +127,7 @@ class Parts(service.Parts):
             rights=self.rights,
             codes=self.codes,
             limits=Limits(
-                claim=timedelta(seconds=settings.landing_claim_seconds),
+                claims=ClaimTimes(duration=timedelta(seconds=settings.landing_claim_seconds)),
                 patience=timedelta(hours=settings.landing_patience_hours),
                 keep_uploads=timedelta(days=settings.keep_uploads_days),
                 orphans=timedelta(hours=settings.orphan_hours),
@@ -172,7 +172,7 @@ class Parts(service.Parts):
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()
             ),
-            claim_seconds=self.settings.preparation_claim_seconds,
+            claims=ClaimTimes(duration=timedelta(seconds=self.settings.preparation_claim_seconds)),
         )
 
     def check_keys(self) -> None:
@@ -281,20 +281,22 @@ def consumers(parts: Parts) -> Sequence[Consumer]:
 
 def jobs(parts: Parts) -> Sequence[Worker]:
     settings = parts.settings
-    kinds: Sequence[tuple[str, Any, int]] = (
-        (LANDING, parts.landing_jobs, settings.landing_threads),
-        (PREPARATION, parts.preparation_jobs, settings.preparation_threads),
-    )
+    pace = {"poll_seconds": settings.job_poll_seconds, "sweep_seconds": settings.sweep_seconds}
     return [
-        Runner(
-            f"{kind}-{number}",
-            jobs_,
-            wake=parts.wakes[kind],
-            poll_seconds=settings.job_poll_seconds,
-            sweep_seconds=settings.sweep_seconds if number == 0 else None,
-        )
-        for kind, jobs_, threads in kinds
-        for number in range(threads)
+        *runners(
+            LANDING,
+            parts.landing_jobs,
+            threads=settings.landing_threads,
+            wake=parts.wakes[LANDING],
+            **pace,
+        ),
+        *runners(
+            PREPARATION,
+            parts.preparation_jobs,
+            threads=settings.preparation_threads,
+            wake=parts.wakes[PREPARATION],
+            **pace,
+        ),
     ]
 
 

@@ -2,15 +2,20 @@
 
 import time
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from common.errors import ClaimLost
+from common.jobs import ClaimTimes, SignOfLife
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from services.pseudonymisation.tests.submitting import sus_row, written
 
 ROWS = 12_000
 """More than two mebibytes: the upload is opened in chunks of one."""
 DEADLINE_SECONDS = 30.0
+OFTEN = ClaimTimes(duration=timedelta(seconds=60), progress_every=timedelta(seconds=0.01))
 
 
 @dataclass
@@ -47,10 +52,8 @@ def test_a_landing_says_how_far_it_is_while_it_goes_on(intake):
     received = intake.get(f"/v1/submissions/{opened['id']}").json()
     watched = Watched(intake, opened["id"], [])
     ctx = intake.parts.intake
-    jobs = LandingJobs(
-        replace(ctx, haven=watched, limits=replace(ctx.limits, progress=timedelta(seconds=0.01)))
-    )
-    jobs.run(jobs.claim(), lambda: None)
+    jobs = LandingJobs(replace(ctx, haven=watched, limits=replace(ctx.limits, claims=OFTEN)))
+    jobs.run(jobs.claim())
 
     landed = intake.get(f"/v1/submissions/{opened['id']}").json()
     assert opened["progress"] is None
@@ -63,28 +66,28 @@ def test_a_landing_says_how_far_it_is_while_it_goes_on(intake):
     assert landed["progress"] == {"rows_done": ROWS, "rows_total": ROWS}
 
 
-def test_how_far_it_is_counts_as_no_change_and_is_written_seldom(intake):
-    """However often it is reported; and an attempt that was lost says nothing any more."""
+def test_how_far_it_is_counts_as_no_change_of_the_submission(intake):
+    """And an attempt that was lost says nothing any more."""
     opened = intake.open().json()
     intake.put(opened["id"], written([sus_row()]))
     ctx = intake.parts.intake
-    jobs = LandingJobs(ctx)
-    claim = jobs.claim()
-    with jobs._alive(claim, lambda: None) as report:
-        for rows in range(100_000):
-            report(rows)
+    claim = LandingJobs(ctx).claim()
     before = intake.get(f"/v1/submissions/{opened['id']}").json()
     with ctx.uow.writing() as tx:
-        tx.submissions.note_progress(claim.submission.id, claim.attempt, 1)
+        tx.submissions.extend_claim(claim.job.id, claim.attempt, sign(1))
     noted = intake.get(f"/v1/submissions/{opened['id']}").json()
-    with ctx.uow.writing() as tx:
-        tx.submissions.note_progress(claim.submission.id, claim.submission.id, 2)
+    with pytest.raises(ClaimLost), ctx.uow.writing() as tx:
+        tx.submissions.extend_claim(claim.job.id, claim.job.id, sign(2))
     lost = intake.get(f"/v1/submissions/{opened['id']}").json()
 
-    assert before["progress"]["rows_done"] == 0  # it took less than a second
+    assert before["progress"]["rows_done"] == 0
     assert noted["progress"]["rows_done"] == 1
     assert noted["version"] == before["version"]
     assert lost["progress"]["rows_done"] == 1
+
+
+def sign(rows: int) -> SignOfLife:
+    return SignOfLife(datetime(2018, 6, 1, tzinfo=UTC), rows, None)
 
 
 def test_what_is_refused_unread_has_no_progress(intake):

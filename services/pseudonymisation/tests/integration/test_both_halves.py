@@ -118,7 +118,7 @@ class Dissemination:
         permit = issue(self.agreements, PERMIT, claims, at=self.clock.now())
         accept(UUID(claims["jti"]), permit, request, ctx=ctx)
         claim = self.parts.preparation_jobs.claim()
-        self.parts.preparation_jobs.run(claim, lambda: None)
+        self.parts.preparation_jobs.run(claim)
         return get(UUID(claims["jti"]), ctx=ctx)
 
     def path(self, file):

@@ -75,7 +75,7 @@ def test_a_worker_killed_there_leaves_nothing_named_and_the_next_prepares_once(
     size = (haven.directory / "release" / orphan).stat().st_size
     assert size > 0
 
-    clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+    clock.advance(haven.jobs.claims.duration + timedelta(seconds=1))
     haven.jobs.sweep()
     assert haven.objects() == []
     assert list((haven.directory / "scratch").iterdir()) == []

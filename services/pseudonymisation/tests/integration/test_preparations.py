@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from common.errors import NoEdition, Refused
 from common.ids import digest_of, new_id
+from common.jobs import ClaimTimes
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.preparations.adapters import preparation as plane
@@ -709,7 +710,7 @@ def test_a_claim_is_taken_by_one_worker_only(haven):
     for thread in threads:
         thread.join(30)
 
-    taken = [c.preparation.id for c in claims]
+    taken = [c.job.id for c in claims]
     assert len(taken) == len(set(taken)) > 0
 
 
@@ -729,7 +730,7 @@ def test_a_worker_that_was_not_heard_of_is_followed_by_another_and_what_it_left_
     assert haven.objects() == [orphan]
     assert haven.jobs.claim() is None
 
-    clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+    clock.advance(haven.jobs.claims.duration + timedelta(seconds=1))
     haven.work()
 
     done = get(accepted.id, ctx=haven.context())
@@ -764,10 +765,10 @@ def test_a_worker_whose_claim_was_lost_names_nothing_and_takes_its_objects_away(
     haven.land(RECORDS)
     accepted = haven.accept()
     slow = haven.jobs.claim()
-    clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+    clock.advance(haven.jobs.claims.duration + timedelta(seconds=1))
     haven.work()
 
-    haven.jobs.run(slow, lambda: None)
+    haven.jobs.run(slow)
 
     done = get(accepted.id, ctx=haven.context())
     assert done.state is State.PREPARED
@@ -781,7 +782,7 @@ def test_a_preparation_that_ends_every_worker_is_given_up(sqlite_haven, clock):
     accepted = haven.accept()
     for _ in range(3):
         assert haven.jobs.claim() is not None
-        clock.advance(timedelta(seconds=haven.jobs.claim_seconds + 1))
+        clock.advance(haven.jobs.claims.duration + timedelta(seconds=1))
 
     assert haven.jobs.claim() is None
 
@@ -790,10 +791,10 @@ def test_a_preparation_that_ends_every_worker_is_given_up(sqlite_haven, clock):
     assert [e["data"]["code"] for e in haven.events()] == ["ABANDONED"]
 
 
-def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, monkeypatch):
+def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, clock, monkeypatch):
     haven.land(RECORDS)
     accepted = haven.accept()
-    object.__setattr__(haven.jobs, "claim_seconds", 0.3)
+    jobs = replace(haven.jobs, claims=ClaimTimes(duration=timedelta(seconds=0.3)))
     seen = {}
 
     def slowly(plan, *, beat, **more):
@@ -801,7 +802,7 @@ def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, monk
         deadline = threading.Event()
         for _ in range(100):
             now = get(accepted.id, ctx=haven.context())
-            if now.rows_total == 12:
+            if now.rows_total == 12 and now.claimed_until > claim.job.claimed_until:
                 seen["rows_total"] = now.rows_total
                 break
             deadline.wait(0.1)
@@ -811,11 +812,11 @@ def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, monk
 
     real = plane.prepare
     monkeypatch.setattr(extracts, "prepare", slowly)
-    beats = []
-    haven.jobs.run(haven.jobs.claim(), lambda: beats.append(1))
+    claim = jobs.claim()
+    clock.advance(0.1)
+    jobs.run(claim)
 
     assert seen == {"rows_total": 12}
-    assert beats
     assert get(accepted.id, ctx=haven.context()).state is State.PREPARED
 
 
@@ -823,13 +824,14 @@ def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_have
     haven = sqlite_haven
     haven.land(RECORDS)
     accepted = haven.accept()
-    object.__setattr__(haven.jobs, "progress_seconds", 0.02)
+    often = timedelta(seconds=0.02)
+    jobs = replace(haven.jobs, claims=replace(haven.jobs.claims, progress_every=often))
     seen = []
 
     def slowly(plan, *, beat, **more):
         for done in (0, 5, 12):
             beat(done, 12)
-            end = time.monotonic() + haven.jobs.claim_seconds / 3
+            end = time.monotonic() + jobs.claims.duration.total_seconds() / 4
             while (now := get(accepted.id, ctx=haven.context())).rows_done != done or (
                 now.rows_total != 12
             ):
@@ -842,7 +844,7 @@ def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_have
 
     real = plane.prepare
     monkeypatch.setattr(extracts, "prepare", slowly)
-    haven.jobs.run(haven.jobs.claim(), lambda: None)
+    jobs.run(jobs.claim())
 
     assert seen == [0, 5, 12]
 

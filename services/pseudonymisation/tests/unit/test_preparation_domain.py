@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from common.errors import ClaimLost
 from pseudonymisation.preparations.domain.preparation import (
     ATTEMPTS_MAX,
-    ClaimLost,
     Code,
     PinnedEdition,
     Preparation,
@@ -43,16 +43,6 @@ def accepted():
 
 def claimed(preparation):
     return preparation.claim(uuid4(), until=NOW + timedelta(seconds=15))
-
-
-def test_only_what_nobody_works_on_may_be_claimed(accepted):
-    running = claimed(accepted)
-
-    assert accepted.may_be_claimed(at=NOW)
-    assert not running.may_be_claimed(at=NOW)
-    assert running.may_be_claimed(at=NOW + timedelta(seconds=15))
-    for over in (running.finish(running.attempt, (), at=NOW), failed(running)):
-        assert not over.may_be_claimed(at=NOW + timedelta(days=1))
 
 
 def failed(preparation):

@@ -145,7 +145,6 @@ def test_a_worker_whose_claim_was_taken_over_decides_nothing():
         lambda: taken_over.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT),
         lambda: taken_over.reject(code="X", detail="x", at=AT, attempt=attempt),
         lambda: taken_over.wait(attempt, code="X", until=AT, counts=True),
-        lambda: taken_over.extend(attempt, until=AT),
     ):
         with pytest.raises(TransitionRefused):
             verb()
@@ -158,15 +157,6 @@ def test_an_attempt_that_met_only_what_was_away_does_not_count():
     assert submission.wait(attempt, code="X", until=AT, counts=True).attempts == 1
     assert not replace(submission, attempts=ATTEMPTS_MAX - 1).is_exhausted
     assert replace(submission, attempts=ATTEMPTS_MAX).is_exhausted
-
-
-def test_a_submission_may_be_claimed_when_nobody_works_on_it():
-    submission, _ = landing()
-
-    assert not opened().may_be_claimed(at=AT)
-    assert received().may_be_claimed(at=AT)
-    assert not submission.may_be_claimed(at=AT)
-    assert submission.may_be_claimed(at=AT + timedelta(seconds=60))
 
 
 def test_tries_are_ever_further_apart_up_to_five_minutes():

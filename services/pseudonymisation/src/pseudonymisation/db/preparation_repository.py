@@ -7,16 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, or_, update
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from common.audit import log as audit_log
 from common.audit.entries import Entry
-from common.db import outbox
-from common.db.overwriting import changed, overwrite
+from common.db import claims, outbox
+from common.db.overwriting import overwrite
 from common.db.unit_of_work import UnitOfWork
-from common.errors import EditedMeanwhile
+from common.errors import ClaimLost, EditedMeanwhile
+from common.jobs import SignOfLife
 from common.messaging.schemas import event
 from pseudonymisation.db.opt_out_repository import answered_checks, standing
 from pseudonymisation.db.preparation_tables import (
@@ -29,7 +30,6 @@ from pseudonymisation.intake.domain.opt_out import upheld
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.permit import read
 from pseudonymisation.preparations.domain.preparation import (
-    ClaimLost,
     OptOutList,
     PinnedEdition,
     Preparation,
@@ -38,7 +38,7 @@ from pseudonymisation.preparations.domain.preparation import (
     State,
 )
 from pseudonymisation.preparations.domain.tokens import DomainState, PseudonymDomain
-from pseudonymisation.preparations.use_cases.ports import AcceptedMeanwhile, Beat, LandedMonth
+from pseudonymisation.preparations.use_cases.ports import AcceptedMeanwhile, LandedMonth
 from statements.permit import DomainFacts, Permit
 
 _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdition, ...])
@@ -63,13 +63,8 @@ class SqlPreparations:
         """Give the oldest that nobody works on, locked until the transaction ends."""
         query = (
             select(PreparationRow)
-            .where(
-                or_(
-                    col(PreparationRow.state) == State.ACCEPTED,
-                    (col(PreparationRow.state) == State.RUNNING)
-                    & (col(PreparationRow.claimed_until) <= at),
-                )
-            )
+            .where(col(PreparationRow.state).in_([State.ACCEPTED, State.RUNNING]))
+            .where(claims.is_free(col(PreparationRow.claimed_until), at=at))
             .order_by(col(PreparationRow.created_at), col(PreparationRow.id))
             .limit(1)
             .with_for_update(skip_locked=True)  # SQLite's writer lock has the same effect
@@ -124,20 +119,15 @@ class SqlPreparations:
         audit_log.append(self.session, [audit])
         return stored
 
-    def touch(self, preparation_id: UUID, attempt: UUID, beat: Beat) -> None:
-        """Say that an attempt goes on, and how far it is.
-
-        :raises ClaimLost: where another attempt has begun
-        """
-        statement = (
-            update(PreparationRow)
-            .where(col(PreparationRow.id) == preparation_id)
-            .where(col(PreparationRow.attempt) == attempt)
-            .where(col(PreparationRow.state) == State.RUNNING)
-            .values(claimed_until=beat.until, rows_done=beat.rows_done, rows_total=beat.rows_total)
+    def extend_claim(self, preparation_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
+        claims.extend(
+            self.session,
+            PreparationRow,
+            preparation_id,
+            attempt,
+            state=State.RUNNING.value,
+            values=asdict(sign),
         )
-        if not changed(self.session, statement):
-            raise ClaimLost("Another worker took the preparation over.")
 
     def named_objects(self) -> set[str]:
         return set(self.session.exec(select(PreparedFileRow.object_key)))

@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, exists, func, insert, or_, update
+from sqlalchemy import Engine, exists, func, insert, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
-from common.db import idempotency, outbox
+from common.db import claims, idempotency, outbox
 from common.db.overwriting import overwrite
 from common.db.unit_of_work import UnitOfWork
 from common.errors import EditedMeanwhile, EditionNotFound
+from common.jobs import SignOfLife
 from common.replacement import State as Replacement
 from pseudonymisation.db import event_models
 from pseudonymisation.db.edition_rows import of_edition, to_edition
@@ -121,12 +122,7 @@ class SqlSubmissions:
         query = (
             select(SubmissionRow)
             .where(col(SubmissionRow.state).in_(UNDER_WAY))
-            .where(
-                or_(
-                    col(SubmissionRow.claimed_until).is_(None),
-                    col(SubmissionRow.claimed_until) <= at,
-                )
-            )
+            .where(claims.is_free(col(SubmissionRow.claimed_until), at=at))
             .where(~waits_for_older)
             .order_by(col(SubmissionRow.received_at), col(SubmissionRow.id))
             .limit(limit)
@@ -134,15 +130,15 @@ class SqlSubmissions:
         )
         return [_to_submission(row) for row in self.session.exec(query)]
 
-    def note_progress(self, submission_id: UUID, attempt: UUID, rows_done: int) -> None:
-        statement = (
-            update(SubmissionRow)
-            .where(col(SubmissionRow.id) == submission_id)
-            .where(col(SubmissionRow.attempt) == attempt)
-            .where(col(SubmissionRow.state) == State.LANDING.value)
-            .values(rows_done=rows_done)
+    def extend_claim(self, submission_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
+        claims.extend(
+            self.session,
+            SubmissionRow,
+            submission_id,
+            attempt,
+            state=State.LANDING.value,
+            values={"claimed_until": sign.claimed_until, "rows_done": sign.rows_done},
         )
-        self.session.exec(statement)
 
     def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
         query = (

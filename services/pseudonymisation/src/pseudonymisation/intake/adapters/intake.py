@@ -15,6 +15,7 @@ import numpy as np
 
 from catalogue import DataSet
 from common.ids import new_id
+from common.jobs import Report
 from common.replacement import Change, Reach
 from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
@@ -56,7 +57,7 @@ class SealedHaven:
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> "SealedUpload":
         return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set)
 
-    def land(self, order: LandingOrder, report: Callable[[int], None]) -> Outcome:
+    def land(self, order: LandingOrder, report: Report) -> Outcome:
         submission = order.submission
         content, edition_id = submission.content, submission.edition_id
         if content is None or edition_id is None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.errors import TransitionRefused
+from common.errors import ClaimLost, TransitionRefused
 from common.replacement import SecondPersonNeeded
 from pseudonymisation.intake.domain.events import (
     SubmissionAccepted,
@@ -131,12 +131,6 @@ class Submission:
             code=None,
             detail=None,
         )
-
-    def may_be_claimed(self, *, at: datetime) -> bool:
-        """Say whether nobody works on it: never begun, due again, or its worker was lost."""
-        if self.state not in {State.RECEIVED, State.LANDING}:
-            return False
-        return self.claimed_until is None or self.claimed_until <= at
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
         self._demand(State.LANDING)
@@ -330,11 +324,6 @@ class Submission:
         received = other.receive(self.content, edition_id=edition_id, at=at)
         return replace(self, content=None), received
 
-    def extend(self, attempt: UUID, *, until: datetime) -> Self:
-        """Keep a claim while the work goes on."""
-        self._require_mine(attempt)
-        return replace(self, claimed_until=until)
-
     def is_over(self, kept: timedelta, *, at: datetime) -> bool:
         """Say whether its content was kept as long as it is to be kept after the decision."""
         return self.decided_at is not None and at >= self.decided_at + kept
@@ -360,7 +349,7 @@ class Submission:
 
     def _require_mine(self, attempt: UUID) -> None:
         if self.state is not State.LANDING or self.attempt != attempt:
-            raise TransitionRefused("Another worker took the submission over.")
+            raise ClaimLost("Another worker took the submission over.")
 
 
 def _said(

@@ -7,6 +7,7 @@ from typing import Self
 
 from catalogue import Catalogue
 from common.clock import Clock
+from common.jobs import ClaimTimes
 from common.organisations import Codes, spellings
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
@@ -31,10 +32,7 @@ SEE_ALL = frozenset(
 class Limits:
     """How long things may take, and how long they are kept."""
 
-    claim: timedelta = timedelta(seconds=60)
-    """After so long without a sign of life a worker counts as lost."""
-    progress: timedelta = timedelta(seconds=1)
-    """How often at most it is written down how far a file is."""
+    claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=60)))
     patience: timedelta = timedelta(hours=24)
     """How long a submission waits for a part that is away, before it is refused."""
     keep_uploads: timedelta = timedelta(days=30)

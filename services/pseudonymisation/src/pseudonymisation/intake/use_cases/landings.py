@@ -5,13 +5,11 @@ transaction with the decision. Whatever is away in the meantime (agreements, a k
 store), the submission waits, and nothing half-written is named.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, Literal
-from uuid import UUID
 
 import structlog
 from pydantic import JsonValue
@@ -19,15 +17,16 @@ from pydantic import JsonValue
 from catalogue import DataSet, Derivation, LandingRules, UnknownDataSet
 from common.audit.entries import Entry as AuditEntry
 from common.audit.entries import entry_for
-from common.clock import boottime, legal_day
-from common.errors import AppError, Conflict, EditedMeanwhile, TransitionRefused, Unavailable
+from common.clock import legal_day
+from common.errors import ClaimLost, Conflict, EditedMeanwhile, Unavailable
 from common.ids import new_id
+from common.jobs import Claim, Report, SignOfLife, holding
 from common.replacement import Standing
 from pseudonymisation.engine.keys import KeyDestroyed
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, RulesVersion, Status
 from pseudonymisation.intake.domain.quality import Outcome, report
-from pseudonymisation.intake.domain.submission import State, Submission, next_try
+from pseudonymisation.intake.domain.submission import Submission, next_try
 from pseudonymisation.intake.use_cases import relanding, rights
 from pseudonymisation.intake.use_cases.context import ITSELF, Context
 from pseudonymisation.intake.use_cases.edition_replacements import (
@@ -51,18 +50,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERYTHING: Final = Scope(None)
 BATCH: Final = 100
-BEATS: Final = 4
-"""So often a claim is extended before it would end."""
 MAPPED: Final = frozenset({Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER})
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One attempt at one submission."""
-
-    submission: Submission
-    attempt: UUID
-    claimed_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +59,12 @@ class LandingJobs:
 
     ctx: Context
 
-    def claim(self) -> Claim | None:
+    def claim(self) -> Claim[Submission] | None:
         """Take the oldest submission that nobody works on, if there is one."""
         at = self.ctx.clock.now()
         with self.ctx.uow.writing() as tx:
             for found in tx.submissions.claimable(at, limit=1):
-                attempt, until = new_id(), at + self.ctx.limits.claim
+                attempt, until = new_id(), at + self.ctx.limits.claims.duration
                 if found.attempt is not None:
                     # What a lost worker has written is nobody's; it may not finish any more.
                     self.ctx.haven.discard_attempt(found)
@@ -84,18 +72,19 @@ class LandingJobs:
                     _give_up(found, tx, ctx=self.ctx)
                     return None  # what comes next is found the next time
                 claimed = tx.submissions.keep_claim(found.claim(attempt, until=until))
-                return Claim(claimed, attempt, until)
+                return Claim(claimed, attempt)
         return None
 
-    def run(self, claim: Claim, beat: Callable[[], None]) -> None:
+    def run(self, claim: Claim[Submission]) -> None:
         """Land it, and say what became of it."""
-        log_ = log.bind(submission_id=str(claim.submission.id), attempt=str(claim.attempt))
-        with self._alive(claim, beat) as report:
+        log_ = log.bind(submission_id=str(claim.job.id), attempt=str(claim.attempt))
+        extend = partial(self._extend, claim)
+        with holding(extend, self.ctx.limits.claims, clock=self.ctx.clock, log_=log_) as report:
             try:
                 self._tried(claim, report, log_)
-            except (TransitionRefused, KeyDestroyed):
+            except KeyDestroyed:
                 # Whoever took the submission over has discarded what this attempt had begun.
-                log_.warning("claim_lost")
+                raise ClaimLost("Another worker took the submission over.") from None
 
     def sweep(self) -> None:
         """Land anew what has to be, destroy what was kept long enough, and what no row names."""
@@ -109,57 +98,12 @@ class LandingJobs:
         if destroyed or orphans:
             log.info("haven_swept", destroyed=destroyed, orphans=orphans)
 
-    @contextmanager
-    def _alive(self, claim: Claim, beat: Callable[[], None]) -> Iterator[Callable[[int], None]]:
-        """Keep the claim while the work goes on, from a thread beside it.
-
-        What is reported of its progress is written down now and then, by the same thread.
-        """
-        done = threading.Event()
-        extends = self.ctx.limits.claim.total_seconds() / BEATS
-        every = min(extends, self.ctx.limits.progress.total_seconds())
-        reported = [0]
-
-        def report(rows: int) -> None:
-            reported[0] = rows
-
-        def keep() -> None:
-            noted, extend_at = 0, boottime() + extends
-            while not done.wait(every):
-                beat()
-                rows = reported[0]
-                try:
-                    if rows != noted:
-                        self._note(claim, rows)
-                        noted = rows
-                    if boottime() >= extend_at:
-                        extend_at = boottime() + extends
-                        self._extend(claim)
-                except AppError as error:
-                    # The next beat tries again; a claim that is lost is found at the end.
-                    log.warning("claim_not_extended", code=error.code)
-
-        keeper = threading.Thread(target=keep, name="landing-beat", daemon=True)
-        keeper.start()
-        try:
-            yield report
-        finally:
-            done.set()
-            keeper.join()
-
-    def _note(self, claim: Claim, rows: int) -> None:
+    def _extend(self, claim: Claim[Submission], sign: SignOfLife) -> None:
         with self.ctx.uow.writing() as tx:
-            tx.submissions.note_progress(claim.submission.id, claim.attempt, rows)
-
-    def _extend(self, claim: Claim) -> None:
-        until = self.ctx.clock.now() + self.ctx.limits.claim
-        with self.ctx.uow.writing() as tx:
-            present = tx.submissions.get(claim.submission.id, EVERYTHING)
-            if present.attempt == claim.attempt and present.state is State.LANDING:
-                tx.submissions.keep_claim(present.extend(claim.attempt, until=until))
+            tx.submissions.extend_claim(claim.job.id, claim.attempt, sign)
 
     def _tried(
-        self, claim: Claim, report: Callable[[int], None], log_: structlog.stdlib.BoundLogger
+        self, claim: Claim[Submission], report: Report, log_: structlog.stdlib.BoundLogger
     ) -> None:
         try:
             self._land(claim, report)
@@ -172,13 +116,13 @@ class LandingJobs:
             log_.warning("upload_damaged")
         except EngineFailed:
             _wait(claim, code=errors.LandingFailed.code, counts=True, ctx=self.ctx)
-            log_.warning("landing_failed", attempts=claim.submission.attempts)
+            log_.warning("landing_failed", attempts=claim.job.attempts)
         except (Unavailable, EditedMeanwhile) as away:
             _wait(claim, code=away.code, counts=False, ctx=self.ctx)
             log_.warning("landing_waits", code=away.code)
 
-    def _land(self, claim: Claim, progress: Callable[[int], None]) -> None:
-        ctx, submission = self.ctx, claim.submission
+    def _land(self, claim: Claim[Submission], progress: Report) -> None:
+        ctx, submission = self.ctx, claim.job
         try:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
@@ -244,7 +188,7 @@ def _judge(outcome: Outcome, data_set: DataSet) -> errors.ContentRefused | None:
 
 
 def _accept(
-    claim: Claim,
+    claim: Claim[Submission],
     order: LandingOrder,
     outcome: Outcome,
     quality: Mapping[str, JsonValue],
@@ -253,11 +197,11 @@ def _accept(
 ) -> None:
     """Name what was landed: it is the edition in force, or waits for a second person."""
     at = ctx.clock.now()
-    before, former = _in_force(claim.submission, ctx=ctx)
+    before, former = _in_force(claim.job, ctx=ctx)
     standing = _standing(order.submission, outcome, before, former, at=at, ctx=ctx)
-    quarantine_key = ctx.haven.quarantine_key(claim.submission)
+    quarantine_key = ctx.haven.quarantine_key(claim.job)
     with ctx.uow.writing() as tx:
-        present = tx.submissions.get(claim.submission.id, EVERYTHING)
+        present = tx.submissions.get(claim.job.id, EVERYTHING)
         in_force = tx.editions.of(present.data_set, present.provider)
         require_no_overlap(present, [edition.period for edition in in_force])
         if of_period(in_force, present.period) != before:
@@ -371,7 +315,7 @@ def _rules(rules: LandingRules) -> RulesVersion | None:
 
 
 def _reject(
-    claim: Claim,
+    claim: Claim[Submission],
     refusal: errors.ContentRefused | errors.ProviderRefused | Conflict,
     *,
     ctx: Context,
@@ -381,7 +325,7 @@ def _reject(
     """Refuse the file. What there was before stays; what was landed of this is destroyed."""
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
-        present = tx.submissions.get(claim.submission.id, EVERYTHING)
+        present = tx.submissions.get(claim.job.id, EVERYTHING)
         rejected = present.reject(
             code=refusal.code,
             detail=refusal.detail,
@@ -389,9 +333,7 @@ def _reject(
             attempt=claim.attempt,
             outcome=outcome,
             report=quality,
-            quarantine_key=(
-                None if outcome is None else ctx.haven.quarantine_key(claim.submission)
-            ),
+            quarantine_key=(None if outcome is None else ctx.haven.quarantine_key(claim.job)),
         )
         tx.submissions.save(
             rejected,
@@ -403,8 +345,8 @@ def _reject(
                 code=refusal.code,
             ),
         )
-    if claim.submission.edition_id is not None:
-        ctx.haven.discard_edition(claim.submission.edition_id)
+    if claim.job.edition_id is not None:
+        ctx.haven.discard_edition(claim.job.edition_id)
 
 
 def _give_up(submission: Submission, tx: Transaction, *, ctx: Context) -> None:
@@ -425,17 +367,17 @@ def _give_up(submission: Submission, tx: Transaction, *, ctx: Context) -> None:
     log.error("landing_given_up", submission_id=str(submission.id))
 
 
-def _wait(claim: Claim, *, code: str, counts: bool, ctx: Context) -> None:
+def _wait(claim: Claim[Submission], *, code: str, counts: bool, ctx: Context) -> None:
     """Try again later; but not for ever."""
-    ctx.haven.discard_attempt(claim.submission)
+    ctx.haven.discard_attempt(claim.job)
     at = ctx.clock.now()
-    received = claim.submission.received_at or at
+    received = claim.job.received_at or at
     if at - received > ctx.limits.patience:
         refusal = errors.LandingFailed("What landing needs was away for too long; resubmit.")
         _reject(claim, refusal, ctx=ctx)
         return
     with ctx.uow.writing() as tx:
-        present = tx.submissions.get(claim.submission.id, EVERYTHING)
+        present = tx.submissions.get(claim.job.id, EVERYTHING)
         waiting = present.wait(
             claim.attempt, code=code, until=next_try(at, present.attempts), counts=counts
         )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry as AuditEntry
+from common.jobs import Report, SignOfLife
 from common.replacement import Change, Reach, State
 from pseudonymisation.intake.domain.edition import Edition, MapVersion
 from pseudonymisation.intake.domain.opt_out import OptOutList, Taken
@@ -65,8 +66,11 @@ class Submissions(Protocol):
         :raises EditedMeanwhile: where the stored version is not the one that was read
         """
 
-    def note_progress(self, submission_id: UUID, attempt: UUID, rows_done: int) -> None:
-        """How far that attempt is, where it still is the present one: no change of the state."""
+    def extend_claim(self, submission_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
+        """Store a sign of life of an attempt, which is no change of the submission's state.
+
+        :raises ClaimLost: where another attempt has begun
+        """
 
     def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
         """Decided submissions whose upload or quarantine is still kept."""
@@ -264,7 +268,7 @@ class Haven(Protocol):
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
         """:raises Unavailable: where keys or objects are away"""
 
-    def land(self, order: LandingOrder, report: Callable[[int], None]) -> Outcome:
+    def land(self, order: LandingOrder, report: Report) -> Outcome:
         """Write an edition's object and the quarantine's. Nothing names them yet.
 
         `report` is told now and then how many records were read.

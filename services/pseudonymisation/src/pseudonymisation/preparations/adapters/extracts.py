@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from catalogue import DataSet, Treatment, caps
+from common.jobs import Report
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import Limits
@@ -26,7 +27,7 @@ from pseudonymisation.preparations.adapters.preparation import (
 )
 from pseudonymisation.preparations.domain.capping import capping
 from pseudonymisation.preparations.domain.preparation import Code, NotPrepared
-from pseudonymisation.preparations.use_cases.ports import Made, Report, Work
+from pseudonymisation.preparations.use_cases.ports import Made, Work
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

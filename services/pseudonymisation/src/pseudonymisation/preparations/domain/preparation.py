@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.errors import Conflict, NotFound
+from common.errors import ClaimLost, NotFound
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.events import (
     ExtractPrepared,
@@ -31,11 +31,6 @@ ATTEMPTS_MAX: Final = 3
 class PreparationNotFound(NotFound):
     code = "PREPARATION_NOT_FOUND"
     title = "No such preparation"
-
-
-class ClaimLost(Conflict):
-    code = "CLAIM_LOST"
-    title = "Another worker took the preparation over"
 
 
 class State(StrEnum):
@@ -167,14 +162,6 @@ class Preparation:
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[ExtractPrepared | PreparationFailed, ...] = ()
     """Events not yet stored."""
-
-    def may_be_claimed(self, *, at: datetime) -> bool:
-        """Say whether nobody works on it: never begun, or its worker was not heard of."""
-        if self.state is State.ACCEPTED:
-            return True
-        return self.state is State.RUNNING and (
-            self.claimed_until is None or self.claimed_until <= at
-        )
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
         return replace(

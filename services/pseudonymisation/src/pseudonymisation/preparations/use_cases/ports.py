@@ -11,6 +11,7 @@ from uuid import UUID
 from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry
 from common.errors import Unavailable
+from common.jobs import Report, SignOfLife
 from pseudonymisation.preparations.domain.attestation import Outcome
 from pseudonymisation.preparations.domain.preparation import OptOutList, PinnedEdition, Preparation
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
@@ -24,15 +25,6 @@ class ReleaseStoreUnavailable(Unavailable):
 
 class AcceptedMeanwhile(Exception):
     """Somebody else stored the same at the same moment. Reading again shows theirs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A sign of life of a worker."""
-
-    until: datetime
-    rows_done: int
-    rows_total: int | None
 
 
 class Preparations(Protocol):
@@ -49,8 +41,11 @@ class Preparations(Protocol):
     def save(self, preparation: Preparation, *, audit: Entry) -> Preparation:
         """:raises ClaimLost:"""
 
-    def touch(self, preparation_id: UUID, attempt: UUID, beat: Beat) -> None:
-        """:raises ClaimLost:"""
+    def extend_claim(self, preparation_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
+        """Store a sign of life of an attempt.
+
+        :raises ClaimLost: where another attempt has begun
+        """
 
     def named_objects(self) -> set[str]: ...
 
@@ -160,10 +155,6 @@ class Made:
     outcome: Outcome
     files: dict[str, Path]
     """By format."""
-
-
-Report = Callable[[int, int | None], None]
-"""Told rows done and rows in all."""
 
 
 class Plane(Protocol):

@@ -4,13 +4,11 @@ A worker may die at any point. Before the row names the files nobody can fetch t
 a dead attempt left is swept; after it they are there once, attested (design.md section 10, S3).
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
-from uuid import UUID
+from functools import partial
+from typing import Protocol
 
 import structlog
 from pydantic import JsonValue
@@ -18,15 +16,15 @@ from pydantic import JsonValue
 from catalogue import Catalogue, DataSet, Identifier, Treatment
 from common import faults
 from common.audit.entries import Entry, entry_for
-from common.clock import Clock, boottime, legal_day
-from common.errors import KeyUnavailable
+from common.clock import Clock, legal_day
+from common.errors import ClaimLost, KeyUnavailable
 from common.ids import new_id
+from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
 from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain import attestation
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
-    ClaimLost,
     Code,
     NotPrepared,
     OptOutList,
@@ -37,7 +35,6 @@ from pseudonymisation.preparations.domain.preparation import (
 )
 from pseudonymisation.preparations.domain.tokens import DomainClosed
 from pseudonymisation.preparations.use_cases.ports import (
-    Beat,
     Keys,
     Made,
     Plane,
@@ -58,14 +55,6 @@ class Attester(Protocol):
     def __call__(self, claims: dict[str, JsonValue]) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One attempt at one preparation."""
-
-    preparation: Preparation
-    attempt: UUID
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparationJobs:
     """The preparations to be made, as a runner works them off."""
@@ -77,11 +66,9 @@ class PreparationJobs:
     plane: Plane
     store: ReleaseStore
     attest: Attester
-    claim_seconds: float = 15
-    progress_seconds: float = 1
-    """How often at most it is written down how far an extract is."""
+    claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=15)))
 
-    def claim(self) -> Claim | None:
+    def claim(self) -> Claim[Preparation] | None:
         """Take the oldest preparation that nobody works on."""
         with self.uow.writing() as tx:
             now = self.clock.now()
@@ -94,22 +81,23 @@ class PreparationJobs:
                 log.error("preparation_abandoned", preparation_id=str(preparation.id))
                 return None
             attempt = new_id()
-            claimed = preparation.claim(attempt, until=now + self._claim_time)
+            claimed = preparation.claim(attempt, until=now + self.claims.duration)
             stored = tx.preparations.save(claimed, audit=self._entry("preparation-begun", claimed))
         log.info("preparation_begun", preparation_id=str(stored.id), attempts=stored.attempts)
         return Claim(stored, attempt)
 
-    def run(self, claim: Claim, beat: Callable[[], None]) -> None:
+    def run(self, claim: Claim[Preparation]) -> None:
         """Make the files of one claim, or say why not."""
-        try:
-            with self._alive(claim, beat) as report:
-                self._clear_earlier_attempts(claim.preparation)
+        log_ = log.bind(preparation_id=str(claim.job.id), attempt=str(claim.attempt))
+        extend = partial(self._extend, claim)
+        with holding(extend, self.claims, clock=self.clock, log_=log_) as report:
+            try:
+                self._clear_earlier_attempts(claim.job)
                 files = self._files(claim, report)
-        except NotPrepared as refused:
-            code = refused.code
-            self._end(claim, lambda: self._fail(claim, code))
-        else:
-            self._end(claim, lambda: self._finish(claim, files), files)
+            except NotPrepared as refused:
+                self._fail(claim, refused.code)
+            else:
+                self._finish(claim, files)
 
     def sweep(self) -> None:
         """Clear away what attempts left behind that are over: objects and working files."""
@@ -128,15 +116,11 @@ class PreparationJobs:
         if orphans:
             log.info("orphans_swept", objects=len(orphans))
 
-    @property
-    def _claim_time(self) -> timedelta:
-        return timedelta(seconds=self.claim_seconds)
-
     # --- one attempt ------------------------------------------------------------------------------
 
-    def _files(self, claim: Claim, report: Callable[[int, int | None], None]) -> list[PreparedFile]:
+    def _files(self, claim: Claim[Preparation], report: Report) -> list[PreparedFile]:
         """:raises NotPrepared:"""
-        preparation = claim.preparation
+        preparation = claim.job
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         self._require_safe(preparation, data_set)
         work, opt_outs = self._work(preparation, data_set)
@@ -144,7 +128,7 @@ class PreparationJobs:
             report(made.outcome.rows, made.outcome.rows)
             try:
                 return [
-                    self._file(claim.preparation, data_set, made, format_, opt_outs)
+                    self._file(claim.job, data_set, made, format_, opt_outs)
                     for format_ in preparation.permit.formats
                 ]
             except ReleaseStoreUnavailable:
@@ -285,29 +269,24 @@ class PreparationJobs:
 
     # --- how it ends ------------------------------------------------------------------------------
 
-    def _end(
-        self, claim: Claim, end: Callable[[], None], files: Sequence[PreparedFile] = ()
-    ) -> None:
-        """End an attempt; where another has begun meanwhile, nothing is to be left of this one."""
+    def _finish(self, claim: Claim[Preparation], files: list[PreparedFile]) -> None:
         try:
-            end()
+            with self.uow.writing() as tx:
+                now = self.clock.now()
+                current = tx.preparations.get(claim.job.id)
+                done = current.finish(claim.attempt, tuple(files), at=now)
+                tx.preparations.save(done, audit=self._entry("extract-prepared", done))
         except ClaimLost:
+            # Another attempt has begun: nothing is to be left of this one.
             for file in files:
                 self.store.delete(file.object_key)
-            log.warning("preparation_claim_lost", preparation_id=str(claim.preparation.id))
-
-    def _finish(self, claim: Claim, files: list[PreparedFile]) -> None:
-        with self.uow.writing() as tx:
-            now = self.clock.now()
-            current = tx.preparations.get(claim.preparation.id)
-            done = current.finish(claim.attempt, tuple(files), at=now)
-            tx.preparations.save(done, audit=self._entry("extract-prepared", done))
+            raise
         log.info("extract_prepared", preparation_id=str(done.id), rows=done.rows_done)
 
-    def _fail(self, claim: Claim, code: Code) -> None:
+    def _fail(self, claim: Claim[Preparation], code: Code) -> None:
         with self.uow.writing() as tx:
             now = self.clock.now()
-            current = tx.preparations.get(claim.preparation.id)
+            current = tx.preparations.get(claim.job.id)
             failed = current.fail(claim.attempt, code, at=now)
             tx.preparations.save(failed, audit=self._entry("preparation-failed", failed))
         log.warning("preparation_failed", preparation_id=str(failed.id), code=code.value)
@@ -333,48 +312,9 @@ class PreparationJobs:
             },
         )
 
-    # --- signs of life ----------------------------------------------------------------------------
-
-    @contextmanager
-    def _alive(
-        self, claim: Claim, beat: Callable[[], None]
-    ) -> Iterator[Callable[[int, int | None], None]]:
-        """Renew the claim from a thread of its own while the engine works."""
-        progress: dict[str, Any] = {"done": 0, "total": None}
-        over = threading.Event()
-
-        def report(done: int, total: int | None) -> None:
-            progress.update(done=done, total=total)
-
-        renews = self.claim_seconds / 3
-
-        def renew() -> None:
-            noted, renew_at = dict(progress), boottime() + renews
-            while not over.wait(min(renews, self.progress_seconds)):
-                beat()
-                now = dict(progress)
-                if now == noted and boottime() < renew_at:
-                    continue
-                try:
-                    self._touch(claim, now["done"], now["total"])
-                    noted, renew_at = now, boottime() + renews
-                except ClaimLost:
-                    return
-                except Exception:  # noqa: BLE001 - a database away now may be back at the next beat
-                    log.warning("preparation_beat_missed", preparation_id=str(claim.preparation.id))
-
-        thread = threading.Thread(target=renew, name="preparation-beat", daemon=True)
-        thread.start()
-        try:
-            yield report
-        finally:
-            over.set()
-            thread.join()
-
-    def _touch(self, claim: Claim, done: int, total: int | None) -> None:
-        until = self.clock.now() + self._claim_time
+    def _extend(self, claim: Claim[Preparation], sign: SignOfLife) -> None:
         with self.uow.writing() as tx:
-            tx.preparations.touch(claim.preparation.id, claim.attempt, Beat(until, done, total))
+            tx.preparations.extend_claim(claim.job.id, claim.attempt, sign)
 
 
 def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
