@@ -33,8 +33,14 @@ def load() -> tuple[Placeholders, ...]:
     )
 
 
-def is_placeholder(text: str) -> bool:
-    """Whether a text that is not empty says nothing."""
+def on(day: date) -> Placeholders:
+    """Return the list of that day; before the first one the first."""
+    lists = sorted(load(), key=lambda p: p.valid_from)
+    return next((p for p in reversed(lists) if p.valid_from <= day), lists[0])
+
+
+def is_placeholder(text: str, *, day: date) -> bool:
+    """Check whether a text that is not empty says nothing, by the list of that day."""
     if not text.strip():
         return False
     plain = unicodedata.normalize("NFKD", text).casefold()
@@ -43,5 +49,5 @@ def is_placeholder(text: str) -> bool:
     compact = words.replace(" ", "")
     if not compact or (len(compact) > 1 and len(set(compact)) == 1):
         return True
-    newest = max(load(), key=lambda p: p.valid_from)
-    return words in newest.words or words.startswith(newest.begins)
+    listed = on(day)
+    return words in listed.words or words.startswith(listed.begins)

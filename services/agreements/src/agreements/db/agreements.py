@@ -1,12 +1,12 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
@@ -149,18 +149,9 @@ class SqlAgreements:
             )
         }
         return tuple(
-            AgreementVersion(
-                id=row.id,
-                number=row.number,
-                sequence=row.sequence,
-                application_id=row.application_id,
-                kind=row.kind,
-                title=row.title,
-                valid_from=row.valid_from,
-                valid_to=row.valid_to,
-                snapshot_hash=row.snapshot_hash,
-                document_hash=row.document_hash,
-                document=row.document,
+            to_fact(
+                AgreementVersion,
+                row,
                 parties=self._parties(row.id),
                 lines=self._lines(row.id),
                 conditions=conditions.get(row.id, ()),
@@ -175,10 +166,7 @@ class SqlAgreements:
             .where(col(AgreementPartyRow.agreement_version_id) == version_id)
             .order_by(col(AgreementPartyRow.position))
         ).scalars()
-        return tuple(
-            Party(ods=row.ods, capacity=Capacity(row.capacity), legal_name=row.legal_name)
-            for row in rows
-        )
+        return tuple(to_fact(Party, row) for row in rows)
 
     def _lines(self, version_id: UUID) -> tuple[Line, ...]:
         rows = self.session.execute(
@@ -201,17 +189,7 @@ class SqlAgreements:
             .where(col(SignatureRow.agreement_version_id) == version_id)
             .order_by(col(SignatureRow.id))
         ).scalars()
-        return tuple(
-            Signature(
-                id=row.id,
-                party=row.party,
-                for_body=row.capacity == Capacity.BODY,
-                document_hash=row.document_hash,
-                name_of_role=row.name_of_role,
-                signed_at=row.signed_at,
-            )
-            for row in rows
-        )
+        return tuple(to_signature(row) for row in rows)
 
     def _holds(self, agreement_id: UUID) -> tuple[Hold, ...]:
         rows = self._current(HoldRow, agreement_id)
@@ -225,10 +203,7 @@ class SqlAgreements:
             .where(col(HoldLineRow.hold_id) == hold_id)
             .order_by(col(HoldLineRow.number))
         ).scalars()
-        return tuple(
-            HeldLine(key=LineKey(row.purpose, row.data_set, row.classification), number=row.number)
-            for row in rows
-        )
+        return tuple(to_held_line(row.model_dump()) for row in rows)
 
     def _lifts(self, hold_id: UUID) -> tuple[Lift, ...]:
         rows = self.session.execute(
@@ -236,15 +211,7 @@ class SqlAgreements:
             .where(col(HoldLiftRow.hold_id) == hold_id)
             .order_by(col(HoldLiftRow.id))
         ).scalars()
-        return tuple(
-            Lift(
-                id=row.id,
-                approved_by=row.approved_by,
-                approved_at=row.approved_at,
-                reason=row.reason,
-            )
-            for row in rows
-        )
+        return tuple(to_fact(Lift, row) for row in rows)
 
     def _current(self, row: type[Child], agreement_id: UUID) -> Sequence[Child]:
         return (
@@ -454,3 +421,12 @@ class SqlAgreements:
                 }
             ],
         )
+
+
+def to_signature(row: SignatureRow | Row[Any]) -> Signature:
+    return to_fact(Signature, row, for_body=row.capacity == Capacity.BODY)
+
+
+def to_held_line(columns: Mapping[str, Any]) -> HeldLine:
+    key = LineKey(columns["purpose"], columns["data_set"], columns["classification"])
+    return HeldLine(key=key, number=columns["number"])

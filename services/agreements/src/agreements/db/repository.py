@@ -82,16 +82,7 @@ class SqlInstruments:
         rows = self.session.execute(
             select(TransferInstrumentRow).order_by(col(TransferInstrumentRow.id))
         ).scalars()
-        return [
-            TransferInstrument(
-                id=row.id,
-                predecessor=row.predecessor,
-                successor=row.successor,
-                valid_from=row.valid_from,
-                evidence=row.evidence,
-            )
-            for row in rows
-        ]
+        return [to_fact(TransferInstrument, row) for row in rows]
 
     def add(self, instrument: TransferInstrument, *, audit: Entry) -> None:
         add(

@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
 from agreements.db.seals.sealed import columns_of
+from agreements.db.tables import Row as TableRow
 from agreements.db.tables import Versioned
 from agreements.db.written import add, supersede
 from agreements.records.domain.lists.undoing import Undo
@@ -25,6 +26,7 @@ from common import audit as audit_log
 from common.audit import Entry
 
 F = TypeVar("F", bound=Fact)
+T = TypeVar("T")
 
 BOOKKEEPING = frozenset({"epoch", "superseded_epoch", "recorded_at"})
 
@@ -133,13 +135,18 @@ def to_columns(fact: object, row: type[Versioned]) -> dict[str, object]:
     }
 
 
-def to_fact(fact: type[F], row: Versioned | Row[Any], **more: object) -> F:
-    """Make a fact of a row, with `more` fields that are not columns."""
+def to_fact(fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], **more: object) -> T:
+    """Return the fact of a row or its columns, with `more` fields that are not columns."""
     named = {field.name for field in fields(fact)}  # type: ignore[arg-type]  # as above
-    columns = columns_of(row) if isinstance(row, Row) else row.model_dump()
-    values = {name: value for name, value in columns.items() if name in named}
-    made: F = _adapter(fact).validate_python(values | more)
+    values = {name: value for name, value in _columns(row).items() if name in named}
+    made: T = _adapter(fact).validate_python(values | more)  # type: ignore[arg-type]  # a class is
     return made
+
+
+def _columns(row: TableRow | Row[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(row, TableRow):
+        return row.model_dump()
+    return columns_of(row) if isinstance(row, Row) else row
 
 
 @cache

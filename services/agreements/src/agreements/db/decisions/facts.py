@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Row
 from sqlmodel import Session
 
+from agreements.db.agreements import to_held_line, to_signature
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
@@ -59,13 +60,11 @@ from agreements.records.adapters import reference
 from agreements.records.domain.agreement import (
     Agreement,
     AgreementVersion,
-    Capacity,
     Condition,
     Party,
-    Signature,
 )
 from agreements.records.domain.contract import Contract
-from agreements.records.domain.hold import HeldLine, Hold, LineKey
+from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.undoing import Undo
@@ -301,23 +300,14 @@ class _Loader:
             lambda signature: signature.agreement_version_id,
         )
         return tuple(
-            AgreementVersion(
-                id=row.id,
-                number=row.number,
-                sequence=row.sequence,
-                application_id=row.application_id,
-                kind=row.kind,
-                title=row.title,
-                valid_from=row.valid_from,
-                valid_to=row.valid_to,
-                snapshot_hash=row.snapshot_hash,
-                document_hash=row.document_hash,
-                document=row.document,
+            to_fact(
+                AgreementVersion,
+                row,
                 parties=_parties(parts),
                 lines=(),  # a decision reads the lines in the document that was signed
                 conditions=tuple(to_fact(Condition, c) for c in conditions.get(row.id, ())),
                 signatures=tuple(
-                    _signature(s)
+                    to_signature(s)
                     for s in signatures.get(row.id, ())
                     if s.document_hash == row.document_hash
                 ),
@@ -329,9 +319,7 @@ class _Loader:
         found = self._found(HoldRow, [agreement_id])
         # A reason to lift that somebody slipped in would be one of the two that it takes.
         self._rows(HoldLiftRow, [one.row.id for one in found])
-        return tuple(
-            to_fact(Hold, one.row, lifts=(), lines=_held_lines(one.parts)) for one in found
-        )
+        return tuple(to_fact(Hold, one.row, lifts=(), lines=_lines_of(one.parts)) for one in found)
 
     def _receipts(
         self, versions: Sequence[AgreementVersion], contracts: Sequence[Contract]
@@ -357,16 +345,7 @@ class _Loader:
         return found | {o.legal_entity for o in rows if o.kind is Kind.SITE}
 
     def _instruments(self) -> tuple[TransferInstrument, ...]:
-        return tuple(
-            TransferInstrument(
-                id=row.id,
-                predecessor=row.predecessor,
-                successor=row.successor,
-                valid_from=row.valid_from,
-                evidence=row.evidence,
-            )
-            for row in self._rows(TransferInstrumentRow)
-        )
+        return tuple(to_fact(TransferInstrument, row) for row in self._rows(TransferInstrumentRow))
 
     def _organisations(self, codes: Collection[str]) -> Mapping[str, tuple[Organisation, ...]]:
         """Load what the codes mean, and who stands behind them: these may close too."""
@@ -416,8 +395,7 @@ class _Loader:
         self, row: type[TableRow], fact: type[T], values: Collection[object]
     ) -> tuple[T, ...]:
         """Load the facts of the registers that these values name."""
-        made: tuple[T, ...] = tuple(to_fact(fact, r) for r in self._rows(row, values))  # type: ignore[type-var]  # all of them are facts
-        return made
+        return tuple(to_fact(fact, r) for r in self._rows(row, values))
 
     def _rows(self, row: type[TableRow], values: Collection[object] = (None,)) -> list[Row[Any]]:
         return [one.row for one in self._found(row, values)]
@@ -446,20 +424,11 @@ class _Loader:
 
 def _parties(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Party, ...]:
     rows = sorted(parts.get("agreement_party", ()), key=lambda p: p["position"])
-    return tuple(
-        Party(ods=p["ods"], capacity=Capacity(p["capacity"]), legal_name=p["legal_name"])
-        for p in rows
-    )
+    return tuple(to_fact(Party, row) for row in rows)
 
 
-def _held_lines(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[HeldLine, ...]:
-    return tuple(
-        HeldLine(
-            key=LineKey(line["purpose"], line["data_set"], line["classification"]),
-            number=line["number"],
-        )
-        for line in parts.get("hold_line", ())
-    )
+def _lines_of(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[HeldLine, ...]:
+    return tuple(to_held_line(line) for line in parts.get("hold_line", ()))
 
 
 def _document(version: AgreementVersion) -> Document:
@@ -467,17 +436,6 @@ def _document(version: AgreementVersion) -> Document:
     if digest(version.document.encode()) != version.document_hash:
         return Document(lines=(), unknown=("document",))
     return document.read(version.document)
-
-
-def _signature(row: Row[Any]) -> Signature:
-    return Signature(
-        id=row.id,
-        party=row.party,
-        for_body=row.capacity == Capacity.BODY,
-        document_hash=row.document_hash,
-        name_of_role=row.name_of_role,
-        signed_at=row.signed_at,
-    )
 
 
 def _related(codes: Iterable[str], instruments: Sequence[TransferInstrument]) -> set[str]:

@@ -58,10 +58,11 @@ def is_to_be_begun(session: Session, book: Book) -> bool:
     return book.number < 0 and is_anything_there(session)
 
 
-def unlike_their_seals(session: Session, book: Book) -> dict[str, str]:
-    """Return the registers that are not what was sealed, each with the digest of what is there.
+def renew_digests(session: Session, book: Book) -> dict[str, str]:
+    """Write the digest of each holding's row, and return the registers that are not as sealed.
 
-    Permits count as one: those that the key in use did not sign are to be signed by it.
+    Each has the digest of what is there. Permits count as one: those that the key in use did not
+    sign are to be signed by it.
     """
     found = _digests(session)
     _give_digests(session)

@@ -65,7 +65,7 @@ def seal_all(
         facts.refresh(session)
         decisions = decision_seal_first.book_of(session, sealer)
         of_facts = _registers_to_seal(session, facts, renew)
-        unlike = decision_seal_first.unlike_their_seals(session, decisions)
+        unlike = decision_seal_first.renew_digests(session, decisions)
         of_decisions = (
             unlike
             if decision_seal_first.is_to_be_begun(session, decisions)

@@ -57,7 +57,7 @@ def say_something(case: Case) -> Iterator[Finding]:
     for number, section in case.answers.sections.items():
         written += [(number, at, text) for at, text in free_texts(section, f"/sections/{number}")]
     for standard, pointer, text in written:
-        if is_placeholder(text):
+        if is_placeholder(text, day=case.day):
             yield refuse(
                 "PLACEHOLDER",
                 standard,

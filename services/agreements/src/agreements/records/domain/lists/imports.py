@@ -4,7 +4,7 @@ While a list waits for a second person nothing that it would take away is permit
 is made on the facts in force, and again on the facts as they would be (`decision.decide`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -24,6 +24,7 @@ class HasId(Protocol):
 
 
 F = TypeVar("F", bound=HasId)
+K = TypeVar("K", bound=Hashable)
 MakeId = Callable[[], UUID]
 
 
@@ -106,11 +107,57 @@ class Plan(Generic[F]):
     new: int
     """How many of the changed are new."""
 
+    @classmethod
+    def of(
+        cls,
+        facts: Mapping[K, F],
+        known: Mapping[K, F],
+        *,
+        replaces: int,
+        gone: Iterable[F] = (),
+        ended: Iterable[F] = (),
+        altered: int | None = None,
+        is_first: bool = False,
+    ) -> "Plan[F]":
+        """Return what changes where the facts of these keys become these.
+
+        Args:
+            facts: what is to be true, by key.
+            known: what is held true, by key.
+            replaces: how many of what is known the list speaks for.
+            gone: what of it is true no longer.
+            ended: what of it is kept with an end, as a further change.
+            altered: how many of the changed count as such; None: all that are not new.
+            is_first: what is new is not counted, since it replaces nothing.
+
+        """
+        gone, ended = tuple(gone), tuple(ended)
+        changed = tuple(fact for key, fact in facts.items() if fact != known.get(key))
+        new = sum(key not in known for key in facts)
+        return cls(
+            changed=(*changed, *ended),
+            gone=gone,
+            unchanged=len(facts) - len(changed),
+            change=counted(
+                before=replaces,
+                added=0 if is_first else new,
+                removed=len(gone) + len(ended),
+                changed=len(changed) - new if altered is None else altered,
+            ),
+            new=new,
+        )
+
+
+def counted(*, before: int, added: int, removed: int, changed: int) -> Change:
+    """Return the change of so many, of which these are added and removed."""
+    after = before + added - removed
+    return Change(before=before, after=after, added=added, removed=removed, changed=changed)
+
 
 def plan_organisations(
     listed: Iterable[ods.Listed], layout: str, known: Sequence[Organisation], make_id: MakeId
 ) -> Plan[Organisation]:
-    """Of each code the rows of that list become what it says."""
+    """Return the plan by which of each code the rows of that list become what it says."""
     before = {(o.ods, o.valid_from): o for o in known}
     facts = {
         (row.ods, row.valid_from): _organisation(
@@ -119,27 +166,17 @@ def plan_organisations(
         for row in listed
     }
     codes = {code for code, _ in facts}
-    gone = tuple(
-        o for key, o in before.items() if o.source == layout and o.ods in codes and key not in facts
-    )
-    changed = tuple(f for key, f in facts.items() if f != before.get(key))
-    added = sum(key not in before for key in facts)
-    replaced = sum(o.source == layout or key in facts for key, o in before.items())
-    if not any(o.source == layout for o in known):
-        added = 0  # the first of its kind replaces only what another list says of the same codes
-    new = sum(key not in before for key in facts)
-    return Plan(
-        changed=changed,
-        gone=gone,
-        unchanged=len(facts) - len(changed),
-        change=Change(
-            before=replaced,
-            after=replaced + added - len(gone),
-            added=added,
-            removed=len(gone),
-            changed=len(changed) - new,
+    return Plan.of(
+        facts,
+        before,
+        replaces=sum(o.source == layout or key in facts for key, o in before.items()),
+        gone=(
+            o
+            for key, o in before.items()
+            if o.source == layout and o.ods in codes and key not in facts
         ),
-        new=new,
+        # The first of its kind replaces only what another list says of the same codes.
+        is_first=not any(o.source == layout for o in known),
     )
 
 
@@ -166,7 +203,7 @@ def plan_assurance(
     known: Sequence[Assurance],
     make_id: MakeId,
 ) -> Plan[Assurance]:
-    """Of each organisation and edition the status becomes what a newer list says.
+    """Return the plan by which of each organisation and edition the status becomes the newest.
 
     What counts as a change is the status or the day of publication: that a list was seen again
     changes nothing that a decision rests on but how old it is.
@@ -178,26 +215,12 @@ def plan_assurance(
         )
         for e in entries
     }
-    changed = tuple(f for key, f in facts.items() if f != before.get(key))
-    added = sum(key not in before for key in facts)
-    otherwise = sum(
+    altered = sum(
         (f.status, f.published_on) != (before[key].status, before[key].published_on)
         for key, f in facts.items()
         if key in before
     )
-    return Plan(
-        changed=changed,
-        gone=(),
-        unchanged=len(facts) - len(changed),
-        change=Change(
-            before=len(before),
-            after=len(before) + added,
-            added=added,
-            removed=0,
-            changed=otherwise,
-        ),
-        new=added,
-    )
+    return Plan.of(facts, before, replaces=len(before), altered=altered)
 
 
 def _evidence(

@@ -16,7 +16,6 @@ from agreements.records.domain.lists.layouts import publications, relationships
 from agreements.records.domain.lists.layouts.reading import contradict
 from agreements.records.domain.parties.registration import Publication
 from agreements.records.domain.parties.relationship import Relationship, Step
-from common.replacement import Change
 
 SERVICE = "commissioning"
 """What the published spreadsheet is about; it has no column for it."""
@@ -31,36 +30,22 @@ def plan_relationships(
     by: str,
     at: datetime,
 ) -> Plan[Relationship]:
-    """Relationships become what the edition says of them; what it leaves out has ended."""
+    """Return the plan by which relationships become what the edition says, or end."""
     before = {r.reference: r for r in known}
     rows = {row.reference: row for row in listed}
     facts = {
         reference: _relationship(row, before.get(reference), make_id, by=by, at=at)
         for reference, row in rows.items()
     }
-    changed = [f for reference, f in facts.items() if f is not before.get(reference)]
-    ended = [
+    ended = (
         r.end(last_day=published_on - timedelta(days=1), at=at)
         for reference, r in before.items()
         if r.source == relationships.LAYOUT and reference not in facts and _goes_on(r, published_on)
-    ]
-    new = sum(reference not in before for reference in facts)
-    replaced = sum(
+    )
+    replaces = sum(
         r.source == relationships.LAYOUT or reference in facts for reference, r in before.items()
     )
-    return Plan(
-        changed=(*changed, *ended),
-        gone=(),
-        unchanged=len(facts) - len(changed),
-        change=Change(
-            before=replaced,
-            after=replaced + new - len(ended),
-            added=new,
-            removed=len(ended),
-            changed=len(changed) - new,
-        ),
-        new=new,
-    )
+    return Plan.of(facts, before, replaces=replaces, ended=ended)
 
 
 def _goes_on(relationship: Relationship, day: date) -> bool:
@@ -141,7 +126,7 @@ def _share_a_day(a: date, a_to: date | None, b: date, b_to: date | None) -> bool
 def plan_publications(
     listed: Iterable[publications.Listed], known: Sequence[Publication], make_id: MakeId
 ) -> Plan[Publication]:
-    """Of each data set that the list names the periods become what it says."""
+    """Return the plan by which of each data set named the periods become those listed."""
     rows = {(row.data_set, row.period): row for row in listed}
     named = {data_set for data_set, _ in rows}
     before = {(p.data_set, p.period): p for p in known if p.data_set in named}
@@ -155,19 +140,5 @@ def plan_publications(
         )
         for key, row in rows.items()
     }
-    changed = tuple(f for key, f in facts.items() if f != before.get(key))
-    gone = tuple(p for key, p in before.items() if key not in facts)
-    new = sum(key not in before for key in facts)
-    return Plan(
-        changed=changed,
-        gone=gone,
-        unchanged=len(facts) - len(changed),
-        change=Change(
-            before=len(before),
-            after=len(facts),
-            added=new,
-            removed=len(gone),
-            changed=len(changed) - new,
-        ),
-        new=new,
-    )
+    gone = (p for key, p in before.items() if key not in facts)
+    return Plan.of(facts, before, replaces=len(before), gone=gone)

@@ -4,13 +4,19 @@ Facts are never overwritten, so what a list changed is told by the epoch under w
 What somebody has changed since then is not touched.
 """
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 from uuid import UUID
 
-from agreements.records.domain.lists.imports import F, ImportKind, MakeId, Plan
-from common.replacement import Change
+from agreements.records.domain.lists.imports import (
+    F,
+    ImportKind,
+    MakeId,
+    Plan,
+    applied,
+    counted,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +54,14 @@ def plan_undo(
         changed=(*back, *again),
         gone=gone,
         unchanged=len(known) - len(written),
-        change=Change(
-            before=len(known),
-            after=len(known) + len(again) - len(gone),
-            added=len(again),
-            removed=len(gone),
-            changed=len(back),
-        ),
+        change=counted(before=len(known), added=len(again), removed=len(gone), changed=len(back)),
         new=len(again),
     )
 
 
 def undone(known: Sequence[F], undo: Undo[F], *, key: Callable[[F], Hashable]) -> tuple[F, ...]:
     """Return the facts as they would be with it taken back."""
-    plan = plan_undo(undo, known, key=key, make_id=lambda: NOBODY)
-    leaving: Collection[UUID] = {f.id for f in (*plan.gone, *plan.changed)}
-    return (*(f for f in known if f.id not in leaving), *plan.changed)
+    return applied(known, plan_undo(undo, known, key=key, make_id=lambda: NOBODY))
 
 
 NOBODY = UUID(int=0)
