@@ -336,3 +336,71 @@ def test_an_edition_of_relationships_that_takes_one_away_holds_while_it_waits(li
     assert {c for c, _ in lists.refused(fetch)} == gone, "it gives nothing before a second person"
     lists.decide(sent, "withdrawal", who="fourth")
     assert lists.refused(fetch) == set()
+
+
+def closing(*numbers, of=100):
+    """A list in which just these have closed."""
+    rows = (
+        f"R{n:02d},A trust {n},NHS_TRUST,,,2013-04-01,{'2018-03-31' if n in numbers else ''}\n"
+        for n in range(of)
+    )
+    return "".join(rows)
+
+
+def test_a_list_is_held_against_every_state_of_the_window_and_not_the_first_alone(lists):
+    lists.organisations(closing())
+    sent = [closing(*range(15)), closing(), closing(*range(20, 35))]
+    states = [lists.organisations(rows)["standing"] for rows in sent]
+
+    assert [one["state"] for one in states] == ["accepted", "accepted", "waiting"]
+    assert states[-1]["change"]["changed"] == 30, "15 that were closed are not, and 15 are"
+
+
+def record_dspt(lists, status, ods=CSU):
+    body = {
+        "organisation": ods,
+        "kind": "DSPT",
+        "reference": "18/19",
+        "status": status,
+        "published_on": "2018-04-03",
+        "seen_on": "2018-05-31",
+    }
+    answer = lists.service.post("/v1/assurance", Role.REFERENCE_DATA_MANAGER, body)
+    assert answer.status_code == 201, answer.text
+
+
+def test_what_would_change_something_else_by_now_than_was_shown_is_not_let_in(lists):
+    """As many change as the preview says, and of one of them what it was is another thing."""
+    lists.decide(lists.assurance(dspt("Standards Met"), on="2018-05-30"))
+    sent = lists.assurance(dspt("Standards Exceeded"))
+    assert sent["standing"]["state"] == "waiting"
+    record_dspt(lists, "STANDARDS_NOT_MET")
+
+    assert code(lists.decide(sent)) == (409, "REPLACEMENT_OUTDATED")
+    assert lists.waiting() == [sent["id"]]
+
+    again = lists.assurance(dspt("Standards Exceeded"), on="2018-06-01")
+    assert lists.decide(again).json()["standing"]["state"] == "confirmed"
+
+
+def test_what_a_list_says_nothing_of_may_change_while_it_waits(lists):
+    lists.decide(lists.assurance(dspt("Standards Met", number=30), on="2018-05-30"))
+    sent = lists.assurance(dspt("Standards Exceeded", number=30))
+    record_dspt(lists, "STANDARDS_NOT_MET", ods=OTHER_CSU)
+
+    assert lists.decide(sent).json()["standing"]["state"] == "confirmed"
+
+
+def test_whoever_would_take_back_something_else_than_the_first_was_shown_is_the_first_again(lists):
+    lists.decide(lists.assurance(dspt("Standards Met"), on="2018-05-30"))
+    sent = lists.assurance(dspt("Standards Exceeded"))
+    lists.decide(sent)
+    assert lists.decide(sent, "withdrawal", who="third").json()["standing"]["state"] == "leaving"
+    record_dspt(lists, "STANDARDS_NOT_MET")
+
+    fourth = lists.decide(sent, "withdrawal", who="fourth").json()
+
+    assert fourth["standing"]["state"] == "leaving"
+    assert code(lists.decide(sent, "withdrawal", who="fourth")) == (409, "SECOND_PERSON_NEEDED")
+    gone = lists.decide(sent, "withdrawal", who="third").json()
+    assert gone["standing"]["state"] == "taken_back"

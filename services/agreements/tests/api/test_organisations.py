@@ -280,6 +280,41 @@ def test_a_later_map_for_the_same_day_takes_the_place_of_one_that_waits(service)
     assert later["standing"]["state"] == "waiting"
 
 
+def test_a_map_is_not_let_in_where_another_governs_by_now_than_it_was_held_against(service):
+    upload_map(service, practices(200)).json()
+    sent = upload_map(service, practices(200, to="26A"), valid_from="2019-04-01").json()
+    assert sent["standing"]["state"] == "waiting"
+    between = upload_map(service, practices(205), valid_from="2018-12-01").json()
+    assert between["standing"]["state"] == "accepted"
+
+    assert code(decided(service, sent)) == (409, "REPLACEMENT_OUTDATED")
+
+    assert governing_at(service) == [between["id"]]
+    again = upload_map(service, practices(200, to="26A"), valid_from="2019-04-01").json()
+    assert again["id"] != sent["id"], "the same map is another replacement now"
+    assert again["standing"]["change"]["removed"] == 5
+    assert decided(service, again).json()["standing"]["state"] == "confirmed"
+    assert code(decided(service, sent)) == (409, "REPLACEMENT_DECIDED")
+
+
+def test_taking_a_map_back_gives_what_two_were_shown_or_begins_again(service):
+    upload_map(service, practices(200, to="14L"))
+    first = upload_map(service, practices(200)).json()
+    decided(service, first)
+    second = upload_map(service, practices(200, to="26A")).json()
+    decided(service, second)
+    assert decided(service, second, "withdrawal").json()["standing"]["state"] == "leaving"
+    for who in ("third", "fourth"):
+        gone = decided(service, first, "withdrawal", who=who).json()
+    assert gone["standing"]["state"] == "taken_back"
+
+    again = decided(service, second, "withdrawal", who="third").json()
+
+    assert again["standing"]["state"] == "leaving", "another map would govern than was shown"
+    gone = decided(service, second, "withdrawal", who="fourth").json()
+    assert gone["standing"]["state"] == "taken_back"
+
+
 def moved(first, last):
     """A map in which some practices went to another commissioner."""
     rows = (f"A{n:05d},{'26A' if first <= n < last else '02P'}\n" for n in range(200))

@@ -262,6 +262,23 @@ def test_a_later_file_takes_the_place_of_one_that_waits(intake, landed):
     assert intake.get("/v1/editions?state=waiting").json()["items"] == []
 
 
+def test_an_edition_is_not_let_in_where_another_is_in_force_than_it_was_held_against(
+    intake, landed
+):
+    later = intake.submit(month(PEOPLE[5:] + numbers(3000, 3005)))
+    waiting = intake.submit(month(PEOPLE[:1]))
+    decide(intake, later["edition_id"], "withdrawal")
+    assert in_force(intake) == [landed["edition_id"]]
+
+    answer = decide(intake, waiting["edition_id"], "confirmation")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "REPLACEMENT_OUTDATED")
+    assert in_force(intake) == [landed["edition_id"]]
+    assert decide(intake, waiting["edition_id"], "withdrawal").json()["state"] == "taken_back"
+    again = intake.submit(month(PEOPLE[:1]))
+    assert decide(intake, again["edition_id"], "confirmation").json()["state"] == "confirmed"
+
+
 def test_corrections_and_few_rows_are_in_force_at_once(intake, landed):
     corrected = intake.submit(month(PEOPLE, Sex="2"))
     few = intake.submit(month(PEOPLE[5:] + numbers(3000, 3005)))

@@ -460,6 +460,21 @@ def test_a_list_that_would_release_more_by_now_than_was_shown_is_not_let_in(inta
     assert str(newest_of(intake).id) == again["id"]
 
 
+def test_as_many_but_other_people_than_were_shown_are_not_released(intake, many):
+    people, _ = many
+    others = numbers(1000, 1066)[:60]
+    waiting = take(intake, body(people[60:]), "2018-05-31", client_id="first").json()
+    assert (waiting["state"], waiting["change"]["removed"]) == ("waiting", 60)
+    swapped = take(intake, body(people[60:] + others), "2018-05-30", client_id="third").json()
+    assert swapped["state"] == "waiting"
+    assert decide(intake, swapped["id"], "confirmation", by="second").status_code == 200
+
+    refused = decide(intake, waiting["id"], "confirmation", by="second")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "REPLACEMENT_OUTDATED")
+    assert (refused.json()["shown"], refused.json()["removed"]) == (60, len(others))
+
+
 def test_a_list_in_force_is_taken_back_and_the_one_before_counts_again(intake, many):
     grown = take(intake, body(many[0] + NUMBERS), "2018-05-31").json()
     assert str(newest_of(intake).id) == grown["id"]

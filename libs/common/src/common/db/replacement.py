@@ -27,6 +27,7 @@ class StandingColumns(SQLModel):
     decided_at: datetime | None = None
     reason: str | None = Field(default=None, sa_type=Text)
     leaving_by: str | None = None
+    held_against: str | None = None
 
 
 class HasStanding(Protocol):
@@ -44,6 +45,7 @@ class HasStanding(Protocol):
     decided_at: datetime | None
     reason: str | None
     leaving_by: str | None
+    held_against: str | None
 
 
 def values_of(standing: Standing) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def values_of(standing: Standing) -> dict[str, Any]:
         "decided_at": standing.decided_at,
         "reason": standing.reason,
         "leaving_by": standing.leaving_by,
+        "held_against": standing.held_against,
     }
 
 
@@ -80,6 +83,7 @@ def standing_of(row: HasStanding) -> Standing:
         decided_at=row.decided_at,
         reason=row.reason,
         leaving_by=row.leaving_by,
+        held_against=row.held_against,
     )
 
 
@@ -115,10 +119,25 @@ def add_standing(table: str) -> None:
 
 
 def drop_standing(table: str) -> None:
-    """Take them away again, in a downgrade."""
+    """Take away again, in a downgrade, what `add_standing` added."""
     with op.batch_alter_table(table) as batch:
         for name in StandingColumns.model_fields:
-            batch.drop_column(name)
+            if name != _LATER:
+                batch.drop_column(name)
 
 
+def add_held_against(*tables: str) -> None:
+    """Add, in a migration, what previews are held against; what waits has to be sent again."""
+    for table in tables:
+        with op.batch_alter_table(table) as batch:
+            batch.add_column(Column(_LATER, String, nullable=True))
+
+
+def drop_held_against(*tables: str) -> None:
+    for table in tables:
+        with op.batch_alter_table(table) as batch:
+            batch.drop_column(_LATER)
+
+
+_LATER: Final = "held_against"
 _COUNTS: Final = ("rows_before", "rows_after", "rows_added", "rows_removed", "rows_changed")

@@ -58,14 +58,20 @@ class Standing:
     """Of whoever decided last."""
     leaving_by: str | None = None
     """The first of the two who take it back."""
+    held_against: str | None = None
+    """Names what the preview is the difference to: of what waits by its coming, of what is leaving
+    by its going. None: nobody kept it, and then no second person can have seen it."""
 
     @classmethod
-    def begun(cls, judgement: Judgement, *, by: str, at: datetime) -> Self:
+    def begun(
+        cls, judgement: Judgement, *, by: str, at: datetime, held_against: str | None = None
+    ) -> Self:
         return cls(
             state=State.WAITING if judgement.waits else State.ACCEPTED,
             change=judgement.change,
             proposed_by=by,
             proposed_at=at,
+            held_against=held_against,
         )
 
     @property
@@ -102,26 +108,58 @@ class Standing:
         self._require_another(self.proposed_by, by, "Whoever sent it cannot confirm it.")
         return replace(self, state=State.CONFIRMED, decided_by=by, decided_at=at, reason=reason)
 
-    def take_back(self, judgement: Judgement | None, *, by: str, reason: str, at: datetime) -> Self:
+    def was_shown(self, against: str) -> bool:
+        """Say whether the preview is of what it would change now."""
+        return self.held_against is not None and self.held_against == against
+
+    def require_shown(self, against: str) -> None:
+        """Refuse what would change something else by now than a second person was shown.
+
+        :raises ReplacementOutdated:
+        """
+        if self.is_waiting and not self.was_shown(against):
+            raise ReplacementOutdated(
+                "What it would change is not what its preview says: what it is held against has"
+                " changed since it came. Send it again, and it is held against what is true now."
+            )
+
+    def take_back(
+        self,
+        judgement: Judgement | None,
+        *,
+        by: str,
+        reason: str,
+        at: datetime,
+        against: str | None = None,
+    ) -> Self:
         """Take it back. `judgement` is of the change that this makes to what is in force.
 
         What waits is taken back by one person. What is in force and would give much by going is
-        `leaving` until a second person says so too.
+        `leaving` until a second person says so too. `against` names what would be in force then:
+        where it is not what the first of the two was shown, the second is the first again.
         :raises SecondPersonNeeded, ReplacementDecided:
         """
         match self.state:
             case State.WAITING:
                 pass
+            case State.LEAVING if judgement is not None and self.held_against != against:
+                if judgement.waits:
+                    return self._leaving(by=by, reason=reason, against=against)
             case State.LEAVING:
                 self._require_another(
                     self.leaving_by, by, "You have taken it back already; another person must."
                 )
             case State.ACCEPTED | State.CONFIRMED:
                 if judgement is not None and judgement.waits:
-                    return replace(self, state=State.LEAVING, leaving_by=by, reason=reason)
+                    return self._leaving(by=by, reason=reason, against=against)
             case State.TAKEN_BACK | State.SUPERSEDED:
                 raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
         return replace(self, state=State.TAKEN_BACK, decided_by=by, decided_at=at, reason=reason)
+
+    def _leaving(self, *, by: str, reason: str, against: str | None) -> Self:
+        return replace(
+            self, state=State.LEAVING, leaving_by=by, reason=reason, held_against=against
+        )
 
     def recall(self, *, by: str, reason: str, at: datetime) -> Self:
         """Take back what was in force once and gave way to another: it gives nothing to anybody.

@@ -133,7 +133,9 @@ class Edition:
         :raises SecondPersonNeeded, ReplacementDecided:
         """
         standing = (
-            self.standing.take_back(judgement, by=by, reason=reason, at=at)
+            self.standing.take_back(
+                judgement, by=by, reason=reason, at=at, against=name_of(instead)
+            )
             if self.superseded_by is None
             else self.standing.recall(by=by, reason=reason, at=at)
         )
@@ -152,3 +154,8 @@ class Edition:
         """Be in force again, since the one that took its place was taken back."""
         standing = self.standing.restore(by=by, reason=reason, at=at)
         return replace(self, superseded_by=None, standing=standing)
+
+
+def name_of(edition: Edition | None) -> str:
+    """Name what an edition is held against."""
+    return "none" if edition is None else str(edition.id)

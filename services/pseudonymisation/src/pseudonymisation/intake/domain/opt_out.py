@@ -95,7 +95,9 @@ class OptOutList:
 
         :raises SecondPersonNeeded, ReplacementDecided:
         """
-        standing = self.standing.take_back(judgement, by=by, reason=reason, at=at)
+        standing = self.standing.take_back(
+            judgement, by=by, reason=reason, at=at, against=name_of(instead)
+        )
         gone = SourceTakenBack(
             kind=SourceKind.OPT_OUT_LIST,
             source_id=self.id,
@@ -113,6 +115,14 @@ class OptOutList:
         return Change(
             before=self.people, after=other.people, added=other.people, removed=self.people
         )
+
+
+def name_of(listed: OptOutList | None) -> str:
+    """Name what a list is held against."""
+    return NO_LIST if listed is None else str(listed.id)
+
+
+NO_LIST = "none"
 
 
 def newest_first(lists: Iterable[OptOutList]) -> list[OptOutList]:

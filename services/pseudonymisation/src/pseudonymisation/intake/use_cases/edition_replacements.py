@@ -25,7 +25,7 @@ from common.replacement import (
     rules,
 )
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.edition import Edition, name_of
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.use_cases.context import Context
 from pseudonymisation.intake.use_cases.ports import Scope, Transaction
@@ -72,7 +72,7 @@ def begun(
         if before is not None and one.id != before.id
     )
     judgement = rules.load().judge(Kind.EDITION, change, on=on, over_window=over_window)
-    return Standing.begun(judgement, by=by, at=at)
+    return Standing.begun(judgement, by=by, at=at, held_against=name_of(before))
 
 
 def supersede(
@@ -120,6 +120,7 @@ def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
     """Put an edition that waits in force: a second person's word.
 
     :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps:
+    :raises ReplacementOutdated: where another is in force by now than it was held against
     """
     at, by = ctx.clock.now(), ctx.principal.subject
     with ctx.uow.writing() as tx:
@@ -128,6 +129,7 @@ def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
         submission = tx.submissions.get(waiting.submission_id, Scope(None))
         in_force = tx.editions.of(waiting.data_set, waiting.provider)
         require_no_overlap(submission, [edition.period for edition in in_force])
+        waiting.standing.require_shown(name_of(of_period(in_force, waiting.period)))
         audit = _entry("edition-confirmed", waiting, reason, at, ctx=ctx)
         supersede(in_force, waiting, tx, audit=audit)
         stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)

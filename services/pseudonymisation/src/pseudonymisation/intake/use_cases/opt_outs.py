@@ -34,6 +34,7 @@ from pseudonymisation.intake.domain.opt_out import (
     OptOutList,
     Taken,
     in_force,
+    name_of,
     newest_first,
     next_in_force,
 )
@@ -134,9 +135,10 @@ def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
     for _ in range(ROUNDS):
         with ctx.uow.reading() as tx:
             present = tx.opt_out_lists.get(list_id)
-            former = in_force(tx.opt_out_lists.standing())
+            listed = tx.opt_out_lists.standing()
+            former = in_force(listed)
         confirmed = present.confirm(by=by, reason=reason, at=at)
-        _require_no_more_than_shown(present, former, ctx=ctx)
+        _require_no_more_than_shown(present, former, listed, ctx=ctx)
         with ctx.uow.writing() as tx:
             listed = tx.opt_out_lists.standing(locked=True)
             if in_force(listed) != former or tx.opt_out_lists.get(list_id) != present:
@@ -149,17 +151,23 @@ def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
 
 
 def _require_no_more_than_shown(
-    waiting: OptOutList, former: OptOutList | None, *, ctx: Context
+    waiting: OptOutList, former: OptOutList | None, listed: Sequence[OptOutList], *, ctx: Context
 ) -> None:
-    """Raise ReplacementOutdated where another list came into force since, which names more."""
-    if former is None:
+    """Raise ReplacementOutdated where it would release somebody whom its preview does not count.
+
+    That is so where another list came into force since. As many are not the same people: whoever
+    is on that one alone counts.
+    """
+    if former is None or waiting.standing.was_shown(name_of(former)):
         return
     now = ctx.haven.change_of_lists(former, after=waiting)
-    if now.removed > waiting.standing.change.removed:
+    then = [one for one in listed if waiting.standing.was_shown(name_of(one))]
+    shown = ctx.haven.change_of_lists(*then, after=waiting).removed if then else 0
+    if now.removed and ctx.haven.change_of_lists(*then, former, after=waiting).removed > shown:
         raise ReplacementOutdated(
-            f"{now.removed} people would be released by it, and its preview says"
-            f" {waiting.standing.change.removed}: another list came into force since. Send it"
-            " again, and it is held against that one.",
+            f"{now.removed} people would be released by it, and its preview, which says"
+            f" {waiting.standing.change.removed}, is not of just these: another list came into"
+            " force since. Send it again, and it is held against that one.",
             removed=now.removed,
             shown=waiting.standing.change.removed,
         )
@@ -240,7 +248,8 @@ def _arrived(
     )
     reach = ctx.haven.reach_of_list(arrived, landed) if change.is_first else None
     judgement = _judged(change, over_window, reach, ctx=ctx)
-    return replace(arrived, standing=Standing.begun(judgement, by=by, at=at))
+    standing = Standing.begun(judgement, by=by, at=at, held_against=name_of(former))
+    return replace(arrived, standing=standing)
 
 
 def _of_late(listed: Sequence[OptOutList], at: datetime) -> Sequence[OptOutList]:

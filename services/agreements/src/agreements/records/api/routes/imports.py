@@ -11,7 +11,7 @@ from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import SentImportView
 from agreements.records.domain.errors import ImportNotFound, RelationshipOverlaps
 from agreements.records.use_cases.lists import imports as use_cases
-from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.security.principal import Principal
 from common.web.auth import requires
 from common.web.pagination import Page, Paging
@@ -39,7 +39,11 @@ def list_imports(
 @removing.post(
     "/{import_id}/confirmation",
     responses=responses(
-        ImportNotFound, SecondPersonNeeded, ReplacementDecided, RelationshipOverlaps
+        ImportNotFound,
+        SecondPersonNeeded,
+        ReplacementDecided,
+        ReplacementOutdated,
+        RelationshipOverlaps,
     ),
 )
 def confirm_import(

@@ -40,7 +40,7 @@ from agreements.records.domain.parties.organisation import Kind
 from agreements.records.use_cases import organisations as use_cases
 from agreements.records.use_cases.lists import imports, maps
 from agreements.settings import IMPORT_BYTES_MAX
-from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.security.principal import Principal
 from common.texts import Scanned
 from common.web.auth import requires
@@ -223,7 +223,7 @@ def get_map_entries(
 
 @removing.post(
     "/maps/{map_id}/confirmation",
-    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided),
+    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided, ReplacementOutdated),
 )
 def confirm_map(
     map_id: UUID,

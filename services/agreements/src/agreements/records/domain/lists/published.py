@@ -20,6 +20,20 @@ from agreements.records.domain.parties.relationship import Relationship, Step
 SERVICE = "commissioning"
 """What the published spreadsheet is about; it has no column for it."""
 
+OF_A_LINE = (
+    "change_kind",
+    "commissioner",
+    "commissioner_type",
+    "area_team",
+    "dscro",
+    "csu",
+    "processors",
+    "valid_from",
+    "valid_to",
+)
+SAID = (*OF_A_LINE, "source", "state")
+"""What of a relationship an edition of the list may change, and what decides whether it does."""
+
 
 def plan_relationships(
     listed: Iterable[relationships.Listed],
@@ -60,18 +74,7 @@ def _relationship(
     by: str,
     at: datetime,
 ) -> Relationship:
-    said = {
-        "change_kind": row.change_kind,
-        "commissioner": row.commissioner,
-        "commissioner_type": row.commissioner_type,
-        "area_team": row.area_team,
-        "dscro": row.dscro,
-        "csu": row.csu,
-        "processors": row.processors,
-        "valid_from": row.valid_from,
-        "valid_to": row.valid_to,
-        "source": relationships.LAYOUT,
-    }
+    said = {name: getattr(row, name) for name in OF_A_LINE} | {"source": relationships.LAYOUT}
     if former is None:
         return Relationship(
             id=make_id(),
@@ -83,11 +86,11 @@ def _relationship(
             requested_at=at,
             requested_by_organisation=by,
             activated_at=at,
-            **said,  # type: ignore[arg-type]  # each by its name above
+            **said,
         ).announce(at)
     if all(getattr(former, name) == value for name, value in said.items()):
         return former
-    return replace(former, **said).announce(at)  # type: ignore[arg-type]  # as above
+    return replace(former, **said).announce(at)
 
 
 def require_one_dscro(listed: Sequence[relationships.Listed]) -> None:

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from agreements.records.domain.parties.relationship import DSCRO_CODES, Relationship
 from common.clock import legal_day
-from common.ids import canonical, digest
+from common.ids import canonical, digest, digest_of
 from common.replacement import Change
 
 LAYOUT = "relationships-register"
@@ -49,6 +49,12 @@ class Named:
     """A relationship that is to be published."""
 
     reference: str
+    said: str = ""
+    """The digest of what was to be said of it; nothing else is said of it when it is let in."""
+
+
+def named(row: Row) -> Named:
+    return Named(reference=str(row["lcr_ref"]), said=digest_of(row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.ports import Transaction
 from common.clock import legal_day
-from common.ids import new_id
+from common.ids import digest_of, new_id
+from common.replacement import ReplacementOutdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,24 @@ class Register:
     ) -> Plan[Any]:
         """Say what it changes of what was published at an epoch."""
         return _plan([n.reference for n in sent.named], tx.editions.at_epoch(epoch), tx)
+
+    def held_against(self, _tx: Transaction, _sent: Import, plan: Plan[Any]) -> str:
+        """Name what is to be published."""
+        return digest_of([*plan.changed])
+
+    def require_shown(self, _tx: Transaction, sent: Import, plan: Plan[Any]) -> None:
+        """Refuse to say of a relationship what was not shown; to leave one out is not refused.
+
+        Raises:
+            ReplacementOutdated: a relationship that it names says something else by now.
+
+        """
+        shown = {n.reference: n.said for n in sent.named}
+        if any(register.named(row).said != shown.get(str(row["lcr_ref"])) for row in plan.changed):
+            raise ReplacementOutdated(
+                "A relationship says something else by now than was to be published of it; publish"
+                " again."
+            )
 
     def planned_undo(self, tx: Transaction, sent: Import) -> Plan[Any]:
         """Name again what was named before, as far as it may still be published."""

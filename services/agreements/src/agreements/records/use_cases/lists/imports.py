@@ -147,7 +147,7 @@ def publish_relationships(*, once: OnceKey | None, ctx: Context) -> Published:
             register.LAYOUT,
             canonical([*rows.values()]),
             None,
-            tuple(register.Named(reference=reference) for reference in rows),
+            tuple(register.named(row) for row in rows.values()),
         )
         taken = _take(tx, sent, NOTHING_LEFT_OUT, ctx)
         remember(tx, once, str(taken.id), ctx)
@@ -254,7 +254,12 @@ def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Impo
     )
     plan = kind.planned(tx, sent, ctx)
     judgement = _judged(tx, sent, plan, ctx)
-    standing = Standing.begun(judgement, by=ctx.principal.subject, at=tx.at)
+    standing = Standing.begun(
+        judgement,
+        by=ctx.principal.subject,
+        at=tx.at,
+        held_against=kind.held_against(tx, sent, plan),
+    )
     sent = replace(sent, standing=standing, listed=what.listed if standing.is_waiting else ())
     if standing.is_effective:
         kind.apply(tx, sent, plan, "imported", ctx)
@@ -276,29 +281,27 @@ def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Impo
 
 
 def _judged(tx: Transaction, sent: Import, plan: Plan[Any], ctx: Context) -> Judgement:
-    """Hold it against what is held true, and against what was when the window began."""
+    """Hold it against what is held true, and against all that was since the window began."""
     limit, on_day = Kind(sent.kind), legal_day(tx.at)
-    epoch = _baseline(tx, sent, days=LIMITS.limit(limit, on=on_day).window_days)
-    over_window = (
-        [] if epoch is None else [KINDS[sent.kind].planned_against(tx, sent, epoch, ctx).change]
-    )
+    epochs = _window(tx, sent, days=LIMITS.limit(limit, on=on_day).window_days)
+    over_window = (KINDS[sent.kind].planned_against(tx, sent, e, ctx).change for e in epochs)
     return LIMITS.judge(limit, plan.change, on=on_day, over_window=over_window)
 
 
-def _baseline(tx: Transaction, sent: Import, *, days: int) -> int | None:
-    """Return the epoch whose facts it is held against: of the window, or of the last two people.
+def _window(tx: Transaction, sent: Import, *, days: int) -> Sequence[int]:
+    """Return the epochs whose facts it is held against, the first of them first.
 
-    Where no list had been in force when the window began, the first one counts.
+    Those when the window began, and after each list since; or since two people last looked. Where
+    no list had been in force when the window began, the first one counts.
     """
     applied = tx.imports.applied(sent.kind, sent.layout)
     if not applied:
-        return None
+        return ()
     start = tx.epoch_at(tx.at - timedelta(days=days))
     epochs = sorted((one.applied_epoch or 0, one.standing.was_confirmed) for one in applied)
     seen = [epoch for epoch, confirmed in epochs if confirmed and epoch > start]
-    if seen:
-        return seen[-1]
-    return max(start, epochs[0][0])
+    first = seen[-1] if seen else max(start, epochs[0][0])
+    return tuple(dict.fromkeys([first, *(epoch for epoch, _ in epochs if epoch > first)]))
 
 
 def _keep(tx: Transaction, sent: Import, left_out: LeftOut, ctx: Context, *, is_told: bool) -> None:
@@ -342,6 +345,7 @@ def confirm(import_id: UUID, reason: str, *, ctx: Context) -> Import:
     Raises:
         ImportNotFound, SecondPersonNeeded, ReplacementDecided
         RelationshipOverlaps: while it waited another DSCRO came to serve a commissioner.
+        ReplacementOutdated: what it would change was changed meanwhile.
 
     """
     with ctx.uow.writing() as tx:
@@ -351,6 +355,7 @@ def confirm(import_id: UUID, reason: str, *, ctx: Context) -> Import:
         known = _relationships(tx, waiting)
         plan = kind.planned(tx, waiting, ctx)
         _require_no_overlap(tx, waiting, plan)
+        kind.require_shown(tx, waiting, plan)
         kind.apply(tx, waiting, plan, "imported", ctx)
         _raise_tasks(tx, waiting.relationships, known, ctx)
         former = [
@@ -392,7 +397,13 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
             )
         plan = kind.planned_undo(tx, found)
         judgement = LIMITS.judge(Kind(found.kind), plan.change, on=legal_day(tx.at))
-        standing = found.standing.take_back(judgement, by=by, reason=reason, at=tx.at)
+        standing = found.standing.take_back(
+            judgement,
+            by=by,
+            reason=reason,
+            at=tx.at,
+            against=kind.held_against(tx, found, plan),
+        )
         if standing.state is State.TAKEN_BACK:
             known = _relationships(tx, found)
             _require_no_overlap(tx, found, plan)

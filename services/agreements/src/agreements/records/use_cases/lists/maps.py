@@ -59,12 +59,18 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
     with ctx.uow.reading() as tx:
         weighed = _weighed(tx, kind, valid_from, canonical.content, ctx.clock.now())
     with ctx.uow.writing() as tx:
-        if (known := _kept(tx, snapshot)) is not None:
+        known = _kept(tx, snapshot)
+        if known is not None and not _is_outdated(tx, known):
             return ImportedMap(snapshot=known, left_out=canonical.left_out)
         if _against(tx, kind, valid_from, tx.at) != weighed.against:  # changed meanwhile
             weighed = _weighed(tx, kind, valid_from, canonical.content, tx.at)
         judgement = _judged(kind, weighed.difference, tx, over_window=weighed.over_window)
-        standing = Standing.begun(judgement, by=ctx.principal.subject, at=tx.at)
+        standing = Standing.begun(
+            judgement,
+            by=ctx.principal.subject,
+            at=tx.at,
+            held_against=_name_of(weighed.against.former),
+        )
         snapshot = replace(
             snapshot,
             standing=standing,
@@ -148,6 +154,28 @@ def _judged(
     )
 
 
+def _name_of(former: UUID | None) -> str:
+    """Name what a map is held against."""
+    return "none" if former is None else str(former)
+
+
+def _held_against(tx: Transaction, found: MapSnapshot) -> str:
+    """Name what it would be held against now, were it sent again."""
+    others = [m for m in tx.maps.all(found.kind) if m.id != found.id]
+    former = maps.governing(others, found.valid_from)
+    return _name_of(None if former is None else former.id)
+
+
+def _is_outdated(tx: Transaction, known: MapSnapshot) -> bool:
+    """Say whether a map waits by a preview of something else than it would change now."""
+    standing = known.standing
+    return (
+        standing is not None
+        and standing.is_waiting
+        and not standing.was_shown(_held_against(tx, known))
+    )
+
+
 def _supersede_waiting(tx: Transaction, by: MapSnapshot, ctx: Context) -> None:
     """One for the same day that still waited gives way."""
     given_up = [
@@ -173,11 +201,13 @@ def confirm_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
 
     Raises:
         MapNotFound, SecondPersonNeeded, ReplacementDecided
+        ReplacementOutdated: another map governs its first day by now than it was held against.
 
     """
     with ctx.uow.writing() as tx:
         found = tx.maps.get(map_id)
         standing = _standing(found).confirm(by=ctx.principal.subject, reason=reason, at=tx.at)
+        _standing(found).require_shown(_held_against(tx, found))
         return _decided(tx, _stands(found, standing), ctx)
 
 
@@ -200,6 +230,7 @@ def withdraw_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
             by=ctx.principal.subject,
             reason=reason,
             at=tx.at,
+            against=_name_of(None if following is None else following.id),
         )
         is_leaving = standing.state is State.LEAVING
         takes_from = difference.takes_from if is_leaving else frozenset()

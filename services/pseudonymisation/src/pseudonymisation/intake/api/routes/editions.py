@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from common.errors import EditedMeanwhile, EditionNotFound
-from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from common.web.replacement import OfState, Reason, filtered
@@ -57,7 +57,12 @@ def get_edition(edition_id: UUID, ctx: EditionsCtx) -> EditionView:
 @router.post(
     "/{edition_id}/confirmation",
     responses=responses(
-        EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps, EditedMeanwhile
+        EditionNotFound,
+        SecondPersonNeeded,
+        ReplacementDecided,
+        ReplacementOutdated,
+        PeriodOverlaps,
+        EditedMeanwhile,
     ),
 )
 def confirm_edition(edition_id: UUID, body: Reason, ctx: ConfirmEditionsCtx) -> EditionView:
