@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 from common.db import engine as engines
 from common.db import tables
+from common.events import event_type
 from common.ids import new_id
 from common.messaging.envelope import Event
-from common.messaging.schemas import event_type
 
 
 @event_type("tests.thing-happened.v1", topic="tests.thing")

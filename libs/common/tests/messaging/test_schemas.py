@@ -8,9 +8,10 @@ import jsonschema
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from common.events import EVENT_TYPES, event_type
 from common.messaging import schemas
 from common.messaging.envelope import to_message
-from common.messaging.schemas import EVENT_TYPES, EventRefused, asyncapi, event_type, json_schema
+from common.messaging.schemas import EventRefused, asyncapi, json_schema
 
 TYPE = "tests.thing-happened.v1"
 PERSON = "9990000018"

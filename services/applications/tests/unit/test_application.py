@@ -27,10 +27,10 @@ from applications.domain.errors import (
     ReasonRequired,
     SameHands,
 )
-from applications.domain.events import EVENTS
 from applications.domain.routing import AdvisoryRoute, Triage
 from applications.domain.sections import Condition, Kind, Length
 from common.errors import TransitionRefused
+from common.events import EVENT_TYPES
 from common.security.principal import BODY
 from common.security.roles import Role
 from services.applications.tests.answers import CCG, CSU, NOW, answers_of, complete
@@ -171,7 +171,7 @@ def test_what_others_have_to_know_is_told(state, verb, outcome, event):
 
     said = [e.type for e in after.events]
     assert said == ([f"applications.application-{event}.v1"] if event else [])
-    assert {e.type for e in EVENTS} >= set(said)
+    assert set(EVENT_TYPES) >= set(said)
     assert all(e.state == after.state and e.application_id == after.id for e in after.events)
 
 

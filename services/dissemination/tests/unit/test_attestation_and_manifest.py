@@ -278,8 +278,8 @@ def test_a_delivery_is_complete_or_cut_and_says_so():
 
     assert (complete.outcome, complete.bytes, complete.code) == (Outcome.COMPLETE, 8, None)
     assert (cut.outcome, cut.bytes, cut.code) == (Outcome.CUT, 3, "LEASE_ENDED")
-    assert complete.pending[0].data()["complete"] is True
-    assert cut.pending[0].data() == {
+    assert complete.pending[0].model_dump(mode="json")["complete"] is True
+    assert cut.pending[0].model_dump(mode="json") == {
         "extract_id": str(EXTRACT_ID),
         "file_id": str(FILE_ID),
         "delivery_id": str(DELIVERY.id),

@@ -93,7 +93,7 @@ def test_a_request_says_so():
     (event,) = asked().pending
 
     assert isinstance(event, ExtractRequested)
-    assert event.data() == {
+    assert event.model_dump(mode="json") == {
         "extract_id": str(ID),
         "agreement": REQUEST.agreement,
         "data_set": "SUS_APC",
@@ -146,7 +146,7 @@ def test_a_failure_and_the_files_are_kept():
 
     assert prepared.files == (FILE,)
     assert prepared.fail(failure, at=LATER).failure == failure
-    assert prepared.release(at=LATER).pending[0].data()["files"] == [
+    assert prepared.release(at=LATER).pending[0].model_dump(mode="json")["files"] == [
         {
             "id": str(FILE.id),
             "format": "parquet",

@@ -2,11 +2,12 @@
 
 import pytest
 
+from common.events import EVENT_TYPES
 from common.ids import new_id
 from common.messaging import schemas
 from common.messaging.envelope import Event
 from dsfc_testing.plugin import START
-from pseudonymisation.db import event_models
+from pseudonymisation.intake.domain.events import SUBMISSION
 from pseudonymisation.preparations.adapters import events
 from pseudonymisation.preparations.use_cases import domains
 
@@ -55,4 +56,4 @@ def test_every_event_of_the_intake_has_a_schema():
         "pseudonymisation.submission-rejected.v1",
         "pseudonymisation.edition-superseded.v1",
     } <= said
-    assert schemas.EVENT_TYPES["pseudonymisation.edition-superseded.v1"].topic == event_models.TOPIC
+    assert EVENT_TYPES["pseudonymisation.edition-superseded.v1"].topic == SUBMISSION

@@ -233,7 +233,7 @@ def test_an_edition_that_gives_way_names_its_successor():
 
     assert superseded.superseded_by == new.id
     (event,) = superseded.pending
-    assert event.data()["superseded_by"] == str(new.id)
+    assert event.model_dump(mode="json")["superseded_by"] == str(new.id)
     assert former.status is Status.CURRENT
 
 

@@ -1,92 +1,45 @@
-"""Every event type has a schema.
+"""Every event type has a schema: contracts are generated from the models in `common.events`.
 
-This registry is what contracts are generated from, and what judges an event before it is
-stored in the outbox.
-
-    @event_type("applications.application-submitted.v1", topic="applications.application")
-    class ApplicationSubmitted(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-        application_id: UUID
-
-A change that breaks a reader is a new type `.v2` beside the `.v1`.
+An event is judged by them before it is stored in the outbox.
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from common.events import EVENT_TYPES, DomainEvent, EventType
 from common.ids import new_id
 from common.messaging.envelope import CONTENT_TYPE, SCHEMAS, Event, dataschema
 
-TYPE = re.compile(r"(?P<service>[a-z]+)\.(?P<name>[a-z]+(?:-[a-z]+)*)\.v(?P<version>[1-9][0-9]*)")
-
 DATA_LENGTH_MAX = 256 * 1024
 """Far below what Kafka takes (1 MiB): one event that it refuses would hold up all others."""
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class EventRefused(Exception):
     """An event that its own service must not say: a defect, found before it is stored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType:
-    name: str
-    topic: str
-    model: type[BaseModel]
-
-    @property
-    def service(self) -> str:
-        return self.name.partition(".")[0]
-
-    @property
-    def file(self) -> str:
-        """`application-submitted.v1.json`, in contracts/<service>/events/."""
-        return f"{self.name.partition('.')[2]}.json"
-
-
-EVENT_TYPES: dict[str, EventType] = {}
-"""By type. Filled when the modules that declare events are imported."""
-
-
-def event_type(type_: str, *, topic: str) -> Callable[[type[Model]], type[Model]]:
-    """Register the model of an event's `data`. It must forbid unknown members."""
-    found = TYPE.fullmatch(type_)
-    if found is None:
-        raise ValueError(f"{type_} is not <service>.<what-happened>.v<n>")
-    if not topic.startswith(f"{found['service']}."):
-        raise ValueError(f"{type_} cannot be on {topic}: a service speaks on its own topics")
-
-    def register(model: type[Model]) -> type[Model]:
-        known = EVENT_TYPES.get(type_)
-        if known is not None and known.model.__qualname__ != model.__qualname__:
-            raise ValueError(f"{type_} is declared twice")
-        if model.model_config.get("extra") != "forbid":
-            raise ValueError(f"{type_}: its model must have extra='forbid'")
-        EVENT_TYPES[type_] = EventType(name=type_, topic=topic, model=model)
-        return model
-
-    return register
-
-
 def event(
     data: BaseModel,
     *,
     subject: str,
-    time: datetime,
+    time: datetime | None = None,
     aggregate_id: str | UUID,
     aggregate_version: int,
     state: str,
     id: UUID | None = None,  # noqa: A002  the attribute's name in CloudEvents
 ) -> Event:
-    """Make an event from an instance of a registered model: type, topic and source follow."""
+    """Make an event from an instance of a registered model: type, topic and source follow.
+
+    Its time is that of a `DomainEvent`, unless it is given.
+    """
+    at = data.at if time is None and isinstance(data, DomainEvent) else time
+    if at is None:
+        raise EventRefused(f"{type(data).__name__} is of no time")
     for known in EVENT_TYPES.values():
         if known.model is type(data):
             return Event(
@@ -94,7 +47,7 @@ def event(
                 type=known.name,
                 source=f"/{known.service}",
                 subject=subject,
-                time=time,
+                time=at,
                 topic=known.topic,
                 aggregate_id=str(aggregate_id),
                 aggregate_version=aggregate_version,
@@ -119,8 +72,9 @@ def validate(event: Event) -> None:
         raise EventRefused(
             f"{event.type} is too long; an event names things, it does not hold them"
         )
+    with_time = issubclass(known.model, DomainEvent) and "at" not in event.data
     try:
-        known.model.model_validate(dict(event.data))
+        known.model.model_validate({**event.data, **({"at": event.time} if with_time else {})})
     except ValidationError as failure:
         where = sorted({".".join(map(str, e["loc"])) for e in failure.errors(include_input=False)})
         raise EventRefused(f"{event.type}: wrong data at {', '.join(where)}") from None
@@ -197,7 +151,7 @@ def asyncapi(
 def _message(known: EventType) -> dict[str, Any]:
     return {
         "name": known.name,
-        "title": known.model.__name__,
+        "title": known.title,
         "summary": (known.model.__doc__ or "").strip().partition("\n")[0],
         "contentType": CONTENT_TYPE,
         "headers": {"$ref": "#/components/schemas/CloudEventHeaders"},

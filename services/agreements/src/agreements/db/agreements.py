@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select
 from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
-from agreements.db.event_models import enqueue
+from agreements.db.events import enqueue
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Sealer
 from agreements.db.seals.receipts import PARTY

@@ -17,7 +17,7 @@ from agreements.db import written
 from agreements.db.agreements import SqlAgreements
 from agreements.db.decisions.holdings import SqlHoldings
 from agreements.db.epoch import await_others, instant, stamp
-from agreements.db.event_models import enqueue
+from agreements.db.events import enqueue
 from agreements.db.import_tables import ImportRow, RecallRow
 from agreements.db.imports import SqlImports
 from agreements.db.maps import SqlMaps

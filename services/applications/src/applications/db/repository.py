@@ -9,7 +9,6 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from applications.db.event_models import envelope
 from applications.db.tables import ApplicationRow, SnapshotRow, StepRow
 from applications.domain.application import Actor, Advice, Application, Decision, Query, State, Step
 from applications.domain.errors import ApplicationNotFound, SnapshotNotFound
@@ -22,6 +21,7 @@ from common.db import idempotency, inbox, outbox
 from common.db.overwriting import overwrite
 from common.db.unit_of_work import UnitOfWork
 from common.ids import digest, new_id
+from common.messaging import schemas
 from common.messaging.envelope import Event
 from common.security.roles import Role
 from common.texts import STORED
@@ -150,7 +150,16 @@ class SqlApplications:
                 )
         self.session.flush()
         for event in application.events:
-            outbox.enqueue(self.session, envelope(event, stored))
+            outbox.enqueue(
+                self.session,
+                schemas.event(
+                    event,
+                    subject=f"applications/{stored.id}",
+                    aggregate_id=stored.id,
+                    aggregate_version=stored.version,
+                    state=event.state,
+                ),
+            )
         # Last: on PostgreSQL it takes the lock that orders the log.
         audit_log.append(self.session, [audit])
         return stored

@@ -1,54 +1,53 @@
-"""What an application causes. Ids, states and hashes only: nothing personal, no free text."""
+"""What an application causes. Ids, states and hashes only: nothing personal, no free text.
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar
+`contracts/applications/events` is generated from the models here.
+"""
+
+from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationEvent:
-    type: ClassVar[str]
+from common.events import DomainEvent, event_type
+
+TOPIC = "applications.application"
+
+
+class ApplicationEvent(DomainEvent):
+    """What every event of an application tells. Ids and hashes; nothing personal."""
 
     application_id: UUID
-    reference: str | None
-    """None until the first submission."""
-    version: str | None
-    revision: int
+    reference: Annotated[
+        str | None, Field(description="Without its version; null before the first submission.")
+    ]
+    version: Annotated[str | None, Field(examples=["v0.0"])]
+    revision: Annotated[int, Field(ge=0, description="Counts the submissions.")]
     state: str
-    snapshot_hash: str | None
-    at: datetime
+    snapshot_hash: Annotated[
+        str | None, Field(description="Read the snapshot at `GET /v1/snapshots/{hash}`.")
+    ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event_type("applications.application-submitted.v1", topic=TOPIC)
 class ApplicationSubmitted(ApplicationEvent):
-    type: ClassVar[str] = "applications.application-submitted.v1"
+    """An application was handed in, the first time or again, and its snapshot frozen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event_type("applications.application-returned.v1", topic=TOPIC)
 class ApplicationReturned(ApplicationEvent):
-    type: ClassVar[str] = "applications.application-returned.v1"
+    """An application went back to the applicant with queries."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event_type("applications.application-approved.v1", topic=TOPIC)
 class ApplicationApproved(ApplicationEvent):
-    type: ClassVar[str] = "applications.application-approved.v1"
+    """An application was approved: the agreement is drafted from this snapshot."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event_type("applications.application-declined.v1", topic=TOPIC)
 class ApplicationDeclined(ApplicationEvent):
-    type: ClassVar[str] = "applications.application-declined.v1"
+    """An application was refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@event_type("applications.application-withdrawn.v1", topic=TOPIC)
 class ApplicationWithdrawn(ApplicationEvent):
-    type: ClassVar[str] = "applications.application-withdrawn.v1"
-
-
-EVENTS: tuple[type[ApplicationEvent], ...] = (
-    ApplicationSubmitted,
-    ApplicationReturned,
-    ApplicationApproved,
-    ApplicationDeclined,
-    ApplicationWithdrawn,
-)
+    """The applicant gave an application up."""

@@ -26,7 +26,7 @@ class _Progress(BaseModel):
     rows_total: Annotated[int, Field(ge=0)] | None = None
 
 
-class _File(BaseModel):
+class _ReadyFile(BaseModel):
     model_config = ConfigDict(extra="ignore")
     id: UUID
     format: Format
@@ -43,7 +43,7 @@ class _Preparation(BaseModel):
     progress: _Progress | None = None
     code: str | None = None
     detail: str | None = None
-    files: list[_File] = []
+    files: list[_ReadyFile] = []
 
 
 class _LandedMonth(BaseModel):

@@ -21,8 +21,8 @@ from common.clock import Clock
 from common.db import idempotency, inbox, outbox, unit_of_work
 from common.db import tables as shared
 from common.db.overwriting import changed, overwrite
+from common.messaging import schemas
 from common.messaging.envelope import Event as Envelope
-from dissemination.db.event_models import to_envelope
 from dissemination.db.tables import (
     AgreementStandingRow,
     AuditSubjectRow,
@@ -36,7 +36,7 @@ from dissemination.db.tables import (
 )
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
-from dissemination.domain.events import Event
+from dissemination.domain.events import Event, ExtractDelivered
 from dissemination.domain.extract import (
     OPEN_TO_FETCH,
     UNFINISHED,
@@ -540,9 +540,17 @@ def _enqueue(
     state: str,
 ) -> None:
     for event in pending:
+        of = "deliveries" if isinstance(event, ExtractDelivered) else "extracts"
         outbox.enqueue(
             session,
-            to_envelope(event, at=at, aggregate_id=aggregate_id, version=version, state=state),
+            schemas.event(
+                event,
+                subject=f"{of}/{aggregate_id}",
+                time=at,
+                aggregate_id=aggregate_id,
+                aggregate_version=version,
+                state=state,
+            ),
         )
 
 

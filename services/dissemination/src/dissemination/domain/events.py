@@ -1,75 +1,82 @@
-"""What happened, for others to hear. No personal data is in any of them."""
+"""What happened, for others to know. No personal data is in any of them.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+`contracts/dissemination/events` is generated from the models here.
+"""
+
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import ConfigDict, Field
+
+from common.events import EventData, event_type
+
+TOPIC = "dissemination.extract"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractChanged:
+class _File(EventData):
+    id: UUID
+    format: Annotated[str, Field(examples=["parquet"])]
+    rows: int
+    bytes: int
+    digest: str
+
+
+class ExtractChanged(EventData):
     """An extract moved along. Subclasses say how."""
 
-    type: ClassVar[str]
-
     extract_id: UUID
-    agreement: str
+    agreement: Annotated[str, Field(description="Reference, without version.")]
     data_set: str
     state: str
-    files: tuple[Mapping[str, JsonValue], ...] = ()
-
-    def data(self) -> dict[str, JsonValue]:
-        return {
-            "extract_id": str(self.extract_id),
-            "agreement": self.agreement,
-            "data_set": self.data_set,
-            "state": self.state,
-            "files": [dict(file) for file in self.files],
-        }
+    files: Annotated[tuple[_File, ...], Field(description="Empty until they are prepared.")]
 
 
+@event_type("dissemination.extract-requested.v1", topic=TOPIC)
 class ExtractRequested(ExtractChanged):
-    type = "dissemination.extract-requested.v1"
+    """An extract was asked for, and the decision permitted its preparation."""
+
+    model_config = ConfigDict(title="ExtractRequestedData")
 
 
+@event_type("dissemination.extract-released.v1", topic=TOPIC)
 class ExtractReleased(ExtractChanged):
-    type = "dissemination.extract-released.v1"
+    """All its files may be asked for; each has a manifest and a register line."""
+
+    model_config = ConfigDict(title="ExtractReleasedData")
 
 
+@event_type("dissemination.extract-failed.v1", topic=TOPIC)
 class ExtractFailed(ExtractChanged):
-    type = "dissemination.extract-failed.v1"
+    """Nothing of it will be released."""
+
+    model_config = ConfigDict(title="ExtractFailedData")
 
 
+@event_type("dissemination.extract-withdrawn.v1", topic=TOPIC)
 class ExtractWithdrawn(ExtractChanged):
-    type = "dissemination.extract-withdrawn.v1"
+    """Whoever asked took it back before its release, or its agreement ended after it."""
+
+    model_config = ConfigDict(title="ExtractWithdrawnData")
 
 
+@event_type("dissemination.extract-superseded.v1", topic=TOPIC)
 class ExtractSuperseded(ExtractChanged):
-    type = "dissemination.extract-superseded.v1"
+    """An edition that it was made from was replaced; what was delivered stays what it was."""
+
+    model_config = ConfigDict(title="ExtractSupersededData")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractDelivered:
-    """Bytes of a file left, all that were asked for or not."""
+@event_type("dissemination.extract-delivered.v1", topic=TOPIC)
+class ExtractDelivered(EventData):
+    """Bytes of a file left: all that were asked for, or fewer."""
 
-    type: ClassVar[str] = "dissemination.extract-delivered.v1"
+    model_config = ConfigDict(title="ExtractDeliveredData")
 
     extract_id: UUID
     file_id: UUID
     delivery_id: UUID
     bytes: int
     complete: bool
-
-    def data(self) -> dict[str, JsonValue]:
-        return {
-            "extract_id": str(self.extract_id),
-            "file_id": str(self.file_id),
-            "delivery_id": str(self.delivery_id),
-            "bytes": self.bytes,
-            "complete": self.complete,
-        }
 
 
 Event = ExtractChanged | ExtractDelivered

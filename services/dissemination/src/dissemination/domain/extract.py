@@ -11,8 +11,6 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from pydantic import JsonValue
-
 from common.errors import Refusal, TransitionRefused
 from dissemination.domain.events import (
     Event,
@@ -197,12 +195,15 @@ class Extract:
         return max((file.rows for file in self.files), default=None)
 
     def event(self, kind: type[ExtractChanged]) -> ExtractChanged:
-        return kind(
-            extract_id=self.id,
-            agreement=self.request.agreement,
-            data_set=self.request.data_set,
-            state=self.state.value,
-            files=tuple(_told(file) for file in self.files),
+        return kind.model_validate(
+            {
+                "extract_id": self.id,
+                "agreement": self.request.agreement,
+                "data_set": self.request.data_set,
+                "state": self.state.value,
+                "files": self.files,
+            },
+            from_attributes=True,
         )
 
     def _become(
@@ -218,13 +219,3 @@ class Extract:
         if said is None:
             return moved
         return replace(moved, pending=(*moved.pending, moved.event(said)))
-
-
-def _told(file: PreparedFile) -> dict[str, JsonValue]:
-    return {
-        "id": str(file.id),
-        "format": file.format.value,
-        "rows": file.rows,
-        "bytes": file.bytes,
-        "digest": file.digest,
-    }

@@ -14,7 +14,7 @@ from common.db import outbox
 from common.db import replacement as columns
 from common.db.overwriting import overwrite
 from common.replacement import EFFECTIVE, State
-from pseudonymisation.db import event_models
+from pseudonymisation.db import events
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.intake.domain.errors import ListNotFound
 from pseudonymisation.intake.domain.opt_out import OptOutList
@@ -58,7 +58,7 @@ class SqlOptOutLists:
         else:
             overwrite(self.session, OptOutListRow, values, version=opt_outs.version)
         for event in opt_outs.pending:
-            outbox.enqueue(self.session, event_models.of_source(stored, event))
+            outbox.enqueue(self.session, events.of_source(stored, event))
         audit_log.append(self.session, [audit])
         return stored
 

@@ -19,7 +19,7 @@ from common.db.unit_of_work import UnitOfWork
 from common.errors import EditedMeanwhile, EditionNotFound
 from common.jobs import SignOfLife
 from common.replacement import State as Replacement
-from pseudonymisation.db import event_models
+from pseudonymisation.db import events
 from pseudonymisation.db.edition_rows import of_edition, to_edition
 from pseudonymisation.db.opt_out_repository import SqlOptOutChecks, SqlOptOutLists
 from pseudonymisation.db.tables import (
@@ -173,7 +173,7 @@ class SqlSubmissions:
                 ],
             )
         for event in submission.pending:
-            outbox.enqueue(self.session, event_models.of_submission(stored, event))
+            outbox.enqueue(self.session, events.of_submission(stored, event))
         audit_log.append(self.session, [audit])
         return stored
 
@@ -348,7 +348,7 @@ class SqlEditions:
         else:
             overwrite(self.session, EditionRow, values, version=edition.version)
         for event in edition.pending:
-            outbox.enqueue(self.session, event_models.of_edition(stored, event))
+            outbox.enqueue(self.session, events.of_edition(stored, event))
         audit_log.append(self.session, [audit])
         return stored
 

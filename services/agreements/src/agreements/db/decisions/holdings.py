@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from agreements.db.decisions.tables import DecisionRow, EndedExtractRow, HoldingRow, PermitRow
-from agreements.db.event_models import enqueue_voided
+from agreements.db.events import enqueue_voided
 from agreements.records.domain.events import FileVoided
 from agreements.records.domain.hold import LineKey
 from agreements.records.domain.recalls import Recall

@@ -53,7 +53,7 @@ from agreements.db.decisions.seals import (
     Written,
 )
 from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
-from agreements.db.event_models import enqueue_voided
+from agreements.db.events import enqueue_voided
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.seals.sealed import table_of
 from agreements.db.tables import (

@@ -314,7 +314,7 @@ class Hearing:
                     holding_id=held.holding_id,
                     file_id=held.file.file_id,
                     extract_id=held.file.extract_id,
-                    reference=held.agreement,
+                    agreement=held.agreement,
                     cause=VoidCause.NEWER_FILE,
                     at=self._at,
                 )

@@ -24,7 +24,7 @@ from agreements.records.domain.errors import (
     VersionLapsed,
     VersionSuperseded,
 )
-from agreements.records.domain.events import AgreementEvent, Verb
+from agreements.records.domain.events import AGREEMENT_EVENTS, AgreementEvent, Verb
 from agreements.records.domain.hold import HeldLine, Hold, LineKey
 from common.clock import end_of, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
@@ -464,8 +464,7 @@ class Agreement:
         self, verb: Verb, version_id: UUID | None, *, state: AgreementState, at: datetime
     ) -> AgreementEvent:
         version = next((v for v in self.versions if v.id == version_id), self.shown(at))
-        return AgreementEvent(
-            verb=verb,
+        return AGREEMENT_EVENTS[verb](
             reference=self.reference,
             version=version.number,
             state=state.value,

@@ -1,10 +1,20 @@
-"""What agreements says to others. No name of a person, no free text (design.md section 4)."""
+"""What agreements says to others. No name of a person, no free text (design.md section 4).
 
-from dataclasses import dataclass
-from datetime import date, datetime
+`contracts/agreements/events` is generated from the models here.
+"""
+
+from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
+
+from common.events import DomainEvent, event_type
+
+AGREEMENT = "agreements.agreement"
+RELATIONSHIP = "agreements.relationship"
+BREACH = "agreements.breach"
+HOLDING = "agreements.holding"
 
 
 class Verb(StrEnum):
@@ -21,65 +31,6 @@ class Verb(StrEnum):
     TERMINATED = "terminated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementEvent:
-    topic: ClassVar[str] = "agreements.agreement"
-    verb: Verb
-    reference: str
-    version: str
-    state: str
-    application_id: UUID
-    document_hash: str
-    lines_held: tuple[int, ...]
-    at: datetime
-
-    @property
-    def type(self) -> str:
-        return f"agreements.agreement-{self.verb}.v1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelationshipChanged:
-    topic: ClassVar[str] = "agreements.relationship"
-    type: ClassVar[str] = "agreements.relationship-changed.v1"
-    relationship_id: UUID
-    reference: str
-    state: str
-    change_kind: str
-    commissioner: str
-    dscro: str
-    csu: str | None
-    processors: tuple[str, ...]
-    effective_from: date
-    effective_to: date | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreachReported:
-    topic: ClassVar[str] = "agreements.breach"
-    type: ClassVar[str] = "agreements.breach-reported.v1"
-    breach_id: UUID
-    reference: str
-    agreement: str
-    lines: tuple[int, ...] | None
-    activity_stopped: str
-    state: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreachClosed:
-    topic: ClassVar[str] = "agreements.breach"
-    type: ClassVar[str] = "agreements.breach-closed.v1"
-    breach_id: UUID
-    reference: str
-    agreement: str
-    finding: str
-    state: str
-    at: datetime
-
-
 class VoidCause(StrEnum):
     """Why a released file is never given again."""
 
@@ -91,20 +42,153 @@ class VoidCause(StrEnum):
     """Nobody had fetched it, and a file with a newer list took its place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileVoided:
-    """A released file is void: it is not fetched any more."""
+class AgreementEvent(DomainEvent):
+    """An agreement after what happened; `lines_held` are the lines that an open hold stops."""
 
-    topic: ClassVar[str] = "agreements.holding"
-    type: ClassVar[str] = "agreements.file-voided.v1"
-    state: ClassVar[str] = "void"
+    verb: ClassVar[Verb]
+
+    reference: str
+    version: str
+    state: str
+    application_id: UUID
+    document_hash: str
+    lines_held: tuple[int, ...]
+
+
+@event_type("agreements.agreement-drafted.v1", topic=AGREEMENT)
+class AgreementDrafted(AgreementEvent):
+    """A version was drafted from an approved application and waits for signatures."""
+
+    verb = Verb.DRAFTED
+
+
+@event_type("agreements.agreement-signed.v1", topic=AGREEMENT)
+class AgreementSigned(AgreementEvent):
+    """One of the parties signed a version."""
+
+    verb = Verb.SIGNED
+
+
+@event_type("agreements.agreement-activated.v1", topic=AGREEMENT)
+class AgreementActivated(AgreementEvent):
+    """The agreement is in force."""
+
+    verb = Verb.ACTIVATED
+
+
+@event_type("agreements.agreement-amended.v1", topic=AGREEMENT)
+class AgreementAmended(AgreementEvent):
+    """All have signed a further version: it governs from its first day or from now."""
+
+    verb = Verb.AMENDED
+
+
+@event_type("agreements.agreement-held.v1", topic=AGREEMENT)
+class AgreementHeld(AgreementEvent):
+    """Releases of the lines held, or of all, are stopped."""
+
+    verb = Verb.HELD
+
+
+@event_type("agreements.agreement-resumed.v1", topic=AGREEMENT)
+class AgreementResumed(AgreementEvent):
+    """A hold was lifted by two people, or the cause of a suspension is gone."""
+
+    verb = Verb.RESUMED
+
+
+@event_type("agreements.agreement-lapsed.v1", topic=AGREEMENT)
+class AgreementLapsed(AgreementEvent):
+    """The term is over while a renewal is under way: no release, nothing to destroy yet."""
+
+    verb = Verb.LAPSED
+
+
+@event_type("agreements.agreement-expired.v1", topic=AGREEMENT)
+class AgreementExpired(AgreementEvent):
+    """The term is over."""
+
+    verb = Verb.EXPIRED
+
+
+@event_type("agreements.agreement-terminated.v1", topic=AGREEMENT)
+class AgreementTerminated(AgreementEvent):
+    """It was ended before its term."""
+
+    verb = Verb.TERMINATED
+
+
+@event_type("agreements.relationship-changed.v1", topic=RELATIONSHIP)
+class RelationshipChanged(DomainEvent):
+    """A commissioning relationship was asked for, moved on, or ended."""
+
+    relationship_id: UUID
+    reference: str
+    state: str
+    change_kind: str
+    commissioner: str
+    dscro: str
+    csu: str | None
+    processors: tuple[str, ...]
+    effective_from: date
+    effective_to: date | None
+
+
+@event_type("agreements.breach-reported.v1", topic=BREACH)
+class BreachReported(DomainEvent):
+    """A breach was reported; which lines are held is told by agreement-held."""
+
+    breach_id: UUID
+    reference: str
+    agreement: str
+    lines: tuple[int, ...] | None
+    activity_stopped: str
+    state: str
+
+
+@event_type("agreements.breach-closed.v1", topic=BREACH)
+class BreachClosed(DomainEvent):
+    """A breach was closed; its hold stays until two people lift it."""
+
+    breach_id: UUID
+    reference: str
+    agreement: str
+    finding: str
+    state: str
+
+
+@event_type("agreements.file-voided.v1", topic=HOLDING)
+class FileVoided(DomainEvent):
+    """A released file is never given again: what it was made with was taken back, or replaced."""
+
     holding_id: UUID
     file_id: str
     extract_id: str
-    reference: str
-    """Of the agreement."""
-    cause: VoidCause
-    at: datetime
+    agreement: str
+    cause: Literal["opt_out_list", "edition", "newer_file"]
 
+    @property
+    def reference(self) -> str:
+        return self.agreement
+
+    @property
+    def state(self) -> str:
+        return "void"
+
+
+AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
+    event.verb: event
+    for event in (
+        AgreementDrafted,
+        AgreementSigned,
+        AgreementActivated,
+        AgreementAmended,
+        AgreementHeld,
+        AgreementResumed,
+        AgreementLapsed,
+        AgreementExpired,
+        AgreementTerminated,
+    )
+}
 
 Event = AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | FileVoided

@@ -41,7 +41,7 @@ def hear(
                     holding_id=holding.id,
                     file_id=holding.file_id,
                     extract_id=holding.extract_id,
-                    reference=holding.agreement,
+                    agreement=holding.agreement,
                     cause=VoidCause(kind.value),
                     at=tx.at,
                 )

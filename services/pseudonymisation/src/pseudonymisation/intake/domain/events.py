@@ -1,76 +1,18 @@
-"""What happens to submissions and editions, for others to hear. Ids and counts only."""
+"""What happens to submissions and editions, for others to know. Ids and counts only.
 
-from dataclasses import dataclass
-from datetime import datetime
+`contracts/pseudonymisation/events` is generated from the models here.
+"""
+
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import Field
 
+from common.events import DomainEvent, event_type
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionDecided:
-    """A file was landed, or refused. Subclasses say which."""
-
-    type: ClassVar[str]
-
-    submission_id: UUID
-    data_set: str
-    period: str
-    provider: str
-    edition_id: UUID | None
-    code: str | None
-    rows_accepted: int
-    """Records that were landed, those that come again in the file among them."""
-    rows_repeated: int | None
-    """Of these, records that come again: of each one is released; None: not counted then."""
-    rows_quarantined: int
-    at: datetime
-
-    def data(self) -> dict[str, JsonValue]:
-        return {
-            "submission_id": str(self.submission_id),
-            "data_set": self.data_set,
-            "period": self.period,
-            "provider": self.provider,
-            "edition_id": None if self.edition_id is None else str(self.edition_id),
-            "code": self.code,
-            "rows_accepted": self.rows_accepted,
-            "rows_repeated": self.rows_repeated,
-            "rows_quarantined": self.rows_quarantined,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionAccepted(SubmissionDecided):
-    type: ClassVar[str] = "pseudonymisation.submission-accepted.v1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionRejected(SubmissionDecided):
-    type: ClassVar[str] = "pseudonymisation.submission-rejected.v1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditionSuperseded:
-    type: ClassVar[str] = "pseudonymisation.edition-superseded.v1"
-
-    edition_id: UUID
-    superseded_by: UUID
-    data_set: str
-    period: str
-    provider: str
-    at: datetime
-
-    def data(self) -> dict[str, JsonValue]:
-        return {
-            "edition_id": str(self.edition_id),
-            "superseded_by": str(self.superseded_by),
-            "data_set": self.data_set,
-            "period": self.period,
-            "provider": self.provider,
-        }
+SUBMISSION = "pseudonymisation.submission"
+SOURCE = "pseudonymisation.source"
 
 
 class SourceKind(StrEnum):
@@ -80,43 +22,71 @@ class SourceKind(StrEnum):
     EDITION = "edition"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceTakenBack:
-    """What was in force is taken back: what was made with it is void (docs/adr/0032).
+class SubmissionDecided(DomainEvent):
+    """A file of a provider, for a data set and a month or a range of months."""
 
-    Said at the first person's word, also where a second one has to follow: it only takes away.
+    submission_id: UUID
+    data_set: str
+    period: str
+    provider: str
+    edition_id: UUID | None
+    code: str | None
+    rows_accepted: Annotated[
+        int,
+        Field(
+            description="Records that were landed, those that come again in the file among them."
+        ),
+    ]
+    rows_repeated: Annotated[
+        int | None,
+        Field(
+            description="Of `rows_accepted`: records that come again. Of each one is released, so"
+            " that `rows_accepted` - `rows_repeated` are different records. Null: not counted then."
+        ),
+    ] = None
+    rows_quarantined: Annotated[int, Field(description="Lines that were set aside.")]
+
+
+@event_type("pseudonymisation.submission-accepted.v1", topic=SUBMISSION)
+class SubmissionAccepted(SubmissionDecided):
+    """A file was landed and is the edition in force of its period."""
+
+
+@event_type("pseudonymisation.submission-rejected.v1", topic=SUBMISSION)
+class SubmissionRejected(SubmissionDecided):
+    """A file was refused as a whole; what was there before stays."""
+
+
+@event_type("pseudonymisation.edition-superseded.v1", topic=SUBMISSION)
+class EditionSuperseded(DomainEvent):
+    """A resubmission took the place of an edition."""
+
+    edition_id: UUID
+    superseded_by: UUID
+    data_set: str
+    period: str
+    provider: str
+
+
+@event_type("pseudonymisation.source-taken-back.v1", topic=SOURCE)
+class SourceTakenBack(DomainEvent):
+    """A list of opt-outs or an edition was taken back after it had been in force.
+
+    What was made with it is void: it is not released, and not fetched any more.
     """
 
-    type: ClassVar[str] = "pseudonymisation.source-taken-back.v1"
-
-    kind: SourceKind
+    # Said at the first person's word, also where a second one has to follow: it only takes away
+    # (docs/adr/0032).
+    kind: Literal["opt_out_list", "edition"]
     source_id: UUID
     replaced_by: UUID | None
-    """What is in force in its place, or will be."""
-    at: datetime
-
-    def data(self) -> dict[str, JsonValue]:
-        return {
-            "kind": self.kind.value,
-            "source_id": str(self.source_id),
-            "replaced_by": None if self.replaced_by is None else str(self.replaced_by),
-        }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditionUnsafe:
-    type: ClassVar[str] = "pseudonymisation.edition-unsafe.v1"
+@event_type("pseudonymisation.edition-unsafe.v1", topic=SUBMISSION)
+class EditionUnsafe(DomainEvent):
+    """An edition was landed by rules that are not safe any more; nothing of it is given."""
 
     edition_id: UUID
     data_set: str
     period: str
     provider: str
-    at: datetime
-
-    def data(self) -> dict[str, JsonValue]:
-        return {
-            "edition_id": str(self.edition_id),
-            "data_set": self.data_set,
-            "period": self.period,
-            "provider": self.provider,
-        }

@@ -1,36 +1,32 @@
 """What preparations tell others. Ids and numbers, never a field's value."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from common.events import EventData, event_type
+
+TOPIC = "pseudonymisation.preparation"
 
 
-class FilePrepared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class FilePrepared(EventData):
     id: UUID
     format: Literal["parquet", "csv"]
     rows: int
     bytes: int
 
 
-class ExtractPrepared(BaseModel):
+@event_type("pseudonymisation.extract-prepared.v1", topic=TOPIC)
+class ExtractPrepared(EventData):
     """An extract lies in the release store, attested. Nobody can fetch it yet."""
-
-    type: ClassVar[str] = "pseudonymisation.extract-prepared.v1"
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     preparation_id: UUID
     extract_id: UUID
     files: list[FilePrepared]
 
 
-class PreparationFailed(BaseModel):
+@event_type("pseudonymisation.preparation-failed.v1", topic=TOPIC)
+class PreparationFailed(EventData):
     """An extract was not prepared, and nothing of it can be fetched. It needs a new permit."""
-
-    type: ClassVar[str] = "pseudonymisation.preparation-failed.v1"
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     preparation_id: UUID
     extract_id: UUID
