@@ -148,7 +148,7 @@ def given(data_set: str, file: Path, provider: str) -> Material:
             rows, columns = list(reader), set(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise NotAFile(f"{file} cannot be read as CSV in UTF-8: {error}") from error
-    missing = {layout.person.nhs_number, layout.periods.field} - columns
+    missing = {str(layout.person.nhs_number), layout.periods.field} - columns
     if missing:
         raise NotAFile(f"{file} is not a {data_set} file: it lacks {', '.join(sorted(missing))}")
     months = sorted({row[layout.periods.field][:7] for row in rows if row[layout.periods.field]})
@@ -161,7 +161,7 @@ def given(data_set: str, file: Path, provider: str) -> Material:
         provider=provider,
         period=period,
         months=months,
-        numbers=frozenset(row[layout.person.nhs_number] for row in rows) - {""},
+        numbers=frozenset(row[str(layout.person.nhs_number)] for row in rows) - {""},
         others=frozenset(row.get(layout.person.provider or "", "") for row in rows) - {""},
     )
 

@@ -1,6 +1,8 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
 from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
+from catalogue.collection import Instrument, in_force
+from catalogue.fields import CatalogueField, DerivedField
 from catalogue.landing import (
     Comparison,
     Days,
@@ -8,7 +10,6 @@ from catalogue.landing import (
     FieldRule,
     Format,
     LandingRules,
-    Normal,
     Record,
     Twice,
     Validity,
@@ -17,19 +18,8 @@ from catalogue.landing import (
     Withhold,
     matches,
 )
-from catalogue.model import (
-    CatalogueField,
-    Check,
-    ColumnType,
-    DataSet,
-    Derivation,
-    DerivedField,
-    FieldClass,
-    Identifier,
-    Reason,
-    Releasable,
-    Treatment,
-)
+from catalogue.model import DataSet, Form, Lookup, Reason, Releasable, folded
+from catalogue.periods import Availability, Periods
 from catalogue.store import (
     Catalogue,
     InvalidDataSet,
@@ -42,8 +32,28 @@ from catalogue.store import (
     read_either,
     read_rules,
 )
+from catalogue.words import (
+    DAYS,
+    GIVEN,
+    MOMENTS,
+    NUMBERS,
+    OLDEST,
+    Check,
+    ColumnType,
+    Derivation,
+    FieldClass,
+    Identifier,
+    Normal,
+    Treatment,
+)
 
 __all__ = [
+    "DAYS",
+    "GIVEN",
+    "MOMENTS",
+    "NUMBERS",
+    "OLDEST",
+    "Availability",
     "Cap",
     "Capped",
     "Caps",
@@ -59,11 +69,15 @@ __all__ = [
     "Effect",
     "FieldClass",
     "FieldRule",
+    "Form",
     "Format",
     "Identifier",
+    "Instrument",
     "InvalidDataSet",
     "LandingRules",
+    "Lookup",
     "Normal",
+    "Periods",
     "Problem",
     "Reason",
     "Record",
@@ -79,7 +93,9 @@ __all__ = [
     "add",
     "caps",
     "check",
+    "folded",
     "form_of",
+    "in_force",
     "load",
     "matches",
     "read",

@@ -15,9 +15,11 @@ from typing import Annotated, Final, Literal
 import yaml
 from pydantic import Field
 
-from catalogue.model import (
+from catalogue.model import DataSet
+from catalogue.words import (
+    AGES,
+    DAYS,
     ColumnType,
-    DataSet,
     Derivation,
     Identifier,
     Name,
@@ -27,7 +29,6 @@ from catalogue.model import (
 
 EXACT_DATE: Final = "exact_date"
 Form = Derivation | Literal["exact_date"]
-AGES: Final = frozenset({Derivation.AGE_YEARS, Derivation.AGE_BAND})
 
 
 class Cap(StrEnum):
@@ -62,6 +63,12 @@ class Shown:
     """None where it is neither a form of a date nor of a postcode."""
     identifier: Identifier | None = None
     """What the source identifies a person by."""
+
+    @property
+    def is_age(self) -> bool:
+        """Say whether it tells how old somebody is; a band of an age does."""
+        of_birth = self.identifier is Identifier.DATE_OF_BIRTH
+        return self.form in AGES or (of_birth and self.form == Derivation.BAND)
 
     def is_of_the_same(self, other: "Shown") -> bool:
         """Say whether both are made of one thing; a person's is the same in every data set."""
@@ -164,11 +171,11 @@ class Caps(Strict):
             return Capped(column=column, cap=Cap.WITHHELD, because_of=undoing)
         if column.identifier is not Identifier.DATE_OF_BIRTH:
             return None
-        if column.form in AGES and self.several_ages:
+        if column.is_age and self.several_ages:
             ages = tuple(
                 o
                 for o in others
-                if o.form in AGES and o.name != column.name and o.data_set == column.data_set
+                if o.is_age and o.name != column.name and o.data_set == column.data_set
             )
             if ages:
                 return Capped(column=column, cap=Cap.CAPPED_TOGETHER, because_of=ages)
@@ -181,7 +188,7 @@ class Caps(Strict):
 
 def form_of(type_: ColumnType, treatment: str) -> Form | None:
     """Say which form of itself a column of the provider's file tells in that treatment."""
-    if type_ is not ColumnType.DATE:
+    if type_ not in DAYS:
         return None
     forms: Mapping[str, Form] = {
         Treatment.AS_IS: EXACT_DATE,
@@ -193,23 +200,31 @@ def form_of(type_: ColumnType, treatment: str) -> Form | None:
 
 def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, ...]:
     """Describe a line's columns; one that the data set does not have tells nothing."""
-    derived = {d.name: d for d in data_set.derived}
     fields = {f.name: f for f in data_set.fields}
     found = []
     for name, treatment in columns.items():
-        made = derived.get(name)
-        source = fields.get(made.source if made else name)
-        if source is None:
-            continue
-        found.append(
-            Shown(
-                data_set=data_set.data_set,
-                name=name,
-                source=source.name,
-                form=made.derivation if made else form_of(source.type, treatment),
-                identifier=source.identifier,
+        form, field = data_set.forms.get(name), fields.get(name)
+        if form is not None:
+            is_a_day = form.derivation is Derivation.DATE
+            found.append(
+                Shown(
+                    data_set=data_set.data_set,
+                    name=name,
+                    source=form.source,
+                    form=EXACT_DATE if is_a_day else form.derivation,
+                    identifier=form.identifier,
+                )
             )
-        )
+        elif field is not None:
+            found.append(
+                Shown(
+                    data_set=data_set.data_set,
+                    name=name,
+                    source=name,
+                    form=form_of(field.type, treatment),
+                    identifier=field.identifier,
+                )
+            )
     return tuple(found)
 
 

@@ -8,22 +8,29 @@ set at once, and go before what its published file says.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from catalogue.model import (
-    NAME,
+from catalogue.collection import Instrument
+from catalogue.fields import CatalogueField
+from catalogue.model import DataSet
+from catalogue.words import (
+    DAYS,
+    NUMBERS,
     UNKNOWN_TO_THE_ENGINE,
-    CatalogueField,
     Check,
     ColumnType,
-    DataSet,
     FieldClass,
+    Name,
+    Normal,
+    Strict,
+    Text,
+    without,
 )
 
 NAMES = r"^[A-Za-z0-9_]{1,64}\*?$"
@@ -44,28 +51,7 @@ class Effect(StrEnum):
     """The record is set aside."""
 
 
-class Normal(StrEnum):
-    """What is done to a value before it is judged. White space at both ends always goes."""
-
-    UPPER = "upper"
-    NO_SPACES = "no_spaces"
-    NO_DOTS = "no_dots"
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-S = TypeVar("S", bound=Strict)
-Name = Annotated[str, Field(pattern=NAME)]
 Names = Annotated[tuple[Annotated[str, Field(pattern=NAMES)], ...], Field(min_length=1)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-def _without(checked: S, problems: Iterable[str]) -> S:
-    if found := list(problems):
-        raise ValueError("; ".join(found))
-    return checked
 
 
 class Sourced(Strict):
@@ -94,7 +80,7 @@ class Format(Sourced):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
-        return _without(self, self._problems())
+        return without(self, self._problems())
 
     def _problems(self) -> Iterator[str]:
         if (self.pattern is None) == (self.codes is None):
@@ -122,7 +108,7 @@ class Void(Sourced):
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
         found = (problem for pattern in self.patterns for problem in of_pattern(pattern))
-        return _without(self, found)
+        return without(self, found)
 
 
 class FieldRule(Strict):
@@ -138,7 +124,7 @@ class FieldRule(Strict):
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
         wrong = self.missing is Effect.EMPTY
-        return _without(self, ["a missing value is empty already"] if wrong else [])
+        return without(self, ["a missing value is empty already"] if wrong else [])
 
 
 class Control(Strict):
@@ -174,7 +160,7 @@ class When(Strict):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
-        return _without(self, self._problems())
+        return without(self, self._problems())
 
     def _problems(self) -> Iterator[str]:
         if bool(self.values) + (self.other_than is not None) + bool(self.begins) != 1:
@@ -266,7 +252,12 @@ class LandingRules(Strict):
     safe_from: Annotated[int, Field(ge=1)] = 1
     """Editions of earlier versions, or of none, are not released any more."""
     sources: Annotated[tuple[Text, ...], Field(min_length=1)]
-    formats: dict[Name, Format] = {}
+    collection: tuple[Instrument, ...] | None = None
+    """Directions and provision notices: files are taken in while one is in force (ruling 32).
+
+    None where nothing is said of it, as before version 3 of the first two data sets.
+    """
+    formats: Mapping[Name, Format] = {}
     void: Void | None = None
     fields: tuple[FieldRule, ...] = ()
     control: tuple[Control, ...] = ()
@@ -281,7 +272,7 @@ class LandingRules(Strict):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
-        return _without(self, self._problems())
+        return without(self, self._problems())
 
     def _problems(self) -> Iterator[str]:
         if self.safe_from > self.version:
@@ -400,7 +391,7 @@ class LandingRules(Strict):
         for valid in self.validity:
             yield from self._of_validity(valid, data_set)
         for name in self.ahead:
-            if name in data_set.by_name and data_set.by_name[name].type is not ColumnType.DATE:
+            if name in data_set.by_name and data_set.by_name[name].type not in DAYS:
                 yield f"ahead names {name}, which is no date"
 
     def _of_formats(self, rule: FieldRule, data_set: DataSet) -> Iterator[str]:
@@ -415,16 +406,17 @@ class LandingRules(Strict):
         field = data_set.by_name.get(rule.column)
         if field is None:
             return
-        numeric = field.type in {ColumnType.INTEGER, ColumnType.DECIMAL}
+        numeric = field.type in NUMBERS
         match rule.than:
             case Days() | int():
                 right = numeric
             case date():
-                right = field.type is ColumnType.DATE
+                right = field.type in DAYS
             case name:
                 other = data_set.by_name.get(name)
                 kind = ColumnType.DATE if name == TODAY else other and other.type
-                right = kind == field.type and field.type is not ColumnType.TEXT
+                dated = kind in DAYS and field.type in DAYS
+                right = dated or (kind == field.type and field.type is not ColumnType.TEXT)
         if not right:
             yield f"validity {rule.code}: {rule.column} cannot be compared so"
         if rule.effect is Effect.EMPTY and rule.column == data_set.periods.field:

@@ -4,250 +4,42 @@ A file is immutable once published; a change is a new version beside it. The dig
 canonical JSON (RFC 8785) of the validated file, so that white space and comments do not count.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
-NAME = r"^[A-Za-z0-9_]{1,64}$"
-
-
-class FieldClass(StrEnum):
-    """Field classes of domain.md 6.2; STAFF from ruling 13."""
-
-    DI = "DI"
-    LI = "LI"
-    QI = "QI"
-    SEN = "SEN"
-    CLIN = "CLIN"
-    ORG = "ORG"
-    DER = "DER"
-    ADM = "ADM"
-    STAFF = "STAFF"
-
-
-IDENTIFYING = frozenset({FieldClass.DI, FieldClass.LI, FieldClass.STAFF})
-"""Classes whose cells are never at rest in clear."""
-
-
-STAFF_LENGTH_MAX = 12
-"""A code of staff that may leave as it is fits into one sealed block, which can be opened."""
-
-
-class Treatment(StrEnum):
-    """The form in which a column may leave."""
-
-    AS_IS = "as_is"
-    PSEUDONYM = "pseudonym"
-    MONTH = "month"
-    YEAR = "year"
-    DERIVED = "derived"
-
-
-class ColumnType(StrEnum):
-    TEXT = "text"
-    DATE = "date"
-    INTEGER = "integer"
-    DECIMAL = "decimal"
-
-
-class Identifier(StrEnum):
-    """The type of an identifying cell. Each type has a key of its own in the haven."""
-
-    NHS_NUMBER = "nhs_number"
-    LOCAL_PATIENT = "local_patient"
-    DATE_OF_BIRTH = "date_of_birth"
-    POSTCODE = "postcode"
-    LOCAL = "local"
-    STAFF = "staff"
-
-
-class Check(StrEnum):
-    """Checks of a value's content that a type and a pattern cannot make."""
-
-    NHS_NUMBER = "nhs_number"
-    POSTCODE = "postcode"
-    NOT_IN_FUTURE = "not_in_future"
-
-
-TYPE_OF_IDENTIFIER = {Identifier.DATE_OF_BIRTH: ColumnType.DATE}
-"""Every other identifier is text."""
-TYPE_OF_CHECK = {
-    Check.NHS_NUMBER: ColumnType.TEXT,
-    Check.POSTCODE: ColumnType.TEXT,
-    Check.NOT_IN_FUTURE: ColumnType.DATE,
-}
-UNKNOWN_TO_THE_ENGINE = re.compile(r"\\[1-9Z]|\(\?(?:[=!>(#]|<[=!]|P=)|(?<!\\)[*+?}]\+")
-"""Of Python's expressions what the engine's automaton has not: looking round, references back."""
-
-
-class Derivation(StrEnum):
-    """Safe forms of domain.md 8.3, made once, at landing."""
-
-    AGE_YEARS = "age_years"
-    AGE_BAND = "age_band"
-    YEAR = "year"
-    MONTH = "month"
-    MONTH_OF_YEAR = "month_of_year"
-    FINANCIAL_YEAR = "financial_year"
-    POSTCODE_SECTOR = "postcode_sector"
-    POSTCODE_DISTRICT = "postcode_district"
-    LSOA = "lsoa"
-    DEFAULT_POSTCODE = "default_postcode"
-    RESIDENCE_COMMISSIONER = "residence_commissioner"
-
-
-OF_A_DATE = frozenset(
-    {
-        Derivation.AGE_YEARS,
-        Derivation.AGE_BAND,
-        Derivation.YEAR,
-        Derivation.MONTH,
-        Derivation.MONTH_OF_YEAR,
-        Derivation.FINANCIAL_YEAR,
-    }
+from catalogue.fields import CatalogueField, DerivedField
+from catalogue.periods import Availability, Periods
+from catalogue.words import (
+    AGES,
+    DAYS,
+    GIVEN,
+    MOMENTS,
+    NUMBERS,
+    OF_A_DATE,
+    OF_A_POSTCODE,
+    OF_AN_EVENT,
+    ColumnType,
+    Derivation,
+    FieldClass,
+    Identifier,
+    Name,
+    Strict,
+    Text,
+    Treatment,
+    without,
 )
-"""All others are made of a postcode."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-S = TypeVar("S", bound=Strict)
-
-
-def _without(checked: S, problems: Iterable[str]) -> S:
-    """Return what was checked. Raise ValueError with every problem, where there is one."""
-    if found := list(problems):
-        raise ValueError("; ".join(found))
-    return checked
-
-
-Name = Annotated[str, Field(pattern=NAME)]
-
-
-class CatalogueField(Strict):
-    """One column of the provider's file."""
-
-    name: Name
-    title: str = ""
-    class_: Annotated[FieldClass, Field(alias="class")]
-    type: ColumnType = ColumnType.TEXT
-    column: Literal["required", "optional"] = "required"
-    """Whether the file's header must have it."""
-    mandatory: bool = False
-    """Whether a row without a value is quarantined."""
-    length_max: Annotated[int, Field(ge=1, le=4000)] = 255
-    pattern: str | None = None
-    codes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
-    check: Check | None = None
-    identifier: Identifier | None = None
-    scan: bool = False
-    """Free text or a code in which personal data are found in practice (domain.md 8.6).
-
-    A column that is kept in clear is masked; an identifier is sealed whole and its hits are only
-    counted, because masked identifiers of two people could become the same.
-    """
-    treatments: tuple[Treatment, ...] = ()
-    """In which forms the column may leave at all; none means never."""
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        return _without(self, (f"{self.name}: {problem}" for problem in self._problems()))
-
-    def _problems(self) -> Iterator[str]:
-        yield from self._of_the_shape()
-        yield from self._of_the_identifier()
-        if Treatment.DERIVED in self.treatments:
-            yield "a derived form is an entry under `derived`"
-        if len(set(self.treatments)) < len(self.treatments):
-            yield "a treatment is named twice"
-        dated = {Treatment.MONTH, Treatment.YEAR} & set(self.treatments)
-        if dated and self.type is not ColumnType.DATE:
-            yield "only a date has a month and a year"
-
-    def _of_the_shape(self) -> Iterator[str]:
-        if self.type is not ColumnType.TEXT and (self.pattern or self.codes or self.scan):
-            yield "only text has a pattern, codes or a scan"
-        if self.codes is not None and (self.pattern or self.scan):
-            yield "codes leave nothing to a pattern or a scan"
-        if self.check is not None and self.type is not TYPE_OF_CHECK[self.check]:
-            yield f"{self.check} is checked in a {TYPE_OF_CHECK[self.check]}, not in a {self.type}"
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error:
-                yield "the pattern is not a regular expression"
-            if UNKNOWN_TO_THE_ENGINE.search(self.pattern):
-                yield "the engine's patterns cannot look round, refer back or be possessive"
-
-    def _of_the_identifier(self) -> Iterator[str]:
-        if (self.class_ in IDENTIFYING) != (self.identifier is not None):
-            yield "DI, LI and STAFF, and only they, have an identifier type"
-        if self.identifier is None:
-            if Treatment.PSEUDONYM in self.treatments:
-                yield "only an identifier becomes a pseudonym"
-            return
-        allowed = {Treatment.PSEUDONYM, Treatment.DERIVED}
-        if self.class_ is FieldClass.STAFF:
-            allowed |= {Treatment.AS_IS}  # ruling 13: where a line lists it with a reason
-        if set(self.treatments) - allowed:
-            yield "an identifier leaves as a pseudonym, or in a form under `derived`"
-        if Treatment.AS_IS in self.treatments and (
-            self.pattern is None or self.length_max > STAFF_LENGTH_MAX
-        ):
-            yield (
-                "a code of staff that leaves as it is has a pattern,"
-                f" and at most {STAFF_LENGTH_MAX} characters"
-            )
-        wanted = TYPE_OF_IDENTIFIER.get(self.identifier, ColumnType.TEXT)
-        if self.type is not wanted:
-            yield f"{self.identifier} is a {wanted}, not a {self.type}"
-
-
-class DerivedField(Strict):
-    """One column that landing makes from others."""
-
-    name: Name
-    title: str = ""
-    class_: Annotated[FieldClass, Field(alias="class")] = FieldClass.DER
-    type: ColumnType = ColumnType.TEXT
-    source: Annotated[Name, Field(alias="from")]
-    at: Name | None = None
-    """The date field at which an age is taken."""
-    derivation: Derivation
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        ages = {Derivation.AGE_YEARS, Derivation.AGE_BAND}
-        if (self.derivation in ages) != (self.at is not None):
-            raise ValueError(f"{self.name}: an age, and only an age, is taken `at` a date")
-        return self
-
-
-class Periods(Strict):
-    unit: Literal["month"]
-    earliest: Annotated[str, Field(alias="from", pattern=MONTH)]
-    latest: Annotated[str | None, Field(alias="to", pattern=MONTH)] = None
-    field: Name
-    """The date that decides to which month a row belongs."""
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        ends_early = self.latest is not None and self.latest < self.earliest
-        return _without(self, ["`to` is before `from`"] if ends_early else [])
 
 
 class Person(Strict):
     """Where a row says whom it is about."""
 
-    nhs_number: Name
+    nhs_number: Name | None = None
+    """Where absent, people are known by a local identifier only, or by none."""
     nhs_number_status: Name | None = None
     local_id: Name | None = None
     provider: Name | None = None
@@ -276,6 +68,34 @@ class Confidentiality(Strict):
     withheld: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class Lookup(Strict):
+    """Names by which organisations are called in files, and their codes.
+
+    Case does not count, nor how much white space stands between words.
+    """
+
+    source: Text
+    values: Annotated[
+        Mapping[Text, Annotated[str, Field(pattern=r"^[A-Z0-9]{3,12}$")]], Field(min_length=1)
+    ]
+
+    @cached_property
+    def by_folded(self) -> Mapping[str, str]:
+        """Codes by the name as it is compared."""
+        return {folded(name): code for name, code in self.values.items()}
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        names = [folded(name) for name in self.values]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        return without(self, [f"names that are the same: {', '.join(twice)}"] if twice else [])
+
+
+def folded(name: str) -> str:
+    """Give a name as it is compared: in upper case, one space between words."""
+    return " ".join(name.upper().split())
+
+
 class FileFormat(Strict):
     format: Literal["csv"] = "csv"
     encoding: Literal["utf-8"] = "utf-8"
@@ -296,8 +116,35 @@ class Releasable(Strict):
     treatments: tuple[Treatment, ...]
     source: str
     identifier: Identifier | None = None
+    assumed: bool = False
+    """Nobody published that the data set has it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A column that is a safe form of something: made at landing, or told by the file itself."""
+
+    name: str
+    source: str
+    """The column that it is made of; a form that the file tells of a person has the person's."""
+    derivation: Derivation
+    identifier: Identifier | None
+    """What the source identifies a person by."""
+    at: str | None = None
+    edges: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    @property
+    def is_age(self) -> bool:
+        return self.identifier is Identifier.DATE_OF_BIRTH and (
+            self.derivation in AGES or self.derivation is Derivation.BAND
+        )
+
+    def band_of(self, age: int) -> str:
+        """Say in which of its own bands an age is."""
+        return self.labels[sum(edge <= age for edge in self.edges)]
 
 
 class DataSet(Strict):
@@ -311,13 +158,25 @@ class DataSet(Strict):
     valid_from: date
     valid_to: date | None = None
     grain: str
+    subjects: Literal["patients", "staff", "nobody"] = "patients"
+    """Whom its records are about."""
+    coverage: Literal["complete", "selection"] = "complete"
+    """Whether it has every column of its source, or those of which the source is public."""
+    specification: str = ""
+    legal_bases: tuple[Text, ...] = ()
+    lag: str = ""
+    publications: tuple[Text, ...] = ()
+    """What is published of it, and may answer a question already."""
+    sources: tuple[Text, ...] = ()
     sensitivity: Literal["SENSITIVE", "NON_SENSITIVE"]
     file: FileFormat = FileFormat()
     periods: Periods
     refresh: Literal["replaced", "editions", "final_at_publication"]
     publication_gate: bool
+    availability: Availability | None = None
     disclosure_rule: str
-    person: Person
+    lookups: Mapping[Name, Lookup] = {}
+    person: Person = Person()
     population: Mapping[Literal["S", "P", "G", "H", "R", "C"], Reason]
     confidentiality: Confidentiality | None = None
     fields: Annotated[tuple[CatalogueField, ...], Field(min_length=1)]
@@ -326,8 +185,8 @@ class DataSet(Strict):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
-        _without(self, self._of_names())
-        return _without(self, (*self._of_person(), *self._of_population(), *self._of_dates()))
+        without(self, self._of_names())
+        return without(self, (*self._of_person(), *self._of_population(), *self._of_dates()))
 
     def _of_names(self) -> Iterator[str]:
         names = [f.name for f in self.fields] + [d.name for d in self.derived]
@@ -336,6 +195,12 @@ class DataSet(Strict):
             yield f"named twice: {', '.join(twice)}"
         if reserved := sorted({n for n in folded if n in RESERVED or "__" in n}):
             yield f"reserved for the landing: {', '.join(reserved)}"
+        labels = [said for f in self.fields for said in {f.label.casefold(), f.name.casefold()}]
+        if same := sorted({label for label in labels if labels.count(label) > 1}):
+            yield f"headers that are the same: {', '.join(same)}"
+        for field in self.fields:
+            if field.lookup is not None and field.lookup not in self.lookups:
+                yield f"fields.{field.name} names {field.lookup}, which is not under `lookups`"
         for where, name in self._references():
             if name not in self.by_name:
                 yield f"{where} names {name}, which is not a field"
@@ -348,12 +213,22 @@ class DataSet(Strict):
         local = self.person.local_id
         if local is not None and self.by_name[local].class_ is not FieldClass.LI:
             yield "person.local_id must name a field of class LI"
+        told = {name for name in self.person.model_dump().values() if name is not None}
+        if self.subjects == "nobody" and told:
+            yield "person says who a record is about, and subjects says nobody"
+        if self.subjects != "patients":
+            if self.person.nhs_number is not None:
+                yield "only patients are known by an NHS number"
+            if letters := sorted(set(self.population) & {"G", "H"}):
+                yield f"population.{letters[0]}: only patients have a commissioner of their own"
 
     def _of_dates(self) -> Iterator[str]:
         if self.valid_to is not None and self.valid_to < self.valid_from:
             yield "valid_to is before valid_from"
+        if self.availability is not None and not self.publication_gate:
+            yield "availability says when it is published, and nothing waits for that"
         dated = self.by_name[self.periods.field]
-        if dated.type is not ColumnType.DATE or dated.identifier or not dated.mandatory:
+        if dated.type not in DAYS or dated.identifier or not dated.mandatory:
             yield "periods.field must name a mandatory date that is no identifier"
         for derived in self.derived:
             yield from self._of_derived(derived)
@@ -370,14 +245,33 @@ class DataSet(Strict):
                 yield f"population.{letter} must name no identifier"
 
     def _of_derived(self, derived: DerivedField) -> Iterator[str]:
-        source = self.by_name[derived.source]
-        if derived.derivation in OF_A_DATE:
-            if source.type is not ColumnType.DATE:
-                yield f"derived.{derived.name} must be made `from` a date"
-        elif source.identifier is not Identifier.POSTCODE:
+        source, form = self.by_name[derived.source], derived.derivation
+        if form in OF_A_DATE and source.type not in DAYS:
+            yield f"derived.{derived.name} must be made `from` a date"
+        elif form in OF_A_POSTCODE and source.identifier is not Identifier.POSTCODE:
             yield f"derived.{derived.name} must be made `from` a postcode"
-        if derived.at and self.by_name[derived.at].type is not ColumnType.DATE:
+        elif form in OF_AN_EVENT and (source.type not in TYPES_OF_EVENT[form] or source.identifier):
+            kinds = " or ".join(sorted(TYPES_OF_EVENT[form]))
+            yield f"derived.{derived.name} must be made `from` a {kinds} that identifies nobody"
+        elif form is Derivation.BAND:
+            yield from self._of_band(derived, source)
+        if derived.at and self.by_name[derived.at].type not in DAYS:
             yield f"derived.{derived.name}: `at` must name a date"
+        wanted = INTEGERS.get(form, ColumnType.TEXT)
+        if form is Derivation.DATE:
+            wanted = ColumnType.DATE
+        if form in TYPED and derived.type is not wanted:
+            yield f"derived.{derived.name}: {form} is a {wanted}"
+
+    @staticmethod
+    def _of_band(derived: DerivedField, source: CatalogueField) -> Iterator[str]:
+        if source.type not in NUMBERS | MOMENTS:
+            yield f"derived.{derived.name} must be made `from` a number or a time"
+        highest = source.limit
+        if source.type in MOMENTS:
+            highest = 23
+        if highest is not None and derived.edges[-1] > highest:
+            yield f"derived.{derived.name}: no band begins above {highest}"
 
     def _references(self) -> list[tuple[str, str]]:
         person = [
@@ -395,6 +289,45 @@ class DataSet(Strict):
     def by_name(self) -> Mapping[str, CatalogueField]:
         return {f.name: f for f in self.fields}
 
+    @cached_property
+    def by_header(self) -> Mapping[str, str]:
+        """Columns by what files may call them, in lower case."""
+        return {f.label.casefold(): f.name for f in self.fields} | {
+            f.name.casefold(): f.name for f in self.fields
+        }
+
+    @cached_property
+    def forms(self) -> Mapping[str, Form]:
+        """Columns that are a safe form of something, by name."""
+        made = {d.name: self._form(d) for d in self.derived}
+        told = {f.name: form for f in self.fields if (form := self._told(f)) is not None}
+        return made | told
+
+    def _told(self, field: CatalogueField) -> Form | None:
+        if field.tells is None:
+            return None
+        identifier = GIVEN[field.tells]
+        role = next(role for role, wanted in PERSONAL.items() if wanted is identifier)
+        return Form(
+            name=field.name,
+            source=getattr(self.person, role) or f"person.{role}",
+            derivation=field.tells,
+            identifier=identifier,
+        )
+
+    def _form(self, derived: DerivedField) -> Form:
+        source = self.by_name[derived.source]
+        told = self._told(source)
+        return Form(
+            name=derived.name,
+            source=told.source if told else derived.source,
+            derivation=derived.derivation,
+            identifier=told.identifier if told else source.identifier,
+            at=derived.at,
+            edges=derived.edges,
+            labels=tuple(derived.labels()) if derived.edges else (),
+        )
+
     def serves(self, line: "DataSet", names: Iterable[str]) -> bool:
         """Say whether what was landed of this version has another version's columns in it.
 
@@ -405,6 +338,7 @@ class DataSet(Strict):
             self.person == line.person
             and self.population == line.population
             and self.periods.field == line.periods.field
+            and self.periods.unit == line.periods.unit
         )
         return same and all(self.meaning(name) == line.meaning(name) for name in names)
 
@@ -412,10 +346,18 @@ class DataSet(Strict):
         """What a column holds, as far as landing goes; of this version alone where it has none."""
         for field in self.fields:
             if field.name == name:
-                return (name, field.type, field.identifier, field.scan)
+                more = (
+                    tuple(field.recode.items()),
+                    field.limit,
+                    field.tells,
+                    field.lookup,
+                    field.separator,
+                    field.normal,
+                )
+                return (name, field.type, field.identifier, field.scan, *more)
         for made in self.derived:
             if made.name == name:
-                return (name, made.type, made.source, made.at, made.derivation)
+                return (name, made.type, made.source, made.at, made.derivation, made.edges)
         return (name, self.digest)
 
     @cached_property
@@ -429,6 +371,7 @@ class DataSet(Strict):
                 treatments=f.treatments,
                 source=f.name,
                 identifier=f.identifier,
+                assumed=f.assumed,
             )
             for f in self.fields
         }
@@ -439,6 +382,7 @@ class DataSet(Strict):
                 type=d.type,
                 treatments=(Treatment.DERIVED,),
                 source=d.source,
+                assumed=d.assumed,
             )
             for d in self.derived
         }
@@ -455,6 +399,14 @@ PERSONAL = {
     "postcode": Identifier.POSTCODE,
 }
 """Which identifier a field must be that says this of a person."""
+INTEGERS: Final = dict.fromkeys((Derivation.HOUR, Derivation.WEEKDAY), ColumnType.INTEGER)
+TYPED: Final = frozenset({*OF_AN_EVENT, Derivation.BAND})
+"""Derivations whose column says rightly of which type it is."""
+TYPES_OF_EVENT: Final = {
+    Derivation.DATE: frozenset({ColumnType.DATETIME}),
+    Derivation.HOUR: MOMENTS,
+    Derivation.WEEKDAY: DAYS,
+}
 RESERVED = frozenset(
     {
         "token", "reason_for_access", "period", "line", "pcd_masked", "scan_rule",

@@ -53,7 +53,7 @@ def to_edition(row: EditionRow) -> Edition:
         data_set=row.data_set,
         catalogue_version=row.catalogue_version,
         catalogue_digest=row.catalogue_digest,
-        period=Period(row.period_first, row.period_last),
+        period=Period.parse(row.period),
         provider=row.provider,
         number=row.number,
         status=Status(row.status),

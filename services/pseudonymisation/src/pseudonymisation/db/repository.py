@@ -103,8 +103,8 @@ class SqlSubmissions:
             .where(col(SubmissionRow.data_set) == submission.data_set)
             .where(col(SubmissionRow.provider) == submission.provider)
             .where(col(SubmissionRow.content_digest) == digest)
-            .where(col(SubmissionRow.period_first) == submission.period.first)
-            .where(col(SubmissionRow.period_last) == submission.period.last)
+            .where(col(SubmissionRow.period_first) == submission.period.columns[0])
+            .where(col(SubmissionRow.period_last) == submission.period.columns[1])
             .where(col(SubmissionRow.id) != submission.id)
             .where(or_(col(SubmissionRow.state).in_([*UNDER_WAY, State.WAITING.value]), in_force))
         )
@@ -426,8 +426,8 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "data_set": submission.data_set,
         "catalogue_version": submission.catalogue_version,
         "catalogue_digest": submission.catalogue_digest,
-        "period_first": submission.period.first,
-        "period_last": submission.period.last,
+        "period_first": submission.period.columns[0],
+        "period_last": submission.period.columns[1],
         "provider": submission.provider,
         "submitted_by": submission.submitted_by,
         "basis": submission.basis and submission.basis.value,
@@ -468,7 +468,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         data_set=row.data_set,
         catalogue_version=row.catalogue_version,
         catalogue_digest=row.catalogue_digest,
-        period=Period(row.period_first, row.period_last),
+        period=Period.stored(row.period_first, row.period_last),
         provider=row.provider,
         submitted_by=row.submitted_by,
         basis=Basis(row.basis) if row.basis else None,

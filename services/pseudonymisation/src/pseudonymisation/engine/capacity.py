@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from catalogue import CatalogueField, ColumnType
+from catalogue import MOMENTS, CatalogueField, ColumnType
 from pseudonymisation.engine.scan import DIGITS, SHORTEST
 
 ENDLESS: Final = sys.maxsize
@@ -52,7 +52,7 @@ def is_looked_through(field: CatalogueField) -> bool:
     """
     if field.identifier is not None:
         return field.scan
-    if field.type is ColumnType.DATE:
+    if field.type is ColumnType.DATE or field.type in MOMENTS:
         return False
     if field.type is not ColumnType.TEXT:
         return True
@@ -61,7 +61,7 @@ def is_looked_through(field: CatalogueField) -> bool:
     if field.scan:
         return True
     longest, room = field.length_max, Room(ENDLESS, ENDLESS, ENDLESS)
-    if field.pattern is not None:
+    if field.pattern is not None and field.separator is None:
         # The parser is the standard library's own; it is what `re.compile` begins with.
         parsed = re._parser.parse(field.pattern)  # type: ignore[attr-defined]  # noqa: SLF001
         longest, room = min(longest, parsed.getwidth()[1]), _room(parsed)

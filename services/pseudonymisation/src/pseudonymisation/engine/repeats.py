@@ -28,6 +28,7 @@ KEYS_MAX: Final = 1 << 24
 BATCH: Final = 1 << 20
 TABLE: Final = "repeated"
 """Rows that another takes the place of: `edition`, `line`."""
+PERIOD: Final = '"period"'
 PROVIDER: Final = "coalesce(reason_p, reason_s)"
 """Whose record it is, in normal form; reason S is the provider of the submission."""
 
@@ -49,6 +50,8 @@ class RecordKey:
             sealed = is_sealed(data_set.by_name[name], data_set)
             landed = [f"{name}__0", f"{name}__1"] if sealed else [name]
             columns += map(identifier, landed)
+        if data_set.periods.unit == "edition":
+            columns.append(PERIOD)  # what an edition says again is another edition's
         provider = PROVIDER if data_set.person.provider else "reason_s"
         return cls((*columns, provider), keeps_last=rules.record.twice is Twice.REPLACE)
 

@@ -36,7 +36,7 @@ def columns_of(header: str, data_set: DataSet) -> list[str]:
 
     :raises ContentRefused: where one is missing, unknown or there twice, or it is no such header
     """
-    by_name = {name.casefold(): name for name in data_set.by_name}
+    by_name = data_set.by_header
     header = header.lstrip(MARK)
     cells = cells_of(header, data_set.file.delimiter)
     if cells is None:
@@ -84,7 +84,7 @@ def cells_of(line: str, delimiter: str) -> list[str] | None:
 
 def names_in(line: str, data_set: DataSet) -> int:
     """Say how many columns of the data set a line names, however it is delimited."""
-    names = {name.casefold() for name in data_set.by_name}
+    names = set(data_set.by_header)
     return max(_known(line, delimiter, names) for delimiter in DELIMITERS)
 
 
@@ -99,7 +99,7 @@ def _require_shape(header: str, cells: Sequence[str], known: int, data_set: Data
         raise errors.SeparatorLine(
             "The first line is Excel's `sep=` and not the header; take it out.", line=1
         )
-    names = {name.casefold() for name in data_set.by_name}
+    names = set(data_set.by_header)
     wanted = data_set.file.delimiter
     if len(cells) == 1 and _known(cells[0], wanted, names) >= NAMES_MIN:
         raise errors.LinesQuoted(
@@ -140,7 +140,7 @@ def _close_names(
     cells: Sequence[str], unknown: Sequence[int], data_set: DataSet
 ) -> Mapping[int, str]:
     """Say which unknown names were probably meant as which of the catalogue."""
-    bare = {_bare(name): name for name in data_set.by_name}
+    bare = {_bare(said): name for said, name in data_set.by_header.items()}
     found: dict[int, str] = {}
     for place in unknown:
         close = get_close_matches(_bare(cells[place - 1])[:64], bare, n=1, cutoff=CLOSE)

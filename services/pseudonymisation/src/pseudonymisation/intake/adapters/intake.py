@@ -68,7 +68,7 @@ class SealedHaven:
                     data_set=order.data_set,
                     rules=order.rules,
                     header=content.header,
-                    first=submission.period.first_day,
+                    first=order.data_set.periods.first_day(submission.period.first_day),
                     last=submission.period.last_day,
                     today=order.today,
                     provider=submission.provider,

@@ -20,6 +20,11 @@ class DataSetUnknown(Unprocessable):
     title = "The catalogue has no such data set"
 
 
+class CollectionNotInForce(Unprocessable):
+    code = "COLLECTION_NOT_IN_FORCE"
+    title = "No direction or provision notice to collect the data set is in force"
+
+
 class PeriodInvalid(Unprocessable):
     code = "PERIOD_INVALID"
     title = "Not a month, nor a range of months, of this data set"

@@ -1,29 +1,34 @@
-"""The months that a file is about: one, or a closed range of them."""
+"""The months that a file is about: one, or a closed range of them; or one week."""
 
 import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Self
 
 from catalogue import DataSet
 from pseudonymisation.intake.domain.errors import PeriodInvalid
 
+WEEK: Final = re.compile(r"(?P<year>\d{4})-W(?P<week>\d{2})")
 TEXT: Final = re.compile(r"(?P<first>\d{4}-\d{2})(?:/(?P<last>\d{4}-\d{2}))?")
 MONTHS_MAX: Final = 120
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """`2017-03`, or `2016-07/2017-03` with both ends inclusive."""
+    """`2017-03`, `2016-07/2017-03` with both ends inclusive, or the week `2019-W15`."""
 
     first: str
     last: str
+    """Months; of a week those in which it begins and ends."""
+    week: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """:raises PeriodInvalid:"""
+        if week := WEEK.fullmatch(text):
+            return cls._of_week(text, int(week["year"]), int(week["week"]))
         found = TEXT.fullmatch(text)
         if found is None:
             raise PeriodInvalid("A period is a month YYYY-MM, or two with a slash between.")
@@ -36,19 +41,48 @@ class Period:
             raise PeriodInvalid(f"A range goes forward, over {MONTHS_MAX} months at most.")
         return period
 
+    @classmethod
+    def _of_week(cls, text: str, year: int, week: int) -> Self:
+        try:
+            monday = date.fromisocalendar(year, week, 1)
+        except ValueError:
+            raise PeriodInvalid("A year has no such week.") from None
+        return cls(f"{monday:%Y-%m}", f"{monday + timedelta(days=6):%Y-%m}", text)
+
+    @classmethod
+    def stored(cls, first: str, last: str) -> Self:
+        """Read it from two columns: a week stands in both."""
+        return cls.parse(first if first == last else f"{first}/{last}")
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """How it is stored in two columns."""
+        return (self.week or self.first, self.week or self.last)
+
+    @property
+    def monday(self) -> date | None:
+        """The first day of a week, where it is one."""
+        found = WEEK.fullmatch(self.week or "")
+        return found and date.fromisocalendar(int(found["year"]), int(found["week"]), 1)
+
     @property
     def first_day(self) -> date:
+        if self.monday is not None:
+            return self.monday
         return date.fromisoformat(f"{self.first}-01")
 
     @property
     def last_day(self) -> date:
+        if self.monday is not None:
+            return self.monday + timedelta(days=6)
         year, month = map(int, self.last.split("-"))
         return date(year, month, calendar.monthrange(year, month)[1])
 
     @property
     def months(self) -> int:
         end = date.fromisoformat(f"{self.last}-01")
-        return (end.year - self.first_day.year) * 12 + end.month - self.first_day.month + 1
+        year, month = map(int, self.first.split("-"))
+        return (end.year - year) * 12 + end.month - month + 1
 
     def __iter__(self) -> Iterator[str]:
         """Yield the months, in order."""
@@ -57,7 +91,12 @@ class Period:
             yield f"{year + n // 12}-{n % 12 + 1:02d}"
 
     def overlaps(self, other: "Period") -> bool:
-        """Say whether they share a month. Months are in the order of their text."""
+        """Say whether they share a month. Months are in the order of their text.
+
+        Two weeks share days only where they are one.
+        """
+        if self.week is not None and other.week is not None:
+            return self.week == other.week
         return self.first <= other.last and other.first <= self.last
 
     def require_of(self, data_set: DataSet) -> None:
@@ -69,5 +108,21 @@ class Period:
                 + (f" to {latest}." if latest else " on.")
             )
 
+    def require_sent(self, data_set: DataSet) -> None:
+        """:raises PeriodInvalid: where files of the data set are of other periods"""
+        unit = data_set.periods.unit
+        if (unit == "week") != (self.week is not None):
+            raise PeriodInvalid(
+                f"{data_set.data_set} is sent week by week, YYYY-Www."
+                if unit == "week"
+                else f"{data_set.data_set} is sent month by month, YYYY-MM."
+            )
+        if unit == "edition" and self.first != self.last:
+            raise PeriodInvalid(
+                f"An edition of {data_set.data_set} is named by the last month that it covers."
+            )
+
     def __str__(self) -> str:
+        if self.week is not None:
+            return self.week
         return self.first if self.first == self.last else f"{self.first}/{self.last}"

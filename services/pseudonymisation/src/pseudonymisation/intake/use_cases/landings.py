@@ -18,7 +18,7 @@ from catalogue import DataSet, Derivation, LandingRules, UnknownDataSet
 from common.audit.entries import Entry as AuditEntry
 from common.audit.entries import entry_for
 from common.clock import legal_day
-from common.errors import ClaimLost, Conflict, EditedMeanwhile, Unavailable
+from common.errors import AppError, ClaimLost, EditedMeanwhile, Unavailable
 from common.ids import new_id
 from common.jobs import Claim, Report, SignOfLife, holding
 from common.replacement import Standing
@@ -44,11 +44,18 @@ from pseudonymisation.intake.use_cases.ports import (
     Scope,
     Transaction,
 )
-from pseudonymisation.intake.use_cases.submissions import require_no_overlap
+from pseudonymisation.intake.use_cases.submissions import require_collected, require_no_overlap
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERYTHING: Final = Scope(None)
+REFUSALS: Final = (
+    errors.ContentRefused,
+    errors.CollectionNotInForce,
+    errors.PeriodOverlaps,
+    errors.ProviderRefused,
+)
+"""By which a submission is rejected for good."""
 BATCH: Final = 100
 MAPPED: Final = frozenset({Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER})
 
@@ -107,7 +114,7 @@ class LandingJobs:
     ) -> None:
         try:
             self._land(claim, report)
-        except (errors.ContentRefused, errors.PeriodOverlaps, errors.ProviderRefused) as refusal:
+        except REFUSALS as refusal:
             _reject(claim, refusal, ctx=self.ctx)
             log_.info("submission_rejected", code=refusal.code)
         except ContentDamaged:
@@ -127,16 +134,18 @@ class LandingJobs:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
             raise errors.CatalogueOutdated("This machine does not have that catalogue.") from None
+        received = legal_day(submission.received_at or ctx.clock.now())
+        require_collected(data_set, received, ctx=ctx)
         rules, as_read = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
         order = LandingOrder(
             submission=submission,
             data_set=as_read,
             rules=rules,
-            today=legal_day(submission.received_at or ctx.clock.now()),
+            today=received,
             providers=rights.providers(submission, ctx=ctx),
             practice_map=self._map("practice", submission, data_set),
             postcode_map=self._map("postcode", submission, data_set),
-            organisation_map=self._governing("organisation", submission),
+            organisation_map=self._governing("organisation", submission, data_set),
         )
         outcome = ctx.haven.land(order, progress)
         refusal = _judge(outcome, data_set)
@@ -156,10 +165,10 @@ class LandingJobs:
         """
         if kind not in needed_maps(data_set):
             return None
-        return self._governing(kind, submission)
+        return self._governing(kind, submission, data_set)
 
-    def _governing(self, kind: MapKind, submission: Submission) -> MapFile:
-        day = submission.period.first_day
+    def _governing(self, kind: MapKind, submission: Submission, data_set: DataSet) -> MapFile:
+        day = data_set.periods.first_day(submission.period.first_day)
         found = self.ctx.maps.governing(kind, day)
         if found is None:
             raise errors.MapMissing(f"No {kind} map governs {day.isoformat()}.", kind=kind)
@@ -316,7 +325,7 @@ def _rules(rules: LandingRules) -> RulesVersion | None:
 
 def _reject(
     claim: Claim[Submission],
-    refusal: errors.ContentRefused | errors.ProviderRefused | Conflict,
+    refusal: AppError,
     *,
     ctx: Context,
     outcome: Outcome | None = None,

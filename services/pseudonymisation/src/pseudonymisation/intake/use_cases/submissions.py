@@ -1,13 +1,14 @@
 """What one can do with a submission: open it, send its content, look at what became of it."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from itertools import chain
 from uuid import UUID
 
 import structlog
 from pydantic import JsonValue
 
-from catalogue import DataSet, UnknownDataSet
+from catalogue import DataSet, UnknownDataSet, in_force
 from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.errors import AppError, TransitionRefused
@@ -37,10 +38,12 @@ def open_(
 ) -> Submission:
     """Announce a file.
 
-    :raises DataSetUnknown, PeriodInvalid, PeriodOverlaps, ProviderRefused, Unavailable:
+    :raises DataSetUnknown, CollectionNotInForce, PeriodInvalid, PeriodOverlaps, ProviderRefused:
+    :raises Unavailable: where rights or codes cannot be asked for
     """
     principal, at = ctx.principal, ctx.clock.now()
     described = _described(data_set, ctx=ctx)
+    require_collected(described, legal_day(at), ctx=ctx)
     asked, named = _period(period, described), _named(provider, ctx=ctx)
     with ctx.uow.reading() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
@@ -250,6 +253,18 @@ def _described(data_set: str, *, ctx: Context) -> DataSet:
         raise errors.DataSetUnknown("The catalogue has no such data set.") from None
 
 
+def require_collected(data_set: DataSet, on: date, *, ctx: Context) -> None:
+    """:raises CollectionNotInForce: where nothing is in force to collect it by (ruling 32)"""
+    rules = ctx.catalogue.rules_of(data_set.data_set, on)
+    if rules is None or rules.collection is None or in_force(rules.collection, on):
+        return
+    raise errors.CollectionNotInForce(
+        f"No direction or provision notice under which {data_set.data_set} is collected is in"
+        f" force on {on.isoformat()}; ask the Body for the one in force.",
+        data_set=data_set.data_set,
+    )
+
+
 def _as_read(submission: Submission, *, ctx: Context) -> DataSet:
     """Give the data set as its files are read today by the landing rules."""
     published = ctx.catalogue.by_digest(submission.catalogue_digest)
@@ -259,6 +274,7 @@ def _as_read(submission: Submission, *, ctx: Context) -> DataSet:
 def _period(text: str, data_set: DataSet) -> Period:
     period = Period.parse(text)
     period.require_of(data_set)
+    period.require_sent(data_set)
     return period
 
 

@@ -8,8 +8,8 @@ says it, nothing is told of anybody.
 from collections.abc import Mapping
 from typing import Final
 
-from catalogue import Cap, Caps, DataSet, Derivation, DerivedField, Treatment
-from pseudonymisation.engine.session import identifier
+from catalogue import Cap, Caps, DataSet, Derivation, Form, Treatment
+from pseudonymisation.engine.session import identifier, literal
 
 FINER_THAN_A_YEAR: Final = frozenset({Derivation.MONTH, Derivation.FINANCIAL_YEAR})
 
@@ -26,7 +26,7 @@ def capped_columns(
     """
     if done is None:
         done = rule.on_line(data_set, columns)
-    derived = {column.name: column for column in data_set.derived}
+    derived = data_set.forms
     found = {}
     for name, cap in done.items():
         column = f"s.{identifier(name)}"
@@ -47,25 +47,30 @@ def capped_columns(
     return found
 
 
-def _as_the_oldest(rule: Caps, data_set: DataSet, derived: DerivedField) -> str:
+def _as_the_oldest(rule: Caps, data_set: DataSet, derived: Form) -> str:
     """SQL of an age that is the cap where any age of the person in the record is."""
     column = f"s.{identifier(derived.name)}"
-    band = derived.derivation is Derivation.AGE_BAND
-    limit = f"'{rule.oldest}+'" if band else f"{rule.oldest}::SMALLINT"
+    match derived.derivation:
+        case Derivation.AGE_BAND:
+            limit = f"'{rule.oldest}+'"
+        case Derivation.BAND:
+            limit = literal(derived.band_of(rule.oldest))
+        case _:
+            limit = f"{rule.oldest}::SMALLINT"
     oldest = _is_oldest(rule, data_set, derived)
     return f"CASE WHEN {column} IS NOT NULL AND {oldest} THEN {limit} ELSE {column} END"
 
 
-def _latest_year(data_set: DataSet, derived: DerivedField) -> str:
+def _latest_year(data_set: DataSet, derived: Form) -> str:
     """SQL of the year of the latest date at which anything tells the person's age."""
-    dates = {d.at for d in data_set.derived if d.at and d.source == derived.source}
+    dates = {f.at for f in data_set.forms.values() if f.at and f.source == derived.source}
     dates.add(data_set.periods.field)
     return f"greatest({', '.join(f'year(s.{identifier(name)})' for name in sorted(dates))})"
 
 
-def _is_oldest(rule: Caps, data_set: DataSet, derived: DerivedField) -> str:
+def _is_oldest(rule: Caps, data_set: DataSet, derived: Form) -> str:
     told = []
-    for other in data_set.derived:
+    for other in data_set.forms.values():
         if other.source != derived.source:
             continue
         column = f"s.{identifier(other.name)}"
@@ -73,6 +78,8 @@ def _is_oldest(rule: Caps, data_set: DataSet, derived: DerivedField) -> str:
         match other.derivation:
             case Derivation.AGE_YEARS:
                 told.append(f"{column} >= {rule.oldest}")
+            case Derivation.BAND if other.edges[-1] == rule.oldest:
+                told.append(f"{column} = {literal(other.labels[-1])}")
             case Derivation.AGE_BAND:
                 told.append(f"{column} = '{rule.oldest}+'")
             case Derivation.YEAR:

@@ -19,7 +19,7 @@ def capping(permit: Permit, data_set: DataSet) -> dict[str, Cap]:
     columns = {field.name: Treatment(field.treatment) for field in permit.fields}
     rule = caps()
     done = rule.on_line(data_set, columns)
-    of_birth = {d.name for d in data_set.derived if d.derivation in rule.of_birth}
+    of_birth = {name for name, form in data_set.forms.items() if form.derivation in rule.of_birth}
     for name, wanted in permit.caps.columns.items() if permit.caps else ():
         cap = Cap(wanted)
         if cap in _ONLY_OF_BIRTH and name not in of_birth | done.keys():

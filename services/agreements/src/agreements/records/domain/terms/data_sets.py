@@ -102,7 +102,8 @@ def _column(data_set: catalogue.DataSet, releasable: catalogue.Releasable) -> Re
     source = data_set.by_name[releasable.source]
     is_derived = releasable.name != releasable.source
     identifier = None if releasable.identifier is None else releasable.identifier.value
-    derived_from = source.identifier.value if is_derived and source.identifier else None
+    form = data_set.forms.get(releasable.name)
+    derived_from = form.identifier.value if form and form.identifier else None
     return ReleasableColumn(
         field_class=releasable.class_.value,
         categories={

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from catalogue import CatalogueField, Check, ColumnType, DataSet
+from catalogue import DAYS, MOMENTS, NUMBERS, CatalogueField, Check, ColumnType, DataSet
 from common import postcodes
 from pseudonymisation.engine.session import identifier, literal
 
@@ -30,10 +30,16 @@ PATTERN: Final = "PATTERN_MISMATCH"
 LENGTH: Final = "TOO_LONG"
 INTEGER: Final = "NOT_AN_INTEGER"
 DECIMAL: Final = "NOT_A_NUMBER"
+DATETIME: Final = "DATETIME_INVALID"
+TIME: Final = "TIME_INVALID"
+RANGE: Final = "OUT_OF_RANGE"
+NAME: Final = "NAME_UNKNOWN"
 
 UK_POSTCODE: Final = f"(?i:{postcodes.COMPACT}|{postcodes.SPACED})"
 WHOLE: Final = "-?[0-9]{1,18}"
 FRACTION: Final = r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?"
+CLOCK: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+DAY_AND_CLOCK: Final = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{CLOCK}"
 
 VALID_NUMBER: Final = "valid_number"
 """The kernel's check digit, under this name in the session."""
@@ -113,15 +119,22 @@ class Checks:
             is_known = name in self.judged
             valid = identifier(valid_of(name)) if is_known else f"{VALID_NUMBER}({column})"
             yield Reason(name, NUMBER, f"NOT {valid}")
-        elif field.type is ColumnType.TEXT and field.codes is None:
+        elif field.type is ColumnType.TEXT and (field.codes is None or field.separator):
             yield Reason(name, LENGTH, f"length({column}) > {field.length_max}")
         elif field.type is ColumnType.DATE:
             date_ = identifier(date_of(name))
             # The engine would also read 2018-4-1 and 2018/04/01.
             exact = f"{date_} IS NOT NULL AND {date_}::VARCHAR = {column}"
             yield Reason(name, DATE, f"{column} IS NOT NULL AND NOT ({exact})")
-            if field.check is Check.NOT_IN_FUTURE:
-                yield Reason(name, FUTURE, f"{date_} > DATE {literal(self.today.isoformat())}")
+        elif field.type in MOMENTS:
+            code = DATETIME if field.type is ColumnType.DATETIME else TIME
+            none = f"{column} IS NOT NULL AND {identifier(moment_of(name))} IS NULL"
+            yield Reason(name, code, none)
+        elif (limits := _limits(field)) is not None:
+            yield Reason(name, RANGE, f"NOT (TRY_CAST({column} AS DOUBLE) {limits})")
+        if field.type in DAYS and field.check is Check.NOT_IN_FUTURE:
+            today = f"DATE {literal(self.today.isoformat())}"
+            yield Reason(name, FUTURE, f"{identifier(date_of(name))} > {today}")
         if name == self.data_set.periods.field:
             first, last = literal(self.first.isoformat()), literal(self.last.isoformat())
             between = f"{identifier(date_of(name))} BETWEEN DATE {first} AND DATE {last}"
@@ -133,6 +146,11 @@ def date_of(name: str) -> str:
     return f"{name}__date"
 
 
+def moment_of(name: str) -> str:
+    """Name the column that has a time of day's value as one, null where it is none."""
+    return f"{name}__moment"
+
+
 def valid_of(name: str) -> str:
     """Name the column that says whether a field's value is a valid NHS number."""
     return f"{name}__valid"
@@ -140,7 +158,7 @@ def valid_of(name: str) -> str:
 
 def has_shape(field: CatalogueField) -> bool:
     """Say whether the row's expression tells about this field."""
-    if field.check is Check.POSTCODE or field.type in {ColumnType.INTEGER, ColumnType.DECIMAL}:
+    if field.check is Check.POSTCODE or field.type in NUMBERS | MOMENTS:
         return True
     is_text = field.type is ColumnType.TEXT and field.check is not Check.NHS_NUMBER
     return is_text and (field.codes is not None or field.pattern is not None)
@@ -154,12 +172,18 @@ def shape_of(field: CatalogueField) -> str:
         return WHOLE
     if field.type is ColumnType.DECIMAL:
         return FRACTION
+    if field.type is ColumnType.DATETIME:
+        return DAY_AND_CLOCK
+    if field.type is ColumnType.TIME:
+        return CLOCK
     if field.codes is not None:
-        return f"(?:{'|'.join(re.escape(code) for code in field.codes)})"
-    return f"(?:{_without_anchors(field.pattern or '')})"
+        one = f"(?:{'|'.join(re.escape(code) for code in field.codes)})"
+    else:
+        one = f"(?:{_without_anchors(field.pattern or '')})"
+    return one if field.separator is None else f"{one}(?:{re.escape(field.separator)}{one})*"
 
 
-def code_of(field: CatalogueField) -> str:
+def code_of(field: CatalogueField) -> str:  # noqa: PLR0911 - a kind of value a line
     """What to say of a value of another shape."""
     if field.check is Check.POSTCODE:
         return POSTCODE
@@ -167,7 +191,22 @@ def code_of(field: CatalogueField) -> str:
         return INTEGER
     if field.type is ColumnType.DECIMAL:
         return DECIMAL
+    if field.type is ColumnType.DATETIME:
+        return DATETIME
+    if field.type is ColumnType.TIME:
+        return TIME
+    if field.lookup is not None:
+        return NAME
     return CODE if field.codes is not None else PATTERN
+
+
+def _limits(field: CatalogueField) -> str | None:
+    """SQL of what a number can be at all; None where that is not said."""
+    if field.minimum is not None and field.maximum is not None:
+        return f"BETWEEN {field.minimum} AND {field.maximum}"
+    if field.minimum is not None:
+        return f">= {field.minimum}"
+    return None if field.maximum is None else f"<= {field.maximum}"
 
 
 _ANCHOR: Final = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|[\^$]")

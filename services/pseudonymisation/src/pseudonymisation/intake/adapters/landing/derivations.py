@@ -9,13 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from catalogue import DataSet, Derivation, DerivedField, Identifier, Reason
+from catalogue import (
+    MOMENTS,
+    OLDEST,
+    ColumnType,
+    DataSet,
+    Derivation,
+    DerivedField,
+    Identifier,
+    Reason,
+)
 from pseudonymisation.engine.session import identifier, literal
-from pseudonymisation.intake.adapters.landing.checks import date_of
+from pseudonymisation.intake.adapters.landing.checks import date_of, moment_of
 from pseudonymisation.intake.adapters.landing.organisations import Organisations, entity
 
-OLDEST: Final = 90
-"""From this age on nobody's exact age is kept (domain.md 8.3)."""
 BAND_YEARS: Final = 5
 DEFAULT_POSTCODES: Final = "ZZ99"
 MAP_KEY, MAP_COMMISSIONER, MAP_LSOA = "map_key", "map_commissioner", "map_lsoa"
@@ -71,7 +78,21 @@ class Derivations:
         """SQL of one derived column; null where it cannot be said."""
         if derived.source not in self.columns or (derived.at and derived.at not in self.columns):
             return f"NULL::{type_of(derived.derivation)}"
+        if derived.derivation is Derivation.BAND:
+            return self._banded(derived)
         return FORMS[derived.derivation](derived)
+
+    def _banded(self, derived: DerivedField) -> str:
+        """SQL of the band in which a number is, or the hour of a time of day."""
+        source = self.data_set.by_name[derived.source]
+        column = identifier(derived.source)
+        if source.type in MOMENTS:
+            number = f"hour({identifier(moment_of(derived.source))})"
+        else:
+            number = f"TRY_CAST({column} AS {_NUMBER[source.type]})"
+        listed = ", ".join(map(literal, derived.labels()))
+        begun = " + ".join(f"({number} >= {edge})::INTEGER" for edge in derived.edges)
+        return f"list_extract([{listed}], {begun} + 1)"
 
     def reason(self, letter: str) -> str:
         """SQL of the commissioner by one letter, or null."""
@@ -95,11 +116,22 @@ class Derivations:
                 return entity(field)
 
 
+_NUMBER: Final = {ColumnType.INTEGER: "BIGINT", ColumnType.DECIMAL: "DOUBLE"}
+
+
 def type_of(derivation: Derivation) -> str:
     """The engine's type of a derived column."""
     match derivation:
-        case Derivation.AGE_YEARS | Derivation.YEAR | Derivation.MONTH_OF_YEAR:
+        case (
+            Derivation.AGE_YEARS
+            | Derivation.YEAR
+            | Derivation.MONTH_OF_YEAR
+            | Derivation.HOUR
+            | Derivation.WEEKDAY
+        ):
             return "SMALLINT"
+        case Derivation.DATE:
+            return "DATE"
         case Derivation.DEFAULT_POSTCODE:
             return "BOOLEAN"
         case _:
@@ -181,6 +213,9 @@ FORMS: Final[Mapping[Derivation, Callable[[DerivedField], str]]] = {
     Derivation.MONTH_OF_YEAR: lambda derived: f"month({_date(derived)})::SMALLINT",
     Derivation.MONTH: lambda derived: month_of(derived.source),
     Derivation.FINANCIAL_YEAR: lambda derived: _financial_year(_date(derived)),
+    Derivation.DATE: _date,
+    Derivation.HOUR: lambda derived: f"hour({identifier(moment_of(derived.source))})::SMALLINT",
+    Derivation.WEEKDAY: lambda derived: f"isodow({_date(derived)})::SMALLINT",
     Derivation.DEFAULT_POSTCODE: lambda derived: _is_default(derived.source),
     Derivation.POSTCODE_SECTOR: lambda derived: _placed(
         derived.source, "left({0}, length({0}) - 2)"

@@ -80,7 +80,7 @@ class Quarantine:
         self._writer = writer
         self._columns = columns
         self._data_set = data_set
-        names = "|".join(map(re.escape, data_set.by_name))
+        names = "|".join(map(re.escape, data_set.by_header))
         self._name = f'(?i)[,;|\t"]\\s*"*(?:{names})"*\\s*(?:$|[,;|\t"])'
         self._entries_max = entries_max
         self._lock = threading.Lock()

@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import Final
 
 from catalogue import (
+    DAYS,
+    MOMENTS,
     CatalogueField,
     Check,
     ColumnType,
@@ -33,6 +35,7 @@ from pseudonymisation.intake.adapters.landing.checks import (
     Checks,
     date_of,
     has_shape,
+    moment_of,
     shape_of,
     valid_of,
 )
@@ -55,6 +58,8 @@ FLAGS: Final = "void__flags"
 SPACES: Final = " \t\u00a0\u2007\u200b\u200c\u200d\u200e\u200f\u202f\u2060\u3000\ufeff"
 """What goes at both ends of a value: also what is not seen, as a byte order mark left by `cat`."""
 TODAY: Final = "today"
+DASHES: Final = "[-\u2010-\u2015\u2212]"
+"""Hyphens, as they are typed and as programs write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,9 @@ class Reading:
         self._deleting = deleting
         self._voids = Voids(rules.void)
         self._numbers = [f.name for f in self._fields if f.check is Check.NHS_NUMBER]
-        self._dates = [f.name for f in self._fields if f.type is ColumnType.DATE]
+        self._dates = [f.name for f in self._fields if f.type in DAYS]
+        self._moments = [f for f in self._fields if f.type in MOMENTS]
+        self._named = [f for f in self._fields if f.lookup is not None or f.recode]
         self._checks = Checks(
             data_set=data_set,
             columns=columns,
@@ -118,7 +125,7 @@ class Reading:
     # --- plain rows -------------------------------------------------------------------------------
 
     def _normal(self, records: str) -> str:
-        dated = self._with_dates(records)
+        dated = self._with_dates(self._with_codes(records))
         numbers = "".join(
             f", {VALID_NUMBER}({identifier(name)}) AS {identifier(valid_of(name))}"
             for name in self._numbers
@@ -128,7 +135,7 @@ class Reading:
         record = "concat_ws(',', {})".format(
             ", ".join(
                 f"coalesce('\"' || replace({name}, '\"', '\"\"') || '\"', '')"
-                for name in map(identifier, self._columns)
+                for name in map(identifier, self._came)
             )
         )
         normal = (_unless_plain(f.name, self._normalised(f)) for f in self._fields)
@@ -171,7 +178,7 @@ class Reading:
         if field.check is Check.POSTCODE:
             value = rf"upper(regexp_replace({value}, '[[:space:]\x{{a0}}]+', '', 'g'))"
         format_ = self._rules.format_of(field.name)
-        for normal in format_.normal if format_ else ():
+        for normal in (*field.normal, *(format_.normal if format_ else ())):
             match normal:
                 case Normal.UPPER:
                     value = f"upper({value})"
@@ -179,6 +186,8 @@ class Reading:
                     value = f"replace({value}, ' ', '')"
                 case Normal.NO_DOTS:
                     value = f"replace({value}, '.', '')"
+                case Normal.NO_DASHES:
+                    value = f"regexp_replace({value}, {literal(DASHES)}, '', 'g')"
         return f"nullif({value}, '')"
 
     def _freed(self, normal: str) -> str:
@@ -206,8 +215,8 @@ class Reading:
             f" FROM (SELECT * REPLACE ({', '.join(freed)}), {before} FROM ({normal}))"
         )
         again = [
-            _unless_plain(date_of(name), f"TRY_CAST({identifier(name)} AS DATE)")
-            for name in self._dates
+            *(_unless_plain(date_of(name), self._as_date(name)) for name in self._dates),
+            *(_unless_plain(moment_of(f.name), _as_moment(f)) for f in self._moments),
         ] + [
             _unless_plain(valid_of(name), f"{VALID_NUMBER}({identifier(name)})")
             for name in self._numbers
@@ -266,7 +275,7 @@ class Reading:
         replaced = []
         for name, conditions in holds.items():
             none = f"NOT {PLAIN} AND coalesce({' OR '.join(conditions)}, false)"
-            for column in (name, date_of(name)) if name in self._dates else (name,):
+            for column in self._all_of(name):
                 value = identifier(column)
                 replaced += [f"CASE WHEN {none} THEN NULL ELSE {value} END AS {value}"]
         return f"SELECT * REPLACE ({', '.join(replaced)}) FROM ({kept})" if replaced else kept
@@ -330,8 +339,10 @@ class Reading:
         if name not in self._columns:
             return None
         match self._data_set.by_name[name].type:
-            case ColumnType.DATE:
+            case ColumnType.DATE | ColumnType.DATETIME:
                 return identifier(date_of(name))
+            case ColumnType.TIME:
+                return identifier(moment_of(name))
             case ColumnType.INTEGER:
                 return f"TRY_CAST({identifier(name)} AS BIGINT)"
             case ColumnType.DECIMAL:
@@ -343,10 +354,50 @@ class Reading:
 
     def _with_dates(self, records: str) -> str:
         dates = "".join(
-            f", TRY_CAST({identifier(name)} AS DATE) AS {identifier(date_of(name))}"
-            for name in self._dates
+            f", {self._as_date(name)} AS {identifier(date_of(name))}" for name in self._dates
         )
-        return f"SELECT *{dates} FROM {records}"
+        moments = "".join(
+            f", {_as_moment(f)} AS {identifier(moment_of(f.name))}" for f in self._moments
+        )
+        return f"SELECT *{dates}{moments} FROM {records}"
+
+    def _with_codes(self, records: str) -> str:
+        """Put codes in place of what stands for them, and keep what came beside them."""
+        if not self._named:
+            return records
+        replaced, came = [], []
+        for field in self._named:
+            column = identifier(field.name)
+            known, name = field.recode, f"trim({column}, {literal(SPACES)})"
+            if field.lookup is not None:
+                known = self._data_set.lookups[field.lookup].by_folded
+                name = f"upper(trim(regexp_replace({column}, {literal(f'[{SPACES}]+')}, ' ', 'g')))"
+            names, codes = (", ".join(map(literal, said)) for said in (known, known.values()))
+            code = f"map([{names}], [{codes}])[{name}]"
+            replaced.append(f"coalesce({code}, {column}) AS {column}")
+            came.append(f"{column} AS {identifier(_as_came(field.name))}")
+        return f"(SELECT * REPLACE ({', '.join(replaced)}), {', '.join(came)} FROM {records})"
+
+    @property
+    def _came(self) -> Iterator[str]:
+        """Give, for each column of the file, the one that has its value as it came."""
+        named = {field.name for field in self._named}
+        return (_as_came(name) if name in named else name for name in self._columns)
+
+    def _as_date(self, name: str) -> str:
+        """SQL of a value's day; of a date-time the engine takes it for one first."""
+        column = identifier(name)
+        if self._data_set.by_name[name].type is ColumnType.DATETIME:
+            return f"TRY_CAST(TRY_CAST({column} AS TIMESTAMP) AS DATE)"
+        return f"TRY_CAST({column} AS DATE)"
+
+    def _all_of(self, name: str) -> Iterator[str]:
+        """Give the columns that hold a field's value in one form or the other."""
+        yield name
+        if name in self._dates:
+            yield date_of(name)
+        if self._data_set.by_name[name].type in MOMENTS:
+            yield moment_of(name)
 
     def _listed(self, found: "Iterator[tuple[str, str, str]] | list[tuple[str, str, str]]") -> str:
         """SQL that lists `column number:code` for what holds, a space between."""
@@ -355,6 +406,15 @@ class Reading:
             f"CASE WHEN {holds} THEN '{places[column]}:{code}' END" for column, code, holds in found
         ]
         return f"concat_ws(' ', {', '.join(cases)})" if cases else "''"
+
+
+def _as_moment(field: CatalogueField) -> str:
+    kind = "TIMESTAMP" if field.type is ColumnType.DATETIME else "TIME"
+    return f"TRY_CAST({identifier(field.name)} AS {kind})"
+
+
+def _as_came(name: str) -> str:
+    return f"{name}__came"
 
 
 def _before(name: str) -> str:

@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from catalogue import CatalogueField, ColumnType, DataSet, DerivedField, Effect, LandingRules
+from catalogue import (
+    MOMENTS,
+    NUMBERS,
+    CatalogueField,
+    ColumnType,
+    DataSet,
+    DerivedField,
+    Effect,
+    LandingRules,
+)
 from pseudonymisation.engine import capacity, scan
 from pseudonymisation.engine.masking import Masking
 from pseudonymisation.engine.sealing import Sealing
 from pseudonymisation.engine.session import identifier, literal, sealed_parquet
 from pseudonymisation.intake.adapters.landing import organisations
-from pseudonymisation.intake.adapters.landing.checks import date_of, valid_of
+from pseudonymisation.intake.adapters.landing.checks import date_of, moment_of, valid_of
 from pseudonymisation.intake.adapters.landing.derivations import (
     LETTERS,
     MAP_KEY,
@@ -48,6 +57,8 @@ MASKED: Final = "looked__through"
 TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.TEXT: "VARCHAR",
     ColumnType.DATE: "DATE",
+    ColumnType.DATETIME: "TIMESTAMP",
+    ColumnType.TIME: "TIME",
     ColumnType.INTEGER: "BIGINT",
     ColumnType.DECIMAL: "DOUBLE",
 }
@@ -195,13 +206,19 @@ class Statement:
             yield f"{self._derived(derived)} AS {identifier(derived.name)}"
         for letter in LETTERS:
             yield f"{self._reason(letter)} AS reason_{letter.lower()}"
-        yield f"{month_of(self._data_set.periods.field)} AS period"
+        yield f"{self._period()} AS period"
         yield (
             f"{MASKED} IS NOT NULL AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
         )
         yield f"{scan.VERSION}::UTINYINT AS scan_rule"
         yield WITHHELD
         yield FINDINGS
+
+    def _period(self) -> str:
+        """The row's own month; of an edition, whose rows stay together, the one it is named by."""
+        if self._data_set.periods.unit == "edition":
+            return f"{literal(f'{self.order.last:%Y-%m}')}::VARCHAR"
+        return month_of(self._data_set.periods.field)
 
     def _unless_dropped(self, name: str, value: str) -> str:
         """Leave out what a row whose identity is withheld does not have."""
@@ -226,8 +243,13 @@ class Statement:
             return f"NULL::{kind}"
         if field.type is ColumnType.DATE:
             return identifier(date_of(field.name))
+        if field.type in MOMENTS:
+            return identifier(moment_of(field.name))
         place = self.masking.places.get(field.name)
         value = f"{identifier(field.name)}::{kind}"
+        if field.type in NUMBERS and field.limit is not None:
+            # Of `least` a null would be the limit.
+            value = f"CASE WHEN {value} > {field.limit} THEN {field.limit} ELSE {value} END"
         if place is None:
             return value
         masked = f"{MASKED}[{place}]"
@@ -262,7 +284,7 @@ class Statement:
     def _number(self) -> str:
         """The person's NHS number where it is a valid one, else null."""
         name = self._data_set.person.nhs_number
-        if name not in self._columns:
+        if name is None or name not in self._columns:
             return "NULL::VARCHAR"
         return f"CASE WHEN {identifier(valid_of(name))} THEN {identifier(name)} END"
 

@@ -16,7 +16,7 @@ from pseudonymisation.intake.domain.submission import Submission
 
 ODS = r"^[A-Z0-9]{3,12}$"
 DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
-PERIOD = r"^\d{4}-\d{2}(/\d{4}-\d{2})?$"
+PERIOD = r"^\d{4}-(W\d{2}|\d{2}(/\d{4}-\d{2})?)$"
 
 
 class Incoming(BaseModel):
@@ -30,7 +30,9 @@ class OpenSubmission(Incoming):
         Field(
             pattern=PERIOD,
             examples=["2018-04"],
-            description="A month, or a closed range of months such as `2016-07/2017-03`.",
+            description="A month, or a closed range of months such as `2016-07/2017-03`; a week"
+            " `2019-W15` where the data set is sent week by week; of an edition of several months"
+            " the last one that it covers.",
         ),
     ]
     provider: (
