@@ -53,4 +53,4 @@ def test_what_the_framework_itself_refuses_is_listed() -> None:
 
 
 def test_every_failure_of_a_preparation_is_listed() -> None:
-    assert set(preparation.TEXTS) == set(preparation.Code) <= set(listed())
+    assert set(preparation.TEXTS) == set(preparation.FailureCode) <= set(listed())

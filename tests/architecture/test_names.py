@@ -24,7 +24,14 @@ PACKAGES = {
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 
 NAMES_ONCE = ("dsfc_cli", "dsfc_client", "dsfc_testing")
-NO_LONG_MODULE = ("catalogue", "common", "dsfc_client", "dsfc_testing", "statements")
+NO_LONG_MODULE = (
+    "catalogue",
+    "common",
+    "dsfc_client",
+    "dsfc_testing",
+    "pseudonymisation",
+    "statements",
+)
 ERRORS_AT_HOME = ("applications",)
 """Services alone: a library has no rooms, its exceptions stand beside what raises them."""
 EXCEPTIONS = {

@@ -56,7 +56,7 @@ def _measured(
             target=made / "extract.parquet",
             scratch=bench.directory / "scratch",
             limits=LIMITS,
-            beat=lambda *_: None,
+            report=lambda *_: None,
         ).rows
 
     def copy() -> None:

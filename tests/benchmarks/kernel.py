@@ -10,7 +10,8 @@ import polars as pl
 import polars_hash  # noqa: F401 - registers the `nchash`/`chash` namespaces
 import pyarrow as pa
 
-from pseudonymisation.engine import kernel
+from pseudonymisation.engine.blocks import Cipher, views_of, words_of
+from pseudonymisation.engine.tokens import Kind, Retokeniser
 from tests.benchmarks.measure import Result, turns
 
 ROWS = 10_000_000
@@ -23,9 +24,9 @@ def run(scale: float, _scratch: Path) -> list[Result]:
     rows = int(ROWS * scale)
     numbers = numbers_of(rows)
     haven, domain = secrets.token_bytes(32), secrets.token_bytes(32)
-    first, second = kernel.words_of(kernel.Cipher(haven).encrypt(kernel.views_of(numbers)))
-    retokeniser = kernel.Retokeniser(
-        kind=kernel.Kind.NUMBER,
+    first, second = words_of(Cipher(haven).encrypt(views_of(numbers)))
+    retokeniser = Retokeniser(
+        kind=Kind.NUMBER,
         domain_key=domain,
         domain_id="sha256:" + "0" * 64,
         haven_key=haven,

@@ -64,7 +64,7 @@ def main(directory: Path, editions: Sequence[UUID]) -> None:
         target=target,
         scratch=bench.directory / "scratch",
         limits=LIMITS,
-        beat=lambda *_: None,
+        report=lambda *_: None,
     )
     target.unlink()
     json.dump({"peak_bytes": peak_bytes(), "rows": outcome.rows}, sys.stdout)

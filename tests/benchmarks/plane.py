@@ -15,27 +15,22 @@ from dsfc_cli.synthetic.world import PROVIDERS
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
-from pseudonymisation.engine.session import Limits, identifier, literal, session
-from pseudonymisation.intake.adapters.landing.landing import Plane, land
+from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
+from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
 from pseudonymisation.intake.adapters.landing.statement import (
     ROW_GROUP,
     TYPES,
-    Order,
+    LandingTask,
     parquet_key_name,
 )
-from pseudonymisation.intake.domain.quality import Outcome
+from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.preparations.adapters import preparation
-from pseudonymisation.preparations.adapters.preparation import (
-    COMPRESSION_LEVEL,
-    Keys,
-    OutColumn,
-    Plan,
-    Source,
-)
+from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
+from pseudonymisation.preparations.adapters.preparation import COMPRESSION_LEVEL
 
 DATA_SET: Final = catalogue.load().get("SUS_APC")
 RULES, AS_READ = catalogue.load().intake_of(DATA_SET, date(2019, 5, 1))
-LIMITS: Final = Limits()
+LIMITS: Final = EngineLimits()
 """What the service gives one landing or preparation unless told otherwise: 1 GB, two threads."""
 FIRST, LAST, TODAY = date(2018, 4, 1), date(2019, 3, 31), date(2019, 5, 1)
 ROWS_A_PERSON: Final = 2.25
@@ -110,10 +105,10 @@ class Bench:
             while chunk := file.read(1 << 20):
                 writer.write(chunk)
 
-    def land(self) -> tuple[UUID, Outcome]:
+    def land(self) -> tuple[UUID, LandingOutcome]:
         """What the service does with an upload."""
         edition, attempt = uuid4(), str(uuid4())
-        order = Order(
+        order = LandingTask(
             data_set=AS_READ,
             rules=RULES,
             header=self.header,
@@ -131,7 +126,7 @@ class Bench:
             postcode_map=self.directory / "maps" / "postcodes.csv",
             organisation_map=self.directory / "maps" / "organisations.csv",
         )
-        plane = Plane(
+        plane = LandingResources(
             objects=self.objects,
             key=self.keys.ensure,
             scratch=self.directory / "scratch",
@@ -217,13 +212,13 @@ class Bench:
             reasons=REASONS,
             is_national=False,
             columns=tuple(
-                OutColumn(name, Treatment(treatment)) for name, treatment in fields.items()
+                ExtractColumn(name, Treatment(treatment)) for name, treatment in fields.items()
             ),
             opt_outs_apply=False,
             opted_out=(),
             cleared=None,
             domain_id=DOMAIN,
-            keys=Keys(
+            keys=ExtractKeys(
                 haven=self.keys.ensure("haven/nhs_number"),
                 date_of_birth=self.keys.ensure("haven/date_of_birth"),
                 postcode=self.keys.ensure("haven/postcode"),

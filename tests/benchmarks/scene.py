@@ -29,7 +29,7 @@ from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import Suite
 from dsfc_cli.synthetic import World
 from pseudonymisation.engine import scan
-from pseudonymisation.preparations.domain.attestation import Outcome, claims
+from pseudonymisation.preparations.domain.attestation import ExtractOutcome, claims
 from pseudonymisation.preparations.domain.preparation import PinnedEdition
 from statements.attestation import AttestedFile
 from statements.permit import Permit
@@ -149,7 +149,7 @@ class Haven:
         """Say of a file what the haven would: its own words, of rows that nobody sees."""
         keys = fetch_from(f"{self.agreements}/.well-known/jwks.json")
         said = Permit.read(SignedVerifier(PERMIT, keys, clock=SystemClock()).verify(permit))
-        outcome = Outcome(
+        outcome = ExtractOutcome(
             rows=file.rows,
             people=0,
             people_left_out=0,

@@ -160,7 +160,7 @@ def test_without_its_key_encryption_key_the_haven_prepares_nothing(played: Scene
 
         assert (failed.value.code, failed.value.detail) == (
             "KEY_UNAVAILABLE",
-            "A key could not be had.",
+            "A key could not be read. Ask again later.",
         )
         assert failed.value.result.files == ()
         assert played.objects() == objects

@@ -28,14 +28,19 @@ from common.security.principal import Principal
 from common.security.roles import Role
 from dsfc_testing.clock import FakeClock
 from pseudonymisation.db import preparation_tables, tables
-from pseudonymisation.db.preparation_repository import unit_of_work
+from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
 from pseudonymisation.engine.objects import Objects
-from pseudonymisation.preparations.adapters.extracts import EnginePlane
+from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import DirectoryStore
 from pseudonymisation.preparations.domain.preparation import Preparation
 from pseudonymisation.preparations.use_cases import domains
-from pseudonymisation.preparations.use_cases.preparations import Context, Outside, accept, get
+from pseudonymisation.preparations.use_cases.preparations import (
+    Outside,
+    PreparationContext,
+    accept,
+    get,
+)
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
 
@@ -72,7 +77,7 @@ class World:
         self.keys = KeyStore(self.directory / "keys", FileWrapping(kek))
         self.landing = StoredKeys(self.directory / "landing")
         self.landing.store = self.keys
-        self.uow = unit_of_work(self.engine)
+        self.uow = preparation_unit_of_work(self.engine)
         self.store = DirectoryStore(self.directory / "release")
         self.outside = Outside(
             uow=self.uow,
@@ -85,7 +90,7 @@ class World:
             clock=self.clock,
             catalogue=CATALOGUE,
             keys=self.keys,
-            plane=EnginePlane(
+            engine=DuckDbExtractEngine(
                 landing=Objects(self.directory / "landing"),
                 scratch=self.directory / "scratch",
                 limits=LIMITS,
@@ -264,8 +269,8 @@ class World:
             audience="pseudonymisation",
         )
 
-    def context(self, client_id: str = "dissemination") -> Context:
-        return Context(self.outside, self.principal(client_id))
+    def context(self, client_id: str = "dissemination") -> PreparationContext:
+        return PreparationContext(self.outside, self.principal(client_id))
 
     def accept(self, **more: Any) -> Preparation:
         """Accept a permit for a request; `request` and claims by name."""
@@ -292,7 +297,7 @@ class World:
         return duckdb.sql(f"SELECT * FROM '{path}'").fetchall()
 
     def close_domains(self, agreement: str = "DARS-NIC-123456-A1B2C") -> int:
-        ctx = domains.Context(uow=self.uow, clock=self.clock, keys=self.keys)
+        ctx = domains.DomainContext(uow=self.uow, clock=self.clock, keys=self.keys)
         return domains.close_domains_of(agreement, ctx=ctx)
 
     # --- what is stored ---------------------------------------------------------------------------

@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from catalogue import ColumnType, DataSet, Derivation, FieldClass, Identifier
-from pseudonymisation.engine.session import EXTENSION, Limits, add_keys, literal
+from pseudonymisation.engine.session import EXTENSION, EngineLimits, add_keys, literal
 
 SEALED = {FieldClass.DI, FieldClass.LI, FieldClass.STAFF}
 LETTERS = "SPGHRC"
-LIMITS = Limits(memory_bytes=500_000_000, threads=2)
+LIMITS = EngineLimits(memory_bytes=500_000_000, threads=2)
 
 
 def aes(key: bytes, block: bytes) -> bytes:

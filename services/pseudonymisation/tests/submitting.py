@@ -23,10 +23,10 @@ from dsfc_testing.codes import ListedCodes
 from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation import main
 from pseudonymisation.engine.keystore import generate_key_encryption_key
-from pseudonymisation.engine.session import Limits, literal, session
+from pseudonymisation.engine.session import EngineLimits, literal, session
 from pseudonymisation.intake.adapters.landing.statement import parquet_key_name
 from pseudonymisation.intake.domain.edition import MapVersion
-from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import MapFile, Scope
 from pseudonymisation.settings import MEGABYTE, Settings
@@ -121,15 +121,15 @@ class FakeRights:
     def _standing(self, sender: str, provider: str, day: date) -> ProviderStanding:
         entity = _entity(provider)
         if entity not in self.opened:
-            standing = Standing.UNKNOWN
+            standing = OrganisationStatus.UNKNOWN
         else:
             first, last = self.opened[entity]
             standing = (
-                Standing.NOT_YET
+                OrganisationStatus.NOT_YET
                 if day < first
-                else Standing.CLOSED
+                else OrganisationStatus.CLOSED
                 if day > last
-                else Standing.OPEN
+                else OrganisationStatus.OPEN
             )
         basis = Basis.RIGHT if (sender, entity) in self.sends_for else None
         return ProviderStanding(
@@ -314,7 +314,7 @@ class Intake:
             directories=[path.parent],
             temp_directory=self.directory / "reading",
             keys={name: self.parts.keys.get(f"edition/{edition.id}")},
-            limits=Limits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
+            limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
         ) as connection:
             found = connection.sql(
                 f"SELECT * FROM read_parquet({literal(path)},"

@@ -24,23 +24,24 @@ from common.service.cli import Service
 from common.service.parts import Readiness
 from common.settings import Environment
 from common.workers import Worker
-from pseudonymisation.db import preparation_repository, repository
+from pseudonymisation.db.intake import intake_unit_of_work
+from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.db.tables import metadata
 from pseudonymisation.engine import keystore
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.sealing import PERSON
-from pseudonymisation.engine.session import Limits as EngineLimits
+from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import rules
 from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.intake.adapters.intake import SealedHaven
-from pseudonymisation.intake.adapters.metrics import Measured
+from pseudonymisation.intake.adapters.metrics import IntakeMetrics
 from pseudonymisation.intake.api.dependencies import Uploads
 from pseudonymisation.intake.api.routes import editions, opt_out_checks, opt_outs, submissions
-from pseudonymisation.intake.use_cases.context import Context, Limits
+from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
 from pseudonymisation.preparations.adapters import events
-from pseudonymisation.preparations.adapters.extracts import EnginePlane
+from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import release_store
 from pseudonymisation.preparations.api.routes import keys as public_keys
 from pseudonymisation.preparations.api.routes import preparations
@@ -110,10 +111,10 @@ class Parts(service.Parts):
         return self.given_rights or HttpSubmissionRights(self.agreements, self.tokens)
 
     @cached_property
-    def intake(self) -> Context:
+    def intake(self) -> IntakeContext:
         settings = self.settings
-        return Context(
-            uow=repository.unit_of_work(self.engine),
+        return IntakeContext(
+            uow=intake_unit_of_work(self.engine),
             clock=self.legal_clock,
             catalogue=self.catalogue,
             haven=SealedHaven(
@@ -126,7 +127,7 @@ class Parts(service.Parts):
             maps=self.maps,
             rights=self.rights,
             codes=self.codes,
-            limits=Limits(
+            limits=IntakeLimits(
                 claims=ClaimTimes(duration=timedelta(seconds=settings.landing_claim_seconds)),
                 patience=timedelta(hours=settings.landing_patience_hours),
                 keep_uploads=timedelta(days=settings.keep_uploads_days),
@@ -138,7 +139,7 @@ class Parts(service.Parts):
 
     @cached_property
     def preparation_uow(self) -> Any:
-        return preparation_repository.unit_of_work(self.engine)
+        return preparation_unit_of_work(self.engine)
 
     @cached_property
     def preparations(self) -> preparation_use_cases.Outside:
@@ -163,7 +164,7 @@ class Parts(service.Parts):
             clock=self.legal_clock,
             catalogue=self.catalogue,
             keys=self.keys,
-            plane=EnginePlane(
+            engine=DuckDbExtractEngine(
                 landing=self.objects,
                 scratch=self.scratch / "preparations",
                 limits=self.engine_limits,
@@ -244,7 +245,7 @@ def _intake(parts: Parts) -> Mapping[str, Any]:
 
 @contextmanager
 def _measured(app: FastAPI, parts: Parts) -> Iterator[None]:
-    measured = Measured(app.state.metrics.meter)
+    measured = IntakeMetrics(app.state.metrics.meter)
     measured.watch(parts.engine, parts.legal_clock)
     try:
         yield
@@ -267,7 +268,7 @@ def workers(
 
 
 def consumers(parts: Parts) -> Sequence[Consumer]:
-    ctx = domains.Context(uow=parts.preparation_uow, clock=parts.legal_clock, keys=parts.keys)
+    ctx = domains.DomainContext(uow=parts.preparation_uow, clock=parts.legal_clock, keys=parts.keys)
     return [
         Consumer(
             PACKAGE,

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from common.security.roles import Role
-from pseudonymisation.engine import kernel
-from pseudonymisation.engine.session import Limits, literal, session
+from pseudonymisation.engine.blocks import Cipher, words_of
+from pseudonymisation.engine.session import EngineLimits, literal, session
 from pseudonymisation.intake.domain.opt_out import in_force
 from pseudonymisation.settings import MEGABYTE
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
@@ -82,7 +82,7 @@ def listed(intake: Intake) -> set[tuple[int, int]]:
         directories=[path.parent],
         temp_directory=intake.directory / "reading",
         keys={name: intake.parts.keys.get(f"opt_out/{newest.id}")},
-        limits=Limits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
+        limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
     ) as connection:
         return set(
             connection.sql(
@@ -105,10 +105,10 @@ def test_a_list_is_kept_as_the_tokens_of_its_people(intake, content):
 
     assert answer.status_code == 201, answer.text
     assert answer.json()["people"] == 3
-    haven = kernel.Cipher(intake.parts.keys.get("haven/nhs_number"))
+    haven = Cipher(intake.parts.keys.get("haven/nhs_number"))
     blocks = [len(n).to_bytes(4, "little") + n.encode() + b"\0\0" for n in NUMBERS]
     tokens = haven.encrypt(np.frombuffer(b"".join(blocks), np.uint8).reshape(-1, 16))
-    first, second = kernel.words_of(tokens)
+    first, second = words_of(tokens)
     assert listed(intake) == set(zip(first.tolist(), second.tolist(), strict=True))
 
 

@@ -14,7 +14,7 @@ import pytest
 import catalogue
 from pseudonymisation.intake.domain.errors import PeriodInvalid
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.preparations.domain.preparation import State
+from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.integration.test_both_halves import Dissemination
 from services.pseudonymisation.tests.submitting import written
 
@@ -184,7 +184,7 @@ def test_the_layout_of_a_spreadsheet_goes_from_submission_to_extract(ae, clock):
         data_set, fields, periods=["2018-04"], codes=["02P"], reasons="H", formats=("parquet",)
     )
     dissemination.parts.close()
-    assert (done.state, done.code) == (State.PREPARED, None)
+    assert (done.state, done.code) == (PreparationState.PREPARED, None)
     columns = ", ".join(fields)
     path = dissemination.path(done.files[0])
     made = duckdb.sql(f"SELECT {columns} FROM '{path}'").fetchall()

@@ -21,8 +21,8 @@ from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, ge
 from common.security.principal import Principal
 from common.security.roles import Role
 from pseudonymisation.preparations.domain.permit import PermitInvalid
-from pseudonymisation.preparations.domain.preparation import State
-from pseudonymisation.preparations.use_cases.preparations import Context, accept, get
+from pseudonymisation.preparations.domain.preparation import PreparationState
+from pseudonymisation.preparations.use_cases.preparations import PreparationContext, accept, get
 from services.pseudonymisation.tests import oracle
 from services.pseudonymisation.tests.api.test_opt_outs import body, decide, numbers, take
 from services.pseudonymisation.tests.landed import is_nhs_number
@@ -114,7 +114,7 @@ class Dissemination:
             expires_at=self.clock.now(),
             audience="pseudonymisation",
         )
-        ctx = Context(self.parts.preparations, principal)
+        ctx = PreparationContext(self.parts.preparations, principal)
         permit = issue(self.agreements, PERMIT, claims, at=self.clock.now())
         accept(UUID(claims["jti"]), permit, request, ctx=ctx)
         claim = self.parts.preparation_jobs.claim()
@@ -171,7 +171,7 @@ def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemi
         done = dissemination.prepare(
             sus, fields, periods=["2018-04"], codes=["02P"], reasons="GHRC"
         )
-        assert (done.state, done.code) == (State.PREPARED, None)
+        assert (done.state, done.code) == (PreparationState.PREPARED, None)
         parquet, csv_file = done.files
         names = ["Token", "Reason_For_Access", *fields]
         made = duckdb.sql(f"SELECT * FROM '{dissemination.path(parquet)}'")
@@ -284,7 +284,7 @@ def test_codes_of_staff_leave_by_the_version_that_a_line_is_signed_for(
         done = dissemination.prepare(
             data_set, fields, periods=["2018-04"], codes=["02P"], reasons="C", formats=("parquet",)
         )
-        assert (done.state, done.code) == (State.PREPARED, None)
+        assert (done.state, done.code) == (PreparationState.PREPARED, None)
         (file,) = done.files
         said = SignedVerifier(
             ATTESTATION, dissemination.parts.signer.jwks, clock=dissemination.clock
@@ -359,7 +359,7 @@ def test_from_the_list_that_is_sent_to_the_rows_that_are_released(intake, dissem
             sus, {"Sex": "as_is"}, periods=["2018-04"], codes=["02P"], reasons="GHRC",
             formats=("parquet",), upholds=True,
         )  # fmt: skip
-        if done.state is State.FAILED:
+        if done.state is PreparationState.FAILED:
             return done.code
         (file,) = done.files
         made = duckdb.sql(f"SELECT Sex FROM '{dissemination.path(file)}'").fetchall()
@@ -422,7 +422,7 @@ def test_the_published_imaging_file_leaves_without_a_number_of_anybody(intake, d
         dids, forms_of(dids, 0), periods=months, codes=["02P"], reasons="GH"
     )
 
-    assert (done.state, done.code) == (State.PREPARED, None)
+    assert (done.state, done.code) == (PreparationState.PREPARED, None)
     parquet, csv_file = done.files
     assert parquet.rows > 0
     released = dissemination.path(csv_file).read_text()

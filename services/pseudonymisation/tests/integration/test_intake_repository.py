@@ -14,13 +14,13 @@ from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.replacement import Change, Standing
 from common.replacement import State as Replacement
-from pseudonymisation.db import repository
+from pseudonymisation.db.intake import intake_unit_of_work
 from pseudonymisation.db.tables import EditionRow
 from pseudonymisation.intake.domain.edition import Edition, MapVersion, Status
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import Entry
-from pseudonymisation.intake.domain.submission import Content, State, Submission
+from pseudonymisation.intake.domain.quality import QuarantineEntry
+from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
 from pseudonymisation.intake.use_cases.ports import Scope
 
 AT = datetime(2018, 6, 1, 9, tzinfo=UTC)
@@ -43,7 +43,7 @@ def engine(migrated):
 
 @pytest.fixture
 def uow(engine):
-    return repository.unit_of_work(engine)
+    return intake_unit_of_work(engine)
 
 
 def submission(**changes) -> Submission:
@@ -210,7 +210,7 @@ def test_the_same_content_is_found_where_it_is_under_way_or_in_force(uow):
         assert tx.submissions.same_content(replace(new, provider="R0A"), "sha256:11") is None
         other_month = replace(new, period=Period("2018-05", "2018-05"))
         assert tx.submissions.same_content(other_month, "sha256:11") is None
-    (done,) = stored(uow, replace(first, state=State.ACCEPTED))
+    (done,) = stored(uow, replace(first, state=SubmissionState.ACCEPTED))
     with uow.reading() as tx:
         assert tx.submissions.same_content(new, "sha256:11") is None
     (landed,) = stored(uow, edition(submission_id=done.id))
@@ -253,7 +253,7 @@ def test_editions_are_found_by_the_months_that_they_share(uow):
 
 def test_reasons_are_stored_with_the_decision_in_order_of_the_lines(uow):
     (first,) = stored(uow, received())
-    entries = tuple(Entry(line, "Sex", "CODE_UNKNOWN") for line in range(2, 3_000))
+    entries = tuple(QuarantineEntry(line, "Sex", "CODE_UNKNOWN") for line in range(2, 3_000))
     stored(uow, replace(first, entries=entries))
 
     with uow.reading() as tx:

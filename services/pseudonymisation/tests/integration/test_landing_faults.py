@@ -13,8 +13,9 @@ from uuid import UUID
 import pytest
 
 from common.jobs import ClaimTimes
+from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX, State
+from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX, SubmissionState
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Scope
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
@@ -132,7 +133,7 @@ def test_an_upload_that_was_damaged_is_refused_and_never_landed_in_part(intake, 
 
 def test_a_file_that_defeats_the_engine_is_given_up_after_some_tries(intake, monkeypatch):
     def fail(*_):
-        raise landing.EngineFailed
+        raise EngineFailed
 
     monkeypatch.setattr(landing, "land", fail)
     submission_id = sent(intake)
@@ -153,7 +154,7 @@ def test_what_a_lost_worker_began_is_taken_over_and_it_can_finish_nothing(intake
     taken_over = intake.jobs.claim()
     assert taken_over.attempt != lost.attempt
     intake.jobs.run(lost)
-    assert stored(intake, submission_id).state is State.LANDING
+    assert stored(intake, submission_id).state is SubmissionState.LANDING
 
     intake.jobs.run(taken_over)
     assert stands(intake, submission_id)["state"] == "accepted"
@@ -228,7 +229,7 @@ def test_a_worker_that_is_killed_leaves_nothing_that_a_row_names(intake, point):
     )
 
     assert worker.returncode == -signal.SIGKILL  # a run that never reached its point fails
-    assert stored(intake, submission_id).state is State.LANDING
+    assert stored(intake, submission_id).state is SubmissionState.LANDING
     assert intake.get("/v1/editions").json()["items"] == []
     assert len(files(intake, "editions")) == 1  # the orphan
 

@@ -12,7 +12,8 @@ import pytest
 
 import catalogue
 from catalogue import ColumnType
-from pseudonymisation.engine import kernel
+from pseudonymisation.engine.blocks import Cipher, derive
+from pseudonymisation.engine.sealing import Siv
 from services.pseudonymisation.tests import intake_oracle, oracle
 from services.pseudonymisation.tests.submitting import (
     ORGANISATIONS,
@@ -90,9 +91,9 @@ def landed(intake):
     return land
 
 
-def keys(intake: Intake, kind: str) -> tuple[kernel.Cipher, kernel.Siv]:
+def keys(intake: Intake, kind: str) -> tuple[Cipher, Siv]:
     store = intake.parts.keys
-    return kernel.Cipher(store.get(f"haven/{kind}")), kernel.Siv(store.get(f"haven/{kind}_long"))
+    return Cipher(store.get(f"haven/{kind}")), Siv(store.get(f"haven/{kind}_long"))
 
 
 def block(text: str) -> bytes:
@@ -115,7 +116,7 @@ def siv(key: bytes, text: str) -> tuple[tuple[int, int], bytes]:
     """AES-SIV by the library's own hand."""
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-    both = kernel.derive(key, "siv/mac") + kernel.derive(key, "siv/counter")
+    both = derive(key, "siv/mac") + derive(key, "siv/counter")
     sealed = AESSIV(both).encrypt(text.encode(), None)
     return words(sealed[:16]), sealed[16:]
 

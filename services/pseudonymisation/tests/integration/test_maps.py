@@ -10,7 +10,7 @@ from common import http
 from common.errors import Unavailable
 from common.ids import digest
 from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
-from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 
 CONTENT = b"practice,commissioner\nA81001,02P\n"
 MAP_ID = str(uuid4())
@@ -125,7 +125,7 @@ def test_it_is_asked_for_whom_one_may_submit_on_the_day():
     agreements = Standings()
     found = rights(agreements).of("RFF", "RJE00", DAY)
 
-    assert found == [ProviderStanding("RJE00", "RJE", Standing.OPEN, Basis.RIGHT)]
+    assert found == [ProviderStanding("RJE00", "RJE", OrganisationStatus.OPEN, Basis.RIGHT)]
     rights(agreements).of("RFF", None, DAY)
     assert agreements.asked == [
         "/v1/submission-rights?submitter=RFF&as_at=2018-04-01&provider=RJE00",

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from pseudonymisation.preparations.domain.preparation import State
+from pseudonymisation.preparations.domain.preparation import PreparationState
 from pseudonymisation.preparations.use_cases.preparations import get
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.landed import day
@@ -67,7 +67,7 @@ def test_a_worker_killed_there_leaves_nothing_named_and_the_next_prepares_once(
 
     assert killed.returncode == -signal.SIGKILL, "the run never reached its point"
     left = get(accepted.id, ctx=haven.context())
-    assert (left.state, left.files) == (State.RUNNING, ())
+    assert (left.state, left.files) == (PreparationState.RUNNING, ())
     assert haven.events() == []
     (orphan,) = haven.objects()
     assert orphan.startswith(f"preparations/{accepted.id}/{left.attempt}/")
@@ -82,7 +82,7 @@ def test_a_worker_killed_there_leaves_nothing_named_and_the_next_prepares_once(
     haven.work()
 
     done = get(accepted.id, ctx=haven.context())
-    assert done.state is State.PREPARED
+    assert done.state is PreparationState.PREPARED
     assert sorted(haven.objects()) == sorted(f.object_key for f in done.files)
     assert [e["type"] for e in haven.events()] == ["pseudonymisation.extract-prepared.v1"]
     with Session(haven.engine) as session:

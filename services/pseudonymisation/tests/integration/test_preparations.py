@@ -18,7 +18,7 @@ from common.ids import digest_of, new_id
 from common.jobs import ClaimTimes
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
-from pseudonymisation.preparations.adapters import preparation as plane
+from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.domain.permit import (
     CatalogueUnknown,
     EditionUnsafe,
@@ -26,7 +26,7 @@ from pseudonymisation.preparations.domain.permit import (
     PermitMismatch,
     PermitUsed,
 )
-from pseudonymisation.preparations.domain.preparation import PreparationNotFound, State
+from pseudonymisation.preparations.domain.preparation import PreparationNotFound, PreparationState
 from pseudonymisation.preparations.domain.tokens import DomainClosed
 from pseudonymisation.preparations.use_cases.preparations import accept, get
 from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, world
@@ -76,7 +76,7 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
 
     done = haven.prepare(request=haven.request(formats=["parquet", "csv"]))
 
-    assert done.state is State.PREPARED
+    assert done.state is PreparationState.PREPARED
     assert [f.format for f in done.files] == ["parquet", "csv"]
     parquet, csv = done.files
     asked = Asked(
@@ -176,7 +176,7 @@ def test_the_same_permit_request_and_caller_again_is_the_same_preparation(haven,
 
     assert (was_new, is_new) == (True, False)
     assert again.id == first.id
-    assert again.state is State.PREPARED
+    assert again.state is PreparationState.PREPARED
     assert haven.actions().count("preparation-accepted") == 1
 
 
@@ -387,7 +387,7 @@ def test_an_edition_that_became_unsafe_after_it_was_pinned_is_not_prepared(sqlit
     haven.work()
 
     done = get(accepted.id, ctx=haven.context())
-    assert (done.state, done.code) == (State.FAILED, "EDITION_UNSAFE")
+    assert (done.state, done.code) == (PreparationState.FAILED, "EDITION_UNSAFE")
 
 
 def test_a_line_of_the_published_version_is_served_from_what_a_later_one_landed(sqlite_haven):
@@ -406,7 +406,7 @@ def test_a_line_of_the_published_version_is_served_from_what_a_later_one_landed(
 
     done = haven.prepare()
 
-    assert done.state is State.PREPARED
+    assert done.state is PreparationState.PREPARED
     assert [e.id for e in done.editions] == [edition]
 
 
@@ -519,7 +519,7 @@ def test_without_a_reply_nothing_is_prepared_where_the_line_goes_by_the_check(ha
 
     failed = haven.prepare(**BY_CHECK)
 
-    assert (failed.state, failed.code) == (State.FAILED, "OPT_OUT_NOT_APPLIED")
+    assert (failed.state, failed.code) == (PreparationState.FAILED, "OPT_OUT_NOT_APPLIED")
     assert haven.objects() == []
 
 
@@ -586,7 +586,7 @@ def test_without_a_list_that_is_new_enough_nothing_is_prepared(sqlite_haven, on)
 
     failed = haven.prepare(**UPHELD)
 
-    assert (failed.state, failed.code) == (State.FAILED, "OPT_OUT_NOT_APPLIED")
+    assert (failed.state, failed.code) == (PreparationState.FAILED, "OPT_OUT_NOT_APPLIED")
     assert haven.objects() == []
     assert [e["type"] for e in haven.events()] == ["pseudonymisation.preparation-failed.v1"]
 
@@ -598,7 +598,7 @@ def test_personal_data_fails_the_preparation_and_leaves_nothing(sqlite_haven):
 
     failed = haven.prepare(request=haven.request(formats=["parquet", "csv"]))
 
-    assert (failed.state, failed.code, failed.files) == (State.FAILED, "PCD_LEAK", ())
+    assert (failed.state, failed.code, failed.files) == (PreparationState.FAILED, "PCD_LEAK", ())
     assert haven.objects() == []
     assert list((haven.directory / "scratch").iterdir()) == []
     (event,) = haven.events()
@@ -649,7 +649,7 @@ def test_with_the_key_store_away_the_answer_is_no(sqlite_haven):
     haven.work()
 
     failed = get(accepted.id, ctx=haven.context())
-    assert (failed.state, failed.code) == (State.FAILED, "KEY_UNAVAILABLE")
+    assert (failed.state, failed.code) == (PreparationState.FAILED, "KEY_UNAVAILABLE")
     assert haven.objects() == []
 
 
@@ -662,7 +662,7 @@ def test_with_the_release_store_away_the_answer_is_no(sqlite_haven):
     haven.work()
 
     failed = get(accepted.id, ctx=haven.context())
-    assert (failed.state, failed.code) == (State.FAILED, "RELEASE_STORE_UNAVAILABLE")
+    assert (failed.state, failed.code) == (PreparationState.FAILED, "RELEASE_STORE_UNAVAILABLE")
     assert not (haven.directory / "release").exists()
 
 
@@ -734,7 +734,7 @@ def test_a_worker_that_was_not_heard_of_is_followed_by_another_and_what_it_left_
     haven.work()
 
     done = get(accepted.id, ctx=haven.context())
-    assert done.state is State.PREPARED
+    assert done.state is PreparationState.PREPARED
     assert done.attempt != dead.attempt
     assert haven.objects() == [done.files[0].object_key]
     haven.jobs.sweep()
@@ -771,7 +771,7 @@ def test_a_worker_whose_claim_was_lost_names_nothing_and_takes_its_objects_away(
     haven.jobs.run(slow)
 
     done = get(accepted.id, ctx=haven.context())
-    assert done.state is State.PREPARED
+    assert done.state is PreparationState.PREPARED
     assert haven.objects() == [done.files[0].object_key]
     assert len(haven.events()) == 1
 
@@ -787,7 +787,7 @@ def test_a_preparation_that_ends_every_worker_is_given_up(sqlite_haven, clock):
     assert haven.jobs.claim() is None
 
     failed = get(accepted.id, ctx=haven.context())
-    assert (failed.state, failed.code) == (State.FAILED, "ABANDONED")
+    assert (failed.state, failed.code) == (PreparationState.FAILED, "ABANDONED")
     assert [e["data"]["code"] for e in haven.events()] == ["ABANDONED"]
 
 
@@ -797,8 +797,8 @@ def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, cloc
     jobs = replace(haven.jobs, claims=ClaimTimes(duration=timedelta(seconds=0.3)))
     seen = {}
 
-    def slowly(plan, *, beat, **more):
-        beat(0, 12)
+    def slowly(plan, *, report, **more):
+        report(0, 12)
         deadline = threading.Event()
         for _ in range(100):
             now = get(accepted.id, ctx=haven.context())
@@ -806,18 +806,18 @@ def test_a_long_preparation_renews_its_claim_and_tells_how_far_it_is(haven, cloc
                 seen["rows_total"] = now.rows_total
                 break
             deadline.wait(0.1)
-        return real(plan, beat=beat, **more)
+        return real(plan, report=report, **more)
 
-    from pseudonymisation.preparations.adapters import extracts
+    from pseudonymisation.preparations.adapters import extract_engine
 
-    real = plane.prepare
-    monkeypatch.setattr(extracts, "prepare", slowly)
+    real = preparation.prepare
+    monkeypatch.setattr(extract_engine, "prepare", slowly)
     claim = jobs.claim()
     clock.advance(0.1)
     jobs.run(claim)
 
     assert seen == {"rows_total": 12}
-    assert get(accepted.id, ctx=haven.context()).state is State.PREPARED
+    assert get(accepted.id, ctx=haven.context()).state is PreparationState.PREPARED
 
 
 def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_haven, monkeypatch):
@@ -828,9 +828,9 @@ def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_have
     jobs = replace(haven.jobs, claims=replace(haven.jobs.claims, progress_every=often))
     seen = []
 
-    def slowly(plan, *, beat, **more):
+    def slowly(plan, *, report, **more):
         for done in (0, 5, 12):
-            beat(done, 12)
+            report(done, 12)
             end = time.monotonic() + jobs.claims.duration.total_seconds() / 4
             while (now := get(accepted.id, ctx=haven.context())).rows_done != done or (
                 now.rows_total != 12
@@ -838,12 +838,12 @@ def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_have
                 assert time.monotonic() < end
                 time.sleep(0.01)
             seen.append(now.rows_done)
-        return real(plan, beat=beat, **more)
+        return real(plan, report=report, **more)
 
-    from pseudonymisation.preparations.adapters import extracts
+    from pseudonymisation.preparations.adapters import extract_engine
 
-    real = plane.prepare
-    monkeypatch.setattr(extracts, "prepare", slowly)
+    real = preparation.prepare
+    monkeypatch.setattr(extract_engine, "prepare", slowly)
     jobs.run(jobs.claim())
 
     assert seen == [0, 5, 12]

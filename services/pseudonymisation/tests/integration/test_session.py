@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from pseudonymisation.engine import session as plane
-from pseudonymisation.engine.session import Limits, Unlocked, in_order, session
+from pseudonymisation.engine.errors import Unlocked
+from pseudonymisation.engine.session import EngineLimits, in_order, session
 from pseudonymisation.preparations.adapters.preparation import ROW_GROUP
 
 KEY = os.urandom(32)
@@ -112,7 +113,7 @@ def test_a_session_whose_lock_does_not_hold_is_not_handed_out(places, monkeypatc
 
 def test_what_spills_is_encrypted(places):
     inside, spill, _ = places
-    limits = Limits(memory_bytes=60_000_000, threads=1)
+    limits = EngineLimits(memory_bytes=60_000_000, threads=1)
     with session(directories=[inside], temp_directory=spill, keys={}, limits=limits) as con:
         con.execute(
             f"CREATE TABLE t AS SELECT '{SECRET}' || range AS s, hash(range) AS h "
@@ -143,7 +144,7 @@ def test_a_sort_of_many_files_spills_although_each_files_part_is_small(places):
         directories=[inside],
         temp_directory=spill,
         keys={},
-        limits=Limits(memory_bytes=140_000_000, threads=2),
+        limits=EngineLimits(memory_bytes=140_000_000, threads=2),
     ) as con:
         written = con.execute(
             f"COPY ({in_order(' UNION ALL '.join([part] * 20), ['k'])}) "

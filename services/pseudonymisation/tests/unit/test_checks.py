@@ -8,7 +8,7 @@ import pytest
 
 import catalogue
 from catalogue import CatalogueField
-from pseudonymisation.engine import kernel
+from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.intake.adapters.landing import checks
 from pseudonymisation.intake.adapters.landing.checks import Checks, shape_of
 from services.pseudonymisation.tests.submitting import sus_row
@@ -22,7 +22,7 @@ def engine():
         connection.create_function(
             checks.VALID_NUMBER,
             lambda numbers: pa.array(
-                kernel.valid_numbers(numbers), mask=numbers.is_null().to_numpy(False)
+                valid_numbers(numbers), mask=numbers.is_null().to_numpy(False)
             ),
             ["VARCHAR"],
             "BOOLEAN",

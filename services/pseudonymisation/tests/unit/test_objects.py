@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ObjectStoreUnavailable
-from pseudonymisation.engine.objects import CHUNK_BYTES, MAGIC, TAG_BYTES, ObjectDamaged, Objects
+from pseudonymisation.engine.errors import ObjectDamaged
+from pseudonymisation.engine.objects import CHUNK_BYTES, MAGIC, TAG_BYTES, Objects
 
 KEY = b"k" * 32
 

@@ -8,10 +8,10 @@ import pytest
 from common.errors import ClaimLost
 from pseudonymisation.preparations.domain.preparation import (
     ATTEMPTS_MAX,
-    Code,
+    FailureCode,
     PinnedEdition,
     Preparation,
-    State,
+    PreparationState,
     attempt_of,
 )
 from pseudonymisation.preparations.domain.tokens import (
@@ -46,7 +46,7 @@ def claimed(preparation):
 
 
 def failed(preparation):
-    return preparation.fail(preparation.attempt, Code.PCD_LEAK, at=NOW)
+    return preparation.fail(preparation.attempt, FailureCode.PCD_LEAK, at=NOW)
 
 
 @pytest.mark.parametrize("end", ["finish", "fail"])
@@ -54,13 +54,13 @@ def test_only_the_attempt_that_runs_ends_it_and_once(accepted, end):
     def over(preparation, attempt):
         if end == "finish":
             return preparation.finish(attempt, (), at=NOW)
-        return preparation.fail(attempt, Code.ENGINE_FAILED, at=NOW)
+        return preparation.fail(attempt, FailureCode.ENGINE_FAILED, at=NOW)
 
     first = claimed(accepted)
     second = claimed(first)
     done = over(second, second.attempt)
 
-    assert done.state is (State.PREPARED if end == "finish" else State.FAILED)
+    assert done.state is (PreparationState.PREPARED if end == "finish" else PreparationState.FAILED)
     assert (done.finished_at, len(done.pending)) == (NOW, 1)
     for stale, attempt in ((second, first.attempt), (accepted, None), (done, second.attempt)):
         with pytest.raises(ClaimLost):

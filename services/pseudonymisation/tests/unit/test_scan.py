@@ -27,7 +27,7 @@ def own(person: tuple[str | None, str | None, str | None]) -> Own:
 
 
 def suspected(texts, people) -> list[bool]:
-    owns = scan.Owns(*(pa.array(values, pa.string()) for values in zip(*people, strict=True)))
+    owns = scan.OwnValues(*(pa.array(values, pa.string()) for values in zip(*people, strict=True)))
     found: list[bool] = scan.suspects([pa.array(texts, pa.string())], owns)[0].tolist()
     return found
 
@@ -119,7 +119,7 @@ def test_any_text_at_all_is_passed_over_without_a_fault(texts):
 
 def test_columns_and_rows_are_told_apart_and_nulls_passed_over():
     people = [PEOPLE[0], PEOPLE[1], PEOPLE[2]]
-    owns = scan.Owns(*(pa.array(values, pa.string()) for values in zip(*people, strict=True)))
+    owns = scan.OwnValues(*(pa.array(values, pa.string()) for values in zip(*people, strict=True)))
     columns = [
         pa.array(["99900", "AB1 2CD", None]),
         pa.array(["00018", "S704NS", "EC1A1BB"]),

@@ -16,22 +16,22 @@ from pseudonymisation.intake.domain import events
 from pseudonymisation.intake.domain.edition import Edition, Status
 from pseudonymisation.intake.domain.errors import PeriodInvalid
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import TEXTS, Entry, Outcome, report
+from pseudonymisation.intake.domain.quality import TEXTS, LandingOutcome, QuarantineEntry, report
 from pseudonymisation.intake.domain.submission import (
     ATTEMPTS_MAX,
     TRANSITIONS,
     Content,
-    State,
     Submission,
+    SubmissionState,
     next_try,
 )
 
 AT = datetime(2018, 6, 1, 9, tzinfo=UTC)
 SUS = catalogue.load().get("SUS_APC")
 CONTENT = Content(key="uploads/a/1", bytes=10, digest="sha256:00", header="a,b", records=7)
-OUTCOME = Outcome(
+OUTCOME = LandingOutcome(
     columns=("NHS_Number",), records=10, landed=8, withheld=1, quarantined=1,
-    entries=(Entry(3, "Sex", "CODE_UNKNOWN"),),
+    entries=(QuarantineEntry(3, "Sex", "CODE_UNKNOWN"),),
     reasons={("Sex", "CODE_UNKNOWN"): 1, ("CDS_Activity_Date", "OUTSIDE_PERIOD"): 1},
     missing={"Sex": 2}, personal_data={"Der_Diagnosis_All": 3, "Hospital_Spell_No": 4},
     number_status={"01": 8}, without_number=2, default_postcodes=1, without_commissioner=1,
@@ -61,26 +61,33 @@ def landing() -> tuple[Submission, object]:
 
 
 def test_every_state_says_where_it_may_go():
-    assert set(TRANSITIONS) == set(State)
-    assert {s for s in State if not TRANSITIONS[s]} == {State.ACCEPTED, State.REJECTED}
+    assert set(TRANSITIONS) == set(SubmissionState)
+    assert {s for s in SubmissionState if not TRANSITIONS[s]} == {
+        SubmissionState.ACCEPTED,
+        SubmissionState.REJECTED,
+    }
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(SubmissionState))
 def test_only_what_the_table_allows_is_possible(state):
     submission = replace(opened(), state=state, attempt=uuid4(), edition_id=uuid4())
     attempt = submission.attempt
     verbs = {
-        State.RECEIVED: lambda: submission.receive(CONTENT, edition_id=uuid4(), at=AT),
-        State.LANDING: lambda: submission.claim(uuid4(), until=AT),
-        State.REJECTED: lambda: submission.reject(code="X", detail="x", at=AT),
-        State.WAITING: lambda: submission.hold_back(attempt, OUTCOME, {}, quarantine_key="q"),
-        State.ACCEPTED: lambda: submission.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT),
+        SubmissionState.RECEIVED: lambda: submission.receive(CONTENT, edition_id=uuid4(), at=AT),
+        SubmissionState.LANDING: lambda: submission.claim(uuid4(), until=AT),
+        SubmissionState.REJECTED: lambda: submission.reject(code="X", detail="x", at=AT),
+        SubmissionState.WAITING: lambda: submission.hold_back(
+            attempt, OUTCOME, {}, quarantine_key="q"
+        ),
+        SubmissionState.ACCEPTED: lambda: submission.accept(
+            attempt, OUTCOME, {}, quarantine_key="q", at=AT
+        ),
     }
-    if state is State.WAITING:
-        verbs[State.ACCEPTED] = lambda: submission.confirm(rows=8, rows_repeated=0, at=AT)
+    if state is SubmissionState.WAITING:
+        verbs[SubmissionState.ACCEPTED] = lambda: submission.confirm(rows=8, rows_repeated=0, at=AT)
     for target, verb in verbs.items():
         # Back from LANDING to RECEIVED is by waiting, not by another content.
-        waits = (state, target) == (State.LANDING, State.RECEIVED)
+        waits = (state, target) == (SubmissionState.LANDING, SubmissionState.RECEIVED)
         if target in TRANSITIONS[state] and not waits:
             assert verb().state is target
         else:
@@ -275,7 +282,7 @@ def test_the_report_counts_by_column_and_reason():
 def test_all_sums_of_a_report_agree_in_accepted_and_rejected_files(
     good, quarantined, withheld, missing, nameless, found, of_others, is_rejected
 ):
-    outcome = Outcome(
+    outcome = LandingOutcome(
         columns=("Sex", "Der_Diagnosis_All"),
         records=good + quarantined + withheld,
         landed=good,

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalogue
-from pseudonymisation.intake.adapters.upload import Inspected, Inspector, columns_of
+from pseudonymisation.intake.adapters.upload import InspectedUpload, Inspector, columns_of
 from pseudonymisation.intake.domain import errors
 from services.pseudonymisation.tests.submitting import sus_row, written
 
@@ -14,7 +14,7 @@ GOOD = written([sus_row(), sus_row()])
 HEADER = GOOD.partition(b"\n")[0]
 
 
-def inspect(content: bytes, chunk: int = 1 << 20) -> Inspected:
+def inspect(content: bytes, chunk: int = 1 << 20) -> InspectedUpload:
     inspector = Inspector(SUS)
     for start in range(0, len(content), chunk):
         inspector.see(content[start : start + chunk])

@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.errors import KeyUnavailable
-from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed, KeyExists
+from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed, KeyExists
 
 __all__ = [
     "FileWrapping",
@@ -43,7 +43,7 @@ NONCE_BYTES: Final = 12
 NAME: Final = re.compile(r"^[a-z0-9_]+(/[a-z0-9_-]{1,128}){1,3}$")
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
 
@@ -130,7 +130,7 @@ class KeyStore:
         """
         path = self._path(name)
         key = secrets.token_bytes(KEY_BYTES)
-        record = self._record(name, key, State.OPEN)
+        record = self._record(name, key, KeyState.OPEN)
         with self._there():
             if _tombstone(path).exists():
                 raise KeyDestroyed(f"The key {name} was destroyed and is not made again.")
@@ -149,7 +149,7 @@ class KeyStore:
         :raises KeyClosed, KeyDestroyed, KeyUnavailable:
         """
         key, state = self._read(name)
-        if state is State.CLOSED:
+        if state is KeyState.CLOSED:
             raise KeyClosed(f"The key {name} is closed.")
         return key
 
@@ -180,8 +180,8 @@ class KeyStore:
         :raises KeyDestroyed, KeyUnavailable:
         """
         key, state = self._read(name)
-        if state is State.OPEN:
-            self._overwrite(name, self._record(name, key, State.CLOSED))
+        if state is KeyState.OPEN:
+            self._overwrite(name, self._record(name, key, KeyState.CLOSED))
 
     def ensure_closed(self, name: str) -> None:
         """Close a key, made for that where there was none: then it never makes anything.
@@ -238,7 +238,7 @@ class KeyStore:
             raise ValueError("the name of a key is not well formed")
         return self._directory / f"{name}.key"
 
-    def _record(self, name: str, key: bytes, state: State) -> str:
+    def _record(self, name: str, key: bytes, state: KeyState) -> str:
         # Name and state are bound to the wrapping: a record moved or reopened by hand is refused.
         wrapped = self._wrapping.wrap(key, context=_context(name, state))
         return json.dumps(
@@ -250,7 +250,7 @@ class KeyStore:
             }
         )
 
-    def _read(self, name: str) -> tuple[bytes, State]:
+    def _read(self, name: str) -> tuple[bytes, KeyState]:
         path = self._path(name)
         with self._there():
             if _tombstone(path).exists():
@@ -258,7 +258,7 @@ class KeyStore:
             text = path.read_text()
         try:
             record = json.loads(text)
-            state = State(record["state"])
+            state = KeyState(record["state"])
             wrapped = Wrapped(
                 record["version"],
                 base64.b64decode(record["nonce"]),
@@ -285,7 +285,7 @@ class KeyStore:
             raise KeyUnavailable("The key store cannot be read or written.") from None
 
 
-def _context(name: str, state: State) -> bytes:
+def _context(name: str, state: KeyState) -> bytes:
     return f"dsfc/key/1/{state}/{name}".encode()
 
 

@@ -24,7 +24,7 @@ MARKER_OF: Final = dict(zip(Kind, MARKERS, strict=True))
 Mask = npt.NDArray[np.bool_]
 
 
-class Hits(NamedTuple):
+class TextFindings(NamedTuple):
     """Where something was found in a column: by row, what is left of the text, and whose it was."""
 
     rows: list[int]
@@ -54,9 +54,9 @@ def masked(
 
 def hits(
     columns: Sequence[pa.Array], numbers: pa.Array, postcodes: pa.Array, births: pa.Array
-) -> list[Hits]:
+) -> list[TextFindings]:
     """Give, for each column, where something was found."""
-    suspected = scan.suspects(columns, scan.Owns(numbers, postcodes, births))
+    suspected = scan.suspects(columns, scan.OwnValues(numbers, postcodes, births))
     rows = np.flatnonzero(suspected.any(axis=0))
     owns = {
         row: scan.own_of(*(column[row].as_py() for column in (numbers, postcodes, births)))
@@ -64,7 +64,7 @@ def hits(
     }
     found = []
     for column, cells in zip(columns, suspected, strict=True):
-        of_column = Hits([], [], [])
+        of_column = TextFindings([], [], [])
         for row in np.flatnonzero(cells).tolist():
             text = column[row].as_py()
             findings = find_in_record(text, owns[row])
@@ -130,7 +130,7 @@ class Masking:
         return _texts(has_hit, found)
 
 
-def _texts(has_hit: Mask, found: Sequence[Hits]) -> pa.Array:
+def _texts(has_hit: Mask, found: Sequence[TextFindings]) -> pa.Array:
     """Give each row with a hit the masked texts of all columns, and every other row null."""
     rows = np.flatnonzero(has_hit)
     place_of = {row: place for place, row in enumerate(rows.tolist())}

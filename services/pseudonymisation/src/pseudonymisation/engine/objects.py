@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.errors import ObjectStoreUnavailable
+from pseudonymisation.engine.errors import ObjectDamaged
 
 MAGIC: Final = b"DSFC\x01\x00\x00\x00"
 CHUNK_BYTES: Final = 1 << 20
@@ -28,10 +29,6 @@ _NONCE: Final = struct.Struct(">BxxxQ")
 _UNFINISHED: Final = ".part"
 
 Bytes = bytes | bytearray | memoryview
-
-
-class ObjectDamaged(Exception):
-    """An object is not what was written under this key: altered, cut, or another one."""
 
 
 @dataclass(frozen=True, slots=True)

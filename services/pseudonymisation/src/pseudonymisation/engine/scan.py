@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from common.personal_data import Own
 from common.personal_data.births import MONTHS
-from pseudonymisation.engine import kernel
+from pseudonymisation.engine.blocks import INLINE_BYTES, views_of
 
 VERSION: Final = 2
 """Each landed row says by which it was looked through (LAYOUT.md)."""
@@ -60,7 +60,7 @@ _MONTHS: Final = np.array(
 """The code of each month's three letters, by its number."""
 
 
-class Owns:
+class OwnValues:
     """The own values of each row, as bytes: looked up where text has something like them."""
 
     def __init__(self, numbers: pa.Array, postcodes: pa.Array, births: pa.Array) -> None:
@@ -83,7 +83,7 @@ class Owns:
     def inward(self, rows: Places) -> Numbers:
         """Give the code of the last three characters of the row's postcode, or -1."""
         sizes = self._postcode_sizes[rows]
-        has_one = (sizes >= SHORTEST) & (sizes <= kernel.INLINE_BYTES)
+        has_one = (sizes >= SHORTEST) & (sizes <= INLINE_BYTES)
         behind = np.where(has_one, sizes, SHORTEST)
         code = _code(*(self._postcodes[rows, behind - place] for place in (3, 2, 1)))
         return np.where(has_one, code, -1)
@@ -93,7 +93,7 @@ def _held(column: pa.Array) -> tuple[Bytes, Numbers]:
     """Give the bytes of short cells, and how many: none of a null."""
     if pa.types.is_null(column.type):
         column = column.cast(pa.string())
-    blocks = kernel.views_of(column)
+    blocks = views_of(column)
     sizes = blocks.view("<u4")[:, 0].astype(np.int64)
     if column.null_count:
         sizes = np.where(column.is_valid().to_numpy(zero_copy_only=False), sizes, 0)
@@ -122,7 +122,7 @@ def own_of(number: str | None, postcode: str | None, birth: str | None) -> Own:
     return Own(number or None, postcode or None, born)
 
 
-def suspects(columns: Sequence[pa.Array], owns: Owns) -> Mask:
+def suspects(columns: Sequence[pa.Array], owns: OwnValues) -> Mask:
     """Say which cells to look at closely: a row each column, one cell a row."""
     rows = owns.rows
     together = pa.concat_arrays([column.cast(pa.large_string()) for column in columns])
@@ -133,7 +133,7 @@ def suspects(columns: Sequence[pa.Array], owns: Owns) -> Mask:
 class _Cells:
     """Many cells as bytes one behind the other: in clear, and in their normal form."""
 
-    def __init__(self, column: pa.Array, rows: int, owns: Owns) -> None:
+    def __init__(self, column: pa.Array, rows: int, owns: OwnValues) -> None:
         offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)
         offsets = offsets[column.offset : column.offset + len(column) + 1]
         data = np.frombuffer(column.buffers()[2] or b"", dtype=np.uint8)

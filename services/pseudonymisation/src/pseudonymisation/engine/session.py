@@ -20,22 +20,20 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from pseudonymisation.engine.errors import Unlocked
+
 EXTENSION: Final = "extensions/v1.5.5/httpfs.duckdb_extension"
 KEY_NAME: Final = re.compile(r"^[a-z][0-9a-z_]{0,63}$")
 MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EngineLimits:
     """What one session may take of the machine."""
 
     memory_bytes: int = 1_000 * MEGABYTE
     threads: int = 2
     spill_bytes: int = 200_000 * MEGABYTE
-
-
-class Unlocked(Exception):
-    """A session could do what its lock forbids. It was closed and not used."""
 
 
 @contextmanager
@@ -44,7 +42,7 @@ def session(
     directories: Sequence[Path],
     temp_directory: Path,
     keys: Mapping[str, bytes],
-    limits: Limits = Limits(),
+    limits: EngineLimits = EngineLimits(),
     keeps_order: bool = False,
     joins_as_written: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -145,7 +143,9 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _configure(connection: duckdb.DuckDBPyConnection, temp_directory: Path, limits: Limits) -> None:
+def _configure(
+    connection: duckdb.DuckDBPyConnection, temp_directory: Path, limits: EngineLimits
+) -> None:
     extension = files("duckdb_extension_httpfs") / EXTENSION
     for statement in (
         "SET autoinstall_known_extensions = false",

@@ -21,7 +21,7 @@ from common.errors import AppError, Unavailable
 from common.ids import DIGEST, digest, new_id
 from common.security.client import ServiceTokens
 from pseudonymisation.intake.domain.edition import MapVersion
-from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.ports import MapFile, MapKind
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -58,7 +58,7 @@ class _Standing(BaseModel):
 
     provider: str
     entity: Annotated[str, Field(min_length=1)]
-    standing: Standing
+    standing: OrganisationStatus
     basis: Basis | None
 
 

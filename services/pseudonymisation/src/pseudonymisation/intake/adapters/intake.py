@@ -17,25 +17,23 @@ from catalogue import DataSet
 from common.ids import new_id
 from common.jobs import Report
 from common.replacement import Change, Reach
-from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed
+from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
-from pseudonymisation.engine.objects import ObjectDamaged, Objects
+from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.sealing import PERSON
-from pseudonymisation.engine.session import Limits
+from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists
 from pseudonymisation.intake.adapters.header import columns_of
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
-from pseudonymisation.intake.adapters.landing.statement import Order
+from pseudonymisation.intake.adapters.landing.statement import LandingTask
 from pseudonymisation.intake.adapters.upload import Inspector
 from pseudonymisation.intake.domain.edition import Edition
-from pseudonymisation.intake.domain.opt_out import ListKind, OptOutList, Taken
+from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyInvalid
-from pseudonymisation.intake.domain.quality import Outcome
+from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import (
-    ContentDamaged,
-    EngineFailed,
     LandingOrder,
     MapFile,
     Uploaded,
@@ -51,50 +49,45 @@ class SealedHaven:
     objects: Objects
     keys: KeyStore
     scratch: Path
-    limits: Limits
+    limits: EngineLimits
     quarantine_entries_max: int
 
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> "SealedUpload":
         return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set)
 
-    def land(self, order: LandingOrder, report: Report) -> Outcome:
+    def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
         submission = order.submission
         content, edition_id = submission.content, submission.edition_id
         if content is None or edition_id is None:
             raise LookupError("a submission that was received has content")
-        try:
-            return landing.land(
-                Order(
-                    data_set=order.data_set,
-                    rules=order.rules,
-                    header=content.header,
-                    first=order.data_set.periods.first_day(submission.period.first_day),
-                    last=submission.period.last_day,
-                    today=order.today,
-                    provider=submission.provider,
-                    providers=order.providers,
-                    edition_id=edition_id,
-                    attempt=str(submission.attempt),
-                    content_key=content.key,
-                    quarantine_key=self.quarantine_key(submission),
-                    object_key=self.edition_key(submission),
-                    practice_map=_path(order.practice_map),
-                    postcode_map=_path(order.postcode_map),
-                    organisation_map=order.organisation_map.path,
-                ),
-                landing.Plane(
-                    objects=self.objects,
-                    key=self.keys.ensure,
-                    scratch=self.scratch,
-                    limits=self.limits,
-                    quarantine_entries_max=self.quarantine_entries_max,
-                    report=report,
-                ),
-            )
-        except landing.EngineFailed:
-            raise EngineFailed from None
-        except ObjectDamaged:
-            raise ContentDamaged from None
+        return landing.land(
+            LandingTask(
+                data_set=order.data_set,
+                rules=order.rules,
+                header=content.header,
+                first=order.data_set.periods.first_day(submission.period.first_day),
+                last=submission.period.last_day,
+                today=order.today,
+                provider=submission.provider,
+                providers=order.providers,
+                edition_id=edition_id,
+                attempt=str(submission.attempt),
+                content_key=content.key,
+                quarantine_key=self.quarantine_key(submission),
+                object_key=self.edition_key(submission),
+                practice_map=_path(order.practice_map),
+                postcode_map=_path(order.postcode_map),
+                organisation_map=order.organisation_map.path,
+            ),
+            landing.LandingResources(
+                objects=self.objects,
+                key=self.keys.ensure,
+                scratch=self.scratch,
+                limits=self.limits,
+                quarantine_entries_max=self.quarantine_entries_max,
+                report=report,
+            ),
+        )
 
     def edition_key(self, submission: Submission) -> str:
         return f"{EDITIONS}/{submission.edition_id}/{submission.attempt}.parquet"
@@ -103,14 +96,10 @@ class SealedHaven:
         return f"{QUARANTINE}/{submission.id}/{submission.attempt}"
 
     def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
-        rows = handed_back(
+        yield from handed_back(
             self.objects.read(object_key, self.keys.get(object_key)),
             columns_of(header, data_set),
         )
-        try:
-            yield from rows
-        except ObjectDamaged:
-            raise ContentDamaged from None
 
     def discard_attempt(self, submission: Submission) -> None:
         self.objects.delete(self.edition_key(submission))
@@ -284,7 +273,7 @@ class SealedList:
     def take(self, chunk: bytes) -> None:
         self._numbers.take(chunk)
 
-    def finish(self) -> Taken:
+    def finish(self) -> ListContent:
         haven, tokens = self._haven, self._numbers.finish()
         file = haven.list_file(self._list_id, self.key)
         people = lists.write(
@@ -296,7 +285,7 @@ class SealedList:
             limits=haven.limits,
         )
         haven.objects.finish(self.key)
-        return Taken(numbers=len(tokens), people=people, digest=self._numbers.digest)
+        return ListContent(numbers=len(tokens), people=people, digest=self._numbers.digest)
 
     def abandon(self) -> None:
         self._haven.keys.destroy(key_of_list(self._list_id))

@@ -22,8 +22,17 @@ import pyarrow.compute as pc
 
 from common.errors import AppError
 from common.replacement import Change, Reach
-from pseudonymisation.engine import kernel
-from pseudonymisation.engine.session import Limits, literal, sealed_parquet, session
+from pseudonymisation.engine.blocks import (
+    BATCH,
+    Blocks,
+    Cipher,
+    Mask,
+    blocks_of,
+    views_of,
+    words_of,
+)
+from pseudonymisation.engine.nhs_numbers import valid_blocks, valid_numbers
+from pseudonymisation.engine.session import EngineLimits, literal, sealed_parquet, session
 from pseudonymisation.intake.domain.errors import ListInvalid, ListIsReply
 from pseudonymisation.intake.domain.opt_out import ListKind
 
@@ -63,13 +72,13 @@ class Numbers:
         kind: ListKind,
         invalid: Callable[[str, int], AppError] | None = None,
     ) -> None:
-        self._cipher = kernel.Cipher(person_key)
+        self._cipher = Cipher(person_key)
         self._kind = kind
         self._invalid = invalid or (lambda detail, line: ListInvalid(detail, line=line))
         self._rest = b""
         self._lines = 0
         self._digest = hashlib.sha256()
-        self._blocks: list[kernel.Blocks] = []
+        self._blocks: list[Blocks] = []
 
     @property
     def digest(self) -> str:
@@ -91,7 +100,7 @@ class Numbers:
         if self._rest:
             self._read(self._rest)
         tokens = np.concatenate(self._blocks) if self._blocks else np.zeros((0, 16), np.uint8)
-        first, second = kernel.words_of(tokens)
+        first, second = words_of(tokens)
         return pa.table({"person_0": first, "person_1": second})
 
     def _read(self, data: bytes) -> None:
@@ -100,8 +109,8 @@ class Numbers:
         lines = pc.ascii_trim(pa.array(text.removesuffix("\n").split("\n"), pa.string()), " \t\r")
         held = pc.not_equal(lines, "")
         numbers = self._in_form(lines, held.to_numpy(zero_copy_only=False))
-        blocks = kernel.views_of(numbers.filter(held).cast(pa.string_view()))
-        valid = kernel.valid(blocks)
+        blocks = views_of(numbers.filter(held).cast(pa.string_view()))
+        valid = valid_blocks(blocks)
         if not valid.all():
             places = np.flatnonzero(held.to_numpy(zero_copy_only=False))
             line = self._lines + int(places[int(np.argmin(valid))]) + 1
@@ -109,7 +118,7 @@ class Numbers:
         self._lines += len(lines)
         self._blocks.append(self._cipher.encrypt(blocks).copy())
 
-    def _in_form(self, lines: pa.Array, held: kernel.Mask) -> pa.Array:
+    def _in_form(self, lines: pa.Array, held: Mask) -> pa.Array:
         """Take the comma off where there has to be one, and refuse it where not."""
         comma = pc.ends_with(lines, ",").to_numpy(zero_copy_only=False)
         match self._kind:
@@ -134,11 +143,11 @@ class Numbers:
 
 
 def _is_number(text: str) -> bool:
-    return bool(kernel.valid_numbers(pa.array([text.rstrip(", \t")])).all())
+    return bool(valid_numbers(pa.array([text.rstrip(", \t")])).all())
 
 
 def write(
-    tokens: pa.Table, *, to: Path, key_name: str, key: bytes, scratch: Path, limits: Limits
+    tokens: pa.Table, *, to: Path, key_name: str, key: bytes, scratch: Path, limits: EngineLimits
 ) -> int:
     """Write the distinct people, in their order; say how many."""
     scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -158,7 +167,7 @@ def write(
 
 
 def compare(
-    before: Sequence[SealedFile], after: SealedFile, *, scratch: Path, limits: Limits
+    before: Sequence[SealedFile], after: SealedFile, *, scratch: Path, limits: EngineLimits
 ) -> Change:
     """Count who comes and who goes of those who are on any of the lists before."""
     on_any = " UNION ".join(f"SELECT person_0, person_1 FROM {one.sql}" for one in before)
@@ -175,7 +184,7 @@ def compare(
 
 
 def compare_editions(
-    before: SealedFile, after: SealedFile, *, scratch: Path, limits: Limits
+    before: SealedFile, after: SealedFile, *, scratch: Path, limits: EngineLimits
 ) -> Change:
     """Count the rows of people, month by month, that come and go.
 
@@ -199,7 +208,7 @@ def compare_editions(
     return Change(before=had, after=has, added=has - kept, removed=had - kept)
 
 
-def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: Limits) -> int:
+def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: EngineLimits) -> int:
     """Count who is in the part and not in the whole."""
     (count,) = _counted(
         [part, whole],
@@ -211,7 +220,7 @@ def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: Limits
 
 
 def reach(
-    listed: SealedFile, editions: Sequence[SealedFile], *, scratch: Path, limits: Limits
+    listed: SealedFile, editions: Sequence[SealedFile], *, scratch: Path, limits: EngineLimits
 ) -> Reach:
     """Count who of the people in the editions is on the list."""
     on_it, landed = _counted(
@@ -231,7 +240,9 @@ def _people_of(editions: Sequence[SealedFile]) -> str:
     )
 
 
-def gather(editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, limits: Limits) -> int:
+def gather(
+    editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, limits: EngineLimits
+) -> int:
     """Write down everybody with an NHS number in the editions, once; say how many."""
     people = _people_of(editions)
     with _opened([*editions, to], scratch=scratch, limits=limits) as connection:
@@ -244,19 +255,17 @@ def gather(editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, lim
 
 
 def opened(
-    file: SealedFile, person_key: bytes, *, scratch: Path, limits: Limits
+    file: SealedFile, person_key: bytes, *, scratch: Path, limits: EngineLimits
 ) -> Iterator[bytes]:
     """Give the numbers of a list back, in the form of the national service: `number,` and LF."""
-    cipher = kernel.Cipher(person_key)
+    cipher = Cipher(person_key)
     with _opened([file], scratch=scratch, limits=limits) as connection:
-        reader = connection.sql(f"SELECT person_0, person_1 FROM {file.sql}").to_arrow_reader(
-            kernel.BATCH
-        )
+        reader = connection.sql(f"SELECT person_0, person_1 FROM {file.sql}").to_arrow_reader(BATCH)
         for batch in reader:
             first, second = (
                 np.asarray(column.to_numpy(zero_copy_only=False)) for column in batch.columns
             )
-            clear = cipher.decrypt(kernel.blocks_of(first, second))
+            clear = cipher.decrypt(blocks_of(first, second))
             lines = np.empty((len(clear), NUMBER_BYTES + 2), dtype=np.uint8)
             lines[:, :NUMBER_BYTES] = clear[:, 4 : 4 + NUMBER_BYTES]
             lines[:, NUMBER_BYTES] = ord(",")
@@ -266,7 +275,7 @@ def opened(
 
 @contextmanager
 def _opened(
-    files: Sequence[SealedFile], *, scratch: Path, limits: Limits
+    files: Sequence[SealedFile], *, scratch: Path, limits: EngineLimits
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
     try:
@@ -282,7 +291,7 @@ def _opened(
 
 
 def _counted(
-    files: Sequence[SealedFile], query: str, *, scratch: Path, limits: Limits
+    files: Sequence[SealedFile], query: str, *, scratch: Path, limits: EngineLimits
 ) -> tuple[int, ...]:
     with _opened(files, scratch=scratch, limits=limits) as connection:
         row = connection.execute(query).fetchone()

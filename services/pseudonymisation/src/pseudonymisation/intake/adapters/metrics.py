@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 from common.clock import Clock
 from common.db import engine as engines
 from pseudonymisation.db.tables import SubmissionRow
-from pseudonymisation.intake.domain.submission import State
+from pseudonymisation.intake.domain.submission import SubmissionState
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class Measured:
+class IntakeMetrics:
     """Gauges over the intake's tables, read when they are scraped."""
 
     def __init__(self, meter: Meter) -> None:
@@ -41,11 +41,16 @@ class Measured:
     def _by_state(self, _options: CallbackOptions) -> Iterable[Observation]:
         query = select(SubmissionRow.state, func.count()).group_by(col(SubmissionRow.state))
         counts = dict(self._rows(query))
-        return [Observation(counts.get(state.value, 0), {"state": state.value}) for state in State]
+        return [
+            Observation(counts.get(state.value, 0), {"state": state.value})
+            for state in SubmissionState
+        ]
 
     def _oldest(self, _options: CallbackOptions) -> Iterable[Observation]:
         query = select(func.min(SubmissionRow.received_at), func.count()).where(
-            col(SubmissionRow.state).in_([State.RECEIVED.value, State.LANDING.value])
+            col(SubmissionRow.state).in_(
+                [SubmissionState.RECEIVED.value, SubmissionState.LANDING.value]
+            )
         )
         rows = self._rows(query)
         if not rows or self._clock is None:

@@ -50,7 +50,7 @@ BLANK: Final = b'\x1a,;|\t\r\n "'
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class InspectedUpload:
     """What is known of a file that streamed in whole."""
 
     bytes: int
@@ -94,7 +94,7 @@ class Inspector:
             _judge_kind(chunk)
         self._take(chunk)
 
-    def finish(self) -> Inspected:
+    def finish(self) -> InspectedUpload:
         """Judge the whole."""
         if not self._bytes and self._held:
             _judge_kind(self._held)
@@ -106,7 +106,7 @@ class Inspector:
             self._judge_header(is_whole=True)
         if not self._has_records:
             raise errors.FileEmpty("The file has a header and no records.")
-        return Inspected(
+        return InspectedUpload(
             bytes=self._bytes,
             digest=f"sha256:{self._digest.hexdigest()}",
             header=self._header or "",

@@ -15,7 +15,7 @@ from common.security.principal import Principal
 from common.web.auth import Permission, requires
 from pseudonymisation.intake.api import permissions
 from pseudonymisation.intake.domain.errors import UploadIncomplete
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 
 BLOCK_BYTES = 1 << 20
 """Chunks are collected to so much before a thread works on them."""
@@ -71,7 +71,7 @@ class Uploads:
 
 
 @dataclass(frozen=True)
-class _On:
+class _ContextFor:
     """The context on behalf of whoever has the permission."""
 
     permission: Permission
@@ -79,25 +79,25 @@ class _On:
     def build(self) -> Any:
         def context(
             request: Request, principal: Annotated[Principal, requires(self.permission)]
-        ) -> Context:
-            world: Context = request.state.context
+        ) -> IntakeContext:
+            world: IntakeContext = request.state.context
             return world.on_behalf_of(principal)
 
         return Depends(context)
 
 
-SubmitCtx = Annotated[Context, _On(permissions.SUBMIT).build()]
-ReadCtx = Annotated[Context, _On(permissions.READ_SUBMISSIONS).build()]
-RowsCtx = Annotated[Context, _On(permissions.READ_QUARANTINED_ROWS).build()]
-EditionsCtx = Annotated[Context, _On(permissions.READ_EDITIONS).build()]
-ConfirmEditionsCtx = Annotated[Context, _On(permissions.CONFIRM_EDITIONS).build()]
-WithdrawEditionsCtx = Annotated[Context, _On(permissions.WITHDRAW_EDITIONS).build()]
-CheckCtx = Annotated[Context, _On(permissions.CHECK_OPT_OUTS).build()]
-ReadChecksCtx = Annotated[Context, _On(permissions.READ_CHECKS).build()]
-ImportCtx = Annotated[Context, _On(permissions.IMPORT_OPT_OUTS).build()]
-DecideListsCtx = Annotated[Context, _On(permissions.CONFIRM_OPT_OUTS).build()]
-TakeBackListsCtx = Annotated[Context, _On(permissions.WITHDRAW_OPT_OUTS).build()]
-OptOutsCtx = Annotated[Context, _On(permissions.READ_OPT_OUTS).build()]
+SubmitCtx = Annotated[IntakeContext, _ContextFor(permissions.SUBMIT).build()]
+ReadCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_SUBMISSIONS).build()]
+RowsCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_QUARANTINED_ROWS).build()]
+EditionsCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_EDITIONS).build()]
+ConfirmEditionsCtx = Annotated[IntakeContext, _ContextFor(permissions.CONFIRM_EDITIONS).build()]
+WithdrawEditionsCtx = Annotated[IntakeContext, _ContextFor(permissions.WITHDRAW_EDITIONS).build()]
+CheckCtx = Annotated[IntakeContext, _ContextFor(permissions.CHECK_OPT_OUTS).build()]
+ReadChecksCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_CHECKS).build()]
+ImportCtx = Annotated[IntakeContext, _ContextFor(permissions.IMPORT_OPT_OUTS).build()]
+DecideListsCtx = Annotated[IntakeContext, _ContextFor(permissions.CONFIRM_OPT_OUTS).build()]
+TakeBackListsCtx = Annotated[IntakeContext, _ContextFor(permissions.WITHDRAW_OPT_OUTS).build()]
+OptOutsCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_OPT_OUTS).build()]
 
 
 def _uploads(request: Request) -> Uploads:

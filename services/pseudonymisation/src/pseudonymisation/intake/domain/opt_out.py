@@ -28,7 +28,7 @@ class ListKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ListContent:
     """What came in: how many numbers stood in it, how many people they are, and its digest."""
 
     numbers: int

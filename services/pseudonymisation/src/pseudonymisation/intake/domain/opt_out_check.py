@@ -13,7 +13,7 @@ from uuid import UUID
 
 from common.clock import legal_day
 from common.errors import Conflict, NotFound, Unprocessable
-from pseudonymisation.intake.domain.opt_out import Taken
+from pseudonymisation.intake.domain.opt_out import ListContent
 
 
 class CheckNotFound(NotFound):
@@ -114,7 +114,7 @@ class OptOutCheck:
 
     def answered(
         self,
-        taken: Taken,
+        taken: ListContent,
         *,
         reply_id: UUID,
         not_asked: int,

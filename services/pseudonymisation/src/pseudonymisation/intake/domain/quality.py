@@ -62,7 +62,7 @@ def text_of(code: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class QuarantineEntry:
     """Why one line was set aside."""
 
     line: int
@@ -84,7 +84,7 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class LandingOutcome:
     """What landing counted."""
 
     columns: Sequence[str]
@@ -98,7 +98,7 @@ class Outcome:
     """Rows that are no activity, by the code of the landing rules."""
     deletions_without_match: int = 0
     """Of the deletions, those of records that are not before them in the file."""
-    entries: Sequence[Entry] = ()
+    entries: Sequence[QuarantineEntry] = ()
     """The first of them, in order of the lines."""
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many lines were set aside for what: by column and code."""
@@ -140,7 +140,7 @@ class Outcome:
 
 
 def report(
-    outcome: Outcome, *, data_set: DataSet, is_rejected: bool = False
+    outcome: LandingOutcome, *, data_set: DataSet, is_rejected: bool = False
 ) -> dict[str, JsonValue]:
     """Write the data quality report.
 
@@ -205,7 +205,7 @@ def report(
     }
 
 
-def _column(name: str, outcome: Outcome) -> dict[str, JsonValue]:
+def _column(name: str, outcome: LandingOutcome) -> dict[str, JsonValue]:
     """Count a column: landed with a value, landed without, and set aside because of it."""
     is_submitted = name in outcome.columns
     missing = outcome.missing.get(name, 0) if is_submitted else outcome.landed

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pseudonymisation.intake.domain import errors
 
 
-class Standing(StrEnum):
+class OrganisationStatus(StrEnum):
     """How an organisation stands on a day."""
 
     OPEN = "open"
@@ -33,7 +33,7 @@ class ProviderStanding:
     provider: str
     entity: str
     """In normal form on the day."""
-    standing: Standing
+    standing: OrganisationStatus
     basis: Basis | None
 
 
@@ -42,13 +42,13 @@ def demand(found: ProviderStanding) -> ProviderStanding:
 
     :raises ProviderUnknown, ProviderNotOpen, ProviderNotOwn:
     """
-    if found.standing is Standing.UNKNOWN:
+    if found.standing is OrganisationStatus.UNKNOWN:
         raise errors.ProviderUnknown(
             "The lists of organisations have no such provider at the beginning of the period."
             " Check the code; a default code is nobody.",
             field="provider",
         )
-    if found.standing is not Standing.OPEN:
+    if found.standing is not OrganisationStatus.OPEN:
         raise errors.ProviderNotOpen(
             "The provider had closed before the period, or opened after it; name its successor,"
             " or the period.",
@@ -65,5 +65,7 @@ def demand(found: ProviderStanding) -> ProviderStanding:
 
 def entities(own: ProviderStanding, others: Iterable[ProviderStanding]) -> frozenset[str]:
     """Say whose records a file may hold: the provider's, and whom its submitter may send for."""
-    sent = {s.entity for s in others if s.basis is not None and s.standing is Standing.OPEN}
+    sent = {
+        s.entity for s in others if s.basis is not None and s.standing is OrganisationStatus.OPEN
+    }
     return frozenset(sent | {own.entity})

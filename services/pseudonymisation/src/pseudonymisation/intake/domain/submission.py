@@ -20,14 +20,14 @@ from pseudonymisation.intake.domain.events import (
     SubmissionRejected,
 )
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import Entry, Outcome
+from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 
 ATTEMPTS_MAX: Final = 3
 """A file that ends its worker, or defeats the engine, so often is refused."""
 
 
-class State(StrEnum):
+class SubmissionState(StrEnum):
     OPEN = "open"
     """Waits for its content."""
     RECEIVED = "received"
@@ -39,19 +39,25 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.RECEIVED, State.REJECTED}),
-    State.RECEIVED: frozenset({State.LANDING, State.REJECTED}),
-    State.LANDING: frozenset(
-        {State.LANDING, State.RECEIVED, State.WAITING, State.ACCEPTED, State.REJECTED}
+TRANSITIONS: Mapping[SubmissionState, frozenset[SubmissionState]] = {
+    SubmissionState.OPEN: frozenset({SubmissionState.RECEIVED, SubmissionState.REJECTED}),
+    SubmissionState.RECEIVED: frozenset({SubmissionState.LANDING, SubmissionState.REJECTED}),
+    SubmissionState.LANDING: frozenset(
+        {
+            SubmissionState.LANDING,
+            SubmissionState.RECEIVED,
+            SubmissionState.WAITING,
+            SubmissionState.ACCEPTED,
+            SubmissionState.REJECTED,
+        }
     ),
-    State.WAITING: frozenset({State.ACCEPTED, State.REJECTED}),
-    State.ACCEPTED: frozenset(),
-    State.REJECTED: frozenset(),
+    SubmissionState.WAITING: frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED}),
+    SubmissionState.ACCEPTED: frozenset(),
+    SubmissionState.REJECTED: frozenset(),
 }
 """The whole life of a submission. LANDING again: a worker was lost, and another began anew."""
 
-DECIDED = frozenset({State.ACCEPTED, State.REJECTED})
+DECIDED = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,7 @@ class Submission:
     basis: Basis | None = None
     """By what it may; None where it was not written down, before rights were."""
     created_at: datetime
-    state: State = State.OPEN
+    state: SubmissionState = SubmissionState.OPEN
     content: Content | None = None
     received_at: datetime | None = None
     received_by: str | None = None
@@ -112,18 +118,18 @@ class Submission:
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[SubmissionDecided, ...] = ()
     """Events not yet stored."""
-    entries: Sequence[Entry] = field(default=())
+    entries: Sequence[QuarantineEntry] = field(default=())
     """Reasons for which lines were set aside, not yet stored."""
 
     def receive(
         self, content: Content, *, edition_id: UUID, at: datetime, by: str | None = None
     ) -> Self:
         """Take the whole content, once."""
-        if self.state is not State.OPEN:
+        if self.state is not SubmissionState.OPEN:
             raise TransitionRefused(f"A submission that is {self.state} takes no content.")
         return replace(
             self,
-            state=State.RECEIVED,
+            state=SubmissionState.RECEIVED,
             content=content,
             edition_id=edition_id,
             received_at=at,
@@ -133,10 +139,10 @@ class Submission:
         )
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
-        self._demand(State.LANDING)
+        self._demand(SubmissionState.LANDING)
         return replace(
             self,
-            state=State.LANDING,
+            state=SubmissionState.LANDING,
             attempt=attempt,
             attempts=self.attempts + 1,
             claimed_until=until,
@@ -147,9 +153,11 @@ class Submission:
     def progress(self) -> Progress | None:
         """How far it is, from reception on; of what was refused unread, nothing."""
         match self.state:
-            case State.RECEIVED | State.LANDING if self.content is not None:
+            case SubmissionState.RECEIVED | SubmissionState.LANDING if self.content is not None:
                 return Progress(self.rows_done, self.content.records)
-            case State.WAITING | State.ACCEPTED | State.REJECTED if self.report is not None:
+            case SubmissionState.WAITING | SubmissionState.ACCEPTED | SubmissionState.REJECTED if (
+                self.report is not None
+            ):
                 return Progress(self.rows_done, self.rows_done)
             case _:
                 return None
@@ -169,7 +177,7 @@ class Submission:
         self._require_mine(attempt)
         return replace(
             self,
-            state=State.RECEIVED,
+            state=SubmissionState.RECEIVED,
             claimed_until=until,
             attempts=self.attempts if counts else self.attempts - 1,
             rows_done=0,
@@ -180,7 +188,7 @@ class Submission:
     def accept(
         self,
         attempt: UUID,
-        outcome: Outcome,
+        outcome: LandingOutcome,
         report: Mapping[str, JsonValue],
         *,
         quarantine_key: str,
@@ -188,7 +196,7 @@ class Submission:
     ) -> Self:
         self._require_mine(attempt)
         accepted = replace(
-            self._decided(State.ACCEPTED, at),
+            self._decided(SubmissionState.ACCEPTED, at),
             code=None,
             detail=None,
             report=report,
@@ -203,17 +211,17 @@ class Submission:
     def hold_back(
         self,
         attempt: UUID,
-        outcome: Outcome,
+        outcome: LandingOutcome,
         report: Mapping[str, JsonValue],
         *,
         quarantine_key: str,
     ) -> Self:
         """Wait for a second person: it is landed, and not in force."""
         self._require_mine(attempt)
-        self._demand(State.WAITING)
+        self._demand(SubmissionState.WAITING)
         return replace(
             self,
-            state=State.WAITING,
+            state=SubmissionState.WAITING,
             claimed_until=None,
             code=SecondPersonNeeded.code,
             detail="Much of the edition in force would change; a second person has to confirm it.",
@@ -226,7 +234,7 @@ class Submission:
     def confirm(self, *, rows: int, rows_repeated: int | None, at: datetime) -> Self:
         """Become the edition in force, by a second person's word."""
         self._require_waiting()
-        accepted = replace(self._decided(State.ACCEPTED, at), code=None, detail=None)
+        accepted = replace(self._decided(SubmissionState.ACCEPTED, at), code=None, detail=None)
         event = SubmissionAccepted(
             submission_id=self.id,
             data_set=self.data_set,
@@ -245,7 +253,7 @@ class Submission:
         """Refuse what waits: it was taken back, or a later file came. Its report stays."""
         self._require_waiting()
         rejected = replace(
-            self._decided(State.REJECTED, at), code=code, detail=detail, edition_id=None
+            self._decided(SubmissionState.REJECTED, at), code=code, detail=detail, edition_id=None
         )
         event = SubmissionRejected(
             submission_id=self.id,
@@ -274,7 +282,7 @@ class Submission:
         detail: str,
         at: datetime,
         attempt: UUID | None = None,
-        outcome: Outcome | None = None,
+        outcome: LandingOutcome | None = None,
         report: Mapping[str, JsonValue] | None = None,
         quarantine_key: str | None = None,
     ) -> Self:
@@ -282,7 +290,7 @@ class Submission:
         if attempt is not None:
             self._require_mine(attempt)
         rejected = replace(
-            self._decided(State.REJECTED, at),
+            self._decided(SubmissionState.REJECTED, at),
             code=code,
             detail=detail,
             report=report,
@@ -302,13 +310,13 @@ class Submission:
 
         Both are handed back: this one without its upload, and the other, received.
         """
-        if self.state is not State.ACCEPTED or self.content is None:
+        if self.state is not SubmissionState.ACCEPTED or self.content is None:
             raise TransitionRefused("The upload is not kept any more; submit it again.")
         other = replace(
             self,
             id=submission_id,
             created_at=at,
-            state=State.OPEN,
+            state=SubmissionState.OPEN,
             content=None,
             received_at=None,
             decided_at=None,
@@ -332,11 +340,11 @@ class Submission:
         """The upload and the quarantined rows were destroyed; what was counted stays."""
         return replace(self, content=None, quarantine_key=None)
 
-    def _decided(self, state: State, at: datetime) -> Self:
+    def _decided(self, state: SubmissionState, at: datetime) -> Self:
         self._demand(state)
         return replace(self, state=state, decided_at=at, claimed_until=None)
 
-    def _demand(self, state: State) -> None:
+    def _demand(self, state: SubmissionState) -> None:
         if state not in TRANSITIONS[self.state]:
             raise TransitionRefused(
                 f"A submission that is {self.state} cannot become {state}.",
@@ -344,18 +352,21 @@ class Submission:
             )
 
     def _require_waiting(self) -> None:
-        if self.state is not State.WAITING:
+        if self.state is not SubmissionState.WAITING:
             raise TransitionRefused(f"A submission that is {self.state} does not wait for anybody.")
 
     def _require_mine(self, attempt: UUID) -> None:
-        if self.state is not State.LANDING or self.attempt != attempt:
+        if self.state is not SubmissionState.LANDING or self.attempt != attempt:
             raise ClaimLost("Another worker took the submission over.")
 
 
 def _said(
-    kind: type[SubmissionDecided], submission: Submission, outcome: Outcome | None, at: datetime
+    kind: type[SubmissionDecided],
+    submission: Submission,
+    outcome: LandingOutcome | None,
+    at: datetime,
 ) -> SubmissionDecided:
-    is_accepted = submission.state is State.ACCEPTED
+    is_accepted = submission.state is SubmissionState.ACCEPTED
     return kind(
         submission_id=submission.id,
         data_set=submission.data_set,

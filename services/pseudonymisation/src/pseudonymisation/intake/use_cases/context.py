@@ -29,7 +29,7 @@ SEE_ALL = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class IntakeLimits:
     """How long things may take, and how long they are kept."""
 
     claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=60)))
@@ -41,7 +41,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class IntakeContext:
     uow: UnitOfWork
     clock: Clock
     catalogue: Catalogue
@@ -49,7 +49,7 @@ class Context:
     maps: Maps
     rights: SubmissionRights
     codes: Codes
-    limits: Limits = field(default_factory=Limits)
+    limits: IntakeLimits = field(default_factory=IntakeLimits)
     check_age: Callable[[date], CheckAge] = CheckAge.none
     """How long a national check is good, by the rule of a day."""
     wake: Callable[[], None] = lambda: None

@@ -27,7 +27,7 @@ from common.replacement import (
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, name_of
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import Scope, Transaction
 from pseudonymisation.intake.use_cases.submissions import require_no_overlap
 
@@ -48,7 +48,7 @@ def begun(
     former: Sequence[Edition],
     by: str,
     at: datetime,
-    ctx: Context,
+    ctx: IntakeContext,
 ) -> Standing:
     """Judge what was landed against the edition in force of its period.
 
@@ -116,7 +116,7 @@ def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Seque
     return gone
 
 
-def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+def confirm(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
     """Put an edition that waits in force: a second person's word.
 
     :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps:
@@ -143,7 +143,7 @@ def confirm(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
     return stored
 
 
-def take_back(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+def take_back(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
     """Take an edition back. Of one that waits the submission is rejected, and it is destroyed.
 
     One that is or was in force is taken back by the staff of the haven: what was made with it is
@@ -164,7 +164,7 @@ def take_back(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
 
 
 def _take_back_landed(
-    present: Edition, before: Edition | None, reason: str, *, ctx: Context
+    present: Edition, before: Edition | None, reason: str, *, ctx: IntakeContext
 ) -> Edition:
     at, by = ctx.clock.now(), ctx.principal.subject
     # Compared before the transaction begins: nobody waits for the engine with it open.
@@ -190,12 +190,12 @@ def _take_back_landed(
     return stored
 
 
-def _of_going(gone: Edition, after: Edition, at: datetime, *, ctx: Context) -> Judgement:
+def _of_going(gone: Edition, after: Edition, at: datetime, *, ctx: IntakeContext) -> Judgement:
     change = ctx.haven.change_of_editions(gone, after.id, after.object_key, after.rows)
     return rules.load().judge(Kind.EDITION, change, on=legal_day(at))
 
 
-def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: Context) -> Edition:
+def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
     at, by = ctx.clock.now(), ctx.principal.subject
     with ctx.uow.writing() as tx:
         waiting = tx.editions.get(edition_id, ctx.scope)
@@ -227,7 +227,9 @@ def _reject(
     )
 
 
-def _entry(action: str, edition: Edition, reason: str, at: datetime, *, ctx: Context) -> Entry:
+def _entry(
+    action: str, edition: Edition, reason: str, at: datetime, *, ctx: IntakeContext
+) -> Entry:
     return entry_for(
         ctx.principal,
         at=at,

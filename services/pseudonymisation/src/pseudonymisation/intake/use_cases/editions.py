@@ -6,10 +6,10 @@ from uuid import UUID
 from common.replacement import State
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 
 
-def get(edition_id: UUID, *, ctx: Context) -> Edition:
+def get(edition_id: UUID, *, ctx: IntakeContext) -> Edition:
     """:raises EditionNotFound:"""
     with ctx.uow.reading() as tx:
         return tx.editions.get(edition_id, ctx.scope)
@@ -22,7 +22,7 @@ def page(
     state: State | None,
     after: UUID | None,
     limit: int,
-    ctx: Context,
+    ctx: IntakeContext,
 ) -> Sequence[Edition]:
     """:raises PeriodInvalid:"""
     wanted = None if period is None else Period.parse(period)

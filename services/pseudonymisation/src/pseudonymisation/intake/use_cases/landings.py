@@ -5,50 +5,29 @@ transaction with the decision. Whatever is away in the meantime (agreements, a k
 store), the submission waits, and nothing half-written is named.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 
 import structlog
-from pydantic import JsonValue
 
-from catalogue import DataSet, Derivation, LandingRules, UnknownDataSet
-from common.audit.entries import Entry as AuditEntry
-from common.audit.entries import entry_for
+from catalogue import DataSet, Derivation, UnknownDataSet
 from common.clock import legal_day
-from common.errors import AppError, ClaimLost, EditedMeanwhile, Unavailable
+from common.errors import ClaimLost, EditedMeanwhile, Unavailable
 from common.ids import new_id
 from common.jobs import Claim, Report, SignOfLife, holding
-from common.replacement import Standing
-from pseudonymisation.engine.keys import KeyDestroyed
+from pseudonymisation.engine.errors import EngineFailed, KeyDestroyed, ObjectDamaged
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.edition import Edition, RulesVersion, Status
-from pseudonymisation.intake.domain.quality import Outcome, report
-from pseudonymisation.intake.domain.submission import Submission, next_try
-from pseudonymisation.intake.use_cases import relanding, rights
-from pseudonymisation.intake.use_cases.context import ITSELF, Context
-from pseudonymisation.intake.use_cases.edition_replacements import (
-    begun,
-    give_up_waiting,
-    of_period,
-    supersede,
-)
-from pseudonymisation.intake.use_cases.ports import (
-    ContentDamaged,
-    EngineFailed,
-    LandingOrder,
-    MapFile,
-    MapKind,
-    Scope,
-    Transaction,
-)
-from pseudonymisation.intake.use_cases.submissions import require_collected, require_no_overlap
+from pseudonymisation.intake.domain.quality import report
+from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.use_cases import landing_results, relanding, rights
+from pseudonymisation.intake.use_cases.context import IntakeContext
+from pseudonymisation.intake.use_cases.landing_results import EVERYTHING, audit_entry
+from pseudonymisation.intake.use_cases.ports import LandingOrder, MapFile, MapKind
+from pseudonymisation.intake.use_cases.submissions import require_collected
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-EVERYTHING: Final = Scope(None)
 REFUSALS: Final = (
     errors.ContentRefused,
     errors.CollectionNotInForce,
@@ -64,7 +43,7 @@ MAPPED: Final = frozenset({Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER})
 class LandingJobs:
     """The work of landing, as a runner asks for it."""
 
-    ctx: Context
+    ctx: IntakeContext
 
     def claim(self) -> Claim[Submission] | None:
         """Take the oldest submission that nobody works on, if there is one."""
@@ -76,7 +55,7 @@ class LandingJobs:
                     # What a lost worker has written is nobody's; it may not finish any more.
                     self.ctx.haven.discard_attempt(found)
                 if found.is_exhausted:
-                    _give_up(found, tx, ctx=self.ctx)
+                    landing_results.give_up(found, tx, ctx=self.ctx)
                     return None  # what comes next is found the next time
                 claimed = tx.submissions.keep_claim(found.claim(attempt, until=until))
                 return Claim(claimed, attempt)
@@ -115,17 +94,17 @@ class LandingJobs:
         try:
             self._land(claim, report)
         except REFUSALS as refusal:
-            _reject(claim, refusal, ctx=self.ctx)
+            landing_results.reject(claim, refusal, ctx=self.ctx)
             log_.info("submission_rejected", code=refusal.code)
-        except ContentDamaged:
+        except ObjectDamaged:
             refused = errors.LandingFailed("What was stored of the upload is damaged; resubmit.")
-            _reject(claim, refused, ctx=self.ctx)
+            landing_results.reject(claim, refused, ctx=self.ctx)
             log_.warning("upload_damaged")
         except EngineFailed:
-            _wait(claim, code=errors.LandingFailed.code, counts=True, ctx=self.ctx)
+            landing_results.wait(claim, code=errors.LandingFailed.code, counts=True, ctx=self.ctx)
             log_.warning("landing_failed", attempts=claim.job.attempts)
         except (Unavailable, EditedMeanwhile) as away:
-            _wait(claim, code=away.code, counts=False, ctx=self.ctx)
+            landing_results.wait(claim, code=away.code, counts=False, ctx=self.ctx)
             log_.warning("landing_waits", code=away.code)
 
     def _land(self, claim: Claim[Submission], progress: Report) -> None:
@@ -148,13 +127,13 @@ class LandingJobs:
             organisation_map=self._governing("organisation", submission, data_set),
         )
         outcome = ctx.haven.land(order, progress)
-        refusal = _judge(outcome, data_set)
+        refusal = landing_results.judge(outcome, data_set)
         quality = report(outcome, data_set=data_set, is_rejected=refusal is not None)
         if refusal is not None:
-            _reject(claim, refusal, ctx=ctx, outcome=outcome, quality=quality)
+            landing_results.reject(claim, refusal, ctx=ctx, outcome=outcome, quality=quality)
             log.info("submission_rejected", submission_id=str(submission.id), code=refusal.code)
             return
-        _accept(claim, order, outcome, quality, ctx=ctx)
+        landing_results.accept(claim, order, outcome, quality, ctx=ctx)
 
     def _map(
         self, kind: Literal["practice", "postcode"], submission: Submission, data_set: DataSet
@@ -182,218 +161,7 @@ def needed_maps(data_set: DataSet) -> frozenset[str]:
     return frozenset(by_reason | by_derivation)
 
 
-def _judge(outcome: Outcome, data_set: DataSet) -> errors.ContentRefused | None:
-    """Judge the file as a whole."""
-    share = data_set.file.quarantine_share_max
-    if outcome.bad_share > share:
-        return errors.TooManyBadRows(
-            f"{outcome.quarantined} of {outcome.records} records are bad, more than"
-            f" {share:.0%}; the report says why. Most often {outcome.main_reason}"
-        )
-    if not outcome.landed:
-        why = f" Most often {outcome.main_reason}" if outcome.reasons else ""
-        return errors.NoGoodRows(f"No record is left to be landed.{why}")
-    return None
-
-
-def _accept(
-    claim: Claim[Submission],
-    order: LandingOrder,
-    outcome: Outcome,
-    quality: Mapping[str, JsonValue],
-    *,
-    ctx: Context,
-) -> None:
-    """Name what was landed: it is the edition in force, or waits for a second person."""
-    at = ctx.clock.now()
-    before, former = _in_force(claim.job, ctx=ctx)
-    standing = _standing(order.submission, outcome, before, former, at=at, ctx=ctx)
-    quarantine_key = ctx.haven.quarantine_key(claim.job)
-    with ctx.uow.writing() as tx:
-        present = tx.submissions.get(claim.job.id, EVERYTHING)
-        in_force = tx.editions.of(present.data_set, present.provider)
-        require_no_overlap(present, [edition.period for edition in in_force])
-        if of_period(in_force, present.period) != before:
-            raise EditedMeanwhile("Another edition of the period was put in force.")
-        edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)
-        if standing.is_waiting:
-            decided = present.hold_back(
-                claim.attempt, outcome, quality, quarantine_key=quarantine_key
-            )
-        else:
-            decided = present.accept(
-                claim.attempt, outcome, quality, quarantine_key=quarantine_key, at=at
-            )
-        tx.editions.save(
-            edition,
-            audit=_audit(
-                "edition-landed", f"editions/{edition.id}", present, at, rows=edition.rows
-            ),
-        )
-        audit = _audit(
-            "submission-waits" if standing.is_waiting else "submission-accepted",
-            f"submissions/{present.id}",
-            present,
-            at,
-            edition=str(edition.id),
-        )
-        gone = give_up_waiting(edition, tx, audit=audit)
-        if not standing.is_waiting:
-            supersede(in_force, edition, tx, audit=audit)
-        tx.submissions.save(decided, audit=audit)
-    for edition_id in gone:
-        ctx.haven.discard_edition(edition_id)
-    log.info(
-        "submission_waits" if standing.is_waiting else "submission_accepted",
-        submission_id=str(edition.submission_id),
-        rows=outcome.landed,
-        quarantined=outcome.quarantined,
-    )
-    ctx.wake()
-
-
-def _in_force(submission: Submission, *, ctx: Context) -> tuple[Edition | None, Sequence[Edition]]:
-    """Return the edition in force of the period, and all that were in force of it."""
-    data_set, provider, period = submission.data_set, submission.provider, submission.period
-    with ctx.uow.reading() as tx:
-        in_force = tx.editions.of(data_set, provider)
-        return of_period(in_force, period), tx.editions.former(data_set, provider, period)
-
-
-def _standing(
-    submission: Submission,
-    outcome: Outcome,
-    before: Edition | None,
-    former: Sequence[Edition],
-    *,
-    at: datetime,
-    ctx: Context,
-) -> Standing:
-    if submission.edition_id is None:
-        raise LookupError("a submission that was received has an edition to be")
-    return begun(
-        submission.edition_id,
-        ctx.haven.edition_key(submission),
-        outcome.landed,
-        before=before,
-        former=former,
-        by=submission.received_by or submission.submitted_by,
-        at=at,
-        ctx=ctx,
-    )
-
-
-def _edition(
-    submission: Submission,
-    order: LandingOrder,
-    outcome: Outcome,
-    tx: Transaction,
-    *,
-    standing: Standing,
-    at: datetime,
-    ctx: Context,
-) -> Edition:
-    if submission.edition_id is None:
-        raise LookupError("a submission that was received has an edition to be")
-    former = tx.editions.count(submission.data_set, submission.provider, submission.period)
-    return Edition(
-        id=submission.edition_id,
-        data_set=submission.data_set,
-        catalogue_version=submission.catalogue_version,
-        catalogue_digest=submission.catalogue_digest,
-        period=submission.period,
-        provider=submission.provider,
-        number=former + 1,
-        status=Status.of(order.data_set),
-        submission_id=submission.id,
-        object_key=ctx.haven.edition_key(order.submission),
-        rows=outcome.landed,
-        rows_repeated=outcome.repeated,
-        bytes=outcome.bytes,
-        practice_map=order.practice_map.version if order.practice_map else None,
-        postcode_map=order.postcode_map.version if order.postcode_map else None,
-        organisation_map=order.organisation_map.version,
-        landing_rules=_rules(order.rules),
-        landed_at=at,
-        standing=standing,
-    )
-
-
-def _rules(rules: LandingRules) -> RulesVersion | None:
-    return RulesVersion(version=rules.version, digest=rules.digest) if rules.digest else None
-
-
-def _reject(
-    claim: Claim[Submission],
-    refusal: AppError,
-    *,
-    ctx: Context,
-    outcome: Outcome | None = None,
-    quality: Mapping[str, JsonValue] | None = None,
-) -> None:
-    """Refuse the file. What there was before stays; what was landed of this is destroyed."""
-    at = ctx.clock.now()
-    with ctx.uow.writing() as tx:
-        present = tx.submissions.get(claim.job.id, EVERYTHING)
-        rejected = present.reject(
-            code=refusal.code,
-            detail=refusal.detail,
-            at=at,
-            attempt=claim.attempt,
-            outcome=outcome,
-            report=quality,
-            quarantine_key=(None if outcome is None else ctx.haven.quarantine_key(claim.job)),
-        )
-        tx.submissions.save(
-            rejected,
-            audit=_audit(
-                "submission-rejected",
-                f"submissions/{present.id}",
-                present,
-                at,
-                code=refusal.code,
-            ),
-        )
-    if claim.job.edition_id is not None:
-        ctx.haven.discard_edition(claim.job.edition_id)
-
-
-def _give_up(submission: Submission, tx: Transaction, *, ctx: Context) -> None:
-    at = ctx.clock.now()
-    refusal = errors.LandingFailed("The file was tried several times and cannot be landed.")
-    tx.submissions.save(
-        submission.reject(code=refusal.code, detail=refusal.detail, at=at),
-        audit=_audit(
-            "submission-rejected",
-            f"submissions/{submission.id}",
-            submission,
-            at,
-            code=refusal.code,
-        ),
-    )
-    if submission.edition_id is not None:
-        ctx.haven.discard_edition(submission.edition_id)
-    log.error("landing_given_up", submission_id=str(submission.id))
-
-
-def _wait(claim: Claim[Submission], *, code: str, counts: bool, ctx: Context) -> None:
-    """Try again later; but not for ever."""
-    ctx.haven.discard_attempt(claim.job)
-    at = ctx.clock.now()
-    received = claim.job.received_at or at
-    if at - received > ctx.limits.patience:
-        refusal = errors.LandingFailed("What landing needs was away for too long; resubmit.")
-        _reject(claim, refusal, ctx=ctx)
-        return
-    with ctx.uow.writing() as tx:
-        present = tx.submissions.get(claim.job.id, EVERYTHING)
-        waiting = present.wait(
-            claim.attempt, code=code, until=next_try(at, present.attempts), counts=counts
-        )
-        tx.submissions.keep_claim(waiting)
-
-
-def _destroy_decided(*, ctx: Context) -> int:
+def _destroy_decided(*, ctx: IntakeContext) -> int:
     """Destroy uploads and quarantines that were kept as long as they are to be kept."""
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
@@ -406,27 +174,13 @@ def _destroy_decided(*, ctx: Context) -> int:
             present = tx.submissions.get(submission.id, EVERYTHING)
             tx.submissions.save(
                 present.forget_content(),
-                audit=_audit(
+                audit=audit_entry(
                     "submission-content-destroyed", f"submissions/{present.id}", present, at
                 ),
             )
     return len(old)
 
 
-def _named(*, ctx: Context) -> list[str]:
+def _named(*, ctx: IntakeContext) -> list[str]:
     with ctx.uow.reading() as tx:
         return list(tx.object_keys())
-
-
-def _audit(
-    action: str, resource: str, of: Submission, at: datetime, **detail: str | int
-) -> AuditEntry:
-    """Write down what the service does of itself with what a provider submitted."""
-    return entry_for(
-        ITSELF,
-        at=at,
-        action=action,
-        resource=resource,
-        on_behalf_of=of.provider,
-        detail=dict(detail),
-    )

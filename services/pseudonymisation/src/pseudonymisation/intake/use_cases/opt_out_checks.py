@@ -18,7 +18,7 @@ from pseudonymisation.intake.domain.opt_out_check import (
     OptOutCheck,
 )
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import ListImport
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,7 +31,7 @@ def open_(
     purpose: str,
     key: str | None,
     fingerprint: str,
-    ctx: Context,
+    ctx: IntakeContext,
 ) -> OptOutCheck:
     """Open a check about everybody with an NHS number in the editions in force of the periods.
 
@@ -69,7 +69,7 @@ def open_(
     return stored
 
 
-def request_of(check_id: UUID, *, ctx: Context) -> Iterator[bytes]:
+def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
     """Hand out the request, as the national service wants it: `number,` and a line feed.
 
     That it was asked for is written down before the first number is opened.
@@ -87,7 +87,7 @@ def request_of(check_id: UUID, *, ctx: Context) -> Iterator[bytes]:
     return chain([next(lines, b"")], lines)
 
 
-def begin_reply(check_id: UUID, *, ctx: Context) -> tuple[OptOutCheck, UUID, ListImport]:
+def begin_reply(check_id: UUID, *, ctx: IntakeContext) -> tuple[OptOutCheck, UUID, ListImport]:
     """Prepare to take a reply.
 
     :raises CheckNotFound, CheckTooOld:
@@ -101,7 +101,7 @@ def begin_reply(check_id: UUID, *, ctx: Context) -> tuple[OptOutCheck, UUID, Lis
 
 
 def finish_reply(
-    check: OptOutCheck, reply_id: UUID, coming: ListImport, *, ctx: Context
+    check: OptOutCheck, reply_id: UUID, coming: ListImport, *, ctx: IntakeContext
 ) -> OptOutCheck:
     """Take the reply, against this check alone. The same again is the one that was taken.
 
@@ -130,18 +130,18 @@ def finish_reply(
     return stored
 
 
-def get(check_id: UUID, *, ctx: Context) -> OptOutCheck:
+def get(check_id: UUID, *, ctx: IntakeContext) -> OptOutCheck:
     """:raises CheckNotFound:"""
     with ctx.uow.reading() as tx:
         return tx.opt_out_checks.get(check_id)
 
 
-def page(*, after: UUID | None, limit: int, ctx: Context) -> Sequence[OptOutCheck]:
+def page(*, after: UUID | None, limit: int, ctx: IntakeContext) -> Sequence[OptOutCheck]:
     with ctx.uow.reading() as tx:
         return tx.opt_out_checks.page(after=after, limit=limit)
 
 
-def _require_periods(data_set: str, periods: Sequence[str], *, ctx: Context) -> None:
+def _require_periods(data_set: str, periods: Sequence[str], *, ctx: IntakeContext) -> None:
     try:
         described = ctx.catalogue.get(data_set)
     except UnknownDataSet:
@@ -150,11 +150,11 @@ def _require_periods(data_set: str, periods: Sequence[str], *, ctx: Context) -> 
         Period.parse(text).require_of(described)
 
 
-def _age(*, ctx: Context) -> CheckAge:
+def _age(*, ctx: IntakeContext) -> CheckAge:
     return ctx.check_age(legal_day(ctx.clock.now()))
 
 
-def _entry(action: str, check: OptOutCheck, *, ctx: Context) -> Entry:
+def _entry(action: str, check: OptOutCheck, *, ctx: IntakeContext) -> Entry:
     return entry_for(
         ctx.principal,
         at=ctx.clock.now(),

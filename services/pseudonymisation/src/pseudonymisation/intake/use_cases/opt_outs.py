@@ -30,15 +30,15 @@ from common.replacement import (
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.opt_out import (
+    ListContent,
     ListKind,
     OptOutList,
-    Taken,
     in_force,
     name_of,
     newest_first,
     next_in_force,
 )
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import ListImport, Transaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -52,7 +52,7 @@ LANDED_COMPARED: Final = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
+class ListDeclaration:
     """What its sender says of a list."""
 
     list_date: date
@@ -61,7 +61,7 @@ class Announced:
     """How many people are on it."""
 
 
-def begin_import(announced: Announced, *, ctx: Context) -> tuple[UUID, ListImport]:
+def begin_import(announced: ListDeclaration, *, ctx: IntakeContext) -> tuple[UUID, ListImport]:
     """Prepare to take a list.
 
     :raises ListInvalid: where its day is still to come
@@ -79,7 +79,12 @@ def begin_import(announced: Announced, *, ctx: Context) -> tuple[UUID, ListImpor
 
 
 def finish_import(
-    list_id: UUID, announced: Announced, coming: ListImport, *, key: str | None, ctx: Context
+    list_id: UUID,
+    announced: ListDeclaration,
+    coming: ListImport,
+    *,
+    key: str | None,
+    ctx: IntakeContext,
 ) -> OptOutList:
     """Put a list in force from the next preparation on, or let it wait for a second person.
 
@@ -125,7 +130,7 @@ def finish_import(
     raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
 
 
-def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
+def confirm(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
     """Let a list that waits into force: a second person's word.
 
     :raises ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile:
@@ -151,7 +156,11 @@ def confirm(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
 
 
 def _require_no_more_than_shown(
-    waiting: OptOutList, former: OptOutList | None, listed: Sequence[OptOutList], *, ctx: Context
+    waiting: OptOutList,
+    former: OptOutList | None,
+    listed: Sequence[OptOutList],
+    *,
+    ctx: IntakeContext,
 ) -> None:
     """Raise ReplacementOutdated where it would release somebody whom its preview does not count.
 
@@ -173,7 +182,7 @@ def _require_no_more_than_shown(
         )
 
 
-def take_back(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
+def take_back(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
     """Take a list back: one that waits at once; one in force, as its going gives little or much.
 
     :raises ListNotFound, SecondPersonNeeded, ReplacementDecided:
@@ -196,14 +205,14 @@ def take_back(list_id: UUID, reason: str, *, ctx: Context) -> OptOutList:
     raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
 
 
-def get(list_id: UUID, *, ctx: Context) -> OptOutList:
+def get(list_id: UUID, *, ctx: IntakeContext) -> OptOutList:
     """:raises ListNotFound:"""
     with ctx.uow.reading() as tx:
         return tx.opt_out_lists.get(list_id)
 
 
 def page(
-    *, state: State | None, after: UUID | None, limit: int, ctx: Context
+    *, state: State | None, after: UUID | None, limit: int, ctx: IntakeContext
 ) -> Sequence[OptOutList]:
     with ctx.uow.reading() as tx:
         return tx.opt_out_lists.page(state=state, after=after, limit=limit)
@@ -214,13 +223,13 @@ def page(
 
 def _arrived(
     list_id: UUID,
-    announced: Announced,
-    taken: Taken,
+    announced: ListDeclaration,
+    taken: ListContent,
     object_key: str,
     listed: Sequence[OptOutList],
     landed: Sequence[Edition],
     *,
-    ctx: Context,
+    ctx: IntakeContext,
 ) -> OptOutList:
     """Hold it against the list in force, whatever the day of either: it may come to count.
 
@@ -261,7 +270,9 @@ def _of_late(listed: Sequence[OptOutList], at: datetime) -> Sequence[OptOutList]
     )
 
 
-def _of_going(gone: OptOutList, after: OptOutList | None, *, ctx: Context) -> Judgement | None:
+def _of_going(
+    gone: OptOutList, after: OptOutList | None, *, ctx: IntakeContext
+) -> Judgement | None:
     """Judge what taking a list back gives; where no list is left, nothing is prepared at all."""
     if after is None:
         return None
@@ -273,7 +284,7 @@ def _judged(
     over_window: Sequence[Change] = (),
     reach: Reach | None = None,
     *,
-    ctx: Context,
+    ctx: IntakeContext,
 ) -> Judgement:
     return rules.load().judge(
         Kind.OPT_OUTS,
@@ -284,7 +295,7 @@ def _judged(
     )
 
 
-def _supersede_waiting(newer: OptOutList, tx: Transaction, *, ctx: Context) -> None:
+def _supersede_waiting(newer: OptOutList, tx: Transaction, *, ctx: IntakeContext) -> None:
     """What waited and would not count beside the one now in force is out of the way."""
     if not newer.standing.is_effective:
         return
@@ -295,7 +306,7 @@ def _supersede_waiting(newer: OptOutList, tx: Transaction, *, ctx: Context) -> N
         _save(gone, "opt-out-list-superseded", tx, ctx=ctx)
 
 
-def _save(opt_outs: OptOutList, action: str, tx: Transaction, *, ctx: Context) -> OptOutList:
+def _save(opt_outs: OptOutList, action: str, tx: Transaction, *, ctx: IntakeContext) -> OptOutList:
     standing = opt_outs.standing
     return tx.opt_out_lists.save(
         opt_outs,

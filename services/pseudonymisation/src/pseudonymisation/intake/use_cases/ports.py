@@ -13,10 +13,10 @@ from common.audit.entries import Entry as AuditEntry
 from common.jobs import Report, SignOfLife
 from common.replacement import Change, Reach, State
 from pseudonymisation.intake.domain.edition import Edition, MapVersion
-from pseudonymisation.intake.domain.opt_out import OptOutList, Taken
+from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import Entry, Outcome
+from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
 
@@ -45,7 +45,7 @@ class Submissions(Protocol):
 
     def entries(
         self, submission_id: UUID, *, after: int, limit: int
-    ) -> Sequence[tuple[int, Entry]]:
+    ) -> Sequence[tuple[int, QuarantineEntry]]:
         """Reasons for which lines were set aside, each with its position."""
 
     def same_content(self, submission: Submission, digest: str) -> UUID | None:
@@ -238,14 +238,6 @@ class SubmissionRights(Protocol):
         """
 
 
-class EngineFailed(Exception):
-    """The engine could not land a file. Says nothing of what is in it."""
-
-
-class ContentDamaged(Exception):
-    """What is stored of an upload is not what was received."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandingOrder:
     """What a worker lands."""
@@ -268,18 +260,18 @@ class Haven(Protocol):
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
         """:raises Unavailable: where keys or objects are away"""
 
-    def land(self, order: LandingOrder, report: Report) -> Outcome:
+    def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
         """Write an edition's object and the quarantine's. Nothing names them yet.
 
         `report` is told now and then how many records were read.
 
-        :raises EngineFailed, ContentDamaged, Unavailable:
+        :raises EngineFailed, ObjectDamaged, Unavailable:
         """
 
     def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
         """Open the rows that were set aside, as CSV: line, reasons, and the values as they came.
 
-        :raises ContentDamaged, Unavailable:
+        :raises ObjectDamaged, Unavailable:
         """
 
     def edition_key(self, submission: Submission) -> str:
@@ -339,7 +331,7 @@ class ListImport(Protocol):
     def take(self, chunk: bytes) -> None:
         """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
 
-    def finish(self) -> Taken:
+    def finish(self) -> ListContent:
         """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
 
     def abandon(self) -> None: ...

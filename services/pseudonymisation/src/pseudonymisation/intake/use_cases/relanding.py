@@ -13,7 +13,7 @@ from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
 from common.errors import EditedMeanwhile, TransitionRefused
 from common.ids import new_id
-from pseudonymisation.intake.use_cases.context import ITSELF, Context
+from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
 from pseudonymisation.intake.use_cases.ports import Scope
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 BATCH: Final = 100
 
 
-def tell_unsafe(*, ctx: Context) -> int:
+def tell_unsafe(*, ctx: IntakeContext) -> int:
     """Mark editions whose rules have become unsafe, and say so to who released of them.
 
     Whether they are in force, superseded, or can be landed anew: what was released of them is
@@ -51,7 +51,7 @@ def tell_unsafe(*, ctx: Context) -> int:
     return count
 
 
-def land_anew(*, ctx: Context) -> int:
+def land_anew(*, ctx: IntakeContext) -> int:
     """Send back the submissions of unsafe editions in force; say how many."""
     at = ctx.clock.now()
     today = legal_day(at)
@@ -92,7 +92,7 @@ def land_anew(*, ctx: Context) -> int:
     return count
 
 
-def _entry(action: str, resource: str, provider: str, ctx: Context, **detail: str) -> Entry:
+def _entry(action: str, resource: str, provider: str, ctx: IntakeContext, **detail: str) -> Entry:
     return entry_for(
         ITSELF,
         at=ctx.clock.now(),

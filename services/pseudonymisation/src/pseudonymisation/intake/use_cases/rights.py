@@ -2,13 +2,13 @@
 
 from pseudonymisation.intake.domain import errors, right
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.right import Basis, ProviderStanding, Standing
+from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 
 
 def standing(
-    submitter: str, provider: str, period: Period, *, basis: Basis | None, ctx: Context
+    submitter: str, provider: str, period: Period, *, basis: Basis | None, ctx: IntakeContext
 ) -> ProviderStanding:
     """Say for whom a file is, where its submitter may send it.
 
@@ -17,13 +17,13 @@ def standing(
     """
     sender = provider if basis is Basis.DSCRO else submitter
     [found] = ctx.rights.of(sender, provider, period.first_day)
-    if found.standing in {Standing.NOT_YET, Standing.UNKNOWN}:
+    if found.standing in {OrganisationStatus.NOT_YET, OrganisationStatus.UNKNOWN}:
         [later] = ctx.rights.of(sender, provider, period.last_day)
-        found = later if later.standing is Standing.OPEN else found
+        found = later if later.standing is OrganisationStatus.OPEN else found
     return right.demand(found)
 
 
-def providers(submission: Submission, *, ctx: Context) -> frozenset[str]:
+def providers(submission: Submission, *, ctx: IntakeContext) -> frozenset[str]:
     """Say whose records a submission may hold, as agreements says now.
 
     :raises ProviderUnknown, ProviderNotOpen, ProviderNotOwn, Unavailable:

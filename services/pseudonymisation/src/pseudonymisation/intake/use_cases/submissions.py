@@ -14,15 +14,15 @@ from common.clock import legal_day
 from common.errors import AppError, TransitionRefused
 from common.ids import new_id
 from common.security.roles import Role
-from pseudonymisation.engine.keys import KeyDestroyed
+from pseudonymisation.engine.errors import KeyDestroyed, ObjectDamaged
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import SENDER_ONLY, Entry
+from pseudonymisation.intake.domain.quality import SENDER_ONLY, QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.submission import Content, State, Submission
+from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
 from pseudonymisation.intake.use_cases import rights
-from pseudonymisation.intake.use_cases.context import Context
-from pseudonymisation.intake.use_cases.ports import ContentDamaged, Upload
+from pseudonymisation.intake.use_cases.context import IntakeContext
+from pseudonymisation.intake.use_cases.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -34,7 +34,7 @@ def open_(
     provider: str | None,
     key: str | None,
     fingerprint: str,
-    ctx: Context,
+    ctx: IntakeContext,
 ) -> Submission:
     """Announce a file.
 
@@ -92,20 +92,20 @@ def open_(
     return stored
 
 
-def begin_upload(submission_id: UUID, *, ctx: Context) -> tuple[Submission, Upload]:
+def begin_upload(submission_id: UUID, *, ctx: IntakeContext) -> tuple[Submission, Upload]:
     """Prepare to take a submission's content.
 
     :raises SubmissionNotFound, TransitionRefused:
     """
     with ctx.uow.reading() as tx:
         submission = tx.submissions.get(submission_id, ctx.scope)
-    if submission.state is not State.OPEN:
+    if submission.state is not SubmissionState.OPEN:
         raise TransitionRefused(f"A submission that is {submission.state} takes no content.")
     return submission, ctx.haven.upload(submission_id, new_id(), _as_read(submission, ctx=ctx))
 
 
 def finish_upload(
-    submission: Submission, upload: Upload, *, announced: str | None, ctx: Context
+    submission: Submission, upload: Upload, *, announced: str | None, ctx: IntakeContext
 ) -> Submission:
     """Take the content that has arrived in whole; it is landed next.
 
@@ -145,12 +145,12 @@ def finish_upload(
     return stored
 
 
-def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: Context) -> None:
+def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: IntakeContext) -> None:
     """Reject a submission for what was sent: it is not what the catalogue says."""
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         present = tx.submissions.get(submission_id, ctx.scope)
-        if present.state is not State.OPEN:
+        if present.state is not SubmissionState.OPEN:
             return  # another upload of the same submission was quicker
         tx.submissions.save(
             present.reject(code=refusal.code, detail=refusal.detail, at=at),
@@ -166,13 +166,13 @@ def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: Context) -> No
     log.info("submission_rejected", submission_id=str(submission_id), code=refusal.code)
 
 
-def get(submission_id: UUID, *, ctx: Context) -> Submission:
+def get(submission_id: UUID, *, ctx: IntakeContext) -> Submission:
     """:raises SubmissionNotFound:"""
     with ctx.uow.reading() as tx:
         return tx.submissions.get(submission_id, ctx.scope)
 
 
-def report(submission_id: UUID, *, ctx: Context) -> dict[str, JsonValue] | None:
+def report(submission_id: UUID, *, ctx: IntakeContext) -> dict[str, JsonValue] | None:
     """Give the data quality report, once there is one; who sent the file is shown all of it.
 
     :raises SubmissionNotFound:
@@ -185,15 +185,15 @@ def report(submission_id: UUID, *, ctx: Context) -> dict[str, JsonValue] | None:
 
 
 def page(
-    *, data_set: str | None, after: UUID | None, limit: int, ctx: Context
+    *, data_set: str | None, after: UUID | None, limit: int, ctx: IntakeContext
 ) -> Sequence[Submission]:
     with ctx.uow.reading() as tx:
         return tx.submissions.page(ctx.scope, data_set=data_set, after=after, limit=limit)
 
 
 def quarantine(
-    submission_id: UUID, *, after: int, limit: int, ctx: Context
-) -> Sequence[tuple[int, Entry]]:
+    submission_id: UUID, *, after: int, limit: int, ctx: IntakeContext
+) -> Sequence[tuple[int, QuarantineEntry]]:
     """Say which lines were set aside and why.
 
     :raises SubmissionNotFound:
@@ -203,7 +203,7 @@ def quarantine(
         return tx.submissions.entries(submission_id, after=after, limit=limit)
 
 
-def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
+def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
     """Give the rows back that were set aside, to the organisation that sent them.
 
     They identify people, and nobody but their sender has a use for them. That they were asked
@@ -229,7 +229,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: Context) -> Iterator[bytes]:
     try:
         # What cannot be opened is said now: once an answer has begun it can only be cut.
         first = next(rows)
-    except (ContentDamaged, KeyDestroyed):
+    except (KeyDestroyed, ObjectDamaged):
         raise errors.QuarantineGone("What was kept of them cannot be read.") from None
     log.info("quarantined_rows_read", submission_id=str(submission_id))
     return chain([first], rows)
@@ -246,14 +246,14 @@ def require_no_overlap(submission: Submission, periods: Sequence[Period]) -> Non
             )
 
 
-def _described(data_set: str, *, ctx: Context) -> DataSet:
+def _described(data_set: str, *, ctx: IntakeContext) -> DataSet:
     try:
         return ctx.catalogue.get(data_set)
     except UnknownDataSet:
         raise errors.DataSetUnknown("The catalogue has no such data set.") from None
 
 
-def require_collected(data_set: DataSet, on: date, *, ctx: Context) -> None:
+def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> None:
     """:raises CollectionNotInForce: where nothing is in force to collect it by (ruling 32)"""
     rules = ctx.catalogue.rules_of(data_set.data_set, on)
     if rules is None or rules.collection is None or in_force(rules.collection, on):
@@ -265,7 +265,7 @@ def require_collected(data_set: DataSet, on: date, *, ctx: Context) -> None:
     )
 
 
-def _as_read(submission: Submission, *, ctx: Context) -> DataSet:
+def _as_read(submission: Submission, *, ctx: IntakeContext) -> DataSet:
     """Give the data set as its files are read today by the landing rules."""
     published = ctx.catalogue.by_digest(submission.catalogue_digest)
     return ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
@@ -278,7 +278,7 @@ def _period(text: str, data_set: DataSet) -> Period:
     return period
 
 
-def _named(provider: str | None, *, ctx: Context) -> str:
+def _named(provider: str | None, *, ctx: IntakeContext) -> str:
     """Say whose records these are to be: one's own, unless another is named."""
     if provider is not None:
         return provider

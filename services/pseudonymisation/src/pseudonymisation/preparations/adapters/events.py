@@ -22,7 +22,7 @@ class _Agreement(BaseModel):
     reference: str
 
 
-def handlers(ctx: domains.Context) -> Mapping[str, Handler]:
+def handlers(ctx: domains.DomainContext) -> Mapping[str, Handler]:
     """Closing what is closed changes nothing, so that an event may come twice, or late."""
 
     def on_over(event: Event) -> None:

@@ -25,7 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.personal_data.births import MONTHS, SHORT
-from pseudonymisation.engine import capacity, kernel, masking, scan
+from pseudonymisation.engine import capacity, masking, scan
+from pseudonymisation.engine.blocks import INLINE_BYTES, Cipher, Mask, blocks_of, texts_of
 from pseudonymisation.engine.session import add_function, identifier, literal
 
 NUMBER_KIND: Final = 1
@@ -69,7 +70,7 @@ class PcdLeak(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OwnValueKeys:
     """The landed fields of a row's own values, and the keys that open them."""
 
     haven: bytes = field(repr=False)
@@ -85,7 +86,7 @@ class Guard:
     SUSPECTED: Final = "PCD_SUSPECTED"
     HELD: Final = "PCD_LEAK"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, opening: Opening) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, opening: OwnValueKeys) -> None:
         self.columns: list[str] = []
         """Every column that is looked at."""
         self.found: set[str] = set()
@@ -190,7 +191,7 @@ class Guard:
         return pa.array(holding)
 
 
-class Opened:
+class StaffCodes:
     """Opens codes of staff, which leave as they are where a line lists them (ruling 13).
 
     Landing has sealed them whole and masked nothing in them. So one in which personal data are
@@ -201,7 +202,7 @@ class Opened:
     PARAMETERS: Final = ("UBIGINT", "UBIGINT", "UTINYINT", *["UBIGINT"] * 6)
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, opening: Opening, key: bytes | None
+        self, connection: duckdb.DuckDBPyConnection, opening: OwnValueKeys, key: bytes | None
     ) -> None:
         self.left_out = 0
         self._opening = opening
@@ -233,7 +234,11 @@ class Opened:
 
 
 def _own_values(
-    opening: Opening, kinds: pa.Array, person_0: pa.Array, person_1: pa.Array, *sealed: pa.Array
+    opening: OwnValueKeys,
+    kinds: pa.Array,
+    person_0: pa.Array,
+    person_1: pa.Array,
+    *sealed: pa.Array,
 ) -> tuple[pa.StringArray, pa.StringArray, pa.StringArray]:
     """Open each row's own number, postcode and date of birth."""
     is_number = (kinds.to_numpy(zero_copy_only=False) == NUMBER_KIND) & _present(person_0)
@@ -256,15 +261,15 @@ def _opened_field(
     return _opened(sealed[1], first, second, _present(first))
 
 
-def _opened(key: bytes, first: pa.Array, second: pa.Array, present: kernel.Mask) -> pa.StringArray:
+def _opened(key: bytes, first: pa.Array, second: pa.Array, present: Mask) -> pa.StringArray:
     """Open sealed cells; what is no short text of ASCII was not sealed by us, and is null."""
     words = [column.fill_null(0).to_numpy(zero_copy_only=False) for column in (first, second)]
-    blocks = kernel.Cipher(key).decrypt(kernel.blocks_of(*words))
+    blocks = Cipher(key).decrypt(blocks_of(*words))
     lengths = blocks.view("<u4")[:, 0]
-    is_text = (lengths <= kernel.INLINE_BYTES) & (blocks[:, 4:] < 128).all(axis=1)
-    return kernel.texts_of(np.ascontiguousarray(blocks), present & is_text)
+    is_text = (lengths <= INLINE_BYTES) & (blocks[:, 4:] < 128).all(axis=1)
+    return texts_of(np.ascontiguousarray(blocks), present & is_text)
 
 
-def _present(column: pa.Array) -> kernel.Mask:
-    present: kernel.Mask = column.is_valid().to_numpy(zero_copy_only=False)
+def _present(column: pa.Array) -> Mask:
+    present: Mask = column.is_valid().to_numpy(zero_copy_only=False)
     return present

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pseudonymisation.preparations.use_cases.ports import ReleaseStoreUnavailable, Stored
+from pseudonymisation.preparations.use_cases.ports import ReleaseStoreUnavailable, StoredObject
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore, RetryConfig
@@ -34,7 +34,7 @@ class DirectoryStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> Stored:
+    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> StoredObject:
         """See `use_cases.preparation_ports.ReleaseStore.put`."""
         path = self._path(key)
         unfinished = path.with_name(path.name + UNFINISHED)
@@ -89,7 +89,7 @@ class BucketStore:
         self._obstore = obstore
         self._store = store
 
-    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> Stored:
+    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> StoredObject:
         """See `use_cases.preparation_ports.ReleaseStore.put`."""
         with self._reached():
             # Left open by an error, the upload is never completed and has no name.
@@ -124,7 +124,7 @@ def release_store(where: str) -> DirectoryStore | BucketStore:
     return BucketStore(from_url(where, retry_config=retries))
 
 
-def _copy(source: Path, sink: _Sink, halfway: Callable[[], None]) -> Stored:
+def _copy(source: Path, sink: _Sink, halfway: Callable[[], None]) -> StoredObject:
     size = source.stat().st_size
     digest = hashlib.sha256()
     written, told = 0, False
@@ -137,7 +137,7 @@ def _copy(source: Path, sink: _Sink, halfway: Callable[[], None]) -> Stored:
             if not told and 2 * written >= size:
                 told = True
                 halfway()
-    return Stored(written, f"sha256:{digest.hexdigest()}")
+    return StoredObject(written, f"sha256:{digest.hexdigest()}")
 
 
 def _checked(key: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from catalogue import DataSet, FieldClass, Treatment, caps
 from pseudonymisation.preparations.domain.capping import capping
-from pseudonymisation.preparations.domain.preparation import OptOutList, PinnedEdition
+from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from statements.attestation import (
     Attestation,
     AttestedFile,
@@ -35,7 +35,7 @@ DERIVED: Final = FieldClass.DER.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ExtractOutcome:
     """What the engine did, counted while it did it."""
 
     rows: int
@@ -78,8 +78,8 @@ def claims(
     permit: Permit,
     data_set: DataSet,
     editions: Sequence[PinnedEdition],
-    opt_outs: Sequence[OptOutList],
-    outcome: Outcome,
+    opt_outs: Sequence[PinnedOptOutList],
+    outcome: ExtractOutcome,
     form: Callable[[str | None], str] = str,
 ) -> dict[str, JsonValue]:
     """Say what is in one file; whoever signs adds issuer, audience and times.
@@ -131,7 +131,7 @@ def claims(
     ).claims()
 
 
-def lists_of(opt_outs: Sequence[OptOutList]) -> tuple[str, ...]:
+def lists_of(opt_outs: Sequence[PinnedOptOutList]) -> tuple[str, ...]:
     """Name what decides who is left out, as an attestation names it: `OptOut.lists`.
 
     The list in force by what it says, since two imports of the same are one list; those upheld

@@ -33,14 +33,14 @@ class PreparationNotFound(NotFound):
     title = "No such preparation"
 
 
-class State(StrEnum):
+class PreparationState(StrEnum):
     ACCEPTED = "accepted"
     RUNNING = "running"
     PREPARED = "prepared"
     FAILED = "failed"
 
 
-class Code(StrEnum):
+class FailureCode(StrEnum):
     """Why a preparation failed. A new permit is needed, and for most a reason to ask again."""
 
     PCD_LEAK = "PCD_LEAK"
@@ -54,17 +54,23 @@ class Code(StrEnum):
     ABANDONED = "ABANDONED"
 
 
-TEXTS: Mapping[Code, str] = {
-    Code.PCD_LEAK: "Personal data were found in what was prepared; the haven has to find out why.",
-    Code.OPT_OUT_NOT_APPLIED: "There is no list of opt-outs that is new enough.",
-    Code.DOMAIN_CLOSED: "The line's pseudonym domain is closed, and stays so.",
-    Code.KEY_UNAVAILABLE: "A key could not be had.",
-    Code.EDITION_DESTROYED: "An edition that the permit pinned was destroyed meanwhile.",
-    Code.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people through;"
-    " it is landed anew where its upload is kept, and has to be submitted again where it is not.",
-    Code.RELEASE_STORE_UNAVAILABLE: "The release store could not be written.",
-    Code.ENGINE_FAILED: "The preparation could not be computed; an operator has to look.",
-    Code.ABANDONED: "Every attempt was cut off; ask again.",
+TEXTS: Mapping[FailureCode, str] = {
+    FailureCode.PCD_LEAK: "Personal data were found in the prepared rows. The Data Services for"
+    " Commissioners Regional Office must find the cause before you ask again.",
+    FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs is recent enough. Ask again when one"
+    " was imported.",
+    FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
+    " be opened again.",
+    FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",
+    FailureCode.EDITION_DESTROYED: "An edition named in the permit was destroyed. Ask again.",
+    FailureCode.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people"
+    " through. It is landed again where its upload is kept; otherwise its provider must submit it"
+    " again.",
+    FailureCode.RELEASE_STORE_UNAVAILABLE: "The release store could not be written. Ask again"
+    " later.",
+    FailureCode.ENGINE_FAILED: "The extract could not be computed. An operator must look at the"
+    " logs.",
+    FailureCode.ABANDONED: "Every attempt was interrupted. Ask again.",
 }
 """What each says to whoever asked for the extract."""
 
@@ -72,7 +78,7 @@ TEXTS: Mapping[Code, str] = {
 class NotPrepared(Exception):
     """A preparation cannot be made. Says which rule, never whose data."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: FailureCode) -> None:
         super().__init__(code.value)
         self.code = code
 
@@ -119,7 +125,7 @@ class PinnedEdition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptOutList:
+class PinnedOptOutList:
     id: UUID
     list_date: date
     digest: str
@@ -149,7 +155,7 @@ class Preparation:
     permit: Permit
     editions: tuple[PinnedEdition, ...]
     created_at: datetime
-    state: State = State.ACCEPTED
+    state: PreparationState = PreparationState.ACCEPTED
     attempt: UUID | None = None
     attempts: int = 0
     claimed_until: datetime | None = None
@@ -166,7 +172,7 @@ class Preparation:
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
         return replace(
             self,
-            state=State.RUNNING,
+            state=PreparationState.RUNNING,
             attempt=attempt,
             attempts=self.attempts + 1,
             claimed_until=until,
@@ -188,7 +194,7 @@ class Preparation:
         rows = max((file.rows for file in files), default=0)
         done = replace(
             self,
-            state=State.PREPARED,
+            state=PreparationState.PREPARED,
             files=files,
             rows_done=rows,
             rows_total=rows,
@@ -204,11 +210,11 @@ class Preparation:
         )
         return replace(done, pending=(*self.pending, event))
 
-    def fail(self, attempt: UUID | None, code: Code, *, at: datetime) -> Self:
+    def fail(self, attempt: UUID | None, code: FailureCode, *, at: datetime) -> Self:
         """:raises ClaimLost: where another attempt has begun"""
         self._require_mine(attempt)
         failed = replace(
-            self, state=State.FAILED, code=code.value, claimed_until=None, finished_at=at
+            self, state=PreparationState.FAILED, code=code.value, claimed_until=None, finished_at=at
         )
         event = PreparationFailed(
             preparation_id=self.id, extract_id=UUID(self.permit.extract_id), code=code.value
@@ -216,7 +222,7 @@ class Preparation:
         return replace(failed, pending=(*self.pending, event))
 
     def _require_mine(self, attempt: UUID | None) -> None:
-        if self.state is not State.RUNNING or self.attempt != attempt:
+        if self.state is not PreparationState.RUNNING or self.attempt != attempt:
             raise ClaimLost("Another worker took the preparation over.")
 
     def is_the_same(self, *, permit_digest: str, caller: str, request_digest: str) -> bool:

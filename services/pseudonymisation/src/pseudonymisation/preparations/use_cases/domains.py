@@ -8,19 +8,19 @@ from common.audit.entries import entry_for
 from common.clock import Clock
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain.tokens import DomainState
-from pseudonymisation.preparations.use_cases.ports import Keys, PreparationUnitOfWork
+from pseudonymisation.preparations.use_cases.ports import HavenKeys, PreparationUnitOfWork
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class DomainContext:
     uow: PreparationUnitOfWork
     clock: Clock
-    keys: Keys
+    keys: HavenKeys
 
 
-def close_domains_of(agreement: str, *, ctx: Context) -> int:
+def close_domains_of(agreement: str, *, ctx: DomainContext) -> int:
     """Close every domain of an agreement; say how many were open.
 
     The rows first: from their commit on nothing new is begun. Then the keys, so that what was

@@ -12,8 +12,12 @@ from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry
 from common.errors import Unavailable
 from common.jobs import Report, SignOfLife
-from pseudonymisation.preparations.domain.attestation import Outcome
-from pseudonymisation.preparations.domain.preparation import OptOutList, PinnedEdition, Preparation
+from pseudonymisation.preparations.domain.attestation import ExtractOutcome
+from pseudonymisation.preparations.domain.preparation import (
+    PinnedEdition,
+    PinnedOptOutList,
+    Preparation,
+)
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.permit import Permit
 
@@ -75,7 +79,7 @@ class LandedMonth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhatIsLanded:
+class LandedData:
     """What can be read today, and who would be left out of it."""
 
     months: tuple[LandedMonth, ...]
@@ -90,13 +94,15 @@ class Landed(Protocol):
     def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
         """Of every version of the data set."""
 
-    def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:
+    def checks(
+        self, permit: Permit, editions: Sequence[PinnedEdition]
+    ) -> Sequence[PinnedOptOutList]:
         """Return, the newest first, who may be used by the checks that serve this preparation.
 
         The day of each is the day on which it was opened.
         """
 
-    def opt_out_lists(self) -> tuple[OptOutList, ...]:
+    def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
         """Those whose people are left out; the first is the one in force, without it none."""
 
 
@@ -115,7 +121,7 @@ class PreparationUnitOfWork(Protocol):
     def writing(self) -> AbstractContextManager[PreparationTransaction]: ...
 
 
-class Keys(Protocol):
+class HavenKeys(Protocol):
     """The key store. Its errors are in `domain.keys`."""
 
     def get(self, name: str) -> bytes: ...
@@ -128,7 +134,7 @@ class Keys(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class ExtractOrder:
     """One extract to make, with the keys for it."""
 
     permit: Permit
@@ -136,9 +142,9 @@ class Work:
     rules: LandingRules | None
     """Those of today: by what a record is known."""
     editions: tuple[tuple[PinnedEdition, bytes], ...] = field(repr=False)
-    opted_out: tuple[tuple[OptOutList, bytes], ...] = field(repr=False)
+    opted_out: tuple[tuple[PinnedOptOutList, bytes], ...] = field(repr=False)
     """Whoever is on any of them is left out."""
-    cleared: tuple[OptOutList, bytes] | None = field(repr=False)
+    cleared: tuple[PinnedOptOutList, bytes] | None = field(repr=False)
     """Whoever is not on it is left out, where a national check says who may be used."""
     haven_key: bytes = field(repr=False)
     date_of_birth_key: bytes | None = field(repr=False)
@@ -149,16 +155,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PreparedFiles:
     """What the engine made, still where only this worker sees it."""
 
-    outcome: Outcome
+    outcome: ExtractOutcome
     files: dict[str, Path]
     """By format."""
 
 
-class Plane(Protocol):
-    def make(self, work: Work, *, attempt: UUID, report: Report) -> AbstractContextManager[Made]:
+class ExtractEngine(Protocol):
+    def make(
+        self, work: ExtractOrder, *, attempt: UUID, report: Report
+    ) -> AbstractContextManager[PreparedFiles]:
         """Make the files of one extract; they are gone when the block ends.
 
         :raises NotPrepared: where it cannot or must not be made
@@ -169,7 +177,7 @@ class Plane(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     bytes: int
     digest: str
 
@@ -177,7 +185,7 @@ class Stored:
 class ReleaseStore(Protocol):
     """Where prepared files lie. Keys are made by the server, and never used twice."""
 
-    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> Stored:
+    def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> StoredObject:
         """Copy a file in; the object has its name only once it is whole and durable.
 
         `halfway` is called in the middle.

@@ -34,9 +34,9 @@ from pseudonymisation.preparations.domain.preparation import (
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from pseudonymisation.preparations.use_cases.ports import (
     AcceptedMeanwhile,
+    LandedData,
     PreparationTransaction,
     PreparationUnitOfWork,
-    WhatIsLanded,
 )
 from statements.permit import Permit
 
@@ -66,7 +66,7 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PreparationContext:
     """What these use cases are given: the outside world, and on whose behalf."""
 
     outside: Outside
@@ -82,7 +82,7 @@ class Context:
 
 
 def accept(
-    permit_id: UUID, compact: str, request: Mapping[str, JsonValue], *, ctx: Context
+    permit_id: UUID, compact: str, request: Mapping[str, JsonValue], *, ctx: PreparationContext
 ) -> tuple[Preparation, bool]:
     """Accept a permit, once; say whether it is new.
 
@@ -115,7 +115,7 @@ def accept(
     raise PermitUsed("The permit is being used at this moment.")
 
 
-def get(permit_id: UUID, *, ctx: Context) -> Preparation:
+def get(permit_id: UUID, *, ctx: PreparationContext) -> Preparation:
     """Tell how a caller's own preparation stands.
 
     :raises PreparationNotFound:
@@ -127,14 +127,14 @@ def get(permit_id: UUID, *, ctx: Context) -> Preparation:
     return preparation
 
 
-def landed(data_set: str, *, ctx: Context) -> WhatIsLanded:
+def landed(data_set: str, *, ctx: PreparationContext) -> LandedData:
     """Return what can be read of a data set today, before anything is asked for.
 
     Which editions and which lists that is tells agreements, before anything is prepared, whether a
     file would lay open who objected.
     """
     with ctx.uow.reading() as tx:
-        return WhatIsLanded(
+        return LandedData(
             months=tuple(tx.landed.months(data_set)),
             opt_out_lists=lists_of(tx.landed.opt_out_lists()),
         )
@@ -154,7 +154,7 @@ class _Asked:
         )
 
 
-def _genuine(compact: str, *, ctx: Context) -> tuple[Permit, dict[str, Any]]:
+def _genuine(compact: str, *, ctx: PreparationContext) -> tuple[Permit, dict[str, Any]]:
     try:
         claims = ctx.outside.permits.verify(compact)
     except NotGenuine as error:
@@ -164,7 +164,7 @@ def _genuine(compact: str, *, ctx: Context) -> tuple[Permit, dict[str, Any]]:
     return read(claims), claims
 
 
-def _data_set(permit: Permit, *, ctx: Context) -> DataSet:
+def _data_set(permit: Permit, *, ctx: PreparationContext) -> DataSet:
     line = permit.line
     try:
         data_set = ctx.outside.catalogue.by_digest(line.catalogue_digest)
@@ -181,7 +181,7 @@ def _store(
     asked: _Asked,
     data_set: DataSet,
     *,
-    ctx: Context,
+    ctx: PreparationContext,
     tx: PreparationTransaction,
 ) -> tuple[Preparation, bool]:
     known = tx.preparations.find(permit.id)
@@ -225,7 +225,7 @@ def _store(
 
 
 def _editions(
-    permit: Permit, data_set: DataSet, *, ctx: Context, tx: PreparationTransaction
+    permit: Permit, data_set: DataSet, *, ctx: PreparationContext, tx: PreparationTransaction
 ) -> tuple[PinnedEdition, ...]:
     """Pin what was landed of any version of the data set that has the line's columns in it."""
     landed = tx.landed.current_editions(permit.line.data_set)
@@ -255,7 +255,9 @@ def _editions(
     return tuple(wanted)
 
 
-def _serves(edition: PinnedEdition, permit: Permit, data_set: DataSet, *, ctx: Context) -> bool:
+def _serves(
+    edition: PinnedEdition, permit: Permit, data_set: DataSet, *, ctx: PreparationContext
+) -> bool:
     if edition.catalogue_digest == data_set.digest:
         return True
     try:
@@ -265,7 +267,7 @@ def _serves(edition: PinnedEdition, permit: Permit, data_set: DataSet, *, ctx: C
     return landed.serves(data_set, [field.name for field in permit.fields])
 
 
-def _open_domain(permit: Permit, *, ctx: Context, tx: PreparationTransaction) -> None:
+def _open_domain(permit: Permit, *, ctx: PreparationContext, tx: PreparationTransaction) -> None:
     domain = tx.domains.find(permit.domain.id)
     if domain is not None:
         domain.require_open()

@@ -20,28 +20,28 @@ from common.clock import Clock, legal_day
 from common.errors import ClaimLost, KeyUnavailable
 from common.ids import new_id
 from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
-from pseudonymisation.engine.keys import KeyClosed, KeyDestroyed
+from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain import attestation
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
-    Code,
+    FailureCode,
     NotPrepared,
-    OptOutList,
     PinnedEdition,
+    PinnedOptOutList,
     Preparation,
     PreparedFile,
     attempt_of,
 )
 from pseudonymisation.preparations.domain.tokens import DomainClosed
 from pseudonymisation.preparations.use_cases.ports import (
-    Keys,
-    Made,
-    Plane,
+    ExtractEngine,
+    ExtractOrder,
+    HavenKeys,
     PreparationUnitOfWork,
+    PreparedFiles,
     ReleaseStore,
     ReleaseStoreUnavailable,
-    Work,
 )
 from statements.attestation import AttestedFile
 from statements.permit import Permit
@@ -62,8 +62,8 @@ class PreparationJobs:
     uow: PreparationUnitOfWork
     clock: Clock
     catalogue: Catalogue
-    keys: Keys
-    plane: Plane
+    keys: HavenKeys
+    engine: ExtractEngine
     store: ReleaseStore
     attest: Attester
     claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=15)))
@@ -76,7 +76,7 @@ class PreparationJobs:
             if preparation is None:
                 return None
             if preparation.is_exhausted:
-                failed = preparation.fail(preparation.attempt, Code.ABANDONED, at=now)
+                failed = preparation.fail(preparation.attempt, FailureCode.ABANDONED, at=now)
                 tx.preparations.save(failed, audit=self._entry("preparation-failed", failed))
                 log.error("preparation_abandoned", preparation_id=str(preparation.id))
                 return None
@@ -103,7 +103,7 @@ class PreparationJobs:
         """Clear away what attempts left behind that are over: objects and working files."""
         with self.uow.reading() as tx:
             alive = tx.preparations.attempts_alive(at=self.clock.now())
-        self.plane.sweep(alive)
+        self.engine.sweep(alive)
         # Listed before the rows are read: what is named meanwhile is then in the rows.
         keys = list(self.store.keys(OBJECTS))
         with self.uow.reading() as tx:
@@ -124,7 +124,7 @@ class PreparationJobs:
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         self._require_safe(preparation, data_set)
         work, opt_outs = self._work(preparation, data_set)
-        with self.plane.make(work, attempt=claim.attempt, report=report) as made:
+        with self.engine.make(work, attempt=claim.attempt, report=report) as made:
             report(made.outcome.rows, made.outcome.rows)
             try:
                 return [
@@ -132,7 +132,7 @@ class PreparationJobs:
                     for format_ in preparation.permit.formats
                 ]
             except ReleaseStoreUnavailable:
-                raise NotPrepared(Code.RELEASE_STORE_UNAVAILABLE) from None
+                raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
 
     def _require_safe(self, preparation: Preparation, data_set: DataSet) -> None:
         """Refuse editions that became unsafe since they were pinned."""
@@ -140,15 +140,15 @@ class PreparationJobs:
         for edition in preparation.editions:
             digest = edition.landing_rules_digest
             if not self.catalogue.is_safe(data_set.data_set, digest, today):
-                raise NotPrepared(Code.EDITION_UNSAFE)
+                raise NotPrepared(FailureCode.EDITION_UNSAFE)
 
     def _file(
         self,
         preparation: Preparation,
         data_set: DataSet,
-        made: Made,
+        made: PreparedFiles,
         format_: str,
-        opt_outs: tuple[OptOutList, ...],
+        opt_outs: tuple[PinnedOptOutList, ...],
     ) -> PreparedFile:
         file_id = new_id()
         key = preparation.object_key(file_id, format_)
@@ -190,13 +190,13 @@ class PreparationJobs:
 
     def _work(
         self, preparation: Preparation, data_set: DataSet
-    ) -> tuple[Work, tuple[OptOutList, ...]]:
+    ) -> tuple[ExtractOrder, tuple[PinnedOptOutList, ...]]:
         """Gather keys and lists; without any of them the answer is no."""
         permit, person = preparation.permit, data_set.person
         opt_outs = self._opt_out_lists(preparation)
         by_check = preparation.permit.opt_out.by == "check"
         opened = tuple((list_, self._list_key(list_)) for list_ in opt_outs)
-        return Work(
+        return ExtractOrder(
             permit=permit,
             data_set=data_set,
             rules=self.catalogue.rules_of(data_set.data_set, legal_day(self.clock.now())),
@@ -218,7 +218,7 @@ class PreparationJobs:
             else None,
         ), opt_outs
 
-    def _opt_out_lists(self, preparation: Preparation) -> tuple[OptOutList, ...]:
+    def _opt_out_lists(self, preparation: Preparation) -> tuple[PinnedOptOutList, ...]:
         opt_out = preparation.permit.opt_out
         if not opt_out.applied:
             return ()
@@ -231,31 +231,31 @@ class PreparationJobs:
         today = legal_day(self.clock.now())
         if not lists or not opt_out.accepts(lists[0].list_date, today=today):
             # Missing or late: never "release all" (domain.md 4.3).
-            raise NotPrepared(Code.OPT_OUT_NOT_APPLIED)
+            raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED)
         return lists
 
-    def _list_key(self, opt_outs: OptOutList) -> bytes:
+    def _list_key(self, opt_outs: PinnedOptOutList) -> bytes:
         try:
             return _had(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
         except (KeyClosed, KeyDestroyed):
-            raise NotPrepared(Code.OPT_OUT_NOT_APPLIED) from None
+            raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED) from None
 
     def _edition_key(self, edition: PinnedEdition) -> bytes:
         try:
             return _had(lambda: self.keys.get(f"edition/{edition.id}"))
         except (KeyClosed, KeyDestroyed):
-            raise NotPrepared(Code.EDITION_DESTROYED) from None
+            raise NotPrepared(FailureCode.EDITION_DESTROYED) from None
 
     def _domain_key(self, preparation: Preparation) -> bytes:
         with self.uow.reading() as tx:
             domain = tx.domains.find(preparation.permit.domain.id)
         if domain is None:
-            raise NotPrepared(Code.DOMAIN_CLOSED)
+            raise NotPrepared(FailureCode.DOMAIN_CLOSED)
         try:
             domain.require_open()
             return _had(lambda: self.keys.ensure(domain.key_name))
         except (DomainClosed, KeyClosed, KeyDestroyed):
-            raise NotPrepared(Code.DOMAIN_CLOSED) from None
+            raise NotPrepared(FailureCode.DOMAIN_CLOSED) from None
 
     def _clear_earlier_attempts(self, preparation: Preparation) -> None:
         if preparation.attempts == 1:
@@ -265,7 +265,7 @@ class PreparationJobs:
                 if not _is_of(key, {str(preparation.attempt)}):
                     self.store.delete(key)
         except ReleaseStoreUnavailable:
-            raise NotPrepared(Code.RELEASE_STORE_UNAVAILABLE) from None
+            raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
 
     # --- how it ends ------------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class PreparationJobs:
             raise
         log.info("extract_prepared", preparation_id=str(done.id), rows=done.rows_done)
 
-    def _fail(self, claim: Claim[Preparation], code: Code) -> None:
+    def _fail(self, claim: Claim[Preparation], code: FailureCode) -> None:
         with self.uow.writing() as tx:
             now = self.clock.now()
             current = tx.preparations.get(claim.job.id)
@@ -338,4 +338,4 @@ def _had(get: Callable[[], bytes]) -> bytes:
     try:
         return get()
     except KeyUnavailable:
-        raise NotPrepared(Code.KEY_UNAVAILABLE) from None
+        raise NotPrepared(FailureCode.KEY_UNAVAILABLE) from None

@@ -17,9 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogue import CatalogueField, DataSet, LandingRules
-from pseudonymisation.engine import kernel
 from pseudonymisation.engine.repeats import RecordKey
-from pseudonymisation.engine.sealing import is_sealed, key_of
+from pseudonymisation.engine.sealing import Sealer, is_sealed, key_of
 from pseudonymisation.intake.domain import errors
 
 DELETIONS_MAX: Final = 1 << 22
@@ -40,7 +39,7 @@ class LeftOut:
         named = rules.record.key if rules.record and len(self._cancelling) else ()
         self.fields: Sequence[CatalogueField] = [data_set.by_name[name] for name in named]
         self._sealers = {
-            field.name: kernel.Sealer(*(keys[name] for name in key_of(field.identifier)))
+            field.name: Sealer(*(keys[name] for name in key_of(field.identifier)))
             for field in self.fields
             if field.identifier is not None and is_sealed(field, data_set)
         }

@@ -11,7 +11,7 @@ from pseudonymisation.engine import repeats
 from pseudonymisation.engine.session import identifier, sealed_parquet
 from pseudonymisation.intake.adapters.landing import organisations
 from pseudonymisation.intake.adapters.landing.reading import FINDINGS, WITHHELD
-from pseudonymisation.intake.adapters.landing.statement import Order, parquet_key_name
+from pseudonymisation.intake.adapters.landing.statement import LandingTask, parquet_key_name
 from pseudonymisation.intake.domain.quality import Contradiction
 
 CONTRADICTIONS_MAX: Final = 100
@@ -21,7 +21,7 @@ SEXES: Final = "('1', '2')"
 
 
 def counted(
-    connection: duckdb.DuckDBPyConnection, order: Order, columns: Sequence[str], path: Path
+    connection: duckdb.DuckDBPyConnection, order: LandingTask, columns: Sequence[str], path: Path
 ) -> dict[str, Any]:
     """Count landed rows, by what is known of their people and by what was found in them."""
     data_set = order.data_set
@@ -59,13 +59,13 @@ def counted(
     }
 
 
-def _repeated(connection: duckdb.DuckDBPyConnection, order: Order, source: str) -> int:
+def _repeated(connection: duckdb.DuckDBPyConnection, order: LandingTask, source: str) -> int:
     """Count records that are in the file again; of each one is released (`repeats`)."""
     key = repeats.RecordKey.of(order.rules, order.data_set)
     return 0 if key is None else repeats.find(connection, key, [source])
 
 
-def _of_organisations(order: Order, columns: Sequence[str]) -> list[str]:
+def _of_organisations(order: LandingTask, columns: Sequence[str]) -> list[str]:
     """Columns with codes of organisations: by the format of the rules, practices among them."""
     return [
         name

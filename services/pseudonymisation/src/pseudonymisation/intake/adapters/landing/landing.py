@@ -22,12 +22,13 @@ import structlog
 
 from catalogue import DataSet
 from common import faults
-from pseudonymisation.engine import kernel
+from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.masking import Masking
+from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
-from pseudonymisation.engine.session import Limits, add_function, identifier, literal, session
+from pseudonymisation.engine.session import EngineLimits, add_function, identifier, literal, session
 from pseudonymisation.intake.adapters.header import columns_of
 from pseudonymisation.intake.adapters.landing.checks import VALID_NUMBER
 from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BACK
@@ -38,8 +39,12 @@ from pseudonymisation.intake.adapters.landing.found import counted
 from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
 from pseudonymisation.intake.adapters.landing.reading import LEFT_OUT
-from pseudonymisation.intake.adapters.landing.statement import Order, Statement, parquet_key_name
-from pseudonymisation.intake.domain.quality import Outcome
+from pseudonymisation.intake.adapters.landing.statement import (
+    LandingTask,
+    Statement,
+    parquet_key_name,
+)
+from pseudonymisation.intake.domain.quality import LandingOutcome
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -51,25 +56,21 @@ REJECTS: Final[Mapping[str, str]] = {
 """What the engine says of a line that it cannot read, and what we say."""
 
 
-class EngineFailed(Exception):
-    """The engine could not do it. Its own words may quote a value, so they are not here."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plane:
+class LandingResources:
     """What landing works with."""
 
     objects: Objects
     key: Callable[[str], bytes]
     """Gives a key of the key store by name, making it at its first use."""
     scratch: Path
-    limits: Limits
+    limits: EngineLimits
     quarantine_entries_max: int = 10_000
     report: Callable[[int], None] = lambda _: None
     """Told how many records the engine was given, while it goes on."""
 
 
-def land(order: Order, plane: Plane) -> Outcome:
+def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
     """Land a file. What was written is an object that nothing names yet.
 
     :raises EngineFailed: where the engine gave up
@@ -126,7 +127,7 @@ def land(order: Order, plane: Plane) -> Outcome:
             counts = counted(connection, order, columns, path) if landed else {}
     size = plane.objects.finish(order.object_key)
     faults.reach("L2")
-    return Outcome(
+    return LandingOutcome(
         columns=columns,
         records=lines.records,
         landed=landed,
@@ -210,10 +211,10 @@ def _keeping(
 
 def _valid_numbers(numbers: pa.Array) -> pa.Array:
     mask = numbers.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(kernel.valid_numbers(numbers), mask=mask)
+    return pa.array(valid_numbers(numbers), mask=mask)
 
 
-def _load_maps(connection: duckdb.DuckDBPyConnection, order: Order) -> Organisations:
+def _load_maps(connection: duckdb.DuckDBPyConnection, order: LandingTask) -> Organisations:
     """Put the maps into the session: canonical CSV, one line a key (agreements sees to it).
 
     The commissioners that they name are organisations too, and brought into their normal form.
@@ -284,7 +285,7 @@ def _one(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
     return row
 
 
-def _directories(order: Order) -> list[Path]:
+def _directories(order: LandingTask) -> list[Path]:
     maps = (order.practice_map, order.postcode_map, order.organisation_map)
     return [path.parent for path in maps if path is not None]
 

@@ -18,7 +18,7 @@ from catalogue import DataSet
 from pseudonymisation.engine.objects import SealedWriter
 from pseudonymisation.intake.adapters.header import DELIMITERS, NAMES_MIN, names_in
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.quality import Entry
+from pseudonymisation.intake.domain.quality import QuarantineEntry
 
 LINE: Final = ""
 """In place of a column: the reason is about the line as a whole."""
@@ -84,13 +84,13 @@ class Quarantine:
         self._name = f'(?i)[,;|\t"]\\s*"*(?:{names})"*\\s*(?:$|[,;|\t"])'
         self._entries_max = entries_max
         self._lock = threading.Lock()
-        self._entries: list[Entry] = []
+        self._entries: list[QuarantineEntry] = []
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.lines = 0
         writer.write(f"line,reasons,{header}\n".encode())
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[QuarantineEntry]:
         """The reasons that are kept one by one, in order of the lines."""
         return sorted(self._entries)[: self._entries_max]
 
@@ -113,7 +113,7 @@ class Quarantine:
             if room > 0:
                 rows = numbers.take(pc.list_parent_indices(reasons))[:room].to_pylist()
                 self._entries += [
-                    Entry(row, *named[reason])
+                    QuarantineEntry(row, *named[reason])
                     for row, reason in zip(rows, flat[:room].to_pylist(), strict=True)
                 ]
             self._write(numbers, why.cast(pa.string()), record.cast(pa.string()))
@@ -128,7 +128,7 @@ class Quarantine:
         with self._lock:
             self.reasons[LINE, code] += len(numbers)
             room = self._entries_max - len(self._entries)
-            self._entries += [Entry(int(number), LINE, code) for number in numbers[:room]]
+            self._entries += [QuarantineEntry(int(number), LINE, code) for number in numbers[:room]]
             why = pa.array([code]).take(pa.array(np.zeros(len(numbers), dtype=np.int64)))
             records = pc.ascii_rtrim(lines.cast(pa.string()), "\r\n")
             self._write(pa.array(numbers), why, records)

@@ -65,7 +65,7 @@ TYPES: Final[Mapping[ColumnType, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class LandingTask:
     """What is to be landed, from where, as what."""
 
     data_set: DataSet
@@ -98,7 +98,7 @@ class Statement:
 
     def __init__(
         self,
-        order: Order,
+        order: LandingTask,
         columns: Sequence[str],
         sealing: Sealing,
         read_by: Organisations,

@@ -25,7 +25,7 @@ from pseudonymisation.intake.api.dependencies import (
     Uploading,
 )
 from pseudonymisation.intake.api.routes.opt_outs import LIST_BYTES_MAX
-from pseudonymisation.intake.api.schemas.submissions import DATA_SET, Incoming
+from pseudonymisation.intake.api.schemas.submissions import DATA_SET, RequestBody
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain import opt_out_check as domain
 from pseudonymisation.intake.use_cases import opt_out_checks as use_cases
@@ -33,7 +33,7 @@ from pseudonymisation.intake.use_cases import opt_out_checks as use_cases
 router = APIRouter(prefix="/v1/opt-out-checks", tags=["opt-outs"])
 
 
-class OpenCheck(Incoming):
+class OpenCheck(RequestBody):
     """What is to be prepared, and whose people are therefore asked about."""
 
     model_config = ConfigDict(

@@ -88,7 +88,7 @@ async def import_list(
     is `waiting` for a second person, and whoever is on either list is left out. Numbers become
     haven tokens as they come in.
     """
-    announced = use_cases.Announced(list_date=list_date, kind=kind, declared=declared_count)
+    announced = use_cases.ListDeclaration(list_date=list_date, kind=kind, declared=declared_count)
     async with uploads.counted():
         list_id, coming = await run_sync(partial(use_cases.begin_import, announced, ctx=ctx))
         try:

@@ -35,7 +35,7 @@ from pseudonymisation.intake.api.schemas.submissions import (
 )
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.use_cases import submissions as use_cases
-from pseudonymisation.intake.use_cases.context import Context
+from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -224,7 +224,7 @@ def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse
     )
 
 
-def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: Context) -> None:
+def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: IntakeContext) -> None:
     upload.abandon()
     use_cases.refuse_upload(submission_id, refusal, ctx=ctx)
 

@@ -11,7 +11,7 @@ from common.texts import Scanned
 from common.web.replacement import StandingView
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.opt_out import OptOutList
-from pseudonymisation.intake.domain.quality import Entry
+from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.submission import Submission
 
 ODS = r"^[A-Z0-9]{3,12}$"
@@ -19,11 +19,11 @@ DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
 PERIOD = r"^\d{4}-(W\d{2}|\d{2}(/\d{4}-\d{2})?)$"
 
 
-class Incoming(BaseModel):
+class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
-class OpenSubmission(Incoming):
+class OpenSubmission(RequestBody):
     data_set: Annotated[str, Field(pattern=DATA_SET, examples=["SUS_APC"]), Scanned(code=True)]
     period: Annotated[
         str,
@@ -118,7 +118,7 @@ class QuarantineEntryView(BaseModel):
     detail: str
 
     @classmethod
-    def of(cls, entry: Entry) -> Self:
+    def of(cls, entry: QuarantineEntry) -> Self:
         return cls(
             line=entry.line, column=entry.column or None, code=entry.code, detail=entry.detail
         )

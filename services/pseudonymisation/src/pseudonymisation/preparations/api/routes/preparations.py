@@ -39,13 +39,13 @@ PREPARE = Permission(
 Caller = Annotated[Principal, requires(PREPARE)]
 
 
-def context(request: Request, principal: Caller) -> use_cases.Context:
+def context(request: Request, principal: Caller) -> use_cases.PreparationContext:
     """Take what `main` made from the lifespan's state."""
     outside: use_cases.Outside = request.state.preparations
-    return use_cases.Context(outside, principal)
+    return use_cases.PreparationContext(outside, principal)
 
 
-Ctx = Annotated[use_cases.Context, Depends(context)]
+Ctx = Annotated[use_cases.PreparationContext, Depends(context)]
 
 router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
 

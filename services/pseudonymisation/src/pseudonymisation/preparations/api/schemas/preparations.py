@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from common.texts import Scanned
-from pseudonymisation.preparations.domain.preparation import TEXTS, Code, Preparation
+from pseudonymisation.preparations.domain.preparation import TEXTS, FailureCode, Preparation
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), Scanned(code=True)]
 
@@ -102,6 +102,6 @@ class PreparationView(BaseModel):
                 rows_done=preparation.rows_done, rows_total=preparation.rows_total
             ),
             code=preparation.code,
-            detail=TEXTS[Code(preparation.code)] if preparation.code else None,
+            detail=TEXTS[FailureCode(preparation.code)] if preparation.code else None,
             files=[PreparedFileView.model_validate(file) for file in preparation.files],
         )

@@ -14,12 +14,13 @@ import pytest
 import catalogue
 from catalogue import Treatment
 from pseudonymisation.engine import scan
+from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.repeats import RecordKey
-from pseudonymisation.engine.session import Limits
-from pseudonymisation.preparations.adapters import preparation
+from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.preparations.adapters import preparation, selection
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.guard import PcdLeak
-from pseudonymisation.preparations.adapters.preparation import Keys, OutColumn, Plan, Source
+from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from services.pseudonymisation.tests.landed import (
     LIMITS,
     Asked,
@@ -116,12 +117,12 @@ def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=None):
         codes=tuple(asked.codes),
         reasons=tuple(asked.reasons),
         is_national=asked.national,
-        columns=tuple(OutColumn(n, Treatment(t)) for n, t in asked.fields.items()),
+        columns=tuple(ExtractColumn(n, Treatment(t)) for n, t in asked.fields.items()),
         opt_outs_apply=bool(opted_out or cleared),
         opted_out=tuple(Source(o.path, o.key_name, o.key) for o in opted_out),
         cleared=cleared and Source(cleared.path, cleared.key_name, cleared.key),
         domain_id=asked.domain_id,
-        keys=Keys(
+        keys=ExtractKeys(
             haven=haven.key("haven/nhs_number"),
             date_of_birth=haven.key("haven/date_of_birth"),
             postcode=haven.key("haven/postcode"),
@@ -140,7 +141,7 @@ def prepare(haven, tmp_path):
         target = tmp_path / "made" / f"{name}.parquet"
         target.parent.mkdir(exist_ok=True)
         outcome = preparation.prepare(
-            plan, target=target, scratch=scratch, limits=limits, beat=lambda *_: None
+            plan, target=target, scratch=scratch, limits=limits, report=lambda *_: None
         )
         return target, outcome
 
@@ -172,7 +173,7 @@ def test_reasons_are_written_out_however_many_combinations_are_possible(haven, a
     given = records(120)
     codes = [*(code for code in COMMISSIONERS if code), "X24", "it's"]
     many = replace(asked, codes=codes, reasons="SPGHRC")
-    assert (len(codes) + 1) ** 6 > preparation.MOST_COMBINATIONS
+    assert (len(codes) + 1) ** 6 > selection.MOST_COMBINATIONS
 
     path, _ = prepare(plan_of(haven, many, [land(haven, SUS, given)]))
 
@@ -198,7 +199,7 @@ def test_a_row_without_a_reason_that_names_the_commissioner_is_absent(haven, ask
 def test_a_forced_include_is_counted_in_the_file_itself(haven, asked, prepare, monkeypatch):
     """Guard: the filter. Without it the attestation says so, and agreements refuses."""
     given = [record(2, NUMBERS[1], period="2018-04", reasons={"G": "00L"})]
-    monkeypatch.setattr(preparation._Preparation, "_filter", lambda _: "TRUE")
+    monkeypatch.setattr(selection.Selection, "_filter", lambda _: "TRUE")
 
     _, outcome = prepare(plan_of(haven, asked, [land(haven, SUS, given)]))
 
@@ -304,7 +305,12 @@ def test_the_same_request_again_makes_the_same_bytes_whatever_the_memory(haven, 
     digests = {
         hashlib.sha256(prepare(plan, f"run{n}", limits)[0].read_bytes()).hexdigest()
         for n, limits in enumerate(
-            [LIMITS, LIMITS, Limits(memory_bytes=120_000_000, threads=1), Limits(threads=4)]
+            [
+                LIMITS,
+                LIMITS,
+                EngineLimits(memory_bytes=120_000_000, threads=1),
+                EngineLimits(threads=4),
+            ]
         )
     }
 
@@ -614,7 +620,7 @@ def test_nobody_but_the_engine_can_read_a_landed_edition(haven):
 def test_an_edition_whose_key_is_wrong_fails_in_our_own_words(haven, asked, prepare):
     edition = replace(land(haven, SUS, records(10)), key=os.urandom(32))
 
-    with pytest.raises(preparation.EngineFailed) as failed:
+    with pytest.raises(EngineFailed) as failed:
         prepare(plan_of(haven, asked, [edition]))
 
     assert str(edition.path) not in str(failed.value)

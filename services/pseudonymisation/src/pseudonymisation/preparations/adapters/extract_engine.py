@@ -10,24 +10,18 @@ import structlog
 
 from catalogue import DataSet, Treatment, caps
 from common.jobs import Report
+from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
-from pseudonymisation.engine.session import Limits
+from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.guard import PcdLeak
-from pseudonymisation.preparations.adapters.preparation import (
-    EngineFailed,
-    Keys,
-    OutColumn,
-    Plan,
-    Source,
-    prepare,
-    write_csv,
-)
+from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
+from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from pseudonymisation.preparations.domain.capping import capping
-from pseudonymisation.preparations.domain.preparation import Code, NotPrepared
-from pseudonymisation.preparations.use_cases.ports import Made, Work
+from pseudonymisation.preparations.domain.preparation import FailureCode, NotPrepared
+from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -35,23 +29,23 @@ CSV = "csv"
 PARQUET = "parquet"
 
 
-class EnginePlane:
-    """`use_cases.preparation_ports.Plane`: the locked engine on landed editions.
+class DuckDbExtractEngine:
+    """`use_cases.ports.ExtractEngine`: the locked engine on landed editions.
 
-    `scratch` holds one directory an attempt, with the encrypted spills and the file in the making.
+    `scratch` holds one directory per attempt, with its encrypted spills and unfinished files.
     """
 
-    def __init__(self, *, landing: Objects, scratch: Path, limits: Limits) -> None:
+    def __init__(self, *, landing: Objects, scratch: Path, limits: EngineLimits) -> None:
         self._landing = landing
         self._scratch = scratch
         self._limits = limits
 
     @contextmanager
-    def make(self, work: Work, *, attempt: UUID, report: Report) -> Iterator[Made]:
+    def make(self, work: ExtractOrder, *, attempt: UUID, report: Report) -> Iterator[PreparedFiles]:
         """:raises NotPrepared:"""
         place = self._scratch / str(attempt)
         try:
-            yield self._made(work, place, report)
+            yield self._files(work, place, report)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -61,28 +55,28 @@ class EnginePlane:
                 if place.name not in {str(attempt) for attempt in alive}:
                     shutil.rmtree(place, ignore_errors=True)
 
-    def _made(self, work: Work, place: Path, report: Report) -> Made:
+    def _files(self, work: ExtractOrder, place: Path, report: Report) -> PreparedFiles:
         spill = place / "spill"
         parquet, csv = place / "extract.parquet", place / "extract.csv"
         try:
             spill.mkdir(parents=True, mode=0o700)
             outcome = prepare(
-                self._plan(work), target=parquet, scratch=spill, limits=self._limits, beat=report
+                self._plan(work), target=parquet, scratch=spill, limits=self._limits, report=report
             )
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
         except PcdLeak as leak:
             log.warning("personal_data_found", columns=list(leak.columns))
-            raise NotPrepared(Code.PCD_LEAK) from None
+            raise NotPrepared(FailureCode.PCD_LEAK) from None
         except EngineFailed as failure:
             log.warning("engine_failed", kind=str(failure))
-            raise NotPrepared(Code.ENGINE_FAILED) from None
+            raise NotPrepared(FailureCode.ENGINE_FAILED) from None
         except OSError as failure:
             log.warning("working_files_failed", errno=failure.errno)
-            raise NotPrepared(Code.ENGINE_FAILED) from None
-        return Made(outcome, {PARQUET: parquet, CSV: csv})
+            raise NotPrepared(FailureCode.ENGINE_FAILED) from None
+        return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
 
-    def _plan(self, work: Work) -> Plan:
+    def _plan(self, work: ExtractOrder) -> Plan:
         permit, person = work.permit, work.data_set.person
         treatments = {field.name: Treatment(field.treatment) for field in permit.fields}
         return Plan(
@@ -96,7 +90,7 @@ class EnginePlane:
             reasons=permit.population.reasons,
             is_national=permit.population.is_national,
             columns=tuple(
-                OutColumn(f.name, treatments[f.name], _codes_of(f.name, work.data_set))
+                ExtractColumn(f.name, treatments[f.name], _codes_of(f.name, work.data_set))
                 for f in permit.fields
             ),
             opt_outs_apply=permit.opt_out.applied,
@@ -111,7 +105,7 @@ class EnginePlane:
                 work.cleared[1],
             ),
             domain_id=permit.domain.id,
-            keys=Keys(
+            keys=ExtractKeys(
                 haven=work.haven_key,
                 date_of_birth=work.date_of_birth_key,
                 postcode=work.postcode_key,

@@ -19,27 +19,23 @@ from common.db.unit_of_work import UnitOfWork
 from common.errors import ClaimLost, EditedMeanwhile
 from common.jobs import SignOfLife
 from common.messaging.schemas import event
-from pseudonymisation.db.opt_out_repository import answered_checks, standing
+from pseudonymisation.db.landed import SqlLanded
 from pseudonymisation.db.preparation_tables import (
     PreparationRow,
     PreparedFileRow,
     PseudonymDomainRow,
 )
-from pseudonymisation.db.tables import EditionRow, is_in_force
-from pseudonymisation.intake.domain.opt_out import upheld
-from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.permit import read
 from pseudonymisation.preparations.domain.preparation import (
-    OptOutList,
     PinnedEdition,
     Preparation,
     PreparationNotFound,
+    PreparationState,
     PreparedFile,
-    State,
 )
 from pseudonymisation.preparations.domain.tokens import DomainState, PseudonymDomain
-from pseudonymisation.preparations.use_cases.ports import AcceptedMeanwhile, LandedMonth
-from statements.permit import DomainFacts, Permit
+from pseudonymisation.preparations.use_cases.ports import AcceptedMeanwhile
+from statements.permit import DomainFacts
 
 _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdition, ...])
 
@@ -63,7 +59,9 @@ class SqlPreparations:
         """Give the oldest that nobody works on, locked until the transaction ends."""
         query = (
             select(PreparationRow)
-            .where(col(PreparationRow.state).in_([State.ACCEPTED, State.RUNNING]))
+            .where(
+                col(PreparationRow.state).in_([PreparationState.ACCEPTED, PreparationState.RUNNING])
+            )
             .where(claims.is_free(col(PreparationRow.claimed_until), at=at))
             .order_by(col(PreparationRow.created_at), col(PreparationRow.id))
             .limit(1)
@@ -101,7 +99,7 @@ class SqlPreparations:
             overwrite(self.session, PreparationRow, _columns(stored), version=preparation.version)
         except EditedMeanwhile as edited:
             raise ClaimLost("The preparation was changed meanwhile.") from edited
-        if preparation.state is State.PREPARED:
+        if preparation.state is PreparationState.PREPARED:
             self.session.add_all(_file_rows(stored))
         for data in preparation.pending:
             outbox.enqueue(
@@ -125,7 +123,7 @@ class SqlPreparations:
             PreparationRow,
             preparation_id,
             attempt,
-            state=State.RUNNING.value,
+            state=PreparationState.RUNNING.value,
             values=asdict(sign),
         )
 
@@ -135,7 +133,8 @@ class SqlPreparations:
     def attempts_alive(self, *, at: datetime) -> set[UUID]:
         """Give the attempts whose workers were heard of lately."""
         query = select(PreparationRow.attempt).where(
-            col(PreparationRow.state) == State.RUNNING, col(PreparationRow.claimed_until) > at
+            col(PreparationRow.state) == PreparationState.RUNNING,
+            col(PreparationRow.claimed_until) > at,
         )
         return {attempt for attempt in self.session.exec(query) if attempt is not None}
 
@@ -152,7 +151,7 @@ class SqlPreparations:
             permit=read(row.permit),
             editions=_EDITIONS.validate_python(row.editions),
             created_at=row.created_at,
-            state=State(row.state),
+            state=PreparationState(row.state),
             attempt=row.attempt,
             attempts=row.attempts,
             claimed_until=row.claimed_until,
@@ -251,94 +250,13 @@ def _domain(row: PseudonymDomainRow) -> PseudonymDomain:
 
 
 @dataclass(frozen=True, slots=True)
-class SqlLanded:
-    """What landing left to be read: editions and lists."""
-
-    session: Session
-
-    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
-        query = (
-            select(EditionRow)
-            .where(col(EditionRow.data_set) == data_set)
-            .where(is_in_force())
-            .order_by(col(EditionRow.period_first), col(EditionRow.provider), col(EditionRow.id))
-        )
-        return [
-            PinnedEdition(
-                id=row.id,
-                provider=row.provider,
-                period=row.period,
-                number=row.number,
-                status=row.status,
-                object_key=row.object_key,
-                practice_map=_text(row.practice_map_id),
-                postcode_map=_text(row.postcode_map_id),
-                catalogue_digest=row.catalogue_digest,
-                landing_rules_version=row.landing_rules_version,
-                landing_rules_digest=row.landing_rules_digest,
-                organisation_map=row.organisation_map_id,
-            )
-            for row in self.session.exec(query)
-        ]
-
-    def months(self, data_set: str) -> Sequence[LandedMonth]:
-        query = (
-            select(EditionRow.id, EditionRow.period, EditionRow.provider, EditionRow.landed_at)
-            .where(col(EditionRow.data_set) == data_set)
-            .where(is_in_force())
-            .order_by(col(EditionRow.id))
-        )
-        found: dict[str, list[tuple[UUID, str, datetime]]] = {}
-        for id_, period, provider, landed_at in self.session.exec(query):
-            for month in Period.parse(period):
-                found.setdefault(month, []).append((id_, provider, landed_at))
-        return [
-            LandedMonth(
-                month=month,
-                providers=len({provider for _, provider, _ in read}),
-                landed_at=max(landed_at for _, _, landed_at in read),
-                editions=tuple(id_ for id_, _, _ in read),
-            )
-            for month, read in sorted(found.items())
-        ]
-
-    def checks(self, permit: Permit, editions: Sequence[PinnedEdition]) -> Sequence[OptOutList]:
-        return [
-            OptOutList(
-                id=check.reply.id,
-                list_date=check.opened_on,
-                digest=check.reply.digest,
-                object_key=check.reply.object_key,
-            )
-            for check in answered_checks(self.session, permit.line.data_set)
-            if check.reply is not None
-            and check.serves(
-                data_set=permit.line.data_set,
-                purpose=permit.line.purpose,
-                periods=permit.periods,
-                editions=[edition.id for edition in editions],
-            )
-        ]
-
-    def opt_out_lists(self) -> tuple[OptOutList, ...]:
-        return tuple(
-            OptOutList(id=o.id, list_date=o.list_date, digest=o.digest, object_key=o.object_key)
-            for o in upheld(standing(self.session))
-        )
-
-
-def _text(id_: UUID | str | None) -> str | None:
-    return None if id_ is None else str(id_)
-
-
-@dataclass(frozen=True, slots=True)
 class SqlPreparationTransaction:
     preparations: SqlPreparations
     domains: SqlDomains
     landed: SqlLanded
 
 
-def unit_of_work(engine: Engine) -> UnitOfWork[SqlPreparationTransaction]:
+def preparation_unit_of_work(engine: Engine) -> UnitOfWork[SqlPreparationTransaction]:
     """Make the unit of work of preparations."""
     return UnitOfWork(
         engine,

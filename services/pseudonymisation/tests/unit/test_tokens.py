@@ -7,6 +7,7 @@ import threading
 import nhs_number
 import numpy as np
 import pyarrow as pa
+import pybase64
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher as OneCipher
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
@@ -14,8 +15,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudonymisation.engine import kernel
-from pseudonymisation.engine.kernel import Kind, Retokeniser, RowTokeniser
+from pseudonymisation.engine.blocks import BATCH, Cipher, Words, derive, views_of, words_of
+from pseudonymisation.engine.errors import Altered
+from pseudonymisation.engine.nhs_numbers import valid_numbers
+from pseudonymisation.engine.sealing import Sealer, Siv
+from pseudonymisation.engine.tokens import PLACE_FREE, Kind, Retokeniser, RowTokeniser
 
 VALID = [
     "9990000018",
@@ -54,8 +58,8 @@ def oracle(text: str | None) -> bool:
     return remainder != 10 and int(text[9]) == remainder % 11
 
 
-def words(numbers: list[str], key: bytes) -> tuple[kernel.Words, kernel.Words]:
-    return kernel.words_of(kernel.Cipher(key).encrypt(kernel.views_of(pa.array(numbers))))
+def words(numbers: list[str], key: bytes) -> tuple[Words, Words]:
+    return words_of(Cipher(key).encrypt(views_of(pa.array(numbers))))
 
 
 def people(domain_key: bytes, haven_key: bytes, domain_id: str = DOMAIN) -> Retokeniser:
@@ -67,21 +71,21 @@ def people(domain_key: bytes, haven_key: bytes, domain_id: str = DOMAIN) -> Reto
 @pytest.mark.scenario("N01")
 @pytest.mark.parametrize("text", ["9990000019", "9999999999", "999 000 001"])
 def test_what_is_no_nhs_number_is_refused(text):
-    assert kernel.valid_numbers(pa.array([text])).tolist() == [False]
+    assert valid_numbers(pa.array([text])).tolist() == [False]
 
 
 @pytest.mark.scenario("N01")
 def test_the_published_examples_are_accepted():
-    assert kernel.valid_numbers(pa.array(VALID)).all()
+    assert valid_numbers(pa.array(VALID)).all()
 
 
 def test_wrong_check_digits_are_refused():
-    assert not kernel.valid_numbers(pa.array(WRONG_CHECK_DIGIT)).any()
+    assert not valid_numbers(pa.array(WRONG_CHECK_DIGIT)).any()
 
 
 def test_a_stem_whose_check_digit_would_be_ten_has_no_valid_number():
     for stem in ("999000000", "999000014", "999000028", "999000031"):
-        assert not kernel.valid_numbers(pa.array([f"{stem}{d}" for d in range(10)])).any()
+        assert not valid_numbers(pa.array([f"{stem}{d}" for d in range(10)])).any()
 
 
 def test_patterns_that_are_never_issued_are_refused_although_the_check_digit_fits():
@@ -89,7 +93,7 @@ def test_patterns_that_are_never_issued_are_refused_although_the_check_digit_fit
 
     for pattern in patterns:
         assert sum(int(d) * w for d, w in zip(pattern, range(10, 0, -1), strict=True)) % 11 == 0
-    assert not kernel.valid_numbers(pa.array(patterns)).any()
+    assert not valid_numbers(pa.array(patterns)).any()
 
 
 def test_what_is_not_ten_digits_is_refused():
@@ -98,14 +102,14 @@ def test_what_is_not_ten_digits_is_refused():
     foreign = ["\xff990000018", "\uff19\uff19\uff190000018", "\u0669990000018", None]
     odd = malformed + spaced + foreign
 
-    assert not kernel.valid_numbers(pa.array(odd)).any()
+    assert not valid_numbers(pa.array(odd)).any()
 
 
 def test_each_of_many_numbers_is_judged_as_the_oracle_and_the_nhs_number_library_do():
     rng = np.random.default_rng(8)
     texts = [f"999{n:07d}" for n in rng.integers(0, 10_000_000, 30_000)]
 
-    found = kernel.valid_numbers(pa.array(texts)).tolist()
+    found = valid_numbers(pa.array(texts)).tolist()
 
     assert found == [oracle(t) for t in texts]
     assert found == [oracle(t) and nhs_number.is_valid(t) for t in texts]
@@ -121,27 +125,27 @@ def test_each_of_many_numbers_is_judged_as_the_oracle_and_the_nhs_number_library
 def test_any_text_is_judged_as_the_oracle_does(texts):
     column = pa.array(texts, pa.string())
 
-    assert kernel.valid_numbers(column).tolist() == [oracle(t) for t in texts]
+    assert valid_numbers(column).tolist() == [oracle(t) for t in texts]
 
 
 def test_a_slice_and_a_chunked_column_are_judged_row_by_row():
     texts = ["x", *VALID, None, "9990000019"]
     column = pa.array(texts)
 
-    assert kernel.valid_numbers(column.slice(3, 5)).all()
-    assert kernel.valid_numbers(column.cast(pa.string_view()).slice(3, 5)).all()
+    assert valid_numbers(column.slice(3, 5)).all()
+    assert valid_numbers(column.cast(pa.string_view()).slice(3, 5)).all()
     chunked = pa.chunked_array([column.slice(0, 4), column.slice(4)])
-    assert kernel.valid_numbers(chunked).tolist() == [oracle(t) for t in texts]
-    assert kernel.valid_numbers(pa.chunked_array([], pa.string())).tolist() == []
+    assert valid_numbers(chunked).tolist() == [oracle(t) for t in texts]
+    assert valid_numbers(pa.chunked_array([], pa.string())).tolist() == []
 
 
 def test_stale_bytes_behind_a_null_are_not_taken_for_a_number():
-    views = kernel.views_of(pa.array(["9990000018", "9990000026"]))
+    views = views_of(pa.array(["9990000018", "9990000026"]))
     stale = pa.Array.from_buffers(
         pa.string_view(), 2, [pa.py_buffer(b"\x02"), pa.py_buffer(views.tobytes())]
     )
 
-    assert kernel.valid_numbers(stale).tolist() == [False, True]
+    assert valid_numbers(stale).tolist() == [False, True]
 
 
 def test_a_cell_is_one_aes_256_block_of_length_and_digits():
@@ -190,7 +194,7 @@ def test_a_token_does_not_change_when_the_havens_key_does():
 
 def test_kinds_of_one_domain_have_keys_of_their_own():
     domain = os.urandom(32)
-    cells = kernel.words_of(np.frombuffer(os.urandom(160), dtype=np.uint8).reshape(-1, 16))
+    cells = words_of(np.frombuffer(os.urandom(160), dtype=np.uint8).reshape(-1, 16))
     tokens = {
         kind: Retokeniser(kind=kind, domain_key=domain, domain_id=DOMAIN).text(*cells).to_pylist()
         for kind in (Kind.NO_NUMBER, Kind.CELL)
@@ -203,7 +207,7 @@ def test_kinds_of_one_domain_have_keys_of_their_own():
 
 def test_whole_columns_and_the_binary_form_agree():
     haven, domain = os.urandom(32), os.urandom(32)
-    count = 3 * kernel.BATCH + 17
+    count = 3 * BATCH + 17
     numbers = [f"999{n:07d}" for n in range(count)]
     cells = words(numbers, haven)
     tokens = people(domain, haven)
@@ -213,7 +217,7 @@ def test_whole_columns_and_the_binary_form_agree():
 
     assert len(whole) == len(set(whole.to_pylist())) == len(binary) == count
     assert len(set(binary.to_pylist())) == count
-    first = kernel.pybase64.b64decode(whole[0].as_py(), altchars=b"-_")
+    first = pybase64.b64decode(whole[0].as_py(), altchars=b"-_")
     assert first[2:] == binary[0].as_py()
 
 
@@ -226,7 +230,7 @@ def test_minted_tokens_stand_in_the_order_of_their_text():
         (Retokeniser(kind=Kind.NO_NUMBER, domain_key=domain, domain_id=DOMAIN), numbers),
     ):
         minted = tokens.minted(*cells)
-        assert not (minted.following & np.uint64((1 << kernel.PLACE_FREE) - 1)).any()
+        assert not (minted.following & np.uint64((1 << PLACE_FREE) - 1)).any()
         texts += tokens.text(*cells).to_pylist()
         places += zip(minted.leading.tolist(), minted.following.tolist(), strict=True)
 
@@ -288,7 +292,7 @@ def test_what_is_sealed_without_a_valid_number_never_leads_back():
 @settings(max_examples=150, deadline=None)
 def test_sealed_cells_open_again_equal_values_are_equal_and_nulls_stay(texts):
     column = pa.array(texts, pa.string())
-    sealer = kernel.Sealer(b"k" * 32, b"l" * 32)
+    sealer = Sealer(b"k" * 32, b"l" * 32)
 
     cells = sealer.seal(column)
 
@@ -304,22 +308,22 @@ def test_sealed_cells_open_again_equal_values_are_equal_and_nulls_stay(texts):
 @pytest.mark.parametrize("length", [1, 13, 15, 16, 17, 31, 32, 33, 48, 255, 4_000])
 def test_long_values_are_aes_siv_bit_for_bit(length):
     key = os.urandom(32)
-    one_by_one = AESSIV(kernel.derive(key, "siv/mac") + kernel.derive(key, "siv/counter"))
+    one_by_one = AESSIV(derive(key, "siv/mac") + derive(key, "siv/counter"))
     values = [os.urandom(length) for _ in range(7)]
 
-    ivs, sealed = kernel.Siv(key).seal(pa.array(values, pa.binary()))
+    ivs, sealed = Siv(key).seal(pa.array(values, pa.binary()))
 
     for value, iv, ciphertext in zip(values, ivs, sealed.to_pylist(), strict=True):
         assert one_by_one.encrypt(value, None) == iv.tobytes() + ciphertext
 
 
 def test_an_altered_long_value_does_not_open():
-    siv = kernel.Siv(os.urandom(32))
+    siv = Siv(os.urandom(32))
     ivs, sealed = siv.seal(pa.array(["a value that is longer than a block"]))
     altered = bytearray(sealed[0].as_py())
     altered[3] ^= 1
 
-    with pytest.raises(kernel.Altered):
+    with pytest.raises(Altered):
         siv.open(ivs, pa.array([bytes(altered)], pa.binary()))
 
 
@@ -344,7 +348,7 @@ def test_each_thread_with_its_own_retokeniser_makes_the_same_tokens():
 
 def test_keys_of_another_length_are_refused():
     with pytest.raises(ValueError, match="32 bytes"):
-        kernel.Cipher(b"short")
+        Cipher(b"short")
     with pytest.raises(ValueError, match="only for them"):
         Retokeniser(kind=Kind.NUMBER, domain_key=b"d" * 32, domain_id=DOMAIN)
     with pytest.raises(ValueError, match="lead back"):

@@ -1,0 +1,74 @@
+"""One transaction of the intake in a relational database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from common import audit as audit_log
+from common.audit import Entry as AuditEntry
+from common.db import idempotency
+from common.db.unit_of_work import UnitOfWork
+from pseudonymisation.db.editions import SqlEditions
+from pseudonymisation.db.opt_outs import SqlOptOutChecks, SqlOptOutLists
+from pseudonymisation.db.submissions import SqlSubmissions
+from pseudonymisation.db.tables import (
+    EditionRow,
+    OptOutCheckRow,
+    OptOutListRow,
+    SubmissionRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlIntake:
+    """One transaction of the intake."""
+
+    session: Session
+
+    @property
+    def submissions(self) -> SqlSubmissions:
+        return SqlSubmissions(self.session)
+
+    @property
+    def editions(self) -> SqlEditions:
+        return SqlEditions(self.session)
+
+    @property
+    def opt_out_lists(self) -> SqlOptOutLists:
+        return SqlOptOutLists(self.session)
+
+    @property
+    def opt_out_checks(self) -> SqlOptOutChecks:
+        return SqlOptOutChecks(self.session)
+
+    def log(self, audit: AuditEntry) -> None:
+        audit_log.append(self.session, [audit])
+
+    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        if key is None:
+            return None
+        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
+        if key is not None:
+            idempotency.remember(
+                self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
+            )
+
+    def object_keys(self) -> Iterator[str]:
+        for column in (
+            SubmissionRow.content_key,
+            SubmissionRow.quarantine_key,
+            EditionRow.object_key,
+            OptOutListRow.object_key,
+            OptOutCheckRow.object_key,
+            OptOutCheckRow.reply_key,
+        ):
+            named = self.session.exec(select(column).where(col(column).is_not(None)))
+            yield from (key for key in named if key is not None)
+
+
+def intake_unit_of_work(engine: Engine) -> UnitOfWork[SqlIntake]:
+    return UnitOfWork(engine, SqlIntake)

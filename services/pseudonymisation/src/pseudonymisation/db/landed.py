@@ -1,0 +1,104 @@
+"""What landing left to be read by preparations: editions and lists of opt-outs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from pseudonymisation.db.opt_outs import answered_checks, standing
+from pseudonymisation.db.tables import EditionRow, is_in_force
+from pseudonymisation.intake.domain.opt_out import upheld
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.preparations.domain.preparation import (
+    PinnedEdition,
+    PinnedOptOutList,
+)
+from pseudonymisation.preparations.use_cases.ports import LandedMonth
+from statements.permit import Permit
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLanded:
+    """What landing left to be read: editions and lists."""
+
+    session: Session
+
+    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(is_in_force())
+            .order_by(col(EditionRow.period_first), col(EditionRow.provider), col(EditionRow.id))
+        )
+        return [
+            PinnedEdition(
+                id=row.id,
+                provider=row.provider,
+                period=row.period,
+                number=row.number,
+                status=row.status,
+                object_key=row.object_key,
+                practice_map=_text(row.practice_map_id),
+                postcode_map=_text(row.postcode_map_id),
+                catalogue_digest=row.catalogue_digest,
+                landing_rules_version=row.landing_rules_version,
+                landing_rules_digest=row.landing_rules_digest,
+                organisation_map=row.organisation_map_id,
+            )
+            for row in self.session.exec(query)
+        ]
+
+    def months(self, data_set: str) -> Sequence[LandedMonth]:
+        query = (
+            select(EditionRow.id, EditionRow.period, EditionRow.provider, EditionRow.landed_at)
+            .where(col(EditionRow.data_set) == data_set)
+            .where(is_in_force())
+            .order_by(col(EditionRow.id))
+        )
+        found: dict[str, list[tuple[UUID, str, datetime]]] = {}
+        for id_, period, provider, landed_at in self.session.exec(query):
+            for month in Period.parse(period):
+                found.setdefault(month, []).append((id_, provider, landed_at))
+        return [
+            LandedMonth(
+                month=month,
+                providers=len({provider for _, provider, _ in read}),
+                landed_at=max(landed_at for _, _, landed_at in read),
+                editions=tuple(id_ for id_, _, _ in read),
+            )
+            for month, read in sorted(found.items())
+        ]
+
+    def checks(
+        self, permit: Permit, editions: Sequence[PinnedEdition]
+    ) -> Sequence[PinnedOptOutList]:
+        return [
+            PinnedOptOutList(
+                id=check.reply.id,
+                list_date=check.opened_on,
+                digest=check.reply.digest,
+                object_key=check.reply.object_key,
+            )
+            for check in answered_checks(self.session, permit.line.data_set)
+            if check.reply is not None
+            and check.serves(
+                data_set=permit.line.data_set,
+                purpose=permit.line.purpose,
+                periods=permit.periods,
+                editions=[edition.id for edition in editions],
+            )
+        ]
+
+    def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
+        return tuple(
+            PinnedOptOutList(
+                id=o.id, list_date=o.list_date, digest=o.digest, object_key=o.object_key
+            )
+            for o in upheld(standing(self.session))
+        )
+
+
+def _text(id_: UUID | str | None) -> str | None:
+    return None if id_ is None else str(id_)

@@ -1,0 +1,261 @@
+"""Submissions in a relational database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, insert, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from common import audit as audit_log
+from common.audit import Entry as AuditEntry
+from common.db import claims, outbox
+from common.db.overwriting import overwrite
+from common.jobs import SignOfLife
+from pseudonymisation.db import events
+from pseudonymisation.db.tables import (
+    EditionRow,
+    QuarantineRow,
+    SubmissionRow,
+    is_in_force,
+)
+from pseudonymisation.intake.domain.errors import SubmissionNotFound
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import QuarantineEntry
+from pseudonymisation.intake.domain.right import Basis
+from pseudonymisation.intake.domain.submission import DECIDED, Content, Submission, SubmissionState
+from pseudonymisation.intake.use_cases.ports import Scope
+
+UNDER_WAY = [SubmissionState.RECEIVED.value, SubmissionState.LANDING.value]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSubmissions:
+    session: Session
+
+    def get(self, submission_id: UUID, scope: Scope) -> Submission:
+        query = select(SubmissionRow).where(col(SubmissionRow.id) == submission_id)
+        if scope.own is not None:
+            query = query.where(_is_own(scope.own))
+        row = self.session.exec(query).one_or_none()
+        if row is None:
+            raise SubmissionNotFound("There is no such submission.")
+        return _to_submission(row)
+
+    def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
+        query = (
+            select(SubmissionRow)
+            .where(col(SubmissionRow.id) == submission_id)
+            .where(col(SubmissionRow.submitted_by).in_(own))
+        )
+        row = self.session.exec(query).one_or_none()
+        if row is None:
+            raise SubmissionNotFound("There is no such submission.")
+        return _to_submission(row)
+
+    def page(
+        self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
+    ) -> Sequence[Submission]:
+        query = select(SubmissionRow).order_by(col(SubmissionRow.id)).limit(limit)
+        if scope.own is not None:
+            query = query.where(_is_own(scope.own))
+        if data_set is not None:
+            query = query.where(col(SubmissionRow.data_set) == data_set)
+        if after is not None:
+            query = query.where(col(SubmissionRow.id) > after)
+        return [_to_submission(row) for row in self.session.exec(query)]
+
+    def entries(
+        self, submission_id: UUID, *, after: int, limit: int
+    ) -> Sequence[tuple[int, QuarantineEntry]]:
+        query = (
+            select(QuarantineRow)
+            .where(col(QuarantineRow.submission_id) == submission_id)
+            .where(col(QuarantineRow.position) > after)
+            .order_by(col(QuarantineRow.position))
+            .limit(limit)
+        )
+        return [
+            (row.position, QuarantineEntry(row.line, row.column, row.code))
+            for row in self.session.exec(query)
+        ]
+
+    def same_content(self, submission: Submission, digest: str) -> UUID | None:
+        in_force = (
+            exists()
+            .where(col(EditionRow.submission_id) == col(SubmissionRow.id))
+            .where(is_in_force())
+        )
+        query = (
+            select(SubmissionRow.id)
+            .where(col(SubmissionRow.data_set) == submission.data_set)
+            .where(col(SubmissionRow.provider) == submission.provider)
+            .where(col(SubmissionRow.content_digest) == digest)
+            .where(col(SubmissionRow.period_first) == submission.period.columns[0])
+            .where(col(SubmissionRow.period_last) == submission.period.columns[1])
+            .where(col(SubmissionRow.id) != submission.id)
+            .where(
+                or_(
+                    col(SubmissionRow.state).in_([*UNDER_WAY, SubmissionState.WAITING.value]),
+                    in_force,
+                )
+            )
+        )
+        return self.session.exec(query).first()
+
+    def claimable(self, at: datetime, *, limit: int) -> Sequence[Submission]:
+        older = aliased(SubmissionRow)
+        waits_for_older = (
+            exists()
+            .where(col(older.data_set) == col(SubmissionRow.data_set))
+            .where(col(older.provider) == col(SubmissionRow.provider))
+            .where(col(older.state).in_(UNDER_WAY))
+            .where(col(older.received_at) < col(SubmissionRow.received_at))
+        )
+        query = (
+            select(SubmissionRow)
+            .where(col(SubmissionRow.state).in_(UNDER_WAY))
+            .where(claims.is_free(col(SubmissionRow.claimed_until), at=at))
+            .where(~waits_for_older)
+            .order_by(col(SubmissionRow.received_at), col(SubmissionRow.id))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [_to_submission(row) for row in self.session.exec(query)]
+
+    def extend_claim(self, submission_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
+        claims.extend(
+            self.session,
+            SubmissionRow,
+            submission_id,
+            attempt,
+            state=SubmissionState.LANDING.value,
+            values={"claimed_until": sign.claimed_until, "rows_done": sign.rows_done},
+        )
+
+    def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
+        query = (
+            select(SubmissionRow)
+            .where(col(SubmissionRow.state).in_([state.value for state in DECIDED]))
+            .where(col(SubmissionRow.decided_at) < instant)
+            .where(
+                or_(
+                    col(SubmissionRow.content_key).is_not(None),
+                    col(SubmissionRow.quarantine_key).is_not(None),
+                )
+            )
+            .order_by(col(SubmissionRow.id))
+            .limit(limit)
+        )
+        return [_to_submission(row) for row in self.session.exec(query)]
+
+    def save(self, submission: Submission, *, audit: AuditEntry) -> Submission:
+        stored = self.keep_claim(submission)
+        if submission.entries:
+            self.session.execute(
+                insert(QuarantineRow),
+                [
+                    {
+                        "submission_id": stored.id,
+                        "position": position,
+                        "line": entry.line,
+                        "column": entry.column,
+                        "code": entry.code,
+                    }
+                    for position, entry in enumerate(submission.entries, start=1)
+                ],
+            )
+        for event in submission.pending:
+            outbox.enqueue(self.session, events.of_submission(stored, event))
+        audit_log.append(self.session, [audit])
+        return stored
+
+    def keep_claim(self, submission: Submission) -> Submission:
+        stored = replace(submission, version=submission.version + 1, pending=(), entries=())
+        values = _of_submission(stored)
+        if submission.version == 0:
+            self.session.add(SubmissionRow.model_validate(values))
+            self.session.flush()
+        else:
+            overwrite(self.session, SubmissionRow, values, version=submission.version)
+        return stored
+
+
+def _is_own(own: frozenset[str]) -> Any:
+    return or_(col(SubmissionRow.provider).in_(own), col(SubmissionRow.submitted_by).in_(own))
+
+
+def _of_submission(submission: Submission) -> dict[str, Any]:
+    content = submission.content
+    return {
+        "id": submission.id,
+        "version": submission.version,
+        "data_set": submission.data_set,
+        "catalogue_version": submission.catalogue_version,
+        "catalogue_digest": submission.catalogue_digest,
+        "period_first": submission.period.columns[0],
+        "period_last": submission.period.columns[1],
+        "provider": submission.provider,
+        "submitted_by": submission.submitted_by,
+        "basis": submission.basis and submission.basis.value,
+        "created_at": submission.created_at,
+        "state": submission.state.value,
+        "content_key": None if content is None else content.key,
+        "content_bytes": None if content is None else content.bytes,
+        "content_digest": None if content is None else content.digest,
+        "content_header": None if content is None else content.header,
+        "content_records": None if content is None else content.records,
+        "received_at": submission.received_at,
+        "received_by": submission.received_by,
+        "decided_at": submission.decided_at,
+        "edition_id": submission.edition_id,
+        "attempt": submission.attempt,
+        "attempts": submission.attempts,
+        "claimed_until": submission.claimed_until,
+        "code": submission.code,
+        "detail": submission.detail,
+        "report": None if submission.report is None else dict(submission.report),
+        "quarantine_key": submission.quarantine_key,
+        "rows_done": submission.rows_done,
+    }
+
+
+def _to_submission(row: SubmissionRow) -> Submission:
+    content = None
+    if row.content_key is not None:
+        content = Content(
+            key=row.content_key,
+            bytes=row.content_bytes or 0,
+            digest=row.content_digest or "",
+            header=row.content_header or "",
+            records=row.content_records or 0,
+        )
+    return Submission(
+        id=row.id,
+        data_set=row.data_set,
+        catalogue_version=row.catalogue_version,
+        catalogue_digest=row.catalogue_digest,
+        period=Period.stored(row.period_first, row.period_last),
+        provider=row.provider,
+        submitted_by=row.submitted_by,
+        basis=Basis(row.basis) if row.basis else None,
+        created_at=row.created_at,
+        state=SubmissionState(row.state),
+        content=content,
+        received_at=row.received_at,
+        received_by=row.received_by,
+        decided_at=row.decided_at,
+        edition_id=row.edition_id,
+        attempt=row.attempt,
+        attempts=row.attempts,
+        claimed_until=row.claimed_until,
+        code=row.code,
+        detail=row.detail,
+        report=row.report,
+        quarantine_key=row.quarantine_key,
+        rows_done=row.rows_done,
+        version=row.version,
+    )

@@ -1,0 +1,34 @@
+"""How the engine, its objects and its keys fail. None quotes a value."""
+
+from common.errors import Conflict
+
+
+class EngineFailed(Exception):
+    """The engine gave up. Its own words may quote a value, so they are not repeated here."""
+
+
+class Unlocked(Exception):
+    """A session could do what its lock forbids. It was closed and not used."""
+
+
+class ObjectDamaged(Exception):
+    """An object is not what was written under this key: altered, cut, or another one."""
+
+
+class Altered(Exception):
+    """A sealed value is not what was sealed under this key."""
+
+
+class KeyExists(Conflict):
+    code = "KEY_EXISTS"
+    title = "There is a key of that name"
+
+
+class KeyClosed(Conflict):
+    code = "KEY_CLOSED"
+    title = "The key is closed and makes nothing new"
+
+
+class KeyDestroyed(Conflict):
+    code = "KEY_DESTROYED"
+    title = "The key was destroyed"

@@ -1,0 +1,266 @@
+"""How a landing ends: accepted, waiting for a second person, refused, or to be tried again.
+
+State, edition, report, events and audit entry are one transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import structlog
+from pydantic import JsonValue
+
+from catalogue import DataSet, LandingRules
+from common.audit.entries import Entry as AuditEntry
+from common.audit.entries import entry_for
+from common.errors import AppError, EditedMeanwhile
+from common.jobs import Claim
+from common.replacement import Standing
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.edition import Edition, RulesVersion, Status
+from pseudonymisation.intake.domain.quality import LandingOutcome
+from pseudonymisation.intake.domain.submission import Submission, next_try
+from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
+from pseudonymisation.intake.use_cases.edition_replacements import (
+    begun,
+    give_up_waiting,
+    of_period,
+    supersede,
+)
+from pseudonymisation.intake.use_cases.ports import (
+    LandingOrder,
+    Scope,
+    Transaction,
+)
+from pseudonymisation.intake.use_cases.submissions import require_no_overlap
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+EVERYTHING: Final = Scope(None)
+
+
+def judge(outcome: LandingOutcome, data_set: DataSet) -> errors.ContentRefused | None:
+    """Judge the file as a whole."""
+    share = data_set.file.quarantine_share_max
+    if outcome.bad_share > share:
+        return errors.TooManyBadRows(
+            f"{outcome.quarantined} of {outcome.records} records are bad, more than"
+            f" {share:.0%}; the report says why. Most often {outcome.main_reason}"
+        )
+    if not outcome.landed:
+        why = f" Most often {outcome.main_reason}" if outcome.reasons else ""
+        return errors.NoGoodRows(f"No record is left to be landed.{why}")
+    return None
+
+
+def accept(
+    claim: Claim[Submission],
+    order: LandingOrder,
+    outcome: LandingOutcome,
+    quality: Mapping[str, JsonValue],
+    *,
+    ctx: IntakeContext,
+) -> None:
+    """Name what was landed: it is the edition in force, or waits for a second person."""
+    at = ctx.clock.now()
+    before, former = _in_force(claim.job, ctx=ctx)
+    standing = _standing(order.submission, outcome, before, former, at=at, ctx=ctx)
+    quarantine_key = ctx.haven.quarantine_key(claim.job)
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(claim.job.id, EVERYTHING)
+        in_force = tx.editions.of(present.data_set, present.provider)
+        require_no_overlap(present, [edition.period for edition in in_force])
+        if of_period(in_force, present.period) != before:
+            raise EditedMeanwhile("Another edition of the period was put in force.")
+        edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)
+        if standing.is_waiting:
+            decided = present.hold_back(
+                claim.attempt, outcome, quality, quarantine_key=quarantine_key
+            )
+        else:
+            decided = present.accept(
+                claim.attempt, outcome, quality, quarantine_key=quarantine_key, at=at
+            )
+        tx.editions.save(
+            edition,
+            audit=audit_entry(
+                "edition-landed", f"editions/{edition.id}", present, at, rows=edition.rows
+            ),
+        )
+        audit = audit_entry(
+            "submission-waits" if standing.is_waiting else "submission-accepted",
+            f"submissions/{present.id}",
+            present,
+            at,
+            edition=str(edition.id),
+        )
+        gone = give_up_waiting(edition, tx, audit=audit)
+        if not standing.is_waiting:
+            supersede(in_force, edition, tx, audit=audit)
+        tx.submissions.save(decided, audit=audit)
+    for edition_id in gone:
+        ctx.haven.discard_edition(edition_id)
+    log.info(
+        "submission_waits" if standing.is_waiting else "submission_accepted",
+        submission_id=str(edition.submission_id),
+        rows=outcome.landed,
+        quarantined=outcome.quarantined,
+    )
+    ctx.wake()
+
+
+def _in_force(
+    submission: Submission, *, ctx: IntakeContext
+) -> tuple[Edition | None, Sequence[Edition]]:
+    """Return the edition in force of the period, and all that were in force of it."""
+    data_set, provider, period = submission.data_set, submission.provider, submission.period
+    with ctx.uow.reading() as tx:
+        in_force = tx.editions.of(data_set, provider)
+        return of_period(in_force, period), tx.editions.former(data_set, provider, period)
+
+
+def _standing(
+    submission: Submission,
+    outcome: LandingOutcome,
+    before: Edition | None,
+    former: Sequence[Edition],
+    *,
+    at: datetime,
+    ctx: IntakeContext,
+) -> Standing:
+    if submission.edition_id is None:
+        raise LookupError("a submission that was received has an edition to be")
+    return begun(
+        submission.edition_id,
+        ctx.haven.edition_key(submission),
+        outcome.landed,
+        before=before,
+        former=former,
+        by=submission.received_by or submission.submitted_by,
+        at=at,
+        ctx=ctx,
+    )
+
+
+def _edition(
+    submission: Submission,
+    order: LandingOrder,
+    outcome: LandingOutcome,
+    tx: Transaction,
+    *,
+    standing: Standing,
+    at: datetime,
+    ctx: IntakeContext,
+) -> Edition:
+    if submission.edition_id is None:
+        raise LookupError("a submission that was received has an edition to be")
+    former = tx.editions.count(submission.data_set, submission.provider, submission.period)
+    return Edition(
+        id=submission.edition_id,
+        data_set=submission.data_set,
+        catalogue_version=submission.catalogue_version,
+        catalogue_digest=submission.catalogue_digest,
+        period=submission.period,
+        provider=submission.provider,
+        number=former + 1,
+        status=Status.of(order.data_set),
+        submission_id=submission.id,
+        object_key=ctx.haven.edition_key(order.submission),
+        rows=outcome.landed,
+        rows_repeated=outcome.repeated,
+        bytes=outcome.bytes,
+        practice_map=order.practice_map.version if order.practice_map else None,
+        postcode_map=order.postcode_map.version if order.postcode_map else None,
+        organisation_map=order.organisation_map.version,
+        landing_rules=_rules(order.rules),
+        landed_at=at,
+        standing=standing,
+    )
+
+
+def _rules(rules: LandingRules) -> RulesVersion | None:
+    return RulesVersion(version=rules.version, digest=rules.digest) if rules.digest else None
+
+
+def reject(
+    claim: Claim[Submission],
+    refusal: AppError,
+    *,
+    ctx: IntakeContext,
+    outcome: LandingOutcome | None = None,
+    quality: Mapping[str, JsonValue] | None = None,
+) -> None:
+    """Refuse the file. What there was before stays; what was landed of this is destroyed."""
+    at = ctx.clock.now()
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(claim.job.id, EVERYTHING)
+        rejected = present.reject(
+            code=refusal.code,
+            detail=refusal.detail,
+            at=at,
+            attempt=claim.attempt,
+            outcome=outcome,
+            report=quality,
+            quarantine_key=(None if outcome is None else ctx.haven.quarantine_key(claim.job)),
+        )
+        tx.submissions.save(
+            rejected,
+            audit=audit_entry(
+                "submission-rejected",
+                f"submissions/{present.id}",
+                present,
+                at,
+                code=refusal.code,
+            ),
+        )
+    if claim.job.edition_id is not None:
+        ctx.haven.discard_edition(claim.job.edition_id)
+
+
+def give_up(submission: Submission, tx: Transaction, *, ctx: IntakeContext) -> None:
+    at = ctx.clock.now()
+    refusal = errors.LandingFailed("The file was tried several times and cannot be landed.")
+    tx.submissions.save(
+        submission.reject(code=refusal.code, detail=refusal.detail, at=at),
+        audit=audit_entry(
+            "submission-rejected",
+            f"submissions/{submission.id}",
+            submission,
+            at,
+            code=refusal.code,
+        ),
+    )
+    if submission.edition_id is not None:
+        ctx.haven.discard_edition(submission.edition_id)
+    log.error("landing_given_up", submission_id=str(submission.id))
+
+
+def wait(claim: Claim[Submission], *, code: str, counts: bool, ctx: IntakeContext) -> None:
+    """Try again later; but not for ever."""
+    ctx.haven.discard_attempt(claim.job)
+    at = ctx.clock.now()
+    received = claim.job.received_at or at
+    if at - received > ctx.limits.patience:
+        refusal = errors.LandingFailed("What landing needs was away for too long; resubmit.")
+        reject(claim, refusal, ctx=ctx)
+        return
+    with ctx.uow.writing() as tx:
+        present = tx.submissions.get(claim.job.id, EVERYTHING)
+        waiting = present.wait(
+            claim.attempt, code=code, until=next_try(at, present.attempts), counts=counts
+        )
+        tx.submissions.keep_claim(waiting)
+
+
+def audit_entry(
+    action: str, resource: str, of: Submission, at: datetime, **detail: str | int
+) -> AuditEntry:
+    """Write down what the service does of itself with what a provider submitted."""
+    return entry_for(
+        ITSELF,
+        at=at,
+        action=action,
+        resource=resource,
+        on_behalf_of=of.provider,
+        detail=dict(detail),
+    )

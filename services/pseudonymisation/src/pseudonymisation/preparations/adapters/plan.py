@@ -1,0 +1,72 @@
+"""All that the engine is told of one extract: what it reads, keeps and writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalogue import Treatment
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.engine.session import sealed_parquet
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An encrypted Parquet file of the haven, and the key that opens it."""
+
+    path: Path
+    key_name: str
+    key: bytes = field(repr=False)
+
+    @property
+    def sql(self) -> str:
+        return sealed_parquet(self.path, self.key_name)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractColumn:
+    name: str
+    treatment: Treatment
+    codes: tuple[str, ...] = ()
+    """All that the catalogue lists for it, where it lists any."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractKeys:
+    """What the kernel needs; kept out of every representation."""
+
+    haven: bytes = field(repr=False)
+    date_of_birth: bytes | None = field(repr=False)
+    postcode: bytes | None = field(repr=False)
+    domain: bytes = field(repr=False)
+    staff: bytes | None = field(default=None, repr=False)
+    """Only where the line lists codes of staff as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that one preparation reads, keeps and writes."""
+
+    editions: tuple[Source, ...]
+    periods: tuple[str, ...]
+    codes: tuple[str, ...]
+    reasons: tuple[str, ...]
+    is_national: bool
+    columns: tuple[ExtractColumn, ...]
+    opt_outs_apply: bool
+    opted_out: tuple[Source, ...]
+    """Lists: whoever is on any of them is left out."""
+    cleared: Source | None
+    """Whoever is not on it is left out, where a national check says who may be used."""
+    domain_id: str
+    keys: ExtractKeys
+    capped: Mapping[str, str] = field(default_factory=dict)
+    """SQL in place of columns that others of the line cap (`caps`)."""
+    date_of_birth: str | None
+    """The sealed field of the person's date of birth, where the data set has one."""
+    postcode: str | None
+    record: RecordKey | None = None
+    """What a record is known by; of one that is there twice only one is released."""
+
+    def __post_init__(self) -> None:
+        if self.opt_outs_apply and not self.opted_out and self.cleared is None:
+            raise ValueError("opt-outs cannot be upheld without a list")

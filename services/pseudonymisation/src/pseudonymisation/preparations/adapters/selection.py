@@ -1,0 +1,147 @@
+"""Which rows an extract has: those that the permit names, and of repeated records one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import duckdb
+
+from pseudonymisation.engine import repeats
+from pseudonymisation.engine.session import identifier, literal
+from pseudonymisation.preparations.adapters.guard import SCANNED_BY
+from pseudonymisation.preparations.adapters.plan import Plan
+from pseudonymisation.preparations.domain.attestation import REASON_COLUMN
+from statements.vocabulary import REASONS
+
+MOST_COMBINATIONS: Final = 256
+"""Of reasons and codes, that are listed in a statement."""
+
+
+class Selection:
+    """The rows of one extract as SQL, and the reasons that let them in."""
+
+    def __init__(self, plan: Plan, connection: duckdb.DuckDBPyConnection) -> None:
+        self._plan = plan
+        self._connection = connection
+        self._editions = self._describe()
+        self._repeats = self._find_repeats()
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """The columns that the editions have, with the engine's types."""
+        return self._editions[0]
+
+    def _describe(self) -> Sequence[Mapping[str, str]]:
+        """Give the columns of each edition with their types."""
+        described = (
+            self._connection.sql(f"DESCRIBE SELECT * FROM {edition.sql}").fetchall()
+            for edition in self._plan.editions
+        )
+        return [{name: type_ for name, type_, *_ in columns} for columns in described]
+
+    def rows(self) -> str:
+        """Select the rows that the permit allows, of all editions, with all their columns."""
+        return " UNION ALL ".join(self.rows_by_edition())
+
+    def rows_by_edition(self) -> Iterator[str]:
+        """Select them of each edition."""
+        for number, columns in enumerate(self._editions):
+            yield (
+                f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
+                f" FROM {self._plan.editions[number].sql}"
+                f" WHERE {self._filter()}{self._once(number)}"
+            )
+
+    def _find_repeats(self) -> int:
+        """Find records that are there twice, whatever the permit asks for.
+
+        One that was corrected counts as it is now, also where it then is another commissioner's.
+        """
+        record = self._plan.record
+        if record is None or not all(map(record.is_in, self._editions)):
+            return 0
+        sources = [edition.sql for edition in self._plan.editions]
+        return repeats.find(self._connection, record, sources)
+
+    def _once(self, edition: int) -> str:
+        return f" AND {repeats.without(edition)}" if self._repeats else ""
+
+    def count_repeats(self) -> int:
+        """Count the rows that the permit would have let out, were they not there again."""
+        if not self._repeats:
+            return 0
+        selected = " UNION ALL ".join(
+            f"SELECT 1 FROM {source.sql} WHERE {self._filter()} AND NOT ({repeats.without(number)})"
+            for number, source in enumerate(self._plan.editions)
+        )
+        counted = self._connection.sql(f"SELECT count(*) FROM ({selected})").fetchone()
+        return int(counted[0]) if counted else 0
+
+    def _filter(self) -> str:
+        plan = self._plan
+        conditions = [f"period IN ({_listed(plan.periods)})"]
+        if not plan.is_national:
+            reasons = " OR ".join(self._names(letter) for letter in plan.reasons)
+            conditions.append(f"({reasons})")
+        return " AND ".join(conditions)
+
+    def _names(self, letter: str) -> str:
+        """Say that a row's reason of that letter names a code of the line (domain.md 6.11)."""
+        return f"reason_{letter.lower()} IN ({_listed(self._plan.codes)})"
+
+    def reasons(self) -> str:
+        """Write the reasons that let the row in, and none that the permit does not name.
+
+        Where only so many combinations are possible a row has the number of one, until it is in
+        its order (`reason_text`): writing out each row's own is dear, and a number is narrow.
+        """
+        if self._plan.is_national:
+            return "NULL::VARCHAR"
+        if self._combinations() > MOST_COMBINATIONS:
+            cases = ", ".join(
+                f"CASE WHEN {self._names(letter)} THEN '{letter}:' || reason_{letter.lower()} END"
+                for letter in self._letters()
+            )
+            return f"concat_ws(';', {cases})"
+        radix = len(self._codes()) + 1
+        return " + ".join(
+            f"CASE reason_{letter.lower()} {self._numbered(radix**place)} ELSE 0 END::USMALLINT"
+            for place, letter in enumerate(self._letters())
+        )
+
+    def reason_text(self) -> str:
+        """Make the text of what `reasons` gave."""
+        name = identifier(REASON_COLUMN)
+        if self._plan.is_national or self._combinations() > MOST_COMBINATIONS:
+            return name
+        # The first letter counts least, so that it varies fastest.
+        texts = [""]
+        for letter in self._letters():
+            named = ["", *(f"{letter}:{code}" for code in self._codes())]
+            texts = [";".join(filter(None, (text, one))) for one in named for text in texts]
+        return f"[{', '.join(map(literal, texts))}][{name} + 1]"
+
+    def _letters(self) -> Sequence[str]:
+        return sorted(self._plan.reasons, key=REASONS.index)
+
+    def _codes(self) -> Sequence[str]:
+        return sorted(set(self._plan.codes))
+
+    def _combinations(self) -> int:
+        return int((len(self._codes()) + 1) ** len(self._letters()))
+
+    def _numbered(self, unit: int) -> str:
+        return " ".join(
+            f"WHEN {literal(code)} THEN {number * unit}"
+            for number, code in enumerate(self._codes(), start=1)
+        )
+
+
+def _all_of(columns: Mapping[str, str]) -> str:
+    """Select all columns of an edition, and by which rule its rows were looked through."""
+    if SCANNED_BY in columns:
+        return f"* EXCLUDE ({SCANNED_BY}), {SCANNED_BY}"
+    return f"*, 0::UTINYINT AS {SCANNED_BY}"
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(literal(value) for value in sorted(values))
