@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from common.web import problems
-from pseudonymisation.preparations.domain import preparation
+from pseudonymisation.preparations.domain import errors
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [p for tree in ("libs/*", "services/*", "cli") for p in ROOT.glob(f"{tree}/src/**/*.py")]
@@ -53,4 +53,4 @@ def test_what_the_framework_itself_refuses_is_listed() -> None:
 
 
 def test_every_failure_of_a_preparation_is_listed() -> None:
-    assert set(preparation.TEXTS) == set(preparation.FailureCode) <= set(listed())
+    assert set(errors.TEXTS) == set(errors.FailureCode) <= set(listed())

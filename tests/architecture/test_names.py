@@ -23,7 +23,7 @@ PACKAGES = {
 """The folder of every package that the repository ships, by its name."""
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 
-NAMES_ONCE = ("dsfc_cli", "dsfc_client", "dsfc_testing")
+NAMES_ONCE = ("dsfc_cli", "dsfc_client", "dsfc_testing", "pseudonymisation")
 NO_LONG_MODULE = (
     "catalogue",
     "common",
@@ -32,7 +32,7 @@ NO_LONG_MODULE = (
     "pseudonymisation",
     "statements",
 )
-ERRORS_AT_HOME = ("applications",)
+ERRORS_AT_HOME = ("applications", "pseudonymisation")
 """Services alone: a library has no rooms, its exceptions stand beside what raises them."""
 EXCEPTIONS = {
     name

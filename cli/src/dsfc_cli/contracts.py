@@ -198,8 +198,7 @@ def _codes() -> str:
     failures = importlib.import_module("dissemination.domain.errors").FAILURES
     lines += _section(
         "Why an extract failed, besides the above",
-        failures
-        | importlib.import_module("pseudonymisation.preparations.domain.preparation").TEXTS,
+        failures | importlib.import_module("pseudonymisation.preparations.domain.errors").TEXTS,
     )
     lines += _section(
         "What is wrong with a line of a submission",

@@ -36,7 +36,6 @@ from pseudonymisation.preparations.adapters.release_store import DirectoryStore
 from pseudonymisation.preparations.domain.preparation import Preparation
 from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.preparations import (
-    Outside,
     PreparationContext,
     accept,
     get,
@@ -79,7 +78,7 @@ class World:
         self.landing.store = self.keys
         self.uow = preparation_unit_of_work(self.engine)
         self.store = DirectoryStore(self.directory / "release")
-        self.outside = Outside(
+        self.preparing = PreparationContext(
             uow=self.uow,
             clock=self.clock,
             catalogue=CATALOGUE,
@@ -270,7 +269,7 @@ class World:
         )
 
     def context(self, client_id: str = "dissemination") -> PreparationContext:
-        return PreparationContext(self.outside, self.principal(client_id))
+        return self.preparing.on_behalf_of(self.principal(client_id))
 
     def accept(self, **more: Any) -> Preparation:
         """Accept a permit for a request; `request` and claims by name."""

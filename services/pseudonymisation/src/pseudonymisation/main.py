@@ -46,7 +46,7 @@ from pseudonymisation.preparations.adapters.release_store import release_store
 from pseudonymisation.preparations.api.routes import keys as public_keys
 from pseudonymisation.preparations.api.routes import preparations
 from pseudonymisation.preparations.use_cases import domains
-from pseudonymisation.preparations.use_cases import preparations as preparation_use_cases
+from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.settings import Settings
 
@@ -142,10 +142,10 @@ class Parts(service.Parts):
         return preparation_unit_of_work(self.engine)
 
     @cached_property
-    def preparations(self) -> preparation_use_cases.Outside:
+    def preparations(self) -> PreparationContext:
         agreements = self.settings.service_urls["agreements"]
         jwks = self.permit_keys or fetch_from(f"{agreements}/.well-known/jwks.json")
-        return preparation_use_cases.Outside(
+        return PreparationContext(
             uow=self.preparation_uow,
             clock=self.legal_clock,
             catalogue=self.catalogue,

@@ -49,7 +49,7 @@ def client(haven, clock, identities):
             "clock": clock,
             "engine": haven.engine,
             "verifier": identities.verifier(),
-            "preparations": haven.outside,
+            "preparations": haven.preparing,
         }
 
     app = web.create(

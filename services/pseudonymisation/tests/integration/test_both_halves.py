@@ -20,7 +20,7 @@ from common.ids import digest_of, new_id
 from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
 from common.security.principal import Principal
 from common.security.roles import Role
-from pseudonymisation.preparations.domain.permit import PermitInvalid
+from pseudonymisation.preparations.domain.errors import PermitInvalid
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext, accept, get
 from services.pseudonymisation.tests import oracle

@@ -19,8 +19,8 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.preparations.adapters import preparation, selection
 from pseudonymisation.preparations.adapters.caps import capped_columns
-from pseudonymisation.preparations.adapters.guard import PcdLeak
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
+from pseudonymisation.preparations.domain.errors import PcdLeak
 from services.pseudonymisation.tests.landed import (
     LIMITS,
     Asked,

@@ -19,15 +19,16 @@ from common.jobs import ClaimTimes
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.preparations.adapters import preparation
-from pseudonymisation.preparations.domain.permit import (
+from pseudonymisation.preparations.domain.errors import (
     CatalogueUnknown,
-    EditionUnsafe,
+    DomainClosed,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
+    PreparationNotFound,
+    UnsafeEditions,
 )
-from pseudonymisation.preparations.domain.preparation import PreparationNotFound, PreparationState
-from pseudonymisation.preparations.domain.tokens import DomainClosed
+from pseudonymisation.preparations.domain.preparation import PreparationState
 from pseudonymisation.preparations.use_cases.preparations import accept, get
 from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, world
 from services.pseudonymisation.tests.landed import Asked, day, expected
@@ -373,7 +374,7 @@ def test_what_was_landed_by_no_rules_or_by_unknown_ones_is_not_prepared(
     made_by(haven, version, digest)
     request = haven.request()
 
-    with pytest.raises(EditionUnsafe) as refused:
+    with pytest.raises(UnsafeEditions) as refused:
         put(haven, request, haven.claims(request))
     assert refused.value.members == {"periods": ["2018-04"]}
     assert haven.actions() == []
@@ -395,7 +396,7 @@ def test_a_line_of_the_published_version_is_served_from_what_a_later_one_landed(
     haven = sqlite_haven
     later = SUS.model_copy(update={"version": "1.1", "digest": "sha256:" + "1" * 64})
     known = replace(CATALOGUE, data_sets=(*CATALOGUE.data_sets, later))
-    haven.outside = replace(haven.outside, catalogue=known)
+    haven.preparing = replace(haven.preparing, catalogue=known)
     edition = haven.land(RECORDS)
     with Session(haven.engine) as session:
         session.execute(
@@ -420,7 +421,7 @@ def test_what_has_not_the_lines_columns_does_not_serve_it(sqlite_haven):
         }
     )
     known = replace(CATALOGUE, data_sets=(*CATALOGUE.data_sets, poorer))
-    haven.outside = replace(haven.outside, catalogue=known)
+    haven.preparing = replace(haven.preparing, catalogue=known)
     haven.land(RECORDS)
     with Session(haven.engine) as session:
         session.execute(text("UPDATE edition SET catalogue_digest = :d"), {"d": poorer.digest})

@@ -12,7 +12,7 @@ from pseudonymisation.preparations.adapters.release_store import (
     DirectoryStore,
     release_store,
 )
-from pseudonymisation.preparations.use_cases.ports import ReleaseStoreUnavailable
+from pseudonymisation.preparations.domain.errors import ReleaseStoreUnavailable
 
 KEY = "preparations/p/a/f.parquet"
 

@@ -6,20 +6,15 @@ from uuid import uuid4
 import pytest
 
 from common.errors import ClaimLost
+from pseudonymisation.preparations.domain.errors import DomainClosed, FailureCode
 from pseudonymisation.preparations.domain.preparation import (
     ATTEMPTS_MAX,
-    FailureCode,
     PinnedEdition,
     Preparation,
     PreparationState,
     attempt_of,
 )
-from pseudonymisation.preparations.domain.tokens import (
-    TOKEN,
-    DomainClosed,
-    DomainState,
-    PseudonymDomain,
-)
+from pseudonymisation.preparations.domain.tokens import TOKEN, DomainState, PseudonymDomain
 from statements.permit import DomainFacts, OptOut
 
 NOW = datetime(2018, 6, 1, 9, tzinfo=UTC)

@@ -16,9 +16,9 @@ from common.db.overwriting import overwrite
 from common.replacement import EFFECTIVE, State
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
-from pseudonymisation.intake.domain.errors import ListNotFound
+from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
 from pseudonymisation.intake.domain.opt_out import OptOutList
-from pseudonymisation.intake.domain.opt_out_check import CheckNotFound, OptOutCheck, Reply
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, Reply
 
 STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
 TURNS: Final = 5_310_774_209_361_114_903

@@ -25,16 +25,15 @@ from pseudonymisation.db.preparation_tables import (
     PreparedFileRow,
     PseudonymDomainRow,
 )
+from pseudonymisation.preparations.domain.errors import AcceptedMeanwhile, PreparationNotFound
 from pseudonymisation.preparations.domain.permit import read
 from pseudonymisation.preparations.domain.preparation import (
     PinnedEdition,
     Preparation,
-    PreparationNotFound,
     PreparationState,
     PreparedFile,
 )
 from pseudonymisation.preparations.domain.tokens import DomainState, PseudonymDomain
-from pseudonymisation.preparations.use_cases.ports import AcceptedMeanwhile
 from statements.permit import DomainFacts
 
 _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdition, ...])

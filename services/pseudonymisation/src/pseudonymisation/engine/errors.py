@@ -21,12 +21,12 @@ class Altered(Exception):
 
 class KeyExists(Conflict):
     code = "KEY_EXISTS"
-    title = "There is a key of that name"
+    title = "A key of that name already exists"
 
 
 class KeyClosed(Conflict):
     code = "KEY_CLOSED"
-    title = "The key is closed and makes nothing new"
+    title = "The key is closed"
 
 
 class KeyDestroyed(Conflict):

@@ -21,22 +21,13 @@ from common.errors import AppError, Unavailable
 from common.ids import DIGEST, digest, new_id
 from common.security.client import ServiceTokens
 from pseudonymisation.intake.domain.edition import MapVersion
+from pseudonymisation.intake.domain.errors import MapsUnavailable, RightsUnavailable
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.ports import MapFile, MapKind
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 AUDIENCE: Final = "agreements"
-
-
-class MapsUnavailable(Unavailable):
-    code = "MAPS_UNAVAILABLE"
-    title = "The maps from practice and postcode to commissioner cannot be had"
-
-
-class RightsUnavailable(Unavailable):
-    code = "SUBMISSION_RIGHTS_UNAVAILABLE"
-    title = "It cannot be had who may send whose records"
 
 
 class _Map(BaseModel):

@@ -29,8 +29,9 @@ from pseudonymisation.intake.adapters.landing.quarantine import handed_back
 from pseudonymisation.intake.adapters.landing.statement import LandingTask
 from pseudonymisation.intake.adapters.upload import Inspector
 from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.errors import ReplyInvalid
 from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
-from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyInvalid
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import (

@@ -9,21 +9,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
-from common.errors import Unavailable
 from common.security.keys import Signer
 from common.security.principal import Principal
 from common.web.auth import Permission, requires
 from pseudonymisation.intake.api import permissions
-from pseudonymisation.intake.domain.errors import UploadIncomplete
+from pseudonymisation.intake.domain.errors import TooManyUploads, UploadIncomplete
 from pseudonymisation.intake.use_cases.context import IntakeContext
 
 BLOCK_BYTES = 1 << 20
 """Chunks are collected to so much before a thread works on them."""
-
-
-class TooManyUploads(Unavailable):
-    code = "TOO_MANY_UPLOADS"
-    title = "As many files as this process can take are on their way in"
 
 
 class Uploads:

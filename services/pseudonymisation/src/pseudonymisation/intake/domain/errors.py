@@ -12,44 +12,44 @@ class QuarantineGone(NotFound):
     """Nothing was set aside, or it was kept as long as it is to be kept."""
 
     code = "QUARANTINE_GONE"
-    title = "No quarantined rows are kept"
+    title = "The quarantined rows are not stored any more"
 
 
 class DataSetUnknown(Unprocessable):
     code = "DATA_SET_UNKNOWN"
-    title = "The catalogue has no such data set"
+    title = "The data set is not in the catalogue"
 
 
 class CollectionNotInForce(Unprocessable):
     code = "COLLECTION_NOT_IN_FORCE"
-    title = "No direction or provision notice to collect the data set is in force"
+    title = "No direction or provision notice for the data set is in force"
 
 
 class PeriodInvalid(Unprocessable):
     code = "PERIOD_INVALID"
-    title = "Not a month, nor a range of months, of this data set"
+    title = "The period is not valid for this data set"
 
 
 class PeriodOverlaps(Conflict):
     code = "PERIOD_OVERLAPS"
-    title = "The period overlaps another edition's without being the same"
+    title = "The period overlaps the period of another edition"
 
 
 class ProviderRefused(Unprocessable):
     """Nobody's records can be taken from this submitter for this provider."""
 
     code = "PROVIDER_REFUSED"
-    title = "No records are taken for this provider"
+    title = "Records of this provider are not accepted"
 
 
 class ProviderNotOwn(ProviderRefused):
     code = "PROVIDER_NOT_OWN"
-    title = "A provider submits for itself, or by a right for another"
+    title = "You may not submit for this provider"
 
 
 class ProviderUnknown(ProviderRefused):
     code = "PROVIDER_UNKNOWN"
-    title = "There is no such provider in the period"
+    title = "The provider does not exist in the period"
 
 
 class ProviderNotOpen(ProviderRefused):
@@ -61,12 +61,12 @@ class ContentRefused(Unprocessable):
     """What was sent is not what the catalogue says. The submission is rejected for it."""
 
     code = "CONTENT_REFUSED"
-    title = "The file is not what the catalogue says"
+    title = "The file does not match the definition of the data set"
 
 
 class ContentIsArchive(UnsupportedMedia, ContentRefused):
     code = "CONTENT_IS_ARCHIVE"
-    title = "The file is an archive or compressed; send the CSV itself"
+    title = "The file is an archive or is compressed"
 
 
 class ContentNotText(ContentRefused):
@@ -81,17 +81,17 @@ class EncodingNotUtf8(ContentRefused):
 
 class ContentIsWebPage(ContentRefused):
     code = "CONTENT_IS_WEB_PAGE"
-    title = "The file is a web page, such as the page at which one signs in"
+    title = "The file is a web page, for example a sign-in page"
 
 
 class ContentNotCsv(ContentRefused):
     code = "CONTENT_NOT_CSV"
-    title = "The file is text of another kind; send CSV"
+    title = "The file is not CSV"
 
 
 class LineEndsWrong(ContentRefused):
     code = "LINE_ENDS_WRONG"
-    title = "Lines end in a carriage return alone; end them with a line feed"
+    title = "Lines end with a carriage return only"
 
 
 class FileEmpty(ContentRefused):
@@ -106,7 +106,7 @@ class LineTooLong(ContentRefused):
 
 class ColumnsWrong(ContentRefused):
     code = "COLUMNS_WRONG"
-    title = "The header is not that of the data set"
+    title = "The header does not match the data set"
 
 
 class HeaderNotFirst(ContentRefused):
@@ -116,22 +116,22 @@ class HeaderNotFirst(ContentRefused):
 
 class HeaderRepeated(ContentRefused):
     code = "HEADER_REPEATED"
-    title = "The header is there again among the records: several files were put together"
+    title = "The header is repeated among the records"
 
 
 class DelimiterWrong(ContentRefused):
     code = "DELIMITER_WRONG"
-    title = "The file is delimited in another way than the data set"
+    title = "The file uses another delimiter than the data set"
 
 
 class LinesQuoted(ContentRefused):
     code = "LINES_QUOTED"
-    title = "Each line is quoted as a whole"
+    title = "Every line is quoted as a whole"
 
 
 class SeparatorLine(ContentRefused):
     code = "SEPARATOR_LINE"
-    title = "The first line is a spreadsheet's `sep=`"
+    title = "The first line is the `sep=` line of a spreadsheet"
 
 
 class IndexColumn(ContentRefused):
@@ -141,7 +141,7 @@ class IndexColumn(ContentRefused):
 
 class TrailingDelimiter(ContentRefused):
     code = "TRAILING_DELIMITER"
-    title = "A delimiter stands behind the last column"
+    title = "There is a delimiter after the last column"
 
 
 class FileTooLarge(TooLarge, ContentRefused):
@@ -156,12 +156,12 @@ class DuplicateUpload(Conflict, ContentRefused):
 
 class TooManyBadRows(ContentRefused):
     code = "QUARANTINE_SHARE_EXCEEDED"
-    title = "Too large a part of the file is bad"
+    title = "Too many records of the file are invalid"
 
 
 class TooManyDeletions(ContentRefused):
     code = "TOO_MANY_DELETIONS"
-    title = "The file deletes more records than can be looked for"
+    title = "The file deletes more records than can be looked up"
 
 
 class NoGoodRows(ContentRefused):
@@ -176,19 +176,19 @@ class SubmissionTakenBack(ContentRefused):
 
 class SubmissionSuperseded(ContentRefused):
     code = "SUBMISSION_SUPERSEDED"
-    title = "A later file of the period came before a second person confirmed this one"
+    title = "A later file for the period arrived before a second person confirmed this one"
 
 
 class MapMissing(ContentRefused):
     code = "MAP_MISSING"
-    title = "No practice or postcode map governs the beginning of the period"
+    title = "No practice, postcode or organisation map covers the first day of the period"
 
 
 class CatalogueOutdated(Unavailable):
     """Another machine has it: the submission waits."""
 
     code = "CATALOGUE_OUTDATED"
-    title = "The catalogue of this machine is older than the submission"
+    title = "The catalogue of this server is older than the submission"
 
 
 class LandingFailed(ContentRefused):
@@ -202,51 +202,110 @@ class UploadIncomplete(Unprocessable):
     """What arrived is not the whole of it. Nothing was kept; send it again."""
 
     code = "UPLOAD_INCOMPLETE"
-    title = "The upload was cut off"
+    title = "The upload is incomplete"
 
 
 class DigestMismatch(UploadIncomplete):
     code = "DIGEST_MISMATCH"
-    title = "What arrived does not have the digest that was announced"
+    title = "The received content does not match the announced digest"
 
 
 class ContentTypeUnsupported(UnsupportedMedia):
     code = "CONTENT_TYPE_UNSUPPORTED"
-    title = "Send text/csv, without a content encoding"
+    title = "The content must be text/csv without a content encoding"
 
 
 class ListInvalid(Unprocessable):
     code = "OPT_OUT_LIST_INVALID"
-    title = "Not a list of opt-outs"
+    title = "The body is not a list of opt-outs"
 
 
 class ListIsReply(Unprocessable):
     """The comma behind each number is how the national service answers."""
 
     code = "OPT_OUT_LIST_IS_REPLY"
-    title = "The list has the form of those who may be used"
+    title = "The list has the format of a reply with people who may be used"
 
 
 class ListOfCleared(Unprocessable):
     code = "OPT_OUT_LIST_OF_CLEARED"
-    title = "People who may be used are taken as the reply to a check only"
+    title = "A list of people who may be used is accepted only as the reply to a check"
 
 
 class ListEmpty(Unprocessable):
     code = "OPT_OUT_LIST_EMPTY"
-    title = "Nobody is on the list, and it does not say so"
+    title = "The list is empty and was not declared empty"
 
 
 class ListCountDiffers(Unprocessable):
     code = "OPT_OUT_LIST_COUNT_DIFFERS"
-    title = "The list has another number of people than was declared"
+    title = "The list does not have the declared number of people"
 
 
 class ListDoubled(Unprocessable):
     code = "OPT_OUT_LIST_DOUBLED"
-    title = "The list came more than once in one body"
+    title = "The body contains the list more than once"
 
 
 class ListNotFound(NotFound):
     code = "OPT_OUT_LIST_NOT_FOUND"
     title = "No such list of opt-outs"
+
+
+class CheckNotFound(NotFound):
+    code = "OPT_OUT_CHECK_NOT_FOUND"
+    title = "No such check"
+
+
+class CheckAsksNobody(Conflict):
+    """The national service is never asked about nobody: its empty answer would mean nothing."""
+
+    code = "OPT_OUT_CHECK_ASKS_NOBODY"
+    title = "No edition of the periods has a person with an NHS number"
+
+
+class CheckTooOld(Conflict):
+    code = "OPT_OUT_CHECK_TOO_OLD"
+    title = "The check is too old"
+
+
+class CheckAnswered(Conflict):
+    code = "OPT_OUT_CHECK_ANSWERED"
+    title = "The check already has another reply"
+
+
+class ReplyInvalid(Unprocessable):
+    """With a wrong number in the request the service answers with a line of text."""
+
+    code = "OPT_OUT_REPLY_INVALID"
+    title = "The reply is not a list of people who may be used"
+
+
+class ReplyNotAsked(Unprocessable):
+    code = "OPT_OUT_REPLY_NOT_ASKED"
+    title = "The reply names people who are not in the request"
+
+
+class TooManyUploads(Unavailable):
+    code = "TOO_MANY_UPLOADS"
+    title = "Too many uploads are in progress"
+
+
+class MapsUnavailable(Unavailable):
+    code = "MAPS_UNAVAILABLE"
+    title = "The maps from practices and postcodes to commissioners are unavailable"
+
+
+class RightsUnavailable(Unavailable):
+    code = "SUBMISSION_RIGHTS_UNAVAILABLE"
+    title = "The rights to submit for other providers are unavailable"
+
+
+class DigestUnreadable(Unprocessable):
+    code = "DIGEST_UNREADABLE"
+    title = "The digest header is not of the form `sha-256=<base64>`"
+
+
+class ReportMissing(SubmissionNotFound):
+    code = "REPORT_MISSING"
+    title = "The submission has no report yet"

@@ -12,42 +12,8 @@ from typing import Self
 from uuid import UUID
 
 from common.clock import legal_day
-from common.errors import Conflict, NotFound, Unprocessable
+from pseudonymisation.intake.domain.errors import CheckAnswered, CheckTooOld, ReplyNotAsked
 from pseudonymisation.intake.domain.opt_out import ListContent
-
-
-class CheckNotFound(NotFound):
-    code = "OPT_OUT_CHECK_NOT_FOUND"
-    title = "No such check"
-
-
-class CheckAsksNobody(Conflict):
-    """The national service is never asked about nobody: its empty answer would mean nothing."""
-
-    code = "OPT_OUT_CHECK_ASKS_NOBODY"
-    title = "Nobody with an NHS number was landed for the periods"
-
-
-class CheckTooOld(Conflict):
-    code = "OPT_OUT_CHECK_TOO_OLD"
-    title = "The check was opened too long ago; open another"
-
-
-class CheckAnswered(Conflict):
-    code = "OPT_OUT_CHECK_ANSWERED"
-    title = "The check has another reply already"
-
-
-class ReplyInvalid(Unprocessable):
-    """With a wrong number in the request the service answers with a line of text."""
-
-    code = "OPT_OUT_REPLY_INVALID"
-    title = "The answer is no list of people who may be used"
-
-
-class ReplyNotAsked(Unprocessable):
-    code = "OPT_OUT_REPLY_NOT_ASKED"
-    title = "The answer names people who were not asked about"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,8 @@ from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
 from common.ids import new_id
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.opt_out_check import (
-    CheckAge,
-    CheckAnswered,
-    CheckAsksNobody,
-    OptOutCheck,
-)
+from pseudonymisation.intake.domain.errors import CheckAnswered, CheckAsksNobody
+from pseudonymisation.intake.domain.opt_out_check import CheckAge, OptOutCheck
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import ListImport

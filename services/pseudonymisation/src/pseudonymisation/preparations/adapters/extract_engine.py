@@ -16,11 +16,10 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
-from pseudonymisation.preparations.adapters.guard import PcdLeak
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from pseudonymisation.preparations.domain.capping import capping
-from pseudonymisation.preparations.domain.preparation import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -61,14 +61,6 @@ COULD_DERIVED: Final = f"{_NUMBER}|{_POSTCODE}|{_GIRO}|{_FOREIGN}"
 """The same without dates: a derived column has codes of places and parts of dates in it."""
 
 
-class PcdLeak(Exception):
-    """What is about to be written holds personal data. Names columns, never values."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        super().__init__(", ".join(columns))
-        self.columns = tuple(columns)
-
-
 @dataclass(frozen=True, slots=True)
 class OwnValueKeys:
     """The landed fields of a row's own values, and the keys that open them."""

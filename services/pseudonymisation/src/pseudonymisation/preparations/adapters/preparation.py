@@ -33,12 +33,7 @@ from pseudonymisation.engine.session import (
     session,
 )
 from pseudonymisation.engine.tokens import PLACE_FREE, RowTokeniser
-from pseudonymisation.preparations.adapters.guard import (
-    Guard,
-    OwnValueKeys,
-    PcdLeak,
-    StaffCodes,
-)
+from pseudonymisation.preparations.adapters.guard import Guard, OwnValueKeys, StaffCodes
 from pseudonymisation.preparations.adapters.people import People
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, Plan
 from pseudonymisation.preparations.adapters.selection import Selection
@@ -47,6 +42,7 @@ from pseudonymisation.preparations.domain.attestation import (
     TOKEN_COLUMN,
     ExtractOutcome,
 )
+from pseudonymisation.preparations.domain.errors import PcdLeak
 
 ROW_GROUP: Final = 122_880
 COMPRESSION_LEVEL: Final = 1

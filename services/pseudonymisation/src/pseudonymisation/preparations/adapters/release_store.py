@@ -12,7 +12,8 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pseudonymisation.preparations.use_cases.ports import ReleaseStoreUnavailable, StoredObject
+from pseudonymisation.preparations.domain.errors import ReleaseStoreUnavailable
+from pseudonymisation.preparations.use_cases.ports import StoredObject
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore, RetryConfig

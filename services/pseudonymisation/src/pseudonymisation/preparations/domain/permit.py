@@ -11,38 +11,12 @@ from typing import Any
 from pydantic import JsonValue
 
 from catalogue import DataSet
-from common.errors import Conflict, Forbidden, Refusal, Refused, Unprocessable
+from common.errors import Refusal, Refused
 from common.ids import digest_of
+from pseudonymisation.preparations.domain.errors import PermitInvalid, PermitMismatch
 from statements.form import Malformed
 from statements.permit import Permit
 from statements.vocabulary import Classification
-
-
-class PermitInvalid(Forbidden):
-    code = "PERMIT_INVALID"
-    title = "The permit cannot be accepted"
-
-
-class PermitMismatch(Forbidden):
-    code = "PERMIT_MISMATCH"
-    title = "The permit is for another request"
-
-
-class PermitUsed(Conflict):
-    code = "PERMIT_USED"
-    title = "The permit was used for something else"
-
-
-class CatalogueUnknown(Unprocessable):
-    code = "CATALOGUE_UNKNOWN"
-    title = "The catalogue has no such version of the data set"
-
-
-class EditionUnsafe(Conflict):
-    """Made by landing rules that let somebody through who is not to be identified."""
-
-    code = "EDITION_UNSAFE"
-    title = "What was landed for a period is not released any more; it has to be landed anew"
 
 
 def read(claims: Mapping[str, Any]) -> Permit:

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.errors import ClaimLost, NotFound
+from common.errors import ClaimLost
 from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.preparations.domain.errors import FailureCode
 from pseudonymisation.preparations.domain.events import (
     ExtractPrepared,
     FilePrepared,
@@ -28,59 +29,11 @@ ATTEMPTS_MAX: Final = 3
 """A preparation that ends its worker so often is given up."""
 
 
-class PreparationNotFound(NotFound):
-    code = "PREPARATION_NOT_FOUND"
-    title = "No such preparation"
-
-
 class PreparationState(StrEnum):
     ACCEPTED = "accepted"
     RUNNING = "running"
     PREPARED = "prepared"
     FAILED = "failed"
-
-
-class FailureCode(StrEnum):
-    """Why a preparation failed. A new permit is needed, and for most a reason to ask again."""
-
-    PCD_LEAK = "PCD_LEAK"
-    OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
-    DOMAIN_CLOSED = "DOMAIN_CLOSED"
-    KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
-    EDITION_DESTROYED = "EDITION_DESTROYED"
-    EDITION_UNSAFE = "EDITION_UNSAFE"
-    RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
-    ENGINE_FAILED = "ENGINE_FAILED"
-    ABANDONED = "ABANDONED"
-
-
-TEXTS: Mapping[FailureCode, str] = {
-    FailureCode.PCD_LEAK: "Personal data were found in the prepared rows. The Data Services for"
-    " Commissioners Regional Office must find the cause before you ask again.",
-    FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs is recent enough. Ask again when one"
-    " was imported.",
-    FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
-    " be opened again.",
-    FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",
-    FailureCode.EDITION_DESTROYED: "An edition named in the permit was destroyed. Ask again.",
-    FailureCode.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people"
-    " through. It is landed again where its upload is kept; otherwise its provider must submit it"
-    " again.",
-    FailureCode.RELEASE_STORE_UNAVAILABLE: "The release store could not be written. Ask again"
-    " later.",
-    FailureCode.ENGINE_FAILED: "The extract could not be computed. An operator must look at the"
-    " logs.",
-    FailureCode.ABANDONED: "Every attempt was interrupted. Ask again.",
-}
-"""What each says to whoever asked for the extract."""
-
-
-class NotPrepared(Exception):
-    """A preparation cannot be made. Says which rule, never whose data."""
-
-    def __init__(self, code: FailureCode) -> None:
-        super().__init__(code.value)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

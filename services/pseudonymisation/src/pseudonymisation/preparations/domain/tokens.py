@@ -10,16 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
-from common.errors import Conflict
+from pseudonymisation.preparations.domain.errors import DomainClosed
 from statements.permit import DomainFacts
 
 TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{23}")
 """24 characters that begin with a letter: never ten digits (domain.md 8.2)."""
-
-
-class DomainClosed(Conflict):
-    code = "DOMAIN_CLOSED"
-    title = "The pseudonym domain is closed"
 
 
 class DomainState(StrEnum):

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from catalogue import DataSet, LandingRules
 from common.audit.entries import Entry
-from common.errors import Unavailable
 from common.jobs import Report, SignOfLife
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.preparation import (
@@ -20,15 +19,6 @@ from pseudonymisation.preparations.domain.preparation import (
 )
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.permit import Permit
-
-
-class ReleaseStoreUnavailable(Unavailable):
-    code = "RELEASE_STORE_UNAVAILABLE"
-    title = "The release store cannot be reached or written"
-
-
-class AcceptedMeanwhile(Exception):
-    """Somebody else stored the same at the same moment. Reading again shows theirs."""
 
 
 class Preparations(Protocol):

@@ -1,8 +1,8 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, Self
 from uuid import UUID
 
 import structlog
@@ -16,24 +16,19 @@ from common.ids import digest, digest_of
 from common.security.jws import NotGenuine
 from common.security.principal import Principal
 from pseudonymisation.preparations.domain.attestation import lists_of
-from pseudonymisation.preparations.domain.permit import (
+from pseudonymisation.preparations.domain.errors import (
+    AcceptedMeanwhile,
     CatalogueUnknown,
-    EditionUnsafe,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
-    read,
-    require_releasable,
-    require_same,
-)
-from pseudonymisation.preparations.domain.preparation import (
-    PinnedEdition,
-    Preparation,
     PreparationNotFound,
+    UnsafeEditions,
 )
+from pseudonymisation.preparations.domain.permit import read, require_releasable, require_same
+from pseudonymisation.preparations.domain.preparation import PinnedEdition, Preparation
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from pseudonymisation.preparations.use_cases.ports import (
-    AcceptedMeanwhile,
     LandedData,
     PreparationTransaction,
     PreparationUnitOfWork,
@@ -54,31 +49,26 @@ class PermitVerifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """The outside world, as `main` made it."""
+class PreparationContext:
+    """What these use cases are given: the outside world, as `main` made it, and the caller."""
 
     uow: PreparationUnitOfWork
     clock: Clock
     catalogue: Catalogue
     permits: PermitVerifier
     wake: Callable[[], None] = lambda: None
-    """Tells the workers that there is something to do."""
+    """Wakes the workers when there is something to do."""
+    caller: Principal | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class PreparationContext:
-    """What these use cases are given: the outside world, and on whose behalf."""
-
-    outside: Outside
-    principal: Principal
+    def on_behalf_of(self, principal: Principal) -> Self:
+        return replace(self, caller=principal)
 
     @property
-    def uow(self) -> PreparationUnitOfWork:
-        return self.outside.uow
-
-    @property
-    def clock(self) -> Clock:
-        return self.outside.clock
+    def principal(self) -> Principal:
+        """:raises LookupError: without a caller"""
+        if self.caller is None:
+            raise LookupError("nobody called")
+        return self.caller
 
 
 def accept(
@@ -89,7 +79,7 @@ def accept(
     The same permit, request and caller again is the same preparation, also after the permit
     has expired. Id and job are stored together.
     :raises PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition,
-        EditionUnsafe, Refused, DomainClosed:
+        UnsafeEditions, Refused, DomainClosed:
     """
     asked = _Asked(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
     with ctx.uow.reading() as tx:
@@ -110,7 +100,7 @@ def accept(
                 answer = _store(permit, claims, asked, data_set, ctx=ctx, tx=tx)
         except AcceptedMeanwhile:
             continue
-        ctx.outside.wake()
+        ctx.wake()
         return answer
     raise PermitUsed("The permit is being used at this moment.")
 
@@ -156,7 +146,7 @@ class _Asked:
 
 def _genuine(compact: str, *, ctx: PreparationContext) -> tuple[Permit, dict[str, Any]]:
     try:
-        claims = ctx.outside.permits.verify(compact)
+        claims = ctx.permits.verify(compact)
     except NotGenuine as error:
         raise PermitInvalid(f"The permit cannot be accepted. {error.detail}") from None
     if claims.get("azp") != ctx.principal.client_id:
@@ -167,7 +157,7 @@ def _genuine(compact: str, *, ctx: PreparationContext) -> tuple[Permit, dict[str
 def _data_set(permit: Permit, *, ctx: PreparationContext) -> DataSet:
     line = permit.line
     try:
-        data_set = ctx.outside.catalogue.by_digest(line.catalogue_digest)
+        data_set = ctx.catalogue.by_digest(line.catalogue_digest)
     except LookupError:
         raise CatalogueUnknown("No data set of ours has the digest that the line names.") from None
     if (data_set.data_set, data_set.version) != (line.data_set, line.catalogue_version):
@@ -239,14 +229,14 @@ def _editions(
     if missing:
         raise NoEdition(f"Nothing was landed for {', '.join(missing)}.", periods=[*missing])
     today = legal_day(ctx.clock.now())
-    known = ctx.outside.catalogue
+    known = ctx.catalogue
     unsafe = sorted(
         edition.period
         for edition in wanted
         if not known.is_safe(data_set.data_set, edition.landing_rules_digest, today)
     )
     if unsafe:
-        raise EditionUnsafe(
+        raise UnsafeEditions(
             f"What was landed for {', '.join(unsafe)} was read by landing rules that let withheld"
             " people through. It is landed anew where its upload is kept; else its provider"
             " submits it again.",
@@ -261,7 +251,7 @@ def _serves(
     if edition.catalogue_digest == data_set.digest:
         return True
     try:
-        landed = ctx.outside.catalogue.by_digest(edition.catalogue_digest)
+        landed = ctx.catalogue.by_digest(edition.catalogue_digest)
     except UnknownDataSet:
         return False
     return landed.serves(data_set, [field.name for field in permit.fields])

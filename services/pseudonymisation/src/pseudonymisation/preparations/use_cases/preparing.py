@@ -23,17 +23,20 @@ from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain import attestation
-from pseudonymisation.preparations.domain.preparation import (
-    OBJECTS,
+from pseudonymisation.preparations.domain.errors import (
+    DomainClosed,
     FailureCode,
     NotPrepared,
+    ReleaseStoreUnavailable,
+)
+from pseudonymisation.preparations.domain.preparation import (
+    OBJECTS,
     PinnedEdition,
     PinnedOptOutList,
     Preparation,
     PreparedFile,
     attempt_of,
 )
-from pseudonymisation.preparations.domain.tokens import DomainClosed
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
     ExtractOrder,
@@ -41,7 +44,6 @@ from pseudonymisation.preparations.use_cases.ports import (
     PreparationUnitOfWork,
     PreparedFiles,
     ReleaseStore,
-    ReleaseStoreUnavailable,
 )
 from statements.attestation import AttestedFile
 from statements.permit import Permit

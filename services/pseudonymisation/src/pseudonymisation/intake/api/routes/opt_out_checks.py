@@ -18,12 +18,7 @@ from common.texts import Scanned
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
-from pseudonymisation.intake.api.dependencies import (
-    CheckCtx,
-    ReadChecksCtx,
-    TooManyUploads,
-    Uploading,
-)
+from pseudonymisation.intake.api.dependencies import CheckCtx, ReadChecksCtx, Uploading
 from pseudonymisation.intake.api.routes.opt_outs import LIST_BYTES_MAX
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, RequestBody
 from pseudonymisation.intake.domain import errors
@@ -101,7 +96,7 @@ class CheckView(BaseModel):
     "",
     status_code=HTTPStatus.CREATED,
     responses=responses(
-        errors.DataSetUnknown, errors.PeriodInvalid, domain.CheckAsksNobody, IdempotencyKeyReused
+        errors.DataSetUnknown, errors.PeriodInvalid, errors.CheckAsksNobody, IdempotencyKeyReused
     ),
 )
 def open_check(
@@ -127,7 +122,7 @@ def list_checks(ctx: ReadChecksCtx, paging: Paging) -> Page[CheckView]:
     return Page[CheckView].of(found, paging, show=CheckView.of, key=lambda c: c.id)
 
 
-@router.get("/{check_id}", responses=responses(domain.CheckNotFound))
+@router.get("/{check_id}", responses=responses(errors.CheckNotFound))
 def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
     """Tell how a check stands."""
     return CheckView.of(use_cases.get(check_id, ctx=ctx))
@@ -136,7 +131,7 @@ def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
 @router.get(
     "/{check_id}/request",
     response_class=StreamingResponse,
-    responses=responses(domain.CheckNotFound, domain.CheckTooOld, domain.CheckAnswered)
+    responses=responses(errors.CheckNotFound, errors.CheckTooOld, errors.CheckAnswered)
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
@@ -158,14 +153,14 @@ def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
     "/{check_id}/reply",
     max_body_size=LIST_BYTES_MAX,
     responses=responses(
-        domain.CheckNotFound,
-        domain.CheckTooOld,
-        domain.CheckAnswered,
-        domain.ReplyInvalid,
-        domain.ReplyNotAsked,
+        errors.CheckNotFound,
+        errors.CheckTooOld,
+        errors.CheckAnswered,
+        errors.ReplyInvalid,
+        errors.ReplyNotAsked,
         errors.UploadIncomplete,
         EditedMeanwhile,
-        TooManyUploads,
+        errors.TooManyUploads,
     ),
     openapi_extra={
         "requestBody": {

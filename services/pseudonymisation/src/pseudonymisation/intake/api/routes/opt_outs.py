@@ -22,7 +22,6 @@ from pseudonymisation.intake.api.dependencies import (
     ImportCtx,
     OptOutsCtx,
     TakeBackListsCtx,
-    TooManyUploads,
     Uploading,
 )
 from pseudonymisation.intake.api.schemas.submissions import OptOutListView
@@ -49,7 +48,7 @@ router = APIRouter(prefix="/v1/opt-out-lists", tags=["opt-outs"])
         errors.UploadIncomplete,
         EditedMeanwhile,
         IdempotencyKeyReused,
-        TooManyUploads,
+        errors.TooManyUploads,
     ),
     openapi_extra={
         "requestBody": {

@@ -14,17 +14,11 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from common.errors import AppError, TransitionRefused, Unprocessable
+from common.errors import AppError, TransitionRefused
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
 from common.web.problems import responses
-from pseudonymisation.intake.api.dependencies import (
-    ReadCtx,
-    RowsCtx,
-    SubmitCtx,
-    TooManyUploads,
-    Uploading,
-)
+from pseudonymisation.intake.api.dependencies import ReadCtx, RowsCtx, SubmitCtx, Uploading
 from pseudonymisation.intake.api.schemas.submissions import (
     DATA_SET,
     OpenSubmission,
@@ -45,16 +39,6 @@ UPLOAD_BYTES_MAX = 1 << 40
 CONTENT_TYPES = frozenset({"text/csv", "application/csv", "application/octet-stream"})
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
-
-
-class DigestUnreadable(Unprocessable):
-    code = "DIGEST_UNREADABLE"
-    title = "The digest header is not `sha-256=<base64>`"
-
-
-class ReportMissing(errors.SubmissionNotFound):
-    code = "REPORT_MISSING"
-    title = "The submission has no report yet"
 
 
 @router.post(
@@ -112,8 +96,8 @@ def open_submission(
         errors.FileTooLarge,
         errors.UploadIncomplete,
         errors.DigestMismatch,
-        DigestUnreadable,
-        TooManyUploads,
+        errors.DigestUnreadable,
+        errors.TooManyUploads,
     ),
     openapi_extra={
         "requestBody": {
@@ -177,13 +161,13 @@ def get_submission(submission_id: UUID, ctx: ReadCtx) -> SubmissionView:
 
 
 @router.get(
-    "/{submission_id}/report", responses=responses(errors.SubmissionNotFound, ReportMissing)
+    "/{submission_id}/report", responses=responses(errors.SubmissionNotFound, errors.ReportMissing)
 )
 def get_report(submission_id: UUID, ctx: ReadCtx) -> QualityReport:
     """Give the data quality report, once the file was landed or judged as a whole."""
     report = use_cases.report(submission_id, ctx=ctx)
     if report is None:
-        raise ReportMissing("The file was neither landed nor judged as a whole.")
+        raise errors.ReportMissing("The file was neither landed nor judged as a whole.")
     return QualityReport.model_validate(report)
 
 
@@ -243,14 +227,14 @@ _DIGEST = re.compile(r"(?i:sha-256)=:?([A-Za-z0-9+/]{43}=):?")
 def _announced(header: str | None) -> str | None:
     """Read `sha-256=<base64>` as the digest of our records.
 
-    :raises DigestUnreadable:
+    :raises errors.DigestUnreadable:
     """
     if header is None:
         return None
     found = _DIGEST.fullmatch(header.strip())
     if found is None:
-        raise DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.")
+        raise errors.DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.")
     try:
         return f"sha256:{base64.b64decode(found[1], validate=True).hex()}"
     except binascii.Error:
-        raise DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.") from None
+        raise errors.DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.") from None

@@ -17,17 +17,15 @@ from pseudonymisation.preparations.api.schemas.preparations import (
     PreparationView,
     PutPreparation,
 )
-from pseudonymisation.preparations.domain.permit import (
+from pseudonymisation.preparations.domain.errors import (
     CatalogueUnknown,
-    EditionUnsafe,
+    DomainClosed,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
-)
-from pseudonymisation.preparations.domain.preparation import (
     PreparationNotFound,
+    UnsafeEditions,
 )
-from pseudonymisation.preparations.domain.tokens import DomainClosed
 from pseudonymisation.preparations.use_cases import preparations as use_cases
 
 PREPARE = Permission(
@@ -40,9 +38,9 @@ Caller = Annotated[Principal, requires(PREPARE)]
 
 
 def context(request: Request, principal: Caller) -> use_cases.PreparationContext:
-    """Take what `main` made from the lifespan's state."""
-    outside: use_cases.Outside = request.state.preparations
-    return use_cases.PreparationContext(outside, principal)
+    """Return the context that `main` made, on behalf of the caller."""
+    made: use_cases.PreparationContext = request.state.preparations
+    return made.on_behalf_of(principal)
 
 
 Ctx = Annotated[use_cases.PreparationContext, Depends(context)]
@@ -61,7 +59,7 @@ router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
             PermitUsed,
             CatalogueUnknown,
             NoEdition,
-            EditionUnsafe,
+            UnsafeEditions,
             Refused,
             DomainClosed,
         ),

@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from common.texts import Scanned
-from pseudonymisation.preparations.domain.preparation import TEXTS, FailureCode, Preparation
+from pseudonymisation.preparations.domain.errors import TEXTS, FailureCode
+from pseudonymisation.preparations.domain.preparation import Preparation
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), Scanned(code=True)]
 
@@ -38,7 +39,7 @@ class PutPreparation(BaseModel):
     request: RequestedExtract
 
 
-class ProgressView(BaseModel):
+class PreparationProgressView(BaseModel):
     rows_done: int
     rows_total: Annotated[int | None, Field(description="Not known before people are counted.")]
 
@@ -87,7 +88,7 @@ class PreparationView(BaseModel):
     id: Annotated[UUID, Field(description="The permit's.")]
     extract_id: UUID
     state: Literal["accepted", "running", "prepared", "failed"]
-    progress: ProgressView
+    progress: PreparationProgressView
     code: Annotated[str | None, Field(description="Why it failed.")]
     detail: Annotated[str | None, Field(description="The same in words; null unless it failed.")]
     files: list[PreparedFileView]
@@ -98,7 +99,7 @@ class PreparationView(BaseModel):
             id=preparation.id,
             extract_id=UUID(preparation.permit.extract_id),
             state=preparation.state.value,
-            progress=ProgressView(
+            progress=PreparationProgressView(
                 rows_done=preparation.rows_done, rows_total=preparation.rows_total
             ),
             code=preparation.code,

@@ -1,0 +1,106 @@
+"""How permits and preparations are refused, and why a preparation failed.
+
+Details name fields, months and columns, never values.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from common.errors import Conflict, Forbidden, NotFound, Unavailable, Unprocessable
+
+
+class PermitInvalid(Forbidden):
+    code = "PERMIT_INVALID"
+    title = "The permit is not valid"
+
+
+class PermitMismatch(Forbidden):
+    code = "PERMIT_MISMATCH"
+    title = "The permit was given for another request"
+
+
+class PermitUsed(Conflict):
+    code = "PERMIT_USED"
+    title = "The permit was already used for another request"
+
+
+class CatalogueUnknown(Unprocessable):
+    code = "CATALOGUE_UNKNOWN"
+    title = "The catalogue does not have this version of the data set"
+
+
+class UnsafeEditions(Conflict):
+    """Made by landing rules that let somebody through who is not to be identified."""
+
+    code = "EDITION_UNSAFE"
+    title = "An edition of the period may not be released and must be landed again"
+
+
+class DomainClosed(Conflict):
+    code = "DOMAIN_CLOSED"
+    title = "The pseudonym domain is closed"
+
+
+class PreparationNotFound(NotFound):
+    code = "PREPARATION_NOT_FOUND"
+    title = "No such preparation"
+
+
+class ReleaseStoreUnavailable(Unavailable):
+    code = "RELEASE_STORE_UNAVAILABLE"
+    title = "The release store is unavailable"
+
+
+class AcceptedMeanwhile(Exception):
+    """Somebody else stored the same at the same moment. Reading again shows theirs."""
+
+
+class PcdLeak(Exception):
+    """What is about to be written holds personal data. Names columns, never values."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__(", ".join(columns))
+        self.columns = tuple(columns)
+
+
+class FailureCode(StrEnum):
+    """Why a preparation failed. A new permit is needed, and for most a reason to ask again."""
+
+    PCD_LEAK = "PCD_LEAK"
+    OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
+    DOMAIN_CLOSED = "DOMAIN_CLOSED"
+    KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
+    EDITION_DESTROYED = "EDITION_DESTROYED"
+    EDITION_UNSAFE = "EDITION_UNSAFE"
+    RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
+    ENGINE_FAILED = "ENGINE_FAILED"
+    ABANDONED = "ABANDONED"
+
+
+TEXTS: Mapping[FailureCode, str] = {
+    FailureCode.PCD_LEAK: "Personal data were found in the prepared rows. Staff of the"
+    " haven must find the cause before you ask again.",
+    FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs is recent enough. Ask again when one"
+    " was imported.",
+    FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
+    " be opened again.",
+    FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",
+    FailureCode.EDITION_DESTROYED: "An edition named in the permit was destroyed. Ask again.",
+    FailureCode.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people"
+    " through. It is landed again where its upload is kept; otherwise its provider must submit it"
+    " again.",
+    FailureCode.RELEASE_STORE_UNAVAILABLE: "The release store could not be written. Ask again"
+    " later.",
+    FailureCode.ENGINE_FAILED: "The extract could not be computed. An operator must look at the"
+    " logs.",
+    FailureCode.ABANDONED: "Every attempt was interrupted. Ask again.",
+}
+"""What each says to whoever asked for the extract."""
+
+
+class NotPrepared(Exception):
+    """A preparation cannot be made. Says which rule, never whose data."""
+
+    def __init__(self, code: FailureCode) -> None:
+        super().__init__(code.value)
+        self.code = code
