@@ -24,7 +24,7 @@ from common.security.roles import Role
 from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, server
-from common.web.lean import LeanRoute
+from common.web.fast import FastRoute
 
 OPEN = auth.public("A test.")
 ANYBODY = auth.Permission("things:ask", frozenset(Role), "Ask")
@@ -194,9 +194,9 @@ def test_a_signal_ends_the_process_cleanly(sqlite_url):
     assert "ended" in output
 
 
-def test_a_lean_route_writes_no_access_line(sqlite_url, caplog):
+def test_a_fast_route_writes_no_access_line(sqlite_url, caplog):
     app = make_app(sqlite_url)
-    lane = APIRouter(route_class=LeanRoute)
+    fast_router = APIRouter(route_class=FastRoute)
 
     async def answer(
         body: Annotated[list[int], Body()],
@@ -206,11 +206,11 @@ def test_a_lean_route_writes_no_access_line(sqlite_url, caplog):
         """Never reached: nobody has a token."""
         raise NotImplementedError
 
-    lane.add_api_route("/lean", answer, methods=["POST"])
-    app.include_router(lane)
+    fast_router.add_api_route("/fast", answer, methods=["POST"])
+    app.include_router(fast_router)
 
     with caplog.at_level("INFO"), server.in_background([(app, *ANY_PORT)]) as (url,):
-        assert httpx.post(f"{url}/lean", json=[1]).status_code == 401
+        assert httpx.post(f"{url}/fast", json=[1]).status_code == 401
         assert httpx.get(f"{url}/connection").status_code == 200
 
     lines = [record for record in caplog.records if record.name == "uvicorn.access"]

@@ -8,10 +8,10 @@ from uuid import UUID
 from agreements.records.domain.agreement import Agreement, Capacity, Line, Party, Signature
 from agreements.records.domain.contract import Contract, contract_hash
 from agreements.records.domain.drafting import ApprovedApplication, DraftedCondition, first_version
-from agreements.records.domain.hold import LineKey
 from agreements.records.domain.parties.relationship import ChangeKind, Relationship, Step
 from common.ids import canonical, digest
 from common.security.principal import BODY
+from statements.vocabulary import LineKey
 
 CCG, OTHER_CCG, CSU, OTHER_CSU = "02P", "00L", "0DF", "0CX"
 REFERENCE = "DARS-NIC-123456-A1B2C"

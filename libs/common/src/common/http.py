@@ -5,7 +5,8 @@ a user gave. A service that does not answer is `Unavailable`; one that answers w
 problem is `RemoteProblem`, which carries its code, so that callers decide what it means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -48,6 +49,41 @@ class RemoteProblem(AppError):
         self.status = status
         self.remote_members = dict(members)
         vars(self)["code"] = code  # of this one answer, not of the class
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Another service, called with our own access token."""
+
+    client: httpx.Client
+    token: Callable[[], str]
+    """Returns the token; kept until shortly before it expires (`common.security.client`)."""
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: JsonValue | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Call it as ourselves, and return only what succeeded.
+
+        Raises:
+            Unavailable: there is no token, nothing answered, or a gateway said that nothing did.
+            RemoteProblem: the service refused, or failed.
+
+        """
+        return call(
+            self.client,
+            method,
+            path,
+            token=self.token(),
+            json=json,
+            content=content,
+            headers=headers,
+        )
 
 
 def client(

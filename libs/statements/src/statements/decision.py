@@ -1,12 +1,17 @@
-"""The decision: what it answers with, besides yes or no."""
+"""The decision: yes or no, and what it gives (AuthZEN 1.0).
+
+Written by agreements alone. A member that a reader does not know is passed over.
+"""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from statements.form import OPEN
+from statements.line import AgreementVersion
 from statements.snapshot import NamedController
 
 
@@ -45,3 +50,83 @@ class RegisterTerms:
     outputs: str
     benefits: str
     yielded_benefits: str
+
+
+class Answered(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+
+class RefusalView(Answered):
+    code: Annotated[str, Field(description="A stable code, for programs.")]
+    detail: Annotated[str, Field(description="The reason in words.")] = ""
+    subject: Annotated[
+        str | None, Field(description="What it is about: a field, a month, an organisation.")
+    ] = None
+    remedy: Annotated[
+        str | None,
+        Field(description="How to resolve the refusal; returned for dry runs only."),
+    ] = None
+
+
+class GivenLease(Answered):
+    seconds: Annotated[
+        float,
+        Field(ge=0, description="Counted by the asker from before it asked, on CLOCK_BOOTTIME."),
+    ]
+    until: Annotated[
+        datetime | None, Field(description="The next instant at which a fact may turn.")
+    ] = None
+
+
+class EvaluationContext(Answered):
+    """The reasons of a no; of a yes what it gives."""
+
+    id: Annotated[UUID | None, Field(description="The decision in the log; none of a dry run.")] = (
+        None
+    )
+    epoch: Annotated[int, Field(description="Of the facts that were judged.")]
+    refusals: Annotated[
+        list[RefusalView], Field(description="Every reason of a no; empty for a yes.")
+    ]
+    on_behalf_of: Annotated[
+        list[str] | None,
+        Field(
+            description="Of a logged decision: codes of the controllers in whose name the asker"
+            " acts, for the audit log of whoever asks for it. Left out where it is a controller"
+            " itself, or may not know of the agreement."
+        ),
+    ] = None
+    agreement: Annotated[
+        AgreementVersion | None, Field(description="The version that was judged.")
+    ] = None
+    permit: Annotated[
+        str | None, Field(description="Of a request: the permit, a JWS for the safe haven.")
+    ] = None
+    permit_id: Annotated[UUID | None, Field(description="Of a request: `jti` of the permit.")] = (
+        None
+    )
+    permit_expires_at: Annotated[
+        datetime | None,
+        Field(description="Of a request: until when the haven accepts the permit."),
+    ] = None
+    holding_id: Annotated[
+        UUID | None, Field(description="Of a release: by which every fetch names the file.")
+    ] = None
+    line: Annotated[int | None, Field(description="Number of the line that allows it.")] = None
+    terms: Annotated[
+        RegisterTerms | None,
+        Field(description="Of a release: what the judged version says for the public register."),
+    ] = None
+    lease: Annotated[
+        GivenLease | None, Field(description="Of a fetch: how long bytes may leave.")
+    ] = None
+    until: Annotated[
+        datetime | None, Field(description="Of a dry run: until when yes stays yes.")
+    ] = None
+
+
+class Evaluation(Answered):
+    decision: Annotated[bool, Field(description="True: permitted.")]
+    context: EvaluationContext

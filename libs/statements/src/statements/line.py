@@ -31,7 +31,7 @@ class Line:
 
     @property
     def key(self) -> LineKey:
-        return self.purpose, self.data_set, self.classification
+        return LineKey(self.purpose, self.data_set, self.classification)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

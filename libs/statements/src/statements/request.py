@@ -1,19 +1,58 @@
-"""What is asked for: an extract under one line of an agreement."""
+"""The request for an extract, in its three forms: the client's, agreements' and the permit's.
 
-from collections.abc import Mapping
+`WantedExtract` is the body that a client sends. `RequestQuestion` puts it to agreements, with the
+client's own token as evidence (AuthZEN). `ExtractRequest` is what both judge and keep: the permit
+is bound to its digest, and the haven is handed exactly this beside the permit.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from common.errors import Invalid, Unprocessable
 from common.ids import digest_of
+from common.texts import Scanned
 from statements.form import CLOSED, Form
-from statements.vocabulary import LineKey
+from statements.vocabulary import Classification, Format, LineKey, Purpose
+
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+FIELD = r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
+CODE = r"^[A-Z][A-Z0-9_]{0,63}$"
+AGREEMENT = r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$"
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+CLIENT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
+LIST = r"^(sha256:[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
+
+MONTHS_MAX = 120
+"""Ten years in one extract is more than any agreement's line."""
+FIELDS_MAX = 1000
+REQUESTED_MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
+
+AgreementReference = Annotated[str, Field(pattern=AGREEMENT, examples=["DARS-NIC-123456-A1B2C"])]
+Code = Annotated[str, Field(pattern=CODE), Scanned(code=True)]
+Month = Annotated[str, Field(pattern=MONTH, examples=["2018-04"])]
+FieldName = Annotated[
+    str, Field(pattern=FIELD, max_length=64, examples=["Sex"]), Scanned(code=True)
+]
+ExternalId = Annotated[str, Field(pattern=REFERENCE), Scanned(code=True)]
+
+
+class InvalidPeriods(Unprocessable):
+    code = "INVALID_PERIODS"
+    title = "The periods are not months in order"
+
+
+# What is judged, kept and hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractRequest:
-    """A permit is bound to its digest, and the haven is handed exactly this beside the permit."""
+    """An extract under one line of an agreement: its months, fields and formats."""
 
     __pydantic_config__ = CLOSED
 
@@ -28,11 +67,16 @@ class ExtractRequest:
 
     @property
     def line(self) -> LineKey:
-        return self.purpose, self.data_set, self.classification
+        return LineKey(self.purpose, self.data_set, self.classification)
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "ExtractRequest":
-        """Raises Malformed."""
+        """Read what `claims` wrote.
+
+        Raises:
+            Malformed: it does not have this form.
+
+        """
         return FORM.of(claims)
 
     def claims(self) -> dict[str, JsonValue]:
@@ -44,3 +88,213 @@ class ExtractRequest:
 
 
 FORM = Form(ExtractRequest)
+
+
+# What a client sends to dissemination
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+RequestedMonth = Annotated[
+    str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2018-04"])
+]
+
+
+class MonthRange(_Sent):
+    first: Annotated[RequestedMonth, Field(alias="from", description="First month of the range.")]
+    last: Annotated[RequestedMonth, Field(alias="to", description="Last month, inclusive.")]
+
+
+class WantedExtract(_Sent):
+    """One line of an agreement, or part of it."""
+
+    agreement: Annotated[
+        AgreementReference,
+        Field(description="The agreement, without its version: the one in force is meant."),
+    ]
+    purpose: Annotated[Purpose, Field(description="Purpose of the agreement's line.")]
+    data_set: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Z][A-Z0-9_]{1,31}$",
+            description="Data set of the line, by its catalogue name.",
+            examples=["SUS_APC"],
+        ),
+        Scanned(code=True),
+    ]
+    classification: Annotated[Classification, Field(description="Classification of the line.")]
+    periods: Annotated[
+        Annotated[list[RequestedMonth], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange,
+        Field(description=f"Months, listed or as a range; at most {MONTHS_MAX}."),
+    ]
+    fields: Annotated[
+        list[FieldName] | None,
+        Field(
+            min_length=1,
+            max_length=FIELDS_MAX,
+            description="As the catalogue names them; null: all of the agreement's line.",
+        ),
+    ] = None
+    formats: Annotated[
+        list[Format],
+        Field(min_length=1, max_length=len(Format), description="File formats; one file for each."),
+    ] = [Format.PARQUET]
+
+    @field_validator("fields", "formats")
+    @classmethod
+    def _each_once(cls, value: list[Any] | None) -> list[Any] | None:
+        if value is not None and len(set(value)) != len(value):
+            raise Invalid("each may be named once")
+        return value
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """Return the months in order, each once.
+
+        Raises:
+            InvalidPeriods: the range ends before it begins, or is too long.
+
+        """
+        periods = self.periods
+        if isinstance(periods, MonthRange):
+            return months(periods.first, periods.last)
+        return listed(periods)
+
+
+def months(first: str, last: str) -> tuple[str, ...]:
+    """Return every month from `first` to `last`, both inclusive.
+
+    Raises:
+        InvalidPeriods: they are not months in order, or too many.
+
+    """
+    start, end = _ordinal(first), _ordinal(last)
+    if end < start:
+        raise InvalidPeriods(f"{last} is before {first}.")
+    if end - start >= MONTHS_MAX:
+        raise InvalidPeriods(f"More than {MONTHS_MAX} months were asked for at once.")
+    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(start, end + 1))
+
+
+def listed(periods: Sequence[str]) -> tuple[str, ...]:
+    """Return the months in order, each once.
+
+    Raises:
+        InvalidPeriods: one of them is no month.
+
+    """
+    for month in periods:
+        _ordinal(month)
+    return tuple(sorted(set(periods)))
+
+
+def _ordinal(month: str) -> int:
+    if REQUESTED_MONTH.fullmatch(month) is None:
+        raise InvalidPeriods("A period is a month, written YYYY-MM.")
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+# What dissemination asks of agreements (AuthZEN)
+
+
+class Asked(BaseModel):
+    """A part of a question. A member that the reader does not know may be a restriction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Proof(Asked):
+    token: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=16_384,
+            description="The client's own access token, of audience `dissemination`.",
+            repr=False,
+        ),
+    ] = None
+
+
+class Subject(Asked):
+    type: Literal["client"] = "client"
+    id: Annotated[
+        str,
+        Field(pattern=CLIENT, description="The client: `azp` of its token."),
+        Scanned(code=True),
+    ]
+    properties: Proof = Proof()
+
+
+class RequestAction(Asked):
+    name: Literal["request"]
+
+
+class Wanted(Asked):
+    purpose: Code
+    data_set: Code
+    classification: Code
+    periods: Annotated[tuple[Month, ...], Field(min_length=1, max_length=600)]
+    fields: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=FIELDS_MAX)]
+    formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1, max_length=2)] = (
+        "parquet",
+    )
+
+
+class AgreementResource(Asked):
+    type: Literal["agreement"] = "agreement"
+    id: AgreementReference
+    properties: Wanted
+
+
+class LandedEditions(Asked):
+    """What the haven would read and leave out now, by its answer to `GET /v1/landed-months`."""
+
+    opt_out_lists: Annotated[
+        tuple[Annotated[str, Field(pattern=LIST)], ...],
+        Field(
+            min_length=1,
+            max_length=100,
+            description="What decides who is left out: the digest of the list in force, and the "
+            "ids of those that are upheld beside it.",
+            examples=[["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"]],
+        ),
+    ]
+    editions: Annotated[
+        dict[Month, tuple[UUID, ...]],
+        Field(
+            max_length=600,
+            description="By month, the ids of the editions that are read.",
+            examples=[{"2018-04": ["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a11"]}],
+        ),
+    ]
+
+
+class RequestContext(Asked):
+    extract_id: ExternalId | None = None
+    request_digest: Annotated[str | None, Field(pattern=DIGEST)] = None
+    dry_run: Annotated[bool, Field(strict=True)] = False
+    landed: Annotated[
+        LandedEditions | None,
+        Field(
+            description="Of the periods that are asked for, where the haven could be asked: what "
+            "would be refused at the release for its opt-out list is refused now. For permits, "
+            "not for `dry_run`."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_for_a_permit(self) -> Self:
+        if self.dry_run and self.landed is not None:
+            raise ValueError("`landed` belongs to a question for a permit; leave it out here.")
+        return self
+
+
+class RequestQuestion(Asked):
+    """May this extract be prepared? Yes comes with a permit."""
+
+    subject: Subject
+    action: RequestAction
+    resource: AgreementResource
+    context: RequestContext = RequestContext()

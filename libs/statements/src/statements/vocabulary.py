@@ -1,7 +1,7 @@
 """The words that statements are made of."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -17,8 +17,13 @@ TreatmentName = Annotated[str, Field(pattern=rf"^({'|'.join(Treatment)})$")]
 CapName = Annotated[str, Field(pattern=rf"^({'|'.join(Cap)})$")]
 """One of the catalogue's caps: what is done to a column."""
 
-LineKey = tuple[str, str, str]
-"""Purpose, data set, classification: what tells the lines of an agreement apart."""
+
+class LineKey(NamedTuple):
+    """What tells the lines of an agreement apart: never the data set alone (domain.md 3.2)."""
+
+    purpose: str
+    data_set: str
+    classification: str
 
 
 class Purpose(StrEnum):

@@ -14,9 +14,9 @@ from agreements.db import epoch as epochs
 from agreements.db.decisions import log as adapter
 from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.db.decisions.tables import DecisionRow, HoldingRow, OptOutTreatmentRow, PermitRow
+from agreements.decision.domain.errors import DigestDiffers, EvidenceRefused
+from agreements.decision.use_cases import decide_fetch, decide_request
 from agreements.decision.use_cases import decider as deciders
-from agreements.decision.use_cases import hearing
-from agreements.decision.use_cases.asking import DigestDiffers, EvidenceRefused
 from agreements.decision.use_cases.decider import Decider
 from agreements.decision.use_cases.ports import Contended
 from agreements.records.domain.agreement import Facts as StateFacts
@@ -243,14 +243,14 @@ def test_waiting_questions_share_a_commit_and_each_has_its_own_decision(engine, 
 
 
 def test_a_question_that_breaks_the_judge_does_not_take_the_others_with_it(decider, monkeypatch):
-    decide = hearing.decide
+    decide = decide_request.decide
 
     def fragile(question, facts, present):
-        if "Sex" not in question.fields:
+        if "Sex" not in question.request.fields:
             raise ZeroDivisionError
         return decide(question, facts, present)
 
-    monkeypatch.setattr(hearing, "decide", fragile)
+    monkeypatch.setattr(decide_request, "decide", fragile)
     asks = [asking.request(), asking.request(fields=("Der_Diagnosis_All",)), asking.request()]
 
     async def all_of_them():
@@ -292,7 +292,7 @@ def test_questions_that_others_contend_for_for_ever_are_turned_away(decider, mon
     def contended(*_, **__):
         raise Contended
 
-    monkeypatch.setattr(deciders, "hear", contended)
+    monkeypatch.setattr(deciders, "decide_one", contended)
 
     with pytest.raises(DecisionUnavailable):
         decider.ask_and_wait(asking.request())
@@ -709,8 +709,8 @@ def test_a_yes_is_remembered_only_until_a_fact_turns(decider, clock, monkeypatch
     holding = released(decider).holding_id
     decider.ask_and_wait(asking.fetch(holding))
     judged = []
-    decide = hearing.decide
-    monkeypatch.setattr(hearing, "decide", lambda *a: judged.append(a) or decide(*a))
+    decide = decide_fetch.decide
+    monkeypatch.setattr(decide_fetch, "decide", lambda *a: judged.append(a) or decide(*a))
 
     decider.ask_and_wait(asking.fetch(holding))
     remembered = len(judged)
@@ -722,7 +722,7 @@ def test_a_yes_is_remembered_only_until_a_fact_turns(decider, clock, monkeypatch
 
 def test_what_is_remembered_is_bounded(decider, monkeypatch):
     holding = released(decider).holding_id
-    decider._verdicts.size_max = 1
+    decider._cache.size_max = 1
     monkeypatch.setattr(adapter, "HOLDINGS_CACHED_MAX", 1)
     other = released(decider).holding_id
 

@@ -8,7 +8,6 @@ from typing import Any
 import catalogue
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.use_cases.asking import AskFetch, AskRelease, AskRequest, Evidence
-from agreements.records.domain.hold import LineKey
 from common.ids import digest, new_id
 from common.security.principal import Principal
 from common.security.roles import Role
@@ -16,6 +15,7 @@ from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.world import CLIENT, CSU, NOON
 from statements.attestation import Attestation
 from statements.request import ExtractRequest
+from statements.vocabulary import LineKey
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 CLASSES = {

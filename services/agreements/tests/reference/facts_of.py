@@ -31,7 +31,7 @@ from agreements.records.domain.agreement import (
     Signature,
 )
 from agreements.records.domain.contract import Contract
-from agreements.records.domain.hold import HeldLine, Hold, LineKey
+from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Status
 from agreements.records.domain.parties.organisation import Kind, Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import (
@@ -69,6 +69,8 @@ from statements.line import MapVersions
 from statements.permit import DomainFacts, Permit, PermittedField
 from statements.permit import OptOut as PermittedOptOut
 from statements.permit import Population as PermittedPopulation
+from statements.request import ExtractRequest
+from statements.vocabulary import LineKey
 
 
 def facts_of(world: Json) -> Facts:
@@ -217,11 +219,16 @@ def question_of(question: Json) -> Question:
         case "request":
             return Request(
                 asker=_asker(question),
-                agreement=question["agreement"],
-                key=_key(question),
-                periods=tuple(question["periods"]),
-                fields=tuple(question["fields"]),
-                formats=tuple(question["formats"]),
+                request=ExtractRequest(
+                    extract_id="",
+                    agreement=question["agreement"],
+                    purpose=question["purpose"],
+                    data_set=question["data_set"],
+                    classification=question["classification"],
+                    periods=tuple(question["periods"]),
+                    fields=tuple(question["fields"]),
+                    formats=tuple(question["formats"]),
+                ),
                 landed=_landed(question.get("landed")),
             )
         case "release" if question["file"] and question["permit"]:

@@ -120,6 +120,10 @@ class Parts:
             settings.service_urls[service], timeout_seconds or settings.remote_timeout_seconds
         )
 
+    def as_ourselves(self, service: str, client: http.Client) -> http.Remote:
+        """Return another service as it is called with our own tokens."""
+        return http.Remote(client, partial(self.tokens.token, service))
+
     def _client(self, url: str, seconds: float) -> http.Client:
         return self.closing(http.client(url, timeout_seconds=seconds), http.Client.close)
 

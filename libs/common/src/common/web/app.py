@@ -18,7 +18,7 @@ from common.ids import new_id
 from common.logging import know_routes
 from common.settings import ServiceSettings
 from common.web import auth, pages, probes, problems, schemas
-from common.web.lean import Lane
+from common.web.fast import FastApp, FastPath
 from common.web.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -80,23 +80,11 @@ class Surroundings:
         await self.app(scope, receive, finish)
 
 
-class Service(FastAPI):
-    """A FastAPI whose surroundings lie outside everything, also outside its error handler.
+class Service(FastApp):
+    """A FastAPI whose surroundings lie outside everything, also outside its error handler."""
 
-    Lean routes are served beside it (`common.web.lean`), once the app has started.
-    """
-
-    lane: Lane | None = None
-    """Set when the app starts."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        return Surroundings(super().build_middleware_stack())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.lane is not None and self.lane.serves(scope):
-            await Surroundings(self.lane)(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+    def around(self, app: ASGIApp) -> ASGIApp:
+        return Surroundings(app)
 
 
 def create(
@@ -144,7 +132,7 @@ def _with_limits(lifespan: Lifespan, metrics: Metrics, threads: int) -> Any:
     async def run(app: Service) -> AsyncIterator[Mapping[str, Any]]:
         # A route without a permission is never served.
         know_routes(path for _, path, _ in auth.route_permissions(app))
-        app.lane = Lane(app, metrics.observed)
+        app.fast_path = FastPath(app, metrics.observed)
         async with _logged(lifespan(app)) as state:
             missing = [name for name in REQUIRED_STATE if name not in state]
             if missing:

@@ -216,9 +216,9 @@ class ConnectionInScope(HttpToolsProtocol):
         self._is_body_skipped = has_body and self.parser.should_upgrade()
         self.scope["extensions"][EXCHANGE] = Exchange(self.cycle)  # type: ignore[assignment]  # as above
         app = self.config.app
-        if isinstance(app, Service) and app.lane is not None:
+        if isinstance(app, Service) and app.fast_path is not None:
             # A lean route writes down what it was asked; a second line for it would cost more.
-            self.cycle.access_log = self.access_log and not app.lane.serves(self.scope)
+            self.cycle.access_log = self.access_log and not app.fast_path.serves(self.scope)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

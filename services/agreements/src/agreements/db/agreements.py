@@ -40,11 +40,12 @@ from agreements.records.domain.agreement import (
     Signature,
 )
 from agreements.records.domain.errors import HoldNotFound
-from agreements.records.domain.hold import HeldLine, Hold, Lift, LineKey
+from agreements.records.domain.hold import HeldLine, Hold, Lift
 from agreements.records.use_cases.ports import Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
 from common.errors import AgreementNotFound
+from statements.vocabulary import LineKey
 
 NOTHING = "There is no such agreement."
 Child = TypeVar("Child", RenewalRow, SpecialConditionRow, HoldRow)

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from agreements.records.domain.hold import LineKey
 from agreements.records.domain.terms.document import (
     Document,
     IncompleteTerms,
@@ -13,6 +12,7 @@ from agreements.records.domain.terms.document import (
     terms_of,
 )
 from services.agreements.tests.reference import world as plain
+from statements.vocabulary import LineKey
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 

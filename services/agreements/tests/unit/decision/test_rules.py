@@ -7,8 +7,7 @@ from pydantic import ValidationError
 
 import catalogue as catalogues
 from agreements.decision.adapters import catalogue, rules
-from agreements.decision.domain.publication import expected_on
-from agreements.decision.domain.rules import LeaseRule
+from agreements.decision.domain.rules import LeaseRule, expected_on
 from agreements.records.domain.terms.categories import Category, category
 from services.agreements.tests.reference.evaluator import CAG_FLOWS, CEILING, POWERS
 

@@ -11,10 +11,10 @@ from sqlmodel import Session, col
 from agreements.db.decisions.tables import DecisionRow, EndedExtractRow, HoldingRow, PermitRow
 from agreements.db.events import enqueue_voided
 from agreements.records.domain.events import FileVoided
-from agreements.records.domain.hold import LineKey
 from agreements.records.domain.recalls import Recall
 from agreements.records.use_cases.ports import Holding, Slice
 from statements import attestation
+from statements.vocabulary import LineKey
 
 RECENTLY = timedelta(seconds=10)
 """A download whose lease was not renewed in this time has ended."""

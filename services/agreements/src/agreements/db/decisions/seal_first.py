@@ -37,9 +37,9 @@ from agreements.db.seals.chain import append as append_link
 from agreements.db.seals.sealed import UNREADABLE, columns_of, table_of
 from agreements.decision.domain.permits import GivenPermit, treatment_of
 from agreements.decision.use_cases.ports import Fate
-from agreements.records.domain.hold import LineKey
 from common.db.tables import audit_leaf
 from statements import attestation
+from statements.vocabulary import LineKey
 
 DECISION = table_of(DecisionRow)
 PERMITS = PERMIT.name

@@ -15,7 +15,6 @@ from agreements.decision.domain.rules import Ceiling, OptOutRule
 from agreements.decision.domain.standing import Standing
 from agreements.records.domain.agreement import Agreement, AgreementVersion, Capacity
 from agreements.records.domain.contract import Contract
-from agreements.records.domain.hold import LineKey
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
@@ -23,6 +22,7 @@ from agreements.records.domain.terms.document import Document, Terms
 from catalogue import Capped
 from statements.attestation import Attestation
 from statements.permit import DomainFacts
+from statements.vocabulary import LineKey
 
 NATIONAL = "national"
 OWN = "own"
@@ -85,14 +85,14 @@ class Case:
     def fields(self) -> tuple[str, ...]:
         """Return the names of the line's fields that are asked for, or are in the file."""
         if isinstance(self.question, Request):
-            return self.question.fields
+            return self.question.request.fields
         columns = () if self.file is None else self.file.columns
         return tuple(c.name for c in columns if c.name not in STRUCTURAL)
 
     @cached_property
     def periods(self) -> tuple[str, ...]:
         if isinstance(self.question, Request):
-            return self.question.periods
+            return self.question.request.periods
         return self.file.periods if self.file is not None else ()
 
     @cached_property
@@ -314,8 +314,8 @@ class LineCase(Case):
 
 def key_of(question: AboutALine) -> LineKey:
     match question:
-        case Request(key=key):
-            return key
+        case Request():
+            return question.key
         case Release(permit=permit):
             return permit.key
         case _:

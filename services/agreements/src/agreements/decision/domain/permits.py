@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from agreements.records.domain.hold import LineKey
 from statements.permit import Permit
-from statements.vocabulary import OptOutTreatment
+from statements.vocabulary import LineKey, OptOutTreatment
 
 LIFETIME = timedelta(seconds=60)
 """From decision to acceptance by the haven; the preparation itself may last longer."""

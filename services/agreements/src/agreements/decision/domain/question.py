@@ -1,12 +1,13 @@
 """What is asked: an extract, the release of a prepared file, or the bytes of a released one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
 from agreements.decision.domain.permits import GivenPermit
-from agreements.records.domain.hold import LineKey
 from statements.attestation import Attestation
+from statements.request import ExtractRequest
+from statements.vocabulary import LineKey
 
 
 class Action(StrEnum):
@@ -52,13 +53,18 @@ class Request:
     """Whether this extract may be prepared."""
 
     asker: Asker
-    agreement: str
-    key: LineKey
-    periods: tuple[str, ...]
-    fields: tuple[str, ...]
-    formats: tuple[str, ...]
+    request: ExtractRequest
     landed: Landed | None = None
     """None where it is not known: then the release alone is judged by it."""
+
+    @property
+    def key(self) -> LineKey:
+        return self.request.line
+
+    @property
+    def without_id(self) -> "Request":
+        """Return the same question about no extract in particular: it has the same answer."""
+        return replace(self, request=replace(self.request, extract_id=""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ They are read from `agreements/rules/*.yaml`. A row holds from `first` to `last`
 and inclusive; where no row of the day says something, it is not allowed.
 """
 
+import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, TypeVar
 
 from agreements.records.domain.terms.categories import Category
@@ -202,3 +203,23 @@ def _only(rows: Iterable[R]) -> R | None:
     """Return the row; None where there is none. Two would contradict, so they say nothing."""
     found = list(rows)
     return found[0] if len(found) == 1 else None
+
+
+def expected_on(rules: Rules, data_set: str, month: str, day: date) -> date | None:
+    """Return when a publication is to be expected, by the formula of the day; None where none is.
+
+    Told to whoever is refused, and nothing else: only a recorded publication opens the gate
+    (domain.md 6.1).
+    """
+    formula = rules.formula(day, data_set)
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        return None  # PERIOD_NOT_IN_DSA says so
+    if formula is None:
+        return None
+    if formula.day_of_month is None:
+        length = calendar.monthrange(first.year, first.month)[1]
+        return first + timedelta(days=length - 1 + formula.days)
+    years, month0 = divmod(first.month - 1 + formula.months, 12)
+    return date(first.year + years, month0 + 1, formula.day_of_month)

@@ -8,24 +8,12 @@ from uuid import UUID
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Action, Asker, Landed
 from agreements.records.domain.leases import Lease
-from common.errors import Forbidden, Refusal, Unprocessable
+from common.errors import Refusal
 from common.security.principal import Principal
 from statements.attestation import Attestation
 from statements.decision import RegisterTerms
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest
-
-
-class EvidenceRefused(Forbidden):
-    """The token that is to prove who asks is not accepted, or is somebody else's."""
-
-    code = "EVIDENCE_NOT_ACCEPTED"
-    title = "The caller's own token is needed as evidence"
-
-
-class DigestDiffers(Unprocessable):
-    code = "REQUEST_DIGEST_DIFFERS"
-    title = "The request's digest is not that of the request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +88,5 @@ class Answer:
     lease: Lease | None = None
 
 
-Outcome = Answer | Exception
+AnswerOrError = Answer | Exception
 """An answer, or why none could be given."""

@@ -1,4 +1,4 @@
-"""One thread that hears all waiting questions at once: a durable decision costs a part of a commit.
+"""One thread that decides all waiting questions at once: a decision costs a part of a commit.
 
 While one batch is on its way to the disk, the next one gathers; so the batches grow with the load,
 and each question still gets a snapshot that began after it arrived (design.md section 5).
@@ -9,13 +9,26 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
-from agreements.decision.use_cases.asking import Answer, Ask, Outcome
-from agreements.decision.use_cases.hearing import Verdicts, hear
-from agreements.decision.use_cases.ports import Contended, DecisionLogs
+from agreements.decision.domain.errors import DigestDiffers, EvidenceRefused
+from agreements.decision.use_cases.asking import (
+    Answer,
+    AnswerOrError,
+    Ask,
+    AskFetch,
+    AskRelease,
+    AskRequest,
+)
+from agreements.decision.use_cases.decide_fetch import decide_fetch
+from agreements.decision.use_cases.decide_release import decide_release
+from agreements.decision.use_cases.decide_request import decide_request
+from agreements.decision.use_cases.decision_batch import DecisionBatch
+from agreements.decision.use_cases.permission_cache import PermissionCache
+from agreements.decision.use_cases.ports import Contended, DecisionLog, DecisionLogs
 from common.clock import Clock
 from common.errors import AppError, DecisionUnavailable
 
@@ -33,14 +46,14 @@ class _Waiting:
     answered: "Future[Answer] | asyncio.Future[Answer]"
     loop: asyncio.AbstractEventLoop | None
 
-    def settle(self, outcome: Outcome) -> None:
-        """Give the outcome to whoever still waits, in the thread of its loop, where it has one."""
+    def settle(self, result: AnswerOrError) -> None:
+        """Give the result to whoever still waits, in the thread of its loop, where it has one."""
         if self.answered.done():
             return
-        if isinstance(outcome, BaseException):
-            self.answered.set_exception(outcome)
+        if isinstance(result, BaseException):
+            self.answered.set_exception(result)
         else:
-            self.answered.set_result(outcome)
+            self.answered.set_result(result)
 
 
 class Decider:
@@ -49,7 +62,7 @@ class Decider:
     def __init__(self, logs: DecisionLogs, clock: Clock) -> None:
         self._logs = logs
         self._clock = clock
-        self._verdicts = Verdicts()
+        self._cache = PermissionCache()
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -72,7 +85,7 @@ class Decider:
         answered: asyncio.Future[Answer] = loop.create_future()
         self._put(_Waiting(ask, answered, loop))
         if loop not in self._waking:
-            # Whatever else has arrived with this one is heard with it: the loop puts it first.
+            # Whatever else has arrived with this one is decided with it: the loop puts it first.
             self._waking.add(loop)
             loop.call_soon(self._wake, loop)
         return await answered
@@ -100,8 +113,10 @@ class Decider:
             self._changed.notify()
 
     def _run(self) -> None:
-        while batch := self._next():
-            _tell(batch, self._outcomes([waiting.ask for waiting in batch]))
+        while waiting := self._next():
+            asks = [one.ask for one in waiting]
+            results = decide_all(asks, logs=self._logs, clock=self._clock, cache=self._cache)
+            _settle_all(waiting, results)
 
     def _next(self) -> list[_Waiting]:
         """Take all that wait; nothing once it is stopped and nobody waits."""
@@ -110,33 +125,58 @@ class Decider:
                 self._changed.wait()
             return [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
 
-    def _outcomes(self, asks: Sequence[Ask]) -> Sequence[Outcome]:
-        try:
-            return self._heard(asks)
-        except AppError as error:
-            log.warning("decisions_not_made", code=error.code, questions=len(asks))
-            return [error] * len(asks)
-        except Exception as error:
-            # A question that breaks the judge must not take the others with it.
-            if len(asks) == 1:
-                log.exception("decision_failed")
-                return [error]
-            return [outcome for ask in asks for outcome in self._outcomes([ask])]
 
-    def _heard(self, asks: Sequence[Ask]) -> Sequence[Outcome]:
+def decide_all(
+    asks: Sequence[Ask], *, logs: DecisionLogs, clock: Clock, cache: PermissionCache
+) -> Sequence[AnswerOrError]:
+    """Decide all of them in one transaction; the log has every answer before this returns.
+
+    A question that cannot be decided has its error in its place.
+    """
+    try:
         for _ in range(ATTEMPTS_MAX):
-            try:
-                return hear(asks, logs=self._logs, clock=self._clock, verdicts=self._verdicts)
-            except Contended:
-                log.info("decisions_contended", questions=len(asks))
+            with suppress(Contended), logs.writing() as tx:
+                batch = DecisionBatch(asks, tx, clock, cache)
+                answers = [decide_one(ask, batch, tx) for ask in asks]
+                tx.append(batch.written)
+                return answers
+            log.info("decisions_contended", questions=len(asks))
         raise DecisionUnavailable("Others decide about the same at the same time; try again.")
+    except AppError as error:
+        log.warning("decisions_not_made", code=error.code, questions=len(asks))
+        return [error] * len(asks)
+    except Exception as error:
+        # A question that breaks the judge must not take the others with it.
+        if len(asks) == 1:
+            log.exception("decision_failed")
+            return [error]
+        return [
+            answer
+            for ask in asks
+            for answer in decide_all([ask], logs=logs, clock=clock, cache=cache)
+        ]
 
 
-def _tell(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+def decide_one(ask: Ask, batch: DecisionBatch, tx: DecisionLog) -> AnswerOrError:
+    """Decide one question of a batch; one without proof of who asks is an error in its place."""
+    tx.broken()  # what the question before left behind is not this one's
+    try:
+        match ask:
+            case AskRequest():
+                return decide_request(ask, batch, tx)
+            case AskRelease():
+                return decide_release(ask, batch, tx)
+            case AskFetch():
+                return decide_fetch(ask, batch, tx)
+    except (EvidenceRefused, DigestDiffers) as error:
+        return error
+
+
+def _settle_all(batch: Sequence[_Waiting], results: Sequence[AnswerOrError]) -> None:
     """Wake each event loop once, however many of its questions were answered."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, Outcome]]] = {}
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        by_loop.setdefault(waiting.loop, []).append((waiting, outcome))
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, AnswerOrError]]] = {}
+    for waiting, result in zip(batch, results, strict=True):
+        by_loop.setdefault(waiting.loop, []).append((waiting, result))
     for loop, settled in by_loop.items():
         if loop is None:
             _settle(settled)
@@ -144,6 +184,6 @@ def _tell(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
             loop.call_soon_threadsafe(_settle, settled)
 
 
-def _settle(settled: Sequence[tuple[_Waiting, Outcome]]) -> None:
-    for waiting, outcome in settled:
-        waiting.settle(outcome)
+def _settle(settled: Sequence[tuple[_Waiting, AnswerOrError]]) -> None:
+    for waiting, result in settled:
+        waiting.settle(result)

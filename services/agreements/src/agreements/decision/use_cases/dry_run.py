@@ -16,10 +16,11 @@ from agreements.decision.domain.facts import Facts, Present
 from agreements.decision.domain.horizon import until
 from agreements.decision.domain.question import Asker, Fetch, Request
 from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
-from agreements.records.domain.hold import LineKey
 from agreements.records.domain.terms.document import Terms
 from common.clock import Clock, legal_day
 from common.errors import Refusal
+from statements.request import ExtractRequest
+from statements.vocabulary import LineKey
 
 OF_A_PERIOD = frozenset({Code.NOT_PUBLISHED_YET, Code.OPT_OUT_DIFFERENCING, Code.FACT_MISSING})
 """Refusals that may be about single periods, so that the line is had without these."""
@@ -36,7 +37,7 @@ class DryAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class SearchedLine:
     """A line as the caller would have it now: everything of it that is allowed, or why not."""
 
     agreement: str
@@ -54,7 +55,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class SearchedFile:
     """A released file, and whether the caller may fetch it now."""
 
     holding_id: UUID
@@ -69,12 +70,12 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchResults:
     """A page of what the caller may have; `after` names the next one's beginning."""
 
     epoch: int
-    lines: tuple[Line, ...] = ()
-    files: tuple[File, ...] = ()
+    lines: tuple[SearchedLine, ...] = ()
+    files: tuple[SearchedFile, ...] = ()
     after: str | None = None
 
 
@@ -87,8 +88,9 @@ def with_remedies(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, str]]:
 def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
     """Say whether this extract would be permitted."""
     with logs.reading() as tx:
-        facts = tx.facts(question.agreement)
-        present = _present(tx, facts, clock, question.key.data_set, question.periods)
+        asked = question.request
+        facts = tx.facts(asked.agreement)
+        present = _present(tx, facts, clock, asked.data_set, asked.periods)
         return _answer(tx, decide(question, facts, present), question, facts, present)
 
 
@@ -110,35 +112,39 @@ def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -
         return _answer(tx, decide(question, facts, present), question, facts, present)
 
 
-def lines(asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock) -> Found:
+def lines(
+    asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock
+) -> SearchResults:
     """List the lines of agreements in which the caller's organisation is a party."""
     with logs.reading() as tx:
         references = tx.agreements_of(asker.organisation, after=after, limit=limit + 1)
         found = [
             line for reference in references[:limit] for line in _lines(tx, reference, asker, clock)
         ]
-        return Found(
+        return SearchResults(
             epoch=tx.epoch(),
             lines=tuple(found),
             after=references[limit - 1] if len(references) > limit else None,
         )
 
 
-def files(asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock) -> Found:
+def files(
+    asker: Asker, *, after: str, limit: int, logs: DecisionLogs, clock: Clock
+) -> SearchResults:
     """List the released files of those agreements."""
     with logs.reading() as tx:
         references = tx.agreements_of(asker.organisation, after=after, limit=limit + 1)
         found = [
             file for reference in references[:limit] for file in _files(tx, reference, asker, clock)
         ]
-        return Found(
+        return SearchResults(
             epoch=tx.epoch(),
             files=tuple(found),
             after=references[limit - 1] if len(references) > limit else None,
         )
 
 
-def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[Line]:
+def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[SearchedLine]:
     facts = tx.facts(reference)
     agreement = facts.agreement
     if agreement is None:
@@ -151,31 +157,19 @@ def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
                 yield line
 
 
-def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Clock) -> Line | None:
+def _line(
+    tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Clock
+) -> SearchedLine | None:
     """Judge the whole line, then without the periods that alone are refused."""
     now = clock.now()
     months = _months(terms.first_period, terms.last_period or f"{legal_day(now):%Y-%m}")
     present = _present(tx, facts, clock, terms.key.data_set, months)
-    question = Request(
-        asker=asker,
-        agreement=facts.reference,
-        key=terms.key,
-        periods=months,
-        fields=tuple(terms.fields),
-        formats=(),
-    )
+    question = _whole_line(facts.reference, terms, months, asker)
     decision = decide(question, facts, present)
     refused = _periods_alone(decision)
     if refused and set(months) - refused:
         rest = tuple(m for m in months if m not in refused)
-        question = Request(
-            asker=asker,
-            agreement=facts.reference,
-            key=terms.key,
-            periods=rest,
-            fields=tuple(terms.fields),
-            formats=(),
-        )
+        question = _whole_line(facts.reference, terms, rest, asker)
         decision = decide(question, facts, present)
     if decision == NOT_FOUND:
         return None
@@ -183,14 +177,14 @@ def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Cloc
     if isinstance(decision, Permission) and decision.line.number != terms.number:
         return None  # another line of the same key is the one that is had
     agreement = facts.agreement
-    return Line(
+    return SearchedLine(
         agreement=facts.reference,
         version="" if agreement is None else agreement.shown(now).number,
         number=terms.number,
         key=terms.key,
         fields={f.name: f.treatment for f in terms.fields.values()},
         hidden=decision.caps.columns if isinstance(decision, Permission) and decision.caps else {},
-        periods=question.periods,
+        periods=question.request.periods,
         environment=terms.environment_kind,
         permitted=allowed,
         refusals=() if isinstance(decision, Permission) else decision,
@@ -198,7 +192,24 @@ def _line(tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Cloc
     )
 
 
-def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[File]:
+def _whole_line(agreement: str, terms: Terms, months: tuple[str, ...], asker: Asker) -> Request:
+    key = terms.key
+    return Request(
+        asker=asker,
+        request=ExtractRequest(
+            extract_id="",
+            agreement=agreement,
+            purpose=key.purpose,
+            data_set=key.data_set,
+            classification=key.classification,
+            periods=months,
+            fields=tuple(terms.fields),
+            formats=(),
+        ),
+    )
+
+
+def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[SearchedFile]:
     facts = tx.facts(reference)
     holdings = tx.holdings_of(reference)
     now = _at_present(tx, clock)
@@ -209,7 +220,7 @@ def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
         if decision == NOT_FOUND:
             continue
         allowed = isinstance(decision, Permission)
-        yield File(
+        yield SearchedFile(
             holding_id=holding.id,
             agreement=reference,
             file_id=holding.file.file_id,

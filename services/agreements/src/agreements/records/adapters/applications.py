@@ -23,12 +23,12 @@ from pydantic import (
 from agreements.records.domain.agreement import Capacity, Line, Party
 from agreements.records.domain.drafting import ApprovedApplication, DraftedCondition
 from agreements.records.domain.errors import SnapshotRefused
-from agreements.records.domain.hold import LineKey
 from common import http
 from common.errors import Invalid
 from common.http import RemoteProblem
 from common.ids import DIGEST, canonical, digest
 from common.security.client import ServiceTokens
+from statements.vocabulary import LineKey
 
 AUDIENCE = "applications"
 CONTENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])

@@ -194,8 +194,3 @@ READ_HOLDINGS = Permission(
     BODY_STAFF | SERVICES | PARTIES,
     "Read which files were released under an agreement",
 )
-ASK_FOR_ACCESS = Permission(
-    "access:ask",
-    PARTIES | {Role.SERVICE_DISSEMINATION},
-    "Ask for a decision: dissemination for others, everybody else about themselves and dry",
-)

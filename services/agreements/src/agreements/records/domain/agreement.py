@@ -25,10 +25,11 @@ from agreements.records.domain.errors import (
     VersionSuperseded,
 )
 from agreements.records.domain.events import AGREEMENT_EVENTS, AgreementEvent, Verb
-from agreements.records.domain.hold import HeldLine, Hold, LineKey
+from agreements.records.domain.hold import HeldLine, Hold
 from common.clock import end_of, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.security.principal import BODY
+from statements.vocabulary import LineKey
 
 NEEDS_NO_CONTRACT = "AGGREGATE_SUPPRESSED"
 """Aggregates with small numbers suppressed need no framework contract (domain.md 3.1)."""

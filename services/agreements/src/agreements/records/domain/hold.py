@@ -10,17 +10,9 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import LiftNeedsAnotherPerson
+from statements.vocabulary import LineKey
 
 PEOPLE_TO_LIFT = 2
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LineKey:
-    """What a line is in law: never the data set alone (domain.md 3.2)."""
-
-    purpose: str
-    data_set: str
-    classification: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

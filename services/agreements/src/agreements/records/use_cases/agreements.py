@@ -17,7 +17,7 @@ from agreements.records.domain.agreement import (
 )
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
 from agreements.records.domain.errors import NotAParty
-from agreements.records.domain.hold import Hold, LineKey
+from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task
 from agreements.records.use_cases.context import Context, own, scope
 from agreements.records.use_cases.contracts import has_contract
@@ -28,6 +28,7 @@ from common.clock import legal_day
 from common.ids import new_id
 from common.security.principal import BODY
 from common.security.roles import Role
+from statements.vocabulary import LineKey
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

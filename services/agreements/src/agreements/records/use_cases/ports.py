@@ -16,7 +16,6 @@ from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.events import FileVoided
-from agreements.records.domain.hold import LineKey
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
@@ -36,6 +35,7 @@ from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
 from common.audit.entries import Entry
 from common.replacement import State
+from statements.vocabulary import LineKey
 
 
 class Fact(Protocol):

@@ -14,12 +14,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from agreements.decision.api.schemas import access as wire
+from agreements.decision.domain import question as domain
+from agreements.decision.domain.errors import (
+    EvidenceMissing,
+    EvidenceRefused,
+    OnlyAboutOneself,
+)
 from agreements.decision.domain.permits import LIFETIME, GivenPermit
-from agreements.decision.domain.question import Asker, Landed
-from agreements.decision.domain.question import Request as ExtractQuestion
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.asking import (
     Answer,
@@ -27,68 +31,100 @@ from agreements.decision.use_cases.asking import (
     AskRelease,
     AskRequest,
     Evidence,
-    EvidenceRefused,
 )
 from agreements.decision.use_cases.decider import Decider
 from agreements.decision.use_cases.ports import Attestations, DecisionLogs
-from agreements.records.api import permissions
-from agreements.records.domain.hold import LineKey
 from common.clock import Clock
-from common.errors import Forbidden, Refusal, Unauthenticated, Unprocessable
+from common.errors import Refusal, Unauthenticated
 from common.ids import digest
 from common.security.keys import PERMIT, Signer, issue
 from common.security.principal import Principal
 from common.security.roles import Role
-from common.security.tokens import TokenVerifier
-from common.web.auth import public, requires
-from common.web.lean import LeanRoute
+from common.web import auth
+from common.web.auth import Permission, public, requires
+from common.web.fast import FastRoute
 from common.web.problems import responses
-from statements.request import ExtractRequest
+from statements.decision import Evaluation, EvaluationContext, GivenLease, RefusalView
+from statements.question import (
+    QUESTION,
+    AnyQuestion,
+    FetchQuestion,
+    Question,
+    ReleaseQuestion,
+)
+from statements.request import ExtractRequest, LandedEditions, RequestQuestion, Subject
 
 FOR_OTHERS = Role.SERVICE_DISSEMINATION
 EVIDENCE_AUDIENCE = "dissemination"
 """The token that is evidence was made for dissemination, which passes it on."""
 
-QUESTION: TypeAdapter[wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion] = (
-    TypeAdapter(wire.Question)
+ASK_FOR_ACCESS = Permission(
+    "access:ask",
+    frozenset(
+        {
+            Role.APPLICANT_EDITOR,
+            Role.APPLICANT_SIGNATORY,
+            Role.CONTROLLER_SIGNATORY,
+            Role.PROCESSOR_CONTACT,
+            Role.CSU_ADVISER,
+            Role.CSU_SYSTEM,
+            Role.GP_PRACTICE,
+            FOR_OTHERS,
+        }
+    ),
+    "Ask for a decision: dissemination for others, everybody else about themselves and dry",
 )
 
-gate = APIRouter(prefix="/access/v1", tags=["access"], route_class=LeanRoute)
+gate = APIRouter(prefix="/access/v1", tags=["access"], route_class=FastRoute)
 router = APIRouter(prefix="/access/v1", tags=["access"])
 well_known = APIRouter(prefix="/.well-known", tags=["access"])
 
-Caller = Annotated[Principal, requires(permissions.ASK_FOR_ACCESS)]
-
-
-class OnlyAboutOneself(Forbidden):
-    """Others than dissemination ask about themselves, and only dry (design.md section 5)."""
-
-    code = "ONLY_ABOUT_ONESELF"
-    title = "Ask with `dry_run`, and about your own client"
-
-
-class EvidenceMissing(Unprocessable):
-    code = "EVIDENCE_MISSING"
-    title = "The question lacks what it needs to be decided"
+Caller = Annotated[Principal, requires(ASK_FOR_ACCESS)]
 
 
 @gate.post(
     "/evaluation",
-    response_model=wire.DecisionView,
     response_model_exclude_none=True,
     responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
 )
 async def evaluate(
-    question: Annotated[wire.Question, Body()], request: Request, caller: Caller
-) -> Response:
+    question: Annotated[Question, Body()], request: Request, caller: Caller
+) -> Evaluation:
     """Decide whether an extract may be prepared, a file released, or bytes fetched."""
-    view = await _evaluated(question, request, caller)
-    return _json(view)
+    if not isinstance(question, ReleaseQuestion) and question.context.dry_run:
+        return await _dry(question, request, caller)
+    if caller.role is not FOR_OTHERS:
+        raise OnlyAboutOneself("Only dissemination asks for permits, releases and leases.")
+    decider: Decider = request.state.decider
+    match question:
+        case RequestQuestion(context=context, resource=resource):
+            if context.extract_id is None or context.request_digest is None:
+                raise EvidenceMissing(
+                    "A permit is for one extract: send extract_id and request_digest."
+                )
+            answer = await decider.ask(
+                AskRequest(
+                    asked_by=caller,
+                    evidence=await _proof(question.subject, request),
+                    request=ExtractRequest(
+                        extract_id=context.extract_id,
+                        agreement=resource.id,
+                        **dict(resource.properties),
+                    ),
+                    request_digest=context.request_digest,
+                    landed=_landed(context.landed),
+                )
+            )
+        case ReleaseQuestion():
+            answer = await decider.ask(await _release(question, request, caller))
+        case FetchQuestion():
+            answer = await decider.ask(await _fetch(question, request, caller))
+    return _answered(answer, request.state.signer)
 
 
 @router.post(
     "/evaluations",
-    response_model=wire.DecisionViews,
+    response_model=wire.Evaluations,
     response_model_exclude_none=True,
     responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
 )
@@ -100,8 +136,8 @@ async def evaluate_several(questions: wire.Questions, request: Request, caller: 
         if (value := getattr(questions, name)) is not None
     }
     asked = [_question(defaults | own) for own in questions.evaluations]
-    views = await _gathered([_evaluated(question, request, caller) for question in asked])
-    return _json(wire.DecisionViews(evaluations=list(views)))
+    answers = await _gathered([evaluate(question, request, caller) for question in asked])
+    return _json(wire.Evaluations(evaluations=list(answers)))
 
 
 @router.post(
@@ -144,9 +180,7 @@ async def jwks(request: Request) -> dict[str, Any]:
 # From the wire to a question
 
 
-def _question(
-    content: Mapping[str, Any],
-) -> wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion:
+def _question(content: Mapping[str, Any]) -> AnyQuestion:
     """Read one of several questions, and refuse it as a whole body is refused."""
     try:
         return QUESTION.validate_python(content)
@@ -154,55 +188,10 @@ def _question(
         raise RequestValidationError(error.errors(include_input=False)) from None
 
 
-async def _evaluated(
-    question: wire.RequestQuestion | wire.ReleaseQuestion | wire.FetchQuestion,
-    request: Request,
-    caller: Principal,
-) -> wire.DecisionView:
-    if not isinstance(question, wire.ReleaseQuestion) and question.context.dry_run:
-        return await _dry(question, request, caller)
-    if caller.role is not FOR_OTHERS:
-        raise OnlyAboutOneself("Only dissemination asks for permits, releases and leases.")
-    decider: Decider = request.state.decider
-    match question:
-        case wire.RequestQuestion():
-            answer = await decider.ask(await _ask_request(question, request, caller))
-        case wire.ReleaseQuestion():
-            answer = await decider.ask(await _ask_release(question, request, caller))
-        case wire.FetchQuestion():
-            answer = await decider.ask(await _ask_fetch(question, request, caller))
-    return _answered(answer, request.state.signer)
-
-
-async def _ask_request(
-    question: wire.RequestQuestion, request: Request, caller: Principal
-) -> AskRequest:
-    context, wanted = question.context, question.resource.properties
-    if context.extract_id is None or context.request_digest is None:
-        raise EvidenceMissing("A permit is for one extract: send extract_id and request_digest.")
-    evidence = await _evidence(question.subject, request)
-    if evidence is None or evidence.principal.client_id != question.subject.id:
-        raise EvidenceRefused("The token is not that of the client that is named.")
-    return AskRequest(
-        asked_by=caller,
-        evidence=evidence,
-        request=ExtractRequest(
-            extract_id=context.extract_id,
-            agreement=question.resource.id,
-            purpose=wanted.purpose,
-            data_set=wanted.data_set,
-            classification=wanted.classification,
-            periods=wanted.periods,
-            fields=wanted.fields,
-            formats=wanted.formats,
-        ),
-        request_digest=context.request_digest,
-        landed=None if context.landed is None else _landed(context.landed),
-    )
-
-
-def _landed(told: wire.Landed) -> Landed:
-    return Landed(
+def _landed(told: LandedEditions | None) -> domain.Landed | None:
+    if told is None:
+        return None
+    return domain.Landed(
         editions=frozenset(
             (month, frozenset(str(id_) for id_ in ids)) for month, ids in told.editions.items()
         ),
@@ -210,9 +199,7 @@ def _landed(told: wire.Landed) -> Landed:
     )
 
 
-async def _ask_release(
-    question: wire.ReleaseQuestion, request: Request, caller: Principal
-) -> AskRelease:
+async def _release(question: ReleaseQuestion, request: Request, caller: Principal) -> AskRelease:
     attestations: Attestations = request.state.attestations
     compact = question.resource.properties.attestation
     verified = await run_in_threadpool(attestations.verify, compact)
@@ -227,7 +214,7 @@ async def _ask_release(
     )
 
 
-async def _ask_fetch(question: wire.FetchQuestion, request: Request, caller: Principal) -> AskFetch:
+async def _fetch(question: FetchQuestion, request: Request, caller: Principal) -> AskFetch:
     evidence = await _evidence(question.subject, request)
     return AskFetch(
         asked_by=caller,
@@ -240,62 +227,66 @@ async def _ask_fetch(question: wire.FetchQuestion, request: Request, caller: Pri
     )
 
 
-async def _evidence(subject: wire.Subject, request: Request) -> Evidence | None:
-    """Verify the caller's token; None where it proves nothing any more."""
+async def _proof(subject: Subject, request: Request) -> Evidence:
+    """Verify the client's token.
+
+    Raises:
+        EvidenceMissing: there is none.
+        EvidenceRefused: it is not accepted, or is another client's.
+
+    """
+    evidence = await _evidence(subject, request)
+    if evidence is None or evidence.principal.client_id != subject.id:
+        raise EvidenceRefused("The token is not that of the client that is named.")
+    return evidence
+
+
+async def _evidence(subject: Subject, request: Request) -> Evidence | None:
+    """Verify the client's token; None where it proves nothing any more."""
     token = subject.properties.token
     if token is None:
         raise EvidenceMissing("Send the client's own access token in subject.properties.token.")
-    verifier: TokenVerifier = request.state.verifier
     try:
-        principal = verifier.known(token, audience=EVIDENCE_AUDIENCE)
-        if principal is None:
-            principal = await run_in_threadpool(verifier.verify, token, audience=EVIDENCE_AUDIENCE)
+        principal = await auth.verified(request, token, audience=EVIDENCE_AUDIENCE)
     except Unauthenticated:
         return None
     return Evidence(principal=principal, token_digest=_digest(subject))
 
 
-def _digest(subject: wire.Subject) -> str:
+def _digest(subject: Subject) -> str:
     return hashlib.sha256((subject.properties.token or "").encode()).hexdigest()
-
-
-def _key(wanted: wire.Wanted) -> LineKey:
-    return LineKey(wanted.purpose, wanted.data_set, wanted.classification)
 
 
 # Dry runs
 
 
 async def _dry(
-    question: wire.RequestQuestion | wire.FetchQuestion, request: Request, caller: Principal
-) -> wire.DecisionView:
+    question: RequestQuestion | FetchQuestion, request: Request, caller: Principal
+) -> Evaluation:
     if caller.role is FOR_OTHERS:
-        evidence = await _evidence(question.subject, request)
-        if evidence is None or evidence.principal.client_id != question.subject.id:
-            raise EvidenceRefused("The token is not that of the client that is named.")
-        asker = evidence.asker
+        asker = (await _proof(question.subject, request)).asker
     else:
         asker = _themselves(question.subject, caller, dry=question.context.dry_run)
     logs: DecisionLogs = request.state.decision_logs
     clock: Clock = request.state.clock
-    if isinstance(question, wire.FetchQuestion):
+    if isinstance(question, FetchQuestion):
         answer = await run_in_threadpool(
             dry_run.fetch, question.resource.id, asker, logs=logs, clock=clock
         )
     else:
         wanted = question.resource.properties
-        extract = ExtractQuestion(
+        extract = domain.Request(
             asker=asker,
-            agreement=question.resource.id,
-            key=_key(wanted),
-            periods=wanted.periods,
-            fields=wanted.fields,
-            formats=wanted.formats,
+            request=ExtractRequest(
+                extract_id=question.context.extract_id or "",
+                agreement=question.resource.id,
+                **dict(wanted),
+            ),
         )
         answer = await run_in_threadpool(dry_run.request, extract, logs=logs, clock=clock)
-    return wire.DecisionView(
+    return Evaluation(
         decision=answer.permitted,
-        context=wire.Why(
+        context=EvaluationContext(
             epoch=answer.epoch,
             refusals=_with_remedies(answer.refusals),
             until=None if answer.until is None else answer.until.astimezone(UTC),
@@ -303,31 +294,25 @@ async def _dry(
     )
 
 
-def _themselves(subject: wire.Subject, caller: Principal, *, dry: bool) -> Asker:
+def _themselves(subject: Subject, caller: Principal, *, dry: bool) -> domain.Asker:
     if not dry or subject.id != caller.client_id:
         raise OnlyAboutOneself("Set `dry_run` to true and `subject.id` to your own client id.")
-    return Asker(client_id=caller.client_id, organisation=caller.organisation)
+    return domain.Asker(client_id=caller.client_id, organisation=caller.organisation)
 
 
 # From an answer to the wire
 
 
-def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
+def _answered(answer: Answer, signer: Signer) -> Evaluation:
     permit, granted = answer.permit, answer.lease
-    return wire.DecisionView(
+    return Evaluation(
         decision=answer.permitted,
-        context=wire.Why(
+        context=EvaluationContext(
             id=answer.decision_id,
             epoch=answer.epoch,
             refusals=[_refusal(r) for r in answer.refusals],
             on_behalf_of=list(answer.on_behalf_of) or None,
-            agreement=None
-            if answer.agreement is None
-            else wire.JudgedAgreement(
-                reference=answer.agreement.reference,
-                version=answer.agreement.version,
-                document_hash=answer.agreement.document_hash,
-            ),
+            agreement=answer.agreement,
             permit=None if permit is None else sign(permit, signer),
             permit_id=None if permit is None else permit.id,
             permit_expires_at=None if permit is None else permit.expires_at,
@@ -336,7 +321,7 @@ def _answered(answer: Answer, signer: Signer) -> wire.DecisionView:
             terms=answer.terms,
             lease=None
             if granted is None
-            else wire.LeaseView(seconds=granted.seconds, until=granted.until),
+            else GivenLease(seconds=granted.seconds, until=granted.until),
         ),
     )
 
@@ -352,18 +337,18 @@ def sign(permit: GivenPermit, signer: Signer) -> str:
     )
 
 
-def _refusal(refusal: Refusal, remedy: str | None = None) -> wire.RefusalView:
-    return wire.RefusalView(
+def _refusal(refusal: Refusal, remedy: str | None = None) -> RefusalView:
+    return RefusalView(
         code=refusal.code, detail=refusal.detail, subject=refusal.subject, remedy=remedy
     )
 
 
-def _with_remedies(refusals: Sequence[Refusal]) -> list[wire.RefusalView]:
+def _with_remedies(refusals: Sequence[Refusal]) -> list[RefusalView]:
     return [_refusal(refusal, remedy) for refusal, remedy in dry_run.with_remedies(refusals)]
 
 
-def _found(found: dry_run.Found) -> wire.FoundViews:
-    every: list[dry_run.Line | dry_run.File] = [*found.lines, *found.files]
+def _found(found: dry_run.SearchResults) -> wire.FoundViews:
+    every: list[dry_run.SearchedLine | dry_run.SearchedFile] = [*found.lines, *found.files]
     return wire.FoundViews(
         results=[_result(entry) for entry in every if entry.permitted],
         page=wire.NextPage(next_token=found.after or ""),
@@ -380,14 +365,14 @@ def _found(found: dry_run.Found) -> wire.FoundViews:
     )
 
 
-def _result(entry: dry_run.Line | dry_run.File) -> wire.FoundView:
+def _result(entry: dry_run.SearchedLine | dry_run.SearchedFile) -> wire.FoundView:
     until = None if entry.until is None else entry.until.isoformat()
     properties: dict[str, JsonValue] = {
         "agreement": entry.agreement,
         "periods": list(entry.periods),
         "until": until,
     }
-    if isinstance(entry, dry_run.Line):
+    if isinstance(entry, dry_run.SearchedLine):
         properties |= {
             "version": entry.version,
             "line": entry.number,
@@ -403,12 +388,12 @@ def _result(entry: dry_run.Line | dry_run.File) -> wire.FoundView:
     return wire.FoundView(type=_type(entry), id=_id(entry), properties=properties)
 
 
-def _type(entry: dry_run.Line | dry_run.File) -> Any:
-    return "line" if isinstance(entry, dry_run.Line) else "holding"
+def _type(entry: dry_run.SearchedLine | dry_run.SearchedFile) -> Any:
+    return "line" if isinstance(entry, dry_run.SearchedLine) else "holding"
 
 
-def _id(entry: dry_run.Line | dry_run.File) -> str:
-    if isinstance(entry, dry_run.Line):
+def _id(entry: dry_run.SearchedLine | dry_run.SearchedFile) -> str:
+    if isinstance(entry, dry_run.SearchedLine):
         return f"{entry.agreement}/{entry.number}"
     return str(entry.holding_id)
 
@@ -419,11 +404,11 @@ def _json(view: wire.Outgoing) -> Response:
 
 
 async def _gathered(
-    views: Sequence[Awaitable[wire.DecisionView]],
-) -> Sequence[wire.DecisionView]:
+    views: Sequence[Awaitable[Evaluation]],
+) -> Sequence[Evaluation]:
     """Wait for all, then raise the first error: no question is left unanswered in the decider."""
     found = await asyncio.gather(*views, return_exceptions=True)
     for view in found:
         if isinstance(view, BaseException):
             raise view
-    return [view for view in found if isinstance(view, wire.DecisionView)]
+    return [view for view in found if isinstance(view, Evaluation)]

@@ -7,8 +7,8 @@ from agreements.decision.domain.case import MONTH, NATIONAL, OWN, UNION, LineCas
 from agreements.decision.domain.clauses.of_agreement import closed_today
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.permits import treatment_of
-from agreements.decision.domain.publication import expected_on
 from agreements.decision.domain.question import Fetch, Request
+from agreements.decision.domain.rules import expected_on
 from agreements.records.domain.parties.organisation import Kind
 from agreements.records.domain.parties.registration import Section251Approval
 from agreements.records.domain.terms.categories import Category

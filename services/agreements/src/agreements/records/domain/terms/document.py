@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from agreements.records.domain.hold import LineKey
 from statements.decision import JudgedLine, RegisterTerms
 from statements.form import Malformed
 from statements.snapshot import Published, published
+from statements.vocabulary import LineKey
 
 DOCUMENT_SCHEMA = "dsfc-agreement/1"
 SNAPSHOT_SCHEMA = "dsfc-snapshot/1"

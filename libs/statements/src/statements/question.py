@@ -1,0 +1,84 @@
+"""Every question that agreements decides: a request, a release, a fetch (AuthZEN 1.0)."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Discriminator, Field, Tag, TypeAdapter
+
+from statements.request import Asked, ExternalId, RequestQuestion, Subject
+
+
+class ReleaseAction(Asked):
+    name: Literal["release"]
+
+
+class Attested(Asked):
+    attestation: Annotated[str, Field(min_length=1, max_length=4_194_304)]
+
+
+class FileResource(Asked):
+    type: Literal["file"] = "file"
+    id: ExternalId
+    properties: Attested
+
+
+class ReleaseContext(Asked):
+    extract_id: ExternalId
+
+
+class ReleaseQuestion(Asked):
+    """May this prepared file be released? Who and by which line is in the permit that it names."""
+
+    subject: Annotated[
+        Subject | None, Field(description="Not looked at: the permit says for whom it is.")
+    ] = None
+    action: ReleaseAction
+    resource: FileResource
+    context: ReleaseContext
+
+
+class FetchAction(Asked):
+    name: Literal["fetch"]
+
+
+class HoldingResource(Asked):
+    type: Literal["holding"] = "holding"
+    id: UUID
+
+
+class FetchContext(Asked):
+    delivery_id: ExternalId | None = None
+    renews: Annotated[
+        UUID | None, Field(description="The decision that this one goes on from.")
+    ] = None
+    dry_run: Annotated[bool, Field(strict=True)] = False
+
+
+class FetchQuestion(Asked):
+    """May bytes of this released file leave now? Yes comes with a lease."""
+
+    subject: Subject
+    action: FetchAction
+    resource: HoldingResource
+    context: FetchContext = FetchContext()
+
+
+def _action_of(question: Any) -> str | None:
+    if isinstance(question, dict):
+        action = question.get("action")
+        name = action.get("name") if isinstance(action, dict) else None
+        return name if isinstance(name, str) else None
+    name = getattr(getattr(question, "action", None), "name", None)
+    return name if isinstance(name, str) else None
+
+
+AnyQuestion = RequestQuestion | ReleaseQuestion | FetchQuestion
+
+Question = Annotated[
+    Annotated[RequestQuestion, Tag("request")]
+    | Annotated[ReleaseQuestion, Tag("release")]
+    | Annotated[FetchQuestion, Tag("fetch")],
+    Discriminator(_action_of),
+]
+
+QUESTION: TypeAdapter[AnyQuestion] = TypeAdapter(Question)

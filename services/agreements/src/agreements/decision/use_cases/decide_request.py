@@ -1,0 +1,162 @@
+"""Decides whether an extract may be prepared. Yes is a permit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from agreements.decision.domain.decide import Decision, Permission, decide
+from agreements.decision.domain.errors import DigestDiffers
+from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.held import HeldFile
+from agreements.decision.domain.permits import GivenPermit, treatment_of
+from agreements.decision.domain.question import Landed, Request
+from agreements.decision.use_cases.asking import Answer, AskRequest
+from agreements.decision.use_cases.decision_batch import DecisionBatch
+from agreements.decision.use_cases.ports import DecisionLog
+from agreements.records.domain.terms.document import Terms
+from common.ids import digest_of, new_id
+from statements.line import Line, MapVersions
+from statements.permit import OptOut, Permit, Population
+
+
+def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> Answer:
+    """Decide, and write the decision, the permit and its reservations.
+
+    Raises:
+        DigestDiffers: the request is not the one that its digest is over.
+
+    """
+    request, claims = ask.request, ask.request.claims()
+    if ask.request_digest != digest_of(claims):
+        raise DigestDiffers("`request_digest` does not match the request.")
+    facts = tx.facts(request.agreement)
+    question = Request(asker=ask.evidence.asker, request=request, landed=ask.landed)
+    present = replace(
+        batch.present(facts, request.data_set, request.periods),
+        held=_held_before(question, facts, batch),
+        broken=tx.broken(),
+    )
+    asked = (question.without_id, frozenset(present.reserved.items()), present.held)
+    decision: Decision | None = batch.remembered(asked, present)
+    if decision is None:
+        decision = decide(question, facts, present)
+        batch.remember(asked, decision)
+    decision_id = new_id()
+    permit = None
+    if isinstance(decision, Permission):
+        permit = _permit(ask, decision, decision_id, present, batch)
+    logged = batch.log(
+        ask,
+        decision,
+        decision_id=decision_id,
+        agreement=request.agreement,
+        who=question.asker,
+        subject=request.extract_id,
+        inputs={
+            **{name: value for name, value in claims.items() if name != "agreement"},
+            "request_digest": ask.request_digest,
+            **_landed_inputs(ask.landed),
+        },
+        grants={} if permit is None else _grants(permit),
+        token_digest=ask.evidence.token_digest,
+    )
+    return batch.answer(logged, decision, permit=permit)
+
+
+def _permit(
+    ask: AskRequest,
+    allowed: Permission,
+    decision_id: UUID,
+    present: Present,
+    batch: DecisionBatch,
+) -> GivenPermit:
+    """Permit, and take the opt-out treatment for each period in the same transaction."""
+    line, request = allowed.line, ask.request
+    said = Permit(
+        id=new_id(),
+        client_id=ask.evidence.principal.client_id,
+        request_digest=ask.request_digest,
+        extract_id=request.extract_id,
+        decision_id=decision_id,
+        epoch=batch.epoch,
+        agreement=allowed.agreement,
+        line=Line(
+            number=line.number,
+            purpose=line.key.purpose,
+            data_set=line.key.data_set,
+            catalogue_version=line.catalogue_version,
+            catalogue_digest=line.catalogue_digest,
+            classification=line.key.classification,
+            sensitivity=line.sensitivity,
+        ),
+        fields=allowed.fields,
+        periods=request.periods,
+        formats=request.formats,
+        population=Population(
+            rule=line.population_rule,
+            codes=allowed.codes,
+            reasons=line.reasons,
+            map_versions=MapVersions(
+                practice=allowed.practice_maps, postcode=allowed.postcode_maps
+            ),
+        ),
+        domain=allowed.domain,
+        opt_out=OptOut(
+            applied=line.opt_outs_applied,
+            list_age_days_max=allowed.list_days_max,
+            by=allowed.opt_out_by,
+        ),
+        disclosure_rule=line.disclosure_rule or "",
+        caps=allowed.caps,
+    )
+    permit = GivenPermit(
+        said=said,
+        organisation=ask.evidence.principal.organisation,
+        environment_id=allowed.environment_id,
+        issued_at=batch.at,
+    )
+    treatment = treatment_of(line.opt_outs_applied)
+    for month in request.periods:
+        place = (permit.environment_id, line.key.data_set, month)
+        if place not in present.reserved:
+            batch.written.reserved[place] = (treatment, permit.id, batch.at)
+    batch.written.permits.append(permit)
+    return permit
+
+
+def _held_before(question: Request, facts: Facts, batch: DecisionBatch) -> tuple[HeldFile, ...]:
+    """Return what was given of the months that are asked for, where it can count.
+
+    Others may be given such files meanwhile: the release is judged again, and by then alone.
+    """
+    lines = [x for d in facts.documents.values() for x in d.lines_of(question.key)]
+    upheld = any(isinstance(line, Terms) and line.opt_outs_applied for line in lines)
+    if question.landed is None or not upheld:
+        return ()
+    environments = {e.id for e in facts.environments}
+    request = question.request
+    return batch.held(environments, request.data_set, request.periods, locked=False)
+
+
+def _grants(permit: GivenPermit) -> Mapping[str, Any]:
+    """Return what the log says of the permit."""
+    said = permit.said
+    return {
+        "permit": str(permit.id),
+        "codes": list(said.population.codes),
+        "domain": said.domain.id,
+        "fields": {f.name: f.treatment for f in said.fields},
+        "maps": list(said.population.map_versions.all),
+        **({"caps": dict(said.caps.columns)} if said.caps else {}),
+    }
+
+
+def _landed_inputs(landed: Landed | None) -> Mapping[str, Any]:
+    """Return what the log says of the haven: its lists, and of its many editions the digest."""
+    if landed is None:
+        return {}
+    editions: dict[str, JsonValue] = {month: [*sorted(ids)] for month, ids in landed.editions}
+    return {"landed": {"lists": sorted(landed.lists), "editions": digest_of(editions)}}

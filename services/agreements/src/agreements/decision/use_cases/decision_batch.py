@@ -1,0 +1,274 @@
+"""One transaction's decisions: what they read and write together.
+
+Nothing is granted here that the pure decision did not allow, and nothing is answered before the
+transaction that logs it is over.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from agreements.decision.domain.decide import (
+    NOT_FOUND,
+    Decision,
+    Permission,
+    acting_for,
+)
+from agreements.decision.domain.facts import Facts, Present, Reservation
+from agreements.decision.domain.held import HeldFile
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.domain.question import Action, Asker
+from agreements.decision.use_cases.asking import Answer, Ask, AskFetch, AskRelease
+from agreements.decision.use_cases.permission_cache import PermissionCache
+from agreements.decision.use_cases.ports import (
+    Batch,
+    DecisionLog,
+    Fate,
+    LoggedDecision,
+    ReleasedFile,
+)
+from agreements.records.domain.leases import lease
+from agreements.records.domain.terms.document import terms_of
+from common.audit import Entry
+from common.clock import Clock, legal_day
+from common.ids import canonical
+from statements.attestation import Attestation
+
+BEHIND_MAX = timedelta(seconds=1)
+"""Replicas read one clock at slightly different moments. A decision that comes less than this
+behind the last one is made at the last one's instant, so that legal time never goes back."""
+
+
+class DecisionBatch:
+    """The questions of one transaction, decided one after the other.
+
+    Each sees what those before it took. `written` is what all of them write.
+    """
+
+    def __init__(
+        self, asks: Sequence[Ask], tx: DecisionLog, clock: Clock, cache: PermissionCache
+    ) -> None:
+        self.written = Batch()
+        self.tx = tx
+        self.epoch = tx.epoch()
+        self.renewed = tx.decisions(
+            {ask.renews for ask in asks if isinstance(ask, AskFetch) and ask.renews is not None}
+        )
+        """Decisions that questions of this batch go on from."""
+        self.released: dict[str, ReleasedFile] = {}
+        """Files that this batch released, by their ids."""
+        self._cache = cache
+        self._rules = tx.rules()
+        self._last = tx.last_at()
+        now = clock.now()  # after the snapshot began: what it shows was decided before
+        is_near = self._last is not None and timedelta(0) < self._last - now <= BEHIND_MAX
+        self.at = self._last if is_near and self._last is not None else now
+        self._lease_seconds = self._rules.lease_seconds(legal_day(self.at))
+
+    # What a decision rests on besides facts
+
+    def present(
+        self, facts: Facts | None = None, data_set: str = "", months: Sequence[str] = ()
+    ) -> Present:
+        """Return the clock and, for questions that take or need them, the reservations."""
+        reserved: dict[Reservation, str] = {}
+        if facts is not None:
+            environments = [e.id for e in facts.environments]
+            reserved |= self.tx.reserved(environments, data_set, months)
+            taken = self.written.reserved
+            for place in [(e, data_set, m) for e in environments for m in months]:
+                if place in taken:
+                    reserved[place] = taken[place][0]
+        return Present(at=self.at, last_decision_at=self._last, reserved=reserved)
+
+    def remembered(self, asked: Hashable, present: Present) -> Permission | None:
+        """Return the permission of the same question, where nothing it rests on has changed.
+
+        What is allowed depends on the question, the facts, the reservations, what is held and the
+        instant, and on nothing besides; so a yes to the same question is the same yes. Where the
+        clock or a seal is not trusted there is none: the decision says so.
+        """
+        if present.broken or (self._last is not None and self.at < self._last):
+            return None
+        return self._cache.find(asked, epoch=self.epoch, at=self.at)
+
+    def remember(self, asked: Hashable, decision: Decision) -> None:
+        if isinstance(decision, Permission):
+            self._cache.keep(asked, decision, at=self.at)
+
+    def fate(self, holding_id: UUID) -> Fate | None:
+        """Return what became of a holding, in this batch or before."""
+        now = self.written.fates.get(holding_id)
+        return self.tx.fate(holding_id) if now is None else now[0]
+
+    def held_with(
+        self, environment_id: UUID, file: Attestation, *, but: UUID | None = None
+    ) -> tuple[HeldFile, ...]:
+        """Return what the environment was given of the file's months, and let nobody add to it."""
+        if not file.opt_out.applied:
+            return ()
+        return self.held({environment_id}, file.line.data_set, file.periods, but=but, locked=True)
+
+    def held(
+        self,
+        environments: AbstractSet[UUID],
+        data_set: str,
+        months: Sequence[str],
+        *,
+        locked: bool,
+        but: UUID | None = None,
+    ) -> tuple[HeldFile, ...]:
+        """Return what the environments were given of the months, in this batch too."""
+        before = self.tx.held(environments, data_set, months, locked=locked)
+        now = [
+            HeldFile(
+                holding_id=r.holding.id,
+                agreement=r.holding.agreement,
+                environment_id=r.holding.environment_id,
+                file=r.holding.file,
+                may_have_left=False,
+            )
+            for r in self.written.released
+            if r.holding.environment_id in environments and r.holding.file.line.data_set == data_set
+        ]
+        fates = self.written.fates
+        return tuple(
+            replace(h, may_have_left=h.may_have_left or h.holding_id in fates)
+            for h in (*before, *now)
+            if h.holding_id != but and fates.get(h.holding_id, (None,))[0] is not Fate.VOID
+        )
+
+    # What is logged and answered
+
+    def log(
+        self,
+        ask: Ask,
+        decision: Decision,
+        *,
+        decision_id: UUID,
+        agreement: str,
+        who: Asker,
+        subject: str,
+        inputs: Mapping[str, Any],
+        grants: Mapping[str, Any],
+        token_digest: str | None,
+    ) -> LoggedDecision:
+        """Write the decision into the log and its leaf into the audit log."""
+        allowed = decision if isinstance(decision, Permission) else None
+        acting = self._acting_for(who, agreement, decision)
+        logged = LoggedDecision(
+            id=decision_id,
+            at=self.at,
+            epoch=self.epoch,
+            action=ask.action.value,
+            permitted=allowed is not None,
+            agreement=agreement,
+            version=None if allowed is None else allowed.agreement.version,
+            document_hash=None if allowed is None else allowed.agreement.document_hash,
+            line=None if allowed is None else allowed.line.number,
+            client_id=who.client_id,
+            organisation=who.organisation,
+            capacity=None if allowed is None else allowed.capacity,
+            asked_by=ask.asked_by.client_id,
+            subject=subject,
+            inputs=_json(inputs),
+            outcome=_json(_outcome(decision, grants, acting)),
+            rules=self._rules.digest,
+            turns_at=None if allowed is None else allowed.turns_at,
+            token_digest=token_digest,
+            renews=ask.renews if isinstance(ask, AskFetch) else None,
+        )
+        self.written.decisions.append(logged)
+        self.written.audit.append(_entry(logged, ask, decision, acting))
+        return logged
+
+    def answer(
+        self,
+        logged: LoggedDecision,
+        decision: Decision,
+        *,
+        permit: GivenPermit | None = None,
+        released: ReleasedFile | None = None,
+    ) -> Answer:
+        """Return the answer to a logged decision, with what it gives."""
+        if not isinstance(decision, Permission):
+            return Answer(
+                decision_id=logged.id,
+                epoch=self.epoch,
+                at=self.at,
+                permitted=False,
+                refusals=decision,
+                on_behalf_of=self._acting_for(
+                    Asker(client_id=logged.client_id, organisation=logged.organisation),
+                    logged.agreement,
+                    decision,
+                ),
+            )
+        return Answer(
+            decision_id=logged.id,
+            epoch=self.epoch,
+            at=self.at,
+            permitted=True,
+            agreement=decision.agreement,
+            permit=permit,
+            holding_id=None if released is None else released.holding.id,
+            line=decision.line.number,
+            terms=None if released is None else terms_of(decision.published, decision.line),
+            on_behalf_of=decision.on_behalf_of,
+            lease=lease(self.at, seconds=self._lease_seconds, turns_at=decision.turns_at)
+            if logged.action == Action.FETCH.value
+            else None,
+        )
+
+    def _acting_for(self, who: Asker, agreement: str, decision: Decision) -> tuple[str, ...]:
+        if isinstance(decision, Permission):
+            return decision.on_behalf_of
+        if decision == NOT_FOUND:
+            return ()  # a stranger has nobody to act for, and learns of no controller
+        return acting_for(who.organisation, self.tx.facts(agreement), self.at)
+
+
+def _outcome(
+    decision: Decision, grants: Mapping[str, Any], acting: Sequence[str]
+) -> Mapping[str, Any]:
+    if not isinstance(decision, Permission):
+        return {"refusals": [r.as_json() for r in decision], "on_behalf_of": list(acting)}
+    return {
+        "grounds": list(decision.grounds),
+        "on_behalf_of": list(decision.on_behalf_of),
+        "environment": str(decision.environment_id),
+        **grants,
+    }
+
+
+def _entry(logged: LoggedDecision, ask: Ask, decision: Decision, acting: Sequence[str]) -> Entry:
+    """Return the audit leaf: who asked for what, and a digest that binds the logged row to it."""
+    evidence = None if isinstance(ask, AskRelease) else ask.evidence
+    return Entry(
+        at=logged.at,
+        action=f"{logged.action}-{'permitted' if logged.permitted else 'refused'}",
+        resource=f"agreements/{logged.agreement}",
+        subject=logged.client_id if evidence is None else evidence.principal.subject,
+        client_id=logged.client_id,
+        organisation=logged.organisation,
+        role=str(ask.asked_by.role if evidence is None else evidence.principal.role),
+        on_behalf_of=",".join(acting) or None,
+        decision_id=str(logged.id),
+        detail={
+            "about": logged.subject,
+            "epoch": logged.epoch,
+            "line": logged.line,
+            "codes": [] if isinstance(decision, Permission) else [r.code for r in decision],
+            "decision": logged.digest,
+            # A stream that goes on under a new epoch is no delivery of its own.
+            **({} if logged.renews is None else {"renews": str(logged.renews)}),
+        },
+    )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """Write it so that equal values are equal texts."""
+    return canonical(dict(value)).decode()
