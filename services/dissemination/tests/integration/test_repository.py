@@ -24,11 +24,11 @@ from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State
 from dissemination.domain.register import RegisterLine
 from dissemination.domain.release import Release, ReleaseDecision
-from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.ports import Progress
 from statements.line import AgreementVersion
-from statements.vocabulary import Classification, Format, Purpose
+from statements.request import ExtractRequest
+from statements.vocabulary import Format
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
 REFERENCE = "DARS-NIC-123456-A1B2C"
@@ -59,17 +59,19 @@ def entry(action="did"):
 
 
 def asked(*, organisation="0DF") -> Extract:
+    extract_id = new_id()
     return Extract.ask(
         ExtractRequest(
+            extract_id=str(extract_id),
             agreement=REFERENCE,
-            purpose=Purpose.COM,
+            purpose="COM",
             data_set="SUS_APC",
-            classification=Classification.PSEUDO_ANONYMISED,
+            classification="PSEUDO_ANONYMISED",
             periods=("2018-04",),
             fields=("Sex",),
-            formats=(Format.PARQUET,),
+            formats=("parquet",),
         ),
-        extract_id=new_id(),
+        extract_id=extract_id,
         requester=replace(REQUESTER, organisation=organisation),
         permit=Permit(
             id=str(new_id()), compact="a.b.c", expires_at=AT, decision_id=new_id(), epoch=7

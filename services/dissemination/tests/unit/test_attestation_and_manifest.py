@@ -16,12 +16,12 @@ from dissemination.domain.delivery import Cut, Delivery, Outcome
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
-from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Availability, Status
 from statements.decision import JudgedLine, RegisterTerms
 from statements.line import AgreementVersion
+from statements.request import ExtractRequest
 from statements.snapshot import NamedController
-from statements.vocabulary import Classification, Format, Purpose
+from statements.vocabulary import Format
 
 AT = datetime(2018, 6, 1, 12, tzinfo=UTC)
 EXTRACT_ID, FILE_ID = UUID(int=1), UUID(int=2)
@@ -116,13 +116,14 @@ TERMS = RegisterTerms(
 EXTRACT = Extract(
     id=EXTRACT_ID,
     request=ExtractRequest(
+        extract_id=str(EXTRACT_ID),
         agreement=REFERENCE,
-        purpose=Purpose.COM,
+        purpose="COM",
         data_set="SUS_APC",
-        classification=Classification.PSEUDO_ANONYMISED,
+        classification="PSEUDO_ANONYMISED",
         periods=("2018-04",),
         fields=("Sex",),
-        formats=(Format.PARQUET,),
+        formats=("parquet",),
     ),
     requester=REQUESTER,
     permit=Permit(id="p", compact="x", expires_at=AT, decision_id=UUID(int=3), epoch=1),

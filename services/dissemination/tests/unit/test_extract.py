@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import Refusal, TransitionRefused
 from common.ids import digest_of
-from dissemination.domain.errors import InvalidPeriods, PreparationRefused
+from dissemination.domain.errors import PreparationRefused
 from dissemination.domain.events import (
     ExtractFailed,
     ExtractReleased,
@@ -27,23 +27,24 @@ from dissemination.domain.extract import (
     Requester,
     State,
 )
-from dissemination.domain.request import ExtractRequest, listed, months
 from dissemination.domain.standing import Withdrawal
 from statements.form import Malformed
-from statements.vocabulary import Classification, Format, Purpose
+from statements.request import ExtractRequest, InvalidPeriods, listed, months
+from statements.vocabulary import Format
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
 LATER = AT + timedelta(minutes=1)
 ID = UUID(int=1)
 
 REQUEST = ExtractRequest(
+    extract_id=str(ID),
     agreement="DARS-NIC-123456-A1B2C",
-    purpose=Purpose.COM,
+    purpose="COM",
     data_set="SUS_APC",
-    classification=Classification.PSEUDO_ANONYMISED,
+    classification="PSEUDO_ANONYMISED",
     periods=("2018-04", "2018-05"),
     fields=("Sex",),
-    formats=(Format.PARQUET,),
+    formats=("parquet",),
 )
 FILE = PreparedFile(
     id=UUID(int=2),
@@ -158,7 +159,7 @@ def test_a_failure_and_the_files_are_kept():
 
 
 def test_the_digest_of_a_request_is_over_what_the_wire_contract_names():
-    assert REQUEST.statement(ID).digest == digest_of(
+    assert REQUEST.digest == digest_of(
         {
             "extract_id": str(ID),
             "agreement": "DARS-NIC-123456-A1B2C",
@@ -170,13 +171,13 @@ def test_the_digest_of_a_request_is_over_what_the_wire_contract_names():
             "formats": ["parquet"],
         }
     )
-    assert ExtractRequest.from_json(REQUEST.as_json(ID)) == REQUEST
+    assert ExtractRequest.read(REQUEST.claims()) == REQUEST
     assert REQUEST.line == (REQUEST.purpose, REQUEST.data_set, REQUEST.classification)
 
 
 def test_a_stored_request_with_something_else_in_a_list_s_place_is_not_read():
     with pytest.raises(Malformed):
-        ExtractRequest.from_json({**REQUEST.as_json(ID), "fields": "Sex"})
+        ExtractRequest.read({**REQUEST.claims(), "fields": "Sex"})
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from common import http
 from common.errors import AppError
-from common.security.client import ServiceTokens
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import Permit, PreparedFile
-from dissemination.use_cases.ports import Landed, LandedMonth, Preparation, Progress
+from dissemination.domain.landed import Landed, LandedMonth
+from dissemination.use_cases.ports import Preparation, Progress
 from statements.vocabulary import Format
-
-AUDIENCE = "pseudonymisation"
 
 REFUSALS = frozenset({403, 404, 409, 410, 422})
 """Statuses by which the haven says that it will not; any other is no answer."""
@@ -62,9 +60,8 @@ class _LandedMonths(BaseModel):
 
 
 class HttpPreparations:
-    def __init__(self, remote: http.Client, tokens: ServiceTokens) -> None:
+    def __init__(self, remote: http.Remote) -> None:
         self._remote = remote
-        self._tokens = tokens
 
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         self._call("PUT", permit.id, {"permit": permit.compact, "request": request})
@@ -105,13 +102,7 @@ class HttpPreparations:
         self, method: str, path: str, body: dict[str, JsonValue] | None = None
     ) -> http.Response:
         try:
-            return http.call(
-                self._remote,
-                method,
-                path,
-                token=self._tokens.token(AUDIENCE),
-                json=body,
-            )
+            return self._remote.call(method, path, json=body)
         except http.RemoteProblem as problem:
             if problem.status in REFUSALS:
                 raise PreparationRefused(

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -11,12 +10,9 @@ from fastapi import Depends, Request
 
 from catalogue import Catalogue
 from common.security.keys import Signer
-from common.security.principal import Principal
-from common.web.auth import Permission, bearer_token, public, requires
-from dissemination.api import permissions
+from common.web.auth import public
 from dissemination.api.stream.door import Limits, Source
 from dissemination.domain.errors import TooManyStreams
-from dissemination.use_cases.context import Context
 
 T = TypeVar("T")
 
@@ -66,37 +62,6 @@ class Streams:
         """Run what waits for the database, to its end."""
         return await anyio.to_thread.run_sync(deed)
 
-
-@dataclass(frozen=True)
-class _On:
-    """The context on behalf of whoever has the permission, with their token as evidence."""
-
-    permission: Permission
-
-    def build(self) -> Any:
-        async def context(
-            request: Request, principal: Annotated[Principal, requires(self.permission)]
-        ) -> Context:
-            world: Context = request.state.context
-            return world.on_behalf_of(principal, bearer_token(request))
-
-        return Depends(context)
-
-
-RequestCtx = Annotated[Context, _On(permissions.REQUEST).build()]
-ReadCtx = Annotated[Context, _On(permissions.READ).build()]
-WithdrawCtx = Annotated[Context, _On(permissions.WITHDRAW).build()]
-FetchCtx = Annotated[Context, _On(permissions.FETCH).build()]
-DeliveriesCtx = Annotated[Context, _On(permissions.DELIVERIES).build()]
-AuditCtx = Annotated[Context, _On(permissions.AUDIT).build()]
-
-
-def _public_context(request: Request) -> Context:
-    context: Context = request.state.context
-    return context
-
-
-PublicCtx = Annotated[Context, Depends(_public_context)]
 
 PUBLIC_REGISTER = public("The register of data uses is published.")
 PUBLIC_CATALOGUE = public("The catalogue of data sets is published.")

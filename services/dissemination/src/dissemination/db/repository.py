@@ -49,11 +49,11 @@ from dissemination.domain.extract import (
 )
 from dissemination.domain.register import Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
-from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import FILE_VOID, Standing, Withdrawal, status
 from dissemination.use_cases.ports import Logged, Progress
 from statements.line import AgreementVersion
-from statements.vocabulary import Format
+from statements.request import ExtractRequest
+from statements.vocabulary import Format, LineKey
 
 CONSUMER = "dissemination"
 
@@ -287,7 +287,7 @@ class SqlRegister:
             Listed(
                 line=RegisterLine(**{name: getattr(line, name) for name in _LINE_COLUMNS}),
                 status=status(
-                    ExtractRequest.from_json(extract.request).line,
+                    ExtractRequest.read(extract.request).line,
                     withdrawal=_withdrawal(extract),
                     standing=None if standing is None else _standing(standing),
                     superseded_at=(
@@ -567,7 +567,7 @@ def _is_free(at: datetime) -> ColumnElement[bool]:
 def _extract(row: ExtractRow) -> Extract:
     return Extract(
         id=row.id,
-        request=ExtractRequest.from_json(row.request),
+        request=ExtractRequest.read(row.request),
         requester=Requester(
             subject=row.subject,
             client_id=row.client_id,
@@ -600,11 +600,7 @@ def _standing(row: AgreementStandingRow) -> Standing:
         agreement=row.agreement,
         state=row.state,
         since=row.since,
-        held={
-            (purpose, data_set, classification): _SINCE.validate_python(held["since"])
-            for held in row.held
-            for purpose, data_set, classification in [held["line"]]
-        },
+        held={LineKey(*held["line"]): _SINCE.validate_python(held["since"]) for held in row.held},
     )
 
 
@@ -614,7 +610,7 @@ def _extract_columns(extract: Extract) -> dict[str, Any]:
         "state": extract.state.value,
         "version": extract.version,
         "agreement": extract.request.agreement,
-        "request": extract.request.as_json(extract.id),
+        "request": extract.request.claims(),
         **asdict(extract.requester),
         "permit_id": extract.permit.id,
         "permit": extract.permit.compact,

@@ -1,6 +1,6 @@
 """What can go wrong with an extract, a release or a delivery."""
 
-from common.errors import Conflict, NotFound, Unavailable, Unprocessable
+from common.errors import Conflict, NotFound, Unavailable
 
 
 class ExtractNotFound(NotFound):
@@ -13,11 +13,6 @@ class FileNotFound(NotFound):
 
     code = "FILE_NOT_FOUND"
     title = "No such file"
-
-
-class InvalidPeriods(Unprocessable):
-    code = "INVALID_PERIODS"
-    title = "The periods are not months in order"
 
 
 class HavenUnavailable(Unavailable):

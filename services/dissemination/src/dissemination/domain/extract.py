@@ -21,8 +21,8 @@ from dissemination.domain.events import (
     ExtractSuperseded,
     ExtractWithdrawn,
 )
-from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Withdrawal
+from statements.request import ExtractRequest
 from statements.vocabulary import Format
 
 

@@ -1,9 +1,13 @@
-"""What every use case is given: the outside world, and on whose behalf."""
+"""What every use case is given: the outside world, and on whose behalf.
 
-from collections.abc import Callable, Mapping
+Agreements, which decides, is declared here; what else is outside is in `ports`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Protocol, Self
+from uuid import UUID
 
 from pydantic import JsonValue
 
@@ -14,15 +18,73 @@ from common.security.jws import unverified
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from dissemination.domain.acting import on_behalf_of
-from dissemination.domain.extract import Extract, Requester
-from dissemination.use_cases.ports import (
-    Agreements,
-    Evidence,
-    Preparations,
-    ReleaseStore,
-    Sealing,
-    UnitOfWork,
-)
+from dissemination.domain.extract import Extract, Permit, Requester
+from dissemination.domain.landed import Landed
+from dissemination.domain.release import ReleaseDecision
+from dissemination.use_cases.ports import Preparations, ReleaseStore, Sealing, UnitOfWork
+from statements.decision import RegisterTerms
+from statements.request import ExtractRequest
+from statements.vocabulary import LineKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """In whose name agreements is asked: the caller's own token, handed on as it came."""
+
+    client_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseGiven:
+    decision_id: UUID
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreedLine:
+    """A line of an agreement, as far as a question about it needs it."""
+
+    number: int
+    key: LineKey
+    fields: tuple[str, ...]
+
+    @property
+    def data_set(self) -> str:
+        return self.key[1]
+
+
+class Agreements(Protocol):
+    """The decision. Each raises DecisionUnavailable where there is none to be had."""
+
+    def request(
+        self,
+        request: ExtractRequest,
+        *,
+        evidence: Evidence,
+        landed: Landed | None,
+    ) -> Permit:
+        """Say also what the haven would read, where it is known: a yes may be a no for it.
+
+        Raise Refused with every refusal, or AgreementNotFound.
+        """
+
+    def release(
+        self, *, file_id: UUID, attestation: str, extract_id: UUID
+    ) -> tuple[ReleaseDecision, RegisterTerms]:
+        """Return the decision, with the terms that it judged. Raise Refused."""
+
+    def fetch(
+        self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
+    ) -> LeaseGiven:
+        """Raise Refused, or AgreementNotFound."""
+
+    def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
+        """Ask without wanting anything. Raise Refused, or AgreementNotFound."""
+
+    def lines(self, reference: str) -> Sequence[AgreedLine]:
+        """Of the version in force, or the newest. Raise AgreementNotFound."""
+
 
 ITSELF = of_service("dissemination", Role.SERVICE_DISSEMINATION, audience="dissemination")
 """On whose behalf the workers act."""

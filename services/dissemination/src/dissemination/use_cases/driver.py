@@ -84,9 +84,8 @@ def _step(extract: Extract, ctx: Context) -> bool:
 
 def _hand_over(extract: Extract, ctx: Context) -> bool:
     """Put the preparation. Also when the permit may have expired: it may have been taken."""
-    request = extract.request.as_json(extract.id)
     try:
-        ctx.preparations.put(extract.permit, request)
+        ctx.preparations.put(extract.permit, extract.request.claims())
     except PreparationRefused as refused:
         expired = ctx.clock.now() >= extract.permit.expires_at
         code = PERMIT_EXPIRED if expired and refused.code == "PERMIT_INVALID" else refused.code

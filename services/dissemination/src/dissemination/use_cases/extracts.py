@@ -1,7 +1,7 @@
 """Asking for an extract, looking at it, withdrawing it."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -15,20 +15,22 @@ from common.ids import digest_of, new_id
 from common.security.jws import unverified
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
+from dissemination.domain.landed import Landed, LandedMonth
 from dissemination.domain.release import Release
-from dissemination.domain.request import ExtractRequest
 from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
-from dissemination.use_cases.ports import Landed, LandedMonth, Progress, Transaction
-from statements.vocabulary import Classification, Format, Purpose
+from dissemination.use_cases.ports import Progress, Transaction
+from statements.request import ExtractRequest, WantedExtract
+from statements.vocabulary import Classification, Format, LineKey, Purpose
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 NO_LINE = ("Token",)
+ANY_CLASSIFICATION = Classification.PSEUDO_ANONYMISED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ExtractWithStatus:
     """An extract, how far its preparation is, and once it is released how it stands."""
 
     extract: Extract
@@ -37,14 +39,11 @@ class Seen:
     released_at: datetime | None = None
 
 
-def ask(
-    request: ExtractRequest, *, whole_line: bool, idempotency_key: str | None, ctx: Context
-) -> Seen:
+def ask(wanted: WantedExtract, *, idempotency_key: str | None, ctx: Context) -> ExtractWithStatus:
     """Ask for an extract. The decision comes first; nothing but the log is written on a no.
 
-    `whole_line`: all fields of the agreement's line are meant.
-
     Raises:
+        InvalidPeriods: the range ends before it begins, or is too long.
         Refused: with every refusal.
         AgreementNotFound: there is none that the caller may know of.
         NoEdition: with every month of which the haven has no records.
@@ -52,13 +51,25 @@ def ask(
 
     """
     extract_id = new_id()
-    fingerprint = digest_of({**request.as_json(UUID(int=0)), "whole_line": whole_line})
+    request = ExtractRequest(
+        extract_id=str(extract_id),
+        agreement=wanted.agreement,
+        purpose=wanted.purpose.value,
+        data_set=wanted.data_set,
+        classification=wanted.classification.value,
+        periods=wanted.months,
+        fields=tuple(wanted.fields or ()),
+        formats=tuple(format_.value for format_ in wanted.formats),
+    )
+    whole_line = wanted.fields is None
+    fingerprint = digest_of({**_without_id(request), "whole_line": whole_line})
     if known := _asked_before(idempotency_key, fingerprint, ctx):
         return get(known, ctx=ctx)
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
     has = _landed(request, ctx)
-    permit = _permit(request, extract_id, has, ctx)
+    with _refusal_logged(request, ctx):
+        permit = ctx.agreements.request(request, evidence=ctx.evidence, landed=has)
     _require_landed(request, permit, has, ctx)
     extract = Extract.ask(
         request,
@@ -71,7 +82,7 @@ def ask(
         extract,
         "extract-requested",
         decision_id=str(permit.decision_id),
-        request=request.as_json(extract_id),
+        request=request.claims(),
         permit_id=permit.id,
     )
     with ctx.uow.writing() as tx:
@@ -81,30 +92,37 @@ def ask(
                 actor=ctx.principal.key_owner, key=idempotency_key, fingerprint=fingerprint
             )
             if known_id is not None:
-                return _seen([tx.extracts.get(UUID(known_id), own=ctx.scope)], tx)[0]
+                return _with_status([tx.extracts.get(UUID(known_id), own=ctx.scope)], tx)[0]
             tx.idempotency.remember(
                 actor=ctx.principal.key_owner,
                 key=idempotency_key,
                 fingerprint=fingerprint,
                 resource=str(extract_id),
             )
-        (stored,) = _seen([tx.extracts.save(extract, audit=audit)], tx)
+        (stored,) = _with_status([tx.extracts.save(extract, audit=audit)], tx)
     faults.reach("K1")
     log.info("extract_requested", extract_id=str(extract_id), decision_id=str(permit.decision_id))
     ctx.wake()
     return stored
 
 
-def get(extract_id: UUID, *, ctx: Context) -> Seen:
+def _without_id(request: ExtractRequest) -> dict[str, JsonValue]:
+    """Write what is asked for, whichever extract it is for."""
+    return replace(request, extract_id=str(UUID(int=0))).claims()
+
+
+def get(extract_id: UUID, *, ctx: Context) -> ExtractWithStatus:
     """Raises ExtractNotFound."""
     with ctx.uow.reading() as tx:
-        return _seen([tx.extracts.get(extract_id, own=ctx.scope)], tx)[0]
+        return _with_status([tx.extracts.get(extract_id, own=ctx.scope)], tx)[0]
 
 
-def page(*, agreement: str | None, after: UUID | None, limit: int, ctx: Context) -> Sequence[Seen]:
+def page(
+    *, agreement: str | None, after: UUID | None, limit: int, ctx: Context
+) -> Sequence[ExtractWithStatus]:
     with ctx.uow.reading() as tx:
         found = tx.extracts.page(own=ctx.scope, agreement=agreement, after=after, limit=limit)
-        return _seen(found, tx)
+        return _with_status(found, tx)
 
 
 def files(extract_id: UUID, *, ctx: Context) -> Sequence[Release]:
@@ -120,7 +138,7 @@ def release(file_id: UUID, *, ctx: Context) -> Release:
         return tx.releases.get(file_id, own=ctx.scope)
 
 
-def withdraw(extract_id: UUID, *, ctx: Context) -> Seen:
+def withdraw(extract_id: UUID, *, ctx: Context) -> ExtractWithStatus:
     """Take it back before its release. Raises ExtractNotFound, TransitionRefused."""
     with ctx.uow.writing() as tx:
         extract = tx.extracts.get(extract_id, own=ctx.scope)
@@ -128,16 +146,16 @@ def withdraw(extract_id: UUID, *, ctx: Context) -> Seen:
             extract.withdraw(at=ctx.clock.now()),
             audit=ctx.audited_of(extract, "extract-withdrawn", state_before=extract.state.value),
         )
-        (seen,) = _seen([withdrawn], tx)
+        (seen,) = _with_status([withdrawn], tx)
     log.info("extract_withdrawn", extract_id=str(extract_id))
     return seen
 
 
-def _seen(extracts: Sequence[Extract], tx: Transaction) -> list[Seen]:
+def _with_status(extracts: Sequence[Extract], tx: Transaction) -> list[ExtractWithStatus]:
     standings = tx.standings.of([extract.request.agreement for extract in extracts])
     released = tx.releases.instants([extract.id for extract in extracts])
     return [
-        Seen(
+        ExtractWithStatus(
             extract=extract,
             progress=_progress(extract, tx),
             status=_status(extract, standings.get(extract.request.agreement)),
@@ -201,18 +219,16 @@ def _landed(request: ExtractRequest, ctx: Context) -> Landed | None:
         return None
 
 
-def _permit(request: ExtractRequest, extract_id: UUID, has: Landed | None, ctx: Context) -> Permit:
-    """Agreements' yes. Its no is logged, and passed on whole."""
-    asked: dict[str, JsonValue] = request.as_json(extract_id)
+@contextmanager
+def _refusal_logged(request: ExtractRequest, ctx: Context) -> Iterator[None]:
+    """Write a no of agreements into the audit log, and pass it on whole."""
     try:
-        return ctx.agreements.request(
-            request, extract_id=extract_id, evidence=ctx.evidence, landed=has
-        )
+        yield
     except Refused as refused:
-        _log_refusal(request, asked, refused.refusals, refused.on_behalf_of, ctx)
+        _log_refusal(request, refused.refusals, refused.on_behalf_of, ctx)
         raise
     except AgreementNotFound as missing:
-        _log_refusal(request, asked, (Refusal(missing.code, missing.detail),), None, ctx)
+        _log_refusal(request, (Refusal(missing.code, missing.detail),), None, ctx)
         raise
 
 
@@ -236,7 +252,7 @@ def _require_landed(
         agreement=request.agreement,
         decision_id=str(permit.decision_id),
         on_behalf_of=ctx.acting_for(ctx.principal.organisation, unverified(permit.compact)),
-        request=request.as_json(UUID(int=0)),
+        request=_without_id(request),
         refusals=[refused.code],
     )
     with ctx.uow.writing() as tx:
@@ -256,16 +272,16 @@ def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMon
     """
     lines = [line for line in ctx.agreements.lines(agreement) if line.data_set == data_set]
     # Agreements says who may know of it, by the caller's own token; also where it has no line.
+    key = lines[0].key if lines else LineKey(Purpose.COM, data_set, ANY_CLASSIFICATION)
     asked = ExtractRequest(
+        extract_id=str(new_id()),
         agreement=agreement,
-        purpose=Purpose(lines[0].key[0]) if lines else Purpose.COM,
+        purpose=key.purpose,
         data_set=data_set,
-        classification=Classification(lines[0].key[2])
-        if lines
-        else Classification.PSEUDO_ANONYMISED,
+        classification=key.classification,
         periods=(ctx.clock.now().strftime("%Y-%m"),),
         fields=NO_LINE,
-        formats=(Format.PARQUET,),
+        formats=(Format.PARQUET.value,),
     )
     with suppress(Refused):
         ctx.agreements.ask_dry(asked, evidence=ctx.evidence)
@@ -276,7 +292,6 @@ def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMon
 
 def _log_refusal(
     request: ExtractRequest,
-    asked: dict[str, JsonValue],
     refusals: Sequence[Refusal],
     acting_for: str | None,
     ctx: Context,
@@ -286,7 +301,7 @@ def _log_refusal(
         f"agreements/{request.agreement}",
         agreement=request.agreement,
         on_behalf_of=acting_for,
-        request=asked,
+        request=request.claims(),
         refusals=[refusal.code for refusal in refusals],
     )
     with ctx.uow.writing() as tx:

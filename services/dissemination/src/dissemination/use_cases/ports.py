@@ -1,4 +1,4 @@
-"""What the use cases need from outside, in their own words."""
+"""What the use cases need from outside, but for the decision (`context.Agreements`)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,13 +13,11 @@ from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Permit, PreparedFile
+from dissemination.domain.landed import Landed
 from dissemination.domain.register import Listed, RegisterLine
-from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
-from dissemination.domain.request import ExtractRequest
+from dissemination.domain.release import LeafPosition, Release
 from dissemination.domain.standing import Standing, Withdrawal
-from statements.decision import RegisterTerms
 from statements.manifest import Manifest
-from statements.vocabulary import LineKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,89 +37,6 @@ class Preparation:
     code: str | None
     detail: str | None
     files: tuple[PreparedFile, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """In whose name agreements is asked: the caller's own token, handed on as it came."""
-
-    client_id: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseGiven:
-    decision_id: UUID
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreedLine:
-    """A line of an agreement, as far as a question about it needs it."""
-
-    number: int
-    key: LineKey
-    fields: tuple[str, ...]
-
-    @property
-    def data_set(self) -> str:
-        return self.key[1]
-
-
-class Agreements(Protocol):
-    """The decision. Each raises DecisionUnavailable where there is none to be had."""
-
-    def request(
-        self,
-        request: ExtractRequest,
-        *,
-        extract_id: UUID,
-        evidence: Evidence,
-        landed: "Landed | None",
-    ) -> Permit:
-        """Say also what the haven would read, where it is known: a yes may be a no for it.
-
-        Raise Refused with every refusal, or AgreementNotFound.
-        """
-
-    def release(
-        self, *, file_id: UUID, attestation: str, extract_id: UUID
-    ) -> tuple[ReleaseDecision, RegisterTerms]:
-        """Return the decision, with the terms that it judged. Raise Refused."""
-
-    def fetch(
-        self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
-    ) -> LeaseGiven:
-        """Raise Refused, or AgreementNotFound."""
-
-    def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
-        """Ask without wanting anything. Raise Refused, or AgreementNotFound."""
-
-    def lines(self, reference: str) -> Sequence[AgreedLine]:
-        """Of the version in force, or the newest. Raise AgreementNotFound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LandedMonth:
-    """A month for which the haven has records of a data set."""
-
-    month: str
-    providers: int
-    landed_at: datetime
-    editions: tuple[UUID, ...] = ()
-    """That would be read; for agreements, not for those who ask us."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """What the haven would read of a data set at this moment, and who would be left out of it."""
-
-    months: tuple[LandedMonth, ...]
-    opt_out_lists: tuple[str, ...] = ()
-    """What decides that; for agreements, not for those who ask us. Empty where none is in force."""
-
-    def of(self, periods: Collection[str]) -> tuple[LandedMonth, ...]:
-        return tuple(month for month in self.months if month.month in periods)
 
 
 class Preparations(Protocol):

@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from common.web.pagination import LIMIT_MAX, Page, Paging
-from dissemination.api.dependencies import AuditCtx, DeliveriesCtx
-from dissemination.api.schemas.extracts import DeliveryView, LoggedView, LogPage, Reference
+from dissemination.api.permissions import AuditCtx, DeliveriesCtx
+from dissemination.api.schemas.extracts import DeliveryView, LoggedView, LogPage
 from dissemination.use_cases import deliveries as use_cases
+from statements.request import AgreementReference
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])
 
@@ -17,7 +18,9 @@ router = APIRouter(prefix="/v1", tags=["deliveries"])
 def list_deliveries(
     ctx: DeliveriesCtx,
     paging: Paging,
-    agreement: Annotated[Reference | None, Query(description="Only those under it.")] = None,
+    agreement: Annotated[
+        AgreementReference | None, Query(description="Only those under it.")
+    ] = None,
     file_id: Annotated[UUID | None, Query(description="Only those of this file.")] = None,
 ) -> Page[DeliveryView]:
     """List what was delivered, oldest first: when, to whom, how many bytes, how it ended."""
@@ -30,7 +33,7 @@ def list_deliveries(
 @router.get("/audit")
 def read_audit_log(
     ctx: AuditCtx,
-    agreement: Annotated[Reference, Query(description="What the log has about it.")],
+    agreement: Annotated[AgreementReference, Query(description="What the log has about it.")],
     after: Annotated[int | None, Query(ge=0, description="The `next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 50,
 ) -> LogPage:

@@ -19,18 +19,17 @@ from common.errors import (
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
-from dissemination.api.dependencies import ReadCtx, RequestCtx, WithdrawCtx
+from dissemination.api.permissions import ReadCtx, RequestCtx, WithdrawCtx
 from dissemination.api.schemas.extracts import (
-    AskForExtract,
     ExtractView,
     FileList,
     FileView,
     LandedMonths,
     LandedMonthView,
-    Reference,
 )
-from dissemination.domain.errors import ExtractNotFound, HavenUnavailable, InvalidPeriods
+from dissemination.domain.errors import ExtractNotFound, HavenUnavailable
 from dissemination.use_cases import extracts as use_cases
+from statements.request import AgreementReference, InvalidPeriods, WantedExtract
 
 router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
 
@@ -45,7 +44,7 @@ landed_router = APIRouter(prefix="/v1/landed-months", tags=["extracts"])
 )
 def list_landed_months(
     ctx: RequestCtx,
-    agreement: Annotated[Reference, Query(description="One's own agreement.")],
+    agreement: Annotated[AgreementReference, Query(description="One's own agreement.")],
     data_set: Annotated[
         str,
         Query(
@@ -60,7 +59,7 @@ def list_landed_months(
     return LandedMonths(items=[LandedMonthView.model_validate(month) for month in found])
 
 
-OfAgreement = Annotated[Reference | None, Query(description="Only those under it.")]
+OfAgreement = Annotated[AgreementReference | None, Query(description="Only those under it.")]
 
 
 @router.post(
@@ -76,14 +75,12 @@ OfAgreement = Annotated[Reference | None, Query(description="Only those under it
     ),
 )
 def ask_for_extract(
-    body: AskForExtract, response: Response, ctx: RequestCtx, key: IdempotencyKey = None
+    body: WantedExtract, response: Response, ctx: RequestCtx, key: IdempotencyKey = None
 ) -> ExtractView:
     """Ask for an extract. The answer to a no names every reason; a yes is prepared at once."""
-    seen = use_cases.ask(
-        body.to_domain(), whole_line=body.fields is None, idempotency_key=key, ctx=ctx
-    )
-    response.headers["Location"] = f"/v1/extracts/{seen.extract.id}"
-    return ExtractView.of(seen)
+    asked = use_cases.ask(body, idempotency_key=key, ctx=ctx)
+    response.headers["Location"] = f"/v1/extracts/{asked.extract.id}"
+    return ExtractView.of(asked)
 
 
 @router.get("")
@@ -91,7 +88,7 @@ def list_extracts(ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None) -
     """List the extracts of one's own organisation, oldest first."""
     found = use_cases.page(agreement=agreement, after=paging.after, limit=paging.rows, ctx=ctx)
     return Page[ExtractView].of(
-        found, paging, show=ExtractView.of, key=lambda seen: seen.extract.id
+        found, paging, show=ExtractView.of, key=lambda shown: shown.extract.id
     )
 
 

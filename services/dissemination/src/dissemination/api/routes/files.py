@@ -14,7 +14,8 @@ from common.security.jws import unverified
 from common.web import problems
 from common.web.operation import accept_of, require_acceptable
 from common.web.problems import responses
-from dissemination.api.dependencies import FetchCtx, ReadCtx, Streams, StreamsOf
+from dissemination.api.dependencies import Streams, StreamsOf
+from dissemination.api.permissions import FetchCtx, ReadCtx
 from dissemination.api.schemas.extracts import ManifestView
 from dissemination.api.stream.door import Ending, LeasedResponse, Source, connection_of
 from dissemination.domain.errors import FileNotFound, ObjectMissing, TooManyStreams

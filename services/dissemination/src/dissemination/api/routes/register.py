@@ -11,7 +11,8 @@ from fastapi.responses import StreamingResponse
 
 from common.web.operation import accept_of, preferred
 from common.web.pagination import Page, Paging
-from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, PublicCtx, SignerOf
+from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, SignerOf
+from dissemination.api.permissions import PublicCtx
 from dissemination.api.schemas.extracts import RegisterLineView
 from dissemination.domain.register import COLUMNS, STATUS_COLUMNS, Listed, cell
 from dissemination.use_cases import registers as use_cases

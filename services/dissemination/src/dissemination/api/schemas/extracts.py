@@ -1,97 +1,23 @@
-"""What crosses the wire. Never a row, never a domain object."""
+"""What is answered. Never a row, never a domain object; the body of a request is a statement."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from common.errors import Invalid
-from common.texts import Scanned
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import State
 from dissemination.domain.register import Listed
 from dissemination.domain.release import Release
-from dissemination.domain.request import MONTHS_MAX, ExtractRequest, listed, months
 from dissemination.domain.standing import Availability
-from dissemination.use_cases.extracts import Seen
+from dissemination.use_cases.extracts import ExtractWithStatus
 from dissemination.use_cases.ports import Logged
 from statements.vocabulary import Classification, Format, Purpose
-
-FIELDS_MAX = 1000
-
-Reference = Annotated[
-    str,
-    Field(
-        pattern=r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$",
-        description="The agreement, without its version: the one in force is meant.",
-        examples=["DARS-NIC-123456-A1B2C"],
-    ),
-]
-Month = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2018-04"])]
-FieldName = Annotated[
-    str,
-    Field(pattern=r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$", max_length=64, examples=["Sex"]),
-    Scanned(code=True),
-]
-
-
-class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class Outgoing(BaseModel):
     model_config = ConfigDict(from_attributes=True)
-
-
-class MonthRange(Incoming):
-    first: Annotated[Month, Field(alias="from")]
-    last: Annotated[Month, Field(alias="to", description="Included.")]
-
-
-class AskForExtract(Incoming):
-    """One line of an agreement, or part of it."""
-
-    agreement: Reference
-    purpose: Purpose
-    data_set: Annotated[
-        str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,31}$", examples=["SUS_APC"]), Scanned(code=True)
-    ]
-    classification: Classification
-    periods: Annotated[list[Month], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange
-    fields: Annotated[
-        list[FieldName] | None,
-        Field(
-            min_length=1,
-            max_length=FIELDS_MAX,
-            description="As the catalogue names them; null: all of the agreement's line.",
-        ),
-    ] = None
-    formats: Annotated[list[Format], Field(min_length=1, max_length=len(Format))] = [Format.PARQUET]
-
-    @field_validator("fields", "formats")
-    @classmethod
-    def _each_once(cls, value: list[Any] | None) -> list[Any] | None:
-        if value is not None and len(set(value)) != len(value):
-            raise Invalid("each may be named once")
-        return value
-
-    def to_domain(self) -> ExtractRequest:
-        """Raises InvalidPeriods."""
-        periods = (
-            months(self.periods.first, self.periods.last)
-            if isinstance(self.periods, MonthRange)
-            else listed(self.periods)
-        )
-        return ExtractRequest(
-            agreement=self.agreement,
-            purpose=self.purpose,
-            data_set=self.data_set,
-            classification=self.classification,
-            periods=periods,
-            fields=tuple(self.fields or ()),
-            formats=tuple(self.formats),
-        )
 
 
 class RefusalView(Outgoing):
@@ -184,19 +110,19 @@ class ExtractView(Outgoing):
     changed_at: datetime
 
     @classmethod
-    def of(cls, seen: Seen) -> "ExtractView":
-        extract, progress = seen.extract, seen.progress
+    def of(cls, shown: ExtractWithStatus) -> "ExtractView":
+        extract, progress = shown.extract, shown.progress
         request, failure = extract.request, extract.failure
-        shown = () if seen.status is None else extract.files
+        files = () if shown.status is None else extract.files
         return cls(
             id=extract.id,
             agreement=request.agreement,
-            purpose=request.purpose,
+            purpose=Purpose(request.purpose),
             data_set=request.data_set,
-            classification=request.classification,
+            classification=Classification(request.classification),
             periods=list(request.periods),
             fields=list(request.fields),
-            formats=list(request.formats),
+            formats=[Format(name) for name in request.formats],
             state=extract.state,
             progress=None if progress is None else ProgressView.model_validate(progress),
             code=None if failure is None else failure.code,
@@ -213,13 +139,13 @@ class ExtractView(Outgoing):
                     rows=file.rows,
                     content=f"/v1/files/{file.id}/content",
                     manifest=f"/v1/files/{file.id}/manifest",
-                    released_at=seen.released_at,
+                    released_at=shown.released_at,
                 )
-                for file in shown
+                for file in files
             ],
             availability=None
-            if seen.status is None
-            else AvailabilityView.model_validate(seen.status),
+            if shown.status is None
+            else AvailabilityView.model_validate(shown.status),
             decision_id=extract.permit.decision_id,
             organisation=extract.requester.organisation,
             client_id=extract.requester.client_id,
