@@ -44,7 +44,7 @@ def played(tmp_path_factory: pytest.TempPathFactory, clock_file: Path) -> Iterat
 def test_a_stream_ends_at_the_instant_at_which_the_relationship_does(
     played: Scene, clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S1. Guard: what a replica remembers is believed until `turns_at` only (`Verdicts.find`).
+    """S1. Guard: what a replica remembers holds until `turns_at` only (`PermissionCache.find`).
 
     That the lease is cut to that instant (`leases.lease`) shows in `test_leases_and_permits`, and
     the watchdog at its end in `test_door`: here the next renewal, half a lease later, ends it too.

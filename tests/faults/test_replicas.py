@@ -110,8 +110,8 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
     replicas: tuple[Scene, str], file: ExtractFile
 ) -> None:
     """S1. Guards: the epoch that a decision reads in a snapshot begun after the question, under
-    which alone a replica believes what it remembers (`Verdicts.find`, `FactsCache.get`); the answer
-    that waits for the leases given before (`RemovesPermission`); the reset of a stream that is
+    which alone a replica believes what it remembers (`PermissionCache.find`, `FactsCache.get`); the
+    answer that waits for leases given before (`RemovesPermission`); the reset of a stream that is
     refused (`Valve.shut`, `_reset`)."""
     scene, second = replicas
     first = scene.suite.urls["agreements"]

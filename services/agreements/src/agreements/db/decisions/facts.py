@@ -81,7 +81,6 @@ from agreements.records.domain.terms import document
 from agreements.records.domain.terms.document import Document, Terms
 from common.ids import digest
 from common.replacement import State
-from statements.vocabulary import LineKey
 
 CACHED_MAX = 2048
 THE_CHAIN = "seal"
