@@ -1,4 +1,4 @@
-"""What docs/architecture.md points at is there: whoever follows a release gets to the byte."""
+"""What the pages about the code point at is there: whoever follows a release gets to the byte."""
 
 import importlib
 import re
@@ -9,8 +9,12 @@ SERVICES = "applications|agreements|pseudonymisation|dissemination"
 POINTER = re.compile(rf"`((?:{SERVICES})/[a-z_/]+)(?::(\w+)|(\.yaml))?`")
 
 
+PAGES = ("architecture.md", "follow-one-release.md")
+
+
 def test_every_place_that_the_architecture_names_is_there() -> None:
-    named = POINTER.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    texts = [(ROOT / "docs" / page).read_text("utf-8") for page in PAGES]
+    named = POINTER.findall("\n".join(texts))
     assert len(named) > 15
 
     for path, name, suffix in named:

@@ -160,6 +160,11 @@ class NoEdition(Conflict):
     title = "Nothing has been landed for a period"
 
 
+class InvalidPeriods(Unprocessable):
+    code = "INVALID_PERIODS"
+    title = "The periods are not months in order"
+
+
 class DecisionUnavailable(Unavailable):
     """There is no answer, so it is no (design.md section 10, S6)."""
 

@@ -56,7 +56,7 @@ class Remote:
     """Another service, called with our own access token."""
 
     client: httpx.Client
-    token: Callable[[], str]
+    token: Callable[[], str | None]
     """Returns the token; kept until shortly before it expires (`common.security.client`)."""
 
     def call(
@@ -66,24 +66,31 @@ class Remote:
         *,
         json: JsonValue | None = None,
         content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Call it as ourselves, and return only what succeeded.
+        """Call, and return only what succeeded.
 
         Raises:
-            Unavailable: there is no token, nothing answered, or a gateway said that nothing did.
+            TokensUnavailable: there is no token.
+            RemoteUnavailable: nothing answered, or a gateway said that nothing did.
             RemoteProblem: the service refused, or failed.
 
         """
-        return call(
-            self.client,
-            method,
-            path,
-            token=self.token(),
-            json=json,
-            content=content,
-            headers=headers,
-        )
+        try:
+            response = self.client.request(
+                method,
+                path,
+                headers=_headers(self.token(), headers),
+                params=params,
+                content=content,
+                json=json,
+            )
+        except httpx.TransportError as error:
+            raise RemoteUnavailable(f"{self.client.base_url.host} does not answer.") from error
+        if response.is_success:
+            return response
+        raise refusal(response)
 
 
 def client(
@@ -117,27 +124,10 @@ def call(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """Call, and return only what succeeded.
-
-    Raises:
-        RemoteUnavailable: nothing answered, or a gateway said that nothing did.
-        RemoteProblem: the service refused, or failed.
-
-    """
-    try:
-        response = remote.request(
-            method,
-            path,
-            headers=_headers(token, headers),
-            params=params,
-            content=content,
-            json=json,
-        )
-    except httpx.TransportError as error:
-        raise RemoteUnavailable(f"{remote.base_url.host} does not answer.") from error
-    if response.is_success:
-        return response
-    raise refusal(response)
+    """Call with this token or with none, as `Remote.call` does."""
+    return Remote(remote, lambda: token).call(
+        method, path, json=json, content=content, params=params, headers=headers
+    )
 
 
 def refusal(response: httpx.Response) -> AppError:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from common.errors import Invalid, Unprocessable
+from common.errors import Invalid, InvalidPeriods
 from common.ids import digest_of
 from common.texts import Scanned
 from statements.form import CLOSED, Form
@@ -40,11 +40,6 @@ FieldName = Annotated[
     str, Field(pattern=FIELD, max_length=64, examples=["Sex"]), Scanned(code=True)
 ]
 ExternalId = Annotated[str, Field(pattern=REFERENCE), Scanned(code=True)]
-
-
-class InvalidPeriods(Unprocessable):
-    code = "INVALID_PERIODS"
-    title = "The periods are not months in order"
 
 
 # What is judged, kept and hashed

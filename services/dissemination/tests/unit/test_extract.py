@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from common.errors import Refusal, TransitionRefused
+from common.errors import InvalidPeriods, Refusal, TransitionRefused
 from common.ids import digest_of
 from dissemination.domain.errors import PreparationRefused
 from dissemination.domain.events import (
@@ -29,7 +29,7 @@ from dissemination.domain.extract import (
 )
 from dissemination.domain.standing import Withdrawal
 from statements.form import Malformed
-from statements.request import ExtractRequest, InvalidPeriods, listed, months
+from statements.request import ExtractRequest, listed, months
 from statements.vocabulary import Format
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)

@@ -11,6 +11,7 @@ from common.errors import (
     AgreementNotFound,
     DecisionUnavailable,
     EditedMeanwhile,
+    InvalidPeriods,
     LineNotInAgreement,
     NoEdition,
     Refused,
@@ -29,7 +30,7 @@ from dissemination.api.schemas.extracts import (
 )
 from dissemination.domain.errors import ExtractNotFound, HavenUnavailable
 from dissemination.use_cases import extracts as use_cases
-from statements.request import AgreementReference, InvalidPeriods, WantedExtract
+from statements.request import AgreementReference, WantedExtract
 
 router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
 
