@@ -23,10 +23,20 @@ PACKAGES = {
 """The folder of every package that the repository ships, by its name."""
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 
-NAMES_ONCE = ("dsfc_cli", "dsfc_client", "dsfc_testing", "pseudonymisation")
+NAMES_ONCE = (
+    "applications",
+    "common",
+    "dissemination",
+    "dsfc_cli",
+    "dsfc_client",
+    "dsfc_testing",
+    "pseudonymisation",
+)
 NO_LONG_MODULE = (
+    "applications",
     "catalogue",
     "common",
+    "dsfc_cli",
     "dsfc_client",
     "dsfc_testing",
     "pseudonymisation",

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from agreements.db.seals import audit as seal_audit
 from common.audit.checkpoints import path_of
-from common.audit.findings import FINDINGS_MAX, Finding, Head, Kind, Report
+from common.audit.findings import FINDINGS_MAX, FindingKind, Head, LogFinding, VerificationReport
 from common.audit.verification import kept_checkpoints, kept_manifest
 from common.audit.verification import verify as verify_log
 from common.db import engine as engines
@@ -189,14 +189,14 @@ def _manifests(
             yield head
 
 
-def _with_facts(report: Report, url: str, jwks: Any) -> Report:
+def _with_facts(report: VerificationReport, url: str, jwks: Any) -> VerificationReport:
     """Add what is wrong with the facts that agreements sealed."""
     engine = engines.create(url, pool_size=1, statement_timeout_seconds=600)
     try:
         found = seal_audit.wrong(engine, jwks)
     finally:
         engine.dispose()
-    more = [Finding(Kind.SEAL, report.leaves, detail) for detail in found[:FINDINGS_MAX]]
+    more = [LogFinding(FindingKind.SEAL, report.leaves, detail) for detail in found[:FINDINGS_MAX]]
     return replace(report, findings=(*report.findings, *more))
 
 
@@ -237,7 +237,7 @@ def _jwks(file: Path | None, directory: Path, log: str) -> Any:
     return keys.Signer(directory / "keys" / f"{log}.jwk").jwks()
 
 
-def _table(reports: list[Report]) -> Table:
+def _table(reports: list[VerificationReport]) -> Table:
     table = Table("log", "whole", "leaves", "vouched for", "checkpoints", "root")
     for r in reports:
         whole = "yes" if r.is_whole else "NO"
@@ -247,13 +247,13 @@ def _table(reports: list[Report]) -> Table:
     return table
 
 
-def _findings(reports: list[Report]) -> Iterator[str]:
+def _findings(reports: list[VerificationReport]) -> Iterator[str]:
     for report in reports:
         for found in report.findings:
             yield f"{report.log}: leaf {found.index}: {found.kind}: {found.detail}"
 
 
-def _unchecked(reports: list[Report]) -> Iterator[str]:
+def _unchecked(reports: list[VerificationReport]) -> Iterator[str]:
     for report in reports:
         for what in report.unchecked:
             yield f"{report.log}: not checked: {what}"

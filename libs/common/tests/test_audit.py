@@ -75,7 +75,7 @@ def sign(engine, signer, tmp_path, clock):
 
 @pytest.fixture
 def judge(engine, signer, tmp_path):
-    def judge(**more) -> audit.Report:
+    def judge(**more) -> audit.VerificationReport:
         path = path_of(tmp_path / "outside", LOG)
         return audit.verify(engine, path, signer.jwks(), **more)
 
@@ -473,7 +473,7 @@ def test_an_edit_is_named(append, sign, judge, tamper, index):
     report = judge()
 
     assert report.first is not None
-    assert (report.first.kind, report.first.index) == (audit.Kind.EDITED, index)
+    assert (report.first.kind, report.first.index) == (audit.FindingKind.EDITED, index)
     assert len(report.findings) == 1
 
 
@@ -486,7 +486,7 @@ def test_an_edit_with_its_hash_is_named_before_any_checkpoint(append, judge, tam
         .values(entry=forged.decode(), hash=written(leaf_hash(forged)))
     )
 
-    assert judge().first.kind == audit.Kind.FRONTIER
+    assert judge().first.kind == audit.FindingKind.FRONTIER
 
 
 @pytest.mark.parametrize("index", [0, 4, 9])
@@ -497,7 +497,7 @@ def test_a_deletion_is_named(append, sign, judge, tamper, index):
 
     report = judge()
 
-    expected = audit.Kind.TRUNCATED if index == 9 else audit.Kind.DELETED
+    expected = audit.FindingKind.TRUNCATED if index == 9 else audit.FindingKind.DELETED
     assert (report.first.kind, report.first.index) == (expected, index)
 
 
@@ -514,8 +514,8 @@ def test_a_deletion_with_renumbering_is_named(append, sign, judge, tamper):
 
     report = judge()
 
-    assert (report.first.kind, report.first.index) == (audit.Kind.REORDERED, 4)
-    assert audit.Kind.TRUNCATED in {finding.kind for finding in report.findings}
+    assert (report.first.kind, report.first.index) == (audit.FindingKind.REORDERED, 4)
+    assert audit.FindingKind.TRUNCATED in {finding.kind for finding in report.findings}
 
 
 def test_a_reordering_is_named(append, sign, judge, tamper):
@@ -530,7 +530,7 @@ def test_a_reordering_is_named(append, sign, judge, tamper):
 
     report = judge()
 
-    assert (report.first.kind, report.first.index) == (audit.Kind.REORDERED, 2)
+    assert (report.first.kind, report.first.index) == (audit.FindingKind.REORDERED, 2)
     assert [finding.index for finding in report.findings] == [2, 7]
 
 
@@ -544,7 +544,7 @@ def test_a_fork_is_named_with_the_checkpoints_between_which_it_lies(append, sign
 
     report = judge()
 
-    assert [finding.kind for finding in report.findings] == [audit.Kind.FORKED]
+    assert [finding.kind for finding in report.findings] == [audit.FindingKind.FORKED]
     assert report.first.index == 5
     assert "5 to 8" in report.first.detail
 
@@ -562,7 +562,7 @@ def test_a_truncation_before_the_last_checkpoint_is_named(
 
     report = judge()
 
-    assert (report.first.kind, report.first.index) == (audit.Kind.TRUNCATED, 7)
+    assert (report.first.kind, report.first.index) == (audit.FindingKind.TRUNCATED, 7)
 
 
 def test_a_log_that_was_emptied_is_named(append, sign, judge, tamper):
@@ -570,7 +570,7 @@ def test_a_log_that_was_emptied_is_named(append, sign, judge, tamper):
     sign()
     tamper(delete(audit_leaf), delete(audit_frontier))
 
-    assert judge().first.kind == audit.Kind.TRUNCATED
+    assert judge().first.kind == audit.FindingKind.TRUNCATED
 
 
 def test_a_manifests_head_shows_a_fork_that_no_checkpoint_covers(append, sign, judge, engine):
@@ -583,7 +583,7 @@ def test_a_manifests_head_shows_a_fork_that_no_checkpoint_covers(append, sign, j
     rewrite(engine, {2: entry(99)})
 
     report = judge(heads=[head])
-    assert report.first.kind == audit.Kind.FORKED
+    assert report.first.kind == audit.FindingKind.FORKED
     assert "manifest of file x" in report.first.detail
 
 
@@ -596,7 +596,7 @@ def test_a_checkpoint_that_was_taken_out_or_moved_is_named(append, sign, judge, 
 
     for forged in ([lines[0], *lines[2:]], [lines[1], lines[0], *lines[2:]], lines[1:]):
         path.write_text("".join(forged))
-        assert {finding.kind for finding in judge().findings} == {audit.Kind.CHECKPOINT}
+        assert {finding.kind for finding in judge().findings} == {audit.FindingKind.CHECKPOINT}
 
 
 def test_a_checkpoint_of_another_log_or_key_is_not_genuine(append, engine, sign, judge, tmp_path):
@@ -607,8 +607,8 @@ def test_a_checkpoint_of_another_log_or_key_is_not_genuine(append, engine, sign,
     stranger = audit.verify(engine, path, Signer(generate_jwk()).jwks())
     other = judge(log="agreements")
 
-    assert stranger.first.kind == audit.Kind.CHECKPOINT
-    assert other.first.kind == audit.Kind.CHECKPOINT
+    assert stranger.first.kind == audit.FindingKind.CHECKPOINT
+    assert other.first.kind == audit.FindingKind.CHECKPOINT
 
 
 def test_it_works_offline_on_a_copy_of_the_database(append, sign, signer, tmp_path, installed_url):
@@ -651,7 +651,7 @@ def test_what_is_not_an_entry_is_named(append, judge, tamper):
     broken = json.dumps(["not", "an", "entry"])
     tamper(update(audit_leaf).values(entry=broken, hash=written(leaf_hash(broken.encode()))))
 
-    assert judge().first.kind == audit.Kind.EDITED
+    assert judge().first.kind == audit.FindingKind.EDITED
 
 
 # What was slipped in
@@ -670,7 +670,7 @@ def test_a_leaf_before_the_first_is_named(append, sign, judge, tamper, index):
 
     report = judge()
 
-    assert [(f.kind, f.index) for f in report.findings] == [(audit.Kind.INSERTED, 0)]
+    assert [(f.kind, f.index) for f in report.findings] == [(audit.FindingKind.INSERTED, 0)]
     assert report.leaves == 5
 
 
@@ -682,7 +682,7 @@ def test_leaves_behind_the_last_are_named(append, sign, judge, tamper):
         audit_leaf.insert().values(index=5, entry=forged.decode(), hash=written(leaf_hash(forged)))
     )
 
-    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.INSERTED, 5)]
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.FindingKind.INSERTED, 5)]
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -709,7 +709,7 @@ def test_two_leaves_of_one_index_are_named(append, sign, judge, tamper):
         text("ALTER TABLE other RENAME TO audit_leaf"),
     )
 
-    assert audit.Kind.INSERTED in {f.kind for f in judge().findings}
+    assert audit.FindingKind.INSERTED in {f.kind for f in judge().findings}
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -718,7 +718,7 @@ def test_an_entry_that_is_bytes_or_nothing_is_named(append, sign, judge, tamper)
     sign()
     tamper(text('UPDATE audit_leaf SET entry = CAST(entry AS BLOB) WHERE "index" = 1'))
 
-    assert (judge().first.kind, judge().first.index) == (audit.Kind.EDITED, 1)
+    assert (judge().first.kind, judge().first.index) == (audit.FindingKind.EDITED, 1)
 
 
 @pytest.mark.parametrize(
@@ -743,7 +743,7 @@ def test_an_entry_that_two_might_read_differently_is_named(append, sign, judge, 
         .values(entry=data, hash=written(leaf_hash(data.encode())))
     )
 
-    assert (judge().first.kind, judge().first.index) == (audit.Kind.EDITED, 3)
+    assert (judge().first.kind, judge().first.index) == (audit.FindingKind.EDITED, 3)
 
 
 @pytest.mark.parametrize("nodes", [b"", b"x", b"x" * 32, b"x" * 64])
@@ -752,7 +752,7 @@ def test_a_frontier_that_is_none_is_named(append, sign, judge, tamper, nodes):
     sign()
     tamper(update(audit_frontier).values(nodes=nodes))
 
-    assert [f.kind for f in judge().findings] == [audit.Kind.FRONTIER]
+    assert [f.kind for f in judge().findings] == [audit.FindingKind.FRONTIER]
 
 
 def test_a_leaf_that_goes_back_in_time_is_named(engine, sign, judge):
@@ -761,7 +761,7 @@ def test_a_leaf_that_goes_back_in_time_is_named(engine, sign, judge):
         audit.append(session, [replace(entry(n), at=at) for n, at in enumerate(dated)])
     sign()
 
-    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.TIME, 2)]
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.FindingKind.TIME, 2)]
 
 
 # Checkpoints that are missing
@@ -774,7 +774,7 @@ def test_a_log_without_checkpoints_is_not_whole(append, sign, judge, tmp_path, h
     path = path_of(tmp_path / "outside", LOG)
     path.unlink() if how == "deleted" else path.write_text("")
 
-    assert [f.kind for f in judge().findings] == [audit.Kind.MISSING]
+    assert [f.kind for f in judge().findings] == [audit.FindingKind.MISSING]
 
 
 @pytest.mark.parametrize("cut", [1, 20, 400])
@@ -785,7 +785,7 @@ def test_a_file_of_checkpoints_that_was_cut_in_a_line_is_named(append, sign, jud
     path = path_of(tmp_path / "outside", LOG)
     path.write_text(path.read_text()[:-cut])
 
-    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.MISSING, 1)]
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.FindingKind.MISSING, 1)]
 
 
 def test_checkpoints_that_were_cut_at_the_end_of_a_line_are_missed_after_a_while(
@@ -804,7 +804,7 @@ def test_checkpoints_that_were_cut_at_the_end_of_a_line_are_missed_after_a_while
     assert any("leaves 3 to 3" in what for what in judge().unchecked)
 
     path.write_text("".join(lines[:1]))
-    assert [(f.kind, f.index) for f in judge().findings] == [(audit.Kind.MISSING, 1)]
+    assert [(f.kind, f.index) for f in judge().findings] == [(audit.FindingKind.MISSING, 1)]
 
 
 # What somebody else kept
@@ -845,7 +845,10 @@ def test_a_kept_checkpoint_shows_a_rollback_of_everything(rolled_back, judge, si
 
     report = judge(heads=kept(second, signer))
 
-    assert {f.kind for f in report.findings} == {audit.Kind.TRUNCATED, audit.Kind.MISSING}
+    assert {f.kind for f in report.findings} == {
+        audit.FindingKind.TRUNCATED,
+        audit.FindingKind.MISSING,
+    }
     assert report.kept == 1
 
 
@@ -857,7 +860,7 @@ def test_a_kept_manifest_shows_a_rollback_of_everything(rolled_back, judge, sign
     found = audit.kept_manifest(manifest, signer.jwks(), log=LOG, source="of file x", clock=clock)
     other = audit.kept_manifest(manifest, signer.jwks(), log="agreements", source="", clock=clock)
 
-    assert [f.kind for f in judge(heads=[found]).findings] == [audit.Kind.TRUNCATED]
+    assert [f.kind for f in judge(heads=[found]).findings] == [audit.FindingKind.TRUNCATED]
     assert other is None
 
 
@@ -890,8 +893,8 @@ def test_a_fork_since_a_kept_checkpoint_is_named_though_all_was_signed_anew(
     assert judge().is_whole
 
     assert {f.kind for f in judge(heads=theirs).findings} == {
-        audit.Kind.FORKED,
-        audit.Kind.MISSING,
+        audit.FindingKind.FORKED,
+        audit.FindingKind.MISSING,
     }
 
 
@@ -949,5 +952,5 @@ def test_the_index_that_auditors_read_by_is_held_against_the_tree(
 
     report = judge()
 
-    assert {f.kind for f in report.findings} == {audit.Kind.INDEX}
+    assert {f.kind for f in report.findings} == {audit.FindingKind.INDEX}
     assert report.first.index == index

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.personal_data import Kind, find_personal_data
+from common.personal_data import PersonalDataKind, find_personal_data
 from common.personal_data.escapes import undo
 
 NUMBER = "9990000018"
@@ -32,16 +32,16 @@ def test_a_number_behind_escapes_is_found_where_it_stands(hidden):
 
     [found] = find_personal_data(text)
 
-    assert found.kind is Kind.NHS_NUMBER
+    assert found.kind is PersonalDataKind.NHS_NUMBER
     assert text[found.start : found.end] == hidden
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("She was born on 31&nbsp;January&nbsp;1970.", Kind.DATE_OF_BIRTH),
-        ("born%20on%2031%20January%201970", Kind.DATE_OF_BIRTH),
-        ("She lives at S70&#160;1AA.", Kind.POSTCODE),
+        ("She was born on 31&nbsp;January&nbsp;1970.", PersonalDataKind.DATE_OF_BIRTH),
+        ("born%20on%2031%20January%201970", PersonalDataKind.DATE_OF_BIRTH),
+        ("She lives at S70&#160;1AA.", PersonalDataKind.POSTCODE),
     ],
 )
 def test_so_are_births_and_homes(text, kind):

@@ -5,19 +5,19 @@ from datetime import date
 import pytest
 
 from common.personal_data import (
-    Finding,
-    Kind,
     Own,
+    PersonalDataFound,
+    PersonalDataKind,
     find_in_record,
     find_personal_data,
     is_nhs_number,
 )
 
 OWN = Own("9990000018", "AB1 2CD", date(1970, 1, 31))
-NUMBER, POSTCODE, BIRTH = Kind
+NUMBER, POSTCODE, BIRTH = PersonalDataKind
 
 
-def kinds(text: str, own: Own = OWN) -> list[Kind]:
+def kinds(text: str, own: Own = OWN) -> list[PersonalDataKind]:
     return [finding.kind for finding in find_in_record(text, own)]
 
 
@@ -33,7 +33,7 @@ def kinds(text: str, own: Own = OWN) -> list[Kind]:
     ],
 )
 def test_the_table_of_the_domain_holds(text, found):
-    assert find_in_record(text, OWN) == (Finding(*found),)
+    assert find_in_record(text, OWN) == (PersonalDataFound(*found),)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_overlapping_findings_are_one_named_by_the_first_kind():
 )  # fmt: skip
 def test_nothing_is_found_where_everything_found_was_replaced(text):
     own = Own("9990000018", "B1 2AB", date(1970, 1, 31))
-    markers = dict(zip(Kind, ("_<NHS_No>_", "_<PC_", "_<DoB_"), strict=True))
+    markers = dict(zip(PersonalDataKind, ("_<NHS_No>_", "_<PC_", "_<DoB_"), strict=True))
     masked = text
     for finding in reversed(find_in_record(text, own)):
         masked = masked[: finding.start] + markers[finding.kind] + masked[finding.end :]

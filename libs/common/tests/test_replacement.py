@@ -9,9 +9,9 @@ from common.db import replacement as columns
 from common.replacement import (
     Change,
     Judgement,
-    Kind,
     Reach,
     ReplacementDecided,
+    ReplacementKind,
     SecondPersonNeeded,
     Standing,
     State,
@@ -24,7 +24,7 @@ DAY = date(2026, 11, 26)
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-def judged(kind: Kind, before: set[int], after: set[int]) -> Judgement:
+def judged(kind: ReplacementKind, before: set[int], after: set[int]) -> Judgement:
     return rules.load().judge(kind, Change.of_sets(before, after), on=DAY)
 
 
@@ -57,7 +57,7 @@ def test_counts_that_contradict_each_other_are_no_change(counts: dict[str, int])
 
 
 def test_what_replaces_nothing_is_accepted_at_once_where_no_rule_says_otherwise() -> None:
-    assert not judged(Kind.POSTCODE_MAP, set(), people(0, 5000)).waits
+    assert not judged(ReplacementKind.POSTCODE_MAP, set(), people(0, 5000)).waits
 
 
 @pytest.mark.parametrize(
@@ -77,20 +77,26 @@ def test_a_first_list_is_held_against_who_is_landed(
 ) -> None:
     first = Change(before=0, after=size, added=size, removed=0)
 
-    found = rules.load().judge(Kind.OPT_OUTS, first, on=DAY, reach=Reach(rows=on_it, of=landed))
+    found = rules.load().judge(
+        ReplacementKind.OPT_OUTS, first, on=DAY, reach=Reach(rows=on_it, of=landed)
+    )
 
     assert found.waits is waits
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_a_first_list_that_is_empty_passes_where_it_opens_nothing_alone(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(ReplacementKind))
+def test_a_first_list_that_is_empty_passes_where_it_opens_nothing_alone(
+    kind: ReplacementKind,
+) -> None:
     guarded = rules.load().limit(kind, on=DAY).of_first is not None
 
-    assert judged(kind, set(), set()).waits is (guarded and kind is not Kind.REGISTER)
+    assert judged(kind, set(), set()).waits is (guarded and kind is not ReplacementKind.REGISTER)
 
 
-@pytest.mark.parametrize("kind", [Kind.RELATIONSHIPS, Kind.PUBLICATIONS, Kind.REGISTER])
-def test_a_first_list_by_which_much_is_permitted_waits(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [ReplacementKind.RELATIONSHIPS, ReplacementKind.PUBLICATIONS, ReplacementKind.REGISTER]
+)
+def test_a_first_list_by_which_much_is_permitted_waits(kind: ReplacementKind) -> None:
     assert judged(kind, set(), people(0, 100)).waits
     assert not judged(kind, set(), people(0, 10)).waits
 
@@ -124,9 +130,9 @@ def test_a_list_that_shrinks_a_little_every_day_is_held_against_all_of_late() ->
     assert rows_of_late(*sent, day=6) == sizes
     small = Change(before=sizes[-1], after=sizes[-1] - 20, added=0, removed=20)
     over = Change(before=1000, after=sizes[-1] - 20, added=0, removed=1000 - sizes[-1] + 20)
-    found = rules.load().judge(Kind.OPT_OUTS, small, on=DAY, over_window=[over])
+    found = rules.load().judge(ReplacementKind.OPT_OUTS, small, on=DAY, over_window=[over])
     assert (found.waits, found.change) == (True, over)
-    assert not rules.load().judge(Kind.OPT_OUTS, small, on=DAY).waits
+    assert not rules.load().judge(ReplacementKind.OPT_OUTS, small, on=DAY).waits
 
 
 def test_what_only_one_list_of_the_window_tells_is_enough() -> None:
@@ -134,7 +140,7 @@ def test_what_only_one_list_of_the_window_tells_is_enough() -> None:
     in_all = Change(before=100, after=120, added=40, removed=20)
     small = Change(before=119, after=120, added=5, removed=4)
 
-    found = rules.load().judge(Kind.OPT_OUTS, small, on=DAY, over_window=[small, in_all])
+    found = rules.load().judge(ReplacementKind.OPT_OUTS, small, on=DAY, over_window=[small, in_all])
 
     assert (found.waits, found.change) == (True, in_all)
 
@@ -156,29 +162,29 @@ def test_without_anything_before_there_is_nothing_of_late() -> None:
 
 
 def test_a_list_of_opt_outs_that_only_grows_is_never_delayed() -> None:
-    assert not judged(Kind.OPT_OUTS, people(0, 100), people(0, 9000)).waits
+    assert not judged(ReplacementKind.OPT_OUTS, people(0, 100), people(0, 9000)).waits
 
 
 def test_a_list_of_opt_outs_that_loses_more_than_its_share_waits() -> None:
-    assert judged(Kind.OPT_OUTS, people(0, 1000), people(0, 949)).waits
-    assert not judged(Kind.OPT_OUTS, people(0, 1000), people(0, 950)).waits
+    assert judged(ReplacementKind.OPT_OUTS, people(0, 1000), people(0, 949)).waits
+    assert not judged(ReplacementKind.OPT_OUTS, people(0, 1000), people(0, 950)).waits
 
 
 def test_few_rows_are_no_trouble_whatever_their_share() -> None:
-    assert not judged(Kind.OPT_OUTS, people(0, 10), set()).waits
-    assert judged(Kind.OPT_OUTS, people(0, 11), set()).waits
+    assert not judged(ReplacementKind.OPT_OUTS, people(0, 10), set()).waits
+    assert judged(ReplacementKind.OPT_OUTS, people(0, 11), set()).waits
 
 
 def test_an_inverted_list_waits_however_few_were_on_the_one_before() -> None:
-    assert judged(Kind.OPT_OUTS, people(0, 2), people(2, 100)).waits
+    assert judged(ReplacementKind.OPT_OUTS, people(0, 2), people(2, 100)).waits
 
 
 def test_a_map_waits_also_where_it_only_grows() -> None:
-    assert judged(Kind.PRACTICE_MAP, people(0, 100), people(0, 200)).waits
+    assert judged(ReplacementKind.PRACTICE_MAP, people(0, 100), people(0, 200)).waits
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_what_is_emptied_waits_but_for_small_ones(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(ReplacementKind))
+def test_what_is_emptied_waits_but_for_small_ones(kind: ReplacementKind) -> None:
     limit = rules.load().judge(kind, Change.of_sets(set(), set()), on=DAY).limit
     if "removed" in limit.free:
         assert not judged(kind, people(0, 1000), set()).waits
@@ -191,7 +197,7 @@ def test_rows_that_say_something_else_count() -> None:
     after = dict.fromkeys(range(100), "other")
     change = Change.between(before, after)
 
-    assert rules.load().judge(Kind.ASSURANCE, change, on=DAY).waits
+    assert rules.load().judge(ReplacementKind.ASSURANCE, change, on=DAY).waits
 
 
 # The rules
@@ -200,7 +206,7 @@ def test_rows_that_say_something_else_count() -> None:
 def rows(*parts: dict[str, object]) -> list[dict[str, object]]:
     return [
         {"kind": kind.value, "share": "0.1", "floor": 1, "free": [], "source": "a test", **part}
-        for kind in Kind
+        for kind in ReplacementKind
         for part in (parts or ({},))
     ]
 
@@ -209,8 +215,8 @@ def test_a_limit_holds_on_its_days() -> None:
     limits = rules.read(rows({"to": "2026-03-31"}, {"from": "2026-04-01", "share": "0.5"}))
     change = Change.of_sets(people(0, 100), people(0, 60))
 
-    assert limits.judge(Kind.EDITION, change, on=date(2026, 3, 31)).waits
-    assert not limits.judge(Kind.EDITION, change, on=date(2026, 4, 1)).waits
+    assert limits.judge(ReplacementKind.EDITION, change, on=date(2026, 3, 31)).waits
+    assert not limits.judge(ReplacementKind.EDITION, change, on=date(2026, 4, 1)).waits
 
 
 @pytest.mark.parametrize(
@@ -243,14 +249,14 @@ def test_a_limit_that_says_something_unknown_stops_the_start(wrong: dict[str, ob
 
 def begun(*, waits: bool) -> Standing:
     change = Change(before=100, after=1, added=0, removed=99)
-    limit = rules.load().judge(Kind.EDITION, change, on=DAY).limit
+    limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY).limit
     judgement = Judgement(change=change, limit=limit, waits=waits)
     return Standing.begun(judgement, by="one", at=AT)
 
 
 def take_back(standing: Standing, by: str, *, waits: bool) -> Standing:
     change = Change(before=1, after=100, added=99, removed=0)
-    limit = rules.load().judge(Kind.EDITION, change, on=DAY).limit
+    limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY).limit
     judgement = Judgement(change=change, limit=limit, waits=waits)
     return standing.take_back(judgement, by=by, reason="sent in error", at=AT)
 
@@ -341,5 +347,5 @@ def test_a_reason_is_a_sentence(reason: str) -> None:
 def test_the_limits_are_shares_of_the_rows_before() -> None:
     limits = rules.load()
 
-    assert {row.kind for row in limits.rows} == set(Kind)
+    assert {row.kind for row in limits.rows} == set(ReplacementKind)
     assert all(Decimal(0) <= row.share < Decimal(1) for row in limits.rows)

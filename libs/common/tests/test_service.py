@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from common.security.roles import Role
 from common.service import Parts, Wakes, beside, create_app
-from common.service.cli import Service, commands
+from common.service.cli import ServiceCommands, commands
 from common.settings import ServiceSettings
 from common.workers import join, start
 
@@ -128,7 +128,7 @@ def command(settings):
         settings, lambda: Made(settings), title="Made", summary="For tests", routers=[]
     )
     return commands(
-        Service(
+        ServiceCommands(
             summary="For tests",
             metadata=SQLModel.metadata,
             settings=lambda: settings,

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime
 from itertools import count
 from uuid import UUID
 
-from agreements.records.domain.agreement import Agreement, Capacity, Line, Party, Signature
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract, contract_hash
 from agreements.records.domain.drafting import ApprovedApplication, DraftedCondition, first_version
 from agreements.records.domain.parties.relationship import ChangeKind, Relationship, Step
+from agreements.records.domain.version import AgreementLine, Capacity, Party, Signature
 from common.ids import canonical, digest
 from common.security.principal import BODY
 from statements.vocabulary import LineKey
@@ -131,7 +132,7 @@ def approved(**changes):
             ),
         ),
         lines=tuple(
-            Line(
+            AgreementLine(
                 number=one["number"],
                 key=LineKey(one["purpose"], one["data_set"], one["classification"]),
                 content=one,

@@ -21,7 +21,8 @@ from applications.domain.facts import (
     PartyFacts,
     RegistrationFact,
 )
-from applications.domain.sections import SECTIONS, Answers, Kind
+from applications.domain.sections import SECTIONS, Answers
+from applications.domain.sections.forms import Kind
 
 TODAY = date(2021, 5, 25)
 NOW = datetime(2021, 5, 25, 9, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 
-from applications.domain.sections import Kind
+from applications.domain.sections.forms import Kind
 from applications.use_cases import applications, decisions
 from applications.use_cases.context import Context
 from common.security.principal import BODY, Principal

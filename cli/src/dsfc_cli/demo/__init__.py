@@ -14,7 +14,8 @@ from dsfc_cli.demo import material, parts
 from dsfc_cli.demo.chapters import ALL, CHAPTERS, play
 from dsfc_cli.demo.journey import ClaimFailed, Journey
 from dsfc_cli.demo.material import FIELDS, PEOPLE, ROWS, SEED, Material, NotAFile
-from dsfc_cli.demo.story import NotPlayed, Story
+from dsfc_cli.demo.release import NotPlayed
+from dsfc_cli.demo.story import Story
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World
 from dsfc_client import DsfcError

@@ -20,7 +20,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from common.personal_data import Finding, Kind, find_personal_data
+from common.personal_data import PersonalDataFound, PersonalDataKind, find_personal_data
 
 KIND: Final = "personal_data"
 """Of the validation error."""
@@ -33,10 +33,10 @@ STORED: Final = {"dsfc_stored": True}
 WITHHELD: Final = "[withheld: personal data were found in this text]"
 """What the public reads in place of such a text, until it is mended."""
 
-NAMES: Final[Mapping[Kind, str]] = {
-    Kind.NHS_NUMBER: "an NHS number",
-    Kind.POSTCODE: "a person's postcode",
-    Kind.DATE_OF_BIRTH: "a date of birth",
+NAMES: Final[Mapping[PersonalDataKind, str]] = {
+    PersonalDataKind.NHS_NUMBER: "an NHS number",
+    PersonalDataKind.POSTCODE: "a person's postcode",
+    PersonalDataKind.DATE_OF_BIRTH: "a date of birth",
 }
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 OPAQUE: Final = re.compile(rf"{UUID.pattern}|sha256:[0-9a-f]{{64}}")
@@ -48,16 +48,16 @@ class Place(NamedTuple):
     """Where personal data stand: a JSON pointer, what, and between which characters."""
 
     pointer: str
-    kind: Kind
+    kind: PersonalDataKind
     start: int
     end: int
 
     @property
     def detail(self) -> str:
-        return detail_of(Finding(self.kind, self.start, self.end))
+        return detail_of(PersonalDataFound(self.kind, self.start, self.end))
 
 
-def detail_of(finding: Finding) -> str:
+def detail_of(finding: PersonalDataFound) -> str:
     """Say what stands where, and what to do. The value is never repeated."""
     return (
         f"It has {NAMES[finding.kind]} in characters {finding.start + 1} to {finding.end}; "
@@ -65,7 +65,7 @@ def detail_of(finding: Finding) -> str:
     )
 
 
-def find_in_code(code: str) -> tuple[Finding, ...]:
+def find_in_code(code: str) -> tuple[PersonalDataFound, ...]:
     """Find an NHS number in a code or reference; ids and digests of our own making have none."""
     if sum(map(str.isdigit, code)) < DIGITS_OF_A_NUMBER or OPAQUE.fullmatch(code):
         return ()
@@ -136,7 +136,7 @@ def shown_in(value: Any) -> Any:
 
 
 @lru_cache(maxsize=2048)
-def _find(text: str) -> tuple[Finding, ...]:
+def _find(text: str) -> tuple[PersonalDataFound, ...]:
     return () if OPAQUE.fullmatch(text) else find_personal_data(text)
 
 

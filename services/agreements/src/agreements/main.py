@@ -34,7 +34,7 @@ from common.security.jwks import Jwks, fetch_from
 from common.security.principal import of_service
 from common.security.roles import Role
 from common.security.tokens import TokenVerifier
-from common.service.cli import Service
+from common.service.cli import ServiceCommands
 from common.workers import Worker
 
 PACKAGE = "agreements"
@@ -157,7 +157,7 @@ MENDING: Mending[Parts] = Mending(
     transaction=_writing, columns=written.MENDABLE, write=written.mend
 )
 
-SERVICE = Service(
+SERVICE = ServiceCommands(
     summary=SUMMARY,
     metadata=metadata,
     settings=Settings,

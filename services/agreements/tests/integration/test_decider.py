@@ -19,7 +19,7 @@ from agreements.decision.use_cases import decide_fetch, decide_request
 from agreements.decision.use_cases import decider as deciders
 from agreements.decision.use_cases.decider import Decider
 from agreements.decision.use_cases.ports import Contended
-from agreements.records.domain.agreement import Facts as StateFacts
+from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.hold import Hold
 from common.db.tables import audit_leaf
 from common.db.unit_of_work import DatabaseUnavailable

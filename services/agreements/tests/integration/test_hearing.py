@@ -280,13 +280,14 @@ def test_a_renewal_handed_in_keeps_the_lapsed_agreement_open_until_it_is_dropped
 
 
 def sign_for_all(ctx):
-    from agreements.records.domain.agreement import Facts
+    from agreements.records.domain.agreement import Circumstances
     from services.agreements.tests.facts import sign_all
 
     with ctx.uow.writing() as tx:
         signed = sign_all(tx.agreements.find(REFERENCE), at=ctx.clock.now())
         tx.agreements.save(
-            signed.settle(ctx.clock.now(), Facts()), audit=ctx.entry("x", "y", at=ctx.clock.now())
+            signed.settle(ctx.clock.now(), Circumstances()),
+            audit=ctx.entry("x", "y", at=ctx.clock.now()),
         )
 
 

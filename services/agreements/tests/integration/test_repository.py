@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from agreements.db.epoch import current, stamp
 from agreements.db.repository import SqlUnitOfWork
 from agreements.db.tables import AgreementRow, ContractRow, FactChangeRow, HoldRow, SignatureRow
-from agreements.records.domain.agreement import Facts, Renewal
+from agreements.records.domain.agreement import Circumstances, Renewal
 from agreements.records.domain.breach import Breach, Channel, Stopped
 from agreements.records.domain.drafting import next_version
 from agreements.records.domain.errors import (
@@ -25,7 +25,11 @@ from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.parties.environment import RecipientEnvironment
-from agreements.records.domain.parties.organisation import Kind, Organisation, TransferInstrument
+from agreements.records.domain.parties.organisation import (
+    Organisation,
+    OrganisationKind,
+    TransferInstrument,
+)
 from agreements.records.use_cases.ports import Slice
 from common.audit import Entry
 from common.db import migrate, outbox
@@ -81,7 +85,7 @@ def leaves(engine):
 
 
 def settled(agreement):
-    return agreement.settle(NOW, Facts())
+    return agreement.settle(NOW, Circumstances())
 
 
 def saved(uow, agreement):
@@ -196,7 +200,7 @@ def test_many_are_stored_at_once_with_one_leaf_and_read_in_pages(engine, uow):
             id=new_id(),
             ods=f"P{number:05d}",
             name="A practice",
-            kind=Kind.GP_PRACTICE,
+            kind=OrganisationKind.GP_PRACTICE,
             legal_entity=f"P{number:05d}",
             parent=None,
             valid_from=date(2013, 4, 1),
@@ -209,7 +213,9 @@ def test_many_are_stored_at_once_with_one_leaf_and_read_in_pages(engine, uow):
         stored = tx.organisations.save(*organisations, audit=entry())
     with uow.reading() as tx:
         first = tx.organisations.page(Slice(after=None, rows=2))
-        rest = tx.organisations.page(Slice(after=first[-1].id, rows=5_000), kind=Kind.GP_PRACTICE)
+        rest = tx.organisations.page(
+            Slice(after=first[-1].id, rows=5_000), kind=OrganisationKind.GP_PRACTICE
+        )
 
     assert leaves(engine) == 1
     assert list(stored) == [*first, *rest]

@@ -97,7 +97,7 @@ def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
     )
 
     assert sum(isinstance(r, ContractOverlaps) for r in results) == 1
-    assert sum(isinstance(r, contracts.Shown) for r in results) == 1
+    assert sum(isinstance(r, contracts.ContractWithState) for r in results) == 1
 
 
 def test_one_key_issues_one_contract_even_at_once(context):

@@ -18,11 +18,11 @@ from agreements.db.seals.chain import Book, Sealer
 from agreements.db.seals.sealed import SEALED, table_of
 from agreements.db.seals.tables import SealRow, SignatureReceiptRow
 from agreements.decision.use_cases.decider import Decider
-from agreements.records.domain.agreement import Facts as StateFacts
+from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.lists.imports import Import, ImportKind
-from agreements.records.domain.lists.layouts.ods import Listed
-from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.lists.layouts.ods import ListedOrganisation
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.recalls import Recall, Source
 from agreements.records.use_cases.ports import Slice
 from common.db.tables import audit_leaf
@@ -629,10 +629,10 @@ def test_a_row_that_is_rewritten_where_it_stands_is_sealed_as_it_is_now(engine, 
 def test_what_a_waiting_list_says_cannot_be_emptied_past_the_service(
     engine, with_what_waits, ask, statement
 ):
-    listed = Listed(
+    listed = ListedOrganisation(
         ods=CSU,
         name="Closed",
-        kind=Kind.CSU,
+        kind=OrganisationKind.CSU,
         legal_entity=CSU,
         parent=None,
         valid_from=date(2013, 4, 1),

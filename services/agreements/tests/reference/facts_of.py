@@ -21,19 +21,15 @@ from agreements.decision.domain.question import (
     UnattestedRelease,
 )
 from agreements.records.adapters import reference
-from agreements.records.domain.agreement import (
-    Agreement,
-    AgreementVersion,
-    Capacity,
-    Condition,
-    Line,
-    Party,
-    Signature,
-)
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Status
-from agreements.records.domain.parties.organisation import Kind, Organisation, TransferInstrument
+from agreements.records.domain.parties.organisation import (
+    Organisation,
+    OrganisationKind,
+    TransferInstrument,
+)
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
     Interval,
@@ -47,6 +43,14 @@ from agreements.records.domain.terms.data_sets import (
     DataSetFacts,
     LandingRulesFacts,
     ReleasableColumn,
+)
+from agreements.records.domain.version import (
+    AgreementLine,
+    AgreementVersion,
+    Capacity,
+    Condition,
+    Party,
+    Signature,
 )
 from catalogue import Derivation, Identifier, Shown
 from common.ids import digest
@@ -98,7 +102,7 @@ def facts_of(world: Json) -> Facts:
                     id=uuid(n),
                     ods=o["ods"],
                     name=o["ods"],
-                    kind=Kind(o["kind"]),
+                    kind=OrganisationKind(o["kind"]),
                     legal_entity=o["entity"],
                     parent=None,
                     valid_from=o["from"],
@@ -496,7 +500,8 @@ def _version(number: int, version: Json) -> AgreementVersion:
             Party(ods=BODY, capacity=Capacity.BODY, legal_name="The Body"),
         ),
         lines=tuple(
-            Line(number=x["number"], key=_key(x), content=x) for x in version["snapshot"]["lines"]
+            AgreementLine(number=x["number"], key=_key(x), content=x)
+            for x in version["snapshot"]["lines"]
         ),
         conditions=tuple(
             Condition(

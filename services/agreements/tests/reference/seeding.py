@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 import catalogue as catalogues
 from agreements.db.repository import SqlUnitOfWork
 from agreements.db.seals.chain import Sealer
-from agreements.records.domain.agreement import Facts as StateFacts
+from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment

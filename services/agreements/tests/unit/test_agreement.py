@@ -5,14 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from agreements.records.domain.agreement import (
-    AgreementState,
-    Capacity,
-    Facts,
-    LapseRule,
-    Party,
-    Renewal,
-)
+from agreements.records.domain.agreement import AgreementState, Circumstances, LapseRule, Renewal
 from agreements.records.domain.drafting import first_version, next_version
 from agreements.records.domain.errors import (
     ConditionNotFound,
@@ -26,6 +19,7 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.events import Verb
 from agreements.records.domain.hold import Hold
+from agreements.records.domain.version import Capacity, Party
 from common.clock import end_of, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.ids import canonical, digest
@@ -48,7 +42,7 @@ from services.agreements.tests.facts import (
     signature,
 )
 
-FACTS = Facts(lapse_rules=(LapseRule(valid_from=date(2013, 4, 1), days=90),))
+FACTS = Circumstances(lapse_rules=(LapseRule(valid_from=date(2013, 4, 1), days=90),))
 CONDITION = {"id": "1", "text": "Report by Christmas.", "due": "2018-12-24", "owner": CSU}
 
 
@@ -323,7 +317,7 @@ def test_a_renewal_is_awaited_once_and_again_after_it_was_dropped():
 def test_without_a_rule_for_the_day_nothing_is_kept_open():
     agreement = renewal_of(active(), NOW)
 
-    assert state(agreement, end_of(END), Facts()) is AgreementState.EXPIRED
+    assert state(agreement, end_of(END), Circumstances()) is AgreementState.EXPIRED
 
 
 # Holds

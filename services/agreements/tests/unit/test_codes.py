@@ -7,7 +7,7 @@ import pytest
 from agreements.records.adapters.reference import load
 from agreements.records.domain.parties import codes
 from agreements.records.domain.parties.codes import Codes
-from agreements.records.domain.parties.organisation import Kind, Organisation
+from agreements.records.domain.parties.organisation import Organisation, OrganisationKind
 from services.agreements.tests.facts import new_id
 
 RULES = load().codes
@@ -29,23 +29,23 @@ def row(ods, kind, entity=None, valid_from=date(2013, 4, 1), valid_to=None):
 
 
 LISTED = (
-    row("02P", Kind.CCG, valid_to=date(2022, 6, 30)),
-    row("02P", Kind.SUB_ICB_LOCATION, "QF7", date(2022, 7, 1)),
-    row("QF7", Kind.ICB, valid_from=date(2022, 7, 1)),
-    row("RJE", Kind.NHS_TRUST),
-    row("RJE01", Kind.SITE, "RJE"),
-    row("R0A", Kind.NHS_TRUST, valid_from=date(2017, 10, 1)),
-    row("RH800", Kind.SITE, "R0A", date(2017, 10, 1)),
-    row("RH8", Kind.NHS_TRUST),
-    row("13Q", Kind.NHS_ENGLAND_HUB, "X26"),
-    row("X26", Kind.BODY),
-    row("Y00500", Kind.GP_PRACTICE),
-    row("Y005", Kind.NHS_TRUST),
-    row("D4U1Y", Kind.SUB_ICB_LOCATION, "QNQ"),
-    row("NT3", Kind.INDEPENDENT_PROVIDER),
-    row("8J400", Kind.INDEPENDENT_PROVIDER),
-    row("8J4", Kind.SUPPLIER),
-    row("RA1", Kind.NHS_TRUST, valid_to=date(2015, 3, 31)),
+    row("02P", OrganisationKind.CCG, valid_to=date(2022, 6, 30)),
+    row("02P", OrganisationKind.SUB_ICB_LOCATION, "QF7", date(2022, 7, 1)),
+    row("QF7", OrganisationKind.ICB, valid_from=date(2022, 7, 1)),
+    row("RJE", OrganisationKind.NHS_TRUST),
+    row("RJE01", OrganisationKind.SITE, "RJE"),
+    row("R0A", OrganisationKind.NHS_TRUST, valid_from=date(2017, 10, 1)),
+    row("RH800", OrganisationKind.SITE, "R0A", date(2017, 10, 1)),
+    row("RH8", OrganisationKind.NHS_TRUST),
+    row("13Q", OrganisationKind.NHS_ENGLAND_HUB, "X26"),
+    row("X26", OrganisationKind.BODY),
+    row("Y00500", OrganisationKind.GP_PRACTICE),
+    row("Y005", OrganisationKind.NHS_TRUST),
+    row("D4U1Y", OrganisationKind.SUB_ICB_LOCATION, "QNQ"),
+    row("NT3", OrganisationKind.INDEPENDENT_PROVIDER),
+    row("8J400", OrganisationKind.INDEPENDENT_PROVIDER),
+    row("8J4", OrganisationKind.SUPPLIER),
+    row("RA1", OrganisationKind.NHS_TRUST, valid_to=date(2015, 3, 31)),
 )
 
 
@@ -83,7 +83,7 @@ def test_a_code_counts_for_the_entity_that_the_lists_name(code, entity, day):
 
 
 def test_a_kind_that_does_not_come_lengthened_is_not_shortened():
-    listed = {"8J4": [row("8J4", Kind.SUPPLIER)]}
+    listed = {"8J4": [row("8J4", OrganisationKind.SUPPLIER)]}
 
     assert Codes(BEFORE, listed, RULES).normal("8J400") == "8J400"
 
@@ -126,8 +126,8 @@ def test_a_default_code_is_one_in_its_time_only():
 
 def test_sites_in_a_circle_end_where_they_began():
     listed = {
-        "AAA01": [row("AAA01", Kind.SITE, "AAA02")],
-        "AAA02": [row("AAA02", Kind.SITE, "AAA01")],
+        "AAA01": [row("AAA01", OrganisationKind.SITE, "AAA02")],
+        "AAA02": [row("AAA02", OrganisationKind.SITE, "AAA01")],
     }
 
     assert Codes(BEFORE, listed, RULES).normal("AAA01") in {"AAA01", "AAA02"}
@@ -164,11 +164,11 @@ def test_equal_lists_have_equal_maps_and_another_day_another_one():
 @pytest.mark.parametrize(
     ("day", "standing"),
     [
-        (date(2017, 9, 30), codes.Standing.NOT_YET),
-        (date(2017, 10, 1), codes.Standing.OPEN),
+        (date(2017, 9, 30), codes.CodeState.NOT_YET),
+        (date(2017, 10, 1), codes.CodeState.OPEN),
     ],
 )
 def test_a_code_stands_as_the_lists_say(day, standing):
     assert codes.standing_on(day, [r for r in LISTED if r.ods == "R0A"]) == standing
-    assert codes.standing_on(day, [r for r in LISTED if r.ods == "RA1"]) == codes.Standing.CLOSED
-    assert codes.standing_on(day, []) == codes.Standing.UNKNOWN
+    assert codes.standing_on(day, [r for r in LISTED if r.ods == "RA1"]) == codes.CodeState.CLOSED
+    assert codes.standing_on(day, []) == codes.CodeState.UNKNOWN

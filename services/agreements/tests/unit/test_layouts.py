@@ -11,7 +11,7 @@ from agreements.records.domain.lists.layouts import dspt, maps, ods, reading
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot, governing
 from agreements.records.domain.parties.assurance import NO_EDITION, Status
-from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.parties.organisation import OrganisationKind
 from services.agreements.tests.facts import new_id
 
 PUBLISHED = Path(__file__).parents[5] / "shared" / "data"
@@ -51,9 +51,13 @@ def places(left_out):
 def test_a_location_was_a_ccg_until_the_icbs_came():
     before, since = organisations(eccg(), ods.OdsLayout.ECCG)
 
-    assert (before.kind, before.legal_entity) == (Kind.CCG, "02P")
+    assert (before.kind, before.legal_entity) == (OrganisationKind.CCG, "02P")
     assert before.valid_to == date(2022, 6, 30)
-    assert (since.kind, since.legal_entity, since.parent) == (Kind.SUB_ICB_LOCATION, "QF7", "QF7")
+    assert (since.kind, since.legal_entity, since.parent) == (
+        OrganisationKind.SUB_ICB_LOCATION,
+        "QF7",
+        "QF7",
+    )
     assert (since.valid_from, since.valid_to) == (date(2022, 7, 1), None)
 
 
@@ -61,8 +65,8 @@ def test_a_location_that_began_later_was_never_a_ccg_and_one_that_closed_before_
     [late] = organisations(eccg(begin="20230401"), ods.OdsLayout.ECCG)
     [early] = organisations(eccg(end="20200331"), ods.OdsLayout.ECCG)
 
-    assert (late.kind, late.valid_from) == (Kind.SUB_ICB_LOCATION, date(2023, 4, 1))
-    assert (early.kind, early.valid_to) == (Kind.CCG, date(2020, 3, 31))
+    assert (late.kind, late.valid_from) == (OrganisationKind.SUB_ICB_LOCATION, date(2023, 4, 1))
+    assert (early.kind, early.valid_to) == (OrganisationKind.CCG, date(2020, 3, 31))
 
 
 def test_a_hub_is_nhs_englands_and_q99_is_no_icb():
@@ -70,13 +74,17 @@ def test_a_hub_is_nhs_englands_and_q99_is_no_icb():
         eccg("13Q", "NATIONAL COMMISSIONING HUB 1", "Q99", kind="H"), ods.OdsLayout.ECCG
     )
 
-    assert (hub.kind, hub.legal_entity) == (Kind.NHS_ENGLAND_HUB, "X26")
+    assert (hub.kind, hub.legal_entity) == (OrganisationKind.NHS_ENGLAND_HUB, "X26")
 
 
 def test_trusts_are_read_from_their_list():
     [trust] = organisations(eccg("R0A", "A TRUST", "QOP", "20171001", kind=""), ods.OdsLayout.ETR)
 
-    assert (trust.kind, trust.legal_entity, trust.parent) == (Kind.NHS_TRUST, "R0A", "QOP")
+    assert (trust.kind, trust.legal_entity, trust.parent) == (
+        OrganisationKind.NHS_TRUST,
+        "R0A",
+        "QOP",
+    )
 
 
 PRACTICES = (
@@ -273,7 +281,7 @@ def test_sites_are_read_as_parts_of_their_trust():
     row = ",".join(f'"{cell}"' for cell in [*cells, *[""] * 12])
     [site] = organisations(row, ods.OdsLayout.ETS)
 
-    assert (site.kind, site.legal_entity, site.parent) == (Kind.SITE, "RH8", "RH8")
+    assert (site.kind, site.legal_entity, site.parent) == (OrganisationKind.SITE, "RH8", "RH8")
     with pytest.raises(ImportRefused):
         organisations(row.replace('"RH8"', '""'), ods.OdsLayout.ETS)
 

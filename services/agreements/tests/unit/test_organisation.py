@@ -6,8 +6,8 @@ import pytest
 
 from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
 from agreements.records.domain.parties.organisation import (
-    Kind,
     Organisation,
+    OrganisationKind,
     TransferInstrument,
     legal_entity,
     on,
@@ -19,7 +19,7 @@ from services.agreements.tests.facts import new_id
 BEFORE, SINCE = date(2022, 6, 30), date(2022, 7, 1)
 
 
-def listed(ods="02P", entity="02P", kind=Kind.CCG, begin=date(2013, 4, 1), end=None):
+def listed(ods="02P", entity="02P", kind=OrganisationKind.CCG, begin=date(2013, 4, 1), end=None):
     return Organisation(
         id=new_id(),
         ods=ods,
@@ -35,8 +35,8 @@ def listed(ods="02P", entity="02P", kind=Kind.CCG, begin=date(2013, 4, 1), end=N
 
 BARNSLEY = [
     listed(end=BEFORE),
-    listed(entity="QF7", kind=Kind.SUB_ICB_LOCATION, begin=SINCE),
-    listed("QF7", "QF7", Kind.ICB, SINCE),
+    listed(entity="QF7", kind=OrganisationKind.SUB_ICB_LOCATION, begin=SINCE),
+    listed("QF7", "QF7", OrganisationKind.ICB, SINCE),
 ]
 
 

@@ -25,7 +25,7 @@ from common.messaging.consumer import Consumer
 from common.organisations import Codes
 from common.security.roles import Role
 from common.security.tokens import TokenVerifier
-from common.service.cli import Service
+from common.service.cli import ServiceCommands
 from common.workers import Worker
 
 PACKAGE = "applications"
@@ -112,7 +112,7 @@ MENDING: Mending[Parts] = Mending(
 )
 """Snapshots are named by their hash: what is in one is mended by handing in again."""
 
-SERVICE = Service(
+SERVICE = ServiceCommands(
     summary=SUMMARY,
     metadata=metadata,
     settings=Settings,

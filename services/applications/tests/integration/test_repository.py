@@ -12,15 +12,17 @@ from sqlmodel import Session
 
 from applications.db.repository import SnapshotAltered
 from applications.db.tables import ApplicationRow, SnapshotRow, StepRow, metadata
-from applications.domain.application import Outcome, Query, State
 from applications.domain.errors import (
     ApplicationNotFound,
     FindingsRefuse,
     OwnApplication,
     SnapshotNotFound,
 )
+from applications.domain.life import Outcome, Query, State
 from applications.domain.routing import Triage
-from applications.domain.sections import Condition, Kind, Length
+from applications.domain.sections.forms import Kind
+from applications.domain.sections.parties import Length
+from applications.domain.sections.terms import Condition
 from applications.use_cases import applications, decisions, snapshots
 from applications.use_cases.ports import Scope
 from common.db import migrate

@@ -6,16 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from applications.domain.application import (
-    LIFE,
-    Actor,
-    Application,
-    Frozen,
-    Outcome,
-    Query,
-    State,
-    Verb,
-)
+from applications.domain.application import Application
 from applications.domain.errors import (
     AdviceNotNeeded,
     AdviceRequired,
@@ -27,8 +18,11 @@ from applications.domain.errors import (
     ReasonRequired,
     SameHands,
 )
+from applications.domain.life import LIFE, Actor, Frozen, Outcome, Query, State, Verb
 from applications.domain.routing import AdvisoryRoute, Triage
-from applications.domain.sections import Condition, Kind, Length
+from applications.domain.sections.forms import Kind
+from applications.domain.sections.parties import Length
+from applications.domain.sections.terms import Condition
 from common.errors import TransitionRefused
 from common.events import EVENT_TYPES
 from common.security.principal import BODY

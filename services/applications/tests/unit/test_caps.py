@@ -3,7 +3,7 @@
 import pytest
 
 from applications.domain import checks
-from applications.domain.sections import Kind
+from applications.domain.sections.forms import Kind
 from services.applications.tests.answers import CCG, case, complete, line
 
 FIELDS = "/sections/7/lines/0/fields"

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from applications.domain import checks
-from applications.domain.application import Query
 from applications.domain.checks import codes as codes_of
 from applications.domain.checks.length import last_day, months_later
 from applications.domain.facts import (
@@ -24,7 +23,9 @@ from applications.domain.facts import (
     OrganisationFact,
     RegistrationFact,
 )
-from applications.domain.sections import SECTIONS, Answers, Kind
+from applications.domain.life import Query
+from applications.domain.sections import SECTIONS, Answers
+from applications.domain.sections.forms import Kind
 from catalogue import Catalogue
 from common.security.principal import BODY
 from common.texts import STORED

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from applications.domain.application import LIFE
+from applications.domain.life import LIFE
 
 README = Path(__file__).parents[2] / "README.md"
 

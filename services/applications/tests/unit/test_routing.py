@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from applications.domain.routing import Triage, route
-from applications.domain.sections import Kind
+from applications.domain.sections.forms import Kind
 from services.applications.tests.answers import RULES
 from statements.vocabulary import Classification
 

@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from applications.domain.facts import AssuranceFact
-from applications.domain.sections import Condition, Kind
+from applications.domain.sections.forms import Kind
+from applications.domain.sections.terms import Condition
 from applications.domain.snapshot import assemble
 from applications.use_cases import snapshots
 from common.ids import canonical, digest_of

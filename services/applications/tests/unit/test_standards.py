@@ -6,7 +6,8 @@ import pytest
 
 from applications.domain import standards
 from applications.domain.rules import on
-from applications.domain.sections import SECTIONS, Territory
+from applications.domain.sections import SECTIONS
+from applications.domain.sections.forms import Territory
 from applications.domain.standards import Change
 from services.applications.tests.answers import RULES
 

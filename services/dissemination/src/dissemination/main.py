@@ -18,7 +18,7 @@ from common.messaging.consumer import Consumer
 from common.organisations import RemoteCodes
 from common.security.roles import Role
 from common.service import Wakes
-from common.service.cli import Service
+from common.service.cli import ServiceCommands
 from common.service.parts import Readiness
 from common.workers import Worker
 from dissemination.adapters import events
@@ -155,7 +155,7 @@ MENDING: Mending[Parts] = Mending(
     transaction=_writing, columns=repository.MENDABLE, log=repository.log_mending
 )
 
-SERVICE = Service(
+SERVICE = ServiceCommands(
     summary=SUMMARY,
     metadata=metadata,
     settings=Settings,

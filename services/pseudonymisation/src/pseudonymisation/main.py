@@ -20,7 +20,7 @@ from common.security.jwks import Jwks, fetch_from
 from common.security.keys import SignedVerifier
 from common.security.roles import Role
 from common.service import Wakes
-from common.service.cli import Service
+from common.service.cli import ServiceCommands
 from common.service.parts import Readiness
 from common.settings import Environment
 from common.workers import Worker
@@ -301,7 +301,7 @@ def jobs(parts: Parts) -> Sequence[Worker]:
     ]
 
 
-SERVICE = Service(
+SERVICE = ServiceCommands(
     summary=SUMMARY,
     metadata=metadata,
     settings=Settings,

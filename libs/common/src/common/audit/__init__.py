@@ -13,7 +13,7 @@ from common.audit.checkpoints import (
     ensure_extends,
 )
 from common.audit.entries import Entry, Leaf, entry_for
-from common.audit.findings import Finding, Head, Kind, Report
+from common.audit.findings import FindingKind, Head, LogFinding, VerificationReport
 from common.audit.log import append
 from common.audit.verification import kept_checkpoints, kept_manifest, verify
 
@@ -22,11 +22,11 @@ __all__ = [
     "Checkpoint",
     "CheckpointWorker",
     "Entry",
-    "Finding",
+    "FindingKind",
     "Head",
-    "Kind",
     "Leaf",
-    "Report",
+    "LogFinding",
+    "VerificationReport",
     "append",
     "checkpoint",
     "ensure_extends",

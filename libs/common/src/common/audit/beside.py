@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, String, column, func, inspect, select, table
 from sqlmodel import Session
 
-from common.audit.findings import Finding, Kind
+from common.audit.findings import FindingKind, LogFinding
 
 SUBJECT = table("audit_subject", column("agreement", String), column("leaf_index", BigInteger))
 
@@ -29,7 +29,7 @@ class SideIndex:
     session: Session
     _right: int = field(default=0)
 
-    def judge(self, leaves: Sequence[Any]) -> Iterator[Finding]:
+    def judge(self, leaves: Sequence[Any]) -> Iterator[LogFinding]:
         """Compare the entries of some leaves, in order, with the rows about them."""
         if not leaves:
             return
@@ -47,16 +47,20 @@ class SideIndex:
             found = named.get(index, [])
             self._right += len(found)
             if found != ([] if about is None else [about]):
-                yield Finding(
-                    Kind.INDEX, index, f"Auditors do not find leaf {index} under its agreement."
+                yield LogFinding(
+                    FindingKind.INDEX,
+                    index,
+                    f"Auditors do not find leaf {index} under its agreement.",
                 )
 
-    def judge_end(self) -> Iterator[Finding]:
+    def judge_end(self) -> Iterator[LogFinding]:
         """Say whether there are rows about leaves that are not there."""
         count = self.session.execute(select(func.count()).select_from(SUBJECT)).scalar_one()
         if count != self._right:
-            yield Finding(
-                Kind.INDEX, 0, f"{count - self._right} rows lead auditors to leaves that are none."
+            yield LogFinding(
+                FindingKind.INDEX,
+                0,
+                f"{count - self._right} rows lead auditors to leaves that are none.",
             )
 
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 FINDINGS_MAX = 100
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What can be wrong with a log."""
 
     EDITED = "LEAF_EDITED"
@@ -26,10 +26,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LogFinding:
     """One thing that is wrong, and the first leaf that it touches."""
 
-    kind: Kind
+    kind: FindingKind
     index: int
     detail: str
 
@@ -51,7 +51,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class VerificationReport:
     """What was looked at, and what is wrong with it, in the order of the leaves."""
 
     log: str
@@ -61,7 +61,7 @@ class Report:
     signed_size: int
     """How many of the leaves a checkpoint vouches for."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[LogFinding, ...]
 
     kept: int = 0
     """How many heads that somebody else kept it was held against."""
@@ -75,7 +75,7 @@ class Report:
         return not self.findings
 
     @property
-    def first(self) -> Finding | None:
+    def first(self) -> LogFinding | None:
         """Return what is wrong with the first broken leaf."""
         return self.findings[0] if self.findings else None
 

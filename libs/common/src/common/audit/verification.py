@@ -18,7 +18,7 @@ from sqlmodel import Session
 from common.audit import beside
 from common.audit.checkpoints import LEAVES_A_READ, Checkpoint
 from common.audit.entries import MEMBERS
-from common.audit.findings import FINDINGS_MAX, Finding, Head, Kind, Report
+from common.audit.findings import FINDINGS_MAX, FindingKind, Head, LogFinding, VerificationReport
 from common.audit.log import read_frontier
 from common.audit.tree import Frontier, leaf_hash, read, written
 from common.clock import Clock
@@ -46,7 +46,7 @@ def verify(
     log: str | None = None,
     heads: Sequence[Head] = (),
     clock: Clock | None = None,
-) -> Report:
+) -> VerificationReport:
     """Judge a log. `log` is its service's name, which the file of checkpoints is named after.
 
     `jwks` holds every key that ever signed checkpoints of this log. `heads` may add what
@@ -73,7 +73,7 @@ def verify(
         _missing(signed, heads, walk, signed_size, is_cut=is_cut, is_any=is_any_checkpoint)
     )
     findings.sort(key=lambda finding: finding.index)
-    return Report(
+    return VerificationReport(
         log=log,
         leaves=walk.tree.size,
         root=written(walk.tree.root()),
@@ -134,23 +134,23 @@ def _missing(
     *,
     is_cut: bool,
     is_any: bool,
-) -> Iterator[Finding]:
+) -> Iterator[LogFinding]:
     """Name the checkpoints that must have been there: they are signed every minute."""
     if walk.tree.size and not signed and not is_any:
-        yield Finding(
-            Kind.MISSING,
+        yield LogFinding(
+            FindingKind.MISSING,
             walk.tree.size,
             f"There are {walk.tree.size} leaves and no checkpoint: the file is empty or gone.",
         )
     elif is_cut and walk.tree.size > signed_size:
-        yield Finding(
-            Kind.MISSING,
+        yield LogFinding(
+            FindingKind.MISSING,
             signed_size,
             "The last line is not whole: the file was cut, or its writer was stopped in it.",
         )
     elif walk.late is not None:
-        yield Finding(
-            Kind.MISSING,
+        yield LogFinding(
+            FindingKind.MISSING,
             signed_size,
             f"Leaf {signed_size} is {walk.late} older than the last one, and no checkpoint is "
             "over it: checkpoints are missing at the end.",
@@ -158,8 +158,8 @@ def _missing(
     own = {checkpoint.line for checkpoint in signed}
     for head in heads:
         if head.line is not None and head.line not in own:
-            yield Finding(
-                Kind.MISSING,
+            yield LogFinding(
+                FindingKind.MISSING,
                 min(head.size, walk.tree.size),
                 f"The service's own file lacks {head.source}.",
             )
@@ -199,11 +199,11 @@ def _engine(url: str) -> Engine:
 
 def _genuine(
     path: Path, jwks: Mapping[str, Any], log: str, clock: Clock | None
-) -> tuple[list[Checkpoint], list[Finding], bool]:
+) -> tuple[list[Checkpoint], list[LogFinding], bool]:
     """Return genuine checkpoints, what is wrong with others, and whether half a line follows."""
     verifier = SignedVerifier(keys.checkpoint(log), lambda: jwks, clock=clock)
     found: list[Checkpoint] = []
-    wrong: list[Finding] = []
+    wrong: list[LogFinding] = []
     before: Checkpoint | None = None
     text = path.read_text("ascii", "replace") if path.exists() else ""
     *lines, half = text.split("\n")
@@ -215,14 +215,16 @@ def _genuine(
         except (AppError, ValueError) as error:
             detail = error.detail if isinstance(error, AppError) else str(error)
             wrong.append(
-                Finding(Kind.CHECKPOINT, reached, f"Line {number + 1} is not genuine: {detail}")
+                LogFinding(
+                    FindingKind.CHECKPOINT, reached, f"Line {number + 1} is not genuine: {detail}"
+                )
             )
             before = None
             continue
         if not _follows(current, before, number):
             wrong.append(
-                Finding(
-                    Kind.CHECKPOINT,
+                LogFinding(
+                    FindingKind.CHECKPOINT,
                     reached,
                     f"Line {number + 1} (checkpoint {current.number}) does not follow the line "
                     "before it: lines are missing, moved or of another history.",
@@ -230,7 +232,7 @@ def _genuine(
             )
         if before is not None and before.at - current.at > CHECKPOINTS_BACK_MAX:
             detail = f"Checkpoint {current.number} is dated before checkpoint {before.number}."
-            wrong.append(Finding(Kind.TIME, reached, detail))
+            wrong.append(LogFinding(FindingKind.TIME, reached, detail))
         found.append(current)
         before = current
     return found, wrong, bool(half)
@@ -254,7 +256,7 @@ class Walk:
     heads: Sequence[Head]
     """In the order of their sizes."""
     tree: Frontier = field(default_factory=Frontier)
-    wrong: list[Finding] = field(default_factory=list)
+    wrong: list[LogFinding] = field(default_factory=list)
     late: timedelta | None = None
     """How long before the last leaf the first was that no checkpoint is over."""
     _agreed: int = 0
@@ -279,13 +281,13 @@ class Walk:
                     self._add(index_of.judge(entries))
             frontier = _stored_frontier(session)
             end = _judge_end(self.tree, frontier, self.heads, is_whole=not self.wrong)
-            is_shorter = any(finding.kind is Kind.TRUNCATED for finding in end)
+            is_shorter = any(finding.kind is FindingKind.TRUNCATED for finding in end)
             if index_of is not None and not self._is_cut_short and not is_shorter:
                 self._add(index_of.judge_end())
             count = session.execute(select(func.count()).select_from(audit_leaf)).scalar_one()
         if count != stored:
             detail = f"The table has {count} leaves, of which {stored} can be read in order."
-            self._add([Finding(Kind.INSERTED, self.tree.size, detail)])
+            self._add([LogFinding(FindingKind.INSERTED, self.tree.size, detail)])
         if self._unsigned_since is not None and self._last_at is not None:
             waited = self._last_at - self._unsigned_since
             self.late = waited if waited > LATE_AFTER else None
@@ -297,19 +299,19 @@ class Walk:
         if type(index) is int and index >= 0:
             return True
         detail = f"There is a leaf {str(index)[:40]}, where none can be: it was slipped in."
-        self._add([Finding(Kind.INSERTED, 0, detail)])
+        self._add([LogFinding(FindingKind.INSERTED, 0, detail)])
         return False
 
     def _take(self, index: int, entry: object, stored: object, signed: int) -> None:
         if index < self.tree.size:
             detail = f"There are two leaves {index}: one was slipped in."
-            self._add([Finding(Kind.INSERTED, index, detail)])
+            self._add([LogFinding(FindingKind.INSERTED, index, detail)])
             return
         if index != self.tree.size:
             size = self.tree.size
             missing = f"{size} to {index - 1}" if index - size > 1 else size
             # What follows stands in no tree that was ever signed: the judgement ends here.
-            self.wrong.append(Finding(Kind.DELETED, size, f"Leaf {missing} is missing."))
+            self.wrong.append(LogFinding(FindingKind.DELETED, size, f"Leaf {missing} is missing."))
             self._is_cut_short = True
             return
         text = entry if isinstance(entry, str) else ""
@@ -318,7 +320,7 @@ class Walk:
         if at is not None:
             if self._last_at is not None and self._last_at - at > LEAVES_BACK_MAX:
                 detail = f"Leaf {index} is dated {self._last_at - at} before one before it."
-                finding = Finding(Kind.TIME, index, detail)
+                finding = LogFinding(FindingKind.TIME, index, detail)
             self._last_at = at if self._last_at is None else max(at, self._last_at)
             if index >= signed and self._unsigned_since is None:
                 self._unsigned_since = at
@@ -327,7 +329,7 @@ class Walk:
         self.tree.append(leaf_hash(text.encode()))
         self._agreed = _pass_heads(self.tree, self.heads, self._agreed, self.wrong)
 
-    def _add(self, findings: Iterable[Finding]) -> None:
+    def _add(self, findings: Iterable[LogFinding]) -> None:
         for finding in findings:
             if len(self.wrong) < FINDINGS_MAX:
                 self.wrong.append(finding)
@@ -343,7 +345,7 @@ def _stored_frontier(session: Session) -> Frontier | None:
 
 def _judge_end(
     tree: Frontier, frontier: Frontier | None, heads: Sequence[Head], *, is_whole: bool
-) -> list[Finding]:
+) -> list[LogFinding]:
     """Judge whether anything is missing at the end, and what the database itself says."""
     promised = [(head.size, head.source) for head in heads[-1:]]
     if frontier is not None:
@@ -351,18 +353,18 @@ def _judge_end(
     for size, source in promised:
         if size > tree.size:
             detail = f"The log ends after {tree.size} leaves; {source} is of {size}."
-            return [Finding(Kind.TRUNCATED, tree.size, detail)]
+            return [LogFinding(FindingKind.TRUNCATED, tree.size, detail)]
     if frontier is None:
-        return [Finding(Kind.FRONTIER, tree.size, "The stored frontier is no tree.")]
+        return [LogFinding(FindingKind.FRONTIER, tree.size, "The stored frontier is no tree.")]
     if tree.size > frontier.size:
         detail = f"The service wrote {frontier.size} leaves; those after were slipped in."
-        return [Finding(Kind.INSERTED, frontier.size, detail)]
+        return [LogFinding(FindingKind.INSERTED, frontier.size, detail)]
     if is_whole and frontier.root() != tree.root():
         detail = (
             "The stored frontier is not that of the leaves: a leaf written since the last "
             "checkpoint was changed together with its hash, or the frontier was."
         )
-        return [Finding(Kind.FRONTIER, max(0, tree.size - 1), detail)]
+        return [LogFinding(FindingKind.FRONTIER, max(0, tree.size - 1), detail)]
     return []
 
 
@@ -380,10 +382,12 @@ def _portions(session: Session) -> Iterator[Sequence[Any]]:
         after = rows[-1][0]
 
 
-def _judge(index: int, entry: str, stored: object) -> Finding | None:
+def _judge(index: int, entry: str, stored: object) -> LogFinding | None:
     """Judge one leaf by itself."""
     if written(leaf_hash(entry.encode("utf-8", "surrogatepass"))) != stored:
-        return Finding(Kind.EDITED, index, f"Leaf {index} does not have the hash stored for it.")
+        return LogFinding(
+            FindingKind.EDITED, index, f"Leaf {index} does not have the hash stored for it."
+        )
     try:
         found = json.loads(entry)
         own = found["index"]
@@ -393,15 +397,15 @@ def _judge(index: int, entry: str, stored: object) -> Finding | None:
     except (ValueError, KeyError, TypeError, AttributeError):
         is_ours, own = False, None
     if not is_ours:
-        return Finding(Kind.EDITED, index, f"Leaf {index} is not an entry.")
+        return LogFinding(FindingKind.EDITED, index, f"Leaf {index} is not an entry.")
     if own != index:
-        return Finding(
-            Kind.REORDERED, index, f"Leaf {index} was written as leaf {own}: it was moved."
+        return LogFinding(
+            FindingKind.REORDERED, index, f"Leaf {index} was written as leaf {own}: it was moved."
         )
     return None
 
 
-def _pass_heads(tree: Frontier, heads: Sequence[Head], passed: int, wrong: list[Finding]) -> int:
+def _pass_heads(tree: Frontier, heads: Sequence[Head], passed: int, wrong: list[LogFinding]) -> int:
     """Compare with the heads of this size; return how many heads are behind us."""
     while passed < len(heads) and heads[passed].size == tree.size:
         head = heads[passed]
@@ -410,8 +414,8 @@ def _pass_heads(tree: Frontier, heads: Sequence[Head], passed: int, wrong: list[
         if written(tree.root()) != head.root and not already:
             since = max((h.size for h in heads[: passed - 1] if h.size < tree.size), default=0)
             wrong.append(
-                Finding(
-                    Kind.FORKED,
+                LogFinding(
+                    FindingKind.FORKED,
                     since,
                     f"The first {tree.size} leaves are not those of {head.source}: one of "
                     f"{since} to {tree.size - 1} was rewritten together with its hash.",

@@ -20,9 +20,9 @@ from common.personal_data.told import told_births, told_homes
 
 __all__ = [
     "MARKERS",
-    "Finding",
-    "Kind",
     "Own",
+    "PersonalDataFound",
+    "PersonalDataKind",
     "find_in_record",
     "find_personal_data",
     "is_nhs_number",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class Kind(StrEnum):
+class PersonalDataKind(StrEnum):
     """What was found; where a place is several things, the first of them."""
 
     NHS_NUMBER = "nhs_number"
@@ -38,13 +38,13 @@ class Kind(StrEnum):
     DATE_OF_BIRTH = "date_of_birth"
 
 
-KINDS: Final = tuple(Kind)
+KINDS: Final = tuple(PersonalDataKind)
 
 
-class Finding(NamedTuple):
+class PersonalDataFound(NamedTuple):
     """Personal data in a text: what, and where it stands. Never the value itself."""
 
-    kind: Kind
+    kind: PersonalDataKind
     start: int
     """Characters from the beginning of the text to the first that belongs to it."""
     end: int
@@ -65,7 +65,7 @@ POSTCODE_MIN: Final = 5
 """Letters and digits of the shortest postcode; less is no place where somebody lives."""
 
 
-def find_in_record(text: str, own: Own = NOBODY) -> tuple[Finding, ...]:
+def find_in_record(text: str, own: Own = NOBODY) -> tuple[PersonalDataFound, ...]:
     """Find the record's own data in a cell, and anybody's NHS number (domain.md 8.6).
 
     What overlaps is one finding. Nothing is found any more in a text in which every finding was
@@ -76,7 +76,7 @@ def find_in_record(text: str, own: Own = NOBODY) -> tuple[Finding, ...]:
     return _findings(form, text, found)
 
 
-def find_personal_data(text: str) -> tuple[Finding, ...]:
+def find_personal_data(text: str) -> tuple[PersonalDataFound, ...]:
     """Find what must not stand in a text that a person wrote.
 
     NHS numbers by their check digit; a date where words say that somebody was born then, and a
@@ -91,16 +91,16 @@ def find_personal_data(text: str) -> tuple[Finding, ...]:
     return tuple(_merged([*found, *hidden]))
 
 
-def _told(text: str) -> tuple[Finding, ...]:
+def _told(text: str) -> tuple[PersonalDataFound, ...]:
     form = normal_form(text)
-    found = [(Kind.DATE_OF_BIRTH, *span) for span in told_births(form)]
-    found += [(Kind.POSTCODE, *span) for span in told_homes(form)]
+    found = [(PersonalDataKind.DATE_OF_BIRTH, *span) for span in told_births(form)]
+    found += [(PersonalDataKind.POSTCODE, *span) for span in told_homes(form)]
     return _findings(form, text, found)
 
 
 def _findings(
-    form: NormalForm, text: str, found: list[tuple[Kind, int, int]]
-) -> tuple[Finding, ...]:
+    form: NormalForm, text: str, found: list[tuple[PersonalDataKind, int, int]]
+) -> tuple[PersonalDataFound, ...]:
     # What is found changes what stands alone beside it, so that one look is not enough.
     rest = form
     spans = [(start, end) for _, start, end in found]
@@ -109,33 +109,33 @@ def _findings(
         spans = list(strangers(rest, text))
         if not spans:
             break
-        found += [(Kind.NHS_NUMBER, start, end) for start, end in spans]
+        found += [(PersonalDataKind.NHS_NUMBER, start, end) for start, end in spans]
     return tuple(_merged((kind, *form.span(start, end)) for kind, start, end in found))
 
 
-def _own(form: NormalForm, own: Own) -> Iterator[tuple[Kind, int, int]]:
+def _own(form: NormalForm, own: Own) -> Iterator[tuple[PersonalDataKind, int, int]]:
     if own.number:
         needle = normal_form(own.number).text
         for at in form.find_all(needle):
-            yield Kind.NHS_NUMBER, at, at + len(needle)
+            yield PersonalDataKind.NHS_NUMBER, at, at + len(needle)
     if own.postcode:
         needle = normal_form(own.postcode).text
         for at in form.find_all(needle) if len(needle) >= POSTCODE_MIN else ():
-            yield Kind.POSTCODE, at, at + len(needle)
+            yield PersonalDataKind.POSTCODE, at, at + len(needle)
     if own.birth:
         for start, end in own_birth(form, own.birth):
-            yield Kind.DATE_OF_BIRTH, start, end
+            yield PersonalDataKind.DATE_OF_BIRTH, start, end
 
 
-def _merged(found: Iterable[tuple[Kind, int, int]]) -> Iterator[Finding]:
-    current: Finding | None = None
+def _merged(found: Iterable[tuple[PersonalDataKind, int, int]]) -> Iterator[PersonalDataFound]:
+    current: PersonalDataFound | None = None
     for kind, start, end in sorted(found, key=lambda one: one[1:]):
         if current is None or start >= current.end:
             if current is not None:
                 yield current
-            current = Finding(kind, start, end)
+            current = PersonalDataFound(kind, start, end)
             continue
         first = min(current.kind, kind, key=KINDS.index)
-        current = Finding(first, current.start, max(current.end, end))
+        current = PersonalDataFound(first, current.start, max(current.end, end))
     if current is not None:
         yield current

@@ -53,7 +53,7 @@ def is_nhs_number(digits: str) -> bool:
     return weighted % MODULUS == 0
 
 
-class Group(NamedTuple):
+class DigitGroup(NamedTuple):
     """Digits with nothing to be seen between them: places in the normal form."""
 
     start: int
@@ -72,9 +72,9 @@ def strangers(form: NormalForm, text: str) -> Iterator[tuple[int, int]]:
             yield from _for_tests(chain, form)
 
 
-def _chains(form: NormalForm) -> Iterator[list[Group]]:
+def _chains(form: NormalForm) -> Iterator[list[DigitGroup]]:
     """Give groups of digits that belong together: few separators between them, and no letter."""
-    chain: list[Group] = []
+    chain: list[DigitGroup] = []
     for run in re.finditer("[0-9]+", form.text):
         starts = [run.start()]
         starts += [at for at in range(run.start() + 1, run.end()) if form.gaps[at]]
@@ -84,11 +84,11 @@ def _chains(form: NormalForm) -> Iterator[list[Group]]:
             if chain and form.gaps[start] > GAP_MAX:
                 yield chain
                 chain = []
-            chain.append(Group(start, end))
+            chain.append(DigitGroup(start, end))
         yield chain
 
 
-def _for_tests(chain: Sequence[Group], form: NormalForm) -> Iterator[tuple[int, int]]:
+def _for_tests(chain: Sequence[DigitGroup], form: NormalForm) -> Iterator[tuple[int, int]]:
     """Find numbers of the range for tests, wherever they stand but in a SNOMED CT identifier."""
     last = chain[-1].end - DIGITS
     at = form.text.find(FOR_TESTS, chain[0].start, last + len(FOR_TESTS))
@@ -102,7 +102,7 @@ def _for_tests(chain: Sequence[Group], form: NormalForm) -> Iterator[tuple[int, 
         at = form.text.find(FOR_TESTS, at + 1, last + len(FOR_TESTS))
 
 
-def _alone(chain: Sequence[Group], form: NormalForm, text: str) -> Iterator[tuple[int, int]]:
+def _alone(chain: Sequence[DigitGroup], form: NormalForm, text: str) -> Iterator[tuple[int, int]]:
     """Find numbers that stand for themselves."""
     whole = chain[-1].end - chain[0].start
     for first in range(len(chain)):
@@ -120,7 +120,7 @@ def _alone(chain: Sequence[Group], form: NormalForm, text: str) -> Iterator[tupl
                 yield start, end
 
 
-def _past_noughts(group: Group, form: NormalForm) -> int:
+def _past_noughts(group: DigitGroup, form: NormalForm) -> int:
     """Pass over noughts that fill a number up; one alone begins a telephone number."""
     filled = group.size - DIGITS
     if filled > 1 and form.text[group.start : group.start + filled] == "0" * filled:
@@ -133,7 +133,7 @@ def _is_issued(digits: str) -> bool:
 
 
 def _is_something_else(
-    chain: Sequence[Group], first: int, last: int, form: NormalForm, text: str
+    chain: Sequence[DigitGroup], first: int, last: int, form: NormalForm, text: str
 ) -> bool:
     groups = chain[first : last + 1]
     sizes = tuple(group.size for group in groups)
@@ -150,7 +150,9 @@ def _is_something_else(
     )
 
 
-def _is_sum(groups: Sequence[Group], behind: Group | None, form: NormalForm, text: str) -> bool:
+def _is_sum(
+    groups: Sequence[DigitGroup], behind: DigitGroup | None, form: NormalForm, text: str
+) -> bool:
     """Say whether digits are written as money is: with a sign, pence, or thousands parted."""
     ahead = text[: form.places[groups[0].start]].rstrip()
     if ahead and ahead[-1] in MONEY:
@@ -163,14 +165,14 @@ def _is_sum(groups: Sequence[Group], behind: Group | None, form: NormalForm, tex
     return pounds[0].size <= THOUSAND and all(group.size == THOUSAND for group in pounds[1:])
 
 
-def _is_address(groups: Sequence[Group], form: NormalForm, text: str) -> bool:
+def _is_address(groups: Sequence[DigitGroup], form: NormalForm, text: str) -> bool:
     """Say whether it is the address of a computer."""
     if len(groups) != ADDRESS_PARTS or not _parted_by(groups[1:], form, text):
         return False
     return all(int(form.text[group.start : group.end]) <= ADDRESS_MAX for group in groups)
 
 
-def _parted_by(groups: Sequence[Group], form: NormalForm, text: str) -> bool:
+def _parted_by(groups: Sequence[DigitGroup], form: NormalForm, text: str) -> bool:
     """Say whether one full stop stands before each group."""
     return all(
         form.gaps[group.start] == 1 and text[form.places[group.start] - 1] == "."
@@ -178,7 +180,7 @@ def _parted_by(groups: Sequence[Group], form: NormalForm, text: str) -> bool:
     )
 
 
-def _has_date(groups: Sequence[Group], text: str) -> bool:
+def _has_date(groups: Sequence[DigitGroup], text: str) -> bool:
     """Say whether there is a day, month and year among the groups: a time beside a date."""
     for at in range(len(groups) - 2):
         sizes = tuple(group.size for group in groups[at : at + 3])

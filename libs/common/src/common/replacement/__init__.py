@@ -42,8 +42,8 @@ answer says `leaving`. A command that may take permission away waits with its an
 """
 
 from common.replacement.baseline import of_late
-from common.replacement.change import Change, Kind, Reach
-from common.replacement.rules import FirstLimit, Judgement, Limit, Limits
+from common.replacement.change import Change, Reach, ReplacementKind
+from common.replacement.rules import FirstLimit, Judgement, Limit, ReplacementLimits
 from common.replacement.standing import (
     EFFECTIVE,
     ReplacementDecided,
@@ -58,11 +58,11 @@ __all__ = [
     "Change",
     "FirstLimit",
     "Judgement",
-    "Kind",
     "Limit",
-    "Limits",
     "Reach",
     "ReplacementDecided",
+    "ReplacementKind",
+    "ReplacementLimits",
     "ReplacementOutdated",
     "SecondPersonNeeded",
     "Standing",

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 K = TypeVar("K", bound=Hashable)
 
 
-class Kind(StrEnum):
+class ReplacementKind(StrEnum):
     """What is replaced. Each has a row in `rules.yaml`."""
 
     OPT_OUTS = "opt_outs"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from common.replacement.change import Change, Kind, Reach
+from common.replacement.change import Change, Reach, ReplacementKind
 
 Count = Literal["added", "removed", "changed"]
 
@@ -38,7 +38,7 @@ class FirstLimit:
 class Limit:
     """From which change on a second person has to look, for one kind and a stretch of days."""
 
-    kind: Kind
+    kind: ReplacementKind
     first: date | None
     last: date | None
     share: Decimal
@@ -93,16 +93,16 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReplacementLimits:
     rows: tuple[Limit, ...]
 
-    def limit(self, kind: Kind, *, on: date) -> Limit:
+    def limit(self, kind: ReplacementKind, *, on: date) -> Limit:
         """Return the limit of the day. The rules of every kind cover every day."""
         return next(row for row in self.rows if row.kind is kind and row.holds_on(on))
 
     def judge(
         self,
-        kind: Kind,
+        kind: ReplacementKind,
         change: Change,
         *,
         on: date,
@@ -140,7 +140,7 @@ class _First(BaseModel):
 class _Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind
+    kind: ReplacementKind
     first: Annotated[date | None, Field(alias="from")] = None
     last: Annotated[date | None, Field(alias="to")] = None
     share: Annotated[Decimal, Field(ge=0, le=1)]
@@ -165,19 +165,19 @@ class _Row(BaseModel):
 
 
 @lru_cache(maxsize=1)
-def load() -> Limits:
+def load() -> ReplacementLimits:
     """Read them; a row that says something unknown, or a day without a row, stops the start."""
     text = files("common.replacement").joinpath("rules.yaml").read_text("utf-8")
     return read(yaml.safe_load(text))
 
 
-def read(content: Any) -> Limits:
+def read(content: Any) -> ReplacementLimits:
     """:raises ValueError: where a kind has no row, or its rows leave or share a day"""
     rows = [row.limit for row in TypeAdapter(list[_Row]).validate_python(content)]
-    for kind in Kind:
+    for kind in ReplacementKind:
         if not _is_whole([row for row in rows if row.kind is kind]):
             raise ValueError(f"the limits of {kind} do not cover every day once")
-    return Limits(tuple(rows))
+    return ReplacementLimits(tuple(rows))
 
 
 def _is_whole(rows: Sequence[Limit]) -> bool:

@@ -32,7 +32,7 @@ P = TypeVar("P", bound=Parts)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service(Generic[S, P]):
+class ServiceCommands(Generic[S, P]):
     """What the commands need to know of a service."""
 
     summary: str
@@ -71,7 +71,7 @@ class Service(Generic[S, P]):
             migrations.upgrade(parts.engine, parts.PACKAGE)
 
 
-def commands(service: Service[S, P]) -> typer.Typer:
+def commands(service: ServiceCommands[S, P]) -> typer.Typer:
     """Make the command of a service."""
     app = typer.Typer(no_args_is_help=True, help=service.summary)
     app.callback()(files.keep_private)  # before every command, however it was started
@@ -82,7 +82,7 @@ def commands(service: Service[S, P]) -> typer.Typer:
     return app
 
 
-def _add_running(app: typer.Typer, service: Service[S, P]) -> None:
+def _add_running(app: typer.Typer, service: ServiceCommands[S, P]) -> None:
 
     @app.command()
     def serve(
@@ -119,7 +119,7 @@ def _add_running(app: typer.Typer, service: Service[S, P]) -> None:
         service.migrate(service.configured())
 
 
-def _add_looking(app: typer.Typer, service: Service[S, P]) -> None:
+def _add_looking(app: typer.Typer, service: ServiceCommands[S, P]) -> None:
     @app.command()
     def openapi(
         *,
@@ -145,7 +145,7 @@ def _add_looking(app: typer.Typer, service: Service[S, P]) -> None:
         raise typer.Exit(0 if is_clean else 1)
 
 
-def _add_mending(app: typer.Typer, service: Service[S, P]) -> None:
+def _add_mending(app: typer.Typer, service: ServiceCommands[S, P]) -> None:
     @app.command("mend-texts")
     def mend_texts(
         table: Annotated[str, typer.Argument(help="As scan-texts lists it.")],
@@ -171,7 +171,7 @@ def _add_mending(app: typer.Typer, service: Service[S, P]) -> None:
         typer.echo(f"Mended: {table} {row} {place}.")
 
 
-def mended(parts: P, service: Service[S, P], order: Order) -> None:
+def mended(parts: P, service: ServiceCommands[S, P], order: Order) -> None:
     """Mend a text in one transaction with its audit entry. Raise NotMended."""
     if service.mending is None:
         raise NotMended("This service keeps no text of a person that could be mended.")
@@ -190,7 +190,7 @@ def mended(parts: P, service: Service[S, P], order: Order) -> None:
         mend(session, service.metadata, service.mending, order, entry)
 
 
-def _dead_letters(service: Service[S, P]) -> typer.Typer:
+def _dead_letters(service: ServiceCommands[S, P]) -> typer.Typer:
     letters = typer.Typer(no_args_is_help=True, help="Events that could not be handled.")
 
     @letters.command("list")

@@ -28,19 +28,17 @@ from agreements.db.tables import (
     SpecialConditionRow,
 )
 from agreements.db.written import add, supersede
-from agreements.records.domain.agreement import (
-    Agreement,
-    AgreementState,
+from agreements.records.domain.agreement import Agreement, AgreementState, Renewal
+from agreements.records.domain.errors import HoldNotFound
+from agreements.records.domain.hold import HeldLine, Hold, Lift
+from agreements.records.domain.version import (
+    AgreementLine,
     AgreementVersion,
     Capacity,
     Condition,
-    Line,
     Party,
-    Renewal,
     Signature,
 )
-from agreements.records.domain.errors import HoldNotFound
-from agreements.records.domain.hold import HeldLine, Hold, Lift
 from agreements.records.use_cases.ports import Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
@@ -169,14 +167,14 @@ class SqlAgreements:
         ).scalars()
         return tuple(to_fact(Party, row) for row in rows)
 
-    def _lines(self, version_id: UUID) -> tuple[Line, ...]:
+    def _lines(self, version_id: UUID) -> tuple[AgreementLine, ...]:
         rows = self.session.execute(
             select(AgreementLineRow)
             .where(col(AgreementLineRow.agreement_version_id) == version_id)
             .order_by(col(AgreementLineRow.number))
         ).scalars()
         return tuple(
-            Line(
+            AgreementLine(
                 number=row.number,
                 key=LineKey(row.purpose, row.data_set, row.classification),
                 content=row.content,

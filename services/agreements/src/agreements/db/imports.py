@@ -24,10 +24,10 @@ from common.ids import digest
 from common.replacement import State
 
 LISTED: dict[ImportKind, TypeAdapter[Any]] = {
-    ImportKind.ORGANISATIONS: TypeAdapter(tuple[ods.Listed, ...]),
+    ImportKind.ORGANISATIONS: TypeAdapter(tuple[ods.ListedOrganisation, ...]),
     ImportKind.ASSURANCE: TypeAdapter(tuple[dspt.Entry, ...]),
-    ImportKind.RELATIONSHIPS: TypeAdapter(tuple[relationships.Listed, ...]),
-    ImportKind.PUBLICATIONS: TypeAdapter(tuple[publications.Listed, ...]),
+    ImportKind.RELATIONSHIPS: TypeAdapter(tuple[relationships.ListedRelationship, ...]),
+    ImportKind.PUBLICATIONS: TypeAdapter(tuple[publications.ListedPublication, ...]),
     ImportKind.REGISTER: TypeAdapter(tuple[register.Named, ...]),
 }
 

@@ -58,7 +58,7 @@ from agreements.records.domain.parties.registration import (
     Publication,
     Section251Approval,
 )
-from agreements.records.domain.parties.relationship import Consent, Relationship
+from agreements.records.domain.parties.relationship import PublicationConsent, Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
@@ -179,14 +179,14 @@ class SqlRelationships:
         rows = list(self.session.execute(query).scalars())
         return [to_fact(Relationship, row, consents=self._consents(row.id)) for row in rows]
 
-    def _consents(self, relationship_id: UUID) -> tuple[Consent, ...]:
+    def _consents(self, relationship_id: UUID) -> tuple[PublicationConsent, ...]:
         rows = self.session.execute(
             select(RelationshipConsentRow)
             .where(col(RelationshipConsentRow.relationship_id) == relationship_id)
             .where(col(RelationshipConsentRow.superseded_epoch).is_(None))
             .order_by(col(RelationshipConsentRow.id))
         ).scalars()
-        return tuple(to_fact(Consent, row) for row in rows)
+        return tuple(to_fact(PublicationConsent, row) for row in rows)
 
 
 class SqlListedRelationships(SqlFacts[Relationship]):

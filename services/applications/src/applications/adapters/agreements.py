@@ -41,11 +41,11 @@ class Tokens(Protocol):
     def token(self, audience: str) -> str: ...
 
 
-class Answer(BaseModel):
+class AgreementsAnswer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class OrganisationAnswer(Answer):
+class OrganisationAnswer(AgreementsAnswer):
     ods: str
     name: str
     legal_entity: str
@@ -54,7 +54,7 @@ class OrganisationAnswer(Answer):
     valid_to: date | None = None
 
 
-class ContractAnswer(Answer):
+class ContractAnswer(AgreementsAnswer):
     reference: str
     organisation: str
     legal_name: str
@@ -63,7 +63,7 @@ class ContractAnswer(Answer):
     end: date | None = None
 
 
-class EvidenceAnswer(Answer):
+class EvidenceAnswer(AgreementsAnswer):
     kind: str
     reference: str
     plan_accepted: bool = False
@@ -71,20 +71,20 @@ class EvidenceAnswer(Answer):
     status: str = ""
 
 
-class JudgementAnswer(Answer):
+class JudgementAnswer(AgreementsAnswer):
     accepted: bool
     reason: str
     needs_review: bool = False
     evidence: EvidenceAnswer | None = None
 
 
-class RegistrationAnswer(Answer):
+class RegistrationAnswer(AgreementsAnswer):
     number: str
     name: str = ""
     valid_to: date
 
 
-class ApprovalAnswer(Answer):
+class ApprovalAnswer(AgreementsAnswer):
     reference: str
     purposes: tuple[str, ...]
     controllers: tuple[str, ...] | None = None
@@ -92,11 +92,11 @@ class ApprovalAnswer(Answer):
     valid_to: date
 
 
-class PartyCode(Answer):
+class PartyCode(AgreementsAnswer):
     ods: str
 
 
-class AgreementAnswer(Answer):
+class AgreementAnswer(AgreementsAnswer):
     reference: str
     version: Annotated[str, Field(pattern=r"^v\d{1,9}\.\d{1,9}$")]
     start: date
@@ -104,7 +104,7 @@ class AgreementAnswer(Answer):
     controllers: tuple[str | PartyCode, ...] = ()
 
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=AgreementsAnswer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from applications.domain.rules import (
     Rules,
     Standard,
 )
-from applications.domain.sections import Territory
+from applications.domain.sections.forms import Territory
 from common.field import legal_bases
 
 T = TypeVar("T")

@@ -10,10 +10,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from applications.db.tables import ApplicationRow, SnapshotRow, StepRow
-from applications.domain.application import Actor, Advice, Application, Decision, Query, State, Step
+from applications.domain.application import Application
 from applications.domain.errors import ApplicationNotFound, SnapshotNotFound
+from applications.domain.life import Actor, Advice, Decision, Query, State, Step
 from applications.domain.routing import Triage
-from applications.domain.sections import SECTIONS, Answers, Condition, Kind
+from applications.domain.sections import SECTIONS, Answers
+from applications.domain.sections.forms import Kind
+from applications.domain.sections.terms import Condition
 from applications.use_cases.ports import HistoryLine, Scope, Summary
 from common import audit as audit_log
 from common.audit import Entry

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from applications.domain.rules import AdvisoryBody, AdvisoryRule, on
-from applications.domain.sections import Kind
+from applications.domain.sections.forms import Kind
 from statements.vocabulary import Classification
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from applications.domain.sections import Route, Territory
+from applications.domain.sections.forms import Route, Territory
 from common.field.legal_bases import LegalBases
 from statements.vocabulary import Classification, EnvironmentKind, Purpose
 

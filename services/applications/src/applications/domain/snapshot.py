@@ -14,30 +14,24 @@ from uuid import UUID
 from pydantic import Field
 
 from applications.domain import record
-from applications.domain import sections as answers
 from applications.domain.checks.length import months_later
 from applications.domain.facts import Facts
 from applications.domain.record import corrected_name
 from applications.domain.rules import Rules
-from applications.domain.sections import (
+from applications.domain.sections import Answers, data, forms, parties, purposes, terms
+from applications.domain.sections.data import Frequency, Periods, Population, RecipientEnvironment
+from applications.domain.sections.forms import (
     Answer,
-    Answers,
-    Condition,
-    Controller,
     EvidenceKind,
-    Frequency,
     Kind,
-    Linkage,
-    Location,
     OptOutReason,
-    Periods,
-    Population,
-    Processor,
-    RecipientEnvironment,
     Route,
     Sensitivity,
     Territory,
 )
+from applications.domain.sections.parties import Controller, Location, Processor
+from applications.domain.sections.purposes import Linkage
+from applications.domain.sections.terms import Condition
 from catalogue import Catalogue
 from statements.vocabulary import Classification, Purpose
 
@@ -53,7 +47,7 @@ class AgreedAssurance(Answer):
 class AgreedRegistration(Answer):
     ods: str
     number: str
-    expires: answers.Day
+    expires: forms.Day
 
 
 class AgreedField(Answer):
@@ -91,33 +85,33 @@ class Line(Answer):
     dissemination_power: str
     confidentiality: AgreedConfidentiality
     frequency: Frequency
-    access_method: answers.AccessMethod
+    access_method: data.AccessMethod
     disclosure_rule: str
 
 
 class Sections(Answer):
     """The answers to the 20 Standards as they were given."""
 
-    length: Annotated[answers.Length, Field(alias="1")]
-    controllers: Annotated[answers.Controllers, Field(alias="2")]
-    processors: Annotated[answers.Processors, Field(alias="3")]
-    locations: Annotated[answers.Locations, Field(alias="4")]
-    security: Annotated[answers.Security, Field(alias="5")]
-    registrations: Annotated[answers.Registrations, Field(alias="6")]
-    minimisation: Annotated[answers.Minimisation, Field(alias="7")]
-    objections: Annotated[answers.Objections, Field(alias="8")]
-    objective: Annotated[answers.Objective, Field(alias="9")]
-    processing: Annotated[answers.Processing, Field(alias="10")]
-    outcomes: Annotated[answers.Outcomes, Field(alias="11")]
-    benefits: Annotated[answers.Benefits, Field(alias="12")]
-    commercial: Annotated[answers.Commercial, Field(alias="13")]
-    special_conditions: Annotated[answers.SpecialConditions, Field(alias="14")]
-    ethics: Annotated[answers.Ethics, Field(alias="15")]
-    confidentiality: Annotated[answers.Confidentiality, Field(alias="16")]
-    consent: Annotated[answers.Consent, Field(alias="17")]
-    sub_licence: Annotated[answers.SubLicence, Field(alias="18")]
-    transparency: Annotated[answers.Transparency, Field(alias="19")]
-    territory: Annotated[answers.TerritoryOfUse, Field(alias="20")]
+    length: Annotated[parties.Length, Field(alias="1")]
+    controllers: Annotated[parties.Controllers, Field(alias="2")]
+    processors: Annotated[parties.Processors, Field(alias="3")]
+    locations: Annotated[parties.Locations, Field(alias="4")]
+    security: Annotated[parties.Security, Field(alias="5")]
+    registrations: Annotated[parties.Registrations, Field(alias="6")]
+    minimisation: Annotated[data.Minimisation, Field(alias="7")]
+    objections: Annotated[data.Objections, Field(alias="8")]
+    objective: Annotated[purposes.Objective, Field(alias="9")]
+    processing: Annotated[purposes.Processing, Field(alias="10")]
+    outcomes: Annotated[purposes.Outcomes, Field(alias="11")]
+    benefits: Annotated[purposes.Benefits, Field(alias="12")]
+    commercial: Annotated[purposes.Commercial, Field(alias="13")]
+    special_conditions: Annotated[terms.SpecialConditions, Field(alias="14")]
+    ethics: Annotated[terms.Ethics, Field(alias="15")]
+    confidentiality: Annotated[data.Confidentiality, Field(alias="16")]
+    consent: Annotated[terms.Consent, Field(alias="17")]
+    sub_licence: Annotated[terms.SubLicence, Field(alias="18")]
+    transparency: Annotated[terms.Transparency, Field(alias="19")]
+    territory: Annotated[terms.TerritoryOfUse, Field(alias="20")]
 
 
 class Snapshot(Answer):
@@ -131,8 +125,8 @@ class Snapshot(Answer):
     kind: Kind
     title: str
     purpose: Purpose
-    start: answers.Day
-    end: answers.Day
+    start: forms.Day
+    end: forms.Day
     territory: Territory
     commercial: bool
     sub_licence: bool
@@ -240,12 +234,12 @@ class _Spelled:
             changes["contract_reference"] = contracts[0].reference
         return controller.model_copy(update=changes)
 
-    def evidence(self, evidence: answers.Evidence) -> str:
+    def evidence(self, evidence: parties.Evidence) -> str:
         recorded = self.facts.of(evidence.ods).assurance.recorded
         found = record.evidence(evidence.kind.value, evidence.reference, recorded)
         return found.reference if found else evidence.reference
 
-    def registration(self, answered: answers.Registration) -> AgreedRegistration:
+    def registration(self, answered: parties.Registration) -> AgreedRegistration:
         found = record.registration(answered.number, self.facts.of(answered.ods).registrations)
         return AgreedRegistration(
             ods=answered.ods,
@@ -253,7 +247,7 @@ class _Spelled:
             expires=min(answered.expires, found.valid_to) if found else answered.expires,
         )
 
-    def support(self, answered: answers.Section251 | None) -> str | None:
+    def support(self, answered: data.Section251 | None) -> str | None:
         if answered is None:
             return None
         found = record.approval(answered.reference, self.facts.approvals)
@@ -265,7 +259,7 @@ def _each_once(codes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _line(
-    line: answers.LineAnswer, sections: Sections, data_sets: Catalogue, spelled: _Spelled
+    line: data.LineAnswer, sections: Sections, data_sets: Catalogue, spelled: _Spelled
 ) -> Line:
     data_set = data_sets.get(line.data_set, line.catalogue_version)
     opt_out = next((o for o in sections.objections.lines if o.line == line.number), None)
@@ -315,7 +309,7 @@ def _required(
         if assurance.plan_until is not None:
             required.append(
                 Condition(
-                    id=f"{answers.OURS}plan-{ods}",
+                    id=f"{terms.OURS}plan-{ods}",
                     text="Carry out the accepted improvement plan, so that the Data Security and "
                     "Protection Toolkit is published as Standards Met.",
                     due=assurance.plan_until,
@@ -325,7 +319,7 @@ def _required(
         if assurance.needs_review and is_identifiable:
             required.append(
                 Condition(
-                    id=f"{answers.OURS}review-{ods}",
+                    id=f"{terms.OURS}review-{ods}",
                     text="Have the latest Data Security and Protection Toolkit reviewed by the "
                     "Body.",
                     due=months_later(sections.length.start, review_months),

@@ -7,9 +7,10 @@ from uuid import UUID
 import structlog
 
 from applications.domain import standards
-from applications.domain.application import Application, State, Verb
+from applications.domain.application import Application
 from applications.domain.errors import FindingsRefuse, Redirected, SectionNotFound
-from applications.domain.sections import Kind, Section
+from applications.domain.life import State, Verb
+from applications.domain.sections.forms import Kind, Section
 from applications.use_cases import examination, snapshots
 from applications.use_cases.context import Context
 from applications.use_cases.examination import Examination

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from applications.domain.application import Actor, Application
+from applications.domain.application import Application
 from applications.domain.errors import AgreementsUnavailable
+from applications.domain.life import Actor
 from applications.domain.rules import Rules
 from applications.use_cases.ports import Agreements, Scope, UnitOfWork
 from catalogue import Catalogue

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from applications.domain.application import Application, Outcome, Query, Verb
+from applications.domain.application import Application
+from applications.domain.life import Outcome, Query, Verb
 from applications.domain.routing import AdvisoryRoute, Triage, route
-from applications.domain.sections import Commercial, Condition
+from applications.domain.sections.purposes import Commercial
+from applications.domain.sections.terms import Condition
 from applications.use_cases import snapshots
 from applications.use_cases.applications import change
 from applications.use_cases.context import Context

@@ -13,7 +13,8 @@ from applications.domain.application import Application
 from applications.domain.facts import Facts
 from applications.domain.findings import Finding
 from applications.domain.record import codes_read
-from applications.domain.sections import Confidentiality, Kind, Minimisation
+from applications.domain.sections.data import Confidentiality, Minimisation
+from applications.domain.sections.forms import Kind
 from applications.domain.snapshot import Snapshot, assemble
 from applications.domain.standards import Difference
 from applications.use_cases import snapshots

@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from applications.domain.application import Application, State, Step
+from applications.domain.application import Application
 from applications.domain.facts import Facts
-from applications.domain.sections import Kind
+from applications.domain.life import State, Step
+from applications.domain.sections.forms import Kind
 from common.audit.entries import Entry
 from common.messaging.envelope import Event
 

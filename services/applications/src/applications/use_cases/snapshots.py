@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from applications.domain.application import Frozen
 from applications.domain.errors import FindingsRefuse
 from applications.domain.findings import refuse
-from applications.domain.sections import Condition
+from applications.domain.life import Frozen
+from applications.domain.sections.terms import Condition
 from applications.domain.snapshot import Snapshot
 from applications.use_cases.context import Context
 from common.ids import canonical, digest

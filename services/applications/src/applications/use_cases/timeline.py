@@ -5,7 +5,7 @@ Nothing is decided by it: agreements is the only source of truth about agreement
 
 from uuid import UUID
 
-from applications.domain.application import Actor, Step
+from applications.domain.life import Actor, Step
 from applications.use_cases.ports import UnitOfWork
 from common.messaging.envelope import Event
 from common.security.principal import BODY

@@ -16,10 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogue import CatalogueField
-from common.personal_data import MARKERS, Finding, Kind, Own, find_in_record, normal_form
+from common.personal_data import (
+    MARKERS,
+    Own,
+    PersonalDataFound,
+    PersonalDataKind,
+    find_in_record,
+    normal_form,
+)
 from pseudonymisation.engine import scan
 
-MARKER_OF: Final = dict(zip(Kind, MARKERS, strict=True))
+MARKER_OF: Final = dict(zip(PersonalDataKind, MARKERS, strict=True))
 
 Mask = npt.NDArray[np.bool_]
 
@@ -76,16 +83,16 @@ def hits(
     return found
 
 
-def with_markers(text: str, findings: Sequence[Finding]) -> str:
+def with_markers(text: str, findings: Sequence[PersonalDataFound]) -> str:
     """Put markers in the place of what was found."""
     for finding in reversed(findings):
         text = text[: finding.start] + MARKER_OF[finding.kind] + text[finding.end :]
     return text
 
 
-def _is_own(text: str, finding: Finding, own: Own) -> bool:
+def _is_own(text: str, finding: PersonalDataFound, own: Own) -> bool:
     """Say whether it is the person's own; postcodes and dates are found only where they are."""
-    if finding.kind is not Kind.NHS_NUMBER:
+    if finding.kind is not PersonalDataKind.NHS_NUMBER:
         return True
     digits = normal_form(text[finding.start : finding.end]).text
     return own.number is not None and own.number in digits

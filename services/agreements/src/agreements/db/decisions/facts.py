@@ -25,7 +25,7 @@ from agreements.db.seals.chain import Book, SealBroken
 from agreements.db.seals.sealed import (
     SEALED,
     UNREADABLE,
-    Found,
+    RowWithParts,
     Sealed,
     columns_of,
     digest_of_rows,
@@ -57,19 +57,18 @@ from agreements.decision.adapters import catalogue, rules
 from agreements.decision.domain import alternatives
 from agreements.decision.domain.facts import EnvironmentFacts, Facts, MapFacts
 from agreements.records.adapters import reference
-from agreements.records.domain.agreement import (
-    Agreement,
-    AgreementVersion,
-    Condition,
-    Party,
-)
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.parties.assurance import Assurance
-from agreements.records.domain.parties.organisation import Kind, Organisation, TransferInstrument
+from agreements.records.domain.parties.organisation import (
+    Organisation,
+    OrganisationKind,
+    TransferInstrument,
+)
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
     Publication,
@@ -79,6 +78,7 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.terms import document
 from agreements.records.domain.terms.document import Document, Terms
+from agreements.records.domain.version import AgreementVersion, Condition, Party
 from common.ids import digest
 from common.replacement import State
 
@@ -342,7 +342,7 @@ class _Loader:
             *codes
         }
         rows = self._about(OrganisationRow, Organisation, found)
-        return found | {o.legal_entity for o in rows if o.kind is Kind.SITE}
+        return found | {o.legal_entity for o in rows if o.kind is OrganisationKind.SITE}
 
     def _instruments(self) -> tuple[TransferInstrument, ...]:
         return tuple(to_fact(TransferInstrument, row) for row in self._rows(TransferInstrumentRow))
@@ -400,7 +400,7 @@ class _Loader:
     def _rows(self, row: type[TableRow], values: Collection[object] = (None,)) -> list[Row[Any]]:
         return [one.row for one in self._found(row, values)]
 
-    def _found(self, row: type[TableRow], values: Collection[object]) -> list[Found]:
+    def _found(self, row: type[TableRow], values: Collection[object]) -> list[RowWithParts]:
         """Return what is known at the epoch of these registers, and judge their seals."""
         sealed, wanted = SEALED[row], set(values)
         found = read(self.session, sealed, wanted)
@@ -409,7 +409,7 @@ class _Loader:
         every = (one for rows in found.values() for one in rows)
         return sorted((one for one in every if self._is_known(one.row)), key=lambda o: o.row.id)
 
-    def _judge(self, sealed: Sealed, value: object, rows: Sequence[Found]) -> None:
+    def _judge(self, sealed: Sealed, value: object, rows: Sequence[RowWithParts]) -> None:
         """Demand that the register has the rows that were sealed, and no others."""
         expected = self.book.expected(sealed.register(value))
         if digest_of_rows(one.record() for one in rows) != expected:

@@ -12,7 +12,7 @@ from agreements.db.decisions.tables import DecisionRow, EndedExtractRow, Holding
 from agreements.db.events import enqueue_voided
 from agreements.records.domain.events import FileVoided
 from agreements.records.domain.recalls import Recall
-from agreements.records.use_cases.ports import Holding, Slice
+from agreements.records.use_cases.ports import RecordedHolding, Slice
 from statements import attestation
 from statements.vocabulary import LineKey
 
@@ -26,7 +26,7 @@ PREPARED_WITHIN = timedelta(days=1)
 class SqlHoldings:
     session: Session
 
-    def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
+    def of(self, agreement: str, part: Slice | None = None) -> Sequence[RecordedHolding]:
         query = (
             select(HoldingRow)
             .where(col(HoldingRow.agreement) == agreement)
@@ -38,7 +38,7 @@ class SqlHoldings:
                 query = query.where(col(HoldingRow.id) > part.after)
         return [_holding(row) for row in self.session.execute(query).scalars()]
 
-    def made_with(self, recall: Recall) -> Sequence[Holding]:
+    def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         # The text narrows it down; what it rests on is read out of what was attested.
         query = (
             select(HoldingRow)
@@ -85,8 +85,8 @@ class SqlHoldings:
         return [held[subject] for subject in subjects if subject in held]
 
 
-def _holding(row: HoldingRow) -> Holding:
-    return Holding(
+def _holding(row: HoldingRow) -> RecordedHolding:
+    return RecordedHolding(
         id=row.id,
         agreement=row.agreement,
         file_id=row.file_id,

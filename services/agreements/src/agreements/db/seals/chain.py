@@ -19,16 +19,15 @@ from sqlmodel import Session, col
 from agreements.db import written
 from agreements.db.seals.sealed import (
     SEALED,
-    Found,
     Record,
+    RowWithParts,
     columns_of,
     digest_of_rows,
     key_of,
     read,
     table_of,
 )
-from agreements.db.seals.tables import Link as LinkRow
-from agreements.db.seals.tables import SealRow
+from agreements.db.seals.tables import LinkRow, SealRow
 from agreements.db.written import Changed
 from common import audit as audit_log
 from common.audit import Entry
@@ -366,7 +365,7 @@ def linked(
     return Link(number, epoch, said, statement), leaf
 
 
-def _before(found: Sequence[Found], changed: Changed) -> Iterator[Record]:
+def _before(found: Sequence[RowWithParts], changed: Changed) -> Iterator[Record]:
     """Return the records as they were before this transaction, by its own account."""
     for one in found:
         key = key_of(columns_of(one.row))

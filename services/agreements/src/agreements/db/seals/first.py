@@ -21,7 +21,7 @@ from agreements.db.epoch import stamp
 from agreements.db.seals import chain as seals
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import BROKEN, Book, Sealer
-from agreements.db.seals.sealed import SEALED, Found, digest_of_rows, read_all, table_of
+from agreements.db.seals.sealed import SEALED, RowWithParts, digest_of_rows, read_all, table_of
 from agreements.db.seals.tables import SignatureReceiptRow
 from agreements.db.store import SqlFacts
 from agreements.records.domain.contract import Contract
@@ -303,7 +303,7 @@ def _documents(session: Session) -> Iterator[str]:
             yield f"Version {row.number} ({row.id}) is not the document of its approved snapshot."
 
 
-def _parties(found: Found) -> list[dict[str, Any]]:
+def _parties(found: RowWithParts) -> list[dict[str, Any]]:
     names = ("ods", "capacity", "legal_name")
     return [{n: p[n] for n in names} for p in found.parts["agreement_party"]]
 

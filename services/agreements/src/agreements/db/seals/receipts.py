@@ -14,8 +14,8 @@ from sqlmodel import Session
 from agreements.db.seals.chain import Sealer
 from agreements.db.seals.tables import SignatureReceiptRow
 from agreements.db.written import add
-from agreements.records.domain.agreement import AgreementVersion
 from agreements.records.domain.contract import Contract
+from agreements.records.domain.version import AgreementVersion
 from common.audit import Entry
 from common.ids import new_id
 from common.security.jws import NotGenuine

@@ -156,7 +156,7 @@ def digest_of_rows(records: Iterable[Record]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RowWithParts:
     """A row as it is stored, with its parts."""
 
     row: Row[Any]
@@ -170,28 +170,28 @@ class Found:
         return own
 
 
-def read_all(session: Session, sealed: Sealed) -> Mapping[object, list[Found]]:
+def read_all(session: Session, sealed: Sealed) -> Mapping[object, list[RowWithParts]]:
     """Return all rows of a table, by the register that each is in."""
     return _gathered(session, sealed, [select(*sealed.table.c)])
 
 
 def read(
     session: Session, sealed: Sealed, values: Collection[object]
-) -> Mapping[object, list[Found]]:
+) -> Mapping[object, list[RowWithParts]]:
     """Return all rows of these registers, by the value that names each."""
     return _gathered(session, sealed, _queries(sealed, values))
 
 
 def _gathered(
     session: Session, sealed: Sealed, queries: Iterable[Select[Any]]
-) -> Mapping[object, list[Found]]:
+) -> Mapping[object, list[RowWithParts]]:
     rows: list[Row[Any]] = []
     for query in queries:
         rows.extend(session.execute(query))
     parts = _parts(session, sealed, [row.id for row in rows])
-    found: defaultdict[object, list[Found]] = defaultdict(list)
+    found: defaultdict[object, list[RowWithParts]] = defaultdict(list)
     for row in rows:
-        found[sealed.value(columns_of(row))].append(Found(row, parts.get(row.id, {})))
+        found[sealed.value(columns_of(row))].append(RowWithParts(row, parts.get(row.id, {})))
     return found
 
 

@@ -6,7 +6,7 @@ from sqlmodel import Field
 from agreements.db.tables import Recorded, Row, metadata
 
 
-class Link(Row):
+class LinkRow(Row):
     """One link of a chain: what a change left behind, signed, never changed."""
 
     number: int = Field(
@@ -19,13 +19,13 @@ class Link(Row):
     """A JWS over the number, the epoch, the digest of `changes` and that of the link before."""
 
 
-class SealRow(Link, table=True):
+class SealRow(LinkRow, table=True):
     """The chain over facts."""
 
     __tablename__ = "seal"
 
 
-class DecisionSealRow(Link, table=True):
+class DecisionSealRow(LinkRow, table=True):
     """The chain over what decisions wrote (docs/adr/0034). `epoch` only counts its links."""
 
     __tablename__ = "decision_seal"
@@ -42,4 +42,4 @@ class SignatureReceiptRow(Recorded, table=True):
     statement: str = Field(sa_type=Text)  # a JWS; the signer's own token is nowhere in it
 
 
-__all__ = ["DecisionSealRow", "Link", "SealRow", "SignatureReceiptRow", "metadata"]
+__all__ = ["DecisionSealRow", "LinkRow", "SealRow", "SignatureReceiptRow", "metadata"]

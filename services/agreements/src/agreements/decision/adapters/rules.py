@@ -20,7 +20,7 @@ Words = frozenset[str]
 NONE: Words = frozenset()
 
 
-class Row(BaseModel):
+class RuleRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     first: Annotated[date | None, Field(alias="from")] = None
@@ -28,7 +28,7 @@ class Row(BaseModel):
     source: Annotated[str, Field(min_length=1)]
 
 
-class CeilingRow(Row):
+class CeilingRow(RuleRow):
     purpose: str
     classification: str
     environments: frozenset[EnvironmentKind]
@@ -36,7 +36,7 @@ class CeilingRow(Row):
     categories: frozenset[Category]
 
 
-class OptOutRow(Row):
+class OptOutRow(RuleRow):
     purpose: str | None = None
     data_set: str | None = None
     classification: str | None = None
@@ -46,30 +46,30 @@ class OptOutRow(Row):
     reason: str
 
 
-class ListAgeRow(Row):
+class ListAgeRow(RuleRow):
     days_max: Annotated[int, Field(ge=0)]
 
 
-class PowerRow(Row):
+class PowerRow(RuleRow):
     code: str
     classifications: Words
     routes: Words = NONE
 
 
-class SupportRow(Row):
+class SupportRow(RuleRow):
     reference: str
     purposes: Words
     environments: frozenset[EnvironmentKind]
 
 
-class FormulaRow(Row):
+class FormulaRow(RuleRow):
     data_set: str
     months: Annotated[int, Field(ge=0)] = 0
     day_of_month: Annotated[int | None, Field(ge=1, le=28)] = None
     days: Annotated[int, Field(ge=0)] = 0
 
 
-class LeaseRow(Row):
+class LeaseRow(RuleRow):
     seconds: Annotated[float, Field(gt=0, le=60)]
 
 
@@ -96,7 +96,7 @@ class VocabularyFile(BaseModel):
     provider_classifications: Words
 
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=RuleRow)
 D = TypeVar("D")
 
 

@@ -13,12 +13,13 @@ from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import AboutALine, Asker, Fetch, Release, Request
 from agreements.decision.domain.rules import Ceiling, OptOutRule
 from agreements.decision.domain.standing import Standing
-from agreements.records.domain.agreement import Agreement, AgreementVersion, Capacity
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
 from agreements.records.domain.terms.document import Document, Terms
+from agreements.records.domain.version import AgreementVersion, Capacity
 from catalogue import Capped
 from statements.attestation import Attestation
 from statements.permit import DomainFacts

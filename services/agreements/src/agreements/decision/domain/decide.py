@@ -15,8 +15,8 @@ from agreements.decision.domain.clauses import OF_THE_AGREEMENT, OF_THE_LINE
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import Facts, Present
 from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
-from agreements.records.domain.agreement import Capacity
 from agreements.records.domain.terms.document import IncompleteTerms, Terms
+from agreements.records.domain.version import Capacity
 from common.clock import legal_day
 from common.errors import Refusal
 from statements.line import AgreementVersion

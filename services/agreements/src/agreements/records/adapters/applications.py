@@ -20,9 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from agreements.records.domain.agreement import Capacity, Line, Party
 from agreements.records.domain.drafting import ApprovedApplication, DraftedCondition
 from agreements.records.domain.errors import SnapshotRefused
+from agreements.records.domain.version import AgreementLine, Capacity, Party
 from common import http
 from common.errors import Invalid
 from common.http import RemoteProblem
@@ -45,7 +45,7 @@ Classification = Literal[
 ]
 
 
-class Part(BaseModel):
+class SnapshotPart(BaseModel):
     """A part that we read. What it has besides is kept in the document and judged there.
 
     The decision denies by a clause that it does not know; drafting need not.
@@ -54,32 +54,32 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Controller(Part):
+class Controller(SnapshotPart):
     ods: Code
     legal_name: Text
 
 
-class Processor(Part):
+class Processor(SnapshotPart):
     ods: Code
     legal_name: Text
 
 
-class Periods(Part):
+class Periods(SnapshotPart):
     first: Annotated[Month, Field(alias="from")]
     last: Annotated[Month, Field(alias="to")]
 
 
-class Population(Part):
+class Population(SnapshotPart):
     rule: Literal["own", "union", "list", "national"]
     commissioners: tuple[Code, ...] = ()
 
 
-class Environment(Part):
+class Environment(SnapshotPart):
     organisation: Code
     kind: Literal["analytics", "ceff", "ash", "rs_supplier", "gp_practice"]
 
 
-class LineModel(Part):
+class LineModel(SnapshotPart):
     number: Annotated[int, Field(ge=1, le=10_000, strict=True)]
     purpose: Purpose
     data_set: Text
@@ -90,14 +90,14 @@ class LineModel(Part):
     recipient_environment: Environment
 
 
-class ConditionModel(Part):
+class ConditionModel(SnapshotPart):
     id: Text
     text: Annotated[str, Field(max_length=20_000)]
     due: date | None = None
     owner: Text
 
 
-class SnapshotModel(Part):
+class SnapshotModel(SnapshotPart):
     """As much of "dsfc-snapshot/1" as an agreement is made of."""
 
     schema_: Annotated[Literal["dsfc-snapshot/1"], Field(alias="schema")]
@@ -206,7 +206,7 @@ def _approved(
             ),
         ),
         lines=tuple(
-            Line(
+            AgreementLine(
                 number=line.number,
                 key=LineKey(line.purpose, line.data_set, line.classification),
                 content=content if isinstance(content, dict) else {},

@@ -39,7 +39,7 @@ say, it makes no decisions either, and no lease is renewed."""
 SETTLING_RETRY_SECONDS = 0.25
 
 
-class Facts(Protocol):
+class Changes(Protocol):
     """Where changes are written."""
 
     def settled(self) -> None:
@@ -93,7 +93,7 @@ async def _wait(request: Request, watched: Watched) -> None:
 
 async def _settle(request: Request) -> None:
     """Wait until the commit whose confirmation was lost has taken effect, or never will."""
-    facts: Facts | None = getattr(request.state, "uow", None)
+    facts: Changes | None = getattr(request.state, "uow", None)
     deadline = boottime() + SETTLING_SECONDS_MAX
     while facts is not None and boottime() < deadline:
         try:

@@ -11,15 +11,15 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from agreements.records.domain.agreement import (
-    Agreement,
+from agreements.records.domain.agreement import Agreement
+from agreements.records.domain.events import Verb
+from agreements.records.domain.version import (
+    AgreementLine,
     AgreementVersion,
     Capacity,
     Condition,
-    Line,
     Party,
 )
-from agreements.records.domain.events import Verb
 from common.ids import canonical, digest
 from common.security.principal import BODY
 
@@ -46,7 +46,7 @@ class ApprovedApplication:
     start: date
     end: date
     parties: tuple[Party, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[AgreementLine, ...]
     conditions: tuple[DraftedCondition, ...]
     snapshot_hash: str
     content: Mapping[str, JsonValue]

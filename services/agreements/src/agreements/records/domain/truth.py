@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from agreements.records.domain.agreement import Capacity
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
@@ -19,6 +18,7 @@ from agreements.records.domain.terms.document import (
     read_snapshot,
     registrations_of,
 )
+from agreements.records.domain.version import Capacity
 from catalogue import Cap, Caps
 from common.field.legal_bases import LegalBases
 from common.field.names import Match, compare
@@ -34,7 +34,7 @@ class Untrue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Records:
     """What is on record of those whom the snapshot names."""
 
     day: date
@@ -48,7 +48,7 @@ class Known:
     caps: Caps
 
 
-def untrue(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
+def untrue(approved: ApprovedApplication, known: Records) -> Iterator[Untrue]:
     """Name every statement that contradicts what is known; what nobody knows is judged later."""
     yield from _names(approved, known)
     yield from _bases(approved, known)
@@ -70,7 +70,7 @@ LEAVES_LINES_AS_THEY_ARE = frozenset({"extension", "simple_change"})
 """Kinds of application by which nobody can mend a line (domain.md 2.3)."""
 
 
-def _names(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
+def _names(approved: ApprovedApplication, known: Records) -> Iterator[Untrue]:
     for capacity, listed in (
         (Capacity.CONTROLLER, "controllers"),
         (Capacity.PROCESSOR, "processors"),
@@ -84,7 +84,7 @@ def _names(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
                 yield Untrue("NAME_DIFFERS", f"/{listed}/{position}/legal_name")
 
 
-def _columns(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
+def _columns(approved: ApprovedApplication, known: Records) -> Iterator[Untrue]:
     """Name columns of which nobody would be told anything: the document would promise them.
 
     Of an agreement that is extended or changed in nothing else, lines stay as they were signed.
@@ -114,7 +114,7 @@ def _columns(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
                 yield Untrue("CAP_UNDONE", f"/lines/{position}/fields/{at}")
 
 
-def _bases(approved: ApprovedApplication, known: Known) -> Iterator[Untrue]:
+def _bases(approved: ApprovedApplication, known: Records) -> Iterator[Untrue]:
     for ods, named in bases_of(approved.content).items():
         lists = (
             (known.bases.article_6, named.article_6, "gdpr_article_6"),

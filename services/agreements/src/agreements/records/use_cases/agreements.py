@@ -7,22 +7,16 @@ from uuid import UUID
 
 import structlog
 
-from agreements.records.domain.agreement import (
-    Agreement,
-    AgreementState,
-    AgreementVersion,
-    Facts,
-    Renewal,
-    Signature,
-)
+from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances, Renewal
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task
+from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.context import Context, own, scope
 from agreements.records.use_cases.contracts import has_contract
 from agreements.records.use_cases.drafting import require_true
-from agreements.records.use_cases.ports import Holding, Slice, Transaction
+from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
 from common.audit.entries import Entry
 from common.clock import legal_day
 from common.ids import new_id
@@ -37,7 +31,7 @@ Hearing = Callable[[Transaction], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class AgreementWithState:
     """An agreement at an instant: its state, the version shown, what stops it, what is to do."""
 
     agreement: Agreement
@@ -133,7 +127,9 @@ def _on_known(
 # What people do
 
 
-def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Context) -> Shown:
+def sign(
+    reference: str, *, party: str, document_hash: str, role: str, ctx: Context
+) -> AgreementWithState:
     """Sign a version's document for one's own organisation, or for the Body."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -181,7 +177,7 @@ def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Cont
         tx.tasks.save(*done, audit=entry)
 
 
-def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
+def terminate(reference: str, *, reason: str, ctx: Context) -> AgreementWithState:
     """End an agreement before its term: the Body, or one of its controllers."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -202,7 +198,9 @@ def _require_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx
         raise NotAParty(f"{ctx.principal.organisation} is no controller of {agreement.reference}.")
 
 
-def fulfil_condition(reference: str, condition: str, *, evidence: str, ctx: Context) -> Shown:
+def fulfil_condition(
+    reference: str, condition: str, *, evidence: str, ctx: Context
+) -> AgreementWithState:
     """Record that a special condition was met."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -219,13 +217,13 @@ def fulfil_condition(reference: str, condition: str, *, evidence: str, ctx: Cont
 # Questions
 
 
-def get(reference: str, *, ctx: Context) -> Shown:
+def get(reference: str, *, ctx: Context) -> AgreementWithState:
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         return _show(tx, agreement, ctx.clock.now(), ctx)
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+def page(part: Slice, *, ctx: Context) -> Sequence[AgreementWithState]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.agreements.page(part, scope=scope(tx, ctx))
@@ -241,7 +239,7 @@ def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVe
     return agreement.numbered(number)
 
 
-def holdings(reference: str, part: Slice, *, ctx: Context) -> Sequence[Holding]:
+def holdings(reference: str, part: Slice, *, ctx: Context) -> Sequence[RecordedHolding]:
     """Return the files that were released under an agreement."""
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
@@ -288,7 +286,7 @@ def _count(keys: set[LineKey], found: Sequence[LineKey]) -> int:
 
 def set_hold(
     reference: str, lines: Sequence[int] | None, *, reason: str, ctx: Context
-) -> tuple[Hold, Shown]:
+) -> tuple[Hold, AgreementWithState]:
     """Stop releases of these lines, or of all, at once."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -329,7 +327,7 @@ def save_hold(tx: Transaction, agreement: Agreement, hold: Hold, ctx: Context) -
     return _save(tx, agreement.hold(hold), entry, ctx)
 
 
-def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, Shown]:
+def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, AgreementWithState]:
     """Approve that a hold is lifted; two different people must, a reason each."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -377,10 +375,10 @@ def announce_changes(*, ctx: Context, batch: int = 200) -> int:
         after = found[-1].id
 
 
-def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Facts:
+def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Circumstances:
     """Gather what an agreement's state rests on that is not its own."""
     controllers = agreement.shown(at).controllers()
-    return Facts(
+    return Circumstances(
         without_contract=frozenset(c for c in controllers if not has_contract(tx, c, at, ctx)),
         lapse_rules=ctx.reference.lapse,
     )
@@ -395,8 +393,8 @@ def _save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> 
     return tx.agreements.save(settled, audit=entry)
 
 
-def _show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Shown:
-    return Shown(
+def _show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
+    return AgreementWithState(
         agreement=agreement,
         version=agreement.shown(at),
         state=_state(tx, agreement, at, ctx),

@@ -44,7 +44,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class BreachWithHolds:
     """A breach, the holds that it set, and whether its receipt is overdue."""
 
     breach: Breach
@@ -53,7 +53,7 @@ class Shown:
     at: datetime
 
 
-def report(told: Told, *, once: OnceKey | None, ctx: Context) -> Shown:
+def report(told: Told, *, once: OnceKey | None, ctx: Context) -> BreachWithHolds:
     """Report a breach: receipt at once; a hold at once unless the activity has stopped.
 
     A notice is never refused for want of rights (domain.md 3.6). One from somebody who is no
@@ -109,7 +109,7 @@ def _reported(agreement: Agreement, told: Told, at: datetime, ctx: Context) -> B
     return breach
 
 
-def issue_receipt(breach_id: UUID, *, ctx: Context) -> Shown:
+def issue_receipt(breach_id: UUID, *, ctx: Context) -> BreachWithHolds:
     """Send the confirmation of a report that came by another way."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -120,7 +120,7 @@ def issue_receipt(breach_id: UUID, *, ctx: Context) -> Shown:
         return _show(tx, receipted, ctx)
 
 
-def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> Shown:
+def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> BreachWithHolds:
     """Record how serious a breach is; serious holds its lines at once."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -137,7 +137,7 @@ def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> Shown:
     return shown
 
 
-def close(breach_id: UUID, *, outcome: str, ctx: Context) -> Shown:
+def close(breach_id: UUID, *, outcome: str, ctx: Context) -> BreachWithHolds:
     """Close a breach; its holds stay until two people lift them."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -150,12 +150,12 @@ def close(breach_id: UUID, *, outcome: str, ctx: Context) -> Shown:
     return shown
 
 
-def get(breach_id: UUID, *, ctx: Context) -> Shown:
+def get(breach_id: UUID, *, ctx: Context) -> BreachWithHolds:
     with ctx.uow.reading() as tx:
         return _show(tx, tx.breaches.get(breach_id, scope=scope(tx, ctx)), ctx)
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+def page(part: Slice, *, ctx: Context) -> Sequence[BreachWithHolds]:
     with ctx.uow.reading() as tx:
         found = tx.breaches.page(part, scope=scope(tx, ctx))
         return [_show(tx, breach, ctx) for breach in found]
@@ -207,10 +207,10 @@ def _save(tx: Transaction, breach: Breach, action: str, at: datetime, ctx: Conte
     return tx.breaches.save(breach, audit=ctx.entry(action, f"breaches/{breach.id}", at=at))
 
 
-def _show(tx: Transaction, breach: Breach, ctx: Context) -> Shown:
+def _show(tx: Transaction, breach: Breach, ctx: Context) -> BreachWithHolds:
     at = ctx.clock.now()
     agreement = tx.agreements.by_id(breach.agreement_id)
-    return Shown(
+    return BreachWithHolds(
         breach=breach,
         holds=tuple(h for h in agreement.holds if h.breach_id == breach.id),
         receipt_overdue=breach.receipt_is_overdue(at, ctx.reference.bank_holidays),

@@ -30,7 +30,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ContractWithState:
     """A contract and its state at an instant."""
 
     contract: Contract
@@ -45,7 +45,7 @@ def issue(
     valid_to: date | None,
     once: OnceKey | None,
     ctx: Context,
-) -> Shown:
+) -> ContractWithState:
     """Issue a contract to a legal entity, under the name by which it is listed, for its signature.
 
     A part of another entity cannot have one (ruling 4), on its first day.
@@ -84,7 +84,9 @@ def issue(
     return _show(stored, at)
 
 
-def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Context) -> Shown:
+def sign(
+    reference: str, *, party: str, document_hash: str, role: str, ctx: Context
+) -> ContractWithState:
     """Sign for one's own organisation, or for the Body; each for itself."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -108,7 +110,7 @@ def sign(reference: str, *, party: str, document_hash: str, role: str, ctx: Cont
     return _show(signed, at)
 
 
-def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
+def terminate(reference: str, *, reason: str, ctx: Context) -> ContractWithState:
     """End a contract now; every agreement of its entity as controller is suspended."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -122,12 +124,12 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> Shown:
     return _show(ended, at)
 
 
-def get(reference: str, *, ctx: Context) -> Shown:
+def get(reference: str, *, ctx: Context) -> ContractWithState:
     with ctx.uow.reading() as tx:
         return _show(_visible(tx, reference, ctx), ctx.clock.now())
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+def page(part: Slice, *, ctx: Context) -> Sequence[ContractWithState]:
     """Return the contracts that the caller may know of, in order of id."""
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
@@ -138,7 +140,7 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
     return [_show(c, at) for c in part.of(found)]
 
 
-def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Shown]:
+def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[ContractWithState]:
     """Return the contracts that count for an organisation on a day.
 
     They are those of the legal entity behind it, and of predecessors whose standing passed to
@@ -200,5 +202,5 @@ def _require_own(tx: Transaction, contract: Contract, party: str, ctx: Context) 
         raise NotAParty(f"You do not sign {contract.reference} for {party}.")
 
 
-def _show(contract: Contract, at: datetime) -> Shown:
-    return Shown(contract=contract, state=contract.state_at(at))
+def _show(contract: Contract, at: datetime) -> ContractWithState:
+    return ContractWithState(contract=contract, state=contract.state_at(at))

@@ -8,7 +8,7 @@ import catalogue
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.errors import SnapshotRefused
 from agreements.records.domain.terms.data_sets import DataSetFacts, of
-from agreements.records.domain.truth import Known, untrue
+from agreements.records.domain.truth import Records, untrue
 from agreements.records.use_cases.ports import Transaction
 from common.field import legal_bases
 
@@ -21,7 +21,7 @@ def require_true(tx: Transaction, approved: ApprovedApplication, day: date) -> N
 
     """
     parties = {party.ods for party in approved.parties}
-    known = Known(
+    known = Records(
         day=day,
         names={
             ods: tuple(dict.fromkeys(o.name for o in tx.organisations.find(ods=ods)))

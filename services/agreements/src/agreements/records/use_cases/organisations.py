@@ -22,7 +22,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class OrganisationWithSuccessor:
     """An organisation on a day, and who succeeded it by then."""
 
     organisation: Organisation
@@ -31,7 +31,7 @@ class Found:
     successor: str | None
 
 
-def get_organisation(code: str, day: date | None, *, ctx: Context) -> Found:
+def get_organisation(code: str, day: date | None, *, ctx: Context) -> OrganisationWithSuccessor:
     """Return the organisation as it is on `day`, by default today, also by a longer form."""
     day = day or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
@@ -44,7 +44,9 @@ def get_organisation(code: str, day: date | None, *, ctx: Context) -> Found:
         raise OrganisationNotFound(f"{code} is not in the loaded list on {day}.", own=own)
     successors = [i for i in instruments if i.predecessor == found.ods and i.valid_from <= day]
     latest = max(successors, key=lambda i: (i.valid_from, i.id), default=None)
-    return Found(organisation=found, own=own, successor=latest.successor if latest else None)
+    return OrganisationWithSuccessor(
+        organisation=found, own=own, successor=latest.successor if latest else None
+    )
 
 
 def page_organisations(part: Slice, kind: str | None, *, ctx: Context) -> Sequence[Organisation]:

@@ -16,7 +16,7 @@ from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.events import FileVoided
-from agreements.records.domain.lists.imports import Import, ImportKind
+from agreements.records.domain.lists.imports import HasId, Import, ImportKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.lists.undoing import Undo
@@ -48,11 +48,6 @@ class Fact(Protocol):
     def version(self) -> int: ...
 
 
-class HasId(Protocol):
-    @property
-    def id(self) -> UUID: ...
-
-
 F = TypeVar("F", bound=Fact)
 One = TypeVar("One", bound=HasId)
 
@@ -73,7 +68,7 @@ class Slice:
         return sorted(later, key=lambda one: one.id)[: self.rows]
 
 
-class Facts(Protocol[F]):
+class FactStore(Protocol[F]):
     """Facts of one kind, as we hold them true at present."""
 
     def find(self, **equal: object) -> Sequence[F]:
@@ -192,7 +187,7 @@ class Breaches(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class RecordedHolding:
     """A released file, as the agreement's parties may see it."""
 
     id: UUID
@@ -212,10 +207,10 @@ class Holding:
 class Holdings(Protocol):
     """What was released under an agreement; written by the decision, read here."""
 
-    def of(self, agreement: str, part: Slice | None = None) -> Sequence[Holding]:
+    def of(self, agreement: str, part: Slice | None = None) -> Sequence[RecordedHolding]:
         """Return a part of them, or all."""
 
-    def made_with(self, recall: Recall) -> Sequence[Holding]:
+    def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         """Return the files of every agreement that rest on what was taken back."""
 
     def tell_void(self, *voided: FileVoided) -> None:
@@ -252,43 +247,43 @@ class Transaction(Protocol):
         """Return the newest epoch of that instant; 0 before the first fact."""
 
     @property
-    def organisations(self) -> Facts[Organisation]: ...
+    def organisations(self) -> FactStore[Organisation]: ...
     @property
     def instruments(self) -> Instruments: ...
     @property
     def maps(self) -> Maps: ...
     @property
-    def environments(self) -> Facts[RecipientEnvironment]: ...
+    def environments(self) -> FactStore[RecipientEnvironment]: ...
     @property
-    def environment_clients(self) -> Facts[EnvironmentClient]: ...
+    def environment_clients(self) -> FactStore[EnvironmentClient]: ...
     @property
-    def contracts(self) -> Facts[Contract]: ...
+    def contracts(self) -> FactStore[Contract]: ...
     @property
     def agreements(self) -> Agreements: ...
     @property
-    def tasks(self) -> Facts[Task]: ...
+    def tasks(self) -> FactStore[Task]: ...
     @property
     def relationships(self) -> Relationships: ...
     @property
-    def listed_relationships(self) -> Facts[Relationship]:
+    def listed_relationships(self) -> FactStore[Relationship]:
         """Return them as a published list replaces them: without the consents to publication."""
 
     @property
     def editions(self) -> Editions: ...
     @property
-    def assurance(self) -> Facts[Assurance]: ...
+    def assurance(self) -> FactStore[Assurance]: ...
     @property
-    def ico_registrations(self) -> Facts[IcoRegistration]: ...
+    def ico_registrations(self) -> FactStore[IcoRegistration]: ...
     @property
-    def section_251_approvals(self) -> Facts[Section251Approval]: ...
+    def section_251_approvals(self) -> FactStore[Section251Approval]: ...
     @property
-    def publications(self) -> Facts[Publication]: ...
+    def publications(self) -> FactStore[Publication]: ...
     @property
     def imports(self) -> Imports: ...
     @property
-    def recalls(self) -> Facts[Recall]: ...
+    def recalls(self) -> FactStore[Recall]: ...
     @property
-    def submission_rights(self) -> Facts[SubmissionRight]: ...
+    def submission_rights(self) -> FactStore[SubmissionRight]: ...
     @property
     def breaches(self) -> Breaches: ...
     @property

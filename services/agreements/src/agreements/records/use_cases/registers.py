@@ -6,7 +6,7 @@ from uuid import UUID
 
 from agreements.records.domain.contract import ContractState
 from agreements.records.domain.lists.register import RelationshipEdition
-from agreements.records.use_cases.contracts import Shown
+from agreements.records.use_cases.contracts import ContractWithState
 from agreements.records.use_cases.ports import Slice, UnitOfWork
 from common.clock import Clock
 from common.errors import EditionNotFound
@@ -32,7 +32,7 @@ class Public:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterPage:
-    rows: Sequence[Shown]
+    rows: Sequence[ContractWithState]
     next: UUID | None
 
 
@@ -42,7 +42,7 @@ def contracts(part: Slice, *, ctx: Public) -> RegisterPage:
     with ctx.uow.reading() as tx:
         found = tx.contracts.page(Slice(after=part.after, rows=part.rows + 1))
     looked_at = found[: part.rows]
-    shown = [Shown(contract=c, state=c.state_at(at)) for c in looked_at]
+    shown = [ContractWithState(contract=c, state=c.state_at(at)) for c in looked_at]
     return RegisterPage(
         rows=[s for s in shown if s.contract.in_force_from() and s.state in PUBLISHED],
         next=looked_at[-1].id if len(found) > part.rows else None,

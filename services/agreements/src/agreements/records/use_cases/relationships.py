@@ -39,7 +39,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class RelationshipWithState:
     relationship: Relationship
     state: RelationshipState
 
@@ -61,7 +61,7 @@ class Asked:
     contract_signed_on: date | None
 
 
-def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Shown:
+def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> RelationshipWithState:
     """Ask for a relationship. Nothing of it is in operation yet.
 
     Raises:
@@ -127,7 +127,7 @@ def _asked_for(tx: Transaction, asked: Asked, at: datetime, ctx: Context) -> Rel
 
 def verify_contract(
     relationship_id: UUID, *, reference: str | None, signed_on: date | None, ctx: Context
-) -> Shown:
+) -> RelationshipWithState:
     """Record that the signed service contract was seen."""
     return _change(
         relationship_id,
@@ -137,20 +137,20 @@ def verify_contract(
     )
 
 
-def agree(relationship_id: UUID, *, ctx: Context) -> Shown:
+def agree(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
     """Record that the DSCRO agrees."""
     return _change(relationship_id, lambda r, at: r.agree(at=at), "relationship-agreed", ctx)
 
 
-def refuse(relationship_id: UUID, *, ctx: Context) -> Shown:
+def refuse(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
     return _change(relationship_id, lambda r, at: r.refuse(at=at), "relationship-refused", ctx)
 
 
-def withdraw(relationship_id: UUID, *, ctx: Context) -> Shown:
+def withdraw(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
     return _change(relationship_id, lambda r, at: r.withdraw(at=at), "relationship-withdrawn", ctx)
 
 
-def activate(relationship_id: UUID, *, ctx: Context) -> Shown:
+def activate(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
     """Put a relationship in operation, and say which agreements it makes out of date."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -163,7 +163,7 @@ def activate(relationship_id: UUID, *, ctx: Context) -> Shown:
         return _show(tx, active, at)
 
 
-def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> Shown:
+def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> RelationshipWithState:
     """End a relationship after `last_day`, by default today: releases stop from then."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -179,7 +179,9 @@ def end(relationship_id: UUID, last_day: date | None, *, ctx: Context) -> Shown:
     return shown
 
 
-def consent(relationship_id: UUID, *, party: str, given: bool, ctx: Context) -> Shown:
+def consent(
+    relationship_id: UUID, *, party: str, given: bool, ctx: Context
+) -> RelationshipWithState:
     """Give or withdraw one's own organisation's consent to publication."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -193,13 +195,13 @@ def consent(relationship_id: UUID, *, party: str, given: bool, ctx: Context) -> 
         return _show(tx, changed, at)
 
 
-def get(relationship_id: UUID, *, ctx: Context) -> Shown:
+def get(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
     with ctx.uow.reading() as tx:
         found = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
         return _show(tx, found, ctx.clock.now())
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[Shown]:
+def page(part: Slice, *, ctx: Context) -> Sequence[RelationshipWithState]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.relationships.page(part, scope=scope(tx, ctx))
@@ -243,7 +245,7 @@ def _change(
     change: Callable[[Relationship, datetime], Relationship],
     action: str,
     ctx: Context,
-) -> Shown:
+) -> RelationshipWithState:
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
@@ -263,7 +265,9 @@ def _save(
     )
 
 
-def _show(tx: Transaction, relationship: Relationship, at: datetime) -> Shown:
+def _show(tx: Transaction, relationship: Relationship, at: datetime) -> RelationshipWithState:
     latest = tx.editions.latest()
     published = latest is not None and latest.names(relationship.reference)
-    return Shown(relationship=relationship, state=relationship.state_at(at, published=published))
+    return RelationshipWithState(
+        relationship=relationship, state=relationship.state_at(at, published=published)
+    )

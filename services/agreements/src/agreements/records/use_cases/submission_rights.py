@@ -27,7 +27,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class RecordedRights:
     """What was recorded together; it waits for a second person together."""
 
     id: UUID
@@ -35,7 +35,7 @@ class Batch:
     left_out: LeftOut
 
 
-def record(asked: layout.Listed, *, once: OnceKey | None, ctx: Context) -> Batch:
+def record(asked: layout.ListedRight, *, once: OnceKey | None, ctx: Context) -> RecordedRights:
     """Record a right. It does not hold before a second person confirms it.
 
     Raises:
@@ -49,10 +49,10 @@ def record(asked: layout.Listed, *, once: OnceKey | None, ctx: Context) -> Batch
         right = _right(tx, asked, batch, ctx)
         remember(tx, once, str(batch), ctx)
         stored = _recorded(tx, batch, [right], "", ctx)
-    return Batch(id=batch, rights=stored, left_out=layout.NOTHING_LEFT_OUT)
+    return RecordedRights(id=batch, rights=stored, left_out=layout.NOTHING_LEFT_OUT)
 
 
-def import_rights(content: bytes, *, ctx: Context) -> Batch:
+def import_rights(content: bytes, *, ctx: Context) -> RecordedRights:
     """Record a list of rights: one batch. Codes that no list of organisations has are left out.
 
     Raises:
@@ -70,7 +70,7 @@ def import_rights(content: bytes, *, ctx: Context) -> Batch:
                 read.remainder.add(asked.line, "", unknown.detail)
         left_out = read.remainder.left_out(taken=len(rights))
         stored = _recorded(tx, batch, rights, digest(content), ctx)
-    return Batch(id=batch, rights=stored, left_out=left_out)
+    return RecordedRights(id=batch, rights=stored, left_out=left_out)
 
 
 def _recorded(
@@ -90,7 +90,9 @@ def _recorded(
     return stored
 
 
-def _right(tx: Transaction, asked: layout.Listed, batch: UUID, ctx: Context) -> SubmissionRight:
+def _right(
+    tx: Transaction, asked: layout.ListedRight, batch: UUID, ctx: Context
+) -> SubmissionRight:
     day = asked.valid_from
     lists = codes.read(tx, [asked.submitter, asked.provider], day, ctx.reference)
     submitter = lists.codes.normal(asked.submitter)
@@ -110,7 +112,7 @@ def _right(tx: Transaction, asked: layout.Listed, batch: UUID, ctx: Context) -> 
     )
 
 
-def confirm(batch: UUID, reason: str, *, ctx: Context) -> Batch:
+def confirm(batch: UUID, reason: str, *, ctx: Context) -> RecordedRights:
     """Let a batch hold: somebody else than who recorded it."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -119,7 +121,7 @@ def confirm(batch: UUID, reason: str, *, ctx: Context) -> Batch:
         return _stored(tx, known, changed, "submission-rights-confirmed", ctx)
 
 
-def withdraw(batch: UUID, reason: str, *, ctx: Context) -> Batch:
+def withdraw(batch: UUID, reason: str, *, ctx: Context) -> RecordedRights:
     """Give a batch up that waits."""
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -153,22 +155,26 @@ def end(right_id: UUID, last_day: date | None, *, ctx: Context) -> SubmissionRig
     return stored
 
 
-def _batch(tx: Transaction, batch: UUID) -> Batch:
+def _batch(tx: Transaction, batch: UUID) -> RecordedRights:
     rights = tuple(tx.submission_rights.find(batch=batch))
     if not rights:
         raise SubmissionRightNotFound(f"There is no batch {batch} of submission rights.")
-    return Batch(id=batch, rights=rights, left_out=layout.NOTHING_LEFT_OUT)
+    return RecordedRights(id=batch, rights=rights, left_out=layout.NOTHING_LEFT_OUT)
 
 
 def _stored(
-    tx: Transaction, known: Batch, changed: Sequence[SubmissionRight], action: str, ctx: Context
-) -> Batch:
+    tx: Transaction,
+    known: RecordedRights,
+    changed: Sequence[SubmissionRight],
+    action: str,
+    ctx: Context,
+) -> RecordedRights:
     stored = tx.submission_rights.save(
         *changed,
         audit=ctx.entry(action, f"submission-rights/{known.id}", at=tx.at),
     )
     log.info("submission_rights_decided", batch_id=str(known.id), action=action)
-    return Batch(id=known.id, rights=stored, left_out=known.left_out)
+    return RecordedRights(id=known.id, rights=stored, left_out=known.left_out)
 
 
 def page(part: Slice, state: RightState | None, *, ctx: Context) -> Sequence[SubmissionRight]:

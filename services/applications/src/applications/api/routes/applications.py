@@ -42,7 +42,7 @@ from applications.api.schemas.applications import (
     SummaryView,
     TriageFound,
 )
-from applications.domain.application import Application, State
+from applications.domain.application import Application
 from applications.domain.errors import (
     AdviceNotNeeded,
     AdviceRequired,
@@ -60,7 +60,9 @@ from applications.domain.errors import (
     SectionNotFound,
     SnapshotNotFound,
 )
-from applications.domain.sections import SECTIONS, Day, Section
+from applications.domain.life import State
+from applications.domain.sections import SECTIONS
+from applications.domain.sections.forms import Day, Section
 from applications.use_cases import applications as use_cases
 from applications.use_cases import decisions, snapshots, standards
 from common.clock import legal_day

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, model_validator
 
-from applications.domain.application import Advice, Application, Decision, Outcome, Query, State
+from applications.domain.application import Application
 from applications.domain.findings import Finding, Severity
+from applications.domain.life import Advice, Decision, Outcome, Query, State
 from applications.domain.routing import Triage
-from applications.domain.sections import (
+from applications.domain.sections import SECTIONS
+from applications.domain.sections.forms import (
     NO_CONTROLS,
-    SECTIONS,
-    Condition,
     DataSetName,
     Filled,
     Kind,
@@ -24,6 +24,7 @@ from applications.domain.sections import (
     Word,
     Words,
 )
+from applications.domain.sections.terms import Condition
 from applications.domain.standards import Change, Difference, InForce
 from applications.use_cases.examination import Examination
 from applications.use_cases.ports import HistoryLine, Summary

@@ -20,7 +20,7 @@ from applications.domain.checks import (
 )
 from applications.domain.checks.case import Case
 from applications.domain.checks.codes import CODES
-from applications.domain.checks.data import caps
+from applications.domain.checks.data import caps, confidentiality
 from applications.domain.checks.data import lines as data
 from applications.domain.findings import Finding
 
@@ -66,10 +66,10 @@ CHECKS: tuple[Check, ...] = (
     data.populations,
     data.environments,
     data.consultation,
-    data.redirections,
-    data.objections,
-    data.confidentiality,
-    data.powers,
+    confidentiality.redirections,
+    confidentiality.objections,
+    confidentiality.confidentiality,
+    confidentiality.powers,
     purposes.objectives,
     purposes.flows,
     purposes.linkage,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
-from applications.domain.sections import Controller, Controllers, Objective
+from applications.domain.sections.parties import Controller, Controllers
+from applications.domain.sections.purposes import Objective
 from common.field.legal_bases import BasisList
 
 

@@ -6,10 +6,12 @@ from datetime import date
 
 from pydantic import JsonValue
 
-from applications.domain.application import Query
 from applications.domain.facts import Facts
+from applications.domain.life import Query
 from applications.domain.rules import Rules
-from applications.domain.sections import Answers, Kind, LineAnswer
+from applications.domain.sections import Answers
+from applications.domain.sections.data import LineAnswer
+from applications.domain.sections.forms import Kind
 from catalogue import Catalogue, DataSet, UnknownDataSet
 from statements.vocabulary import Classification
 

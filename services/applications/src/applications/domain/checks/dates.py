@@ -5,15 +5,11 @@ from datetime import date
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
-from applications.domain.sections import (
-    Benefits,
-    Confidentiality,
-    Length,
-    Minimisation,
-    Outcomes,
-    Route,
-    Transparency,
-)
+from applications.domain.sections.data import Confidentiality, Minimisation
+from applications.domain.sections.forms import Route
+from applications.domain.sections.parties import Length
+from applications.domain.sections.purposes import Benefits, Outcomes
+from applications.domain.sections.terms import Transparency
 
 
 def order(case: Case) -> Iterator[Finding]:

@@ -7,14 +7,11 @@ from datetime import date, timedelta
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.rules import on
-from applications.domain.sections import (
-    Commercial,
-    Confidentiality,
-    Kind,
-    Length,
-    Route,
-    SubLicence,
-)
+from applications.domain.sections.data import Confidentiality
+from applications.domain.sections.forms import Kind, Route
+from applications.domain.sections.parties import Length
+from applications.domain.sections.purposes import Commercial
+from applications.domain.sections.terms import SubLicence
 
 ONE_DAY = timedelta(days=1)
 START, END = "/sections/1/start", "/sections/1/end"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
-from applications.domain.sections import Controllers, Processors, Security
+from applications.domain.sections.parties import Controllers, Processors, Security
 from common.field import company_numbers
 from common.security.principal import BODY
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
-from applications.domain.sections import Locations, Territory, TerritoryOfUse
+from applications.domain.sections.forms import Territory
+from applications.domain.sections.parties import Locations
+from applications.domain.sections.terms import TerritoryOfUse
 from common import postcodes
 
 NEEDS_PROCESSING = frozenset({"processing", "storage"})

@@ -4,15 +4,10 @@ from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
-from applications.domain.sections import (
-    Benefits,
-    Controllers,
-    Kind,
-    Objective,
-    Outcomes,
-    Processing,
-    SubLicence,
-)
+from applications.domain.sections.forms import Kind
+from applications.domain.sections.parties import Controllers
+from applications.domain.sections.purposes import Benefits, Objective, Outcomes, Processing
+from applications.domain.sections.terms import SubLicence
 from common.security.principal import BODY
 from statements.vocabulary import EnvironmentKind, Purpose
 

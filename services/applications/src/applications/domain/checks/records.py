@@ -8,15 +8,14 @@ from applications.domain import record
 from applications.domain.checks.case import Case
 from applications.domain.facts import PartyFacts
 from applications.domain.findings import Finding, refuse, warn
-from applications.domain.sections import (
-    Confidentiality,
+from applications.domain.sections.data import Confidentiality, LineConfidentiality
+from applications.domain.sections.forms import Route
+from applications.domain.sections.parties import (
     Controllers,
     Length,
-    LineConfidentiality,
     Processors,
     Registration,
     Registrations,
-    Route,
     Security,
 )
 from common.field.names import Match, compare

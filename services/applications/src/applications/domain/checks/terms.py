@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
-from applications.domain.sections import (
+from applications.domain.sections.parties import Controllers
+from applications.domain.sections.purposes import Commercial, Objective
+from applications.domain.sections.terms import (
     OURS,
-    Commercial,
     Consent,
-    Controllers,
     Ethics,
-    Objective,
     SpecialConditions,
     SubLicence,
     Transparency,

@@ -6,7 +6,8 @@ from pydantic import JsonValue
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse
-from applications.domain.sections import SECTIONS, Kind
+from applications.domain.sections import SECTIONS
+from applications.domain.sections.forms import Kind
 
 NOT_COMPARED = frozenset(
     {

@@ -18,8 +18,8 @@ from common.errors import EditedMeanwhile
 from common.replacement import (
     Change,
     Judgement,
-    Kind,
     ReplacementDecided,
+    ReplacementKind,
     Standing,
     of_late,
     rules,
@@ -64,14 +64,14 @@ def begun(
         former,
         standing=lambda e: e.standing,
         at=at,
-        days=rules.load().limit(Kind.EDITION, on=on).window_days,
+        days=rules.load().limit(ReplacementKind.EDITION, on=on).window_days,
     )
     over_window = (
         ctx.haven.change_of_editions(one, edition_id, object_key, rows)
         for one in recent
         if before is not None and one.id != before.id
     )
-    judgement = rules.load().judge(Kind.EDITION, change, on=on, over_window=over_window)
+    judgement = rules.load().judge(ReplacementKind.EDITION, change, on=on, over_window=over_window)
     return Standing.begun(judgement, by=by, at=at, held_against=name_of(before))
 
 
@@ -192,7 +192,7 @@ def _take_back_landed(
 
 def _of_going(gone: Edition, after: Edition, at: datetime, *, ctx: IntakeContext) -> Judgement:
     change = ctx.haven.change_of_editions(gone, after.id, after.object_key, after.rows)
-    return rules.load().judge(Kind.EDITION, change, on=legal_day(at))
+    return rules.load().judge(ReplacementKind.EDITION, change, on=legal_day(at))
 
 
 def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:

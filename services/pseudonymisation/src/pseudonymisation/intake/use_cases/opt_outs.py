@@ -19,8 +19,8 @@ from common.ids import digest_of, new_id
 from common.replacement import (
     Change,
     Judgement,
-    Kind,
     Reach,
+    ReplacementKind,
     ReplacementOutdated,
     Standing,
     State,
@@ -266,7 +266,7 @@ def _of_late(listed: Sequence[OptOutList], at: datetime) -> Sequence[OptOutList]
         [o for o in listed if o.standing.is_effective],
         standing=lambda o: o.standing,
         at=at,
-        days=rules.load().limit(Kind.OPT_OUTS, on=legal_day(at)).window_days,
+        days=rules.load().limit(ReplacementKind.OPT_OUTS, on=legal_day(at)).window_days,
     )
 
 
@@ -287,7 +287,7 @@ def _judged(
     ctx: IntakeContext,
 ) -> Judgement:
     return rules.load().judge(
-        Kind.OPT_OUTS,
+        ReplacementKind.OPT_OUTS,
         change,
         on=legal_day(ctx.clock.now()),
         over_window=over_window,

@@ -9,7 +9,7 @@ from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import Fetch, Request
 from agreements.decision.domain.rules import expected_on
-from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.parties.registration import Section251Approval
 from agreements.records.domain.terms.categories import Category
 from agreements.records.domain.terms.data_sets import DataSetFacts
@@ -20,7 +20,7 @@ from statements.vocabulary import Classification
 SECTION_251 = "section_251"
 CONSENT = "consent"
 NO_IDENTIFYING_DATA = "no_identifying_data"
-PROVIDERS = frozenset({Kind.NHS_TRUST, Kind.INDEPENDENT_PROVIDER})
+PROVIDERS = frozenset({OrganisationKind.NHS_TRUST, OrganisationKind.INDEPENDENT_PROVIDER})
 
 
 def vocabulary(case: LineCase) -> Iterator[Refusal]:

@@ -36,7 +36,7 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.layouts.ods import OdsLayout
-from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.use_cases import organisations as use_cases
 from agreements.records.use_cases.lists import imports, maps
 from agreements.settings import IMPORT_BYTES_MAX
@@ -81,7 +81,7 @@ def list_organisations(
     page: Paging,
     contexts: Contexts,
     principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
-    kind: Kind | None = None,
+    kind: OrganisationKind | None = None,
 ) -> Page[OrganisationView]:
     """List organisations, one entry for each stretch of time."""
     found = use_cases.page_organisations(part(page), kind, ctx=contexts.of(principal))

@@ -14,7 +14,7 @@ from agreements.records.api.schemas.contracts import RegisteredContract
 from agreements.records.api.schemas.relationships import EditionView, PublishedView
 from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS, RelationshipEdition
 from agreements.records.use_cases import registers as use_cases
-from agreements.records.use_cases.contracts import Shown
+from agreements.records.use_cases.contracts import ContractWithState
 from agreements.records.use_cases.lists import imports
 from agreements.records.use_cases.ports import Slice
 from common import texts
@@ -116,7 +116,7 @@ def _edition(edition: RelationshipEdition | None) -> EditionView:
     )
 
 
-def _registered(shown: Shown) -> RegisteredContract:
+def _registered(shown: ContractWithState) -> RegisteredContract:
     contract = shown.contract
     signed, ended = contract.body_signed_at, contract.terminated_at
     return RegisteredContract(

@@ -7,17 +7,12 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from agreements.records.api.schemas.shared import Incoming, Outgoing, Words
-from agreements.records.domain.agreement import (
-    AgreementState,
-    AgreementVersion,
-    Capacity,
-    Condition,
-    Signature,
-)
+from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
-from agreements.records.use_cases.agreements import Shown
-from agreements.records.use_cases.ports import Holding
+from agreements.records.domain.version import AgreementVersion, Capacity, Condition, Signature
+from agreements.records.use_cases.agreements import AgreementWithState
+from agreements.records.use_cases.ports import RecordedHolding
 
 LineNumbers = Annotated[
     list[Annotated[int, Field(ge=1, le=10_000, strict=True)]], Field(min_length=1, max_length=200)
@@ -142,7 +137,7 @@ class AgreementSummary(Outgoing):
     lines_held: list[int]
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: AgreementWithState) -> Self:
         return cls(**_summary(shown))
 
 
@@ -164,7 +159,7 @@ class AgreementView(AgreementSummary):
     tasks: list[TaskView]
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: AgreementWithState) -> Self:
         content = shown.version.snapshot()
         return cls.model_validate(
             {
@@ -184,7 +179,7 @@ class AgreementView(AgreementSummary):
         )
 
 
-def _summary(shown: Shown) -> dict[str, object]:
+def _summary(shown: AgreementWithState) -> dict[str, object]:
     version = shown.version
     return {
         "reference": shown.agreement.reference,
@@ -247,7 +242,7 @@ class HoldingView(Outgoing):
     released_at: datetime
 
     @classmethod
-    def of(cls, holding: Holding) -> Self:
+    def of(cls, holding: RecordedHolding) -> Self:
         return cls(
             id=holding.id,
             file_id=holding.file_id,

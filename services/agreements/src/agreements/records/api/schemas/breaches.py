@@ -16,7 +16,7 @@ from agreements.records.domain.breach import (
     Required,
     Stopped,
 )
-from agreements.records.use_cases.breaches import Shown, Told
+from agreements.records.use_cases.breaches import BreachWithHolds, Told
 from common.errors import Invalid
 
 
@@ -106,7 +106,7 @@ class BreachView(Outgoing):
     holds: list[HoldView]
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: BreachWithHolds) -> Self:
         b = shown.breach
         receipt = None
         if b.receipt_reference is not None and b.receipt_at is not None:

@@ -18,7 +18,7 @@ from agreements.records.api.schemas.shared import (
     noticed,
 )
 from agreements.records.domain.contract import ContractState
-from agreements.records.use_cases.contracts import Shown
+from agreements.records.use_cases.contracts import ContractWithState
 from common.errors import Invalid
 
 
@@ -61,7 +61,7 @@ class ContractView(Outgoing):
     notices: Notices = ()
 
     @classmethod
-    def of(cls, shown: Shown, *, written: str | None = None) -> Self:
+    def of(cls, shown: ContractWithState, *, written: str | None = None) -> Self:
         contract = shown.contract
         return cls(
             notices=() if written is None else noticed(written, contract.legal_name),

@@ -11,10 +11,13 @@ from agreements.records.api.schemas.shared import ClientId, Code, Day, Incoming,
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot
-from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.use_cases.lists.imports import Imported
 from agreements.records.use_cases.lists.maps import ImportedMap
-from agreements.records.use_cases.organisations import EnvironmentWithClients, Found
+from agreements.records.use_cases.organisations import (
+    EnvironmentWithClients,
+    OrganisationWithSuccessor,
+)
 from common.web.replacement import StandingView
 from statements.vocabulary import EnvironmentKind
 
@@ -91,7 +94,7 @@ class SentImportView(Outgoing):
 class OrganisationView(Outgoing):
     ods: str
     name: str
-    kind: Kind
+    kind: OrganisationKind
     legal_entity: Annotated[
         str, Field(description="Who stands behind the code in that time; itself, or another.")
     ]
@@ -114,7 +117,7 @@ class OrganisationOnDay(OrganisationView):
     ]
 
     @classmethod
-    def of(cls, found: Found) -> Self:
+    def of(cls, found: OrganisationWithSuccessor) -> Self:
         view = OrganisationView.model_validate(found.organisation)
         return cls(**view.model_dump(), own=found.own, successor=found.successor)
 

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing
 from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
-from agreements.records.use_cases.relationships import Asked, Shown
+from agreements.records.use_cases.relationships import Asked, RelationshipWithState
 from common.errors import Invalid
 from common.texts import Scanned
 from common.web.replacement import StandingView
@@ -111,7 +111,7 @@ class RelationshipView(Outgoing):
     ]
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: RelationshipWithState) -> Self:
         r = shown.relationship
         return cls(
             id=r.id,

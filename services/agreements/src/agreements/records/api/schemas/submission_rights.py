@@ -8,10 +8,10 @@ from pydantic import ConfigDict, Field, model_validator
 
 from agreements.records.api.schemas.organisations import LeftOutView
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Outgoing, Words
-from agreements.records.domain.lists.layouts.rights import Listed
-from agreements.records.domain.parties.codes import Standing
+from agreements.records.domain.lists.layouts.rights import ListedRight
+from agreements.records.domain.parties.codes import CodeState
 from agreements.records.domain.parties.submission_right import Basis, ProviderStanding, RightState
-from agreements.records.use_cases.submission_rights import Batch, Standings
+from agreements.records.use_cases.submission_rights import RecordedRights, Standings
 from common.errors import Invalid
 
 
@@ -46,8 +46,8 @@ class RecordRight(Incoming):
             raise Invalid("valid_to lies before valid_from")
         return self
 
-    def listed(self) -> Listed:
-        return Listed(**self.model_dump())
+    def listed(self) -> ListedRight:
+        return ListedRight(**self.model_dump())
 
 
 class EndRight(Incoming):
@@ -90,7 +90,7 @@ class BatchView(Outgoing):
     left_out: Annotated[LeftOutView, Field(description="What of a list was not taken.")]
 
     @classmethod
-    def of(cls, batch: Batch) -> Self:
+    def of(cls, batch: RecordedRights) -> Self:
         return cls.model_validate(batch)
 
 
@@ -100,7 +100,7 @@ class ProviderStandingView(Outgoing):
     provider: Annotated[str, Field(description="The provider, as it was asked about.")]
     entity: Annotated[str, Field(description="The provider in normal form.")]
     standing: Annotated[
-        Standing,
+        CodeState,
         Field(
             description="On the day: `open`, `closed`, `not_yet` open, or `unknown`: in no loaded"
             " list, or a default code."

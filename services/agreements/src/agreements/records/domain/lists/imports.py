@@ -28,7 +28,13 @@ K = TypeVar("K", bound=Hashable)
 MakeId = Callable[[], UUID]
 
 
-Line = ods.Listed | dspt.Entry | relationships.Listed | publications.Listed | register.Named
+Line = (
+    ods.ListedOrganisation
+    | dspt.Entry
+    | relationships.ListedRelationship
+    | publications.ListedPublication
+    | register.Named
+)
 
 
 class ImportKind(StrEnum):
@@ -69,20 +75,20 @@ class Import:
         return self.snapshot_on
 
     @property
-    def organisations(self) -> tuple[ods.Listed, ...]:
-        return tuple(x for x in self.listed if isinstance(x, ods.Listed))
+    def organisations(self) -> tuple[ods.ListedOrganisation, ...]:
+        return tuple(x for x in self.listed if isinstance(x, ods.ListedOrganisation))
 
     @property
     def entries(self) -> tuple[dspt.Entry, ...]:
         return tuple(x for x in self.listed if isinstance(x, dspt.Entry))
 
     @property
-    def relationships(self) -> tuple[relationships.Listed, ...]:
-        return tuple(x for x in self.listed if isinstance(x, relationships.Listed))
+    def relationships(self) -> tuple[relationships.ListedRelationship, ...]:
+        return tuple(x for x in self.listed if isinstance(x, relationships.ListedRelationship))
 
     @property
-    def publications(self) -> tuple[publications.Listed, ...]:
-        return tuple(x for x in self.listed if isinstance(x, publications.Listed))
+    def publications(self) -> tuple[publications.ListedPublication, ...]:
+        return tuple(x for x in self.listed if isinstance(x, publications.ListedPublication))
 
     @property
     def named(self) -> tuple[register.Named, ...]:
@@ -155,7 +161,10 @@ def counted(*, before: int, added: int, removed: int, changed: int) -> Change:
 
 
 def plan_organisations(
-    listed: Iterable[ods.Listed], layout: str, known: Sequence[Organisation], make_id: MakeId
+    listed: Iterable[ods.ListedOrganisation],
+    layout: str,
+    known: Sequence[Organisation],
+    make_id: MakeId,
 ) -> Plan[Organisation]:
     """Return the plan by which of each code the rows of that list become what it says."""
     before = {(o.ods, o.valid_from): o for o in known}
@@ -181,7 +190,7 @@ def plan_organisations(
 
 
 def _organisation(
-    row: ods.Listed, layout: str, former: Organisation | None, make_id: MakeId
+    row: ods.ListedOrganisation, layout: str, former: Organisation | None, make_id: MakeId
 ) -> Organisation:
     return Organisation(
         id=former.id if former else make_id(),

@@ -36,7 +36,7 @@ SAID = (*OF_A_LINE, "source", "state")
 
 
 def plan_relationships(
-    listed: Iterable[relationships.Listed],
+    listed: Iterable[relationships.ListedRelationship],
     published_on: date,
     known: Sequence[Relationship],
     make_id: MakeId,
@@ -67,7 +67,7 @@ def _goes_on(relationship: Relationship, day: date) -> bool:
 
 
 def _relationship(
-    row: relationships.Listed,
+    row: relationships.ListedRelationship,
     former: Relationship | None,
     make_id: MakeId,
     *,
@@ -93,9 +93,9 @@ def _relationship(
     return replace(former, **said).announce(at)
 
 
-def require_one_dscro(listed: Sequence[relationships.Listed]) -> None:
+def require_one_dscro(listed: Sequence[relationships.ListedRelationship]) -> None:
     """Raise ImportContradicts where two DSCROs would serve a commissioner on a day (L04)."""
-    rows: defaultdict[str, list[relationships.Listed]] = defaultdict(list)
+    rows: defaultdict[str, list[relationships.ListedRelationship]] = defaultdict(list)
     for row in sorted(listed, key=lambda row: row.line):
         rows[row.commissioner].append(row)
     contradict(
@@ -110,7 +110,7 @@ def require_one_dscro(listed: Sequence[relationships.Listed]) -> None:
     )
 
 
-def is_served_otherwise(row: relationships.Listed, other: Relationship) -> bool:
+def is_served_otherwise(row: relationships.ListedRelationship, other: Relationship) -> bool:
     """Say whether what was asked for here has another DSCRO for the commissioner on a day."""
     return (
         other.source is None
@@ -127,7 +127,7 @@ def _share_a_day(a: date, a_to: date | None, b: date, b_to: date | None) -> bool
 
 
 def plan_publications(
-    listed: Iterable[publications.Listed], known: Sequence[Publication], make_id: MakeId
+    listed: Iterable[publications.ListedPublication], known: Sequence[Publication], make_id: MakeId
 ) -> Plan[Publication]:
     """Return the plan by which of each data set named the periods become those listed."""
     rows = {(row.data_set, row.period): row for row in listed}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from agreements.records.domain.parties.organisation import Kind, Organisation, on
+from agreements.records.domain.parties.organisation import Organisation, OrganisationKind, on
 from common.field import company_numbers
 
 
@@ -54,7 +54,7 @@ class Lengthened:
 
     characters: int
     ending: str
-    kinds: frozenset[Kind]
+    kinds: frozenset[OrganisationKind]
 
     def short(self, text: str) -> str | None:
         """Return the code that the text would lengthen; whether it does the lists tell."""
@@ -84,7 +84,7 @@ class CodeRules:
     """NHS England as a commissioner, by date."""
     bodies_codes: frozenset[str]
     """Codes that count for it whether a list has them or not."""
-    bodies_kinds: frozenset[Kind]
+    bodies_kinds: frozenset[OrganisationKind]
     """Kinds that count for it."""
     lengthened: Lengthened
 
@@ -112,7 +112,7 @@ NO_RULES = CodeRules(
 """Every code is what it says."""
 
 
-class Standing(StrEnum):
+class CodeState(StrEnum):
     """Whether a code is one on a day."""
 
     OPEN = "open"
@@ -129,13 +129,13 @@ def tidy(code: str) -> str:
     return company_numbers.load().read(text, date.max) or text
 
 
-def standing_on(day: date, rows: Sequence[Organisation]) -> Standing:
+def standing_on(day: date, rows: Sequence[Organisation]) -> CodeState:
     """Say how a code stands on a day, by its rows in the lists."""
     if not rows:
-        return Standing.UNKNOWN
+        return CodeState.UNKNOWN
     if on(day, rows) is not None:
-        return Standing.OPEN
-    return Standing.CLOSED if any(r.valid_from <= day for r in rows) else Standing.NOT_YET
+        return CodeState.OPEN
+    return CodeState.CLOSED if any(r.valid_from <= day for r in rows) else CodeState.NOT_YET
 
 
 class Codes:
@@ -173,7 +173,7 @@ class Codes:
         text, passed = tidy(code), {tidy(code)}
         while True:
             row = self.listed(text)
-            if row is not None and row.kind is not Kind.SITE:
+            if row is not None and row.kind is not OrganisationKind.SITE:
                 return text
             short = self._rules.lengthened.short(text) if row is None else row.legal_entity
             if short is None or (row is None and not self._is_lengthened(short)):
@@ -208,7 +208,7 @@ class Codes:
             if short is None or not self._is_lengthened(short):
                 return self._named(text)
             return self._normal(short, passed | {text})
-        if row.kind is Kind.SITE:
+        if row.kind is OrganisationKind.SITE:
             return self._normal(row.legal_entity, passed | {text})
         return self._named(text, row)
 
@@ -229,7 +229,7 @@ class Codes:
         found: dict[str, CodeRow] = {}
         for code, rows in self._organisations.items():
             standing = standing_on(self._day, rows)
-            if standing is Standing.NOT_YET:
+            if standing is CodeState.NOT_YET:
                 continue
             found[code] = CodeRow(code=code, entity=self.normal(code), standing=standing)
             row = self.listed(code)
@@ -240,7 +240,7 @@ class Codes:
             for text in (code, code + self._rules.lengthened.ending):
                 if text not in found:
                     found[text] = CodeRow(
-                        code=text, entity=self.normal(text), standing=Standing.OPEN
+                        code=text, entity=self.normal(text), standing=CodeState.OPEN
                     )
         for default in self._rules.defaults:
             if default.holds_on(self._day):
@@ -257,7 +257,7 @@ class CodeRow:
     """Empty: a default code, which stands for nobody."""
     meaning: str = ""
     """Of a default code, by name."""
-    standing: Standing | None = None
+    standing: CodeState | None = None
 
 
 COLUMNS = ("code", "entity", "meaning", "standing")

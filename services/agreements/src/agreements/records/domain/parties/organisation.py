@@ -14,7 +14,7 @@ from uuid import UUID
 from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
 
 
-class Kind(StrEnum):
+class OrganisationKind(StrEnum):
     CCG = "CCG"
     SUB_ICB_LOCATION = "SUB_ICB_LOCATION"
     ICB = "ICB"
@@ -40,7 +40,7 @@ class Organisation:
     id: UUID
     ods: str
     name: str
-    kind: Kind
+    kind: OrganisationKind
     legal_entity: str
     parent: str | None
     valid_from: date

@@ -83,7 +83,7 @@ NEXT = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class PublicationConsent:
     """One organisation's express consent to publication; it may be withdrawn."""
 
     id: UUID
@@ -117,7 +117,7 @@ class Relationship:
     """The published list that brought it; None: it was asked for here."""
     version: int = 0
 
-    consents: tuple[Consent, ...] = ()
+    consents: tuple[PublicationConsent, ...] = ()
     pending: tuple[RelationshipChanged, ...] = ()
 
     # Questions
@@ -245,7 +245,7 @@ class Relationship:
         if (former is not None and former.withdrawn_at is None) == given:
             return self
         if former is None:
-            new = Consent(id=consent_id, organisation=organisation, given_at=at)
+            new = PublicationConsent(id=consent_id, organisation=organisation, given_at=at)
         elif given:
             new = replace(former, given_at=at, withdrawn_at=None)
         else:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from agreements.records.domain.parties.codes import Codes, Standing, standing_on
+from agreements.records.domain.parties.codes import Codes, CodeState, standing_on
 from agreements.records.domain.parties.organisation import Organisation
 from common.replacement import ReplacementDecided, SecondPersonNeeded
 
@@ -111,13 +111,13 @@ class ProviderStanding:
     provider: str
     entity: str
     """In normal form."""
-    standing: Standing
+    standing: CodeState
     basis: Basis | None
     right: UUID | None = None
 
     @property
     def may_submit(self) -> bool:
-        return self.standing is Standing.OPEN and self.basis is not None
+        return self.standing is CodeState.OPEN and self.basis is not None
 
 
 def standing_of(
@@ -156,10 +156,10 @@ def _standing(
     day: date,
     codes: Codes,
     organisations: Mapping[str, Sequence[Organisation]],
-) -> Standing:
+) -> CodeState:
     """A default code is nobody; a site that had closed is closed although its provider is open."""
     if codes.meaning(provider) is not None:
-        return Standing.UNKNOWN
+        return CodeState.UNKNOWN
     of_entity = standing_on(day, organisations.get(entity, ()))
     own = organisations.get(provider, ())
-    return standing_on(day, own) if own and of_entity is Standing.OPEN else of_entity
+    return standing_on(day, own) if own and of_entity is CodeState.OPEN else of_entity

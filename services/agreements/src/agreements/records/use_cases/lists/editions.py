@@ -21,7 +21,7 @@ from common.replacement import ReplacementOutdated
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class EditionList:
     """The register, as `import_kinds.Kind` is of a list."""
 
     def planned(self, tx: Transaction, sent: Import, _ctx: Context) -> Plan[Any]:

@@ -13,16 +13,16 @@ from agreements.records.domain.lists.imports import Import, ImportKind, Plan
 from agreements.records.domain.lists.undoing import KEYS, plan_undo
 from agreements.records.domain.parties.assurance import AssuranceKind
 from agreements.records.use_cases.context import Context
-from agreements.records.use_cases.lists.editions import Register
-from agreements.records.use_cases.ports import Facts, Transaction
+from agreements.records.use_cases.lists.editions import EditionList
+from agreements.records.use_cases.ports import FactStore, Transaction
 from common.ids import digest_of, new_id
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    facts: Callable[[Transaction], Facts[Any]]
+class FactList:
+    facts: Callable[[Transaction], FactStore[Any]]
     plan: Callable[[Import, Sequence[Any], str, datetime], Plan[Any]]
     says: Callable[[Any], object]
     """Of a fact, what a list of this kind may change: all else may change while it waits."""
@@ -113,27 +113,27 @@ def _publications(sent: Import, known: Sequence[Any], _by: str, _at: datetime) -
     return published.plan_publications(sent.publications, known, new_id)
 
 
-KINDS: Mapping[ImportKind, Kind | Register] = {
-    ImportKind.ORGANISATIONS: Kind(
+KINDS: Mapping[ImportKind, FactList | EditionList] = {
+    ImportKind.ORGANISATIONS: FactList(
         facts=lambda tx: tx.organisations,
         plan=_organisations,
         says=_all,
     ),
-    ImportKind.ASSURANCE: Kind(
+    ImportKind.ASSURANCE: FactList(
         facts=lambda tx: tx.assurance,
         plan=_assurance,
         says=_as_assured,
         equal={"kind": AssuranceKind.DSPT},
     ),
-    ImportKind.RELATIONSHIPS: Kind(
+    ImportKind.RELATIONSHIPS: FactList(
         facts=lambda tx: tx.listed_relationships,
         plan=_relationships,
         says=_as_published,
     ),
-    ImportKind.PUBLICATIONS: Kind(
+    ImportKind.PUBLICATIONS: FactList(
         facts=lambda tx: tx.publications,
         plan=_publications,
         says=_all,
     ),
-    ImportKind.REGISTER: Register(),
+    ImportKind.REGISTER: EditionList(),
 }

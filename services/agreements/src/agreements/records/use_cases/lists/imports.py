@@ -28,8 +28,8 @@ from common.ids import canonical, digest, new_id
 from common.replacement import (
     Change,
     Judgement,
-    Kind,
     ReplacementDecided,
+    ReplacementKind,
     Standing,
     State,
     rules,
@@ -175,7 +175,7 @@ def _published_before(tx: Transaction, known: str) -> Published:
 
 def _raise_tasks(
     tx: Transaction,
-    listed: Sequence[relationships.Listed],
+    listed: Sequence[relationships.ListedRelationship],
     known: dict[str, Relationship],
     ctx: Context,
 ) -> None:
@@ -198,9 +198,9 @@ def _require_newest(tx: Transaction, published_on: date) -> None:
 
 def _is_of_use(
     tx: Transaction,
-    row: relationships.Listed,
+    row: relationships.ListedRelationship,
     known: dict[str, Relationship],
-    read: relationships.Read,
+    read: relationships.RelationshipList,
 ) -> bool:
     """Say whether everybody on a line is known; leave the line out where not."""
     former = known.get(row.reference)
@@ -282,7 +282,7 @@ def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Impo
 
 def _judged(tx: Transaction, sent: Import, plan: Plan[Any], ctx: Context) -> Judgement:
     """Hold it against what is held true, and against all that was since the window began."""
-    limit, on_day = Kind(sent.kind), legal_day(tx.at)
+    limit, on_day = ReplacementKind(sent.kind), legal_day(tx.at)
     epochs = _window(tx, sent, days=LIMITS.limit(limit, on=on_day).window_days)
     over_window = (KINDS[sent.kind].planned_against(tx, sent, e, ctx).change for e in epochs)
     return LIMITS.judge(limit, plan.change, on=on_day, over_window=over_window)
@@ -396,7 +396,7 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
                 state=found.standing.state.value,
             )
         plan = kind.planned_undo(tx, found)
-        judgement = LIMITS.judge(Kind(found.kind), plan.change, on=legal_day(tx.at))
+        judgement = LIMITS.judge(ReplacementKind(found.kind), plan.change, on=legal_day(tx.at))
         standing = found.standing.take_back(
             judgement,
             by=by,

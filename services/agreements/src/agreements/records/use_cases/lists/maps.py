@@ -21,8 +21,8 @@ from common.ids import digest, new_id
 from common.replacement import (
     Change,
     Judgement,
-    Kind,
     ReplacementDecided,
+    ReplacementKind,
     Standing,
     State,
     rules,
@@ -121,7 +121,7 @@ class _Weighed:
 def _against(tx: Transaction, kind: MapKind, valid_from: date, at: datetime) -> _Against:
     begun = [m for m in tx.maps.all(kind) if m.is_in_force and m.valid_from <= valid_from]
     former = maps.governing(begun, valid_from)
-    days = LIMITS.limit(Kind(f"{kind}_map"), on=legal_day(at)).window_days
+    days = LIMITS.limit(ReplacementKind(f"{kind}_map"), on=legal_day(at)).window_days
     recent = maps.of_late(begun, valid_from, at=at, days=days)
     return _Against(
         former=None if former is None else former.id,
@@ -147,7 +147,7 @@ def _judged(
     kind: MapKind, difference: Difference, tx: Transaction, *, over_window: Iterable[Change] = ()
 ) -> Judgement:
     return LIMITS.judge(
-        Kind(f"{kind}_map"),
+        ReplacementKind(f"{kind}_map"),
         difference.change,
         on=legal_day(tx.at),
         over_window=over_window,

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
-from applications.domain.sections import Kind, LineAnswer, Objections, Processing
+from applications.domain.sections.data import LineAnswer, Objections
+from applications.domain.sections.forms import Kind
+from applications.domain.sections.purposes import Processing
 from catalogue import Cap, Capped, Shown, Treatment, caps, shown
 from statements.vocabulary import Classification
 

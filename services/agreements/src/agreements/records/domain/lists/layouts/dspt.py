@@ -53,12 +53,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class DsptList:
     entries: tuple[Entry, ...]
     left_out: LeftOut
 
 
-def read(content: bytes, layout: DsptLayout) -> Read:
+def read(content: bytes, layout: DsptLayout) -> DsptList:
     """Read an export.
 
     Raises:
@@ -73,7 +73,7 @@ def read(content: bytes, layout: DsptLayout) -> Read:
         if entry is not None:
             found.add(line, entry.organisation, entry)
     entries = tuple(found.values().values())
-    return Read(entries=entries, left_out=remainder.left_out(taken=len(entries)))
+    return DsptList(entries=entries, left_out=remainder.left_out(taken=len(entries)))
 
 
 def _entry(line: int, row: Mapping[str, str], remainder: Remainder) -> Entry | None:

@@ -67,7 +67,7 @@ def canonical(content: bytes, kind: MapKind) -> Canonical:
         ImportContradicts: a practice or postcode has two commissioners, or two areas.
 
     """
-    reader = _Reader(text_of(content).upper(), kind)
+    reader = _MapReader(text_of(content).upper(), kind)
     entries = reader.read()
     left_out = reader.remainder.left_out(taken=len(entries))
     header = ",".join(COLUMNS[kind])
@@ -78,7 +78,7 @@ def canonical(content: bytes, kind: MapKind) -> Canonical:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _MapReader:
     """Reads what is plain a piece at a time, several times as fast, and the rest line by line."""
 
     text: str

@@ -18,7 +18,7 @@ from agreements.records.domain.lists.layouts.reading import (
     rows,
     text_of,
 )
-from agreements.records.domain.parties.organisation import Kind
+from agreements.records.domain.parties.organisation import OrganisationKind
 from common.field import company_numbers
 from common.personal_data import find_personal_data
 from common.security.principal import BODY
@@ -43,12 +43,12 @@ class OdsLayout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedOrganisation:
     """One code in one stretch of time, as a file lists it."""
 
     ods: str
     name: str
-    kind: Kind
+    kind: OrganisationKind
     legal_entity: str
     parent: str | None
     valid_from: date
@@ -56,15 +56,15 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    listed: tuple[Listed, ...]
+class OdsList:
+    listed: tuple[ListedOrganisation, ...]
     left_out: LeftOut
 
 
-Stretches = Collected[tuple[str, date], Listed]
+Stretches = Collected[tuple[str, date], ListedOrganisation]
 
 
-def read(content: bytes, layout: OdsLayout, *, icbs_from: date) -> Read:
+def read(content: bytes, layout: OdsLayout, *, icbs_from: date) -> OdsList:
     """Read a file; `icbs_from` is the day on which locations of ICBs took the CCGs' place.
 
     Raises:
@@ -77,14 +77,14 @@ def read(content: bytes, layout: OdsLayout, *, icbs_from: date) -> Read:
     found: Stretches = Collected(remainder, "code")
     readers: Mapping[OdsLayout, Callable[[], None]] = {
         OdsLayout.ECCG: lambda: _eccg(text, remainder, found, icbs_from),
-        OdsLayout.ETR: lambda: _trusts(text, remainder, found, Kind.NHS_TRUST),
-        OdsLayout.ETS: lambda: _trusts(text, remainder, found, Kind.SITE),
+        OdsLayout.ETR: lambda: _trusts(text, remainder, found, OrganisationKind.NHS_TRUST),
+        OdsLayout.ETS: lambda: _trusts(text, remainder, found, OrganisationKind.SITE),
         OdsLayout.PRACTICES: lambda: _practices(text, remainder, found),
         OdsLayout.DSFC: lambda: _dsfc(text, remainder, found),
     }
     readers[layout]()
     listed = tuple(found.values().values())
-    return Read(listed=listed, left_out=remainder.left_out(taken=len(listed)))
+    return OdsList(listed=listed, left_out=remainder.left_out(taken=len(listed)))
 
 
 def _eccg(text: str, remainder: Remainder, found: Stretches, icbs_from: date) -> None:
@@ -100,10 +100,10 @@ def _eccg(text: str, remainder: Remainder, found: Stretches, icbs_from: date) ->
         ods, name, begin, end = published
         icb = cells[HIGH_LEVEL].upper()
         if cells[SUB_TYPE].upper() == "H":
-            hub = Listed(
+            hub = ListedOrganisation(
                 ods=ods,
                 name=name,
-                kind=Kind.NHS_ENGLAND_HUB,
+                kind=OrganisationKind.NHS_ENGLAND_HUB,
                 legal_entity=BODY,  # Q99 is no ICB (ruling 4)
                 parent=icb or None,
                 valid_from=begin,
@@ -119,15 +119,15 @@ def _eccg(text: str, remainder: Remainder, found: Stretches, icbs_from: date) ->
 
 def _before_and_since(
     ods: str, name: str, icb: str, begin: date, end: date | None, icbs_from: date
-) -> list[Listed]:
+) -> list[ListedOrganisation]:
     stretches = []
     last_as_ccg = icbs_from - timedelta(days=1)
     if begin < icbs_from:
         stretches.append(
-            Listed(
+            ListedOrganisation(
                 ods=ods,
                 name=name,
-                kind=Kind.CCG,
+                kind=OrganisationKind.CCG,
                 legal_entity=ods,
                 parent=None,
                 valid_from=begin,
@@ -136,10 +136,10 @@ def _before_and_since(
         )
     if end is None or end >= icbs_from:
         stretches.append(
-            Listed(
+            ListedOrganisation(
                 ods=ods,
                 name=name,
-                kind=Kind.SUB_ICB_LOCATION,
+                kind=OrganisationKind.SUB_ICB_LOCATION,
                 legal_entity=icb,
                 parent=icb,
                 valid_from=max(begin, icbs_from),
@@ -149,7 +149,7 @@ def _before_and_since(
     return stretches
 
 
-def _trusts(text: str, remainder: Remainder, found: Stretches, kind: Kind) -> None:
+def _trusts(text: str, remainder: Remainder, found: Stretches, kind: OrganisationKind) -> None:
     """NHS trusts, each its own legal entity; or their sites, which are parts of a trust."""
     for line, cells in rows(text, remainder):
         published = _published(line, cells, remainder)
@@ -157,15 +157,15 @@ def _trusts(text: str, remainder: Remainder, found: Stretches, kind: Kind) -> No
             continue
         ods, name, begin, end = published
         trust = cells[PARENT].upper()
-        if kind is Kind.SITE and not ODS.fullmatch(trust):
+        if kind is OrganisationKind.SITE and not ODS.fullmatch(trust):
             remainder.add(line, "parent", "not a code")
             continue
-        listed = Listed(
+        listed = ListedOrganisation(
             ods=ods,
             name=name,
             kind=kind,
-            legal_entity=trust if kind is Kind.SITE else ods,
-            parent=trust if kind is Kind.SITE else cells[HIGH_LEVEL] or None,
+            legal_entity=trust if kind is OrganisationKind.SITE else ods,
+            parent=trust if kind is OrganisationKind.SITE else cells[HIGH_LEVEL] or None,
             valid_from=begin,
             valid_to=end,
         )
@@ -174,7 +174,7 @@ def _trusts(text: str, remainder: Remainder, found: Stretches, kind: Kind) -> No
 
 def _practices(text: str, remainder: Remainder, found: Stretches) -> None:
     """One row a practice and edition; the latest edition of a practice is kept."""
-    editions: Collected[tuple[str, date], Listed] = Collected(remainder, "Code")
+    editions: Collected[tuple[str, date], ListedOrganisation] = Collected(remainder, "Code")
     for line, row in records(text, remainder, needed=("Code", "Name", "Start", "Close", "open_at")):
         begin, edition = day(row["Start"], "YYYY-MM-DD"), day(row["open_at"], "YYYY-MM-DD")
         close = "" if row["Close"] == "NA" else row["Close"]
@@ -184,17 +184,17 @@ def _practices(text: str, remainder: Remainder, found: Stretches) -> None:
         elif end is None and close:
             remainder.add(line, "Close", "not a date")
         elif _is_whole(line, row["Code"].upper(), row["Name"], begin, end, remainder):
-            listed = Listed(
+            listed = ListedOrganisation(
                 ods=row["Code"].upper(),
                 name=row["Name"],
-                kind=Kind.GP_PRACTICE,
+                kind=OrganisationKind.GP_PRACTICE,
                 legal_entity=row["Code"].upper(),
                 parent=None,
                 valid_from=begin,
                 valid_to=end,
             )
             editions.add(line, (listed.ods, edition), listed)
-    latest: dict[str, tuple[date, Listed]] = {}
+    latest: dict[str, tuple[date, ListedOrganisation]] = {}
     for (code, edition), listed in editions.values().items():
         former = latest.get(code)
         if former is None or former[0] < edition:
@@ -222,15 +222,15 @@ def _dsfc(text: str, remainder: Remainder, found: Stretches) -> None:
             remainder.add(line, "valid_from" if begin is None else "valid_to", "not a date")
         elif company_numbers.is_meant(ods) and company_numbers.load().read(ods, begin) is None:
             remainder.add(line, "ods", NO_NUMBER)
-        elif row["kind"].upper() not in set(Kind):
-            remainder.add(line, "kind", f"not one of {', '.join(Kind)}")
+        elif row["kind"].upper() not in set(OrganisationKind):
+            remainder.add(line, "kind", f"not one of {', '.join(OrganisationKind)}")
         elif wrong := [name for name, code in codes.items() if code and not ODS.fullmatch(code)]:
             remainder.add(line, wrong[0], "not a code")
         elif _is_whole(line, ods, row["name"], begin, end, remainder):
-            listed = Listed(
+            listed = ListedOrganisation(
                 ods=ods,
                 name=row["name"],
-                kind=Kind(row["kind"].upper()),
+                kind=OrganisationKind(row["kind"].upper()),
                 legal_entity=codes["legal_entity"] or ods,
                 parent=codes["parent"] or None,
                 valid_from=begin,

@@ -22,19 +22,19 @@ PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(/[0-9]{4}-[0-9]{2})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedPublication:
     data_set: str
     period: str
     published_on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    listed: tuple[Listed, ...]
+class PublicationList:
+    listed: tuple[ListedPublication, ...]
     left_out: LeftOut
 
 
-def read(content: bytes) -> Read:
+def read(content: bytes) -> PublicationList:
     """Read a list.
 
     Raises:
@@ -43,16 +43,16 @@ def read(content: bytes) -> Read:
 
     """
     remainder = Remainder(LAYOUT)
-    found: Collected[tuple[str, str], Listed] = Collected(remainder, "published_on")
+    found: Collected[tuple[str, str], ListedPublication] = Collected(remainder, "published_on")
     for line, row in records(text_of(content), remainder, needed=COLUMNS):
         listed = _listed(line, row, remainder)
         if listed is not None:
             found.add(line, (listed.data_set, listed.period), listed)
     values = tuple(found.values().values())
-    return Read(listed=values, left_out=remainder.left_out(taken=len(values)))
+    return PublicationList(listed=values, left_out=remainder.left_out(taken=len(values)))
 
 
-def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed | None:
+def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedPublication | None:
     data_set, period = row["data_set"].upper(), row["period"]
     published_on = day(row["published_on"], "YYYY-MM-DD")
     last = _last_day(period)
@@ -65,7 +65,7 @@ def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed |
     elif published_on <= last:
         remainder.add(line, "published_on", "before the period was over")
     else:
-        return Listed(data_set=data_set, period=period, published_on=published_on)
+        return ListedPublication(data_set=data_set, period=period, published_on=published_on)
     return None
 
 

@@ -31,7 +31,7 @@ FORM = "YYYY-MM-DD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedRelationship:
     reference: str
     commissioner: str
     commissioner_type: str
@@ -51,14 +51,14 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    listed: tuple[Listed, ...]
+class RelationshipList:
+    listed: tuple[ListedRelationship, ...]
     published_on: date
     remainder: Remainder
     """To which the lists of organisations may add."""
 
 
-def read(content: bytes) -> Read:
+def read(content: bytes) -> RelationshipList:
     """Read an edition.
 
     Raises:
@@ -67,7 +67,7 @@ def read(content: bytes) -> Read:
 
     """
     remainder = Remainder(LAYOUT)
-    found: Collected[str, Listed] = Collected(remainder, "lcr_ref")
+    found: Collected[str, ListedRelationship] = Collected(remainder, "lcr_ref")
     editions: dict[tuple[str, str], int] = {}
     for line, row in records(text_of(content), remainder, needed=RELATIONSHIP_COLUMNS):
         listed = _listed(line, row, remainder)
@@ -77,7 +77,9 @@ def read(content: bytes) -> Read:
     values = tuple(found.values().values())
     if not values:
         remainder.left_out(taken=0)
-    return Read(listed=values, published_on=_published_on(editions), remainder=remainder)
+    return RelationshipList(
+        listed=values, published_on=_published_on(editions), remainder=remainder
+    )
 
 
 def _published_on(editions: Mapping[tuple[str, str], int]) -> date:
@@ -97,7 +99,7 @@ def _published_on(editions: Mapping[tuple[str, str], int]) -> date:
     return published_on
 
 
-def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed | None:
+def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedRelationship | None:
     reference, processors = row["lcr_ref"].upper(), _codes(row["other_processors"])
     csu, team = row["csu_ods"].upper() or None, row["nhse_area_team"].upper() or None
     codes = {
@@ -122,7 +124,7 @@ def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed |
     elif row["change_kind"].upper() not in ChangeKind.__members__:
         remainder.add(line, "change_kind", "not a kind of change")
     else:
-        return Listed(
+        return ListedRelationship(
             reference=reference,
             commissioner=codes["commissioner_ods"],
             commissioner_type=row["commissioner_type"].upper(),

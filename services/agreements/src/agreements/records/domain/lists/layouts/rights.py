@@ -21,7 +21,7 @@ NOTHING_LEFT_OUT = LeftOut(lines=0, repeated=0, named=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedRight:
     submitter: str
     provider: str
     valid_from: date
@@ -32,13 +32,13 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    listed: tuple[Listed, ...]
+class RightsList:
+    listed: tuple[ListedRight, ...]
     remainder: Remainder
     """To which the lists of organisations may add."""
 
 
-def read(content: bytes) -> Read:
+def read(content: bytes) -> RightsList:
     """Read a list.
 
     Raises:
@@ -47,15 +47,15 @@ def read(content: bytes) -> Read:
 
     """
     remainder = Remainder(LAYOUT)
-    found: Collected[tuple[str, str, date], Listed] = Collected(remainder, "provider")
+    found: Collected[tuple[str, str, date], ListedRight] = Collected(remainder, "provider")
     for line, row in records(text_of(content), remainder, needed=COLUMNS):
         listed = _listed(line, row, remainder)
         if listed is not None:
             found.add(line, (listed.submitter, listed.provider, listed.valid_from), listed)
-    return Read(listed=tuple(found.values().values()), remainder=remainder)
+    return RightsList(listed=tuple(found.values().values()), remainder=remainder)
 
 
-def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed | None:
+def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedRight | None:
     codes = {name: row[name].upper() for name in ("submitter", "provider")}
     begin, end = day(row["valid_from"], "YYYY-MM-DD"), day(row["valid_to"], "YYYY-MM-DD")
     if wrong := [name for name, code in codes.items() if not ODS.fullmatch(code)]:
@@ -67,5 +67,7 @@ def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> Listed |
     elif not 0 < len(row["evidence"]) <= EVIDENCE_CHARACTERS_MAX:
         remainder.add(line, "evidence", "empty or too long")
     else:
-        return Listed(**codes, valid_from=begin, valid_to=end, evidence=row["evidence"], line=line)
+        return ListedRight(
+            **codes, valid_from=begin, valid_to=end, evidence=row["evidence"], line=line
+        )
     return None
