@@ -23,7 +23,6 @@ from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World, generate, read_ods
-from dsfc_cli.synthetic.rows import RECIPES
 from dsfc_client import ConnectionLost, Dsfc, DsfcError
 
 app = typer.Typer(
@@ -177,7 +176,7 @@ def token(
 
 @app.command("generate")
 def generate_input(
-    data_set: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")],
+    data_set: Annotated[str, typer.Option(help="One of `dsfc catalogue list`.")],
     rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 1,
     first: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-04-01",
@@ -192,8 +191,9 @@ def generate_input(
 
     Example: dsfc generate --data-set SUS_APC --rows 1000000 --output var/big
     """
-    if data_set not in RECIPES:
-        err.print(f"There is no recipe for {data_set}; there is for {', '.join(RECIPES)}.")
+    known = sorted({described.data_set for described in catalogue.load()})
+    if data_set not in known:
+        err.print(f"The catalogue has no {data_set}; it has {', '.join(known)}.")
         raise typer.Exit(2)
     try:
         days = date.fromisoformat(first), date.fromisoformat(last)

@@ -326,3 +326,11 @@ def test_a_version_with_codes_of_staff_is_served_by_what_the_version_before_it_l
     assert all(former.by_name[one].treatments == ("pseudonym",) for one in staff)
     assert former.serves(later, later.releasables)
     assert later.serves(former, former.releasables)
+
+
+@pytest.mark.parametrize(
+    ("month", "version"),
+    [("2019-03", "1.0"), ("2021-05", "1.0"), ("2021-06", "2.0"), ("1999-01", "2.0")],
+)
+def test_the_version_of_a_month_is_the_newest_that_has_it(month: str, version: str) -> None:
+    assert load().for_period("GPW", month).version == version

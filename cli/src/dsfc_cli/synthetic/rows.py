@@ -11,10 +11,13 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
+import catalogue
+from dsfc_cli.synthetic.columns import as_text as _text
+from dsfc_cli.synthetic.described import recipe_of
+from dsfc_cli.synthetic.recipe import Columns, Days, Recipe, Strings
 from dsfc_cli.synthetic.world import DEFAULT_POSTCODE, World
 
 CHUNK_ROWS = 100_000
@@ -22,10 +25,6 @@ SMALL_COUNTS = (0, 1, 4, 5, 7, 8)
 """So many rows of RARE_DIAGNOSIS has each of the first six providers."""
 RARE_DIAGNOSIS = "Q898"
 NO_NUMBER_SHARE, DEFAULT_POSTCODE_SHARE = 0.004, 0.002
-
-Strings = npt.NDArray[np.str_]
-Columns = dict[str, Strings]
-Days = npt.NDArray[np.datetime64]
 
 
 @dataclass(slots=True)
@@ -47,19 +46,6 @@ class Planted:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one data set's columns come from the world."""
-
-    columns: Callable[[World, np.random.Generator, int, int, Days], Columns]
-    spoil: Mapping[str, tuple[str, str]]
-    """Kind of bad row: (column, value)."""
-    number: str
-    postcode: str
-    practice: str
-    text: str
-
-
 def generate(
     data_set: str,
     *,
@@ -70,14 +56,16 @@ def generate(
     world: World,
     path: Path,
     bad_rows: int = 0,
+    on: date | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Planted:
     """Write a CSV in the published layout and tell what was planted.
 
-    `first` and `last` bound the dates, both inclusive. Memory does not grow with `rows`.
-    Raises KeyError where the data set has no recipe.
+    `first` and `last` bound the dates, both inclusive; `on` is the day by whose landing rules rows
+    are good or bad. Memory does not grow with `rows`. Raises UnknownDataSet where the catalogue
+    has no such data set.
     """
-    recipe = RECIPES[data_set]
+    recipe = RECIPES.get(data_set) or recipe_of(catalogue.load(), data_set, on or last)
     planted = Planted(rows=rows, opted_out=world.opted_out)
     writer: csv.CSVWriter | None = None
     with ExitStack() as stack:
@@ -89,13 +77,24 @@ def generate(
             if writer is None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context(path.open("wb"))
-                file.write((",".join(columns) + "\n").encode())  # pyarrow would quote it
-                options = csv.WriteOptions(include_header=False, quoting_style="none")
+                file.write((",".join(map(_quoted, columns)) + "\n").encode())
+                options = csv.WriteOptions(include_header=False, quoting_style=_quoting(columns))
                 writer = csv.CSVWriter(file, table.schema, write_options=options)
                 stack.callback(writer.close)
             writer.write_table(table)
             progress(table.num_rows)
     return planted
+
+
+def _quoted(name: str) -> str:
+    """Write a column's name; pyarrow would quote each."""
+    return f'"{name}"' if "," in name else name
+
+
+def _quoting(columns: Columns) -> str:
+    """Say how values are quoted: all of them, where one of the first has a comma in it."""
+    has_comma = any((np.char.find(values, ",") >= 0).any() for values in columns.values())
+    return "needed" if has_comma else "none"
 
 
 def _chunks(
@@ -110,36 +109,50 @@ def _chunks(
 
 
 def _plant(recipe: Recipe, world: World, columns: Columns, start: int, planted: Planted) -> None:
-    count = len(columns[recipe.number])
+    count = _count(columns)
     rng = np.random.default_rng([start, 2])
     odd = rng.random(count)
-    nameless = odd < NO_NUMBER_SHARE
-    columns[recipe.number] = np.where(nameless, "", columns[recipe.number])
-    homeless = odd > 1 - DEFAULT_POSTCODE_SHARE
-    columns[recipe.postcode] = np.where(homeless, DEFAULT_POSTCODE, columns[recipe.postcode])
-    planted.without_number += int(nameless.sum())
-    planted.default_postcodes += int(homeless.sum())
-    if start or count < 60:
+    if recipe.number is not None:
+        nameless = odd < NO_NUMBER_SHARE
+        columns[recipe.number] = np.where(nameless, "", columns[recipe.number])
+        planted.without_number += int(nameless.sum())
+    if recipe.postcode is not None:
+        homeless = odd > 1 - DEFAULT_POSTCODE_SHARE
+        columns[recipe.postcode] = np.where(homeless, DEFAULT_POSTCODE, columns[recipe.postcode])
+        planted.default_postcodes += int(homeless.sum())
+    if start or count < 60 or recipe.number is None:
         return
-    _plant_people(recipe, world, columns, planted)
+    _plant_people(recipe, recipe.number, world, columns, planted)
 
 
-def _plant_people(recipe: Recipe, world: World, columns: Columns, planted: Planted) -> None:
+def _count(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
+
+
+def _plant_people(
+    recipe: Recipe, number: str, world: World, columns: Columns, planted: Planted
+) -> None:
     """Into the first rows: personal data in text, a person who moved, a pair who opted out."""
-    own = columns[recipe.number]
-    text = columns[recipe.text].astype("U80")
+    own = columns[number]
+    own[43] = own[44] = world.nhs_numbers[5]
+    if recipe.practice is not None:
+        columns[recipe.practice][43] = world.practices[0]
+        columns[recipe.practice][44] = world.practices[-2]
+        planted.moved_practice = (str(world.practices[0]), str(world.practices[-2]))
+    own[45], own[46] = world.opted_out
+    if recipe.text is not None:
+        _plant_text(recipe.text, own, world, columns)
+        planted.personal_data_in_text = 2
+    if "Der_Primary_Diagnosis_Code" in columns and "Provider_Code" in columns:
+        _plant_rare(world, columns, planted)
+
+
+def _plant_text(name: str, own: Strings, world: World, columns: Columns) -> None:
+    text = columns[name].astype("U80")
     own[40], own[41], own[42] = world.nhs_numbers[0], world.nhs_numbers[1], world.nhs_numbers[2]
     text[40] = f"RAX{world.nhs_numbers[0]}-2"  # the patient's own number
     text[41] = f"MUM {world.nhs_numbers[2]}"  # another person's
-    columns[recipe.text] = text
-    planted.personal_data_in_text = 2
-    own[43] = own[44] = world.nhs_numbers[5]
-    columns[recipe.practice][43] = world.practices[0]
-    columns[recipe.practice][44] = world.practices[-2]
-    planted.moved_practice = (str(world.practices[0]), str(world.practices[-2]))
-    own[45], own[46] = world.opted_out
-    if "Der_Primary_Diagnosis_Code" in columns:
-        _plant_rare(world, columns, planted)
+    columns[name] = text
 
 
 def _plant_rare(world: World, columns: Columns, planted: Planted) -> None:
@@ -150,7 +163,7 @@ def _plant_rare(world: World, columns: Columns, planted: Planted) -> None:
 
 
 def _spoil(recipe: Recipe, columns: Columns, bad_rows: int, planted: Planted) -> None:
-    count = len(columns[recipe.number])
+    count = _count(columns)
     if bad_rows > count // 2:
         raise ValueError("more than half of the first rows cannot be bad")
     for i in range(bad_rows):
@@ -159,10 +172,6 @@ def _spoil(recipe: Recipe, columns: Columns, bad_rows: int, planted: Planted) ->
         columns[column] = columns[column].astype(f"U{max(80, len(value))}")
         columns[column][position] = value
         planted.bad_rows[position + 2] = kind
-
-
-def _text(days: Days) -> Strings:
-    return np.datetime_as_string(days, unit="D").astype("U10")
 
 
 def _of_month(seen: Days, serial: Strings) -> Strings:
@@ -283,4 +292,4 @@ RECIPES: Mapping[str, Recipe] = {
         text="RADIOLOGICAL_ACCESSION_NUM",
     ),
 }
-"""Data sets for which input can be made."""
+"""Data sets that are made more like real ones than their descriptions alone would say."""

@@ -71,7 +71,21 @@ class Catalogue:
         found = [d for d in self.data_sets if d.data_set == name and version in {None, d.version}]
         if not found:
             raise UnknownDataSet(f"The catalogue has no {name} {version or ''}".rstrip())
-        return max(found, key=lambda d: tuple(map(int, d.version.split("."))))
+        return max(found, key=_order)
+
+    def for_period(self, name: str, month: str) -> DataSet:
+        """The newest version whose periods have a month; where none has it, the newest.
+
+        Raises UnknownDataSet where there is no such data set.
+        """
+        fitting = [
+            d
+            for d in self.data_sets
+            if d.data_set == name
+            and d.periods.earliest <= month
+            and (d.periods.latest is None or month <= d.periods.latest)
+        ]
+        return max(fitting, key=_order) if fitting else self.get(name)
 
     def by_digest(self, digest: str) -> DataSet:
         """Raise UnknownDataSet where no file has this digest."""
@@ -104,6 +118,10 @@ class Catalogue:
             return digest is None
         made = next((r for r in self.landing_rules if r.digest == digest), None)
         return made is not None and made.data_set == name and made.version >= present.safe_from
+
+
+def _order(data_set: DataSet) -> tuple[int, ...]:
+    return tuple(map(int, data_set.version.split(".")))
 
 
 @lru_cache(maxsize=4)

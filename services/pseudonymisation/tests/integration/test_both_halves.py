@@ -22,7 +22,7 @@ from common.security.principal import Principal
 from common.security.roles import Role
 from pseudonymisation.preparations.domain.errors import PermitInvalid
 from pseudonymisation.preparations.domain.preparation import PreparationState
-from pseudonymisation.preparations.use_cases.preparations import PreparationContext, accept, get
+from pseudonymisation.preparations.use_cases.preparations import accept, get
 from services.pseudonymisation.tests import oracle
 from services.pseudonymisation.tests.api.test_opt_outs import body, decide, numbers, take
 from services.pseudonymisation.tests.landed import is_nhs_number
@@ -114,7 +114,7 @@ class Dissemination:
             expires_at=self.clock.now(),
             audience="pseudonymisation",
         )
-        ctx = PreparationContext(self.parts.preparations, principal)
+        ctx = self.parts.preparations.on_behalf_of(principal)
         permit = issue(self.agreements, PERMIT, claims, at=self.clock.now())
         accept(UUID(claims["jti"]), permit, request, ctx=ctx)
         claim = self.parts.preparation_jobs.claim()

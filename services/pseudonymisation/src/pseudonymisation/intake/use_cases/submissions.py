@@ -42,7 +42,7 @@ def open_(
     :raises Unavailable: where rights or codes cannot be asked for
     """
     principal, at = ctx.principal, ctx.clock.now()
-    described = _described(data_set, ctx=ctx)
+    described = _described(data_set, Period.parse(period).first, ctx=ctx)
     require_collected(described, legal_day(at), ctx=ctx)
     asked, named = _period(period, described), _named(provider, ctx=ctx)
     with ctx.uow.reading() as tx:
@@ -246,9 +246,9 @@ def require_no_overlap(submission: Submission, periods: Sequence[Period]) -> Non
             )
 
 
-def _described(data_set: str, *, ctx: IntakeContext) -> DataSet:
+def _described(data_set: str, month: str, *, ctx: IntakeContext) -> DataSet:
     try:
-        return ctx.catalogue.get(data_set)
+        return ctx.catalogue.for_period(data_set, month)
     except UnknownDataSet:
         raise errors.DataSetUnknown("The catalogue has no such data set.") from None
 

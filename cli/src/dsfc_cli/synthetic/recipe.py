@@ -1,0 +1,27 @@
+"""What making a data set's rows takes: its columns, and where edge cases are planted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dsfc_cli.synthetic.world import World
+
+Strings = npt.NDArray[np.str_]
+Columns = dict[str, Strings]
+Days = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one data set's columns come from the world. Columns are named as files name them."""
+
+    columns: Callable[[World, np.random.Generator, int, int, Days], Columns]
+    spoil: Mapping[str, tuple[str, str]]
+    """Kind of bad row: (column, value)."""
+    number: str | None = None
+    postcode: str | None = None
+    practice: str | None = None
+    text: str | None = None
+    """In which personal data are found in practice."""

@@ -1,0 +1,314 @@
+"""Every data set that the catalogue has: made, landed, prepared, and compared row by row.
+
+What an extract must hold is said by plain loops over the file's own lines, from domain.md and from
+what the catalogue says of each column; nothing of the landing or of the preparation is used.
+"""
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import duckdb
+import pytest
+
+import catalogue
+from catalogue import DataSet, Derivation, LandingRules, Normal, Treatment
+from dsfc_cli.synthetic import World, generate
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.repeats import RecordKey
+from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.adapters.landing.statement import LandingTask
+from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
+from pseudonymisation.preparations.adapters.preparation import prepare
+from services.pseudonymisation.tests import oracle
+from services.pseudonymisation.tests.landed import LIMITS, Haven, is_nhs_number, siv, token
+from statements.vocabulary import REASONS
+
+KNOWN = catalogue.load()
+QUICK = ("ACM", "ECDS", "SHMI")
+"""About nobody; with much that is particular; known by no number, in an edition."""
+NAMES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
+    for name in sorted({data_set.data_set for data_set in KNOWN})
+]
+FIRST, LAST, TODAY = date(2018, 4, 1), date(2018, 4, 30), date(2019, 6, 1)
+EDITION = UUID(int=7)
+DOMAIN = "sha256:" + "5" * 64
+CODE = "02P"
+ROWS, BAD_ROWS = 80, 5
+
+
+@dataclass
+class Asked:
+    """What `landed.token` asks of a permit."""
+
+    domain_key: bytes
+    domain_id: str = DOMAIN
+
+
+@dataclass
+class Place:
+    """A world, the maps of its organisations, and a haven."""
+
+    directory: Path
+    world: World
+    haven: Haven
+    practices: Path
+    postcodes: Path
+    organisations: Path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    directory = tmp_path_factory.mktemp("place")
+    world = World.create(people=50, seed=3)
+    practices, postcodes = world.write_maps(directory)
+    codes = [(f"{p}01", p) for p in world.providers] + [(p, p) for p in world.providers]
+    organisations = directory / "organisations.csv"
+    lines = [f"{code},{entity},,open" for code, entity in sorted(codes)]
+    organisations.write_text("\n".join(["code,entity,meaning,standing", *lines, ""]))
+    (directory / "haven").mkdir()
+    haven = Haven(directory / "haven")
+    return Place(directory, world, haven, practices, postcodes, organisations)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_data_set_goes_from_a_generated_file_to_an_extract(place: Place, name: str) -> None:
+    data_set = KNOWN.get(name)
+    rules, as_read = KNOWN.intake_of(data_set, TODAY)
+    file = place.directory / f"{name}.csv"
+    planted = generate(
+        name,
+        rows=ROWS,
+        seed=5,
+        first=FIRST,
+        last=LAST,
+        world=place.world,
+        path=file,
+        bad_rows=BAD_ROWS,
+        on=TODAY,
+    )
+
+    landed, outcome = land(place, as_read, rules, file.read_bytes())
+
+    assert {entry.line for entry in outcome.entries} == set(planted.bad_rows), outcome.reasons
+    assert (outcome.landed, outcome.quarantined) == (ROWS - BAD_ROWS, BAD_ROWS)
+    columns = {
+        column: made.treatments[0]
+        for column, made in data_set.releasables.items()
+        if made.treatments
+    }
+    asked = Asked(place.haven.key("domain/1"))
+    target = place.directory / f"{name}.parquet"
+    prepare(
+        plan(place.haven, data_set, rules, landed, columns),
+        target=target,
+        scratch=place.directory,
+        limits=LIMITS,
+        report=lambda *_: None,
+    )
+    found = duckdb.sql(f"SELECT * FROM '{target}'").fetchall()
+    oracle_ = Expected(place, data_set, rules, asked)
+    wanted = list(oracle_.rows(file.read_text(), columns, without=planted.bad_rows))
+    assert 0 < len(wanted) <= ROWS
+    assert Counter(found) == Counter(wanted)
+
+
+def land(place: Place, as_read: DataSet, rules: LandingRules, content: bytes):
+    name = as_read.data_set
+    objects = Objects(place.haven.directory)
+    key = f"uploads/{name}"
+    with objects.writer(key, place.haven.key(key)) as writer:
+        writer.write(content)
+    object_key = f"editions/{name}.parquet"
+    order = LandingTask(
+        data_set=as_read,
+        rules=rules,
+        header=content.partition(b"\n")[0].decode(),
+        first=as_read.periods.first_day(FIRST),
+        last=LAST,
+        today=TODAY,
+        provider=place.world.providers[0],
+        providers=frozenset(place.world.providers),
+        edition_id=EDITION,
+        attempt=name,
+        content_key=key,
+        quarantine_key=f"quarantine/{name}",
+        object_key=object_key,
+        practice_map=place.practices,
+        postcode_map=place.postcodes,
+        organisation_map=place.organisations,
+    )
+    plane = landing.LandingResources(
+        objects=objects, key=place.haven.key, scratch=place.directory, limits=LIMITS
+    )
+    outcome = landing.land(order, plane)
+    return objects.path(object_key), outcome
+
+
+def plan(
+    haven: Haven, data_set: DataSet, rules: LandingRules, path: Path, columns: dict[str, Treatment]
+) -> Plan:
+    return Plan(
+        editions=(Source(path, f"e{EDITION.hex}", haven.key(f"edition/{EDITION}")),),
+        periods=("2018-04",),
+        codes=(CODE,),
+        reasons=tuple(data_set.population),
+        is_national=not data_set.population,
+        columns=tuple(ExtractColumn(name, treatment) for name, treatment in columns.items()),
+        opt_outs_apply=False,
+        opted_out=(),
+        cleared=None,
+        domain_id=DOMAIN,
+        keys=ExtractKeys(
+            haven=haven.key("haven/nhs_number"),
+            date_of_birth=haven.key("haven/date_of_birth"),
+            postcode=haven.key("haven/postcode"),
+            domain=haven.key("domain/1"),
+            staff=haven.key("haven/staff"),
+        ),
+        date_of_birth=data_set.person.date_of_birth,
+        postcode=data_set.person.postcode,
+        record=RecordKey.of(rules, data_set),
+    )
+
+
+class Expected:
+    """The oracle."""
+
+    def __init__(self, place: Place, data_set: DataSet, rules: LandingRules, asked: Asked) -> None:
+        world = place.world
+        areas = zip(world.postcode_commissioners, world.lsoas, strict=True)
+        homes = dict(zip(map(str, world.postcodes), areas, strict=True))
+        practices = zip(
+            map(str, world.practices), map(str, world.practice_commissioners), strict=True
+        )
+        sites = {f"{p}01": p for p in world.providers}
+        self.world = oracle.World(
+            world.providers[0],
+            dict(practices),
+            {home: (str(c), str(a)) for home, (c, a) in homes.items()},
+            sites,
+        )
+        self.haven, self.data_set, self.rules, self.asked = place.haven, data_set, rules, asked
+
+    def rows(self, text: str, columns: dict[str, Treatment], without):
+        for line, record in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+            if line in without:
+                continue
+            value = {
+                field.name: self.read(field, record.get(field.label, "")) or None
+                for field in self.data_set.fields
+            }
+            hold = self.rules.withhold_of(self.data_set)
+            hidden = bool(hold) and any(
+                value.get(column) in {"1", "3"}
+                for when in hold.when
+                if when.code == "CONFIDENTIAL"
+                for column in when.columns
+            )
+            dropped = set(hold.drop) if hold and hidden else set()
+            named = {
+                letter: code
+                for letter, reason in self.data_set.population.items()
+                if not (hidden and hold and letter not in hold.reasons)
+                and (code := self.commissioner(reason, value)) == CODE
+            }
+            if self.data_set.population and not named:
+                continue
+            told = ";".join(f"{letter}:{CODE}" for letter in REASONS if letter in named) or None
+            person = self.person(value, line, hidden=hidden)
+            cells = (self.cell(n, t, value, dropped) for n, t in columns.items())
+            yield (person, told, *cells)
+
+    @staticmethod
+    def read(field, text: str) -> str:
+        text = text.strip()
+        if Normal.UPPER in field.normal:
+            text = text.upper()
+        return text
+
+    def commissioner(self, reason, value) -> str | None:
+        return oracle.reason(reason.source, value.get(reason.field or ""), self.world)
+
+    def person(self, value, line: int, *, hidden: bool) -> str:
+        person = self.data_set.person
+        number = value.get(person.nhs_number or "")
+        if is_nhs_number(number) and not hidden:
+            block = (10).to_bytes(4, "little") + number.encode() + b"\0\0"
+            return token(self.haven, "P", block, self.asked)
+        own = value.get(person.local_id or "")
+        provider = self.world.entity(value.get(person.provider or "")) or self.world.provider
+        known = f"{EDITION}\x1f{line}" if own is None or hidden else f"{provider}\x1f{own}"
+        sealer = siv(self.haven.key("haven/person_without_number"))
+        return token(self.haven, "L", sealer.encrypt(known.encode(), None)[:16], self.asked)
+
+    def cell(self, name: str, treatment: Treatment, value, dropped: set[str]):  # noqa: PLR0911 - a type a line
+        made = {d.name: d for d in self.data_set.derived}.get(name)
+        if made is not None:
+            return None if made.source in dropped else self.derived(made, value)
+        field, text = self.data_set.by_name[name], value[name]
+        if text is None or name in dropped:
+            return None
+        if treatment is Treatment.PSEUDONYM:
+            return token(self.haven, "I", self.haven.cell(text, field.identifier)[0], self.asked)
+        match field.type:
+            case "integer":
+                number = int(text)
+                caps = [c for c in (field.cap, 90 if field.tells == "age_years" else None) if c]
+                return min(number, *caps) if caps else number
+            case "decimal":
+                return float(text) if field.cap is None else min(float(text), field.cap)
+            case "date" | "datetime":
+                return _dated(text, treatment)
+            case _:
+                return text if field.codes else oracle.masked(text, self.own(value))
+
+    def own(self, value) -> oracle.Own:
+        person = self.data_set.person
+        names = (person.nhs_number, person.postcode, person.date_of_birth)
+        return oracle.Own(*(value.get(name or "") for name in names))
+
+    def derived(self, made, value):
+        source = value[made.source]
+        if source is None:
+            return None
+        clock = source[-5:] if ":" in source else None
+        match made.derivation:
+            case Derivation.HOUR:
+                return int(clock[:2])
+            case Derivation.WEEKDAY:
+                return date.fromisoformat(source[:10]).isoweekday()
+            case Derivation.DATE:
+                return date.fromisoformat(source[:10])
+            case Derivation.BAND:
+                field = self.data_set.by_name[made.source]
+                number = float(clock[:2] if clock else source)
+                if field.tells == "age_years":
+                    number = min(number, 90)
+                return _band(made.edges, number)
+            case form:
+                event = value[made.at] if made.at else None
+                return oracle.derived(form.value, source, event, self.world)
+
+
+def _dated(text: str, treatment: Treatment):
+    day = date.fromisoformat(text[:10])
+    if treatment is Treatment.MONTH:
+        return f"{day:%Y-%m}"
+    return day.year if treatment is Treatment.YEAR else day
+
+
+def _band(edges, number: float) -> str:
+    below = [edge for edge in edges if edge <= number]
+    above = [edge for edge in edges if edge > number]
+    if not below:
+        return f"<{edges[0]}"
+    if not above:
+        return f"{edges[-1]}+"
+    low, high = below[-1], above[0] - 1
+    return str(low) if low == high else f"{low}-{high}"
