@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from agreements.db import written
 from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.decisions.reads import as_sealed
 from agreements.db.repository import SqlUnitOfWork
 from agreements.db.seals.chain import Sealer
 from agreements.db.tables import metadata
@@ -57,7 +58,7 @@ class Parts(service.Parts):
 
     @cached_property
     def uow(self) -> SqlUnitOfWork:
-        return SqlUnitOfWork(self.engine, self.legal_clock, self.sealer)
+        return SqlUnitOfWork(self.engine, self.legal_clock, self.sealer, as_sealed(self.sealer))
 
     @cached_property
     def decision_logs(self) -> SqlDecisionLogs:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import Session
 
 from agreements import main
@@ -541,6 +541,19 @@ def test_with_the_haven_s_keys_out_of_reach_there_is_no_decision(asked):
 
     assert answer.status_code == 503
     assert [row.action for row in asked.logged()] == ["request"]
+
+
+def test_of_a_file_that_was_released_it_is_shown_that_its_row_is_as_it_was_sealed(asked):
+    asked.released()
+    path = f"/v1/agreements/{plain.REFERENCE}/holdings"
+    [shown] = asked.service.get(path, Role.AUDITOR).json()["items"]
+    assert shown["is_as_sealed"] is True
+
+    with asked.service.parts.engine.begin() as connection:
+        connection.execute(text("UPDATE holding SET bytes = bytes + 1"))
+
+    [shown] = asked.service.get(path, Role.AUDITOR).json()["items"]
+    assert shown["is_as_sealed"] is False
 
 
 # Leases

@@ -106,6 +106,12 @@ def test_the_parties_see_which_files_were_released(world):
     assert "file" not in shown
 
 
+def test_of_a_file_that_somebody_wrote_past_the_service_it_is_said_that_it_is_not_sealed(world):
+    [shown] = world.get(f"/v1/agreements/{REFERENCE}/holdings", Role.AUDITOR).json()["items"]
+
+    assert shown["is_as_sealed"] is False
+
+
 def test_a_preview_counts_files_and_what_is_under_way(world):
     def preview(**query):
         path = f"/v1/agreements/{REFERENCE}/holds/preview"

@@ -9,13 +9,14 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import select, text
 
-from agreements.db.decisions import seals as decision_seals
+from agreements.db.decisions import registers as decision_registers
 from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.db.decisions.seals import PERMIT
 from agreements.db.seals import first as seal_first
 from agreements.db.seals.audit import wrong
 from agreements.db.seals.chain import Sealer
 from agreements.db.seals.first import NotSealed, seal_all
+from agreements.decision.domain.errors import EvidenceRefused
 from agreements.decision.use_cases.decider import Decider
 from common.db import migrate
 from common.security.keys import Signer, generate_jwk
@@ -44,17 +45,17 @@ def clock(clock):
     return clock
 
 
-def undone(engine):
+def undone(engine, revision="0033"):
     """As an earlier version left it, and as the migration then finds it: rows without seals."""
     found = Config()
     found.set_main_option("script_location", "agreements:db/migrations")
     found.set_main_option("path_separator", "os")
     with engine.connect() as connection:
         found.attributes["connection"] = connection
-        command.downgrade(found, "0033")
+        command.downgrade(found, revision)
         connection.commit()
     with pytest.raises(sqlite3.OperationalError):
-        changed(engine, "SELECT seal FROM permit")
+        changed(engine, "SELECT seal FROM decision")
     migrate.upgrade(engine, "agreements")
 
 
@@ -74,7 +75,7 @@ def old(engine, clock, monkeypatch):
         before.setattr("agreements.db.decisions.log.Ledger.seal", lambda *_, **__: [])
         before.setattr(
             "agreements.db.decisions.log.Ledger.rows",
-            lambda _, session, register: decision_seals.rows_of(session, register),
+            lambda _, session, register: decision_registers.rows_of(session, register),
         )
         with giving.replicas(engine, clock) as start:
             one = start()
@@ -177,6 +178,38 @@ def test_a_fetch_from_before_fates_were_written_is_no_difference(engine, old, cl
 
     assert codes(give(started(), "list-2", periods=("2018-04",))) == DIFFERENCING
     assert fetched(started(), old).permitted
+    assert wrong(engine, JWKS) == []
+
+
+def test_what_was_fetched_before_there_were_fates_is_sealed_as_fetched(engine, old, clock, started):
+    """Deleting the decision that alone told of it would have let both files be had."""
+    changed(engine, "DELETE FROM holding_fate WHERE fate = 'fetched'")
+    sealed(engine, clock)
+    changed(engine, "DELETE FROM decision WHERE action = 'fetch'")
+
+    assert codes(give(started(), "list-2", periods=("2018-04",))) == DIFFERENCING
+    assert any("which is not recorded" in found for found in wrong(engine, JWKS))
+
+
+def test_decisions_from_before_they_were_marked_are_marked_once_the_log_tells_of_them(
+    engine, old, clock, started
+):
+    sealed(engine, clock)
+    first = fetched(started(), old)
+    undone(engine, "0043")
+    renewal = asking.fetch(old.holding_id, renews=first.decision_id, evidence=None)
+    with pytest.raises(EvidenceRefused):
+        started().ask_and_wait(renewal)
+    changed(engine, "UPDATE decision SET client_id = 'another' WHERE action = 'fetch'")
+    with pytest.raises(NotSealed):
+        sealed(engine, clock)
+    changed(
+        engine, f"UPDATE decision SET client_id = '{asking.CLIENT}' WHERE client_id = 'another'"
+    )
+
+    assert sealed(engine, clock) == ["decision"]
+
+    assert started().ask_and_wait(renewal).permitted
     assert wrong(engine, JWKS) == []
 
 

@@ -2,22 +2,27 @@
 
 import json
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, select, text
 from sqlmodel import Session
 
-from agreements.db.decisions import seals as decision_seals
+from agreements.db.decisions import registers as decision_registers
 from agreements.db.decisions.log import SqlDecisionLogs
-from agreements.db.decisions.seals import CHAIN, HOLDING, Ledger, Register, Tampered
+from agreements.db.decisions.registers import HOLDING, REGISTERS, Register, registers
+from agreements.db.decisions.seals import CHAIN, Ledger, Tampered
+from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals import chain as seals
 from agreements.db.seals.audit import wrong
 from agreements.db.seals.sealed import table_of
 from agreements.db.seals.tables import DecisionSealRow
+from agreements.decision.domain.errors import EvidenceRefused
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.ports import Fate
 from common.db.tables import audit_leaf
-from common.ids import digest, new_id
+from common.ids import digest, digest_of, new_id
 from services.agreements.tests.reference import asking, giving
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.giving import codes, fetched, give, prepared
@@ -266,7 +271,7 @@ def test_a_fetch_that_only_the_log_of_decisions_tells_of_counts(engine, started,
     first = give(one, "list-1")
     assert fetched(one, first).permitted
     tampered(engine, "DELETE FROM holding_fate")
-    monkeypatch.setattr(Ledger, "rows", lambda _, s, r: decision_seals.rows_of(s, r))
+    monkeypatch.setattr(Ledger, "rows", lambda _, s, r: decision_registers.rows_of(s, r))
 
     assert {c for c, _ in codes(give(started(), "list-2"))} == {"OPT_OUT_DIFFERENCING"}
 
@@ -295,6 +300,110 @@ def test_what_another_replica_fetched_is_seen_although_the_register_was_kept(eng
     assert fetched(other, first).permitted
 
     assert {c for c, _ in codes(give(one, "list-2"))} == {"OPT_OUT_DIFFERENCING"}
+
+
+# The log of decisions: a stream that outlives its token goes on by the row of its first decision
+
+
+RENEWED_WITHOUT_A_TOKEN = {"evidence": None}
+
+
+def begun(engine, decider):
+    """A fetch, and the question that renews it when its token has expired."""
+    first = fetched(decider, give(decider, "list-1"))
+    return asking.fetch(holding_of(engine), renews=first.decision_id, **RENEWED_WITHOUT_A_TOKEN)
+
+
+@BOTH
+def test_a_stream_goes_on_past_its_token_by_the_row_that_was_logged(engine, started):
+    renewal = begun(engine, started())
+
+    assert started().ask_and_wait(renewal).permitted
+    assert wrong(engine, JWKS) == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "change",
+    [
+        "token_digest = 'sha256:' || substr(rules, 8)",
+        "client_id = 'another'",
+        "organisation = '02P'",
+        "permitted = false",
+        "subject = 'another'",
+        "outcome = '{}'",
+        "turns_at = NULL",
+        "asked_by = 'another'",
+        "epoch = epoch + 1",
+    ],
+)
+def test_no_stream_goes_on_by_a_row_that_was_altered(engine, started, change):
+    renewal = begun(engine, started())
+    tampered(engine, f"UPDATE decision SET {change} WHERE action = 'fetch'")
+    with engine.connect() as connection:
+        row = connection.execute(
+            text("SELECT token_digest, client_id FROM decision WHERE action = 'fetch'")
+        ).one()
+    asks = replace(renewal, token_digest=row.token_digest, client_id=row.client_id)
+
+    with pytest.raises(EvidenceRefused):
+        started().ask_and_wait(asks)
+    with_a_token = replace(renewal, evidence=asking.evidence())
+    assert codes(started().ask_and_wait(with_a_token)) == {("SEAL_BROKEN", "decision")}
+    assert any("Decision" in found for found in wrong(engine, JWKS))
+
+
+@BOTH
+@pytest.mark.parametrize("seal", ["NULL", "'none'", "seal", "substr(seal, 1, 44) || 'ff'"])
+def test_no_stream_goes_on_by_a_row_that_was_slipped_in(engine, started, seal):
+    renewal = begun(engine, started())
+    forged = new_id()
+    written = f"'{forged.hex}'" if engine.dialect.name == "sqlite" else f"'{forged}'"
+    columns = [c.name for c in table_of(DecisionRow).c if c.name not in ("id", "seal")]
+    tampered(
+        engine,
+        f"INSERT INTO decision (id, seal, {', '.join(columns)})"
+        f" SELECT {written}, {seal}, {', '.join(columns)} FROM decision WHERE action = 'fetch'",
+    )
+
+    with pytest.raises(EvidenceRefused):
+        started().ask_and_wait(replace(renewal, renews=forged))
+    assert any(str(forged) in found for found in wrong(engine, JWKS))
+
+
+def test_a_decision_that_was_deleted_is_missed_by_the_audit(engine, started):
+    renewal = begun(engine, started())
+    tampered(engine, "DELETE FROM decision WHERE action = 'fetch'")
+
+    with pytest.raises(EvidenceRefused):
+        started().ask_and_wait(renewal)
+    assert any("which is not recorded" in found for found in wrong(engine, JWKS))
+
+
+@BOTH
+def test_a_register_is_read_as_its_digest_was_made_of_values(engine, started):
+    """What was sealed by an earlier version, which read rows as values, is what is there."""
+    decider = started()
+    fetched(decider, give(decider, "list-1"))
+    with Session(engine) as session:
+        found = dict(registers(session))
+        assert {register.table for register in found} == {
+            "holding",
+            "holding_fate",
+            "opt_out_treatment",
+        }
+        for register, rows in found.items():
+            columns = REGISTERS[register.table].columns
+            values = session.execute(select(*columns)).all()
+            told = sorted([_as_before(value) for value in row] for row in values)
+            assert rows.digest() == digest_of(told)
+            assert sorted(map(list, rows)) == told
+
+
+def _as_before(value):
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return "" if value is None else str(value)
 
 
 # What was slipped in is not sealed with what the service writes

@@ -6,6 +6,7 @@ row says (algorithm, `typ`, `iss`, `aud`, `azp`, expiry), so that no token passe
 """
 
 import hashlib
+import hmac
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -178,6 +179,7 @@ class Signer:
         self.kid = self.public_jwk["kid"]
         members = {name: private[name] for name in ("kty", "crv", "x", "y", "d")}
         self._key = jwk.construct(members, "ES256")
+        self._secret = members["d"].encode()
 
     def __repr__(self) -> str:
         return f"Signer(kid={self.kid!r})"
@@ -187,6 +189,15 @@ class Signer:
         return jws.sign(
             dict(claims), self._key, headers={"typ": typ, "kid": self.kid}, algorithm="ES256"
         )
+
+    def mac(self, text: str, *, typ: str) -> str:
+        """A mark on a text that only the holders of this key can make, and can tell from others.
+
+        For what a service keeps for itself: it takes microseconds, where a signature takes a
+        third of a millisecond.
+        """
+        key = hmac.digest(self._secret, f"mac of {typ}".encode(), "sha256")
+        return hmac.digest(key, text.encode(), "sha256").hex()
 
     def jwks(self) -> dict[str, Any]:
         """What `/.well-known/jwks.json` answers."""

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 
 from agreements.db import written
 from agreements.db.agreements import SqlAgreements
-from agreements.db.decisions.holdings import SqlHoldings
+from agreements.db.decisions.holdings import AsSealed, SqlHoldings, none_is_known
 from agreements.db.epoch import await_others, instant, stamp
 from agreements.db.events import enqueue
 from agreements.db.import_tables import ImportRow, RecallRow
@@ -340,6 +340,7 @@ class SqlTransaction:
 
     session: Session
     sealer: Sealer
+    as_sealed: AsSealed = none_is_known
 
     @property
     def at(self) -> datetime:
@@ -435,7 +436,7 @@ class SqlTransaction:
 
     @cached_property
     def holdings(self) -> SqlHoldings:
-        return SqlHoldings(self.session)
+        return SqlHoldings(self.session, self.as_sealed)
 
     @cached_property
     def once(self) -> SqlOnce:
@@ -448,8 +449,11 @@ class SqlUnitOfWork:
     What a writer changed is sealed before it is committed, by whichever repository it was written.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, sealer: Sealer) -> None:
-        self._inner = UnitOfWork(engine, lambda session: SqlTransaction(session, sealer))
+    def __init__(
+        self, engine: Engine, clock: Clock, sealer: Sealer, as_sealed: AsSealed = none_is_known
+    ) -> None:
+        """Take `as_sealed` from whoever knows what decisions wrote; by itself it finds nothing."""
+        self._inner = UnitOfWork(engine, lambda session: SqlTransaction(session, sealer, as_sealed))
         self._clock = clock
         self._book = Book(sealer)
         self._lock = Lock()

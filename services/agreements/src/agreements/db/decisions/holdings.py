@@ -1,9 +1,10 @@
 """What was released under an agreement, and what is under way: the decision writes, this reads."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -22,9 +23,18 @@ PREPARED_WITHIN = timedelta(days=1)
 """A permit that led to no release in this time will not."""
 
 
+AsSealed = Callable[[Session, Collection[UUID]], Collection[UUID]]
+"""Says of which holdings the rows are as they were sealed: the decision's own reading of them."""
+
+
+def none_is_known(_session: Session, _ids: Collection[UUID]) -> Collection[UUID]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class SqlHoldings:
     session: Session
+    as_sealed: AsSealed
 
     def of(self, agreement: str, part: Slice | None = None) -> Sequence[RecordedHolding]:
         query = (
@@ -36,7 +46,11 @@ class SqlHoldings:
             query = query.limit(part.rows)
             if part.after is not None:
                 query = query.where(col(HoldingRow.id) > part.after)
-        return [_holding(row) for row in self.session.execute(query).scalars()]
+        rows = self.session.execute(query).scalars().all()
+        if part is None:
+            return [_holding(row) for row in rows]
+        genuine = frozenset(self.as_sealed(self.session, [row.id for row in rows]))
+        return [_holding(row, is_as_sealed=row.id in genuine) for row in rows]
 
     def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         # The text narrows it down; what it rests on is read out of what was attested.
@@ -81,11 +95,12 @@ class SqlHoldings:
             .where(col(DecisionRow.permitted).is_(True))
             .where(col(DecisionRow.last_at) > at - RECENTLY)
         ).scalars()
-        held = {holding.file_id: holding.key for holding in self.of(agreement)}
+        files = select(HoldingRow).where(col(HoldingRow.agreement) == agreement)
+        held = {row.file_id: _key(row) for row in self.session.execute(files).scalars()}
         return [held[subject] for subject in subjects if subject in held]
 
 
-def _holding(row: HoldingRow) -> RecordedHolding:
+def _holding(row: HoldingRow, *, is_as_sealed: bool | None = None) -> RecordedHolding:
     return RecordedHolding(
         id=row.id,
         agreement=row.agreement,
@@ -99,6 +114,7 @@ def _holding(row: HoldingRow) -> RecordedHolding:
         bytes=row.bytes,
         digest=row.digest,
         released_at=row.released_at,
+        is_as_sealed=is_as_sealed,
     )
 
 

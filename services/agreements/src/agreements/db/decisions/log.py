@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import (
     Engine,
     Insert,
@@ -35,6 +36,7 @@ from sqlmodel import Session, col
 from agreements.db import epoch as epochs
 from agreements.db.decisions.facts import FactsCache
 from agreements.db.decisions.reads import SealedRows
+from agreements.db.decisions.registers import FATE, HOLDING, TREATMENT, Register
 from agreements.db.decisions.rows import (
     decision_of,
     holding_of,
@@ -43,15 +45,7 @@ from agreements.db.decisions.rows import (
     row_of_holding,
     row_of_permit,
 )
-from agreements.db.decisions.seals import (
-    FATE,
-    HOLDING,
-    PERMIT,
-    TREATMENT,
-    Ledger,
-    Register,
-    Written,
-)
+from agreements.db.decisions.seals import PERMIT, Ledger, Written
 from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
 from agreements.db.events import enqueue_voided
 from agreements.db.seals.chain import Book, Sealer
@@ -71,6 +65,8 @@ from agreements.decision.domain.rules import Rules
 from agreements.decision.use_cases.ports import Batch, Contended, Fate, LoggedDecision, ReleasedFile
 from common import audit
 from common.db.unit_of_work import UnitOfWork
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 HOLDINGS_CACHED_MAX = 10_000
 RESERVED_CACHED_MAX = 100_000
@@ -152,9 +148,9 @@ class SqlDecisionLog:
             for environment_id in sorted({e for e, _, _ in unknown}):
                 rows = self.sealed.of(TREATMENT.name, environment_id, data_set)
                 if rows is not None:  # else it is not known what is free
-                    taken.update({(environment_id, data_set, r.month): r.treatment for r in rows})
-                    here = (p for p in unknown if p[0] == environment_id)
-                    free.update(place for place in here if place not in taken)
+                    here = (environment_id, data_set)
+                    taken.update({(*here, month): how for month, how, *_ in rows})
+                    free.update(p for p in unknown if p[:2] == here and p not in taken)
         return {place: taken[place] for place in wanted if place in taken}
 
     def permit(self, permit_id: UUID) -> GivenPermit | None:
@@ -174,8 +170,8 @@ class SqlDecisionLog:
             holding = self.holding(holding_id)
             if holding is None:
                 return None
-            fates = self._fates(holding.environment_id, holding.file.line.data_set)
-            found = fates.get(holding_id)
+            place = holding.environment_id, holding.file.line.data_set
+            found = self._fates(*place, [holding_id]).get(holding_id)
         return found
 
     def held(
@@ -194,9 +190,17 @@ class SqlDecisionLog:
         ids: list[UUID] = []
         fetched: set[UUID] = set()
         for environment_id in sorted(environments):
-            rows = self.sealed.of(HOLDING.name, environment_id, data_set) or ()
-            fates = self._fates(environment_id, data_set)
-            about = [r.id for r in rows if wanted & frozenset(json.loads(r.periods))]
+            rows = self.sealed.of(HOLDING.name, environment_id, data_set)
+            about = (
+                []
+                if rows is None
+                else [
+                    UUID(id_)
+                    for id_, periods, _ in rows.having(wanted)
+                    if wanted & frozenset(json.loads(periods))
+                ]
+            )
+            fates = self._fates(environment_id, data_set, about)
             ids += (id_ for id_ in about if fates.get(id_) is not Fate.VOID)
             fetched.update(id_ for id_ in about if fates.get(id_) is Fate.FETCHED)
         return [
@@ -240,9 +244,12 @@ class SqlDecisionLog:
         row = next(iter(self.sealed.holdings(HOLDING.c.file_id == file_id)), None)
         return None if row is None else released_of(row)
 
-    def _fates(self, environment_id: UUID, data_set: str) -> Mapping[UUID, Fate]:
-        rows = self.sealed.of(FATE.name, environment_id, data_set) or ()
-        fates = {row.holding_id: Fate(row.fate) for row in rows}
+    def _fates(
+        self, environment_id: UUID, data_set: str, ids: Collection[UUID]
+    ) -> Mapping[UUID, Fate]:
+        rows = self.sealed.of(FATE.name, environment_id, data_set)
+        found = {} if rows is None else rows.named(ids)
+        fates = {id_: Fate(found[str(id_)][1]) for id_ in ids if str(id_) in found}
         known = self.remembered.fates
         if len(known) + len(fates) > FATES_CACHED_MAX:
             known.clear()
@@ -256,11 +263,21 @@ class SqlDecisionLog:
         known[row.id] = holding = holding_of(row)
         return holding
 
-    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]:
+    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision | None]:
         if not ids:
             return {}
-        rows = self.session.execute(select(DecisionRow).where(col(DecisionRow.id).in_(ids)))
-        return {row.id: decision_of(row) for row in rows.scalars()}
+        sealer = self.remembered.ledger.book.sealer
+        found: dict[UUID, LoggedDecision | None] = {}
+        for row in self.session.execute(
+            select(DecisionRow).where(col(DecisionRow.id).in_(ids))
+        ).scalars():
+            if sealer.knows(row.seal):  # else a token of now is wanted, as for the first fetch
+                decision = decision_of(row)
+                is_ours = sealer.made(row.seal, decision.row_digest)
+                found[row.id] = decision if is_ours else None
+                if not is_ours:
+                    log.critical("seal_broken", register=DECISION.name)
+        return found
 
     def agreements_of(self, organisation: str, *, after: str, limit: int) -> Sequence[str]:
         """Return references, in order, of agreements that name it or somebody before it."""
@@ -296,7 +313,8 @@ class SqlDecisionLog:
         try:
             written = self._keep(batch)
             if batch.decisions:
-                self._write(INSERT_DECISIONS, [row_of_decision(d) for d in batch.decisions])
+                sealer = self.remembered.ledger.book.sealer
+                self._write(INSERT_DECISIONS, [row_of_decision(d, sealer) for d in batch.decisions])
             if batch.renewed:
                 self._write(
                     RENEWED,

@@ -1,6 +1,6 @@
 """What one transaction of decisions reads of the rows that are sealed: only what is as it was."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -9,17 +9,16 @@ import structlog
 from sqlalchemy import ColumnElement, Row, select
 from sqlmodel import Session
 
+from agreements.db.decisions.registers import HOLDING, Register, Rows
 from agreements.db.decisions.rows import permit_of
 from agreements.db.decisions.seals import (
-    HOLDING,
     PERMIT,
     Ledger,
-    Register,
-    Rows,
     Tampered,
     digest_of_row,
     is_genuine,
 )
+from agreements.db.seals.chain import Sealer
 from agreements.db.seals.sealed import UNREADABLE, columns_of
 from agreements.decision.domain.permits import GivenPermit
 
@@ -62,14 +61,15 @@ class SealedRows:
             rows = self.session.execute(
                 select(*HOLDING.c).where(which).order_by(HOLDING.c.id)
             ).all()
-            listed: dict[UUID, str | None] = {}
+            listed: dict[str, str] = {}
             for place in {(row.environment_id, row.data_set) for row in rows}:
                 register = self.of(HOLDING.name, *place)
                 if register is None:
                     rows = [r for r in rows if (r.environment_id, r.data_set) != place]
                 else:
-                    listed.update((one.id, one.row_digest) for one in register)
-            sealed = [row for row in rows if listed.get(row.id) == digest_of_row(columns_of(row))]
+                    ids = [r.id for r in rows if (r.environment_id, r.data_set) == place]
+                    listed.update((id_, one[2]) for id_, one in register.named(ids).items())
+            sealed = [r for r in rows if listed.get(str(r.id)) == digest_of_row(columns_of(r))]
         except UNREADABLE as error:
             return self._unreadable(HOLDING.name, error)
         if len(sealed) < len(rows):
@@ -96,7 +96,17 @@ class SealedRows:
         log.critical("seal_broken", register=table)
         self._broken.add(table)
 
-    def _unreadable(self, table: str, error: Exception) -> Rows:
+    def _unreadable(self, table: str, error: Exception) -> Sequence[Row[Any]]:
         log.critical("seal_broken", register=table, exc_info=error)
         self._broken.add(table)
         return ()
+
+
+def as_sealed(sealer: Sealer) -> Callable[[Session, Collection[UUID]], Collection[UUID]]:
+    """Return what says of which holdings the rows are as they were sealed, for who shows them."""
+
+    def found(session: Session, ids: Collection[UUID]) -> Collection[UUID]:
+        sealed = SealedRows(session, Ledger.of(sealer))
+        return [row.id for row in sealed.holdings(HOLDING.c.id.in_(ids))]
+
+    return found

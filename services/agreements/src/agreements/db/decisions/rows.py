@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
-from agreements.db.decisions.seals import ROW_DIGEST, digest_of_row, sealed_permit
+from sqlalchemy import Row
+
+from agreements.db.decisions.registers import ROW_DIGEST
+from agreements.db.decisions.seals import digest_of_row, sealed_permit
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Sealer
 from agreements.decision.domain.permits import GivenPermit
@@ -102,10 +105,11 @@ def permit_of(row: Any) -> GivenPermit:
 NAMES = tuple(LoggedDecision.__slots__)
 
 
-def row_of_decision(decision: LoggedDecision) -> dict[str, object]:
+def row_of_decision(decision: LoggedDecision, sealer: Sealer) -> dict[str, object]:
     values = {name: getattr(decision, name) for name in NAMES}
-    return {**values, "last_at": decision.at, "renewals": 0}
+    mark = sealer.mark(decision.row_digest)
+    return {**values, "last_at": decision.at, "renewals": 0, "seal": mark}
 
 
-def decision_of(row: DecisionRow) -> LoggedDecision:
+def decision_of(row: DecisionRow | Row[Any]) -> LoggedDecision:
     return LoggedDecision(**{name: getattr(row, name) for name in NAMES})

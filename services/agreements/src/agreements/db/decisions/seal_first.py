@@ -7,28 +7,23 @@ named and nothing is sealed. What the haven attested of a file's list is in its 
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlmodel import Session
 
+from agreements.db.decisions.registers import FATE, HOLDING, ROW_DIGEST, TREATMENT, registers
 from agreements.db.decisions.rows import decision_of, permit_of
 from agreements.db.decisions.seals import (
     CHAIN,
-    FATE,
-    HOLDING,
     PERMIT,
-    ROW_DIGEST,
-    TREATMENT,
-    digest_of_register,
     digest_of_row,
     is_anything_there,
     is_genuine,
-    registers,
     sealed_permit,
 )
 from agreements.db.decisions.tables import DecisionRow
@@ -43,7 +38,10 @@ from statements.vocabulary import LineKey
 
 DECISION = table_of(DecisionRow)
 PERMITS = PERMIT.name
-"""Stands among the registers for all permits, each of which has a seal of its own."""
+DECISIONS = DECISION.name
+"""Stand among the registers for all permits and decisions, each of which has a seal of its own."""
+SIGNED = frozenset({PERMITS, DECISIONS})
+AT_ONCE = 1_000
 
 
 def book_of(session: Session, sealer: Sealer) -> Book:
@@ -58,14 +56,27 @@ def is_to_be_begun(session: Session, book: Book) -> bool:
     return book.number < 0 and is_anything_there(session)
 
 
-def renew_digests(session: Session, book: Book) -> dict[str, str]:
-    """Write the digest of each holding's row, and return the registers that are not as sealed.
+def to_be_sealed(session: Session, book: Book, renew: Collection[str]) -> Mapping[str, str]:
+    """Return what is to be sealed, by name: what never was, and of the rest what is to be renewed.
 
-    Each has the digest of what is there. Permits count as one: those that the key in use did not
-    sign are to be signed by it.
+    Each has the digest of what is there. Permits count as one, and decisions: those that the key
+    in use did not sign are to be signed by it. What was fetched before there were fates gets one.
     """
-    found = _digests(session)
+    is_first = is_to_be_begun(session, book)
+    before = _digests(session)
+    never = {DECISIONS} if _is_unmarked(session) else set()
+    unlike = _unlike(session, book, before)
+    if is_first:
+        return {name: now for name, now in unlike.items() if name != DECISIONS}  # with the rest
+    # Fates that were as they were sealed, until some were given to what had none.
+    fates = (name for name in unlike if name.startswith(f"{FATE.name}/"))
+    never |= {name for name in fates if before.get(name) == book.expected(name)}
+    return {name: now for name, now in unlike.items() if name in never or name in renew}
+
+
+def _unlike(session: Session, book: Book, found: Mapping[str, str]) -> dict[str, str]:
     _give_digests(session)
+    _give_fates(session)
     unlike = {
         name: now
         for name, now in _digests(session).items()
@@ -74,6 +85,8 @@ def renew_digests(session: Session, book: Book) -> dict[str, str]:
     own = Sealer(book.sealer.signer)
     if any(not is_genuine(own, row) for row in session.execute(select(*PERMIT.c))):
         unlike[PERMITS] = ""
+    if any(True for _ in _not_marked(session, book.sealer)):
+        unlike[DECISIONS] = ""
     return unlike
 
 
@@ -81,12 +94,13 @@ def seal(session: Session, book: Book, changes: Mapping[str, str], *, at: dateti
     """Seal these registers as they are. Before, look at `differences`."""
     if PERMITS in changes:
         _sign_permits(session, book.sealer, at)
-    said = {name: new for name, new in changes.items() if name != PERMITS}
+    _mark_decisions(session, book.sealer)
+    said = {name: new for name, new in changes.items() if name not in SIGNED}
     append_link(session, book, said, epoch=book.number + 2, at=at)
 
 
 def _digests(session: Session) -> dict[str, str]:
-    return {r.name: str(digest_of_register(rows)) for r, rows in registers(session)}
+    return {r.name: str(rows.digest()) for r, rows in registers(session)}
 
 
 def _give_digests(session: Session) -> None:
@@ -102,6 +116,49 @@ def _sign_permits(session: Session, sealer: Sealer, at: datetime) -> None:
         if not is_genuine(own, row):
             seal_ = sealed_permit(sealer, columns_of(row), at=at)
             session.execute(update(PERMIT).where(PERMIT.c.id == row.id).values(seal=seal_))
+
+
+def _give_fates(session: Session) -> None:
+    """Write down of what was fetched before there were fates that it was: a row can be deleted."""
+    fates = set(session.execute(select(FATE.c.holding_id)).scalars())
+    held = set(session.execute(select(HOLDING.c.id)).scalars())
+    fetched = session.execute(
+        select(DECISION.c.inputs, func.min(DECISION.c.at))
+        .where(DECISION.c.action == "fetch", DECISION.c.permitted.is_(True))
+        .group_by(DECISION.c.inputs)
+    )
+    first: dict[UUID, datetime] = {}
+    for inputs, at in fetched:
+        holding = UUID(json.loads(inputs)["holding"])
+        first[holding] = min(at, first.get(holding, at))
+    given = [
+        {"holding_id": id_, "fate": Fate.FETCHED.value, "at": at}
+        for id_, at in sorted(first.items())
+        if id_ in held - fates
+    ]
+    if given:
+        session.execute(insert(FATE), given)
+
+
+def _is_unmarked(session: Session) -> bool:
+    """Whether a decision was logged before decisions were marked."""
+    query = select(DECISION.c.id).where(DECISION.c.seal.is_(None)).limit(1)
+    return session.execute(query).first() is not None
+
+
+def _not_marked(session: Session, sealer: Sealer) -> Iterator[Row[Any]]:
+    own, last = Sealer(sealer.signer), UUID(int=0)
+    ordered = select(*DECISION.c).order_by(DECISION.c.id).limit(AT_ONCE)
+    while rows := session.execute(ordered.where(DECISION.c.id > last)).all():
+        yield from (r for r in rows if not own.made(r.seal, decision_of(r).row_digest))
+        last = rows[-1].id
+
+
+def _mark_decisions(session: Session, sealer: Sealer) -> None:
+    own = Sealer(sealer.signer)
+    for row in _not_marked(session, sealer):
+        mark = own.mark(decision_of(row).row_digest)
+        session.execute(update(DECISION).where(DECISION.c.id == row.id).values(seal=mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +193,7 @@ class _Log:
 def differences(session: Session) -> Iterator[str]:
     """Name what is not as the log of decisions and the audit log have it."""
     log = _Log()
-    yield from _decisions(session, log)
+    yield from _decisions(session, log.add)
     permits: list[GivenPermit] = []
     yield from _permits(session, log, permits)
     yield from _holdings(session, log, {str(p.id): p for p in permits})
@@ -144,7 +201,12 @@ def differences(session: Session) -> Iterator[str]:
     yield from _fates(session, log)
 
 
-def _decisions(session: Session, log: _Log) -> Iterator[str]:
+def unlike_the_tree(session: Session) -> Iterator[str]:
+    """Name every decision that is not as the audit log tells of it, or that is missing."""
+    return _decisions(session, lambda _: None)
+
+
+def _decisions(session: Session, add: Callable[[_Said], None]) -> Iterator[str]:
     told = {
         leaf["decision_id"]: leaf
         for leaf in map(json.loads, session.execute(select(audit_leaf.c.entry)).scalars())
@@ -155,20 +217,22 @@ def _decisions(session: Session, log: _Log) -> Iterator[str]:
         if leaf is None or not _is_told(row, leaf):
             yield f"Decision {row.id} is not one that the audit log tells of."
         elif row.permitted:
-            log.add(_Said(row, json.loads(row.inputs), json.loads(row.outcome)))
+            add(_Said(row, json.loads(row.inputs), json.loads(row.outcome)))
     for id_ in sorted(told):
         yield f"The audit log tells of decision {id_}, which is not recorded."
 
 
 def _is_told(row: Any, leaf: Mapping[str, Any]) -> bool:
-    detail = leaf["detail"]
+    detail, decision = leaf["detail"], decision_of(row)
     return (
         leaf["action"] == f"{row.action}-{'permitted' if row.permitted else 'refused'}"
         and leaf["resource"] == f"agreements/{row.agreement}"
         and (leaf["client_id"], leaf["organisation"]) == (row.client_id, row.organisation)
         and datetime.fromisoformat(leaf["at"]) == row.at
         and detail["about"] == row.subject
-        and detail["decision"] == decision_of(row).digest
+        and detail["decision"] == decision.digest
+        # From before there was one, the leaf has no digest of the whole row.
+        and detail.get("row", decision.row_digest) == decision.row_digest
     )
 
 

@@ -7,17 +7,25 @@ compared with their seal, and not read again. A permit is signed by itself: with
 nothing is released.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, Select, Table, func, literal, select, union_all
+from sqlalchemy import Row, func, literal, select, union_all
 from sqlmodel import Session
 
-from agreements.db.decisions.tables import HoldingFateRow, HoldingRow, OptOutTreatmentRow, PermitRow
+from agreements.db.decisions.registers import (
+    FATE,
+    HOLDING,
+    ROW_DIGEST,
+    TREATMENT,
+    Register,
+    Rows,
+    rows_of,
+)
+from agreements.db.decisions.tables import PermitRow
 from agreements.db.seals.chain import BROKEN, Book, Chain, Link, SealBroken, Sealer, linked
 from agreements.db.seals.sealed import UNREADABLE, columns_of, record, table_of
 from agreements.db.seals.tables import DecisionSealRow
@@ -28,9 +36,6 @@ from common.security.jws import NotGenuine
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-TREATMENT = table_of(OptOutTreatmentRow)
-HOLDING = table_of(HoldingRow)
-FATE = table_of(HoldingFateRow)
 PERMIT = table_of(PermitRow)
 THE_CHAIN = table_of(DecisionSealRow).name
 """What is named where the chain itself is broken, or was never begun."""
@@ -40,39 +45,7 @@ TURNS = 6_021_557_340_918_227_432
 """Links are added one after another (PostgreSQL), until whoever adds one has committed."""
 READS_MAX = 4
 KEPT_ROWS_MAX = 200_000
-ROW_DIGEST = "row_digest"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a register says of each row of a table."""
-
-    about: Table
-    """Has the environment and the data set."""
-    query: Select[Any]
-    """The name of a row within its register, and what counts of it."""
-
-
-REGISTERS: Mapping[str, Kept] = {
-    TREATMENT.name: Kept(
-        TREATMENT,
-        select(
-            TREATMENT.c.month,
-            TREATMENT.c.treatment,
-            TREATMENT.c.permit_id,
-            TREATMENT.c.reserved_at,
-        ),
-    ),
-    # A holding is long: the digest of it is enough to know which they are, and each is held
-    # against its own when it is read.
-    HOLDING.name: Kept(HOLDING, select(HOLDING.c.id, HOLDING.c.periods, HOLDING.c[ROW_DIGEST])),
-    FATE.name: Kept(
-        HOLDING,
-        select(FATE.c.holding_id, FATE.c.fate, FATE.c.at).join(
-            HOLDING, HOLDING.c.id == FATE.c.holding_id
-        ),
-    ),
-}
+NO_ROWS = Rows(())
 ANYTHING = union_all(
     *(
         select(literal(1)).where(select(literal(1)).select_from(t).exists())
@@ -94,20 +67,6 @@ class Tampered(Exception):
         self.register = register
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Register:
-    """Rows of a table that are about an environment and a data set."""
-
-    table: str
-    environment_id: UUID
-    data_set: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.table}/{self.environment_id}/{self.data_set}"
-
-
-Rows = Sequence[Row[Any]]
 Written = Mapping[Register, set[object]]
 """The names of the rows that a transaction wrote, by its own account."""
 
@@ -155,12 +114,12 @@ class Ledger:
                 self.book.refresh(session)
                 self._is_fresh = True
             for _ in range(READS_MAX):
-                digest, kept = self._kept.get(register, (None, ()))
+                digest, kept = self._kept.get(register, (None, NO_ROWS))
                 if digest is not None and digest == self.book.expected(register.name):
                     return kept
                 rows = rows_of(session, register)
                 if self._is_sealed(session, register, rows):
-                    self._keep(register, rows)
+                    self._keep(register, rows, self.book.expected(register.name))
                     return rows
                 # Another replica may have committed between the chain and the rows.
                 number = self.book.number
@@ -193,15 +152,15 @@ class Ledger:
         changes = {}
         for register, names in sorted(written.items()):
             rows = rows_of(session, register)
-            former = digest_of_register(row for row in rows if row[0] not in names)
-            is_ours = former == self.book.expected(register.name)
-            now = digest_of_register(rows)
+            is_ours = rows.without(names).digest() == self.book.expected(register.name)
+            now = rows.digest()
             changes[register.name] = now if is_ours and now is not None else BROKEN
+            self._keep(register, rows, now)
         self._added, leaf = linked(session, self.book, changes, epoch=self.book.number + 2, at=at)
         return [leaf]
 
-    def _keep(self, register: Register, rows: Rows) -> None:
-        digest = self.book.expected(register.name)
+    def _keep(self, register: Register, rows: Rows, digest: str | None) -> None:
+        """Keep what these are the rows of, should the chain say that digest."""
         if digest is not None:
             if sum(len(kept) for _, kept in self._kept.values()) + len(rows) > KEPT_ROWS_MAX:
                 self._kept.clear()
@@ -210,27 +169,12 @@ class Ledger:
     def _is_sealed(self, session: Session, register: Register, rows: Rows) -> bool:
         if self.book.number < 0 and is_anything_there(session):
             return False  # from before there were seals, or the chain is gone
-        return digest_of_register(rows) == self.book.expected(register.name)
+        return rows.digest() == self.book.expected(register.name)
 
     def _tampered(self, register: Register) -> Tampered:
         name = THE_CHAIN if self.book.number < 0 else register.table
         log.critical("seal_broken", register=name)
         return Tampered(name)
-
-
-def rows_of(session: Session, register: Register) -> Rows:
-    kept = REGISTERS[register.table]
-    return session.execute(
-        kept.query.where(kept.about.c.environment_id == register.environment_id).where(
-            kept.about.c.data_set == register.data_set
-        )
-    ).all()
-
-
-def digest_of_register(rows: Iterable[Row[Any]]) -> str | None:
-    """Return the digest of a register; None where it has no rows."""
-    told = sorted([_text(value) for value in row] for row in rows)
-    return digest_of([[*row] for row in told]) if told else None
 
 
 def digest_of_row(columns: Mapping[str, object]) -> str:
@@ -241,17 +185,6 @@ def digest_of_row(columns: Mapping[str, object]) -> str:
 def is_anything_there(session: Session) -> bool:
     """Whether decisions ever wrote what is sealed."""
     return session.execute(ANYTHING).first() is not None
-
-
-def registers(session: Session) -> Iterator[tuple[Register, Rows]]:
-    """Return every register that has rows, with these."""
-    for table, kept in REGISTERS.items():
-        about = kept.about.c.environment_id, kept.about.c.data_set
-        found = session.execute(select(*about).distinct().order_by(*about)).all()
-        for environment_id, data_set in found:
-            register = Register(table, environment_id, data_set)
-            if rows := rows_of(session, register):
-                yield register, rows
 
 
 def sealed_permit(sealer: Sealer, row: Mapping[str, object], *, at: datetime) -> str:
@@ -267,13 +200,3 @@ def is_genuine(sealer: Sealer, row: Row[Any]) -> bool:
     except NotGenuine:
         return False
     return claims.get("permit") == digest_of_row(columns)
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case datetime():
-            return value.astimezone(UTC).isoformat()
-        case _:
-            return str(value)

@@ -47,6 +47,8 @@ class DecisionRow(Row, table=True):
     """Of the caller's access token: the same one carries a renewal past its expiry."""
     renews: UUID | None = None
     renewals: int = 0
+    seal: str | None = None
+    """A mark over the rest but for renewals: a stream goes on by no decision that is not ours."""
 
 
 class PermitRow(Row, table=True):
@@ -99,7 +101,10 @@ class HoldingRow(Row, table=True):
     """A released file, and who holds it; `fetch` names it."""
 
     __tablename__ = "holding"
-    __table_args__ = (Index("ix_holding_register", "environment_id", "data_set"),)
+    # All that a register has of a file, so that no file's row is read to compare it.
+    __table_args__ = (
+        Index("ix_holding_register", "environment_id", "data_set", "id", "periods", "row_digest"),
+    )
 
     id: UUID = Field(primary_key=True)
     file_id: str = Field(unique=True)

@@ -8,16 +8,14 @@ from typing import Any
 from sqlalchemy import Engine, inspect, select
 from sqlmodel import Session, col
 
+from agreements.db.decisions.registers import HOLDING, ROW_DIGEST, registers
+from agreements.db.decisions.seal_first import unlike_the_tree
 from agreements.db.decisions.seals import (
     CHAIN,
-    HOLDING,
     PERMIT,
-    ROW_DIGEST,
-    digest_of_register,
     digest_of_row,
     is_anything_there,
     is_genuine,
-    registers,
 )
 from agreements.db.seals.chain import FACTS, Book, Chain, SealBroken, Sealer
 from agreements.db.seals.sealed import SEALED, columns_of, digest_of_rows, read_all, table_of
@@ -62,10 +60,11 @@ def _wrong_with_decisions(session: Session, book: Book) -> Iterator[str]:
         yield "What decisions wrote was never sealed: run `agreements seal` after the upgrade."
         return
     yield from _unlike_the_tree(session, CHAIN)
+    yield from unlike_the_tree(session)
     judged = set()
     for register, rows in registers(session):
         judged.add(register.name)
-        if digest_of_register(rows) != book.expected(register.name):
+        if rows.digest() != book.expected(register.name):
             yield f"{register.name} does not have the rows that were sealed."
     for name in sorted(book.registers() - judged):
         yield f"{name} had rows when it was sealed, and has none."

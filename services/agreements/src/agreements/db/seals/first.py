@@ -65,12 +65,7 @@ def seal_all(
         facts.refresh(session)
         decisions = decision_seal_first.book_of(session, sealer)
         of_facts = _registers_to_seal(session, facts, renew)
-        unlike = decision_seal_first.renew_digests(session, decisions)
-        of_decisions = (
-            unlike
-            if decision_seal_first.is_to_be_begun(session, decisions)
-            else {name: new for name, new in unlike.items() if name in renew}
-        )
+        of_decisions = decision_seal_first.to_be_sealed(session, decisions, renew)
         changes = {**of_facts, **of_decisions}
         if wrong := [name for name in renew if name not in changes]:
             raise NotSealed([f"{register} is not broken, or is none." for register in wrong])

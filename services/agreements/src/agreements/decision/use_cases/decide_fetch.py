@@ -16,6 +16,9 @@ from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.ports import DecisionLog, Fate, LoggedDecision
 from common.ids import new_id
 
+DECISIONS = "decision"
+"""What is named where a decision that is to be renewed is not the one that was logged."""
+
 
 def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer:
     """Decide, and write the decision; one that only renews another is counted with that one.
@@ -26,6 +29,9 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     """
     former = None if ask.renews is None else batch.renewed.get(ask.renews)
     who = _asker(ask, former)
+    if former is None and ask.renews in batch.renewed:
+        refused = not_as_sealed((DECISIONS,))
+        return _logged(ask, refused, who, batch, agreement="", file_id=str(ask.holding_id))
     holding = tx.holding(ask.holding_id)
     if holding is None:
         refused = not_as_sealed(tx.broken()) or NOT_FOUND

@@ -263,6 +263,7 @@ def _entry(logged: LoggedDecision, ask: Ask, decision: Decision, acting: Sequenc
             "line": logged.line,
             "codes": [] if isinstance(decision, Permission) else [r.code for r in decision],
             "decision": logged.digest,
+            "row": logged.row_digest,
             # A stream that goes on under a new epoch is no delivery of its own.
             **({} if logged.renews is None else {"renews": str(logged.renews)}),
         },

@@ -1,9 +1,10 @@
 """What deciding needs from outside: facts under an epoch, and a log that is written first."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -61,6 +62,19 @@ class LoggedDecision:
     def digest(self) -> str:
         """Return what its leaf in the audit log has of it: the digest of inputs, outcome, rules."""
         return digest(f"{self.inputs}\n{self.outcome}\n{self.rules}".encode())
+
+    @property
+    def row_digest(self) -> str:
+        """Return the digest of all of it, as its leaf has it too."""
+        said = [_as_text(getattr(self, name)) for name in self.__slots__]
+        return digest("\n".join(said).encode())
+
+
+def _as_text(value: object) -> str:
+    """Write a value so that no two values of a member are one text, nor its end another's."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return json.dumps(value) if isinstance(value, str) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +156,11 @@ class DecisionLog(Protocol):
         to fetch such files.
         """
 
-    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision]: ...
+    def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision | None]:
+        """Return those that this service logged; None in the place of one that was altered.
+
+        One that it did not log, or marked with a former key, is not there.
+        """
 
     def agreements_of(self, organisation: str, *, after: str, limit: int) -> Sequence[str]:
         """Return references, in order, of agreements that name it or somebody before it."""

@@ -202,6 +202,8 @@ class RecordedHolding:
     bytes: int
     digest: str
     released_at: datetime
+    is_as_sealed: bool | None = None
+    """Whether the row is the one that this service sealed; None: nobody asked."""
 
 
 class Holdings(Protocol):

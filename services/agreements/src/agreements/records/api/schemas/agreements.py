@@ -240,6 +240,13 @@ class HoldingView(Outgoing):
     bytes: int
     digest: str
     released_at: datetime
+    is_as_sealed: Annotated[
+        bool,
+        Field(
+            description="Whether this service wrote and sealed the row as it is there. One that is"
+            " not is shown, and opens nothing; `dsfc audit verify` names it."
+        ),
+    ]
 
     @classmethod
     def of(cls, holding: RecordedHolding) -> Self:
@@ -255,4 +262,5 @@ class HoldingView(Outgoing):
             bytes=holding.bytes,
             digest=holding.digest,
             released_at=holding.released_at,
+            is_as_sealed=bool(holding.is_as_sealed),
         )
