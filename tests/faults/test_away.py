@@ -149,8 +149,8 @@ def test_a_restart_of_agreements_pauses_a_download_and_does_not_cut_it(
 
 
 def test_without_its_key_encryption_key_the_haven_prepares_nothing(played: Scene) -> None:
-    """S6. Guards: `FileWrapping._keys`, which reads the file each time; `_had`, which makes a
-    preparation of it that failed."""
+    """S6. Guards: `FileWrapping._keys`, which reads the file each time; `_available_key`, which
+    makes a preparation of it that failed."""
     objects = played.objects()
     with moved(played.state / "keys" / "haven.kek"):
         assert not is_ready(played, "pseudonymisation")
@@ -231,7 +231,7 @@ def test_out_of_a_release_store_that_is_away_nothing_is_fetched(
 def test_a_file_waits_for_the_maps_and_is_landed_when_they_are_back(
     played: Scene, tmp_path: Path
 ) -> None:
-    """S6. Guard: `LandingJobs._tried`, to which what is away is no fault of the file's."""
+    """S6. Guard: `LandingJobs._try_to_land`, to which what is away is no fault of the file's."""
     small = _small(played, tmp_path, rows=22)
     submission = _announced(played)  # who may send is asked of agreements
     with killed(played, "agreements"):

@@ -177,7 +177,7 @@ class Parts(service.Parts):
         )
 
     def check_keys(self) -> None:
-        """:raises KeyUnavailable: where the haven's own key cannot be had"""
+        """Raise KeyUnavailable where the haven's own key cannot be had."""
         self.keys.ensure(PERSON)
 
     def readiness(self) -> Readiness:

@@ -325,7 +325,7 @@ def test_what_was_landed_by_no_rules_is_landed_anew_from_the_kept_upload(intake)
 
 
 def test_an_edition_by_unsafe_rules_is_told_once_whether_it_can_be_landed_anew_or_not(intake):
-    """Guard: `relanding.tell_unsafe`, for those who released of it (superseded ones too)."""
+    """Guard: `relanding.mark_unsafe`, for those who released of it (superseded ones too)."""
     first = intake.submit(written([sus_row()]))
     intake.submit(written([sus_row(), sus_row(Sex="2")]))
     intake.clock.advance(intake.settings.keep_uploads_days * 86_400 + 1)

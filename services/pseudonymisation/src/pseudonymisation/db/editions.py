@@ -41,7 +41,7 @@ class SqlEditions:
             query = query.where(_is_of(scope.own))
         row = self.session.exec(query).one_or_none()
         if row is None:
-            raise EditionNotFound("There is no such edition.")
+            raise EditionNotFound("The edition does not exist, or you may not see it.")
         return _to_edition(row)
 
     def page(
@@ -141,7 +141,7 @@ class SqlEditions:
         row = self.session.exec(query).first()
         return None if row is None else _to_edition(row)
 
-    def not_told_unsafe(
+    def unmarked_unsafe(
         self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
     ) -> Sequence[Edition]:
         known = col(EditionRow.landing_rules_digest)
@@ -187,7 +187,7 @@ class SqlEditions:
             try:
                 self.session.flush()
             except IntegrityError:
-                raise EditedMeanwhile("Another edition of the period was quicker.") from None
+                raise EditedMeanwhile("Another edition of the period was stored first.") from None
         else:
             overwrite(self.session, EditionRow, values, version=edition.version)
         for event in edition.pending:

@@ -32,7 +32,7 @@ class SqlOptOutLists:
     def get(self, list_id: UUID) -> OptOutList:
         row = self.session.get(OptOutListRow, list_id, populate_existing=True)
         if row is None:
-            raise ListNotFound("There is no such list.")
+            raise ListNotFound("The list does not exist.")
         return to_list(row)
 
     def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
@@ -70,7 +70,7 @@ class SqlOptOutChecks:
     def get(self, check_id: UUID) -> OptOutCheck:
         row = self.session.get(OptOutCheckRow, check_id, populate_existing=True)
         if row is None:
-            raise CheckNotFound("There is no such check.")
+            raise CheckNotFound("The check does not exist.")
         return to_check(row)
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]:

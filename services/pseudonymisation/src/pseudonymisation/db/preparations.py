@@ -48,14 +48,14 @@ class SqlPreparations:
         return None if row is None else self._to_domain(row)
 
     def get(self, preparation_id: UUID) -> Preparation:
-        """:raises PreparationNotFound:"""
+        """Raise PreparationNotFound."""
         preparation = self.find(preparation_id)
         if preparation is None:
-            raise PreparationNotFound("There is no such preparation.")
+            raise PreparationNotFound("The preparation does not exist.")
         return preparation
 
     def claimable(self, *, at: datetime) -> Preparation | None:
-        """Give the oldest that nobody works on, locked until the transaction ends."""
+        """Return the oldest that nobody works on, locked until the transaction ends."""
         query = (
             select(PreparationRow)
             .where(
@@ -70,7 +70,7 @@ class SqlPreparations:
         return None if row is None else self._to_domain(row)
 
     def add(self, preparation: Preparation, *, permit: dict[str, Any], audit: Entry) -> Preparation:
-        """:raises AcceptedMeanwhile: where there is one of that id"""
+        """Raise AcceptedMeanwhile where there is one of that id."""
         stored = replace(preparation, version=1, pending=())
         row = PreparationRow(
             extract_id=UUID(stored.permit.extract_id),
@@ -91,7 +91,9 @@ class SqlPreparations:
     def save(self, preparation: Preparation, *, audit: Entry) -> Preparation:
         """Store state, files, events and audit together.
 
-        :raises ClaimLost: where it was changed meanwhile
+        Raises:
+            ClaimLost: where it was changed meanwhile
+
         """
         stored = replace(preparation, version=preparation.version + 1, pending=())
         try:
@@ -130,7 +132,7 @@ class SqlPreparations:
         return set(self.session.exec(select(PreparedFileRow.object_key)))
 
     def attempts_alive(self, *, at: datetime) -> set[UUID]:
-        """Give the attempts whose workers were heard of lately."""
+        """Return the attempts whose workers were heard of lately."""
         query = select(PreparationRow.attempt).where(
             col(PreparationRow.state) == PreparationState.RUNNING,
             col(PreparationRow.claimed_until) > at,
@@ -208,7 +210,7 @@ class SqlDomains:
         return [_domain(row) for row in self.session.exec(query)]
 
     def save(self, domain: PseudonymDomain, *, audit: Entry) -> PseudonymDomain:
-        """:raises AcceptedMeanwhile: where somebody else made it, or changed it, meanwhile"""
+        """Raise AcceptedMeanwhile where somebody else made it, or changed it, meanwhile."""
         stored = replace(domain, version=domain.version + 1)
         values: dict[str, Any] = {
             "id": stored.id,

@@ -42,7 +42,7 @@ class SqlSubmissions:
             query = query.where(_is_own(scope.own))
         row = self.session.exec(query).one_or_none()
         if row is None:
-            raise SubmissionNotFound("There is no such submission.")
+            raise SubmissionNotFound("The submission does not exist, or you may not see it.")
         return _to_submission(row)
 
     def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
@@ -53,7 +53,7 @@ class SqlSubmissions:
         )
         row = self.session.exec(query).one_or_none()
         if row is None:
-            raise SubmissionNotFound("There is no such submission.")
+            raise SubmissionNotFound("The submission does not exist, or you may not see it.")
         return _to_submission(row)
 
     def page(

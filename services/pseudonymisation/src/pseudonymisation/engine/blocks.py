@@ -38,7 +38,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def views_of(column: pa.Array) -> Blocks:
-    """Give the sixteen bytes of each cell: its length, then up to twelve bytes of its value.
+    """Return the sixteen bytes of each cell: its length, then up to twelve bytes of its value.
 
     Of a longer value only the length and four bytes are there; a null's bytes mean nothing.
     Zero copy where the column is a `string_view` already.

@@ -45,7 +45,7 @@ ANYTHING: Final = Room(1, 1, 1)
 
 
 def is_looked_through(field: CatalogueField) -> bool:
-    """Say whether landing looks for personal data in a field's values.
+    """Return whether landing looks for personal data in a field's values.
 
     An identifier is sealed whole, so that only those are that the catalogue marks: their hits
     are counted and told to the sender.

@@ -60,10 +60,10 @@ class Wrapping(Protocol):
     """What wraps keys: a file's key here, a token's (PKCS#11) where there is one."""
 
     def wrap(self, key: bytes, *, context: bytes) -> Wrapped:
-        """:raises KeyUnavailable: where it is away"""
+        """Raise KeyUnavailable where it is away."""
 
     def unwrap(self, wrapped: Wrapped, *, context: bytes) -> bytes:
-        """:raises KeyUnavailable: where it is away, or did not wrap this"""
+        """Raise KeyUnavailable where it is away, or did not wrap this."""
 
 
 class FileWrapping:
@@ -84,7 +84,7 @@ class FileWrapping:
     def unwrap(self, wrapped: Wrapped, *, context: bytes) -> bytes:
         key = self._keys().get(wrapped.version)
         if key is None:
-            raise KeyUnavailable("The key-encryption key of that version is not there.")
+            raise KeyUnavailable("The key-encryption key of that version is missing.")
         try:
             return AESGCM(key).decrypt(wrapped.nonce, wrapped.ciphertext, context)
         except InvalidTag:
@@ -97,14 +97,16 @@ class FileWrapping:
         except (OSError, UnicodeDecodeError, binascii.Error):
             raise KeyUnavailable("The key-encryption key cannot be read.") from None
         if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
-            raise KeyUnavailable("The key-encryption key is not well formed.")
+            raise KeyUnavailable("The key-encryption key is malformed.")
         return keys
 
 
 def generate_key_encryption_key(path: Path) -> None:
     """Make the file of a development's key-encryption key, if there is none.
 
-    :raises FileExistsError: never; a file that is there stays as it is
+    Raises:
+        FileExistsError: never; a file that is there stays as it is
+
     """
     line = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,27 +128,31 @@ class KeyStore:
     def create(self, name: str) -> bytes:
         """Make a random key of 256 bits, durable before it is returned.
 
-        :raises KeyExists, KeyDestroyed, KeyUnavailable:
+        Raises:
+            KeyExists, KeyDestroyed, KeyUnavailable
+
         """
         path = self._path(name)
         key = secrets.token_bytes(KEY_BYTES)
         record = self._record(name, key, KeyState.OPEN)
         with self._there():
             if _tombstone(path).exists():
-                raise KeyDestroyed(f"The key {name} was destroyed and is not made again.")
+                raise KeyDestroyed(f"The key {name} was destroyed and cannot be made again.")
             path.parent.mkdir(parents=True, exist_ok=True)
             with _staged(path, record) as staged:
                 try:
                     os.link(staged, path)
                 except FileExistsError:
-                    raise KeyExists(f"There is a key {name}.") from None
+                    raise KeyExists(f"The key {name} already exists.") from None
             _sync(path.parent)
         return key
 
     def get(self, name: str) -> bytes:
-        """Give a key to make or read something with.
+        """Return a key to make or read something with.
 
-        :raises KeyClosed, KeyDestroyed, KeyUnavailable:
+        Raises:
+            KeyClosed, KeyDestroyed, KeyUnavailable
+
         """
         key, state = self._read(name)
         if state is KeyState.CLOSED:
@@ -154,16 +160,20 @@ class KeyStore:
         return key
 
     def get_even_closed(self, name: str) -> bytes:
-        """Give a key to read something old with.
+        """Return a key to read something old with.
 
-        :raises KeyDestroyed, KeyUnavailable:
+        Raises:
+            KeyDestroyed, KeyUnavailable
+
         """
         return self._read(name)[0]
 
     def ensure(self, name: str) -> bytes:
-        """Give the key of that name, made now where there was none.
+        """Return the key of that name, made now where there was none.
 
-        :raises KeyClosed, KeyDestroyed, KeyUnavailable:
+        Raises:
+            KeyClosed, KeyDestroyed, KeyUnavailable
+
         """
         with self._there():
             is_there = self._path(name).exists()
@@ -177,7 +187,9 @@ class KeyStore:
     def close(self, name: str) -> None:
         """Let a key make nothing new. It stays closed; closing it again changes nothing.
 
-        :raises KeyDestroyed, KeyUnavailable:
+        Raises:
+            KeyDestroyed, KeyUnavailable
+
         """
         key, state = self._read(name)
         if state is KeyState.OPEN:
@@ -186,7 +198,9 @@ class KeyStore:
     def ensure_closed(self, name: str) -> None:
         """Close a key, made for that where there was none: then it never makes anything.
 
-        :raises KeyUnavailable:
+        Raises:
+            KeyUnavailable
+
         """
         try:
             self.ensure(name)
@@ -197,7 +211,9 @@ class KeyStore:
     def destroy(self, name: str) -> None:
         """Destroy a key, and all that only it opens. Destroying it again changes nothing.
 
-        :raises KeyUnavailable:
+        Raises:
+            KeyUnavailable
+
         """
         path = self._path(name)
         with self._there():
@@ -215,9 +231,11 @@ class KeyStore:
             _sync(path.parent)
 
     def rewrap(self) -> int:
-        """Wrap every key under the newest key-encryption key; say how many were changed.
+        """Wrap every key under the newest key-encryption key; return how many were changed.
 
-        :raises KeyUnavailable:
+        Raises:
+            KeyUnavailable
+
         """
         changed = 0
         with self._there():

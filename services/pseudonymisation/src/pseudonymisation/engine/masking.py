@@ -43,7 +43,7 @@ class TextFindings(NamedTuple):
 def masked(
     values: pa.Array, numbers: pa.Array, postcodes: pa.Array, births: pa.Array
 ) -> tuple[pa.Array, Mask]:
-    """Give the values with markers in place of hits, and which rows had one.
+    """Return the values with markers in place of hits, and which rows had one.
 
     `numbers` are ten digits, `postcodes` have a space before their last three, `births` are
     YYYY-MM-DD: the record's own, null where it has none.
@@ -62,7 +62,7 @@ def masked(
 def hits(
     columns: Sequence[pa.Array], numbers: pa.Array, postcodes: pa.Array, births: pa.Array
 ) -> list[TextFindings]:
-    """Give, for each column, where something was found."""
+    """Return, for each column, where something was found."""
     suspected = scan.suspects(columns, scan.OwnValues(numbers, postcodes, births))
     rows = np.flatnonzero(suspected.any(axis=0))
     owns = {
@@ -91,7 +91,7 @@ def with_markers(text: str, findings: Sequence[PersonalDataFound]) -> str:
 
 
 def _is_own(text: str, finding: PersonalDataFound, own: Own) -> bool:
-    """Say whether it is the person's own; postcodes and dates are found only where they are."""
+    """Return whether it is the person's own; postcodes and dates are found only where they are."""
     if finding.kind is not PersonalDataKind.NHS_NUMBER:
         return True
     digits = normal_form(text[finding.start : finding.end]).text
@@ -138,7 +138,7 @@ class Masking:
 
 
 def _texts(has_hit: Mask, found: Sequence[TextFindings]) -> pa.Array:
-    """Give each row with a hit the masked texts of all columns, and every other row null."""
+    """Return each row with a hit the masked texts of all columns, and every other row null."""
     rows = np.flatnonzero(has_hit)
     place_of = {row: place for place, row in enumerate(rows.tolist())}
     texts: list[str | None] = [None] * (len(rows) * len(found))

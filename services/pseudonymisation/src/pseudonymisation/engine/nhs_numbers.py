@@ -40,7 +40,7 @@ _REFUSED: Final = _refused_patterns()
 
 
 def valid_blocks(blocks: Blocks) -> Mask:
-    """Say which blocks hold an NHS number: ten digits, right check digit, no refused pattern."""
+    """Return which blocks hold an NHS number: ten digits, right check digit, no refused pattern."""
     words = blocks.view("<u8")
     result = np.empty(len(words), dtype=np.bool_)
     for start in range(0, len(words), BATCH):
@@ -74,7 +74,7 @@ def _valid(words: Words) -> Mask:
 
 
 def valid_numbers(column: pa.Array | pa.ChunkedArray) -> Mask:
-    """Say which cells of a text column are NHS numbers; a null is none."""
+    """Return which cells of a text column are NHS numbers; a null is none."""
     if isinstance(column, pa.ChunkedArray):
         parts = [valid_numbers(chunk) for chunk in column.chunks]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)

@@ -47,7 +47,9 @@ class Objects:
     def prepare(self, key: str) -> Path:
         """Make room for an object that an engine writes; return where.
 
-        :raises ObjectStoreUnavailable: also where the store is away: it is not made anew, empty
+        Raises:
+            ObjectStoreUnavailable: also where the store is away: it is not made anew, empty
+
         """
         path = self.path(key)
         self.check()
@@ -56,7 +58,7 @@ class Objects:
         return path
 
     def check(self) -> None:
-        """:raises ObjectStoreUnavailable: where it cannot be written"""
+        """Raise ObjectStoreUnavailable where it cannot be written."""
         if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
             raise ObjectStoreUnavailable("The object store does not answer; try again.")
 
@@ -64,7 +66,9 @@ class Objects:
     def writer(self, key: str, data_key: bytes) -> Iterator["SealedWriter"]:
         """Seal a stream. Left by an error, there is no object.
 
-        :raises ObjectStoreUnavailable: where it cannot be written
+        Raises:
+            ObjectStoreUnavailable: where it cannot be written
+
         """
         path = self.prepare(key)
         unfinished = path.with_name(path.name + _UNFINISHED)
@@ -84,8 +88,10 @@ class Objects:
     def read(self, key: str, data_key: bytes) -> Iterator[bytes]:
         """Open an object, a chunk at a time.
 
-        :raises ObjectDamaged: where it is not whole
-        :raises ObjectStoreUnavailable: where it cannot be read
+        Raises:
+            ObjectDamaged: where it is not whole
+            ObjectStoreUnavailable: where it cannot be read
+
         """
         with _translated():
             file = self.path(key).open("rb")

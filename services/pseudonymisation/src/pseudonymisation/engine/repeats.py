@@ -56,7 +56,7 @@ class RecordKey:
         return cls((*columns, provider), keeps_last=rules.record.twice is Twice.REPLACE)
 
     def is_in(self, columns: Iterable[str]) -> bool:
-        """Say whether an edition has the columns of the key."""
+        """Return whether an edition has the columns of the key."""
         return {*self._landed} <= {identifier(name) for name in columns}
 
     @property
@@ -79,7 +79,7 @@ class RecordKey:
 
 
 def find(connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequence[str]) -> int:
-    """Make the table of rows that give way to another; say how many they are.
+    """Make the table of rows that give way to another; return how many they are.
 
     `editions` are what is read of each, as SQL, in the order in which they were landed. Of a
     record that was landed twice the one of the latest edition stays, or of the first, as the
@@ -114,7 +114,7 @@ def find(connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequen
 def _suspects(
     connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequence[str]
 ) -> npt.NDArray[np.uint32]:
-    """Give the numbers of keys that come more than once.
+    """Return the numbers of keys that come more than once.
 
     Sorting numbers costs half of what the engine's grouping does. So many are held at a time;
     numbers are spread evenly, so that a part of their range has a part of the keys.
@@ -142,7 +142,7 @@ def _suspects(
 def _any_alike(
     connection: duckdb.DuckDBPyConnection, key: RecordKey, editions: Sequence[str]
 ) -> bool:
-    """Say whether any two suspects have the same first column too, and not its number alone."""
+    """Return whether any two suspects have the same first column too, and not its number alone."""
     rows = " UNION ALL ".join(
         f"SELECT {key.first} AS first FROM {source}"
         f" WHERE {key.first} IS NOT NULL AND {key.number} IN (SELECT record FROM suspected)"
@@ -160,7 +160,7 @@ def without(edition: int) -> str:
 
 
 def lines(connection: duckdb.DuckDBPyConnection, edition: int = 0) -> npt.NDArray[np.int64]:
-    """Give the lines of an edition that give way, in order."""
+    """Return the lines of an edition that give way, in order."""
     found = connection.execute(
         f"SELECT line::BIGINT AS line FROM {TABLE} WHERE edition = {edition} ORDER BY line"
     ).fetchnumpy()
@@ -171,7 +171,7 @@ def lines(connection: duckdb.DuckDBPyConnection, edition: int = 0) -> npt.NDArra
 def picked(
     chunks: Iterable[bytes], wanted: npt.NDArray[np.int64]
 ) -> Iterator[tuple[npt.NDArray[np.int64], pa.Array]]:
-    """Give the lines of a file with these numbers, in order, chunk by chunk."""
+    """Return the lines of a file with these numbers, in order, chunk by chunk."""
     rest, first = b"", 1
     for chunk in chain(chunks, (b"\n",)):
         data = rest + chunk

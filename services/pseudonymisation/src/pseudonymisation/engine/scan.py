@@ -81,7 +81,7 @@ class OwnValues:
         return own
 
     def inward(self, rows: Places) -> Numbers:
-        """Give the code of the last three characters of the row's postcode, or -1."""
+        """Return the code of the last three characters of the row's postcode, or -1."""
         sizes = self._postcode_sizes[rows]
         has_one = (sizes >= SHORTEST) & (sizes <= INLINE_BYTES)
         behind = np.where(has_one, sizes, SHORTEST)
@@ -90,7 +90,7 @@ class OwnValues:
 
 
 def _held(column: pa.Array) -> tuple[Bytes, Numbers]:
-    """Give the bytes of short cells, and how many: none of a null."""
+    """Return the bytes of short cells, and how many: none of a null."""
     if pa.types.is_null(column.type):
         column = column.cast(pa.string())
     blocks = views_of(column)
@@ -114,7 +114,7 @@ def _code(first: Bytes, second: Bytes, third: Bytes) -> Numbers:
 
 
 def own_of(number: str | None, postcode: str | None, birth: str | None) -> Own:
-    """Give one row's own values to the exact rule."""
+    """Return one row's own values to the exact rule."""
     try:
         born = date.fromisoformat(birth) if birth else None
     except ValueError:
@@ -123,7 +123,7 @@ def own_of(number: str | None, postcode: str | None, birth: str | None) -> Own:
 
 
 def suspects(columns: Sequence[pa.Array], owns: OwnValues) -> Mask:
-    """Say which cells to look at closely: a row each column, one cell a row."""
+    """Return which cells to look at closely: a row each column, one cell a row."""
     rows = owns.rows
     together = pa.concat_arrays([column.cast(pa.large_string()) for column in columns])
     found = _Cells(together, rows, owns).suspects()
@@ -164,7 +164,7 @@ class _Cells:
         self._is_digit = self._class == _DIGIT
 
     def suspects(self) -> Mask:
-        """Say which cells may hold personal data."""
+        """Return which cells may hold personal data."""
         if len(self._text):
             foreign = np.flatnonzero(self._class == _FOREIGN)
             self._mark(self._cell[foreign])
@@ -179,7 +179,7 @@ class _Cells:
         self._found[self._cells[cells]] = True
 
     def _row(self, cells: Cells) -> Places:
-        """Give the rows of cells: columns stand one behind the other."""
+        """Return the rows of cells: columns stand one behind the other."""
         rows: Places = self._cells[cells] % self._rows
         return rows
 

@@ -37,7 +37,7 @@ STRANGER: Final = "haven/person_without_number"
 
 
 def is_sealed(field: CatalogueField, data_set: DataSet) -> bool:
-    """Say whether a field's cells are sealed: identifiers, but the person's own number."""
+    """Return whether a field's cells are sealed: identifiers, but the person's own number."""
     return field.identifier is not None and field.name != data_set.person.nhs_number
 
 
@@ -123,7 +123,7 @@ class Sealing:
 
 
 def _may_be_long(field: CatalogueField) -> bool:
-    """Say whether a field's cells may need more than a block: all but dates and postcodes."""
+    """Return whether a field's cells may need more than a block: all but dates and postcodes."""
     is_short = field.type is ColumnType.DATE or field.identifier is Identifier.POSTCODE
     return not is_short and field.length_max > INLINE_BYTES
 
@@ -169,7 +169,7 @@ class Siv:
         self._of_zero = self._mac.encrypt(zero ^ self._whole)[0]
 
     def seal(self, column: pa.Array) -> tuple[Blocks, pa.Array]:
-        """Give the synthetic IVs and the ciphertexts of a column without nulls."""
+        """Return the synthetic IVs and the ciphertexts of a column without nulls."""
         data, offsets = _bytes_of(column)
         ivs = np.empty((len(column), BLOCK), dtype=np.uint8)
         sealed = np.empty_like(data)
@@ -182,7 +182,9 @@ class Siv:
     def open(self, ivs: Blocks, ciphertexts: pa.Array) -> pa.StringArray:
         """Undo `seal`.
 
-        :raises Altered: where a value is not what was sealed
+        Raises:
+            Altered: where a value is not what was sealed
+
         """
         data, offsets = _bytes_of(ciphertexts)
         clear = np.empty_like(data)
@@ -230,7 +232,7 @@ def _doubled(block: Blocks) -> Blocks:
 
 
 def _bytes_of(column: pa.Array) -> tuple[Blocks, npt.NDArray[np.int64]]:
-    """Give the bytes of a column without nulls, and where each value starts in them."""
+    """Return the bytes of a column without nulls, and where each value starts in them."""
     column = column.cast(pa.large_binary())
     offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)
     offsets = offsets[column.offset : column.offset + len(column) + 1]
@@ -241,7 +243,7 @@ def _bytes_of(column: pa.Array) -> tuple[Blocks, npt.NDArray[np.int64]]:
 def _by_length(
     offsets: npt.NDArray[np.int64],
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Give, for each length that occurs, the rows of it and the places of their bytes."""
+    """Return, for each length that occurs, the rows of it and the places of their bytes."""
     lengths = np.diff(offsets)
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
@@ -294,7 +296,9 @@ class Sealer:
     def open(self, cells: Cells) -> pa.StringArray:
         """Undo `seal`.
 
-        :raises Altered: where a long value is not what was sealed
+        Raises:
+            Altered: where a long value is not what was sealed
+
         """
         present = presence_of(cells.first)
         is_long = presence_of(cells.rest)

@@ -53,7 +53,10 @@ def session(
     `keeps_order`: rows come out as they stand in a file where no ORDER BY says otherwise.
     `joins_as_written`: hash the right side of a join. The engine takes a pipe for a small file,
     and would hold all of it in memory to look up a map of a million entries.
-    :raises Unlocked: where the lock does not hold
+
+    Raises:
+        Unlocked: where the lock does not hold
+
     """
     connection = duckdb.connect(":memory:")
     try:
@@ -70,7 +73,7 @@ def session(
 
 
 def add_keys(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, bytes]) -> None:
-    """Give a session Parquet keys by name."""
+    """Return a session Parquet keys by name."""
     for name, key in keys.items():
         if KEY_NAME.fullmatch(name) is None:
             raise ValueError("the name of a Parquet key is not well formed")
@@ -101,7 +104,7 @@ def add_function(
     *,
     is_volatile: bool = False,
 ) -> None:
-    """Give a session a function over whole columns, whose nulls it is handed as they are.
+    """Return a session a function over whole columns, whose nulls it is handed as they are.
 
     `is_volatile`: called once for each row that reaches it, and never instead of reading.
     """
@@ -196,7 +199,9 @@ FORBIDDEN: Final = (
 def prove_locked(connection: duckdb.DuckDBPyConnection) -> None:
     """Try what is forbidden.
 
-    :raises Unlocked: where anything of it succeeds, or fails for another reason than the lock
+    Raises:
+        Unlocked: where anything of it succeeds, or fails for another reason than the lock
+
     """
     for statement in FORBIDDEN:
         try:

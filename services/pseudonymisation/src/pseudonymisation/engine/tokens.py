@@ -260,7 +260,7 @@ class RowTokeniser:
 
 
 def _held(column: pa.Array) -> npt.NDArray[np.unsignedinteger]:
-    """Give the numbers of a column as they lie in memory, whatever is where nulls are."""
+    """Return the numbers of a column as they lie in memory, whatever is where nulls are."""
     buffer = column.buffers()[1]
     kind = np.dtype(column.type.to_pandas_dtype())
     return np.frombuffer(buffer, kind, len(column), column.offset * kind.itemsize)

@@ -80,11 +80,13 @@ class HttpSubmissionRights:
         except Unavailable:
             raise
         except AppError as refusal:
-            raise RightsUnavailable(f"Agreements answered {refusal.code}.") from refusal
+            raise RightsUnavailable(f"The agreements service answered {refusal.code}.") from refusal
         except ValidationError:
-            raise RightsUnavailable("Agreements did not say who may send whose records.") from None
+            raise RightsUnavailable(
+                "The agreements service returned rights to submit that could not be parsed."
+            ) from None
         if provider is not None and [one.provider for one in found] != [provider]:
-            raise RightsUnavailable("Agreements did not say how that provider stands.")
+            raise RightsUnavailable("The agreements service did not return the provider's status.")
         return [ProviderStanding(s.provider, s.entity, s.standing, s.basis) for s in found]
 
 
@@ -100,11 +102,13 @@ class HttpMaps:
         try:
             found = [m for m in _Maps.model_validate_json(answer.content).items if m.kind == kind]
         except ValidationError:
-            raise MapsUnavailable("Agreements did not say which map governs.") from None
+            raise MapsUnavailable(
+                "The agreements service returned maps that could not be parsed."
+            ) from None
         if not found:
             return None
         if len(found) > 1:
-            raise MapsUnavailable("Agreements named more than one map for a day.")
+            raise MapsUnavailable("The agreements service returned more than one map for a day.")
         version = MapVersion(id=found[0].id, digest=found[0].digest)
         return MapFile(version, self._kept(version))
 
@@ -114,22 +118,22 @@ class HttpMaps:
             return path
         content = self._call(f"/v1/maps/{version.id}/entries").content
         if digest(content) != version.digest:
-            raise MapsUnavailable("A map is not what its digest says.")
+            raise MapsUnavailable("A map does not match its digest.")
         unfinished = path.with_name(f"{path.name}.{new_id()}")
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             unfinished.write_bytes(content)
             unfinished.rename(path)
         except OSError:
-            raise MapsUnavailable("A map cannot be kept.") from None
+            raise MapsUnavailable("A map cannot be stored.") from None
         log.info("map_fetched", map_id=str(version.id))
         return path
 
     def _call(self, path: str, **options: Any) -> http.Response:
-        """:raises Unavailable: whatever agreements says that is not a yes"""
+        """Raise Unavailable whatever agreements says that is not a yes."""
         try:
             return http.call(self.remote, "GET", path, token=self.tokens.token(AUDIENCE), **options)
         except Unavailable:
             raise
         except AppError as refusal:
-            raise MapsUnavailable(f"Agreements answered {refusal.code}.") from refusal
+            raise MapsUnavailable(f"The agreements service answered {refusal.code}.") from refusal

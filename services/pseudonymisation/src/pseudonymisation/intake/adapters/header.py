@@ -32,15 +32,17 @@ NAMES_MIN: Final = 2
 
 
 def columns_of(header: str, data_set: DataSet) -> list[str]:
-    """Give the catalogue's names of a file's columns, in the file's order.
+    """Return the catalogue's names of a file's columns, in the file's order.
 
-    :raises ContentRefused: where one is missing, unknown or there twice, or it is no such header
+    Raises:
+        ContentRefused: where one is missing, unknown or there twice, or it is no such header
+
     """
     by_name = data_set.by_header
     header = header.lstrip(MARK)
     cells = cells_of(header, data_set.file.delimiter)
     if cells is None:
-        raise errors.ColumnsWrong("The header is not a line of CSV.")
+        raise errors.ColumnsWrong("The header is not valid CSV.")
     names = [by_name.get(cell.casefold()) for cell in cells]
     known = [name for name in names if name is not None]
     missing = [
@@ -58,14 +60,14 @@ def columns_of(header: str, data_set: DataSet) -> list[str]:
     close = _close_names(cells, unknown, data_set)
     if not (known or close) and (not any(cells) or any(cell[:1].isdigit() for cell in cells)):
         raise errors.ColumnsWrong(
-            "The file has no header: its first line names no column of the data set.",
+            "The file has no header. Put the names of the columns in the first line.",
             missing=list(missing),
             line=1,
         )
     raise errors.ColumnsWrong(
         f"{len(missing)} columns are missing, {len(unknown)} are unknown,"
-        f" {len(twice)} are there twice"
-        + (f", {len(close)} are nearly named as they should be." if close else "."),
+        f" {len(twice)} are repeated"
+        + (f", {len(close)} have almost the right name." if close else "."),
         missing=list(missing),
         unknown_at=list(unknown),
         twice=list(twice),
@@ -83,7 +85,7 @@ def cells_of(line: str, delimiter: str) -> list[str] | None:
 
 
 def names_in(line: str, data_set: DataSet) -> int:
-    """Say how many columns of the data set a line names, however it is delimited."""
+    """Return how many columns of the data set a line names, however it is delimited."""
     names = set(data_set.by_header)
     return max(_known(line, delimiter, names) for delimiter in DELIMITERS)
 
@@ -96,21 +98,19 @@ def _known(line: str, delimiter: str, names: set[str]) -> int:
 def _require_shape(header: str, cells: Sequence[str], known: int, data_set: DataSet) -> None:
     """Refuse what would be a header if the file were written otherwise."""
     if SEPARATOR_LINE.fullmatch(header.strip()):
-        raise errors.SeparatorLine(
-            "The first line is Excel's `sep=` and not the header; take it out.", line=1
-        )
+        raise errors.SeparatorLine("The first line is Excel's `sep=` line. Remove it.", line=1)
     names = set(data_set.by_header)
     wanted = data_set.file.delimiter
     if len(cells) == 1 and _known(cells[0], wanted, names) >= NAMES_MIN:
         raise errors.LinesQuoted(
-            "Each line stands in quotes, as if it were one value; save the columns apart.", line=1
+            "Every line is in quotes, as if it were one value. Save the columns separately.", line=1
         )
     counts = {other: _known(header, other, names) for other in DELIMITERS if other != wanted}
     other = max(counts, key=lambda one: counts[one])
     if counts[other] >= NAMES_MIN and counts[other] > known:
         raise errors.DelimiterWrong(
-            f"The file is delimited by {DELIMITERS[other]}; this data set is delimited by"
-            f" {DELIMITERS[wanted]}, with decimal points.",
+            f"The file is delimited by {DELIMITERS[other]}. Use {DELIMITERS[wanted]} for this data"
+            " set, with decimal points.",
             line=1,
         )
 
@@ -123,15 +123,15 @@ def _require_no_extras(cells: Sequence[str], unknown: Sequence[int]) -> None:
         INDEX_NAMES.fullmatch(cells[place - 1]) for place in unknown
     ):
         raise errors.IndexColumn(
-            "The first column numbers the rows, and the data set has none such; write the file"
+            "The first column numbers the rows, and the data set has no such column. Write the file"
             " without an index (in pandas, `to_csv(..., index=False)`).",
             unknown_at=list(unknown),
         )
     last = range(len(cells) - len(unknown) + 1, len(cells) + 1)
     if list(unknown) == list(last) and not any(cells[place - 1] for place in unknown):
         raise errors.TrailingDelimiter(
-            "A delimiter stands behind the last column, or columns without a name do; end each"
-            " line with its last value.",
+            "There is a delimiter after the last column, or there are columns without a name. End"
+            " each line with its last value.",
             unknown_at=list(unknown),
         )
 
@@ -139,7 +139,7 @@ def _require_no_extras(cells: Sequence[str], unknown: Sequence[int]) -> None:
 def _close_names(
     cells: Sequence[str], unknown: Sequence[int], data_set: DataSet
 ) -> Mapping[int, str]:
-    """Say which unknown names were probably meant as which of the catalogue."""
+    """Return which unknown names were probably meant as which of the catalogue."""
     bare = {_bare(said): name for said, name in data_set.by_header.items()}
     found: dict[int, str] = {}
     for place in unknown:

@@ -85,7 +85,7 @@ class Numbers:
         return f"sha256:{self._digest.hexdigest()}"
 
     def take(self, chunk: bytes) -> None:
-        """:raises ListInvalid, ListIsReply: or what `invalid` makes"""
+        """Raise ListInvalid, ListIsReply or what `invalid` makes."""
         self._digest.update(chunk)
         data = self._rest + chunk
         end = data.rfind(b"\n") + 1
@@ -96,7 +96,7 @@ class Numbers:
             raise self._invalid(f"Line {self._lines + 1} is too long.", self._lines + 1)
 
     def finish(self) -> pa.Table:
-        """Give the tokens, as they came."""
+        """Return the tokens, as they came."""
         if self._rest:
             self._read(self._rest)
         tokens = np.concatenate(self._blocks) if self._blocks else np.zeros((0, 16), np.uint8)
@@ -114,7 +114,7 @@ class Numbers:
         if not valid.all():
             places = np.flatnonzero(held.to_numpy(zero_copy_only=False))
             line = self._lines + int(places[int(np.argmin(valid))]) + 1
-            raise self._invalid(f"Line {line} is no NHS number.", line)
+            raise self._invalid(f"Line {line} is not a valid NHS number.", line)
         self._lines += len(lines)
         self._blocks.append(self._cipher.encrypt(blocks).copy())
 
@@ -128,9 +128,9 @@ class Numbers:
                 if len(places) and _is_number(lines[int(places[0])].as_py()):
                     line = self._lines + int(places[0]) + 1
                     raise ListIsReply(
-                        f"Line {line} ends with a comma, as the national service answers: those"
-                        " are the people who may be used. Send its answer to the check that it"
-                        " was asked for; a list of objectors has numbers alone.",
+                        f"Line {line} ends with a comma, as replies of the national service do:"
+                        " those are people who may be used. Send a reply to its check; a list of"
+                        " people who opted out has only numbers.",
                         line=line,
                     )
                 return lines
@@ -149,7 +149,7 @@ def _is_number(text: str) -> bool:
 def write(
     tokens: pa.Table, *, to: Path, key_name: str, key: bytes, scratch: Path, limits: EngineLimits
 ) -> int:
-    """Write the distinct people, in their order; say how many."""
+    """Write the distinct people, in their order; return how many."""
     scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
     try:
         with session(
@@ -243,7 +243,7 @@ def _people_of(editions: Sequence[SealedFile]) -> str:
 def gather(
     editions: Sequence[SealedFile], *, to: SealedFile, scratch: Path, limits: EngineLimits
 ) -> int:
-    """Write down everybody with an NHS number in the editions, once; say how many."""
+    """Write down everybody with an NHS number in the editions, once; return how many."""
     people = _people_of(editions)
     with _opened([*editions, to], scratch=scratch, limits=limits) as connection:
         written = connection.execute(
@@ -257,7 +257,7 @@ def gather(
 def opened(
     file: SealedFile, person_key: bytes, *, scratch: Path, limits: EngineLimits
 ) -> Iterator[bytes]:
-    """Give the numbers of a list back, in the form of the national service: `number,` and LF."""
+    """Return the numbers of a list back, in the form of the national service: `number,` and LF."""
     cipher = Cipher(person_key)
     with _opened([file], scratch=scratch, limits=limits) as connection:
         reader = connection.sql(f"SELECT person_0, person_1 FROM {file.sql}").to_arrow_reader(BATCH)

@@ -35,7 +35,7 @@ class IntakeMetrics:
         )
 
     def watch(self, engine: Engine | None, clock: Clock | None) -> None:
-        """Say whose tables are measured; None at the end of the app's life."""
+        """Return whose tables are measured; None at the end of the app's life."""
         self._engine, self._clock = engine, clock
 
     def _by_state(self, _options: CallbackOptions) -> Iterable[Observation]:

@@ -28,5 +28,5 @@ def check_ages() -> tuple[CheckAge, ...]:
 
 
 def check_age(day: date) -> CheckAge:
-    """Give the rule of a day."""
+    """Return the rule of a day."""
     return next((age for age in check_ages() if age.holds_on(day)), CheckAge.none(day))

@@ -100,12 +100,12 @@ class Inspector:
             _judge_kind(self._held)
             self._take(self._held)
         if not self._bytes:
-            raise errors.FileEmpty("The file has no bytes.")
+            raise errors.FileEmpty("The file is empty.")
         self._decode(b"", final=True)
         if self._header is None:
             self._judge_header(is_whole=True)
         if not self._has_records:
-            raise errors.FileEmpty("The file has a header and no records.")
+            raise errors.FileEmpty("The file has a header but no records.")
         return InspectedUpload(
             bytes=self._bytes,
             digest=f"sha256:{self._digest.hexdigest()}",
@@ -164,12 +164,13 @@ class Inspector:
         except UnicodeDecodeError as error:
             line = self._lines + error.object.count(b"\n", 0, error.start) + 1
             raise errors.EncodingNotUtf8(
-                f"Line {line} is not UTF-8; spreadsheets write it as “CSV UTF-8”.", line=line
+                f"Line {line} is not UTF-8. Save it as UTF-8 (in a spreadsheet, “CSV UTF-8”).",
+                line=line,
             ) from None
         zero = chunk.find(0)
         if zero >= 0:
             line = self._lines + chunk.count(b"\n", 0, zero) + 1
-            raise errors.ContentNotText(f"Line {line} has zero bytes in it.", line=line)
+            raise errors.ContentNotText(f"Line {line} has zero bytes.", line=line)
 
     def _judge_header(self, *, is_whole: bool) -> None:
         """Find the header in the first line; where it is none, look where it is to say so."""
@@ -180,7 +181,7 @@ class Inspector:
             self._header = _header_of(lines[0], self._data_set)
         except errors.ContentRefused as refusal:
             if not self._start.strip(BLANK) and is_whole:
-                raise errors.FileEmpty("The file has empty lines and nothing else.") from None
+                raise errors.FileEmpty("The file has only empty lines.") from None
             is_enough = len(lines) > HEADER_LINES or len(self._start) > self._longest_start
             if isinstance(refusal, errors.ColumnsWrong) and not (is_whole or is_enough):
                 return
@@ -195,11 +196,11 @@ class Inspector:
         return HEADER_LINES * self._data_set.file.line_bytes_max
 
     def _require_no_header_in(self, lines: Sequence[bytes]) -> None:
-        """:raises HeaderNotFirst:"""
+        """Raise HeaderNotFirst."""
         for line, found in enumerate(lines, start=2):
             if _is_header(found, self._data_set):
                 raise errors.HeaderNotFirst(
-                    f"The header is line {line}; take out what stands before it.", line=line
+                    f"The header is in line {line}. Remove the lines before it.", line=line
                 )
 
 
@@ -214,25 +215,27 @@ def _is_header(line: bytes, data_set: DataSet) -> bool:
 def _judge_kind(start: bytes) -> None:
     for magic, kind in ARCHIVES:
         if start.startswith(magic):
-            raise errors.ContentIsArchive(f"The file is {kind}; send the CSV itself.")
+            raise errors.ContentIsArchive(f"The file is {kind}. Send the CSV itself.")
     if OTHER_UNICODE.match(start):
         raise errors.EncodingNotUtf8(
-            "The file is UTF-16 or UTF-32; save it as UTF-8 (in a spreadsheet, “CSV UTF-8”).",
+            "The file is UTF-16 or UTF-32. Save it as UTF-8 (in a spreadsheet, “CSV UTF-8”).",
             line=1,
         )
     markup = MARKUP.match(start)
     if markup and not markup["xml"]:
         raise errors.ContentIsWebPage(
-            "The file is a web page: perhaps its sender's session had ended. Send the CSV itself."
+            "The file is a web page; a session may have expired. Send the CSV itself."
         )
     if markup or OBJECTS.match(start) or start.startswith(RICH_TEXT):
-        raise errors.ContentNotCsv("The file is XML, JSON or formatted text; send it as CSV.")
+        raise errors.ContentNotCsv("The file is XML, JSON or formatted text. Send it as CSV.")
 
 
 def _header_of(line: bytes, data_set: DataSet) -> str:
     """Read a line as the header.
 
-    :raises ContentRefused: where it is none
+    Raises:
+        ContentRefused: where it is none
+
     """
     bare = line.rstrip(b"\r")
     if b"\r" in bare:
@@ -245,7 +248,7 @@ def _header_of(line: bytes, data_set: DataSet) -> str:
 
 def _returns_alone(line: int) -> errors.LineEndsWrong:
     return errors.LineEndsWrong(
-        f"Line {line} has carriage returns in it, as old Macintosh files have; end lines with a"
-        " line feed.",
+        f"Line {line} has carriage returns, as files of old Macintosh computers have. End lines"
+        " with a line feed.",
         line=line,
     )

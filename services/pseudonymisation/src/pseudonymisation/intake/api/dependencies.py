@@ -30,9 +30,9 @@ class Uploads:
 
     @asynccontextmanager
     async def counted(self) -> AsyncIterator[None]:
-        """:raises TooManyUploads:"""
+        """Raise TooManyUploads."""
         if self._count >= self._max:
-            raise TooManyUploads(f"{self._max} uploads are under way; try again soon.")
+            raise TooManyUploads(f"{self._max} uploads are in progress. Try again soon.")
         self._count += 1
         try:
             yield
@@ -40,9 +40,11 @@ class Uploads:
             self._count -= 1
 
     async def blocks(self, request: Request) -> AsyncIterator[bytes]:
-        """Give the body in blocks.
+        """Return the body in blocks.
 
-        :raises UploadIncomplete: where it stalls, or its sender went away
+        Raises:
+            UploadIncomplete: where it stalls, or its sender went away
+
         """
         held = bytearray()
         body = request.stream().__aiter__()
@@ -53,9 +55,11 @@ class Uploads:
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise UploadIncomplete("Nothing came for too long; send the file again.") from None
+                raise UploadIncomplete(
+                    "No data arrived for too long. Send the file again."
+                ) from None
             except ClientDisconnect:
-                raise UploadIncomplete("The connection broke; send the file again.") from None
+                raise UploadIncomplete("The connection was lost. Send the file again.") from None
             held += chunk
             while len(held) >= BLOCK_BYTES:
                 yield bytes(held[:BLOCK_BYTES])

@@ -97,7 +97,7 @@ class Edition:
         return replace(self, unsafe_at=at, pending=(*self.pending, event))
 
     def supersede(self, by: "Edition", *, at: datetime) -> Self:
-        """Give way to a resubmission. What was released from this one stays as it is."""
+        """Return way to a resubmission. What was released from this one stays as it is."""
         event = EditionSuperseded(
             edition_id=self.id,
             superseded_by=by.id,
@@ -115,7 +115,7 @@ class Edition:
 
     @property
     def is_read(self) -> bool:
-        """Say whether it is the one in force of its period."""
+        """Return whether it is the one in force of its period."""
         return self.superseded_by is None and self.standing.is_effective
 
     def take_back(
@@ -130,7 +130,10 @@ class Edition:
         """Take back what is or was in force: what was made with it is void at once.
 
         `instead` is in force then, where there is one: `judgement` is of the change to it.
-        :raises SecondPersonNeeded, ReplacementDecided:
+
+        Raises:
+            SecondPersonNeeded, ReplacementDecided
+
         """
         standing = (
             self.standing.take_back(

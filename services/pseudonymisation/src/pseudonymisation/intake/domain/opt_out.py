@@ -38,24 +38,26 @@ class ListContent:
     def require_count(self, declared: int | None) -> None:
         """Hold it against what its sender said of it.
 
-        :raises ListCountDiffers, ListEmpty, ListDoubled:
+        Raises:
+            ListCountDiffers, ListEmpty, ListDoubled
+
         """
         if declared is not None and not declared == self.numbers == self.people:
             raise errors.ListCountDiffers(
-                f"The list was declared to have {declared} people, and has {self.people} in"
-                f" {self.numbers} lines; count again and send it anew.",
+                f"`declared_count` is {declared}, and the list has {self.people} people in"
+                f" {self.numbers} lines. Count again and send the list again.",
                 declared=declared,
                 people=self.people,
                 numbers=self.numbers,
             )
         if not self.people and declared is None:
             raise errors.ListEmpty(
-                "A list that nobody is on is sent with `declared_count=0`: nobody objected."
+                "The list is empty. If nobody opted out, send it with `declared_count=0`."
             )
         if self.people and self.numbers >= 2 * self.people:
             raise errors.ListDoubled(
-                f"{self.people} people stand in {self.numbers} lines: the list came more than"
-                " once in one body; send it once.",
+                f"The list has {self.people} people in {self.numbers} lines, so it is in the body"
+                " more than once. Send it once.",
                 people=self.people,
                 numbers=self.numbers,
             )
@@ -79,7 +81,7 @@ class OptOutList:
     """Events not yet stored."""
 
     def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
-        """:raises SecondPersonNeeded, ReplacementDecided:"""
+        """Raise SecondPersonNeeded, ReplacementDecided."""
         return replace(self, standing=self.standing.confirm(by=by, reason=reason, at=at))
 
     def take_back(
@@ -93,7 +95,9 @@ class OptOutList:
     ) -> Self:
         """Take it back; `instead` is in force then. What was made with it is void at once.
 
-        :raises SecondPersonNeeded, ReplacementDecided:
+        Raises:
+            SecondPersonNeeded, ReplacementDecided
+
         """
         standing = self.standing.take_back(
             judgement, by=by, reason=reason, at=at, against=name_of(instead)
@@ -131,17 +135,17 @@ def newest_first(lists: Iterable[OptOutList]) -> list[OptOutList]:
 
 
 def in_force(lists: Iterable[OptOutList]) -> OptOutList | None:
-    """Say which list is in force."""
+    """Return which list is in force."""
     return next((o for o in newest_first(lists) if o.standing.is_effective), None)
 
 
 def next_in_force(lists: Iterable[OptOutList], gone: OptOutList) -> OptOutList | None:
-    """Say which would be in force without that one."""
+    """Return which would be in force without that one."""
     return in_force(o for o in lists if o.id != gone.id)
 
 
 def upheld(lists: Iterable[OptOutList]) -> tuple[OptOutList, ...]:
-    """Say whose people are left out: the first is the list in force; without one, none is.
+    """Return whose people are left out: the first is the list in force; without one, none is.
 
     All that wait; and where the one in force is about to go, the one that would come after it.
     """

@@ -71,11 +71,11 @@ class OptOutCheck:
         return 0 <= (day - self.opened_on).days <= age.days_max
 
     def require_open(self, age: CheckAge, *, day: date) -> None:
-        """:raises CheckTooOld:"""
+        """Raise CheckTooOld."""
         if not self.is_fresh(age, day=day):
             raise CheckTooOld(
-                f"A check is good for {age.days_max} days from its opening; open another one and"
-                " ask again."
+                f"A check may be used for {age.days_max} days after it was opened. Open a new check"
+                " and ask the national service again."
             )
 
     def answered(
@@ -90,16 +90,18 @@ class OptOutCheck:
     ) -> Self:
         """Take the reply, once. The same reply again changes nothing.
 
-        :raises ReplyNotAsked, CheckAnswered:
+        Raises:
+            ReplyNotAsked, CheckAnswered
+
         """
         if self.reply is not None:
             if self.reply.digest == taken.digest:
                 return self
-            raise CheckAnswered("It was answered otherwise before; open another check.")
+            raise CheckAnswered("The check already has another reply. Open a new check.")
         if not_asked:
             raise ReplyNotAsked(
-                f"{not_asked} of {taken.people} people were not asked about by this check; send"
-                " the answer to the check that it belongs to.",
+                f"{not_asked} of {taken.people} people are not in the request of this check. Send"
+                " the reply to the check that it belongs to.",
                 not_asked=not_asked,
             )
         reply = Reply(
@@ -115,7 +117,7 @@ class OptOutCheck:
     def serves(
         self, *, data_set: str, purpose: str, periods: Sequence[str], editions: Sequence[UUID]
     ) -> bool:
-        """Say whether it was answered, and asked about all of whom something is prepared."""
+        """Return whether it was answered, and asked about all of whom something is prepared."""
         return (
             self.reply is not None
             and (self.data_set, self.purpose) == (data_set, purpose)

@@ -26,19 +26,23 @@ class Period:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """:raises PeriodInvalid:"""
+        """Raise PeriodInvalid."""
         if week := WEEK.fullmatch(text):
             return cls._of_week(text, int(week["year"]), int(week["week"]))
         found = TEXT.fullmatch(text)
         if found is None:
-            raise PeriodInvalid("A period is a month YYYY-MM, or two with a slash between.")
+            raise PeriodInvalid(
+                "`period` must be a month YYYY-MM, or two months with a slash between them."
+            )
         period = cls(found["first"], found["last"] or found["first"])
         try:
             months = period.months
         except ValueError:
-            raise PeriodInvalid("A month is between 01 and 12.") from None
+            raise PeriodInvalid("The month of `period` must be between 01 and 12.") from None
         if not 1 <= months <= MONTHS_MAX:
-            raise PeriodInvalid(f"A range goes forward, over {MONTHS_MAX} months at most.")
+            raise PeriodInvalid(
+                f"The range of `period` must go forward and have at most {MONTHS_MAX} months."
+            )
         return period
 
     @classmethod
@@ -91,7 +95,7 @@ class Period:
             yield f"{year + n // 12}-{n % 12 + 1:02d}"
 
     def overlaps(self, other: "Period") -> bool:
-        """Say whether they share a month. Months are in the order of their text.
+        """Return whether they share a month. Months are in the order of their text.
 
         Two weeks share days only where they are one.
         """
@@ -100,16 +104,16 @@ class Period:
         return self.first <= other.last and other.first <= self.last
 
     def require_of(self, data_set: DataSet) -> None:
-        """:raises PeriodInvalid: where the data set has no such months"""
+        """Raise PeriodInvalid where the data set has no such months."""
         latest = data_set.periods.latest
         if self.first < data_set.periods.earliest or (latest is not None and self.last > latest):
             raise PeriodInvalid(
-                f"{data_set.data_set} is from {data_set.periods.earliest}"
-                + (f" to {latest}." if latest else " on.")
+                f"{data_set.data_set} has periods from {data_set.periods.earliest}"
+                + (f" to {latest}." if latest else " onwards.")
             )
 
     def require_sent(self, data_set: DataSet) -> None:
-        """:raises PeriodInvalid: where files of the data set are of other periods"""
+        """Raise PeriodInvalid where files of the data set are of other periods."""
         unit = data_set.periods.unit
         if (unit == "week") != (self.week is not None):
             raise PeriodInvalid(

@@ -53,7 +53,7 @@ TEXTS: Mapping[str, str] = {
 
 @cache
 def text_of(code: str) -> str:
-    """Say what a code means: of this list, or of the landing rules."""
+    """Return what a code means: of this list, or of the landing rules."""
     for rules in catalogue.load().landing_rules:
         for rule in rules.validity:
             if rule.code == code:
@@ -127,7 +127,7 @@ class LandingOutcome:
 
     @property
     def main_reason(self) -> str:
-        """Say what most of the bad lines have in common; empty where none is bad."""
+        """Return what most of the bad lines have in common; empty where none is bad."""
         if not self.reasons:
             return ""
         (column, code), lines = max(self.reasons.items(), key=lambda item: (item[1], item[0]))

@@ -37,34 +37,39 @@ class ProviderStanding:
     basis: Basis | None
 
 
-def demand(found: ProviderStanding) -> ProviderStanding:
+def require_may_submit(found: ProviderStanding) -> ProviderStanding:
     """Let only a provider's own, or who has a right, submit, and only for one that is open.
 
-    :raises ProviderUnknown, ProviderNotOpen, ProviderNotOwn:
+    Raises:
+        ProviderUnknown, ProviderNotOpen, ProviderNotOwn
+
     """
     if found.standing is OrganisationStatus.UNKNOWN:
         raise errors.ProviderUnknown(
-            "The lists of organisations have no such provider at the beginning of the period."
-            " Check the code; a default code is nobody.",
+            "`provider` is not in the organisation reference data at the start of the period. Check"
+            " the code; a default code stands for no organisation.",
             field="provider",
         )
     if found.standing is not OrganisationStatus.OPEN:
         raise errors.ProviderNotOpen(
-            "The provider had closed before the period, or opened after it; name its successor,"
-            " or the period.",
+            "`provider` closed before the period or opened after it. Send its successor's code, or"
+            " another period.",
             field="provider",
         )
     if found.basis is None:
         raise errors.ProviderNotOwn(
-            "A provider submits its own records, and another's only by a right that was recorded"
-            " for the beginning of the period.",
+            "`provider` is another organisation, and no right to submit for it is recorded at the"
+            " start of the period. Have the right recorded in agreements, or submit your own"
+            " records.",
             field="provider",
         )
     return found
 
 
-def entities(own: ProviderStanding, others: Iterable[ProviderStanding]) -> frozenset[str]:
-    """Say whose records a file may hold: the provider's, and whom its submitter may send for."""
+def permitted_providers(
+    own: ProviderStanding, others: Iterable[ProviderStanding]
+) -> frozenset[str]:
+    """Return whose records a file may hold: the provider's, and whom its submitter may send for."""
     sent = {
         s.entity for s in others if s.basis is not None and s.standing is OrganisationStatus.OPEN
     }

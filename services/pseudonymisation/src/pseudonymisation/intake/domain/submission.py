@@ -126,7 +126,7 @@ class Submission:
     ) -> Self:
         """Take the whole content, once."""
         if self.state is not SubmissionState.OPEN:
-            raise TransitionRefused(f"A submission that is {self.state} takes no content.")
+            raise TransitionRefused(f"The submission is {self.state} and accepts no content.")
         return replace(
             self,
             state=SubmissionState.RECEIVED,
@@ -139,7 +139,7 @@ class Submission:
         )
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
-        self._demand(SubmissionState.LANDING)
+        self._require_transition(SubmissionState.LANDING)
         return replace(
             self,
             state=SubmissionState.LANDING,
@@ -164,7 +164,7 @@ class Submission:
 
     @property
     def is_exhausted(self) -> bool:
-        """Say whether it was tried as often as it may be."""
+        """Return whether it was tried as often as it may be."""
         return self.attempts >= ATTEMPTS_MAX
 
     def wait(
@@ -205,7 +205,8 @@ class Submission:
             entries=outcome.entries,
         )
         return replace(
-            accepted, pending=(*self.pending, _said(SubmissionAccepted, accepted, outcome, at))
+            accepted,
+            pending=(*self.pending, _decided_event(SubmissionAccepted, accepted, outcome, at)),
         )
 
     def hold_back(
@@ -218,7 +219,7 @@ class Submission:
     ) -> Self:
         """Wait for a second person: it is landed, and not in force."""
         self._require_mine(attempt)
-        self._demand(SubmissionState.WAITING)
+        self._require_transition(SubmissionState.WAITING)
         return replace(
             self,
             state=SubmissionState.WAITING,
@@ -300,7 +301,8 @@ class Submission:
             entries=() if outcome is None else outcome.entries,
         )
         return replace(
-            rejected, pending=(*self.pending, _said(SubmissionRejected, rejected, outcome, at))
+            rejected,
+            pending=(*self.pending, _decided_event(SubmissionRejected, rejected, outcome, at)),
         )
 
     def land_anew(
@@ -311,7 +313,7 @@ class Submission:
         Both are handed back: this one without its upload, and the other, received.
         """
         if self.state is not SubmissionState.ACCEPTED or self.content is None:
-            raise TransitionRefused("The upload is not kept any more; submit it again.")
+            raise TransitionRefused("The upload is not stored any more. Submit the file again.")
         other = replace(
             self,
             id=submission_id,
@@ -333,7 +335,7 @@ class Submission:
         return replace(self, content=None), received
 
     def is_over(self, kept: timedelta, *, at: datetime) -> bool:
-        """Say whether its content was kept as long as it is to be kept after the decision."""
+        """Return whether its content was kept as long as it is to be kept after the decision."""
         return self.decided_at is not None and at >= self.decided_at + kept
 
     def forget_content(self) -> Self:
@@ -341,26 +343,28 @@ class Submission:
         return replace(self, content=None, quarantine_key=None)
 
     def _decided(self, state: SubmissionState, at: datetime) -> Self:
-        self._demand(state)
+        self._require_transition(state)
         return replace(self, state=state, decided_at=at, claimed_until=None)
 
-    def _demand(self, state: SubmissionState) -> None:
+    def _require_transition(self, state: SubmissionState) -> None:
         if state not in TRANSITIONS[self.state]:
             raise TransitionRefused(
-                f"A submission that is {self.state} cannot become {state}.",
+                f"The submission is {self.state} and cannot become {state}.",
                 allowed=[str(allowed) for allowed in sorted(TRANSITIONS[self.state])],
             )
 
     def _require_waiting(self) -> None:
         if self.state is not SubmissionState.WAITING:
-            raise TransitionRefused(f"A submission that is {self.state} does not wait for anybody.")
+            raise TransitionRefused(
+                f"The submission is {self.state} and does not wait for a confirmation."
+            )
 
     def _require_mine(self, attempt: UUID) -> None:
         if self.state is not SubmissionState.LANDING or self.attempt != attempt:
             raise ClaimLost("Another worker took the submission over.")
 
 
-def _said(
+def _decided_event(
     kind: type[SubmissionDecided],
     submission: Submission,
     outcome: LandingOutcome | None,
@@ -382,5 +386,5 @@ def _said(
 
 
 def next_try(at: datetime, attempts: int) -> datetime:
-    """Say when to try again: ever more slowly, up to five minutes."""
+    """Return when to try again: ever more slowly, up to five minutes."""
     return at + timedelta(seconds=min(300, 5 * 2**attempts))

@@ -61,7 +61,7 @@ class IntakeContext:
 
     @property
     def principal(self) -> Principal:
-        """:raises LookupError: in a worker, which acts for nobody"""
+        """Raise LookupError in a worker, which acts for nobody."""
         if self.caller is None:
             raise LookupError("a worker acts for nobody")
         return self.caller

@@ -35,11 +35,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def of_period(editions: Sequence[Edition], period: Period) -> Edition | None:
-    """Say which of the editions in force is the one of just this period."""
+    """Return which of the editions in force is the one of just this period."""
     return next((edition for edition in editions if edition.period == period), None)
 
 
-def begun(
+def initial_standing(
     edition_id: UUID,
     object_key: str,
     rows: int,
@@ -94,7 +94,7 @@ def supersede(
 
 
 def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Sequence[UUID]:
-    """Let what waits for the same period give way to what came later; say what is to be destroyed.
+    """Supersede what waits for the same period; return which editions are to be destroyed.
 
     Their submissions are rejected: their files were never in force.
     """
@@ -119,8 +119,10 @@ def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Seque
 def confirm(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
     """Put an edition that waits in force: a second person's word.
 
-    :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps:
-    :raises ReplacementOutdated: where another is in force by now than it was held against
+    Raises:
+        EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps
+        ReplacementOutdated: where another is in force by now than it was held against
+
     """
     at, by = ctx.clock.now(), ctx.principal.subject
     with ctx.uow.writing() as tx:
@@ -148,7 +150,10 @@ def take_back(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
 
     One that is or was in force is taken back by the staff of the haven: what was made with it is
     void, and the one before it is in force again. Where these differ much, two have to.
-    :raises EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile:
+
+    Raises:
+        EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile
+
     """
     with ctx.uow.reading() as tx:
         present = tx.editions.get(edition_id, ctx.scope)
@@ -157,7 +162,8 @@ def take_back(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
         return _take_back_waiting(edition_id, reason, ctx=ctx)
     if ctx.scope.own is not None:
         raise ReplacementDecided(
-            "A provider takes back only what waits; submit the period again to replace it.",
+            "A provider may take back only an edition that waits. To replace this one, submit the"
+            " period again.",
             state=present.standing.state.value,
         )
     return _take_back_landed(present, before, reason, ctx=ctx)
@@ -172,7 +178,7 @@ def _take_back_landed(
     with ctx.uow.writing() as tx:
         current = tx.editions.get(present.id, ctx.scope)
         if current != present or tx.editions.gave_way_to(present.id) != before:
-            raise EditedMeanwhile("Editions are being replaced at this moment; try again.")
+            raise EditedMeanwhile("Another edition is being put in force. Try again.")
         audit = _entry("edition-taken-back", current, reason, at, ctx=ctx)
         gone = current.take_back(judgement, instead=before, by=by, reason=reason, at=at)
         stored = tx.editions.save(gone, audit=audit)
@@ -201,7 +207,7 @@ def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> 
         waiting = tx.editions.get(edition_id, ctx.scope)
         if not waiting.standing.is_waiting:
             raise ReplacementDecided(
-                "It does not wait any more.", state=waiting.standing.state.value
+                "The edition is not waiting any more.", state=waiting.standing.state.value
             )
         standing = waiting.standing.take_back(None, by=by, reason=reason, at=at)
         audit = _entry("edition-taken-back", waiting, reason, at, ctx=ctx)

@@ -10,7 +10,7 @@ from pseudonymisation.intake.use_cases.context import IntakeContext
 
 
 def get(edition_id: UUID, *, ctx: IntakeContext) -> Edition:
-    """:raises EditionNotFound:"""
+    """Raise EditionNotFound."""
     with ctx.uow.reading() as tx:
         return tx.editions.get(edition_id, ctx.scope)
 
@@ -24,7 +24,7 @@ def page(
     limit: int,
     ctx: IntakeContext,
 ) -> Sequence[Edition]:
-    """:raises PeriodInvalid:"""
+    """Raise PeriodInvalid."""
     wanted = None if period is None else Period.parse(period)
     with ctx.uow.reading() as tx:
         return tx.editions.page(

@@ -22,8 +22,8 @@ from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission, next_try
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
 from pseudonymisation.intake.use_cases.edition_replacements import (
-    begun,
     give_up_waiting,
+    initial_standing,
     of_period,
     supersede,
 )
@@ -44,12 +44,12 @@ def judge(outcome: LandingOutcome, data_set: DataSet) -> errors.ContentRefused |
     share = data_set.file.quarantine_share_max
     if outcome.bad_share > share:
         return errors.TooManyBadRows(
-            f"{outcome.quarantined} of {outcome.records} records are bad, more than"
-            f" {share:.0%}; the report says why. Most often {outcome.main_reason}"
+            f"{outcome.quarantined} of {outcome.records} records are invalid, more than"
+            f" {share:.0%}. The report has the reasons; the most frequent is {outcome.main_reason}"
         )
     if not outcome.landed:
-        why = f" Most often {outcome.main_reason}" if outcome.reasons else ""
-        return errors.NoGoodRows(f"No record is left to be landed.{why}")
+        why = f" The most frequent reason is {outcome.main_reason}" if outcome.reasons else ""
+        return errors.NoGoodRows(f"The file has no valid record.{why}")
     return None
 
 
@@ -71,7 +71,7 @@ def accept(
         in_force = tx.editions.of(present.data_set, present.provider)
         require_no_overlap(present, [edition.period for edition in in_force])
         if of_period(in_force, present.period) != before:
-            raise EditedMeanwhile("Another edition of the period was put in force.")
+            raise EditedMeanwhile("Another edition of the period came into force.")
         edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)
         if standing.is_waiting:
             decided = present.hold_back(
@@ -130,7 +130,7 @@ def _standing(
 ) -> Standing:
     if submission.edition_id is None:
         raise LookupError("a submission that was received has an edition to be")
-    return begun(
+    return initial_standing(
         submission.edition_id,
         ctx.haven.edition_key(submission),
         outcome.landed,
@@ -219,7 +219,9 @@ def reject(
 
 def give_up(submission: Submission, tx: Transaction, *, ctx: IntakeContext) -> None:
     at = ctx.clock.now()
-    refusal = errors.LandingFailed("The file was tried several times and cannot be landed.")
+    refusal = errors.LandingFailed(
+        "Landing the file failed several times. Check the file and submit it again."
+    )
     tx.submissions.save(
         submission.reject(code=refusal.code, detail=refusal.detail, at=at),
         audit=audit_entry(
@@ -241,7 +243,9 @@ def wait(claim: Claim[Submission], *, code: str, counts: bool, ctx: IntakeContex
     at = ctx.clock.now()
     received = claim.job.received_at or at
     if at - received > ctx.limits.patience:
-        refusal = errors.LandingFailed("What landing needs was away for too long; resubmit.")
+        refusal = errors.LandingFailed(
+            "A service that landing needs was unavailable for too long. Submit the file again."
+        )
         reject(claim, refusal, ctx=ctx)
         return
     with ctx.uow.writing() as tx:

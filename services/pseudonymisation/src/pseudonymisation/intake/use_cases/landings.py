@@ -67,15 +67,15 @@ class LandingJobs:
         extend = partial(self._extend, claim)
         with holding(extend, self.ctx.limits.claims, clock=self.ctx.clock, log_=log_) as report:
             try:
-                self._tried(claim, report, log_)
+                self._try_to_land(claim, report, log_)
             except KeyDestroyed:
                 # Whoever took the submission over has discarded what this attempt had begun.
                 raise ClaimLost("Another worker took the submission over.") from None
 
     def sweep(self) -> None:
         """Land anew what has to be, destroy what was kept long enough, and what no row names."""
-        relanding.tell_unsafe(ctx=self.ctx)
-        relanding.land_anew(ctx=self.ctx)
+        relanding.mark_unsafe(ctx=self.ctx)
+        relanding.land_again(ctx=self.ctx)
         destroyed = _destroy_decided(ctx=self.ctx)
         older_than = self.ctx.clock.now() - self.ctx.limits.orphans
         orphans = self.ctx.haven.sweep(
@@ -88,7 +88,7 @@ class LandingJobs:
         with self.ctx.uow.writing() as tx:
             tx.submissions.extend_claim(claim.job.id, claim.attempt, sign)
 
-    def _tried(
+    def _try_to_land(
         self, claim: Claim[Submission], report: Report, log_: structlog.stdlib.BoundLogger
     ) -> None:
         try:
@@ -97,7 +97,7 @@ class LandingJobs:
             landing_results.reject(claim, refusal, ctx=self.ctx)
             log_.info("submission_rejected", code=refusal.code)
         except ObjectDamaged:
-            refused = errors.LandingFailed("What was stored of the upload is damaged; resubmit.")
+            refused = errors.LandingFailed("The stored upload is damaged. Submit the file again.")
             landing_results.reject(claim, refused, ctx=self.ctx)
             log_.warning("upload_damaged")
         except EngineFailed:
@@ -112,7 +112,9 @@ class LandingJobs:
         try:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
-            raise errors.CatalogueOutdated("This machine does not have that catalogue.") from None
+            raise errors.CatalogueOutdated(
+                "This server does not have the catalogue of the submission yet."
+            ) from None
         received = legal_day(submission.received_at or ctx.clock.now())
         require_collected(data_set, received, ctx=ctx)
         rules, as_read = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
@@ -140,7 +142,9 @@ class LandingJobs:
     ) -> MapFile | None:
         """The map as at the beginning of the period (domain.md 6.11), where one is needed.
 
-        :raises MapMissing: where none governs that day
+        Raises:
+            MapMissing: where none governs that day
+
         """
         if kind not in needed_maps(data_set):
             return None
@@ -150,12 +154,16 @@ class LandingJobs:
         day = data_set.periods.first_day(submission.period.first_day)
         found = self.ctx.maps.governing(kind, day)
         if found is None:
-            raise errors.MapMissing(f"No {kind} map governs {day.isoformat()}.", kind=kind)
+            raise errors.MapMissing(
+                f"No {kind} map covers {day.isoformat()}. Have one imported in agreements, and"
+                " submit the file again.",
+                kind=kind,
+            )
         return found
 
 
 def needed_maps(data_set: DataSet) -> frozenset[str]:
-    """Say which maps landing looks commissioners and areas up in."""
+    """Return which maps landing looks commissioners and areas up in."""
     by_reason = {r.source for r in data_set.population.values()} & {"practice", "postcode"}
     by_derivation = {"postcode" for d in data_set.derived if d.derivation in MAPPED}
     return frozenset(by_reason | by_derivation)

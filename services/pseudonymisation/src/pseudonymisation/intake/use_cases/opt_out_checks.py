@@ -31,7 +31,9 @@ def open_(
 ) -> OptOutCheck:
     """Open a check about everybody with an NHS number in the editions in force of the periods.
 
-    :raises DataSetUnknown, PeriodInvalid, CheckAsksNobody, IdempotencyKeyReused, Unavailable:
+    Raises:
+        DataSetUnknown, PeriodInvalid, CheckAsksNobody, IdempotencyKeyReused, Unavailable
+
     """
     principal, at = ctx.principal, ctx.clock.now()
     _require_periods(data_set, periods, ctx=ctx)
@@ -44,7 +46,10 @@ def open_(
     object_key, people = ctx.haven.ask_about(check_id, editions)
     if not people:
         ctx.haven.destroy_list(check_id, object_key)
-        raise CheckAsksNobody("Land the periods first; nobody is asked about who is not there.")
+        raise CheckAsksNobody(
+            "No edition in force of the periods has a person with an NHS number. Land the periods"
+            " first."
+        )
     check = OptOutCheck(
         id=check_id,
         data_set=data_set,
@@ -69,13 +74,16 @@ def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
     """Hand out the request, as the national service wants it: `number,` and a line feed.
 
     That it was asked for is written down before the first number is opened.
-    :raises CheckNotFound, CheckTooOld, CheckAnswered, Unavailable:
+
+    Raises:
+        CheckNotFound, CheckTooOld, CheckAnswered, Unavailable
+
     """
     with ctx.uow.writing() as tx:
         check = tx.opt_out_checks.get(check_id)
         check.require_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
         if check.reply is not None:
-            raise CheckAnswered("It was answered; its request is not handed out any more.")
+            raise CheckAnswered("The check has its reply; its request cannot be fetched any more.")
         tx.log(_entry("opt-out-check-request-read", check, ctx=ctx))
     lines = ctx.haven.asked(check.id, check.object_key)
     log.info("opt_out_check_request_read", check_id=str(check_id))
@@ -86,7 +94,9 @@ def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
 def begin_reply(check_id: UUID, *, ctx: IntakeContext) -> tuple[OptOutCheck, UUID, ListImport]:
     """Prepare to take a reply.
 
-    :raises CheckNotFound, CheckTooOld:
+    Raises:
+        CheckNotFound, CheckTooOld
+
     """
     with ctx.uow.reading() as tx:
         check = tx.opt_out_checks.get(check_id)
@@ -101,7 +111,9 @@ def finish_reply(
 ) -> OptOutCheck:
     """Take the reply, against this check alone. The same again is the one that was taken.
 
-    :raises ReplyInvalid, ReplyNotAsked, CheckAnswered, Unavailable:
+    Raises:
+        ReplyInvalid, ReplyNotAsked, CheckAnswered, Unavailable
+
     """
     taken = coming.finish()
     not_asked = ctx.haven.not_asked(check, reply_id, coming.key)
@@ -127,7 +139,7 @@ def finish_reply(
 
 
 def get(check_id: UUID, *, ctx: IntakeContext) -> OptOutCheck:
-    """:raises CheckNotFound:"""
+    """Raise CheckNotFound."""
     with ctx.uow.reading() as tx:
         return tx.opt_out_checks.get(check_id)
 
@@ -141,7 +153,7 @@ def _require_periods(data_set: str, periods: Sequence[str], *, ctx: IntakeContex
     try:
         described = ctx.catalogue.get(data_set)
     except UnknownDataSet:
-        raise errors.DataSetUnknown("The catalogue has no such data set.") from None
+        raise errors.DataSetUnknown("`data_set` is not in the catalogue.") from None
     for text in periods:
         Period.parse(text).require_of(described)
 

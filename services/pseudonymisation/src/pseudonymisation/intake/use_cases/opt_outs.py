@@ -64,16 +64,18 @@ class ListDeclaration:
 def begin_import(announced: ListDeclaration, *, ctx: IntakeContext) -> tuple[UUID, ListImport]:
     """Prepare to take a list.
 
-    :raises ListInvalid: where its day is still to come
-    :raises ListOfCleared: where it is of people who may be used
+    Raises:
+        ListInvalid: where its day is still to come
+        ListOfCleared: where it is of people who may be used
+
     """
     if announced.kind is ListKind.CLEARED:
         raise errors.ListOfCleared(
-            "Who may be used is known for what was asked alone: send the answer of the national"
-            " service to `/v1/opt-out-checks/{id}/reply`."
+            "Send the reply of the national service to `/v1/opt-out-checks/{id}/reply` of the check"
+            " that it belongs to."
         )
     if announced.list_date > legal_day(ctx.clock.now()):
-        raise errors.ListInvalid("The day of a list is not in the future.")
+        raise errors.ListInvalid("`list_date` must not be in the future.")
     list_id = new_id()
     return list_id, ctx.haven.opt_outs(list_id)
 
@@ -89,8 +91,11 @@ def finish_import(
     """Put a list in force from the next preparation on, or let it wait for a second person.
 
     The same list of the same day under the same key is the one that was taken in before.
-    :raises ListInvalid, ListIsReply, ListEmpty, ListDoubled, ListCountDiffers:
-    :raises IdempotencyKeyReused, Unavailable:
+
+    Raises:
+        ListInvalid, ListIsReply, ListEmpty, ListDoubled, ListCountDiffers
+        IdempotencyKeyReused, Unavailable
+
     """
     taken = coming.finish()
     taken.require_count(announced.declared)
@@ -127,14 +132,16 @@ def finish_import(
             state=stored.standing.state.value,
         )
         return stored
-    raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
+    raise EditedMeanwhile("Another list is being put in force. Try again.")
 
 
 def confirm(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
     """Let a list that waits into force: a second person's word.
 
-    :raises ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile:
-    :raises ReplacementOutdated: where it would release more by now than its preview says
+    Raises:
+        ListNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile
+        ReplacementOutdated: where it would release more by now than its preview says
+
     """
     at, by = ctx.clock.now(), ctx.principal.subject
     for _ in range(ROUNDS):
@@ -152,7 +159,7 @@ def confirm(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
             _supersede_waiting(stored, tx, ctx=ctx)
         log.info("opt_out_list_confirmed", list_id=str(list_id))
         return stored
-    raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
+    raise EditedMeanwhile("Another list is being put in force. Try again.")
 
 
 def _require_no_more_than_shown(
@@ -185,7 +192,9 @@ def _require_no_more_than_shown(
 def take_back(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
     """Take a list back: one that waits at once; one in force, as its going gives little or much.
 
-    :raises ListNotFound, SecondPersonNeeded, ReplacementDecided:
+    Raises:
+        ListNotFound, SecondPersonNeeded, ReplacementDecided
+
     """
     at, by = ctx.clock.now(), ctx.principal.subject
     for _ in range(ROUNDS):
@@ -202,11 +211,11 @@ def take_back(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
             stored = _save(gone, "opt-out-list-taken-back", tx, ctx=ctx)
         log.info("opt_out_list_taken_back", list_id=str(list_id), state=stored.standing.state)
         return stored
-    raise EditedMeanwhile("Lists are being replaced at this moment; try again.")
+    raise EditedMeanwhile("Another list is being put in force. Try again.")
 
 
 def get(list_id: UUID, *, ctx: IntakeContext) -> OptOutList:
-    """:raises ListNotFound:"""
+    """Raise ListNotFound."""
     with ctx.uow.reading() as tx:
         return tx.opt_out_lists.get(list_id)
 

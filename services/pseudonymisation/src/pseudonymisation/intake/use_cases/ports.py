@@ -30,12 +30,14 @@ class Scope:
 
 class Submissions(Protocol):
     def get(self, submission_id: UUID, scope: Scope) -> Submission:
-        """:raises SubmissionNotFound: also where the caller may not know of it"""
+        """Raise SubmissionNotFound also where the caller may not know of it."""
 
     def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
         """What that organisation itself sent.
 
-        :raises SubmissionNotFound: also where another sent it, be it for that organisation
+        Raises:
+            SubmissionNotFound: also where another sent it, be it for that organisation
+
         """
 
     def page(
@@ -57,19 +59,25 @@ class Submissions(Protocol):
     def save(self, submission: Submission, *, audit: AuditEntry) -> Submission:
         """Store the state, its events, its entries and the audit entry together.
 
-        :raises EditedMeanwhile: where the stored version is not the one that was read
+        Raises:
+            EditedMeanwhile: where the stored version is not the one that was read
+
         """
 
     def keep_claim(self, submission: Submission) -> Submission:
         """Store who works on it and until when, which is nobody's business but the workers'.
 
-        :raises EditedMeanwhile: where the stored version is not the one that was read
+        Raises:
+            EditedMeanwhile: where the stored version is not the one that was read
+
         """
 
     def extend_claim(self, submission_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
         """Store a sign of life of an attempt, which is no change of the submission's state.
 
-        :raises ClaimLost: where another attempt has begun
+        Raises:
+            ClaimLost: where another attempt has begun
+
         """
 
     def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
@@ -78,7 +86,7 @@ class Submissions(Protocol):
 
 class Editions(Protocol):
     def get(self, edition_id: UUID, scope: Scope) -> Edition:
-        """:raises EditionNotFound:"""
+        """Raise EditionNotFound."""
 
     def page(
         self,
@@ -105,7 +113,7 @@ class Editions(Protocol):
         """Return what is or was in force of just this period."""
 
     def gave_way_to(self, edition_id: UUID) -> Edition | None:
-        """Say which one it took the place of; None: it was the first, or that one is gone."""
+        """Return which one it took the place of; None: it was the first, or that one is gone."""
 
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         """Those in force that have one of the months, of every provider."""
@@ -116,7 +124,7 @@ class Editions(Protocol):
         Their upload is kept, and nothing newer of their provider is under way.
         """
 
-    def not_told_unsafe(
+    def unmarked_unsafe(
         self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
     ) -> Sequence[Edition]:
         """Editions of these data sets by other rules than of these digests, not yet marked."""
@@ -125,12 +133,12 @@ class Editions(Protocol):
         """How many there have been of exactly this period."""
 
     def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
-        """:raises EditedMeanwhile: where another edition was quicker"""
+        """Raise EditedMeanwhile where another edition was quicker."""
 
 
 class OptOutLists(Protocol):
     def get(self, list_id: UUID) -> OptOutList:
-        """:raises ListNotFound:"""
+        """Raise ListNotFound."""
 
     def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
         """Those in force, leaving and waiting. Locked: nobody else changes them meanwhile."""
@@ -140,17 +148,17 @@ class OptOutLists(Protocol):
     ) -> Sequence[OptOutList]: ...
 
     def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
-        """:raises EditedMeanwhile: where the stored version is not the one that was read"""
+        """Raise EditedMeanwhile where the stored version is not the one that was read."""
 
 
 class OptOutChecks(Protocol):
     def get(self, check_id: UUID) -> OptOutCheck:
-        """:raises CheckNotFound:"""
+        """Raise CheckNotFound."""
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]: ...
 
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
-        """:raises EditedMeanwhile: where the stored version is not the one that was read"""
+        """Raise EditedMeanwhile where the stored version is not the one that was read."""
 
 
 class Transaction(Protocol):
@@ -200,10 +208,10 @@ class Upload(Protocol):
     key: str
 
     def take(self, chunk: bytes) -> None:
-        """:raises ContentRefused, Unavailable:"""
+        """Raise ContentRefused, Unavailable."""
 
     def finish(self) -> Uploaded:
-        """:raises ContentRefused, Unavailable:"""
+        """Raise ContentRefused, Unavailable."""
 
     def abandon(self) -> None:
         """Leave nothing behind. Does no harm after `finish`, but to take the object away."""
@@ -224,7 +232,9 @@ class Maps(Protocol):
     def governing(self, kind: MapKind, day: date) -> MapFile | None:
         """The map that governs on a day.
 
-        :raises Unavailable: where agreements is away
+        Raises:
+            Unavailable: where agreements is away
+
         """
 
 
@@ -234,7 +244,9 @@ class SubmissionRights(Protocol):
     def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
         """How one provider stands to a submitter on a day; without one, all that it may send for.
 
-        :raises Unavailable: where agreements is away
+        Raises:
+            Unavailable: where agreements is away
+
         """
 
 
@@ -258,20 +270,24 @@ class Haven(Protocol):
     """The data plane, as the intake uses it."""
 
     def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
-        """:raises Unavailable: where keys or objects are away"""
+        """Raise Unavailable where keys or objects are away."""
 
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
         """Write an edition's object and the quarantine's. Nothing names them yet.
 
         `report` is told now and then how many records were read.
 
-        :raises EngineFailed, ObjectDamaged, Unavailable:
+        Raises:
+            EngineFailed, ObjectDamaged, Unavailable
+
         """
 
     def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
         """Open the rows that were set aside, as CSV: line, reasons, and the values as they came.
 
-        :raises ObjectDamaged, Unavailable:
+        Raises:
+            ObjectDamaged, Unavailable
+
         """
 
     def edition_key(self, submission: Submission) -> str:
@@ -306,7 +322,7 @@ class Haven(Protocol):
         """Count how many of the people in the editions are on the list."""
 
     def ask_about(self, check_id: UUID, editions: Sequence[Edition]) -> tuple[str, int]:
-        """Keep whom a check asks about; say under which key, and how many they are."""
+        """Keep whom a check asks about; return under which key, and how many they are."""
 
     def asked(self, check_id: UUID, object_key: str) -> Iterator[bytes]:
         """Open a request: `number,` and a line feed for each."""
@@ -320,7 +336,7 @@ class Haven(Protocol):
         """Destroy a list's key, then its object."""
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
-        """Take away objects that no row names, last written before an instant; say how many."""
+        """Take away objects that no row names, last written before an instant; return how many."""
 
 
 class ListImport(Protocol):
@@ -329,9 +345,9 @@ class ListImport(Protocol):
     key: str
 
     def take(self, chunk: bytes) -> None:
-        """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
+        """Raise ListInvalid, ListIsReply, ReplyInvalid, Unavailable."""
 
     def finish(self) -> ListContent:
-        """:raises ListInvalid, ListIsReply, ReplyInvalid, Unavailable:"""
+        """Raise ListInvalid, ListIsReply, ReplyInvalid, Unavailable."""
 
     def abandon(self) -> None: ...

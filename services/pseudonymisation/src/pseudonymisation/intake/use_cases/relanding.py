@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 BATCH: Final = 100
 
 
-def tell_unsafe(*, ctx: IntakeContext) -> int:
+def mark_unsafe(*, ctx: IntakeContext) -> int:
     """Mark editions whose rules have become unsafe, and say so to who released of them.
 
     Whether they are in force, superseded, or can be landed anew: what was released of them is
@@ -33,7 +33,7 @@ def tell_unsafe(*, ctx: IntakeContext) -> int:
     safe = [r.digest for r in known.landing_rules if known.is_safe(r.data_set, r.digest, today)]
     ruled = {r.data_set for r in known.landing_rules if known.rules_of(r.data_set, today)}
     with ctx.uow.reading() as tx:
-        found = tx.editions.not_told_unsafe(data_sets=ruled, but_made_by=safe, limit=BATCH)
+        found = tx.editions.unmarked_unsafe(data_sets=ruled, but_made_by=safe, limit=BATCH)
     count = 0
     for edition in found:
         try:
@@ -51,8 +51,8 @@ def tell_unsafe(*, ctx: IntakeContext) -> int:
     return count
 
 
-def land_anew(*, ctx: IntakeContext) -> int:
-    """Send back the submissions of unsafe editions in force; say how many."""
+def land_again(*, ctx: IntakeContext) -> int:
+    """Send back the submissions of unsafe editions in force; return how many."""
     at = ctx.clock.now()
     today = legal_day(at)
     known = ctx.catalogue

@@ -38,8 +38,10 @@ def open_(
 ) -> Submission:
     """Announce a file.
 
-    :raises DataSetUnknown, CollectionNotInForce, PeriodInvalid, PeriodOverlaps, ProviderRefused:
-    :raises Unavailable: where rights or codes cannot be asked for
+    Raises:
+        DataSetUnknown, CollectionNotInForce, PeriodInvalid, PeriodOverlaps, ProviderRefused
+        Unavailable: where rights or codes cannot be asked for
+
     """
     principal, at = ctx.principal, ctx.clock.now()
     described = _described(data_set, Period.parse(period).first, ctx=ctx)
@@ -50,7 +52,7 @@ def open_(
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
     is_office = principal.role is Role.DSCRO_OPERATOR
-    standing = rights.standing(
+    standing = rights.provider_standing(
         principal.organisation, named, asked, basis=Basis.DSCRO if is_office else None, ctx=ctx
     )
     submission = Submission(
@@ -95,12 +97,14 @@ def open_(
 def begin_upload(submission_id: UUID, *, ctx: IntakeContext) -> tuple[Submission, Upload]:
     """Prepare to take a submission's content.
 
-    :raises SubmissionNotFound, TransitionRefused:
+    Raises:
+        SubmissionNotFound, TransitionRefused
+
     """
     with ctx.uow.reading() as tx:
         submission = tx.submissions.get(submission_id, ctx.scope)
     if submission.state is not SubmissionState.OPEN:
-        raise TransitionRefused(f"A submission that is {submission.state} takes no content.")
+        raise TransitionRefused(f"The submission is {submission.state} and accepts no content.")
     return submission, ctx.haven.upload(submission_id, new_id(), _as_read(submission, ctx=ctx))
 
 
@@ -109,11 +113,15 @@ def finish_upload(
 ) -> Submission:
     """Take the content that has arrived in whole; it is landed next.
 
-    :raises ContentRefused, DigestMismatch, TransitionRefused, EditedMeanwhile:
+    Raises:
+        ContentRefused, DigestMismatch, TransitionRefused, EditedMeanwhile
+
     """
     uploaded = upload.finish()
     if announced not in {None, uploaded.digest}:
-        raise errors.DigestMismatch("What arrived is not what was announced; send it again.")
+        raise errors.DigestMismatch(
+            "The received content does not have the digest of the `Digest` header. Send it again."
+        )
     content = Content(
         key=upload.key,
         bytes=uploaded.bytes,
@@ -167,15 +175,17 @@ def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: IntakeContext)
 
 
 def get(submission_id: UUID, *, ctx: IntakeContext) -> Submission:
-    """:raises SubmissionNotFound:"""
+    """Raise SubmissionNotFound."""
     with ctx.uow.reading() as tx:
         return tx.submissions.get(submission_id, ctx.scope)
 
 
 def report(submission_id: UUID, *, ctx: IntakeContext) -> dict[str, JsonValue] | None:
-    """Give the data quality report, once there is one; who sent the file is shown all of it.
+    """Return the data quality report, once there is one; who sent the file is shown all of it.
 
-    :raises SubmissionNotFound:
+    Raises:
+        SubmissionNotFound
+
     """
     submission = get(submission_id, ctx=ctx)
     if submission.report is None:
@@ -194,9 +204,11 @@ def page(
 def quarantine(
     submission_id: UUID, *, after: int, limit: int, ctx: IntakeContext
 ) -> Sequence[tuple[int, QuarantineEntry]]:
-    """Say which lines were set aside and why.
+    """Return which lines were set aside and why.
 
-    :raises SubmissionNotFound:
+    Raises:
+        SubmissionNotFound
+
     """
     with ctx.uow.reading() as tx:
         tx.submissions.get(submission_id, ctx.scope)
@@ -208,14 +220,17 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
 
     They identify people, and nobody but their sender has a use for them. That they were asked
     for is written down before the first of them is read.
-    :raises SubmissionNotFound, QuarantineGone, Unavailable:
+
+    Raises:
+        SubmissionNotFound, QuarantineGone, Unavailable
+
     """
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         submission = tx.submissions.sent_by(submission_id, ctx.own)
         key, content = submission.quarantine_key, submission.content
         if key is None or content is None or submission.is_over(ctx.limits.keep_uploads, at=at):
-            raise errors.QuarantineGone("No rows of this submission are kept.")
+            raise errors.QuarantineGone("No quarantined rows of this submission are stored.")
         tx.log(
             entry_for(
                 ctx.principal,
@@ -230,18 +245,18 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
         # What cannot be opened is said now: once an answer has begun it can only be cut.
         first = next(rows)
     except (KeyDestroyed, ObjectDamaged):
-        raise errors.QuarantineGone("What was kept of them cannot be read.") from None
+        raise errors.QuarantineGone("The stored quarantined rows cannot be read.") from None
     log.info("quarantined_rows_read", submission_id=str(submission_id))
     return chain([first], rows)
 
 
 def require_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:
-    """:raises PeriodOverlaps: where an edition has some of the months, and not the same"""
+    """Raise PeriodOverlaps where an edition has some of the months, and not the same."""
     for period in periods:
         if period != submission.period and period.overlaps(submission.period):
             raise errors.PeriodOverlaps(
-                f"{submission.period} overlaps the edition of {period};"
-                " resubmit exactly that period.",
+                f"{submission.period} overlaps the edition of {period}. Submit exactly {period},"
+                " or a period that does not overlap it.",
                 period=str(period),
             )
 
@@ -250,11 +265,11 @@ def _described(data_set: str, month: str, *, ctx: IntakeContext) -> DataSet:
     try:
         return ctx.catalogue.for_period(data_set, month)
     except UnknownDataSet:
-        raise errors.DataSetUnknown("The catalogue has no such data set.") from None
+        raise errors.DataSetUnknown("`data_set` is not in the catalogue. Check its name.") from None
 
 
 def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> None:
-    """:raises CollectionNotInForce: where nothing is in force to collect it by (ruling 32)"""
+    """Raise CollectionNotInForce where nothing is in force to collect it by (ruling 32)."""
     rules = ctx.catalogue.rules_of(data_set.data_set, on)
     if rules is None or rules.collection is None or in_force(rules.collection, on):
         return
@@ -266,7 +281,7 @@ def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> Non
 
 
 def _as_read(submission: Submission, *, ctx: IntakeContext) -> DataSet:
-    """Give the data set as its files are read today by the landing rules."""
+    """Return the data set as its files are read today by the landing rules."""
     published = ctx.catalogue.by_digest(submission.catalogue_digest)
     return ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
 
@@ -279,11 +294,11 @@ def _period(text: str, data_set: DataSet) -> Period:
 
 
 def _named(provider: str | None, *, ctx: IntakeContext) -> str:
-    """Say whose records these are to be: one's own, unless another is named."""
+    """Return whose records these are to be: one's own, unless another is named."""
     if provider is not None:
         return provider
     if ctx.principal.role is Role.DSCRO_OPERATOR:
         raise errors.ProviderNotOwn(
-            "A DSCRO names the provider whose records these are.", field="provider"
+            "Name the provider of the records in `provider`.", field="provider"
         )
     return ctx.principal.organisation

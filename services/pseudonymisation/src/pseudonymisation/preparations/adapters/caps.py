@@ -20,7 +20,7 @@ def capped_columns(
     columns: Mapping[str, Treatment],
     done: Mapping[str, Cap] | None = None,
 ) -> dict[str, str]:
-    """Give SQL for each column of a line that is not told as it was landed, without a name.
+    """Return SQL for each column of a line that is not told as it was landed, without a name.
 
     What is done is by the columns alone, where nothing else is said of it.
     """

@@ -41,7 +41,7 @@ class DuckDbExtractEngine:
 
     @contextmanager
     def make(self, work: ExtractOrder, *, attempt: UUID, report: Report) -> Iterator[PreparedFiles]:
-        """:raises NotPrepared:"""
+        """Raise NotPrepared."""
         place = self._scratch / str(attempt)
         try:
             yield self._files(work, place, report)
@@ -124,6 +124,6 @@ class DuckDbExtractEngine:
 
 
 def _codes_of(name: str, data_set: DataSet) -> tuple[str, ...]:
-    """Give the closed list of a column's codes, where it has one."""
+    """Return the closed list of a column's codes, where it has one."""
     field = data_set.by_name.get(name)
     return (field.codes or ()) if field else ()

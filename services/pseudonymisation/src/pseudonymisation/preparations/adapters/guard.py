@@ -153,7 +153,7 @@ class Guard:
         return f"CASE WHEN {looks} THEN error('{code}') ELSE {expression} END"
 
     def suspected(self, error: duckdb.Error) -> bool:
-        """Say whether a statement failed because something could be held."""
+        """Return whether a statement failed because something could be held."""
         return not self.is_close and self.SUSPECTED in str(error)
 
     @property

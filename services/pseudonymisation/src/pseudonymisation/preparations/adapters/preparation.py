@@ -58,8 +58,10 @@ def prepare(
 ) -> ExtractOutcome:
     """Write the extract as Parquet to `target`, sorted by token.
 
-    :raises PcdLeak: where a value holds personal data; `target` is then not to be used
-    :raises EngineFailed: where the engine gave up
+    Raises:
+        PcdLeak: where a value holds personal data; `target` is then not to be used
+        EngineFailed: where the engine gave up
+
     """
     sources = [*plan.editions, *plan.opted_out, *([plan.cleared] if plan.cleared else [])]
     directories = sorted({source.path.parent for source in sources} | {target.parent})
@@ -79,7 +81,10 @@ def write_csv(parquet: Path, *, target: Path, scratch: Path, limits: EngineLimit
     """Write the same rows in the same order as CSV that no spreadsheet takes for formulas.
 
     Text that begins with one of `= + - @`, a tab or a carriage return is given an apostrophe.
-    :raises EngineFailed: where the engine gave up
+
+    Raises:
+        EngineFailed: where the engine gave up
+
     """
     with (
         _without_engine_words(),
@@ -304,7 +309,7 @@ def _form_of(column: ExtractColumn) -> str:
 
 
 def _own_value_keys(plan: Plan) -> OwnValueKeys:
-    """Say how a row's own values are opened for the last look."""
+    """Return how a row's own values are opened for the last look."""
     keys = plan.keys
     birth, postcode = plan.date_of_birth, plan.postcode
     return OwnValueKeys(

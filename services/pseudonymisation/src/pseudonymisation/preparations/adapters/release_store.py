@@ -36,7 +36,7 @@ class DirectoryStore:
         self._directory = directory
 
     def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> StoredObject:
-        """See `use_cases.preparation_ports.ReleaseStore.put`."""
+        """See `use_cases.ports.ReleaseStore.put`."""
         path = self._path(key)
         unfinished = path.with_name(path.name + UNFINISHED)
         with _translated():
@@ -91,7 +91,7 @@ class BucketStore:
         self._store = store
 
     def put(self, key: str, source: Path, *, halfway: Callable[[], None]) -> StoredObject:
-        """See `use_cases.preparation_ports.ReleaseStore.put`."""
+        """See `use_cases.ports.ReleaseStore.put`."""
         with self._reached():
             # Left open by an error, the upload is never completed and has no name.
             writer = self._obstore.open_writer(self._store, _checked(key))

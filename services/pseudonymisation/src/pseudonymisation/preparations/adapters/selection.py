@@ -31,7 +31,7 @@ class Selection:
         return self._editions[0]
 
     def _describe(self) -> Sequence[Mapping[str, str]]:
-        """Give the columns of each edition with their types."""
+        """Return the columns of each edition with their types."""
         described = (
             self._connection.sql(f"DESCRIBE SELECT * FROM {edition.sql}").fetchall()
             for edition in self._plan.editions

@@ -82,7 +82,7 @@ def claims(
     outcome: ExtractOutcome,
     form: Callable[[str | None], str] = str,
 ) -> dict[str, JsonValue]:
-    """Say what is in one file; whoever signs adds issuer, audience and times.
+    """Return what is in one file; whoever signs adds issuer, audience and times.
 
     `form` gives the form of keys of the landing rules with a digest.
     """
@@ -164,7 +164,7 @@ def forms_of(
 
 
 def _caps(permit: Permit, data_set: DataSet) -> Caps:
-    """Say by which rule columns of the line cap each other, and what became of which."""
+    """Return by which rule columns of the line cap each other, and what became of which."""
     done = capping(permit, data_set)
     return Caps(rule=caps().rule, columns={name: str(cap) for name, cap in sorted(done.items())})
 

@@ -11,7 +11,7 @@ _ONLY_OF_BIRTH = frozenset({Cap.CAPPED, Cap.CAPPED_TOGETHER, Cap.WITHHELD_OF_OLD
 
 
 def capping(permit: Permit, data_set: DataSet) -> dict[str, Cap]:
-    """Say what is done to which of the permitted columns.
+    """Return what is done to which of the permitted columns.
 
     What the permit wants and this version of the haven cannot do to a column alone is done to all
     of it: it is withheld.

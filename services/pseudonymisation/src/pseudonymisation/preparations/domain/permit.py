@@ -22,20 +22,24 @@ from statements.vocabulary import Classification
 def read(claims: Mapping[str, Any]) -> Permit:
     """Read verified claims.
 
-    :raises PermitInvalid: where it does not say what a permit says, or contradicts itself
+    Raises:
+        PermitInvalid: where it does not say what a permit says, or contradicts itself
+
     """
     try:
         permit = Permit.read(claims)
     except Malformed as wrong:
         members = ", ".join(wrong.members)
-        raise PermitInvalid(f"The permit is not well formed: {members}.") from None
+        raise PermitInvalid(
+            f"These members of the permit are missing or malformed: {members}."
+        ) from None
     if contradictions := ", ".join(permit.contradictions()):
         raise PermitInvalid(f"The permit contradicts itself: {contradictions}.")
     return permit
 
 
 def require_same(permit: Permit, request: Mapping[str, JsonValue]) -> None:
-    """:raises PermitMismatch: unless the permit was given for this very request"""
+    """Raise PermitMismatch unless the permit was given for this very request."""
     same = digest_of(dict(request)) == permit.request_digest and (
         request.get("extract_id") == permit.extract_id
         and request.get("agreement") == permit.agreement.reference
@@ -44,17 +48,19 @@ def require_same(permit: Permit, request: Mapping[str, JsonValue]) -> None:
         and request.get("classification") == permit.line.classification
     )
     if not same:
-        raise PermitMismatch("The permit was given for another request.")
+        raise PermitMismatch("The permit was given for another request than `request`.")
 
 
 def require_releasable(permit: Permit, data_set: DataSet) -> None:
     """Hold the fields against the catalogue's ceiling; all refusals are named.
 
-    :raises Refused: with FIELD_NOT_IN_CATALOGUE or FORM_NOT_ALLOWED for each field
+    Raises:
+        Refused: with FIELD_NOT_IN_CATALOGUE or FORM_NOT_ALLOWED for each field
+
     """
     refusals = []
     if permit.line.classification != Classification.PSEUDO_ANONYMISED:
-        detail = "The haven prepares pseudonymised records only."
+        detail = "Only pseudonymised records are prepared."
         refusals.append(Refusal("FORM_NOT_ALLOWED", detail, permit.line.classification))
     for field in permit.fields:
         column = data_set.releasables.get(field.name)
@@ -62,7 +68,7 @@ def require_releasable(permit: Permit, data_set: DataSet) -> None:
             detail = "The data set has no such field."
             refusals.append(Refusal("FIELD_NOT_IN_CATALOGUE", detail, field.name))
         elif field.treatment not in column.treatments:
-            detail = f"The field never leaves as {field.treatment}."
+            detail = f"The catalogue does not allow the field as {field.treatment}."
             refusals.append(Refusal("FORM_NOT_ALLOWED", detail, field.name))
     if refusals:
-        raise Refused("The catalogue does not let this out.", refusals)
+        raise Refused("The catalogue does not allow all requested fields.", refusals)

@@ -57,7 +57,7 @@ class PinnedEdition:
     """By which its codes of organisations were read; None: as text."""
 
     def covers(self, month: str) -> bool:
-        """Say whether the month is in its period: a month, or two with a slash between."""
+        """Return whether the month is in its period: a month, or two with a slash between."""
         period = Period.parse(self.period)
         return period.first <= month <= period.last
 
@@ -134,15 +134,15 @@ class Preparation:
 
     @property
     def is_exhausted(self) -> bool:
-        """Say whether it ended its worker as often as it may."""
+        """Return whether it ended its worker as often as it may."""
         return self.attempts >= ATTEMPTS_MAX
 
     def object_key(self, file_id: UUID, format_: str) -> str:
-        """Give the key of a file of the present attempt. Nobody but the server makes keys."""
+        """Return the key of a file of the present attempt. Nobody but the server makes keys."""
         return f"{OBJECTS}/{self.id}/{self.attempt}/{file_id}.{format_}"
 
     def finish(self, attempt: UUID, files: tuple[PreparedFile, ...], *, at: datetime) -> Self:
-        """:raises ClaimLost: where another attempt has begun"""
+        """Raise ClaimLost where another attempt has begun."""
         self._require_mine(attempt)
         rows = max((file.rows for file in files), default=0)
         done = replace(
@@ -164,7 +164,7 @@ class Preparation:
         return replace(done, pending=(*self.pending, event))
 
     def fail(self, attempt: UUID | None, code: FailureCode, *, at: datetime) -> Self:
-        """:raises ClaimLost: where another attempt has begun"""
+        """Raise ClaimLost where another attempt has begun."""
         self._require_mine(attempt)
         failed = replace(
             self, state=PreparationState.FAILED, code=code.value, claimed_until=None, finished_at=at
@@ -179,7 +179,7 @@ class Preparation:
             raise ClaimLost("Another worker took the preparation over.")
 
     def is_the_same(self, *, permit_digest: str, caller: str, request_digest: str) -> bool:
-        """Say whether this very permit, request and caller made it."""
+        """Return whether this very permit, request and caller made it."""
         return (
             self.permit_digest == permit_digest
             and self.caller == caller

@@ -39,9 +39,9 @@ class PseudonymDomain:
         return f"domain/{self.id.removeprefix('sha256:')}"
 
     def require_open(self) -> None:
-        """:raises DomainClosed: once it was closed"""
+        """Raise DomainClosed once it was closed."""
         if self.state is DomainState.CLOSED:
-            raise DomainClosed("The domain is closed: it makes no new tokens.")
+            raise DomainClosed("The pseudonym domain is closed and makes no new tokens.")
 
     def close(self, *, at: datetime) -> Self:
         """Let it make nothing new. Closing it again changes nothing."""

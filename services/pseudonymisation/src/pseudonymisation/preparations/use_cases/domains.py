@@ -21,11 +21,14 @@ class DomainContext:
 
 
 def close_domains_of(agreement: str, *, ctx: DomainContext) -> int:
-    """Close every domain of an agreement; say how many were open.
+    """Close every domain of an agreement; return how many were open.
 
     The rows first: from their commit on nothing new is begun. Then the keys, so that what was
     begun before mints nothing more; this is done again if it was cut off.
-    :raises KeyUnavailable: where the key store is away; the rows are closed all the same
+
+    Raises:
+        KeyUnavailable: where the key store is away; the rows are closed all the same
+
     """
     with ctx.uow.writing() as tx:
         domains = tx.domains.of_agreement(agreement)

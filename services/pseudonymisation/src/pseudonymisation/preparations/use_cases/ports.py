@@ -25,20 +25,22 @@ class Preparations(Protocol):
     def find(self, preparation_id: UUID) -> Preparation | None: ...
 
     def get(self, preparation_id: UUID) -> Preparation:
-        """:raises PreparationNotFound:"""
+        """Raise PreparationNotFound."""
 
     def claimable(self, *, at: datetime) -> Preparation | None: ...
 
     def add(self, preparation: Preparation, *, permit: dict[str, Any], audit: Entry) -> Preparation:
-        """:raises AcceptedMeanwhile:"""
+        """Raise AcceptedMeanwhile."""
 
     def save(self, preparation: Preparation, *, audit: Entry) -> Preparation:
-        """:raises ClaimLost:"""
+        """Raise ClaimLost."""
 
     def extend_claim(self, preparation_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
         """Store a sign of life of an attempt.
 
-        :raises ClaimLost: where another attempt has begun
+        Raises:
+            ClaimLost: where another attempt has begun
+
         """
 
     def named_objects(self) -> set[str]: ...
@@ -52,7 +54,7 @@ class Domains(Protocol):
     def of_agreement(self, agreement: str) -> Sequence[PseudonymDomain]: ...
 
     def save(self, domain: PseudonymDomain, *, audit: Entry) -> PseudonymDomain:
-        """:raises AcceptedMeanwhile:"""
+        """Raise AcceptedMeanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,9 @@ class ExtractEngine(Protocol):
     ) -> AbstractContextManager[PreparedFiles]:
         """Make the files of one extract; they are gone when the block ends.
 
-        :raises NotPrepared: where it cannot or must not be made
+        Raises:
+            NotPrepared: where it cannot or must not be made
+
         """
 
     def sweep(self, alive: set[UUID]) -> None:
@@ -179,7 +183,10 @@ class ReleaseStore(Protocol):
         """Copy a file in; the object has its name only once it is whole and durable.
 
         `halfway` is called in the middle.
-        :raises ReleaseStoreUnavailable:
+
+        Raises:
+            ReleaseStoreUnavailable
+
         """
 
     def keys(self, prefix: str) -> Iterator[str]:

@@ -37,6 +37,9 @@ from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+USED: Final = (
+    "The permit was already used for another request or by another client. Ask for a new permit."
+)
 ROUNDS: Final = 3
 """Two callers may store the same at once; whoever came second reads and decides again."""
 
@@ -45,7 +48,7 @@ class PermitVerifier(Protocol):
     """Knows agreements' keys (`common.security.keys.PERMIT`)."""
 
     def verify(self, compact: str) -> dict[str, Any]:
-        """:raises NotGenuine:"""
+        """Raise NotGenuine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class PreparationContext:
 
     @property
     def principal(self) -> Principal:
-        """:raises LookupError: without a caller"""
+        """Raise LookupError without a caller."""
         if self.caller is None:
             raise LookupError("nobody called")
         return self.caller
@@ -74,23 +77,26 @@ class PreparationContext:
 def accept(
     permit_id: UUID, compact: str, request: Mapping[str, JsonValue], *, ctx: PreparationContext
 ) -> tuple[Preparation, bool]:
-    """Accept a permit, once; say whether it is new.
+    """Accept a permit, once; return whether it is new.
 
     The same permit, request and caller again is the same preparation, also after the permit
     has expired. Id and job are stored together.
-    :raises PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition,
-        UnsafeEditions, Refused, DomainClosed:
+
+    Raises:
+        PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition, UnsafeEditions,
+            Refused, DomainClosed
+
     """
-    asked = _Asked(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
+    asked = _AcceptedAs(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
     with ctx.uow.reading() as tx:
         known = tx.preparations.find(permit_id)
     if known is not None and asked.made(known):
         return known, False
     permit, claims = _genuine(compact, ctx=ctx)
     if permit.id != permit_id:
-        raise PermitMismatch("The permit has another id.")
+        raise PermitMismatch("The id in the path is not the permit's `jti`.")
     if known is not None:
-        raise PermitUsed("The permit was used for another request, or by another caller.")
+        raise PermitUsed(USED)
     require_same(permit, request)
     data_set = _data_set(permit, ctx=ctx)
     require_releasable(permit, data_set)
@@ -102,18 +108,20 @@ def accept(
             continue
         ctx.wake()
         return answer
-    raise PermitUsed("The permit is being used at this moment.")
+    raise PermitUsed("The permit is being accepted by another call. Try again.")
 
 
 def get(permit_id: UUID, *, ctx: PreparationContext) -> Preparation:
-    """Tell how a caller's own preparation stands.
+    """Return how a caller's own preparation stands.
 
-    :raises PreparationNotFound:
+    Raises:
+        PreparationNotFound
+
     """
     with ctx.uow.reading() as tx:
         preparation = tx.preparations.get(permit_id)
     if preparation.caller != ctx.principal.client_id:
-        raise PreparationNotFound("There is no such preparation.")
+        raise PreparationNotFound("The preparation does not exist.")
     return preparation
 
 
@@ -131,7 +139,7 @@ def landed(data_set: str, *, ctx: PreparationContext) -> LandedData:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _AcceptedAs:
     permit_digest: str
     caller: str
     request_digest: str
@@ -148,9 +156,9 @@ def _genuine(compact: str, *, ctx: PreparationContext) -> tuple[Permit, dict[str
     try:
         claims = ctx.permits.verify(compact)
     except NotGenuine as error:
-        raise PermitInvalid(f"The permit cannot be accepted. {error.detail}") from None
+        raise PermitInvalid(f"The permit could not be verified. {error.detail}") from None
     if claims.get("azp") != ctx.principal.client_id:
-        raise PermitInvalid("The permit was given to another party.")
+        raise PermitInvalid("The permit was issued to another client.")
     return read(claims), claims
 
 
@@ -159,16 +167,20 @@ def _data_set(permit: Permit, *, ctx: PreparationContext) -> DataSet:
     try:
         data_set = ctx.catalogue.by_digest(line.catalogue_digest)
     except LookupError:
-        raise CatalogueUnknown("No data set of ours has the digest that the line names.") from None
+        raise CatalogueUnknown(
+            "The catalogue has no data set with the digest of the permit's line."
+        ) from None
     if (data_set.data_set, data_set.version) != (line.data_set, line.catalogue_version):
-        raise CatalogueUnknown("The digest is of another data set or version than the line names.")
+        raise CatalogueUnknown(
+            "The catalogue digest in the permit's line belongs to another data set or version."
+        )
     return data_set
 
 
 def _store(
     permit: Permit,
     claims: dict[str, Any],
-    asked: _Asked,
+    asked: _AcceptedAs,
     data_set: DataSet,
     *,
     ctx: PreparationContext,
@@ -178,7 +190,7 @@ def _store(
     if known is not None:
         if asked.made(known):
             return known, False
-        raise PermitUsed("The permit was used for another request, or by another caller.")
+        raise PermitUsed(USED)
     editions = _editions(permit, data_set, ctx=ctx, tx=tx)
     _open_domain(permit, ctx=ctx, tx=tx)
     now = ctx.clock.now()
@@ -227,7 +239,11 @@ def _editions(
     ]
     missing = [m for m in permit.periods if not any(e.covers(m) for e in wanted)]
     if missing:
-        raise NoEdition(f"Nothing was landed for {', '.join(missing)}.", periods=[*missing])
+        raise NoEdition(
+            f"No edition is in force for {', '.join(missing)}. Ask for other periods, or again"
+            " later.",
+            periods=[*missing],
+        )
     today = legal_day(ctx.clock.now())
     known = ctx.catalogue
     unsafe = sorted(
@@ -237,9 +253,9 @@ def _editions(
     )
     if unsafe:
         raise UnsafeEditions(
-            f"What was landed for {', '.join(unsafe)} was read by landing rules that let withheld"
-            " people through. It is landed anew where its upload is kept; else its provider"
-            " submits it again.",
+            f"The editions of {', '.join(unsafe)} were made by landing rules that let withheld"
+            " people through. They are landed again where their uploads are kept; otherwise the"
+            " provider must submit them again.",
             periods=[*unsafe],
         )
     return tuple(wanted)

@@ -121,7 +121,7 @@ class PreparationJobs:
     # --- one attempt ------------------------------------------------------------------------------
 
     def _files(self, claim: Claim[Preparation], report: Report) -> list[PreparedFile]:
-        """:raises NotPrepared:"""
+        """Raise NotPrepared."""
         preparation = claim.job
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         self._require_safe(preparation, data_set)
@@ -207,15 +207,15 @@ class PreparationJobs:
             ),
             opted_out=() if by_check else opened,
             cleared=opened[0] if by_check and opened else None,
-            haven_key=_had(lambda: self.keys.ensure("haven/nhs_number")),
-            date_of_birth_key=_had(lambda: self.keys.ensure("haven/date_of_birth"))
+            haven_key=_available_key(lambda: self.keys.ensure("haven/nhs_number")),
+            date_of_birth_key=_available_key(lambda: self.keys.ensure("haven/date_of_birth"))
             if person.date_of_birth
             else None,
-            postcode_key=_had(lambda: self.keys.ensure("haven/postcode"))
+            postcode_key=_available_key(lambda: self.keys.ensure("haven/postcode"))
             if person.postcode
             else None,
             domain_key=self._domain_key(preparation),
-            staff_key=_had(lambda: self.keys.ensure("haven/staff"))
+            staff_key=_available_key(lambda: self.keys.ensure("haven/staff"))
             if _opens_staff_codes(permit, data_set)
             else None,
         ), opt_outs
@@ -238,13 +238,13 @@ class PreparationJobs:
 
     def _list_key(self, opt_outs: PinnedOptOutList) -> bytes:
         try:
-            return _had(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
+            return _available_key(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
         except (KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED) from None
 
     def _edition_key(self, edition: PinnedEdition) -> bytes:
         try:
-            return _had(lambda: self.keys.get(f"edition/{edition.id}"))
+            return _available_key(lambda: self.keys.get(f"edition/{edition.id}"))
         except (KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.EDITION_DESTROYED) from None
 
@@ -255,7 +255,7 @@ class PreparationJobs:
             raise NotPrepared(FailureCode.DOMAIN_CLOSED)
         try:
             domain.require_open()
-            return _had(lambda: self.keys.ensure(domain.key_name))
+            return _available_key(lambda: self.keys.ensure(domain.key_name))
         except (DomainClosed, KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.DOMAIN_CLOSED) from None
 
@@ -320,7 +320,7 @@ class PreparationJobs:
 
 
 def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
-    """Say whether the line has codes of staff as they are, and the data set allows it."""
+    """Return whether the line has codes of staff as they are, and the data set allows it."""
     return any(
         field.treatment == Treatment.AS_IS.value
         and Treatment.AS_IS in released.treatments
@@ -335,8 +335,8 @@ def _is_of(key: str, attempts: set[str]) -> bool:
     return found is not None and found[1] in attempts
 
 
-def _had(get: Callable[[], bytes]) -> bytes:
-    """:raises NotPrepared: where key store or key-encryption key is away"""
+def _available_key(get: Callable[[], bytes]) -> bytes:
+    """Raise NotPrepared where key store or key-encryption key is away."""
     try:
         return get()
     except KeyUnavailable:

@@ -124,7 +124,7 @@ def list_checks(ctx: ReadChecksCtx, paging: Paging) -> Page[CheckView]:
 
 @router.get("/{check_id}", responses=responses(errors.CheckNotFound))
 def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
-    """Tell how a check stands."""
+    """Return how a check stands."""
     return CheckView.of(use_cases.get(check_id, ctx=ctx))
 
 

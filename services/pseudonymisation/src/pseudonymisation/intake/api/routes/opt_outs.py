@@ -112,7 +112,7 @@ def list_lists(ctx: OptOutsCtx, paging: Paging, state: OfState = None) -> Page[O
 
 @router.get("/{list_id}", responses=responses(errors.ListNotFound))
 def get_list(list_id: UUID, ctx: OptOutsCtx) -> OptOutListView:
-    """Tell how a list stands, and what it changes."""
+    """Return how a list stands, and what it changes."""
     return OptOutListView.of_list(use_cases.get(list_id, ctx=ctx))
 
 

@@ -156,7 +156,7 @@ def list_submissions(
 
 @router.get("/{submission_id}", responses=responses(errors.SubmissionNotFound))
 def get_submission(submission_id: UUID, ctx: ReadCtx) -> SubmissionView:
-    """Tell how a submission stands."""
+    """Return how a submission stands."""
     return SubmissionView.of(use_cases.get(submission_id, ctx=ctx))
 
 
@@ -164,10 +164,12 @@ def get_submission(submission_id: UUID, ctx: ReadCtx) -> SubmissionView:
     "/{submission_id}/report", responses=responses(errors.SubmissionNotFound, errors.ReportMissing)
 )
 def get_report(submission_id: UUID, ctx: ReadCtx) -> QualityReport:
-    """Give the data quality report, once the file was landed or judged as a whole."""
+    """Return the data quality report, once the file was landed or judged as a whole."""
     report = use_cases.report(submission_id, ctx=ctx)
     if report is None:
-        raise errors.ReportMissing("The file was neither landed nor judged as a whole.")
+        raise errors.ReportMissing(
+            "The file has not been validated yet, or was rejected while it was received."
+        )
     return QualityReport.model_validate(report)
 
 
@@ -178,7 +180,7 @@ def get_quarantine(
     after: Annotated[int, Query(ge=0, description="The `next` of the previous page.")] = 0,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
 ) -> QuarantinePage:
-    """Say which lines were set aside and why: lines, columns and codes, never values."""
+    """Return which lines were set aside and why: lines, columns and codes, never values."""
     found = use_cases.quarantine(submission_id, after=after, limit=limit + 1, ctx=ctx)
     shown = found[:limit]
     return QuarantinePage(
@@ -214,11 +216,13 @@ def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: IntakeC
 
 
 def _require_csv(request: Request) -> None:
-    """:raises ContentTypeUnsupported:"""
+    """Raise ContentTypeUnsupported."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if media_type not in CONTENT_TYPES or encoding != "identity":
-        raise errors.ContentTypeUnsupported("Send the file itself, as text/csv.")
+        raise errors.ContentTypeUnsupported(
+            "Send the file as `Content-Type: text/csv`, without `Content-Encoding`."
+        )
 
 
 _DIGEST = re.compile(r"(?i:sha-256)=:?([A-Za-z0-9+/]{43}=):?")
@@ -227,7 +231,9 @@ _DIGEST = re.compile(r"(?i:sha-256)=:?([A-Za-z0-9+/]{43}=):?")
 def _announced(header: str | None) -> str | None:
     """Read `sha-256=<base64>` as the digest of our records.
 
-    :raises errors.DigestUnreadable:
+    Raises:
+        errors.DigestUnreadable
+
     """
     if header is None:
         return None

@@ -14,5 +14,5 @@ router = APIRouter(tags=["keys"])
     "/.well-known/jwks.json", dependencies=[public("Public keys, to verify attestations with.")]
 )
 def get_keys(signer: Signing) -> dict[str, Any]:
-    """Give the public keys (RFC 7517)."""
+    """Return the public keys (RFC 7517)."""
     return dict(signer.jwks())

@@ -80,7 +80,7 @@ def put_preparation(
 
 @router.get("/{permit_id}", responses=responses(PreparationNotFound))
 def get_preparation(permit_id: UUID, ctx: Ctx) -> PreparationView:
-    """Tell how a preparation stands, and once it is prepared, where its files are."""
+    """Return how a preparation stands, and once it is prepared, where its files are."""
     return PreparationView.of(use_cases.get(permit_id, ctx=ctx))
 
 
