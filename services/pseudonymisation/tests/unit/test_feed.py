@@ -18,10 +18,14 @@ def feed(
 
     lines, out = Lines(set_aside, **options), b""
     for start in range(0, len(content), chunk):
-        buffer = lines.of(content[start : start + chunk])
-        out += buffer.to_pybytes() if buffer is not None else b""
+        block = lines.of(content[start : start + chunk])
+        out += block.text(options.get("delimiter", ",")).to_pybytes() if block is not None else b""
     last = lines.last()
-    return out + (last.to_pybytes() if last is not None else b""), sorted(aside), lines.records
+    return (
+        out + (last.text(options.get("delimiter", ",")).to_pybytes() if last is not None else b""),
+        sorted(aside),
+        (lines.records),
+    )
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 1000])
@@ -112,3 +116,26 @@ def test_a_file_without_records_feeds_nothing(content):
 @given(st.binary(max_size=200), st.integers(1, 20))
 def test_where_chunks_end_makes_no_difference(content, chunk):
     assert feed(b"h\n" + content, chunk) == feed(b"h\n" + content)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_record"),
+    [
+        (b'"1","x,y"', True),
+        (b'1,"say ""A"", b"', True),
+        (b'"x",""', True),
+        (b'"1","x,"y"",""', False),
+        (b'"1","x"y', False),
+        (b'1,x"y"', False),
+        (b'1, "y"', False),
+        (b'"1" ,y', False),
+        (b'1,"x" "y"', False),
+    ],
+)
+def test_a_quote_stands_at_the_edge_of_a_value_or_twice_inside_one(line, is_record):
+    """The engine's reader loses its place at another, and the records after it."""
+    out, aside, records = feed(b"a,b\n0,0\n" + line + b"\n9,9\n")
+
+    assert aside == ([] if is_record else [(3, "QUOTE_MISPLACED")])
+    assert out == b"2,0,0\n" + (b"3," + line + b"\n" if is_record else b"") + b"4,9,9\n"
+    assert records == 3

@@ -98,6 +98,13 @@ class Sealing:
         return f"STRUCT({', '.join(members)})"
 
     def __call__(self, number: pa.Array, stranger: pa.Array, *cells: pa.Array) -> pa.Array:
+        result = self.columns(number, stranger, cells)
+        return pa.StructArray.from_arrays(list(result.values()), list(result))
+
+    def columns(
+        self, number: pa.Array, stranger: pa.Array, cells: Sequence[pa.Array]
+    ) -> dict[str, pa.Array]:
+        """Give the person's two words (`p_0`, `p_1`), and of each cell what is kept of it."""
         ciphers = self._ciphers()
         result = dict(zip(("p_0", "p_1"), ciphers.person(number, stranger), strict=True))
         for kind, places in self._by_kind.items():
@@ -113,7 +120,7 @@ class Sealing:
         names = ["p_0", "p_1"]
         for cell in self.cells:
             names += [cell.first, cell.second, *([cell.rest] if cell.rest else [])]
-        return pa.StructArray.from_arrays([result[name] for name in names], names)
+        return {name: result[name] for name in names}
 
     def _ciphers(self) -> "_Ciphers":
         if not hasattr(self._here, "ciphers"):

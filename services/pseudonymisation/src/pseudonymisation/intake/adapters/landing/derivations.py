@@ -7,7 +7,7 @@ agreements serves are joined as `<field>__practice` and `<field>__home`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from catalogue import (
     MOMENTS,
@@ -27,7 +27,8 @@ BAND_YEARS: Final = 5
 DEFAULT_POSTCODES: Final = "ZZ99"
 MAP_KEY, MAP_COMMISSIONER, MAP_LSOA = "map_key", "map_commissioner", "map_lsoa"
 """Columns of the maps in a session."""
-LETTERS: Final = "SPGHRC"
+Letter = Literal["S", "P", "G", "H", "R", "C"]
+LETTERS: Final[tuple[Letter, ...]] = ("S", "P", "G", "H", "R", "C")
 """Reasons for Access (domain.md 6.11), in the order of the landed columns."""
 
 
@@ -75,9 +76,7 @@ class Derivations:
         )
 
     def derived(self, derived: DerivedField) -> str:
-        """SQL of one derived column; null where it cannot be said."""
-        if derived.source not in self.columns or (derived.at and derived.at not in self.columns):
-            return f"NULL::{type_of(derived.derivation)}"
+        """SQL of one derived column, of which the file has what it is made of."""
         if derived.derivation is Derivation.BAND:
             return self._banded(derived)
         return FORMS[derived.derivation](derived)
@@ -94,18 +93,25 @@ class Derivations:
         begun = " + ".join(f"({number} >= {edge})::INTEGER" for edge in derived.edges)
         return f"list_extract([{listed}], {begun} + 1)"
 
-    def reason(self, letter: str) -> str:
-        """SQL of the commissioner by one letter, or null."""
-        reason = self.data_set.population.get(letter)  # type: ignore[call-overload]  # any letter
-        if reason is None or (reason.field and reason.field not in self.columns):
-            return "NULL::VARCHAR"
-        return self._commissioner(reason)
+    @property
+    def submitter(self) -> str:
+        """SQL of who submitted, which is the same in all rows."""
+        return f"{literal(self.provider)}::VARCHAR"
+
+    def reason(self, letter: Letter) -> str:
+        """SQL of the commissioner by one letter that the file has."""
+        return self._commissioner(self.data_set.population[letter])
+
+    def has_reason(self, letter: Letter) -> bool:
+        """Say whether the data set and the file can name a commissioner by a letter."""
+        reason = self.data_set.population.get(letter)
+        return reason is not None and (reason.field is None or reason.field in self.columns)
 
     def _commissioner(self, reason: Reason) -> str:
         field = reason.field or ""
         match reason.source:
             case "submitter":
-                return f"{literal(self.provider)}::VARCHAR"
+                return self.submitter
             case "practice":
                 return f"{identifier(practice_of(field))}.{MAP_COMMISSIONER}"
             case "postcode":

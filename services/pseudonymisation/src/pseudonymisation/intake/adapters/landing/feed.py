@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +24,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pseudonymisation.intake.adapters.header import cells_of
+from pseudonymisation.intake.adapters.landing import quotes
+from pseudonymisation.intake.adapters.landing.quotes import LINE_FEED, QUOTE, Mask
 from pseudonymisation.intake.adapters.upload import BLANK
 
 PIPE_BYTES: Final = 1 << 20
+BLOCK_BYTES: Final = 8 << 20
+"""At once. More is hardly faster (docs/performance.md), and each thread holds as much again."""
 PAUSE_SECONDS: Final = 0.002
-TAB, LINE_FEED, SPACE, QUOTE = 9, 10, 32, 34
+TAB, SPACE = 9, 32
 NOT_CLOSED: Final = "QUOTE_NOT_CLOSED"
 TRAILING: Final = "TRAILING_DELIMITER"
 LINE_BREAK: Final = "LINE_BREAK_IN_VALUE"
@@ -35,10 +40,45 @@ BROKEN_LINES_MAX: Final = 40
 """Over so many lines at most a value with line breaks is looked for."""
 _IS_BLANK: Final = np.isin(np.arange(256), np.frombuffer(BLANK + b"\n", dtype=np.uint8))
 
-Mask = npt.NDArray[np.bool_]
-
 SetAside = Callable[[npt.NDArray[np.int64], str, pa.Array], None]
 """Takes the numbers of lines, a code, and the lines themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Whole lines with the numbers that they have in the file."""
+
+    numbers: npt.NDArray[np.int64]
+    lines: pa.Array
+    """As bytes, a line feed at the end of each."""
+
+    def text(self, delimiter: str) -> pa.Buffer:
+        """Give the lines with their numbers as a first value."""
+        numbers = pc.cast(pc.cast(pa.array(self.numbers), pa.string()), pa.binary())
+        joined = pc.binary_join_element_wise(numbers, self.lines, delimiter.encode())
+        return joined.buffers()[2]
+
+    def only(self, which: Mask) -> "Numbered":
+        return Numbered(self.numbers[which], self.lines.filter(pa.array(which)))
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int32]:
+        """Where each line begins in `characters`, and where the last one ends."""
+        offsets = np.frombuffer(self.lines.buffers()[1], dtype=np.int32)
+        offsets = offsets[self.lines.offset : self.lines.offset + len(self.lines) + 1]
+        begins: npt.NDArray[np.int32] = offsets - offsets[0]
+        return begins
+
+    @property
+    def data(self) -> pa.Buffer:
+        """All lines, one behind the other."""
+        offsets = np.frombuffer(self.lines.buffers()[1], dtype=np.int32)
+        first, last = offsets[self.lines.offset], offsets[self.lines.offset + len(self.lines)]
+        return self.lines.buffers()[2].slice(int(first), int(last - first))
+
+    @property
+    def characters(self) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(self.data, dtype=np.uint8)
 
 
 class FeedFailed(Exception):
@@ -61,8 +101,21 @@ class Lines:
         self.records = 0
         """Lines that hold something, the header not counted."""
 
-    def of(self, chunk: bytes) -> pa.Buffer | None:
-        """Give what the engine may read of the lines that end in this chunk."""
+    def blocks(self, chunks: Iterator[bytes]) -> Iterator[Numbered]:
+        """Give the records of a file, some mebibytes at a time."""
+        held: list[bytes] = []
+        for chunk in chunks:
+            held.append(chunk)
+            if sum(map(len, held)) >= BLOCK_BYTES:
+                if (block := self.of(b"".join(held))) is not None:
+                    yield block
+                held = []
+        for block in (self.of(b"".join(held)), self.last()):
+            if block is not None:
+                yield block
+
+    def of(self, chunk: bytes) -> Numbered | None:
+        """Give the records of the lines that end in this chunk."""
         end = chunk.rfind(b"\n") + 1
         if not end:
             self._rest.append(chunk)
@@ -71,14 +124,14 @@ class Lines:
         self._rest = [chunk[end:]]
         return self._numbered(whole, is_last=False)
 
-    def last(self) -> pa.Buffer | None:
+    def last(self) -> Numbered | None:
         """Give the line that had no line feed behind it."""
         rest, self._rest = b"".join(self._rest), []
         if not rest:
             return None
         return self._numbered(rest if rest.endswith(b"\n") else rest + b"\n", is_last=True)
 
-    def _numbered(self, data: bytes, *, is_last: bool) -> pa.Buffer | None:
+    def _numbered(self, data: bytes, *, is_last: bool) -> Numbered | None:
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n")
         characters = np.frombuffer(data, dtype=np.uint8)
@@ -92,6 +145,7 @@ class Lines:
         found: list[tuple[str, Mask]] = []
         if len(places) > len(ends):
             found, kept = self._misleading(lines, places, kinds, is_last=is_last)
+            found.append(self._misquoted(lines, characters, starts))
             if kept < len(lines):
                 self._rest.insert(0, data[starts[kept] :])
                 lines, starts = lines[:kept], starts[: kept + 1]
@@ -114,8 +168,7 @@ class Lines:
             lines, numbers = lines.filter(pa.array(held)), numbers[held]
         if not len(numbers):
             return None
-        text = pc.cast(pc.cast(pa.array(numbers), pa.string()), pa.binary())
-        return pc.binary_join_element_wise(text, lines, self._delimiter.encode()).buffers()[2]
+        return Numbered(numbers, lines)
 
     def _misleading(
         self,
@@ -175,6 +228,16 @@ class Lines:
             bad[place] = found is not None and len(found) > self._columns
         return [(TRAILING, bad)]
 
+    def _misquoted(
+        self, lines: pa.Array, characters: npt.NDArray[np.uint8], starts: npt.NDArray[np.int32]
+    ) -> tuple[str, Mask]:
+        """Say which lines have a quote where none may be."""
+        bad = np.zeros(len(lines), dtype=np.bool_)
+        unsure = quotes.inside(characters[: starts[-1]], starts, self._delimiter)
+        if len(unsure):
+            bad[unsure] = quotes.are_wrong(lines.take(pa.array(unsure)), self._delimiter)
+        return quotes.MISPLACED, bad
+
     def _is_one(self, lines: pa.Array) -> bool:
         """Say whether lines are one record, of which a value has line breaks in it."""
         text = b"\n".join(line.rstrip(b"\n") for line in lines.to_pylist())
@@ -205,20 +268,11 @@ def _holds_something(
 
 
 class Feed:
-    """A thread that writes a file's lines into a named pipe."""
+    """A thread that writes numbered lines into a named pipe."""
 
-    def __init__(
-        self,
-        pipe: Path,
-        chunks: Iterator[bytes],
-        lines: Lines,
-        report: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        """`report` is told how many records have gone in, after every chunk."""
-        self._report = report
+    def __init__(self, pipe: Path, chunks: Iterator[bytes]) -> None:
         self._pipe = pipe
         self._chunks = chunks
-        self._lines = lines
         self._abandoned = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -268,9 +322,7 @@ class Feed:
                 return
             try:
                 for chunk in self._chunks:
-                    self._write(descriptor, self._lines.of(chunk))
-                    self._report(self._lines.records)
-                self._write(descriptor, self._lines.last())
+                    self._write(descriptor, chunk)
             finally:
                 os.close(descriptor)
         except BrokenPipeError:
@@ -291,9 +343,9 @@ class Feed:
             return descriptor
         return None
 
-    def _write(self, descriptor: int, data: pa.Buffer | None) -> None:
-        view = memoryview(data) if data is not None else memoryview(b"")
-        while len(view) and not self._abandoned.is_set():
+    def _write(self, descriptor: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view and not self._abandoned.is_set():
             view = view[os.write(descriptor, view) :]
 
 

@@ -1,11 +1,12 @@
-"""Lands a file: one pass of the engine from the sealed upload to sealed Parquet.
+"""Lands a file: from the sealed upload to sealed Parquet, without a clear identifier in it.
 
-The engine reads the numbered lines out of a pipe (`feed`), judges each row (`checks`), and
-writes the good ones without a clear identifier in them: NHS numbers as haven tokens, other
-identifiers as sealed cells (`sealing`), text with markers (`masking`), safe forms derived and
-Reasons for Access looked up (`derivations`). Where SQL cannot say it, it calls functions of ours
-back, a vector at a time; bad rows leave it that way too (`quarantine`). Nothing is written
-twice, and memory does not grow with the file. LAYOUT.md says what is in the result.
+Numbered lines (`feed`) are sorted (`sorting`). Nearly all are plain: written as the formats say,
+with nothing to be asked of them. Their rows are made in columns (`plain`): NHS numbers as haven
+tokens, other identifiers as sealed cells (`sealing`), safe forms derived, Reasons for Access looked
+up. The others wait, sealed, and are read by the engine out of a pipe: it judges each row
+(`reading`, `checks`), puts markers into text (`masking`), derives the same forms (`derivations`),
+and calls functions of ours back where SQL cannot say it; bad rows leave it that way (`quarantine`).
+Both end in one file (`writing`), and memory does not grow with it. LAYOUT.md says what is in it.
 """
 
 import shutil
@@ -37,17 +38,22 @@ from pseudonymisation.intake.adapters.landing.derivations import MAP_COMMISSIONE
 from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
 from pseudonymisation.intake.adapters.landing.found import counted
 from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE, Organisations
+from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
+from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schema_of
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
 from pseudonymisation.intake.adapters.landing.reading import LEFT_OUT
+from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
 from pseudonymisation.intake.adapters.landing.statement import (
     LandingTask,
     Statement,
     parquet_key_name,
 )
+from pseudonymisation.intake.adapters.landing.writing import BATCHES, Writing
 from pseudonymisation.intake.domain.quality import LandingOutcome
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+ROWS_AT_ONCE: Final = 65_536
 REJECTS: Final[Mapping[str, str]] = {
     "MISSING COLUMNS": "TOO_FEW_VALUES",
     "TOO MANY COLUMNS": "TOO_MANY_VALUES",
@@ -99,32 +105,56 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
             data_set=order.data_set,
             entries_max=plane.quarantine_entries_max,
         )
-        read_by = _load_maps(connection, order)
-        sealing = Sealing(sealed, keys)
+        with _translated():
+            read_by = _load_maps(connection, order)
         left_out = LeftOut(order.rules, order.data_set, keys)
-        key = [field.name for field in left_out.fields]
-        statement = Statement(order, columns, sealing, read_by, scratch / "records.csv", key)
-        failures: list[Exception] = []
-        _register(connection, statement, quarantine, left_out, failures)
-        delimiter = order.data_set.file.delimiter
-        lines = Lines(quarantine.whole_lines, delimiter=delimiter, columns=len(columns))
+        statement = Statement(
+            order,
+            columns,
+            Sealing(sealed, keys),
+            read_by,
+            scratch / "records.csv",
+            [field.name for field in left_out.fields],
+        )
+        lines = Lines(
+            quarantine.whole_lines,
+            delimiter=order.data_set.file.delimiter,
+            columns=len(columns),
+        )
         chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
-        feed = Feed(statement.pipe, chunks, lines, plane.report)
-        try:
-            with _translated(), feed.flowing():
-                written = _one(connection.execute(statement.copy(path)))
-        except FeedFailed as failure:
-            raise failure.__cause__ or failure from None
-        except EngineFailed:
-            if failures:
-                raise failures[0] from None
-            raise
+        others = Others(scratch, order.data_set.file.delimiter)
+        writing = Writing(
+            connection, schema_of(statement), statement.into(path, statement.whole(BATCHES))
+        )
+        with _translated(), writing.open() as write:
+            with others.kept() as keep:
+                plain = _plain_rows(statement, keys, connection)
+                for rows, rest in sorted_out(lines.blocks(chunks), plain, plane.limits.threads):
+                    keep(rest)
+                    if rows is not None and rows.num_rows:
+                        write(rows)
+                    plane.report(lines.records)
+            if others.are_there:
+                judged = _Judged(connection, statement, quarantine, left_out)
+                for rows in judged.rows(others):
+                    write(rows)
+        written = writing.result
         faults.reach("L1")
         with _translated():
             written = _without_deleted(connection, statement, left_out, path) or written
+            if written is None:
+                raise EngineFailed
             landed, statistics = int(written[1]), written[4]
-            _set_unreadable_aside(connection, quarantine, delimiter)
             counts = counted(connection, order, columns, path) if landed else {}
+    if lines.records != landed + quarantine.lines + sum(left_out.reasons.values()):
+        log.error(
+            "records_lost",
+            records=lines.records,
+            landed=landed,
+            set_aside=quarantine.lines,
+            left_out=sum(left_out.reasons.values()),
+        )
+        raise EngineFailed
     size = plane.objects.finish(order.object_key)
     faults.reach("L2")
     return LandingOutcome(
@@ -142,6 +172,60 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         bytes=size,
         **counts,
     )
+
+
+def _plain_rows(
+    statement: Statement, keys: Mapping[str, bytes], connection: duckdb.DuckDBPyConnection
+) -> PlainRows | None:
+    """Give what tells plain rows, where the data set has such."""
+    try:
+        return PlainRows(statement, keys, connection)
+    except NotPlain:
+        return None
+
+
+class _Judged:
+    """The rows of the lines that are not plain: the engine judges them by the statement."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        statement: Statement,
+        quarantine: Quarantine,
+        left_out: LeftOut,
+    ) -> None:
+        self._connection = connection
+        self._statement = statement
+        self._quarantine = quarantine
+        self._failures: list[Exception] = []
+        _register(connection, statement, quarantine, left_out, self._failures)
+
+    def rows(self, others: Others) -> Iterator[pa.RecordBatch]:
+        """Give the rows that are kept.
+
+        :raises EngineFailed: where the engine gave up
+        """
+        schema = schema_of(self._statement)
+        feed = Feed(self._statement.pipe, others.read())
+        try:
+            with _translated(), feed.flowing():
+                found = self._connection.execute(self._statement.rows)
+                for batch in found.to_arrow_reader(ROWS_AT_ONCE):
+                    columns = [
+                        column.cast(kind)
+                        for column, kind in zip(batch.columns, schema.types, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        except FeedFailed as failure:
+            raise failure.__cause__ or failure from None
+        except EngineFailed:
+            if self._failures:
+                raise self._failures[0] from None
+            raise
+        with _translated():
+            _set_unreadable_aside(
+                self._connection, self._quarantine, self._statement.data_set.file.delimiter
+            )
 
 
 def _without_deleted(

@@ -59,21 +59,34 @@ class Organisations:
         ).fetchall()
         return cls(spellings, dict(defaults))
 
+    @property
+    def known(self) -> list[str]:
+        """Codes of providers for whom there is a right, and codes that name nobody."""
+        return [*(code for codes in self.spellings.values() for code in codes), *self.defaults]
+
     def is_foreign(self, column: str) -> str:
         """SQL that says of a code that it is a provider's for whom there is no right."""
-        known = [code for codes in self.spellings.values() for code in codes]
-        return f"{column} NOT IN ({', '.join(map(literal, [*known, *self.defaults]))})"
+        return f"{column} NOT IN ({', '.join(map(literal, self.known))})"
 
     def is_anothers_site(self, column: str) -> str:
         """SQL that says of a code that it is a site of a provider for whom there is no right.
 
         A site that the map does not have may be a new one of the sender's own.
         """
+        return f"{column} IN ({self.others_sites})"
+
+    @property
+    def others_sites(self) -> str:
+        """SQL that selects these codes."""
         own = ", ".join(map(literal, self.spellings))
-        return (
-            f"{column} IN (SELECT code FROM organisations"
-            f" WHERE entity <> '' AND entity NOT IN ({own}))"
-        )
+        return f"SELECT code FROM organisations WHERE entity <> '' AND entity NOT IN ({own})"
+
+    def entity_of_provider(self, code: str) -> str | None:
+        """Return a provider's code in normal form; None where the code is a meaning."""
+        for entity, (_, *others) in self.spellings.items():
+            if code in others:
+                return entity
+        return None if code in self.defaults else code
 
     def provider(self, column: str) -> str:
         """SQL of the provider, in normal form; null where the code is a meaning."""

@@ -92,19 +92,19 @@ class Reading:
 
         `deleting` is SQL of what a deletion is known by, where the rules have such.
         """
-        self._data_set = data_set
-        self._rules = rules
+        self.data_set = data_set
+        self.rules = rules
         self._columns = columns
-        self._fields = [data_set.by_name[name] for name in columns]
-        self._today = today
+        self.fields = [data_set.by_name[name] for name in columns]
+        self.today = today
         self._set_aside = set_aside
         self._more = more
         self._deleting = deleting
-        self._voids = Voids(rules.void)
-        self._numbers = [f.name for f in self._fields if f.check is Check.NHS_NUMBER]
-        self._dates = [f.name for f in self._fields if f.type in DAYS]
-        self._moments = [f for f in self._fields if f.type in MOMENTS]
-        self._named = [f for f in self._fields if f.lookup is not None or f.recode]
+        self.voids = Voids(rules.void)
+        self._numbers = [f.name for f in self.fields if f.check is Check.NHS_NUMBER]
+        self._dates = [f.name for f in self.fields if f.type in DAYS]
+        self._moments = [f for f in self.fields if f.type in MOMENTS]
+        self._named = [f for f in self.fields if f.lookup is not None or f.recode]
         self._checks = Checks(
             data_set=data_set,
             columns=columns,
@@ -138,7 +138,7 @@ class Reading:
                 for name in map(identifier, self._came)
             )
         )
-        normal = (_unless_plain(f.name, self._normalised(f)) for f in self._fields)
+        normal = (_unless_plain(f.name, self._normalised(f)) for f in self.fields)
         return (
             f"SELECT * REPLACE ({', '.join(normal)}),"
             f" CASE WHEN {PLAIN} THEN NULL ELSE {record} END AS {RAW} FROM ({plain})"
@@ -148,11 +148,11 @@ class Reading:
     def plain(self) -> str:
         """SQL that is true where nothing has to be asked of a row; never null."""
         tests = [self._checks.is_good]
-        keys = [f.name for f in self._fields if self._is_key(f)]
+        keys = [f.name for f in self.fields if self.is_key(f)]
         coded, codes = self.signals.coded
         # A key with something at its ends that is not seen would be another key.
         edges = f"{UNIT}[{SPACES}]|[{SPACES}]{UNIT}"
-        looked_for = [self._voids.among(UNIT), edges] if keys else []
+        looked_for = [self.voids.among(UNIT), edges] if keys else []
         looked_for += [f"[^A-Z0-9]{codes}"] if coded else []
         if found := "|".join(filter(None, looked_for)):
             parts = [part for name in keys for part in (literal(UNIT), identifier(name))]
@@ -161,14 +161,15 @@ class Reading:
             text = f"concat({', '.join(parts)})"
             tests.append(f"NOT regexp_matches({text}, {literal(f'(?i){found}')})")
         tests += self.signals.silent
-        tests += [self._voids.usual(identifier(date_of(name))) for name in self._dates]
+        tests += [self.voids.usual(identifier(date_of(name))) for name in self._dates]
         tests += [
             f"coalesce(NOT ({judged.holds}), true)" for judged in (*self._validity(), *self._more)
         ]
         return " AND ".join(tests)
 
-    def _is_key(self, field: CatalogueField) -> bool:
-        return field.name not in self.signals.read and self._voids.is_key(field)
+    def is_key(self, field: CatalogueField) -> bool:
+        """Say whether a placeholder is none in this column even where it fits its format."""
+        return field.name not in self.signals.read and self.voids.is_key(field)
 
     # --- the others, in normal form -----------------------------------------------------------
 
@@ -177,7 +178,7 @@ class Reading:
         value = f"trim({identifier(field.name)}, {literal(SPACES)})"
         if field.check is Check.POSTCODE:
             value = rf"upper(regexp_replace({value}, '[[:space:]\x{{a0}}]+', '', 'g'))"
-        format_ = self._rules.format_of(field.name)
+        format_ = self.rules.format_of(field.name)
         for normal in (*field.normal, *(format_.normal if format_ else ())):
             match normal:
                 case Normal.UPPER:
@@ -192,10 +193,10 @@ class Reading:
 
     def _freed(self, normal: str) -> str:
         """Take void values out, and read dates and numbers again."""
-        fields = [f for f in self._fields if f.name not in self.signals.read]
-        flags = self._voids.flags([field.name for field in fields])
+        fields = [f for f in self.fields if f.name not in self.signals.read]
+        flags = self.voids.flags([field.name for field in fields])
         void = {
-            field.name: self._voids.holds(
+            field.name: self.voids.holds(
                 field, f"{FLAGS}[{place}]", shape_of(field) if has_shape(field) else None
             )
             for place, field in enumerate(fields, start=1)
@@ -250,7 +251,7 @@ class Reading:
                 ),
             ]
         )
-        birth = self._data_set.person.date_of_birth
+        birth = self.data_set.person.date_of_birth
         own = identifier(birth) if birth in self._columns and birth else "NULL::VARCHAR"
         reasons = (
             f"SELECT *, {own} AS {OWN_BIRTH},"
@@ -287,10 +288,10 @@ class Reading:
         """
         dropped = self.signals.dropped
         for reason in self._checks.reasons():
-            field = self._data_set.by_name[reason.column]
-            effect = self._rules.otherwise(reason.column)
+            field = self.data_set.by_name[reason.column]
+            effect = self.rules.otherwise(reason.column)
             if reason.code == MISSING:
-                effect = self._rules.missing(field) or Effect.QUARANTINE
+                effect = self.rules.missing(field) or Effect.QUARANTINE
             holds = reason.holds
             if reason.column in dropped:
                 holds = f"NOT {WITHHELD} AND ({holds})"
@@ -303,7 +304,7 @@ class Reading:
             yield Judgement(judged.column, judged.code, holds, judged.effect)
 
     def _validity(self) -> Iterator[Judgement]:
-        for rule in self._rules.validity:
+        for rule in self.rules.validity:
             holds = self._compared(rule)
             if holds is not None:
                 yield Judgement(rule.column, rule.code, holds, rule.effect)
@@ -331,14 +332,14 @@ class Reading:
             case int():
                 return str(than)
             case name if name == TODAY:
-                return f"DATE {literal(self._today.isoformat())}"
+                return f"DATE {literal(self.today.isoformat())}"
             case name:
                 return self._value(name)
 
     def _value(self, name: str) -> str | None:
         if name not in self._columns:
             return None
-        match self._data_set.by_name[name].type:
+        match self.data_set.by_name[name].type:
             case ColumnType.DATE | ColumnType.DATETIME:
                 return identifier(date_of(name))
             case ColumnType.TIME:
@@ -370,7 +371,7 @@ class Reading:
             column = identifier(field.name)
             known, name = field.recode, f"trim({column}, {literal(SPACES)})"
             if field.lookup is not None:
-                known = self._data_set.lookups[field.lookup].by_folded
+                known = self.data_set.lookups[field.lookup].by_folded
                 name = f"upper(trim(regexp_replace({column}, {literal(f'[{SPACES}]+')}, ' ', 'g')))"
             names, codes = (", ".join(map(literal, said)) for said in (known, known.values()))
             code = f"map([{names}], [{codes}])[{name}]"
@@ -387,7 +388,7 @@ class Reading:
     def _as_date(self, name: str) -> str:
         """SQL of a value's day; of a date-time the engine takes it for one first."""
         column = identifier(name)
-        if self._data_set.by_name[name].type is ColumnType.DATETIME:
+        if self.data_set.by_name[name].type is ColumnType.DATETIME:
             return f"TRY_CAST(TRY_CAST({column} AS TIMESTAMP) AS DATE)"
         return f"TRY_CAST({column} AS DATE)"
 
@@ -396,7 +397,7 @@ class Reading:
         yield name
         if name in self._dates:
             yield date_of(name)
-        if self._data_set.by_name[name].type in MOMENTS:
+        if self.data_set.by_name[name].type in MOMENTS:
             yield moment_of(name)
 
     def _listed(self, found: "Iterator[tuple[str, str, str]] | list[tuple[str, str, str]]") -> str:

@@ -57,15 +57,21 @@ class Signals:
 
         What clinical codes say is looked for with the void values (`coded`).
         """
+        for name, words, expected in self.silence:
+            column = identifier(name)
+            found = is_one_of(column, words)
+            yield f"coalesce({'' if expected else 'NOT '}{found}, true)"
+
+    @property
+    def silence(self) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+        """Give columns, words, and whether a value that says nothing is one of them or none."""
         for when in self._whens():
             for name in self._columns(when):
-                column = identifier(name)
                 if when.other_than is not None:
-                    yield f"({column} IS NULL OR {is_one_of(column, when.other_than)})"
+                    yield name, when.other_than, True
                 elif when.values:
                     known = tuple(code for code in when.known if code not in when.values)
-                    found = is_one_of(column, known or when.values)
-                    yield f"coalesce({'' if known else 'NOT '}{found}, true)"
+                    yield name, known or when.values, bool(known)
 
     @property
     def coded(self) -> tuple[list[str], str]:

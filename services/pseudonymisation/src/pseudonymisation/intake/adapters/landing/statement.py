@@ -7,6 +7,7 @@ them (`reading`); their postcodes in one form; what our functions make of them; 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -31,11 +32,13 @@ from pseudonymisation.intake.adapters.landing.derivations import (
     LETTERS,
     MAP_KEY,
     Derivations,
+    Letter,
     home_of,
     month_of,
     normalised_postcode,
     postcode_of,
     practice_of,
+    type_of,
 )
 from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
@@ -93,6 +96,17 @@ def parquet_key_name(edition_id: UUID) -> str:
     return f"e{edition_id.hex}"
 
 
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A landed column: its name, the engine's type, and what it is made of."""
+
+    name: str
+    kind: str
+    sql: str
+    is_there: bool = True
+    """Whether rows differ in it; else `sql` is what all have."""
+
+
 class Statement:
     """The one statement that lands a file, and the functions that it calls."""
 
@@ -107,12 +121,12 @@ class Statement:
     ) -> None:
         """`key` are columns by which a deletion names a record, where the rules have such."""
         self.pipe = pipe
-        self._organisations = read_by
+        self.organisations = read_by
         self.sealing = sealing
         self.order = order
-        self._data_set = order.data_set
-        self._columns = columns
-        self._reading = Reading(
+        self.data_set = order.data_set
+        self.columns = columns
+        self.reading = Reading(
             data_set=order.data_set,
             rules=order.rules,
             columns=columns,
@@ -123,7 +137,7 @@ class Statement:
             more=tuple(self._foreign()),
             deleting=tuple(self._deleting(key)),
         )
-        self._derivations = Derivations(
+        self.derivations = Derivations(
             data_set=order.data_set,
             columns=columns,
             provider=order.provider,
@@ -139,26 +153,26 @@ class Statement:
         yield "line"
         yield self._provider()
         for name in key:
-            yield _trimmed(name) if name in self._columns else "NULL::VARCHAR"
+            yield _trimmed(name) if name in self.columns else "NULL::VARCHAR"
 
     def _provider(self) -> str:
         """Whose record a row is, in normal form; of whom it says nothing, the submission's."""
-        person, submitted = self._data_set.person, literal(self.order.provider)
-        if person.provider not in self._columns:
+        person, submitted = self.data_set.person, literal(self.order.provider)
+        if person.provider not in self.columns:
             return submitted
         return (
-            f"coalesce({self._organisations.provider(_trimmed(str(person.provider)))}, {submitted})"
+            f"coalesce({self.organisations.provider(_trimmed(str(person.provider)))}, {submitted})"
         )
 
     def _foreign(self) -> Iterator[Judgement]:
         """What is wrong with a row of a provider whose records the submitter may not send."""
-        provider = self._data_set.person.provider
-        if provider is not None and provider in self._columns:
-            holds = self._organisations.is_foreign(identifier(provider))
+        provider = self.data_set.person.provider
+        if provider is not None and provider in self.columns:
+            holds = self.organisations.is_foreign(identifier(provider))
             yield Judgement(provider, FOREIGN, holds, Effect.QUARANTINE)
-        site = self._data_set.population.get("P")
-        if provider is None and site is not None and site.field in self._columns and site.field:
-            holds = self._organisations.is_anothers_site(identifier(site.field))
+        site = self.data_set.population.get("P")
+        if provider is None and site is not None and site.field in self.columns and site.field:
+            holds = self.organisations.is_anothers_site(identifier(site.field))
             yield Judgement(site.field, FOREIGN, holds, Effect.QUARANTINE)
 
     @property
@@ -166,13 +180,11 @@ class Statement:
         """How many cells of each column had personal data in them."""
         return dict(self.masking.cells)
 
-    def copy(self, path: Path) -> str:
-        """Write the whole statement."""
-        rows = (
-            f"SELECT {', '.join(self._landed())} FROM ({self._worked_on()}) AS r"
-            f" {' '.join(self._joins())}"
-        )
-        return self.into(path, rows)
+    @property
+    def rows(self) -> str:
+        """Write the statement that makes rows of the lines that come out of the pipe."""
+        landed = ", ".join(f"{c.sql} AS {identifier(c.name)}" for c in self.layout if c.is_there)
+        return f"SELECT {landed} FROM ({self._worked_on()}) AS r {' '.join(self._joins())}"
 
     def into(self, path: Path, rows: str) -> str:
         """Write a statement that makes a sealed file of rows."""
@@ -183,64 +195,88 @@ class Statement:
             f" ENCRYPTION_CONFIG {{footer_key: {key}}}, RETURN_STATS)"
         )
 
+    def whole(self, rows: str) -> str:
+        """Add to rows what is the same in all of them, in the order of LAYOUT.md."""
+        landed = ", ".join(
+            identifier(c.name) if c.is_there else f"{c.sql} AS {identifier(c.name)}"
+            for c in self.layout
+        )
+        return f"SELECT {landed} FROM {rows}"
+
     def written(self, path: Path) -> str:
         """Read such a file, as SQL."""
         return sealed_parquet(path, parquet_key_name(self.order.edition_id))
 
-    def _landed(self) -> Iterator[str]:
-        """Give every landed column, in the order of LAYOUT.md."""
-        yield "line"
-        yield "person_kind"
-        yield f"{CELLS}.p_0 AS person_0"
-        yield f"{CELLS}.p_1 AS person_1"
+    @cached_property
+    def layout(self) -> list[Landed]:
+        """Every landed column, in the order of LAYOUT.md."""
+        return list(self._landed())
+
+    def _landed(self) -> Iterator[Landed]:
+        yield Landed("line", "UBIGINT", "line")
+        yield Landed("person_kind", "UTINYINT", "person_kind")
+        yield Landed("person_0", "UBIGINT", f"{CELLS}.p_0")
+        yield Landed("person_1", "UBIGINT", f"{CELLS}.p_1")
         for cell in self.sealing.cells:
-            yield f"{CELLS}.{cell.first} AS {identifier(f'{cell.field.name}__0')}"
-            yield f"{CELLS}.{cell.second} AS {identifier(f'{cell.field.name}__1')}"
-            if cell.rest:
-                yield f"{CELLS}.{cell.rest} AS {identifier(f'{cell.field.name}__rest')}"
-        for field in self._data_set.fields:
+            name = cell.field.name
+            parts = [(cell.first, "0", "UBIGINT"), (cell.second, "1", "UBIGINT")]
+            parts += [(cell.rest, "rest", "BLOB")] if cell.rest else []
+            for member, suffix, kind in parts:
+                yield self._of(name, f"{name}__{suffix}", kind, f"{CELLS}.{member}")
+        for field in self.data_set.fields:
             if field.identifier is None and field.name not in self.order.rules.controls:
                 clear = self._unless_dropped(field.name, self._clear(field))
-                yield f"{clear} AS {identifier(field.name)}"
-        for derived in self._data_set.derived:
-            yield f"{self._derived(derived)} AS {identifier(derived.name)}"
+                yield self._of(field.name, field.name, TYPES[field.type], clear)
+        for derived in self.data_set.derived:
+            kind = type_of(derived.derivation)
+            made_from = (derived.source, derived.at or derived.source)
+            is_there = all(name in self.columns for name in made_from)
+            sql = self._derived(derived) if is_there else f"NULL::{kind}"
+            yield Landed(derived.name, kind, sql, is_there=is_there)
         for letter in LETTERS:
-            yield f"{self._reason(letter)} AS reason_{letter.lower()}"
-        yield f"{self._period()} AS period"
-        yield (
-            f"{MASKED} IS NOT NULL AS pcd_masked" if self.masking.fields else "false AS pcd_masked"
-        )
-        yield f"{scan.VERSION}::UTINYINT AS scan_rule"
-        yield WITHHELD
-        yield FINDINGS
+            has_reason = self.derivations.has_reason(letter)
+            sql = self._reason(letter) if has_reason else "NULL::VARCHAR"
+            is_same = not has_reason or sql == self.derivations.submitter
+            yield Landed(f"reason_{letter.lower()}", "VARCHAR", sql, is_there=not is_same)
+        is_of_rows = self.data_set.periods.unit != "edition"
+        yield Landed("period", "VARCHAR", self._period(), is_there=is_of_rows)
+        has_masked = bool(self.masking.fields)
+        masked = f"{MASKED} IS NOT NULL" if has_masked else "false"
+        yield Landed("pcd_masked", "BOOLEAN", masked, is_there=has_masked)
+        yield Landed("scan_rule", "UTINYINT", f"{scan.VERSION}::UTINYINT", is_there=False)
+        yield Landed(WITHHELD, "BOOLEAN", WITHHELD)
+        yield Landed(FINDINGS, "VARCHAR", FINDINGS)
+
+    def _of(self, field: str, name: str, kind: str, sql: str) -> Landed:
+        if field in self.columns:
+            return Landed(name, kind, sql)
+        return Landed(name, kind, f"NULL::{kind}", is_there=False)
 
     def _period(self) -> str:
         """The row's own month; of an edition, whose rows stay together, the one it is named by."""
-        if self._data_set.periods.unit == "edition":
+        if self.data_set.periods.unit == "edition":
             return f"{literal(f'{self.order.last:%Y-%m}')}::VARCHAR"
-        return month_of(self._data_set.periods.field)
+        return month_of(self.data_set.periods.field)
 
     def _unless_dropped(self, name: str, value: str) -> str:
         """Leave out what a row whose identity is withheld does not have."""
-        dropped = name in self._reading.signals.dropped
+        dropped = name in self.reading.signals.dropped
         return f"CASE WHEN NOT {WITHHELD} THEN {value} END" if dropped else value
 
     def _derived(self, derived: DerivedField) -> str:
-        hold, value = self._reading.signals.withhold, self._derivations.derived(derived)
+        hold, value = self.reading.signals.withhold, self.derivations.derived(derived)
         if hold is None or derived.name in hold.keep_derived:
             return value
         return self._unless_dropped(derived.source, value)
 
-    def _reason(self, letter: str) -> str:
-        hold, value = self._reading.signals.withhold, self._derivations.reason(letter)
+    def _reason(self, letter: Letter) -> str:
+        hold, value = self.reading.signals.withhold, self.derivations.reason(letter)
         if hold is None or letter in hold.reasons:
             return value
         return f"CASE WHEN NOT {WITHHELD} THEN {value} END"
 
     def _clear(self, field: CatalogueField) -> str:
         kind = TYPES[field.type]
-        if field.name not in self._columns:
-            return f"NULL::{kind}"
         if field.type is ColumnType.DATE:
             return identifier(date_of(field.name))
         if field.type in MOMENTS:
@@ -274,17 +310,17 @@ class Statement:
         yield self._stranger()
         for cell in self.sealing.cells:
             name = cell.field.name
-            if name not in self._columns:
+            if name not in self.columns:
                 yield "NULL::VARCHAR"
-            elif name in self._derivations.postcodes:
+            elif name in self.derivations.postcodes:
                 yield self._unless_dropped(name, identifier(postcode_of(name)))
             else:
                 yield self._unless_dropped(name, _trimmed(name))
 
     def _number(self) -> str:
         """The person's NHS number where it is a valid one, else null."""
-        name = self._data_set.person.nhs_number
-        if name is None or name not in self._columns:
+        name = self.data_set.person.nhs_number
+        if name is None or name not in self.columns:
             return "NULL::VARCHAR"
         return f"CASE WHEN {identifier(valid_of(name))} THEN {identifier(name)} END"
 
@@ -294,10 +330,10 @@ class Statement:
 
     def _stranger(self) -> str:
         """What tells a person without a valid number from all others (domain.md 8.2)."""
-        person, unit, provider = self._data_set.person, "chr(31)", self._provider()
+        person, unit, provider = self.data_set.person, "chr(31)", self._provider()
         row = f"{literal(str(self.order.edition_id))} || {unit} || line"
         known = row
-        if person.local_id in self._columns:
+        if person.local_id in self.columns:
             local = f"{provider} || {unit} || {_trimmed(str(person.local_id))}"
             known = f"coalesce({local}, {row})"
         return f"CASE WHEN {WITHHELD} THEN {row} WHEN {self._person()} IS NULL THEN {known} END"
@@ -305,8 +341,8 @@ class Statement:
     @property
     def _own(self) -> "_Own":
         """What is looked for: the record's own number, postcode and date of birth."""
-        person = self._data_set.person
-        postcode = person.postcode if person.postcode in self._derivations.postcodes else None
+        person = self.data_set.person
+        postcode = person.postcode if person.postcode in self.derivations.postcodes else None
         return _Own(
             self._number(),
             identifier(postcode_of(postcode)) if postcode else "NULL::VARCHAR",
@@ -317,13 +353,13 @@ class Statement:
         """Rows with their postcodes in one form."""
         postcodes = "".join(
             f", {normalised_postcode(name)} AS {identifier(postcode_of(name))}"
-            for name in self._derivations.postcodes
+            for name in self.derivations.postcodes
         )
-        return f"SELECT *{postcodes} FROM ({self._reading.rows(self._records())})"
+        return f"SELECT *{postcodes} FROM ({self.reading.rows(self._records())})"
 
     def _records(self) -> str:
-        file = self._data_set.file
-        named = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self._columns)
+        file = self.data_set.file
+        named = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
         return (
             f"read_csv({literal(self.pipe)}, auto_detect = false, header = false,"
             f" columns = {{'line': 'UBIGINT', {named}}}, delim = {literal(file.delimiter)},"
@@ -334,13 +370,13 @@ class Statement:
         )
 
     def _joins(self) -> Iterator[str]:
-        for name in self._derivations.practices:
+        for name in self.derivations.practices:
             row = identifier(practice_of(name))
             yield f"LEFT JOIN practice_map AS {row} ON {row}.{MAP_KEY} = r.{identifier(name)}"
-        for name in self._derivations.homes:
+        for name in self.derivations.homes:
             row, postcode = identifier(home_of(name)), identifier(postcode_of(name))
             yield f"LEFT JOIN postcode_map AS {row} ON {row}.{MAP_KEY} = r.{postcode}"
-        yield from map(organisations.join, self._derivations.organisation_codes)
+        yield from map(organisations.join, self.derivations.organisation_codes)
 
 
 class _Own(NamedTuple):

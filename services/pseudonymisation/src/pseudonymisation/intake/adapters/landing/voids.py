@@ -96,17 +96,18 @@ class Voids:
         found = "|".join([*spaced, *repeated, *(f"(?:{p})" for p in self._patterns)])
         return f"{unit}(?:{BLANK}+|{BLANK}*(?:{found}){BLANK}*){unit}"
 
-    def usual(self, date: str) -> str:
+    def usual(self, column: str) -> str:
         """SQL that is true for a date that is near none of the void ones, and for no date."""
-        listed = sorted(self._void.dates) if self._void else []
-        tests = [
-            f"{date} > DATE {literal(day.isoformat())}"
-            for day in [d for d in listed if d < PIVOT][-1:]
-        ] + [
-            f"{date} < DATE {literal(day.isoformat())}"
-            for day in [d for d in listed if d >= PIVOT][:1]
-        ]
+        early, late = self.around()
+        tests = [f"{column} > DATE {literal(early.isoformat())}"] if early else []
+        tests += [f"{column} < DATE {literal(late.isoformat())}"] if late else []
         return f"coalesce({' AND '.join(tests)}, true)" if tests else "true"
+
+    def around(self) -> tuple[date | None, date | None]:
+        """Give the last void date before all usual ones, and the first behind them."""
+        listed = sorted(self._void.dates) if self._void else []
+        before, behind = [d for d in listed if d < PIVOT], [d for d in listed if d >= PIVOT]
+        return (before[-1] if before else None), (behind[0] if behind else None)
 
 
 def is_free(field: CatalogueField) -> bool:
