@@ -13,7 +13,7 @@ import pyarrow as pa
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.intake.adapters.landing.feed import Numbered
 
-SORTED = tuple[pa.RecordBatch | None, Numbered]
+SortedBlock = tuple[pa.RecordBatch | None, Numbered]
 NAME: Final = "others"
 JUDGED_FIRST: Final = 4
 """Blocks after which it is said whether it is worth while to look for plain rows."""
@@ -47,9 +47,9 @@ class Others:
 
 def sorted_out(
     blocks: Iterator[Numbered],
-    plain: Callable[[Numbered], SORTED] | None,
+    plain: Callable[[Numbered], SortedBlock] | None,
     threads: int,
-) -> Iterator[SORTED]:
+) -> Iterator[SortedBlock]:
     """Give the plain rows of each block, and its other lines, in the order of the blocks.
 
     Of a file of which most rows are not plain the rest is not looked at.
@@ -59,9 +59,9 @@ def sorted_out(
         return
     seen = left = done = 0
     with ThreadPoolExecutor(threads, thread_name_prefix="plain") as pool:
-        waiting: deque[Future[SORTED]] = deque()
+        waiting: deque[Future[SortedBlock]] = deque()
 
-        def finished() -> SORTED:
+        def finished() -> SortedBlock:
             nonlocal seen, left, done
             rows, rest = waiting.popleft().result()
             done += 1

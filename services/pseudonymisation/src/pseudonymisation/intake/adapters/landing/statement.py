@@ -97,7 +97,7 @@ def parquet_key_name(edition_id: UUID) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class LandedColumn:
     """A landed column: its name, the engine's type, and what it is made of."""
 
     name: str
@@ -208,15 +208,15 @@ class Statement:
         return sealed_parquet(path, parquet_key_name(self.order.edition_id))
 
     @cached_property
-    def layout(self) -> list[Landed]:
+    def layout(self) -> list[LandedColumn]:
         """Every landed column, in the order of LAYOUT.md."""
         return list(self._landed())
 
-    def _landed(self) -> Iterator[Landed]:
-        yield Landed("line", "UBIGINT", "line")
-        yield Landed("person_kind", "UTINYINT", "person_kind")
-        yield Landed("person_0", "UBIGINT", f"{CELLS}.p_0")
-        yield Landed("person_1", "UBIGINT", f"{CELLS}.p_1")
+    def _landed(self) -> Iterator[LandedColumn]:
+        yield LandedColumn("line", "UBIGINT", "line")
+        yield LandedColumn("person_kind", "UTINYINT", "person_kind")
+        yield LandedColumn("person_0", "UBIGINT", f"{CELLS}.p_0")
+        yield LandedColumn("person_1", "UBIGINT", f"{CELLS}.p_1")
         for cell in self.sealing.cells:
             name = cell.field.name
             parts = [(cell.first, "0", "UBIGINT"), (cell.second, "1", "UBIGINT")]
@@ -232,25 +232,25 @@ class Statement:
             made_from = (derived.source, derived.at or derived.source)
             is_there = all(name in self.columns for name in made_from)
             sql = self._derived(derived) if is_there else f"NULL::{kind}"
-            yield Landed(derived.name, kind, sql, is_there=is_there)
+            yield LandedColumn(derived.name, kind, sql, is_there=is_there)
         for letter in LETTERS:
             has_reason = self.derivations.has_reason(letter)
             sql = self._reason(letter) if has_reason else "NULL::VARCHAR"
             is_same = not has_reason or sql == self.derivations.submitter
-            yield Landed(f"reason_{letter.lower()}", "VARCHAR", sql, is_there=not is_same)
+            yield LandedColumn(f"reason_{letter.lower()}", "VARCHAR", sql, is_there=not is_same)
         is_of_rows = self.data_set.periods.unit != "edition"
-        yield Landed("period", "VARCHAR", self._period(), is_there=is_of_rows)
+        yield LandedColumn("period", "VARCHAR", self._period(), is_there=is_of_rows)
         has_masked = bool(self.masking.fields)
         masked = f"{MASKED} IS NOT NULL" if has_masked else "false"
-        yield Landed("pcd_masked", "BOOLEAN", masked, is_there=has_masked)
-        yield Landed("scan_rule", "UTINYINT", f"{scan.VERSION}::UTINYINT", is_there=False)
-        yield Landed(WITHHELD, "BOOLEAN", WITHHELD)
-        yield Landed(FINDINGS, "VARCHAR", FINDINGS)
+        yield LandedColumn("pcd_masked", "BOOLEAN", masked, is_there=has_masked)
+        yield LandedColumn("scan_rule", "UTINYINT", f"{scan.VERSION}::UTINYINT", is_there=False)
+        yield LandedColumn(WITHHELD, "BOOLEAN", WITHHELD)
+        yield LandedColumn(FINDINGS, "VARCHAR", FINDINGS)
 
-    def _of(self, field: str, name: str, kind: str, sql: str) -> Landed:
+    def _of(self, field: str, name: str, kind: str, sql: str) -> LandedColumn:
         if field in self.columns:
-            return Landed(name, kind, sql)
-        return Landed(name, kind, f"NULL::{kind}", is_there=False)
+            return LandedColumn(name, kind, sql)
+        return LandedColumn(name, kind, f"NULL::{kind}", is_there=False)
 
     def _period(self) -> str:
         """The row's own month; of an edition, whose rows stay together, the one it is named by."""
