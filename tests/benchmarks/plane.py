@@ -16,13 +16,13 @@ from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_ke
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
-from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
-from pseudonymisation.intake.adapters.landing.statement import (
+from pseudonymisation.intake.adapters.landing.judged.statement import (
     ROW_GROUP,
     TYPES,
     LandingTask,
     parquet_key_name,
 )
+from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source

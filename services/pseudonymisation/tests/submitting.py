@@ -24,7 +24,7 @@ from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation import main
 from pseudonymisation.engine.keystore import generate_key_encryption_key
 from pseudonymisation.engine.session import EngineLimits, literal, session
-from pseudonymisation.intake.adapters.landing.statement import parquet_key_name
+from pseudonymisation.intake.adapters.landing.judged.statement import parquet_key_name
 from pseudonymisation.intake.domain.edition import MapVersion
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.landings import LandingJobs

@@ -18,9 +18,9 @@ from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.session import EngineLimits, literal, session
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.feed import Lines
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask, parquet_key_name
 from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
-from pseudonymisation.intake.adapters.landing.statement import LandingTask, parquet_key_name
 from services.pseudonymisation.tests.integration.test_landing_oracle import odd_rows, ruled_rows
 from services.pseudonymisation.tests.submitting import (
     ORGANISATIONS,

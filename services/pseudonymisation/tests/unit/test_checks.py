@@ -9,8 +9,8 @@ import pytest
 import catalogue
 from catalogue import CatalogueField
 from pseudonymisation.engine.nhs_numbers import valid_numbers
-from pseudonymisation.intake.adapters.landing import checks
-from pseudonymisation.intake.adapters.landing.checks import Checks, shape_of
+from pseudonymisation.intake.adapters.landing.judged import checks
+from pseudonymisation.intake.adapters.landing.judged.checks import Checks, shape_of
 from services.pseudonymisation.tests.submitting import sus_row
 
 SUS = catalogue.load().get("SUS_APC")

@@ -25,8 +25,8 @@ from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists
 from pseudonymisation.intake.adapters.header import columns_of
 from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
-from pseudonymisation.intake.adapters.landing.statement import LandingTask
 from pseudonymisation.intake.adapters.upload import Inspector
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.errors import ReplyInvalid

@@ -10,8 +10,8 @@ from catalogue import DataSet, Derivation, FieldClass
 from pseudonymisation.engine import repeats
 from pseudonymisation.engine.session import identifier, sealed_parquet
 from pseudonymisation.intake.adapters.landing import organisations
-from pseudonymisation.intake.adapters.landing.reading import FINDINGS, WITHHELD
-from pseudonymisation.intake.adapters.landing.statement import LandingTask, parquet_key_name
+from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask, parquet_key_name
 from pseudonymisation.intake.domain.quality import Contradiction
 
 CONTRADICTIONS_MAX: Final = 100

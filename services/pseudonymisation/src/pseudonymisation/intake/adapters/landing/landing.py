@@ -31,23 +31,27 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
 from pseudonymisation.engine.session import EngineLimits, add_function, identifier, literal, session
 from pseudonymisation.intake.adapters.header import columns_of
-from pseudonymisation.intake.adapters.landing.checks import VALID_NUMBER
 from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BACK
 from pseudonymisation.intake.adapters.landing.deletions import LeftOut
-from pseudonymisation.intake.adapters.landing.derivations import MAP_COMMISSIONER, MAP_KEY, MAP_LSOA
 from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
 from pseudonymisation.intake.adapters.landing.found import counted
-from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE, Organisations
-from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
-from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schema_of
-from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
-from pseudonymisation.intake.adapters.landing.reading import LEFT_OUT
-from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
-from pseudonymisation.intake.adapters.landing.statement import (
+from pseudonymisation.intake.adapters.landing.judged.checks import VALID_NUMBER
+from pseudonymisation.intake.adapters.landing.judged.derivations import (
+    MAP_COMMISSIONER,
+    MAP_KEY,
+    MAP_LSOA,
+)
+from pseudonymisation.intake.adapters.landing.judged.reading import LEFT_OUT
+from pseudonymisation.intake.adapters.landing.judged.statement import (
     LandingTask,
     Statement,
     parquet_key_name,
 )
+from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE, Organisations
+from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
+from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schema_of
+from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
+from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
 from pseudonymisation.intake.adapters.landing.writing import BATCHES, Writing
 from pseudonymisation.intake.domain.quality import LandingOutcome
 

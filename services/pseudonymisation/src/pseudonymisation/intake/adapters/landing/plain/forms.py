@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalogue import OLDEST, Derivation, DerivedField
-from pseudonymisation.intake.adapters.landing.derivations import (
+from pseudonymisation.intake.adapters.landing.judged.derivations import (
     BAND_YEARS,
     DEFAULT_POSTCODES,
     MAP_COMMISSIONER,

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from catalogue import NUMBERS, CatalogueField, Check, ColumnType, Comparison, Days, Validity
 from pseudonymisation.engine.nhs_numbers import valid_numbers
-from pseudonymisation.intake.adapters.landing.checks import has_shape, shape_of
+from pseudonymisation.intake.adapters.landing.judged.checks import has_shape, shape_of
+from pseudonymisation.intake.adapters.landing.judged.reading import SPACES, TODAY, Reading
 from pseudonymisation.intake.adapters.landing.plain.forms import FIRST_DAY, LAST_DAY
 from pseudonymisation.intake.adapters.landing.quotes import Mask
-from pseudonymisation.intake.adapters.landing.reading import SPACES, TODAY, Reading
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 

@@ -17,21 +17,21 @@ import pyarrow.compute as pc
 from catalogue import CatalogueField, Check, ColumnType, Derivation
 from pseudonymisation.engine import capacity, scan
 from pseudonymisation.engine.sealing import Sealing
-from pseudonymisation.intake.adapters.landing.derivations import (
+from pseudonymisation.intake.adapters.landing.feed import SPACE, Numbered
+from pseudonymisation.intake.adapters.landing.judged.derivations import (
     LETTERS,
     MAP_COMMISSIONER,
     MAP_KEY,
     Letter,
 )
-from pseudonymisation.intake.adapters.landing.feed import SPACE, Numbered
+from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
+from pseudonymisation.intake.adapters.landing.judged.statement import Statement
 from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE
 from pseudonymisation.intake.adapters.landing.plain import forms
 from pseudonymisation.intake.adapters.landing.plain.judging import Judge, NotPlain, Test, among
 from pseudonymisation.intake.adapters.landing.plain.lines import LineReader
 from pseudonymisation.intake.adapters.landing.plain.lookups import SortedMap, by_value
 from pseudonymisation.intake.adapters.landing.quotes import Mask
-from pseudonymisation.intake.adapters.landing.reading import FINDINGS, WITHHELD
-from pseudonymisation.intake.adapters.landing.statement import Statement
 
 UNIT: Final = "\x1f"
 ARROW: Final[Mapping[str, pa.DataType]] = {

@@ -20,7 +20,7 @@ from catalogue import (
     Reason,
 )
 from pseudonymisation.engine.session import identifier, literal
-from pseudonymisation.intake.adapters.landing.checks import date_of, moment_of
+from pseudonymisation.intake.adapters.landing.judged.checks import date_of, moment_of
 from pseudonymisation.intake.adapters.landing.organisations import Organisations, entity
 
 BAND_YEARS: Final = 5

@@ -27,8 +27,8 @@ from pseudonymisation.engine.masking import Masking
 from pseudonymisation.engine.sealing import Sealing
 from pseudonymisation.engine.session import identifier, literal, sealed_parquet
 from pseudonymisation.intake.adapters.landing import organisations
-from pseudonymisation.intake.adapters.landing.checks import date_of, moment_of, valid_of
-from pseudonymisation.intake.adapters.landing.derivations import (
+from pseudonymisation.intake.adapters.landing.judged.checks import date_of, moment_of, valid_of
+from pseudonymisation.intake.adapters.landing.judged.derivations import (
     LETTERS,
     MAP_KEY,
     Derivations,
@@ -40,15 +40,15 @@ from pseudonymisation.intake.adapters.landing.derivations import (
     practice_of,
     type_of,
 )
-from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
-from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
-from pseudonymisation.intake.adapters.landing.reading import (
+from pseudonymisation.intake.adapters.landing.judged.reading import (
     FINDINGS,
     OWN_BIRTH,
     WITHHELD,
     Judgement,
     Reading,
 )
+from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
+from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 
 ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""

@@ -29,7 +29,7 @@ from catalogue import (
     Validity,
 )
 from pseudonymisation.engine.session import identifier, literal
-from pseudonymisation.intake.adapters.landing.checks import (
+from pseudonymisation.intake.adapters.landing.judged.checks import (
     MISSING,
     VALID_NUMBER,
     Checks,
@@ -39,8 +39,8 @@ from pseudonymisation.intake.adapters.landing.checks import (
     shape_of,
     valid_of,
 )
-from pseudonymisation.intake.adapters.landing.signals import LEFT_IN, UNKNOWN, Signals
-from pseudonymisation.intake.adapters.landing.voids import Voids
+from pseudonymisation.intake.adapters.landing.judged.signals import LEFT_IN, UNKNOWN, Signals
+from pseudonymisation.intake.adapters.landing.judged.voids import Voids
 
 PLAIN: Final = "is__plain"
 RAW: Final = "raw__record"

@@ -10,8 +10,8 @@ from typing import Final
 
 from catalogue import DataSet, LandingRules, When, Withhold, matches
 from pseudonymisation.engine.session import identifier, literal
-from pseudonymisation.intake.adapters.landing.checks import date_of
-from pseudonymisation.intake.adapters.landing.voids import BLANK, begins_with, is_one_of
+from pseudonymisation.intake.adapters.landing.judged.checks import date_of
+from pseudonymisation.intake.adapters.landing.judged.voids import BLANK, begins_with, is_one_of
 
 UNKNOWN: Final = "SIGNAL_UNKNOWN"
 LEFT_IN: Final = "IDENTIFIER_LEFT_IN"

@@ -1,0 +1,1 @@
+"""Rows that the engine judges, by one statement that is written from the catalogue."""
