@@ -138,7 +138,7 @@ def test_without_agreements_nothing_is_asked_for_and_nothing_is_fetched(
 def test_a_restart_of_agreements_pauses_a_download_and_does_not_cut_it(
     played: Scene, file: ExtractFile
 ) -> None:
-    """S6. Guards: `Valve.ready`, which lets no byte pass without a lease, and `Valve._renewed`,
+    """S6. Guards: `LeasedConnection.ready`: no byte passes without a lease, and `_renewed`,
     which waits for the next one."""
     with Download(content(played, file), played.token(), 32_768) as download:
         with killed(played, "agreements"):

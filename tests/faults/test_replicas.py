@@ -112,7 +112,7 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
     """S1. Guards: the epoch that a decision reads in a snapshot begun after the question, under
     which alone a replica believes what it remembers (`PermissionCache.find`, `FactsCache.get`); the
     answer that waits for leases given before (`RemovesPermission`); the reset of a stream that is
-    refused (`Valve.shut`, `_reset`)."""
+    refused (`LeasedConnection.reset`)."""
     scene, second = replicas
     first = scene.suite.urls["agreements"]
     ((holding,),) = queried(
@@ -201,7 +201,7 @@ def test_with_the_database_of_agreements_gone_the_answer_is_no_and_a_stream_wait
     replicas: tuple[Scene, str], file: ExtractFile, postgresql_server: Server
 ) -> None:
     """S6. Guards: `translated`, which makes a lost database DATABASE_UNAVAILABLE, and
-    dissemination, to which anything but a yes is none; `Valve._renewed`, which pauses."""
+    dissemination, to which anything but a yes is none; `LeasedConnection._renewed`, a pause."""
     scene, _ = replicas
     extracts = "SELECT count(*) FROM extract"
     before = queried(scene, "dissemination", extracts)

@@ -1,1 +1,1 @@
-"""Extracts, delivery and registers: the only door out."""
+"""Extracts, delivery and registers: the only way out."""

@@ -29,14 +29,14 @@ from dissemination.adapters.store import ObstoreReleases
 from dissemination.adapters.workers import DeliverySweeper, ExtractDriver
 from dissemination.api.dependencies import Streams
 from dissemination.api.routes import router
-from dissemination.api.stream.door import Limits
+from dissemination.api.stream.leased_response import Limits
 from dissemination.db import repository
 from dissemination.db.tables import metadata
 from dissemination.settings import Settings
 from dissemination.use_cases.context import Context
 
 PACKAGE = "dissemination"
-SUMMARY = "Extracts, delivery and registers: the only door out"
+SUMMARY = "Extracts, delivery and registers: the only way out"
 EXTRACTS = "extracts"
 """What the API wakes the driver for."""
 

@@ -17,9 +17,9 @@ import pytest
 
 from common.clock import boottime
 from common.ids import digest
-from dissemination.api.stream import door
+from dissemination.api.stream import leased_response
 from dissemination.api.stream.kernel import Kernel
-from services.dissemination.tests.api.test_door import in_own_kernel
+from services.dissemination.tests.api.test_leased_response import in_own_kernel
 
 MIB = 1_048_576
 TICK_SECONDS = 0.02
@@ -84,7 +84,8 @@ def is_full(client):
 
 
 def test_no_client_is_cut_while_agreements_is_away_however_slow_it_is(house, download, until):
-    """Guards: `Kernel.window` in `Valve._opened`, `Valve.hand_over` in place of a buffer."""
+    """Guards: `Kernel.window` in `LeasedConnection._opened`, `LeasedConnection.hand_over` in
+    place of a buffer."""
     file = house.big(8 * MIB)
     clients = paced(house, download, file, 20_000, 60_000, 350_000, 1_000_000)
     until(lambda: all(is_full(client) for client in clients))
@@ -108,21 +109,21 @@ def test_no_client_is_cut_while_agreements_is_away_however_slow_it_is(house, dow
 
 
 @pytest.fixture
-def valves(monkeypatch):
-    """The valves of streams as they begin."""
+def streams(monkeypatch):
+    """The leased connections of streams as they begin."""
     found = []
 
-    class Known(door.Valve):
+    class Known(leased_response.LeasedConnection):
         def __init__(self, *given):
             super().__init__(*given)
             found.append(self)
 
-    monkeypatch.setattr(door, "Valve", Known)
+    monkeypatch.setattr(leased_response, "LeasedConnection", Known)
     return found
 
 
 def test_a_loop_that_is_held_over_the_end_of_the_lease_lets_no_byte_pass(
-    house, download, until, valves
+    house, download, until, streams
 ):
     """Guard: no buffer of the transport, which the loop would empty before any timer fires."""
     file = house.big(8 * MIB)
@@ -134,7 +135,7 @@ def test_a_loop_that_is_held_over_the_end_of_the_lease_lets_no_byte_pass(
         held.set()
         go_on.wait(60)
 
-    valves[0]._loop.call_soon_threadsafe(hold)
+    streams[0]._loop.call_soon_threadsafe(hold)
     assert held.wait(30)
     house.agreements.refuse("fetch", "BREACH_OPEN")
     end = boottime() + house.agreements.lease_seconds + 0.2
@@ -148,12 +149,12 @@ def test_a_loop_that_is_held_over_the_end_of_the_lease_lets_no_byte_pass(
     assert isinstance(client.error, ConnectionResetError)
 
 
-def test_a_held_loop_alone_cuts_nobody(house, download, until, valves):
+def test_a_held_loop_alone_cuts_nobody(house, download, until, streams):
     file = house.big(6 * MIB)
     (client,) = paced(house, download, file, 350_000)
     until(lambda: is_full(client))
 
-    valves[0]._loop.call_soon_threadsafe(time.sleep, 2 * house.agreements.lease_seconds)
+    streams[0]._loop.call_soon_threadsafe(time.sleep, 2 * house.agreements.lease_seconds)
     client.hurry.set()
     client.join(60)
 
@@ -162,7 +163,7 @@ def test_a_held_loop_alone_cuts_nobody(house, download, until, valves):
 
 
 def test_the_end_of_a_stream_is_under_its_lease(house, download, until, monkeypatch):
-    """Guard: `valve.finished`. What the kernel has not sent at the end can still be withheld."""
+    """Guard: `LeasedConnection.finished`. What is unsent at the end can still be withheld."""
     taken = threading.Event()
     take, unsent = Kernel.take, Kernel.unsent
 
@@ -188,7 +189,8 @@ def test_the_end_of_a_stream_is_under_its_lease(house, download, until, monkeypa
 
 
 def test_a_client_without_a_lease_that_takes_nothing_at_all_is_cut(house, download, until):
-    """Guard: `Valve._judge_stall`. Nothing is unsent, so the timer has nothing to withhold."""
+    """Guard: `LeasedConnection._judge_stall`. Nothing is unsent, so the timer has nothing to
+    withhold."""
     file = house.big(8 * MIB)
     client = download(house, file["id"], receive_bytes=4096)
     client.read_head()
@@ -205,9 +207,9 @@ import asyncio, sys
 sys.path[:0] = {path!r}
 from uuid import UUID
 from common.clock import boottime
-from dissemination.api.stream.door import Limits, Shut, Valve
+from dissemination.api.stream.leased_response import Limits, StreamClosed, LeasedConnection
 from dissemination.domain.lease import Lease
-from services.dissemination.tests.integration.test_valve import Served
+from services.dissemination.tests.integration.test_leased_connection import Served
 
 async def main():
     served = asyncio.get_running_loop().create_future()
@@ -221,10 +223,10 @@ async def main():
     print(server.sockets[0].getsockname()[1], flush=True)
     connection = await served
     lease = Lease(decision_id=UUID(int=1), asked_at=boottime(), seconds={seconds})
-    valve = Valve(connection, lease, Limits(pause_seconds_max=60, stall_seconds_max=60))
+    leased = LeasedConnection(connection, lease, Limits(pause_seconds_max=60, stall_seconds_max=60))
     block = memoryview(bytes(1 << 20))
     while True:
-        valve.hand_over(block[: await valve.room()])
+        leased.hand_over(block[: await leased.room()])
 
 asyncio.run(main())
 """
@@ -234,7 +236,8 @@ asyncio.run(main())
 def test_a_process_that_is_stopped_and_continued_after_its_lease_sends_no_more(
     stopped_after, until
 ):
-    """Guard: `Valve.hand_over` looks at a timer that goes on while the process stands still."""
+    """Guard: `LeasedConnection.hand_over` looks at a timer that goes on while the process stands
+    still."""
     seconds = 1.0
     program = STREAM.format(path=sys.path, seconds=seconds)
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -299,7 +302,7 @@ STRANGERS = {
 
 @pytest.mark.parametrize("strangers", STRANGERS)
 def test_greedy_and_slow_strangers_hold_up_no_leased_stream(
-    house, download, until, valves, strangers
+    house, download, until, streams, strangers
 ):
     """Guard: `common.web.connections`. Leases are renewed and no byte is late meanwhile."""
     file = house.big(4 * MIB)
@@ -326,7 +329,7 @@ def test_greedy_and_slow_strangers_hold_up_no_leased_stream(
     try:
         end = boottime() + 4
         while boottime() < end:
-            fresh.append(valves[0].lease.is_fresh(boottime()))
+            fresh.append(streams[0].lease.is_fresh(boottime()))
             stop.wait(0.05)
     finally:
         stop.set()

@@ -65,7 +65,7 @@ class ObstoreReleases:
         return size, f"sha256:{hasher.hexdigest()}"
 
     def source(self, key: str) -> "FileSource | ObjectSource":
-        """An object for the door to read, block by block; to be closed."""
+        """Return an object to be read, block by block; to be closed."""
         with _translated():
             store = self._opened()
             if isinstance(store, S3Store):

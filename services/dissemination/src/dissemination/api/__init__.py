@@ -1,1 +1,1 @@
-"""HTTP in, use case, HTTP out; and the door, which holds the connection."""
+"""HTTP in, use case, HTTP out; and `stream`, which holds the connection."""

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from catalogue import Catalogue
 from common.security.keys import Signer
 from common.web.auth import public
-from dissemination.api.stream.door import Limits, Source
+from dissemination.api.stream.leased_response import Limits, Source
 from dissemination.domain.errors import TooManyStreams
 
 T = TypeVar("T")

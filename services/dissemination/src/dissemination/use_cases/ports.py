@@ -40,7 +40,7 @@ class Preparation:
 
 
 class Preparations(Protocol):
-    """The safe haven's door for us. Each raises HavenUnavailable where it does not answer."""
+    """The safe haven's port for us. Each raises HavenUnavailable where it does not answer."""
 
     def landed(self, data_set: str) -> Landed:
         """Return what there are records of, its months in order."""

@@ -17,7 +17,7 @@ from common.web.problems import responses
 from dissemination.api.dependencies import Streams, StreamsOf
 from dissemination.api.permissions import FetchCtx, ReadCtx
 from dissemination.api.schemas.extracts import ManifestView
-from dissemination.api.stream.door import Ending, LeasedResponse, Source, connection_of
+from dissemination.api.stream.leased_response import Ending, LeasedResponse, Source, connection_of
 from dissemination.domain.errors import FileNotFound, ObjectMissing, TooManyStreams
 from dissemination.domain.lease import Lease
 from dissemination.use_cases import deliveries

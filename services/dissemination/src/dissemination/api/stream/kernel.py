@@ -1,10 +1,10 @@
 """What the kernel holds of a connection, and what the client's kernel would take.
 
-Bytes "leave" when our kernel accepts them, but a slow client lets them lie there. So the door
+Bytes "leave" when our kernel accepts them, but a slow client lets them lie there. So a stream
 writes only what the client's window takes at once: then nothing lies in between when a lease ends,
 and a pause is a pause, however slow the client and however large its buffers (docs/adr/0025).
 
-Linux tells all of it. Where a system does not, the door goes by how quickly a chunk drains.
+Linux tells all of it. Where a system does not, a stream goes by how quickly a chunk drains.
 """
 
 import array

@@ -1,4 +1,4 @@
-"""The door out: the one place in which bytes of a released file pass to the kernel.
+"""The one place in which bytes of a released file pass to the kernel.
 
 S1 (docs/adr/0019). Bytes "leave" when the kernel accepts them. Before each chunk nothing that was
 written may be unsent, the client's own kernel must have room for it, and the lease is looked at;
@@ -29,14 +29,14 @@ from starlette.types import Receive, Scope, Send
 from common import faults
 from common.clock import boottime
 from common.errors import AppError, Refused
-from dissemination.api.stream.valve import (
+from dissemination.api.stream.leased_connection import (
     CHUNK_BYTES_MAX,
     CHUNK_BYTES_MIN,
     Connection,
     Flow,
+    LeasedConnection,
     Limits,
-    Shut,
-    Valve,
+    StreamClosed,
 )
 from dissemination.domain.delivery import Cut
 from dissemination.domain.errors import ObjectMissing, StreamNotControlled
@@ -49,11 +49,11 @@ __all__ = [
     "Connection",
     "Ending",
     "Flow",
+    "LeasedConnection",
     "LeasedResponse",
     "Limits",
-    "Shut",
     "Source",
-    "Valve",
+    "StreamClosed",
     "connection_of",
 ]
 
@@ -153,14 +153,14 @@ class LeasedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._counted():
-            await self._let_out(scope, receive, send)
+            await self._stream(scope, receive, send)
 
-    async def _let_out(self, scope: Scope, receive: Receive, send: Send) -> None:
-        valve = Valve(connection_of(scope), self._lease, self._limits)
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        leased = LeasedConnection(connection_of(scope), self._lease, self._limits)
         beside = [
-            asyncio.create_task(self._keep_lease(valve)),
-            asyncio.create_task(_watch_client(receive, valve)),
-            asyncio.create_task(self._tell_progress(valve)),
+            asyncio.create_task(self._keep_lease(leased)),
+            asyncio.create_task(_watch_client(receive, leased)),
+            asyncio.create_task(self._record_progress(leased)),
         ]
         try:
             await send(
@@ -170,65 +170,65 @@ class LeasedResponse(Response):
                     "headers": self.raw_headers,
                 }
             )
-            await self._pour(valve, scope["extensions"][EXCHANGE])
+            await self._send_blocks(leased, scope["extensions"][EXCHANGE])
             # Only now is it sure that all of it is sent: the end is under the lease too.
-            await valve.finished()
+            await leased.finished()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except Shut:
+        except StreamClosed:
             pass  # the reset is the answer
         except AppError as error:
             log.warning("stream_cut", code=error.code, detail=error.detail)
-            valve.shut(Cut.OBJECT_UNREADABLE)
+            leased.reset(Cut.OBJECT_UNREADABLE)
         except BaseException:
-            valve.shut(Cut.SERVER_STOPPED)
+            leased.reset(Cut.SERVER_STOPPED)
             raise
         finally:
-            valve.close()
+            leased.close()
             for task in beside:
                 task.cancel()
             # The outcome is written down also when the server stops in mid-stream.
-            ending = Ending(bytes=max(valve.written - valve.withheld, 0), code=valve.code)
+            ending = Ending(bytes=max(leased.written - leased.withheld, 0), code=leased.code)
             await asyncio.shield(self._finish(beside, ending))
 
-    async def _pour(self, valve: Valve, exchange: Exchange) -> None:
+    async def _send_blocks(self, leased: LeasedConnection, exchange: Exchange) -> None:
         """Wait until all is sent, look at the lease, hand over one chunk; and again."""
         ahead = _ReadAhead(self._source, self._part)
         try:
             async for block in ahead:
                 offset = 0
                 while offset < len(block):
-                    room = await valve.room()
-                    taken = valve.hand_over(block[offset : offset + room])
+                    room = await leased.room()
+                    taken = leased.hand_over(block[offset : offset + room])
                     exchange.passed(taken)
                     offset += taken
                     faults.reach("K8")
         finally:
             ahead.stop()
 
-    async def _keep_lease(self, valve: Valve) -> None:
+    async def _keep_lease(self, leased: LeasedConnection) -> None:
         """Ask again before the lease ends; go on asking while nobody answers."""
         retry_seconds = 0.0
-        while valve.code is None:
-            wait = retry_seconds or valve.lease.renew_at - boottime()
+        while leased.code is None:
+            wait = retry_seconds or leased.lease.renew_at - boottime()
             await asyncio.sleep(max(wait, RENEWAL_SECONDS_MIN))
             try:
-                lease = await self._renew(valve.lease)
+                lease = await self._renew(leased.lease)
             except Refused as refused:
                 log.info("stream_refused", code=refused.code)
-                valve.shut(refused.code)
+                leased.reset(refused.code)
             except AppError as error:
                 log.warning("lease_not_renewed", code=error.code)
                 retry_seconds = min(max(retry_seconds * 2, RETRY_SECONDS_MIN), RETRY_SECONDS_MAX)
             else:
                 retry_seconds = 0.0
-                valve.extend(lease)
+                leased.extend(lease)
 
-    async def _tell_progress(self, valve: Valve) -> None:
+    async def _record_progress(self, leased: LeasedConnection) -> None:
         """Write down now and then how far it is, for the case that this process dies."""
         while True:
             await asyncio.sleep(self._limits.progress_seconds)
             with contextlib.suppress(AppError):  # the database is away: the next time, then
-                await self._progress(valve.written)
+                await self._progress(leased.written)
 
     async def _finish(self, beside: list[asyncio.Task[None]], ending: Ending) -> None:
         await asyncio.gather(*beside, return_exceptions=True)
@@ -278,7 +278,7 @@ class _ReadAhead:
         return block
 
 
-async def _watch_client(receive: Receive, valve: Valve) -> None:
+async def _watch_client(receive: Receive, leased: LeasedConnection) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    valve.shut(Cut.CLIENT_GONE)
+    leased.reset(Cut.CLIENT_GONE)

@@ -1,4 +1,4 @@
-"""The valve alone, on a real connection whose other end does not read.
+"""A leased connection alone, on a real connection whose other end does not read.
 
 Each test names the guard that it is about; without it the test fails.
 """
@@ -14,8 +14,14 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from common.clock import boottime
-from dissemination.api.stream import patience, valve
-from dissemination.api.stream.door import CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, Limits, Shut, Valve
+from dissemination.api.stream import leased_connection, patience
+from dissemination.api.stream.leased_response import (
+    CHUNK_BYTES_MAX,
+    CHUNK_BYTES_MIN,
+    LeasedConnection,
+    Limits,
+    StreamClosed,
+)
 from dissemination.domain.lease import Lease
 
 LONG, SHORT = 3600.0, 0.05
@@ -77,11 +83,11 @@ def run(scenario):
     asyncio.run(bounded())
 
 
-async def shut(valve):
+async def shut(leased):
     """Why it was shut, when it is."""
-    with pytest.raises(Shut):
-        await valve.finished()
-    return valve.code
+    with pytest.raises(StreamClosed):
+        await leased.finished()
+    return leased.code
 
 
 def read_to_the_end(peer):
@@ -90,14 +96,14 @@ def read_to_the_end(peer):
 
 
 def test_what_the_kernel_has_not_taken_at_the_end_of_the_lease_never_leaves():
-    """Guard: `Valve._at_lease_end`."""
+    """Guard: `LeasedConnection._at_lease_end`."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(SHORT), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(SHORT), LIMITS)
         ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
 
-        assert await shut(valve) == "LEASE_ENDED"
-        assert valve.withheld > 0
+        assert await shut(leased) == "LEASE_ENDED"
+        assert leased.withheld > 0
         with pytest.raises(ConnectionResetError):
             read_to_the_end(ends.peer)
 
@@ -105,47 +111,47 @@ def test_what_the_kernel_has_not_taken_at_the_end_of_the_lease_never_leaves():
 
 
 def test_a_newer_lease_counts_also_where_it_ends_sooner():
-    """Guard: `Valve.extend` arms the timer anew."""
+    """Guard: `LeasedConnection.extend` arms the timer anew."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
         ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
 
-        valve.extend(lease(SHORT))
+        leased.extend(lease(SHORT))
 
-        assert await shut(valve) == "LEASE_ENDED"
+        assert await shut(leased) == "LEASE_ENDED"
 
     run(scenario)
 
 
 def test_a_renewed_lease_keeps_a_slow_stream_open():
-    """Guard: `Valve._at_lease_end` looks at the newest lease."""
+    """Guard: `LeasedConnection._at_lease_end` looks at the newest lease."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(SHORT), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(SHORT), LIMITS)
         ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
-        valve.extend(lease(LONG))
+        leased.extend(lease(LONG))
 
         await asyncio.sleep(SHORT * 3)
 
-        assert valve.code is None
+        assert leased.code is None
 
     run(scenario)
 
 
 def test_with_nothing_buffered_the_end_of_a_lease_only_pauses():
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(SHORT), LIMITS)
-        waiting = asyncio.create_task(valve.ready())
+        leased = LeasedConnection(ends.connection, lease(SHORT), LIMITS)
+        waiting = asyncio.create_task(leased.ready())
         await asyncio.sleep(SHORT * 2)
-        valve2 = asyncio.create_task(valve.ready())
+        second = asyncio.create_task(leased.ready())
         await asyncio.sleep(SHORT * 2)
-        assert valve.code is None
-        assert not valve2.done()
+        assert leased.code is None
+        assert not second.done()
 
-        valve.extend(lease(LONG))
+        leased.extend(lease(LONG))
 
-        await asyncio.gather(waiting, valve2)
+        await asyncio.gather(waiting, second)
 
     run(scenario)
 
@@ -154,10 +160,10 @@ def test_ready_means_that_nothing_is_buffered():
     """Guard: drained means empty (`set_write_buffer_limits(high=0)`)."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
         assert ends.connection.transport.get_write_buffer_limits() == (0, 0)
         ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES)
-        ready = asyncio.create_task(valve.ready())
+        ready = asyncio.create_task(leased.ready())
         await asyncio.sleep(SHORT)
         assert not ready.done()
         got = 0
@@ -171,17 +177,18 @@ def test_ready_means_that_nothing_is_buffered():
 
 
 def test_after_the_last_byte_nothing_resets_the_connection():
-    """Guard: `Valve.finished` ends the valve's power; a peer that has all is not reset."""
+    """Guard: `LeasedConnection.finished` ends the lease's power; a peer that has all is not
+    reset."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
         ends.connection.transport.write(b"all")
-        await valve.finished()
+        await leased.finished()
 
-        valve.shut("CLIENT_GONE")
-        valve.close()
+        leased.reset("CLIENT_GONE")
+        leased.close()
 
-        assert valve.code is None
+        assert leased.code is None
         assert not ends.connection.transport.is_closing()
         assert ends.peer.recv(10) == b"all"
 
@@ -190,25 +197,26 @@ def test_after_the_last_byte_nothing_resets_the_connection():
 
 @pytest.mark.parametrize("why", ["CLIENT_GONE", "BREACH_OPEN", "SERVER_STOPPED"])
 def test_a_client_that_hangs_up_with_all_that_there_is_has_all_of_it(why):
-    """Guard: `Valve._is_delivered`. The end comes before the last turn of the event loop."""
+    """Guard: `LeasedConnection._is_delivered`. The end comes before the last turn of the event
+    loop."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
-        assert valve.hand_over(memoryview(b"all")) == 3
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
+        assert leased.hand_over(memoryview(b"all")) == 3
         transport = ends.connection.transport
         our_side = transport.get_extra_info("socket")
-        valve._kernel.unsent = lambda: int(not transport.is_closing())
-        end = asyncio.create_task(valve.finished())
+        leased._kernel.unsent = lambda: int(not transport.is_closing())
+        end = asyncio.create_task(leased.finished())
         await asyncio.sleep(0)
 
         assert ends.peer.recv(10) == b"all"
         ends.peer.close()
         await asyncio.sleep(SHORT)
         assert our_side.fileno() == -1
-        valve.shut(why)
+        leased.reset(why)
 
         await end
-        assert valve.code is None
+        assert leased.code is None
 
     run(scenario)
 
@@ -218,61 +226,61 @@ def test_what_the_client_has_not_confirmed_is_not_delivered(is_closed):
     """Guard: `Kernel.unconfirmed`. All was handed over, and the client's kernel has a part."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
-        valve._kernel.limit_unsent(0)
-        assert valve.hand_over(memoryview(MORE_THAN_A_KERNEL_TAKES)) > 0
-        assert valve._kernel.unconfirmed() > 0
-        end = asyncio.create_task(valve.finished())
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
+        leased._kernel.limit_unsent(0)
+        assert leased.hand_over(memoryview(MORE_THAN_A_KERNEL_TAKES)) > 0
+        assert leased._kernel.unconfirmed() > 0
+        end = asyncio.create_task(leased.finished())
         await asyncio.sleep(0)
         if is_closed:
             ends.peer.close()  # with something unread: a reset
             await asyncio.sleep(SHORT)
-        valve.shut("CLIENT_GONE")
+        leased.reset("CLIENT_GONE")
 
-        with pytest.raises(Shut):
+        with pytest.raises(StreamClosed):
             await end
-        assert valve.code == "CLIENT_GONE"
+        assert leased.code == "CLIENT_GONE"
 
     run(scenario)
 
 
-def test_who_waits_to_write_when_the_valve_is_shut_writes_no_more():
+def test_who_waits_to_write_when_the_connection_is_reset_writes_no_more():
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(0), LIMITS)
-        waiting = asyncio.create_task(valve.ready())
+        leased = LeasedConnection(ends.connection, lease(0), LIMITS)
+        waiting = asyncio.create_task(leased.ready())
         await asyncio.sleep(0)
 
-        valve.shut("BREACH_OPEN")
-        valve.shut("LEASE_ENDED")
+        leased.reset("BREACH_OPEN")
+        leased.reset("LEASE_ENDED")
 
-        with pytest.raises(Shut):
+        with pytest.raises(StreamClosed):
             await waiting
-        with pytest.raises(Shut):
-            await valve.finished()
-        assert valve.code == "BREACH_OPEN"
+        with pytest.raises(StreamClosed):
+            await leased.finished()
+        assert leased.code == "BREACH_OPEN"
 
     run(scenario)
 
 
 def test_a_slow_peer_is_given_less_at_once_and_a_quick_one_more():
-    """Guard: `Valve._drained` learns from how long it took."""
+    """Guard: `LeasedConnection._drained` learns from how long it took."""
 
     async def scenario(ends):
         loop = asyncio.get_running_loop()
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
-        assert valve.chunk_bytes == CHUNK_BYTES_MIN  # nobody knows yet how slow the peer is
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
+        assert leased.chunk_bytes == CHUNK_BYTES_MIN  # nobody knows yet how slow the peer is
 
-        while valve.chunk_bytes < CHUNK_BYTES_MAX:
-            before = valve.chunk_bytes
-            await valve.ready()
-            assert valve.chunk_bytes == 2 * before
+        while leased.chunk_bytes < CHUNK_BYTES_MAX:
+            before = leased.chunk_bytes
+            await leased.ready()
+            assert leased.chunk_bytes == 2 * before
 
         ends.connection.transport.write(MORE_THAN_A_KERNEL_TAKES[: 8 * CHUNK_BYTES_MAX])
-        ready = asyncio.create_task(valve.ready())
+        ready = asyncio.create_task(leased.ready())
         await asyncio.sleep(SHORT * 2)
         while not ready.done():
             await loop.run_in_executor(None, ends.peer.recv, 1 << 20)
-        assert valve.chunk_bytes == CHUNK_BYTES_MAX // 2
+        assert leased.chunk_bytes == CHUNK_BYTES_MAX // 2
 
     run(scenario)
 
@@ -287,12 +295,12 @@ def test_the_kernel_takes_no_more_unsent_than_a_chunk_and_the_systems_own_again_
 
     async def scenario(ends):
         before = unsent_at_most(ends)
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
-        assert unsent_at_most(ends) == valve.chunk_bytes == CHUNK_BYTES_MIN
-        await valve.ready()
-        assert unsent_at_most(ends) == valve.chunk_bytes > CHUNK_BYTES_MIN
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
+        assert unsent_at_most(ends) == leased.chunk_bytes == CHUNK_BYTES_MIN
+        await leased.ready()
+        assert unsent_at_most(ends) == leased.chunk_bytes > CHUNK_BYTES_MIN
 
-        valve.close()
+        leased.close()
         assert unsent_at_most(ends) == before
 
     run(scenario)
@@ -302,8 +310,8 @@ def test_what_a_stalled_peer_does_not_take_is_not_taken_by_our_kernel_either():
     """Guard: `TCP_NOTSENT_LOWAT`. Without it the kernel takes megabytes that nobody wants yet."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
-        kernel = valve._kernel
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
+        kernel = leased._kernel
         data = memoryview(MORE_THAN_A_KERNEL_TAKES)
         assert kernel.take(data) < len(data)
         for _ in range(1000):
@@ -315,51 +323,52 @@ def test_what_a_stalled_peer_does_not_take_is_not_taken_by_our_kernel_either():
 
 
 def test_a_stream_leaves_nothing_unsent_whatever_its_peer_takes():
-    """Guard: `Valve._opened`: only what the peer's window takes is handed over."""
+    """Guard: `LeasedConnection._opened`: only what the peer's window takes is handed over."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(2.0), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(2.0), LIMITS)
         data = memoryview(MORE_THAN_A_KERNEL_TAKES)
 
         async def pour():
             while True:
-                valve.hand_over(data[: await valve.room()])
+                leased.hand_over(data[: await leased.room()])
 
         pouring = asyncio.create_task(pour())
-        await asyncio.sleep(valve.lease.seconds_left(boottime()) + SHORT)
-        assert valve.written > 0
-        assert valve._kernel.unsent() == 0
-        assert valve.code is None  # a pause
+        await asyncio.sleep(leased.lease.seconds_left(boottime()) + SHORT)
+        assert leased.written > 0
+        assert leased._kernel.unsent() == 0
+        assert leased.code is None  # a pause
         pouring.cancel()
 
     run(scenario)
 
 
 def test_without_a_lease_nothing_is_handed_over():
-    """Guard: `Valve.hand_over` looks once more, immediately before the kernel takes it."""
+    """Guard: `LeasedConnection.hand_over` looks once more, immediately before the kernel takes
+    it."""
 
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(0), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(0), LIMITS)
 
-        assert valve.hand_over(memoryview(b"no")) == 0
-        assert valve.written == 0
+        assert leased.hand_over(memoryview(b"no")) == 0
+        assert leased.written == 0
 
     run(scenario)
 
 
 def test_a_peer_that_has_gone_ends_the_stream():
     async def scenario(ends):
-        valve = Valve(ends.connection, lease(LONG), LIMITS)
+        leased = LeasedConnection(ends.connection, lease(LONG), LIMITS)
         ends.peer.close()
 
         async def pour():
             while True:
-                valve.hand_over(memoryview(bytes(4096))[: await valve.room()])
+                leased.hand_over(memoryview(bytes(4096))[: await leased.room()])
 
-        with pytest.raises(Shut):
+        with pytest.raises(StreamClosed):
             await pour()
 
-        assert valve.code == "CLIENT_GONE"
+        assert leased.code == "CLIENT_GONE"
 
     run(scenario)
 
@@ -377,7 +386,7 @@ def test_what_our_own_kernel_would_keep_for_its_pace_is_not_handed_to_it(end):
         ours.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, PACE)
         ends.peer.setblocking(False)
         loop = asyncio.get_running_loop()
-        stream = Valve(ends.connection, lease(0.7 + end / 10), LIMITS)
+        stream = LeasedConnection(ends.connection, lease(0.7 + end / 10), LIMITS)
         data = memoryview(MORE_THAN_A_KERNEL_TAKES)
 
         async def pour():
@@ -407,7 +416,7 @@ def starved(monkeypatch):
     def slow():
         return began + 30 * (boottime() - began)
 
-    monkeypatch.setattr(valve, "boottime", slow)
+    monkeypatch.setattr(leased_connection, "boottime", slow)
     monkeypatch.setattr(patience, "boottime", slow)
 
 
@@ -415,7 +424,7 @@ def test_a_client_that_is_slow_because_the_machine_is_busy_has_not_stalled(starv
     """Guard: `Patience`: a few times what was asked for, and not what has passed, counts."""
 
     async def scenario(ends):
-        stream = Valve(ends.connection, lease(30), LIMITS)
+        stream = LeasedConnection(ends.connection, lease(30), LIMITS)
         data = memoryview(MORE_THAN_A_KERNEL_TAKES)
 
         async def pour():
@@ -424,7 +433,7 @@ def test_a_client_that_is_slow_because_the_machine_is_busy_has_not_stalled(starv
 
         pouring = asyncio.create_task(pour())
         await asyncio.sleep(1.0 + 0.4)  # its lease has ended: for twelve seconds of this machine
-        assert stream.lease.seconds_left(valve.boottime()) == 0
+        assert stream.lease.seconds_left(leased_connection.boottime()) == 0
         assert stream.code is None
         pouring.cancel()
 
@@ -432,11 +441,11 @@ def test_a_client_that_is_slow_because_the_machine_is_busy_has_not_stalled(starv
 
 
 def test_an_answer_that_comes_too_late_to_be_used_shows_that_agreements_is_there():
-    """Guard: `Valve.extend`. What was answered in time and allowed nothing does not."""
+    """Guard: `LeasedConnection.extend`. What was answered in time and allowed nothing does not."""
 
     async def scenario(ends):
         limits = Limits(pause_seconds_max=0.3, stall_seconds_max=30)
-        stream = Valve(ends.connection, lease(0), limits)
+        stream = LeasedConnection(ends.connection, lease(0), limits)
         waiting = asyncio.create_task(stream.ready())
         for _ in range(10):
             await asyncio.sleep(0.1)
@@ -447,18 +456,19 @@ def test_an_answer_that_comes_too_late_to_be_used_shows_that_agreements_is_there
             stream.extend(lease(0))
 
         assert stream.code == "DECISION_UNAVAILABLE"
-        with pytest.raises(Shut):
+        with pytest.raises(StreamClosed):
             await waiting
 
     run(scenario)
 
 
 def test_a_process_that_stood_still_has_not_waited():
-    """Guard: `Patience` in `Valve._renewed`: the timer and the answer are both due at once."""
+    """Guard: `Patience` in `LeasedConnection._renewed`: the timer and the answer are both due at
+    once."""
 
     async def scenario(ends):
         limits = Limits(pause_seconds_max=0.6, stall_seconds_max=30)
-        stream = Valve(ends.connection, lease(0), limits)
+        stream = LeasedConnection(ends.connection, lease(0), limits)
         waiting = asyncio.create_task(stream.ready())
         await asyncio.sleep(0.05)
         asyncio.get_running_loop().call_soon(time.sleep, 1.0)
@@ -479,7 +489,7 @@ def test_a_part_of_the_client_s_room_stays_empty():
     """
 
     async def scenario(ends):
-        stream = Valve(ends.connection, lease(LONG), LIMITS)
+        stream = LeasedConnection(ends.connection, lease(LONG), LIMITS)
         data = memoryview(MORE_THAN_A_KERNEL_TAKES)
         ask, offered_up_to = stream._kernel.window, 0
 
@@ -498,7 +508,7 @@ def test_a_part_of_the_client_s_room_stays_empty():
         pouring = asyncio.create_task(pour())
         await asyncio.sleep(0.5)
         assert stream.written > stream._window_max // 2
-        assert offered_up_to - stream.written >= stream._window_max // valve.HEADROOM
+        assert offered_up_to - stream.written >= stream._window_max // leased_connection.HEADROOM
         pouring.cancel()
 
     run(scenario)

@@ -1,7 +1,7 @@
 """S1: no byte leaves after the answer to whatever forbids it (design.md sections 6 and 10).
 
 Real sockets, a real uvicorn, a client that reads as it likes. Each test names the guard that
-it is about: take that out of `dissemination.api.stream.door` and the test fails.
+it is about: take that out of `dissemination.api.stream.leased_response` and the test fails.
 """
 
 import array
@@ -14,7 +14,7 @@ import time
 import pytest
 
 from common.ids import digest
-from dissemination.api.stream.valve import Valve
+from dissemination.api.stream.leased_connection import LeasedConnection
 
 MIB = 1_048_576
 TINY = 4096
@@ -36,7 +36,7 @@ def stalled(house, download, file, **more):
 
 
 def test_a_hold_resets_a_stalled_client_and_only_its_own_kernel_keeps_bytes(house, download, until):
-    """Guards: `Valve.shut` on a refused renewal, `_reset` with SO_LINGER 0."""
+    """Guards: `LeasedConnection.reset` on a refused renewal, `_reset` with SO_LINGER 0."""
     file = house.big(32 * MIB)
     client = stalled(house, download, file)
     assert client.status == 200
@@ -65,7 +65,8 @@ def test_the_next_request_after_a_hold_is_refused_with_its_code(house):
 
 
 def test_a_lease_that_ends_while_the_client_stalls_cuts_the_stream(house, download, until):
-    """Guard: the watchdog, `Valve._at_lease_end`: nobody writes, so nobody else looks."""
+    """Guard: the watchdog, `LeasedConnection._at_lease_end`: nobody writes, so nobody else
+    looks."""
     file = house.big(32 * MIB)
     client = stalled(house, download, file)
 
@@ -85,8 +86,8 @@ def test_a_lease_that_ends_while_the_client_stalls_cuts_the_stream(house, downlo
 def test_an_agreement_that_ends_in_mid_stream_ends_the_stream_at_that_instant(
     house, download, until
 ):
-    """Guards: `Valve._at_lease_end` and `Valve.extend`, which goes by the newest lease also
-    where it ends sooner than the one before."""
+    """Guards: `LeasedConnection._at_lease_end` and `LeasedConnection.extend`, which goes by the
+    newest lease also where it ends sooner than the one before."""
     file = house.big(32 * MIB)
     client = stalled(house, download, file)
 
@@ -101,7 +102,7 @@ def test_an_agreement_that_ends_in_mid_stream_ends_the_stream_at_that_instant(
 
 
 def test_without_a_fresh_lease_not_one_byte_of_the_file_leaves(build_house, download):
-    """Guard: `Valve.ready` looks at the lease before every write."""
+    """Guard: `LeasedConnection.ready` looks at the lease before every write."""
     house = build_house(pause_seconds_max=0.5)
     file = house.big(MIB)
     house.agreements.lease_seconds = 0.0
@@ -115,7 +116,7 @@ def test_without_a_fresh_lease_not_one_byte_of_the_file_leaves(build_house, down
 
 
 def test_a_stream_waits_for_a_lease_and_then_goes_on(house, download, until):
-    """Guard: `Valve._renewed` pauses in place of cutting."""
+    """Guard: `LeasedConnection._renewed` pauses in place of cutting."""
     file = house.big(8 * MIB)
     house.agreements.lease_seconds = 0.0
     client = download(house, file["id"])
@@ -163,7 +164,7 @@ def read_slowly_until_it_pauses(client):
 
 
 def test_agreements_being_away_for_too_long_ends_the_stream(build_house, download):
-    """Guard: the patience of `Valve._renewed`."""
+    """Guard: the patience of `LeasedConnection._renewed`."""
     house = build_house(pause_seconds_max=0.3)
     file = house.big(MIB)
     house.agreements.lease_seconds = 0.0
@@ -178,7 +179,7 @@ def test_agreements_being_away_for_too_long_ends_the_stream(build_house, downloa
 
 
 def test_a_client_that_takes_nothing_for_too_long_is_cut(build_house, download):
-    """Guard: the time limit of `Valve._drained`."""
+    """Guard: the time limit of `LeasedConnection._drained`."""
     house = build_house(stall_seconds_max=0.3)
     file = house.big(32 * MIB)
 
@@ -235,7 +236,7 @@ def test_a_cut_download_is_resumed_to_the_digest_of_the_manifest(house, download
 
 
 def test_a_connection_serves_one_download_after_another(house, until):
-    """The valve lets go of the connection: nothing of it shuts on the next request."""
+    """The stream lets go of the connection: nothing resets it on the next request."""
     import httpx
 
     file = house.big(3 * MIB)
@@ -251,16 +252,16 @@ def test_a_connection_serves_one_download_after_another(house, until):
 def test_a_client_that_closes_with_the_last_byte_has_had_a_whole_download(
     house, download, monkeypatch
 ):
-    """Guards: `Valve._is_delivered`, `ConnectionInScope.connection_lost`. The last look at what
-    is sent comes late, and the client is gone by then."""
-    look = Valve._sent
+    """Guards: `LeasedConnection._is_delivered`, `ConnectionInScope.connection_lost`. The last
+    look at what is sent comes late, and the client is gone by then."""
+    look = LeasedConnection._sent
 
-    async def late(valve):
-        await look(valve)
-        if valve._is_whole:
+    async def late(leased):
+        await look(leased)
+        if leased._is_whole:
             await asyncio.sleep(0.3)
 
-    monkeypatch.setattr(Valve, "_sent", late)
+    monkeypatch.setattr(LeasedConnection, "_sent", late)
     file = house.big(MIB)
     client = download(house, file["id"])
     client.read_head()
@@ -288,15 +289,15 @@ def test_a_download_is_written_down_before_its_first_byte(house, download):
 
 def test_a_server_that_hides_its_connections_starts_no_stream(house):
     """Guard: `connection_of`. A stream that cannot be stopped is not begun."""
-    from dissemination.api.stream import door
+    from dissemination.api.stream import leased_response
 
     file = house.big(1000)
-    known = door.EXTENSION
-    door.EXTENSION = "not.there"
+    known = leased_response.EXTENSION
+    leased_response.EXTENSION = "not.there"
     try:
         answer = house.call("GET", file["content"])
     finally:
-        door.EXTENSION = known
+        leased_response.EXTENSION = known
 
     assert answer.status_code == 503
     assert answer.json()["code"] == "STREAM_NOT_CONTROLLED"

@@ -1,4 +1,4 @@
-"""The valve of one connection: open while a lease is fresh, shut for good by a reset.
+"""One connection under a lease: written to while the lease is fresh, closed for good by a reset.
 
 Nothing passes but what the client's kernel takes at once; so nothing lies in between when a lease
 ends, and what has no lease is not sent later (docs/adr/0019).
@@ -62,7 +62,7 @@ class Flow(Protocol):
 
 
 class Connection(Protocol):
-    """What of uvicorn's protocol the door holds."""
+    """What a stream needs of uvicorn's protocol."""
 
     transport: asyncio.Transport
     flow: Flow
@@ -81,12 +81,12 @@ class Limits:
     progress_seconds: float = 10.0
 
 
-class Shut(Exception):
-    """The valve was shut while somebody waited to write."""
+class StreamClosed(Exception):
+    """The connection was reset while somebody waited to write."""
 
 
-class Valve:
-    """Open while a lease is fresh; shut for good by a reset of the connection."""
+class LeasedConnection:
+    """Takes bytes while a lease is fresh; closed for good by a reset of the connection."""
 
     def __init__(self, connection: Connection, lease: Lease, limits: Limits) -> None:
         self._connection = connection
@@ -111,7 +111,7 @@ class Valve:
 
         self.written = 0
         self.withheld = 0
-        """What was still ours, and not the kernel's, when it was shut."""
+        """What was still ours, and not the kernel's, when it was reset."""
 
         self._paused_for = 0.0
         """How long no lease has allowed anything, in observed time."""
@@ -134,7 +134,7 @@ class Valve:
         """Return how many bytes may be handed over at once, when there are any.
 
         All is sent, the client has room and the lease is fresh. Nothing may be awaited between
-        this and `hand_over`. Raises Shut.
+        this and `hand_over`. Raises StreamClosed.
         """
         while True:
             await self._sent()
@@ -145,7 +145,7 @@ class Valve:
                 return room
 
     async def ready(self) -> None:
-        """Return when nothing is buffered on our side and the lease is fresh. Raises Shut."""
+        """Return when nothing is buffered here and the lease is fresh. Raises StreamClosed."""
         while True:
             await self._drained()
             self._require_open()
@@ -157,24 +157,32 @@ class Valve:
     def hand_over(self, data: memoryview) -> int:
         """Hand the kernel what it takes at once, and return how many bytes; the rest is not ours.
 
-        No buffer of this process comes between: it would write later than it may. Raises Shut.
+        No buffer of this process comes between: it would write later than it may.
+
+        Raises:
+            StreamClosed: the connection is over.
+
         """
         if not self.lease.may_write(boottime()):
             return 0
         try:
             taken = self._kernel.take(data)
         except OSError:
-            self.shut(Cut.CLIENT_GONE)
-            raise Shut(self.code) from None
+            self.reset(Cut.CLIENT_GONE)
+            raise StreamClosed(self.code) from None
         self._is_full = taken < len(data)
         self.written += taken
         return taken
 
     async def finished(self) -> None:
-        """Return when all that was written is sent: the end is under the lease too. Raises Shut.
+        """Return when all that was written is sent: the end is under the lease too.
 
-        After it there is nothing left to withhold, so nothing shuts the valve any more. Nor does
-        anything before it, once the client has confirmed all: who has it may hang up at once.
+        After it there is nothing left to withhold, so nothing resets the connection any more. Nor
+        does anything before it, once the client has confirmed all: who has it may hang up at once.
+
+        Raises:
+            StreamClosed: the connection was reset first.
+
         """
         self._is_whole = True
         await self._drained()
@@ -193,7 +201,7 @@ class Valve:
         self._arm()
         self._changed.set()
 
-    def shut(self, code: str) -> None:
+    def reset(self, code: str) -> None:
         """Reset the connection. What the kernel has not taken never leaves."""
         if self._over or self.code is not None:
             return
@@ -226,9 +234,9 @@ class Valve:
 
     def _require_open(self) -> None:
         if self._transport.is_closing():
-            self.shut(Cut.CLIENT_GONE)
+            self.reset(Cut.CLIENT_GONE)
         if self.code is not None:
-            raise Shut(self.code)
+            raise StreamClosed(self.code)
 
     def _is_waiting(self) -> bool:
         return self.code is None and not self._over and not self._transport.is_closing()
@@ -247,7 +255,7 @@ class Valve:
                     await self._flow.drain()
             stalled_for += patience.passed(LOOK_SECONDS)
             if stalled_for > self._limits.stall_seconds_max:
-                self.shut(Cut.CLIENT_STALLED)
+                self.reset(Cut.CLIENT_STALLED)
         self._learn(self._loop.time() - began)
 
     async def _sent(self) -> None:
@@ -261,7 +269,7 @@ class Valve:
                 break
             stalled_for += patience.passed(pause)
             if stalled_for > self._limits.stall_seconds_max:
-                self.shut(Cut.CLIENT_STALLED)
+                self.reset(Cut.CLIENT_STALLED)
         self._learn(self._loop.time() - began)
 
     def _learn(self, waited: float) -> None:
@@ -328,9 +336,9 @@ class Valve:
         """Cut a client that takes nothing, where that is not only its pace."""
         pace = max(STALLED_SECONDS, STALLED_FACTOR * self._longest_shut)
         if shut_for > self._limits.stall_seconds_max:
-            self.shut(Cut.CLIENT_STALLED)
+            self.reset(Cut.CLIENT_STALLED)
         elif self._leaseless_for > pace:
-            self.shut(Cut.LEASE_ENDED)
+            self.reset(Cut.LEASE_ENDED)
 
     async def _renewed(self) -> None:
         """Pause: nothing is buffered, and no lease allows more. Not for ever."""
@@ -343,7 +351,7 @@ class Valve:
                     await self._changed.wait()
             self._paused_for += patience.passed(look)
             if self._is_out_of_patience():
-                self.shut(Cut.DECISION_UNAVAILABLE)
+                self.reset(Cut.DECISION_UNAVAILABLE)
 
     def _is_out_of_patience(self) -> bool:
         is_over = self._paused_for >= self._limits.pause_seconds_max
@@ -362,7 +370,7 @@ class Valve:
         if self.lease.is_fresh(boottime()):
             self._arm()  # the timer was early
         elif self._kernel.unsent():
-            self.shut(Cut.LEASE_ENDED)
+            self.reset(Cut.LEASE_ENDED)
 
 
 def _pauses() -> Iterator[float]:
