@@ -17,7 +17,7 @@ from agreements.db.repository import SqlUnitOfWork
 from agreements.db.seals.chain import Sealer
 from agreements.db.tables import metadata
 from agreements.decision.adapters import rules
-from agreements.decision.adapters.attestations import Attestations
+from agreements.decision.adapters.attestations import SignedAttestations
 from agreements.decision.api.routes import access
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.adapters import events, reference
@@ -69,10 +69,10 @@ class Parts(service.Parts):
         return self.closing(Decider(self.decision_logs, self.legal_clock), Decider.stop)
 
     @cached_property
-    def attestations(self) -> Attestations:
+    def attestations(self) -> SignedAttestations:
         haven = self.settings.service_urls["pseudonymisation"]
         keys = self.haven_keys or fetch_from(f"{haven}/.well-known/jwks.json")
-        return Attestations(keys, clock=self.legal_clock)
+        return SignedAttestations(keys, clock=self.legal_clock)
 
     @cached_property
     def snapshots(self) -> HttpSnapshots:

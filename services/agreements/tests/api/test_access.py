@@ -11,7 +11,7 @@ from sqlmodel import Session
 from agreements import main
 from agreements.db.decisions.tables import DecisionRow, HoldingRow, PermitRow
 from agreements.db.seals.chain import Sealer
-from agreements.decision.adapters.attestations import Attestations
+from agreements.decision.adapters.attestations import SignedAttestations
 from common import audit
 from common.clock import boottime
 from common.errors import Unavailable
@@ -42,7 +42,7 @@ def asked(service, haven):
         on_the_catalogue(plain.sound()),
         sealer=service.parts.sealer,
     )
-    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    service.client.app_state["attestations"] = SignedAttestations(haven.jwks, clock=service.clock)
     return Asked(service, haven)
 
 
@@ -53,7 +53,7 @@ def upholding(service, haven):
     (version,) = world["agreement"]["versions"]
     version["snapshot"]["lines"][0]["opt_out"] = {"applied": True, "reason": None}
     seed(service.parts.engine, world, sealer=service.parts.sealer)
-    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    service.client.app_state["attestations"] = SignedAttestations(haven.jwks, clock=service.clock)
     return Asked(service, haven)
 
 
@@ -469,7 +469,7 @@ def test_what_the_line_hides_is_in_the_permit_and_has_to_be_in_the_file(service,
     ]
     world["agreement"]["versions"][0]["snapshot"]["lines"][0]["fields"] = fields
     seed(service.parts.engine, on_the_catalogue(world), sealer=service.parts.sealer)
-    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    service.client.app_state["attestations"] = SignedAttestations(haven.jwks, clock=service.clock)
     asked = Asked(service, haven)
     names = ["Der_Postcode_LSOA_2011_Code", "Year_of_Birth_SUS"]
 
@@ -534,7 +534,9 @@ def test_with_the_haven_s_keys_out_of_reach_there_is_no_decision(asked):
     def away():
         raise Unavailable("away")
 
-    asked.service.client.app_state["attestations"] = Attestations(away, clock=asked.service.clock)
+    asked.service.client.app_state["attestations"] = SignedAttestations(
+        away, clock=asked.service.clock
+    )
     context, _ = asked.permitted()
 
     answer = asked.post(asked.release_body(*asked.attested(context)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agreements.decision.adapters.attestations import Attestations
+from agreements.decision.adapters.attestations import SignedAttestations
 from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
@@ -100,7 +100,7 @@ class Lists:
 @pytest.fixture
 def lists(service, haven):
     seed(service.parts.engine, on_the_catalogue(plain.sound()), sealer=service.parts.sealer)
-    service.client.app_state["attestations"] = Attestations(haven.jwks, clock=service.clock)
+    service.client.app_state["attestations"] = SignedAttestations(haven.jwks, clock=service.clock)
     return Lists(Asked(service, haven))
 
 

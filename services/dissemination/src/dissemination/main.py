@@ -30,7 +30,7 @@ from dissemination.adapters.workers import DeliverySweeper, ExtractDriver
 from dissemination.api.dependencies import Streams
 from dissemination.api.routes import router
 from dissemination.api.stream.leased_response import Limits
-from dissemination.db import repository
+from dissemination.db import log, repository
 from dissemination.db.tables import metadata
 from dissemination.settings import Settings
 from dissemination.use_cases.context import Context
@@ -151,9 +151,7 @@ def _writing(parts: Parts) -> Iterator[Session]:
         yield tx.session
 
 
-MENDING: Mending[Parts] = Mending(
-    transaction=_writing, columns=repository.MENDABLE, log=repository.log_mending
-)
+MENDING: Mending[Parts] = Mending(transaction=_writing, columns=log.MENDABLE, log=log.log_mending)
 
 SERVICE = ServiceCommands(
     summary=SUMMARY,

@@ -11,8 +11,9 @@ import pytest
 from common.errors import TransitionRefused
 from common.security.jws import unverified
 from dissemination.domain import register
-from dissemination.domain.attestation import AttestationMalformed, SignedAttestation
+from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Cut, Delivery, Outcome
+from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
@@ -134,7 +135,7 @@ EXTRACT = Extract(
 
 def test_an_attestation_about_the_file_is_accepted():
     attestation = read(FILE.attestation)
-    attestation.demand(FILE, extract_id=EXTRACT_ID, permit_id="p")
+    attestation.require_about(FILE, extract_id=EXTRACT_ID, permit_id="p")
 
     assert attestation.edition_ids == ("e1", "e2")
     assert attestation.digest.startswith("sha256:")
@@ -153,13 +154,17 @@ def test_an_attestation_about_the_file_is_accepted():
 )
 def test_an_attestation_about_another_file_is_refused(other):
     with pytest.raises(AttestationMalformed):
-        read(FILE.attestation).demand(replace(FILE, **other), extract_id=EXTRACT_ID, permit_id="p")
+        read(FILE.attestation).require_about(
+            replace(FILE, **other), extract_id=EXTRACT_ID, permit_id="p"
+        )
 
 
 @pytest.mark.parametrize("names", [{"extract_id": UUID(int=8)}, {"permit_id": "q"}])
 def test_an_attestation_of_another_preparation_is_refused(names):
     with pytest.raises(AttestationMalformed):
-        read(FILE.attestation).demand(FILE, **{"extract_id": EXTRACT_ID, "permit_id": "p", **names})
+        read(FILE.attestation).require_about(
+            FILE, **{"extract_id": EXTRACT_ID, "permit_id": "p", **names}
+        )
 
 
 @pytest.mark.parametrize("compact", ["", "a", "a.%%%.c", "a.bm90IGpzb24.c", signed([1])])

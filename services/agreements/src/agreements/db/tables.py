@@ -4,8 +4,7 @@ Facts have two times (design.md section 5). What was *true* is in the dated colu
 `valid_to`: civil dates in Europe/London, both inclusive, and instants in UTC). What we *knew* is
 in the epochs: a row is known from `epoch` on and, where it is `Versioned`, until before
 `superseded_epoch`. Nothing is overwritten but `superseded_epoch`, once.
-
-    known at E:  epoch <= E and (superseded_epoch is null or superseded_epoch > E)
+    Known at E:  epoch <= E and (superseded_epoch is null or superseded_epoch > E)
 """
 
 from datetime import date, datetime

@@ -3,29 +3,32 @@
 State, events and audit are stored by one `save()`, in the transaction of the use case.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlmodel import Session, col
 
-from common import audit
 from common.audit.entries import Entry
-from common.audit.tree import leaf_hash, written
 from common.clock import Clock
-from common.db import idempotency, inbox, outbox, unit_of_work
-from common.db import tables as shared
+from common.db import idempotency, inbox, unit_of_work
 from common.db.overwriting import changed, overwrite
-from common.messaging import schemas
 from common.messaging.envelope import Event as Envelope
+from dissemination.db.log import SqlLog, append, enqueue
+from dissemination.db.rows import (
+    delivery_columns,
+    delivery_of,
+    extract_columns,
+    extract_of,
+    release_of,
+    release_row,
+    standing_of,
+    withdrawal_of,
+)
 from dissemination.db.tables import (
     AgreementStandingRow,
-    AuditSubjectRow,
     DeliveryRow,
     ExtractRow,
     PinnedEditionRow,
@@ -36,31 +39,20 @@ from dissemination.db.tables import (
 )
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
-from dissemination.domain.events import Event, ExtractDelivered
 from dissemination.domain.extract import (
     OPEN_TO_FETCH,
     UNFINISHED,
     Extract,
-    Failure,
-    Permit,
-    PreparedFile,
-    Requester,
     State,
 )
 from dissemination.domain.register import Listed, RegisterLine
-from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
+from dissemination.domain.release import LeafPosition, Release
 from dissemination.domain.standing import FILE_VOID, Standing, Withdrawal, status
-from dissemination.use_cases.ports import Logged, Progress
-from statements.line import AgreementVersion
+from dissemination.use_cases.ports import Progress
 from statements.request import ExtractRequest
-from statements.vocabulary import Format, LineKey
 
 CONSUMER = "dissemination"
 
-_FILES: TypeAdapter[tuple[PreparedFile, ...]] = TypeAdapter(tuple[PreparedFile, ...])
-_FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
-_WITHDRAWAL: TypeAdapter[Withdrawal] = TypeAdapter(Withdrawal)
-_SINCE: TypeAdapter[datetime] = TypeAdapter(datetime)
 _LINE_COLUMNS = tuple(field.name for field in fields(RegisterLine))
 
 
@@ -77,7 +69,7 @@ class SqlExtracts:
         )
         if row is None or (own is not None and row.organisation not in own):
             raise ExtractNotFound(f"There is no extract {extract_id}.")
-        return _extract(row)
+        return extract_of(row)
 
     def page(
         self, *, own: frozenset[str] | None, agreement: str | None, after: UUID | None, limit: int
@@ -89,18 +81,18 @@ class SqlExtracts:
             query = query.where(col(ExtractRow.agreement) == agreement)
         if after is not None:
             query = query.where(col(ExtractRow.id) > after)
-        return [_extract(row) for row in self.session.scalars(query)]
+        return [extract_of(row) for row in self.session.scalars(query)]
 
     def save(self, extract: Extract, *, audit: Entry) -> Extract:
         stored = replace(extract, version=extract.version + 1, pending=())
-        values = _extract_columns(stored)
+        values = extract_columns(stored)
         if extract.version == 0:
             # Its turn is now. What follows is for whoever has claimed it to say.
             self.session.add(ExtractRow(**values, due_at=self.timer.now()))
             self.session.flush()
         else:
             overwrite(self.session, ExtractRow, values, version=extract.version)
-        _enqueue(
+        enqueue(
             self.session,
             extract.pending,
             at=extract.changed_at,
@@ -108,7 +100,7 @@ class SqlExtracts:
             version=stored.version,
             state=stored.state.value,
         )
-        _append(self.session, extract.request.agreement, audit)
+        append(self.session, extract.request.agreement, audit)
         return stored
 
     def released_from(self, edition_id: str) -> Sequence[Extract]:
@@ -118,7 +110,7 @@ class SqlExtracts:
             .where(col(PinnedEditionRow.edition_id) == edition_id)
             .order_by(col(ExtractRow.id))
         )
-        return [_extract(row) for row in self.session.scalars(query)]
+        return [extract_of(row) for row in self.session.scalars(query)]
 
     def released_under(self, agreement: str, *, until: datetime) -> Sequence[Extract]:
         by_then = select(col(ReleaseRow.extract_id)).where(
@@ -133,7 +125,7 @@ class SqlExtracts:
             )
             .order_by(col(ExtractRow.id))
         )
-        return [_extract(row) for row in self.session.scalars(query)]
+        return [extract_of(row) for row in self.session.scalars(query)]
 
     def progress(self, extract_id: UUID) -> Progress | None:
         row = self.session.get(ExtractRow, extract_id)
@@ -195,8 +187,8 @@ class SqlReleases:
         audit: Entry,
         seal: Callable[[LeafPosition], Release],
     ) -> Release:
-        release = seal(_append(self.session, extract.request.agreement, audit))
-        self.session.add(_release_row(release))
+        release = seal(append(self.session, extract.request.agreement, audit))
+        self.session.add(release_row(release))
         self.session.flush()
         self.session.add(RegisterLineRow(**{name: getattr(line, name) for name in _LINE_COLUMNS}))
         for edition_id in sorted(set(edition_ids)):
@@ -208,7 +200,7 @@ class SqlReleases:
         row = self.session.get(ReleaseRow, file_id)
         if row is None or (own is not None and row.organisation not in own):
             raise FileNotFound(f"There is no file {file_id}.")
-        return _release(row)
+        return release_of(row)
 
     def instants(self, extract_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
         query = (
@@ -224,7 +216,7 @@ class SqlReleases:
             .where(col(ReleaseRow.extract_id) == extract_id)
             .order_by(col(ReleaseRow.leaf_index))
         )
-        return [_release(row) for row in self.session.scalars(query)]
+        return [release_of(row) for row in self.session.scalars(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +280,8 @@ class SqlRegister:
                 line=RegisterLine(**{name: getattr(line, name) for name in _LINE_COLUMNS}),
                 status=status(
                     ExtractRequest.read(extract.request).line,
-                    withdrawal=_withdrawal(extract),
-                    standing=None if standing is None else _standing(standing),
+                    withdrawal=withdrawal_of(extract),
+                    standing=None if standing is None else standing_of(standing),
                     superseded_at=(
                         extract.changed_at if extract.state == State.SUPERSEDED.value else None
                     ),
@@ -308,13 +300,13 @@ class SqlStandings:
         if locked:
             query = query.with_for_update()
         row = self.session.scalar(query)
-        return None if row is None else _standing(row)
+        return None if row is None else standing_of(row)
 
     def of(self, agreements: Collection[str]) -> Mapping[str, Standing]:
         query = select(AgreementStandingRow).where(
             col(AgreementStandingRow.agreement).in_(sorted(set(agreements)))
         )
-        return {row.agreement: _standing(row) for row in self.session.scalars(query)}
+        return {row.agreement: standing_of(row) for row in self.session.scalars(query)}
 
     def put(self, standing: Standing) -> None:
         self.session.merge(
@@ -336,7 +328,7 @@ class SqlDeliveries:
     session: Session
 
     def get(self, delivery_id: UUID) -> Delivery:
-        return _delivery(self.session.get_one(DeliveryRow, delivery_id))
+        return delivery_of(self.session.get_one(DeliveryRow, delivery_id))
 
     def page(
         self,
@@ -358,17 +350,17 @@ class SqlDeliveries:
                 query = query.where(column == wanted)
         if after is not None:
             query = query.where(col(DeliveryRow.id) > after)
-        return [_delivery(row) for row in self.session.scalars(query)]
+        return [delivery_of(row) for row in self.session.scalars(query)]
 
     def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
         stored = replace(delivery, version=delivery.version + 1, pending=())
-        values = _delivery_columns(stored) | {"alive_at": alive_at}
+        values = delivery_columns(stored) | {"alive_at": alive_at}
         if delivery.version == 0:
             self.session.add(DeliveryRow(**values))
             self.session.flush()
         else:
             overwrite(self.session, DeliveryRow, values, version=delivery.version)
-        _enqueue(
+        enqueue(
             self.session,
             delivery.pending,
             at=delivery.ended_at or delivery.begun_at,
@@ -376,7 +368,7 @@ class SqlDeliveries:
             version=stored.version,
             state=stored.outcome.value,
         )
-        _append(self.session, delivery.agreement, audit)
+        append(self.session, delivery.agreement, audit)
         return stored
 
     def note_alive(self, delivery_id: UUID, *, bytes_: int, at: datetime) -> None:
@@ -400,31 +392,7 @@ class SqlDeliveries:
             .order_by(col(DeliveryRow.alive_at))
             .limit(limit)
         )
-        return [_delivery(row) for row in self.session.scalars(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class SqlLog:
-    session: Session
-
-    def append(self, entry: Entry) -> LeafPosition:
-        return _append(self.session, str(entry.detail.get("agreement", "")), entry)
-
-    def page(self, *, agreement: str, after: int | None, limit: int) -> Sequence[Logged]:
-        leaf = shared.audit_leaf
-        query = (
-            select(leaf.c.index, leaf.c.hash, leaf.c.entry)
-            .join(AuditSubjectRow, col(AuditSubjectRow.leaf_index) == leaf.c.index)
-            .where(col(AuditSubjectRow.agreement) == agreement)
-            .order_by(leaf.c.index)
-            .limit(limit)
-        )
-        if after is not None:
-            query = query.where(leaf.c.index > after)
-        return [
-            Logged(index=index, hash=hash_, entry=_as_written(agreement, index, hash_, entry))
-            for index, hash_, entry in self.session.execute(query)
-        ]
+        return [delivery_of(row) for row in self.session.scalars(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,70 +458,6 @@ def build(engine: Engine, timer: Clock) -> unit_of_work.UnitOfWork[SqlTransactio
     return unit_of_work.UnitOfWork(engine, lambda session: SqlTransaction(session, timer))
 
 
-def _as_written(agreement: str, index: int, hashed: str, entry: str) -> dict[str, Any]:
-    """Return what a leaf says, if it is what its hash says and about that agreement.
-
-    Raises:
-        AuditLogBroken: the row is not what was written.
-
-    """
-    found: dict[str, Any] = json.loads(entry)
-    is_right = written(leaf_hash(entry.encode())) == hashed and found["index"] == index
-    if not is_right or found["detail"].get("agreement") != agreement:
-        raise audit.AuditLogBroken(f"Leaf {index} is not what was written: see dsfc audit verify.")
-    return found
-
-
-MENDABLE: Mapping[str, frozenset[str]] = {
-    "register_line": frozenset(
-        {
-            *("controllers", "project_title", "opt_outs_reason", "advisory_minutes"),
-            *("objectives", "processing"),
-            *("expected_outputs", "expected_benefits", "yielded_benefits"),
-        }
-    )
-}
-"""What the register publishes of people's texts. Manifests are signed, and never published."""
-
-
-def log_mending(session: Session, row: Mapping[str, Any], entry: Entry) -> None:
-    """Write down that a line of the register was mended, under the agreement that it tells of."""
-    agreement = str(row["reference"])
-    _append(session, agreement, replace(entry, detail={**entry.detail, "agreement": agreement}))
-
-
-def _append(session: Session, agreement: str, entry: Entry) -> LeafPosition:
-    """Append one leaf, and note which agreement it is about."""
-    (leaf,) = audit.append(session, [entry])
-    session.add(AuditSubjectRow(agreement=agreement, leaf_index=leaf.index))
-    session.flush()
-    return LeafPosition(index=leaf.index, size=leaf.size, root=leaf.root)
-
-
-def _enqueue(
-    session: Session,
-    pending: Sequence[Event],
-    *,
-    at: datetime,
-    aggregate_id: UUID,
-    version: int,
-    state: str,
-) -> None:
-    for event in pending:
-        of = "deliveries" if isinstance(event, ExtractDelivered) else "extracts"
-        outbox.enqueue(
-            session,
-            schemas.event(
-                event,
-                subject=f"{of}/{aggregate_id}",
-                time=at,
-                aggregate_id=aggregate_id,
-                aggregate_version=version,
-                state=state,
-            ),
-        )
-
-
 def _is_unfinished() -> ColumnElement[bool]:
     return col(ExtractRow.state).in_([state.value for state in sorted(UNFINISHED)])
 
@@ -562,167 +466,3 @@ def _is_free(at: datetime) -> ColumnElement[bool]:
     """Whether its turn has come, and no worker has it."""
     claimed_until = col(ExtractRow.claimed_until)
     return (col(ExtractRow.due_at) <= at) & (claimed_until.is_(None) | (claimed_until <= at))
-
-
-def _extract(row: ExtractRow) -> Extract:
-    return Extract(
-        id=row.id,
-        request=ExtractRequest.read(row.request),
-        requester=Requester(
-            subject=row.subject,
-            client_id=row.client_id,
-            organisation=row.organisation,
-            role=row.role,
-        ),
-        permit=Permit(
-            id=row.permit_id,
-            compact=row.permit,
-            expires_at=row.permit_expires_at,
-            decision_id=row.decision_id,
-            epoch=row.epoch,
-        ),
-        requested_at=row.requested_at,
-        changed_at=row.changed_at,
-        state=State(row.state),
-        files=_FILES.validate_python(row.files),
-        failure=None if row.failure is None else _FAILURE.validate_python(row.failure),
-        withdrawal=_withdrawal(row),
-        version=row.version,
-    )
-
-
-def _withdrawal(row: ExtractRow) -> Withdrawal | None:
-    return None if row.withdrawal is None else _WITHDRAWAL.validate_python(row.withdrawal)
-
-
-def _standing(row: AgreementStandingRow) -> Standing:
-    return Standing(
-        agreement=row.agreement,
-        state=row.state,
-        since=row.since,
-        held={LineKey(*held["line"]): _SINCE.validate_python(held["since"]) for held in row.held},
-    )
-
-
-def _extract_columns(extract: Extract) -> dict[str, Any]:
-    return {
-        "id": extract.id,
-        "state": extract.state.value,
-        "version": extract.version,
-        "agreement": extract.request.agreement,
-        "request": extract.request.claims(),
-        **asdict(extract.requester),
-        "permit_id": extract.permit.id,
-        "permit": extract.permit.compact,
-        "permit_expires_at": extract.permit.expires_at,
-        "decision_id": extract.permit.decision_id,
-        "epoch": extract.permit.epoch,
-        "files": _FILES.dump_python(extract.files, mode="json"),
-        "failure": None
-        if extract.failure is None
-        else _FAILURE.dump_python(extract.failure, mode="json"),
-        "withdrawal": None
-        if extract.withdrawal is None
-        else _WITHDRAWAL.dump_python(extract.withdrawal, mode="json"),
-        "requested_at": extract.requested_at,
-        "changed_at": extract.changed_at,
-    }
-
-
-def _release_row(release: Release) -> ReleaseRow:
-    file = release.file
-    return ReleaseRow(
-        file_id=file.id,
-        extract_id=release.extract_id,
-        agreement=release.agreement,
-        organisation=release.organisation,
-        format=file.format.value,
-        object_key=file.object_key,
-        bytes=file.bytes,
-        digest=file.digest,
-        rows=file.rows,
-        attestation=file.attestation,
-        attestation_digest=release.attestation_digest,
-        decision_id=release.decision.decision_id,
-        holding_id=release.decision.holding_id,
-        agreement_version=release.decision.agreement.version,
-        document_hash=release.decision.agreement.document_hash,
-        leaf_index=release.leaf.index,
-        leaf_size=release.leaf.size,
-        leaf_root=release.leaf.root,
-        manifest=release.manifest,
-        released_at=release.released_at,
-    )
-
-
-def _release(row: ReleaseRow) -> Release:
-    return Release(
-        file=PreparedFile(
-            id=row.file_id,
-            format=Format(row.format),
-            object_key=row.object_key,
-            bytes=row.bytes,
-            digest=row.digest,
-            rows=row.rows,
-            attestation=row.attestation,
-        ),
-        extract_id=row.extract_id,
-        agreement=row.agreement,
-        organisation=row.organisation,
-        decision=ReleaseDecision(
-            decision_id=row.decision_id,
-            holding_id=row.holding_id,
-            agreement=AgreementVersion(
-                reference=row.agreement,
-                version=row.agreement_version,
-                document_hash=row.document_hash,
-            ),
-        ),
-        leaf=LeafPosition(index=row.leaf_index, size=row.leaf_size, root=row.leaf_root),
-        manifest=row.manifest,
-        attestation_digest=row.attestation_digest,
-        released_at=row.released_at,
-    )
-
-
-def _delivery(row: DeliveryRow) -> Delivery:
-    return Delivery(
-        id=row.id,
-        file_id=row.file_id,
-        extract_id=row.extract_id,
-        agreement=row.agreement,
-        decision_id=row.decision_id,
-        requester=Requester(
-            subject=row.subject,
-            client_id=row.client_id,
-            organisation=row.organisation,
-            role=row.role,
-        ),
-        start=row.range_start,
-        end=row.range_end,
-        begun_at=row.begun_at,
-        ended_at=row.ended_at,
-        bytes=row.bytes,
-        outcome=Outcome(row.outcome),
-        code=row.code,
-        version=row.version,
-    )
-
-
-def _delivery_columns(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": delivery.id,
-        "file_id": delivery.file_id,
-        "extract_id": delivery.extract_id,
-        "agreement": delivery.agreement,
-        "decision_id": delivery.decision_id,
-        **asdict(delivery.requester),
-        "range_start": delivery.start,
-        "range_end": delivery.end,
-        "begun_at": delivery.begun_at,
-        "ended_at": delivery.ended_at,
-        "bytes": delivery.bytes,
-        "outcome": delivery.outcome.value,
-        "code": delivery.code,
-        "version": delivery.version,
-    }

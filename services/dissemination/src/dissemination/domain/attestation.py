@@ -11,13 +11,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from common.ids import digest
+from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import PreparedFile
 from statements.attestation import Attestation
 from statements.form import Malformed
-
-
-class AttestationMalformed(ValueError):
-    """It does not say what an attestation says, or is about another file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +40,7 @@ class SignedAttestation:
         """The editions that the file was made from; a release pins them."""
         return tuple(edition.id for edition in self.said.editions)
 
-    def demand(self, file: PreparedFile, *, extract_id: UUID, permit_id: str) -> None:
+    def require_about(self, file: PreparedFile, *, extract_id: UUID, permit_id: str) -> None:
         """Raise AttestationMalformed unless it is about this file of this extract."""
         said = self.said.file
         same = (

@@ -38,6 +38,17 @@ class ObjectMissing(Unavailable):
     title = "The file cannot be had from the release store"
 
 
+class ObjectDiffers(Conflict):
+    """What lies in the store is not what the haven attests."""
+
+    code = "OBJECT_DIFFERS"
+    title = "The object in the release store is not the attested one"
+
+
+class AttestationMalformed(ValueError):
+    """It does not say what an attestation says, or is about another file."""
+
+
 class StreamNotControlled(Unavailable):
     """A server that cannot stop a stream must not start one: design.md section 6."""
 

@@ -13,11 +13,12 @@ from pydantic import JsonValue
 
 from common import faults
 from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused, Unavailable
-from dissemination.domain.attestation import AttestationMalformed
 from dissemination.domain.errors import (
     FAILURES,
     PERMIT_EXPIRED,
     PREPARATION_FAILED,
+    AttestationMalformed,
+    ObjectDiffers,
     ObjectMissing,
     PreparationRefused,
 )
@@ -130,7 +131,7 @@ def _release(extract: Extract, ctx: Context) -> bool:
     except AttestationMalformed:
         detail = "What the haven attests of a file cannot be read; ask again."
         return _fail(extract, Failure(code="ATTESTATION_INVALID", detail=detail), ctx)
-    except (ObjectMissing, releases.ObjectDiffers) as wrong:
+    except (ObjectMissing, ObjectDiffers) as wrong:
         return _fail(extract, Failure(code=wrong.code, detail=wrong.detail), ctx)
     return True
 

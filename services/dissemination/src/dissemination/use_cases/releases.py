@@ -12,12 +12,12 @@ from uuid import UUID
 import structlog
 
 from common import faults
-from common.errors import AppError, Conflict
+from common.errors import AppError
 from common.ids import new_id
 from common.security.jws import unverified
 from dissemination.domain import register
 from dissemination.domain.attestation import SignedAttestation
-from dissemination.domain.errors import ExtractNotFound
+from dissemination.domain.errors import ExtractNotFound, ObjectDiffers
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
 from dissemination.domain.standing import EDITION_UNSAFE, FILE_VOID, Withdrawal
@@ -27,13 +27,6 @@ from dissemination.use_cases.ports import Transaction
 from statements.decision import RegisterTerms
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-
-class ObjectDiffers(Conflict):
-    """What lies in the store is not what the haven attests."""
-
-    code = "OBJECT_DIFFERS"
-    title = "The object is not the attested one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +122,7 @@ def mark_unsafe(edition_id: str, *, at: datetime, ctx: Context, tx: Transaction)
 def _checked(extract: Extract, file: PreparedFile, ctx: Context) -> SignedAttestation:
     """The attestation is about this file, and the store has the object that it is about."""
     attestation = SignedAttestation.read(file.attestation, unverified(file.attestation))
-    attestation.demand(file, extract_id=extract.id, permit_id=extract.permit.id)
+    attestation.require_about(file, extract_id=extract.id, permit_id=extract.permit.id)
     if ctx.store.digest(file.object_key) != (file.bytes, file.digest):
         raise ObjectDiffers("The object has another size or digest than the attestation says.")
     return attestation

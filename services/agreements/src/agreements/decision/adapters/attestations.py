@@ -11,7 +11,7 @@ from statements.attestation import FORM, Attestation
 from statements.form import Malformed
 
 
-class Attestations:
+class SignedAttestations:
     """Accepts what the haven signed for agreements, and nothing else."""
 
     def __init__(self, jwks: Callable[[], Jwks], *, clock: Clock) -> None:

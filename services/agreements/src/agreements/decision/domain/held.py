@@ -32,7 +32,7 @@ class HeldFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class FileRows:
     """What decides which rows a file has, and whose of them are left out."""
 
     lists: frozenset[str] | None
@@ -43,15 +43,15 @@ class Rows:
     """By month; none where nobody attested them."""
 
 
-def rows_of(file: Attestation) -> Rows:
-    return Rows(
+def rows_of(file: Attestation) -> FileRows:
+    return FileRows(
         lists=file.opt_out.lists if file.opt_out.applied else None,
         codes=frozenset(file.population.codes),
         editions={month: file.editions_of(month) for month in file.periods},
     )
 
 
-def told_apart(one: Rows, other: Rows) -> tuple[str, ...]:
+def told_apart(one: FileRows, other: FileRows) -> tuple[str, ...]:
     """Name the months in which the two would tell who objected between their lists.
 
     People of other commissioners, and rows of other editions, tell nothing by their difference.
@@ -73,6 +73,6 @@ def to_be_void(file: Attestation, held: tuple[HeldFile, ...]) -> tuple[UUID, ...
     )
 
 
-def _shares_rows(one: Rows, other: Rows, month: str) -> bool:
+def _shares_rows(one: FileRows, other: FileRows, month: str) -> bool:
     mine, theirs = one.editions[month], other.editions[month]
     return not mine or not theirs or bool(mine & theirs)

@@ -44,7 +44,7 @@ from common.web import auth
 from common.web.auth import Permission, public, requires
 from common.web.fast import FastRoute
 from common.web.problems import responses
-from statements.decision import Evaluation, EvaluationContext, GivenLease, RefusalView
+from statements.decision import Answered, Evaluation, EvaluationContext, GivenLease, RefusalView
 from statements.question import (
     QUESTION,
     AnyQuestion,
@@ -398,7 +398,7 @@ def _id(entry: dry_run.SearchedLine | dry_run.SearchedFile) -> str:
     return str(entry.holding_id)
 
 
-def _json(view: wire.Outgoing) -> Response:
+def _json(view: Answered) -> Response:
     """Write the answer as it is: FastAPI would validate once more what we have just made."""
     return Response(view.model_dump_json(exclude_none=True), media_type="application/json")
 

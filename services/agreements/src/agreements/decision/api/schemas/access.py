@@ -6,21 +6,13 @@ A question and its answer pass between services, so they are statements (`statem
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from statements.decision import Evaluation, RefusalView
-from statements.request import AGREEMENT, Subject
-
-
-class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from statements.decision import Answered, Evaluation, RefusalView
+from statements.request import AGREEMENT, Asked, Subject
 
 
-class Outgoing(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Questions(Incoming):
+class Questions(Asked):
     """Several questions in one call; what is at the top stands in for what one leaves out."""
 
     subject: dict[str, JsonValue] | None = None
@@ -30,7 +22,7 @@ class Questions(Incoming):
     evaluations: Annotated[tuple[dict[str, JsonValue], ...], Field(min_length=1, max_length=200)]
 
 
-class Evaluations(Outgoing):
+class Evaluations(Answered):
     evaluations: Annotated[
         list[Evaluation], Field(description="The answers, in the order of the questions.")
     ]
@@ -39,20 +31,20 @@ class Evaluations(Outgoing):
 # What may this client have?
 
 
-class SearchAction(Incoming):
+class SearchAction(Asked):
     name: Literal["request", "fetch"]
 
 
-class SearchedResource(Incoming):
+class SearchedResource(Asked):
     type: Literal["line", "holding"]
 
 
-class SearchPage(Incoming):
+class SearchPage(Asked):
     token: Annotated[str, Field(pattern=r"^$|" + AGREEMENT)] = ""
     limit: Annotated[int, Field(ge=1, le=50)] = 20
 
 
-class SearchQuestion(Incoming):
+class SearchQuestion(Asked):
     """Asks which lines the caller may request, or which holdings fetch."""
 
     subject: Subject
@@ -61,23 +53,23 @@ class SearchQuestion(Incoming):
     page: SearchPage = SearchPage()
 
 
-class FoundView(Outgoing):
+class FoundView(Answered):
     type: Literal["line", "holding"]
     id: str
     properties: dict[str, JsonValue]
 
 
-class RefusedView(Outgoing):
+class RefusedView(Answered):
     type: Literal["line", "holding"]
     id: str
     refusals: list[RefusalView]
 
 
-class NextPage(Outgoing):
+class NextPage(Answered):
     next_token: str
 
 
-class FoundContext(Outgoing):
+class FoundContext(Answered):
     epoch: int
     refused: Annotated[
         list[RefusedView],
@@ -85,13 +77,13 @@ class FoundContext(Outgoing):
     ]
 
 
-class FoundViews(Outgoing):
+class FoundViews(Answered):
     results: list[FoundView]
     page: NextPage
     context: FoundContext
 
 
-class AuthzenConfiguration(Outgoing):
+class AuthzenConfiguration(Answered):
     policy_decision_point: str
     access_evaluation_endpoint: str
     access_evaluations_endpoint: str

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from agreements.decision.domain.case import NATIONAL, STRUCTURAL, Case, LineCase
 from agreements.decision.domain.codes import Code, refusal
-from agreements.decision.domain.held import HeldFile, Rows, rows_of, told_apart
+from agreements.decision.domain.held import FileRows, HeldFile, rows_of, told_apart
 from agreements.decision.domain.question import Fetch, Landed, Release, Request
 from agreements.records.domain.recalls import Source, taken_back
 from common.errors import Refusal
@@ -93,7 +93,7 @@ def other_list(case: LineCase) -> Iterator[Refusal]:
                 yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
 
 
-def _foreseen(case: LineCase) -> Rows | None:
+def _foreseen(case: LineCase) -> FileRows | None:
     """Return what would be in the file; None where it is not known.
 
     Where a national check is to say who may be used, its reply is not the list of today. A month
@@ -102,7 +102,7 @@ def _foreseen(case: LineCase) -> Rows | None:
     match case.question:
         case Request(landed=Landed(editions=editions, lists=lists)) if case.opt_out_by == BY_LIST:
             wanted = frozenset(case.periods)
-            return Rows(
+            return FileRows(
                 lists=lists if case.line.opt_outs_applied else None,
                 codes=frozenset(case.codes),
                 editions={month: ids for month, ids in editions if month in wanted and ids},
