@@ -1,11 +1,15 @@
 """No service takes what it does not know: every object of a request names its members."""
 
+import copy
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 DOCUMENTS = sorted(CONTRACTS.glob("*/*openapi.json"))
@@ -52,3 +56,101 @@ def objects(
     others = [inner for word, inner in node.items() if word not in {"properties", "examples"}]
     for inner in (*members.values(), *others):
         yield from objects(inner, components, name, seen)
+
+
+APPS = [
+    ("agreements", "api"),
+    ("applications", "api"),
+    ("dissemination", "api"),
+    ("pseudonymisation", "intake"),
+    ("pseudonymisation", "preparations"),
+]
+UNKNOWN = "no_such_member"
+MEMBERS_OF_ANY_NAME = {"POST /access/v1/evaluations"}
+"""Each is read by itself: `test_what_is_wrong_with_one_of_several_is_named_where_it_is`."""
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_body_of_a_request_has_an_example(path: Path) -> None:
+    document = json.loads(path.read_text("utf-8"))
+
+    without = [
+        f"{method} {where}"
+        for where, item in document["paths"].items()
+        for method, operation in item.items()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+        if example_of(content, document) is None
+    ]
+
+    assert not without
+
+
+@pytest.mark.parametrize(("service", "name"), APPS)
+def test_every_example_is_taken_and_none_with_a_member_that_is_not_known(
+    service: str, name: str
+) -> None:
+    """At every depth, of every body of JSON; what is unknown is named by its place."""
+    bodies = dict(bodies_of(app_of(service, name)))
+    assert bodies
+
+    for operation, (field, example) in bodies.items():
+        assert field.validate(example, {}, loc=("body",))[1] in ([], None), operation
+        if operation in MEMBERS_OF_ANY_NAME:
+            continue
+        for place, spoilt in with_one_more(example):
+            found = field.validate(spoilt, {}, loc=("body",))[1]
+            named = [error["loc"] for error in found if error["type"] == "extra_forbidden"]
+            assert any(is_at(loc, place) for loc in named), (operation, place, found)
+
+
+def app_of(service: str, name: str) -> FastAPI:
+    made = importlib.import_module(f"{service}.main").SERVICE
+    app: FastAPI = made.apps[name](made.settings(environment="development"))
+    return app
+
+
+def bodies_of(app: FastAPI) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    document = app.openapi()
+    for route in iter_route_contexts(app.routes):
+        field = getattr(route.original_route, "body_field", None)
+        for method in route.methods or () if field is not None else ():
+            operation = document["paths"][route.path][method.lower()]
+            content = operation["requestBody"]["content"].get("application/json")
+            if content is not None:
+                yield f"{method} {route.path}", (field, example_of(content, document))
+
+
+def example_of(content: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
+    schema = content["schema"]
+    named = document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
+    for holder in (content, schema, named):
+        if "example" in holder:
+            return holder["example"]
+        if holder.get("examples"):
+            return holder["examples"][0]
+    return None
+
+
+def with_one_more(
+    example: Any, place: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield the example once for each object in it, with a member too many there."""
+    node = example
+    for part in place:
+        node = node[part]
+    if isinstance(node, dict):
+        spoilt = copy.deepcopy(example)
+        inner = spoilt
+        for part in place:
+            inner = inner[part]
+        inner[UNKNOWN] = 1
+        yield place, spoilt
+    keys = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+    for key in keys:
+        yield from with_one_more(example, (*place, key))
+
+
+def is_at(loc: tuple[str | int, ...], place: tuple[str | int, ...]) -> bool:
+    """Say whether an error is there; between its steps pydantic may name alternatives."""
+    steps = iter(loc)
+    return loc[-1] == UNKNOWN and all(part in steps for part in place)

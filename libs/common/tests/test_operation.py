@@ -1,5 +1,6 @@
 """A request is held to what its operation declares."""
 
+import gzip
 from contextlib import asynccontextmanager
 from typing import Annotated, Literal
 
@@ -241,3 +242,22 @@ def test_without_a_token_no_error_is_named_and_with_a_bad_one_it_is(api):
         "Bearer",
         'Bearer error="invalid_token"',
     ]
+
+
+@pytest.mark.parametrize("path", ["/v1/things", "/v1/fast"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "Identity, gzip", "no-such", "GZIP"])
+def test_a_body_that_has_to_be_decoded_is_415(api, token, path, coding):
+    headers = token | {"Content-Type": "application/json", "Content-Encoding": coding}
+
+    for content in (b'{"name": "a"}', gzip.compress(b'{"name": "a"}')):
+        answer = api.post(path, content=content, headers=headers)
+
+        assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+        assert "Content-Encoding" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/things", "/v1/fast"])
+def test_a_body_that_says_that_it_is_as_it_is_is_read(api, token, path):
+    answer = api.post(path, json={"name": "a"}, headers=token | {"Content-Encoding": "Identity"})
+
+    assert answer.is_success

@@ -18,6 +18,7 @@ from common.errors import Unavailable
 from common.ids import digest_of, new_id
 from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
 from common.security.roles import Role
+from common.web.problems import UNKNOWN
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import on_the_catalogue, seed
@@ -624,6 +625,34 @@ def test_one_of_several_that_is_no_question_refuses_them_all(asked):
 
     assert answer.status_code == 422
     assert "steal" not in answer.text
+    assert asked.logged() == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "pointer"),
+    [
+        (lambda body: body["evaluations"][1].update(no_such=1), "#/body/evaluations/1/unknown"),
+        (
+            lambda body: body["evaluations"][1]["resource"].update(no_such=1),
+            "#/body/evaluations/1/resource/unknown",
+        ),
+        (
+            lambda body: body["evaluations"][1]["resource"]["properties"].update(no_such=1),
+            "#/body/evaluations/1/resource/properties/unknown",
+        ),
+        (lambda body: body["subject"].update(no_such=1), "#/body/subject/unknown"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_is_named_where_it_is(asked, spoil, pointer):
+    one, two = asked.request_body(), asked.request_body()
+    subject = one.pop("subject")
+    body = {"subject": subject, "evaluations": [one, {**two, "subject": dict(subject)}]}
+    spoil(body)
+
+    answer = asked.post(body, "/access/v1/evaluations")
+
+    assert answer.status_code == 422
+    assert pointer.replace("unknown", UNKNOWN) in {e["pointer"] for e in answer.json()["errors"]}
     assert asked.logged() == []
 
 

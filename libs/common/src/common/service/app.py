@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from common.service.parts import Parts
 from common.settings import ServiceSettings
+from common.web import schemas
 from common.web.app import create
 
 VERSION = "1.0.0"
@@ -42,6 +43,7 @@ def create_app(
     app = create(
         title=title, version=VERSION, summary=summary, settings=settings, lifespan=lifespan
     )
+    schemas.give_examples(app, schemas.examples_of(settings.own_audience))
     for router in routers:
         app.include_router(router)
     return app

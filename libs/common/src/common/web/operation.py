@@ -15,10 +15,11 @@ from fastapi import FastAPI, Request
 from pydantic import JsonValue
 from starlette.types import Scope
 
-from common.errors import NotAcceptable, Unprocessable
+from common.errors import NotAcceptable, Unprocessable, UnsupportedMedia
 from common.web import schemas
 
 PREFIX = "#/components/schemas/"
+NOT_ENCODED = "Send the body as it is, without `Content-Encoding`."
 ANYTHING = frozenset({"*/*", "*"})
 
 
@@ -39,6 +40,8 @@ class Operation:
     """Media types of its successful answers; none where they have no body."""
     body: Mapping[str, Any] = field(default_factory=dict)
     """Schema of its JSON body; empty where it takes none."""
+    takes: bool = False
+    """Whether it has a body of a kind that it does not itself look at the encoding of."""
 
 
 def check(request: Request) -> None:
@@ -47,11 +50,14 @@ def check(request: Request) -> None:
     Raises:
         UnknownParameter: with the names that are allowed.
         NotAcceptable: with the media types that can be had.
+        UnsupportedMedia: the body is compressed, or otherwise encoded.
 
     """
     operation = of(request.app, request.scope)
     if operation is None:
         return
+    if operation.takes and is_encoded(request):
+        raise UnsupportedMedia(NOT_ENCODED)
     if request.scope["query_string"]:
         unknown = [name for name in request.query_params if name not in operation.parameters]
         if unknown:
@@ -60,6 +66,13 @@ def check(request: Request) -> None:
     accept = accept_of(request)
     if accept is not None and operation.produces:
         require_acceptable(accept, operation.produces)
+
+
+def is_encoded(request: Request) -> bool:
+    """Say whether a body has to be decoded first: read as it is, it is something else."""
+    lines = ",".join(request.headers.getlist("content-encoding"))
+    codings = {coding.strip().lower() for coding in lines.split(",")}
+    return not codings <= {"", "identity"}
 
 
 def accept_of(request: Request) -> str | None:
@@ -134,7 +147,8 @@ def _operation(described: Mapping[str, Any]) -> Operation:
         if status.startswith("2")
         for media_type in answers[status].get("content", {})
     )
-    body = described.get("requestBody", {}).get("content", {}).get("application/json", {})
+    taken = described.get("requestBody", {}).get("content", {})
+    body = taken.get("application/json", {})
     return Operation(
         parameters=frozenset(
             parameter["name"]
@@ -143,6 +157,7 @@ def _operation(described: Mapping[str, Any]) -> Operation:
         ),
         produces=tuple(produces),
         body=body.get("schema", {}),
+        takes=bool(taken) and (bool(body) or "415" not in answers),
     )
 
 

@@ -202,8 +202,7 @@ def answer(request: Request, error: Exception) -> JSONResponse:
         case RequestValidationError():
             return _invalid(request, error)
         case HTTPException():
-            # Its detail is left out: Starlette's only repeat the status, others' may quote.
-            return problem(error.status_code, headers=error.headers)
+            return _bare(request, error)
         case ClientDisconnect():
             # It hung up, or was refused, in the middle of its body: nobody reads this.
             log.info("client_gone")
@@ -239,7 +238,22 @@ def _expected(error: errors.AppError) -> JSONResponse:
     return of(error)
 
 
+def _is_encoded(request: Request) -> bool:
+    told = operation.of(request.app, request.scope)
+    return told is not None and told.takes and operation.is_encoded(request)
+
+
+def _bare(request: Request, error: HTTPException) -> JSONResponse:
+    """Answer by the status alone: Starlette's details only repeat it, others' may quote."""
+    if error.status_code == HTTPStatus.BAD_REQUEST and _is_encoded(request):
+        # It was read as JSON before it was looked at what it is.
+        return problem(415, detail=operation.NOT_ENCODED)
+    return problem(error.status_code, headers=error.headers)
+
+
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    if _is_encoded(request):
+        return problem(415, detail=operation.NOT_ENCODED)
     if _is_wrong_media_type(request, error):
         return problem(415, detail=JSON_WANTED)
     names = schemas.names_in(request.app)

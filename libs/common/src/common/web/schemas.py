@@ -1,8 +1,10 @@
 """What the OpenAPI document of every service says alike, and what can be learnt from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
 from typing import Any
 
+import yaml
 from fastapi import FastAPI
 
 REQUEST_PARTS = frozenset({"body", "query", "path", "header", "cookie"})
@@ -36,6 +38,32 @@ def amend(app: FastAPI, change: Callable[[dict[str, Any]], None]) -> None:
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def examples_of(package: str) -> Mapping[str, Any]:
+    """Read a service's examples of bodies, by operation: `POST /v1/extracts`.
+
+    They are beside its reference data; a package that is none of a service has none.
+    """
+    path = files(package).joinpath("reference", "examples.yaml")
+    found: Mapping[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return found
+
+
+def give_examples(app: FastAPI, examples: Mapping[str, Any]) -> None:
+    """Show of each body whose model has no example the one that is given for it.
+
+    Several apps of one service share its examples.
+    """
+
+    def change(document: dict[str, Any]) -> None:
+        for method, path, operation in operations(document):
+            example = examples.get(f"{method} {path}")
+            if example is not None:
+                for content in operation["requestBody"]["content"].values():
+                    content["example"] = example
+
+    amend(app, change)
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

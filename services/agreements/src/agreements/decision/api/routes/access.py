@@ -135,7 +135,7 @@ async def evaluate_several(questions: wire.Questions, request: Request, caller: 
         for name in ("subject", "action", "resource", "context")
         if (value := getattr(questions, name)) is not None
     }
-    asked = [_question(defaults | own) for own in questions.evaluations]
+    asked = [_question(defaults, own, n) for n, own in enumerate(questions.evaluations)]
     answers = await _gathered([evaluate(question, request, caller) for question in asked])
     return _json(wire.Evaluations(evaluations=list(answers)))
 
@@ -180,12 +180,30 @@ async def jwks(request: Request) -> dict[str, Any]:
 # From the wire to a question
 
 
-def _question(content: Mapping[str, Any]) -> AnyQuestion:
-    """Read one of several questions, and refuse it as a whole body is refused."""
+def _question(defaults: Mapping[str, Any], own: Mapping[str, Any], number: int) -> AnyQuestion:
+    """Read one of several questions, and refuse it as a whole body is refused.
+
+    What is wrong is named where it was sent: with the question, or once for all of them.
+    """
     try:
-        return QUESTION.validate_python(content)
+        return QUESTION.validate_python({**defaults, **own})
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_input=False)) from None
+        found = error.errors(include_input=False, include_url=False)
+        raise RequestValidationError(
+            [{**e, "loc": _place(e["loc"], own, defaults, number)} for e in found]
+        ) from None
+
+
+def _place(
+    loc: tuple[str | int, ...], own: Mapping[str, Any], defaults: Mapping[str, Any], number: int
+) -> tuple[str | int, ...]:
+    """Say where it stands in the body, without the kind of question that was tried."""
+    within = loc[1:] if loc and loc[0] in KINDS_OF_QUESTIONS else loc
+    is_of_all = bool(within) and within[0] not in own and within[0] in defaults
+    return ("body", *within) if is_of_all else ("body", "evaluations", number, *within)
+
+
+KINDS_OF_QUESTIONS = frozenset({"request", "release", "fetch"})
 
 
 def _landed(told: LandedEditions | None) -> domain.Landed | None:
