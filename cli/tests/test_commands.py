@@ -414,3 +414,53 @@ def test_audit_verify_says_what_it_cannot_read(kept: Path, options: list[str]) -
 
     assert told.exit_code == 2
     assert not isinstance(told.exception, Exception)
+
+
+def invoke(*arguments: str):
+    return run(app, list(arguments))
+
+
+def test_a_data_set_is_shown_with_what_is_assumed_in_it() -> None:
+    told = invoke("catalogue", "show", "SHMI")
+
+    assert told.exit_code == 0
+    assert "coverage: selection" in told.output
+    assert "| EXPECTED_RISK | | Expected risk of death | decimal |" in told.output.replace(
+        "  ", " "
+    )
+    assert "| assumed |" in told.output
+
+
+def test_the_columns_of_a_data_set_are_had_as_csv_and_as_a_table_schema() -> None:
+    listed = invoke("catalogue", "show", "GPW", "--version", "1.0", "--csv").output
+    schema = json.loads(invoke("catalogue", "show", "ACM", "--table-schema").output)
+
+    assert listed.startswith("name,header,title")
+    assert "GMC_NUMBER" in listed
+    assert schema["fields"][0]["name"] == "FINANCIAL MONTH"
+    assert schema["fields"][0]["constraints"] == {"minimum": 1, "maximum": 12}
+
+
+def test_a_file_is_checked_before_it_is_sent(tmp_path: Path) -> None:
+    """Guard: `validating`: the report is the intake's own, and a value is never told."""
+    made = tmp_path / "made"
+    asked = ("--rows", "60", "--bad-rows", "2", "--output", str(made))
+    invoke("generate", "--data-set", "SHMI", *asked)
+    file = made / "shmi.csv"
+
+    told = invoke(
+        "catalogue", "validate", "SHMI", str(file), "--period", "2018-04", "--provider", "X26"
+    )
+    as_week = invoke(
+        "catalogue", "validate", "SHMI", str(file), "--period", "2018-W15", "--provider", "X26"
+    )
+    other = invoke(
+        "catalogue", "validate", "ACM", str(file), "--period", "2018-04", "--provider", "X26"
+    )
+
+    assert told.exit_code == 1
+    assert "60 records: 58 would be taken in, 2 set aside" in told.output
+    assert "DISDATE, 1 lines, DATE_INVALID" in told.output
+    assert as_week.exit_code == 1
+    assert "PERIOD_INVALID" in as_week.output
+    assert "COLUMNS_WRONG" in other.output

@@ -14,13 +14,14 @@ from typing import Annotated, Any
 import typer
 from fastapi import FastAPI
 
+from catalogue import describing
 from common import errors
 from common.messaging import schemas
 from common.security import keys
 from common.security.roles import Role
 from common.settings import Environment
 from common.web.auth import Permission, route_permissions
-from dsfc_cli import landing_rules
+from dsfc_cli import data_sets, landing_rules
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 ROOT = Path(__file__).parents[3]
@@ -66,6 +67,8 @@ def generate() -> Documents:
     documents["docs/keys.md"] = NOTE + keys.render()
     documents["docs/codes.md"] = NOTE + _codes()
     documents["docs/states.md"] = NOTE + _states()
+    documents["contracts/catalogue/data-set.v1.schema.json"] = _json(describing.schema())
+    documents["docs/data-sets.md"] = NOTE + data_sets.render()
     documents["docs/landing-rules.md"] = NOTE + landing_rules.render()
     return documents
 

@@ -16,9 +16,20 @@ from rich.progress import Progress
 from rich.table import Table
 
 import catalogue
+from catalogue import describing
 from common import files
+from common.clock import SystemClock, legal_day
 from common.workers import when_told_to_end
-from dsfc_cli import audit, contracts, demo, keys, landing_rules, waiting
+from dsfc_cli import (
+    audit,
+    contracts,
+    data_sets,
+    demo,
+    keys,
+    landing_rules,
+    validating,
+    waiting,
+)
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
@@ -34,6 +45,7 @@ app = typer.Typer(
 )
 catalogue_app = typer.Typer(no_args_is_help=True, help="The data sets, as data.")
 app.add_typer(catalogue_app, name="catalogue")
+catalogue_app.command("validate")(validating.command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(waiting.app, name="waiting")
 app.command("demo")(demo.command)
@@ -269,10 +281,12 @@ def list_catalogue(
         rows = [{"data_set": d.data_set, "version": d.version, "digest": d.digest} for d in known]
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("data set", "version", "title", "fields", "refresh", "disclosure rule")
+    heads = ("data set", "version", "title", "fields", "coverage", "refresh", "disclosure rule")
+    table = Table(*heads)
     for d in known:
+        fields = str(len(d.fields))
         table.add_row(
-            d.data_set, d.version, d.title, str(len(d.fields)), d.refresh, d.disclosure_rule
+            d.data_set, d.version, d.title, fields, d.coverage, d.refresh, d.disclosure_rule
         )
     out.print(table)
 
@@ -280,19 +294,42 @@ def list_catalogue(
 @catalogue_app.command("show")
 def show_data_set(
     data_set: Annotated[str, typer.Argument(help="Its name, as `catalogue list` has it.")],
+    version: Annotated[str | None, typer.Option(help="In place of the newest.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="The list of columns, as CSV.")] = False,
+    as_schema: Annotated[
+        bool, typer.Option("--table-schema", help="The Table Schema of a provider's file.")
+    ] = False,
 ) -> None:
-    """Show a data set's versions and landing rules, with where each rule comes from.
+    """Show a data set: its columns, what is said of it, and its landing rules with their sources.
 
-    What nobody published is marked `assumed` in its source.
+    What nobody published is marked `assumed`.
+
+    Example: dsfc catalogue show ECDS --csv > ecds.csv
     """
     known = [d for d in catalogue.load() if d.data_set == data_set]
     if not known:
         names = ", ".join(dict.fromkeys(d.data_set for d in catalogue.load()))
         typer.echo(f"There is no such data set; there are {names}.", err=True)
         raise typer.Exit(1)
-    for described in known:
-        typer.echo(f"{described.data_set} {described.version}: {described.title}")
-        typer.echo(f"  {described.digest}, {len(described.fields)} fields")
+    described = next((d for d in known if d.version == version), None)
+    if version is None:
+        described = catalogue.load().get(data_set)
+    if described is None:
+        versions = ", ".join(d.version for d in known)
+        typer.echo(f"There is no such version; there are {versions}.", err=True)
+        raise typer.Exit(1)
+    if as_csv:
+        typer.echo(describing.field_list_csv(described), nl=False)
+        return
+    if as_schema:
+        rules = catalogue.load().rules_of(data_set, legal_day(SystemClock().now()))
+        typer.echo(json.dumps(describing.table_schema(described, rules), indent=2))
+        return
+    for other in known:
+        typer.echo(f"{other.data_set} {other.version}: {other.title}")
+        typer.echo(f"  {other.digest}, {len(other.fields)} fields")
+    for line in data_sets.of(described):
+        typer.echo(line)
     for line in landing_rules.of(data_set):
         typer.echo(line)
 

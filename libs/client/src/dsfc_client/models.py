@@ -1,5 +1,6 @@
 """What the four APIs answer. A model names what a caller works with; services may say more."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,19 @@ class Agreement(Wire):
     state: str
     document_hash: str
     application_id: UUID | None = None
+
+
+class DataSet(Wire):
+    """One version of a data set of the catalogue."""
+
+    data_set: str
+    version: str
+    digest: str
+    title: str
+    description: str
+    coverage: str | None = None
+    fields: Sequence[Mapping[str, Any]] = ()
+    derived: Sequence[Mapping[str, Any]] = ()
 
 
 class Contract(Wire):

@@ -18,6 +18,7 @@ from dsfc_client.models import (
     Application,
     Breach,
     Contract,
+    DataSet,
     Extract,
     Finding,
     Hold,
@@ -343,6 +344,20 @@ class Dissemination(Service):
         digest = str(self.manifest(file_id).manifest["file"]["digest"])
         path = f"/v1/files/{file_id}/content"
         return _downloads.fetch(self, path, target, digest=digest, progress=progress)
+
+    def data_sets(self) -> list[DataSet]:
+        """Every version of every data set of the catalogue."""
+        answer = self.get("/v1/catalogue")
+        return [DataSet.model_validate(item) for item in answer["items"]]
+
+    def data_set(self, name: str, version: str | None = None) -> DataSet:
+        """One data set, with its columns, their codes and what is said of it."""
+        asked = {} if version is None else {"version": version}
+        return DataSet.model_validate(self.get(f"/v1/catalogue/{name}", **asked))
+
+    def table_schema(self, name: str) -> dict[str, Any]:
+        """The Table Schema (Frictionless Data) of the file that a provider sends."""
+        return dict(self.get(f"/v1/catalogue/{name}/table-schema"))
 
     def register(self) -> Iterator[RegisterLine]:
         return self.pages("/v1/register", RegisterLine)

@@ -297,6 +297,40 @@ def test_the_catalogue_says_in_which_form_a_column_may_leave(house):
     assert all(column["treatments"] for column in columns.values())
 
 
+def test_a_data_set_is_told_with_its_codes_and_what_they_mean(house):
+    told = house.call("GET", "/v1/catalogue/ECDS", role=None).json()
+
+    fields = {field["name"]: field for field in told["fields"]}
+    assert fields["EC_AttendanceCategory"]["labels"]["1"] == "Unplanned first"
+    assert fields["Fractional_Age_At_Arrival"]["treatments"] == []
+    assert fields["Age_At_Arrival"]["cap"] == 90
+    assert (told["coverage"], told["periods"]["unit"]) == ("selection", "month")
+    assert told["collection"][0]["kind"] == "direction"
+    assert [v for v in told["versions"] if v == told["version"]]
+    listed = house.call("GET", "/v1/catalogue/ECDS", role=None, headers={"Accept": "text/csv"})
+    lines = listed.text.splitlines()
+    assert lines[0].startswith("name,header,title,type,class")
+    assert len(lines) == 1 + len(told["fields"]) + len(told["derived"])
+    older = house.call("GET", "/v1/catalogue/GPW?version=1.0", role=None).json()
+    assert older["periods"]["last"] == "2021-05"
+    assert older["versions"] == ["1.0", "2.0"]
+
+
+def test_a_table_schema_names_columns_as_files_do(house):
+    schema = house.call("GET", "/v1/catalogue/PLCM/table-schema", role=None).json()
+
+    names = [field["name"] for field in schema["fields"]]
+    assert "ORGANISATION IDENTIFIER (CODE OF PROVIDER)" in names
+    assert schema["primaryKey"] == ["LOCAL CONTRACT MONITORING RECORD IDENTIFIER"]
+
+
+@pytest.mark.parametrize("place", ["NOWHERE", "NOWHERE/table-schema", "ECDS?version=9.9"])
+def test_a_data_set_that_is_not_there_is_said_to_be_none(house, place):
+    answer = house.call("GET", f"/v1/catalogue/{place}", role=None)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "DATA_SET_NOT_FOUND")
+
+
 def test_the_openapi_document_can_be_made_and_names_every_permission(house):
     document = house.call("GET", "/openapi.json", role=None).json()
 

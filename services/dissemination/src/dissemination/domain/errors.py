@@ -8,6 +8,11 @@ class ExtractNotFound(NotFound):
     title = "No such extract"
 
 
+class DataSetNotFound(NotFound):
+    code = "DATA_SET_NOT_FOUND"
+    title = "The catalogue has no such data set"
+
+
 class FileNotFound(NotFound):
     """Also where the file is not released: what may not be known is not there."""
 

@@ -1,0 +1,138 @@
+"""Writes the data sets for people: what each is, its columns, and the words that files are in."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import catalogue
+from catalogue import DataSet, LandingRules
+from catalogue.describing import field_list, schema
+
+ANY_DAY = date(2026, 11, 27)
+"""Landing rules are those of this day, so that what is generated does not change by itself."""
+
+
+HEADS = (
+    *("data set", "title", "a record is", "about", "columns", "coverage"),
+    *("sent by", "refresh", "rule"),
+)
+
+
+def render() -> str:
+    """The newest version of every data set, and the language of the files."""
+    newest = sorted(
+        {d.data_set: catalogue.load().get(d.data_set) for d in catalogue.load()}.values(),
+        key=lambda d: d.data_set,
+    )
+    parts = [
+        "# Data sets",
+        "",
+        "The newest version of each, from its file in `libs/catalogue/src/catalogue/data_sets`;",
+        "how files are taken in is in [landing-rules.md](landing-rules.md). *Selection*: columns",
+        "without a published source are missing. *Assumed*: nobody published that the data set has",
+        "the column.",
+        "",
+        f"| {' | '.join(HEADS)} |",
+        "| --- " * len(HEADS) + "|",
+        *(_summary(d) for d in newest),
+    ]
+    for data_set in newest:
+        parts += ["", *of(data_set)]
+    return "\n".join([*parts, "", *_language(), ""])
+
+
+def _summary(data_set: DataSet) -> str:
+    assumed = sum(f.assumed for f in data_set.fields)
+    columns = f"{len(data_set.fields)}" + (f" ({assumed} assumed)" if assumed else "")
+    cells = (
+        f"[`{data_set.data_set}`](#{data_set.data_set.lower()})",
+        data_set.title,
+        data_set.grain,
+        data_set.subjects,
+        columns,
+        data_set.coverage,
+        _unit(data_set),
+        data_set.refresh,
+        data_set.disclosure_rule,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _unit(data_set: DataSet) -> str:
+    months = data_set.periods.months
+    return f"edition of {months} months" if months else data_set.periods.unit
+
+
+def of(data_set: DataSet) -> Iterator[str]:
+    """Tell one version."""
+    rules = catalogue.load().rules_of(data_set.data_set, ANY_DAY)
+    name = data_set.data_set
+    yield f'## <a id="{name.lower()}"></a>{name} {data_set.version}: {data_set.title}'
+    yield ""
+    yield data_set.description
+    yield ""
+    yield from (f"- {name}: {said}" for name, said in facts(data_set, rules) if said)
+    yield ""
+    yield "| column | in files | title | type | class | codes or pattern | leaves as | mark |"
+    yield "| --- " * 8 + "|"
+    for row in field_list(data_set):
+        said = row["codes"].replace("|", ", ") or (f"`{row['pattern']}`" if row["pattern"] else "")
+        limits = [f"{n} {row[n]}" for n in ("minimum", "maximum", "cap") if row[n]]
+        header = row["header"] if row["header"] != row["name"] else ""
+        cells = (
+            row["name"],
+            header,
+            row["title"],
+            row["type"],
+            row["class"],
+            "; ".join(filter(None, [row["made_by"], said, *limits])),
+            row["treatments"].replace("|", ", ") or "never",
+            "assumed" if row["assumed"] else "",
+        )
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def facts(data_set: DataSet, rules: LandingRules | None) -> Iterator[tuple[str, str]]:
+    """What is said of it as a whole."""
+    periods = data_set.periods
+    until = f" to {periods.latest}" if periods.latest else " on"
+    yield "digest", f"`{data_set.digest}`"
+    yield "a record is", f"{data_set.grain}, about {data_set.subjects}"
+    yield "coverage", data_set.coverage
+    yield "periods", f"{_unit(data_set)}, by {periods.field}, from {periods.earliest}{until}"
+    yield "refresh", data_set.refresh
+    if data_set.publication_gate:
+        expected = f", expected {data_set.availability}" if data_set.availability else ""
+        yield "released", f"after its publication only{expected}"
+    yield "disclosure rule", data_set.disclosure_rule
+    yield "legal bases", "; ".join(data_set.legal_bases)
+    yield "lag", data_set.lag
+    yield "specification", data_set.specification
+    yield "published of it", "; ".join(data_set.publications)
+    yield "source", "; ".join(filter(None, [data_set.source, *data_set.sources]))
+    for instrument in (rules.collection if rules else None) or ():
+        until = f" to {instrument.valid_to}" if instrument.valid_to else ""
+        yield (
+            "collected under",
+            f"{instrument.title} (from {instrument.valid_from}{until}; {instrument.source})",
+        )
+
+
+def _language() -> Iterator[str]:
+    """Every word of a file, as the schema says it."""
+    yield "## The language of the files"
+    yield ""
+    yield "`contracts/catalogue/data-set.v1.schema.json` is its JSON Schema; `dsfc catalogue check"
+    yield "FILE` says what is wrong with a file, and in which line (docs/adr/0044)."
+    made = schema()
+    for title, properties in (
+        ("A data set", made["properties"]),
+        ("A column of the file", made["$defs"]["CatalogueField"]["properties"]),
+        ("A column that landing makes", made["$defs"]["DerivedField"]["properties"]),
+        ("Periods", made["$defs"]["Periods"]["properties"]),
+        ("When it is published", made["$defs"]["Availability"]["properties"]),
+        ("Names of organisations", made["$defs"]["Lookup"]["properties"]),
+    ):
+        yield from ("", f"### {title}", "", "| word | what it says |", "| --- | --- |")
+        for word, said in properties.items():
+            text = " ".join(str(said.get("description", "")).split()).replace("|", "\\|")
+            yield f"| `{word}` | {text} |"

@@ -1,0 +1,147 @@
+"""Checks a file on this machine before it is sent, by the very landing that takes files in.
+
+Nothing is sent and nothing stays: the file is sealed under keys that are forgotten, into a
+directory that is removed. Maps are agreements' and are not here: nothing is said of commissioners.
+"""
+
+import json
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+import catalogue
+from common.clock import SystemClock, legal_day
+from common.errors import AppError
+from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.adapters.landing.organisations import COLUMNS
+from pseudonymisation.intake.adapters.landing.statement import LandingTask
+from pseudonymisation.intake.adapters.upload import Inspector
+from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.quality import report
+
+BLOCK = 1 << 20
+MEMORY_BYTES = 1_000_000_000
+
+
+def command(
+    data_set: Annotated[str, typer.Argument(help="Its name, as `catalogue list` has it.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    period: Annotated[
+        str, typer.Option(help="Of which it is: 2018-04, 2016-07/2017-03, 2019-W15.")
+    ],
+    provider: Annotated[
+        list[str], typer.Option(help="Whose records it may hold; the first is who sends it.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole report, for machines.")
+    ] = False,
+) -> None:
+    """Check a file before it is sent, and print the report that the intake would write.
+
+    Nothing leaves this machine. What needs agreements is not checked: rights to submit beyond
+    `--provider`, and who commissions what.
+
+    Example: dsfc catalogue validate DIDS april.csv --period 2018-04 --provider RR8
+    """
+    try:
+        found = validate(data_set, file, period=period, providers=provider)
+    except catalogue.UnknownDataSet:
+        known = ", ".join(sorted({d.data_set for d in catalogue.load()}))
+        typer.echo(f"There is no such data set; there are {known}.", err=True)
+        raise typer.Exit(2) from None
+    except AppError as refusal:
+        typer.echo(f"refused, {refusal.code}: {refusal.detail}", err=True)
+        for name, said in refusal.members.items():
+            typer.echo(f"  {name}: {json.dumps(said)}", err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _say(found)
+    if found["reasons"]:
+        raise typer.Exit(1)
+
+
+def validate(name: str, file: Path, *, period: str, providers: list[str]) -> Mapping[str, object]:
+    """Land a file and throw it away; give the report.
+
+    :raises UnknownDataSet, PeriodInvalid, ContentRefused:
+    """
+    known, asked = catalogue.load(), Period.parse(period)
+    today = legal_day(SystemClock().now())
+    data_set = known.for_period(name, asked.first)
+    asked.require_of(data_set)
+    asked.require_sent(data_set)
+    rules, as_read = known.intake_of(data_set, today)
+    keys: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory(prefix="dsfc-") as directory:
+        place = Path(directory)
+        plane = landing.LandingResources(
+            objects=Objects(place),
+            key=lambda key: keys.setdefault(key, secrets.token_bytes(32)),
+            scratch=place / "scratch",
+            limits=EngineLimits(memory_bytes=MEMORY_BYTES, threads=2),
+        )
+        header = _taken(file, as_read, plane)
+        organisations = place / "organisations.csv"
+        organisations.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+        order = LandingTask(
+            data_set=as_read,
+            rules=rules,
+            header=header,
+            first=as_read.periods.first_day(asked.first_day),
+            last=asked.last_day,
+            today=today,
+            provider=providers[0],
+            providers=frozenset(providers),
+            edition_id=uuid4(),
+            attempt="attempt",
+            content_key=CONTENT,
+            quarantine_key="quarantine/file",
+            object_key="editions/file.parquet",
+            practice_map=None,
+            postcode_map=None,
+            organisation_map=organisations,
+        )
+        return report(landing.land(order, plane), data_set=as_read)
+
+
+CONTENT = "uploads/file"
+
+
+def _taken(file: Path, data_set: catalogue.DataSet, plane: landing.LandingResources) -> str:
+    """Read a file as an upload is read, and seal it; give its header."""
+    inspector = Inspector(data_set)
+    with (
+        file.open("rb") as content,
+        plane.objects.writer(CONTENT, plane.key(CONTENT)) as writer,
+    ):
+        while block := content.read(BLOCK):
+            inspector.see(block)
+            writer.write(block)
+        return inspector.finish().header
+
+
+def _say(found: Mapping[str, object]) -> None:
+    totals, reasons, findings = found["totals"], found["reasons"], found["findings"]
+    assert isinstance(totals, dict)
+    assert isinstance(reasons, list)
+    assert isinstance(findings, list)
+    typer.echo(
+        f"{totals['records']} records: {totals['landed']} would be taken in,"
+        f" {totals['quarantined']} set aside, {totals['withheld']} without identity"
+    )
+    for reason in reasons:
+        where = reason["column"] or "the line"
+        typer.echo(
+            f"  set aside: {where}, {reason['lines']} lines, {reason['code']}: {reason['detail']}"
+        )
+    for one in findings:
+        typer.echo(f"  found: {one['column']}, {one['rows']} rows, {one['code']}: {one['detail']}")

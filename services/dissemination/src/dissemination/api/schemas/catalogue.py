@@ -1,0 +1,176 @@
+"""What the catalogue is shown as: every data set, and one of them with all that its file says."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from catalogue import CatalogueField, DataSet, DerivedField, LandingRules
+from dissemination.api.schemas.extracts import CatalogueEntry, Outgoing
+
+
+class FieldView(Outgoing):
+    name: Annotated[str, Field(description="As lines, reports and extracts name the column.")]
+    header: Annotated[str, Field(description="As the provider's file names it.")]
+    title: str
+    type: Annotated[str, Field(description="text, date, datetime, time, integer or decimal.")]
+    class_: Annotated[
+        str,
+        Field(
+            serialization_alias="class",
+            description="DI direct identifier, LI local identifier, QI quasi-identifier, SEN"
+            " sensitive, CLIN clinical, ORG organisation, ADM technical, STAFF code of staff.",
+        ),
+    ]
+    column: Annotated[str, Field(description="Whether the file's header must have it.")]
+    mandatory: Annotated[bool, Field(description="Whether a record needs a value.")]
+    codes: Annotated[
+        list[str] | None, Field(description="Every code that there is; null: no closed list.")
+    ]
+    labels: Annotated[Mapping[str, str], Field(description="What codes mean.")]
+    pattern: Annotated[str | None, Field(description="A regular expression of a whole value.")]
+    separator: Annotated[str | None, Field(description="Between several values in one cell.")]
+    length_max: Annotated[int, Field(description="In characters.")]
+    minimum: Annotated[float | None, Field(description="In the unit that the title names.")]
+    maximum: Annotated[float | None, Field(description="In the unit that the title names.")]
+    cap: Annotated[int | None, Field(description="A number above it is kept as this.")]
+    tells: Annotated[
+        str | None, Field(description="Which safe form of a person's birth date or postcode it is.")
+    ]
+    treatments: Annotated[list[str], Field(description="Forms in which it may leave; none: never.")]
+    assumed: Annotated[bool, Field(description="Nobody published that the data set has it.")]
+    source: str
+
+    @classmethod
+    def of(cls, field: CatalogueField) -> Self:
+        return cls(
+            name=field.name,
+            header=field.label,
+            title=field.title,
+            type=field.type,
+            class_=field.class_,
+            column=field.column,
+            mandatory=field.mandatory,
+            codes=None if field.codes is None else list(field.codes),
+            labels=field.labels,
+            pattern=field.pattern,
+            separator=field.separator,
+            length_max=field.length_max,
+            minimum=field.minimum,
+            maximum=field.maximum,
+            cap=field.limit,
+            tells=field.tells,
+            treatments=list(map(str, field.treatments)),
+            assumed=field.assumed,
+            source=field.source,
+        )
+
+
+class DerivedView(Outgoing):
+    name: str
+    title: str
+    type: str
+    class_: Annotated[str, Field(serialization_alias="class")]
+    source: Annotated[str, Field(serialization_alias="from", description="The column it is of.")]
+    derivation: str
+    at: Annotated[str | None, Field(description="The date at which an age is taken.")]
+    bands: Annotated[list[str], Field(description="From the lowest; none: it is no band.")]
+    assumed: bool
+
+    @classmethod
+    def of(cls, made: DerivedField) -> Self:
+        return cls(
+            name=made.name,
+            title=made.title,
+            type=made.type,
+            class_=made.class_,
+            source=made.source,
+            derivation=made.derivation,
+            at=made.at,
+            bands=made.labels() if made.edges else [],
+            assumed=made.assumed,
+        )
+
+
+class PeriodsView(Outgoing):
+    unit: Annotated[str, Field(description="Of a submission: month, week or edition.")]
+    months: Annotated[int | None, Field(description="That an edition covers.")]
+    first: Annotated[str, Field(description="The first month that there is, YYYY-MM.")]
+    last: Annotated[str | None, Field(description="The last month, YYYY-MM; null: it goes on.")]
+    field: Annotated[str, Field(description="The date by which a record is of a month.")]
+
+
+class InstrumentView(Outgoing):
+    kind: Annotated[str, Field(description="direction or provision_notice.")]
+    title: str
+    valid_from: date
+    valid_to: Annotated[date | None, Field(description="Its last day; null: none is set.")]
+    source: str
+    assumed: bool
+
+
+class DataSetView(CatalogueEntry):
+    """One version of a data set, with all that its file says."""
+
+    versions: Annotated[list[str], Field(description="All that there are, the oldest first.")]
+    subjects: Annotated[str, Field(description="Whom records are about: patients, staff, nobody.")]
+    coverage: Annotated[
+        str, Field(description="`selection`: columns without a source are missing.")
+    ]
+    periods: PeriodsView
+    availability: Annotated[
+        str | None,
+        Field(description="When a period is expected to be published. Publication alone releases."),
+    ]
+    specification: str
+    lag: str
+    legal_bases: list[str]
+    publications: Annotated[
+        list[str], Field(description="What is published of it, and may answer a question already.")
+    ]
+    sources: list[str]
+    collection: Annotated[
+        list[InstrumentView],
+        Field(description="Directions and provision notices; one has to be in force for intake."),
+    ]
+    landing_rules: Annotated[int | None, Field(description="Version by which files are taken in.")]
+    fields: Annotated[list[FieldView], Field(description="Columns of the provider's file.")]
+    derived: Annotated[list[DerivedView], Field(description="Columns that landing makes of them.")]
+
+    @classmethod
+    def told(
+        cls,
+        data_set: DataSet,
+        entry: CatalogueEntry,
+        *,
+        versions: list[str],
+        rules: LandingRules | None,
+    ) -> Self:
+        said: dict[str, Any] = {name: getattr(entry, name) for name in type(entry).model_fields}
+        periods = data_set.periods
+        return cls(
+            **said,
+            versions=versions,
+            subjects=data_set.subjects,
+            coverage=data_set.coverage,
+            periods=PeriodsView(
+                unit=periods.unit,
+                months=periods.months,
+                first=periods.earliest,
+                last=periods.latest,
+                field=periods.field,
+            ),
+            availability=str(data_set.availability) if data_set.availability else None,
+            specification=data_set.specification,
+            lag=data_set.lag,
+            legal_bases=list(data_set.legal_bases),
+            publications=list(data_set.publications),
+            sources=[text for text in (data_set.source, *data_set.sources) if text],
+            collection=[
+                InstrumentView.model_validate(one) for one in (rules and rules.collection) or ()
+            ],
+            landing_rules=rules and rules.version,
+            fields=[FieldView.of(field) for field in data_set.fields],
+            derived=[DerivedView.of(made) for made in data_set.derived],
+        )
