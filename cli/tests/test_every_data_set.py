@@ -21,7 +21,7 @@ from dsfc_cli.synthetic import World, generate
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.adapters.landing.statement import LandingTask
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare
 from services.pseudonymisation.tests import oracle

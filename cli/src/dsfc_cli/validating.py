@@ -20,8 +20,8 @@ from common.errors import AppError
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
 from pseudonymisation.intake.adapters.landing.organisations import COLUMNS
-from pseudonymisation.intake.adapters.landing.statement import LandingTask
 from pseudonymisation.intake.adapters.upload import Inspector
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import report

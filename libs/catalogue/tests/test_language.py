@@ -93,6 +93,19 @@ def test_the_day_of_a_time_is_a_date_as_far_as_caps_go() -> None:
     assert caps().on_line(read(), columns) == {"DAY": "withheld"}
 
 
+@pytest.mark.parametrize("age", ["AGE", "BORN"])
+def test_a_time_of_day_is_not_told_beside_a_small_area_and_an_age(age: str) -> None:
+    """domain.md 8.3. Guard: `capping.Apart`."""
+    told = dict.fromkeys([age, "AREA"], Treatment.AS_IS)
+    hour = {"HOUR": Treatment.DERIVED}
+    data_set = read()
+
+    assert caps().on_line(data_set, told | hour)["HOUR"] == "withheld"
+    for left_out in told:
+        rest = {name: form for name, form in told.items() if name != left_out}
+        assert "HOUR" not in caps().on_line(data_set, rest | hour)
+
+
 @pytest.mark.parametrize(
     ("was", "is_now", "is_there", "says"),
     [

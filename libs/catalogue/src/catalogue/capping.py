@@ -114,6 +114,31 @@ class Beside(Strict):
             yield from (o for o in others if o.identifier is not None and o.form in self.others)
 
 
+class Told(Strict):
+    """Forms of one of a person's identifiers."""
+
+    of: Identifier
+    forms: Annotated[tuple[Derivation, ...], Field(min_length=1)]
+
+
+class Apart(Strict):
+    """Forms that are withheld where one of each of several others is told too."""
+
+    finer: Annotated[tuple[Derivation, ...], Field(min_length=1)]
+    others: Annotated[tuple[Told, ...], Field(alias="with", min_length=2)]
+
+    def undoing(self, column: Shown, others: Sequence[Shown]) -> Iterator[Shown]:
+        """Give what else is told, where something of each is."""
+        if column.form not in self.finer:
+            return
+        found = [
+            [o for o in others if o.identifier is told.of and o.form in told.forms]
+            for told in self.others
+        ]
+        if all(found):
+            yield from (o for group in found for o in group)
+
+
 class Length(Strict):
     """A column that is the number of days between two dates of its data set."""
 
@@ -148,6 +173,7 @@ class Caps(Strict):
     several_ages: Literal["capped_together"] | None = None
     together: tuple[Together, ...]
     beside: tuple[Beside, ...] = ()
+    apart: tuple[Apart, ...] = ()
     lengths: tuple[Length, ...] = ()
 
     def on_line(self, data_set: DataSet, columns: Mapping[str, Treatment]) -> dict[str, Cap]:
@@ -163,8 +189,8 @@ class Caps(Strict):
         return tuple(capped for capped in found if capped is not None)
 
     def _on(self, column: Shown, others: Sequence[Shown]) -> Capped | None:
-        rules: tuple[Together | Beside | Length, ...] = (
-            *self.together, *self.beside, *self.lengths,
+        rules: tuple[Together | Beside | Apart | Length, ...] = (
+            *self.together, *self.beside, *self.apart, *self.lengths,
         )  # fmt: skip
         undoing = tuple(dict.fromkeys(o for r in rules for o in r.undoing(column, others)))
         if undoing:

@@ -4,6 +4,7 @@ import ast
 import csv
 import inspect
 import io
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -172,7 +173,28 @@ def schema() -> dict[str, Any]:
         "maxItems": 2,
     }
     field["name"] = {"type": "string", "pattern": r"^[A-Za-z0-9_{}:]{1,64}$"}
+    _without_citations(made)
     return made
+
+
+CITATION: Final = re.compile(r"\s*\([^)]*(?:domain\.md|design\.md|docs/|ruling)[^)]*\)")
+CITING: Final = re.compile(r"domain\.md|design\.md|docs/|ruling")
+"""The schema is read without the repository, so that it cites no page of it."""
+
+
+def _without_citations(node: Any) -> None:
+    match node:
+        case dict():
+            said = node.get("description")
+            if isinstance(said, str):
+                node["description"] = CITATION.sub("", said)
+                if CITING.search(node["description"]):
+                    del node["description"]
+            for value in node.values():
+                _without_citations(value)
+        case list():
+            for value in node:
+                _without_citations(value)
 
 
 DESCRIBED: Final = (
