@@ -25,6 +25,15 @@ def append_to(path: Path) -> IO[bytes]:
     return open(path, "a+b", opener=_private)
 
 
+def sync_directory(directory: Path) -> None:
+    """Write the names in a directory to the disk, so that they outlast a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, FILE)
 

@@ -12,7 +12,7 @@ app = commands(SERVICE)
 
 @app.command()
 def sweep() -> None:
-    """Clean up once: what was kept long enough, and what no row names."""
+    """Delete once what is past its retention, and objects that no row names."""
     with closing(Parts(SERVICE.started())) as parts:
         parts.landing_jobs.sweep()
         parts.preparation_jobs.sweep()
@@ -22,7 +22,7 @@ def sweep() -> None:
 def rewrap() -> None:
     """Wrap all keys under the newest key-encryption key."""
     with closing(Parts(SERVICE.started())) as parts:
-        typer.echo(f"{parts.keys.rewrap()} keys were wrapped anew")
+        typer.echo(f"{parts.keys.rewrap()} keys were rewrapped.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the safe haven can be told, beside what every service can."""
+"""The settings of the safe haven, beside those of every service."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,47 +21,47 @@ class Settings(ServiceSettings):
     preparations_port: Annotated[int, Field(ge=0, le=65_535)] = 8413
     """Preparations: dissemination only, also by network policy."""
     preparations_host: str | None = None
-    """Where preparations are listened for; `host`, unless said."""
+    """The host of the preparations' port; by default `host`."""
     database_url: Annotated[str, Field(repr=False)] = "sqlite:///var/pseudonymisation.db"
     client_id: str = "pseudonymisation"
 
     landing_store: Path = Path("var/landing")
     """Uploads, quarantine, editions, lists of opt-outs: all of it sealed. A directory."""
     release_store: str = "var/release"
-    """A directory, or `s3://bucket/prefix`; we write, dissemination reads."""
+    """A directory, or `s3://bucket/prefix`; written here, read by dissemination."""
     scratch: Path | None = None
-    """Pipes and sealed spills; in the landing store, unless said."""
+    """Pipes and sealed spills; by default in the landing store."""
     key_store: Path = Path("var/haven-keys")
     """Wrapped keys. On another disk, and in another backup, than database and objects."""
     key_encryption_key_file: Path = Path("var/keys/haven.kek")
     """What wraps them: a mounted secret; made at the first start in development."""
 
     engine_memory_bytes: Annotated[int, Field(ge=200 * MEGABYTE)] = 1_000 * MEGABYTE
-    """Of one landing or preparation."""
+    """Memory of one landing or preparation."""
     engine_threads: Annotated[int, Field(ge=1, le=64)] = 2
     engine_spill_bytes: Annotated[int, Field(ge=0)] = 200_000 * MEGABYTE
 
     landing_threads: Annotated[int, Field(ge=1, le=16)] = 1
     preparation_threads: Annotated[int, Field(ge=1, le=16)] = 1
-    """Files landed, and extracts prepared, at a time in this process."""
+    """Files landed, and extracts prepared, in parallel in this process."""
     job_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     sweep_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60
     landing_claim_seconds: Annotated[float, Field(ge=0.5, le=3_600)] = 60
     preparation_claim_seconds: Annotated[float, Field(ge=0.5, le=3_600)] = 15
-    """A worker that gave no sign for so long is taken for lost."""
+    """A worker without a sign of life for so long counts as lost."""
     landing_patience_hours: Annotated[float, Field(gt=0, le=720)] = 24
-    """How long a submission waits for a part that is away, before it is refused."""
+    """How long a submission waits for a service that is unavailable, before it is rejected."""
 
     uploads_max: Annotated[int, Field(ge=1, le=200)] = 16
-    """At a time in this process; each holds some mebibytes."""
+    """Uploads in parallel in this process; each takes some mebibytes of memory."""
     upload_stall_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60
-    """An upload of which nothing came for so long is cut."""
+    """An upload that sends nothing for so long is ended."""
     keep_uploads_days: Annotated[float, Field(ge=0, le=3_650)] = 30
-    """Raw uploads and quarantined rows, after the decision."""
+    """How long uploads and quarantined rows are stored after the decision."""
     orphan_hours: Annotated[float, Field(ge=0, le=720)] = 24
-    """An object that no row names is taken away after so long."""
+    """An object that no row names is deleted after so long."""
     quarantine_entries_max: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    """Reasons kept one by one; the report counts all of them."""
+    """How many reasons are stored singly; the report counts all of them."""
 
     @field_validator("landing_store", mode="before")
     @classmethod

@@ -28,6 +28,7 @@ from common.db import engine as engines
 from common.db.tables import audit_leaf
 from common.db.unit_of_work import translated
 from common.errors import AppError
+from common.files import sync_directory
 from common.ids import digest
 from common.security import keys
 from common.security.jwks import KeySet
@@ -124,7 +125,7 @@ def checkpoint(
         file.flush()
         os.fsync(file.fileno())
     if last is None:
-        _fsync_directory(directory)
+        sync_directory(directory)
     return signed
 
 
@@ -307,11 +308,3 @@ def _part(line: str, number: int) -> Mapping[str, Any]:
     text = line.split(".")[number] if line.count(".") == 2 else ""
     value = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     return value if isinstance(value, dict) else {}
-
-
-def _fsync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

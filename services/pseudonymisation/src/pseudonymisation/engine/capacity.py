@@ -129,10 +129,10 @@ def _of_range(first: int, last: int) -> Room:
 
 
 def is_long_number(column: str) -> str:
-    """SQL that says whether a number has so many digits that it could be personal data."""
+    """Return SQL that says whether a number has so many digits that it could be personal data."""
     return f"({column} >= {10 ** (INTEGER_MIN - 1)} OR {column} <= -{10 ** (INTEGER_MIN - 1)})"
 
 
 def number_as_text(column: str) -> str:
-    """SQL of the digits of a number that are looked at: the whole of it, as it is kept."""
+    """Return SQL of the digits of a number that are looked at: the whole of it, as it is kept."""
     return f"trunc({column})::HUGEINT::VARCHAR"

@@ -25,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.errors import KeyUnavailable
+from common.files import sync_directory
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed, KeyExists
 
 __all__ = [
@@ -115,7 +116,7 @@ def generate_key_encryption_key(path: Path) -> None:
             os.link(staged, path)
         except FileExistsError:
             return
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 class KeyStore:
@@ -144,7 +145,7 @@ class KeyStore:
                     os.link(staged, path)
                 except FileExistsError:
                     raise KeyExists(f"The key {name} already exists.") from None
-            _sync(path.parent)
+            sync_directory(path.parent)
         return key
 
     def get(self, name: str) -> bytes:
@@ -220,7 +221,7 @@ class KeyStore:
             tombstone = _tombstone(path)
             tombstone.parent.mkdir(parents=True, exist_ok=True)
             tombstone.touch()
-            _sync(tombstone.parent)
+            sync_directory(tombstone.parent)
             if path.exists():
                 # What the wrapping was is overwritten first, as far as the file system lets us.
                 with path.open("r+b") as file:
@@ -228,7 +229,7 @@ class KeyStore:
                     file.flush()
                     os.fsync(file.fileno())
                 path.unlink()
-            _sync(path.parent)
+            sync_directory(path.parent)
 
     def rewrap(self) -> int:
         """Wrap every key under the newest key-encryption key; return how many were changed.
@@ -290,7 +291,7 @@ class KeyStore:
         path = self._path(name)
         with self._there(), _staged(path, record) as staged:
             staged.replace(path)
-            _sync(path.parent)
+            sync_directory(path.parent)
 
     @contextmanager
     def _there(self) -> Iterator[None]:
@@ -324,12 +325,3 @@ def _staged(path: Path, text: str) -> Iterator[Path]:
         yield staged
     finally:
         staged.unlink(missing_ok=True)
-
-
-def _sync(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.errors import ObjectStoreUnavailable
+from common.files import sync_directory
 from pseudonymisation.engine.errors import ObjectDamaged
 
 MAGIC: Final = b"DSFC\x01\x00\x00\x00"
@@ -80,7 +81,7 @@ class Objects:
             with _translated():
                 writer.close()
                 unfinished.rename(path)
-                _sync(path.parent)
+                sync_directory(path.parent)
         finally:
             file.close()
             unfinished.unlink(missing_ok=True)
@@ -104,7 +105,7 @@ class Objects:
         with _translated():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-            _sync(path.parent)
+            sync_directory(path.parent)
             return path.stat().st_size
 
     def delete(self, key: str) -> None:
@@ -189,11 +190,3 @@ def _translated() -> Iterator[None]:
         yield
     except OSError as error:
         raise ObjectStoreUnavailable("The object store does not answer; try again.") from error
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -155,7 +155,7 @@ def _any_alike(
 
 
 def without(edition: int) -> str:
-    """SQL that says of a landed row of that edition that no other takes its place."""
+    """Return SQL that says of a landed row of that edition that no other takes its place."""
     return f"line NOT IN (SELECT line FROM {TABLE} WHERE edition = {edition})"
 
 

@@ -115,7 +115,7 @@ class OptOutList:
         return replace(self, standing=self.standing.supersede(at=at))
 
     def all_go(self, other: "OptOutList") -> Change:
-        """What changes where the lists cannot be compared: everybody on this goes."""
+        """Return what changes where the lists cannot be compared: everybody on this goes."""
         return Change(
             before=self.people, after=other.people, added=other.people, removed=self.people
         )

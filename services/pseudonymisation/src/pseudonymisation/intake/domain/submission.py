@@ -339,7 +339,7 @@ class Submission:
         return self.decided_at is not None and at >= self.decided_at + kept
 
     def forget_content(self) -> Self:
-        """The upload and the quarantined rows were destroyed; what was counted stays."""
+        """Drop the destroyed upload and quarantined rows; what was counted stays."""
         return replace(self, content=None, quarantine_key=None)
 
     def _decided(self, state: SubmissionState, at: datetime) -> Self:

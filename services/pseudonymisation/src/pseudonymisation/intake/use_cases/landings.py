@@ -140,7 +140,7 @@ class LandingJobs:
     def _map(
         self, kind: Literal["practice", "postcode"], submission: Submission, data_set: DataSet
     ) -> MapFile | None:
-        """The map as at the beginning of the period (domain.md 6.11), where one is needed.
+        """Return the map as at the beginning of the period (domain.md 6.11), where one is needed.
 
         Raises:
             MapMissing: where none governs that day

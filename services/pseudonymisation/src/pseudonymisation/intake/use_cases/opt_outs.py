@@ -305,7 +305,7 @@ def _judged(
 
 
 def _supersede_waiting(newer: OptOutList, tx: Transaction, *, ctx: IntakeContext) -> None:
-    """What waited and would not count beside the one now in force is out of the way."""
+    """Supersede what waited and would not count beside the list that is in force now."""
     if not newer.standing.is_effective:
         return
     ordered = newest_first(tx.opt_out_lists.standing())

@@ -33,7 +33,7 @@ class Submissions(Protocol):
         """Raise SubmissionNotFound also where the caller may not know of it."""
 
     def sent_by(self, submission_id: UUID, own: frozenset[str]) -> Submission:
-        """What that organisation itself sent.
+        """Return what that organisation itself sent.
 
         Raises:
             SubmissionNotFound: also where another sent it, be it for that organisation
@@ -48,13 +48,13 @@ class Submissions(Protocol):
     def entries(
         self, submission_id: UUID, *, after: int, limit: int
     ) -> Sequence[tuple[int, QuarantineEntry]]:
-        """Reasons for which lines were set aside, each with its position."""
+        """Return reasons for which lines were set aside, each with its position."""
 
     def same_content(self, submission: Submission, digest: str) -> UUID | None:
-        """Another submission of the period with this content: under way, or the one in force."""
+        """Return another submission of the period with this content: under way, or in force."""
 
     def claimable(self, at: datetime, *, limit: int) -> Sequence[Submission]:
-        """What nobody works on, oldest first, and never before an older one of its period."""
+        """Return what nobody works on, oldest first, never before an older one of its period."""
 
     def save(self, submission: Submission, *, audit: AuditEntry) -> Submission:
         """Store the state, its events, its entries and the audit entry together.
@@ -81,7 +81,7 @@ class Submissions(Protocol):
         """
 
     def decided_before(self, instant: datetime, *, limit: int) -> Sequence[Submission]:
-        """Decided submissions whose upload or quarantine is still kept."""
+        """Return decided submissions whose upload or quarantine is still kept."""
 
 
 class Editions(Protocol):
@@ -101,10 +101,10 @@ class Editions(Protocol):
         """In order of id. With a period: those that share a month with it."""
 
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
-        """The editions in force of one data set and provider."""
+        """Return the editions in force of one data set and provider."""
 
     def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
-        """Those that wait for a second person."""
+        """Return those that wait for a second person."""
 
     def newest(self, limit: int) -> Sequence[Edition]:
         """Return the editions in force, the newest first."""
@@ -116,10 +116,10 @@ class Editions(Protocol):
         """Return which one it took the place of; None: it was the first, or that one is gone."""
 
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
-        """Those in force that have one of the months, of every provider."""
+        """Return those in force that have one of the months, of every provider."""
 
     def in_force(self, *, but_made_by: Collection[str], limit: int) -> Sequence[Edition]:
-        """Editions in force by other rules than of these digests, that may be landed anew.
+        """Return editions in force by other rules than of these digests, that may be landed anew.
 
         Their upload is kept, and nothing newer of their provider is under way.
         """
@@ -127,10 +127,10 @@ class Editions(Protocol):
     def unmarked_unsafe(
         self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
     ) -> Sequence[Edition]:
-        """Editions of these data sets by other rules than of these digests, not yet marked."""
+        """Return editions of these data sets by other rules than of these digests, unmarked."""
 
     def count(self, data_set: str, provider: str, period: Period) -> int:
-        """How many there have been of exactly this period."""
+        """Return how many there have been of exactly this period."""
 
     def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
         """Raise EditedMeanwhile where another edition was quicker."""
@@ -141,7 +141,7 @@ class OptOutLists(Protocol):
         """Raise ListNotFound."""
 
     def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
-        """Those in force, leaving and waiting. Locked: nobody else changes them meanwhile."""
+        """Return those in force, leaving and waiting. Locked: nobody else changes them now."""
 
     def page(
         self, *, state: State | None, after: UUID | None, limit: int
@@ -176,12 +176,12 @@ class Transaction(Protocol):
         """Write down what changes no state."""
 
     def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        """What this command created when it came the first time."""
+        """Return what this command created when it came the first time."""
 
     def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
 
     def object_keys(self) -> Iterable[str]:
-        """Every object that a row names."""
+        """Return every object that a row names."""
 
 
 class UnitOfWork(Protocol):
@@ -230,7 +230,7 @@ MapKind = Literal["practice", "postcode", "organisation"]
 
 class Maps(Protocol):
     def governing(self, kind: MapKind, day: date) -> MapFile | None:
-        """The map that governs on a day.
+        """Return the map that governs on a day.
 
         Raises:
             Unavailable: where agreements is away
@@ -242,7 +242,7 @@ class SubmissionRights(Protocol):
     """Who may send whose records: facts of agreements, asked each time."""
 
     def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
-        """How one provider stands to a submitter on a day; without one, all that it may send for.
+        """Return how one provider stands to a submitter on a day; without one, all it may send for.
 
         Raises:
             Unavailable: where agreements is away

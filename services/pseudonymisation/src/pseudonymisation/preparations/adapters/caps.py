@@ -48,7 +48,7 @@ def capped_columns(
 
 
 def _as_the_oldest(rule: Caps, data_set: DataSet, derived: Form) -> str:
-    """SQL of an age that is the cap where any age of the person in the record is."""
+    """Return SQL of an age that is the cap where any age of the person in the record is."""
     column = f"s.{identifier(derived.name)}"
     match derived.derivation:
         case Derivation.AGE_BAND:
@@ -62,7 +62,7 @@ def _as_the_oldest(rule: Caps, data_set: DataSet, derived: Form) -> str:
 
 
 def _latest_year(data_set: DataSet, derived: Form) -> str:
-    """SQL of the year of the latest date at which anything tells the person's age."""
+    """Return SQL of the year of the latest date at which anything tells the person's age."""
     dates = {f.at for f in data_set.forms.values() if f.at and f.source == derived.source}
     dates.add(data_set.periods.field)
     return f"greatest({', '.join(f'year(s.{identifier(name)})' for name in sorted(dates))})"

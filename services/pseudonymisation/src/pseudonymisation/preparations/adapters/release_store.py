@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from common.files import sync_directory
 from pseudonymisation.preparations.domain.errors import ReleaseStoreUnavailable
 from pseudonymisation.preparations.use_cases.ports import StoredObject
 
@@ -57,7 +58,7 @@ class DirectoryStore:
             finally:
                 unfinished.unlink(missing_ok=True)
             for directory in (path.parent, path.parent.parent, path.parent.parent.parent):
-                _sync(directory)
+                sync_directory(directory)
         return stored
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -154,11 +155,3 @@ def _translated(more: type[Exception] = OSError) -> Iterator[None]:
         yield
     except (OSError, more):
         raise ReleaseStoreUnavailable("The release store cannot be read or written.") from None
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

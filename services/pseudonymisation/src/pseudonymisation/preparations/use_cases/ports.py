@@ -84,7 +84,7 @@ class Landed(Protocol):
         """Return the months that can be read today, in order."""
 
     def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
-        """Of every version of the data set."""
+        """Return the editions in force of every version of the data set."""
 
     def checks(
         self, permit: Permit, editions: Sequence[PinnedEdition]
@@ -95,7 +95,7 @@ class Landed(Protocol):
         """
 
     def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
-        """Those whose people are left out; the first is the one in force, without it none."""
+        """Return the lists whose people are left out, the one in force first; without it, none."""
 
 
 class PreparationTransaction(Protocol):

@@ -59,7 +59,9 @@ class LeftOut:
 
         `deleting` are the line, the provider in normal form, and the columns of the key.
 
-        :raises TooManyDeletions:
+        Raises:
+            TooManyDeletions
+
         """
         codes = codes.cast(pa.string())
         counts = pc.value_counts(codes).to_pylist()
@@ -95,7 +97,7 @@ class LeftOut:
     def take_back(
         self, connection: duckdb.DuckDBPyConnection, key: RecordKey | None, source: str
     ) -> int:
-        """Make the table of lines that are taken back of what was landed; say how many.
+        """Make the table of lines that are taken back of what was landed; return how many.
 
         `source` is what was landed, as SQL. A record that is sent again behind its deletion stays.
         """

@@ -83,8 +83,10 @@ class LandingResources:
 def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
     """Land a file. What was written is an object that nothing names yet.
 
-    :raises EngineFailed: where the engine gave up
-    :raises ObjectDamaged, Unavailable: where the upload, a key or the store is away or altered
+    Raises:
+        EngineFailed: where the engine gave up
+        ObjectDamaged, Unavailable: where the upload, a key or the store is away or altered
+
     """
     columns = columns_of(order.header, order.data_set)
     sealed = [field for field in order.data_set.fields if is_sealed(field, order.data_set)]

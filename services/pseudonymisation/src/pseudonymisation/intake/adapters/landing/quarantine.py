@@ -98,7 +98,10 @@ class Quarantine:
         """Set rows aside. `why` is `column number:code` for each reason, a space between.
 
         The engine calls this as the condition on which a row is kept: the answer is no.
-        :raises HeaderRepeated:
+
+        Raises:
+            HeaderRepeated
+
         """
         self._require_no_header(line, record)
         reasons = pc.split_pattern(why.cast(pa.string()), " ")
@@ -122,7 +125,9 @@ class Quarantine:
     def whole_lines(self, numbers: npt.NDArray[np.int64], code: str, lines: pa.Array) -> None:
         """Set lines aside that are no records.
 
-        :raises HeaderRepeated:
+        Raises:
+            HeaderRepeated
+
         """
         self._require_no_header(pa.array(numbers), lines)
         with self._lock:

@@ -101,7 +101,7 @@ class Checks:
         return f"concat_ws(' ', {', '.join(cases)})"
 
     def reasons(self) -> Iterator[Reason]:
-        """Give everything that may be wrong, column by column."""
+        """Return everything that may be wrong, column by column."""
         for name in self.columns:
             field = self.data_set.by_name[name]
             column = identifier(name)
@@ -157,7 +157,7 @@ def valid_of(name: str) -> str:
 
 
 def has_shape(field: CatalogueField) -> bool:
-    """Say whether the row's expression tells about this field."""
+    """Return whether the row's expression tells about this field."""
     if field.check is Check.POSTCODE or field.type in NUMBERS | MOMENTS:
         return True
     is_text = field.type is ColumnType.TEXT and field.check is not Check.NHS_NUMBER
@@ -201,7 +201,7 @@ def code_of(field: CatalogueField) -> str:  # noqa: PLR0911 - a kind of value a 
 
 
 def _limits(field: CatalogueField) -> str | None:
-    """SQL of what a number can be at all; None where that is not said."""
+    """Return SQL of what a number can be at all; None where that is not said."""
     if field.minimum is not None and field.maximum is not None:
         return f"BETWEEN {field.minimum} AND {field.maximum}"
     if field.minimum is not None:

@@ -116,7 +116,7 @@ class Reading:
         self.signals = Signals(rules, data_set, columns)
 
     def rows(self, records: str) -> str:
-        """Give the rows that are kept: values in normal form, dates, `identity_withheld`, findings.
+        """Return the kept rows: values in normal form, dates, `identity_withheld`, findings.
 
         Bad ones leave by the function, with all their reasons and their values as they came.
         """
@@ -225,7 +225,7 @@ class Reading:
         return f"SELECT * REPLACE ({', '.join(again)}) FROM ({taken_out})" if again else taken_out
 
     def _signalled(self, freed: str) -> str:
-        """Say which rows are no activity, and of which nobody is to know whom they are about."""
+        """Return which rows are no activity, and of which nobody is to know whom they are about."""
         return (
             f"SELECT *, CASE WHEN {PLAIN} THEN NULL ELSE {self.signals.nothing} END AS {NOTHING},"
             f" CASE WHEN {PLAIN} THEN false ELSE ({self.signals.withheld}) END AS {WITHHELD}"
@@ -381,19 +381,19 @@ class Reading:
 
     @property
     def _came(self) -> Iterator[str]:
-        """Give, for each column of the file, the one that has its value as it came."""
+        """Return, for each column of the file, the one that has its value as it came."""
         named = {field.name for field in self._named}
         return (_as_came(name) if name in named else name for name in self._columns)
 
     def _as_date(self, name: str) -> str:
-        """SQL of a value's day; of a date-time the engine takes it for one first."""
+        """Return SQL of a value's day; of a date-time the engine takes it for one first."""
         column = identifier(name)
         if self.data_set.by_name[name].type is ColumnType.DATETIME:
             return f"TRY_CAST(TRY_CAST({column} AS TIMESTAMP) AS DATE)"
         return f"TRY_CAST({column} AS DATE)"
 
     def _all_of(self, name: str) -> Iterator[str]:
-        """Give the columns that hold a field's value in one form or the other."""
+        """Return the columns that hold a field's value in one form or the other."""
         yield name
         if name in self._dates:
             yield date_of(name)
@@ -401,7 +401,7 @@ class Reading:
             yield moment_of(name)
 
     def _listed(self, found: "Iterator[tuple[str, str, str]] | list[tuple[str, str, str]]") -> str:
-        """SQL that lists `column number:code` for what holds, a space between."""
+        """Return SQL that lists `column number:code` for what holds, a space between."""
         places = {name: place for place, name in enumerate(self._columns)}
         cases = [
             f"CASE WHEN {holds} THEN '{places[column]}:{code}' END" for column, code, holds in found

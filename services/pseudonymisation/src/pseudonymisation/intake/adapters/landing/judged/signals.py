@@ -53,7 +53,7 @@ class Signals:
 
     @property
     def silent(self) -> Iterator[str]:
-        """Give SQL that is true where a row as nearly all are says nothing; never null.
+        """Return SQL that is true where a row as nearly all are says nothing; never null.
 
         What clinical codes say is looked for with the void values (`coded`).
         """
@@ -89,7 +89,7 @@ class Signals:
         )
 
     def unknown(self) -> Iterator[tuple[str, str]]:
-        """Give columns, and SQL that says that a code of theirs is none that is known."""
+        """Return columns, and SQL that says that a code of theirs is none that is known."""
         for when in self._whens():
             if when.known:
                 known = (*when.known, *when.values, *(when.other_than or ()))
@@ -104,7 +104,7 @@ class Signals:
         return [n for n in self.columns if any(matches(pattern, n) for pattern in when.columns)]
 
     def _says(self, when: When) -> str:
-        """SQL of one signal, never null; empty where the file has none of its columns."""
+        """Return SQL of one signal, never null; empty where the file has none of its columns."""
         names = self._columns(when)
         if not names:
             return ""
@@ -133,6 +133,6 @@ class Signals:
 
 
 def _value(name: str) -> str:
-    """SQL of a control field's value; empty where there is none."""
+    """Return SQL of a control field's value; empty where there is none."""
     bare = f"regexp_replace({identifier(name)}, {literal(f'{BLANK}+')}, '', 'g')"
     return f"upper(coalesce({bare}, ''))"

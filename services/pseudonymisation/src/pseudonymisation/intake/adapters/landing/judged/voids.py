@@ -27,7 +27,7 @@ class Voids:
         self._void = void
 
     def is_key(self, field: CatalogueField) -> bool:
-        """Say whether a placeholder is none here even where it fits the column's format."""
+        """Return whether a placeholder is none here even where it fits the column's format."""
         if self._void is None or field.type is not ColumnType.TEXT:
             return False
         if field.check is not None or is_free(field):
@@ -52,7 +52,7 @@ class Voids:
         return f"list_transform(list_transform([{values}], lambda x: {bare}), lambda y: {test})"
 
     def holds(self, field: CatalogueField, flag: str, shape: str | None) -> str:
-        """SQL that says whether a value is a placeholder, with `flag` of `flags`.
+        """Return SQL that says whether a value is a placeholder, with `flag` of `flags`.
 
         Null where there is no value.
         """
@@ -111,12 +111,12 @@ class Voids:
 
 
 def is_free(field: CatalogueField) -> bool:
-    """Say whether a column holds free text, in which every word is one."""
+    """Return whether a column holds free text, in which every word is one."""
     return field.scan and field.identifier is None
 
 
 def is_one_of(value: str, words: tuple[str, ...]) -> str:
-    """SQL that finds a word without spaces in a list.
+    """Return SQL that finds a word without spaces in a list.
 
     Of `IN` with many values the engine makes a join, of a list of them one a row.
     """
