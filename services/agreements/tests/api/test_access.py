@@ -203,7 +203,7 @@ def test_a_yes_to_a_request_comes_with_a_permit_for_the_haven(asked):
 
 @pytest.mark.scenario("R14")
 def test_a_period_that_is_held_is_refused_for_a_newer_list_before_it_is_prepared(upholding):
-    """Guard: `of_file.other_list` for requests."""
+    """Guard: `file_clauses.other_list` for requests."""
     edition, newer, older = (str(new_id()) for _ in range(3))
     context, _ = upholding.permitted()
     opt_out = {"applied": True, "list_id": older, "list_date": "2018-06-01"} | {

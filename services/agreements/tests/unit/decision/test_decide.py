@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from agreements.decision.domain.clauses import OF_THE_AGREEMENT, OF_THE_LINE, Clause
+from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES, Clause
 from agreements.decision.domain.codes import MEANINGS, Code
 from agreements.decision.domain.decide import Permission, decide
 from services.agreements.tests.reference import world as plain
@@ -35,7 +35,7 @@ def line(world):
 
 
 def test_every_clause_type_has_one_evaluator():
-    assert list(Clause) == [*OF_THE_AGREEMENT, *OF_THE_LINE]
+    assert list(Clause) == [*AGREEMENT_CLAUSES, *LINE_CLAUSES]
 
 
 def test_every_code_says_what_must_hold_and_what_would_mend_it():

@@ -11,7 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from agreements.decision.domain.case import Case, LineCase
-from agreements.decision.domain.clauses import OF_THE_AGREEMENT, OF_THE_LINE
+from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import Facts, Present
 from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
@@ -111,7 +111,7 @@ def _decide(question: Question, facts: Facts, present: Present) -> Decision:
     case = _case(question, facts, present)
     if case is None:
         return NOT_FOUND
-    general = tuple(r for judge in OF_THE_AGREEMENT.values() for r in judge(case))
+    general = tuple(r for judge in AGREEMENT_CLAUSES.values() for r in judge(case))
     fewest: tuple[Refusal, ...] | None = None
     for line in case.document.lines_of(case.key):
         judged = _judged(case, line)
@@ -170,7 +170,7 @@ def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
     if isinstance(line, IncompleteTerms):
         return tuple(_incomplete(line))
     of_line = case.of_line(line)
-    refusals = tuple(r for judge in OF_THE_LINE.values() for r in judge(of_line))
+    refusals = tuple(r for judge in LINE_CLAUSES.values() for r in judge(of_line))
     return refusals or _permission(of_line)
 
 

@@ -1,6 +1,6 @@
 """One evaluator a clause type: each says everything that is wrong with its clause, or nothing.
 
-Two registers: `OF_THE_AGREEMENT` is judged always, `OF_THE_LINE` where the line is there and
+Two registers: `AGREEMENT_CLAUSES` is judged always, `LINE_CLAUSES` where the line is there and
 whole. An evaluator never relies on another one having passed; what it cannot judge, because
 another clause already denies for that very reason, it leaves to that clause.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from agreements.decision.domain.case import Case, LineCase
-from agreements.decision.domain.clauses import of_agreement, of_file, of_line
+from agreements.decision.domain.clauses import agreement_clauses, file_clauses, line_clauses
 from common.errors import Refusal
 
 
@@ -59,49 +59,49 @@ class Clause(StrEnum):
     HELD_LINE = "held_line"
 
 
-OF_THE_AGREEMENT: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
-    Clause.TERM: of_agreement.term,
-    Clause.CONTRACT: of_agreement.contract,
-    Clause.ORGANISATION: of_agreement.organisation,
-    Clause.LINE: of_agreement.line,
-    Clause.KNOWN: of_agreement.known,
-    Clause.HOLD: of_agreement.hold,
-    Clause.CONDITION: of_agreement.condition,
-    Clause.ASSURANCE: of_agreement.assurance,
-    Clause.REGISTRATION: of_agreement.registration,
-    Clause.REGISTERED_NUMBER: of_agreement.registered_number,
-    Clause.BASES: of_agreement.bases,
-    Clause.REGISTER: of_agreement.register,
-    Clause.ATTESTATION: of_file.attestation,
-    Clause.VOID: of_file.void,
+AGREEMENT_CLAUSES: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
+    Clause.TERM: agreement_clauses.term,
+    Clause.CONTRACT: agreement_clauses.contract,
+    Clause.ORGANISATION: agreement_clauses.organisation,
+    Clause.LINE: agreement_clauses.line,
+    Clause.KNOWN: agreement_clauses.known,
+    Clause.HOLD: agreement_clauses.hold,
+    Clause.CONDITION: agreement_clauses.condition,
+    Clause.ASSURANCE: agreement_clauses.assurance,
+    Clause.REGISTRATION: agreement_clauses.registration,
+    Clause.REGISTERED_NUMBER: agreement_clauses.registered_number,
+    Clause.BASES: agreement_clauses.bases,
+    Clause.REGISTER: agreement_clauses.register,
+    Clause.ATTESTATION: file_clauses.attestation,
+    Clause.VOID: file_clauses.void,
 }
 
-OF_THE_LINE: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
-    Clause.VOCABULARY: of_line.vocabulary,
-    Clause.CATALOGUE: of_line.catalogue,
-    Clause.PERIODS: of_line.periods,
-    Clause.FIELDS: of_line.fields,
-    Clause.CLASSIFICATION: of_line.classification,
-    Clause.FORM: of_line.form,
-    Clause.ROUTE: of_line.route,
-    Clause.SECTION_251: of_line.section_251,
-    Clause.POWER: of_line.power,
-    Clause.OPT_OUT: of_line.opt_out,
-    Clause.OPT_OUT_LIST: of_file.opt_out_list,
-    Clause.DIFFERENCING: of_line.differencing,
-    Clause.OTHER_LIST: of_file.other_list,
-    Clause.RELATIONSHIP: of_line.relationship,
-    Clause.RECIPIENT: of_line.recipient,
-    Clause.ENVIRONMENT: of_line.environment,
-    Clause.PUBLICATION: of_line.publication,
-    Clause.POPULATION: of_line.population,
-    Clause.REASONS: of_line.reasons,
-    Clause.MAPS: of_line.maps,
-    Clause.PEOPLE: of_file.people,
-    Clause.EDITIONS: of_file.editions,
-    Clause.SCAN: of_file.scan,
-    Clause.CAPS: of_file.caps,
-    Clause.DOMAIN: of_file.domain,
-    Clause.DISCLOSURE: of_line.disclosure,
-    Clause.HELD_LINE: of_line.held_line,
+LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
+    Clause.VOCABULARY: line_clauses.vocabulary,
+    Clause.CATALOGUE: line_clauses.catalogue,
+    Clause.PERIODS: line_clauses.periods,
+    Clause.FIELDS: line_clauses.fields,
+    Clause.CLASSIFICATION: line_clauses.classification,
+    Clause.FORM: line_clauses.form,
+    Clause.ROUTE: line_clauses.route,
+    Clause.SECTION_251: line_clauses.section_251,
+    Clause.POWER: line_clauses.power,
+    Clause.OPT_OUT: line_clauses.opt_out,
+    Clause.OPT_OUT_LIST: file_clauses.opt_out_list,
+    Clause.DIFFERENCING: line_clauses.differencing,
+    Clause.OTHER_LIST: file_clauses.other_list,
+    Clause.RELATIONSHIP: line_clauses.relationship,
+    Clause.RECIPIENT: line_clauses.recipient,
+    Clause.ENVIRONMENT: line_clauses.environment,
+    Clause.PUBLICATION: line_clauses.publication,
+    Clause.POPULATION: line_clauses.population,
+    Clause.REASONS: line_clauses.reasons,
+    Clause.MAPS: line_clauses.maps,
+    Clause.PEOPLE: file_clauses.people,
+    Clause.EDITIONS: file_clauses.editions,
+    Clause.SCAN: file_clauses.scan,
+    Clause.CAPS: file_clauses.caps,
+    Clause.DOMAIN: file_clauses.domain,
+    Clause.DISCLOSURE: line_clauses.disclosure,
+    Clause.HELD_LINE: line_clauses.held_line,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from agreements.decision.domain.case import MONTH, NATIONAL, OWN, UNION, LineCase
-from agreements.decision.domain.clauses.of_agreement import closed_today
+from agreements.decision.domain.clauses.agreement_clauses import closed_today
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import Fetch, Request
