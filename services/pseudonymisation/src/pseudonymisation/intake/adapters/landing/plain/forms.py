@@ -119,6 +119,8 @@ class Sources:
     dates: Mapping[str, Dates]
     postcodes: Mapping[str, Postcodes]
     homes: SortedMap
+    numbers: Mapping[str, pa.Array]
+    """Numbers as they came, and of times of day the hour."""
 
 
 def _ages(
@@ -169,6 +171,19 @@ def _financial_year(made: DerivedField, sources: Sources) -> pa.Array:
     return days.financial_year_texts.take(places)
 
 
+def _banded(made: DerivedField, sources: Sources) -> pa.Array:
+    number = sources.numbers[made.source]
+    begun = [pc.greater_equal(number, edge).cast(pa.int8()) for edge in made.edges]
+    place = begun[0]
+    for one in begun[1:]:
+        place = pc.add(place, one)
+    return pa.array(made.labels()).take(place)
+
+
+def _weekday(made: DerivedField, sources: Sources) -> pa.Array:
+    return pc.day_of_week(sources.dates[made.source].values, count_from_zero=False).cast(pa.int16())
+
+
 FORMS: Final[Mapping[Derivation, Callable[[DerivedField, Sources], pa.Array]]] = {
     Derivation.AGE_YEARS: _age,
     Derivation.AGE_BAND: _band,
@@ -176,6 +191,9 @@ FORMS: Final[Mapping[Derivation, Callable[[DerivedField, Sources], pa.Array]]] =
     Derivation.MONTH_OF_YEAR: _month_of_year,
     Derivation.MONTH: lambda made, sources: month(sources.dates[made.source]),
     Derivation.FINANCIAL_YEAR: _financial_year,
+    Derivation.WEEKDAY: _weekday,
+    Derivation.HOUR: lambda made, sources: sources.numbers[made.source].cast(pa.int16()),
+    Derivation.BAND: _banded,
     Derivation.DEFAULT_POSTCODE: lambda made, sources: _is_default(sources.postcodes[made.source]),
     Derivation.POSTCODE_SECTOR: lambda made, sources: sources.postcodes[made.source].placed(2),
     Derivation.POSTCODE_DISTRICT: lambda made, sources: sources.postcodes[made.source].placed(4),

@@ -6,7 +6,7 @@ too lenient: what is not plain here is judged by the statement, rule by rule.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,8 @@ from pseudonymisation.intake.adapters.landing.quotes import Mask
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 
-JUDGED: Final = frozenset({ColumnType.TEXT, ColumnType.DATE, *NUMBERS})
+JUDGED: Final = frozenset({ColumnType.TEXT, ColumnType.DATE, ColumnType.TIME, *NUMBERS})
+COMPARED: Final = frozenset({ColumnType.DATE, *NUMBERS})
 
 Test = Callable[[pa.Array], Mask]
 """Says of texts that are there which are not plain."""
@@ -129,7 +130,7 @@ class Judge:
         self._reading = reading
         self._first, self._last = first, last
         self.fields = reading.fields
-        if any(f.type not in JUDGED or f.lookup is not None or f.recode for f in self.fields):
+        if any(f.type not in JUDGED or f.lookup is not None for f in self.fields):
             raise NotPlain
         self.texts = [self._text(field, more) for field in self.fields if _is_text(field)]
         self._validity = [rule for rule in reading.rules.validity if self._can_be_held(rule)]
@@ -141,7 +142,7 @@ class Judge:
             f.name
             for f in self.fields
             if f.type is ColumnType.TEXT and f.check is not Check.NHS_NUMBER and has_shape(f)
-        } | {f.name for f in self.fields if f.type in NUMBERS}
+        } | {f.name for f in self.fields if f.type in {ColumnType.TIME, *NUMBERS}}
 
     def _text(self, field: CatalogueField, more: Mapping[str, Sequence[Test]]) -> TextColumn:
         reading, name = self._reading, field.name
@@ -191,7 +192,7 @@ class Judge:
         """Give whole or decimal numbers, and which are not plain."""
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         texts = encoded.dictionary
-        wrong = ~_mask(pc.match_substring_regex(texts, rf"\A(?:{shape_of(field)})\z"))
+        wrong = matches(shape_of(field))(texts)
         kind = pa.int64() if field.type is ColumnType.INTEGER else pa.float64()
         known = pc.if_else(pa.array(wrong), None, texts).cast(kind)
         if field.minimum is not None:
@@ -199,6 +200,17 @@ class Judge:
         if field.maximum is not None:
             wrong |= _mask(pc.greater(known, field.maximum).fill_null(False))
         return known.take(encoded.indices), _spread(wrong, encoded)
+
+    @staticmethod
+    def times(column: pa.Array, field: CatalogueField) -> tuple[pa.Array, Mask]:
+        """Give times of day, and which are not plain."""
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        wrong = matches(shape_of(field))(encoded.dictionary)
+        known = [
+            None if is_wrong else time.fromisoformat(text)
+            for is_wrong, text in zip(wrong, encoded.dictionary.to_pylist(), strict=True)
+        ]
+        return pa.array(known, pa.time64("us")).take(encoded.indices), _spread(wrong, encoded)
 
     @staticmethod
     def nhs_numbers(column: pa.Array) -> tuple[pa.Array, Mask]:
@@ -222,7 +234,7 @@ class Judge:
     def _can_be_held(self, rule: Validity) -> bool:
         """Say whether the file has the columns of a rule.
 
-        :raises NotPlain: where it compares text
+        :raises NotPlain: where it compares text or times of day
         """
         columns = {field.name: field for field in self.fields}
         match rule.than:
@@ -234,7 +246,7 @@ class Judge:
                 named = [rule.column]
         if any(name not in columns for name in named):
             return False
-        if any(columns[name].type is ColumnType.TEXT for name in named):
+        if any(columns[name].type not in COMPARED for name in named):
             raise NotPlain
         return True
 

@@ -24,7 +24,7 @@ from pseudonymisation.intake.adapters.landing.judged.derivations import (
     MAP_KEY,
     Letter,
 )
-from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
+from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, SPACES, WITHHELD
 from pseudonymisation.intake.adapters.landing.judged.statement import Statement
 from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE
 from pseudonymisation.intake.adapters.landing.plain import forms
@@ -108,7 +108,7 @@ class PlainRows:
             return None, block
         batch = Batch(
             pa.array(parsed.numbers, pa.uint64()),
-            parsed.columns,
+            {name: self._recoded(name, column) for name, column in parsed.columns.items()},
             np.zeros(len(parsed.numbers), dtype=np.bool_),
         )
         self._judge_values(batch)
@@ -122,6 +122,13 @@ class PlainRows:
         rest = block.only(np.isin(block.numbers, np.fromiter(lines, dtype=np.int64)))
         return rows.filter(pa.array(~unplain)), rest
 
+    def _recoded(self, name: str, column: pa.Array) -> pa.Array:
+        """Put what a value stands for in its place (`recode`)."""
+        known = self._data_set.by_name[name].recode
+        if not known:
+            return column
+        return by_value(column, lambda value: known.get(value.strip(SPACES), value))
+
     # --- judged -----------------------------------------------------------------------------------
 
     def _judge_values(self, batch: Batch) -> None:
@@ -134,6 +141,9 @@ class PlainRows:
                 batch.rules_out(judge.nhs_numbers(column)[1])
             elif one.type is ColumnType.DATE:
                 batch.typed[one.name], wrong = judge.dates(column, one)
+                batch.rules_out(wrong)
+            elif one.type is ColumnType.TIME:
+                batch.typed[one.name], wrong = judge.times(column, one)
                 batch.rules_out(wrong)
             elif one.type is not ColumnType.TEXT:
                 batch.typed[one.name], wrong = judge.numbers(column, one)
@@ -167,6 +177,7 @@ class PlainRows:
                 for name in self._statement.derivations.postcodes
             },
             self._homes,
+            {name: _number(column) for name, column in batch.typed.items()},
         )
         person = self._data_set.person
         number = (
@@ -335,6 +346,11 @@ class _Texts:
             is_encoded = pa.types.is_dictionary(column.type)
             self._decoded[name] = column.dictionary_decode() if is_encoded else column
         return self._decoded[name]
+
+
+def _number(values: pa.Array) -> pa.Array:
+    """Give what is put into bands: numbers, and of times of day the hour."""
+    return pc.hour(values) if pa.types.is_time(values.type) else values
 
 
 def _capped(values: pa.Array, limit: int | None) -> pa.Array:
