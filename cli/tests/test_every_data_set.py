@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import duckdb
@@ -76,8 +77,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(directory, world, haven, practices, postcodes, organisations)
 
 
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the rows that are made in columns: the oracle is to judge these as well."""
+    counts: Counter[str] = Counter()
+    sort = landing.sorted_out
+
+    def counted(*given: Any) -> Any:
+        for rows, rest in sort(*given):
+            counts["rows"] += rows.num_rows if rows is not None else 0
+            yield rows, rest
+
+    monkeypatch.setattr(landing, "sorted_out", counted)
+    return counts
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_data_set_goes_from_a_generated_file_to_an_extract(place: Place, name: str) -> None:
+def test_a_data_set_goes_from_a_generated_file_to_an_extract(
+    place: Place, plain: Counter[str], name: str
+) -> None:
     data_set = KNOWN.get(name)
     rules, as_read = KNOWN.intake_of(data_set, TODAY)
     file = place.directory / f"{name}.csv"
@@ -95,6 +113,7 @@ def test_a_data_set_goes_from_a_generated_file_to_an_extract(place: Place, name:
 
     landed, outcome = land(place, as_read, rules, file.read_bytes())
 
+    assert plain["rows"] > ROWS // 4
     assert {entry.line for entry in outcome.entries} == set(planted.bad_rows), outcome.reasons
     assert (outcome.landed, outcome.quarantined) == (ROWS - BAD_ROWS, BAD_ROWS)
     columns = {
