@@ -25,7 +25,7 @@ from agreements.records.adapters.applications import HttpSnapshots
 from agreements.records.adapters.workers import Announcer
 from agreements.records.api.removal import Pause
 from agreements.records.api.routes import router
-from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.context import Context, World
 from agreements.settings import Settings
 from common import service
 from common.clock import Clock
@@ -78,21 +78,21 @@ class Parts(service.Parts):
     def snapshots(self) -> HttpSnapshots:
         return HttpSnapshots(self.remote("applications"), self.tokens)
 
+    @cached_property
+    def world(self) -> World:
+        return World(uow=self.uow, clock=self.legal_clock, reference=reference.load())
+
     def context(self, role: Role) -> Context:
         """Return the context of what happens without a caller: an event, the passing of time."""
-        return Context(
-            uow=self.uow,
-            clock=self.legal_clock,
-            principal=of_service(
-                self.settings.client_id, role, audience=self.settings.own_audience
-            ),
-            reference=reference.load(),
+        return self.world.on_behalf_of(
+            of_service(self.settings.client_id, role, audience=self.settings.own_audience)
         )
 
     def state(self) -> Mapping[str, Any]:
         return {
             **super().state(),
             "uow": self.uow,
+            "context": self.world,
             "reference": reference.load(),
             "rules": rules.load(),
             "decider": self.decider,

@@ -74,7 +74,7 @@ def create_app(
         title="Applications",
         summary=SUMMARY,
         routers=[router, reference_router],
-        state=lambda parts: {"world": parts.world},
+        state=lambda parts: {"context": parts.world},
     )
 
 

@@ -142,7 +142,7 @@ def draft(people, client):
         response = people.editor.post("/v1/applications", json={"title": "Admissions", **body})
         assert response.status_code == 201, response.text
         sections = answers_of(complete() if raw is None else raw).sections.values()
-        answer_all(client.app_state["world"], UUID(response.json()["id"]), sections)
+        answer_all(client.app_state["context"], UUID(response.json()["id"]), sections)
         return response.headers["Location"]
 
     return begin

@@ -39,6 +39,9 @@ class World:
     data_sets: Catalogue
     codes: Codes
 
+    def on_behalf_of(self, principal: Principal, _token: str = "") -> "Context":
+        return Context(world=self, principal=principal)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

@@ -6,11 +6,11 @@ from typing import Annotated, Protocol, TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
-from fastapi import Depends, Request
 
 from catalogue import Catalogue
 from common.security.keys import Signer
 from common.web.auth import public
+from common.web.context import from_state
 from dissemination.api.stream.leased_response import Limits, Source
 from dissemination.domain.errors import TooManyStreams
 
@@ -68,21 +68,6 @@ PUBLIC_CATALOGUE = public("The catalogue of data sets is published.")
 PUBLIC_KEYS = public("Public keys, with which manifests are verified.")
 
 
-def _streams(request: Request) -> Streams:
-    streams: Streams = request.state.streams
-    return streams
-
-
-def _catalogue(request: Request) -> Catalogue:
-    catalogue: Catalogue = request.state.catalogue
-    return catalogue
-
-
-def _signer(request: Request) -> Signer:
-    signer: Signer = request.state.signer
-    return signer
-
-
-StreamsOf = Annotated[Streams, Depends(_streams)]
-CatalogueOf = Annotated[Catalogue, Depends(_catalogue)]
-SignerOf = Annotated[Signer, Depends(_signer)]
+StreamsOf = Annotated[Streams, from_state("streams")]
+CatalogueOf = Annotated[Catalogue, from_state("catalogue")]
+SignerOf = Annotated[Signer, from_state("signer")]

@@ -3,14 +3,11 @@
 The role x route table in docs/ is generated from these.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, Request
-
-from common.security.principal import Principal
 from common.security.roles import Role
-from common.web.auth import Permission, bearer_token, requires
+from common.web.auth import Permission
+from common.web.context import from_state, permitted
 from dissemination.use_cases.context import Context
 
 CUSTOMERS = frozenset({Role.CSU_SYSTEM, Role.CSU_ADVISER})
@@ -44,33 +41,12 @@ AUDIT = Permission(
 )
 
 
-@dataclass(frozen=True)
-class _On:
-    """Gives a route the context on behalf of whoever has the permission, with their token."""
-
-    permission: Permission
-
-    def build(self) -> Any:
-        async def context(
-            request: Request, principal: Annotated[Principal, requires(self.permission)]
-        ) -> Context:
-            world: Context = request.state.context
-            return world.on_behalf_of(principal, bearer_token(request))
-
-        return Depends(context)
+RequestCtx = Annotated[Context, permitted(REQUEST)]
+ReadCtx = Annotated[Context, permitted(READ)]
+WithdrawCtx = Annotated[Context, permitted(WITHDRAW)]
+FetchCtx = Annotated[Context, permitted(FETCH)]
+DeliveriesCtx = Annotated[Context, permitted(DELIVERIES)]
+AuditCtx = Annotated[Context, permitted(AUDIT)]
 
 
-RequestCtx = Annotated[Context, _On(REQUEST).build()]
-ReadCtx = Annotated[Context, _On(READ).build()]
-WithdrawCtx = Annotated[Context, _On(WITHDRAW).build()]
-FetchCtx = Annotated[Context, _On(FETCH).build()]
-DeliveriesCtx = Annotated[Context, _On(DELIVERIES).build()]
-AuditCtx = Annotated[Context, _On(AUDIT).build()]
-
-
-def _public_context(request: Request) -> Context:
-    context: Context = request.state.context
-    return context
-
-
-PublicCtx = Annotated[Context, Depends(_public_context)]
+PublicCtx = Annotated[Context, from_state("context")]

@@ -2,13 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Body, Depends, Path, Request
+from fastapi import Body, Path
 
-from agreements.records.use_cases.context import Context, OnceKey
-from agreements.records.use_cases.ports import Reference, Slice, UnitOfWork
-from agreements.records.use_cases.registers import Public
-from common.clock import Clock
-from common.security.principal import Principal
+from agreements.records.use_cases.context import OnceKey, World
+from agreements.records.use_cases.ports import Slice
+from common.web.context import from_state
 from common.web.idempotency import fingerprint
 from common.web.pagination import PageParameters
 
@@ -35,31 +33,7 @@ ContractReference = Annotated[
 CsvFile = Annotated[bytes, Body(media_type="text/csv", description="The file, in UTF-8.")]
 
 
-def public_context(request: Request) -> Public:
-    """Return what the public registers need."""
-    uow: UnitOfWork = request.state.uow
-    clock: Clock = request.state.clock
-    return Public(uow=uow, clock=clock)
-
-
-PublicCtx = Annotated[Public, Depends(public_context)]
-
-
-class ContextMaker:
-    """Makes the use cases' context, once the route's permission has let the caller in."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-
-    def of(self, principal: Principal) -> Context:
-        state = self._request.state
-        uow: UnitOfWork = state.uow
-        clock: Clock = state.clock
-        reference: Reference = state.reference
-        return Context(uow=uow, clock=clock, principal=principal, reference=reference)
-
-
-Contexts = Annotated[ContextMaker, Depends(ContextMaker)]
+PublicCtx = Annotated[World, from_state("context")]
 
 
 def once_key(key: str | None, operation: str, body: object) -> OnceKey | None:

@@ -35,11 +35,22 @@ KNOWS_ALL: frozenset[Role] = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class World:
+    """The outside: the same for every request, and enough for what is public."""
+
     uow: UnitOfWork
     clock: Clock
-    principal: Principal
     reference: Reference
+
+    def on_behalf_of(self, principal: Principal, _token: str = "") -> "Context":
+        return Context(
+            uow=self.uow, clock=self.clock, reference=self.reference, principal=principal
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(World):
+    principal: Principal
 
     def entry(self, action: str, resource: str, *, at: datetime, **detail: str) -> Entry:
         """Return the audit entry of what this principal does."""

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from agreements.records.domain.contract import ContractState
 from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.use_cases.context import World
 from agreements.records.use_cases.contracts import ContractWithState
-from agreements.records.use_cases.ports import Slice, UnitOfWork
-from common.clock import Clock
+from agreements.records.use_cases.ports import Slice
 from common.errors import EditionNotFound
 
 PUBLISHED = frozenset(
@@ -23,20 +23,12 @@ PUBLISHED = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Public:
-    """What a register needs: nobody in particular asks."""
-
-    uow: UnitOfWork
-    clock: Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterPage:
     rows: Sequence[ContractWithState]
     next: UUID | None
 
 
-def contracts(part: Slice, *, ctx: Public) -> RegisterPage:
+def contracts(part: Slice, *, ctx: World) -> RegisterPage:
     """Return the signed contracts; `part.rows` are looked at, fewer may be shown."""
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
@@ -49,7 +41,7 @@ def contracts(part: Slice, *, ctx: Public) -> RegisterPage:
     )
 
 
-def relationships(number: int | None, *, ctx: Public) -> RelationshipEdition | None:
+def relationships(number: int | None, *, ctx: World) -> RelationshipEdition | None:
     """Return an edition, by default the latest; None while nothing was published.
 
     Raises:

@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from common.security.keys import Signer
-from common.security.principal import Principal
-from common.web.auth import Permission, requires
+from common.web.context import from_state, permitted
 from pseudonymisation.intake.api import permissions
 from pseudonymisation.intake.domain.errors import TooManyUploads, UploadIncomplete
 from pseudonymisation.intake.use_cases.context import IntakeContext
@@ -68,45 +66,19 @@ class Uploads:
             yield bytes(held)
 
 
-@dataclass(frozen=True)
-class _ContextFor:
-    """The context on behalf of whoever has the permission."""
-
-    permission: Permission
-
-    def build(self) -> Any:
-        def context(
-            request: Request, principal: Annotated[Principal, requires(self.permission)]
-        ) -> IntakeContext:
-            world: IntakeContext = request.state.context
-            return world.on_behalf_of(principal)
-
-        return Depends(context)
+SubmitCtx = Annotated[IntakeContext, permitted(permissions.SUBMIT)]
+ReadCtx = Annotated[IntakeContext, permitted(permissions.READ_SUBMISSIONS)]
+RowsCtx = Annotated[IntakeContext, permitted(permissions.READ_QUARANTINED_ROWS)]
+EditionsCtx = Annotated[IntakeContext, permitted(permissions.READ_EDITIONS)]
+ConfirmEditionsCtx = Annotated[IntakeContext, permitted(permissions.CONFIRM_EDITIONS)]
+WithdrawEditionsCtx = Annotated[IntakeContext, permitted(permissions.WITHDRAW_EDITIONS)]
+CheckCtx = Annotated[IntakeContext, permitted(permissions.CHECK_OPT_OUTS)]
+ReadChecksCtx = Annotated[IntakeContext, permitted(permissions.READ_CHECKS)]
+ImportCtx = Annotated[IntakeContext, permitted(permissions.IMPORT_OPT_OUTS)]
+DecideListsCtx = Annotated[IntakeContext, permitted(permissions.CONFIRM_OPT_OUTS)]
+TakeBackListsCtx = Annotated[IntakeContext, permitted(permissions.WITHDRAW_OPT_OUTS)]
+OptOutsCtx = Annotated[IntakeContext, permitted(permissions.READ_OPT_OUTS)]
 
 
-SubmitCtx = Annotated[IntakeContext, _ContextFor(permissions.SUBMIT).build()]
-ReadCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_SUBMISSIONS).build()]
-RowsCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_QUARANTINED_ROWS).build()]
-EditionsCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_EDITIONS).build()]
-ConfirmEditionsCtx = Annotated[IntakeContext, _ContextFor(permissions.CONFIRM_EDITIONS).build()]
-WithdrawEditionsCtx = Annotated[IntakeContext, _ContextFor(permissions.WITHDRAW_EDITIONS).build()]
-CheckCtx = Annotated[IntakeContext, _ContextFor(permissions.CHECK_OPT_OUTS).build()]
-ReadChecksCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_CHECKS).build()]
-ImportCtx = Annotated[IntakeContext, _ContextFor(permissions.IMPORT_OPT_OUTS).build()]
-DecideListsCtx = Annotated[IntakeContext, _ContextFor(permissions.CONFIRM_OPT_OUTS).build()]
-TakeBackListsCtx = Annotated[IntakeContext, _ContextFor(permissions.WITHDRAW_OPT_OUTS).build()]
-OptOutsCtx = Annotated[IntakeContext, _ContextFor(permissions.READ_OPT_OUTS).build()]
-
-
-def _uploads(request: Request) -> Uploads:
-    uploads: Uploads = request.state.uploads
-    return uploads
-
-
-def _signer(request: Request) -> Signer:
-    signer: Signer = request.state.signer
-    return signer
-
-
-Uploading = Annotated[Uploads, Depends(_uploads)]
-Signing = Annotated[Signer, Depends(_signer)]
+Uploading = Annotated[Uploads, from_state("uploads")]
+Signing = Annotated[Signer, from_state("signer")]

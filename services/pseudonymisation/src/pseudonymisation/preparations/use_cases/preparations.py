@@ -63,7 +63,7 @@ class PreparationContext:
     """Wakes the workers when there is something to do."""
     caller: Principal | None = None
 
-    def on_behalf_of(self, principal: Principal) -> Self:
+    def on_behalf_of(self, principal: Principal, _token: str = "") -> Self:
         return replace(self, caller=principal)
 
     @property

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import AgreementReference, Contexts, part
+from agreements.records.api.dependencies import AgreementReference, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.agreements import (
     AgreementSummary,
@@ -28,10 +28,10 @@ from agreements.records.domain.errors import (
     VersionSuperseded,
 )
 from agreements.records.use_cases import agreements as use_cases
+from agreements.records.use_cases.context import Context
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
-from common.security.principal import Principal
 from common.texts import Scanned
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 
@@ -44,11 +44,10 @@ HASH_HEADER = "Digest-SHA256"
 @router.get("/agreements")
 def list_agreements(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_AGREEMENTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_AGREEMENTS)],
 ) -> Page[AgreementSummary]:
     """List the agreements to which one's organisation is a party; for staff, all."""
-    found = use_cases.page(part(page), ctx=contexts.of(principal))
+    found = use_cases.page(part(page), ctx=ctx)
     return Page[AgreementSummary].of(
         found, page, show=AgreementSummary.of, key=lambda a: a.agreement.id
     )
@@ -57,11 +56,10 @@ def list_agreements(
 @router.get("/agreements/{reference}", responses=responses(AgreementNotFound))
 def get_agreement(
     reference: AgreementReference,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_AGREEMENTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_AGREEMENTS)],
 ) -> AgreementView:
     """Show an agreement: the version that governs, its state, signatures, holds and tasks."""
-    return AgreementView.of(use_cases.get(reference, ctx=contexts.of(principal)))
+    return AgreementView.of(use_cases.get(reference, ctx=ctx))
 
 
 @router.get(
@@ -74,15 +72,14 @@ def get_agreement(
 )
 def get_document(
     reference: AgreementReference,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_AGREEMENTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_AGREEMENTS)],
     version: Annotated[
         str | None,
         Query(pattern=r"^v[0-9]{1,6}\.[0-9]{1,6}$", description="By default the latest drafted."),
     ] = None,
 ) -> Response:
     """Return what the parties sign: canonical JSON, whose hash is in `Digest-SHA256`."""
-    found = use_cases.document(reference, version, ctx=contexts.of(principal))
+    found = use_cases.document(reference, version, ctx=ctx)
     return Response(
         found.document,
         media_type="application/json",
@@ -104,8 +101,7 @@ def get_document(
 def sign_agreement(
     reference: AgreementReference,
     body: Sign,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.SIGN_AGREEMENT)],
+    ctx: Annotated[Context, permitted(permissions.SIGN_AGREEMENT)],
 ) -> AgreementView:
     """Sign the version whose document has this hash. The last signature puts it into effect.
 
@@ -116,7 +112,7 @@ def sign_agreement(
         party=body.party,
         document_hash=body.document_hash,
         role=body.name_of_role,
-        ctx=contexts.of(principal),
+        ctx=ctx,
     )
     return AgreementView.of(signed)
 
@@ -127,11 +123,10 @@ def sign_agreement(
 def terminate_agreement(
     reference: AgreementReference,
     body: StatedReason,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.TERMINATE_AGREEMENT)],
+    ctx: Annotated[Context, permitted(permissions.TERMINATE_AGREEMENT)],
 ) -> AgreementView:
     """End an agreement before its term: the Body, or one of its controllers."""
-    ended = use_cases.terminate(reference, reason=body.reason, ctx=contexts.of(principal))
+    ended = use_cases.terminate(reference, reason=body.reason, ctx=ctx)
     return AgreementView.of(ended)
 
 
@@ -143,13 +138,10 @@ def fulfil_condition(
     reference: AgreementReference,
     condition: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$"), Scanned(code=True)],
     body: Fulfilment,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.FULFIL_CONDITION)],
+    ctx: Annotated[Context, permitted(permissions.FULFIL_CONDITION)],
 ) -> AgreementView:
     """Record that a special condition was met, with its evidence."""
-    shown = use_cases.fulfil_condition(
-        reference, condition, evidence=body.evidence, ctx=contexts.of(principal)
-    )
+    shown = use_cases.fulfil_condition(reference, condition, evidence=body.evidence, ctx=ctx)
     return AgreementView.of(shown)
 
 
@@ -157,11 +149,10 @@ def fulfil_condition(
 def list_holdings(
     reference: AgreementReference,
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_HOLDINGS)],
+    ctx: Annotated[Context, permitted(permissions.READ_HOLDINGS)],
 ) -> Page[HoldingView]:
     """List the files that were released under an agreement."""
-    found = use_cases.holdings(reference, part(page), ctx=contexts.of(principal))
+    found = use_cases.holdings(reference, part(page), ctx=ctx)
     return Page[HoldingView].of(found, page, show=HoldingView.of, key=lambda h: h.id)
 
 
@@ -171,13 +162,10 @@ def list_holdings(
 def set_hold(
     reference: AgreementReference,
     body: SetHold,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.HANDLE_BREACH)],
+    ctx: Annotated[Context, permitted(permissions.HANDLE_BREACH)],
 ) -> HoldView:
     """Stop releases of these lines, or of all, at once. One person may; two lift it."""
-    hold, shown = use_cases.set_hold(
-        reference, body.lines, reason=body.reason, ctx=contexts.of(principal)
-    )
+    hold, shown = use_cases.set_hold(reference, body.lines, reason=body.reason, ctx=ctx)
     return HoldView.of(hold, shown.at)
 
 
@@ -187,15 +175,14 @@ def set_hold(
 )
 def preview_hold(
     reference: AgreementReference,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.PREVIEW_HOLD)],
+    ctx: Annotated[Context, permitted(permissions.PREVIEW_HOLD)],
     lines: Annotated[
         list[Annotated[int, Query(ge=1, le=10_000)]] | None,
         Query(max_length=200, description="By default all."),
     ] = None,
 ) -> HoldPreviewView:
     """Tell beforehand what a hold would stop."""
-    preview = use_cases.preview_hold(reference, lines, ctx=contexts.of(principal))
+    preview = use_cases.preview_hold(reference, lines, ctx=ctx)
     return HoldPreviewView(
         lines=list(preview.lines),
         flows=preview.flows,
@@ -211,9 +198,8 @@ def preview_hold(
 def approve_lift(
     hold_id: UUID,
     body: StatedReason,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.LIFT_HOLD)],
+    ctx: Annotated[Context, permitted(permissions.LIFT_HOLD)],
 ) -> HoldView:
     """Approve that a hold is lifted. The second person's approval lifts it."""
-    hold, shown = use_cases.approve_lift(hold_id, reason=body.reason, ctx=contexts.of(principal))
+    hold, shown = use_cases.approve_lift(hold_id, reason=body.reason, ctx=ctx)
     return HoldView.of(hold, shown.at)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, once_key, part
+from agreements.records.api.dependencies import once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.breaches import (
     BreachView,
@@ -17,9 +17,9 @@ from agreements.records.api.schemas.breaches import (
 )
 from agreements.records.domain.errors import BreachNotFound
 from agreements.records.use_cases import breaches as use_cases
+from agreements.records.use_cases.context import Context
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
-from common.security.principal import Principal
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -27,7 +27,7 @@ from common.web.problems import responses
 router = APIRouter(prefix="/v1/breaches", tags=["breaches"])
 removing = APIRouter(prefix="/v1/breaches", tags=["breaches"], route_class=RemovesPermission)
 
-Handler = Annotated[Principal, requires(permissions.HANDLE_BREACH)]
+Handler = Annotated[Context, permitted(permissions.HANDLE_BREACH)]
 
 
 @removing.post(
@@ -35,18 +35,15 @@ Handler = Annotated[Principal, requires(permissions.HANDLE_BREACH)]
 )
 def report_breach(
     body: ReportBreach,
-    contexts: Contexts,
     response: Response,
-    principal: Annotated[Principal, requires(permissions.REPORT_BREACH)],
+    ctx: Annotated[Context, permitted(permissions.REPORT_BREACH)],
     key: IdempotencyKey = None,
 ) -> BreachView:
     """Report a breach. Say first whether the activity has stopped; the answer is the receipt.
 
     `no` and `not_known` hold the named lines before the answer comes.
     """
-    shown = use_cases.report(
-        body.told(), once=once_key(key, "breach", body), ctx=contexts.of(principal)
-    )
+    shown = use_cases.report(body.told(), once=once_key(key, "breach", body), ctx=ctx)
     response.headers["Location"] = f"/v1/breaches/{shown.breach.id}"
     return BreachView.of(shown)
 
@@ -54,42 +51,36 @@ def report_breach(
 @router.get("")
 def list_breaches(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_BREACHES)],
+    ctx: Annotated[Context, permitted(permissions.READ_BREACHES)],
 ) -> Page[BreachView]:
     """List one's own reports and those about one's own agreements; for staff, all."""
-    found = use_cases.page(part(page), ctx=contexts.of(principal))
+    found = use_cases.page(part(page), ctx=ctx)
     return Page[BreachView].of(found, page, show=BreachView.of, key=lambda b: b.breach.id)
 
 
 @router.get("/{breach_id}", responses=responses(BreachNotFound))
 def get_breach(
     breach_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_BREACHES)],
+    ctx: Annotated[Context, permitted(permissions.READ_BREACHES)],
 ) -> BreachView:
     """Show a breach, its receipt and its holds."""
-    return BreachView.of(use_cases.get(breach_id, ctx=contexts.of(principal)))
+    return BreachView.of(use_cases.get(breach_id, ctx=ctx))
 
 
 @router.post("/{breach_id}/receipt", responses=responses(BreachNotFound))
-def issue_receipt(breach_id: UUID, contexts: Contexts, principal: Handler) -> BreachView:
+def issue_receipt(breach_id: UUID, ctx: Handler) -> BreachView:
     """Confirm a report that came by telephone, by e-mail or from an audit."""
-    return BreachView.of(use_cases.issue_receipt(breach_id, ctx=contexts.of(principal)))
+    return BreachView.of(use_cases.issue_receipt(breach_id, ctx=ctx))
 
 
 @removing.post("/{breach_id}/finding", responses=responses(BreachNotFound, TransitionRefused))
-def judge_breach(
-    breach_id: UUID, body: JudgeBreach, contexts: Contexts, principal: Handler
-) -> BreachView:
+def judge_breach(breach_id: UUID, body: JudgeBreach, ctx: Handler) -> BreachView:
     """Record how serious it is. `serious` holds its lines at once."""
-    return BreachView.of(use_cases.find(breach_id, body.finding, ctx=contexts.of(principal)))
+    return BreachView.of(use_cases.find(breach_id, body.finding, ctx=ctx))
 
 
 @router.post("/{breach_id}/closure", responses=responses(BreachNotFound, TransitionRefused))
-def close_breach(
-    breach_id: UUID, body: CloseBreach, contexts: Contexts, principal: Handler
-) -> BreachView:
+def close_breach(breach_id: UUID, body: CloseBreach, ctx: Handler) -> BreachView:
     """Close a breach with its lesson. Holds stay until two people lift them."""
-    shown = use_cases.close(breach_id, outcome=body.outcome, ctx=contexts.of(principal))
+    shown = use_cases.close(breach_id, outcome=body.outcome, ctx=ctx)
     return BreachView.of(shown)

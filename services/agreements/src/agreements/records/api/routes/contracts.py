@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, ContractReference, once_key, part
+from agreements.records.api.dependencies import ContractReference, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.contracts import ContractView, IssueContract, Sign, StatedReason
 from agreements.records.api.schemas.shared import Code, Day
@@ -21,9 +21,9 @@ from agreements.records.domain.errors import (
     OrganisationUnknown,
 )
 from agreements.records.use_cases import contracts as use_cases
+from agreements.records.use_cases.context import Context
 from common.errors import TransitionRefused
-from common.security.principal import Principal
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -39,9 +39,8 @@ removing = APIRouter(prefix="/v1/contracts", tags=["contracts"], route_class=Rem
 )
 def issue_contract(
     body: IssueContract,
-    contexts: Contexts,
     response: Response,
-    principal: Annotated[Principal, requires(permissions.ISSUE_CONTRACT)],
+    ctx: Annotated[Context, permitted(permissions.ISSUE_CONTRACT)],
     key: IdempotencyKey = None,
 ) -> ContractView:
     """Issue a framework contract to a legal entity, for its signature."""
@@ -51,7 +50,7 @@ def issue_contract(
         valid_from=body.start,
         valid_to=body.end,
         once=once_key(key, "contract", body),
-        ctx=contexts.of(principal),
+        ctx=ctx,
     )
     response.headers["Location"] = f"/v1/contracts/{issued.contract.reference}"
     return ContractView.of(issued, written=body.legal_name)
@@ -60,8 +59,7 @@ def issue_contract(
 @router.get("")
 def list_contracts(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_CONTRACTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_CONTRACTS)],
     organisation: Annotated[
         Code | None,
         Query(description="Those that count for it: its legal entity's, and predecessors'."),
@@ -69,7 +67,6 @@ def list_contracts(
     as_at: Annotated[Day | None, Query(description="With `organisation`: on this day.")] = None,
 ) -> Page[ContractView]:
     """List framework contracts: one's own, or for staff and services all."""
-    ctx = contexts.of(principal)
     if organisation is not None:
         found = use_cases.counting_for(organisation, as_at, ctx=ctx)
         return Page[ContractView](items=[ContractView.of(c) for c in found])
@@ -84,11 +81,10 @@ def list_contracts(
 @router.get("/{reference}", responses=responses(ContractNotFound))
 def get_contract(
     reference: ContractReference,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_CONTRACTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_CONTRACTS)],
 ) -> ContractView:
     """Show a framework contract and its state now."""
-    return ContractView.of(use_cases.get(reference, ctx=contexts.of(principal)))
+    return ContractView.of(use_cases.get(reference, ctx=ctx))
 
 
 @router.post(
@@ -105,8 +101,7 @@ def get_contract(
 def sign_contract(
     reference: ContractReference,
     body: Sign,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.SIGN_CONTRACT)],
+    ctx: Annotated[Context, permitted(permissions.SIGN_CONTRACT)],
 ) -> ContractView:
     """Sign: the organisation first, then the Body. Twice is as once."""
     signed = use_cases.sign(
@@ -114,7 +109,7 @@ def sign_contract(
         party=body.party,
         document_hash=body.document_hash,
         role=body.name_of_role,
-        ctx=contexts.of(principal),
+        ctx=ctx,
     )
     return ContractView.of(signed)
 
@@ -123,9 +118,8 @@ def sign_contract(
 def terminate_contract(
     reference: ContractReference,
     body: StatedReason,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.TERMINATE_CONTRACT)],
+    ctx: Annotated[Context, permitted(permissions.TERMINATE_CONTRACT)],
 ) -> ContractView:
     """End a framework contract now: every agreement of its entity as controller is suspended."""
-    ended = use_cases.terminate(reference, reason=body.reason, ctx=contexts.of(principal))
+    ended = use_cases.terminate(reference, reason=body.reason, ctx=ctx)
     return ContractView.of(ended)

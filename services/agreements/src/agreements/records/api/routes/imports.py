@@ -6,14 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, part
+from agreements.records.api.dependencies import part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import SentImportView
 from agreements.records.domain.errors import ImportNotFound, RelationshipOverlaps
+from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports as use_cases
 from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
-from common.security.principal import Principal
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from common.web.replacement import OfState, Reason, filtered
@@ -21,18 +21,17 @@ from common.web.replacement import OfState, Reason, filtered
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 removing = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=RemovesPermission)
 
-Second = Annotated[Principal, requires(permissions.DECIDE_IMPORTS)]
+Second = Annotated[Context, permitted(permissions.DECIDE_IMPORTS)]
 
 
 @router.get("")
 def list_imports(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_IMPORTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_IMPORTS)],
     state: OfState = None,
 ) -> Page[SentImportView]:
     """List the lists that were sent, with what each changes; `state=waiting`: to be decided."""
-    found = use_cases.page(part(page), filtered(state), ctx=contexts.of(principal))
+    found = use_cases.page(part(page), filtered(state), ctx=ctx)
     return Page[SentImportView].of(found, page, show=SentImportView.of, key=lambda i: i.id)
 
 
@@ -46,11 +45,9 @@ def list_imports(
         RelationshipOverlaps,
     ),
 )
-def confirm_import(
-    import_id: UUID, body: Reason, contexts: Contexts, principal: Second
-) -> SentImportView:
+def confirm_import(import_id: UUID, body: Reason, ctx: Second) -> SentImportView:
     """Let a list into force that waits: another person than who sent it."""
-    sent = use_cases.confirm(import_id, body.reason, ctx=contexts.of(principal))
+    sent = use_cases.confirm(import_id, body.reason, ctx=ctx)
     return SentImportView.of(sent)
 
 
@@ -60,14 +57,12 @@ def confirm_import(
         ImportNotFound, SecondPersonNeeded, ReplacementDecided, RelationshipOverlaps
     ),
 )
-def withdraw_import(
-    import_id: UUID, body: Reason, contexts: Contexts, principal: Second
-) -> SentImportView:
+def withdraw_import(import_id: UUID, body: Reason, ctx: Second) -> SentImportView:
     """Take a list back: one that waits, or the newest in force of its layout.
 
     What it wrote goes and what it replaced is true again, but for what was changed since. Where
     that changes much it is `leaving`, and the stricter of both holds, until a second person takes
     it back as well.
     """
-    sent = use_cases.withdraw(import_id, body.reason, ctx=contexts.of(principal))
+    sent = use_cases.withdraw(import_id, body.reason, ctx=ctx)
     return SentImportView.of(sent)

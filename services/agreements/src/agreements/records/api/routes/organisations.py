@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, CsvFile, Ods, once_key, part
+from agreements.records.api.dependencies import CsvFile, Ods, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import (
     AddClients,
@@ -38,12 +38,12 @@ from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.layouts.ods import OdsLayout
 from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.use_cases import organisations as use_cases
+from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports, maps
 from agreements.settings import IMPORT_BYTES_MAX
 from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
-from common.security.principal import Principal
 from common.texts import Scanned
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -63,8 +63,7 @@ DIGEST_HEADER = "Digest-SHA256"
 def import_organisations(
     layout: Annotated[OdsLayout, Query(description="Which published list it is.")],
     content: CsvFile,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+    ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportView:
     """Take in a list of organisations as ODS publishes it, or in our own layout.
 
@@ -72,19 +71,18 @@ def import_organisations(
     codes, names, parents and dates are kept. One that changes much waits for a second person; until
     then nothing is permitted that it would take away.
     """
-    imported = imports.import_organisations(content, layout, ctx=contexts.of(principal))
+    imported = imports.import_organisations(content, layout, ctx=ctx)
     return ImportView.of(imported)
 
 
 @router.get("/organisations")
 def list_organisations(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
+    ctx: Annotated[Context, permitted(permissions.READ_ORGANISATIONS)],
     kind: OrganisationKind | None = None,
 ) -> Page[OrganisationView]:
     """List organisations, one entry for each stretch of time."""
-    found = use_cases.page_organisations(part(page), kind, ctx=contexts.of(principal))
+    found = use_cases.page_organisations(part(page), kind, ctx=ctx)
     return Page[OrganisationView].of(
         found, page, show=OrganisationView.model_validate, key=lambda o: o.id
     )
@@ -93,15 +91,14 @@ def list_organisations(
 @router.get("/organisations/{ods}", responses=responses(OrganisationNotFound))
 def get_organisation(
     ods: Ods,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_ORGANISATIONS)],
+    ctx: Annotated[Context, permitted(permissions.READ_ORGANISATIONS)],
     as_at: Annotated[Day | None, Query(description="By default today.")] = None,
 ) -> OrganisationOnDay:
     """Say what a code is on a day, and which legal entity stands behind it.
 
     A longer form of a listed code is that code.
     """
-    found = use_cases.get_organisation(ods, as_at, ctx=contexts.of(principal))
+    found = use_cases.get_organisation(ods, as_at, ctx=ctx)
     return OrganisationOnDay.of(found)
 
 
@@ -112,8 +109,7 @@ def get_organisation(
 )
 def record_transfer(
     body: RecordTransfer,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.RECORD_TRANSFER)],
+    ctx: Annotated[Context, permitted(permissions.RECORD_TRANSFER)],
     key: IdempotencyKey = None,
 ) -> TransferView:
     """Record by which instrument a predecessor's standing passed to its successor.
@@ -126,7 +122,7 @@ def record_transfer(
         valid_from=body.effective_from,
         evidence=body.evidence,
         once=once_key(key, "transfer", body),
-        ctx=contexts.of(principal),
+        ctx=ctx,
     )
     return TransferView.model_validate(instrument)
 
@@ -134,11 +130,10 @@ def record_transfer(
 @router.get("/transfer-instruments")
 def list_transfers(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_TRANSFERS)],
+    ctx: Annotated[Context, permitted(permissions.READ_TRANSFERS)],
 ) -> Page[TransferView]:
     """List the transfer instruments."""
-    found = use_cases.transfers(part(page), ctx=contexts.of(principal))
+    found = use_cases.transfers(part(page), ctx=ctx)
     return Page[TransferView].of(found, page, show=TransferView.model_validate, key=lambda i: i.id)
 
 
@@ -152,9 +147,8 @@ def import_map(
     kind: Annotated[SentMap, Query(description="From which key it leads.")],
     valid_from: Annotated[Day, Query(description="It governs from this day until the next does.")],
     content: CsvFile,
-    contexts: Contexts,
     response: Response,
-    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+    ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportedMapView:
     """Take in a map: `practice,commissioner` or `postcode,commissioner,lsoa`.
 
@@ -162,7 +156,7 @@ def import_map(
     never changes afterwards; the same file for the same day again is the same map. One that changes
     much of what governs waits for a second person, and the former governs until then.
     """
-    imported = maps.import_map(content, MapKind(kind), valid_from, ctx=contexts.of(principal))
+    imported = maps.import_map(content, MapKind(kind), valid_from, ctx=ctx)
     response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
     return ImportedMapView.of(imported)
 
@@ -170,8 +164,7 @@ def import_map(
 @router.get("/maps")
 def list_maps(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+    ctx: Annotated[Context, permitted(permissions.READ_MAPS)],
     kind: MapKind | None = None,
     as_at: Annotated[Day | None, Query(description="Only those that govern on this day.")] = None,
     state: OfState = None,
@@ -181,20 +174,17 @@ def list_maps(
     `kind=organisation` with `as_at` gives the map from organisations' codes to entities as at that
     day, made of the lists as they are known now: `code,entity,meaning,standing`.
     """
-    found = maps.find_maps(
-        kind, as_at, part(page), state=filtered(state), ctx=contexts.of(principal)
-    )
+    found = maps.find_maps(kind, as_at, part(page), state=filtered(state), ctx=ctx)
     return Page[MapView].of(found, page, show=MapView.of_map, key=lambda m: m.id)
 
 
 @router.get("/maps/{map_id}", responses=responses(MapNotFound))
 def get_map(
     map_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+    ctx: Annotated[Context, permitted(permissions.READ_MAPS)],
 ) -> MapView:
     """Describe a map."""
-    return MapView.of_map(maps.get_map(map_id, ctx=contexts.of(principal)))
+    return MapView.of_map(maps.get_map(map_id, ctx=ctx))
 
 
 @router.get(
@@ -207,11 +197,9 @@ def get_map(
 )
 def get_map_entries(
     map_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_MAPS)],
+    ctx: Annotated[Context, permitted(permissions.READ_MAPS)],
 ) -> StreamingResponse:
     """Stream a map as canonical CSV; its digest is in the header `Digest-SHA256`."""
-    ctx = contexts.of(principal)
     snapshot = maps.get_map(map_id, ctx=ctx)
     content: Iterator[bytes] = maps.map_content(map_id, ctx=ctx)
     return StreamingResponse(
@@ -228,11 +216,10 @@ def get_map_entries(
 def confirm_map(
     map_id: UUID,
     body: Reason,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.DECIDE_IMPORTS)],
+    ctx: Annotated[Context, permitted(permissions.DECIDE_IMPORTS)],
 ) -> MapView:
     """Let a map govern that waits: another person than who sent it."""
-    return MapView.of_map(maps.confirm_map(map_id, body.reason, ctx=contexts.of(principal)))
+    return MapView.of_map(maps.confirm_map(map_id, body.reason, ctx=ctx))
 
 
 @removing.post(
@@ -242,14 +229,13 @@ def confirm_map(
 def withdraw_map(
     map_id: UUID,
     body: Reason,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.DECIDE_IMPORTS)],
+    ctx: Annotated[Context, permitted(permissions.DECIDE_IMPORTS)],
 ) -> MapView:
     """Take a map back. What was made by it is not fetched any more.
 
     One in force whose going changes much is `leaving` until a second person says so too.
     """
-    return MapView.of_map(maps.withdraw_map(map_id, body.reason, ctx=contexts.of(principal)))
+    return MapView.of_map(maps.withdraw_map(map_id, body.reason, ctx=ctx))
 
 
 @router.post(
@@ -259,14 +245,11 @@ def withdraw_map(
 )
 def open_environment(
     body: OpenEnvironment,
-    contexts: Contexts,
     response: Response,
-    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+    ctx: Annotated[Context, permitted(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:
     """Open where an organisation's data land; the same again adds what clients are new."""
-    opened = use_cases.open_environment(
-        body.organisation, body.kind, body.clients, ctx=contexts.of(principal)
-    )
+    opened = use_cases.open_environment(body.organisation, body.kind, body.clients, ctx=ctx)
     response.headers["Location"] = f"/v1/recipient-environments/{opened.environment.id}"
     return EnvironmentView.of(opened)
 
@@ -274,11 +257,10 @@ def open_environment(
 @router.get("/recipient-environments")
 def list_environments(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_ENVIRONMENTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_ENVIRONMENTS)],
 ) -> Page[EnvironmentView]:
     """List recipient environments: one's own, or for staff all."""
-    found = use_cases.page_environments(part(page), ctx=contexts.of(principal))
+    found = use_cases.page_environments(part(page), ctx=ctx)
     return Page[EnvironmentView].of(
         found, page, show=EnvironmentView.of, key=lambda e: e.environment.id
     )
@@ -291,11 +273,10 @@ def list_environments(
 def add_clients(
     environment_id: UUID,
     body: AddClients,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+    ctx: Annotated[Context, permitted(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:
     """Let clients act for an environment; a client belongs to one at a time."""
-    found = use_cases.add_clients(environment_id, body.clients, ctx=contexts.of(principal))
+    found = use_cases.add_clients(environment_id, body.clients, ctx=ctx)
     return EnvironmentView.of(found)
 
 
@@ -308,9 +289,8 @@ def remove_client(
     client_id: Annotated[
         str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), Scanned(code=True)
     ],
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.MANAGE_ENVIRONMENTS)],
+    ctx: Annotated[Context, permitted(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:
     """Take a client out of an environment."""
-    found = use_cases.remove_client(environment_id, client_id, ctx=contexts.of(principal))
+    found = use_cases.remove_client(environment_id, client_id, ctx=ctx)
     return EnvironmentView.of(found)

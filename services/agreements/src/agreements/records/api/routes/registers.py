@@ -9,19 +9,20 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, PublicCtx, once_key
+from agreements.records.api.dependencies import PublicCtx, once_key
 from agreements.records.api.schemas.contracts import RegisteredContract
 from agreements.records.api.schemas.relationships import EditionView, PublishedView
 from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS, RelationshipEdition
 from agreements.records.use_cases import registers as use_cases
+from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.contracts import ContractWithState
 from agreements.records.use_cases.lists import imports
 from agreements.records.use_cases.ports import Slice
 from common import texts
 from common.clock import legal_day
 from common.errors import EditionNotFound
-from common.security.principal import Principal
-from common.web.auth import public, requires
+from common.web.auth import public
+from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -80,8 +81,7 @@ def register_of_relationships(
 
 @router.post("/relationships/editions", status_code=HTTPStatus.CREATED)
 def publish_relationships(
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+    ctx: Annotated[Context, permitted(permissions.PUBLISH_REGISTER)],
     key: IdempotencyKey = None,
 ) -> PublishedView:
     """Publish the next edition: the active relationships to which all involved consented.
@@ -91,7 +91,7 @@ def publish_relationships(
     are what it would say. What may not be published any more leaves the register at once.
     """
     once = once_key(key, "relationship-edition", None)
-    published = imports.publish_relationships(once=once, ctx=contexts.of(principal))
+    published = imports.publish_relationships(once=once, ctx=ctx)
     view = _edition(published.edition)
     return PublishedView(
         number=view.number,

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, CsvFile, part
+from agreements.records.api.dependencies import CsvFile, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import ImportView
 from agreements.records.api.schemas.registrations import (
@@ -35,19 +35,19 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.lists.layouts.dspt import DsptLayout
 from agreements.records.use_cases import registrations as use_cases
+from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports
 from agreements.settings import IMPORT_BYTES_MAX
 from common.clock import legal_day
-from common.security.principal import Principal
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 
 router = APIRouter(prefix="/v1", tags=["registrations"])
 removing = APIRouter(prefix="/v1", tags=["registrations"], route_class=RemovesPermission)
 
-Recorder = Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)]
-Reader = Annotated[Principal, requires(permissions.READ_FACTS)]
+Recorder = Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)]
+Reader = Annotated[Context, permitted(permissions.READ_FACTS)]
 Organisation = Annotated[Code, Query(description="The organisation asked about.")]
 
 
@@ -60,41 +60,35 @@ def import_assurance(
     layout: Annotated[DsptLayout, Query(description="Which export of the toolkit it is.")],
     snapshot_on: Annotated[Day, Query(description="The day on which it was exported.")],
     content: CsvFile,
-    contexts: Contexts,
-    principal: Recorder,
+    ctx: Recorder,
 ) -> ImportView:
     """Take in the toolkit's (DSPT) list of a day.
 
     One that changes much waits for a second person; until then nothing is permitted that it would
     take away.
     """
-    imported = imports.import_dspt(content, layout, snapshot_on, ctx=contexts.of(principal))
+    imported = imports.import_dspt(content, layout, snapshot_on, ctx=ctx)
     return ImportView.of(imported)
 
 
 @removing.post(
     "/assurance", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown)
 )
-def record_assurance(
-    body: RecordAssurance, contexts: Contexts, principal: Recorder
-) -> AssuranceView:
+def record_assurance(body: RecordAssurance, ctx: Recorder) -> AssuranceView:
     """Record one party's evidence; for the same reference it takes the place of the former."""
-    stored = use_cases.record_assurance(body.fact(), ctx=contexts.of(principal))
+    stored = use_cases.record_assurance(body.fact(), ctx=ctx)
     return AssuranceView.model_validate(stored)
 
 
 @router.get("/assurance")
 def get_assurance(
     organisation: Organisation,
-    contexts: Contexts,
-    principal: Reader,
+    ctx: Reader,
     as_at: Annotated[Day | None, Query(description="By default today.")] = None,
     identifiable: Annotated[bool, Query(description="For identifiable data?")] = False,  # noqa: FBT002  a query parameter is given by name
 ) -> AssuredView:
     """Show an organisation's evidence, and whether it is accepted on a day (domain 2.6)."""
-    assured = use_cases.assurance_of(
-        organisation, as_at=as_at, identifiable=identifiable, ctx=contexts.of(principal)
-    )
+    assured = use_cases.assurance_of(organisation, as_at=as_at, identifiable=identifiable, ctx=ctx)
     return AssuredView.of(assured)
 
 
@@ -103,9 +97,9 @@ def get_assurance(
     status_code=HTTPStatus.CREATED,
     responses=responses(OrganisationUnknown, NameDiffers, ExtensionIsPast),
 )
-def record_ico_registration(body: RecordIco, contexts: Contexts, principal: Recorder) -> IcoView:
+def record_ico_registration(body: RecordIco, ctx: Recorder) -> IcoView:
     """Record a registration with the ICO and until when its fee is paid."""
-    stored = use_cases.record_ico(body.fact(), ctx=contexts.of(principal))
+    stored = use_cases.record_ico(body.fact(), ctx=ctx)
     notices = noticed(body.name, stored.name)
     return IcoView.model_validate(stored).model_copy(update={"notices": notices})
 
@@ -113,14 +107,13 @@ def record_ico_registration(body: RecordIco, contexts: Contexts, principal: Reco
 @router.get("/ico-registrations")
 def list_ico_registrations(
     organisation: Organisation,
-    contexts: Contexts,
-    principal: Reader,
+    ctx: Reader,
     as_at: Annotated[
         Day | None, Query(description="Whose codes count for it on this day; by default today.")
     ] = None,
 ) -> IcoList:
     """List the registrations that count for an organisation."""
-    found = use_cases.ico_of(organisation, as_at, ctx=contexts.of(principal))
+    found = use_cases.ico_of(organisation, as_at, ctx=ctx)
     return IcoList(items=[IcoView.model_validate(i) for i in found])
 
 
@@ -129,28 +122,24 @@ def list_ico_registrations(
     status_code=HTTPStatus.CREATED,
     responses=responses(ExtensionIsPast),
 )
-def record_section_251_approval(
-    body: RecordSection251, contexts: Contexts, principal: Recorder
-) -> Section251View:
+def record_section_251_approval(body: RecordSection251, ctx: Recorder) -> Section251View:
     """Record a section 251 approval, or an extension of one.
 
     What was in force stays so. An approval that had lapsed was not in force until it was extended.
     """
-    stored = use_cases.record_section_251(body.fact(), ctx=contexts.of(principal))
+    stored = use_cases.record_section_251(body.fact(), ctx=ctx)
     return Section251View.model_validate(stored)
 
 
 @router.get("/section-251-approvals")
 def list_section_251_approvals(
     page: Paging,
-    contexts: Contexts,
-    principal: Reader,
+    ctx: Reader,
     as_at: Annotated[
         Day | None, Query(description="The day asked about; by default today.")
     ] = None,
 ) -> Page[Section251OnDay]:
     """List the section 251 approvals, and say which are in force on a day."""
-    ctx = contexts.of(principal)
     day = as_at or legal_day(ctx.clock.now())
     found = use_cases.section_251_approvals(part(page), ctx=ctx)
     return Page[Section251OnDay].of(
@@ -161,13 +150,10 @@ def list_section_251_approvals(
 @removing.post("/publications", status_code=HTTPStatus.CREATED)
 def record_publication(
     body: RecordPublication,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+    ctx: Annotated[Context, permitted(permissions.PUBLISH_REGISTER)],
 ) -> PublicationView:
     """Record on which day a data set's period was published."""
-    stored = use_cases.record_publication(
-        body.data_set, body.period, body.published_on, ctx=contexts.of(principal)
-    )
+    stored = use_cases.record_publication(body.data_set, body.period, body.published_on, ctx=ctx)
     return PublicationView.model_validate(stored)
 
 
@@ -178,21 +164,20 @@ def record_publication(
 )
 def import_publications(
     content: CsvFile,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.PUBLISH_REGISTER)],
+    ctx: Annotated[Context, permitted(permissions.PUBLISH_REGISTER)],
 ) -> ImportView:
     """Take in days of publication: `data_set,period,published_on`.
 
     Of each data set that is named the periods become those listed. Lines of no use are left out
     and named. What gives much waits for a second person; until then the stricter of both holds.
     """
-    return ImportView.of(imports.import_publications(content, ctx=contexts.of(principal)))
+    return ImportView.of(imports.import_publications(content, ctx=ctx))
 
 
 @router.get("/publications")
-def list_publications(page: Paging, contexts: Contexts, principal: Reader) -> Page[PublicationView]:
+def list_publications(page: Paging, ctx: Reader) -> Page[PublicationView]:
     """List what was published, and when."""
-    found = use_cases.publications(part(page), ctx=contexts.of(principal))
+    found = use_cases.publications(part(page), ctx=ctx)
     return Page[PublicationView].of(
         found, page, show=PublicationView.model_validate, key=lambda p: p.id
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, CsvFile, once_key, part
+from agreements.records.api.dependencies import CsvFile, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import ImportView
 from agreements.records.api.schemas.relationships import (
@@ -28,11 +28,11 @@ from agreements.records.domain.errors import (
     ServiceContractMissing,
 )
 from agreements.records.use_cases import relationships as use_cases
+from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports
 from agreements.settings import IMPORT_BYTES_MAX
 from common.errors import TransitionRefused
-from common.security.principal import Principal
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -52,15 +52,12 @@ removing = APIRouter(
 )
 def request_relationship(
     body: RequestRelationship,
-    contexts: Contexts,
     response: Response,
-    principal: Annotated[Principal, requires(permissions.REQUEST_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.REQUEST_RELATIONSHIP)],
     key: IdempotencyKey = None,
 ) -> RelationshipView:
     """Ask for a relationship with a DSCRO. It needs a signed service contract."""
-    requested = use_cases.request(
-        body.asked(), once=once_key(key, "relationship", body), ctx=contexts.of(principal)
-    )
+    requested = use_cases.request(body.asked(), once=once_key(key, "relationship", body), ctx=ctx)
     response.headers["Location"] = f"/v1/relationships/{requested.relationship.id}"
     return RelationshipView.of(requested)
 
@@ -72,8 +69,7 @@ def request_relationship(
 )
 def import_relationships(
     content: CsvFile,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.IMPORT_REFERENCE_DATA)],
+    ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportView:
     """Take in a published edition of the relationships, in its own columns.
 
@@ -82,17 +78,16 @@ def import_relationships(
     is not known are left out and named. What gives much waits for a second person; until then the
     stricter of both holds.
     """
-    return ImportView.of(imports.import_relationships(content, ctx=contexts.of(principal)))
+    return ImportView.of(imports.import_relationships(content, ctx=ctx))
 
 
 @router.get("")
 def list_relationships(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_RELATIONSHIPS)],
+    ctx: Annotated[Context, permitted(permissions.READ_RELATIONSHIPS)],
 ) -> Page[RelationshipView]:
     """List the relationships that one's organisation is involved in; for staff, all."""
-    found = use_cases.page(part(page), ctx=contexts.of(principal))
+    found = use_cases.page(part(page), ctx=ctx)
     return Page[RelationshipView].of(
         found, page, show=RelationshipView.of, key=lambda r: r.relationship.id
     )
@@ -101,11 +96,10 @@ def list_relationships(
 @router.get("/{relationship_id}", responses=responses(RelationshipNotFound))
 def get_relationship(
     relationship_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_RELATIONSHIPS)],
+    ctx: Annotated[Context, permitted(permissions.READ_RELATIONSHIPS)],
 ) -> RelationshipView:
     """Show a relationship and its state now."""
-    return RelationshipView.of(use_cases.get(relationship_id, ctx=contexts.of(principal)))
+    return RelationshipView.of(use_cases.get(relationship_id, ctx=ctx))
 
 
 @router.post(
@@ -115,15 +109,14 @@ def get_relationship(
 def verify_contract(
     relationship_id: UUID,
     body: VerifyContract,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.MANAGE_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.MANAGE_RELATIONSHIP)],
 ) -> RelationshipView:
     """Record that the signed service contract was seen."""
     verified = use_cases.verify_contract(
         relationship_id,
         reference=body.service_contract_reference,
         signed_on=body.contract_signed_on,
-        ctx=contexts.of(principal),
+        ctx=ctx,
     )
     return RelationshipView.of(verified)
 
@@ -134,11 +127,10 @@ def verify_contract(
 )
 def agree_relationship(
     relationship_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.AGREE_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.AGREE_RELATIONSHIP)],
 ) -> RelationshipView:
     """Record that the DSCRO agrees."""
-    return RelationshipView.of(use_cases.agree(relationship_id, ctx=contexts.of(principal)))
+    return RelationshipView.of(use_cases.agree(relationship_id, ctx=ctx))
 
 
 @router.post(
@@ -147,11 +139,10 @@ def agree_relationship(
 )
 def activate_relationship(
     relationship_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.MANAGE_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.MANAGE_RELATIONSHIP)],
 ) -> RelationshipView:
     """Put a relationship in operation. Publication is another matter: it needs consent."""
-    return RelationshipView.of(use_cases.activate(relationship_id, ctx=contexts.of(principal)))
+    return RelationshipView.of(use_cases.activate(relationship_id, ctx=ctx))
 
 
 @router.post(
@@ -159,11 +150,10 @@ def activate_relationship(
 )
 def refuse_relationship(
     relationship_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.MANAGE_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.MANAGE_RELATIONSHIP)],
 ) -> RelationshipView:
     """Refuse what was asked for."""
-    return RelationshipView.of(use_cases.refuse(relationship_id, ctx=contexts.of(principal)))
+    return RelationshipView.of(use_cases.refuse(relationship_id, ctx=ctx))
 
 
 @router.post(
@@ -171,11 +161,10 @@ def refuse_relationship(
 )
 def withdraw_relationship(
     relationship_id: UUID,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.REQUEST_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.REQUEST_RELATIONSHIP)],
 ) -> RelationshipView:
     """Give up what was asked for."""
-    return RelationshipView.of(use_cases.withdraw(relationship_id, ctx=contexts.of(principal)))
+    return RelationshipView.of(use_cases.withdraw(relationship_id, ctx=ctx))
 
 
 @router.post(
@@ -185,13 +174,10 @@ def withdraw_relationship(
 def consent_to_publication(
     relationship_id: UUID,
     body: Consent,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.CONSENT_PUBLICATION)],
+    ctx: Annotated[Context, permitted(permissions.CONSENT_PUBLICATION)],
 ) -> RelationshipView:
     """Give or withdraw one's own organisation's consent to publication."""
-    shown = use_cases.consent(
-        relationship_id, party=body.organisation, given=body.given, ctx=contexts.of(principal)
-    )
+    shown = use_cases.consent(relationship_id, party=body.organisation, given=body.given, ctx=ctx)
     return RelationshipView.of(shown)
 
 
@@ -202,9 +188,8 @@ def consent_to_publication(
 def end_relationship(
     relationship_id: UUID,
     body: EndRelationship,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.END_RELATIONSHIP)],
+    ctx: Annotated[Context, permitted(permissions.END_RELATIONSHIP)],
 ) -> RelationshipView:
     """End a relationship after its last day, by default today: releases stop from then."""
-    ended = use_cases.end(relationship_id, body.last_day, ctx=contexts.of(principal))
+    ended = use_cases.end(relationship_id, body.last_day, ctx=ctx)
     return RelationshipView.of(ended)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import Contexts, CsvFile, once_key, part
+from agreements.records.api.dependencies import CsvFile, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.shared import Code, Day
 from agreements.records.api.schemas.submission_rights import (
@@ -25,10 +25,10 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases import submission_rights as use_cases
+from agreements.records.use_cases.context import Context
 from agreements.settings import IMPORT_BYTES_MAX
 from common.replacement import ReplacementDecided, SecondPersonNeeded
-from common.security.principal import Principal
-from common.web.auth import requires
+from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
@@ -39,16 +39,15 @@ removing = APIRouter(
     prefix="/v1/submission-rights", tags=["submission rights"], route_class=RemovesPermission
 )
 
-Recorder = Annotated[Principal, requires(permissions.RECORD_SUBMISSION_RIGHTS)]
-Second = Annotated[Principal, requires(permissions.DECIDE_IMPORTS)]
+Recorder = Annotated[Context, permitted(permissions.RECORD_SUBMISSION_RIGHTS)]
+Second = Annotated[Context, permitted(permissions.DECIDE_IMPORTS)]
 
 
 @router.get("")
 def ask_for_whom(
     submitter: Annotated[Code, Query(description="Who submits.")],
     as_at: Annotated[Day, Query(description="The first day of the period.")],
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_SUBMISSION_RIGHTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_SUBMISSION_RIGHTS)],
     provider: Annotated[
         Code | None, Query(description="Whose records; by default all for whom it may.")
     ] = None,
@@ -58,31 +57,28 @@ def ask_for_whom(
     A provider sends its own. For another one it needs a right in force on the first day of the
     period, and the provider has to be open on that day.
     """
-    found = use_cases.standings(submitter, provider, as_at, ctx=contexts.of(principal))
+    found = use_cases.standings(submitter, provider, as_at, ctx=ctx)
     return StandingsView.of(found)
 
 
 @router.get("/recorded")
 def list_rights(
     page: Paging,
-    contexts: Contexts,
-    principal: Annotated[Principal, requires(permissions.READ_SUBMISSION_RIGHTS)],
+    ctx: Annotated[Context, permitted(permissions.READ_SUBMISSION_RIGHTS)],
     state: Annotated[
         RightState | None, Query(description="Only those; `waiting`: for a second person.")
     ] = None,
 ) -> Page[RightView]:
     """List the rights that were recorded, whatever became of them."""
-    found = use_cases.page(part(page), state, ctx=contexts.of(principal))
+    found = use_cases.page(part(page), state, ctx=ctx)
     return Page[RightView].of(found, page, show=RightView.model_validate, key=lambda r: r.id)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown))
-def record_right(
-    body: RecordRight, contexts: Contexts, principal: Recorder, key: IdempotencyKey = None
-) -> BatchView:
+def record_right(body: RecordRight, ctx: Recorder, key: IdempotencyKey = None) -> BatchView:
     """Record a right. It permits nothing before a second person confirms it."""
     once = once_key(key, "submission-right", body)
-    return BatchView.of(use_cases.record(body.listed(), once=once, ctx=contexts.of(principal)))
+    return BatchView.of(use_cases.record(body.listed(), once=once, ctx=ctx))
 
 
 @router.post(
@@ -91,35 +87,35 @@ def record_right(
     responses=responses(ImportRefused, ImportContradicts),
     max_body_size=IMPORT_BYTES_MAX,
 )
-def import_rights(content: CsvFile, contexts: Contexts, principal: Recorder) -> BatchView:
+def import_rights(content: CsvFile, ctx: Recorder) -> BatchView:
     """Record a list of rights: `submitter,provider,valid_from,valid_to,evidence`.
 
     Lines of no use here are left out and named. The rights wait for a second person together.
     """
-    return BatchView.of(use_cases.import_rights(content, ctx=contexts.of(principal)))
+    return BatchView.of(use_cases.import_rights(content, ctx=ctx))
 
 
 @router.post(
     "/{batch}/confirmation",
     responses=responses(SubmissionRightNotFound, SecondPersonNeeded, ReplacementDecided),
 )
-def confirm_rights(batch: UUID, body: Reason, contexts: Contexts, principal: Second) -> BatchView:
+def confirm_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
     """Let what was recorded together hold: another person than who recorded it."""
-    return BatchView.of(use_cases.confirm(batch, body.reason, ctx=contexts.of(principal)))
+    return BatchView.of(use_cases.confirm(batch, body.reason, ctx=ctx))
 
 
 @router.post(
     "/{batch}/withdrawal", responses=responses(SubmissionRightNotFound, ReplacementDecided)
 )
-def withdraw_rights(batch: UUID, body: Reason, contexts: Contexts, principal: Second) -> BatchView:
+def withdraw_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
     """Give up what was recorded together and waits."""
-    return BatchView.of(use_cases.withdraw(batch, body.reason, ctx=contexts.of(principal)))
+    return BatchView.of(use_cases.withdraw(batch, body.reason, ctx=ctx))
 
 
 @removing.post(
     "/{right_id}/ending", responses=responses(SubmissionRightNotFound, ReplacementDecided)
 )
-def end_right(right_id: UUID, body: EndRight, contexts: Contexts, principal: Recorder) -> RightView:
+def end_right(right_id: UUID, body: EndRight, ctx: Recorder) -> RightView:
     """End a right after its last day. Nobody else has to look: it only takes away."""
-    ended = use_cases.end(right_id, body.last_day, ctx=contexts.of(principal))
+    ended = use_cases.end(right_id, body.last_day, ctx=ctx)
     return RightView.model_validate(ended)

@@ -4,12 +4,12 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from common.errors import NoEdition, Refused
-from common.security.principal import Principal
 from common.security.roles import Role
-from common.web.auth import Permission, requires
+from common.web.auth import Permission
+from common.web.context import permitted
 from common.web.problems import responses
 from pseudonymisation.preparations.api.schemas.preparations import (
     LandedMonths,
@@ -34,16 +34,7 @@ PREPARE = Permission(
     "Have an extract prepared that a permit allows, and follow it.",
 )
 
-Caller = Annotated[Principal, requires(PREPARE)]
-
-
-def context(request: Request, principal: Caller) -> use_cases.PreparationContext:
-    """Return the context that `main` made, on behalf of the caller."""
-    made: use_cases.PreparationContext = request.state.preparations
-    return made.on_behalf_of(principal)
-
-
-Ctx = Annotated[use_cases.PreparationContext, Depends(context)]
+Ctx = Annotated[use_cases.PreparationContext, permitted(PREPARE, state="preparations")]
 
 router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
 
