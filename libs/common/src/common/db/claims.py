@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, update
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from common.db.overwriting import changed
+from common.db.saving import changed
 from common.errors import ClaimLost
 
 

@@ -18,10 +18,8 @@ from applications.domain.sections import SECTIONS, Answers
 from applications.domain.sections.forms import Kind
 from applications.domain.sections.terms import Condition
 from applications.use_cases.ports import HistoryLine, Scope, Summary
-from common import audit as audit_log
 from common.audit import Entry
-from common.db import idempotency, inbox, outbox
-from common.db.overwriting import overwrite
+from common.db import idempotency, inbox, saving
 from common.db.unit_of_work import UnitOfWork
 from common.ids import digest, new_id
 from common.messaging import schemas
@@ -133,11 +131,7 @@ class SqlApplications:
             application, version=application.version + 1, events=(), steps=(), frozen=()
         )
         values = _to_columns(stored)
-        if application.version == 0:
-            self.session.add(ApplicationRow.model_validate(values))
-            self.session.flush()
-        else:
-            overwrite(self.session, ApplicationRow, values, version=application.version)
+        saving.put(self.session, ApplicationRow, values, version=application.version)
         for step in application.steps:
             self.session.add(_to_step(stored.id, stored.version, step))
         for frozen in application.frozen:
@@ -151,20 +145,17 @@ class SqlApplications:
                         content=frozen.content,
                     )
                 )
-        self.session.flush()
-        for event in application.events:
-            outbox.enqueue(
-                self.session,
-                schemas.event(
-                    event,
-                    subject=f"applications/{stored.id}",
-                    aggregate_id=stored.id,
-                    aggregate_version=stored.version,
-                    state=event.state,
-                ),
+        events = (
+            schemas.event(
+                event,
+                subject=f"applications/{stored.id}",
+                aggregate_id=stored.id,
+                aggregate_version=stored.version,
+                state=event.state,
             )
-        # Last: on PostgreSQL it takes the lock that orders the log.
-        audit_log.append(self.session, [audit])
+            for event in application.events
+        )
+        saving.record(self.session, events=events, audit=audit)
         return stored
 
     def note(self, application_id: UUID, step: Step) -> None:

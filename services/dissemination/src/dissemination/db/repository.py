@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from common.audit.entries import Entry
 from common.clock import Clock
 from common.db import idempotency, inbox, unit_of_work
-from common.db.overwriting import changed, overwrite
+from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
 from dissemination.db.log import SqlLog, append, enqueue
 from dissemination.db.rows import (
@@ -88,10 +88,8 @@ class SqlExtracts:
         values = extract_columns(stored)
         if extract.version == 0:
             # Its turn is now. What follows is for whoever has claimed it to say.
-            self.session.add(ExtractRow(**values, due_at=self.timer.now()))
-            self.session.flush()
-        else:
-            overwrite(self.session, ExtractRow, values, version=extract.version)
+            values["due_at"] = self.timer.now()
+        put(self.session, ExtractRow, values, version=extract.version)
         enqueue(
             self.session,
             extract.pending,
@@ -355,11 +353,7 @@ class SqlDeliveries:
     def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
         stored = replace(delivery, version=delivery.version + 1, pending=())
         values = delivery_columns(stored) | {"alive_at": alive_at}
-        if delivery.version == 0:
-            self.session.add(DeliveryRow(**values))
-            self.session.flush()
-        else:
-            overwrite(self.session, DeliveryRow, values, version=delivery.version)
+        put(self.session, DeliveryRow, values, version=delivery.version)
         enqueue(
             self.session,
             delivery.pending,

@@ -10,11 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from common import audit as audit_log
 from common.audit import Entry as AuditEntry
-from common.db import outbox
 from common.db import replacement as columns
-from common.db.overwriting import overwrite
+from common.db.saving import overwrite, record
 from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import State as Replacement
 from pseudonymisation.db import events
@@ -190,9 +188,8 @@ class SqlEditions:
                 raise EditedMeanwhile("Another edition of the period was stored first.") from None
         else:
             overwrite(self.session, EditionRow, values, version=edition.version)
-        for event in edition.pending:
-            outbox.enqueue(self.session, events.of_edition(stored, event))
-        audit_log.append(self.session, [audit])
+        told = (events.of_edition(stored, event) for event in edition.pending)
+        record(self.session, events=told, audit=audit)
         return stored
 
 

@@ -10,9 +10,8 @@ from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
-from common.db import outbox
 from common.db import replacement as columns
-from common.db.overwriting import overwrite
+from common.db.saving import put, record
 from common.replacement import EFFECTIVE, State
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
@@ -52,14 +51,9 @@ class SqlOptOutLists:
     def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
         stored = replace(opt_outs, version=opt_outs.version + 1, pending=())
         values = _of_list(stored)
-        if opt_outs.version == 0:
-            self.session.add(OptOutListRow.model_validate(values))
-            self.session.flush()
-        else:
-            overwrite(self.session, OptOutListRow, values, version=opt_outs.version)
-        for event in opt_outs.pending:
-            outbox.enqueue(self.session, events.of_source(stored, event))
-        audit_log.append(self.session, [audit])
+        put(self.session, OptOutListRow, values, version=opt_outs.version)
+        told = (events.of_source(stored, event) for event in opt_outs.pending)
+        record(self.session, events=told, audit=audit)
         return stored
 
 
@@ -82,11 +76,7 @@ class SqlOptOutChecks:
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
         stored = replace(check, version=check.version + 1)
         values = _of_check(stored)
-        if check.version == 0:
-            self.session.add(OptOutCheckRow.model_validate(values))
-            self.session.flush()
-        else:
-            overwrite(self.session, OptOutCheckRow, values, version=check.version)
+        put(self.session, OptOutCheckRow, values, version=check.version)
         audit_log.append(self.session, [audit])
         return stored
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from common.audit import log as audit_log
 from common.audit.entries import Entry
 from common.db import claims, outbox
-from common.db.overwriting import overwrite
+from common.db.saving import overwrite
 from common.db.unit_of_work import UnitOfWork
 from common.errors import ClaimLost, EditedMeanwhile
 from common.jobs import SignOfLife

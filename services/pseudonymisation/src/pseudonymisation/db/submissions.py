@@ -10,10 +10,9 @@ from sqlalchemy import exists, insert, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from common import audit as audit_log
 from common.audit import Entry as AuditEntry
-from common.db import claims, outbox
-from common.db.overwriting import overwrite
+from common.db import claims
+from common.db.saving import put, record
 from common.jobs import SignOfLife
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import (
@@ -168,19 +167,14 @@ class SqlSubmissions:
                     for position, entry in enumerate(submission.entries, start=1)
                 ],
             )
-        for event in submission.pending:
-            outbox.enqueue(self.session, events.of_submission(stored, event))
-        audit_log.append(self.session, [audit])
+        told = (events.of_submission(stored, event) for event in submission.pending)
+        record(self.session, events=told, audit=audit)
         return stored
 
     def keep_claim(self, submission: Submission) -> Submission:
         stored = replace(submission, version=submission.version + 1, pending=(), entries=())
         values = _of_submission(stored)
-        if submission.version == 0:
-            self.session.add(SubmissionRow.model_validate(values))
-            self.session.flush()
-        else:
-            overwrite(self.session, SubmissionRow, values, version=submission.version)
+        put(self.session, SubmissionRow, values, version=submission.version)
         return stored
 
 
