@@ -14,7 +14,7 @@ from common.security.principal import Principal
 from common.web.auth import Permission, bearer_token, requires
 
 
-class Surroundings(Protocol):
+class OutsideWorld(Protocol):
     """What a service's lifespan holds under `state`: the outside world, the same for all calls."""
 
     def on_behalf_of(self, principal: Principal, token: str) -> Any:
@@ -27,8 +27,8 @@ def permitted(permission: Permission, *, state: str = "context") -> Any:
     async def context(
         request: Request, principal: Annotated[Principal, requires(permission)]
     ) -> Any:
-        surroundings: Surroundings = getattr(request.state, state)
-        return surroundings.on_behalf_of(principal, bearer_token(request))
+        world: OutsideWorld = getattr(request.state, state)
+        return world.on_behalf_of(principal, bearer_token(request))
 
     return Depends(context)
 
