@@ -45,7 +45,7 @@ NO_LONG_MODULE = (
     "statements",
     "dissemination",
 )
-ERRORS_AT_HOME = ("applications", "dissemination", "pseudonymisation")
+ERRORS_AT_HOME = ("agreements", "applications", "dissemination", "pseudonymisation")
 """Services alone: a library has no rooms, its exceptions stand beside what raises them."""
 EXCEPTIONS = {
     name

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from agreements.db.seals.chain import SealBroken
-from agreements.db.seals.first import NotSealed, seal_all
+from agreements.db.errors import NotSealed, SealBroken
+from agreements.db.seals.first import seal_all
 from agreements.main import PACKAGE, SERVICE, Parts
 from common import audit
 from common.audit.checkpoints import path_of

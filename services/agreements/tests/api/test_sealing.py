@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import text
 
 from agreements.db import repository
+from agreements.db.errors import NotSealed
 from agreements.db.seals import receipts
 from agreements.db.seals.audit import wrong
-from agreements.db.seals.first import NotSealed, seal_all
+from agreements.db.seals.first import seal_all
 
 
 @pytest.fixture

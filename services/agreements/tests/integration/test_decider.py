@@ -14,11 +14,10 @@ from agreements.db import epoch as epochs
 from agreements.db.decisions import log as adapter
 from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.db.decisions.tables import DecisionRow, HoldingRow, OptOutTreatmentRow, PermitRow
-from agreements.decision.domain.errors import DigestDiffers, EvidenceRefused
+from agreements.decision.domain.errors import Contended, DigestDiffers, EvidenceRefused
 from agreements.decision.use_cases import decide_fetch, decide_request
 from agreements.decision.use_cases import decider as deciders
 from agreements.decision.use_cases.decider import Decider
-from agreements.decision.use_cases.ports import Contended
 from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.hold import Hold
 from common.db.tables import audit_leaf

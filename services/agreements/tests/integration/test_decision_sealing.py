@@ -12,10 +12,11 @@ from sqlalchemy import select, text
 from agreements.db.decisions import registers as decision_registers
 from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.db.decisions.seals import PERMIT
+from agreements.db.errors import NotSealed
 from agreements.db.seals import first as seal_first
 from agreements.db.seals.audit import wrong
 from agreements.db.seals.chain import Sealer
-from agreements.db.seals.first import NotSealed, seal_all
+from agreements.db.seals.first import seal_all
 from agreements.decision.domain.errors import EvidenceRefused
 from agreements.decision.use_cases.decider import Decider
 from common.db import migrate

@@ -13,6 +13,7 @@ from agreements.db import tables, written
 from agreements.db.decisions import facts as loading
 from agreements.db.decisions.facts import load
 from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.relationship_tables import RelationshipConsentRow, RelationshipEditionRow
 from agreements.db.seals import chain as seals
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.seals.sealed import SEALED, table_of
@@ -38,8 +39,8 @@ from services.agreements.tests.reference.world import CCG, CSU, PREDECESSOR, STR
 NOT_READ = {
     tables.RenewalRow,
     tables.TaskRow,
-    tables.RelationshipConsentRow,
-    tables.RelationshipEditionRow,
+    RelationshipConsentRow,
+    RelationshipEditionRow,
     tables.BreachRow,
     tables.SubmissionRightRow,
 }

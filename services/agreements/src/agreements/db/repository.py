@@ -21,6 +21,11 @@ from agreements.db.events import enqueue
 from agreements.db.import_tables import ImportRow, RecallRow
 from agreements.db.imports import SqlImports
 from agreements.db.maps import SqlMaps
+from agreements.db.relationship_tables import (
+    RelationshipConsentRow,
+    RelationshipEditionRow,
+    RelationshipRow,
+)
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
 from agreements.db.store import SqlFacts, put, to_fact
@@ -36,9 +41,6 @@ from agreements.db.tables import (
     OrganisationRow,
     PublicationRow,
     RecipientEnvironmentRow,
-    RelationshipConsentRow,
-    RelationshipEditionRow,
-    RelationshipRow,
     Section251ApprovalRow,
     SubmissionRightRow,
     TaskRow,

@@ -17,11 +17,13 @@ from sqlalchemy import Row
 from sqlmodel import Session
 
 from agreements.db.agreements import to_held_line, to_signature
+from agreements.db.errors import SealBroken
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
+from agreements.db.relationship_tables import RelationshipRow
 from agreements.db.seals import receipts
-from agreements.db.seals.chain import Book, SealBroken
+from agreements.db.seals.chain import Book
 from agreements.db.seals.sealed import (
     SEALED,
     UNREADABLE,
@@ -46,7 +48,6 @@ from agreements.db.tables import (
     OrganisationRow,
     PublicationRow,
     RecipientEnvironmentRow,
-    RelationshipRow,
     Section251ApprovalRow,
     SignatureRow,
     SpecialConditionRow,

@@ -57,12 +57,13 @@ from agreements.db.tables import (
     TransferInstrumentRow,
 )
 from agreements.decision.adapters import rules
+from agreements.decision.domain.errors import Contended
 from agreements.decision.domain.facts import Facts, Reservation
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Holding
 from agreements.decision.domain.rules import Rules
-from agreements.decision.use_cases.ports import Batch, Contended, Fate, LoggedDecision, ReleasedFile
+from agreements.decision.use_cases.ports import Batch, Fate, LoggedDecision, ReleasedFile
 from common import audit
 from common.db.unit_of_work import UnitOfWork
 

@@ -26,10 +26,11 @@ from agreements.db.decisions.registers import (
     rows_of,
 )
 from agreements.db.decisions.tables import PermitRow
-from agreements.db.seals.chain import BROKEN, Book, Chain, Link, SealBroken, Sealer, linked
+from agreements.db.errors import SealBroken
+from agreements.db.seals.chain import BROKEN, Book, Chain, Link, Sealer, linked
 from agreements.db.seals.sealed import UNREADABLE, columns_of, record, table_of
 from agreements.db.seals.tables import DecisionSealRow
-from agreements.decision.use_cases.ports import Contended
+from agreements.decision.domain.errors import Contended
 from common.audit import Entry
 from common.ids import digest_of
 from common.security.jws import NotGenuine

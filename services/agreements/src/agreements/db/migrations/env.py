@@ -1,11 +1,15 @@
 """How alembic finds our tables. `common.db.migrate` calls it."""
 
-from agreements.db import import_tables, tables
+from agreements.db import import_tables, relationship_tables, tables
 from agreements.db.decisions import tables as decision_tables
 from agreements.db.seals import tables as seal_tables
 from common.db.migrations_env import run
 
 assert (
-    decision_tables.metadata is import_tables.metadata is seal_tables.metadata is tables.metadata
+    decision_tables.metadata
+    is import_tables.metadata
+    is relationship_tables.metadata
+    is seal_tables.metadata
+    is tables.metadata
 ), "one service has one metadata"
 run(tables.metadata)

@@ -17,7 +17,8 @@ from agreements.db.decisions.seals import (
     is_anything_there,
     is_genuine,
 )
-from agreements.db.seals.chain import FACTS, Book, Chain, SealBroken, Sealer
+from agreements.db.errors import SealBroken
+from agreements.db.seals.chain import FACTS, Book, Chain, Sealer
 from agreements.db.seals.sealed import SEALED, columns_of, digest_of_rows, read_all, table_of
 from common.db import engine as engines
 from common.db.tables import audit_leaf

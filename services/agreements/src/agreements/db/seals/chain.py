@@ -18,6 +18,7 @@ from sqlalchemy import func, insert, select
 from sqlmodel import Session, col
 
 from agreements.db import written
+from agreements.db.errors import SealBroken
 from agreements.db.seals.sealed import (
     SEALED,
     Record,
@@ -49,10 +50,6 @@ BROKEN = "broken"
 """Stands for the digest of a register that was changed past the service: no rows have it."""
 
 KNOWN_RECEIPTS_MAX = 20_000
-
-
-class SealBroken(Exception):
-    """The chain is not the one that this service wrote. Never leaves the adapters."""
 
 
 @dataclass(frozen=True, slots=True)

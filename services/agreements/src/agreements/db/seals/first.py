@@ -18,6 +18,7 @@ from agreements.db import tables as t
 from agreements.db.agreements import SqlAgreements
 from agreements.db.decisions import seal_first as decision_seal_first
 from agreements.db.epoch import stamp
+from agreements.db.errors import NotSealed
 from agreements.db.seals import chain as seals
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import BROKEN, Book, Sealer
@@ -35,14 +36,6 @@ from common.ids import canonical, digest
 
 Told = Mapping[str, Sequence[Mapping[str, Any]]]
 """Leaves of the audit log by their action."""
-
-
-class NotSealed(Exception):
-    """What is recorded is not what the audit log tells of."""
-
-    def __init__(self, differences: Sequence[str]) -> None:
-        super().__init__("; ".join(differences))
-        self.differences = differences
 
 
 def seal_all(

@@ -18,6 +18,11 @@ from sqlmodel import Session
 
 from agreements.db import tables as t
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
+from agreements.db.relationship_tables import (
+    RelationshipConsentRow,
+    RelationshipEditionRow,
+    RelationshipRow,
+)
 from agreements.db.seals.tables import SignatureReceiptRow
 from common.ids import canonical, digest_of
 
@@ -84,9 +89,9 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.RenewalRow, "agreement_id"),
         Sealed(t.SpecialConditionRow, "agreement_id"),
         Sealed(t.TaskRow, "agreement_id"),
-        Sealed(t.RelationshipRow, "commissioner"),
-        Sealed(t.RelationshipConsentRow, "relationship_id"),
-        Sealed(t.RelationshipEditionRow, "number"),
+        Sealed(RelationshipRow, "commissioner"),
+        Sealed(RelationshipConsentRow, "relationship_id"),
+        Sealed(RelationshipEditionRow, "number"),
         Sealed(t.AssuranceRow, "organisation"),
         Sealed(t.IcoRegistrationRow, "organisation"),
         Sealed(t.Section251ApprovalRow, "reference"),

@@ -25,3 +25,7 @@ class OnlyAboutOneself(Forbidden):
 
     code = "ONLY_ABOUT_ONESELF"
     title = "Set `dry_run` to true and ask about your own client"
+
+
+class Contended(Exception):
+    """Another replica got there first: what was read is not the newest, so judge anew."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from agreements.decision.domain.errors import DigestDiffers, EvidenceRefused
+from agreements.decision.domain.errors import Contended, DigestDiffers, EvidenceRefused
 from agreements.decision.use_cases.asking import (
     Answer,
     AnswerOrError,
@@ -28,7 +28,7 @@ from agreements.decision.use_cases.decide_release import decide_release
 from agreements.decision.use_cases.decide_request import decide_request
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.permission_cache import PermissionCache
-from agreements.decision.use_cases.ports import Contended, DecisionLog, DecisionLogs
+from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs
 from common.clock import Clock
 from common.errors import AppError, DecisionUnavailable
 

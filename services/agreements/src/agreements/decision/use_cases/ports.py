@@ -20,10 +20,6 @@ from common.ids import digest
 from statements.attestation import Attestation
 
 
-class Contended(Exception):
-    """Another replica got there first: what was read is not the newest, so judge anew."""
-
-
 class Fate(StrEnum):
     """What became of a released file, once for all: whichever was first."""
 
