@@ -52,7 +52,7 @@ def command(
 
 
 def generate() -> Documents:
-    """Every generated file by its path in the repository."""
+    """Return every generated file by its path in the repository."""
     _import_all()
     apps = {name: app for service in SERVICES for name, app in apps_of(service).items()}
     documents: Documents = {}
@@ -108,7 +108,7 @@ def _snapshot_schema() -> Any:
 
 
 def _permissions(apps: Mapping[str, FastAPI]) -> str:
-    """The role × route table: the oracle of the tests over all routes."""
+    """Return the role × route table: the oracle of the tests over all routes."""
     lines = ["# Permissions", "", "Every route, its permission, and the roles that have it.", ""]
     for name, app in sorted(apps.items()):
         lines += [f"## {name}", "", "| route | permission | roles |", "| --- | --- | --- |"]
@@ -125,7 +125,7 @@ def _permissions(apps: Mapping[str, FastAPI]) -> str:
 
 
 def _states() -> str:
-    """The lives of what has one, as pictures made from the tables that the domains obey."""
+    """Return the lives of what has one, as pictures made from the tables that the domains obey."""
     parts = ["# States", ""]
     for title, moves in _lives().items():
         parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
@@ -163,7 +163,7 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
 
 
 def _codes() -> str:
-    """Every problem's code with its title, and every refusal of the decision."""
+    """Return every problem's code with its title, and every refusal of the decision."""
     lines = [
         "# Codes",
         "",
@@ -232,7 +232,7 @@ def _subclasses(kind: type[errors.AppError]) -> Iterator[type[errors.AppError]]:
 
 
 def _import_all() -> None:
-    """Every module of every service, so that what is declared anywhere is known."""
+    """Import every module of every service, so that what is declared anywhere is known."""
     for package in ("common", *SERVICES):
         path = importlib.import_module(package).__path__
         for module in pkgutil.walk_packages(path, f"{package}."):

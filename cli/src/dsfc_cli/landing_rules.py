@@ -7,7 +7,7 @@ from catalogue import Days, LandingRules, When
 
 
 def render() -> str:
-    """Every version of the landing rules, with what it says and where that comes from."""
+    """Return every version of the landing rules, with what it says and where that comes from."""
     parts = [
         "# Landing rules",
         "",

@@ -85,16 +85,16 @@ class Suite:
         self.stop()
 
     def client(self, client_id: str, role: str | None = None) -> Dsfc:
-        """A client in the name of a development identity. Closed with the suite."""
+        """Return a client in the name of a development identity. Closed with the suite."""
         credentials = self.identities.credentials(client_id, role)
         return self._stack.enter_context(Dsfc(credentials=credentials, urls=self.urls))
 
     def public(self) -> Dsfc:
-        """A client of nobody: the public routes. Closed with the suite."""
+        """Return a client of nobody: the public routes. Closed with the suite."""
         return self._stack.enter_context(Dsfc(urls=self.urls))
 
     def database_url(self, service: str) -> str:
-        """Where the state of a service is."""
+        """Return where the state of a service is."""
         if service not in self._databases:
             self._databases[service] = (
                 self.server.create()
@@ -104,7 +104,7 @@ class Suite:
         return self._databases[service]
 
     def copy_database(self, service: str) -> str:
-        """A copy on the same PostgreSQL server, taken while the service is stopped."""
+        """Return a copy on the same PostgreSQL server, taken while the service is stopped."""
         assert self.server is not None
         self.stop_service(service)
         copied = self.server.create(template=self.database_url(service))
@@ -212,7 +212,7 @@ class Suite:
             time.sleep(0.01)
 
     def _migrate(self) -> None:
-        """What a deployment's migration Job does, for all services side by side."""
+        """Do what a deployment's migration Job does, for all services side by side."""
         running = {}
         for service in self.services:
             files.directory(self.log_file(service).parent)

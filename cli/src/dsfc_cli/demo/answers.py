@@ -75,7 +75,7 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
 
 
 def sections_of(wanted: Wanted) -> Sections:
-    """All twenty, by number of the Standard (domain.md 2.4)."""
+    """Return all twenty, by number of the Standard (domain.md 2.4)."""
     parties = (wanted.controller, wanted.processor)
     end = wanted.today.replace(year=wanted.today.year + 2) - timedelta(days=1)
     return {

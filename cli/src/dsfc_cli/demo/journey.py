@@ -81,7 +81,7 @@ class Journey:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[Rows], None]]:
-        """A bar for what takes long; yields a function that takes how far it is."""
+        """Yield a bar for what takes long; yields a function that takes how far it is."""
         bar = Progress(
             TextColumn("      {task.description}"),
             BarColumn(),

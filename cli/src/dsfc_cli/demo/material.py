@@ -109,7 +109,7 @@ class Material:
 def synthetic(
     data_set: str, world: World, directory: Path, provider: str, *, rows: int = ROWS
 ) -> Material:
-    """A month's file with bad rows in it, and the same file corrected."""
+    """Return a month's file with bad rows in it, and the same file corrected."""
     month, first, last = MONTH
     directory.mkdir(parents=True, exist_ok=True)
     spoilt, corrected = directory / "submission.csv", directory / "corrected.csv"
@@ -140,7 +140,7 @@ def synthetic(
 
 
 def given(data_set: str, file: Path, provider: str) -> Material:
-    """A file of the user's. Raises NotAFile where it has not the catalogue's columns."""
+    """Return a file of the user's. Raise NotAFile where it has not the catalogue's columns."""
     layout = catalogue.load().get(data_set)
     try:
         with file.open(encoding="utf-8", newline="") as lines:

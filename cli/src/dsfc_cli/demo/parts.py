@@ -23,7 +23,7 @@ class Database(StrEnum):
 
 @contextmanager
 def kafka(directory: Path) -> Iterator[Sequence[str]]:
-    """A broker of our own. Raises NoBroker where there is no JVM or no Maven."""
+    """Yield a broker of our own. Raise NoBroker where there is no JVM or no Maven."""
     broker = start_broker(directory)
     try:
         yield [broker.bootstrap]
@@ -33,6 +33,6 @@ def kafka(directory: Path) -> Iterator[Sequence[str]]:
 
 @contextmanager
 def postgresql() -> Iterator[Server]:
-    """A server of our own, on which databases can be made."""
+    """Yield a server of our own, on which databases can be made."""
     with server() as started:
         yield started

@@ -298,7 +298,7 @@ class ReleaseStory:
         )
 
     def _lines(self) -> list[RegisterLine]:
-        """What the public can read about the agreement."""
+        """Return what the public can read about the agreement."""
         lines = self.suite.public().dissemination.register()
         return [line for line in lines if line.model_dump()["reference"] == self.reference]
 

@@ -79,7 +79,7 @@ class Stage:
             return {ods: job.result() for ods, job in signed.items()}
 
     def relate(self, commissioner: str, csu: str, processors: Sequence[str] = ()) -> str:
-        """A relationship between a commissioner, the DSCRO and a CSU, up to active."""
+        """Return a relationship between a commissioner, the DSCRO and a CSU, up to active."""
         asks = self.actor("csu-0df-adviser").agreements
         keeps = self.actor("body-contracts").agreements
         agrees = self.actor("dscro-approver").agreements
@@ -128,7 +128,7 @@ class Stage:
         self.actor("body-approver").applications.act(application, "approval", {})
 
     def drafted(self, application: str) -> str:
-        """The reference of the agreement that agreements drafted because it heard."""
+        """Return the reference of the agreement that agreements drafted because it heard."""
         contracts = self.actor("body-contracts").agreements
         found = wait_for(
             lambda: [a for a in contracts.list() if str(a.application_id) == application],
@@ -138,7 +138,7 @@ class Stage:
         return str(found[0].reference)
 
     def signers(self, wanted: Wanted) -> list[tuple[str, str]]:
-        """Who signs: identity and party. The Body signs first (domain.md 2.2, state 9)."""
+        """Return who signs: identity and party. The Body signs first (domain.md 2.2, state 9)."""
         return [
             ("body-approver", "X26"),
             (f"ccg-{wanted.controller.lower()}-signatory", wanted.controller),
@@ -156,7 +156,7 @@ class Stage:
             )
 
     def in_force(self, wanted: Wanted, title: str) -> str:
-        """The whole way from a draft to an agreement in force."""
+        """Return the whole way from a draft to an agreement in force."""
         application = self.apply(wanted, title)
         self.applicant(wanted.controller).act(application, "submission")
         self.decide(application)

@@ -31,7 +31,7 @@ class Story(ReleaseStory):
     """All scenes: what was released, refused, stopped and recorded."""
 
     def tell(self) -> None:
-        """All scenes. Raises ClaimFailed at the first claim that does not hold."""
+        """Play all scenes. Raise ClaimFailed at the first claim that does not hold."""
         self.stage = Stage(self.suite, legal_day(SystemClock().now()))
         self._the_stage()
         application = self._the_application()
@@ -90,7 +90,7 @@ class Story(ReleaseStory):
         self._permits()
 
     def _permits(self) -> None:
-        """A permit is for one request, and for nobody who altered it."""
+        """Show that a permit is for one request, and for nobody who altered it."""
         service = self.stage.actor("dissemination")
         csu = self.stage.actor("csu-0df-analytics")
         request = self._body(self.reference) | {"extract_id": str(ids.new_id())}
@@ -289,7 +289,7 @@ class Story(ReleaseStory):
 
 
 def _altered(jws: str) -> str:
-    """The same token with one character of its claims changed."""
+    """Return the same token with one character of its claims changed."""
     head, claims, signature = jws.split(".")
     changed = "A" if claims[10] != "A" else "B"
     return ".".join((head, claims[:10] + changed + claims[11:], signature))

@@ -55,7 +55,7 @@ class Problem(DsfcError):
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Problem":
-        """The problem that `response` carries; its body has been read."""
+        """Return the problem that `response` carries; its body has been read."""
         try:
             members = response.json()
         except ValueError:
@@ -83,11 +83,11 @@ class Refused(Problem):
         return [r.code for r in self.refusals]
 
     def has(self, code: str) -> bool:
-        """Whether `code` is among the refusals."""
+        """Check whether `code` is among the refusals."""
         return code in self.codes
 
     def only(self, code: str) -> bool:
-        """Whether `code` is the one refusal."""
+        """Check whether `code` is the one refusal."""
         return list(self.codes) == [code]
 
 

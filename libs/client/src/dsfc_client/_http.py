@@ -38,7 +38,7 @@ class Service:
         self.audience = audience
 
     def get(self, path: str, **params: Any) -> Any:
-        """The decoded JSON of a GET. Raises Problem or ConnectionLost."""
+        """Return the decoded JSON of a GET. Raise Problem or ConnectionLost."""
         return self.call("GET", path, params=params).json()
 
     def post(self, path: str, body: object = None, *, key: str | None = None, **params: Any) -> Any:
@@ -85,7 +85,7 @@ class Service:
         return response
 
     def pages(self, path: str, model: type[Model], **params: Any) -> Iterator[Model]:
-        """Every item of a list, page by page."""
+        """Yield every item of a list, page by page."""
         after: str | None = None
         while True:
             page = self.get(path, limit=PAGE_ITEMS, after=after, **params)

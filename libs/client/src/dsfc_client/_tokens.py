@@ -49,7 +49,7 @@ class TokenSource:
         self._kept: dict[str, tuple[str, float]] = {}
 
     def token(self, audience: str) -> str:
-        """A bearer token for `audience`. Raises Problem or ConnectionLost."""
+        """Return a bearer token for `audience`. Raise Problem or ConnectionLost."""
         with self._lock:
             kept = self._kept.get(audience)
             if kept is None or kept[1] <= time.monotonic():

@@ -97,7 +97,7 @@ class Applications(Service):
     """DARS: applications, the 20 Standards, review, decision."""
 
     def standards(self, *, as_at: str | None = None) -> Any:
-        """The Standards in force on a day (`YYYY-MM-DD`), today's without."""
+        """Return the Standards in force on a day (`YYYY-MM-DD`), today's without."""
         return self.get("/v1/standards", as_at=as_at)
 
     def draft(self, body: Json, *, key: str | None = None) -> Application:
@@ -115,7 +115,7 @@ class Applications(Service):
         return self.call("PUT", path, json=answers).json()
 
     def findings(self, application_id: Id) -> Sequence[Finding]:
-        """What the machine checks say now, before anything is submitted."""
+        """Return what the machine checks say now, before anything is submitted."""
         body = self.get(f"/v1/applications/{application_id}/findings")
         return [Finding.model_validate(f) for f in body["findings"]]
 
@@ -149,7 +149,7 @@ class Agreements(ReferenceData):
         return Breach.model_validate(self.post("/v1/breaches", body))
 
     def approve_lift(self, hold_id: Id, reason: str) -> Hold:
-        """One of the two approvals that lift a hold."""
+        """Give one of the two approvals that lift a hold."""
         path = f"/v1/holds/{hold_id}/lift-approvals"
         return Hold.model_validate(self.post(path, {"reason": reason}))
 
@@ -208,11 +208,11 @@ class Pseudonymisation(Service):
         )
 
     def report(self, submission_id: Id) -> Any:
-        """The data quality report."""
+        """Return the data quality report."""
         return self.get(f"/v1/submissions/{submission_id}/report")
 
     def quarantine(self, submission_id: Id) -> Any:
-        """The first page of quarantined rows: lines, columns, codes; never values."""
+        """Return the first page of quarantined rows: lines, columns, codes; never values."""
         return self.get(f"/v1/submissions/{submission_id}/quarantine")
 
     def quarantined_rows(self, submission_id: Id, target: Path) -> Path:
@@ -306,7 +306,7 @@ class Dissemination(Service):
         return Extract.model_validate(self.post("/v1/extracts", body, key=key))
 
     def landed_months(self, agreement: str, data_set: str) -> Sequence[str]:
-        """Which months of a data set can be asked for, under an agreement with a line for it."""
+        """Return the months of a data set that can be asked for, under an agreement with a line."""
         found = self.get("/v1/landed-months", agreement=agreement, data_set=data_set)
         return [str(item["month"]) for item in found["items"]]
 

@@ -101,7 +101,7 @@ class NotAcceptable(AppError):
     """The answer cannot be had in any media type that `Accept` allows."""
 
     code = "NOT_ACCEPTABLE"
-    title = "The answer cannot be had in the media type that was asked for"
+    title = "The requested media type is not available"
 
 
 class RangeNotSatisfiable(AppError):
@@ -115,7 +115,7 @@ class EditedMeanwhile(Conflict):
     """What was read is not the newest: somebody else stored a change first."""
 
     code = "EDITED_MEANWHILE"
-    title = "It was changed since it was read"
+    title = "The resource was changed since it was read"
 
 
 class TransitionRefused(Conflict):
@@ -157,12 +157,12 @@ class NoEdition(Conflict):
     """No records have been landed for a month that was asked for; `periods` names all of them."""
 
     code = "NO_EDITION"
-    title = "Nothing has been landed for a period"
+    title = "No edition has been landed for a period"
 
 
 class InvalidPeriods(Unprocessable):
     code = "INVALID_PERIODS"
-    title = "The periods are not months in order"
+    title = "`periods` must be months in ascending order"
 
 
 class DecisionUnavailable(Unavailable):
@@ -176,14 +176,14 @@ class KeyUnavailable(Unavailable):
     """A key of this service cannot be read."""
 
     code = "KEY_UNAVAILABLE"
-    title = "A key cannot be read"
+    title = "A key is temporarily unavailable"
 
 
 class ObjectStoreUnavailable(Unavailable):
     """The directory or bucket of objects cannot be read or written."""
 
     code = "OBJECT_STORE_UNAVAILABLE"
-    title = "The object store does not answer"
+    title = "The object store is temporarily unavailable"
 
 
 class Invalid(ValueError):
@@ -211,7 +211,7 @@ class Refused(Forbidden):
     """A decision said no. Its code is the first refusal's; `refusals` has them all."""
 
     code = "REFUSED"
-    title = "The decision is no"
+    title = "Access was refused"
 
     def __init__(
         self, detail: str, refusals: Sequence[Refusal], *, on_behalf_of: str | None = None

@@ -29,7 +29,7 @@ class RemoteUnavailable(Unavailable):
     """Another service does not answer."""
 
     code = "DEPENDENCY_UNAVAILABLE"
-    title = "A service that this one depends on does not answer"
+    title = "A service that this one depends on is temporarily unavailable"
 
 
 class RemoteProblem(AppError):
@@ -40,7 +40,7 @@ class RemoteProblem(AppError):
     """
 
     code = "REMOTE_PROBLEM"
-    title = "A service that this one depends on refused"
+    title = "A service that this one depends on refused the request"
 
     def __init__(
         self, *, status: int, code: str, detail: str, members: Mapping[str, JsonValue]

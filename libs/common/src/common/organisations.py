@@ -31,7 +31,7 @@ NO_SUCH_CODE = frozenset({404, 422})
 
 class CodesUnavailable(Unavailable):
     code = "ORGANISATION_CODES_UNAVAILABLE"
-    title = "It cannot be looked up which organisation a code stands for"
+    title = "Organisation codes cannot be looked up at the moment"
 
 
 class Codes(Protocol):

@@ -165,7 +165,7 @@ class Issuer:
         }
 
     def exchange(self, form: Mapping[str, str]) -> dict[str, Any]:
-        """An access token for a client assertion. Raises GrantRefused."""
+        """Return an access token for a client assertion. Raise GrantRefused."""
         if form.get("grant_type") != "client_credentials":
             raise GrantRefused("unsupported_grant_type", "Use client_credentials.")
         identity = self._authenticated(form)
@@ -229,7 +229,7 @@ class Issuer:
 
 
 def _role(identity: Identity, scope: str | None, audience: str) -> Role:
-    """One role, which the identity has. One that has a single role need not name it."""
+    """Return the one role asked for, which the identity has; a single role need not be named."""
     if scope is None and len(identity.roles) == 1:
         return next(iter(identity.roles))
     allowed = {role.scope: role for role in identity.roles}
@@ -243,7 +243,7 @@ def _role(identity: Identity, scope: str | None, audience: str) -> Role:
 def create_issuer_app(
     identities: Iterable[Identity], signer: Signer, clock: Clock, issuer_url: str
 ) -> FastAPI:
-    """The issuer over HTTP."""
+    """Return the issuer over HTTP."""
     return serve(Issuer(identities, signer, clock, issuer_url))
 
 

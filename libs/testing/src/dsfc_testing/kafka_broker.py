@@ -133,7 +133,7 @@ def start_broker(directory: Path, *, port: int | None = None) -> Broker:
 
 @contextmanager
 def broker(directory: Path) -> Iterator[str]:
-    """The bootstrap address of a broker, by the order above. Raises NoBroker."""
+    """Yield the bootstrap address of a broker, by the order above. Raise NoBroker."""
     if given := os.environ.get("TEST_KAFKA_BOOTSTRAP"):
         yield given
         return
@@ -149,7 +149,7 @@ def broker(directory: Path) -> Iterator[str]:
 
 
 def _cached(name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that is made once a machine, by whoever comes first."""
+    """Return a folder that is made once a machine, by whoever comes first."""
     folder = CACHE / f"kafka-{VERSION}" / name
     if folder.is_dir():
         return folder
@@ -176,7 +176,7 @@ def _fetch(lib: Path) -> None:
 
 
 def _format(data: Path, run: Sequence[str]) -> None:
-    """An empty log, to be copied for each broker: formatting takes a JVM of its own."""
+    """Return an empty log, to be copied for each broker: formatting takes a JVM of its own."""
     properties = data.with_name("format.properties")
     properties.write_text(PROPERTIES.format(broker=1, controller=2, data=data), encoding="utf-8")
     _output([*run, "kafka.tools.StorageTool", "format", "-t", _uuid(), "-c", str(properties)])
@@ -220,13 +220,13 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _uuid() -> str:
-    """A cluster's id, as Kafka writes it; one with a leading hyphen would be an option."""
+    """Return a cluster's id, as Kafka writes it; one with a leading hyphen would be an option."""
     text = base64.urlsafe_b64encode(uuid4().bytes).decode("ascii").rstrip("=")
     return _uuid() if text.startswith("-") else text
 
 
 def _container() -> AbstractContextManager[str] | None:
-    """A broker in a container; None where there is no engine, or no image: none is pulled."""
+    """Yield a broker in a container; None where there is no engine, or no image: none is pulled."""
     if "DOCKER_HOST" not in os.environ and not ENGINE.exists():
         return None
     try:

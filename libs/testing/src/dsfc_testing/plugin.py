@@ -62,13 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """The legal clock, at START until the test moves it."""
+    """Return the legal clock, at START until the test moves it."""
     return FakeClock(START)
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[postgresql.Server]:
-    """One server for this process (each xdist worker is one)."""
+    """Yield one server for this process (each xdist worker is one)."""
     with postgresql.server() as server:
         yield server
 
@@ -77,14 +77,14 @@ def postgresql_server() -> Iterator[postgresql.Server]:
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
 )
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """Both engines, one after the other, for whoever asks for a database."""
+    """Yield both engines, one after the other, for whoever asks for a database."""
     kind: str = request.param
     return kind
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
-    """A fresh PostgreSQL database."""
+    """Yield a fresh PostgreSQL database."""
     url = postgresql_server.create()
     yield url
     postgresql_server.drop(url)
@@ -92,13 +92,13 @@ def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """A fresh SQLite database."""
+    """Return a fresh SQLite database."""
     return f"sqlite:///{tmp_path / 'service.db'}"
 
 
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest) -> str:
-    """A fresh, empty database on SQLite, then on PostgreSQL."""
+    """Return a fresh, empty database on SQLite, then on PostgreSQL."""
     url: str = request.getfixturevalue(f"{database_kind}_url")
     return url
 
@@ -120,7 +120,7 @@ def make_engine() -> Iterator[MakeEngine]:
 
 @pytest.fixture
 def identities(clock: FakeClock) -> "LocalIssuer":
-    """A real issuer in this process: `identities.verifier()`, `.url`, `.know(...)`."""
+    """Return a real issuer in this process: `identities.verifier()`, `.url`, `.know(...)`."""
     from dsfc_testing.tokens import LocalIssuer
 
     return LocalIssuer(clock)
@@ -134,7 +134,7 @@ def token_for(identities: "LocalIssuer") -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a real Apache Kafka answers: one broker for all tests that are marked `kafka`."""
+    """Yield where a real Apache Kafka answers: one broker for all tests that are marked `kafka`."""
     from dsfc_testing import kafka_broker
 
     with ExitStack() as stack:
@@ -149,7 +149,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def s3_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Gateway"]:
-    """A real S3 server: one for all tests that are marked `s3`."""
+    """Yield a real S3 server: one for all tests that are marked `s3`."""
     from dsfc_testing import s3_gateway
 
     with ExitStack() as stack:
@@ -164,7 +164,7 @@ def s3_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Gateway"]:
 
 @pytest.fixture
 def s3_bucket(s3_gateway: "Gateway", monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty bucket; credentials and endpoint are in the environment."""
+    """Return the URL of an empty bucket; credentials and endpoint are in the environment."""
     for name, value in s3_gateway.environment.items():
         monkeypatch.setenv(name, value)
     name = f"bucket-{uuid4()}"

@@ -50,7 +50,7 @@ class Gateway:
 
 @contextmanager
 def gateway(directory: Path) -> Iterator[Gateway]:
-    """An S3 server whose buckets are the folders of `directory`. Raises NoGateway."""
+    """Yield an S3 server whose buckets are the folders of `directory`. Raise NoGateway."""
     program = _built()
     directory.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -77,7 +77,7 @@ def gateway(directory: Path) -> Iterator[Gateway]:
 
 
 def _built() -> Path:
-    """The program, made by whoever comes first."""
+    """Return the program, made by whoever comes first."""
     program = CACHE / "versitygw"
     if program.is_file():
         return program

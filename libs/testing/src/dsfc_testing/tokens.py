@@ -28,11 +28,11 @@ class LocalIssuer:
         return self.issuer.url
 
     def verifier(self) -> JwksTokenVerifier:
-        """What a service's lifespan has as `verifier`."""
+        """Return what a service's lifespan has as `verifier`."""
         return JwksTokenVerifier(self.url, self.issuer.jwks, self.clock)
 
     def key_of(self, client_id: str) -> Signer:
-        """The client's own key, with which it signs assertions."""
+        """Return the client's own key, with which it signs assertions."""
         return self._keys.setdefault(client_id, Signer(generate_jwk()))
 
     def know(
@@ -61,7 +61,7 @@ class LocalIssuer:
         client_id: str | None = None,
         training_valid_until: date | None = None,
     ) -> str:
-        """An access token as that client gets it; who is trained is so for another year."""
+        """Return an access token as that client gets it; who is trained is so for another year."""
         client_id = client_id or f"{role.value}-{ods}"
         if role in TRAINED and training_valid_until is None:
             training_valid_until = legal_day(self.clock.now()) + timedelta(days=365)

@@ -57,7 +57,7 @@ class Scene:
 
     @contextmanager
     def database(self, service: str) -> Iterator[sqlite3.Connection]:
-        """A service's database as somebody with its password has it; kept at the end."""
+        """Yield a service's database as somebody with its password has it; kept at the end."""
         path = self.suite.directory / f"{service}.db"
         with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
             yield connection

@@ -122,7 +122,7 @@ class DatabaseClock:
                 if asked > 1 and quickest[0] <= ROUND_TRIP_SECONDS_MAX:
                     return quickest[1], quickest[2]
         log.warning("clock_answers_slowly", times=ASKED_TIMES_MAX)
-        raise ClockUncertain("The database's clock answers too slowly; try again.")
+        raise ClockUncertain("The database's clock answers too slowly; retry later.")
 
 
 def within(clock: Clock, connection: Connection) -> datetime:

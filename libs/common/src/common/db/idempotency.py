@@ -59,7 +59,7 @@ def remember(session: Session, *, actor: str, key: str, fingerprint: str, resour
 
 
 def _kept(key: str) -> str:
-    """What stands for a key at rest: whoever calls may put anything into it (S7)."""
+    """Return what stands for a key at rest: whoever calls may put anything into it (S7)."""
     return digest(key.encode())
 
 

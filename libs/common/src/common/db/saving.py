@@ -59,7 +59,9 @@ def overwrite(
         .values(dict(values))
         .execution_options(synchronize_session="evaluate"),
     ):
-        raise EditedMeanwhile("It was changed since it was read; read it again.")
+        raise EditedMeanwhile(
+            "The resource was changed since it was read; read it again and repeat the change."
+        )
 
 
 def changed(session: Session, statement: Update) -> int:

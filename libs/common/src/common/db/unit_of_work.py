@@ -27,14 +27,14 @@ class DatabaseUnavailable(Unavailable):
     """The database is away, or so busy that waiting longer would be worse."""
 
     code = "DATABASE_UNAVAILABLE"
-    title = "The database does not answer"
+    title = "The database is temporarily unavailable"
 
 
 class MigrationsPending(DatabaseUnavailable):
     """The database has not the tables that this version works with: `migrate` has not run."""
 
     code = "MIGRATIONS_PENDING"
-    title = "The database has not been migrated to what this version needs"
+    title = "Database migrations are pending"
 
 
 @dataclass(slots=True)
@@ -82,10 +82,14 @@ def translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout, ProgrammingError) as error:
         if isinstance(error, DBAPIError) and _is_undefined(error):
-            raise MigrationsPending("The database awaits a migration; try again.") from error
+            raise MigrationsPending(
+                "The database awaits a migration; retry after it has run."
+            ) from error
         if isinstance(error, ProgrammingError):
             raise  # a bug, and not the database's
-        raise DatabaseUnavailable("The database does not answer; try again.") from error
+        raise DatabaseUnavailable(
+            "The database is temporarily unavailable; retry later."
+        ) from error
 
 
 def _is_undefined(error: DBAPIError) -> bool:

@@ -43,7 +43,7 @@ class Retries:
 
 class ReplayFailed(Conflict):
     code = "REPLAY_FAILED"
-    title = "The dead letter could not be handled this time either"
+    title = "The dead letter could not be processed again"
 
 
 class _Stopped(Exception):

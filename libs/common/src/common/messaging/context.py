@@ -15,7 +15,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def stamped(event: Event) -> Event:
-    """The event with the correlation id and trace of the present request or message."""
+    """Return the event with the correlation id and trace of the present request or message."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return replace(

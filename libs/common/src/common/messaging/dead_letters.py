@@ -80,7 +80,7 @@ def lay_aside(
 
 
 def listed(engine: Engine, *, replayed: bool = False) -> Sequence[DeadLetter]:
-    """Those that wait, oldest first; or all, with those that were replayed."""
+    """Return those that wait, oldest first; or all, with those that were replayed."""
     query = select(dead_letter).order_by(dead_letter.c.failed_at, dead_letter.c.id)
     if not replayed:
         query = query.where(dead_letter.c.replayed_at.is_(None))

@@ -48,7 +48,7 @@ class Event:
     traceparent: str | None = None
 
     def as_json(self) -> dict[str, JsonValue]:
-        """As the outbox stores it; `from_json` is its inverse."""
+        """Return it as the outbox stores it; `from_json` is its inverse."""
         value: dict[str, JsonValue] = _EVENT.dump_python(self, mode="json")
         return value
 

@@ -5,4 +5,4 @@ from common.errors import Unavailable
 
 class EventLogUnavailable(Unavailable):
     code = "EVENT_LOG_UNAVAILABLE"
-    title = "The event log does not answer"
+    title = "The event log is temporarily unavailable"

@@ -17,7 +17,7 @@ class FileLock:
         return self._descriptor is not None
 
     def acquire(self, *, wait: bool = False) -> bool:
-        """Whether it is ours now."""
+        """Check whether it is ours now."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -227,7 +227,7 @@ class KafkaSubscription:
 
 
 def is_reachable(bootstrap: str, *, timeout_seconds: float = 1.0) -> bool:
-    """Whether a broker answers there, and not only the port."""
+    """Check whether a broker answers there, and not only the port."""
     host, _, port = bootstrap.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout_seconds).close()

@@ -20,7 +20,7 @@ Holds = Callable[[], bool]
 
 @contextmanager
 def leadership(engine: Engine, task: str) -> Iterator[Holds | None]:
-    """None where another leads."""
+    """Return the lead, or None where another leads."""
     if engine.dialect.name == "postgresql":
         with _advisory(engine, task) as holds:
             yield holds
@@ -52,7 +52,7 @@ def _advisory(engine: Engine, task: str) -> Iterator[Holds | None]:
 
 
 def _answers(connection: Connection) -> bool:
-    """The lock lasts exactly as long as its connection."""
+    """Return the lead; its lock lasts exactly as long as its connection."""
     try:
         connection.execute(text("SELECT 1"))
     except SQLAlchemyError:

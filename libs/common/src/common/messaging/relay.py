@@ -117,7 +117,7 @@ class Relay:
 
     @contextmanager
     def _woken_by_commits(self) -> Iterator[None]:
-        """An event that this process commits is on its way in a moment."""
+        """Wake the relay: an event that this process commits is published in a moment."""
 
         def committed(session: AnySession) -> None:
             bind = session.get_bind()

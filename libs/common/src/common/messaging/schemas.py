@@ -81,7 +81,7 @@ def validate(event: Event) -> None:
 
 
 def types_of(service: str) -> Sequence[EventType]:
-    """What a service says, in order of name."""
+    """Return what a service says, in order of name."""
     return sorted(
         (known for known in EVENT_TYPES.values() if known.service == service),
         key=lambda known: known.name,
@@ -89,7 +89,7 @@ def types_of(service: str) -> Sequence[EventType]:
 
 
 def json_schema(type_: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of an event's `data`."""
+    """Return the JSON Schema (2020-12) of an event's `data`."""
     known = EVENT_TYPES[type_]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -101,7 +101,7 @@ def json_schema(type_: str) -> dict[str, Any]:
 def asyncapi(
     service: str, *, version: str = "1.0.0", receives: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The AsyncAPI 3 document of a service: what it says, and the types that it listens to.
+    """Return the AsyncAPI 3 document of a service: what it says, and the types that it listens to.
 
     Payloads are references to the JSON Schemas beside the document.
     """

@@ -12,17 +12,17 @@ from common.replacement.rules import Judgement
 
 class SecondPersonNeeded(Conflict):
     code = "SECOND_PERSON_NEEDED"
-    title = "Another person than the first has to decide"
+    title = "A second person must decide"
 
 
 class ReplacementDecided(Conflict):
     code = "REPLACEMENT_DECIDED"
-    title = "The replacement does not wait any more"
+    title = "The replacement has already been decided"
 
 
 class ReplacementOutdated(Conflict):
     code = "REPLACEMENT_OUTDATED"
-    title = "It would change more by now than was shown"
+    title = "The replacement no longer matches its preview"
 
 
 class State(StrEnum):

@@ -19,7 +19,7 @@ RENEW_BEFORE = timedelta(seconds=30)
 
 class TokensUnavailable(Unavailable):
     code = "TOKENS_UNAVAILABLE"
-    title = "The issuer gives no token at the moment"
+    title = "The token issuer is temporarily unavailable"
 
 
 def client_assertion(signer: Signer, *, client_id: str, token_url: str, at: datetime) -> str:
@@ -36,7 +36,7 @@ def client_assertion(signer: Signer, *, client_id: str, token_url: str, at: date
 def token_request(
     signer: Signer, *, client_id: str, token_url: str, role: Role, audience: str, at: datetime
 ) -> dict[str, str]:
-    """The form that the token endpoint is sent."""
+    """Return the form that the token endpoint is sent."""
     return {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,

@@ -29,7 +29,7 @@ RSA_BITS_MIN = 2048
 
 class KeysUnavailable(Unavailable):
     code = "KEYS_UNAVAILABLE"
-    title = "The public keys cannot be had at the moment"
+    title = "The public keys are temporarily unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class KeySet:
         retry_seconds: float = 1.0,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is fetched yet.
+        """Make an empty set; nothing is fetched yet.
 
         `refetch_seconds`: least time between fetches for an unknown kid;
         `refresh_seconds`: age at which known keys are fetched anew, so that a withdrawn key
@@ -92,7 +92,7 @@ class KeySet:
         return self._current().get(kid)
 
     def is_current(self, kid: str) -> bool:
-        """Whether `get` has that key without a fetch."""
+        """Check whether `get` has that key without a fetch."""
         fetched = self._fetched
         return (
             fetched is not None

@@ -99,7 +99,7 @@ def unverified(compact: str) -> Mapping[str, Any]:
 
 
 def _is_canonical(compact: str) -> bool:
-    """Whether each part is the one way to write its bytes; lax decoders take many."""
+    """Check whether each part is the one way to write its bytes; lax decoders take many."""
     try:
         return all(
             base64url_encode(base64url_decode(part)) == part

@@ -143,7 +143,7 @@ SIGNATURE_RECEIPT = KeyUse(
 
 
 def checkpoint(log: str) -> KeyUse:
-    """The signed head of a service's audit log; `log` is the service's name."""
+    """Return the signed head of a service's audit log; `log` is the service's name."""
     return KeyUse(
         name=f"checkpoint-{log}",
         owner=log,
@@ -185,7 +185,7 @@ class Signer:
         return f"Signer(kid={self.kid!r})"
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
-        """A compact JWS over the claims as they are."""
+        """Return a compact JWS over the claims as they are."""
         return jws.sign(
             dict(claims), self._key, headers={"typ": typ, "kid": self.kid}, algorithm="ES256"
         )
@@ -200,7 +200,7 @@ class Signer:
         return hmac.digest(key, text.encode(), "sha256").hex()
 
     def jwks(self) -> dict[str, Any]:
-        """What `/.well-known/jwks.json` answers."""
+        """Return what `/.well-known/jwks.json` answers."""
         return {"keys": [dict(self.public_jwk)]}
 
 
@@ -247,7 +247,7 @@ class SignedVerifier:
         self._audience = _settled("audience", use.aud, audience)
 
     def verify(self, compact: str) -> dict[str, Any]:
-        """Its claims. Raises NotGenuine, or KeysUnavailable when there is no key to judge by."""
+        """Return its claims. Raise NotGenuine, or KeysUnavailable where there is no key."""
         opened = open_compact(
             compact,
             self._keys,
@@ -290,7 +290,7 @@ def demand(opened: Opened, *, use: KeyUse, issuer: str, audience: str, now: date
 
 
 def instant(claims: Mapping[str, Any], name: str) -> datetime:
-    """A NumericDate (RFC 7519). Raises NotGenuine where it is missing or no time."""
+    """Return a NumericDate (RFC 7519). Raise NotGenuine where it is missing or no time."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise NotGenuine(f"It has no `{name}`.")
@@ -312,12 +312,12 @@ def generate(path: Path) -> Signer:
 
 
 def load_or_generate(path: Path) -> Signer:
-    """The key in that file, made now if the file is not there. For development."""
+    """Return the key in that file, made now if the file is not there. For development."""
     return Signer(path) if path.exists() else generate(path)
 
 
 def generate_jwk() -> dict[str, Any]:
-    """A new private key on P-256 as a JWK."""
+    """Return a new private key on P-256 as a JWK."""
     numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
     point = numbers.public_numbers
     private = {

@@ -131,7 +131,7 @@ def _refused(refusal: NotGenuine) -> Unauthenticated:
 
 
 def _one_of_ours(claims: Mapping[str, Any]) -> Any:
-    """The audience; of a list, the one of our services in it.
+    """Return the audience; of a list, the one of our services in it.
 
     A token for two of them is for none: whoever received it could use it at the other.
     """
@@ -164,7 +164,7 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _role(scope: str) -> Role:
-    """One role at a time (design.md section 8); others' scopes, such as `openid`, may be there."""
+    """Return the one role of a token (design.md section 8); other scopes may be there."""
     ours = [word.removeprefix(SCOPE_PREFIX) for word in scope.split(" ") if _is_ours(word)]
     if len(ours) != 1:
         raise NotGenuine("Its `scope` does not name exactly one role.")

@@ -52,7 +52,7 @@ class RoleNotPermitted(Forbidden):
     """The token's role does not have the permission that the route requires."""
 
     code = "ROLE_NOT_PERMITTED"
-    title = "This role may not do this"
+    title = "Your role does not have the required permission"
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,7 @@ class ConnectionInScope(HttpToolsProtocol):
         raise OverLimit
 
     def _is_answering(self) -> bool:
-        """Whether the last request is whole, and its answer not yet."""
+        """Check whether the last request is whole, and its answer not yet."""
         cycle = self.cycle
         return cycle is not None and not cycle.response_complete and not cycle.more_body
 
@@ -294,7 +294,7 @@ class ConnectionInScope(HttpToolsProtocol):
     # What time does
 
     def is_idle(self) -> bool:
-        """Whether no request is under way: nothing came, or half of a head."""
+        """Check whether no request is under way: nothing came, or half of a head."""
         return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
 
     def look(self, now: float) -> None:
@@ -353,7 +353,7 @@ class ConnectionInScope(HttpToolsProtocol):
         return int(self.cycle is not None), self._since
 
     def may_make_room(self) -> bool:
-        """Whether nothing is lost with it but what was not asked yet."""
+        """Check whether nothing is lost with it but what was not asked yet."""
         return not self._is_over() and (self.is_idle() or self._is_in_body)
 
     def _make_room(self) -> None:

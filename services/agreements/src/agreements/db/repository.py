@@ -297,7 +297,7 @@ class SqlBreaches:
         return replace(stored, pending=())
 
     def _rows(self, scope: Scope) -> Select[BreachRow]:
-        """A reporter knows of its own reports, and a party of those about its agreements."""
+        """Return the rows in scope: a reporter's own, and those about a party's agreements."""
         query = select(BreachRow).where(col(BreachRow.superseded_epoch).is_(None))
         if scope is None:
             return query

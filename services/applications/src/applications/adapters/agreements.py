@@ -222,7 +222,7 @@ class HttpAgreements:
         )
 
     def _list(self, path: str, params: Mapping[str, str], kind: type[A]) -> list[A]:
-        """Every page of a list."""
+        """Return every page of a list."""
         found: list[A] = []
         asked = dict(params)
         for _ in range(PAGES_MAX):
@@ -238,7 +238,7 @@ class HttpAgreements:
         raise _unreadable(path)
 
     def _get(self, path: str, params: Mapping[str, str]) -> Any:
-        """The body; None where agreements knows nothing of it."""
+        """Return the body; None where agreements knows nothing of it."""
         try:
             return http.call(
                 self.remote, "GET", path, token=self.tokens.token(AUDIENCE), params=params
@@ -249,7 +249,9 @@ class HttpAgreements:
             log.warning("agreements_refused", path=path, code=problem.code, status=problem.status)
             raise AgreementsUnavailable("Agreements does not answer this question.") from problem
         except Unavailable as away:
-            raise AgreementsUnavailable("Agreements does not answer; try again.") from away
+            raise AgreementsUnavailable(
+                "The agreements service is temporarily unavailable; retry later."
+            ) from away
         except ValueError as error:
             raise _unreadable(path) from error
 

@@ -32,7 +32,7 @@ class AgreementHeard(BaseModel):
 
 
 def handlers(uow: UnitOfWork) -> Mapping[str, Handler]:
-    """What the consumer does with each type that we listen to."""
+    """Return what the consumer does with each type that we listen to."""
 
     def note(event: Event) -> None:
         heard = AgreementHeard.model_validate(dict(event.data))

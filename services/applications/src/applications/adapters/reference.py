@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @lru_cache(maxsize=1)
 def load() -> Rules:
-    """All rules, checked against their types: a wrong file stops the start."""
+    """Return all rules, checked against their types: a wrong file stops the start."""
     powers = _read("powers", tuple[Power, ...])
     return Rules(
         standards=_read("standards", tuple[Standard, ...]),
@@ -60,7 +60,7 @@ def _renamed(value: Any) -> Any:
 
 
 def _nested(listed: dict[Territory, frozenset[str]]) -> dict[Territory, frozenset[str]]:
-    """Each territory covers those before it; the world is in no list."""
+    """Return the territories; each covers those before it, the world is in no list."""
     covered: frozenset[str] = frozenset()
     nested = {}
     for territory in (Territory.ENGLAND_AND_WALES, Territory.UK, Territory.EEA):

@@ -125,7 +125,7 @@ class Application:
         )
 
     def label_for(self, agreed: str | None) -> str:
-        """The version that a submission carries, given that of the agreement (2.3).
+        """Return the version that a submission carries, given that of the agreement (2.3).
 
         A renewal counts the first part up, all else that follows an agreement the second.
         """
@@ -204,7 +204,7 @@ class Application:
         )
 
     def withdraw(self, *, by: Actor, at: datetime) -> "Application":
-        """The history is kept (A29)."""
+        """Withdraw the application; its history is kept (A29)."""
         self._may(Verb.WITHDRAW, by)
         return _moved(
             self, Verb.WITHDRAW, State.WITHDRAWN, by=by, at=at, event=ApplicationWithdrawn
@@ -232,8 +232,8 @@ class Application:
         referred = self._as_officer(Verb.REFER_TO_ADVICE, by)
         if route.body is None or not route.is_needed:
             raise AdviceNotNeeded(
-                f"{route.body or 'No body'} does not look at this application: "
-                "it is neither of a kind that always goes there, nor was it found "
+                f"{route.body or 'No body'} does not review this application: "
+                "it is neither of a kind that is always reviewed, nor was it found "
                 "novel, contentious or complex."
             )
         return _moved(
@@ -252,7 +252,7 @@ class Application:
         referred = self._as_officer(Verb.REFER_TO_APPROVAL, by)
         if route.is_needed:
             raise AdviceRequired(
-                f"{route.body} has to see this application first.",
+                f"{route.body} must review this application before it goes to approval.",
                 body=route.body,
                 because=list(route.because),
             )
@@ -272,7 +272,7 @@ class Application:
         by: Actor,
         at: datetime,
     ) -> "Application":
-        """Advice only: what it leads to is decided by an approver, or answered by the applicant."""
+        """Record advice: an approver decides what it leads to, or the applicant answers."""
         self._may(Verb.ADVISE, by)
         self._is_independent(by, not_among={"case officer": self.officers})
         self._are_sound(conditions)
@@ -306,7 +306,7 @@ class Application:
     def conditions_on_approval(
         self, *, met: frozenset[str], further: Sequence[Condition]
     ) -> tuple[Condition, ...]:
-        """All pre-conditions are met or turned into special conditions (domain.md 2.2, 7)."""
+        """Return the conditions: what is not met becomes a special condition (domain.md 2.2, 7)."""
         advised = [c for advice in self._advice() for c in advice.conditions]
         unknown = sorted(met - {condition.id for condition in advised})
         if unknown:
@@ -328,7 +328,9 @@ class Application:
         self._decides(Verb.APPROVE, by)
         is_against = any(a.outcome is Outcome.UNABLE_TO_RECOMMEND for a in self._advice())
         if is_against and not reason:
-            raise ReasonRequired("The advisory body was unable to recommend approval.")
+            raise ReasonRequired(
+                "The advisory body was unable to recommend approval; set `reason`."
+            )
         return _moved(
             replace(
                 self,
@@ -363,7 +365,7 @@ class Application:
         )
 
     def _are_sound(self, conditions: Sequence[Condition]) -> None:
-        """Each has a name of its own, and a party that answers for it."""
+        """Check that each has a name of its own, and a party that answers for it."""
         section = self.answers.of(SpecialConditions)
         taken = [
             *(c.id for c in (section.conditions if section else ())),
@@ -371,11 +373,15 @@ class Application:
             *(c.id for c in conditions),
         ]
         if len(set(taken)) < len(taken):
-            raise ConditionRefused("Two conditions have the same id.")
+            raise ConditionRefused("Two conditions have the same `id`; give each its own.")
         if any(c.id.startswith(OURS) for c in conditions):
-            raise ConditionRefused(f"Ids that begin with {OURS} are given by the security rule.")
+            raise ConditionRefused(
+                f"`id` must not begin with {OURS}: the security rule gives such ids."
+            )
         if any(c.owner not in self.answers.parties for c in conditions):
-            raise ConditionRefused("The owner of a condition is a controller or a processor.")
+            raise ConditionRefused(
+                "`owner` must be the code of a controller or processor of this application."
+            )
 
     # Who may
 
@@ -387,7 +393,7 @@ class Application:
         way = LIFE[self.state].get(verb)
         if way is None:
             raise TransitionRefused(
-                f"An application in state {self.state} knows no step {verb}.",
+                f"An application in state {self.state} does not allow the step {verb}.",
                 state=self.state.value,
                 allowed=[v.value for v in LIFE[self.state]],
             )
@@ -399,20 +405,26 @@ class Application:
         return way
 
     def _is_independent(self, by: Actor, *, not_among: Mapping[str, Sequence[str]]) -> None:
-        """Nobody decides on their own; compared by person, whatever organisation the token names.
+        """Check that nobody decides on their own; compared by person, whatever the token names.
 
         The Body may itself be a party (ruling 14); then its people are told apart by person only.
         """
         if by.subject in self.authors:
-            raise OwnApplication("Who drafted, answered or handed in takes no part in deciding.")
+            raise OwnApplication(
+                "You drafted, answered or submitted this application; another person must take"
+                " this step."
+            )
         parties = {self.organisation, *self.answers.parties}
         if by.organisation != BODY and by.organisation in parties:
             raise OwnOrganisation(
-                "Who belongs to the applicant or a party takes no part in deciding."
+                "Your organisation is the applicant or a party; another organisation must take"
+                " this step."
             )
         for name, people in not_among.items():
             if by.subject in people:
-                raise SameHands(f"Who was {name} of this application cannot do this as well.")
+                raise SameHands(
+                    f"You were {name} of this application; another person must take this step."
+                )
 
     def _as_officer(self, verb: Verb, by: Actor) -> "Application":
         self._may(verb, by)

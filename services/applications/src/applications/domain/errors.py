@@ -58,22 +58,22 @@ class SnapshotNotFound(NotFound):
 
 class AdviceRequired(Conflict):
     code = "ADVICE_REQUIRED"
-    title = "An advisory body has to see the application first"
+    title = "Advice from the advisory body is required first"
 
 
 class AdviceNotNeeded(Conflict):
     code = "ADVICE_NOT_NEEDED"
-    title = "No advisory body looks at applications of this kind"
+    title = "This application does not go to an advisory body"
 
 
 class ReasonRequired(Conflict):
     code = "REASON_REQUIRED"
-    title = "Going against advice needs a reason"
+    title = "A reason is required to approve against the advice"
 
 
 class Redirected(Conflict):
     code = "REDIRECTED"
-    title = "Another service answers this need"
+    title = "Another service provides these data"
 
 
 class OwnApplication(Forbidden):
@@ -93,13 +93,13 @@ class SameHands(Forbidden):
 
 class NotYours(Forbidden):
     code = "NOT_YOURS"
-    title = "In this state the step belongs to another role"
+    title = "Your role may not take this step in this state"
 
 
 class FindingsRefuse(Refused):
     """The submission is refused with every finding, warnings too (ruling 1)."""
 
-    title = "The machine checks refuse the application"
+    title = "The application did not pass the automatic checks"
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         refusing = [finding for finding in findings if finding.refuses]
@@ -113,14 +113,14 @@ class FindingsRefuse(Refused):
 
 class ConditionRefused(Unprocessable):
     code = "CONDITION_REFUSED"
-    title = "The condition cannot be set like that"
+    title = "The condition is not valid"
 
 
 class KindContradicts(Unprocessable):
     code = "KIND_CONTRADICTS"
-    title = "The kind of application and the agreement it names do not go together"
+    title = "`kind` and `amends` contradict each other"
 
 
 class AgreementsUnavailable(Unavailable):
     code = "AGREEMENTS_UNAVAILABLE"
-    title = "Contracts, assurance and registrations cannot be looked up"
+    title = "The agreements service is temporarily unavailable"

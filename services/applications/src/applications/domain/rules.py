@@ -26,7 +26,7 @@ D = TypeVar("D", bound=Dated)
 
 
 def on(day: date, rules: Sequence[D]) -> D | None:
-    """The one that holds on that day; both ends inclusive, None is open."""
+    """Return the one that holds on that day; both ends inclusive, None is open."""
     for rule in rules:
         if (rule.valid_from is None or rule.valid_from <= day) and (
             rule.valid_to is None or day <= rule.valid_to

@@ -52,12 +52,12 @@ def in_force(standards: Sequence[Standard], day: date) -> tuple[InForce, ...]:
 
 
 def kept(standards: Sequence[Standard], day: date) -> dict[int, str]:
-    """What a draft that is begun on that day keeps."""
+    """Return what a draft that is begun on that day keeps."""
     return {s.number: s.version.version for s in in_force(standards, day)}
 
 
 def differences(standards: Sequence[Standard], mine: Kept, day: date) -> tuple[Difference, ...]:
-    """What an applicant has to know before the application is judged on `day`."""
+    """Return what an applicant has to know before the application is judged on `day`."""
     current = {s.number: s.version for s in in_force(standards, day)}
     found = []
     for standard in standards:

@@ -71,7 +71,7 @@ def page(*, state: State | None, after: UUID | None, limit: int, ctx: Context) -
 def history(
     application_id: UUID, *, after: UUID | None, limit: int, ctx: Context
 ) -> Sequence[HistoryLine]:
-    """Who did what and when, oldest first."""
+    """Return who did what and when, oldest first."""
     with ctx.uow.reading() as tx:
         tx.applications.get(application_id, ctx.scope)
         return tx.applications.history(application_id, after=after, limit=limit)
@@ -101,7 +101,7 @@ def answer(
 
 
 def findings(application_id: UUID, *, ctx: Context) -> Examination:
-    """What a machine can already tell, at any time."""
+    """Return what a machine can already tell, at any time."""
     return examination.preview(get(application_id, ctx=ctx), ctx=ctx)
 
 
@@ -236,7 +236,7 @@ def _is_as_seen(application: Application, expected: int | None) -> None:
 
 
 def _redirect(data_sets: Sequence[str], *, ctx: Context) -> None:
-    """What another service answers is not opened here (A26)."""
+    """Refuse what another service provides (A26)."""
     for redirection in ctx.rules.redirections:
         if redirection.data_set in data_sets and re.fullmatch(
             redirection.applicant, ctx.actor.organisation

@@ -60,7 +60,7 @@ class Context:
         return self.world.clock.now()
 
     def today(self) -> date:
-        """The legal day (ruling 2)."""
+        """Return the legal day (ruling 2)."""
         return legal_day(self.now())
 
     def own(self, code: str) -> str:
@@ -68,7 +68,9 @@ class Context:
         try:
             return self.world.codes.own(code)
         except Unavailable as away:
-            raise AgreementsUnavailable("Agreements does not answer; try again.") from away
+            raise AgreementsUnavailable(
+                "The agreements service is temporarily unavailable; retry later."
+            ) from away
 
     @property
     def actor(self) -> Actor:

@@ -155,7 +155,7 @@ def refuse(application_id: UUID, *, reason: str, expected: int | None, ctx: Cont
 
 
 def advisory_route(application: Application, triage: Triage, *, ctx: Context) -> AdvisoryRoute:
-    """Who has to see it today, by the rule of the day (A22, A23)."""
+    """Return who has to see it today, by the rule of the day (A22, A23)."""
     commercial = application.answers.of(Commercial)
     return route(
         ctx.rules.advisory,

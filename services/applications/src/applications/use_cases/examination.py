@@ -65,7 +65,7 @@ def read(application: Application, *, ctx: Context) -> Read:
 
 
 def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
-    """What agreements knows of the parties. Raise Unavailable."""
+    """Return what agreements knows of the parties. Raise Unavailable."""
     answers = application.answers
     parties = tuple(dict.fromkeys([application.organisation, *answers.parties]))
     commissioners = {ods for line in answers.lines for ods in line.population.commissioners}
@@ -88,13 +88,13 @@ def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
 
 
 def relies_on_support(application: Application) -> bool:
-    """Whether any line names support under section 251, so that its record is needed."""
+    """Check whether any line names support under section 251, so that its record is needed."""
     section = application.answers.of(Confidentiality)
     return any(line.section_251 is not None for line in (section.lines if section else ()))
 
 
 def base_of(application: Application, *, ctx: Context) -> Mapping[str, JsonValue] | None:
-    """What was approved before under the same reference, where that was here."""
+    """Return what was approved before under the same reference, where that was here."""
     if application.amends is None:
         return None
     with ctx.uow.reading() as tx:
@@ -108,7 +108,7 @@ def base_of(application: Application, *, ctx: Context) -> Mapping[str, JsonValue
 def propose(
     application: Application, facts: Facts, *, reference: str, label: str, ctx: Context
 ) -> Snapshot | None:
-    """What would be frozen; None while the answers do not come to a snapshot."""
+    """Return what would be frozen; None while the answers do not come to a snapshot."""
     try:
         return assemble(
             application.answers,
@@ -161,7 +161,7 @@ def examine(
 
 
 def preview(application: Application, *, ctx: Context) -> Examination:
-    """What a submission today would meet; with agreements away, what can be said without."""
+    """Return what a submission today would meet; with agreements away, what can be said without."""
     day = ctx.today()
     asked, facts = Read(application=application, corrected={}), None
     try:

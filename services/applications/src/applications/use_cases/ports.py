@@ -55,17 +55,17 @@ class Applications(Protocol):
     def page(
         self, scope: Scope, *, state: State | None, after: UUID | None, limit: int
     ) -> Sequence[Summary]:
-        """In order of id; ids are UUIDv7, so this is the order of creation."""
+        """Return a page in order of id; ids are UUIDv7, so this is the order of creation."""
 
     def history(
         self, application_id: UUID, *, after: UUID | None, limit: int
     ) -> Sequence[HistoryLine]: ...
 
     def has_taken(self, application_id: UUID, *, version: int, verb: str, subject: str) -> bool:
-        """Whether that subject made that step, and so that version, before."""
+        """Check whether that subject made that step, and so that version, before."""
 
     def approved_snapshot(self, reference: str) -> bytes | None:
-        """The snapshot that was last approved under a reference."""
+        """Return the snapshot that was last approved under a reference."""
 
     def save(self, application: Application, *, audit: Entry) -> Application:
         """Store state, history, snapshots, events and the audit entry together.
@@ -92,7 +92,7 @@ class Keys(Protocol):
 
 class Inbox(Protocol):
     def accept(self, event: Event) -> bool:
-        """Whether the event is new here, and no newer one of its aggregate was seen."""
+        """Check whether the event is new here, and no newer one of its aggregate was seen."""
 
 
 class Transaction(Protocol):

@@ -29,7 +29,7 @@ def freeze(snapshot: Snapshot) -> Frozen:
 
 
 def with_conditions(content: bytes, conditions: Sequence[Condition]) -> Frozen:
-    """What was handed in, with the conditions of the decision; itself where there are none."""
+    """Return the submission with the conditions of the decision; itself where there are none."""
     snapshot = Snapshot.model_validate_json(content, context=STORED)
     return freeze(
         snapshot.model_copy(
@@ -39,7 +39,7 @@ def with_conditions(content: bytes, conditions: Sequence[Condition]) -> Frozen:
 
 
 def require_clean(content: bytes) -> None:
-    """What was handed in before texts were scanned is not approved with personal data in it.
+    """Check that nothing with personal data in it is approved, also from before texts were scanned.
 
     Raises:
         FindingsRefuse: with every place; the application is returned, and mended by its author.
@@ -53,7 +53,7 @@ def require_clean(content: bytes) -> None:
 
 
 def read(snapshot_hash: str, *, ctx: Context) -> bytes:
-    """The bytes that the hash is of."""
+    """Return the bytes that the hash is of."""
     with ctx.uow.reading() as tx:
         return tx.snapshots.get(snapshot_hash)
 

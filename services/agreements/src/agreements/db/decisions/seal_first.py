@@ -52,7 +52,7 @@ def book_of(session: Session, sealer: Sealer) -> Book:
 
 
 def is_to_be_begun(session: Session, book: Book) -> bool:
-    """Whether there is something that was never sealed."""
+    """Check whether there is something that was never sealed."""
     return book.number < 0 and is_anything_there(session)
 
 
@@ -317,7 +317,7 @@ def _is_released(row: Any, logged: _Said, permit: GivenPermit) -> bool:
 
 
 def _treatments(session: Session, permits: Sequence[GivenPermit]) -> Iterator[str]:
-    """Every month of a permit is taken, by one of those for it, and all of them agree."""
+    """Yield months of a permit that none of its takers has, or about which they disagree."""
     by: defaultdict[tuple[UUID, str, str], dict[UUID, GivenPermit]] = defaultdict(dict)
     for permit in permits:
         for month in permit.said.periods:
@@ -340,7 +340,7 @@ def _is_taken(row: Any, permits: Mapping[UUID, GivenPermit]) -> bool:
 
 
 def _fates(session: Session, log: _Log) -> Iterator[str]:
-    """A file is void by a release, or was fetched; it was not, from before fates were written."""
+    """Yield files that are void by no release, or whose fetch was never written."""
     fates = {str(row.holding_id): row.fate for row in session.execute(select(*FATE.c))}
     yield from _fates_of(fates, Fate.VOID, log.void, log.void - log.fetched)
     yield from _fates_of(fates, Fate.FETCHED, log.fetched, ())

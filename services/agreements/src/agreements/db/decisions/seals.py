@@ -184,7 +184,7 @@ def digest_of_row(columns: Mapping[str, object]) -> str:
 
 
 def is_anything_there(session: Session) -> bool:
-    """Whether decisions ever wrote what is sealed."""
+    """Check whether decisions ever wrote what is sealed."""
     return session.execute(ANYTHING).first() is not None
 
 
@@ -194,7 +194,7 @@ def sealed_permit(sealer: Sealer, row: Mapping[str, object], *, at: datetime) ->
 
 
 def is_genuine(sealer: Sealer, row: Row[Any]) -> bool:
-    """Whether this service wrote that row of a permit."""
+    """Check whether this service wrote that row of a permit."""
     columns = columns_of(row)
     try:
         claims = sealer.open_seal(str(columns["seal"]))

@@ -166,7 +166,7 @@ def _both(what: str, told: set[tuple[Any, ...]], found: set[tuple[Any, ...]]) ->
 
 
 def _undated(session: Session, told: Told) -> Iterator[str]:
-    """Every row was recorded at the instant of some leaf."""
+    """Yield rows that were not recorded at the instant of some leaf."""
     instants = {datetime.fromisoformat(leaf["at"]) for leaves in told.values() for leaf in leaves}
     for sealed in SEALED.values():
         if sealed.row is SignatureReceiptRow:
@@ -255,7 +255,7 @@ def _ends(session: Session) -> set[tuple[Any, ...]]:
 
 
 def _lifted(session: Session, told: Told) -> Iterator[str]:
-    """A hold is lifted by as many people as it takes, and the log knows each of them."""
+    """Yield holds that were lifted by fewer people than it takes, or by one not in the log."""
     people: defaultdict[str, set[str]] = defaultdict(set)
     for leaf in told["hold-lift-approved"]:
         people[leaf["detail"]["hold"]].add(leaf["subject"])
@@ -269,7 +269,7 @@ def _lifted(session: Session, told: Told) -> Iterator[str]:
 
 
 def _documents(session: Session) -> Iterator[str]:
-    """A document holds the snapshot that the log tells of; lines and parties are the rows'."""
+    """Yield documents that do not hold the logged snapshot, or whose lines are not the rows'."""
     for found in (
         one for rows in read_all(session, SEALED[t.AgreementVersionRow]).values() for one in rows
     ):

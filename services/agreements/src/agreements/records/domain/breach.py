@@ -94,7 +94,7 @@ class Breach:
         return BreachState.REPORTED if self.finding is None else BreachState.JUDGED
 
     def holds_at_once(self) -> bool:
-        """Whether the report itself stops releases (ruling 3)."""
+        """Check whether the report itself stops releases (ruling 3)."""
         return self.activity_stopped is not Stopped.YES
 
     def announce(self) -> Self:
@@ -116,7 +116,7 @@ class Breach:
         return replace(self, receipt_reference=reference, receipt_at=at)
 
     def receipt_is_overdue(self, at: datetime, holidays: Collection[date]) -> bool:
-        """Whether one working day has passed without a receipt."""
+        """Check whether one working day has passed without a receipt."""
         return self.receipt_at is None and at >= receipt_due(self.reported_at, holidays)
 
     def find(self, finding: Finding, *, at: datetime) -> Self:

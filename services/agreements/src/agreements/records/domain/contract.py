@@ -113,7 +113,7 @@ class Contract:
         return replace(self, terminated_at=at, termination_reason=reason)
 
     def overlaps(self, other: "Contract") -> bool:
-        """Whether there is an instant at which both are in force."""
+        """Check whether there is an instant at which both are in force."""
         begin, other_begin = self.in_force_from(), other.in_force_from()
         if begin is None or other_begin is None:
             return False

@@ -7,7 +7,7 @@ class ImportRefused(Unprocessable):
     """Nothing of the file was taken; member `errors` says which lines are wrong and why."""
 
     code = "IMPORT_REFUSED"
-    title = "The file is not what its layout says"
+    title = "The file does not match its layout"
 
 
 class ImportContradicts(ImportRefused):
@@ -36,7 +36,7 @@ class NotALegalEntity(Unprocessable):
     """A sub-ICB location is a population code, not a legal controller (ruling 4)."""
 
     code = "NOT_A_LEGAL_ENTITY"
-    title = "The code is a part of another legal entity on that day"
+    title = "The code belongs to another legal entity on that day"
 
 
 class ImportNotFound(NotFound):
@@ -51,7 +51,7 @@ class SubmissionRightNotFound(NotFound):
 
 class ExtensionIsPast(Unprocessable):
     code = "EXTENSION_IS_PAST"
-    title = "What had lapsed cannot be extended for days that are over"
+    title = "An extension of what has lapsed must begin today or later"
 
 
 class MapNotFound(NotFound):
@@ -125,7 +125,7 @@ class SnapshotRefused(Unprocessable):
     """The fetched snapshot is not the approved one, or not of a form that we know."""
 
     code = "SNAPSHOT_REFUSED"
-    title = "The snapshot cannot be drafted from"
+    title = "No agreement can be drafted from this snapshot"
 
 
 class ConditionNotFound(NotFound):
@@ -157,7 +157,7 @@ class ServiceContractMissing(Unprocessable):
 
 class DscroUnknown(Unprocessable):
     code = "DSCRO_UNKNOWN"
-    title = "There is no such DSCRO"
+    title = "Unknown DSCRO"
 
 
 class RelationshipOverlaps(Conflict):
@@ -184,4 +184,4 @@ class LiftNeedsAnotherPerson(Conflict):
     """Two people lift a hold, a reason each (ruling 3)."""
 
     code = "LIFT_NEEDS_ANOTHER_PERSON"
-    title = "Two different people lift a hold"
+    title = "A second person must approve that the hold is lifted"

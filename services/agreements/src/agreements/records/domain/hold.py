@@ -46,7 +46,7 @@ class Hold:
         return self.set_at <= at and (self.lifted_at is None or at < self.lifted_at)
 
     def held_for(self, at: datetime) -> timedelta:
-        """How long it has held by `at`, or held before it was lifted."""
+        """Return how long it has held by `at`, or held before it was lifted."""
         return max(min(at, self.lifted_at or at) - self.set_at, timedelta(0))
 
     def holds(self, key: LineKey) -> bool:

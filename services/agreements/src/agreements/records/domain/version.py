@@ -64,7 +64,7 @@ class Condition:
         return self.fulfilled_at is None or at < self.fulfilled_at
 
     def is_same_as(self, other: "Condition") -> bool:
-        """Whether another version carries it over unchanged."""
+        """Check whether another version carries it over unchanged."""
         return (self.condition, self.text) == (other.condition, other.text)
 
 

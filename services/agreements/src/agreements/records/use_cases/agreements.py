@@ -163,7 +163,7 @@ def sign(
 
 
 def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
-    """An amendment that no longer names the processor does what the task asked for (L05)."""
+    """Mark tasks as done where an amendment no longer names the processor (L05)."""
     governing = agreement.governing(at)
     if governing is None:
         return

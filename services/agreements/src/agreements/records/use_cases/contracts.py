@@ -174,7 +174,7 @@ def standing_codes(tx: Transaction, code: str, day: date, ctx: Context) -> list[
 
 
 def has_contract(tx: Transaction, code: str, at: datetime, ctx: Context) -> bool:
-    """Whether a framework contract that counts for `code` is in force at that instant."""
+    """Check whether a framework contract that counts for `code` is in force at that instant."""
     return any(
         contract.is_in_force(at)
         for one in standing_codes(tx, code, legal_day(at), ctx)

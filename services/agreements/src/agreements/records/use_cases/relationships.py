@@ -233,7 +233,7 @@ def raise_tasks(tx: Transaction, commissioner: str, at: datetime, ctx: Context) 
 
 
 def _concerns(agreement: Agreement, commissioner: str, at: datetime) -> bool:
-    """Whether the agreement is about the commissioner's people, or has it as a controller."""
+    """Check whether the agreement is about the commissioner's people, or has it as a controller."""
     version = agreement.shown(at)
     return commissioner in version.controllers() or any(
         commissioner in line.commissioners() for line in version.lines

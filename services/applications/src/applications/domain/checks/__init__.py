@@ -87,6 +87,6 @@ CHECKS: tuple[Check, ...] = (
 
 
 def examine(case: Case) -> tuple[Finding, ...]:
-    """Every finding, in the order of the Standards; what refuses before what warns."""
+    """Return every finding, in the order of the Standards; what refuses before what warns."""
     found = [finding for check in CHECKS for finding in check(case)]
     return tuple(sorted(found, key=lambda f: (f.standard or 0, not f.refuses, f.pointer, f.code)))

@@ -10,7 +10,7 @@ from common.field.legal_bases import BasisList
 
 
 def controllers(case: Case) -> Iterator[Finding]:
-    """Every basis and condition is one that the law has, and each basis has its condition."""
+    """Check that bases and conditions are known to the law, and each basis has its own."""
     section = case.answers.of(Controllers)
     for position, controller in enumerate(section.controllers if section else ()):
         pointer = f"/sections/2/controllers/{position}"
@@ -31,7 +31,7 @@ def controllers(case: Case) -> Iterator[Finding]:
 
 
 def purposes(case: Case) -> Iterator[Finding]:
-    """The basis of each purpose is one of article 6."""
+    """Check that the basis of each purpose is one of article 6."""
     section = case.answers.of(Objective)
     for position, purpose in enumerate(section.purposes if section else ()):
         if purpose.gdpr_article_6:

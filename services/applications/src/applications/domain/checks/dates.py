@@ -13,7 +13,7 @@ from applications.domain.sections.terms import Transparency
 
 
 def order(case: Case) -> Iterator[Finding]:
-    """What happened is not to come, what is to come does not lie before the agreement."""
+    """Check that past dates are past, and that what is to come is within the agreement."""
     for standard, pointer, day in _happened(case):
         if day > case.day:
             yield refuse(

@@ -18,14 +18,14 @@ START, END = "/sections/1/start", "/sections/1/end"
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day of a later month, or its last where it has no such day."""
+    """Return the same day of a later month, or its last where it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     last = calendar.monthrange(year, month + 1)[1]
     return date(year, month + 1, min(day.day, last))
 
 
 def last_day(first: date, months: int) -> date:
-    """The last day of a term of that many months: ends are inclusive (A06).
+    """Return the last day of a term of that many months: ends are inclusive (A06).
 
     A term that begins on 29 February ends on the 28th, leap year or not.
     """
@@ -70,7 +70,7 @@ def start(case: Case) -> Iterator[Finding]:
 
 
 def longest(case: Case, length: Length) -> date | None:
-    """The last day that the term allows, whatever caps it besides."""
+    """Return the last day that the term allows, whatever caps it besides."""
     rule = on(case.day, case.rules.lengths)
     if rule is None:
         return None
@@ -87,7 +87,7 @@ def longest(case: Case, length: Length) -> date | None:
 
 
 def contract_end(case: Case) -> date | None:
-    """The first end of the contracts that the controllers have in force."""
+    """Return the first end of the contracts that the controllers have in force."""
     if case.facts is None or not case.needs_contract:
         return None
     ends = []
@@ -154,7 +154,7 @@ def support(case: Case) -> Iterator[Finding]:
 
 
 def continuity(case: Case) -> Iterator[Finding]:
-    """What follows an agreement begins where it ends; what amends it keeps its term (2.3, A09)."""
+    """Check that what follows an agreement begins at its end, or keeps its term (2.3, A09)."""
     length = case.answers.of(Length)
     agreement = case.facts.agreement if case.facts else None
     if length is None or agreement is None or case.kind is Kind.NEW:

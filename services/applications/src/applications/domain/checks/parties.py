@@ -11,7 +11,7 @@ from common.security.principal import BODY
 
 
 def controllers(case: Case) -> Iterator[Finding]:
-    """At least one; each an exact legal entity with its bases (Standard 2; A17)."""
+    """Check for a controller; each is a legal entity with its bases (Standard 2; A17)."""
     section = case.answers.of(Controllers)
     if section is None:
         return
@@ -41,7 +41,7 @@ def controllers(case: Case) -> Iterator[Finding]:
 
 
 def contracts(case: Case) -> Iterator[Finding]:
-    """Every controller's framework contract is in force (A02, A03).
+    """Check that every controller's framework contract is in force (A02, A03).
 
     It covers the same legal entity, or passed to it by a transfer instrument. The Body itself
     needs none (ruling 14).
@@ -75,7 +75,7 @@ def contracts(case: Case) -> Iterator[Finding]:
 
 
 def processors(case: Case) -> Iterator[Finding]:
-    """Each works on documented instructions, and is not a controller as well (A16)."""
+    """Check that each works on documented instructions, and is not a controller as well (A16)."""
     section = case.answers.of(Processors)
     if section is None:
         return
@@ -100,7 +100,7 @@ def processors(case: Case) -> Iterator[Finding]:
 
 
 def assurance(case: Case) -> Iterator[Finding]:
-    """Every party has evidence that is accepted that day (domain.md 2.6; A13 to A15)."""
+    """Check that every party has evidence that is accepted that day (domain.md 2.6; A13 to A15)."""
     section = case.answers.of(Security)
     if section is None:
         return
@@ -150,7 +150,7 @@ def assurance(case: Case) -> Iterator[Finding]:
 
 
 def _exists(case: Case, ods: str, standard: int, pointer: str) -> Iterator[Finding]:
-    """Codes that no list has are refused; who is not in ODS goes by company number (1.3, 3.2)."""
+    """Check that codes are listed; who is not in ODS goes by company number (1.3, 3.2)."""
     is_number = company_numbers.is_meant(ods)
     if is_number and company_numbers.load().read(ods, case.day) is None:
         yield refuse(

@@ -49,7 +49,7 @@ def addresses(case: Case) -> Iterator[Finding]:
 
 
 def countries(case: Case) -> Iterator[Finding]:
-    """Every country is one of ISO 3166, the United Kingdom by its parts."""
+    """Check that every country is one of ISO 3166, the United Kingdom by its parts."""
     section = case.answers.of(Locations)
     for position, location in enumerate(section.locations if section else ()):
         if location.country not in case.rules.countries:
@@ -62,7 +62,7 @@ def countries(case: Case) -> Iterator[Finding]:
 
 
 def territory(case: Case) -> Iterator[Finding]:
-    """The territory covers every location; outside the EEA a transfer condition is needed."""
+    """Check that the territory covers every location, and the condition of a transfer."""
     stated, section = case.answers.of(TerritoryOfUse), case.answers.of(Locations)
     if stated is None:
         return

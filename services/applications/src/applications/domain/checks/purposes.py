@@ -13,7 +13,7 @@ from statements.vocabulary import EnvironmentKind, Purpose
 
 
 def objectives(case: Case) -> Iterator[Finding]:
-    """One aim and one article 6 basis a purpose; lines only for purposes that are named."""
+    """Check that a purpose has one aim and one article 6 basis, and lines name purposes."""
     section = case.answers.of(Objective)
     if section is None:
         return
@@ -66,7 +66,7 @@ def _in_public_interest(case: Case) -> bool:
 
 
 def flows(case: Case) -> Iterator[Finding]:
-    """Every node is a party or the Body; onward only under a sub-licence (Standard 10)."""
+    """Check that nodes are parties or the Body; onward only under a sub-licence (Standard 10)."""
     section, sub_licence = case.answers.of(Processing), case.answers.of(SubLicence)
     if section is None:
         return
@@ -100,7 +100,7 @@ def flows(case: Case) -> Iterator[Finding]:
 
 
 def linkage(case: Case) -> Iterator[Finding]:
-    """Only data sets of the agreement are linked, and the risk is answered (ruling 11)."""
+    """Check that only its own data sets are linked, and the risk is answered (ruling 11)."""
     section = case.answers.of(Processing)
     asked = {line.data_set for line in case.answers.lines}
     for position, link in enumerate(section.linkage if section else ()):
@@ -123,7 +123,7 @@ def linkage(case: Case) -> Iterator[Finding]:
 
 
 def re_identification(case: Case) -> Iterator[Finding]:
-    """Nobody re-identifies but a GP practice its own patients, in risk stratification."""
+    """Check that only GP practices re-identify, and only to stratify risk."""
     section = case.answers.of(Processing)
     if section is None:
         return
@@ -156,7 +156,7 @@ def re_identification(case: Case) -> Iterator[Finding]:
 
 
 def outputs(case: Case) -> Iterator[Finding]:
-    """Each output has the disclosure rule of a data set that is asked for.
+    """Check that each output has the disclosure rule of a data set that is asked for.
 
     None is record-level without a sub-licence.
     """
@@ -195,7 +195,7 @@ def outputs(case: Case) -> Iterator[Finding]:
 
 
 def benefits(case: Case) -> Iterator[Finding]:
-    """One measurable benefit at least; what the former term brought (Standard 12; A10)."""
+    """Check for a measurable benefit, and what the former term brought (Standard 12; A10)."""
     section = case.answers.of(Benefits)
     if section is None:
         return

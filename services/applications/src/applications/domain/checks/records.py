@@ -25,13 +25,13 @@ ICO_NUMBER = re.compile(r"Z[A-Z0-9]{7}")
 
 
 def codes(case: Case) -> Iterator[Finding]:
-    """Every organisation is named by the code that stands for itself (ruling 23)."""
+    """Check that every organisation is named by the code that stands for itself (ruling 23)."""
     for pointer, own in case.codes_read.items():
         yield _corrected(int(pointer.split("/")[2]), pointer, own)
 
 
 def names(case: Case) -> Iterator[Finding]:
-    """Every party has the name under which it is listed that day, however it is spelled."""
+    """Check that parties have the name under which they are listed that day, in any spelling."""
     controllers, processors = case.answers.of(Controllers), case.answers.of(Processors)
     written = [
         *(
@@ -51,7 +51,7 @@ def names(case: Case) -> Iterator[Finding]:
 
 
 def evidence(case: Case) -> Iterator[Finding]:
-    """What proves a party's security is on record, of that kind and reference."""
+    """Check that what proves a party's security is on record, of that kind and reference."""
     section = case.answers.of(Security)
     for position, named in enumerate(section.evidence if section else ()):
         pointer = f"/sections/5/evidence/{position}"
@@ -75,7 +75,7 @@ def evidence(case: Case) -> Iterator[Finding]:
 
 
 def registrations(case: Case) -> Iterator[Finding]:
-    """Every party's fee is paid, under the number on record (Standard 6)."""
+    """Check that every party's fee is paid, under the number on record (Standard 6)."""
     section = case.answers.of(Registrations)
     if section is None:
         return
@@ -194,7 +194,7 @@ def _on_record(
 def _registered_name(
     case: Case, registration: Registration, facts: PartyFacts, pointer: str
 ) -> Iterator[Finding]:
-    """The name is the organisation's, or the one under which its registration is on record."""
+    """Check that the name is the organisation's, or that of its recorded registration."""
     known = record.registration(registration.number, facts.registrations)
     listed = facts.organisation.name if facts.organisation else ""
     if not listed:

@@ -53,7 +53,7 @@ def commercial(case: Case) -> Iterator[Finding]:
 
 
 def conditions(case: Case) -> Iterator[Finding]:
-    """Each special condition is one's own, owned by a party, and not overdue (Standard 14)."""
+    """Check special conditions: own id, owned by a party, not overdue (Standard 14)."""
     section = case.answers.of(SpecialConditions)
     if section is None:
         return
@@ -110,7 +110,7 @@ def ethics(case: Case) -> Iterator[Finding]:
 
 
 def consent(case: Case) -> Iterator[Finding]:
-    """Where consent is the basis: which form, and how one withdraws (Standard 17)."""
+    """Check that where consent is the basis: which form, and how one withdraws (Standard 17)."""
     section = case.answers.of(Consent)
     if section is None:
         return
@@ -155,7 +155,7 @@ def consent(case: Case) -> Iterator[Finding]:
 
 
 def sub_licence(case: Case) -> Iterator[Finding]:
-    """None by default; else everything that goes with it (Standard 18)."""
+    """Check a sub-licence, where there is one, for all that goes with it (Standard 18)."""
     section = case.answers.of(SubLicence)
     if section is None or not section.sub_licence:
         return
@@ -170,7 +170,7 @@ def sub_licence(case: Case) -> Iterator[Finding]:
 
 
 def transparency(case: Case) -> Iterator[Finding]:
-    """A compliant public notice exists for the life of the agreement (Standard 19)."""
+    """Check that a compliant public notice exists for the life of the agreement (Standard 19)."""
     section = case.answers.of(Transparency)
     if section is not None and not section.confirmed:
         yield refuse(
@@ -182,7 +182,7 @@ def transparency(case: Case) -> Iterator[Finding]:
 
 
 def notice(case: Case) -> Iterator[Finding]:
-    """Where the notice can be read is an address of the web, though nobody here fetches it."""
+    """Check that the notice has an address of the web; nobody here fetches it."""
     section = case.answers.of(Transparency)
     if section is not None and section.notice_url and not WEB_ADDRESS.fullmatch(section.notice_url):
         yield refuse(

@@ -52,7 +52,7 @@ def _parted(case: Case) -> Iterator[Finding]:
 
 
 def say_something(case: Case) -> Iterator[Finding]:
-    """No title, reason or reference is "tbc", "n/a" or "xxx"."""
+    """Check that no title, reason or reference is "tbc", "n/a" or "xxx"."""
     written: list[tuple[int | None, str, str]] = [(None, "/title", case.title)]
     for number, section in case.answers.sections.items():
         written += [(number, at, text) for at, text in free_texts(section, f"/sections/{number}")]

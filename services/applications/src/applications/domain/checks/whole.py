@@ -21,7 +21,7 @@ NOT_COMPARED = frozenset(
 
 
 def sections_are_answered(case: Case) -> Iterator[Finding]:
-    """All 20 sections are filled (domain.md 2.2, state 2)."""
+    """Check that all 20 sections are filled (domain.md 2.2, state 2)."""
     for number in case.answers.missing:
         title = SECTIONS[number].__name__
         yield refuse(
@@ -43,7 +43,7 @@ def facts_are_known(case: Case) -> Iterator[Finding]:
 
 
 def queries_are_answered(case: Case) -> Iterator[Finding]:
-    """Every open query is answered (domain.md 2.2, state 5)."""
+    """Check that every open query is answered (domain.md 2.2, state 5)."""
     for position, query in enumerate(case.queries):
         if not query.answer:
             yield refuse(
@@ -55,7 +55,7 @@ def queries_are_answered(case: Case) -> Iterator[Finding]:
 
 
 def agreement_is_ones_own(case: Case) -> Iterator[Finding]:
-    """An amendment, renewal or extension is about an agreement of the applicant."""
+    """Check that an amendment, renewal or extension is about an agreement of the applicant."""
     if case.kind is Kind.NEW or case.facts is None:
         return
     agreement = case.facts.agreement
@@ -70,7 +70,7 @@ def agreement_is_ones_own(case: Case) -> Iterator[Finding]:
 
 
 def only_what_the_kind_changes(case: Case) -> Iterator[Finding]:
-    """An extension changes the end only, a simple change nothing of legal effect (2.3)."""
+    """Check that an extension changes the end only, a simple change nothing legal (2.3)."""
     allowed = {Kind.EXTENSION: frozenset({"end"}), Kind.SIMPLE_CHANGE: frozenset[str]()}
     if case.kind not in allowed or case.proposed is None:
         return

@@ -100,7 +100,7 @@ class Answers:
     sections: Mapping[int, Section] = field(default_factory=dict)
 
     def of(self, kind: type[S]) -> S | None:
-        """The section of that type, or None while it is not answered."""
+        """Return the section of that type, or None while it is not answered."""
         found = self.sections.get(kind.standard)
         return found if isinstance(found, kind) else None
 
@@ -162,6 +162,6 @@ class Answers:
         return section.lines if section else ()
 
     def numbered_lines(self) -> Iterator[tuple[str, LineAnswer]]:
-        """Each line with its pointer."""
+        """Yield each line with its pointer."""
         for position, line in enumerate(self.lines):
             yield f"/sections/7/lines/{position}", line

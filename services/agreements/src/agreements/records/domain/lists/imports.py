@@ -235,7 +235,7 @@ def plan_assurance(
 def _evidence(
     entry: dspt.Entry, former: Assurance | None, snapshot_on: date, make_id: MakeId
 ) -> Assurance:
-    """What the Body reviewed stays reviewed."""
+    """Return the evidence by the list; what the Body reviewed stays reviewed."""
     if former is not None and former.seen_on > snapshot_on:
         return former  # an older list says nothing about what a newer one said
     if former is None:

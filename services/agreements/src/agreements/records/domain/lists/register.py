@@ -102,7 +102,7 @@ class RelationshipEdition:
         return [] if self.is_taken_back else self.rows()
 
     def names(self, reference: str) -> bool:
-        """Whether a relationship is in this edition."""
+        """Check whether a relationship is in this edition."""
         return any(row["lcr_ref"] == reference for row in self.rows())
 
 

@@ -164,7 +164,7 @@ class Relationship:
         )
 
     def overlaps(self, other: "Relationship") -> bool:
-        """Whether a day belongs to both, for the same commissioner and service."""
+        """Check whether a day belongs to both, for the same commissioner and service."""
         if (self.commissioner, self.service) != (other.commissioner, other.service):
             return False
         ends = [end for end in (self.valid_to, other.valid_to) if end is not None]
@@ -254,7 +254,7 @@ class Relationship:
         return replace(self, consents=(*others, new))
 
     def require_no_overlap(self, others: Iterable["Relationship"]) -> None:
-        """At any instant one DSCRO a (commissioner, service); many CSUs are allowed."""
+        """Check that one DSCRO per commissioner and service is active at any instant."""
         for other in others:
             if (
                 other.id != self.id

@@ -157,7 +157,7 @@ def _standing(
     codes: Codes,
     organisations: Mapping[str, Sequence[Organisation]],
 ) -> CodeState:
-    """A default code is nobody; a site that had closed is closed although its provider is open."""
+    """Return the state of the code: a default code is unknown, a closed site is closed."""
     if codes.meaning(provider) is not None:
         return CodeState.UNKNOWN
     of_entity = standing_on(day, organisations.get(entity, ()))

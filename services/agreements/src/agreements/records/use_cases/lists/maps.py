@@ -177,7 +177,7 @@ def _is_outdated(tx: Transaction, known: MapSnapshot) -> bool:
 
 
 def _supersede_waiting(tx: Transaction, by: MapSnapshot, ctx: Context) -> None:
-    """One for the same day that still waited gives way."""
+    """Replace one for the same day that still waited."""
     given_up = [
         _stands(m, m.standing.supersede(at=tx.at))
         for m in tx.maps.all(by.kind)

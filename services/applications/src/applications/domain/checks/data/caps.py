@@ -15,7 +15,7 @@ LEAVES_LINES_AS_THEY_ARE = frozenset({Kind.EXTENSION, Kind.SIMPLE_CHANGE})
 
 
 def columns(case: Case) -> Iterator[Finding]:
-    """No line asks for a column of which nobody would be told anything.
+    """Check that no line asks for a column of which nobody would be told anything.
 
     What is hidden of the oldest alone is said, and so is what is withheld where the line cannot be
     changed now: an agreement that has such a line goes on being served, and the file says so.

@@ -18,7 +18,7 @@ from statements.vocabulary import Classification
 
 
 def redirections(case: Case) -> Iterator[Finding]:
-    """What another service answers is not opened here (A26)."""
+    """Check that what another service answers is not opened here (A26)."""
     for pointer, line in case.answers.numbered_lines():
         for redirection in case.rules.redirections:
             if redirection.data_set == line.data_set and re.fullmatch(
@@ -150,7 +150,7 @@ def _route(
 
 
 def powers(case: Case) -> Iterator[Finding]:
-    """Each line states the power, from the vocabulary (domain.md 3.3), that fits its route."""
+    """Check that each line states a power (domain.md 3.3) that fits its route."""
     routes = {line.line: line.route for line in _confidentiality(case)}
     for pointer, line in case.answers.numbered_lines():
         at = f"{pointer}/dissemination_power"

@@ -13,7 +13,7 @@ from statements.vocabulary import Classification
 
 
 def lines(case: Case) -> Iterator[Finding]:
-    """At least one; numbers, and keys of purpose, data set and classification, once each."""
+    """Check that there is a line, and that numbers and keys are given once each."""
     section = case.answers.of(Minimisation)
     if section is None:
         return
@@ -35,7 +35,7 @@ def lines(case: Case) -> Iterator[Finding]:
 
 
 def catalogue(case: Case) -> Iterator[Finding]:
-    """The data set exists, in the version and for the months asked for."""
+    """Check that the data set exists, in the version and for the months asked for."""
     for pointer, line in case.answers.numbered_lines():
         data_set = case.data_set(line)
         if data_set is None:
@@ -78,7 +78,7 @@ def catalogue(case: Case) -> Iterator[Finding]:
 
 
 def groups(case: Case) -> Iterator[Finding]:
-    """A group narrows a data set that has groups; none in the catalogue has, so none is asked for.
+    """Check that no group is asked for: no data set in the catalogue has groups.
 
     The decision denies a line with a group, since no permit can say so yet.
     """
@@ -90,7 +90,7 @@ def groups(case: Case) -> Iterator[Finding]:
 
 
 def fields(case: Case) -> Iterator[Finding]:
-    """Each field has a reason (A19), is in the catalogue, and leaves in a form it may leave in."""
+    """Check each field: its reason (A19), that it is in the catalogue, and its form."""
     for pointer, line in case.answers.numbered_lines():
         if not line.fields:
             yield refuse(
@@ -187,7 +187,7 @@ def justifications(case: Case) -> Iterator[Finding]:
 
 
 def populations(case: Case) -> Iterator[Finding]:
-    """A line says whose population it is about (ruling 7): the commissioners' own."""
+    """Check that a line says whose population it is about (ruling 7): the commissioners' own."""
     for pointer, line in case.answers.numbered_lines():
         population, at = line.population, f"{pointer}/population"
         if population.rule == "national":

@@ -173,7 +173,7 @@ def _trusts(text: str, remainder: Remainder, found: Stretches, kind: Organisatio
 
 
 def _practices(text: str, remainder: Remainder, found: Stretches) -> None:
-    """One row a practice and edition; the latest edition of a practice is kept."""
+    """Return one row per practice: its latest edition."""
     editions: Collected[tuple[str, date], ListedOrganisation] = Collected(remainder, "Code")
     for line, row in records(text, remainder, needed=("Code", "Name", "Start", "Close", "open_at")):
         begin, edition = day(row["Start"], "YYYY-MM-DD"), day(row["open_at"], "YYYY-MM-DD")

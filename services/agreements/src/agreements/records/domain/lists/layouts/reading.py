@@ -217,7 +217,7 @@ def records(
 
 
 def _tells(cell: str) -> bool:
-    """Whether personal data stand in a cell; most are codes and days, too short for any."""
+    """Check whether personal data stand in a cell; most are codes and days, too short for any."""
     return len(cell) >= TELLING_CHARACTERS_MIN and bool(find_personal_data(cell))
 
 
