@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import ColumnElement, Row, select
 from sqlmodel import Session
 
-from agreements.db.decisions.registers import HOLDING, Register, Rows
+from agreements.db.decisions.registers import HOLDING, Register, RegisterRows
 from agreements.db.decisions.rows import permit_of
 from agreements.db.decisions.seals import (
     PERMIT,
@@ -29,7 +29,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class SealedRows:
     session: Session
     ledger: Ledger
-    _read: dict[Register, Rows] = field(default_factory=dict)
+    _read: dict[Register, RegisterRows] = field(default_factory=dict)
     """Registers as this transaction read them, and found them sealed."""
     _broken: set[str] = field(default_factory=set)
 
@@ -44,7 +44,7 @@ class SealedRows:
         self._read.clear()
         self.ledger.look_again()
 
-    def of(self, table: str, environment_id: UUID, data_set: str) -> Rows | None:
+    def of(self, table: str, environment_id: UUID, data_set: str) -> RegisterRows | None:
         """Return a register as it was sealed; None, and it is noted, where it is another."""
         register = Register(table, environment_id, data_set)
         if register not in self._read:

@@ -83,7 +83,7 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RegisterRows:
     """The rows of a register, each as its text, in their order: which is that of their names."""
 
     texts: Sequence[str]
@@ -118,12 +118,12 @@ class Rows:
                     seen.add(number)
                     yield json.loads(f"[{text}]")
 
-    def without(self, names: Collection[object]) -> "Rows":
+    def without(self, names: Collection[object]) -> "RegisterRows":
         gone = tuple(f'"{name}",' for name in names)
-        return Rows([text for text in self.texts if not text.startswith(gone)])
+        return RegisterRows([text for text in self.texts if not text.startswith(gone)])
 
 
-def rows_of(session: Session, register: Register) -> Rows:
+def rows_of(session: Session, register: Register) -> RegisterRows:
     """Read a register, as one text: ten thousand rows as objects wake the garbage collector.
 
     Raises:
@@ -139,12 +139,12 @@ def rows_of(session: Session, register: Register) -> Rows:
         .where(kept.about.c.data_set == register.data_set)
     ).scalar_one()
     if not text:
-        return Rows(())
+        return RegisterRows(())
     written = [(n, write) for n, c in enumerate(kept.columns) if (write := _written(c, dialect))]
-    return Rows(sorted(_told(row, len(kept.columns), written) for row in text.split(ROW_END)))
+    return RegisterRows(sorted(_told(row, len(kept.columns), written) for row in text.split(ROW_END)))
 
 
-def registers(session: Session) -> Iterator[tuple[Register, Rows]]:
+def registers(session: Session) -> Iterator[tuple[Register, RegisterRows]]:
     """Return every register that has rows, with these."""
     for table, kept in REGISTERS.items():
         about = kept.about.c.environment_id, kept.about.c.data_set

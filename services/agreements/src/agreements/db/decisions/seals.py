@@ -22,7 +22,7 @@ from agreements.db.decisions.registers import (
     ROW_DIGEST,
     TREATMENT,
     Register,
-    Rows,
+    RegisterRows,
     rows_of,
 )
 from agreements.db.decisions.tables import PermitRow
@@ -46,7 +46,7 @@ TURNS = 6_021_557_340_918_227_432
 """Links are added one after another (PostgreSQL), until whoever adds one has committed."""
 READS_MAX = 4
 KEPT_ROWS_MAX = 200_000
-NO_ROWS = Rows(())
+NO_ROWS = RegisterRows(())
 ANYTHING = union_all(
     *(
         select(literal(1)).where(select(literal(1)).select_from(t).exists())
@@ -81,7 +81,7 @@ class Ledger:
     """In the transaction that is under way the chain was read."""
     _added: Link | None = field(default=None, repr=False)
     """What that transaction wrote."""
-    _kept: dict[Register, tuple[str, Rows]] = field(default_factory=dict, repr=False)
+    _kept: dict[Register, tuple[str, RegisterRows]] = field(default_factory=dict, repr=False)
     """Registers that were found sealed, with their digest: they are that until the chain says
     another."""
 
@@ -102,7 +102,7 @@ class Ledger:
         if self._added is not None:
             self.book.follow(self._added)
 
-    def rows(self, session: Session, register: Register) -> Rows:
+    def rows(self, session: Session, register: Register) -> RegisterRows:
         """Return a register's rows, which are those that were sealed.
 
         Raises:
@@ -160,14 +160,14 @@ class Ledger:
         self._added, leaf = linked(session, self.book, changes, epoch=self.book.number + 2, at=at)
         return [leaf]
 
-    def _keep(self, register: Register, rows: Rows, digest: str | None) -> None:
+    def _keep(self, register: Register, rows: RegisterRows, digest: str | None) -> None:
         """Keep what these are the rows of, should the chain say that digest."""
         if digest is not None:
             if sum(len(kept) for _, kept in self._kept.values()) + len(rows) > KEPT_ROWS_MAX:
                 self._kept.clear()
             self._kept[register] = digest, rows
 
-    def _is_sealed(self, session: Session, register: Register, rows: Rows) -> bool:
+    def _is_sealed(self, session: Session, register: Register, rows: RegisterRows) -> bool:
         if self.book.number < 0 and is_anything_there(session):
             return False  # from before there were seals, or the chain is gone
         return rows.digest() == self.book.expected(register.name)
