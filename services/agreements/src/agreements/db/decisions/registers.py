@@ -141,7 +141,9 @@ def rows_of(session: Session, register: Register) -> RegisterRows:
     if not text:
         return RegisterRows(())
     written = [(n, write) for n, c in enumerate(kept.columns) if (write := _written(c, dialect))]
-    return RegisterRows(sorted(_told(row, len(kept.columns), written) for row in text.split(ROW_END)))
+    return RegisterRows(
+        sorted(_told(row, len(kept.columns), written) for row in text.split(ROW_END))
+    )
 
 
 def registers(session: Session) -> Iterator[tuple[Register, RegisterRows]]:
