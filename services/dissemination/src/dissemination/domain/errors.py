@@ -73,14 +73,3 @@ FAILURES = {
     PREPARATION_FAILED: "The haven did not say why.",
 }
 """Why an extract failed, besides what the haven and the decision say."""
-
-
-class ObjectDiffers(Conflict):
-    """What lies in the store is not what the haven attests."""
-
-    code = "OBJECT_DIFFERS"
-    title = "The object is not the attested one"
-
-
-class AttestationMalformed(ValueError):
-    """It does not say what an attestation says, or is about another file."""
