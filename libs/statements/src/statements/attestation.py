@@ -39,6 +39,8 @@ class Column:
     name: Text
     treatment: Text
     class_: Annotated[str, Field(alias="class", max_length=200)]
+    assumed: bool = False
+    """Nobody published that the data set has it: the catalogue marks it so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

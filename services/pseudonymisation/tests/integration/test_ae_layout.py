@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 import catalogue
+from common.security.keys import ATTESTATION, SignedVerifier
 from pseudonymisation.intake.domain.errors import PeriodInvalid
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.preparation import PreparationState
@@ -45,7 +46,7 @@ lookups:
 fields:
   - {name: NHS, header: Health Service ID, class: DI, identifier: nhs_number, check: nhs_number, normal: [no_dashes, no_spaces]}
   - {name: AGE, header: Age, class: QI, type: integer, tells: age_years, minimum: 0, maximum: 130, recode: {"7001": "0"}, treatments: [as_is]}
-  - {name: MINUTES, header: Time in A&E (mins), class: CLIN, type: integer, minimum: 0, cap: 1440, treatments: [as_is]}
+  - {name: MINUTES, header: Time in A&E (mins), class: CLIN, type: integer, minimum: 0, cap: 1440, assumed: true, treatments: [as_is]}
   - {name: HOSPITAL, header: Hospital, class: ORG, lookup: hospitals, mandatory: true, treatments: [as_is]}
   - {name: ARRIVAL, header: Arrival Time, class: QI, type: datetime, mandatory: true, check: not_in_future, treatments: [month]}
   - {name: LEFT, header: "Left, at", class: QI, type: time, column: optional}
@@ -185,6 +186,11 @@ def test_the_layout_of_a_spreadsheet_goes_from_submission_to_extract(ae, clock):
     )
     dissemination.parts.close()
     assert (done.state, done.code) == (PreparationState.PREPARED, None)
+    said = SignedVerifier(ATTESTATION, dissemination.parts.signer.jwks, clock=clock).verify(
+        done.files[0].attestation
+    )
+    marked = [column["name"] for column in said["columns"] if "assumed" in column]
+    assert marked == ["MINUTES"]
     columns = ", ".join(fields)
     path = dissemination.path(done.files[0])
     made = duckdb.sql(f"SELECT {columns} FROM '{path}'").fetchall()

@@ -66,6 +66,7 @@ def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
                 name=field.name,
                 treatment=field.treatment,
                 class_=data_set.releasable(field.name).class_.value,
+                assumed=data_set.releasable(field.name).assumed,
             )
             for field in permit.fields
         ),
