@@ -4,6 +4,7 @@ import json
 import threading
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 from sqlmodel import Session
 
@@ -11,7 +12,7 @@ from common.db import engine as engines
 from common.db import idempotency, key_owners, tables
 from common.ids import new_id
 from common.security.principal import key_owner
-from common.web.idempotency import fingerprint
+from common.web.idempotency import IdempotencyKey, document, fingerprint
 
 BODY = fingerprint("POST /v1/things", {"name": "a"})
 
@@ -109,3 +110,19 @@ def test_keys_of_an_older_rule_get_the_owner_that_the_audit_log_names(create, en
 
 def test_no_two_tokens_share_an_owner():
     assert key_owner("a/b", "c", "02P") != key_owner("a", "b/c", "02P")
+
+
+def test_an_operation_that_takes_a_key_documents_that_another_request_may_have_it():
+    app = FastAPI()
+
+    @app.post("/things")
+    def make(key: IdempotencyKey = None) -> None: ...
+
+    @app.post("/others")
+    def other() -> None: ...
+
+    document(app)
+    paths = app.openapi()["paths"]
+
+    assert "IDEMPOTENCY_KEY_REUSED" in paths["/things"]["post"]["responses"]["409"]["description"]
+    assert "409" not in paths["/others"]["post"]["responses"]

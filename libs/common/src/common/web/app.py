@@ -17,7 +17,7 @@ from common.http import CORRELATION_HEADER
 from common.ids import new_id
 from common.logging import know_routes
 from common.settings import ServiceSettings
-from common.web import auth, pages, probes, problems, schemas
+from common.web import auth, idempotency, pages, probes, problems, schemas
 from common.web.fast import FastApp, FastPath
 from common.web.metrics import Metrics
 
@@ -123,6 +123,7 @@ def create(
     app.include_router(probes.router)
     app.include_router(pages.router)
     schemas.amend(app, _document)
+    idempotency.document(app)
     auth.document(app)
     return app
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 import yaml
@@ -45,6 +46,8 @@ def examples_of(package: str) -> Mapping[str, Any]:
 
     They are beside its reference data; a package that is none of a service has none.
     """
+    if find_spec(package) is None:
+        return {}
     path = files(package).joinpath("reference", "examples.yaml")
     found: Mapping[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     return found
