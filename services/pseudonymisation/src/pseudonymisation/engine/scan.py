@@ -15,10 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from common.personal_data import Own
 from common.personal_data.births import MONTHS
 from pseudonymisation.engine.blocks import INLINE_BYTES, views_of
+from pseudonymisation.engine.spellings import COULD
 
 VERSION: Final = 2
 """Each landed row says by which it was looked through (LAYOUT.md)."""
@@ -128,6 +130,15 @@ def suspects(columns: Sequence[pa.Array], owns: OwnValues) -> Mask:
     together = pa.concat_arrays([column.cast(pa.large_string()) for column in columns])
     found = _Cells(together, rows, owns).suspects()
     return found.reshape(len(columns), rows)
+
+
+def may_be_suspects(values: pa.Array) -> Mask:
+    """Return which texts may hold personal data at all, whoever's row they are in.
+
+    For columns of which few values differ: what no value can be is not looked for in their rows.
+    """
+    found: Mask = pc.match_substring_regex(values, COULD).to_numpy(zero_copy_only=False)
+    return found
 
 
 class _Cells:

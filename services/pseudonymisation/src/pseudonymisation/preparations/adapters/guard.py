@@ -24,10 +24,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.personal_data.births import MONTHS, SHORT
 from pseudonymisation.engine import capacity, masking, scan
 from pseudonymisation.engine.blocks import INLINE_BYTES, Cipher, Mask, blocks_of, texts_of
 from pseudonymisation.engine.session import add_function, identifier, literal
+from pseudonymisation.engine.spellings import COULD, COULD_DERIVED
 
 NUMBER_KIND: Final = 1
 """`person_kind` of a person known by an NHS number (LAYOUT.md)."""
@@ -36,29 +36,6 @@ SCANNED_BY: Final = "scan_rule"
 NUMERIC: Final = frozenset(
     {"BIGINT", "INTEGER", "HUGEINT", "UBIGINT", "UINTEGER", "DOUBLE", "FLOAT"}
 )
-
-_BETWEEN: Final = "[^0-9A-Za-z]*"
-"""Whatever separates: the normal form has it not."""
-
-
-def _spread(*parts: str) -> str:
-    return _BETWEEN.join(parts)
-
-
-_POSTCODE: Final = _spread("[A-Za-z]", "[0-9]", "(?:[0-9A-Za-z]", ")?[0-9]", "[A-Za-z]", "[A-Za-z]")
-_GIRO: Final = _spread("[Gg]", "[Ii]", "[Rr]", "0", "[Aa]", "[Aa]")
-_NUMBER: Final = _spread("[0-9]", f"(?:[0-9]{_BETWEEN}){{8}}[0-9]")
-_DATE: Final = _spread("[0-9]", f"(?:[0-9]{_BETWEEN}){{4}}[0-9]")
-_PARTS: Final = f"[0-9]{_BETWEEN[:-1]}+[0-9]{{1,2}}{_BETWEEN[:-1]}+[0-9]"
-_FOREIGN: Final = r"[^\x00-\x7F]"
-_MONTH: Final = "|".join(
-    _spread(*(f"[{letter}{letter.lower()}]" for letter in name[:SHORT])) for name in MONTHS
-)
-_NAMED: Final = f"[0-9](?s:.*)(?:{_MONTH})|(?:{_MONTH})(?s:.*)[0-9]"
-COULD: Final = f"{_DATE}|{_PARTS}|{_POSTCODE}|{_GIRO}|{_NAMED}|{_FOREIGN}"
-"""What every spelling of anything matches. Ten digits are six."""
-COULD_DERIVED: Final = f"{_NUMBER}|{_POSTCODE}|{_GIRO}|{_FOREIGN}"
-"""The same without dates: a derived column has codes of places and parts of dates in it."""
 
 
 @dataclass(frozen=True, slots=True)

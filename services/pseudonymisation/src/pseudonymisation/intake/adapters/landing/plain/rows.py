@@ -360,9 +360,8 @@ def _capped(values: pa.Array, limit: int | None) -> pa.Array:
 
 def _looked_at(field_: CatalogueField, batch: Batch, texts: _Texts) -> pa.Array | None:
     """Give what is looked through of a column; of numbers only those with so many digits."""
-    text = texts[field_.name] if field_.type is ColumnType.TEXT else None
-    if text is not None:
-        return text
+    if field_.type is ColumnType.TEXT:
+        return _holding(batch.text[field_.name], texts, field_.name)
     encoded = batch.text[field_.name]
     lengths = pc.binary_length(encoded.dictionary) if pa.types.is_dictionary(encoded.type) else None
     if lengths is None:
@@ -372,6 +371,18 @@ def _looked_at(field_: CatalogueField, batch: Batch, texts: _Texts) -> pa.Array 
     number = batch.typed[field_.name]
     whole = pc.trunc(number).cast(pa.int64()) if field_.type is ColumnType.DECIMAL else number
     return whole.cast(pa.string())
+
+
+def _holding(column: pa.Array, texts: _Texts, name: str) -> pa.Array | None:
+    """Give a column without the values that can be nothing personal; None where all are such."""
+    if not pa.types.is_dictionary(column.type):
+        return texts[name]
+    may_be = scan.may_be_suspects(column.dictionary)
+    if not may_be.any():
+        return None
+    if may_be.all():
+        return texts[name]
+    return pc.if_else(pa.array(may_be), column.dictionary, None).take(column.indices)
 
 
 def _trimmed(text: pa.Array) -> pa.Array:
