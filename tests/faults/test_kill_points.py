@@ -35,6 +35,8 @@ POINTS = {
     "K6": "dissemination",
     "K7": "dissemination",
 }
+QUICK = {"K3", "K7"}
+"""One of each service in `make test`; all of them are long by nature."""
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +115,10 @@ def named_objects(played: Scene) -> frozenset[str]:
     return frozenset(key for (key,) in found)
 
 
-@pytest.mark.parametrize("point", list(POINTS))
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(point, marks=() if point in QUICK else pytest.mark.long) for point in POINTS],
+)
 def test_a_kill_leaves_nothing_released_or_one_release(played: Scene, point: str) -> None:
     service = POINTS[point]
     known, objects = extracts(played), played.objects()

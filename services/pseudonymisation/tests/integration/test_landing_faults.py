@@ -217,7 +217,7 @@ def test_orphans_are_swept_and_what_rows_name_is_not(intake):
     assert intake.landed(submission["edition_id"])
 
 
-@pytest.mark.parametrize("point", ["L1", "L2"])
+@pytest.mark.parametrize("point", ["L1", pytest.param("L2", marks=pytest.mark.long)])
 def test_a_worker_that_is_killed_leaves_nothing_that_a_row_names(intake, point):
     """SIGKILL of the real process, in the middle of landing and after the object was closed."""
     submission_id = sent(intake)
