@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.personal_data import Own, find_in_record
+from common.personal_data.could import COULD
 from pseudonymisation.engine import scan
-from pseudonymisation.engine.spellings import COULD
 
 SNOMED = ["1240581000000104", "1240751000000100", "1300721000000109", "999000011000001104"]
 """Published identifiers of the UK extensions."""

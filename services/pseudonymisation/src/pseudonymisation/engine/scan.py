@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from common.personal_data import Own
 from common.personal_data.births import MONTHS
+from common.personal_data.could import COULD
 from pseudonymisation.engine.blocks import INLINE_BYTES, views_of
-from pseudonymisation.engine.spellings import COULD
 
 VERSION: Final = 2
 """Each landed row says by which it was looked through (LAYOUT.md)."""

@@ -24,10 +24,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common.personal_data.could import COULD, COULD_DERIVED
 from pseudonymisation.engine import capacity, masking, scan
 from pseudonymisation.engine.blocks import INLINE_BYTES, Cipher, Mask, blocks_of, texts_of
 from pseudonymisation.engine.session import add_function, identifier, literal
-from pseudonymisation.engine.spellings import COULD, COULD_DERIVED
 
 NUMBER_KIND: Final = 1
 """`person_kind` of a person known by an NHS number (LAYOUT.md)."""
