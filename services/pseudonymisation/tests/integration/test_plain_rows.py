@@ -69,13 +69,16 @@ class Haven:
     def key(self, name: str) -> bytes:
         return self.keys.setdefault(name, random.Random(name).randbytes(32))
 
-    def land(self, content: bytes, way: str, data_set: str = "SUS_APC"):
+    def land(self, content: bytes, way: str, data_set: str = "SUS_APC", reasons=None):
         upload = f"uploads/{way}"
         with self.objects.writer(upload, self.key(upload)) as writer:
             writer.write(content)
         rules, described = catalogue.load().intake_of(
             catalogue.load().get(data_set), date(2018, 6, 1)
         )
+        if reasons is not None:
+            withhold = rules.withhold.model_copy(update={"reasons": reasons})
+            rules = rules.model_copy(update={"withhold": withhold})
         order = LandingTask(
             data_set=described,
             rules=rules,
@@ -226,6 +229,22 @@ def test_all_rows_of_a_good_file_are_plain(haven, ways):
 
     assert outcome.landed == counts["plain"] == 500
     assert counts["others"] == 0
+
+
+def test_who_submitted_is_the_reason_also_where_a_withheld_row_has_none(haven, ways):
+    counts, close_the_quick_way = ways
+    reasons = ("", "03")
+    content = written([sus_row(Withheld_Identity_Reason=reason) for reason in reasons])
+
+    haven.land(content, "both", reasons=("P", "R", "C"))
+    assert counts["plain"] == 1
+    close_the_quick_way()
+    haven.land(content, "statement", reasons=("P", "R", "C"))
+
+    assert haven.table("both") == haven.table("statement")
+    names = [name for name, _ in haven.table("both")[0]]
+    place = names.index("reason_s")
+    assert [row[place] for row in haven.table("both")[1:]] == ["RR8", None]
 
 
 def test_a_file_of_which_nothing_is_plain_is_landed_all_the_same(haven, ways, monkeypatch):

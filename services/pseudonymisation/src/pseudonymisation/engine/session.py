@@ -128,7 +128,9 @@ def add_function(
 
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return a column in one piece."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def sealed_parquet(path: Path, key_name: str) -> str:

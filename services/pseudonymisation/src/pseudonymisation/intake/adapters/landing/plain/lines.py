@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 
 from catalogue.model import FileFormat
+from pseudonymisation.engine.session import whole
 from pseudonymisation.intake.adapters.landing import quotes
 from pseudonymisation.intake.adapters.landing.feed import Numbered
 from pseudonymisation.intake.adapters.landing.quotes import Mask
@@ -53,10 +54,7 @@ class LineReader:
             rows = rows.only(~wrong)
         if table.num_rows != len(rows.numbers):  # a reader that does not say which it left out
             return Parsed(block.numbers[:0], {}, block)
-        columns = {
-            name: _whole(table.column(place), self._types[name])
-            for place, name in enumerate(self._columns)
-        }
+        columns = {name: whole(table.column(place)) for place, name in enumerate(self._columns)}
         self._learn(columns)
         return Parsed(rows.numbers, columns, block.only(unsure))
 
@@ -102,12 +100,6 @@ class LineReader:
             unsure |= _has(data > LAST_OF_ASCII, offsets)
         unsure[quotes.inside(data, offsets, self._file.delimiter)] = True
         return unsure
-
-
-def _whole(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return column.combine_chunks() if column.num_chunks else pa.array([], kind)
 
 
 def _is_utf8(data: npt.NDArray[np.uint8]) -> bool:

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogue import CatalogueField, Check, ColumnType, Derivation
+from catalogue import CatalogueField, Check, ColumnType
+from catalogue.words import OF_A_POSTCODE
 from pseudonymisation.engine import capacity, scan
 from pseudonymisation.engine.sealing import Sealing
 from pseudonymisation.intake.adapters.landing.feed import SPACE, Numbered
@@ -118,8 +119,8 @@ class PlainRows:
         unplain = batch.unplain
         if not unplain.any():
             return rows, parsed.rest
-        lines = set(parsed.rest.numbers.tolist()) | set(parsed.numbers[unplain].tolist())
-        rest = block.only(np.isin(block.numbers, np.fromiter(lines, dtype=np.int64)))
+        others = np.concatenate([parsed.rest.numbers, parsed.numbers[unplain]])
+        rest = block.only(np.isin(block.numbers, others))
         return rows.filter(pa.array(~unplain)), rest
 
     def _recoded(self, name: str, column: pa.Array) -> pa.Array:
@@ -212,7 +213,7 @@ class PlainRows:
         for letter in LETTERS:
             name = f"reason_{letter.lower()}"
             if name in self._schema.names:
-                made[name] = self._reason(letter, batch.text, sources)
+                made[name] = self._reason(letter, batch, sources)
         columns = [made[column.name].cast(column.type) for column in self._schema]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
@@ -294,10 +295,8 @@ class PlainRows:
         suspected: Mask = np.logical_or.reduce(scan.suspects(looked_at, owns), axis=0)
         batch.rules_out(suspected)
 
-    def _reason(
-        self, letter: Letter, text: Mapping[str, pa.Array], sources: forms.Sources
-    ) -> pa.Array:
-        reason = self._data_set.population[letter]
+    def _reason(self, letter: Letter, batch: Batch, sources: forms.Sources) -> pa.Array:
+        reason, text = self._data_set.population[letter], batch.text
         name = reason.field or ""
         match reason.source:
             case "practice":
@@ -309,25 +308,18 @@ class PlainRows:
                     return by_value(text[name], self._organisations.entity_of_provider)
                 return by_value(text[name], lambda code: self._entities.get(code, code))
             case "submitter":
-                return _same(self._order.provider, len(text[name]), pa.string())
+                return _same(self._order.provider, len(batch.numbers), pa.string())
 
     def _require_forms(self) -> None:
         """:raises NotPlain:"""
         by_name = self._data_set.by_name
-        of_a_postcode = {
-            Derivation.DEFAULT_POSTCODE,
-            Derivation.POSTCODE_SECTOR,
-            Derivation.POSTCODE_DISTRICT,
-            Derivation.LSOA,
-            Derivation.RESIDENCE_COMMISSIONER,
-        }
         for made in self._data_set.derived:
             if made.name in self._schema.names and made.derivation not in forms.FORMS:
                 raise NotPlain
         places = {
             made.source
             for made in self._data_set.derived
-            if made.derivation in of_a_postcode and made.source in self._columns
+            if made.derivation in OF_A_POSTCODE and made.source in self._columns
         } | set(self._statement.derivations.postcodes)
         if any(by_name[name].check is not Check.POSTCODE for name in places):
             raise NotPlain
