@@ -48,6 +48,7 @@ from common.service import Wakes
 from common.web.server import in_background
 from dissemination import main
 from dissemination.settings import Settings
+from dissemination.use_cases import driver
 from dissemination.use_cases.context import Context
 from dsfc_testing import issuer as issuing
 from dsfc_testing.clock import FakeClock
@@ -537,6 +538,36 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Turns:
+    """What the workers do with the extracts of this process, counted while it goes on."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._changed = threading.Condition()
+
+    def counted(self, take: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a turn that waits where a test begins, and is waited for by it."""
+
+        def turn(*args: Any, **named: Any) -> Any:
+            with self._changed:
+                self._under_way += 1
+            try:
+                return take(*args, **named)
+            finally:
+                with self._changed:
+                    self._under_way -= 1
+                    self._changed.notify_all()
+
+        return turn
+
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """Run when no turn is under way, and let none begin meanwhile."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._under_way == 0, timeout=30)
+            yield
+
+
 @dataclass
 class House:
     """Dissemination running, and what is round it."""
@@ -551,12 +582,14 @@ class House:
     context: Context
     start_agreements: Callable[[], None]
     stop_agreements: Callable[[], None]
+    turns: Turns
     http: httpx.Client
     tokens: dict[tuple[Role, str, str], str] = field(default_factory=dict)
 
     def reset(self) -> None:
-        with self.engine.begin() as connection:
-            # What another test left half-way must not ask for anything in this one.
+        # What another test left half-way must not ask for anything in this one, nor be in the
+        # middle of a turn: what that writes would be counted here.
+        with self.turns.between(), self.engine.begin() as connection:
             connection.exec_driver_sql(
                 "UPDATE extract SET state = 'withdrawn', version = version + 1"
                 " WHERE state IN ('requested', 'preparing', 'prepared')"
@@ -725,7 +758,9 @@ def _house(
     agreements.haven = haven
     port = free_port()
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        turns = Turns()
+        patch.setattr(driver, "advance", turns.counted(driver.advance))
         issuer_port = int(identities.url.rpartition(":")[2])
         _, haven_url = stack.enter_context(
             in_background(
@@ -791,6 +826,7 @@ def _house(
             context=parts.context,
             start_agreements=start,
             stop_agreements=stop,
+            turns=turns,
             http=stack.enter_context(httpx.Client(base_url=url, timeout=DEADLINE_SECONDS)),
         )
 
