@@ -166,6 +166,36 @@ class SubmissionRights(Wire):
     left_out: dict[str, Any]
 
 
+class FieldQuality(Wire):
+    """How good the values of one field are; every judged value is of exactly one kind."""
+
+    field: str
+    judged: int
+    valid: int
+    missing: int
+    invalid: int
+    default: int
+    withheld: int
+    duplicate: int | None = None
+    completeness: float | None = None
+    validity: float | None = None
+
+
+class EditionQuality(Wire):
+    """What was measured of an edition when it was landed; `standing`: whether it is read today."""
+
+    edition_id: UUID
+    submission_id: UUID
+    data_set: str
+    provider: str
+    period: str
+    number: int
+    standing: str
+    landed_at: datetime
+    records: int
+    fields: tuple[FieldQuality, ...]
+
+
 class OptOutList(Wire):
     """A list of people who objected: how it stands, never who is on it."""
 

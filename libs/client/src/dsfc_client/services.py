@@ -19,6 +19,7 @@ from dsfc_client.models import (
     Breach,
     Contract,
     DataSet,
+    EditionQuality,
     Extract,
     Finding,
     Hold,
@@ -210,6 +211,21 @@ class Pseudonymisation(Service):
     def report(self, submission_id: Id) -> Any:
         """Return the data quality report."""
         return self.get(f"/v1/submissions/{submission_id}/report")
+
+    def report_csv(self, submission_id: Id) -> str:
+        """Return the data quality report as CSV: one row for each field."""
+        path = f"/v1/submissions/{submission_id}/report"
+        return self.call("GET", path, headers={"Accept": "text/csv"}).text
+
+    def report_page(self, submission_id: Id, target: Path) -> Path:
+        """Write the data quality report as a page to print: HTML that loads nothing."""
+        path = f"/v1/submissions/{submission_id}/report"
+        target.write_bytes(self.call("GET", path, headers={"Accept": "text/html"}).content)
+        return target
+
+    def edition_quality(self, **filters: Any) -> Iterator[EditionQuality]:
+        """What was measured of every edition: by `data_set`, `provider`, `month`, `in_force`."""
+        return self.pages("/v1/data-quality/editions", EditionQuality, **filters)
 
     def quarantine(self, submission_id: Id) -> Any:
         """Return the first page of quarantined rows: lines, columns, codes; never values."""

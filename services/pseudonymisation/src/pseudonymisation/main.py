@@ -26,6 +26,7 @@ from common.settings import Environment
 from common.workers import Worker
 from pseudonymisation.db.intake import intake_unit_of_work
 from pseudonymisation.db.preparations import preparation_unit_of_work
+from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.db.tables import metadata
 from pseudonymisation.engine import keystore
 from pseudonymisation.engine.objects import Objects
@@ -48,6 +49,8 @@ from pseudonymisation.preparations.api.routes import preparations
 from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
+from pseudonymisation.quality.api.routes import reports
+from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.settings import Settings
 
 PACKAGE: Final = "pseudonymisation"
@@ -138,6 +141,15 @@ class Parts(service.Parts):
         )
 
     @cached_property
+    def quality(self) -> QualityContext:
+        return QualityContext(
+            uow=quality_unit_of_work(self.engine),
+            clock=self.legal_clock,
+            catalogue=self.catalogue,
+            codes=self.codes,
+        )
+
+    @cached_property
     def preparation_uow(self) -> Any:
         return preparation_unit_of_work(self.engine)
 
@@ -206,6 +218,7 @@ def create_app(
             editions.router,
             opt_outs.router,
             opt_out_checks.router,
+            reports.router,
             public_keys.router,
         ],
         state=_intake,
@@ -236,6 +249,7 @@ def _intake(parts: Parts) -> Mapping[str, Any]:
     settings = parts.settings
     return {
         "context": parts.intake,
+        "quality": parts.quality,
         "uploads": Uploads(
             uploads_max=settings.uploads_max, stall_seconds=settings.upload_stall_seconds
         ),

@@ -259,7 +259,7 @@ def test_the_report_counts_by_column_and_reason():
     columns = {column["column"]: column for column in found["columns"]}
     assert columns["Sex"] == {
         "column": "Sex", "submitted": False, "valid": 0, "missing": 8, "invalid": 1,
-        "personal_data_found": 0, "own_found": 0, "others_found": 0,
+        "set_aside": 0, "personal_data_found": 0, "own_found": 0, "others_found": 0,
     }  # fmt: skip
     assert found["nhs_number"] == {"present": 6, "missing": 2, "invalid": 0, "status": {"01": 8}}
     assert found["outside_period"] == 1

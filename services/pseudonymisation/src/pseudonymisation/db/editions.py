@@ -40,7 +40,7 @@ class SqlEditions:
         row = self.session.exec(query).one_or_none()
         if row is None:
             raise EditionNotFound("The edition does not exist, or you may not see it.")
-        return _to_edition(row)
+        return edition_of_row(row)
 
     def page(
         self,
@@ -64,7 +64,7 @@ class SqlEditions:
             query = query.where(col(EditionRow.period_last) >= period.first)
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
         query = (
@@ -73,7 +73,7 @@ class SqlEditions:
             .where(col(EditionRow.provider) == provider)
             .where(is_in_force())
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def waiting(self, data_set: str, provider: str) -> Sequence[Edition]:
         query = (
@@ -82,7 +82,7 @@ class SqlEditions:
             .where(col(EditionRow.provider) == provider)
             .where(col(EditionRow.state) == Replacement.WAITING.value)
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def in_force(self, *, but_made_by: Collection[str], limit: int) -> Sequence[Edition]:
         known, other = col(EditionRow.landing_rules_digest), aliased(SubmissionRow)
@@ -104,7 +104,7 @@ class SqlEditions:
             .order_by(col(EditionRow.id))
             .limit(limit)
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def newest(self, limit: int) -> Sequence[Edition]:
         query = (
@@ -113,7 +113,7 @@ class SqlEditions:
             .order_by(col(EditionRow.landed_at).desc(), col(EditionRow.id).desc())
             .limit(limit)
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def former(self, data_set: str, provider: str, period: Period) -> Sequence[Edition]:
         gave_way = col(EditionRow.superseded_by).is_not(None)
@@ -126,7 +126,7 @@ class SqlEditions:
             .where(or_(is_in_force(), gave_way))
             .order_by(col(EditionRow.number))
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def gave_way_to(self, edition_id: UUID) -> Edition | None:
         query = (
@@ -137,7 +137,7 @@ class SqlEditions:
             .limit(1)
         )
         row = self.session.exec(query).first()
-        return None if row is None else _to_edition(row)
+        return None if row is None else edition_of_row(row)
 
     def unmarked_unsafe(
         self, *, data_sets: Collection[str], but_made_by: Collection[str], limit: int
@@ -151,7 +151,7 @@ class SqlEditions:
             .order_by(col(EditionRow.id))
             .limit(limit)
         )
-        return [_to_edition(row) for row in self.session.exec(query)]
+        return [edition_of_row(row) for row in self.session.exec(query)]
 
     def covering(self, data_set: str, months: Sequence[str]) -> Sequence[Edition]:
         if not months:
@@ -164,7 +164,7 @@ class SqlEditions:
             .where(is_in_force())
             .order_by(col(EditionRow.id))
         )
-        found = [_to_edition(row) for row in self.session.exec(query)]
+        found = [edition_of_row(row) for row in self.session.exec(query)]
         return [e for e in found if any(e.period.first <= m <= e.period.last for m in months)]
 
     def count(self, data_set: str, provider: str, period: Period) -> int:
@@ -238,7 +238,7 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
     }
 
 
-def _to_edition(row: EditionRow) -> Edition:
+def edition_of_row(row: EditionRow) -> Edition:
     """Read an edition out of its row."""
     return Edition(
         id=row.id,

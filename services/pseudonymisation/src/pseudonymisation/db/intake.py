@@ -12,6 +12,7 @@ from common.db import idempotency
 from common.db.unit_of_work import UnitOfWork
 from pseudonymisation.db.editions import SqlEditions
 from pseudonymisation.db.opt_outs import SqlOptOutChecks, SqlOptOutLists
+from pseudonymisation.db.quality.measures import SqlMeasures
 from pseudonymisation.db.submissions import SqlSubmissions
 from pseudonymisation.db.tables import (
     EditionRow,
@@ -34,6 +35,10 @@ class SqlIntake:
     @property
     def editions(self) -> SqlEditions:
         return SqlEditions(self.session)
+
+    @property
+    def measures(self) -> SqlMeasures:
+        return SqlMeasures(self.session)
 
     @property
     def opt_out_lists(self) -> SqlOptOutLists:

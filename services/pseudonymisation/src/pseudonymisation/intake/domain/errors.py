@@ -304,8 +304,3 @@ class RightsUnavailable(Unavailable):
 class DigestUnreadable(Unprocessable):
     code = "DIGEST_UNREADABLE"
     title = "The digest header is not of the form `sha-256=<base64>`"
-
-
-class ReportMissing(SubmissionNotFound):
-    code = "REPORT_MISSING"
-    title = "The submission has no report yet"

@@ -102,6 +102,8 @@ class LandingOutcome:
     """The first of them, in order of the lines."""
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many lines were set aside for what: by column and code."""
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    """Lines set aside because of a column, each counted once."""
     missing: Mapping[str, int] = field(default_factory=dict)
     """Of the landed rows, by column."""
     personal_data: Mapping[str, int] = field(default_factory=dict)
@@ -166,7 +168,7 @@ def report(
             "repeated": outcome.repeated,
             "different": outcome.landed - outcome.repeated,
         },
-        "columns": [_column(name, outcome) for name in data_set.by_name],
+        "columns": [_column(name, outcome, data_set) for name in data_set.by_name],
         "nhs_number": {
             "present": outcome.landed - outcome.without_number,
             "missing": outcome.without_number,
@@ -205,10 +207,12 @@ def report(
     }
 
 
-def _column(name: str, outcome: LandingOutcome) -> dict[str, JsonValue]:
+def _column(name: str, outcome: LandingOutcome, data_set: DataSet) -> dict[str, JsonValue]:
     """Count a column: landed with a value, landed without, and set aside because of it."""
     is_submitted = name in outcome.columns
     missing = outcome.missing.get(name, 0) if is_submitted else outcome.landed
+    if is_submitted and name == data_set.person.nhs_number:
+        missing = outcome.without_number  # the number itself is not in the written file
     found = outcome.personal_data.get(name, 0)
     of_others = outcome.personal_data_of_others.get(name, 0)
     return {
@@ -217,6 +221,7 @@ def _column(name: str, outcome: LandingOutcome) -> dict[str, JsonValue]:
         "valid": outcome.landed - missing,
         "missing": missing,
         "invalid": sum(n for (column, _), n in outcome.reasons.items() if column == name),
+        "set_aside": outcome.set_aside.get(name, 0),
         "personal_data_found": found,
         "own_found": found - of_others,
         "others_found": of_others,

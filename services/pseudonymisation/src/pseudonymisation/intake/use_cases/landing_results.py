@@ -18,6 +18,7 @@ from common.jobs import Claim
 from common.replacement import Standing
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, RulesVersion, Status
+from pseudonymisation.intake.domain.measures import measured
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission, next_try
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
@@ -86,6 +87,11 @@ def accept(
             audit=audit_entry(
                 "edition-landed", f"editions/{edition.id}", present, at, rows=edition.rows
             ),
+        )
+        tx.measures.add(
+            edition,
+            measured(quality, data_set=order.data_set, rules=order.rules),
+            at=at,
         )
         audit = audit_entry(
             "submission-waits" if standing.is_waiting else "submission-accepted",

@@ -20,7 +20,7 @@ from pseudonymisation.engine.errors import EngineFailed, KeyDestroyed, ObjectDam
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.quality import report
 from pseudonymisation.intake.domain.submission import Submission
-from pseudonymisation.intake.use_cases import landing_results, relanding, rights
+from pseudonymisation.intake.use_cases import landing_results, measuring, relanding, rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.landing_results import EVERYTHING, audit_entry
 from pseudonymisation.intake.use_cases.ports import LandingOrder, MapFile, MapKind
@@ -76,6 +76,7 @@ class LandingJobs:
         """Land anew what has to be, destroy what was kept long enough, and what no row names."""
         relanding.mark_unsafe(ctx=self.ctx)
         relanding.land_again(ctx=self.ctx)
+        measuring.fill_in(ctx=self.ctx)
         destroyed = _destroy_decided(ctx=self.ctx)
         older_than = self.ctx.clock.now() - self.ctx.limits.orphans
         orphans = self.ctx.haven.sweep(

@@ -13,6 +13,7 @@ from common.audit.entries import Entry as AuditEntry
 from common.jobs import Report, SignOfLife
 from common.replacement import Change, Reach, State
 from pseudonymisation.intake.domain.edition import Edition, MapVersion
+from pseudonymisation.intake.domain.measures import EditionMeasures
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.period import Period
@@ -136,6 +137,19 @@ class Editions(Protocol):
         """Raise EditedMeanwhile where another edition was quicker."""
 
 
+class Measures(Protocol):
+    """How good the values of each edition are."""
+
+    def add(self, edition: Edition, measures: EditionMeasures, *, at: datetime) -> None:
+        """Write down what an edition is like, once."""
+
+    def is_missing(self, edition_id: UUID) -> bool:
+        """Return whether an edition is not measured yet."""
+
+    def unmeasured(self, *, limit: int) -> Sequence[Edition]:
+        """Return editions that were landed before there were measures."""
+
+
 class OptOutLists(Protocol):
     def get(self, list_id: UUID) -> OptOutList:
         """Raise ListNotFound."""
@@ -166,6 +180,8 @@ class Transaction(Protocol):
     def submissions(self) -> Submissions: ...
     @property
     def editions(self) -> Editions: ...
+    @property
+    def measures(self) -> Measures: ...
     @property
     def opt_out_lists(self) -> OptOutLists: ...
 

@@ -6,7 +6,6 @@ from itertools import chain
 from uuid import UUID
 
 import structlog
-from pydantic import JsonValue
 
 from catalogue import DataSet, UnknownDataSet, in_force
 from common.audit.entries import entry_for
@@ -17,7 +16,7 @@ from common.security.roles import Role
 from pseudonymisation.engine.errors import KeyDestroyed, ObjectDamaged
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import SENDER_ONLY, QuarantineEntry
+from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
 from pseudonymisation.intake.use_cases import rights
@@ -178,20 +177,6 @@ def get(submission_id: UUID, *, ctx: IntakeContext) -> Submission:
     """Raise SubmissionNotFound."""
     with ctx.uow.reading() as tx:
         return tx.submissions.get(submission_id, ctx.scope)
-
-
-def report(submission_id: UUID, *, ctx: IntakeContext) -> dict[str, JsonValue] | None:
-    """Return the data quality report, once there is one; who sent the file is shown all of it.
-
-    Raises:
-        SubmissionNotFound
-
-    """
-    submission = get(submission_id, ctx=ctx)
-    if submission.report is None:
-        return None
-    is_sender = ctx.codes.known(submission.submitted_by) in ctx.own
-    return {k: v for k, v in submission.report.items() if is_sender or k != SENDER_ONLY}
 
 
 def page(

@@ -172,6 +172,7 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         quarantined=quarantine.lines,
         entries=quarantine.entries,
         reasons=dict(quarantine.reasons),
+        set_aside=dict(quarantine.columns),
         missing=_missing(order.data_set, statistics, landed),
         personal_data=statement.personal_data,
         personal_data_of_others=dict(statement.masking.of_others),

@@ -86,6 +86,8 @@ class Quarantine:
         self._lock = threading.Lock()
         self._entries: list[QuarantineEntry] = []
         self.reasons: Counter[tuple[str, str]] = Counter()
+        self.columns: Counter[str] = Counter()
+        """Lines that were set aside because of a column, each once however many its reasons."""
         self.lines = 0
         writer.write(f"line,reasons,{header}\n".encode())
 
@@ -106,12 +108,17 @@ class Quarantine:
         self._require_no_header(line, record)
         reasons = pc.split_pattern(why.cast(pa.string()), " ")
         flat = reasons.flatten()
-        counts = {item["values"]: item["counts"] for item in pc.value_counts(flat).to_pylist()}
+        counts, columns = Counter[str](), Counter[str]()
+        for item in pc.value_counts(why.cast(pa.string())).to_pylist():
+            of_line = item["values"].split(" ")
+            counts.update(dict.fromkeys(of_line, item["counts"]))
+            columns.update(dict.fromkeys({self._named(r)[0] for r in of_line}, item["counts"]))
         named = {reason: self._named(reason) for reason in counts}
         numbers = line.cast(pa.int64())
         with self._lock:
             for reason, count in counts.items():
                 self.reasons[named[reason]] += count
+            self.columns.update(columns)
             room = self._entries_max - len(self._entries)
             if room > 0:
                 rows = numbers.take(pc.list_parent_indices(reasons))[:room].to_pylist()

@@ -22,7 +22,6 @@ from pseudonymisation.intake.api.dependencies import ReadCtx, RowsCtx, SubmitCtx
 from pseudonymisation.intake.api.schemas.submissions import (
     DATA_SET,
     OpenSubmission,
-    QualityReport,
     QuarantineEntryView,
     QuarantinePage,
     SubmissionView,
@@ -158,19 +157,6 @@ def list_submissions(
 def get_submission(submission_id: UUID, ctx: ReadCtx) -> SubmissionView:
     """Return how a submission stands."""
     return SubmissionView.of(use_cases.get(submission_id, ctx=ctx))
-
-
-@router.get(
-    "/{submission_id}/report", responses=responses(errors.SubmissionNotFound, errors.ReportMissing)
-)
-def get_report(submission_id: UUID, ctx: ReadCtx) -> QualityReport:
-    """Return the data quality report, once the file was landed or judged as a whole."""
-    report = use_cases.report(submission_id, ctx=ctx)
-    if report is None:
-        raise errors.ReportMissing(
-            "The file has not been validated yet, or was rejected while it was received."
-        )
-    return QualityReport.model_validate(report)
 
 
 @router.get("/{submission_id}/quarantine", responses=responses(errors.SubmissionNotFound))

@@ -1,7 +1,7 @@
 """What crosses the wire on the intake's port. Never a row, never a domain object."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -129,19 +129,6 @@ class QuarantinePage(BaseModel):
     next: Annotated[
         int | None, Field(description="Pass as `after` for the next page; null on the last.")
     ] = None
-
-
-class QualityReport(BaseModel):
-    """The data quality report: counts by column and reason; never a value."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-    schema_: Annotated[Literal["dsfc-quality-report/1"], Field(alias="schema")]
-    data_set: str
-    catalogue_version: str
-    totals: dict[str, int]
-    columns: list[dict[str, Any]]
-    reasons: list[dict[str, Any]]
 
 
 class RulesVersionView(BaseModel):

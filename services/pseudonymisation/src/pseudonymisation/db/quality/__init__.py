@@ -1,0 +1,1 @@
+"""How good the values of editions are, and which files are expected."""

@@ -1,0 +1,177 @@
+"""Reads what was measured of editions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Engine, Select, func, or_, select
+from sqlmodel import Session, col
+
+from common.db.unit_of_work import UnitOfWork
+from common.replacement import State as Replacement
+from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
+from pseudonymisation.db.submissions import SqlSubmissions
+from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
+from pseudonymisation.intake.domain.measures import FieldMeasure
+from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.use_cases.ports import Scope
+from pseudonymisation.quality.domain.editions import EditionStanding, MeasuredEdition
+from pseudonymisation.quality.domain.rates import FieldTotals
+from pseudonymisation.quality.use_cases.ports import OfEditions
+
+Measured = tuple[EditionQualityRow, EditionRow]
+STANDINGS: Final = {
+    Replacement.WAITING: EditionStanding.WAITING,
+    Replacement.TAKEN_BACK: EditionStanding.TAKEN_BACK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SqlQualityRecords:
+    session: Session
+
+    def page(
+        self, wanted: OfEditions, scope: Scope, *, after: UUID | None, limit: int
+    ) -> Sequence[MeasuredEdition]:
+        query = _selected(wanted).order_by(col(EditionRow.id)).limit(limit)
+        if scope.own is not None:
+            query = query.join(
+                SubmissionRow, col(SubmissionRow.id) == col(EditionRow.submission_id)
+            ).where(
+                or_(
+                    col(EditionRow.provider).in_(scope.own),
+                    col(SubmissionRow.submitted_by).in_(scope.own),
+                )
+            )
+        if after is not None:
+            query = query.where(col(EditionRow.id) > after)
+        return self._with_fields(query)
+
+    def trend(self, data_set: str, provider: str, *, limit: int) -> Sequence[MeasuredEdition]:
+        wanted = OfEditions(data_set=data_set, provider=provider, only_in_force=True)
+        newest = (col(EditionRow.period_first).desc(), col(EditionRow.id).desc())
+        return self._with_fields(_selected(wanted).order_by(*newest).limit(limit))[::-1]
+
+    def national(
+        self, data_set: str, periods: Collection[str]
+    ) -> Mapping[tuple[str, str], FieldTotals]:
+        summed = [
+            func.sum(col(column))
+            for column in (
+                FieldQualityRow.judged,
+                FieldQualityRow.valid,
+                FieldQualityRow.missing,
+                FieldQualityRow.withheld,
+            )
+        ]
+        query = (
+            select(col(EditionQualityRow.period), col(FieldQualityRow.field), *summed)
+            .join(EditionRow, col(EditionRow.id) == col(EditionQualityRow.edition_id))
+            .join(
+                FieldQualityRow,
+                col(FieldQualityRow.edition_id) == col(EditionQualityRow.edition_id),
+            )
+            .where(col(EditionQualityRow.data_set) == data_set)
+            .where(col(EditionQualityRow.period).in_(periods))
+            .where(is_in_force())
+            .group_by(col(EditionQualityRow.period), col(FieldQualityRow.field))
+        )
+        return {
+            (period, field): FieldTotals(
+                judged=int(judged), valid=int(valid), missing=int(missing), withheld=int(withheld)
+            )
+            for period, field, judged, valid, missing, withheld in self.session.execute(query)
+        }
+
+    def submission(self, submission_id: UUID, scope: Scope) -> Submission:
+        return SqlSubmissions(self.session).get(submission_id, scope)
+
+    def _with_fields(self, query: Select[EditionQualityRow, EditionRow]) -> list[MeasuredEdition]:
+        found = [(quality, edition) for quality, edition in self.session.execute(query)]
+        fields: dict[UUID, list[FieldMeasure]] = {edition.id: [] for _, edition in found}
+        rows = self.session.scalars(
+            select(FieldQualityRow)
+            .where(col(FieldQualityRow.edition_id).in_(fields))
+            .order_by(col(FieldQualityRow.position))
+        )
+        for row in rows:
+            fields[row.edition_id].append(_to_measure(row))
+        return [_to_edition(quality, edition, fields[edition.id]) for quality, edition in found]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlQuality:
+    """One transaction of data quality."""
+
+    session: Session
+
+    @property
+    def records(self) -> SqlQualityRecords:
+        return SqlQualityRecords(self.session)
+
+
+def quality_unit_of_work(engine: Engine) -> UnitOfWork[SqlQuality]:
+    return UnitOfWork(engine, SqlQuality)
+
+
+def _selected(wanted: OfEditions) -> Select[EditionQualityRow, EditionRow]:
+    query: Select[EditionQualityRow, EditionRow] = select(EditionQualityRow, EditionRow).join(
+        EditionRow, col(EditionRow.id) == col(EditionQualityRow.edition_id)
+    )
+    if wanted.data_set is not None:
+        query = query.where(col(EditionQualityRow.data_set) == wanted.data_set)
+    if wanted.data_sets is not None:
+        query = query.where(col(EditionQualityRow.data_set).in_(wanted.data_sets))
+    if wanted.provider is not None:
+        query = query.where(col(EditionQualityRow.provider) == wanted.provider)
+    if wanted.month is not None:
+        query = query.where(col(EditionQualityRow.period_first) <= wanted.month)
+        query = query.where(col(EditionQualityRow.period_last) >= wanted.month)
+    if wanted.only_in_force:
+        query = query.where(is_in_force())
+    return query
+
+
+def _to_edition(
+    quality: EditionQualityRow, edition: EditionRow, fields: Sequence[FieldMeasure]
+) -> MeasuredEdition:
+    return MeasuredEdition(
+        edition_id=edition.id,
+        submission_id=edition.submission_id,
+        data_set=quality.data_set,
+        provider=quality.provider,
+        period=quality.period,
+        number=edition.number,
+        standing=_standing(edition),
+        superseded_by=edition.superseded_by,
+        landed_at=edition.landed_at,
+        records=quality.records,
+        landed=quality.landed,
+        set_aside=quality.set_aside,
+        repeated=quality.repeated,
+        withheld=quality.withheld,
+        fields=tuple(fields),
+    )
+
+
+def _standing(edition: EditionRow) -> EditionStanding:
+    state = Replacement(edition.state)
+    if state in STANDINGS:
+        return STANDINGS[state]
+    is_read = edition.superseded_by is None and state is not Replacement.SUPERSEDED
+    return EditionStanding.IN_FORCE if is_read else EditionStanding.SUPERSEDED
+
+
+def _to_measure(row: FieldQualityRow) -> FieldMeasure:
+    return FieldMeasure(
+        field=row.field,
+        is_submitted=row.is_submitted,
+        judged=row.judged,
+        valid=row.valid,
+        missing=row.missing,
+        invalid=row.invalid,
+        default=row.defaulted,
+        withheld=row.withheld,
+        duplicate=row.duplicate,
+    )

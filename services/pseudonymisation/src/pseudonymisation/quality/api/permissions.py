@@ -1,0 +1,15 @@
+"""Who may see how good data are, beside everybody: the public statement needs no token."""
+
+from common.web.auth import Permission, public
+from pseudonymisation.intake.api.permissions import READ_SUBMISSIONS
+
+READ_QUALITY = Permission(
+    "quality:read",
+    READ_SUBMISSIONS.roles,
+    "See how good the values of editions are: one's own, or as staff of the haven all.",
+)
+READ_REPORTS = READ_SUBMISSIONS
+"""A report is part of what became of a file."""
+PUBLIC_STATEMENT = public(
+    "Who applies for data is to know before how complete they are; small numbers are hidden."
+)
