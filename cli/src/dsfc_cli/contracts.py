@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from fastapi import FastAPI
 
+import disclosure
 from catalogue import describing
 from common import errors
 from common.messaging import schemas
@@ -207,6 +208,7 @@ def _codes() -> str:
         "What is wrong with a line of a submission",
         importlib.import_module("pseudonymisation.intake.domain.quality").TEXTS,
     )
+    lines += _section("What is wrong with a table, or with the rule for it", disclosure.titles())
     return "\n".join([*lines, ""])
 
 
