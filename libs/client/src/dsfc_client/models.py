@@ -196,6 +196,33 @@ class EditionQuality(Wire):
     fields: tuple[FieldQuality, ...]
 
 
+class StatedQuality(Wire):
+    """What is public of an edition: figures are texts, `*` where small numbers are hidden."""
+
+    edition_id: UUID
+    data_set: str
+    period: str
+    provider: str
+    landed_on: date
+    records: str
+    rule: str
+    fields: tuple[dict[str, Any], ...]
+
+
+class LandingLine(Wire):
+    """One line of the landing board: a provider's period of a data set."""
+
+    data_set: str
+    provider: str
+    period: str
+    is_expected: bool
+    due_on: date
+    state: str
+    is_late: bool
+    rows: int | None = None
+    has_shrunk: bool
+
+
 class OptOutList(Wire):
     """A list of people who objected: how it stands, never who is on it."""
 

@@ -23,11 +23,13 @@ from dsfc_client.models import (
     Extract,
     Finding,
     Hold,
+    LandingLine,
     Manifest,
     OptOutCheck,
     OptOutList,
     Progress,
     RegisterLine,
+    StatedQuality,
     Submission,
 )
 
@@ -226,6 +228,26 @@ class Pseudonymisation(Service):
     def edition_quality(self, **filters: Any) -> Iterator[EditionQuality]:
         """What was measured of every edition: by `data_set`, `provider`, `month`, `in_force`."""
         return self.pages("/v1/data-quality/editions", EditionQuality, **filters)
+
+    def quality_statement(self, **filters: Any) -> Iterator[StatedQuality]:
+        """The public statement of coverage and validity: by `data_set`, `month`, `provider`."""
+        return self.pages("/v1/data-quality", StatedQuality, **filters)
+
+    def landing_board(self, **filters: Any) -> Iterator[LandingLine]:
+        """Who should have sent what by when, and what came: by `data_set`, `provider`, `state`.
+
+        Also `late`, `shrunk`, and months as `from` and `to`; the newest periods first.
+        """
+        return self.pages("/v1/landing-board", LandingLine, **filters)
+
+    def expect_files(self, body: Json, *, key: str | None = None) -> Any:
+        """Say that a provider should send a data set from a month on."""
+        return self.post("/v1/expectations", body, key=key)
+
+    def end_expectation(self, expectation_id: Id, last: str, reason: str) -> Any:
+        """Say with which month (`YYYY-MM`) files are expected no longer."""
+        path = f"/v1/expectations/{expectation_id}/end"
+        return self.post(path, {"to": last, "reason": reason})
 
     def quarantine(self, submission_id: Id) -> Any:
         """Return the first page of quarantined rows: lines, columns, codes; never values."""

@@ -55,6 +55,7 @@ class Parts(service.Parts):
             rules=reference.load(),
             data_sets=catalogue.load(),
             codes=self.codes,
+            data_quality_url=self.settings.statement_url,
         )
 
 

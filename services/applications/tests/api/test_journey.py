@@ -29,6 +29,8 @@ def test_a_complete_application_gets_its_reference_and_is_frozen(people, draft):
         assert answered.status_code == 200, answered.text
     found = people.editor.get(f"{path}/findings").json()
     assert (found["can_be_submitted"], found["findings"]) == (True, [])
+    assert {note["code"] for note in found["notes"]} == {"DATA_QUALITY_STATEMENT"}
+    assert all(f"data_set={note['data_set']}" in note["href"] for note in found["notes"])
 
     submitted = people.editor.post(f"{path}/submission").json()
 

@@ -49,7 +49,8 @@ from pseudonymisation.preparations.api.routes import preparations
 from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
-from pseudonymisation.quality.api.routes import reports
+from pseudonymisation.quality.adapters import rules as quality_rules
+from pseudonymisation.quality.api.routes import board, reports, statement
 from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.settings import Settings
 
@@ -147,6 +148,9 @@ class Parts(service.Parts):
             clock=self.legal_clock,
             catalogue=self.catalogue,
             codes=self.codes,
+            small_numbers=quality_rules.small_numbers(),
+            due_rules=quality_rules.due_rules(),
+            shrink_rule=quality_rules.shrink_rule,
         )
 
     @cached_property
@@ -219,6 +223,8 @@ def create_app(
             opt_outs.router,
             opt_out_checks.router,
             reports.router,
+            statement.router,
+            board.router,
             public_keys.router,
         ],
         state=_intake,

@@ -40,11 +40,22 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
         json={"data_set": "SUS_APC", "periods": ["2018-04"], "purpose": "RS"},
         headers=intake.headers(Role.DSCRO_OPERATOR, "X26"),
     )
+    expected = intake.client.post(
+        "/v1/expectations",
+        json={
+            "data_set": "SUS_APC",
+            "provider": "RR8",
+            "from": "2018-04",
+            "reason": "Acute contract of 2018/19.",
+        },
+        headers=intake.headers(Role.DSCRO_OPERATOR, "X26"),
+    )
     known = {
         "submission_id": submission["id"],
         "edition_id": submission["edition_id"],
         "list_id": listed.json()["id"],
         "check_id": checked.json()["id"],
+        "expectation_id": expected.json()["id"],
     }
     tokens = [intake.headers(), intake.headers(Role.DSCRO_OPERATOR, "X26")]
     statuses = set()

@@ -30,6 +30,8 @@ EXPECTED = {
         Role.DSCRO_APPROVER,
     },
     ("POST", "/v1/opt-out-lists/{list_id}/withdrawal"): {Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER},
+    ("POST", "/v1/expectations"): {Role.DSCRO_OPERATOR},
+    ("POST", "/v1/expectations/{expectation_id}/end"): {Role.DSCRO_OPERATOR},
     ("PUT", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
     ("GET", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
 }

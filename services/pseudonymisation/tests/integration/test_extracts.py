@@ -135,13 +135,13 @@ def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=None):
 
 @pytest.fixture
 def prepare(haven, tmp_path):
-    def run(plan, name="out", limits=LIMITS):
+    def run(plan, name="out", limits=LIMITS, report=lambda *_: None):
         scratch = tmp_path / "scratch"
         scratch.mkdir(exist_ok=True)
         target = tmp_path / "made" / f"{name}.parquet"
         target.parent.mkdir(exist_ok=True)
         outcome = preparation.prepare(
-            plan, target=target, scratch=scratch, limits=limits, report=lambda *_: None
+            plan, target=target, scratch=scratch, limits=limits, report=report
         )
         return target, outcome
 
@@ -167,6 +167,20 @@ def test_each_row_of_an_extract_is_what_the_oracle_says(haven, asked, prepare):
     assert outcome.rows_without_reason == outcome.people_left_out == outcome.scan_hits == 0
     columns = [d[0] for d in duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()]
     assert columns == ["Token", "Reason_For_Access", *FIELDS]
+
+
+def test_how_many_rows_are_written_is_said_while_it_goes_on(haven, asked, prepare):
+    said: list[tuple[int, int]] = []
+    edition = land(haven, SUS, records(9_000))
+
+    _, outcome = prepare(
+        plan_of(haven, asked, [edition]), report=lambda done, total: said.append((done, total))
+    )
+
+    assert said[0] == (0, outcome.rows)
+    assert said[-1] == (outcome.rows, outcome.rows)
+    assert [done for done, _ in said] == sorted(done for done, _ in said)
+    assert len({done for done, _ in said}) > 2, "it moves between the beginning and the end"
 
 
 def test_reasons_are_written_out_however_many_combinations_are_possible(haven, asked, prepare):

@@ -28,6 +28,9 @@ BODY_STAFF = frozenset(
 """Roles that see every organisation's applications, where the token is the Body's."""
 
 
+DATA_QUALITY_URL = "http://127.0.0.1:8403/v1/data-quality"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The outside; the same for every request."""
@@ -38,6 +41,8 @@ class World:
     rules: Rules
     data_sets: Catalogue
     codes: Codes
+    data_quality_url: str = DATA_QUALITY_URL
+    """Where applicants read the public statement of data quality."""
 
     def on_behalf_of(self, principal: Principal, _token: str = "") -> "Context":
         return Context(world=self, principal=principal)

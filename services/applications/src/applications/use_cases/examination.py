@@ -12,6 +12,7 @@ from applications.domain import checks, standards
 from applications.domain.application import Application
 from applications.domain.facts import Facts
 from applications.domain.findings import Finding
+from applications.domain.notes import Note, of_data_quality
 from applications.domain.record import codes_read
 from applications.domain.sections.data import Confidentiality, Minimisation
 from applications.domain.sections.forms import Kind
@@ -36,6 +37,7 @@ class Examination:
     differences: Sequence[Difference]
     """Between the Standards that the draft keeps and those that it would be judged by."""
     has_facts: bool
+    notes: Sequence[Note] = ()
 
     @property
     def can_be_submitted(self) -> bool:
@@ -176,4 +178,12 @@ def preview(application: Application, *, ctx: Context) -> Examination:
         ),
         differences=standards.differences(ctx.rules.standards, application.standards, day),
         has_facts=facts is not None,
+        notes=of_data_quality(
+            (
+                (pointer, line.data_set)
+                for pointer, line in asked.application.answers.numbered_lines()
+                if line.data_set in {known.data_set for known in ctx.world.data_sets}
+            ),
+            statement=ctx.world.data_quality_url,
+        ),
     )

@@ -307,6 +307,22 @@ class DifferenceView(Outgoing):
         return cls.model_validate(difference)
 
 
+class NoteView(Outgoing):
+    """Something to read before applying; it refuses nothing."""
+
+    code: Annotated[str, Field(description="What it is.", examples=["DATA_QUALITY_STATEMENT"])]
+    pointer: Annotated[str, Field(description="Of the line.", examples=["/sections/7/lines/0"])]
+    data_set: Annotated[str, Field(description="By its name.", examples=["SUS_APC"])]
+    detail: Annotated[str, Field(description="What can be read, and why.")]
+    href: Annotated[
+        str,
+        Field(
+            description="Where: a public page, as JSON, CSV or HTML.",
+            examples=["https://intake.example/v1/data-quality?data_set=SUS_APC"],
+        ),
+    ]
+
+
 class FindingsView(Outgoing):
     """What a submission today would meet."""
 
@@ -317,6 +333,10 @@ class FindingsView(Outgoing):
         Field(description="Whether contracts, assurance and registrations could be looked up."),
     ]
     findings: list[FindingView]
+    notes: Annotated[
+        list[NoteView],
+        Field(description="To read before applying: the data quality of each data set."),
+    ]
     standards_changed: Annotated[
         list[DifferenceView],
         Field(description="Between the Standards of the draft and those it will be judged by."),
@@ -329,6 +349,7 @@ class FindingsView(Outgoing):
             can_be_submitted=examination.can_be_submitted,
             facts_available=examination.has_facts,
             findings=[FindingView.of(finding) for finding in examination.findings],
+            notes=[NoteView.model_validate(note) for note in examination.notes],
             standards_changed=[DifferenceView.of(d) for d in examination.differences],
         )
 

@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import Engine, Select, func, or_, select
 from sqlmodel import Session, col
 
+from common.db import idempotency
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
+from pseudonymisation.db.quality.board import SqlBoard
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
 from pseudonymisation.db.submissions import SqlSubmissions
 from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
@@ -18,6 +20,7 @@ from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.quality.domain.editions import EditionStanding, MeasuredEdition
 from pseudonymisation.quality.domain.rates import FieldTotals
+from pseudonymisation.quality.domain.statement import Coverage
 from pseudonymisation.quality.use_cases.ports import OfEditions
 
 Measured = tuple[EditionQualityRow, EditionRow]
@@ -87,6 +90,23 @@ class SqlQualityRecords:
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
         return SqlSubmissions(self.session).get(submission_id, scope)
 
+    def coverage(self, periods: Collection[tuple[str, str]]) -> Sequence[Coverage]:
+        data_set, period = col(EditionQualityRow.data_set), col(EditionQualityRow.period)
+        query = (
+            select(data_set, period, func.count(col(EditionQualityRow.provider).distinct()))
+            .join(EditionRow, col(EditionRow.id) == col(EditionQualityRow.edition_id))
+            .where(data_set.in_({name for name, _ in periods}))
+            .where(period.in_({of for _, of in periods}))
+            .where(is_in_force())
+            .group_by(data_set, period)
+            .order_by(data_set, period)
+        )
+        return [
+            Coverage(data_set=name, period=of, providers=providers)
+            for name, of, providers in self.session.execute(query)
+            if (name, of) in periods
+        ]
+
     def _with_fields(self, query: Select[EditionQualityRow, EditionRow]) -> list[MeasuredEdition]:
         found = [(quality, edition) for quality, edition in self.session.execute(query)]
         fields: dict[UUID, list[FieldMeasure]] = {edition.id: [] for _, edition in found}
@@ -109,6 +129,21 @@ class SqlQuality:
     @property
     def records(self) -> SqlQualityRecords:
         return SqlQualityRecords(self.session)
+
+    @property
+    def board(self) -> SqlBoard:
+        return SqlBoard(self.session)
+
+    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        if key is None:
+            return None
+        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
+        if key is not None:
+            idempotency.remember(
+                self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
+            )
 
 
 def quality_unit_of_work(engine: Engine) -> UnitOfWork[SqlQuality]:

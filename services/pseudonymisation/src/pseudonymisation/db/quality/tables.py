@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field
 
 from pseudonymisation.db.tables import Row
@@ -44,3 +44,21 @@ class FieldQualityRow(Row, table=True):
     defaulted: int = Field(sa_type=BigInteger)
     withheld: int = Field(sa_type=BigInteger)
     duplicate: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ExpectationRow(Row, table=True):
+    """That a provider should send a data set, from one month on."""
+
+    __tablename__ = "expectation"
+    __table_args__ = (Index("ix_expectation_of", "data_set", "provider"),)
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    data_set: str
+    provider: str
+    first: str
+    last: str | None = None
+    every: int
+    recorded_at: datetime
+    recorded_by: str
+    reason: str = Field(sa_type=Text)

@@ -129,7 +129,7 @@ class _Extract:
     def __init__(self, plan: Plan, connection: duckdb.DuckDBPyConnection, report: Report) -> None:
         self._plan = plan
         self._connection = connection
-        self._report = report
+        self._written = _WrittenRows(report)
         self._guard = Guard(connection, _own_value_keys(plan))
         self._staff_codes = StaffCodes(connection, _own_value_keys(plan), plan.keys.staff)
         self._selection = Selection(plan, connection)
@@ -137,7 +137,7 @@ class _Extract:
 
     def write(self, target: Path) -> ExtractOutcome:
         self._people.build_map()
-        self._report(0, self._people.rows)
+        self._written.begin(self._people.rows)
         columns = [self._projected(column) for column in self._plan.columns]
         self._create_row_tokens()
         self._guard.is_close = self._is_suspicious()
@@ -147,6 +147,7 @@ class _Extract:
             if not self._guard.suspected(error):
                 raise
             self._guard.is_close = True
+            self._written.begin(self._people.rows)
             self._staff_codes.begin_again()
             written = self._guarded(self._statement(columns, target))
         return ExtractOutcome(
@@ -251,6 +252,7 @@ class _Extract:
         words = 2 * (cells + 1)
 
         def row_tokens(head: pa.Array, *held: pa.Array) -> pa.Array:
+            self._written.count(len(head))
             tokens = tokenisers.get().tokens(head, list(zip(held[::2], held[1::2], strict=True)))
             return pa.StructArray.from_arrays(tokens, names)
 
@@ -322,6 +324,24 @@ def _own_value_keys(plan: Plan) -> OwnValueKeys:
 def _words_of(column: ExtractColumn) -> Sequence[str]:
     """Name the two columns that a sealed cell is landed in."""
     return [identifier(f"{column.name}__{word}") for word in "01"]
+
+
+class _WrittenRows:
+    """How many rows were given to the file, told as it goes on; the engine's threads count."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._done, self._total = 0, 0
+
+    def begin(self, total: int) -> None:
+        self._done, self._total = 0, total
+        self._report(0, total)
+
+    def count(self, rows: int) -> None:
+        with self._lock:
+            self._done += rows
+            self._report(min(self._done, self._total), self._total)
 
 
 class _PerThread:

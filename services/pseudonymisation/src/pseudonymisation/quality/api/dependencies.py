@@ -9,4 +9,5 @@ from pseudonymisation.quality.use_cases.context import QualityContext
 STATE = "quality"
 ReportCtx = Annotated[QualityContext, permitted(permissions.READ_REPORTS, state=STATE)]
 QualityCtx = Annotated[QualityContext, permitted(permissions.READ_QUALITY, state=STATE)]
+ExpectCtx = Annotated[QualityContext, permitted(permissions.EXPECT_FILES, state=STATE)]
 PublicCtx = Annotated[QualityContext, from_state(STATE)]

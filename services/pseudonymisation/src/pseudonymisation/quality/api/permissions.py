@@ -1,5 +1,6 @@
 """Who may see how good data are, beside everybody: the public statement needs no token."""
 
+from common.security.roles import Role
 from common.web.auth import Permission, public
 from pseudonymisation.intake.api.permissions import READ_SUBMISSIONS
 
@@ -10,6 +11,11 @@ READ_QUALITY = Permission(
 )
 READ_REPORTS = READ_SUBMISSIONS
 """A report is part of what became of a file."""
+EXPECT_FILES = Permission(
+    "landings:expect",
+    frozenset({Role.DSCRO_OPERATOR}),
+    "Say which provider should send which data set from which month on, and until when.",
+)
 PUBLIC_STATEMENT = public(
     "Who applies for data is to know before how complete they are; small numbers are hidden."
 )

@@ -1,6 +1,8 @@
 """What every use case of data quality is given."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Self
 
 from catalogue import Catalogue
@@ -9,6 +11,8 @@ from common.organisations import Codes, spellings
 from common.security.principal import Principal
 from pseudonymisation.intake.use_cases.context import SEE_ALL
 from pseudonymisation.intake.use_cases.ports import Scope
+from pseudonymisation.quality.domain.disclosure import SmallNumbers
+from pseudonymisation.quality.domain.schedule import DueRule, ShrinkRule
 from pseudonymisation.quality.use_cases.ports import QualityUnitOfWork
 
 
@@ -18,6 +22,10 @@ class QualityContext:
     clock: Clock
     catalogue: Catalogue
     codes: Codes
+    small_numbers: Sequence[SmallNumbers]
+    """How small numbers are hidden, by disclosure rule and day."""
+    due_rules: Sequence[DueRule]
+    shrink_rule: Callable[[date], ShrinkRule]
     caller: Principal | None = None
 
     def on_behalf_of(self, principal: Principal, _token: str = "") -> Self:

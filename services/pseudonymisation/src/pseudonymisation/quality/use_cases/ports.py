@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from common.audit.entries import Entry as AuditEntry
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import Scope
+from pseudonymisation.quality.domain.board import LandedEdition, SentFile
 from pseudonymisation.quality.domain.editions import MeasuredEdition
 from pseudonymisation.quality.domain.rates import FieldTotals
+from pseudonymisation.quality.domain.schedule import Expectation
+from pseudonymisation.quality.domain.statement import Coverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,49 @@ class QualityRecords(Protocol):
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
         """Raise SubmissionNotFound also where the caller may not know of it."""
 
+    def coverage(self, periods: Collection[tuple[str, str]]) -> Sequence[Coverage]:
+        """Count the providers with an edition in force of each of these data sets and periods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfBoard:
+    """Which part of the landing board is wanted; None: whichever."""
+
+    data_set: str | None = None
+    provider: str | None = None
+
+
+class Board(Protocol):
+    def expectation(self, expectation_id: UUID) -> Expectation:
+        """Raise ExpectationNotFound."""
+
+    def expectations(
+        self, wanted: OfBoard, scope: Scope, *, after: UUID | None, limit: int | None
+    ) -> Sequence[Expectation]:
+        """In order of id; without a limit all of them."""
+
+    def editions(
+        self, wanted: OfBoard, scope: Scope, *, first: str, last: str
+    ) -> Sequence[LandedEdition]:
+        """Return what is or was in force of periods that have a part of these months."""
+
+    def sent(self, wanted: OfBoard, scope: Scope, *, first: str, last: str) -> Sequence[SentFile]:
+        """Return the submissions of these months."""
+
+    def save(self, expectation: Expectation, *, audit: AuditEntry) -> Expectation:
+        """Raise EditedMeanwhile where the stored version is not the one that was read."""
+
 
 class QualityTransaction(Protocol):
     @property
     def records(self) -> QualityRecords: ...
+    @property
+    def board(self) -> Board: ...
+
+    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        """Return what this command created when it came the first time."""
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
 
 
 class QualityUnitOfWork(Protocol):
