@@ -55,6 +55,7 @@ def test_help_names_every_command() -> None:
         "audit",
         "contracts",
         "waiting",
+        "watch",
     ):
         assert command in told
 
@@ -77,6 +78,24 @@ def test_what_is_asked_wrongly_of_what_waits_is_said_in_a_line(
     assert told.exit_code == code
     assert what in told.stderr
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["extract", NOBODY], "has `dsfc up` run there?"),
+        (["submission", NOBODY, "--key", "none.jwk"], "--role says as what"),
+        (["file", NOBODY], "submission"),
+        (["extract", "one"], "Invalid value"),
+    ],
+)
+def test_what_cannot_be_watched_is_said_in_a_line(
+    command: list[str], said: str, tmp_path: Path
+) -> None:
+    told = run(app, ["watch", *command, "--as", "one", "--directory", str(tmp_path)])
+
+    assert told.exit_code in {1, 2}
+    assert said in " ".join(told.output.split())
 
 
 def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None:

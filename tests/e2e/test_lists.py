@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -74,6 +75,12 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     assert approver.confirm_opt_outs(shorter.id, WHY).state == "confirmed"
     may = played.released(periods=[MAY])
     assert attested(played, may)["list_id"] == str(shorter.id)
+    watched = told(played, "csu-0df-analytics", "extract", str(may.id), of="watch")
+    assert watched.stdout == "released\n"
+    [edition] = played.csu.dissemination.quality(may.id)["editions"]
+    assert edition["period"] == MAY
+    public = httpx.get(f"{played.suite.urls['pseudonymisation']}/v1/data-quality?month={MAY}")
+    assert [one["edition_id"] for one in public.json()["items"]] == [edition["edition_id"]]
 
     # It was wrong after all: what was made with it alone is void, what upheld both stays.
     assert approver.take_back_opt_outs(shorter.id, WHY).state == "taken_back"
@@ -105,12 +112,16 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     assert attested(played, again)["list_id"] == str(newer.id)
 
 
-def told(played: Scene, who: str, *command: str) -> Result:
-    """What `dsfc waiting` says to somebody."""
+def told(played: Scene, who: str, *command: str, of: str = "waiting") -> Result:
+    """What `dsfc waiting`, or another of its commands, says to somebody."""
     where = ["--as", who, "--directory", str(played.state)]
-    for service in ("issuer", "agreements", "pseudonymisation"):
+    services = {
+        "waiting": ("issuer", "agreements", "pseudonymisation"),
+        "watch": ("issuer", "pseudonymisation", "dissemination"),
+    }
+    for service in services[of]:
         where += [f"--{service}", played.suite.urls[service]]
-    return CliRunner().invoke(app, ["waiting", *where, *command])
+    return CliRunner().invoke(app, [of, *where, *command])
 
 
 def test_what_waits_is_seen_confirmed_and_taken_back_by_the_command(

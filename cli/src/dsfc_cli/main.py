@@ -29,6 +29,7 @@ from dsfc_cli import (
     landing_rules,
     validating,
     waiting,
+    watching,
 )
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
@@ -51,6 +52,7 @@ app.add_typer(waiting.app, name="waiting")
 app.command("demo")(demo.command)
 app.command("contracts")(contracts.command)
 app.command("keys")(keys.command)
+app.command("watch")(watching.command)
 
 out = Console()
 err = Console(stderr=True)

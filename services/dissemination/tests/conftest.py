@@ -411,6 +411,7 @@ class Haven:
         path = "/v1/preparations/{permit_id}"
         app.add_api_route(path, self.put, methods=["PUT"])
         app.add_api_route(path, self.get)
+        app.add_api_route(f"{path}/quality", self.quality)
         app.add_api_route("/v1/landed-months", self.months)
         return app
 
@@ -449,6 +450,32 @@ class Haven:
         if permit_id not in self.jobs:
             return problem(404, "PREPARATION_NOT_FOUND")
         return self._shown(permit_id, 200)
+
+    def quality(self, permit_id: str, request: Request) -> JSONResponse:
+        if (no := self._refused(request)) is not None:
+            return no
+        if permit_id not in self.jobs:
+            return problem(404, "PREPARATION_NOT_FOUND")
+        field = {"field": "Sex", "is_submitted": True, "completeness": "98", "validity": "*"}
+        edition = {
+            "edition_id": "00000000-0000-0000-0000-000000000001",
+            "data_set": "SUS_APC",
+            "provider": "RXX",
+            "period": "2018-04",
+            "landed_on": "2018-05-10",
+            "records": "1005",
+            "rule": "HES",
+            "fields": [field],
+        }
+        return JSONResponse(
+            {
+                "schema": "dsfc-quality-summary/1",
+                "data_set": "SUS_APC",
+                "rule": "HES",
+                "note": None,
+                "editions": [edition],
+            }
+        )
 
     def _refused(self, request: Request) -> JSONResponse | None:
         if self.broken is not None:

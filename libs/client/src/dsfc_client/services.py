@@ -372,6 +372,10 @@ class Dissemination(Service):
             progress=progress,
         )
 
+    def quality(self, extract_id: Id) -> Any:
+        """Return how complete and valid a released extract's fields are, by edition."""
+        return self.get(f"/v1/extracts/{extract_id}/quality")
+
     def manifest(self, file_id: Id) -> Manifest:
         return Manifest.model_validate(self.get(f"/v1/files/{file_id}/manifest"))
 

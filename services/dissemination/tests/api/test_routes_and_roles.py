@@ -20,6 +20,7 @@ ROUTES = {
     ("GET", "/v1/extracts"): CUSTOMERS | BODY,
     ("GET", "/v1/extracts/{extract_id}"): CUSTOMERS | BODY,
     ("GET", "/v1/extracts/{extract_id}/files"): CUSTOMERS | BODY,
+    ("GET", "/v1/extracts/{extract_id}/quality"): CUSTOMERS | BODY,
     ("POST", "/v1/extracts/{extract_id}/withdrawal"): CUSTOMERS | {Role.DSCRO_APPROVER},
     ("GET", "/v1/files/{file_id}/manifest"): CUSTOMERS | BODY,
     ("GET", "/v1/files/{file_id}/content"): CUSTOMERS,

@@ -50,7 +50,7 @@ from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.quality.adapters import rules as quality_rules
-from pseudonymisation.quality.api.routes import board, reports, statement
+from pseudonymisation.quality.api.routes import board, reports, statement, summary
 from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.settings import Settings
 
@@ -246,8 +246,8 @@ def create_preparations_app(
         parts or (lambda: Parts(settings, clock, wakes=wakes or Wakes())),
         title="Pseudonymisation: preparations",
         summary="Extracts prepared inside the safe haven, by permit only",
-        routers=[preparations.router, preparations.landed_router],
-        state=lambda made: {"preparations": made.preparations},
+        routers=[preparations.router, preparations.landed_router, summary.router],
+        state=lambda made: {"preparations": made.preparations, "quality": made.quality},
     )
 
 

@@ -93,6 +93,7 @@ def test_preparations_are_on_the_second_port_only(intake, preparations):
     assert {path for path in second if path.startswith("/v1/")} == {
         "/v1/landed-months",
         "/v1/preparations/{permit_id}",
+        "/v1/preparations/{permit_id}/quality",
     }
 
 

@@ -4,18 +4,20 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from common import http
 from common.errors import AppError
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import Permit, PreparedFile
-from dissemination.domain.landed import Landed, LandedMonth
+from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
 from dissemination.use_cases.ports import Preparation, Progress
 from statements.vocabulary import Format
 
 REFUSALS = frozenset({403, 404, 409, 410, 422})
 """Statuses by which the haven says that it will not; any other is no answer."""
+
+_QUALITY: TypeAdapter[QualitySummary] = TypeAdapter(QualitySummary)
 
 
 class _Progress(BaseModel):
@@ -92,6 +94,13 @@ class HttpPreparations:
             months=tuple(LandedMonth(**dict(month)) for month in told.items),
             opt_out_lists=told.opt_out_lists,
         )
+
+    def quality(self, permit_id: str) -> QualitySummary:
+        answer = self._called("GET", f"/v1/preparations/{permit_id}/quality")
+        try:
+            return _QUALITY.validate_json(answer.content)
+        except ValidationError as error:
+            raise HavenUnavailable("The safe haven answers what we do not understand.") from error
 
     def _call(
         self, method: str, permit_id: str, body: dict[str, JsonValue] | None = None

@@ -36,6 +36,13 @@ class PreparationRefused(Conflict):
         vars(self)["code"] = code  # of this one refusal, not of the class
 
 
+class NotReleased(Conflict):
+    """What goes with a released extract is asked for of one that is not."""
+
+    code = "EXTRACT_NOT_RELEASED"
+    title = "The extract is not released"
+
+
 class ObjectMissing(Unavailable):
     """A released file whose object is not there, or not the one that was released."""
 

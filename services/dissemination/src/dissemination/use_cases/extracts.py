@@ -13,9 +13,9 @@ from common import faults
 from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
-from dissemination.domain.errors import HavenUnavailable, PreparationRefused
+from dissemination.domain.errors import HavenUnavailable, NotReleased, PreparationRefused
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
-from dissemination.domain.landed import Landed, LandedMonth
+from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
 from dissemination.domain.release import Release
 from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
@@ -115,6 +115,21 @@ def get(extract_id: UUID, *, ctx: Context) -> ExtractWithStatus:
     """Raises ExtractNotFound."""
     with ctx.uow.reading() as tx:
         return _with_status([tx.extracts.get(extract_id, own=ctx.scope)], tx)[0]
+
+
+def quality(extract_id: UUID, *, ctx: Context) -> QualitySummary:
+    """How good what a released extract was made of is. Raises ExtractNotFound, NotReleased.
+
+    Raises HavenUnavailable where the safe haven cannot be asked.
+    """
+    with ctx.uow.reading() as tx:
+        extract = tx.extracts.get(extract_id, own=ctx.scope)
+    if extract.state not in OPEN_TO_FETCH:
+        raise NotReleased("The extract is not released. Ask again when its state is `released`.")
+    try:
+        return ctx.preparations.quality(extract.permit.id)
+    except PreparationRefused as refused:
+        raise HavenUnavailable("The safe haven does not have the preparation.") from refused
 
 
 def page(

@@ -13,7 +13,7 @@ from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Permit, PreparedFile
-from dissemination.domain.landed import Landed
+from dissemination.domain.landed import Landed, QualitySummary
 from dissemination.domain.register import Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
 from dissemination.domain.standing import Standing, Withdrawal
@@ -44,6 +44,12 @@ class Preparations(Protocol):
 
     def landed(self, data_set: str) -> Landed:
         """Return what there are records of, its months in order."""
+
+    def quality(self, permit_id: str) -> QualitySummary:
+        """Return how good what a preparation reads is: the same at every call.
+
+        Raise PreparationRefused.
+        """
 
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         """Hand the job over. The same again is the same job. Raise PreparationRefused."""

@@ -22,13 +22,14 @@ from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from dissemination.api.permissions import ReadCtx, RequestCtx, WithdrawCtx
 from dissemination.api.schemas.extracts import (
+    ExtractQualityView,
     ExtractView,
     FileList,
     FileView,
     LandedMonths,
     LandedMonthView,
 )
-from dissemination.domain.errors import ExtractNotFound, HavenUnavailable
+from dissemination.domain.errors import ExtractNotFound, HavenUnavailable, NotReleased
 from dissemination.use_cases import extracts as use_cases
 from statements.request import AgreementReference, WantedExtract
 
@@ -97,6 +98,18 @@ def list_extracts(ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None) -
 def get_extract(extract_id: UUID, ctx: ReadCtx) -> ExtractView:
     """See how far it is, why it failed, or which files it has."""
     return ExtractView.of(use_cases.get(extract_id, ctx=ctx))
+
+
+@router.get(
+    "/{extract_id}/quality",
+    responses=responses(ExtractNotFound, NotReleased, HavenUnavailable),
+)
+def get_quality(extract_id: UUID, ctx: ReadCtx) -> ExtractQualityView:
+    """See how complete and valid its fields are, in each edition that it was made of.
+
+    The same at every call. Small numbers are hidden by the disclosure rule of the line.
+    """
+    return ExtractQualityView.of(use_cases.quality(extract_id, ctx=ctx))
 
 
 @router.get("/{extract_id}/files", responses=responses(ExtractNotFound))

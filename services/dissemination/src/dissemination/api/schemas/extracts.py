@@ -1,13 +1,14 @@
 """What is answered. Never a row, never a domain object; the body of a request is a statement."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import State
+from dissemination.domain.landed import QualitySummary
 from dissemination.domain.register import Listed
 from dissemination.domain.release import Release
 from dissemination.domain.standing import Availability
@@ -298,3 +299,62 @@ class CatalogueEntry(Outgoing):
 
 class CatalogueList(Outgoing):
     items: list[CatalogueEntry]
+
+
+FIGURE = r"^([0-9]+|\*|-)$"
+
+
+class ExtractFieldQuality(BaseModel):
+    """How complete and valid one field is, in one edition."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    field: Annotated[str, Field(description="Of the data set.", examples=["Sex"])]
+    is_submitted: Annotated[bool, Field(description="Whether the provider's file had it.")]
+    completeness: Annotated[
+        str,
+        Field(
+            pattern=FIGURE,
+            description="Values that were given, of those that could be: in whole per cent; `*`:"
+            " hidden, `-`: too few records for a rate.",
+            examples=["98"],
+        ),
+    ]
+    validity: Annotated[
+        str,
+        Field(pattern=FIGURE, description="Valid values, of those that were given: the same."),
+    ]
+
+
+class ExtractEditionQuality(BaseModel):
+    """What one edition is like that the extract was made of."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    edition_id: UUID
+    provider: Annotated[str, Field(description="Whose records: its code.", examples=["RR8"])]
+    period: Annotated[str, Field(description="Of the edition.", examples=["2018-04"])]
+    landed_on: Annotated[date, Field(description="The legal day on which it was landed.")]
+    records: Annotated[
+        str,
+        Field(
+            pattern=FIGURE,
+            description="Landed records of everybody's, to the nearest 5; `*`: hidden.",
+        ),
+    ]
+    fields: list[ExtractFieldQuality]
+
+
+class ExtractQualityView(BaseModel):
+    """The quality of what an extract was made of, in short."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    data_set: Annotated[str, Field(description="By its name.", examples=["SUS_APC"])]
+    rule: Annotated[str, Field(description="The disclosure rule by which numbers are hidden.")]
+    note: Annotated[str | None, Field(description="Why nothing is stated; null where it is.")]
+    editions: list[ExtractEditionQuality]
+
+    @classmethod
+    def of(cls, summary: QualitySummary) -> Self:
+        return cls.model_validate(summary)

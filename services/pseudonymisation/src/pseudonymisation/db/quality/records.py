@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from common.db import idempotency
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
+from pseudonymisation.db.preparations import SqlPreparations
 from pseudonymisation.db.quality.board import SqlBoard
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
 from pseudonymisation.db.submissions import SqlSubmissions
@@ -18,6 +19,7 @@ from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
 from pseudonymisation.intake.domain.measures import FieldMeasure
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import Scope
+from pseudonymisation.preparations.domain.preparation import Preparation
 from pseudonymisation.quality.domain.editions import EditionStanding, MeasuredEdition
 from pseudonymisation.quality.domain.rates import FieldTotals
 from pseudonymisation.quality.domain.statement import Coverage
@@ -89,6 +91,13 @@ class SqlQualityRecords:
 
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
         return SqlSubmissions(self.session).get(submission_id, scope)
+
+    def preparation(self, permit_id: UUID) -> Preparation:
+        return SqlPreparations(self.session).get(permit_id)
+
+    def of(self, edition_ids: Collection[UUID]) -> Sequence[MeasuredEdition]:
+        wanted = col(EditionRow.id).in_(edition_ids)
+        return self._with_fields(_selected(OfEditions()).where(wanted).order_by(col(EditionRow.id)))
 
     def coverage(self, periods: Collection[tuple[str, str]]) -> Sequence[Coverage]:
         data_set, period = col(EditionQualityRow.data_set), col(EditionQualityRow.period)

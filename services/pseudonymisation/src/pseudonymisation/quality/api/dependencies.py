@@ -10,4 +10,5 @@ STATE = "quality"
 ReportCtx = Annotated[QualityContext, permitted(permissions.READ_REPORTS, state=STATE)]
 QualityCtx = Annotated[QualityContext, permitted(permissions.READ_QUALITY, state=STATE)]
 ExpectCtx = Annotated[QualityContext, permitted(permissions.EXPECT_FILES, state=STATE)]
+SummaryCtx = Annotated[QualityContext, permitted(permissions.READ_SUMMARY, state=STATE)]
 PublicCtx = Annotated[QualityContext, from_state(STATE)]

@@ -3,6 +3,7 @@
 from common.security.roles import Role
 from common.web.auth import Permission, public
 from pseudonymisation.intake.api.permissions import READ_SUBMISSIONS
+from pseudonymisation.preparations.api.routes.preparations import PREPARE
 
 READ_QUALITY = Permission(
     "quality:read",
@@ -11,6 +12,8 @@ READ_QUALITY = Permission(
 )
 READ_REPORTS = READ_SUBMISSIONS
 """A report is part of what became of a file."""
+READ_SUMMARY = PREPARE
+"""Whoever has an extract prepared is told how good what it reads is."""
 EXPECT_FILES = Permission(
     "landings:expect",
     frozenset({Role.DSCRO_OPERATOR}),

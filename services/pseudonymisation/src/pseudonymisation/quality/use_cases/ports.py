@@ -9,6 +9,7 @@ from uuid import UUID
 from common.audit.entries import Entry as AuditEntry
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import Scope
+from pseudonymisation.preparations.domain.preparation import Preparation
 from pseudonymisation.quality.domain.board import LandedEdition, SentFile
 from pseudonymisation.quality.domain.editions import MeasuredEdition
 from pseudonymisation.quality.domain.rates import FieldTotals
@@ -45,6 +46,12 @@ class QualityRecords(Protocol):
 
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
         """Raise SubmissionNotFound also where the caller may not know of it."""
+
+    def preparation(self, permit_id: UUID) -> Preparation:
+        """Raise PreparationNotFound."""
+
+    def of(self, edition_ids: Collection[UUID]) -> Sequence[MeasuredEdition]:
+        """Return these editions as far as they are measured, in order of id."""
 
     def coverage(self, periods: Collection[tuple[str, str]]) -> Sequence[Coverage]:
         """Count the providers with an edition in force of each of these data sets and periods."""

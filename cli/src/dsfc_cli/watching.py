@@ -1,0 +1,97 @@
+"""`dsfc watch`: how far a submission or an extract is, until it has come to its end."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressLine
+
+from dsfc_cli.waiting import Caller
+from dsfc_client import URLS, Dsfc, Extract, Progress, Submission
+from dsfc_client.services import WAIT_SECONDS_MAX
+
+err = Console(stderr=True)
+
+
+class Watchable(StrEnum):
+    SUBMISSION = "submission"
+    EXTRACT = "extract"
+
+
+DOING: Final[Mapping[Watchable, str]] = {
+    Watchable.SUBMISSION: "Records landed",
+    Watchable.EXTRACT: "Rows written",
+}
+
+
+def command(
+    kind: Annotated[Watchable, typer.Argument(metavar="KIND", help="`submission` or `extract`.")],
+    id_: Annotated[UUID, typer.Argument(metavar="ID", help="As its service named it.")],
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    role: Annotated[str | None, typer.Option(help="Where the client has several.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Its private key (JWK). Without one: a development identity."),
+    ] = None,
+    directory: Annotated[Path, typer.Option(help="Of a running `dsfc up`.")] = Path("var/up"),
+    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = URLS["issuer"],
+    pseudonymisation: Annotated[str, typer.Option(help="Where pseudonymisation is.")] = URLS[
+        "pseudonymisation"
+    ],
+    dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
+        "dissemination"
+    ],
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds after which it is given up.")
+    ] = WAIT_SECONDS_MAX,
+) -> None:
+    """Show how many of how many records are done, until a submission or an extract is decided.
+
+    Ends with 1 where it came to nothing, or did not end in time.
+
+    Example: dsfc watch submission ID --as provider-rr8
+    """
+    caller = Caller(
+        client=client,
+        role=role,
+        key=key,
+        directory=directory,
+        urls={
+            **URLS,
+            "issuer": issuer,
+            "pseudonymisation": pseudonymisation,
+            "dissemination": dissemination,
+        },
+    )
+    with caller.connected() as dsfc, _line() as line:
+        task = line.add_task(DOING[kind], total=None)
+
+        def moved(progress: Progress) -> None:
+            line.update(task, completed=progress.rows_done, total=progress.rows_total)
+
+        found = _watched(dsfc, kind, id_, timeout, moved)
+    typer.echo(found.state)
+
+
+def _watched(
+    dsfc: Dsfc, kind: Watchable, id_: UUID, timeout: float, moved: Callable[[Progress], None]
+) -> Submission | Extract:
+    """Raise DsfcError where it came to nothing, or did not end in time."""
+    if kind is Watchable.SUBMISSION:
+        return dsfc.pseudonymisation.wait(id_, timeout_seconds=timeout, progress=moved)
+    return dsfc.dissemination.wait(id_, timeout_seconds=timeout, progress=moved)
+
+
+def _line() -> ProgressLine:
+    return ProgressLine(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+    )
