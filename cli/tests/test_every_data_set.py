@@ -7,13 +7,14 @@ what the catalogue says of each column; nothing of the landing or of the prepara
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import duckdb
+import pandas as pd
 import pytest
 
 import catalogue
@@ -23,10 +24,12 @@ from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
+from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
-from pseudonymisation.preparations.adapters.preparation import prepare
+from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from services.pseudonymisation.tests import oracle
 from services.pseudonymisation.tests.landed import LIMITS, Haven, is_nhs_number, siv, token
+from statements.filters import RowFilter
 from statements.vocabulary import REASONS
 
 KNOWN = catalogue.load()
@@ -135,6 +138,61 @@ def test_a_data_set_goes_from_a_generated_file_to_an_extract(
     wanted = list(oracle_.rows(file.read_text(), columns, without=planted.bad_rows))
     assert 0 < len(wanted) <= ROWS
     assert Counter(found) == Counter(wanted)
+    opens_alike(target, found)
+    for at, one in enumerate(some_filters(data_set, columns, wanted)):
+        place_of = 2 + list(columns).index(one.column)
+        prepare(
+            replace(
+                plan(place.haven, data_set, rules, landed, columns),
+                conditions=conditions((one,), data_set, {}),
+            ),
+            target=target.with_suffix(f".{at}.parquet"),
+            scratch=place.directory,
+            limits=LIMITS,
+            report=lambda *_: None,
+        )
+        found = duckdb.sql(f"SELECT * FROM '{target.with_suffix(f'.{at}.parquet')}'").fetchall()
+        assert Counter(found) == Counter(row for row in wanted if passes(one, row[place_of]))
+
+
+def opens_alike(file: Path, rows: list[tuple[Any, ...]]) -> None:
+    """What pandas reads of a file, and of the same as CSV, is what DuckDB reads."""
+    text = file.with_suffix(".csv")
+    write_csv(file, target=text, scratch=file.parent, limits=LIMITS)
+    columns = [name for name, *_ in duckdb.sql(f"DESCRIBE SELECT * FROM '{file}'").fetchall()]
+    for read in (pd.read_parquet(file), pd.read_csv(text, dtype=str, keep_default_na=False)):
+        assert list(read.columns) == columns
+        assert len(read) == len(rows)
+    assert list(pd.read_parquet(file)["Token"]) == [row[0] for row in rows]
+    as_text = duckdb.sql(f"FROM read_csv('{text}', all_varchar = true)").fetchall()
+    assert [row[0] for row in as_text] == [row[0] for row in rows]
+    assert list(pd.read_csv(text, dtype=str)["Token"]) == [row[0] for row in rows]
+
+
+def some_filters(data_set: DataSet, columns, wanted) -> list[RowFilter]:
+    """One filter by codes and one by a number, which some rows pass, where it has such columns."""
+    found: dict[bool, RowFilter] = {}
+    for at, name in enumerate(columns, start=2):
+        allowed = catalogue.filterable(data_set, name)
+        values = sorted({row[at] for row in wanted} - {None})
+        if allowed is None or len(values) < 2 or not isinstance(values[0], str | int):
+            continue
+        middle = values[len(values) // 2]
+        one = (
+            RowFilter(column=name, at_least=int(middle))
+            if allowed.is_number
+            else RowFilter(column=name, any_of=(str(middle), str(values[0])))
+        )
+        if allowed.problem(one.any_of, one.at_least, one.at_most) is None:
+            found.setdefault(allowed.is_number, one)
+    assert found
+    return list(found.values())
+
+
+def passes(one: RowFilter, value: Any) -> bool:
+    if value is None:
+        return False
+    return value in one.any_of if one.any_of else value >= one.at_least
 
 
 def land(place: Place, as_read: DataSet, rules: LandingRules, content: bytes):

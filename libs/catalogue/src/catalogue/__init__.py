@@ -3,6 +3,7 @@
 from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
 from catalogue.fields import CatalogueField, DerivedField
+from catalogue.filtering import Filterable, FilterProblem, filterable
 from catalogue.landing import (
     Comparison,
     Days,
@@ -69,6 +70,8 @@ __all__ = [
     "Effect",
     "FieldClass",
     "FieldRule",
+    "FilterProblem",
+    "Filterable",
     "Form",
     "Format",
     "Identifier",
@@ -93,6 +96,7 @@ __all__ = [
     "add",
     "caps",
     "check",
+    "filterable",
     "folded",
     "form_of",
     "in_force",

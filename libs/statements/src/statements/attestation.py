@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue
 
 from catalogue import Cap
+from statements.filters import Filters
 from statements.form import CLOSED, OPEN, Form
 from statements.line import Line, MapVersions
 from statements.vocabulary import Count, Text
@@ -181,6 +182,8 @@ class Attestation:
     caps: Annotated[Caps | None, Field()] = field(default=None, hash=False)
     disclosure_rule: Text
     order: Text
+    filters: Filters = ()
+    """Which rows are in the file: those alone that passed each."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, Field, JsonValue, PlainSerializer
 
 from statements.attestation import Caps, Column, Edition, EditionForm, OptOut, Population, Scan
+from statements.filters import Filters
 from statements.form import OPEN, Form
 from statements.line import AgreementVersion, Line
 from statements.vocabulary import Count, Text
@@ -86,6 +87,8 @@ class Manifest:
     opt_out: OptOut
     scan: Scan
     caps: Annotated[Caps | None, Field()] = field(default=None, hash=False)
+    filters: Filters = ()
+    """Which rows are in the file: those alone that passed each."""
     disclosure_rule: Text
     decisions: Decisions
     holding_id: Text

@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from common.ids import digest_of
+from statements.filters import Filters
 from statements.form import CLOSED, Form
 from statements.line import AgreementVersion, Line, MapVersions
 from statements.vocabulary import (
@@ -158,6 +159,8 @@ class Permit:
     disclosure_rule: str
     caps: Annotated[PermittedCaps | None, Field()] = field(default=None, hash=False)
     """None: nothing is hidden of these fields but what they hide of one another."""
+    filters: Filters = ()
+    """Which rows may be in it: those that pass each. None: all of the population."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Permit":
@@ -179,6 +182,7 @@ class Permit:
             "population.reasons": not self.population.is_national and not self.population.reasons,
             "periods": not self.periods or len(set(self.periods)) != len(self.periods),
             "fields": len({f.name for f in self.fields}) != len(self.fields) or not self.fields,
+            "filters": len({f.column for f in self.filters}) != len(self.filters),
             "formats": not self.formats or len(set(self.formats)) != len(self.formats),
         }
         return (name for name, contradicts in found.items() if contradicts)

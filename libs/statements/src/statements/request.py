@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 from common.errors import Invalid, InvalidPeriods
 from common.ids import digest_of
 from common.texts import Scanned
+from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, of, repeated
 from statements.form import CLOSED, Form
 from statements.vocabulary import Classification, Format, LineKey, Purpose
 
@@ -59,6 +60,8 @@ class ExtractRequest:
     periods: tuple[str, ...]
     fields: tuple[str, ...]
     formats: tuple[str, ...]
+    filters: Filters = ()
+    """In order of their columns; none where all rows of the line are asked for."""
 
     @property
     def line(self) -> LineKey:
@@ -136,6 +139,22 @@ class WantedExtract(_Sent):
         list[Format],
         Field(min_length=1, max_length=len(Format), description="File formats; one file for each."),
     ] = [Format.PARQUET]
+    filters: Annotated[
+        tuple[WantedFilter, ...],
+        Field(
+            max_length=FILTERS_MAX,
+            description="Which rows; none: all of the line. They narrow the line's own filters and"
+            " never widen them; a row has to pass each.",
+            examples=[[{"column": "Provider_Code", "any_of": ["RR8"]}]],
+        ),
+    ] = ()
+
+    @field_validator("filters")
+    @classmethod
+    def _each_column_once(cls, value: tuple[WantedFilter, ...]) -> tuple[WantedFilter, ...]:
+        if any(repeated(value)):
+            raise Invalid("each column may have one filter")
+        return value
 
     @field_validator("fields", "formats")
     @classmethod
@@ -235,12 +254,42 @@ class Wanted(Asked):
     formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1, max_length=2)] = (
         "parquet",
     )
+    filters: Annotated[
+        tuple[WantedFilter, ...],
+        Field(
+            max_length=FILTERS_MAX,
+            description="Which rows; none: all of the line.",
+            exclude_if=is_empty,
+        ),
+    ] = ()
+
+    @field_validator("filters")
+    @classmethod
+    def _each_column_once(cls, value: tuple[WantedFilter, ...]) -> tuple[WantedFilter, ...]:
+        if any(repeated(value)):
+            raise ValueError("each column may have one filter")
+        return value
 
 
 class AgreementResource(Asked):
     type: Literal["agreement"] = "agreement"
     id: AgreementReference
     properties: Wanted
+
+    def request(self, extract_id: str) -> ExtractRequest:
+        """Return what is judged and kept of it."""
+        asked = self.properties
+        return ExtractRequest(
+            extract_id=extract_id,
+            agreement=self.id,
+            purpose=asked.purpose,
+            data_set=asked.data_set,
+            classification=asked.classification,
+            periods=asked.periods,
+            fields=asked.fields,
+            formats=asked.formats,
+            filters=of(asked.filters),
+        )
 
 
 class LandedEditions(Asked):

@@ -8,6 +8,7 @@ Numbers in brackets are sections of domain.md; "ruling" is one of section 0.
 """
 
 import calendar
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -480,6 +481,22 @@ class Evaluation:
             wrong.append("opt_out")
         if file["disclosure_rule"] != permit["disclosure_rule"]:
             wrong.append("disclosure_rule")
+        same = [
+            {
+                json.dumps(
+                    [
+                        f["column"],
+                        sorted(set(f.get("any_of", []))),
+                        f.get("at_least"),
+                        f.get("at_most"),
+                    ]
+                )
+                for f in said.get("filters", [])
+            }
+            for said in (file, permit)
+        ]
+        if same[0] != same[1]:
+            wrong.append("filters")
         if file["order"] != "token":
             wrong.append("order")
         wrong += [
@@ -501,6 +518,7 @@ class Evaluation:
             | self.periods_inside(line)
             | self.fields_listed(line)
             | self.form_allowed(line)
+            | self.filtered(line)
             | self.confidentiality(line)
             | self.opt_outs(line)
             | self.differencing(line)
@@ -543,6 +561,7 @@ class Evaluation:
             "recipient_environment": {"organisation", "kind"},
             "opt_out": {"applied", "reason"},
             "confidentiality": {"route", "section_251"},
+            "filters": {"column", "any_of", "at_least", "at_most"},
         }
         plain = {
             "number", "purpose", "data_set", "catalogue_version", "catalogue_digest", "group",
@@ -553,12 +572,110 @@ class Evaluation:
         for name, parts in known.items():
             entries = line.get(name)
             for entry in entries if isinstance(entries, list) else [entries]:
-                found += [f"{name}.{k}" for k in entry or {} if k not in parts]
+                parts_of = entry if isinstance(entry, dict) else {}
+                found += [f"{name}.{k}" for k in parts_of if k not in parts]
         if line.get("group") is not None:
             found.append("group")
         names = [f.get("name") for f in line.get("fields") or []]
         if len(names) != len(set(names)):
             found.append("fields")
+        filters = line.get("filters")
+        readable = self.readable(line)
+        columns = {f["column"] for f in readable}
+        if filters is not None and (
+            not isinstance(filters, list) or not len(columns) == len(readable) == len(filters)
+        ):
+            found.append("filters")
+        return found
+
+    def readable(self, line: Json) -> list[Json]:
+        """The line's filters that name a column and whose values are a list of texts."""
+        filters = line.get("filters")
+        found = [f for f in filters if isinstance(f, dict)] if isinstance(filters, list) else []
+        found = [f for f in found if isinstance(f.get("column"), str)]
+        found = [f for f in found if isinstance(f.get("any_of", []), list)]
+        return [f for f in found if all(isinstance(v, str) for v in f.get("any_of", []))]
+
+    def filtered(self, line: Json) -> Found:  # noqa: C901, PLR0912  of the line, a request, a file
+        """Rows are filtered by what the line tells, and a line's filter is never widened."""
+        found: Found = set()
+        entry = self.catalogue_entry(line)
+        own = self.readable(line)
+        asked = [] if self.file else self.question.get("filters", [])
+        known = {f["name"]: f for f in entry["fields"]} if entry else {}
+        listed = {f["name"]: f["treatment"] for f in line["fields"]}
+        for f in [*own, *asked] if entry else []:
+            name, values = f["column"], f.get("any_of", [])
+            low, high = f.get("at_least"), f.get("at_most")
+            column = known.get(name, {})
+            tells = {"as_is", "derived"} & set(column.get("treatments", []))
+            if name not in known:
+                found.add(("FILTER_COLUMN_UNKNOWN", name))
+            elif (
+                listed.get(name) not in ("as_is", "derived")
+                or not tells
+                or "identifier" in column
+                or column.get("date")
+            ):
+                found.add(("FILTER_COLUMN_NOT_IN_DSA", name))
+            elif not (values or low is not None or high is not None) or (
+                None not in (low, high) and low > high
+            ):
+                found.add(("FILTER_EMPTY", name))
+            elif column.get("number"):
+                if values:
+                    found.add(("FILTER_UNSUITABLE", name))
+            elif low is not None or high is not None:
+                found.add(("FILTER_UNSUITABLE", name))
+            elif any(v not in column["codes"] for v in values if "codes" in column):
+                found.add(("FILTER_CODE_UNKNOWN", name))
+        for f in {f["column"]: f for f in own}.values():
+            if self.file:
+                had = [x for x in self.file.get("filters", []) if x["column"] == f["column"]]
+                if not had or self.lets_in_more(had[0], f):
+                    found.add(("FILTER_NOT_IN_DSA", f["column"]))
+            else:
+                for x in asked:
+                    if x["column"] == f["column"] and self.names_more(x, f):
+                        found.add(("FILTER_NOT_IN_DSA", f["column"]))
+        return found
+
+    def names_more(self, asked: Json, own: Json) -> bool:
+        """Something is named in the one that the other leaves out."""
+        values = own.get("any_of", [])
+        if values and any(v not in values for v in asked.get("any_of", [])):
+            return True
+        low, high = own.get("at_least"), own.get("at_most")
+        if low is not None and asked.get("at_least") is not None and asked["at_least"] < low:
+            return True
+        return high is not None and asked.get("at_most") is not None and asked["at_most"] > high
+
+    def lets_in_more(self, had: Json, own: Json) -> bool:
+        """Rows came through the one that the other leaves out."""
+        if own.get("any_of") and not had.get("any_of"):
+            return True
+        for bound in ("at_least", "at_most"):
+            if own.get(bound) is not None and had.get(bound) is None:
+                return True
+        return self.names_more(had, own)
+
+    def rows_of(self, line: Json) -> list[Json]:
+        """The filters that result."""
+        asked = {f["column"]: f for f in self.question.get("filters", [])}
+        own = {f["column"]: f for f in self.readable(line)}
+        if self.file:
+            asked, own = {f["column"]: f for f in self.file.get("filters", [])}, {}
+        found = []
+        for column in sorted({*own, *asked}):
+            both = [x[column] for x in (own, asked) if column in x]
+            values = [sorted(set(f["any_of"])) for f in both if f.get("any_of")]
+            lows = [f["at_least"] for f in both if f.get("at_least") is not None]
+            highs = [f["at_most"] for f in both if f.get("at_most") is not None]
+            one: Json = {"column": column}
+            one |= {"any_of": values[-1]} if values else {}
+            one |= {"at_least": max(lows)} if lows else {}
+            one |= {"at_most": min(highs)} if highs else {}
+            found.append(one)
         return found
 
     def vocabulary(self, line: Json) -> Found:
@@ -1131,6 +1248,7 @@ class Evaluation:
             "on_behalf_of": [] if is_controller else self.controllers(),
             "environment": environment["id"],
             "fields": {n: listed[n] for n in self.names()},
+            "filters": self.rows_of(line),
             "codes": self.codes(line),
             "maps": {
                 kind: sorted(

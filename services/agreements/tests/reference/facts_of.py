@@ -52,7 +52,7 @@ from agreements.records.domain.version import (
     Party,
     Signature,
 )
-from catalogue import Derivation, Identifier, Shown
+from catalogue import Derivation, Filterable, Identifier, Shown
 from common.ids import digest
 from common.security.principal import BODY
 from services.agreements.tests.reference.world import ENVIRONMENT, HOLDING, NOON, Json, uuid
@@ -67,6 +67,7 @@ from statements.attestation import (
     RulesVersion,
     Scan,
 )
+from statements.filters import Filters, RowFilter, in_order
 from statements.line import AgreementVersion as JudgedVersion
 from statements.line import Line as AttestedLine
 from statements.line import MapVersions
@@ -232,6 +233,7 @@ def question_of(question: Json) -> Question:
                     periods=tuple(question["periods"]),
                     fields=tuple(question["fields"]),
                     formats=tuple(question["formats"]),
+                    filters=filters_of(question.get("filters")),
                 ),
                 landed=_landed(question.get("landed")),
             )
@@ -283,6 +285,7 @@ def permit_of(permit: Json) -> GivenPermit:
             applied=permit["applied"], list_age_days_max=7, by=permit.get("by", "list")
         ),
         disclosure_rule=permit["disclosure_rule"],
+        filters=filters_of(permit.get("filters")),
     )
     return GivenPermit(
         said=said,
@@ -333,6 +336,7 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
                     )
                     for t in f["treatments"]
                 },
+                filterable=filterable_of(f),
             )
             for f in data_set["fields"]
         },
@@ -359,6 +363,22 @@ IDENTIFIERS = {
     "local": Identifier.LOCAL,
     "staff": Identifier.STAFF,
 }
+
+
+def filterable_of(field: Json) -> Filterable | None:
+    """What rows can be filtered by, in the words of the catalogue."""
+    if "identifier" in field or field.get("date"):
+        return None
+    if not {"as_is", "derived"} & set(field["treatments"]):
+        return None
+    if field.get("number"):
+        return Filterable(is_number=True)
+    return Filterable(codes=frozenset(field["codes"]) if "codes" in field else None)
+
+
+def filters_of(said: list[Json] | None) -> Filters:
+    """Filters of a request, a permit or a file."""
+    return in_order(RowFilter(**{**f, "any_of": tuple(f.get("any_of", ()))}) for f in said or ())
 
 
 def form_of(field: Json, treatment: str) -> Any:
@@ -430,6 +450,7 @@ def _file(file: Json) -> Attestation:
         ),
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
+        filters=filters_of(file.get("filters")),
         caps=Caps(rule="caps/3", columns=file["caps"]) if file["caps"] else None,
         editions=tuple(
             Edition(

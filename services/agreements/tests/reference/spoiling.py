@@ -454,6 +454,44 @@ def line_otherwise(draw: Draw, world: Json, question: Json) -> None:
     x[name] = value
 
 
+ROWS = st.fixed_dictionaries(
+    {
+        "column": st.sampled_from(
+            ["Sex", "Sex", "Diagnosis", "Der_LSOA", "Der_Age", "Der_Age", "Hospital_Spell_No",
+             "Episode_Start_Date", "Provider_Code", "Shoe_Size"]
+        )
+    },
+    optional={
+        "any_of": st.lists(st.sampled_from(["1", "2", "7"]), max_size=3),
+        "at_least": st.integers(0, 3),
+        "at_most": st.integers(0, 3),
+    },
+)  # fmt: skip
+SOUND_ROWS = st.sampled_from(["1", "2"]).map(lambda code: {"column": "Sex", "any_of": [code]})
+FILTERS = st.lists(ROWS | SOUND_ROWS, max_size=2, unique_by=lambda one: one["column"])
+
+
+def filtered(draw: Draw, world: Json, question: Json) -> None:
+    """Filters of the line, of what is asked, and of what was made."""
+    x = a_line(draw, world)
+    if x is not None and draw(st.booleans()):
+        wrong = [{"column": "Sex", "any_of": "1"}, {"column": "Sex", "any_of": ["1"], "or": "2"}]
+        x["filters"] = draw(
+            FILTERS
+            | st.lists(ROWS, min_size=2, max_size=2)
+            | st.sampled_from(wrong).map(lambda one: [one])
+        )
+        if draw(st.booleans()):
+            x["fields"].append({"name": "Der_Age", "treatment": "derived", "reason": "need"})
+    if question["action"] == "request":
+        question["filters"] = draw(FILTERS)
+        return
+    same = draw(FILTERS)
+    for name in ("file", "permit"):
+        if question.get(name):
+            question[name]["filters"] = draw(st.just(same) | FILTERS)
+
+
 def line_fields(draw: Draw, world: Json, question: Json) -> None:
     x = a_line(draw, world)
     if x is None:
@@ -962,6 +1000,7 @@ SPOILING: tuple[Spoil, ...] = (
     numbers_otherwise,
     organisations, waiting, transferred, succeeded,
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
+    filtered,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, catalogue, maps, reserved, held_before, landed, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,

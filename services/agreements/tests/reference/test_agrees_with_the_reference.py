@@ -15,6 +15,7 @@ from services.agreements.tests.reference.spoiling import (
     landed,
     only_the_named_sign,
 )
+from statements.filters import FILTER
 
 QUESTIONS = st.sampled_from([plain.request, plain.release, plain.fetch])
 
@@ -118,6 +119,7 @@ def is_granted(decision, world, question, now):
         "on_behalf_of": list(decision.on_behalf_of),
         "environment": str(decision.environment_id),
         "fields": {f.name: f.treatment for f in decision.fields},
+        "filters": [FILTER.claims(one) for one in decision.filters],
         "codes": list(decision.codes),
         "maps": {
             "practice": sorted(decision.practice_maps),

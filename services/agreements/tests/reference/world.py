@@ -82,11 +82,13 @@ def data_set(name: str, *, gate: bool = False) -> Json:
             field("Name", "DI", "as_is", identifier="local"),
             field("Hospital_Spell_No", "LI", "as_is", "pseudonym", identifier="local"),
             field("Consultant_Code", "STAFF", "as_is", "pseudonym", identifier="staff"),
-            field("Sex", "QI", "as_is"),
+            field("Sex", "QI", "as_is", codes=["0", "1", "2", "9"]),
             field("Episode_Start_Date", "QI", "as_is", "month", date=True),
             field("Discharge_Date", "QI", "as_is", "month", date=True),
             made("Der_Age_Band", "DER", "Date_of_Birth", "age_band", source="date_of_birth"),
-            made("Der_Age", "QI", "Date_of_Birth", "age_years", source="date_of_birth"),
+            made(
+                "Der_Age", "QI", "Date_of_Birth", "age_years", source="date_of_birth", number=True
+            ),
             made("Der_Birth_Month", "QI", "Date_of_Birth", "month", source="date_of_birth"),
             made("Der_LSOA", "QI", "Postcode", "lsoa", source="postcode"),
             made("Der_Sector", "QI", "Postcode", "postcode_sector", source="postcode"),

@@ -87,6 +87,17 @@ def with_field(**changes):
     return edited([7, "lines", 0, "fields"], [field(**changes)])
 
 
+WOMEN = {"column": "Sex", "any_of": ["2"]}
+
+
+def with_filters(*filters):
+    return edited([7, "lines", 0, "filters"], list(filters))
+
+
+def test_a_line_may_be_about_some_of_the_rows():
+    assert examine(with_filters(WOMEN)) == ()
+
+
 def with_areas(**changes):
     names = ("Der_PostCode_Sector", "Der_Postcode_LSOA_2011_Code")
     fields = [field(name=name, treatment="derived") for name in names]
@@ -311,6 +322,33 @@ BREAKS = [
         f"{LINE}/periods/from",
         lambda: edited([7, "lines", 0, "periods", "from"], "2008-03"),
     ),
+    (
+        "FILTER_COLUMN_UNKNOWN",
+        f"{LINE}/filters/0/column",
+        lambda: with_filters({"column": "Shoe_Size", "any_of": ["44"]}),
+    ),
+    (
+        "FILTER_COLUMN_NOT_LISTED",
+        f"{LINE}/filters/1/column",
+        lambda: with_filters(WOMEN, {"column": "Provider_Code", "any_of": ["RR8"]}),
+    ),
+    (
+        "FILTER_COLUMN_NOT_LISTED",
+        f"{LINE}/filters/0/column",
+        lambda: with_filters({"column": "Local_Patient_ID", "any_of": ["L1"]}),
+    ),
+    ("FILTER_EMPTY", f"{LINE}/filters/0", lambda: with_filters({"column": "Sex"})),
+    (
+        "FILTER_UNSUITABLE",
+        f"{LINE}/filters/0",
+        lambda: with_filters({"column": "Sex", "at_least": 1}),
+    ),
+    (
+        "FILTER_CODE_UNKNOWN",
+        f"{LINE}/filters/0",
+        lambda: with_filters({"column": "Sex", "any_of": ["2", "7"]}),
+    ),
+    ("FILTER_TWICE", f"{LINE}/filters", lambda: with_filters(WOMEN, WOMEN)),
     ("GROUP_UNKNOWN", f"{LINE}/group", lambda: edited([7, "lines", 0, "group"], "1")),
     (
         "REASONS_UNUSABLE",

@@ -376,3 +376,17 @@ def test_what_is_signed_is_spelled_as_it_is_on_record():
     assert found["ico_registrations"][0]["number"] == "Z1234567"
     assert found["lines"][1]["confidentiality"]["section_251"] == "CAG 7-07(b)/2013"
     assert found["sections"]["2"]["controllers"][0]["gdpr_article_9"] == ["art 9.2.h"]
+
+
+def test_filters_of_a_line_are_frozen_and_read_back_and_a_line_without_any_is_as_it_was():
+    raw = complete()
+    before = snapshots.as_json(assembled(raw))
+    raw[7]["lines"][0]["filters"] = [
+        {"column": "Sex", "any_of": ["2", "1", "2"]},
+    ]
+    after = snapshots.freeze(assembled(raw))
+
+    assert "filters" not in json.dumps(before)
+    assert json.loads(after.content)["lines"][0]["filters"] == [
+        {"column": "Sex", "any_of": ["1", "2"]}
+    ]

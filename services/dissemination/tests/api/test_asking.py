@@ -51,6 +51,18 @@ def test_no_fields_means_all_of_the_line(house):
     assert extract["fields"] == ["Sex", "Age_At_Start"]
 
 
+def test_filters_are_part_of_what_is_asked_kept_and_shown(house):
+    women = {"column": "Sex", "any_of": ["2"]}
+
+    answer = house.ask(filters=[women | {"any_of": ["2", "2"]}])
+
+    (asked,) = house.agreements.questions("request")
+    assert asked.resource["properties"]["filters"] == [women]
+    assert answer.json()["filters"] == [women]
+    assert house.extract(answer.json()["id"])["filters"] == [women]
+    assert house.ask().json()["filters"] == []
+
+
 def test_all_fields_of_a_line_that_is_not_there_is_refused_as_such(house):
     answer = house.ask(fields=None, data_set="DIDS")
 

@@ -164,6 +164,83 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
     assert list((haven.directory / "scratch").iterdir()) == []
 
 
+def filtered(haven, *filters, **more):
+    request = haven.request(filters=list(filters), **more)
+    return request, haven.claims(request, filters=list(filters))
+
+
+def prepared_with(haven, *filters, **more):
+    request, claims = filtered(haven, *filters, **more)
+    accepted, _ = put(haven, request, claims)
+    haven.work()
+    return get(accepted.id, ctx=haven.context())
+
+
+MEN = {"column": "Sex", "any_of": ["1"]}
+
+
+def test_rows_are_those_that_pass_each_filter_also_one_on_a_column_that_is_not_in_the_file(
+    sqlite_haven,
+):
+    some = [*RECORDS, record(41, Sex=None), record(43, Sex=None)]
+    sqlite_haven.land(some)
+
+    done = prepared_with(sqlite_haven, MEN, fields=["Hospital_Spell_No"])
+
+    (file,) = done.files
+    asked = Asked(
+        fields={"Hospital_Spell_No": "pseudonym"},
+        periods=["2018-04"],
+        codes=["02P"],
+        reasons="GHRC",
+        domain_key=sqlite_haven.keys.get(f"domain/{done.permit.domain.id[7:]}"),
+        domain_id=done.permit.domain.id,
+    )
+    men = [r for r in some if r["Sex"] == "1"]
+    wanted = expected(sqlite_haven.landing, SUS, men, asked)
+    assert sorted(sqlite_haven.rows_of(file)) == sorted(wanted)
+    assert 0 < len(wanted) < len(expected(sqlite_haven.landing, SUS, some, asked))
+    assert sqlite_haven.attested(file)["filters"] == [MEN]
+
+
+def test_a_filter_that_nobody_passes_gives_a_file_without_rows(sqlite_haven):
+    sqlite_haven.land(RECORDS)
+
+    (file,) = prepared_with(sqlite_haven, {"column": "Sex", "any_of": ["9"]}).files
+
+    assert (file.rows, sqlite_haven.rows_of(file)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("one", "code"),
+    [
+        ({"column": "NHS_Number", "any_of": ["1"]}, "FORM_NOT_ALLOWED"),
+        ({"column": "Hospital_Spell_No", "any_of": ["S1"]}, "FORM_NOT_ALLOWED"),
+        ({"column": "Date_of_Birth", "any_of": ["1950-01-01"]}, "FORM_NOT_ALLOWED"),
+        ({"column": "Shoe_Size", "any_of": ["44"]}, "FORM_NOT_ALLOWED"),
+        ({"column": "Sex", "any_of": ["7"]}, "FILTER_NOT_ALLOWED"),
+        ({"column": "Sex", "at_least": 1}, "FILTER_NOT_ALLOWED"),
+        ({"column": "Sex"}, "FILTER_NOT_ALLOWED"),
+    ],
+)
+def test_what_identifies_is_not_filtered_by_whatever_the_permit_says(sqlite_haven, one, code):
+    sqlite_haven.land(RECORDS)
+    request, claims = filtered(sqlite_haven, one)
+
+    with pytest.raises(Refused) as refused:
+        put(sqlite_haven, request, claims)
+
+    assert [(r.code, r.subject) for r in refused.value.refusals] == [(code, one["column"])]
+
+
+def test_a_filter_that_is_not_in_the_request_is_not_permitted_and_the_other_way_round(sqlite_haven):
+    sqlite_haven.land(RECORDS)
+    request, claims = filtered(sqlite_haven, MEN)
+
+    with pytest.raises(PermitMismatch):
+        put(sqlite_haven, {k: v for k, v in request.items() if k != "filters"}, claims)
+
+
 def test_the_same_permit_request_and_caller_again_is_the_same_preparation(haven, clock):
     haven.land(RECORDS)
     request = haven.request()

@@ -33,6 +33,8 @@ from applications.domain.sections.parties import Controller, Location, Processor
 from applications.domain.sections.purposes import Linkage
 from applications.domain.sections.terms import Condition
 from catalogue import Catalogue
+from statements import filters
+from statements.filters import WantedFilter
 from statements.vocabulary import Classification, Purpose
 
 SCHEMA: Literal["dsfc-snapshot/1"] = "dsfc-snapshot/1"
@@ -87,6 +89,10 @@ class Line(Answer):
     frequency: Frequency
     access_method: data.AccessMethod
     disclosure_rule: str
+    filters: Annotated[
+        tuple[WantedFilter, ...],
+        Field(description="Which rows; none: all.", exclude_if=filters.is_empty),
+    ] = ()
 
 
 class Sections(Answer):
@@ -291,6 +297,7 @@ def _line(
         frequency=line.frequency,
         access_method=line.access_method,
         disclosure_rule=data_set.disclosure_rule,
+        filters=tuple(WantedFilter.model_validate(one) for one in filters.of(line.filters)),
     )
 
 

@@ -156,6 +156,7 @@ class RegisterLineRow(Row, table=True):
     expected_benefits: str = Field(sa_type=Text)
     yielded_benefits: str = Field(sa_type=Text)
     advisory_minutes: str = Field(sa_type=Text)
+    filters: str = Field(default="", sa_type=Text)
 
 
 class DeliveryRow(Row, table=True):

@@ -13,6 +13,7 @@ from uuid import UUID
 from common.texts import shown
 from dissemination.domain.standing import Status
 from statements.decision import RegisterTerms
+from statements.filters import Filters, in_words
 from statements.vocabulary import Classification
 
 CLASSIFICATIONS: Mapping[str, str] = MappingProxyType(
@@ -43,7 +44,7 @@ ACCESS_METHODS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterLine:
-    """The columns of domain.md 9.1, in its order; the last tells files of one day apart."""
+    """The columns of domain.md 9.1, in its order; the file tells files of one day apart."""
 
     id: UUID
     """Its place in the register: in the order of release."""
@@ -71,6 +72,8 @@ class RegisterLine:
     yielded_benefits: str
     advisory_minutes: str
     file_id: UUID
+    filters: str = ""
+    """Which rows are in the file, in words; empty: all of the line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ COLUMNS: Sequence[tuple[str, str]] = (
     ("yielded_benefits", "Yielded benefits"),
     ("advisory_minutes", "Advisory minutes"),
     ("file_id", "File"),
+    ("filters", "Rows limited to"),
 )
 """The names of a line in JSON, and over its columns in CSV."""
 
@@ -131,7 +135,13 @@ STATUS_COLUMNS: Sequence[tuple[str, str]] = (
 
 
 def entry(
-    terms: RegisterTerms, *, reference: str, line_id: UUID, file_id: UUID, at: datetime
+    terms: RegisterTerms,
+    *,
+    reference: str,
+    line_id: UUID,
+    file_id: UUID,
+    at: datetime,
+    filters: Filters = (),
 ) -> RegisterLine:
     """The public line of one released file."""
     line = terms.line
@@ -160,6 +170,7 @@ def entry(
         yielded_benefits=terms.yielded_benefits,
         advisory_minutes="",
         file_id=file_id,
+        filters=in_words(filters),
     )
 
 

@@ -98,6 +98,7 @@ def manifest(
         opt_out=said.opt_out,
         scan=said.scan,
         caps=said.caps,
+        filters=said.filters,
         disclosure_rule=said.disclosure_rule,
         decisions=Decisions(
             request=str(extract.permit.decision_id), release=str(decision.decision_id)

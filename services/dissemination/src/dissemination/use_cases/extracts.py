@@ -20,6 +20,7 @@ from dissemination.domain.release import Release
 from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Progress, Transaction
+from statements import filters
 from statements.request import ExtractRequest, WantedExtract
 from statements.vocabulary import Classification, Format, LineKey, Purpose
 
@@ -60,6 +61,7 @@ def ask(wanted: WantedExtract, *, idempotency_key: str | None, ctx: Context) -> 
         periods=wanted.months,
         fields=tuple(wanted.fields or ()),
         formats=tuple(format_.value for format_ in wanted.formats),
+        filters=filters.of(wanted.filters),
     )
     whole_line = wanted.fields is None
     fingerprint = digest_of({**_without_id(request), "whole_line": whole_line})

@@ -171,6 +171,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
             reference=decision.agreement.reference,
             line_id=new_id(),
             file_id=file.id,
+            filters=one.attestation.said.filters,
             at=at,
         ),
         edition_ids=one.attestation.edition_ids,

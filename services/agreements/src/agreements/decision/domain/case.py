@@ -22,6 +22,7 @@ from agreements.records.domain.terms.document import Document, Terms
 from agreements.records.domain.version import AgreementVersion, Capacity
 from catalogue import Capped
 from statements.attestation import Attestation
+from statements.filters import Filters, narrowed
 from statements.permit import DomainFacts
 from statements.vocabulary import LineKey
 
@@ -137,6 +138,18 @@ class LineCase(Case):
         )
         found = self.facts.catalogue.get(digest)
         return found if found is not None and found.data_set == self.key.data_set else None
+
+    @property
+    def asked_filters(self) -> Filters:
+        """Return the filters that are asked for, besides the line's own."""
+        return self.question.request.filters if isinstance(self.question, Request) else ()
+
+    @cached_property
+    def filters(self) -> Filters:
+        """Return which rows may be in the file, or are in it."""
+        if self.file is not None:
+            return self.file.filters
+        return narrowed(self.line.filters, self.asked_filters)
 
     @cached_property
     def capped(self) -> Mapping[str, Capped]:

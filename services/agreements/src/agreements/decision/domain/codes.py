@@ -23,6 +23,12 @@ class Code(StrEnum):
     LINE_NOT_IN_DSA = "LINE_NOT_IN_DSA"
     PERIOD_NOT_IN_DSA = "PERIOD_NOT_IN_DSA"
     FIELD_NOT_IN_DSA = "FIELD_NOT_IN_DSA"
+    FILTER_COLUMN_UNKNOWN = "FILTER_COLUMN_UNKNOWN"
+    FILTER_COLUMN_NOT_IN_DSA = "FILTER_COLUMN_NOT_IN_DSA"
+    FILTER_EMPTY = "FILTER_EMPTY"
+    FILTER_UNSUITABLE = "FILTER_UNSUITABLE"
+    FILTER_CODE_UNKNOWN = "FILTER_CODE_UNKNOWN"
+    FILTER_NOT_IN_DSA = "FILTER_NOT_IN_DSA"
     FORM_NOT_ALLOWED = "FORM_NOT_ALLOWED"
     CATALOGUE_UNKNOWN = "CATALOGUE_UNKNOWN"
     S251_EXPIRED = "S251_EXPIRED"
@@ -119,6 +125,36 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Every column is a field of the line",
         "Leave out the named field, or amend the line.",
         "DARS Standard 3, Data Minimisation: each field is justified",
+    ),
+    Code.FILTER_COLUMN_UNKNOWN: Meaning(
+        "Every filter is on a column of the line's version of the data set",
+        "Name a column that the catalogue has, or leave the filter out.",
+        "DARS Standard 3, Data Minimisation: filters are geographic, demographic and clinical",
+    ),
+    Code.FILTER_COLUMN_NOT_IN_DSA: Meaning(
+        "Every filter is on a column that the line lists as it is or derived",
+        "Filter by a column that the line lists in such a form, or amend the line.",
+        "What a filter lets through tells of every row what the column would tell",
+    ),
+    Code.FILTER_EMPTY: Meaning(
+        "Every filter asks for at least one value, or for a range that a number can lie in",
+        "Name values, or bounds in order; without the filter all rows are meant.",
+        "An empty list is said to be empty and is never taken for everything",
+    ),
+    Code.FILTER_UNSUITABLE: Meaning(
+        "A number is filtered by bounds, everything else by a list of values",
+        "Use `at_least` and `at_most` for a number, `any_of` for codes and texts.",
+        "DSfC data catalogue: the type of the column",
+    ),
+    Code.FILTER_CODE_UNKNOWN: Meaning(
+        "Every value of a filter is one that the column can have, by the line's version",
+        "Name values that the catalogue lists for the column.",
+        "DSfC data catalogue: codes and patterns of the column",
+    ),
+    Code.FILTER_NOT_IN_DSA: Meaning(
+        "Nothing is asked for, or is in the file, that a filter of the line leaves out",
+        "Ask for values within the line's filter, or amend the line; have the file prepared again.",
+        "DARS Standard 3, Data Minimisation: a line says which rows it is about",
     ),
     Code.FORM_NOT_ALLOWED: Meaning(
         "The form is allowed for the purpose and for where the data land",

@@ -19,6 +19,7 @@ from agreements.records.domain.terms.document import IncompleteTerms, Terms
 from agreements.records.domain.version import Capacity
 from common.clock import legal_day
 from common.errors import Refusal
+from statements.filters import Filters
 from statements.line import AgreementVersion
 from statements.permit import DomainFacts, PermittedCaps, PermittedField
 from statements.snapshot import Published
@@ -42,6 +43,8 @@ class Permission:
     fields: tuple[PermittedField, ...]
     caps: PermittedCaps | None
     """What is to be done to which of the fields, because of what else the line tells."""
+    filters: Filters
+    """Which rows: the line's filters, narrowed by those that are asked for."""
     codes: tuple[str, ...]
     practice_maps: tuple[str, ...]
     postcode_maps: tuple[str, ...]
@@ -192,6 +195,7 @@ def _permission(case: LineCase) -> Permission:
             for name in case.fields
         ),
         caps=_caps(case),
+        filters=case.filters,
         codes=case.codes,
         practice_maps=case.maps_of("practice"),
         postcode_maps=case.maps_of("postcode"),
@@ -204,7 +208,8 @@ def _permission(case: LineCase) -> Permission:
 
 
 def _caps(case: LineCase) -> PermittedCaps | None:
-    columns = {n: case.capped[n].cap.value for n in case.fields if n in case.capped}
+    told = dict.fromkeys((*case.fields, *(f.column for f in case.filters)))
+    columns = {n: case.capped[n].cap.value for n in told if n in case.capped}
     return PermittedCaps(rule=case.facts.rules.caps.rule, columns=columns) if columns else None
 
 

@@ -111,6 +111,7 @@ def _permit(
         ),
         disclosure_rule=line.disclosure_rule or "",
         caps=allowed.caps,
+        filters=allowed.filters,
     )
     permit = GivenPermit(
         said=said,

@@ -19,6 +19,7 @@ from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
 from agreements.records.domain.terms.document import Terms
 from common.clock import Clock, legal_day
 from common.errors import Refusal
+from statements.filters import Filters
 from statements.request import ExtractRequest
 from statements.vocabulary import LineKey
 
@@ -47,6 +48,8 @@ class SearchedLine:
     fields: Mapping[str, str]
     hidden: Mapping[str, str]
     """What is done to which field, because of what else the line tells; once it is permitted."""
+    filters: Filters
+    """Which rows: the line's own filters."""
     periods: tuple[str, ...]
     environment: str
     permitted: bool
@@ -184,6 +187,7 @@ def _line(
         key=terms.key,
         fields={f.name: f.treatment for f in terms.fields.values()},
         hidden=decision.caps.columns if isinstance(decision, Permission) and decision.caps else {},
+        filters=terms.filters,
         periods=question.request.periods,
         environment=terms.environment_kind,
         permitted=allowed,

@@ -20,7 +20,7 @@ from applications.domain.checks import (
 )
 from applications.domain.checks.case import Case
 from applications.domain.checks.codes import CODES
-from applications.domain.checks.data import caps, confidentiality
+from applications.domain.checks.data import caps, confidentiality, filters
 from applications.domain.checks.data import lines as data
 from applications.domain.findings import Finding
 
@@ -61,6 +61,7 @@ CHECKS: tuple[Check, ...] = (
     data.catalogue,
     data.groups,
     data.fields,
+    filters.filters,
     caps.columns,
     data.justifications,
     data.populations,

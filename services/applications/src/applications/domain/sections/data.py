@@ -23,6 +23,7 @@ from applications.domain.sections.forms import (
     Words,
 )
 from common.texts import Scanned
+from statements.filters import FILTERS_MAX, WantedFilter, is_empty
 from statements.vocabulary import Classification, EnvironmentKind, Purpose
 
 Frequency = Literal["one_off", "daily", "weekly", "monthly", "quarterly", "yearly", "on_request"]
@@ -74,6 +75,14 @@ class LineAnswer(Answer):
     """A code of the vocabulary of domain.md 3.3, never free text."""
     frequency: Frequency
     access_method: AccessMethod
+    filters: Annotated[
+        tuple[WantedFilter, ...],
+        Field(
+            max_length=FILTERS_MAX,
+            description="Which rows, where less than all will do; none: all of the population.",
+            exclude_if=is_empty,
+        ),
+    ] = ()
 
 
 class Consultation(Answer):

@@ -14,6 +14,7 @@ from dissemination.domain.release import Release
 from dissemination.domain.standing import Availability
 from dissemination.use_cases.extracts import ExtractWithStatus
 from dissemination.use_cases.ports import Logged
+from statements.filters import WantedFilter
 from statements.vocabulary import Classification, Format, Purpose
 
 
@@ -93,6 +94,10 @@ class ExtractView(Outgoing):
     periods: list[str]
     fields: list[str]
     formats: list[Format]
+    filters: Annotated[
+        list[WantedFilter],
+        Field(description="Which rows were asked for; those of the line hold besides."),
+    ]
     state: State
     progress: ProgressView | None
     code: Annotated[str | None, Field(description="Why it failed.")]
@@ -124,6 +129,7 @@ class ExtractView(Outgoing):
             periods=list(request.periods),
             fields=list(request.fields),
             formats=[Format(name) for name in request.formats],
+            filters=[WantedFilter.model_validate(one) for one in request.filters],
             state=extract.state,
             progress=None if progress is None else ProgressView.model_validate(progress),
             code=None if failure is None else failure.code,
@@ -235,6 +241,10 @@ class RegisterLineView(Outgoing):
     yielded_benefits: str
     advisory_minutes: str
     file_id: UUID
+    filters: Annotated[
+        str,
+        Field(description="Which rows are in the file, in words; empty: all of the line."),
+    ]
     status: Annotated[
         Availability,
         Field(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import DataSet, Treatment, caps
+from catalogue import DataSet, caps
 from common.jobs import Report
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import Objects
@@ -16,9 +16,10 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
+from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
-from pseudonymisation.preparations.domain.capping import capping
+from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 
@@ -77,7 +78,13 @@ class DuckDbExtractEngine:
 
     def _plan(self, work: ExtractOrder) -> Plan:
         permit, person = work.permit, work.data_set.person
-        treatments = {field.name: Treatment(field.treatment) for field in permit.fields}
+        treatments = told(permit)
+        capped = capped_columns(
+            caps(),
+            work.data_set,
+            {**filtered(permit, work.data_set), **treatments},
+            capping(permit, work.data_set),
+        )
         return Plan(
             editions=tuple(
                 Source(self._landing.path(edition.object_key), f"e{edition.id.hex}", key)
@@ -111,12 +118,8 @@ class DuckDbExtractEngine:
                 domain=work.domain_key,
                 staff=work.staff_key,
             ),
-            capped=capped_columns(
-                caps(),
-                work.data_set,
-                treatments,
-                capping(permit, work.data_set),
-            ),
+            capped=capped,
+            conditions=conditions(permit.filters, work.data_set, capped),
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,

@@ -61,6 +61,8 @@ class Plan:
     keys: ExtractKeys
     capped: Mapping[str, str] = field(default_factory=dict)
     """SQL in place of columns that others of the line cap (`caps`)."""
+    conditions: tuple[str, ...] = ()
+    """SQL that a row `s` has to meet besides: the permit's filters (`filters`)."""
     date_of_birth: str | None
     """The sealed field of the person's date of birth, where the data set has one."""
     postcode: str | None

@@ -47,7 +47,7 @@ class Selection:
         for number, columns in enumerate(self._editions):
             yield (
                 f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
-                f" FROM {self._plan.editions[number].sql}"
+                f" FROM {self._plan.editions[number].sql} AS s"
                 f" WHERE {self._filter()}{self._once(number)}"
             )
 
@@ -70,7 +70,8 @@ class Selection:
         if not self._repeats:
             return 0
         selected = " UNION ALL ".join(
-            f"SELECT 1 FROM {source.sql} WHERE {self._filter()} AND NOT ({repeats.without(number)})"
+            f"SELECT 1 FROM {source.sql} AS s"
+            f" WHERE {self._filter()} AND NOT ({repeats.without(number)})"
             for number, source in enumerate(self._plan.editions)
         )
         counted = self._connection.sql(f"SELECT count(*) FROM ({selected})").fetchone()
@@ -82,6 +83,7 @@ class Selection:
         if not plan.is_national:
             reasons = " OR ".join(self._names(letter) for letter in plan.reasons)
             conditions.append(f"({reasons})")
+        conditions.extend(plan.conditions)
         return " AND ".join(conditions)
 
     def _names(self, letter: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from catalogue import DataSet, FieldClass, Treatment, caps
-from pseudonymisation.preparations.domain.capping import capping
+from pseudonymisation.preparations.domain.capping import capping, told
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from statements.attestation import (
     Attestation,
@@ -129,6 +129,7 @@ def claims(
         caps=_caps(permit, data_set),
         disclosure_rule=permit.disclosure_rule,
         order=ORDER,
+        filters=permit.filters,
     ).claims()
 
 
@@ -166,7 +167,8 @@ def forms_of(
 
 def _caps(permit: Permit, data_set: DataSet) -> Caps:
     """Return by which rule columns of the line cap each other, and what became of which."""
-    done = capping(permit, data_set)
+    columns = told(permit)
+    done = {n: cap for n, cap in capping(permit, data_set).items() if n in columns}
     return Caps(rule=caps().rule, columns={name: str(cap) for name, cap in sorted(done.items())})
 
 

@@ -10,13 +10,27 @@ from statements.permit import Permit
 _ONLY_OF_BIRTH = frozenset({Cap.CAPPED, Cap.CAPPED_TOGETHER, Cap.WITHHELD_OF_OLDEST})
 
 
+def told(permit: Permit) -> dict[str, Treatment]:
+    """Return the columns of the file, with their forms."""
+    return {field.name: Treatment(field.treatment) for field in permit.fields}
+
+
+def filtered(permit: Permit, data_set: DataSet) -> dict[str, Treatment]:
+    """Return the columns that rows are filtered by, in the form in which these tell anything."""
+    derived = {made.name for made in data_set.derived}
+    return {
+        one.column: Treatment.DERIVED if one.column in derived else Treatment.AS_IS
+        for one in permit.filters
+    }
+
+
 def capping(permit: Permit, data_set: DataSet) -> dict[str, Cap]:
-    """Return what is done to which of the permitted columns.
+    """Return what is done to which of the permitted columns, and of those filtered by.
 
     What the permit wants and this version of the haven cannot do to a column alone is done to all
     of it: it is withheld.
     """
-    columns = {field.name: Treatment(field.treatment) for field in permit.fields}
+    columns = {**filtered(permit, data_set), **told(permit)}
     rule = caps()
     done = rule.on_line(data_set, columns)
     of_birth = {name for name, form in data_set.forms.items() if form.derivation in rule.of_birth}

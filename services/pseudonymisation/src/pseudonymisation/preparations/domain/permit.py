@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from catalogue import DataSet
+from catalogue import DataSet, filterable
 from common.errors import Refusal, Refused
 from common.ids import digest_of
 from pseudonymisation.preparations.domain.errors import PermitInvalid, PermitMismatch
@@ -55,7 +55,7 @@ def require_releasable(permit: Permit, data_set: DataSet) -> None:
     """Hold the fields against the catalogue's ceiling; all refusals are named.
 
     Raises:
-        Refused: with FIELD_NOT_IN_CATALOGUE or FORM_NOT_ALLOWED for each field
+        Refused: with FIELD_NOT_IN_CATALOGUE, FORM_NOT_ALLOWED or FILTER_NOT_ALLOWED for each
 
     """
     refusals = []
@@ -70,5 +70,13 @@ def require_releasable(permit: Permit, data_set: DataSet) -> None:
         elif field.treatment not in column.treatments:
             detail = f"The catalogue does not allow the field as {field.treatment}."
             refusals.append(Refusal("FORM_NOT_ALLOWED", detail, field.name))
+    for one in permit.filters:
+        allowed = filterable(data_set, one.column)
+        if allowed is None:
+            detail = "Rows are not filtered by this column."
+            refusals.append(Refusal("FORM_NOT_ALLOWED", detail, one.column))
+        elif allowed.problem(one.any_of, one.at_least, one.at_most) is not None:
+            detail = "The column has no such values."
+            refusals.append(Refusal("FILTER_NOT_ALLOWED", detail, one.column))
     if refusals:
         raise Refused("The catalogue does not allow all requested fields.", refusals)

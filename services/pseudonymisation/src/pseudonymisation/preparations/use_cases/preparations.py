@@ -270,7 +270,8 @@ def _serves(
         landed = ctx.catalogue.by_digest(edition.catalogue_digest)
     except UnknownDataSet:
         return False
-    return landed.serves(data_set, [field.name for field in permit.fields])
+    columns = (*(f.name for f in permit.fields), *(f.column for f in permit.filters))
+    return landed.serves(data_set, columns)
 
 
 def _open_domain(permit: Permit, *, ctx: PreparationContext, tx: PreparationTransaction) -> None:

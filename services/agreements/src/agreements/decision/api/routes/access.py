@@ -45,6 +45,7 @@ from common.web.auth import Permission, public, requires
 from common.web.fast import FastRoute
 from common.web.problems import responses
 from statements.decision import Answered, Evaluation, EvaluationContext, GivenLease, RefusalView
+from statements.filters import FILTER
 from statements.question import (
     QUESTION,
     AnyQuestion,
@@ -52,7 +53,7 @@ from statements.question import (
     Question,
     ReleaseQuestion,
 )
-from statements.request import ExtractRequest, LandedEditions, RequestQuestion, Subject
+from statements.request import LandedEditions, RequestQuestion, Subject
 
 FOR_OTHERS = Role.SERVICE_DISSEMINATION
 EVIDENCE_AUDIENCE = "dissemination"
@@ -106,11 +107,7 @@ async def evaluate(
                 AskRequest(
                     asked_by=caller,
                     evidence=await _proof(question.subject, request),
-                    request=ExtractRequest(
-                        extract_id=context.extract_id,
-                        agreement=resource.id,
-                        **dict(resource.properties),
-                    ),
+                    request=resource.request(context.extract_id),
                     request_digest=context.request_digest,
                     landed=_landed(context.landed),
                 )
@@ -292,14 +289,9 @@ async def _dry(
             dry_run.fetch, question.resource.id, asker, logs=logs, clock=clock
         )
     else:
-        wanted = question.resource.properties
         extract = domain.Request(
             asker=asker,
-            request=ExtractRequest(
-                extract_id=question.context.extract_id or "",
-                agreement=question.resource.id,
-                **dict(wanted),
-            ),
+            request=question.resource.request(question.context.extract_id or ""),
         )
         answer = await run_in_threadpool(dry_run.request, extract, logs=logs, clock=clock)
     return Evaluation(
@@ -399,6 +391,7 @@ def _result(entry: dry_run.SearchedLine | dry_run.SearchedFile) -> wire.FoundVie
             "classification": entry.key.classification,
             "fields": [{"name": n, "treatment": t} for n, t in entry.fields.items()],
             "hidden": [{"name": n, "cap": c} for n, c in entry.hidden.items()],
+            "filters": [FILTER.claims(one) for one in entry.filters],
             "environment": entry.environment,
         }
     else:

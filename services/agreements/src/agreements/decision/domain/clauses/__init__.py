@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from agreements.decision.domain.case import Case, LineCase
-from agreements.decision.domain.clauses import agreement_clauses, file_clauses, line_clauses
+from agreements.decision.domain.clauses import (
+    agreement_clauses,
+    file_clauses,
+    filter_clauses,
+    line_clauses,
+)
 from common.errors import Refusal
 
 
@@ -34,6 +39,7 @@ class Clause(StrEnum):
     CATALOGUE = "catalogue"
     PERIODS = "periods"
     FIELDS = "fields"
+    FILTERS = "filters"
     CLASSIFICATION = "classification"
     FORM = "form"
     ROUTE = "route"
@@ -81,6 +87,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.CATALOGUE: line_clauses.catalogue,
     Clause.PERIODS: line_clauses.periods,
     Clause.FIELDS: line_clauses.fields,
+    Clause.FILTERS: filter_clauses.filters,
     Clause.CLASSIFICATION: line_clauses.classification,
     Clause.FORM: line_clauses.form,
     Clause.ROUTE: line_clauses.route,

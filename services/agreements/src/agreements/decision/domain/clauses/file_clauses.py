@@ -58,6 +58,7 @@ def _differences(
         "opt_out": file.opt_out.applied != permit.opt_out.applied
         or (file.opt_out.applied and file.opt_out.by != permit.opt_out.by),
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
+        "filters": file.filters != permit.filters,
         "order": file.order != TOKEN_ORDER,
     }
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import catalogue
 from agreements.records.domain.terms.categories import Category, category
-from catalogue import Shown
+from catalogue import Filterable, Shown
 
 MAPS = {"practice": "practice", "postcode": "postcode"}
 """Sources of a reason that need a map, and which."""
@@ -25,6 +25,8 @@ class ReleasableColumn:
     """A text or code of the provider's file that identifies nobody by itself."""
     shown: Mapping[str, Shown] = field(default_factory=dict)
     """By each treatment, what the column tells as far as caps go (domain.md 8.3)."""
+    filterable: Filterable | None = None
+    """What a filter may ask of it; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,4 +126,5 @@ def _column(data_set: catalogue.DataSet, releasable: catalogue.Releasable) -> Re
             for treatment in releasable.treatments
             for column in catalogue.shown(data_set, {releasable.name: treatment})
         },
+        filterable=catalogue.filterable(data_set, releasable.name),
     )

@@ -7,10 +7,12 @@ as descriptive may be there without meaning anything to a decision.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from statements.decision import JudgedLine, RegisterTerms
+from statements.filters import FILTER, Filters, RowFilter, in_order, repeated
 from statements.form import Malformed
 from statements.snapshot import Published, published
 from statements.vocabulary import LineKey
@@ -48,6 +50,7 @@ LINE: Mapping[str, frozenset[str] | None] = {
     "frequency": None,
     "access_method": None,
     "disclosure_rule": None,
+    "filters": frozenset({"column", "any_of", "at_least", "at_most"}),
 }
 """The clauses of a line, and the parts of those that have parts."""
 
@@ -93,6 +96,8 @@ class Terms:
     disclosure_rule: str | None
     frequency: str
     access_method: str
+    filters: Filters = ()
+    """Which rows: those alone that pass each."""
     unknown: tuple[str, ...] = ()
     """Clauses of the line that nobody can evaluate."""
 
@@ -293,6 +298,7 @@ def _line(content: Mapping[str, Any]) -> Terms | IncompleteTerms:
         disclosure_rule=read.text_or_none("disclosure_rule"),
         frequency=read.text("frequency"),
         access_method=read.text("access_method"),
+        filters=in_order(_filters(content)),
         unknown=tuple(_unknown_in_line(content)),
     )
     if read.missing:
@@ -313,6 +319,24 @@ def _unknown_in_line(content: Mapping[str, Any]) -> Iterator[str]:
     names = [entry.get("name") for entry in _objects(content.get("fields"))]
     if len(set(names)) != len(names):
         yield "fields"  # one field in two forms
+    if _are_filters_unreadable(content):
+        yield "filters"
+
+
+def _filters(content: Mapping[str, Any]) -> Iterator[RowFilter]:
+    """Return the filters that can be read; where others are there the line denies for them."""
+    known = LINE["filters"] or frozenset()
+    for entry in _objects(content.get("filters")):
+        with suppress(Malformed):
+            yield FILTER.of({name: value for name, value in entry.items() if name in known})
+
+
+def _are_filters_unreadable(content: Mapping[str, Any]) -> bool:
+    said = content.get("filters")
+    if said is None:
+        return False
+    found = list(_filters(content))
+    return not isinstance(said, list) or len(found) != len(said) or any(repeated(found))
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
