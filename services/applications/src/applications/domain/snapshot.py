@@ -33,8 +33,7 @@ from applications.domain.sections.parties import Controller, Location, Processor
 from applications.domain.sections.purposes import Linkage
 from applications.domain.sections.terms import Condition
 from catalogue import Catalogue
-from statements import filters
-from statements.filters import WantedFilter
+from statements.filters import WantedFilter, is_empty, of
 from statements.vocabulary import Classification, Purpose
 
 SCHEMA: Literal["dsfc-snapshot/1"] = "dsfc-snapshot/1"
@@ -91,7 +90,7 @@ class Line(Answer):
     disclosure_rule: str
     filters: Annotated[
         tuple[WantedFilter, ...],
-        Field(description="Which rows; none: all.", exclude_if=filters.is_empty),
+        Field(description="Which rows; none: all.", exclude_if=is_empty),
     ] = ()
 
 
@@ -297,7 +296,7 @@ def _line(
         frequency=line.frequency,
         access_method=line.access_method,
         disclosure_rule=data_set.disclosure_rule,
-        filters=tuple(WantedFilter.model_validate(one) for one in filters.of(line.filters)),
+        filters=tuple(WantedFilter.model_validate(one) for one in of(line.filters)),
     )
 
 
