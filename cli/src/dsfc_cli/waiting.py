@@ -27,7 +27,8 @@ from dsfc_client import (
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Lists, maps and editions that wait for a second person: see, confirm, take back.",
+    help="Lists, replies, maps and editions that wait for a second person: see, confirm, take"
+    " back.",
 )
 out = Console()
 err = Console(stderr=True)
@@ -60,6 +61,9 @@ KINDS: Final = {
         states=("waiting",),
     ),
     "opt-out-list": Kind("pseudonymisation", "/v1/opt-out-lists", "/v1/opt-out-lists"),
+    "opt-out-check": Kind(
+        "pseudonymisation", "/v1/opt-out-checks", "/v1/opt-out-checks", states=("waiting",)
+    ),
     "edition": Kind("pseudonymisation", "/v1/editions", "/v1/editions"),
 }
 

@@ -165,6 +165,7 @@ class World:
         editions: Sequence[UUID],
         purpose: str = "COM",
         opened_at: datetime | None = None,
+        state: State = State.ACCEPTED,
     ) -> UUID:
         """A national check of April, with its reply, or with none."""
         id_, reply_id, at = new_id(), new_id(), opened_at or self.clock.now()
@@ -189,6 +190,8 @@ class World:
                     reply_key=key,
                     replied_at=None if cleared is None else at,
                     replied_by=None if cleared is None else "X26",
+                    reply_state=None if cleared is None else state.value,
+                    recalled_at=at if state is State.TAKEN_BACK else None,
                 )
             )
             session.commit()

@@ -243,6 +243,7 @@ class OptOutCheck(Wire):
     people: int
     state: str
     cleared: int | None = None
+    standing: Standing | None = None
 
 
 class ExtractFile(Wire):

@@ -330,6 +330,23 @@ class Pseudonymisation(Service):
         )
         return OptOutCheck.model_validate(sent.json())
 
+    def confirm_check(self, check_id: Id, reason: str) -> OptOutCheck:
+        """Let a reply in that clears many anew, and that somebody else sent.
+
+        Raises Problem (SECOND_PERSON_NEEDED).
+        """
+        path = f"/v1/opt-out-checks/{check_id}/confirmation"
+        return OptOutCheck.model_validate(self.post(path, {"reason": reason}))
+
+    def take_back_check(self, check_id: Id, reason: str) -> OptOutCheck:
+        """Take the reply to a check back; what was made with it is void. One person is enough."""
+        path = f"/v1/opt-out-checks/{check_id}/withdrawal"
+        return OptOutCheck.model_validate(self.post(path, {"reason": reason}))
+
+    def opt_out_checks(self, *, state: str | None = None) -> Iterator[OptOutCheck]:
+        """National checks; `state="waiting"` for replies that a second person has to see."""
+        return self.pages("/v1/opt-out-checks", OptOutCheck, state=state)
+
     def take_back_opt_outs(self, list_id: Id, reason: str) -> OptOutList:
         """Take a list back; `leaving`, where a second person has to take it back as well."""
         path = f"/v1/opt-out-lists/{list_id}/withdrawal"

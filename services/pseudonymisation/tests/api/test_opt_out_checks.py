@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from common.security.roles import Role
+from pseudonymisation.intake.domain.opt_out_check import upheld
+from services.pseudonymisation.tests.api.test_opt_outs import numbers, recalled
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
 
 NUMBERS = ["9990000018", "9990000026", "9990000034"]
@@ -210,3 +212,175 @@ def test_a_check_serves_the_purpose_periods_and_editions_that_it_was_opened_for(
     assert not found(purpose="COM")
     assert not found(periods=("2018-04", "2018-05"))
     assert not found(edition=str(uuid4()))
+
+
+# --- a reply is decided ---------------------------------------------------------------------------
+
+
+PEOPLE = numbers(100, 160)[:40]
+
+
+def decide(intake: Intake, check_id: str, verb: str, *, by: str, role=Role.DSCRO_APPROVER):
+    token = intake.issuer.token_for(role, audience="pseudonymisation", ods="X26", client_id=by)
+    return intake.client.post(
+        f"/v1/opt-out-checks/{check_id}/{verb}",
+        json={"reason": "compared with the national service by telephone"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+
+def answered(intake: Intake, cleared, **about) -> dict:
+    opened = open_check(intake, **about)
+    assert opened.status_code == 201, opened.text
+    answer = reply(intake, opened.json()["id"], lines(*cleared))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def submit_people(intake: Intake, *more: dict) -> None:
+    rows = [
+        sus_row(NHS_Number=n, Unique_CDS_Identifier=f"BRR8{i:09}") for i, n in enumerate(PEOPLE)
+    ]
+    intake.submit(written([*rows, *more]))
+
+
+def first_and_wider(intake: Intake, *, wider=PEOPLE, **about) -> tuple[dict, dict]:
+    """A reply that clears twenty of forty, and one that clears more."""
+    submit_people(intake)
+    first = answered(intake, PEOPLE[:20])
+    intake.clock.advance(60)
+    return first, answered(intake, wider, **about)
+
+
+@pytest.mark.parametrize(
+    ("cleared", "state"),
+    [
+        (PEOPLE, "waiting"),  # everybody
+        (PEOPLE[20:], "waiting"),  # just the objectors: the reply of the other polarity
+        (PEOPLE[:31], "waiting"),  # eleven more than before
+        (PEOPLE[:30], "answered"),  # no more than the floor
+        (PEOPLE[:1], "answered"),  # only takes away
+        ([], "answered"),
+    ],
+)
+def test_a_reply_that_clears_many_anew_waits_for_a_second_person(intake, cleared, state):
+    _, other = first_and_wider(intake, wider=cleared)
+
+    assert other["state"] == state
+    waiting = intake.client.get("/v1/opt-out-checks?state=waiting", headers=staff(intake)).json()
+    assert [c["id"] for c in waiting["items"]] == ([other["id"]] if state == "waiting" else [])
+
+
+def test_the_preview_counts_who_is_cleared_anew_of_those_asked_before(intake):
+    _, other = first_and_wider(intake)
+
+    assert other["standing"]["change"] == {
+        "before": 20,
+        "after": 0,
+        "added": 0,
+        "removed": 20,
+        "changed": 0,
+    }
+
+
+@pytest.mark.parametrize("purpose", ["RS", "IV"])
+def test_who_objects_does_so_whatever_the_use(intake, purpose):
+    _, other = first_and_wider(intake, purpose=purpose)
+
+    assert other["state"] == "waiting"
+
+
+def test_a_month_that_was_submitted_anew_is_compared_with_its_former_reply(intake):
+    submit_people(intake)
+    answered(intake, PEOPLE[:20])
+    submit_people(intake, sus_row(NHS_Number="9990000018", Unique_CDS_Identifier="BRR8000000900"))
+    intake.clock.advance(60)
+
+    assert answered(intake, [*PEOPLE, "9990000018"])["state"] == "waiting"
+
+
+def test_what_was_cleared_little_by_little_waits_when_it_is_much(intake):
+    submit_people(intake)
+    states = []
+    for cleared in (20, 26, 30, 36):
+        states.append(answered(intake, PEOPLE[:cleared])["state"])
+        intake.clock.advance(60)
+
+    assert states == ["answered", "answered", "answered", "waiting"]
+
+
+def test_a_reply_that_waits_is_let_in_by_somebody_else(intake):
+    _, other = first_and_wider(intake)
+    sender = other["standing"]["proposed_by"]
+
+    own = decide(intake, other["id"], "confirmation", by=sender, role=Role.DSCRO_OPERATOR)
+    assert code(own) == (409, "SECOND_PERSON_NEEDED")
+    done = decide(intake, other["id"], "confirmation", by="second")
+
+    assert (done.status_code, done.json()["state"]) == (200, "answered")
+    assert done.json()["standing"]["state"] == "confirmed"
+    assert code(decide(intake, other["id"], "confirmation", by="third")) == (
+        409,
+        "REPLACEMENT_DECIDED",
+    )
+
+
+def test_a_reply_is_not_let_in_beside_another_than_its_preview_shows(intake):
+    _, other = first_and_wider(intake)
+    intake.clock.advance(60)
+    assert answered(intake, PEOPLE[:3])["state"] == "answered"
+
+    assert code(decide(intake, other["id"], "confirmation", by="second")) == (
+        409,
+        "REPLACEMENT_OUTDATED",
+    )
+
+
+def test_one_person_takes_a_reply_back_at_once_and_what_was_made_with_it_is_void(intake, check):
+    reply(intake, check["id"], lines(*NUMBERS))
+    with intake.parts.intake.uow.reading() as tx:
+        reply_id = tx.opt_out_checks.get(UUID(check["id"])).reply.id
+
+    gone = decide(intake, check["id"], "withdrawal", by="first")
+
+    assert (gone.status_code, gone.json()["state"]) == (200, "taken_back")
+    assert gone.json()["standing"]["reason"].startswith("compared")
+    assert recalled(intake) == [("opt_out_list", str(reply_id), None)]
+    assert code(decide(intake, check["id"], "withdrawal", by="second")) == (
+        409,
+        "REPLACEMENT_DECIDED",
+    )
+    again = reply(intake, check["id"], lines(*NUMBERS))
+    assert code(again) == (409, "OPT_OUT_CHECK_ANSWERED")
+
+
+def test_a_reply_that_waited_is_taken_back_and_nothing_is_void_for_it(intake):
+    first, other = first_and_wider(intake)
+
+    gone = decide(intake, other["id"], "withdrawal", by=other["standing"]["proposed_by"])
+
+    assert gone.json()["state"] == "taken_back"
+    assert recalled(intake) == []
+    with intake.parts.intake.uow.reading() as tx:
+        checks = tx.opt_out_checks.answered("SUS_APC")
+    assert [str(c.id) for c in upheld(checks)] == [first["id"]]
+
+
+@pytest.mark.parametrize("verb", ["confirmation", "withdrawal"])
+def test_what_is_not_there_is_not_decided(intake, check, verb):
+    assert code(decide(intake, str(uuid4()), verb, by="first")) == (404, "OPT_OUT_CHECK_NOT_FOUND")
+    assert code(decide(intake, check["id"], verb, by="first")) == (
+        409,
+        "OPT_OUT_CHECK_NOT_ANSWERED",
+    )
+
+
+@pytest.mark.parametrize("verb", ["confirmation", "withdrawal"])
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.PROVIDER_SYSTEM])
+def test_replies_are_decided_by_staff_of_the_haven_alone(intake, check, verb, role):
+    reply(intake, check["id"], b"")
+
+    assert code(decide(intake, check["id"], verb, by="first", role=role)) == (
+        403,
+        "ROLE_NOT_PERMITTED",
+    )

@@ -110,7 +110,7 @@ def asked():
     )
 
 
-def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=None):
+def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=()):
     return Plan(
         editions=tuple(Source(e.path, e.key_name, e.key) for e in editions),
         periods=tuple(asked.periods),
@@ -120,7 +120,7 @@ def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=None):
         columns=tuple(ExtractColumn(n, Treatment(t)) for n, t in asked.fields.items()),
         opt_outs_apply=bool(opted_out or cleared),
         opted_out=tuple(Source(o.path, o.key_name, o.key) for o in opted_out),
-        cleared=cleared and Source(cleared.path, cleared.key_name, cleared.key),
+        cleared=tuple(Source(c.path, c.key_name, c.key) for c in cleared),
         domain_id=asked.domain_id,
         keys=ExtractKeys(
             haven=haven.key("haven/nhs_number"),
@@ -258,12 +258,23 @@ def test_whoever_the_national_check_did_not_clear_is_absent(haven, asked, prepar
     given = records(160)
     gone = set(NUMBERS) if omitted == "all" else set(NUMBERS[:omitted])
     upheld = replace(asked, opted_out=frozenset(gone))
-    cleared = list_of(haven, set(NUMBERS) - gone)
+    cleared = [list_of(haven, set(NUMBERS) - gone)]
 
     path, outcome = prepare(plan_of(haven, upheld, [land(haven, SUS, given)], cleared=cleared))
 
     assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, upheld))
     assert outcome.people_left_out == len(gone)
+
+
+def test_of_two_replies_only_who_is_in_both_is_there(haven, asked, prepare):
+    given = records(160)
+    upheld = replace(asked, opted_out=frozenset(NUMBERS[:3]))
+    cleared = [list_of(haven, NUMBERS[2:]), list_of(haven, {NUMBERS[0], *NUMBERS[3:]})]
+
+    path, outcome = prepare(plan_of(haven, upheld, [land(haven, SUS, given)], cleared=cleared))
+
+    assert Counter(rows_of(path)) == Counter(expected(haven, SUS, given, upheld))
+    assert outcome.people_left_out == 3
 
 
 def test_opt_outs_cannot_be_upheld_without_a_list(haven, asked):

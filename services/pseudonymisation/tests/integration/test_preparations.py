@@ -624,6 +624,82 @@ def test_an_empty_reply_leaves_everybody_out(haven, clock):
     assert haven.rows_of(done.files[0]) == []
 
 
+def ago(haven, days):
+    return haven.clock.now() - timedelta(days=days)
+
+
+def test_while_a_reply_waits_only_who_is_in_both_is_there(haven, clock):
+    edition = haven.land(RECORDS)
+    in_force = haven.check(NUMBERS[:2], editions=[edition], opened_at=ago(haven, 2))
+    haven.check([], editions=[edition], opened_at=ago(haven, 3))
+    waiting = haven.check(NUMBERS[1:], editions=[edition], state=Replacement.WAITING)
+
+    done = haven.prepare(**BY_CHECK)
+
+    said = haven.attested(done.files[0])["opt_out"]
+    assert (said["list_id"], said["besides"]) == (str(in_force), [str(waiting)])
+    assert said["people_left_out"] == 3
+
+
+@pytest.mark.parametrize("state", [Replacement.WAITING, Replacement.TAKEN_BACK])
+def test_by_a_reply_that_is_not_in_force_nothing_is_prepared(haven, clock, state):
+    edition = haven.land(RECORDS)
+    haven.check(NUMBERS, editions=[edition], state=state)
+
+    assert haven.prepare(**BY_CHECK).code == "OPT_OUT_NOT_APPLIED"
+
+
+def test_no_older_reply_takes_the_place_of_one_that_was_taken_back(haven, clock):
+    edition = haven.land(RECORDS)
+    haven.check(NUMBERS, editions=[edition], opened_at=ago(haven, 1))
+    haven.check(NUMBERS[:1], editions=[edition], state=Replacement.TAKEN_BACK)
+
+    assert haven.prepare(**BY_CHECK).code == "OPT_OUT_NOT_APPLIED"
+
+
+def test_a_newer_reply_serves_after_one_was_taken_back(haven, clock):
+    edition = haven.land(RECORDS)
+    haven.check(NUMBERS, editions=[edition], opened_at=ago(haven, 1), state=Replacement.TAKEN_BACK)
+    reply = haven.check(NUMBERS[:1], editions=[edition])
+
+    done = haven.prepare(**BY_CHECK)
+
+    assert haven.attested(done.files[0])["opt_out"]["list_id"] == str(reply)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "gone", "code"),
+    [
+        (BY_CHECK, "UPDATE opt_out_check SET reply_state = 'taken_back'", "OPT_OUT_NOT_APPLIED"),
+        (UPHELD, "UPDATE opt_out_list SET state = 'taken_back'", "OPT_OUT_NOT_APPLIED"),
+        (UPHELD, "UPDATE opt_out_list SET state = 'leaving'", "OPT_OUT_NOT_APPLIED"),
+        (UPHELD, "UPDATE opt_out_list SET state = 'superseded'", None),
+    ],
+)
+def test_what_is_taken_back_while_files_are_made_with_it_leaves_none(
+    haven, clock, monkeypatch, asked_for, gone, code
+):
+    edition = haven.land(RECORDS)
+    haven.check(NUMBERS[:2], editions=[edition])
+    haven.opt_out(NUMBERS[:2], on=date(2018, 5, 30))
+    put = haven.store.put
+
+    def taken_back_meanwhile(*args, **kwargs):
+        with Session(haven.engine) as session:
+            session.execute(text(gone))
+            session.commit()
+        return put(*args, **kwargs)
+
+    monkeypatch.setattr(
+        type(haven.store), "put", lambda _store, *a, **k: taken_back_meanwhile(*a, **k)
+    )
+
+    done = haven.prepare(**asked_for)
+
+    assert done.code == code
+    assert bool(haven.objects()) == (code is None)
+
+
 def test_while_a_list_waits_whoever_is_on_either_is_left_out(haven, clock):
     haven.land(RECORDS)
     in_force = haven.opt_out([NUMBERS[0]], on=date(2018, 5, 27))

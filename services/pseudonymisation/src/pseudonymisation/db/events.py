@@ -10,6 +10,7 @@ from pseudonymisation.intake.domain.events import (
     SubmissionDecided,
 )
 from pseudonymisation.intake.domain.opt_out import OptOutList
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.submission import Submission
 
 
@@ -30,6 +31,16 @@ def of_source(source: Edition | OptOutList, event: SourceTakenBack) -> Event:
         aggregate_id=source.id,
         aggregate_version=source.version,
         state=source.standing.state.value,
+    )
+
+
+def of_check(check: OptOutCheck, event: SourceTakenBack) -> Event:
+    return schemas.event(
+        event,
+        subject=f"opt-out-checks/{check.id}",
+        aggregate_id=check.id,
+        aggregate_version=check.version,
+        state=check.state.value,
     )
 
 

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from pseudonymisation.db.opt_outs import answered_checks, standing
+from pseudonymisation.db.opt_outs import answered_checks, is_taken_back, standing
 from pseudonymisation.db.tables import EditionRow, is_in_force
 from pseudonymisation.intake.domain.opt_out import upheld
+from pseudonymisation.intake.domain.opt_out_check import upheld as upheld_checks
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.preparation import (
     PinnedEdition,
@@ -73,23 +74,30 @@ class SqlLanded:
 
     def checks(
         self, permit: Permit, editions: Sequence[PinnedEdition]
-    ) -> Sequence[PinnedOptOutList]:
-        return [
-            PinnedOptOutList(
-                id=check.reply.id,
-                list_date=check.opened_on,
-                digest=check.reply.digest,
-                object_key=check.reply.object_key,
-            )
+    ) -> tuple[PinnedOptOutList, ...]:
+        serving = [
+            check
             for check in answered_checks(self.session, permit.line.data_set)
-            if check.reply is not None
-            and check.serves(
+            if check.serves(
                 data_set=permit.line.data_set,
                 purpose=permit.line.purpose,
                 periods=permit.periods,
                 editions=[edition.id for edition in editions],
             )
         ]
+        return tuple(
+            PinnedOptOutList(
+                id=check.reply.id,
+                list_date=check.opened_on,
+                digest=check.reply.digest,
+                object_key=check.reply.object_key,
+            )
+            for check in upheld_checks(serving)
+            if check.reply is not None
+        )
+
+    def is_taken_back(self, lists: Sequence[PinnedOptOutList]) -> bool:
+        return is_taken_back(self.session, [listed.id for listed in lists])
 
     def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
         return tuple(

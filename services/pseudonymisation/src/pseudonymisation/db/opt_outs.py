@@ -5,19 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
 from sqlmodel import Session, col, select
 
-from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.db import replacement as columns
 from common.db.saving import put, record
-from common.replacement import EFFECTIVE, State
+from common.replacement import EFFECTIVE, Change, Standing, State
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
-from pseudonymisation.intake.domain.opt_out import OptOutList
-from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, Reply
+from pseudonymisation.intake.domain.opt_out import OptOutList, is_void
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, Reply, ReplyState
 
 STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
 TURNS: Final = 5_310_774_209_361_114_903
@@ -35,9 +34,8 @@ class SqlOptOutLists:
         return to_list(row)
 
     def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
-        if locked and self.session.get_bind().dialect.name == "postgresql":
-            # Who waited here sees what the other one committed: each statement reads anew.
-            self.session.execute(text("SELECT pg_advisory_xact_lock(:turns)"), {"turns": TURNS})
+        if locked:
+            _take_turns(self.session)
         return standing(self.session)
 
     def page(self, *, state: State | None, after: UUID | None, limit: int) -> Sequence[OptOutList]:
@@ -67,18 +65,47 @@ class SqlOptOutChecks:
             raise CheckNotFound("The check does not exist.")
         return to_check(row)
 
-    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]:
+    def answered(self, data_set: str, *, locked: bool = False) -> Sequence[OptOutCheck]:
+        if locked:
+            _take_turns(self.session)
+        return answered_checks(self.session, data_set)
+
+    def page(
+        self, *, state: ReplyState | None, after: UUID | None, limit: int
+    ) -> Sequence[OptOutCheck]:
         query = select(OptOutCheckRow).order_by(col(OptOutCheckRow.id)).limit(limit)
+        if state is not None:
+            query = query.where(_stands(state))
         if after is not None:
             query = query.where(col(OptOutCheckRow.id) > after)
         return [to_check(row) for row in self.session.exec(query)]
 
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
-        stored = replace(check, version=check.version + 1)
+        stored = replace(check, version=check.version + 1, pending=())
         values = _of_check(stored)
         put(self.session, OptOutCheckRow, values, version=check.version)
-        audit_log.append(self.session, [audit])
+        told = (events.of_check(stored, event) for event in check.pending)
+        record(self.session, events=told, audit=audit)
         return stored
+
+
+def _take_turns(session: Session) -> None:
+    """Let one after another decide; who waited sees what the other one committed."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:turns)"), {"turns": TURNS})
+
+
+def _stands(state: ReplyState) -> ColumnElement[bool]:
+    column = col(OptOutCheckRow.reply_state)
+    match state:
+        case ReplyState.OPEN:
+            return column.is_(None)
+        case ReplyState.ANSWERED:
+            return column.in_([effective.value for effective in EFFECTIVE])
+        case ReplyState.WAITING:
+            return column == State.WAITING.value
+        case ReplyState.TAKEN_BACK:
+            return column == State.TAKEN_BACK.value
 
 
 def answered_checks(session: Session, data_set: str) -> list[OptOutCheck]:
@@ -111,6 +138,8 @@ def _of_check(check: OptOutCheck) -> dict[str, Any]:
         "reply_key": None if reply is None else reply.object_key,
         "replied_at": None if reply is None else reply.received_at,
         "replied_by": None if reply is None else reply.received_by,
+        "recalled_at": None if reply is None else reply.recalled_at,
+        **_of_reply(None if reply is None else reply.standing),
     }
 
 
@@ -124,6 +153,8 @@ def to_check(row: OptOutCheckRow) -> OptOutCheck:
             object_key=row.reply_key,
             received_at=row.replied_at,
             received_by=row.replied_by or "",
+            standing=_standing_of_reply(row),
+            recalled_at=row.recalled_at,
         )
     return OptOutCheck(
         id=row.id,
@@ -137,6 +168,41 @@ def to_check(row: OptOutCheckRow) -> OptOutCheck:
         opened_by=row.opened_by,
         reply=reply,
         version=row.version,
+    )
+
+
+def _of_reply(standing: Standing | None) -> dict[str, Any]:
+    change = None if standing is None else standing.change
+    return {
+        "reply_state": None if standing is None else standing.state.value,
+        "objectors_before": None if change is None else change.before,
+        "objectors_after": None if change is None else change.after,
+        "objectors_added": None if change is None else change.added,
+        "objectors_removed": None if change is None else change.removed,
+        "decided_by": None if standing is None else standing.decided_by,
+        "decided_at": None if standing is None else standing.decided_at,
+        "reason": None if standing is None else standing.reason,
+        "held_against": None if standing is None else standing.held_against,
+    }
+
+
+def _standing_of_reply(row: OptOutCheckRow) -> Standing:
+    if row.reply_state is None or row.replied_at is None:
+        raise ValueError("a reply whose state nobody stored")
+    return Standing(
+        state=State(row.reply_state),
+        change=Change(
+            before=row.objectors_before or 0,
+            after=row.objectors_after or 0,
+            added=row.objectors_added or 0,
+            removed=row.objectors_removed or 0,
+        ),
+        proposed_by=row.replied_by or "",
+        proposed_at=row.replied_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        reason=row.reason,
+        held_against=row.held_against,
     )
 
 
@@ -172,3 +238,15 @@ def to_list(row: OptOutListRow) -> OptOutList:
         standing=columns.standing_of(row),
         version=row.version,
     )
+
+
+def is_taken_back(session: Session, made_with: Sequence[UUID]) -> bool:
+    """Say whether what names the file's list, the first of them, was taken back (docs/adr/0032)."""
+    first = session.get(OptOutListRow, made_with[0], populate_existing=True)
+    if first is not None:
+        return is_void(made_with, to_list(first), standing(session))
+    reply = select(OptOutCheckRow.id).where(
+        col(OptOutCheckRow.reply_id) == made_with[0],
+        col(OptOutCheckRow.reply_state) == State.TAKEN_BACK.value,
+    )
+    return session.exec(reply).first() is not None

@@ -146,6 +146,18 @@ class OptOutCheckRow(Row, table=True):
     reply_key: str | None = None
     replied_at: datetime | None = None
     replied_by: str | None = None
+    reply_state: str | None = Field(default=None, sa_type=Text)
+    """How the reply stands; null: not answered."""
+    objectors_before: int | None = Field(default=None, sa_type=BigInteger)
+    objectors_after: int | None = Field(default=None, sa_type=BigInteger)
+    objectors_added: int | None = Field(default=None, sa_type=BigInteger)
+    objectors_removed: int | None = Field(default=None, sa_type=BigInteger)
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = Field(default=None, sa_type=Text)
+    held_against: str | None = None
+    recalled_at: datetime | None = None
+    """When the reply was taken back after it had been in force."""
 
 
 class QuarantineRow(Row, table=True):

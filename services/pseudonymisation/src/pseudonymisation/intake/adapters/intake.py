@@ -207,6 +207,28 @@ class SealedHaven:
             limits=self.limits,
         )
 
+    def change_of_replies(self, *before: OptOutCheck, after: OptOutCheck) -> Change:
+        try:
+            return lists.compare_replies(
+                [self._answered_files(check) for check in before],
+                self._answered_files(after),
+                scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            # What cannot be compared changes wholly: every objector of before could be cleared.
+            had, has = max(map(_objectors, before)), _objectors(after)
+            return Change(before=had, after=has, added=has, removed=had)
+
+    def _answered_files(self, check: OptOutCheck) -> lists.AnsweredFiles:
+        """Raise KeyDestroyed without a reply."""
+        if check.reply is None:
+            raise KeyDestroyed("the check has no reply")
+        return lists.AnsweredFiles(
+            asked=self.list_file(check.id, check.object_key),
+            cleared=self.list_file(check.reply.id, check.reply.object_key),
+        )
+
     def destroy_list(self, list_id: UUID, object_key: str) -> None:
         self.keys.destroy(key_of_list(list_id))
         self.objects.delete(object_key)
@@ -296,6 +318,10 @@ class SealedList:
 def key_of_list(list_id: UUID) -> str:
     """Name a list's key in the key store."""
     return f"opt_out/{list_id}"
+
+
+def _objectors(check: OptOutCheck) -> int:
+    return check.people - (0 if check.reply is None else check.reply.cleared)
 
 
 def _path(file: MapFile | None) -> Path | None:

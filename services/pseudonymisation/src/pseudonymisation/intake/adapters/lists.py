@@ -219,6 +219,42 @@ def beyond(part: SealedFile, whole: SealedFile, *, scratch: Path, limits: Engine
     return count
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredFiles:
+    """Whom a national check asked about, and whom its reply cleared."""
+
+    asked: SealedFile
+    cleared: SealedFile
+
+    @property
+    def objectors(self) -> str:
+        """Select who was asked about and not cleared."""
+        return f"({_all_of(self.asked)} EXCEPT {_all_of(self.cleared)})"
+
+
+def compare_replies(
+    before: Sequence[AnsweredFiles], after: AnsweredFiles, *, scratch: Path, limits: EngineLimits
+) -> Change:
+    """Count who comes and who goes of those who object, of the people asked about by both."""
+    asked = " UNION ".join(_all_of(one.asked) for one in before)
+    objected = " UNION ".join(one.objectors for one in before)
+    counts = _counted(
+        [file for one in (*before, after) for file in (one.asked, one.cleared)],
+        f"WITH had AS MATERIALIZED (({objected}) INTERSECT {_all_of(after.asked)}),"
+        f" has AS MATERIALIZED ({after.objectors} INTERSECT ({asked}))"
+        " SELECT (SELECT count(*) FROM had), (SELECT count(*) FROM has),"
+        " (SELECT count(*) FROM (FROM had INTERSECT FROM has))",
+        scratch=scratch,
+        limits=limits,
+    )
+    had, has, kept = counts
+    return Change(before=had, after=has, added=has - kept, removed=had - kept)
+
+
+def _all_of(file: SealedFile) -> str:
+    return f"SELECT person_0, person_1 FROM {file.sql}"
+
+
 def reach(
     listed: SealedFile, editions: Sequence[SealedFile], *, scratch: Path, limits: EngineLimits
 ) -> Reach:

@@ -55,6 +55,16 @@ READ_CHECKS = Permission(
     STAFF,
     "See which checks there were, never who was asked about.",
 )
+CONFIRM_CHECKS = Permission(
+    "opt-out-checks:confirm",
+    frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),
+    "Let a reply that waits into force, as another person than who sent it.",
+)
+WITHDRAW_CHECKS = Permission(
+    "opt-out-checks:withdraw",
+    frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),
+    "Take the reply to a national check back.",
+)
 CONFIRM_OPT_OUTS = Permission(
     "opt-outs:confirm",
     frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}),

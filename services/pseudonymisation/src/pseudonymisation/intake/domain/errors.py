@@ -271,7 +271,12 @@ class CheckTooOld(Conflict):
 
 class CheckAnswered(Conflict):
     code = "OPT_OUT_CHECK_ANSWERED"
-    title = "The check already has another reply"
+    title = "The check has already been answered"
+
+
+class CheckNotAnswered(Conflict):
+    code = "OPT_OUT_CHECK_NOT_ANSWERED"
+    title = "The check has no reply"
 
 
 class ReplyInvalid(Unprocessable):

@@ -72,7 +72,8 @@ class EditionSuperseded(DomainEvent):
 class SourceTakenBack(DomainEvent):
     """A list of opt-outs or an edition was taken back after it had been in force.
 
-    What was made with it is void: it is not released, and not fetched any more.
+    What was made with it is void: it is not released, and not fetched any more. The reply to a
+    national check is a list as well; `source_id` is what attestations name.
     """
 
     # Said at the first person's word, also where a second one has to follow: it only takes away

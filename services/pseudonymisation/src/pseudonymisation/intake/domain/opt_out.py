@@ -5,7 +5,7 @@ list waits for a second person, or the newest one is about to be taken back, who
 them is left out: `upheld` says which these are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -156,3 +156,15 @@ def upheld(lists: Iterable[OptOutList]) -> tuple[OptOutList, ...]:
     leaving = list(takewhile(lambda o: o.standing.state is State.LEAVING, effective))
     waiting = [o for o in ordered if o.standing.is_waiting]
     return (*effective[: len(leaving) + 1], *waiting)
+
+
+def is_void(made_with: Collection[UUID], first: OptOutList, lists: Iterable[OptOutList]) -> bool:
+    """Return whether a file made with these lists, the first in force then, is void by now.
+
+    It is where that one was taken back, or is about to be, and the one that comes in its place
+    was not upheld beside it.
+    """
+    if first.standing.state not in {State.LEAVING, State.TAKEN_BACK}:
+        return False
+    instead = in_force(o for o in lists if o.standing.state is not State.LEAVING)
+    return instead is None or instead.id not in made_with

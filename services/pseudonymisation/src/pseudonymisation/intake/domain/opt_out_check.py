@@ -3,16 +3,36 @@
 It is opened for what is to be prepared, and its request names the people of just these editions.
 The reply is taken against that check alone: whoever is not in it is left out, so an empty reply
 clears nobody and is right. What is no list, names others than were asked, or comes late is none.
+
+A reply that clears many whom an earlier one of these months did not clear waits for a second
+person, and meanwhile only who is cleared by both is used. One is taken back by one person at once,
+since nothing takes its place: `upheld` lets no older reply serve where it would have served.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from common.clock import legal_day
-from pseudonymisation.intake.domain.errors import CheckAnswered, CheckTooOld, ReplyNotAsked
+from common.replacement import (
+    Change,
+    Judgement,
+    ReplacementKind,
+    ReplacementLimits,
+    ReplacementOutdated,
+    Standing,
+    State,
+)
+from pseudonymisation.intake.domain.errors import (
+    CheckAnswered,
+    CheckNotAnswered,
+    CheckTooOld,
+    ReplyNotAsked,
+)
+from pseudonymisation.intake.domain.events import SourceKind, SourceTakenBack
 from pseudonymisation.intake.domain.opt_out import ListContent
 
 
@@ -33,6 +53,20 @@ class CheckAge:
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
+class ReplyState(StrEnum):
+    """How a check stands."""
+
+    OPEN = "open"
+    """No reply was taken, and nothing is prepared by it."""
+    ANSWERED = "answered"
+    """Who is in the reply may be used."""
+    WAITING = "waiting"
+    """The reply clears many anew: for a second person. Only who is in it and in the one in force
+    is used meanwhile."""
+    TAKEN_BACK = "taken_back"
+    """Nobody is used by it, nor by an older reply in its place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """Who may be used. Its people lie sealed, like those of the request."""
@@ -44,6 +78,10 @@ class Reply:
     object_key: str
     received_at: datetime
     received_by: str
+    standing: Standing
+    """Its change is counted in objectors: who was asked about and not cleared."""
+    recalled_at: datetime | None = None
+    """When it was taken back after it had been in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +99,8 @@ class OptOutCheck:
     opened_by: str
     reply: Reply | None = None
     version: int = 0
+    pending: tuple[SourceTakenBack, ...] = ()
+    """Events not yet stored."""
 
     @property
     def opened_on(self) -> date:
@@ -78,41 +118,98 @@ class OptOutCheck:
                 " and ask the national service again."
             )
 
-    def answered(
-        self,
-        taken: ListContent,
-        *,
-        reply_id: UUID,
-        not_asked: int,
-        object_key: str,
-        by: str,
-        at: datetime,
-    ) -> Self:
-        """Take the reply, once. The same reply again changes nothing.
+    def has(self, taken: ListContent) -> bool:
+        """Return whether this is the reply that it has; one is taken once.
 
         Raises:
-            ReplyNotAsked, CheckAnswered
+            CheckAnswered: where it has another, or this one was taken back
 
         """
-        if self.reply is not None:
-            if self.reply.digest == taken.digest:
-                return self
+        if self.reply is None:
+            return False
+        if self.reply.digest != taken.digest:
             raise CheckAnswered("The check already has another reply. Open a new check.")
+        if self.reply.standing.state is State.TAKEN_BACK:
+            raise CheckAnswered("This reply was taken back. Open a new check.")
+        return True
+
+    def answered(self, reply: Reply, *, not_asked: int) -> Self:
+        """Take the reply.
+
+        Raises:
+            ReplyNotAsked
+
+        """
         if not_asked:
             raise ReplyNotAsked(
-                f"{not_asked} of {taken.people} people are not in the request of this check. Send"
+                f"{not_asked} of {reply.cleared} people are not in the request of this check. Send"
                 " the reply to the check that it belongs to.",
                 not_asked=not_asked,
             )
-        reply = Reply(
-            id=reply_id,
-            cleared=taken.people,
-            digest=taken.digest,
-            object_key=object_key,
-            received_at=at,
-            received_by=by,
-        )
         return replace(self, reply=reply)
+
+    def confirm_reply(
+        self, former: "OptOutCheck | None", *, by: str, reason: str, at: datetime
+    ) -> Self:
+        """Let a reply that waits into force; `former` is what it would replace by now.
+
+        Raises:
+            CheckNotAnswered, SecondPersonNeeded, ReplacementDecided, ReplacementOutdated
+
+        """
+        reply = self._replied()
+        confirmed = reply.standing.confirm(by=by, reason=reason, at=at)
+        if former is not None and not reply.standing.was_shown(str(former.id)):
+            raise ReplacementOutdated(
+                "Another reply came into force since, and the preview is not held against that"
+                " one. Open a new check."
+            )
+        return replace(self, reply=replace(reply, standing=confirmed))
+
+    def take_reply_back(self, *, by: str, reason: str, at: datetime) -> Self:
+        """Take the reply back: whoever it cleared is cleared no more, so one person is enough.
+
+        Raises:
+            CheckNotAnswered, ReplacementDecided
+
+        """
+        reply = self._replied()
+        gone = replace(reply, standing=reply.standing.take_back(None, by=by, reason=reason, at=at))
+        if not reply.standing.is_effective:
+            return replace(self, reply=gone)
+        event = SourceTakenBack(
+            kind=SourceKind.OPT_OUT_LIST, source_id=reply.id, replaced_by=None, at=at
+        )
+        return replace(self, reply=replace(gone, recalled_at=at), pending=(event,))
+
+    def _replied(self) -> Reply:
+        if self.reply is None:
+            raise CheckNotAnswered("The check has no reply that could be decided.")
+        return self.reply
+
+    @property
+    def standing(self) -> Standing:
+        """Return how its reply stands. Raise CheckNotAnswered."""
+        return self._replied().standing
+
+    @property
+    def state(self) -> ReplyState:
+        if self.reply is None:
+            return ReplyState.OPEN
+        standing = self.reply.standing
+        if standing.is_effective:
+            return ReplyState.ANSWERED
+        return ReplyState.WAITING if standing.is_waiting else ReplyState.TAKEN_BACK
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.reply is not None and self.reply.standing.is_effective
+
+    def is_about_the_same_as(self, other: "OptOutCheck") -> bool:
+        """Return whether both asked about people of one month; who objects does so to any use."""
+        return self.data_set == other.data_set and not frozenset(self.periods).isdisjoint(
+            other.periods
+        )
 
     def serves(
         self, *, data_set: str, purpose: str, periods: Sequence[str], editions: Sequence[UUID]
@@ -124,3 +221,46 @@ class OptOutCheck:
             and frozenset(periods) <= frozenset(self.periods)
             and frozenset(editions) <= frozenset(self.editions)
         )
+
+
+def newest_first(checks: Iterable[OptOutCheck]) -> list[OptOutCheck]:
+    """Put those that count before those that would, were they not there."""
+    return sorted(checks, key=lambda c: (c.opened_at, c.id), reverse=True)
+
+
+def upheld(serving: Iterable[OptOutCheck]) -> tuple[OptOutCheck, ...]:
+    """Return the checks by which who is cleared by all of them is used, the one in force first.
+
+    `serving` are the checks that asked about all of whom something is prepared. The newest reply
+    counts; those that wait beside it make it only stricter. One that was in force and was taken
+    back ends the search: no older one takes its place.
+    """
+    waiting: list[OptOutCheck] = []
+    for check in newest_first(serving):
+        reply = check.reply
+        if reply is None:
+            continue
+        if reply.standing.is_effective:
+            return (check, *waiting)
+        if reply.standing.is_waiting:
+            waiting.append(check)
+        elif reply.recalled_at is not None:
+            break
+    return ()
+
+
+def judge_reply(
+    change: Change, over_window: Sequence[Change], *, limits: ReplacementLimits, on: date
+) -> Judgement:
+    """Judge a reply as a list of the objectors that it tells of, by whom it clears anew.
+
+    The limits of a first list are not its own: it was taken against the check that asked, and who
+    objects by the first reply was never cleared.
+    """
+    limit = limits.limit(ReplacementKind.OPT_OUTS, on=on)
+    if change.removed and not limit.lets_pass(change):
+        return Judgement(change=change, limit=limit, waits=True)
+    for in_all in over_window:
+        if in_all.removed and not limit.lets_pass_over_window(in_all):
+            return Judgement(change=in_all, limit=limit, waits=True)
+    return Judgement(change=change, limit=limit, waits=False)

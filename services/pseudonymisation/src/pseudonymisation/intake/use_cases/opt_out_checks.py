@@ -1,7 +1,9 @@
-"""The national check: opened, its request handed out, its reply taken."""
+"""The national check: opened, its request handed out, its reply taken, let in or taken back."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -9,15 +11,28 @@ import structlog
 from catalogue import UnknownDataSet
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
+from common.errors import EditedMeanwhile
 from common.ids import new_id
+from common.replacement import Change, ReplacementKind, Standing, of_late, rules
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.errors import CheckAnswered, CheckAsksNobody
-from pseudonymisation.intake.domain.opt_out_check import CheckAge, OptOutCheck
+from pseudonymisation.intake.domain.opt_out import ListContent
+from pseudonymisation.intake.domain.opt_out_check import (
+    CheckAge,
+    OptOutCheck,
+    Reply,
+    ReplyState,
+    judge_reply,
+    newest_first,
+)
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.use_cases.context import IntakeContext
-from pseudonymisation.intake.use_cases.ports import ListImport
+from pseudonymisation.intake.use_cases.ports import ListImport, Transaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ROUNDS: Final = 5
+"""So often a reply is compared anew, where another was put in force meanwhile."""
 
 
 def open_(
@@ -111,30 +126,72 @@ def finish_reply(
 ) -> OptOutCheck:
     """Take the reply, against this check alone. The same again is the one that was taken.
 
+    Where it clears many whom earlier replies did not clear it waits for a second person.
+
     Raises:
-        ReplyInvalid, ReplyNotAsked, CheckAnswered, Unavailable
+        ReplyInvalid, ReplyNotAsked, CheckAnswered, EditedMeanwhile, Unavailable
 
     """
     taken = coming.finish()
     not_asked = ctx.haven.not_asked(check, reply_id, coming.key)
-    at, by = ctx.clock.now(), ctx.principal.subject
-    with ctx.uow.writing() as tx:
-        present = tx.opt_out_checks.get(check.id)
-        answered = present.answered(
-            taken,
-            reply_id=reply_id,
-            not_asked=not_asked,
-            object_key=coming.key,
-            by=by,
-            at=at,
-        )
-        if answered is present:
+    for _ in range(ROUNDS):
+        with ctx.uow.reading() as tx:
+            present = tx.opt_out_checks.get(check.id)
+            related = _related(present, tx)
+        if present.has(taken):
             coming.abandon()
             return present
+        reply = _reply(reply_id, taken, coming.key, ctx=ctx)
+        answered = present.answered(reply, not_asked=not_asked)
+        answered = _judged(answered, reply, related, ctx=ctx)
+        with ctx.uow.writing() as tx:
+            now = _related(present, tx, locked=True)
+            if now != related or tx.opt_out_checks.get(check.id) != present:
+                continue
+            stored = tx.opt_out_checks.save(
+                answered, audit=_entry("opt-out-check-answered", answered, ctx=ctx)
+            )
+        log.info("opt_out_check_answered", check_id=str(check.id), state=stored.state.value)
+        return stored
+    raise EditedMeanwhile("Another reply is being put in force. Try again.")
+
+
+def confirm_reply(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutCheck:
+    """Let a reply that waits into force: a second person's word.
+
+    Raises:
+        CheckNotFound, CheckNotAnswered, SecondPersonNeeded, ReplacementDecided
+        ReplacementOutdated: where it is not the reply in force that its preview is held against
+
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        present = tx.opt_out_checks.get(check_id)
+        former = _former(_related(present, tx, locked=True))
+        # Another may have decided it, before it was this one's turn.
+        present = tx.opt_out_checks.get(check_id)
+        confirmed = present.confirm_reply(former, by=by, reason=reason, at=at)
         stored = tx.opt_out_checks.save(
-            answered, audit=_entry("opt-out-check-answered", answered, ctx=ctx)
+            confirmed, audit=_entry("opt-out-check-reply-confirmed", confirmed, ctx=ctx)
         )
-    log.info("opt_out_check_answered", check_id=str(check.id))
+    log.info("opt_out_check_reply_confirmed", check_id=str(check_id))
+    return stored
+
+
+def take_reply_back(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutCheck:
+    """Take a reply back, waiting or in force: nobody is used by it from now on.
+
+    Raises:
+        CheckNotFound, CheckNotAnswered, ReplacementDecided, EditedMeanwhile
+
+    """
+    at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.writing() as tx:
+        gone = tx.opt_out_checks.get(check_id).take_reply_back(by=by, reason=reason, at=at)
+        stored = tx.opt_out_checks.save(
+            gone, audit=_entry("opt-out-check-reply-taken-back", gone, ctx=ctx)
+        )
+    log.info("opt_out_check_reply_taken_back", check_id=str(check_id))
     return stored
 
 
@@ -144,9 +201,69 @@ def get(check_id: UUID, *, ctx: IntakeContext) -> OptOutCheck:
         return tx.opt_out_checks.get(check_id)
 
 
-def page(*, after: UUID | None, limit: int, ctx: IntakeContext) -> Sequence[OptOutCheck]:
+def page(
+    *, state: ReplyState | None, after: UUID | None, limit: int, ctx: IntakeContext
+) -> Sequence[OptOutCheck]:
     with ctx.uow.reading() as tx:
-        return tx.opt_out_checks.page(after=after, limit=limit)
+        return tx.opt_out_checks.page(state=state, after=after, limit=limit)
+
+
+def _related(check: OptOutCheck, tx: Transaction, *, locked: bool = False) -> Sequence[OptOutCheck]:
+    """Read the checks whose replies are in force and that asked about people of its months."""
+    answered = tx.opt_out_checks.answered(check.data_set, locked=locked)
+    return newest_first(
+        other
+        for other in answered
+        if other.id != check.id and other.is_in_force and other.is_about_the_same_as(check)
+    )
+
+
+def _former(related: Sequence[OptOutCheck]) -> OptOutCheck | None:
+    """Return the one that a reply is held against, whichever of the two was opened first."""
+    return related[0] if related else None
+
+
+def _reply(reply_id: UUID, taken: ListContent, object_key: str, *, ctx: IntakeContext) -> Reply:
+    at, by = ctx.clock.now(), ctx.principal.subject
+    unchanged = Change(before=0, after=0, added=0, removed=0)
+    on = legal_day(at)
+    return Reply(
+        id=reply_id,
+        cleared=taken.people,
+        digest=taken.digest,
+        object_key=object_key,
+        received_at=at,
+        received_by=by,
+        standing=Standing.begun(
+            judge_reply(unchanged, (), limits=rules.load(), on=on), by=by, at=at
+        ),
+    )
+
+
+def _judged(
+    answered: OptOutCheck, reply: Reply, related: Sequence[OptOutCheck], *, ctx: IntakeContext
+) -> OptOutCheck:
+    """Hold its reply against the one in force, and against all of late together."""
+    former = _former(related)
+    if former is None:
+        return answered
+    at, by = reply.received_at, reply.received_by
+    on, limits = legal_day(at), rules.load()
+    recent = of_late(
+        related,
+        standing=lambda check: check.standing,
+        at=at,
+        days=limits.limit(ReplacementKind.OPT_OUTS, on=on).window_days,
+    )
+    change = ctx.haven.change_of_replies(former, after=answered)
+    over_window = (
+        [ctx.haven.change_of_replies(*recent, after=answered)]
+        if any(one != former for one in recent)
+        else []
+    )
+    judgement = judge_reply(change, over_window, limits=limits, on=on)
+    standing = Standing.begun(judgement, by=by, at=at, held_against=str(former.id))
+    return replace(answered, reply=replace(reply, standing=standing))
 
 
 def _require_periods(data_set: str, periods: Sequence[str], *, ctx: IntakeContext) -> None:
@@ -174,6 +291,17 @@ def _entry(action: str, check: OptOutCheck, *, ctx: IntakeContext) -> Entry:
             "periods": list(check.periods),
             "purpose": check.purpose,
             "people": check.people,
-            "cleared": None if check.reply is None else check.reply.cleared,
+            **(
+                {"cleared": None}
+                if check.reply is None
+                else {
+                    "cleared": check.reply.cleared,
+                    "reply": str(check.reply.id),
+                    "digest": check.reply.digest,
+                    "state": check.state.value,
+                    "change": check.reply.standing.change.as_json(),
+                    "reason": check.reply.standing.reason,
+                }
+            ),
         },
     )

@@ -15,7 +15,7 @@ from common.replacement import Change, Reach, State
 from pseudonymisation.intake.domain.edition import Edition, MapVersion
 from pseudonymisation.intake.domain.measures import EditionMeasures
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
-from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyState
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import ProviderStanding
@@ -169,7 +169,12 @@ class OptOutChecks(Protocol):
     def get(self, check_id: UUID) -> OptOutCheck:
         """Raise CheckNotFound."""
 
-    def page(self, *, after: UUID | None, limit: int) -> Sequence[OptOutCheck]: ...
+    def answered(self, data_set: str, *, locked: bool = False) -> Sequence[OptOutCheck]:
+        """Return those that have a reply; `locked`: nobody else changes them in the meantime."""
+
+    def page(
+        self, *, state: ReplyState | None, after: UUID | None, limit: int
+    ) -> Sequence[OptOutCheck]: ...
 
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
         """Raise EditedMeanwhile where the stored version is not the one that was read."""
@@ -347,6 +352,12 @@ class Haven(Protocol):
 
     def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
         """Count the people of a reply who are not in the request."""
+
+    def change_of_replies(self, *before: OptOutCheck, after: OptOutCheck) -> Change:
+        """Count who comes and goes of those who object by any reply before, of the same people.
+
+        Where they cannot be compared, everybody does.
+        """
 
     def destroy_list(self, list_id: UUID, object_key: str) -> None:
         """Destroy a list's key, then its object."""

@@ -21,6 +21,7 @@ from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKe
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
+from pseudonymisation.preparations.domain.preparation import PinnedOptOutList
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -100,16 +101,8 @@ class DuckDbExtractEngine:
                 for f in permit.fields
             ),
             opt_outs_apply=permit.opt_out.applied,
-            opted_out=tuple(
-                Source(self._landing.path(list_.object_key), named("o", list_.id), key)
-                for list_, key in work.opted_out
-            ),
-            cleared=work.cleared
-            and Source(
-                self._landing.path(work.cleared[0].object_key),
-                named("o", work.cleared[0].id),
-                work.cleared[1],
-            ),
+            opted_out=tuple(self._list(*listed) for listed in work.opted_out),
+            cleared=tuple(self._list(*listed) for listed in work.cleared),
             domain_id=permit.domain.id,
             keys=ExtractKeys(
                 haven=work.haven_key,
@@ -124,6 +117,9 @@ class DuckDbExtractEngine:
             postcode=person.postcode,
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
         )
+
+    def _list(self, listed: PinnedOptOutList, key: bytes) -> Source:
+        return Source(self._landing.path(listed.object_key), named("o", listed.id), key)
 
 
 def _codes_of(name: str, data_set: DataSet) -> tuple[str, ...]:

@@ -58,11 +58,15 @@ class People:
                 f"LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM ({listed})) "
                 "AS o ON p.person_0 = o.person_0 AND p.person_1 = o.person_1"
             )
-        if self._plan.cleared is not None and self._plan.opt_outs_apply:
+        if self._plan.cleared and self._plan.opt_outs_apply:
             # Whoever has no number cannot be asked about, and is left out and counted as such.
             opted_out = f"({opted_out} OR (p.person_kind = 1 AND c.person_0 IS NULL))"
+            # Cleared is who is in each of the replies.
+            cleared = " INTERSECT ".join(
+                f"SELECT person_0, person_1 FROM {source.sql}" for source in self._plan.cleared
+            )
             joined += (
-                f" LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM {self._plan.cleared.sql}) "
+                f" LEFT JOIN (SELECT DISTINCT person_0, person_1 FROM ({cleared})) "
                 "AS c ON p.person_0 = c.person_0 AND p.person_1 = c.person_1"
             )
         query = (

@@ -55,8 +55,8 @@ class Plan:
     opt_outs_apply: bool
     opted_out: tuple[Source, ...]
     """Lists: whoever is on any of them is left out."""
-    cleared: Source | None
-    """Whoever is not on it is left out, where a national check says who may be used."""
+    cleared: tuple[Source, ...]
+    """Whoever is not on all of them is left out, where a national check says who may be used."""
     domain_id: str
     keys: ExtractKeys
     capped: Mapping[str, str] = field(default_factory=dict)
@@ -70,5 +70,5 @@ class Plan:
     """What a record is known by; of one that is there twice only one is released."""
 
     def __post_init__(self) -> None:
-        if self.opt_outs_apply and not self.opted_out and self.cleared is None:
+        if self.opt_outs_apply and not (self.opted_out or self.cleared):
             raise ValueError("opt-outs cannot be upheld without a list")

@@ -63,7 +63,7 @@ def prepare(
         EngineFailed: where the engine gave up
 
     """
-    sources = [*plan.editions, *plan.opted_out, *([plan.cleared] if plan.cleared else [])]
+    sources = [*plan.editions, *plan.opted_out, *plan.cleared]
     directories = sorted({source.path.parent for source in sources} | {target.parent})
     with (
         _without_engine_words(),

@@ -80,8 +80,8 @@ class FailureCode(StrEnum):
 TEXTS: Mapping[FailureCode, str] = {
     FailureCode.PCD_LEAK: "Personal data were found in the prepared rows. Staff of the"
     " haven must find the cause before you ask again.",
-    FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs is recent enough. Ask again when one"
-    " was imported.",
+    FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs, or reply to a national check, is in"
+    " force and recent enough. Ask again when there is one.",
     FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
     " be opened again.",
     FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",

@@ -88,11 +88,15 @@ class Landed(Protocol):
 
     def checks(
         self, permit: Permit, editions: Sequence[PinnedEdition]
-    ) -> Sequence[PinnedOptOutList]:
-        """Return, the newest first, who may be used by the checks that serve this preparation.
+    ) -> tuple[PinnedOptOutList, ...]:
+        """Return the replies of which all have to clear whoever is used, the one in force first.
 
-        The day of each is the day on which it was opened.
+        They are of checks that serve this preparation; none without one in force. The day of each
+        is the day on which its check was opened.
         """
+
+    def is_taken_back(self, lists: Sequence[PinnedOptOutList]) -> bool:
+        """Say whether what a file was made with was taken back, and not made up for by another."""
 
     def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
         """Return the lists whose people are left out, the one in force first; without it, none."""
@@ -136,8 +140,8 @@ class ExtractOrder:
     editions: tuple[tuple[PinnedEdition, bytes], ...] = field(repr=False)
     opted_out: tuple[tuple[PinnedOptOutList, bytes], ...] = field(repr=False)
     """Whoever is on any of them is left out."""
-    cleared: tuple[PinnedOptOutList, bytes] | None = field(repr=False)
-    """Whoever is not on it is left out, where a national check says who may be used."""
+    cleared: tuple[tuple[PinnedOptOutList, bytes], ...] = field(repr=False)
+    """Whoever is not on all of them is left out, where a national check says who may be used."""
     haven_key: bytes = field(repr=False)
     date_of_birth_key: bytes | None = field(repr=False)
     postcode_key: bytes | None = field(repr=False)

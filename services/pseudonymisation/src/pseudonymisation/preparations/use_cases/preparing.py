@@ -95,11 +95,10 @@ class PreparationJobs:
         with holding(extend, self.claims, clock=self.clock, log_=log_) as report:
             try:
                 self._clear_earlier_attempts(claim.job)
-                files = self._files(claim, report)
+                files, opt_outs = self._files(claim, report)
+                self._finish(claim, files, opt_outs)
             except NotPrepared as refused:
                 self._fail(claim, refused.code)
-            else:
-                self._finish(claim, files)
 
     def sweep(self) -> None:
         """Clear away what attempts left behind that are over: objects and working files."""
@@ -120,8 +119,15 @@ class PreparationJobs:
 
     # --- one attempt ------------------------------------------------------------------------------
 
-    def _files(self, claim: Claim[Preparation], report: Report) -> list[PreparedFile]:
-        """Raise NotPrepared."""
+    def _files(
+        self, claim: Claim[Preparation], report: Report
+    ) -> tuple[list[PreparedFile], tuple[PinnedOptOutList, ...]]:
+        """Make the files, and say with which lists.
+
+        Raises:
+            NotPrepared
+
+        """
         preparation = claim.job
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         self._require_safe(preparation, data_set)
@@ -132,7 +138,7 @@ class PreparationJobs:
                 return [
                     self._file(claim.job, data_set, made, format_, opt_outs)
                     for format_ in preparation.permit.formats
-                ]
+                ], opt_outs
             except ReleaseStoreUnavailable:
                 raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
 
@@ -206,7 +212,7 @@ class PreparationJobs:
                 (edition, self._edition_key(edition)) for edition in preparation.editions
             ),
             opted_out=() if by_check else opened,
-            cleared=opened[0] if by_check and opened else None,
+            cleared=opened if by_check else (),
             haven_key=_available_key(lambda: self.keys.ensure("haven/nhs_number")),
             date_of_birth_key=_available_key(lambda: self.keys.ensure("haven/date_of_birth"))
             if person.date_of_birth
@@ -226,7 +232,7 @@ class PreparationJobs:
             return ()
         with self.uow.reading() as tx:
             lists = (
-                tuple(tx.landed.checks(preparation.permit, preparation.editions)[:1])
+                tx.landed.checks(preparation.permit, preparation.editions)
                 if opt_out.by == "check"
                 else tx.landed.opt_out_lists()
             )
@@ -271,15 +277,28 @@ class PreparationJobs:
 
     # --- how it ends ------------------------------------------------------------------------------
 
-    def _finish(self, claim: Claim[Preparation], files: list[PreparedFile]) -> None:
+    def _finish(
+        self,
+        claim: Claim[Preparation],
+        files: list[PreparedFile],
+        opt_outs: tuple[PinnedOptOutList, ...],
+    ) -> None:
+        """Let the row name the files.
+
+        Raises:
+            NotPrepared: where a list was taken back while they were made (docs/adr/0032)
+
+        """
         try:
             with self.uow.writing() as tx:
                 now = self.clock.now()
+                if opt_outs and tx.landed.is_taken_back(opt_outs):
+                    raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED)
                 current = tx.preparations.get(claim.job.id)
                 done = current.finish(claim.attempt, tuple(files), at=now)
                 tx.preparations.save(done, audit=self._entry("extract-prepared", done))
-        except ClaimLost:
-            # Another attempt has begun: nothing is to be left of this one.
+        except (ClaimLost, NotPrepared):
+            # Of an attempt that lost its claim, or whose list is void, nothing is to be left.
             for file in files:
                 self.store.delete(file.object_key)
             raise

@@ -18,7 +18,8 @@ TOKEN_ORDER = "token"  # noqa: S105  an order of rows
 
 
 TAKEN_BACK: Mapping[Source, str] = {
-    Source.OPT_OUT_LIST: "The list of opt-outs that the file was made with was taken back.",
+    Source.OPT_OUT_LIST: "The list of opt-outs, or the reply to the national check, that the file"
+    " was made with was taken back.",
     Source.EDITION: "An edition that the file was made from was taken back.",
 }
 

@@ -1,4 +1,4 @@
-"""The national check over HTTP: opened, its request handed out, its reply taken."""
+"""The national check over HTTP: opened, its request handed out, its reply taken and decided."""
 
 from datetime import datetime
 from functools import partial
@@ -8,17 +8,25 @@ from uuid import UUID
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.db.idempotency import IdempotencyKeyReused
 from common.errors import EditedMeanwhile
+from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.texts import Scanned
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
-from pseudonymisation.intake.api.dependencies import CheckCtx, ReadChecksCtx, Uploading
+from common.web.replacement import Reason, StandingView
+from pseudonymisation.intake.api.dependencies import (
+    CheckCtx,
+    DecideChecksCtx,
+    ReadChecksCtx,
+    TakeBackChecksCtx,
+    Uploading,
+)
 from pseudonymisation.intake.api.routes.opt_outs import LIST_BYTES_MAX
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, RequestBody
 from pseudonymisation.intake.domain import errors
@@ -52,6 +60,9 @@ class OpenCheck(RequestBody):
     ]
 
 
+StateOfCheck = Literal["open", "answered", "waiting", "taken_back"]
+
+
 class CheckView(BaseModel):
     """A check: whom it asks about is never shown."""
 
@@ -62,8 +73,13 @@ class CheckView(BaseModel):
     editions: Annotated[list[UUID], Field(description="Whose people are asked about.")]
     people: Annotated[int, Field(description="How many people are asked about.")]
     state: Annotated[
-        Literal["open", "answered"],
-        Field(description="`open`: no reply was taken, and nothing is prepared by it."),
+        StateOfCheck,
+        Field(
+            description="`open`: no reply was taken, and nothing is prepared by it. `answered`: the"
+            " reply is in force. `waiting`: it clears many who were not cleared before, and waits"
+            " for a second person; only who is cleared by it and by the one in force is used."
+            " `taken_back`: nobody is used by it, nor by an older reply in its place."
+        ),
     ]
     cleared: Annotated[
         int | None, Field(description="How many of them may be used; null without a reply.")
@@ -73,6 +89,14 @@ class CheckView(BaseModel):
     ]
     opened_at: Annotated[datetime, Field(description="When it was opened, RFC 3339, in UTC.")]
     replied_at: Annotated[datetime | None, Field(description="When the reply was taken, in UTC.")]
+    standing: Annotated[
+        StandingView | None,
+        Field(
+            description="How the reply stands, and who decided it; null without one. Its `change`"
+            " is of people who were asked about before too, and counts who is not cleared:"
+            " `removed` are those whom this reply clears and the one in force then did not."
+        ),
+    ]
 
     @classmethod
     def of(cls, check: domain.OptOutCheck) -> Self:
@@ -84,11 +108,12 @@ class CheckView(BaseModel):
             purpose=check.purpose,
             editions=list(check.editions),
             people=check.people,
-            state="open" if reply is None else "answered",
+            state=check.state.value,
             cleared=None if reply is None else reply.cleared,
             reply_digest=None if reply is None else reply.digest,
             opened_at=check.opened_at,
             replied_at=None if reply is None else reply.received_at,
+            standing=None if reply is None else StandingView.of(reply.standing),
         )
 
 
@@ -116,9 +141,17 @@ def open_check(
 
 
 @router.get("")
-def list_checks(ctx: ReadChecksCtx, paging: Paging) -> Page[CheckView]:
-    """List checks, oldest first."""
-    found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
+def list_checks(
+    ctx: ReadChecksCtx,
+    paging: Paging,
+    state: Annotated[
+        StateOfCheck | None,
+        Query(description="Only those that stand so; `waiting`: for a second person."),
+    ] = None,
+) -> Page[CheckView]:
+    """List checks, oldest first; `state=waiting` for what a second person has to see."""
+    wanted = None if state is None else domain.ReplyState(state)
+    found = use_cases.page(state=wanted, after=paging.after, limit=paging.rows, ctx=ctx)
     return Page[CheckView].of(found, paging, show=CheckView.of, key=lambda c: c.id)
 
 
@@ -175,7 +208,9 @@ async def put_reply(
     """Take the national service's reply, as it came: `number,` a line, of those who may be used.
 
     Whoever is not in it is left out; an empty reply clears nobody and is right. The same reply
-    again changes nothing; another one, or one that names others than were asked, is refused.
+    again changes nothing; another one, or one that names others than were asked, is refused. One
+    that clears many whom an earlier reply about these months did not clear is `waiting` for a
+    second person, and only who is cleared by both is used.
     """
     async with uploads.counted():
         check, reply_id, coming = await run_sync(partial(use_cases.begin_reply, check_id, ctx=ctx))
@@ -190,3 +225,34 @@ async def put_reply(
                 await run_sync(coming.abandon)
             raise
     return CheckView.of(stored)
+
+
+@router.post(
+    "/{check_id}/confirmation",
+    responses=responses(
+        errors.CheckNotFound,
+        errors.CheckNotAnswered,
+        SecondPersonNeeded,
+        ReplacementDecided,
+        ReplacementOutdated,
+        EditedMeanwhile,
+    ),
+)
+def confirm_reply(check_id: UUID, body: Reason, ctx: DecideChecksCtx) -> CheckView:
+    """Let a reply that waits into force: another person than who sent it, saying why."""
+    return CheckView.of(use_cases.confirm_reply(check_id, body.reason, ctx=ctx))
+
+
+@router.post(
+    "/{check_id}/withdrawal",
+    responses=responses(
+        errors.CheckNotFound, errors.CheckNotAnswered, ReplacementDecided, EditedMeanwhile
+    ),
+)
+def take_reply_back(check_id: UUID, body: Reason, ctx: TakeBackChecksCtx) -> CheckView:
+    """Take a reply back, waiting or in force. One person is enough: it only takes away.
+
+    No older reply takes the place of one that was in force; nothing is prepared until a new check
+    was answered. What was made with it is void: its fetch is refused with `FILE_VOID`.
+    """
+    return CheckView.of(use_cases.take_reply_back(check_id, body.reason, ctx=ctx))
