@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import UTCDateTime
 
-revision: str = "0044"
-down_revision: str | None = "0043"
+revision: str = "0054"
+down_revision: str | None = "0049"
 branch_labels: str | None = None
 depends_on: str | None = None
 
