@@ -23,6 +23,14 @@ EXPECTED = {
         Role.PROVIDER_SYSTEM,
     },
     ("POST", "/v1/opt-out-checks"): {Role.DSCRO_OPERATOR},
+    ("POST", "/v1/opt-out-checks/{check_id}/confirmation"): {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    },
+    ("POST", "/v1/opt-out-checks/{check_id}/withdrawal"): {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    },
     ("PUT", "/v1/opt-out-checks/{check_id}/reply"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/opt-out-lists"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/opt-out-lists/{list_id}/confirmation"): {

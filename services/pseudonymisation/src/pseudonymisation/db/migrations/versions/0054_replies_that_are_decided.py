@@ -5,7 +5,7 @@ from alembic import op
 from sqlmodel import UTCDateTime
 
 revision: str = "0054"
-down_revision: str | None = "0049"
+down_revision: str | None = "0049b"
 branch_labels: str | None = None
 depends_on: str | None = None
 
