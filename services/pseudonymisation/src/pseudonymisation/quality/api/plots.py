@@ -8,6 +8,8 @@ from pseudonymisation.quality.domain.rates import Rate
 from pseudonymisation.quality.domain.reports import FieldReport
 
 WIDTH, HEIGHT, EDGE = 120, 32, 4
+FLOORS: Final = (0.0, 0.5, 0.8, 0.9)
+"""Where a plot may begin: what differs near the whole is not seen from nothing on."""
 SCALE: Final = 100
 """A bar is so wide where all is well."""
 
@@ -27,6 +29,8 @@ class Trend:
     own: Line
     national: Line
     text: str
+    scale: str
+    """What the plot reaches from and to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,14 @@ def trend(field: FieldReport) -> Trend:
         for one, mine, all_ in zip(field.periods, own, national, strict=True)
     )
     text = f"Completeness of {field.measure.field} by period: {said or 'nothing in force yet'}."
-    return Trend(own=_line(own), national=_line(national), text=text)
+    shares = [rate.share for rate in (*own, *national) if rate.share is not None]
+    bottom = max(floor for floor in FLOORS if not shares or floor <= min(shares))
+    return Trend(
+        own=_line(own, bottom),
+        national=_line(national, bottom),
+        text=text,
+        scale=f"{bottom:.0%} to 100%",
+    )
 
 
 def bar(rate: Rate, national: Rate, text: str) -> Bar:
@@ -60,14 +71,15 @@ def bar(rate: Rate, national: Rate, text: str) -> Bar:
     )
 
 
-def _line(rates: Sequence[Rate]) -> Line:
+def _line(rates: Sequence[Rate], bottom: float) -> Line:
     step = (WIDTH - 2 * EDGE) / max(len(rates) - 1, 1)
     pieces: list[list[tuple[float, float]]] = [[]]
     for place, rate in enumerate(rates):
         if rate.share is None:
             pieces.append([])
             continue
-        height = HEIGHT - EDGE - rate.share * (HEIGHT - 2 * EDGE)
+        share = (rate.share - bottom) / (1 - bottom)
+        height = HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE)
         pieces[-1].append((round(EDGE + place * step, 1), round(height, 1)))
     return Line(
         pieces=tuple(" ".join(f"{x},{y}" for x, y in piece) for piece in pieces if len(piece) > 1),
