@@ -1,0 +1,299 @@
+"""What is hidden stays hidden: worked examples of 7.8, and attacks on tables made by chance."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from disclosure import (
+    Certificate,
+    Dimension,
+    DisclosureProblem,
+    Earlier,
+    Profile,
+    Protected,
+    Table,
+    Verdict,
+    attack,
+    protect,
+    rule,
+    verify,
+)
+from disclosure.problems import CertificateInvalid, TableInvalid, TableUnprovable
+from libs.disclosure.tests.generated import by_chance, tree, units
+
+SHMI, CSDS = rule("SHMI"), rule("CSDS")
+OLD = rule("HES_PRE2018")
+
+
+def published(table: Table, code: str) -> Protected:
+    return protect(table, rule(code), profile=Profile.AS_PUBLISHED)
+
+
+def ranges(shown: Protected) -> set[tuple[int, int | None]]:
+    return {(f.low, f.high) for f in attack(shown.view(), exact=True)}
+
+
+@pytest.mark.parametrize(
+    ("code", "counts", "nation", "printed", "possible"),
+    [
+        ("HES_PRE2018", (3, 20, 30), False, "53 * 20 30", {(3, 3)}),
+        ("SHMI", (3, 20, 30), False, "55 * 20 30", {(1, 7)}),
+        ("SHMI", (40, 57, 3), True, "100 40 55 *", {(1, 7)}),
+        ("SHMI", (3,), True, "3 *", {(3, 3)}),
+        ("SHMI", (7, 97), True, "104 * 95", {(7, 7)}),
+        ("SHMI", (3, 97), True, "100 * 95", {(3, 7)}),
+        ("SHMI", (1, 18), True, "19 * 20", {(1, 1)}),
+        ("SHMI", (7, 22), False, "30 * 20", {(6, 7)}),
+        ("CSDS", (2, 0, 30), False, "30 * * 30", {(0, 4)}),
+        ("CSDS", (4, 16), False, "20 * 15", {(1, 4)}),
+        ("CSDS", (4, 22), True, "26 * 20", {(4, 4)}),
+        ("SHMI", (2, 6), False, "10 * *", {(1, 7)}),
+        ("SHMI", (1, 1, 1, 1, 1, 1), False, "* * * * * * *", {(1, 2), (6, 7)}),
+        ("SHMI", (1,) * 7, False, "* * * * * * * *", {(1, 1), (7, 7)}),
+        ("SHMI", (1, 2), True, "3 * *", {(1, 2)}),
+    ],
+)
+def test_what_a_published_table_gives_away_is_found_and_protected(
+    code: str, counts: tuple[int, ...], nation: bool, printed: str, possible: set[tuple[int, int]]
+) -> None:
+    table = units(*counts, nation=nation)
+    shown = published(table, code)
+
+    assert " ".join(shown.texts) == printed
+    assert ranges(shown) == possible
+    given = any(high - low < 2 for low, high in possible)
+    assert bool(shown.findings) == given
+
+    ours = protect(table, rule(code))
+    assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
+    if not given:
+        assert ours.texts.tolist() == shown.texts.tolist() or nation
+
+
+@pytest.mark.scenario("D04")
+def test_an_exact_nation_that_gives_a_unit_away_is_not_exact() -> None:
+    shown = protect(units(7, 97, nation=True), SHMI)
+    assert shown.texts[0] != "104"
+    assert shown.reasons["nation_not_exact"] == 1
+    assert any("national" in note for note in shown.footnotes)
+    assert verify(shown) == int(shown.guarded.sum())
+
+
+@pytest.mark.scenario("D03")
+def test_a_national_3_is_shown_where_three_units_make_it_and_none_is_given_away() -> None:
+    dimension = Dimension.flat("trust", ["A", "B", "C"], total="England", is_geography=True)
+    nation_only = np.array([True, False, False, False])
+    three = Table(dimensions=(dimension,), counts=np.array([1, 1, 1]), printed=nation_only)
+    two = replace(three, counts=np.array([1, 2, 0]))
+    with_units = replace(three, printed=None)
+
+    assert protect(three, SHMI).texts.tolist() == ["3", "", "", ""]
+    assert protect(two, SHMI).texts.tolist() == ["*", "", "", ""]
+    shown = protect(with_units, SHMI)
+    assert all(f.verdict is Verdict.SAFE for f in attack(shown.view(), exact=True))
+    assert published(with_units, "SHMI").findings
+
+
+@pytest.mark.scenario("D10")
+def test_totals_are_computed_and_then_rounded() -> None:
+    assert protect(units(8, 8, 8), rule("HES")).texts.tolist() == ["25", "10", "10", "10"]
+
+
+@pytest.mark.scenario("D09")
+def test_learning_disability_has_no_exempt_nation() -> None:
+    dimension = Dimension.flat("provider", ["A", "B", "C"], total="England", is_geography=True)
+    only = np.array([True, False, False, False])
+    ld = frozenset({"LEARNING_DISABILITY"})
+    table = Table(dimensions=(dimension,), counts=np.array([1, 1, 1]), printed=only, topics=ld)
+    assert protect(table, rule("NCDR04")).texts[0] == "*"
+    assert protect(replace(table, topics=frozenset()), rule("NCDR04")).texts[0] == "3"
+
+
+def test_a_zero_that_cannot_be_otherwise_is_no_count() -> None:
+    table = replace(units(0, 0, 30), structural=np.array([True, False, False]))
+    assert protect(table, CSDS).texts.tolist() == ["30", "-", "*", "30"]
+    away = replace(units(0, 0, 30), not_submitted=np.array([True, False, False]))
+    assert protect(away, SHMI).texts.tolist() == ["30", "-", "0", "30"]
+    with pytest.raises(TableInvalid):
+        replace(units(1, 2), structural=np.array([True, False]))
+
+
+def test_a_companion_that_tells_the_exact_count_is_what_a_reader_has() -> None:
+    """Percentages from raw counts, or a ratio beside its expected, tell a rounded count exactly."""
+    table = units(3, 20, 30)
+    assert ranges(published(table, "SHMI")) == {(1, 7)}
+    told = replace(table, exact=np.array([True, False, True, True]))
+    assert ranges(published(told, "SHMI")) == {(3, 3)}
+    ours = protect(told, SHMI)
+    assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
+
+
+def test_what_counts_no_people_is_shown() -> None:
+    assert protect(replace(units(3, 20), measure="other"), SHMI).texts.tolist() == ["23", "3", "20"]
+
+
+# -- other releases
+
+
+def earlier(*leaves: str, low: int, high: int, hidden: bool = False) -> Earlier:
+    return Earlier("the release of May", (("unit", frozenset(leaves)),), low, high, hidden)
+
+
+def test_a_practice_less_is_safe_by_rounding_and_not_by_exact_numbers() -> None:
+    """The difference of two totals is a cell that nobody printed."""
+    total_only = np.array([True, False, False])
+    table = replace(units(9, 3), printed=total_only)
+    rounded = protect(table, SHMI, earlier=[earlier("U0", low=8, high=12)])
+    assert rounded.texts[0] == "10"
+
+    exact = [earlier("U0", low=9, high=9)]
+    assert protect(table, OLD, earlier=exact).texts[0] == "*"
+    assert protect(table, OLD).texts[0] == "12"
+
+
+def test_a_cell_hidden_before_stays_hidden() -> None:
+    table = replace(units(3, 20, 31), printed=np.array([True, False, False, True]))
+    before = [earlier("U0", low=1, high=5, hidden=True), earlier("U1", low=20, high=20)]
+    assert protect(table, OLD).texts.tolist() == ["54", "", "", "31"]
+    assert "*" in protect(table, OLD, earlier=before).texts.tolist()
+
+
+def test_a_small_number_that_nobody_printed_is_not_given_away_either() -> None:
+    table = replace(units(3, 20, 31), printed=np.array([True, False, True, True]))
+    assert published(table, "HES_PRE2018").texts.tolist() == ["54", "", "20", "31"]
+    assert "*" in protect(table, OLD).texts.tolist()
+
+
+def test_what_was_given_away_before_is_refused_with_the_release() -> None:
+    table = replace(units(3, 20, 31), printed=np.array([True, False, True, False]))
+    told = [earlier("U0", "U1", low=23, high=23), earlier("U1", low=20, high=20)]
+    with pytest.raises(TableUnprovable) as refused:
+        protect(table, OLD, earlier=[*told, earlier("U0", low=1, high=5, hidden=True)])
+    assert "the release of May" in refused.value.detail
+    assert refused.value.members["coarsen"] == "unit"
+
+
+def test_releases_of_other_data_are_not_compared() -> None:
+    with pytest.raises(TableInvalid):
+        protect(units(3, 20), SHMI, earlier=[earlier("U0", low=8, high=12)])
+    with pytest.raises(TableInvalid):
+        protect(units(3, 20), SHMI, earlier=[earlier("U9", low=0, high=12)])
+
+
+def test_a_release_tells_what_it_showed_and_no_raw_count() -> None:
+    shown = protect(units(3, 21, 30), SHMI).shown("r1")
+    assert {(e.low, e.high, e.is_hidden) for e in shown} == {
+        (1, 7, True), (18, 22, False), (28, 32, False), (53, 57, False)
+    }  # fmt: skip
+    again = protect(units(3, 21, 30), SHMI, earlier=shown)
+    assert again.texts.tolist() == ["55", "*", "20", "30"]
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_year_to_date_tables_do_not_give_months_away(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(np.exp(rng.normal(1.2, 1.2, (6, 5))))
+    places, months = tree("place", [2, 3]), Dimension.flat("month", [f"M{m}" for m in range(5)])
+    table = Table(dimensions=(places, months), counts=counts)
+    before = []
+    for upto in (2, 3, 4):
+        for at, leaf in enumerate(places.leaves):
+            n = int(counts[at, :upto].sum())
+            low, high = (1, 7) if SHMI.hides(n) else SHMI.behind(SHMI.rounded(n))
+            of = (("place", frozenset({leaf})), ("month", frozenset(months.leaves[:upto])))
+            before.append(Earlier(f"YTD{upto}", of, low, high, SHMI.hides(n)))
+    try:
+        shown = protect(table, SHMI, earlier=before, seconds=20)
+    except TableUnprovable:
+        return
+    cells = np.nonzero(shown.guarded.ravel())[0]
+    some = rng.choice(cells, min(10, len(cells)), replace=False).tolist()
+    found = attack(shown.view(), exact=True, cells=some, seconds=60)
+    assert [f for f in found if f.verdict is Verdict.RECOVERED] == []
+
+
+# -- the proof
+
+
+def test_a_certificate_of_another_table_proves_nothing() -> None:
+    shown = protect(by_chance(5), SHMI)
+    assert shown.hidden.any()
+    assert verify(shown) == int(shown.guarded.sum())
+    none = np.zeros(0, np.int64)
+    with pytest.raises(CertificateInvalid):
+        verify(replace(shown, certificate=Certificate(np.zeros(1, np.int64), none, none)))
+    with pytest.raises(CertificateInvalid):
+        verify(replace(shown, certificate=replace(shown.certificate, by=shown.certificate.by * 90)))
+    open_cell = np.argwhere(shown.hidden)[0]
+    texts = shown.texts.copy()
+    texts[tuple(open_cell)] = "1000"
+    with pytest.raises(CertificateInvalid):
+        verify(replace(shown, texts=texts))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_time_hides_more_and_never_less(seed: int) -> None:
+    table = by_chance(seed)
+    try:
+        hasty = protect(table, SHMI, seconds=0.0)
+    except TableUnprovable:
+        return
+    calm = protect(table, SHMI)
+    assert verify(hasty) == int(hasty.hidden.sum())
+    assert hasty.hidden.sum() >= calm.hidden.sum()
+
+
+def test_the_same_seed_gives_the_same_table() -> None:
+    table = by_chance(3)
+    first, second = protect(table, SHMI, seed=4), protect(table, SHMI, seed=4)
+    assert first.texts.tolist() == second.texts.tolist()
+
+
+def attacked(seeds: range) -> tuple[int, int, int, int]:
+    """Protect tables by chance and attack them; count revealed before, hidden, tables, refused."""
+    revealed = hidden = refused = 0
+    for seed in seeds:
+        table, code = by_chance(seed), ("SHMI", "CSDS")[seed % 2]
+        plain = protect(table, rule(code), profile=Profile.AS_PUBLISHED)
+        revealed, hidden = revealed + len(plain.findings), hidden + int(plain.hidden.sum())
+        try:
+            shown = protect(table, rule(code), seconds=20)
+        except TableUnprovable:
+            refused += 1
+            continue
+        assert verify(shown) == int(shown.guarded.sum())
+        assert {f.verdict for f in attack(shown.view())} <= {Verdict.SAFE}
+        cells = np.nonzero(shown.hidden.ravel())[0]
+        some = np.random.default_rng(seed).choice(cells, min(12, len(cells)), replace=False)
+        found = attack(shown.view(), exact=True, cells=some.tolist(), seconds=30)
+        assert [f for f in found if f.verdict is Verdict.RECOVERED] == [], seed
+    return revealed, hidden, len(seeds), refused
+
+
+def test_no_hidden_cell_of_a_table_made_by_chance_can_be_worked_out() -> None:
+    revealed, hidden, _, refused = attacked(range(8))
+    assert revealed > hidden / 10  # by primary suppression alone
+    assert refused <= 4
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(4))
+def test_no_hidden_cell_of_a_thousand_tables_can_be_worked_out(part: int) -> None:
+    revealed, hidden, tables, refused = attacked(range(1000 + 250 * part, 1250 + 250 * part))
+    print(
+        f"{tables} tables, {hidden} hidden: {revealed / hidden:.1%} revealed by primary alone;"
+        f" protected: none, {refused} refused"
+    )
+    assert revealed > hidden / 10
+    assert refused < tables / 3
+
+
+def test_every_problem_has_a_code_of_its_own() -> None:
+    kinds, seen = [DisclosureProblem], []
+    while kinds:
+        kind = kinds.pop()
+        seen.append(kind.code)
+        kinds += kind.__subclasses__()
+    assert len(seen) == len(set(seen))
