@@ -22,7 +22,7 @@ from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
 from pseudonymisation.intake.adapters.landing.organisations import COLUMNS
-from pseudonymisation.intake.adapters.upload import Inspector
+from pseudonymisation.intake.adapters.uploads.inspector import Inspector
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import report
 

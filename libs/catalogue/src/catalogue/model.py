@@ -99,7 +99,13 @@ def folded(name: str) -> str:
 class FileFormat(Strict):
     format: Literal["csv"] = "csv"
     encoding: Literal["utf-8"] = "utf-8"
-    delimiter: Literal[",", ";", "|"] = ","
+    delimiter: Literal[",", ";", "|", "\t"] = ","
+    quoting: Literal["standard", "backslash", "none"] = "standard"
+    """How a value has a delimiter in it, where its sender declares nothing else.
+
+    `standard` is RFC 4180; `backslash`: a backslash before a quote, a delimiter or itself; `none`:
+    never, a quote is a character like any other.
+    """
     date_format: Literal["%Y-%m-%d"] = "%Y-%m-%d"
     line_bytes_max: Annotated[int, Field(ge=100, le=1_048_576)] = 65_536
     file_bytes_max: Annotated[int, Field(ge=1)] = 64 * 1024**3

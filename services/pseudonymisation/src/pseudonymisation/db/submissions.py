@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import exists, insert, or_
@@ -26,6 +26,7 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import DECIDED, Content, Submission, SubmissionState
+from pseudonymisation.intake.domain.written import ContentForm, Dialect
 from pseudonymisation.intake.use_cases.ports import Scope
 
 UNDER_WAY = [SubmissionState.RECEIVED.value, SubmissionState.LANDING.value]
@@ -195,6 +196,8 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "provider": submission.provider,
         "submitted_by": submission.submitted_by,
         "basis": submission.basis and submission.basis.value,
+        "delimiter": submission.dialect.delimiter,
+        "quoting": submission.dialect.quoting,
         "created_at": submission.created_at,
         "state": submission.state.value,
         "content_key": None if content is None else content.key,
@@ -202,6 +205,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "content_digest": None if content is None else content.digest,
         "content_header": None if content is None else content.header,
         "content_records": None if content is None else content.records,
+        "content_form": None if content is None else content.form.value,
         "received_at": submission.received_at,
         "received_by": submission.received_by,
         "decided_at": submission.decided_at,
@@ -211,6 +215,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "claimed_until": submission.claimed_until,
         "code": submission.code,
         "detail": submission.detail,
+        "refusal": dict(submission.refusal) or None,
         "report": None if submission.report is None else dict(submission.report),
         "quarantine_key": submission.quarantine_key,
         "rows_done": submission.rows_done,
@@ -226,6 +231,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
             digest=row.content_digest or "",
             header=row.content_header or "",
             records=row.content_records or 0,
+            form=ContentForm(row.content_form or ContentForm.CSV),
         )
     return Submission(
         id=row.id,
@@ -236,6 +242,8 @@ def _to_submission(row: SubmissionRow) -> Submission:
         provider=row.provider,
         submitted_by=row.submitted_by,
         basis=Basis(row.basis) if row.basis else None,
+        # Only what the API let in was written.
+        dialect=Dialect(cast("Any", row.delimiter), cast("Any", row.quoting)),
         created_at=row.created_at,
         state=SubmissionState(row.state),
         content=content,
@@ -248,6 +256,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         claimed_until=row.claimed_until,
         code=row.code,
         detail=row.detail,
+        refusal=row.refusal or {},
         report=row.report,
         quarantine_key=row.quarantine_key,
         rows_done=row.rows_done,

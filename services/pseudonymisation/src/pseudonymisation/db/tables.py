@@ -42,6 +42,8 @@ class SubmissionRow(Row, table=True):
     provider: str = Field(index=True)
     submitted_by: str = Field(index=True)
     basis: str | None = None
+    delimiter: str | None = None
+    quoting: str | None = None
     created_at: datetime
     state: str
     content_key: str | None = None
@@ -50,6 +52,8 @@ class SubmissionRow(Row, table=True):
     content_digest: str | None = None
     content_header: str | None = Field(default=None, sa_type=Text)
     content_records: int | None = Field(default=None, sa_type=BigInteger)
+    content_form: str | None = None
+    """`csv`, `csv.gz` or `parquet`; null: CSV, before others were taken."""
     received_at: datetime | None = None
     received_by: str | None = None
     decided_at: datetime | None = Field(default=None, index=True)
@@ -59,6 +63,7 @@ class SubmissionRow(Row, table=True):
     claimed_until: datetime | None = None
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
+    refusal: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     quarantine_key: str | None = None
     rows_done: int = Field(sa_type=BigInteger)

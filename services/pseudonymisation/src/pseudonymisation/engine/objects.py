@@ -7,6 +7,7 @@ one, and chunks cannot be moved. An object is written beside its name and takes 
 is closed; what was not closed is no object.
 """
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -99,6 +100,20 @@ class Objects:
         with file:
             yield from _open(file, data_key)
 
+    @contextmanager
+    def opened(self, key: str, data_key: bytes) -> Iterator["SealedReader"]:
+        """Open an object to be read anywhere in it, inside the block.
+
+        Raises:
+            ObjectDamaged: where it is not whole
+            ObjectStoreUnavailable: where it cannot be read
+
+        """
+        with _translated():
+            file = self.path(key).open("rb")
+        with file:
+            yield SealedReader(file, data_key)
+
     def finish(self, key: str) -> int:
         """Make what an engine wrote last through a power cut; return its size in bytes."""
         path = self.path(key)
@@ -161,6 +176,68 @@ class SealedWriter:
 
     def __exit__(self, *_: object) -> None:
         self._held.clear()
+
+
+class SealedReader(io.RawIOBase):
+    """An object as a file in clear: chunks are opened when they are read, and a few are held."""
+
+    HELD: Final = 4
+
+    def __init__(self, file: BinaryIO, data_key: bytes) -> None:
+        super().__init__()
+        self._file = file
+        self._cipher = AESGCM(data_key)
+        self._place = 0
+        self._chunks: dict[int, bytes] = {}
+        with _translated():
+            file.seek(0)
+            magic, stored = file.read(len(MAGIC)), file.seek(0, os.SEEK_END) - len(MAGIC)
+        whole = CHUNK_BYTES + TAG_BYTES
+        self._last = (stored - 1) // whole
+        self._size = stored - (self._last + 1) * TAG_BYTES
+        if magic != MAGIC or stored < TAG_BYTES or stored % whole in range(1, TAG_BYTES):
+            raise ObjectDamaged
+        self._chunk(self._last)  # which says that it is the last
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def read(self, size: int | None = -1) -> bytes:
+        end = self._size if size is None or size < 0 else min(self._place + size, self._size)
+        parts = []
+        while self._place < end:
+            number, start = divmod(self._place, CHUNK_BYTES)
+            part = self._chunk(number)[start : start + end - self._place]
+            parts.append(part)
+            self._place += len(part)
+        return b"".join(parts)
+
+    def _chunk(self, number: int) -> bytes:
+        held = self._chunks.pop(number, None)
+        if held is None:
+            with _translated():
+                self._file.seek(len(MAGIC) + number * (CHUNK_BYTES + TAG_BYTES))
+                sealed = self._file.read(CHUNK_BYTES + TAG_BYTES)
+            try:
+                nonce = _NONCE.pack(number == self._last, number)
+                held = self._cipher.decrypt(nonce, sealed, MAGIC)
+            except InvalidTag:
+                raise ObjectDamaged from None
+        self._chunks[number] = held
+        if len(self._chunks) > self.HELD:
+            del self._chunks[next(iter(self._chunks))]
+        return held
 
 
 def _open(file: BinaryIO, data_key: bytes) -> Iterator[bytes]:

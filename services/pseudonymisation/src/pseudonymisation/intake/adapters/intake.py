@@ -4,7 +4,7 @@ Object keys and key names are made here and nowhere else (LAYOUT.md section 2).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,21 +19,22 @@ from common.jobs import Report
 from common.replacement import Change, Reach
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import Objects, SealedReader
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists
-from pseudonymisation.intake.adapters.header import columns_of
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
-from pseudonymisation.intake.adapters.upload import Inspector
+from pseudonymisation.intake.adapters.uploads.header import columns_of
+from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.errors import ReplyInvalid
 from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.domain.written import ContentForm
 from pseudonymisation.intake.use_cases.ports import (
     LandingOrder,
     MapFile,
@@ -53,8 +54,10 @@ class SealedHaven:
     limits: EngineLimits
     quarantine_entries_max: int
 
-    def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> "SealedUpload":
-        return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set)
+    def upload(
+        self, submission_id: UUID, attempt: UUID, data_set: DataSet, form: ContentForm
+    ) -> "SealedUpload":
+        return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set, form)
 
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
         submission = order.submission
@@ -74,6 +77,7 @@ class SealedHaven:
                 edition_id=edition_id,
                 attempt=str(submission.attempt),
                 content_key=content.key,
+                content_form=content.form,
                 quarantine_key=self.quarantine_key(submission),
                 object_key=self.edition_key(submission),
                 practice_map=_path(order.practice_map),
@@ -257,21 +261,26 @@ class SealedHaven:
 class SealedUpload:
     """A file that streams in: judged, sealed, and gone again if it is not finished."""
 
-    def __init__(self, haven: SealedHaven, key: str, data_set: DataSet) -> None:
+    def __init__(self, haven: SealedHaven, key: str, data_set: DataSet, form: ContentForm) -> None:
         self.key = key
         self._haven = haven
-        self._inspector = Inspector(data_set)
         self._stack = ExitStack()
-        self._writer = self._stack.enter_context(haven.objects.writer(key, haven.keys.ensure(key)))
+        writer = self._stack.enter_context(haven.objects.writer(key, haven.keys.ensure(key)))
+        self._receiver = receiver(form, data_set, writer.write)
 
     def take(self, chunk: bytes) -> None:
-        self._inspector.see(chunk)
-        self._writer.write(chunk)
+        self._receiver.take(chunk)
 
     def finish(self) -> Uploaded:
-        inspected = self._inspector.finish()
+        inspected = self._receiver.finish(self._reopened)
         self._stack.close()
         return Uploaded(inspected.bytes, inspected.digest, inspected.header, inspected.lines - 1)
+
+    @contextmanager
+    def _reopened(self) -> Iterator[SealedReader]:
+        self._stack.close()
+        with self._haven.objects.opened(self.key, self._haven.keys.get(self.key)) as file:
+            yield file
 
     def abandon(self) -> None:
         error = _Abandoned()

@@ -69,6 +69,31 @@ class ContentIsArchive(UnsupportedMedia, ContentRefused):
     title = "The file is an archive or is compressed"
 
 
+class ContentTypeMismatch(UnsupportedMedia, ContentRefused):
+    code = "CONTENT_TYPE_MISMATCH"
+    title = "The file is not what its content type says"
+
+
+class ContentDamaged(ContentRefused):
+    code = "CONTENT_DAMAGED"
+    title = "The file is damaged, cut off, or has something behind its end"
+
+
+class ContentExpands(ContentRefused):
+    code = "CONTENT_EXPANDS"
+    title = "The file becomes out of all proportion longer when it is opened"
+
+
+class ColumnTypeUnsupported(ContentRefused):
+    code = "COLUMN_TYPE_UNSUPPORTED"
+    title = "A column of the Parquet file has a type that has no form as text"
+
+
+class OtherDataSet(ContentRefused):
+    code = "DATA_SET_DIFFERS"
+    title = "The file has the columns of another data set"
+
+
 class ContentNotText(ContentRefused):
     code = "CONTENT_NOT_TEXT"
     title = "The file is not text"
@@ -212,7 +237,7 @@ class DigestMismatch(UploadIncomplete):
 
 class ContentTypeUnsupported(UnsupportedMedia):
     code = "CONTENT_TYPE_UNSUPPORTED"
-    title = "The content must be text/csv without a content encoding"
+    title = "The content must be CSV, CSV.gz or Parquet without a content encoding"
 
 
 class ListInvalid(Unprocessable):

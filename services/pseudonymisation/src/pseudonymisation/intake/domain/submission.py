@@ -22,6 +22,7 @@ from pseudonymisation.intake.domain.events import (
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
+from pseudonymisation.intake.domain.written import AS_CATALOGUED, ContentForm, Dialect
 
 ATTEMPTS_MAX: Final = 3
 """A file that ends its worker, or defeats the engine, so often is refused."""
@@ -71,6 +72,8 @@ class Content:
     """The first line: names of columns, in the order of the file."""
     records: int
     """Lines behind the header; some may turn out to be empty."""
+    form: ContentForm = ContentForm.CSV
+    """As what it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Submission:
     """Which organisation sent them: the provider, one with a right, or a DSCRO for it."""
     basis: Basis | None = None
     """By what it may; None where it was not written down, before rights were."""
+    dialect: Dialect = AS_CATALOGUED
+    """How its values stand in lines, as its sender declared it."""
     created_at: datetime
     state: SubmissionState = SubmissionState.OPEN
     content: Content | None = None
@@ -110,6 +115,8 @@ class Submission:
     code: str | None = None
     """Why it was rejected, or why it waits."""
     detail: str | None = None
+    refusal: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Of a refused file: where it is wrong, in lines and columns of the catalogue."""
     report: Mapping[str, JsonValue] | None = None
     quarantine_key: str | None = None
     rows_done: int = 0
@@ -282,6 +289,7 @@ class Submission:
         code: str,
         detail: str,
         at: datetime,
+        refusal: Mapping[str, JsonValue] | None = None,
         attempt: UUID | None = None,
         outcome: LandingOutcome | None = None,
         report: Mapping[str, JsonValue] | None = None,
@@ -294,6 +302,7 @@ class Submission:
             self._decided(SubmissionState.REJECTED, at),
             code=code,
             detail=detail,
+            refusal=refusal or {},
             report=report,
             edition_id=None,
             quarantine_key=quarantine_key,

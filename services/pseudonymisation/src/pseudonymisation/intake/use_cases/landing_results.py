@@ -204,6 +204,7 @@ def reject(
             code=refusal.code,
             detail=refusal.detail,
             at=at,
+            refusal=refusal.members,
             attempt=claim.attempt,
             outcome=outcome,
             report=quality,

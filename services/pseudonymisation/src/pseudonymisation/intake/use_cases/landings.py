@@ -118,10 +118,10 @@ class LandingJobs:
             ) from None
         received = legal_day(submission.received_at or ctx.clock.now())
         require_collected(data_set, received, ctx=ctx)
-        rules, as_read = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
+        rules, taken_in = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
         order = LandingOrder(
             submission=submission,
-            data_set=as_read,
+            data_set=submission.dialect.of(taken_in),
             rules=rules,
             today=received,
             providers=rights.providers(submission, ctx=ctx),

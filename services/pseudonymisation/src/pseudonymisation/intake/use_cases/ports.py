@@ -20,6 +20,7 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.domain.written import ContentForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +291,9 @@ class LandingOrder:
 class Haven(Protocol):
     """The data plane, as the intake uses it."""
 
-    def upload(self, submission_id: UUID, attempt: UUID, data_set: DataSet) -> Upload:
+    def upload(
+        self, submission_id: UUID, attempt: UUID, data_set: DataSet, form: ContentForm
+    ) -> Upload:
         """Raise Unavailable where keys or objects are away."""
 
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:

@@ -1,6 +1,6 @@
 """What one can do with a submission: open it, send its content, look at what became of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from itertools import chain
 from uuid import UUID
@@ -19,6 +19,7 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
+from pseudonymisation.intake.domain.written import AS_CATALOGUED, ContentForm, Dialect
 from pseudonymisation.intake.use_cases import rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import Upload
@@ -34,6 +35,7 @@ def open_(
     key: str | None,
     fingerprint: str,
     ctx: IntakeContext,
+    dialect: Dialect = AS_CATALOGUED,
 ) -> Submission:
     """Announce a file.
 
@@ -64,6 +66,7 @@ def open_(
         submitted_by=ctx.codes.known(principal.organisation),
         basis=Basis.DSCRO if is_office else standing.basis,
         created_at=at,
+        dialect=dialect,
     )
     with ctx.uow.writing() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
@@ -93,7 +96,9 @@ def open_(
     return stored
 
 
-def begin_upload(submission_id: UUID, *, ctx: IntakeContext) -> tuple[Submission, Upload]:
+def begin_upload(
+    submission_id: UUID, form: ContentForm, *, ctx: IntakeContext
+) -> tuple[Submission, Upload]:
     """Prepare to take a submission's content.
 
     Raises:
@@ -104,11 +109,17 @@ def begin_upload(submission_id: UUID, *, ctx: IntakeContext) -> tuple[Submission
         submission = tx.submissions.get(submission_id, ctx.scope)
     if submission.state is not SubmissionState.OPEN:
         raise TransitionRefused(f"The submission is {submission.state} and accepts no content.")
-    return submission, ctx.haven.upload(submission_id, new_id(), _as_read(submission, ctx=ctx))
+    data_set = as_read(submission, ctx=ctx)
+    return submission, ctx.haven.upload(submission_id, new_id(), data_set, form)
 
 
 def finish_upload(
-    submission: Submission, upload: Upload, *, announced: str | None, ctx: IntakeContext
+    submission: Submission,
+    upload: Upload,
+    form: ContentForm,
+    *,
+    announced: Collection[str],
+    ctx: IntakeContext,
 ) -> Submission:
     """Take the content that has arrived in whole; it is landed next.
 
@@ -117,9 +128,9 @@ def finish_upload(
 
     """
     uploaded = upload.finish()
-    if announced not in {None, uploaded.digest}:
+    if any(digest != uploaded.digest for digest in announced):
         raise errors.DigestMismatch(
-            "The received content does not have the digest of the `Digest` header. Send it again."
+            "The received content does not have the announced digest. Send it again."
         )
     content = Content(
         key=upload.key,
@@ -127,6 +138,7 @@ def finish_upload(
         digest=uploaded.digest,
         header=uploaded.header,
         records=uploaded.records,
+        form=form,
     )
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
@@ -160,7 +172,9 @@ def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: IntakeContext)
         if present.state is not SubmissionState.OPEN:
             return  # another upload of the same submission was quicker
         tx.submissions.save(
-            present.reject(code=refusal.code, detail=refusal.detail, at=at),
+            present.reject(
+                code=refusal.code, detail=refusal.detail, refusal=refusal.members, at=at
+            ),
             audit=entry_for(
                 ctx.principal,
                 at=at,
@@ -225,7 +239,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
                 on_behalf_of=submission.provider,
             )
         )
-    rows = ctx.haven.quarantined(key, content.header, _as_read(submission, ctx=ctx))
+    rows = ctx.haven.quarantined(key, content.header, as_read(submission, ctx=ctx))
     try:
         # What cannot be opened is said now: once an answer has begun it can only be cut.
         first = next(rows)
@@ -265,10 +279,11 @@ def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> Non
     )
 
 
-def _as_read(submission: Submission, *, ctx: IntakeContext) -> DataSet:
-    """Return the data set as its files are read today by the landing rules."""
+def as_read(submission: Submission, *, ctx: IntakeContext) -> DataSet:
+    """Return the data set as the file is read today: by the landing rules, as it is written."""
     published = ctx.catalogue.by_digest(submission.catalogue_digest)
-    return ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
+    taken_in = ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
+    return submission.dialect.of(taken_in)
 
 
 def _period(text: str, data_set: DataSet) -> Period:

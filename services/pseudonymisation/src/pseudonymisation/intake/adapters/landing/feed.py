@@ -23,10 +23,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pseudonymisation.intake.adapters.header import cells_of
 from pseudonymisation.intake.adapters.landing import quotes
 from pseudonymisation.intake.adapters.landing.quotes import LINE_FEED, QUOTE, Mask
-from pseudonymisation.intake.adapters.upload import BLANK
+from pseudonymisation.intake.adapters.uploads.header import cells_of
+from pseudonymisation.intake.adapters.uploads.inspector import BLANK
 
 PIPE_BYTES: Final = 1 << 20
 BLOCK_BYTES: Final = 8 << 20

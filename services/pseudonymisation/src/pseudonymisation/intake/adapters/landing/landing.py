@@ -30,7 +30,6 @@ from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
 from pseudonymisation.engine.session import EngineLimits, add_function, identifier, literal, session
-from pseudonymisation.intake.adapters.header import columns_of
 from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BACK
 from pseudonymisation.intake.adapters.landing.deletions import LeftOut
 from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
@@ -53,6 +52,8 @@ from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schem
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
 from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
 from pseudonymisation.intake.adapters.landing.writing import BATCHES, Writing
+from pseudonymisation.intake.adapters.uploads.header import columns_of
+from pseudonymisation.intake.adapters.uploads.reading import csv_of
 from pseudonymisation.intake.domain.quality import LandingOutcome
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -127,7 +128,13 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
             delimiter=order.data_set.file.delimiter,
             columns=len(columns),
         )
-        chunks = plane.objects.read(order.content_key, plane.key(order.content_key))
+        chunks = csv_of(
+            plane.objects,
+            order.content_key,
+            plane.key(order.content_key),
+            order.content_form,
+            order.data_set,
+        )
         others = Others(scratch, order.data_set.file.delimiter)
         writing = Writing(
             connection, schema_of(statement), statement.into(path, statement.whole(BATCHES))

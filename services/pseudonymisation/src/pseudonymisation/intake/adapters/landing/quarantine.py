@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from catalogue import DataSet
 from pseudonymisation.engine.objects import SealedWriter
-from pseudonymisation.intake.adapters.header import DELIMITERS, NAMES_MIN, names_in
+from pseudonymisation.intake.adapters.uploads.header import DELIMITERS, NAMES_MIN, names_in
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 

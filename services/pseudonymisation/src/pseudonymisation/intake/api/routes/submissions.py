@@ -1,8 +1,5 @@
 """Submissions over HTTP: announced, streamed in, looked at."""
 
-import base64
-import binascii
-import re
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -11,13 +8,14 @@ from uuid import UUID
 import anyio
 import structlog
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common.errors import AppError, TransitionRefused
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
 from common.web.problems import responses
+from pseudonymisation.intake.api import declared
 from pseudonymisation.intake.api.dependencies import ReadCtx, RowsCtx, SubmitCtx, Uploading
 from pseudonymisation.intake.api.schemas.submissions import (
     DATA_SET,
@@ -27,6 +25,7 @@ from pseudonymisation.intake.api.schemas.submissions import (
     SubmissionView,
 )
 from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.written import Dialect
 from pseudonymisation.intake.use_cases import submissions as use_cases
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import Upload
@@ -35,7 +34,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 UPLOAD_BYTES_MAX = 1 << 40
 """What HTTP lets through; how large a file may be, the catalogue says."""
-CONTENT_TYPES = frozenset({"text/csv", "application/csv", "application/octet-stream"})
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 
@@ -60,6 +58,7 @@ def open_submission(
         data_set=body.data_set,
         period=body.period,
         provider=body.provider,
+        dialect=Dialect(body.delimiter, body.quoting),
         key=key,
         fingerprint=fingerprint("open_submission", body),
         ctx=ctx,
@@ -78,6 +77,11 @@ def open_submission(
         errors.DuplicateUpload,
         errors.ContentIsArchive,
         errors.ContentTypeUnsupported,
+        errors.ContentTypeMismatch,
+        errors.ContentDamaged,
+        errors.ContentExpands,
+        errors.ColumnTypeUnsupported,
+        errors.OtherDataSet,
         errors.ContentIsWebPage,
         errors.ContentNotCsv,
         errors.EncodingNotUtf8,
@@ -101,8 +105,9 @@ def open_submission(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
-        }
+            "content": declared.CONTENT,
+        },
+        "parameters": declared.PARAMETERS,
     },
 )
 async def put_content(
@@ -110,26 +115,25 @@ async def put_content(
     request: Request,
     ctx: SubmitCtx,
     uploads: Uploading,
-    digest: Annotated[
-        str | None,
-        Header(description="`sha-256=<base64>`: what must have arrived (RFC 3230)."),
-    ] = None,
 ) -> SubmissionView:
-    """Send the file. It is judged as it streams in; once it is whole, it is landed.
+    """Send the file, as CSV, gzip of CSV or Parquet, as `Content-Type` declares.
+
+    It is judged as it streams in; once it is whole, it is landed.
 
     A file that is not what the catalogue says rejects the submission; one that was cut off
     leaves it open, to be sent again.
     """
-    _require_csv(request)
-    announced = _announced(digest)
+    form, announced = declared.form_of(request), declared.digests(request)
     async with uploads.counted():
-        begin = partial(use_cases.begin_upload, submission_id, ctx=ctx)
+        begin = partial(use_cases.begin_upload, submission_id, form, ctx=ctx)
         submission, upload = await run_sync(begin)
         try:
             async for block in uploads.blocks(request):
                 await run_sync(upload.take, block)
             stored = await run_sync(
-                partial(use_cases.finish_upload, submission, upload, announced=announced, ctx=ctx)
+                partial(
+                    use_cases.finish_upload, submission, upload, form, announced=announced, ctx=ctx
+                )
             )
         except errors.ContentRefused as refusal:
             await run_sync(_refuse, submission_id, upload, refusal, ctx)
@@ -199,34 +203,3 @@ def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse
 def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: IntakeContext) -> None:
     upload.abandon()
     use_cases.refuse_upload(submission_id, refusal, ctx=ctx)
-
-
-def _require_csv(request: Request) -> None:
-    """Raise ContentTypeUnsupported."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if media_type not in CONTENT_TYPES or encoding != "identity":
-        raise errors.ContentTypeUnsupported(
-            "Send the file as `Content-Type: text/csv`, without `Content-Encoding`."
-        )
-
-
-_DIGEST = re.compile(r"(?i:sha-256)=:?([A-Za-z0-9+/]{43}=):?")
-
-
-def _announced(header: str | None) -> str | None:
-    """Read `sha-256=<base64>` as the digest of our records.
-
-    Raises:
-        errors.DigestUnreadable
-
-    """
-    if header is None:
-        return None
-    found = _DIGEST.fullmatch(header.strip())
-    if found is None:
-        raise errors.DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.")
-    try:
-        return f"sha256:{base64.b64decode(found[1], validate=True).hex()}"
-    except binascii.Error:
-        raise errors.DigestUnreadable("Send `Digest: sha-256=<base64 of 32 bytes>`.") from None

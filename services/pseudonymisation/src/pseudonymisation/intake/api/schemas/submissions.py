@@ -13,6 +13,7 @@ from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.opt_out import OptOutList
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.domain.written import Delimiter, Quoting
 
 ODS = r"^[A-Z0-9]{3,12}$"
 DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
@@ -47,6 +48,53 @@ class OpenSubmission(RequestBody):
         ]
         | None
     ) = None
+    delimiter: Annotated[
+        Delimiter | None,
+        Field(
+            examples=[";"],
+            description="What stands between values; by default as the catalogue says, mostly a"
+            " comma. Of CSV and CSV.gz; a Parquet file has none.",
+        ),
+    ] = None
+    quoting: Annotated[
+        Quoting | None,
+        Field(
+            examples=["standard"],
+            description="How a value has a delimiter in it: `standard` (RFC 4180: in quotes, a"
+            " quote doubled; the default), `backslash` (a backslash before it), `none` (never: a"
+            " quote is a character like any other).",
+        ),
+    ] = None
+
+
+class CloseName(BaseModel):
+    """A column that has almost the right name."""
+
+    at: Annotated[int, Field(description="Its place in the header, from 1.")]
+    column: Annotated[str, Field(description="What it was probably meant as.")]
+
+
+class RefusalView(BaseModel):
+    """Where a refused file is wrong: lines and columns, never a value."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    line: Annotated[int | None, Field(description="Of the file; the header is line 1.")] = None
+    column: Annotated[str | None, Field(description="By the catalogue's name.")] = None
+    missing: Annotated[
+        list[str], Field(description="Columns that the header must have and has not.")
+    ] = []
+    unknown_at: Annotated[
+        list[int],
+        Field(description="Places in the header, from 1, of columns that the data set has not."),
+    ] = []
+    twice: Annotated[list[str], Field(description="Columns that the header has twice.")] = []
+    close: Annotated[
+        list[CloseName], Field(description="Unknown columns with almost the right name.")
+    ] = []
+    looks_like: Annotated[
+        list[str], Field(description="Data sets that have the columns of the header.")
+    ] = []
 
 
 class ProgressView(BaseModel):
@@ -76,12 +124,26 @@ class SubmissionView(BaseModel):
     decided_at: datetime | None
     bytes: int | None
     digest: Annotated[str | None, Field(description="Of the content, as it was received.")]
+    content_form: Annotated[
+        Literal["csv", "csv.gz", "parquet"] | None,
+        Field(description="As what the content was sent; null before it was received."),
+    ]
+    delimiter: Annotated[
+        Delimiter | None, Field(description="As declared; null: as the catalogue says.")
+    ]
+    quoting: Annotated[
+        Quoting | None, Field(description="As declared; null: as the catalogue says.")
+    ]
     progress: Annotated[
         ProgressView | None, Field(description="Null before the file was received whole.")
     ]
     edition_id: UUID | None
     code: Annotated[str | None, Field(description="Why it was rejected, or what it waits for.")]
     detail: str | None
+    refusal: Annotated[
+        RefusalView | None,
+        Field(description="Of a refused file: where it is wrong; null where it is not said."),
+    ]
 
     @classmethod
     def of(cls, submission: Submission) -> Self:
@@ -100,6 +162,9 @@ class SubmissionView(BaseModel):
             decided_at=submission.decided_at,
             bytes=None if content is None else content.bytes,
             digest=None if content is None else content.digest,
+            content_form=None if content is None else content.form.value,
+            delimiter=submission.dialect.delimiter,
+            quoting=submission.dialect.quoting,
             progress=None
             if submission.progress is None
             else ProgressView.model_validate(submission.progress),
@@ -108,6 +173,7 @@ class SubmissionView(BaseModel):
             else None,
             code=submission.code,
             detail=submission.detail,
+            refusal=RefusalView.model_validate(submission.refusal) if submission.refusal else None,
         )
 
 

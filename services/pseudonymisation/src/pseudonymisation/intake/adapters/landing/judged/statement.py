@@ -49,6 +49,7 @@ from pseudonymisation.intake.adapters.landing.judged.reading import (
 )
 from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
+from pseudonymisation.intake.domain.written import ContentForm
 
 ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
@@ -84,6 +85,7 @@ class LandingTask:
     edition_id: UUID
     attempt: str
     content_key: str
+    content_form: ContentForm = ContentForm.CSV
     quarantine_key: str
     object_key: str
     practice_map: Path | None

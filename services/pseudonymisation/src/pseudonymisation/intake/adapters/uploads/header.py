@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+import catalogue
 from catalogue import DataSet
 from pseudonymisation.intake.domain import errors
 
@@ -27,6 +28,11 @@ INDEX_NAMES: Final = re.compile(r"|unnamed:? ?_?\d*|index|level_\d+|row[._]?name
 SEPARATOR_LINE: Final = re.compile(r'"?\s*sep\s*=.{0,2}"?[,;|\t]*', re.IGNORECASE)
 CLOSE: Final = 0.8
 """How like a name of the catalogue another has to be, to be taken for a slip."""
+TOLD_MAX: Final = 1_000
+"""Of more columns at once nobody reads which they are."""
+COMPARED_MAX: Final = 200
+"""Of so many unknown columns a close name is looked for: each takes some milliseconds."""
+ALIKE_MAX: Final = 3
 NAMES_MIN: Final = 2
 """So many names of columns are no coincidence."""
 
@@ -55,6 +61,7 @@ def columns_of(header: str, data_set: DataSet) -> list[str]:
     if not (missing or unknown or twice):
         return known
     _require_shape(header, cells, len(known), data_set)
+    _require_no_other(cells, len(set(known)), data_set)
     if any(cells):
         _require_no_extras(cells, unknown)
     close = _close_names(cells, unknown, data_set)
@@ -65,11 +72,13 @@ def columns_of(header: str, data_set: DataSet) -> list[str]:
             line=1,
         )
     raise errors.ColumnsWrong(
-        f"{len(missing)} columns are missing, {len(unknown)} are unknown,"
+        f"Line 1: {len(missing)} columns are missing, {len(unknown)} are unknown,"
         f" {len(twice)} are repeated"
-        + (f", {len(close)} have almost the right name." if close else "."),
+        + (f", {len(close)} have almost the right name." if close else ".")
+        + " Write the header as `dsfc catalogue show` and `GET /v1/catalogue/{data set}` have it.",
+        line=1,
         missing=list(missing),
-        unknown_at=list(unknown),
+        unknown_at=list(unknown[:TOLD_MAX]),
         twice=list(twice),
         close=[{"at": place, "column": name} for place, name in close.items()],
     )
@@ -93,6 +102,31 @@ def names_in(line: str, data_set: DataSet) -> int:
 def _known(line: str, delimiter: str, names: set[str]) -> int:
     cells = cells_of(line, delimiter) or [cell.strip(' "') for cell in line.split(delimiter)]
     return len({cell.casefold() for cell in cells} & names)
+
+
+def _alike(cells: Sequence[str], known: int, data_set: DataSet) -> Sequence[str]:
+    """Return the other data sets of the catalogue that know more of the columns, the best first."""
+    said = {cell.casefold() for cell in cells}
+    counts: dict[str, int] = {}
+    for other in catalogue.load():
+        count = len({other.by_header[name] for name in said if name in other.by_header})
+        if other.data_set != data_set.data_set and count > max(known, len(said) / 2):
+            counts[other.data_set] = max(count, counts.get(other.data_set, 0))
+    most = sorted(counts, key=lambda name: (-counts[name], name))
+    return most[:ALIKE_MAX]
+
+
+def _require_no_other(cells: Sequence[str], known: int, data_set: DataSet) -> None:
+    """Raise OtherDataSet."""
+    alike = _alike(cells, known, data_set)
+    if alike:
+        raise errors.OtherDataSet(
+            f"The header in line 1 is not that of {data_set.data_set}: it looks like"
+            f" {' or '.join(alike)}. Open a submission of the right data set, or choose the right"
+            " file.",
+            line=1,
+            looks_like=list(alike),
+        )
 
 
 def _require_shape(header: str, cells: Sequence[str], known: int, data_set: DataSet) -> None:
@@ -142,7 +176,7 @@ def _close_names(
     """Return which unknown names were probably meant as which of the catalogue."""
     bare = {_bare(said): name for said, name in data_set.by_header.items()}
     found: dict[int, str] = {}
-    for place in unknown:
+    for place in unknown[:COMPARED_MAX]:
         close = get_close_matches(_bare(cells[place - 1])[:64], bare, n=1, cutoff=CLOSE)
         if close:
             found[place] = bare[close[0]]

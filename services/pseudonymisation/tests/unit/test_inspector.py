@@ -5,7 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalogue
-from pseudonymisation.intake.adapters.upload import InspectedUpload, Inspector, columns_of
+from pseudonymisation.intake.adapters.uploads.inspector import (
+    InspectedUpload,
+    Inspector,
+    columns_of,
+)
 from pseudonymisation.intake.domain import errors
 from services.pseudonymisation.tests.submitting import sus_row, written
 

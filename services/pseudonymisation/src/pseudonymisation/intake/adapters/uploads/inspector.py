@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalogue import DataSet
-from pseudonymisation.intake.adapters.header import MARK, columns_of
+from pseudonymisation.intake.adapters.uploads.header import MARK, columns_of
 from pseudonymisation.intake.domain import errors
 
 LINE_FEED: Final = 10
@@ -34,6 +34,8 @@ ARCHIVES: Final[Sequence[tuple[bytes, str]]] = (
     (b"PAR1", "a Parquet file"),
     (b"%PDF", "a PDF"),
 )
+DECLARED: Final = {b"\x1f\x8b": "application/gzip", b"PAR1": "application/vnd.apache.parquet"}
+"""What is taken where it is declared."""
 OTHER_UNICODE: Final = re.compile(
     rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|[ -~]\x00|\x00[ -~]|\x00\x00\x00[ -~]"
 )
@@ -43,6 +45,7 @@ OBJECTS: Final = re.compile(rb"(?:\xef\xbb\xbf)*\s*(?:\{|\[\s*[{\[])")
 RICH_TEXT: Final = b"{\\rtf"
 START_BYTES: Final = 512
 """By so many a file's kind is told."""
+
 HEADER_LINES: Final = 10
 """Among so many first lines a header is looked for, to say where it is."""
 BLANK: Final = b'\x1a,;|\t\r\n "'
@@ -215,7 +218,12 @@ def _is_header(line: bytes, data_set: DataSet) -> bool:
 def _judge_kind(start: bytes) -> None:
     for magic, kind in ARCHIVES:
         if start.startswith(magic):
-            raise errors.ContentIsArchive(f"The file is {kind}. Send the CSV itself.")
+            declare = DECLARED.get(magic)
+            raise errors.ContentIsArchive(
+                f"The file is {kind}. "
+                + (f"Declare it as `Content-Type: {declare}`, or send" if declare else "Send")
+                + " the CSV itself."
+            )
     if OTHER_UNICODE.match(start):
         raise errors.EncodingNotUtf8(
             "The file is UTF-16 or UTF-32. Save it as UTF-8 (in a spreadsheet, “CSV UTF-8”).",

@@ -1,0 +1,1 @@
+"""How a file comes in: its form, its header, what is refused as it streams, and dry runs."""
