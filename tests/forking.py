@@ -10,7 +10,6 @@ import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import IO, Any
 import httpx
 
 from dsfc_cli.suite import READY_SECONDS_MAX, Suite
+from dsfc_testing import ports
 
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_OVERRIDE = 1
@@ -179,12 +179,12 @@ class ForkingSuite(Suite):
     @contextmanager
     def replica(self, service: str) -> Iterator[str]:
         """Another process of a service, on the same state; yields where it is."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        with ports.held() as (port,), self.log_file(service).open("ab") as log:
+            yield from self._replica(service, log, port)
+
+    def _replica(self, service: str, log: IO[bytes], port: int) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
-        with self.log_file(service).open("ab") as log:
-            process = self._spawn(service, log, {"PORT": str(port)})
+        process = self._spawn(service, log, {"PORT": str(port)})
         try:
             end = time.monotonic() + READY_SECONDS_MAX
             while not _is_ready(url):

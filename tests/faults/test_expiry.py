@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.xdist_group("expiry"), pytest.mark.timeout(300)]
 
 BEFORE = timedelta(seconds=4)
 """So long the stream goes on after the clock was set."""
+LATE_SECONDS_MAX = 10.0
+"""The machine may be busy: what left after the instant is counted in bytes."""
 CHUNK_BYTES_MIN = 65_536
 """What a sender that the scheduler freezes between look and write may still emit."""
 
@@ -73,7 +75,7 @@ def test_a_stream_ends_at_the_instant_at_which_the_relationship_does(
         assert download.read_to_the_end(pause=0.01) == "reset"
         last = download.arrived[-1][0]
 
-    assert instant - 1.0 < last < instant + 2.0, "neither long before nor after"
+    assert instant - 1.0 < last < instant + LATE_SECONDS_MAX, "neither long before nor after"
     assert download.after(instant) <= CHUNK_BYTES_MIN + 8 * RECEIVE_BYTES
     assert download.received < download.length
     again = ServiceTokens(

@@ -32,8 +32,9 @@ pytestmark = [
 KERNEL_BYTES = 8 * RECEIVE_BYTES
 """What a client's kernel may hold with such a buffer: it doubles what is asked for, and more."""
 
-AWAY_SECONDS_MAX = 10.0
-"""Dissemination waits three seconds for agreements, a service five for a connection."""
+AWAY_SECONDS_MAX = 20.0
+"""Dissemination waits three seconds for agreements, a service five for a connection; and the
+machine may be busy."""
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
         assert answered - asked > waiting_seconds(rules.load().longest_lease_seconds())
         held, taken = stalled.held(), stalled.received
 
-        assert stalled.is_reset(within=1.0)
+        assert stalled.is_reset(within=10.0)
         assert stalled.read_to_the_end() == "reset"
         assert stalled.received - taken <= held
         reader.join()
@@ -181,7 +182,8 @@ def gone(server: Server, url: str) -> Iterator[None]:
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = %s",
+            [name],
         )
         try:
             yield

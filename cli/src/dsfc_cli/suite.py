@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from common.clock import SystemClock
 from common.security import keys
 from dsfc_cli.identities import Identities
 from dsfc_client import Dsfc
+from dsfc_testing import ports
 from dsfc_testing.issuer import create_issuer_app
 from dsfc_testing.postgresql import Server
 
@@ -183,11 +183,8 @@ class Suite:
     def _choose_ports(self) -> dict[str, int]:
         if self.base_port is not None:
             return {name: self.base_port + offset for name, offset in OFFSETS.items()}
-        with ExitStack() as held:
-            sockets = {name: held.enter_context(socket.socket()) for name in OFFSETS}
-            for each in sockets.values():
-                each.bind(("127.0.0.1", 0))
-            return {name: each.getsockname()[1] for name, each in sockets.items()}
+        found = self._stack.enter_context(ports.held(len(OFFSETS)))
+        return dict(zip(OFFSETS, found, strict=True))
 
     def _start_issuer(self) -> None:
         signer = keys.load_or_generate(self.directory / "keys" / "issuer.jwk")

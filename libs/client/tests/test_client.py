@@ -26,6 +26,7 @@ from dsfc_client import (
     Refused,
     wait_for,
 )
+from dsfc_testing import ports
 from dsfc_testing.issuer import Identity, create_issuer_app
 
 CONTENT = bytes(range(256)) * 4_000
@@ -121,10 +122,13 @@ def dsfc(stage: Stage) -> Iterator[Dsfc]:
     with in_background([(service(stage), "127.0.0.1", 0)], []) as (url,):
         # The issuer's own address goes into the assertion's audience.
         issuer_url = url.rsplit(":", 1)[0]
-        port = free_port()
-        issuer = create_issuer_app([identity], signer, SystemClock(), f"{issuer_url}:{port}")
+
+        def issuer_on(port: int) -> FastAPI:
+            return create_issuer_app([identity], signer, SystemClock(), f"{issuer_url}:{port}")
+
         with (
-            in_background([(issuer, "127.0.0.1", port)], []) as (issuer_at,),
+            ports.held() as (port,),
+            in_background([(issuer_on(port), "127.0.0.1", port)], []) as (issuer_at,),
             Dsfc(
                 credentials=Credentials("csu", "csu-system", mine),
                 urls=dict.fromkeys(
@@ -134,15 +138,6 @@ def dsfc(stage: Stage) -> Iterator[Dsfc]:
             ) as client,
         ):
             yield client
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_a_token_is_fetched_once_and_shown_each_time(dsfc: Dsfc, stage: Stage) -> None:
@@ -264,12 +259,11 @@ def test_waiting_raises_where_an_extract_was_withdrawn(dsfc: Dsfc, stage: Stage)
 
 
 def test_a_service_that_is_away_is_a_lost_connection() -> None:
-    nowhere = dict.fromkeys(
-        ("issuer", "applications", "agreements", "pseudonymisation", "dissemination"),
-        f"http://127.0.0.1:{free_port()}",
-    )
-    with Dsfc(urls=nowhere) as dsfc, pytest.raises(ConnectionLost):
-        dsfc.dissemination.call("POST", "/v1/extracts")
+    services = ("issuer", "applications", "agreements", "pseudonymisation", "dissemination")
+    with ports.held() as (port,):
+        nowhere = dict.fromkeys(services, f"http://127.0.0.1:{port}")
+        with Dsfc(urls=nowhere) as dsfc, pytest.raises(ConnectionLost):
+            dsfc.dissemination.call("POST", "/v1/extracts")
 
 
 def test_waiting_ends() -> None:

@@ -416,12 +416,12 @@ def test_the_worker_signs_when_it_starts_and_when_it_stops(append, engine, signe
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not (path.exists() and path.read_text().endswith("\n")):
         assert time.monotonic() < deadline
     append(2)
     stop.set()
-    thread.join(10)
+    thread.join(30)
 
     assert len(path.read_text().splitlines()) == 2
 

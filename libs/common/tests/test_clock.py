@@ -120,8 +120,11 @@ def test_a_database_that_is_away_has_no_time(make_engine):
 
 
 @pytest.mark.postgresql
-def test_an_answer_that_was_long_on_its_way_is_asked_for_again(postgresql_url, make_engine):
+def test_an_answer_that_was_long_on_its_way_is_asked_for_again(
+    postgresql_url, make_engine, monkeypatch
+):
     late = iter([0.6, 0.6, 0.6])
+    monkeypatch.setattr(database_clocks, "ASKED_TIMES_MAX", 100)  # the machine may be busy
     with proxy.before(postgresql_url) as between:
         its_clock = DatabaseClock(make_engine(between.url))
         its_clock.now()

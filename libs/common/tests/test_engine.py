@@ -49,12 +49,12 @@ def test_a_writer_on_sqlite_takes_its_lock_at_the_beginning(sqlite_url, make_eng
     with writing.begin():
         thread = threading.Thread(target=second)
         thread.start()
-        assert began.wait(5)
+        assert began.wait(30)
         assert not finished.wait(0.05)
         with engine.connect() as reader:  # readers do not wait for a writer
             assert reader.execute(text("SELECT 1")).scalar_one() == 1
 
-    assert finished.wait(5)
+    assert finished.wait(30)
     thread.join()
 
 

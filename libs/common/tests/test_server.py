@@ -25,6 +25,7 @@ from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, server
 from common.web.fast import FastRoute
+from dsfc_testing import ports
 
 OPEN = auth.public("A test.")
 ANYBODY = auth.Permission("things:ask", frozenset(Role), "Ask")
@@ -97,7 +98,7 @@ def test_a_stream_that_is_cut_never_ends_cleanly(sqlite_url):
 def test_what_is_not_http_is_refused_in_the_same_form(sqlite_url):
     with server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,):
         address = httpx.URL(url)
-        with socket.create_connection((address.host, address.port), timeout=5) as raw:
+        with socket.create_connection((address.host, address.port), timeout=30) as raw:
             raw.sendall(b"\x00\x01 nonsense\r\n\r\n")
             answer = b"".join(iter(lambda: raw.recv(4096), b""))
 
@@ -136,9 +137,9 @@ def test_workers_run_beside_the_api_and_stop_with_it(sqlite_url):
             stopped.set()
 
     with server.in_background([(make_app(sqlite_url), *ANY_PORT)], [Worker()]):
-        assert started.wait(5)
+        assert started.wait(30)
 
-    assert stopped.wait(5)
+    assert stopped.wait(30)
 
 
 PROGRAM = """
@@ -166,10 +167,12 @@ print("ended", flush=True)
 
 
 def test_a_signal_ends_the_process_cleanly(sqlite_url):
-    with socket.socket() as free:
-        free.bind(ANY_PORT)
-        port = free.getsockname()[1]
-    program = PROGRAM.format(tests=str(Path(__file__).parent), database=sqlite_url, port=port)
+    with ports.held() as (port,):
+        end_by_a_signal(sqlite_url, port)
+
+
+def end_by_a_signal(database_url: str, port: int) -> None:
+    program = PROGRAM.format(tests=str(Path(__file__).parent), database=database_url, port=port)
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
@@ -177,7 +180,7 @@ def test_a_signal_ends_the_process_cleanly(sqlite_url):
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
@@ -185,7 +188,7 @@ def test_a_signal_ends_the_process_cleanly(sqlite_url):
             except httpx.TransportError:
                 continue
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
 

@@ -64,7 +64,7 @@ class Fails:
 
 def end(running, stop):
     stop.set()
-    assert join(running, timeout_seconds=10) == []
+    assert join(running, timeout_seconds=30) == []
 
 
 def test_what_was_made_is_closed_the_last_first_and_what_was_not_is_not_made(settings):
@@ -95,7 +95,7 @@ def test_the_parts_are_closed_once_by_the_last_worker_that_ends():
     workers = [Waits("one"), Waits("two")]
     running = start(beside(parts, workers), stop)
     for worker in workers:
-        assert worker.began.wait(10)
+        assert worker.began.wait(30)
     assert parts.closed == 0
 
     end(running, stop)
@@ -107,7 +107,7 @@ def test_the_parts_are_closed_though_a_worker_that_failed_waits_to_be_started_ag
     """Guard: `_UntilTheEnd`. Told to stop in that pause, the worker never comes back."""
     parts, stop, worker = Watched(), threading.Event(), Fails()
     running = start(beside(parts, [worker]), stop)
-    assert worker.failed.wait(10)
+    assert worker.failed.wait(30)
     assert not parts.gone.wait(0.05)
 
     end(running, stop)

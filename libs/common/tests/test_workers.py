@@ -41,11 +41,11 @@ def test_all_of_them_run_until_they_are_told_to_stop():
     several = [Waits(), Waits()]
     stop = threading.Event()
     threads = workers.start(several, stop)
-    assert all(worker.started.wait(5) for worker in several)
+    assert all(worker.started.wait(30) for worker in several)
 
     stop.set()
 
-    assert workers.join(threads, timeout_seconds=5) == []
+    assert workers.join(threads, timeout_seconds=30) == []
 
 
 def test_one_that_fails_is_started_again(monkeypatch):
@@ -54,9 +54,9 @@ def test_one_that_fails_is_started_again(monkeypatch):
     stop = threading.Event()
     threads = workers.start([worker], stop)
 
-    assert worker.recovered.wait(5)
+    assert worker.recovered.wait(30)
     stop.set()
-    assert workers.join(threads, timeout_seconds=5) == []
+    assert workers.join(threads, timeout_seconds=30) == []
 
 
 def test_one_that_does_not_stop_is_named():
@@ -74,7 +74,7 @@ def test_one_that_does_not_stop_is_named():
 
     assert workers.join(threads, timeout_seconds=0.1) == ["deaf"]
     blocked.set()
-    assert workers.join(threads, timeout_seconds=5) == []
+    assert workers.join(threads, timeout_seconds=30) == []
 
 
 def test_run_all_returns_when_it_is_told_to_stop():
@@ -82,10 +82,10 @@ def test_run_all_returns_when_it_is_told_to_stop():
     stop = threading.Event()
     runner = threading.Thread(target=workers.run_all, args=([worker], stop))
     runner.start()
-    assert worker.started.wait(5)
+    assert worker.started.wait(30)
 
     stop.set()
-    runner.join(5)
+    runner.join(30)
 
     assert not runner.is_alive()
 
@@ -101,7 +101,7 @@ def signals() -> Iterator[None]:
 @pytest.mark.usefixtures("signals")
 def test_a_second_signal_inside_the_first_does_not_wait_for_it() -> None:
     """Guard: `when_told_to_end`. A terminal's SIGINT and a supervisor's SIGTERM come together."""
-    lock, ended = threading.Lock(), []
+    lock, ended, over = threading.Lock(), [], threading.Event()
 
     def end() -> None:
         with lock:
@@ -109,9 +109,10 @@ def test_a_second_signal_inside_the_first_does_not_wait_for_it() -> None:
             for number in workers.ENDING:
                 os.kill(os.getpid(), number)
                 time.sleep(0.001)  # where Python looks for signals
+        over.set()
 
     workers.when_told_to_end(end)
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.01)
+    assert over.wait(30)
 
     assert ended == [1]

@@ -319,6 +319,17 @@ def test_a_token_is_kept_until_shortly_before_its_end(asked, signer, clock):
     assert len(asked.seen) == 2
 
 
+def test_a_token_of_the_future_is_not_shown(asked, signer, clock):
+    """Guard: `_Kept.since`. Nobody takes it until the clock, set back, is there again."""
+    own = tokens(asked, signer, clock)
+    clock.advance(timedelta(hours=1))
+    of_the_future = own.token("dissemination")
+
+    clock.advance(timedelta(hours=-1))
+
+    assert own.token("dissemination") != of_the_future
+
+
 def test_each_audience_has_a_token_of_its_own(asked, signer, clock):
     own = tokens(asked, signer, clock)
 

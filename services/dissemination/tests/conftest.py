@@ -51,6 +51,7 @@ from dissemination.settings import Settings
 from dissemination.use_cases import driver
 from dissemination.use_cases.context import Context
 from dsfc_testing import issuer as issuing
+from dsfc_testing import ports
 from dsfc_testing.clock import FakeClock
 from dsfc_testing.tokens import LocalIssuer
 
@@ -194,6 +195,8 @@ class Agreements:
     raw: Any = None
     """An answer in place of a decision."""
     delay_seconds: float = 0.0
+    go_on: threading.Event = field(default_factory=threading.Event)
+    """Ends the delay."""
     permit_lifetime: timedelta = timedelta(seconds=60)
     terms: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(TERMS)))
     asked: list[Asked] = field(default_factory=list)
@@ -249,7 +252,7 @@ class Agreements:
 
     def evaluate(self, question: dict[str, Any], request: Request) -> JSONResponse:
         if self.delay_seconds:
-            threading.Event().wait(self.delay_seconds)
+            self.go_on.wait(self.delay_seconds)
         if self.broken is not None:
             return problem(self.broken, self.broken_code)
         if self.raw is not None:
@@ -559,12 +562,6 @@ class Haven:
         }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Turns:
     """What the workers do with the extracts of this process, counted while it goes on."""
 
@@ -616,16 +613,17 @@ class House:
     def reset(self) -> None:
         # What another test left half-way must not ask for anything in this one, nor be in the
         # middle of a turn: what that writes would be counted here.
-        with self.turns.between(), self.engine.begin() as connection:
-            connection.exec_driver_sql(
-                "UPDATE extract SET state = 'withdrawn', version = version + 1"
-                " WHERE state IN ('requested', 'preparing', 'prepared')"
-            )
-        self.clock.set(START)
-        self.tokens.clear()
-        self.agreements.reset()
-        self.haven.reset()
-        self.start_agreements()
+        with self.turns.between():
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql(
+                    "UPDATE extract SET state = 'withdrawn', version = version + 1"
+                    " WHERE state IN ('requested', 'preparing', 'prepared')"
+                )
+            self.clock.set(START)
+            self.tokens.clear()
+            self.agreements.reset()
+            self.haven.reset()
+            self.start_agreements()
 
     def token(
         self, role: Role = Role.CSU_SYSTEM, *, ods: str = CSU, client_id: str | None = None
@@ -771,7 +769,9 @@ def _house(
     **told: Any,
 ) -> Iterator[House]:
     clock = clock or FakeClock(START)
-    identities = LocalIssuer(clock, f"http://127.0.0.1:{free_port()}")
+    held = ExitStack()
+    issuer_port, port = held.enter_context(ports.held(2))
+    identities = LocalIssuer(clock, f"http://127.0.0.1:{issuer_port}")
     own_key, signing_key = tmp_path / "keys/client.jwk", tmp_path / "keys/signing.jwk"
     generate(signing_key)
     identities._keys["dissemination"] = generate(own_key)
@@ -783,12 +783,10 @@ def _house(
     agreements = Agreements(identities, clock)
     haven = Haven(identities, clock, agreements, store)
     agreements.haven = haven
-    port = free_port()
 
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    with held, ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         turns = Turns()
         patch.setattr(driver, "advance", turns.counted(driver.advance))
-        issuer_port = int(identities.url.rpartition(":")[2])
         _, haven_url = stack.enter_context(
             in_background(
                 [

@@ -80,7 +80,7 @@ def running():
         finally:
             stop.set()
             for thread in threads:
-                thread.join(20)
+                thread.join(60)
         assert not raised
         assert not any(thread.is_alive() for thread in threads)
 
@@ -91,7 +91,7 @@ def running():
 def drained():
     """`drained(subscription, n)`: poll and commit until n messages are there."""
 
-    def drain(subscription, count: int, *, seconds: float = 20.0):
+    def drain(subscription, count: int, *, seconds: float = 60.0):
         found = []
         deadline = time.monotonic() + seconds
         while len(found) < count:

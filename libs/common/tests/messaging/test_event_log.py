@@ -103,7 +103,7 @@ def test_a_member_takes_over_from_one_that_left(event_log, happened, topic, grou
         event_log.subscribe(group, [topic]) as second,
         event_log.subscribe(group, [topic]) as first,
     ):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         event_log.publish(before)
         while not seen >= {e.id for e in before}:
             turn(first, second)
@@ -143,7 +143,7 @@ def test_a_poll_ends_when_its_time_is_over(event_log, topic, group):
     with event_log.subscribe(group, [topic]) as subscription:
         begun = time.monotonic()
         assert subscription.poll(0.2) == []
-        assert 0.1 < time.monotonic() - begun < 10
+        assert 0.1 < time.monotonic() - begun < 30
 
 
 def test_bytes_that_are_no_event_can_be_appended_and_are_told_apart(

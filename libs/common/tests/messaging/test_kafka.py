@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import socket
 from uuid import uuid4
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from common.messaging.envelope import to_message
 from common.messaging.errors import EventLogUnavailable
 from common.messaging.kafka import KafkaLog, KafkaTls, _security, _waves, is_reachable
+from dsfc_testing import ports
 from dsfc_testing.kafka_broker import start_broker
 
 # kafka-python leaves sockets to the collector where it cannot connect; collected here, so that
@@ -31,9 +31,8 @@ def sockets_are_collected():
 def nowhere(monkeypatch):
     """An address at which nothing listens."""
     monkeypatch.setattr("common.messaging.kafka.BOOTSTRAP_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    return f"127.0.0.1:{port}"
+    with ports.held() as (port,):
+        yield f"127.0.0.1:{port}"
 
 
 def test_while_the_broker_is_away_nothing_is_durable(nowhere, happened):

@@ -229,8 +229,10 @@ def test_a_leader_whose_connection_is_lost_leads_no_more(engine):
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks"
-                    " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+                    # Waits until it is gone, and so are its locks.
+                    "SELECT pg_terminate_backend(pid, 20000) FROM pg_locks"
+                    " WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND database ="
+                    " (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
             )
 

@@ -369,7 +369,7 @@ def test_many_at_once_fetch_once(signer):
     def fetch():
         source.asked += 1
         entered.set()
-        assert go_on.wait(10)
+        assert go_on.wait(30)
         return signer.jwks()
 
     source = Source()
@@ -380,7 +380,7 @@ def test_many_at_once_fetch_once(signer):
     ]
     for thread in threads:
         thread.start()
-    assert entered.wait(10)
+    assert entered.wait(30)
     go_on.set()
     for thread in threads:
         thread.join()

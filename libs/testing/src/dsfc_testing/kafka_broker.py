@@ -8,17 +8,17 @@ import base64
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from common.messaging.kafka import is_reachable
+from dsfc_testing import ports
 
 VERSION = "4.3.0"
 IMAGE = "confluentinc/cp-kafka:7.6.0"  # what testcontainers starts
@@ -104,7 +104,8 @@ def start_broker(directory: Path, *, port: int | None = None) -> Broker:
     run = [java, *JAVA_OPTIONS, "-cp", f"{_cached('lib', _fetch)}/*"]
     formatted = _cached("formatted", lambda folder: _format(folder, run))
     directory.mkdir(parents=True, exist_ok=True)
-    broker, controller = _free_ports(2)
+    held = ExitStack()
+    broker, controller = held.enter_context(ports.held(2))
     broker = port or broker
     properties = directory / "server.properties"
     data = directory / "data"
@@ -126,9 +127,15 @@ def start_broker(directory: Path, *, port: int | None = None) -> Broker:
     try:
         _await(bootstrap, process, directory / "server.log")
     except BaseException:
+        held.close()
         _stop(process)
         raise
-    return Broker(bootstrap, lambda: _stop(process))
+
+    def stop() -> None:
+        with held:
+            _stop(process)
+
+    return Broker(bootstrap, stop)
 
 
 @contextmanager
@@ -191,15 +198,6 @@ def _output(command: Sequence[str], *, timeout: float = START_SECONDS_MAX) -> st
         said = str(getattr(failure, "stderr", "") or failure).strip().splitlines()[-3:]
         raise NoBroker(f"{Path(command[0]).name} failed: {' / '.join(said)}") from failure
     return done.stdout
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _await(bootstrap: str, process: subprocess.Popen[bytes], output: Path) -> None:

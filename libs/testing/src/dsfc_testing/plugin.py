@@ -37,11 +37,16 @@ def pytest_configure() -> None:
     """Send structlog's lines to the standard library, where pytest captures them.
 
     Left to itself structlog draws every traceback with its local variables, for seconds.
+    A command that is run in this process leaves a handler whose stream is closed: a worker beside
+    it must not end because a line cannot be written there.
     """
+    import logging
+
     import structlog
 
     from common.logging import SHARED
 
+    logging.raiseExceptions = False
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -262,7 +267,7 @@ def stranger() -> "Signer":
 def until() -> Callable[..., Any]:
     """`until(lambda: ...)`: poll until it is true; fail after a while."""
 
-    def wait(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
+    def wait(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             assert time.monotonic() < deadline, "it did not come true in time"

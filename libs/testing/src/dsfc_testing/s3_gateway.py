@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from dsfc_testing import ports
 from dsfc_testing.kafka_broker import WATCH
 
 VERSION = "v1.8.0"
@@ -53,20 +55,25 @@ def gateway(directory: Path) -> Iterator[Gateway]:
     """Yield an S3 server whose buckets are the folders of `directory`. Raise NoGateway."""
     program = _built()
     directory.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    with (directory.parent / f"{directory.name}.log").open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  our own command line
-            [
-                *(sys.executable, "-c", WATCH),
-                *(str(program), "--port", f"127.0.0.1:{port}", "posix", str(directory)),
-            ],
-            env=os.environ | {"ROOT_ACCESS_KEY": CREDENTIAL, "ROOT_SECRET_KEY": CREDENTIAL},
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    with (
+        ports.held() as (port,),
+        (directory.parent / f"{directory.name}.log").open("wb") as output,
+    ):
+        yield from _served(program, directory, port, output)
+
+
+def _served(program: Path, directory: Path, port: int, output: IO[bytes]) -> Iterator[Gateway]:
+    process = subprocess.Popen(  # noqa: S603  our own command line
+        [
+            *(sys.executable, "-c", WATCH),
+            *(str(program), "--port", f"127.0.0.1:{port}", "posix", str(directory)),
+        ],
+        env=os.environ | {"ROOT_ACCESS_KEY": CREDENTIAL, "ROOT_SECRET_KEY": CREDENTIAL},
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     try:
         _await(port, process)
         yield Gateway(f"http://127.0.0.1:{port}", directory)

@@ -106,7 +106,7 @@ def test_a_command_that_a_stopping_server_cancels_is_not_answered_early():
             ended.append(message)
 
         task = asyncio.create_task(app(scope, receive, send))
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

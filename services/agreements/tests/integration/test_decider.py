@@ -643,7 +643,7 @@ def test_of_two_replicas_that_permit_at_the_same_time_one_is_refused(
 
     def ask_all(n):
         for month in months:
-            barrier.wait(30)
+            barrier.wait(60)
             ask = asking.request(agreement=references[n], periods=(month,))
             answers[n].append(replicas[n].ask_and_wait(ask).permitted)
 

@@ -230,7 +230,7 @@ def test_of_a_fetch_and_a_newer_file_at_the_same_time_one_happens(started):
         answers = {}
 
         def ask(name, replica, question, barrier=barrier, answers=answers):
-            barrier.wait(30)
+            barrier.wait(60)
             answers[name] = replica.ask_and_wait(question)
 
         threads = [
@@ -253,7 +253,7 @@ def test_of_two_files_released_at_the_same_time_one_at_most_is_fetched(started):
     barrier = threading.Barrier(2)
 
     def release(n, replica):
-        barrier.wait(30)
+        barrier.wait(60)
         answers[n] = replica.ask_and_wait(pair[n])
 
     threads = [threading.Thread(target=release, args=(n, r)) for n, r in enumerate((one, other))]

@@ -315,7 +315,7 @@ def test_other_submissions_and_first_applications_change_nothing(
 # Over the log
 
 
-def until(condition, seconds=15):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -345,7 +345,7 @@ def test_a_poisoned_approval_is_laid_aside_and_can_be_replayed(
     thread.start()
     until(lambda: dead_letters.listed(parts.engine))
     stop.set()
-    thread.join(15)
+    thread.join(60)
     [letter] = dead_letters.listed(parts.engine)
 
     applications.snapshots[hash_] = content

@@ -169,15 +169,16 @@ def test_a_slow_replica_refuses_itself_and_never_the_others(
 ):
     """Guard: `DatabaseClock` refuses an answer that was on its way for too long. What it logged
     would lie ahead, and the others' clocks would look behind."""
-    monkeypatch.setattr(clocks, "ASKED_TIMES_MAX", 2)
     seed(engine, on_the_catalogue(plain.sound()))
     slow, quick = decider(make_engine(between.url)), decider(make_engine(url))
     slow.ask_and_wait(asking.request())
     slow._clock._asked = None
     between.question = lambda piece: sleep(1.5 if proxy.CLOCK.search(piece) else 0)
 
+    monkeypatch.setattr(clocks, "ASKED_TIMES_MAX", 2)
     with pytest.raises(clocks.ClockUncertain):
         slow.ask_and_wait(asking.request())
+    monkeypatch.undo()  # the machine may be busy: the other may ask as often as it needs to
     answer = quick.ask_and_wait(asking.request())
 
     assert Code.CLOCK_UNTRUSTED not in {r.code for r in answer.refusals}

@@ -44,7 +44,7 @@ def at_once(*verbs):
     barrier, results = threading.Barrier(len(verbs)), [None] * len(verbs)
 
     def run(number, verb):
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             results[number] = verb()
         except Exception as error:  # noqa: BLE001  the test looks at it
@@ -56,7 +56,7 @@ def at_once(*verbs):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     return results
 
 

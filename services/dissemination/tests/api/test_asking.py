@@ -133,13 +133,14 @@ def test_no_answer_of_agreements_is_no_answer_of_ours(house, status):
 
 def test_agreements_hanging_is_answered_in_a_defined_time(build_house):
     house = build_house(decision_timeout_seconds=0.5, workers=False)
-    house.agreements.delay_seconds = 3
+    house.agreements.delay_seconds = 60
     began = time.monotonic()
 
     answer = house.ask()
 
     assert (answer.status_code, answer.json()["code"]) == (503, "DECISION_UNAVAILABLE")
-    assert time.monotonic() - began < 2.9
+    assert time.monotonic() - began < 20
+    house.agreements.go_on.set()
 
 
 def test_agreements_being_gone_is_answered_at_once(house):

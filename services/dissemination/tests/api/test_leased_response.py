@@ -77,7 +77,7 @@ def test_a_lease_that_ends_while_the_client_stalls_cuts_the_stream(house, downlo
     ended = house.ended(file)
 
     # One lease, and what a busy machine needs to write the end down.
-    assert time.monotonic() - began < house.agreements.lease_seconds + 5.0
+    assert time.monotonic() - began < house.agreements.lease_seconds + 20.0
     assert (ended["outcome"], ended["code"]) == ("cut", "LEASE_ENDED")
     assert client.read_until_reset()
     assert len(client.body) <= ended["bytes"] < file["bytes"]
@@ -96,7 +96,7 @@ def test_an_agreement_that_ends_in_mid_stream_ends_the_stream_at_that_instant(
     ended = house.ended(file)
 
     assert ended["code"] in {"DSA_NOT_ACTIVE", "LEASE_ENDED"}
-    assert time.monotonic() - end < 5.0
+    assert time.monotonic() - end < 20.0
     assert client.read_until_reset()
     assert len(client.body) <= ended["bytes"] < file["bytes"]
 
@@ -160,7 +160,7 @@ def read_slowly_until_it_pauses(client):
             client.body += got
             tick.wait(0.006)
     except TimeoutError:
-        client.sock.settimeout(10)
+        client.sock.settimeout(30)
 
 
 def test_agreements_being_away_for_too_long_ends_the_stream(build_house, download):

@@ -121,7 +121,7 @@ def test_a_database_that_is_gone_means_no(build_house, postgresql_server):
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["code"] for answer in answers} == {"DATABASE_UNAVAILABLE", "NOT_READY"}
     assert house.call("GET", "/livez", role=None).status_code == 200
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 def test_a_stream_whose_end_cannot_be_written_down_is_ended_by_the_sweeper(

@@ -853,7 +853,7 @@ def test_a_claim_is_taken_by_one_worker_only(haven):
     claims, barrier = [], threading.Barrier(6)
 
     def work() -> None:
-        barrier.wait(20)
+        barrier.wait(60)
         claim = haven.jobs.claim()
         if claim is not None:
             claims.append(claim)
@@ -862,7 +862,7 @@ def test_a_claim_is_taken_by_one_worker_only(haven):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     taken = [c.job.id for c in claims]
     assert len(taken) == len(set(taken)) > 0
@@ -979,7 +979,8 @@ def test_how_far_a_preparation_is_does_not_wait_for_the_next_renewal(sqlite_have
     haven.land(RECORDS)
     accepted = haven.accept()
     often = timedelta(seconds=0.02)
-    jobs = replace(haven.jobs, claims=replace(haven.jobs.claims, progress_every=often))
+    long = timedelta(seconds=240)  # so that nothing is renewed meanwhile, on a busy machine too
+    jobs = replace(haven.jobs, claims=ClaimTimes(duration=long, progress_every=often))
     seen = []
 
     def slowly(plan, *, report, **more):
@@ -1022,14 +1023,14 @@ def test_two_who_put_the_same_permit_at_once_make_one_preparation(haven):
     barrier, answers = threading.Barrier(5), []
 
     def work() -> None:
-        barrier.wait(20)
+        barrier.wait(60)
         answers.append(put(haven, request, claims, permit=permit))
 
     threads = [threading.Thread(target=work) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     assert len(answers) == 5
     assert [is_new for _, is_new in answers].count(True) == 1

@@ -51,6 +51,7 @@ def token_request(
 @dataclass(frozen=True, slots=True)
 class _Kept:
     token: str
+    since: datetime
     until: datetime
 
 
@@ -80,7 +81,8 @@ class ServiceTokens:
         """Raises TokensUnavailable."""
         with self._lock:
             kept = self._kept.get(audience)
-            if kept is None or self._clock.now() >= kept.until:
+            # A clock that was set back makes a token one of the future, which nobody takes.
+            if kept is None or not kept.since <= self._clock.now() < kept.until:
                 kept = self._kept[audience] = self._ask(audience)
         return kept.token
 
@@ -97,7 +99,7 @@ class ServiceTokens:
         try:
             granted = self._post(urlencode(form).encode("ascii")).json()
             lifetime = timedelta(seconds=granted["expires_in"])
-            return _Kept(granted["access_token"], now + lifetime - RENEW_BEFORE)
+            return _Kept(granted["access_token"], now, now + lifetime - RENEW_BEFORE)
         except (AppError, KeyError, TypeError, ValueError):
             # The issuer's words are for whoever set this service up, not for its callers.
             raise TokensUnavailable("The issuer gave no token.") from None
