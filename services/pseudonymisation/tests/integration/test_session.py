@@ -1,6 +1,9 @@
 """The locked engine: what it may, what it may not, and that its files and spills are sealed."""
 
 import os
+import shutil
+from importlib.resources import files
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -60,6 +63,7 @@ def test_it_reads_and_writes_encrypted_files_in_its_directory(places):
         "SET allowed_directories = ['/']",
         "SET temp_file_encryption = false",
         "SET memory_limit = '100GB'",
+        "SET allow_unsigned_extensions = true",
         "RESET enable_external_access",
     ],
 )
@@ -72,6 +76,59 @@ def test_it_refuses_other_files_the_network_and_being_unlocked(places, statement
     ):
         con.execute(statement.format(inside=inside, outside=outside))
     assert [p.name for p in outside.iterdir()] == ["other.csv"]
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Whether each session verifies the signature of the extension, in order."""
+    found = []
+    connect = duckdb.connect
+
+    def noting(*given, config):
+        found.append(not config["allow_unsigned_extensions"])
+        return connect(*given, config=config)
+
+    monkeypatch.setattr(duckdb, "connect", noting)
+    monkeypatch.setattr(plane, "_genuine", set())
+    return found
+
+
+def test_a_process_verifies_the_signature_of_an_extension_once(places, loads):
+    """It reads and hashes twenty megabytes, which took most of a small session."""
+    inside, spill, _ = places
+    for _ in range(3):
+        with session(directories=[inside], temp_directory=spill, keys={}) as con:
+            setting = "SELECT current_setting('allow_unsigned_extensions')"
+            assert con.sql(setting).fetchone() == (False,)
+
+    assert loads == [True, False, False]
+
+
+@pytest.mark.parametrize("part", ["signature", "code"])
+def test_an_extension_that_was_altered_is_verified_again_and_not_loaded(
+    places, loads, monkeypatch, part
+):
+    """Guard: `_identity`. Restored times do not help: a change of the file is noted beside them."""
+    inside, spill, outside = places
+    extension = outside / "httpfs.duckdb_extension"
+    shutil.copyfile(Path(str(files("duckdb_extension_httpfs") / plane.EXTENSION)), extension)
+    plane._genuine.add(plane._identity(extension))
+    monkeypatch.setattr(plane, "files", lambda _: outside)
+    monkeypatch.setattr(plane, "EXTENSION", extension.name)
+    times = extension.stat()
+    with extension.open("r+b") as file:
+        file.seek(-1 if part == "signature" else -100_000, os.SEEK_END)
+        (byte,) = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+    os.utime(extension, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    with (
+        pytest.raises(duckdb.Error, match="signature"),
+        session(directories=[inside], temp_directory=spill, keys={}),
+    ):
+        pytest.fail("handed out")
+    assert loads == [True]
 
 
 def test_a_python_variable_is_not_taken_for_a_table(places):

@@ -58,8 +58,23 @@ def session(
         Unlocked: where the lock does not hold
 
     """
-    connection = duckdb.connect(":memory:")
+    extension = Path(str(files("duckdb_extension_httpfs") / EXTENSION))
+    genuine = _identity(extension)
+    unsigned = genuine in _genuine
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "allow_unsigned_extensions": unsigned,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        },
+    )
     try:
+        connection.execute(f"LOAD {literal(extension)}")
+        # It can be set to false only, from here on.
+        connection.execute("SET allow_unsigned_extensions = false")
+        if _identity(extension) == genuine:
+            _genuine.add(genuine)
         _configure(connection, temp_directory, limits)
         connection.execute(f"SET preserve_insertion_order = {str(keeps_order).lower()}")
         if joins_as_written:
@@ -148,14 +163,20 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+_genuine: Final[set[tuple[int, ...]]] = set()
+"""Files of which the engine has verified the signature in this process (docs/adr/0042)."""
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    """Return what changes whenever a file is another or is written to."""
+    stat = file.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 def _configure(
     connection: duckdb.DuckDBPyConnection, temp_directory: Path, limits: EngineLimits
 ) -> None:
-    extension = files("duckdb_extension_httpfs") / EXTENSION
     for statement in (
-        "SET autoinstall_known_extensions = false",
-        "SET autoload_known_extensions = false",
-        f"LOAD {literal(str(extension))}",
         f"SET memory_limit = '{limits.memory_bytes}B'",
         f"SET threads = {limits.threads}",
         f"SET temp_directory = {literal(temp_directory)}",
@@ -194,6 +215,7 @@ FORBIDDEN: Final = (
     "SET enable_external_access = true",
     "SET lock_configuration = false",
     "SET temp_file_encryption = false",
+    "SET allow_unsigned_extensions = true",
 )
 """What a locked session must refuse: other files, the network, and being unlocked."""
 
@@ -217,6 +239,9 @@ def prove_locked(connection: duckdb.DuckDBPyConnection) -> None:
         except duckdb.Error:
             raise Unlocked(statement) from None
         raise Unlocked(statement)
-    spill = connection.sql("SELECT current_setting('temp_file_encryption')").fetchone()
-    if spill != (True,):
-        raise Unlocked("spills are not encrypted")
+    held = connection.sql(
+        "SELECT current_setting('temp_file_encryption'),"
+        " current_setting('allow_unsigned_extensions')"
+    ).fetchone()
+    if held != (True, False):
+        raise Unlocked("spills are not encrypted, or extensions need no signature")
