@@ -38,7 +38,29 @@ def test_everybody_may_read_how_complete_data_are_and_no_small_number(intake):
     assert (item["records"], item["rule"]) == ("40", "HES")
     assert field(item, "Ethnic_Group")["completeness"] == "*"
     assert field(item, "Sex")["completeness"] == "100"
-    assert body["coverage"] == [{"data_set": "SUS_APC", "period": "2018-04", "providers": 1}]
+    assert body["coverage"] == [
+        {"data_set": "SUS_APC", "period": "2018-04", "providers": 1, "expected": 0}
+    ]
+
+
+def test_coverage_is_held_against_who_should_send(intake):
+    for provider in ("RR8", "R0A"):
+        made = intake.client.post(
+            "/v1/expectations",
+            json={
+                "data_set": "SUS_APC",
+                "provider": provider,
+                "from": "2018-04",
+                "reason": "Acute contract of 2018/19.",
+            },
+            headers=intake.headers(Role.DSCRO_OPERATOR, "X26"),
+        )
+        assert made.status_code == 201, made.text
+    intake.submit(written(rows()))
+
+    [coverage] = statement(intake).json()["coverage"]
+
+    assert (coverage["providers"], coverage["expected"]) == (1, 2)
 
 
 def test_of_few_records_there_is_no_rate_and_no_count(intake):

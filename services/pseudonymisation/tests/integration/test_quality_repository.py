@@ -28,6 +28,7 @@ from services.pseudonymisation.tests.integration.test_intake_repository import (
     submission,
 )
 
+DIGEST = "sha256:00"
 APRIL, MAY = Period("2018-04", "2018-04"), Period("2018-05", "2018-05")
 
 
@@ -140,7 +141,8 @@ def test_only_editions_with_a_report_wait_to_be_measured(intake_uow):
         tx.editions.save(edition(submission_id=without.id, period=MAY), audit=AUDIT)
 
     with intake_uow.reading() as tx:
-        assert [one.id for one in tx.measures.unmeasured(limit=5)] == [wanted.id]
+        assert [one.id for one in tx.measures.unmeasured(of={DIGEST}, limit=5)] == [wanted.id]
+        assert tx.measures.unmeasured(of={"sha256:01"}, limit=5) == []
         assert tx.measures.is_missing(wanted.id)
 
 

@@ -1,6 +1,6 @@
 """Writes what landing counted of an edition, in the transaction that names the edition."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -64,12 +64,13 @@ class SqlMeasures:
     def is_missing(self, edition_id: UUID) -> bool:
         return self.session.get(EditionQualityRow, edition_id) is None
 
-    def unmeasured(self, *, limit: int) -> Sequence[Edition]:
+    def unmeasured(self, *, of: Collection[str], limit: int) -> Sequence[Edition]:
         is_measured = exists().where(col(EditionQualityRow.edition_id) == col(EditionRow.id))
         query = (
             select(EditionRow)
             .join(SubmissionRow, col(SubmissionRow.id) == col(EditionRow.submission_id))
             .where(~is_measured)
+            .where(col(EditionRow.catalogue_digest).in_(of))
             .where(cast(col(SubmissionRow.report), String) != "null")
             .order_by(col(EditionRow.id))
             .limit(limit)

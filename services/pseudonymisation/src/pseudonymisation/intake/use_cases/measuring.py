@@ -4,7 +4,7 @@ from typing import Final
 
 import structlog
 
-from catalogue import LandingRules, UnknownDataSet
+from catalogue import LandingRules
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.measures import measured
 from pseudonymisation.intake.use_cases.context import IntakeContext
@@ -17,16 +17,14 @@ BATCH: Final = 100
 
 def fill_in(*, ctx: IntakeContext) -> int:
     """Measure what is not measured yet; return how many editions."""
+    known = {described.digest for described in ctx.catalogue}
     with ctx.uow.reading() as tx:
-        found = tx.measures.unmeasured(limit=BATCH)
+        found = tx.measures.unmeasured(of=known, limit=BATCH)
     return sum(_measure(edition, ctx=ctx) for edition in found)
 
 
 def _measure(edition: Edition, *, ctx: IntakeContext) -> bool:
-    try:
-        data_set = ctx.catalogue.by_digest(edition.catalogue_digest)
-    except UnknownDataSet:
-        return False  # this server does not have the catalogue of the edition yet
+    data_set = ctx.catalogue.by_digest(edition.catalogue_digest)
     with ctx.uow.writing() as tx:
         submission = tx.submissions.get(edition.submission_id, Scope(None))
         if submission.report is None or not tx.measures.is_missing(edition.id):

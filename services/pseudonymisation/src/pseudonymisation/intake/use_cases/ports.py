@@ -147,8 +147,11 @@ class Measures(Protocol):
     def is_missing(self, edition_id: UUID) -> bool:
         """Return whether an edition is not measured yet."""
 
-    def unmeasured(self, *, limit: int) -> Sequence[Edition]:
-        """Return editions that were landed before there were measures."""
+    def unmeasured(self, *, of: Collection[str], limit: int) -> Sequence[Edition]:
+        """Return editions that were landed before there were measures, of these catalogue files.
+
+        A file is known by its digest.
+        """
 
 
 class OptOutLists(Protocol):

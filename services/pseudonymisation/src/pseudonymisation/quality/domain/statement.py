@@ -50,6 +50,8 @@ class Coverage:
     data_set: str
     period: str
     providers: int
+    expected: int = 0
+    """Providers who should send it, as far as expectations are recorded."""
 
 
 def stated(

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from catalogue import DataSet
 from common.clock import legal_day
+from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.quality.domain.disclosure import SmallNumbers, of_day
+from pseudonymisation.quality.domain.schedule import Expectation
 from pseudonymisation.quality.domain.statement import Coverage, NotStated, StatedEdition, stated
 from pseudonymisation.quality.use_cases.context import QualityContext
-from pseudonymisation.quality.use_cases.ports import OfEditions
+from pseudonymisation.quality.use_cases.ports import OfBoard, OfEditions
 
 GATED = (
     "Figures of a period are stated after its publication only, and nothing here knows of it; see"
@@ -43,12 +45,30 @@ def statement(
         found = tx.records.page(asked, EVERYBODY, after=after, limit=limit)
         periods = {(edition.data_set, edition.period) for edition in found}
         coverage = tx.records.coverage(periods)
+        of_data_set = OfBoard(data_set=wanted.data_set)
+        expectations = tx.board.expectations(of_data_set, EVERYBODY, after=None, limit=None)
     return QualityStatement(
         editions=[stated(edition, rules[edition.data_set]) for edition in found],
-        coverage=coverage,
+        coverage=[replace(one, expected=_expected(one, expectations, ctx=ctx)) for one in coverage],
         not_stated=[
             one for one in left_out if wanted.data_set is None or wanted.data_set == one.data_set
         ],
+    )
+
+
+def _expected(one: Coverage, of: Sequence[Expectation], *, ctx: QualityContext) -> int:
+    """Count the providers who should send anything of a period."""
+    period, data_set = Period.parse(one.period), ctx.catalogue.get(one.data_set)
+    return len(
+        {
+            expectation.provider
+            for expectation in of
+            if expectation.data_set == one.data_set
+            and any(
+                found.overlaps(period)
+                for found in expectation.periods(data_set, first=period.first, last=period.last)
+            )
+        }
     )
 
 

@@ -70,6 +70,9 @@ class CoverageView(BaseModel):
     data_set: Annotated[str, Field(description="By its name.", examples=["SUS_APC"])]
     period: Annotated[str, Field(description="Of the editions.", examples=["2018-04"])]
     providers: Annotated[int, Field(description="Providers with an edition in force.")]
+    expected: Annotated[
+        int, Field(description="Providers who should send it, as far as that is recorded.")
+    ]
 
 
 class NotStatedView(BaseModel):
