@@ -24,7 +24,7 @@ import typer
 
 from tests.benchmarks.measure import Result
 
-NAMES = ("kernel", "landing", "extract", "memory", "decision", "download")
+NAMES = ("kernel", "landing", "extract", "memory", "decision", "download", "tables")
 ROOT = Path(__file__).parents[2]
 
 Benchmark = Callable[[float, Path], list[Result]]

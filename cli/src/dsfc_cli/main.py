@@ -27,6 +27,7 @@ from dsfc_cli import (
     demo,
     keys,
     landing_rules,
+    protecting,
     validating,
     waiting,
     watching,
@@ -52,6 +53,7 @@ app.add_typer(waiting.app, name="waiting")
 app.command("demo")(demo.command)
 app.command("contracts")(contracts.command)
 app.command("keys")(keys.command)
+app.command("protect")(protecting.command)
 app.command("watch")(watching.command)
 
 out = Console()

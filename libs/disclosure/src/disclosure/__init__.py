@@ -7,6 +7,7 @@ the reader that both are held against; `verify` checks a proof.
 
 from disclosure.attacking import Finding, Verdict, View, attack
 from disclosure.certificate import Certificate, verify
+from disclosure.checking import Checked, check
 from disclosure.problems import DisclosureProblem, titles
 from disclosure.protecting import Protected, protect
 from disclosure.rules import HIDDEN, NOT_APPLICABLE, Measure, Profile, Rule, codes, rule, strictest
@@ -17,6 +18,7 @@ __all__ = [
     "HIDDEN",
     "NOT_APPLICABLE",
     "Certificate",
+    "Checked",
     "Dimension",
     "DisclosureProblem",
     "Earlier",
@@ -30,6 +32,7 @@ __all__ = [
     "Verdict",
     "View",
     "attack",
+    "check",
     "codes",
     "protect",
     "rule",

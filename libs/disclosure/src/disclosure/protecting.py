@@ -301,7 +301,7 @@ def _shown(search: Search, rule: Rule, profile: Profile) -> Protected:
         profile=profile,
         texts=texts.reshape(shape),
         hidden=hidden.reshape(shape),
-        guarded=(hidden | search.target[:own]).reshape(shape),
+        guarded=search.target[:own].reshape(shape),
         wide=((state == State.WIDE) & hidden).reshape(shape),
         exact=exact.reshape(shape),
         reasons=reasons,

@@ -33,7 +33,7 @@ HARD: Final = 1e6
 ROUNDS_MAX: Final = 60
 EFFORT: Final = ((8, 16, 1), (16, 24, 2), (30, 48, 2))
 """Moves of a walk, choices at each, and tries: many cells are easy, few are hard."""
-BATCH_BYTES: Final = 24_000_000
+BATCH_BYTES: Final = 64_000_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -161,7 +161,7 @@ class Search:
                 return
             given_away = self._given_away(left)
             if len(given_away):
-                self.hide_cheapest(self.walk(given_away, steps=12, samples=12, tries=2))
+                self.hide_cheapest(self.walk(given_away, steps=12, samples=12, tries=2), share=2)
                 continue
             for steps, samples, tries in EFFORT:
                 failed = self.walk(self.open(), steps=steps, samples=samples, tries=tries)
@@ -191,11 +191,11 @@ class Search:
             )
             atom_of = np.empty(3 * len(system.atoms), np.int64)
             atom_of[key] = np.arange(len(system.atoms))
-            chosen = np.unique(best[left])
-            for code in chosen.tolist():
-                atom = np.array([atom_of[code]])
-                for step in range(1, code // len(system.atoms) + 1):
-                    self.record(atom, np.array([sign * step]))
+            for step in (1, 2):
+                new = self.evidence[left, REACH + sign * step] == 0
+                able = left[new & (best[left] >= step * len(system.atoms))]
+                for atom in atom_of[np.unique(best[able])].tolist():
+                    self.record(np.array([atom]), np.array([sign * step]))
 
     def walk(
         self, cells: Ints, *, steps: int, samples: int, tries: int
@@ -232,7 +232,7 @@ class Search:
             goals[better], best[better] = goal, score[better]
         return goals
 
-    def hide_cheapest(self, failed: list[tuple[float, int, Ints, Ints]]) -> None:
+    def hide_cheapest(self, failed: list[tuple[float, int, Ints, Ints]], share: int = 4) -> None:
         """Hide what the cheapest walks stand at; what several need counts for each of them."""
         price = self.price()
         options = []
@@ -256,7 +256,7 @@ class Search:
         done = 0
         for at in np.argsort(shared, kind="stable").tolist():
             cell, atoms, by, bad, moved = options[at]
-            if done >= max(1, len({o[0] for o in options}) // 4):
+            if done >= max(3, len({o[0] for o in options}) // share):
                 break
             if (self.evidence[cell] > 0).sum() >= NEEDED:
                 continue
@@ -269,6 +269,8 @@ class Search:
     def last_resort(self, at_most: int | None = None) -> None:  # noqa: C901
         """Open a path for each cell that is left. Always ends: each path protects all its cells."""
         system = self.system
+        up, down = self.high - system.raw, system.raw - self.low
+        price = self.price()
         for done, cell in enumerate(self.open().tolist()):
             if at_most is not None and done >= at_most:
                 return
@@ -278,9 +280,7 @@ class Search:
             pick = np.arange(count) if count <= 64 else self.rng.integers(0, count, 64)
             atoms = system.below[start + pick]
             path = system.atoms[atoms]
-            up, down = self.high - system.raw, system.raw - self.low
-            price = self.price()
-            price[cell] = 0.01 if self.state[cell] != State.FIXED else price[cell]
+            price[cell] = min(price[cell], 0.01) if self.state[cell] != State.FIXED else HARD
             counts = system.raw[path].min(1)
             best: tuple[float, int, tuple[int, int]] = (HARD, -1, (1, 2))
             for both in ((1, 2), (-1, 1), (-1, -2)):
@@ -296,6 +296,8 @@ class Search:
             for one in path[at].tolist():
                 if one != system.pad and (up[one] < max(both) or down[one] < -min(both)):
                     self.widen(one, both)
+                    up[one] = self.high[one] - system.raw[one]
+                    down[one] = system.raw[one] - self.low[one]
             for by in both:
                 self.record(atoms[at : at + 1], np.array([by]))
             if (self.evidence[cell] > 0).sum() < NEEDED:

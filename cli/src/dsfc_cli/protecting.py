@@ -1,0 +1,192 @@
+"""`dsfc protect`: apply a product's rule to a table, or check one that was protected by hand.
+
+Reads and writes CSV on this machine; nothing is sent and nothing is kept.
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from disclosure import (
+    Checked,
+    Dimension,
+    DisclosureProblem,
+    Hierarchy,
+    Profile,
+    Rule,
+    Table,
+    check,
+    codes,
+    protect,
+    rule,
+)
+from disclosure.problems import CountFractional, TableInvalid
+
+FORMULA = ("=", "+", "@", "\t", "\r")
+
+
+def command(
+    table: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
+    rule_code: Annotated[str, typer.Option("--rule", help=f"One of {', '.join(codes())}.")],
+    count: Annotated[str, typer.Option(help="The column of counts.")] = "count",
+    hierarchy: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=FILE: a CSV file of a child and its parent in each line."),
+    ] = None,
+    nation: Annotated[
+        str | None, typer.Option(help="The column whose total is the nation's.")
+    ] = None,
+    parameters: Annotated[
+        str | None, typer.Option(help="For GPW: the agreement's, as JSON.")
+    ] = None,
+    is_check: Annotated[
+        bool, typer.Option("--check", help="Say what can be worked out of a protected table.")
+    ] = False,
+    as_published: Annotated[
+        bool, typer.Option("--as-published", help="The rule alone, without extra protection.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="Where the table goes.")] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="How long to search.")] = 60.0,
+) -> None:
+    """Protect a table of counts by a rule, or check one that is protected already.
+
+    The file has a line a cell: a column a dimension, and the count. Totals are computed; a total
+    in the file (`Total`, or a node of a hierarchy) is checked. What cannot be worked out is proved.
+
+    Example: dsfc protect counts.csv --rule SHMI --hierarchy trust=regions.csv --nation trust
+    """
+    try:
+        told = json.loads(parameters) if parameters else None
+        chosen = rule(rule_code, parameters=told)
+        names, rows = read(table, count)
+        dimensions = cut_by(names, rows, hierarchy or [], nation)
+        if is_check:
+            found = check(dimensions, dict(rows), chosen)
+            say(found)
+            raise typer.Exit(0 if found.is_safe else 1)
+        written = protected(dimensions, rows, chosen, as_published=as_published, seconds=seconds)
+    except json.JSONDecodeError:
+        typer.echo("--parameters: not JSON.", err=True)
+        raise typer.Exit(2) from None
+    except DisclosureProblem as problem:
+        typer.echo(f"refused, {problem.code}: {problem.detail}", err=True)
+        raise typer.Exit(1) from None
+    lines, notes = written
+    if output is None:
+        for line in ([*names, count], *lines):
+            typer.echo(",".join(quoted(cell) for cell in line))
+    else:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([[*names, count], *lines])
+    for note in notes:
+        typer.echo(note, err=True)
+
+
+def read(path: Path, count: str) -> tuple[list[str], list[tuple[tuple[str, ...], str]]]:
+    """Read the cells of a CSV file.
+
+    :raises TableInvalid: no such column, a line of another length, or a cell that is there twice.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = [line for line in csv.reader(file) if line]
+    if not lines or count not in lines[0] or len(set(lines[0])) != len(lines[0]):
+        raise TableInvalid(f"The first line has to name the columns, `{count}` among them.")
+    head = lines[0]
+    place = head.index(count)
+    rows: dict[tuple[str, ...], str] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(head):
+            raise TableInvalid(f"Line {number} has {len(line)} columns, not {len(head)}.")
+        labels = tuple(text.strip() for at, text in enumerate(line) if at != place)
+        if labels in rows:
+            raise TableInvalid(f"Line {number} has a cell that another line has: {labels}.")
+        rows[labels] = line[place].strip()
+    if not rows:
+        raise TableInvalid("The file has no cells.")
+    return [name for name in head if name != count], list(rows.items())
+
+
+def cut_by(
+    names: list[str],
+    rows: list[tuple[tuple[str, ...], str]],
+    hierarchies: list[str],
+    nation: str | None,
+) -> list[Dimension]:
+    """Return the dimensions: by their hierarchies, or flat under `Total`."""
+    trees: dict[str, list[Hierarchy]] = {}
+    for told in hierarchies:
+        name, _, path = told.partition("=")
+        if name not in names or not Path(path).is_file():
+            raise TableInvalid(
+                f"--hierarchy {told}: COLUMN=FILE, of a column and a file there are."
+            )
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            pairs = [tuple(cell.strip() for cell in line) for line in csv.reader(file) if line]
+        if any(len(pair) != 2 for pair in pairs):
+            raise TableInvalid(f"--hierarchy {told}: each line needs a child and its parent.")
+        trees.setdefault(name, []).append(Hierarchy.from_pairs((c, p) for c, p in pairs))
+    if nation is not None and nation not in names:
+        raise TableInvalid(f"--nation {nation}: there is no such column.")
+    found = []
+    for at, name in enumerate(names):
+        if name in trees:
+            found.append(Dimension(name, tuple(trees[name]), name == nation))
+        else:
+            categories = list(dict.fromkeys(r[at] for r, _ in rows if r[at] != "Total"))
+            found.append(Dimension.flat(name, categories, is_geography=name == nation))
+    return found
+
+
+def protected(
+    dimensions: list[Dimension],
+    rows: list[tuple[tuple[str, ...], str]],
+    chosen: Rule,
+    *,
+    as_published: bool,
+    seconds: float,
+) -> tuple[list[list[str]], list[str]]:
+    """Protect the cells of a file; return lines and what is to be said of them."""
+    cells = {labels: number(text) for labels, text in rows}
+    table = Table.from_cells(dimensions, cells)
+    profile = Profile.AS_PUBLISHED if as_published else Profile.PROTECTED
+    shown = protect(table, chosen, profile=profile, seconds=seconds)
+    lines = [[*table.label(at), str(text)] for at, text in enumerate(shown.texts.ravel().tolist())]
+    said = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in shown.reasons.items() if n)
+    notes = [*shown.footnotes, f"{table.cells.size} cells; {said or 'nothing hidden'}."]
+    return lines, notes + [f"{' / '.join(f.cell)} can be worked out." for f in shown.findings]
+
+
+def number(text: str) -> object:
+    """Return a count as it stands in a file; `*` stays, and is refused by the table."""
+    if text == "*":
+        return text
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        raise CountFractional("A count is no number; correct it, or leave the line out.") from None
+
+
+def quoted(cell: str) -> str:
+    """Return a cell as CSV; a text that a spreadsheet would run as a formula gets an apostrophe."""
+    safe = f"'{cell}" if cell.startswith(FORMULA) else cell
+    return f'"{safe.replace(chr(34), chr(34) * 2)}"' if any(c in safe for c in ',"\n\r') else safe
+
+
+def say(found: Checked) -> None:
+    """Say which cells can be worked out, how, and from what."""
+    for labels in found.shown_against_the_rule:
+        typer.echo(f"{' / '.join(labels)}: shows what the rule hides, or is not rounded.")
+    for finding in found.findings:
+        at_most = "or more" if finding.high is None else f"to {finding.high}"
+        is_one = finding.low == finding.high
+        value = str(finding.low) if is_one else f"{finding.low} {at_most}"
+        typer.echo(f"{' / '.join(finding.cell)}: {finding.verdict}, {value}.")
+        for step in finding.because:
+            typer.echo(f"    {step}")
+    typer.echo(
+        f"{found.hidden} hidden cells, {len(found.findings)} can be worked out or are undecided, "
+        f"{len(found.shown_against_the_rule)} shown against the rule."
+    )

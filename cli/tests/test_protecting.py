@@ -1,0 +1,84 @@
+"""`dsfc protect` as an analyst calls it."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dsfc_cli import protecting
+from dsfc_cli.main import app
+
+run = CliRunner().invoke
+COUNTS = (
+    "trust,age,count\nRA1,0-64,3\nRA1,65+,40\nRA2,0-64,12\nRA2,65+,0\nRB1,0-64,97\nRB1,65+,26\n"
+)
+REGIONS = "North,England\nSouth,England\nRA1,North\nRA2,North\nRB1,South\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "counts.csv").write_text(COUNTS, "utf-8")
+    (tmp_path / "regions.csv").write_text(REGIONS, "utf-8")
+    return tmp_path
+
+
+def test_the_example_of_the_help_protects_and_its_output_is_safe(here: Path) -> None:
+    example = (protecting.command.__doc__ or "").partition("Example: dsfc ")[2].strip()
+    done = run(app, [*shlex.split(example), "--output", "shown.csv"])
+
+    assert done.exit_code == 0, done.output
+    shown = (here / "shown.csv").read_text("utf-8")
+    assert "RA1,0-64,*" in shown
+    assert "RA2,65+,0" in shown
+    assert "`*` stands for a number of 1 to 7." in done.stderr
+
+    checked = run(app, [*shlex.split(example.replace("counts", "shown")), "--check"])
+    assert checked.exit_code == 0, checked.output
+
+
+def test_a_check_says_what_can_be_worked_out_and_from_what(here: Path) -> None:
+    (here / "hand.csv").write_text("trust,count\nTotal,104\nRA1,*\nRB1,95\n", "utf-8")
+    found = run(app, shlex.split("protect hand.csv --rule SHMI --nation trust --check"))
+
+    assert found.exit_code == 1
+    assert "RA1: recovered, 7." in found.stdout
+    assert "[Total: 104] = [RA1: 1 to 7] + [RB1: 93 to 97]" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        ("trust,count\nA,-1\n", "--rule SHMI", "TABLE_COUNT_NEGATIVE"),
+        ("trust,count\nA,1.5\n", "--rule SHMI", "TABLE_COUNT_FRACTIONAL"),
+        ("trust,count\nA,many\n", "--rule SHMI", "TABLE_COUNT_FRACTIONAL"),
+        ("trust,count\nA,9\nB,1\nTotal,11\n", "--rule SHMI", "TABLE_TOTAL_NOT_SUM"),
+        ("trust,count\nA,*\nB,10\n", "--rule SHMI", "TABLE_ALREADY_PROTECTED"),
+        ("trust,count\nA,1\nA,2\n", "--rule SHMI", "TABLE_INVALID"),
+        ("trust,count\nA,1,2\n", "--rule SHMI", "TABLE_INVALID"),
+        ("trust,n\nA,1\n", "--rule SHMI", "TABLE_INVALID"),
+        ("", "--rule SHMI", "TABLE_INVALID"),
+        ("trust,count\nA,1\n", "--rule SHMY", "DISCLOSURE_RULE_UNKNOWN"),
+        ("trust,count\nA,1\n", "--rule GPW", "DISCLOSURE_RULE_MISSING"),
+        ("trust,count\nA,1\n", "--rule SHMI --nation place", "TABLE_INVALID"),
+        ("trust,count\nA,1\n", "--rule SHMI --hierarchy trust=loop.csv", "HIERARCHY_CYCLE"),
+        ("trust,count\nA,1\n", "--rule SHMI --hierarchy trust=two.csv", "HIERARCHY_TWO_PARENTS"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_its_code(
+    here: Path, text: str, options: str, code: str
+) -> None:
+    (here / "t.csv").write_text(text, "utf-8")
+    (here / "loop.csv").write_text("A,B\nB,A\n", "utf-8")
+    (here / "two.csv").write_text("A,B\nA,C\nB,D\nC,D\n", "utf-8")
+    refused = run(app, ["protect", "t.csv", *shlex.split(options)])
+    assert refused.exit_code == 1, refused.output
+    assert f"refused, {code}:" in refused.stderr
+
+
+def test_a_label_is_never_a_formula(here: Path) -> None:
+    (here / "t.csv").write_text('trust,count\n"=1+1",30\n"a,b",40\n', "utf-8")
+    done = run(app, shlex.split("protect t.csv --rule SHMI"))
+    assert "'=1+1,30" in done.stdout
+    assert '"a,b",40' in done.stdout
