@@ -1,7 +1,9 @@
 """The client against a real server and a real issuer: tokens, refusals, resumed downloads."""
 
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +33,17 @@ from dsfc_testing.issuer import Identity, create_issuer_app
 
 CONTENT = bytes(range(256)) * 4_000
 DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+
+
+def zipped(content: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("README.txt", "Read me.")
+        archive.writestr("data.csv", content)
+    return made.getvalue()
+
+
+ARCHIVE = zipped(CONTENT)
 EXTRACT = {
     "id": "01a202ef-ca18-759b-a2df-80e1bd1482fa",
     "agreement": "DARS-NIC-123456-A1B2C",
@@ -47,9 +60,10 @@ class Stage:
         self.tokens: list[str] = []
         self.keys: list[str | None] = []
         self.ranges: list[str | None] = []
+        self.tags: list[str | None] = []
         self.busy = 0
         self.digest = DIGEST
-        self.sends = len(CONTENT)
+        self.sends = len(ARCHIVE)
         self.looks: list[dict[str, object]] = []
 
 
@@ -88,17 +102,24 @@ def service(stage: Stage) -> FastAPI:
     async def manifest(file_id: str) -> dict[str, object]:
         return {"jws": file_id, "manifest": {"file": {"digest": stage.digest}}}
 
+    @app.head("/v1/files/{file_id}/content")
     @app.get("/v1/files/{file_id}/content")
     async def content(
         file_id: str,
+        request: Request,
         range: Annotated[str | None, Header()] = None,  # noqa: A002 - its name on the wire
     ) -> Response:
         assert file_id
+        kind = request.headers["accept"]
+        whole = ARCHIVE if kind == "application/zip" else CONTENT
+        if request.method == "HEAD":
+            return Response(headers={"etag": '"the-zip"'}, media_type=kind)
         stage.ranges.append(range)
+        stage.tags.append(request.headers.get("if-range"))
         start = int(range.removeprefix("bytes=").split("-")[0]) if range else 0
-        if start >= len(CONTENT):
+        if start >= len(whole):
             return problem(416, code="RANGE_NOT_SATISFIABLE")
-        body = CONTENT[start : start + stage.sends]
+        body = whole[start : start + stage.sends]
         return Response(body, 206 if range else 200, media_type="text/csv")
 
     return app
@@ -209,6 +230,28 @@ def test_a_part_that_is_whole_is_taken(dsfc: Dsfc, tmp_path: Path) -> None:
     dsfc.dissemination.download("f", tmp_path / "extract.csv")
 
     assert (tmp_path / "extract.csv").read_bytes() == CONTENT
+
+
+def test_a_zip_goes_on_where_it_ended_if_it_is_still_the_same(
+    dsfc: Dsfc, stage: Stage, tmp_path: Path
+) -> None:
+    (tmp_path / "extract.zip.part").write_bytes(ARCHIVE[:1000])
+
+    target = dsfc.dissemination.download("f", tmp_path / "extract.zip", zipped=True)
+
+    assert target.read_bytes() == ARCHIVE
+    assert (stage.ranges, stage.tags) == (["bytes=1000-"], ['"the-zip"'])
+
+
+def test_a_zip_without_the_file_that_the_manifest_vouches_for_is_thrown_away(
+    dsfc: Dsfc, stage: Stage, tmp_path: Path
+) -> None:
+    stage.digest = "sha256:" + "0" * 64
+
+    with pytest.raises(DigestMismatch):
+        dsfc.dissemination.download("f", tmp_path / "extract.zip", zipped=True)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_bytes_than_the_manifests_are_thrown_away(

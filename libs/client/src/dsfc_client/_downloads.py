@@ -1,7 +1,8 @@
 """Fetching a released file: resumed with Range, checked against the manifest's digest."""
 
 import hashlib
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from dsfc_client._errors import ConnectionLost, DigestMismatch, Problem
 from dsfc_client._http import Service
 
 CHUNK_BYTES = 1 << 20
+ZIP = "application/zip"
 
 
 def fetch(
@@ -31,6 +33,22 @@ def fetch(
     headers = service.headers({"Accept": "*/*"})
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": f'"{digest}"'}
+    _stream(service, path, part, headers, have=have, progress=progress)
+    if digest_of(part) != digest:
+        part.unlink()
+        raise DigestMismatch("What arrived is not what the manifest vouches for.")
+    return part.replace(target)
+
+
+def _stream(
+    service: Service,
+    path: str,
+    part: Path,
+    headers: Mapping[str, str],
+    *,
+    have: int,
+    progress: Callable[[int], None],
+) -> None:
     try:
         with service._http.stream("GET", service.url(path), headers=headers) as response:  # noqa: SLF001 - one package
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
@@ -46,10 +64,48 @@ def fetch(
                         progress(len(chunk))
     except httpx.TransportError as error:
         raise ConnectionLost("The stream broke off; call again to resume it.") from error
-    if digest_of(part) != digest:
+
+
+def fetch_zip(
+    service: Service,
+    path: str,
+    target: Path,
+    *,
+    digest: str,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Path:
+    """Stream the zip of a file to `target`, going on where an earlier try ended.
+
+    `digest` is the file's, from the manifest. Raises as `fetch` does, and DigestMismatch also where
+    the zip cannot be read.
+    """
+    part = target.with_name(target.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    headers = service.headers({"Accept": ZIP})
+    if have:
+        known = service.call("HEAD", path, headers={"Accept": ZIP})
+        headers |= {"Range": f"bytes={have}-", "If-Range": known.headers["etag"]}
+    _stream(service, path, part, headers, have=have, progress=progress)
+    if not _holds(part, digest):
         part.unlink()
         raise DigestMismatch("What arrived is not what the manifest vouches for.")
     return part.replace(target)
+
+
+def _holds(path: Path, digest: str) -> bool:
+    """Say whether a zip is whole and one of its files has the digest."""
+    try:
+        with zipfile.ZipFile(path) as opened:
+            for name in opened.namelist():
+                hashed = hashlib.sha256()
+                with opened.open(name) as member:
+                    while chunk := member.read(CHUNK_BYTES):
+                        hashed.update(chunk)
+                if f"sha256:{hashed.hexdigest()}" == digest:
+                    return opened.testzip() is None
+    except zipfile.BadZipFile:
+        return False
+    return False
 
 
 def digest_of(path: Path) -> str:

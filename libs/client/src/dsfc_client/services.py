@@ -397,12 +397,21 @@ class Dissemination(Service):
         return Manifest.model_validate(self.get(f"/v1/files/{file_id}/manifest"))
 
     def download(
-        self, file_id: Id, target: Path, *, progress: Callable[[int], None] = lambda _: None
+        self,
+        file_id: Id,
+        target: Path,
+        *,
+        zipped: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> Path:
-        """Fetch a file, resuming an earlier try; checked against the manifest's digest."""
+        """Fetch a file, resuming an earlier try; checked against the manifest's digest.
+
+        `zipped`: in a zip, with its manifest, what its columns mean, and a page to read.
+        """
         digest = str(self.manifest(file_id).manifest["file"]["digest"])
         path = f"/v1/files/{file_id}/content"
-        return _downloads.fetch(self, path, target, digest=digest, progress=progress)
+        fetch = _downloads.fetch_zip if zipped else _downloads.fetch
+        return fetch(self, path, target, digest=digest, progress=progress)
 
     def data_sets(self) -> list[DataSet]:
         """Every version of every data set of the catalogue."""

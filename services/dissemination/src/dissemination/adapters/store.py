@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ MEBIBYTE = 1_048_576
 S3_SCHEME = "s3://"
 DIGEST_BLOCK_BYTES = 4 * MEBIBYTE
 FILE_READERS_MAX = 16
+CHECKSUMS_MAX = 10_000
 RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
 """A bucket that has not answered by then is away: the answer is no, and soon."""
 
@@ -43,6 +45,7 @@ class ObstoreReleases:
         self._where = where
         self._directory = None if where.startswith(S3_SCHEME) else Path(where).absolute()
         self._store: LocalStore | S3Store | None = None
+        self._checksums: dict[str, int] = {}
         self._readers = ThreadPoolExecutor(FILE_READERS_MAX, "release-store")
 
     def size(self, key: str) -> int:
@@ -63,6 +66,23 @@ class ObstoreReleases:
                 end = min(start + DIGEST_BLOCK_BYTES, size)
                 hasher.update(obstore.get_range(store, key, start=start, end=end))
         return size, f"sha256:{hasher.hexdigest()}"
+
+    def crc32(self, key: str) -> int:
+        """Read it all for its checksum, the first time: an object never changes."""
+        found = self._checksums.get(key)
+        if found is None:
+            found = 0
+            with _translated():
+                store = self._opened()
+                size = obstore.head(store, key)["size"]
+                for start in range(0, size, DIGEST_BLOCK_BYTES):
+                    end = min(start + DIGEST_BLOCK_BYTES, size)
+                    block = memoryview(obstore.get_range(store, key, start=start, end=end))
+                    found = zlib.crc32(block, found)
+            if len(self._checksums) >= CHECKSUMS_MAX:
+                self._checksums.clear()
+            self._checksums[key] = found
+        return found
 
     def source(self, key: str) -> "FileSource | ObjectSource":
         """Return an object to be read, block by block; to be closed."""

@@ -59,6 +59,11 @@ class Release:
     released_at: datetime
 
 
+def file_name(release: Release) -> str:
+    """How the file is named where it is kept under its own name."""
+    return f"{release.agreement}_{release.file.id}.{release.file.format.value}"
+
+
 def manifest(
     extract: Extract,
     file: PreparedFile,

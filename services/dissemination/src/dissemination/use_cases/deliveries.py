@@ -15,6 +15,7 @@ from dissemination.domain.errors import ObjectMissing
 from dissemination.domain.lease import Lease
 from dissemination.domain.ranges import Part, requested
 from dissemination.domain.release import Release
+from dissemination.domain.zips.archive import Archive
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Logged
 
@@ -34,12 +35,25 @@ class Allowed:
     part: Part
     is_range: bool
     lease: Lease
+    archive: Archive | None = None
+    """The zip whose part it is; None: it is the file's own."""
+
+    @property
+    def etag(self) -> str:
+        return etag_of(self.release) if self.archive is None else self.archive.etag
 
 
 def allow(
-    file_id: UUID, *, range_header: str | None, if_range: str | None, ctx: Context
+    file_id: UUID,
+    *,
+    range_header: str | None,
+    if_range: str | None,
+    ctx: Context,
+    archive: Archive | None = None,
 ) -> Allowed:
     """Ask whether bytes of a file may leave now, and for how long. Writes nothing on a yes.
+
+    With an `archive` they leave as that zip; it is the same question, since it is the same file.
 
     Raises:
         FileNotFound: it is not released, or another organisation's.
@@ -62,8 +76,8 @@ def allow(
         raise
     file = release.file
     part, is_range = requested(
-        size=file.bytes,
-        etag=etag_of(release),
+        size=file.bytes if archive is None else archive.size,
+        etag=etag_of(release) if archive is None else archive.etag,
         range_header=range_header,
         if_range=if_range,
     )
@@ -76,6 +90,7 @@ def allow(
         part=part,
         is_range=is_range,
         lease=lease,
+        archive=archive,
     )
 
 
@@ -103,6 +118,7 @@ def begin(allowed: Allowed, *, ctx: Context) -> Delivery:
         start=part.start,
         end=part.end,
         digest=release.file.digest,
+        **({} if allowed.archive is None else {"archive": allowed.archive.etag.strip('"')}),
     )
     with ctx.uow.writing() as tx:
         return tx.deliveries.save(delivery, audit=audit, alive_at=ctx.timer.now())

@@ -67,6 +67,9 @@ class ReleaseStore(Protocol):
     def digest(self, key: str) -> tuple[int, str]:
         """Read it all: its size and digest. Raise ObjectMissing, ObjectStoreUnavailable."""
 
+    def crc32(self, key: str) -> int:
+        """Read it all, once: its checksum in a zip. Raise ObjectMissing, ObjectStoreUnavailable."""
+
 
 class Extracts(Protocol):
     def get(

@@ -9,18 +9,26 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
+from catalogue import Catalogue
 from common.errors import DecisionUnavailable, ObjectStoreUnavailable, RangeNotSatisfiable, Refused
 from common.security.jws import unverified
 from common.web import problems
-from common.web.operation import accept_of, require_acceptable
+from common.web.operation import accept_of, preferred, require_acceptable
 from common.web.problems import responses
-from dissemination.api.dependencies import Streams, StreamsOf
+from dissemination.api.dependencies import CatalogueOf, Streams, StreamsOf
 from dissemination.api.permissions import FetchCtx, ReadCtx
 from dissemination.api.schemas.extracts import ManifestView
+from dissemination.api.stream.archive_source import ArchiveSource
 from dissemination.api.stream.leased_response import Ending, LeasedResponse, Source, connection_of
-from dissemination.domain.errors import FileNotFound, ObjectMissing, TooManyStreams
+from dissemination.domain.errors import (
+    FileNotFound,
+    HavenUnavailable,
+    ObjectMissing,
+    TooManyStreams,
+)
 from dissemination.domain.lease import Lease
-from dissemination.use_cases import deliveries
+from dissemination.domain.release import file_name
+from dissemination.use_cases import archives, deliveries
 from dissemination.use_cases import extracts as use_cases
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.deliveries import Allowed
@@ -33,7 +41,10 @@ MEDIA_TYPES: Mapping[Format, str] = {
     Format.CSV: "text/csv",
 }
 
-CONTENT: dict[str, dict[str, str]] = {media_type: {} for media_type in MEDIA_TYPES.values()}
+ZIP = "application/zip"
+EVERY_TYPE = (*MEDIA_TYPES.values(), ZIP)
+
+CONTENT: dict[str, dict[str, str]] = {media_type: {} for media_type in EVERY_TYPE}
 
 RangeHeader = Annotated[
     str | None, Header(alias="Range", description="One range of bytes.", max_length=200)
@@ -52,6 +63,7 @@ REFUSALS = responses(
     FileNotFound,
     RangeNotSatisfiable,
     DecisionUnavailable,
+    HavenUnavailable,
     ObjectStoreUnavailable,
     ObjectMissing,
     TooManyStreams,
@@ -79,23 +91,26 @@ async def fetch_content(
     request: Request,
     ctx: FetchCtx,
     streams: StreamsOf,
+    catalogue: CatalogueOf,
     range_: RangeHeader = None,
     if_range: IfRange = None,
 ) -> Response:
     """Fetch bytes. Decided now and again while they flow; cut with a reset when the answer turns.
 
-    A cut download can be resumed with `Range`, when the answer is yes again.
+    A cut download can be resumed with `Range`, when the answer is yes again. `Accept:
+    application/zip` is the same file in a zip, with its signed manifest, what its columns and codes
+    mean, how good the data are, and a page to read; its bytes are the same each time.
     """
     connection_of(request.scope)  # before anything is asked: without it nothing could be stopped
     streams.require_room()
     try:
-        allowed = await streams.ask(
-            partial(deliveries.allow, file_id, range_header=range_, if_range=if_range, ctx=ctx)
-        )
+        allowed = await _allowed(file_id, request, ctx, streams, catalogue, range_, if_range)
     except RangeNotSatisfiable as outside:
         return _outside(outside)
     require_acceptable(accept_of(request), [_media_type(allowed)])
-    source = await streams.write(partial(streams.source, allowed.release.file.object_key))
+    source: Source = await streams.write(partial(streams.source, allowed.release.file.object_key))
+    if allowed.archive is not None:
+        source = ArchiveSource(allowed.archive, source)
     await streams.write(partial(deliveries.begin, allowed, ctx=ctx))
     return _leased(allowed, source, streams, ctx)
 
@@ -110,14 +125,13 @@ async def fetch_headers(
     request: Request,
     ctx: FetchCtx,
     streams: StreamsOf,
+    catalogue: CatalogueOf,
     range_: RangeHeader = None,
     if_range: IfRange = None,
 ) -> Response:
     """Ask whether the bytes could be fetched now, and how many they are. Nothing is delivered."""
     try:
-        allowed = await streams.ask(
-            partial(deliveries.allow, file_id, range_header=range_, if_range=if_range, ctx=ctx)
-        )
+        allowed = await _allowed(file_id, request, ctx, streams, catalogue, range_, if_range)
     except RangeNotSatisfiable as outside:
         return _outside(outside)
     require_acceptable(accept_of(request), [_media_type(allowed)])
@@ -126,6 +140,31 @@ async def fetch_headers(
         headers={**_headers(allowed), "content-length": str(allowed.part.length)},
         media_type=_media_type(allowed),
     )
+
+
+async def _allowed(
+    file_id: UUID,
+    request: Request,
+    ctx: Context,
+    streams: Streams,
+    catalogue: Catalogue,
+    range_: str | None,
+    if_range: str | None,
+) -> Allowed:
+    packed = None
+    if preferred(accept_of(request), EVERY_TYPE) == ZIP:
+        packed = await streams.write(
+            partial(archives.archive, file_id, catalogue=catalogue, ctx=ctx)
+        )
+    asked = partial(
+        deliveries.allow,
+        file_id,
+        range_header=range_,
+        if_range=if_range,
+        ctx=ctx,
+        archive=packed,
+    )
+    return await streams.ask(asked)
 
 
 def _leased(allowed: Allowed, source: Source, streams: Streams, ctx: Context) -> LeasedResponse:
@@ -168,20 +207,24 @@ def _status(allowed: Allowed) -> HTTPStatus:
 
 
 def _media_type(allowed: Allowed) -> str:
-    return MEDIA_TYPES[allowed.release.file.format]
+    return ZIP if allowed.archive is not None else MEDIA_TYPES[allowed.release.file.format]
 
 
 def _headers(allowed: Allowed) -> dict[str, str]:
     release = allowed.release
     file = release.file
-    name = f"{release.agreement}_{file.id}.{file.format.value}"
+    name = file_name(release)
     sha256 = b64encode(bytes.fromhex(file.digest.removeprefix("sha256:"))).decode("ascii")
+    digests = {"repr-digest": f"sha-256=:{sha256}:"}
+    if allowed.archive is not None:
+        name, digests = f"{name}.zip", {}
     headers = {
         "accept-ranges": "bytes",
         "cache-control": "no-store",
         "content-disposition": f'attachment; filename="{name}"',
-        "etag": deliveries.etag_of(release),
-        "repr-digest": f"sha-256=:{sha256}:",
+        "etag": allowed.etag,
+        "vary": "Accept",
+        **digests,
         "x-accel-buffering": "no",  # a proxy that buffers would deliver after the lease
         "x-delivery-id": str(allowed.delivery_id),
     }
