@@ -7,7 +7,7 @@ does not know is passed over: the haven may come to say more.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
@@ -64,8 +64,10 @@ class Edition:
     """By which it was taken in; None: by none."""
     id: Text
     provider: Text
-    period: Annotated[str, Field(pattern=r"^\d{4}-\d{2}(/\d{4}-\d{2})?$")]
-    """A month, or two with a slash between."""
+    period: Annotated[
+        str, Field(pattern=r"^\d{4}-(\d{2}(/\d{4}-\d{2})?|W(0[1-9]|[1-4]\d|5[0-3]))$")
+    ]
+    """A month, two with a slash between, or a week, as it was sent."""
     number: Count
     status: Text
 
@@ -74,8 +76,20 @@ class Edition:
         return None if self.landing_rules is None else self.landing_rules.digest
 
     def covers(self, month: str) -> bool:
+        year, is_week, week = self.period.partition("-W")
+        if is_week:
+            return month in _months_of_week(int(year), int(week))
         first, _, last = self.period.partition("/")
         return first <= month <= (last or first)
+
+
+def _months_of_week(year: int, week: int) -> frozenset[str]:
+    """Name the months that a week lies in; none where the year has no such week."""
+    try:
+        monday = date.fromisocalendar(year, week, 1)
+    except ValueError:
+        return frozenset()
+    return frozenset(f"{day:%Y-%m}" for day in (monday, monday + timedelta(days=6)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
