@@ -9,6 +9,10 @@ Sections = dict[int, dict[str, Any]]
 
 TOOLKIT_OPENS = 7
 """July: the month in which a new edition of the DSPT opens."""
+OBJECTIVES: Mapping[str, str] = {
+    "COM": "Plan and buy hospital care for the people of the area.",
+    "RS": "Find groups of people who would gain from care before they need a hospital.",
+}
 REASON = "Needed to compare activity and waits between providers; no coarser column shows it."
 
 
@@ -20,6 +24,10 @@ class Flow:
     fields: Mapping[str, str]
     first_month: str
     last_month: str
+    purpose: str = "COM"
+    reasons: Sequence[str] = ("G", "H", "R", "C")
+    """Reasons for Access; none: it is about nobody's people, and the line is national."""
+    sensitivity: str = "NON_SENSITIVE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +59,19 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
     return [
         {
             "number": number,
-            "purpose": "COM",
+            "purpose": flow.purpose,
             "data_set": flow.data_set,
             "classification": "PSEUDO_ANONYMISED",
-            "sensitivity": "NON_SENSITIVE",
+            "sensitivity": flow.sensitivity,
             "periods": {"from": flow.first_month, "to": flow.last_month},
             "fields": [
                 {"name": name, "treatment": treatment, "reason": REASON}
                 for name, treatment in flow.fields.items()
             ],
             "population": {
-                "rule": "own",
-                "commissioners": [wanted.controller],
-                "reasons": ["G", "H", "R", "C"],
+                "rule": "own" if flow.reasons else "national",
+                "commissioners": [wanted.controller] if flow.reasons else [],
+                "reasons": list(flow.reasons),
             },
             "recipient_environment": {"organisation": wanted.processor, "kind": "analytics"},
             "dissemination_power": "s261_1_and_s261_2_b_ii",
@@ -129,6 +137,9 @@ def sections_of(wanted: Wanted) -> Sections:
         7: {
             "lines": lines_of(wanted),
             "less_intrusive_form": "Aggregates cannot be joined to contract lines.",
+            "sensitive_justification": "Causes and places of care differ between the areas."
+            if any(flow.sensitivity == "SENSITIVE" for flow in wanted.flows)
+            else "",
             "consultation": {"organisation": wanted.processor, "on": wanted.today.isoformat()},
         },
         8: {
@@ -141,11 +152,8 @@ def sections_of(wanted: Wanted) -> Sections:
         },
         9: {
             "purposes": [
-                {
-                    "code": "COM",
-                    "objective": "Plan and buy hospital care for the people of the area.",
-                    "gdpr_article_6": "6(1)(e)",
-                }
+                {"code": code, "objective": OBJECTIVES[code], "gdpr_article_6": "6(1)(e)"}
+                for code in dict.fromkeys(flow.purpose for flow in wanted.flows)
             ],
             "data_subjects": "Patients registered or living in the area.",
         },

@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from dsfc_cli.demo import sandbox
-from dsfc_cli.demo.chapters import lists
+from dsfc_cli.demo.chapters import data_sets, lists
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.sandbox import Sandbox
@@ -33,6 +33,9 @@ class Chapter:
 
 CHAPTERS: Mapping[str, Chapter] = {
     "lists": Chapter("Nothing is believed because it was sent", lists.tell),
+    "data-sets": Chapter(
+        "Every data set of the catalogue, from a file to an extract", data_sets.tell
+    ),
 }
 
 

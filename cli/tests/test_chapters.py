@@ -1,0 +1,28 @@
+"""What the chapters are about, before any service is started."""
+
+import pytest
+
+import catalogue
+from dsfc_cli.demo.chapters import CHAPTERS, data_sets
+from dsfc_cli.demo.chapters.data_sets import Walk
+
+KNOWN = catalogue.load()
+NAMES = sorted({data_set.data_set for data_set in KNOWN})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_data_set_is_walked_in_a_period_that_it_has_and_by_columns_that_hide_nothing(name):
+    data_set = KNOWN.get(name)
+    walk = Walk.of(data_set)
+    flow = walk.flow
+
+    assert 0 < len(flow.fields) <= data_sets.COLUMNS_MAX
+    assert data_set.periods.earliest <= walk.month
+    assert (walk.sent != walk.month) == (data_set.periods.unit == "week")
+    assert set(flow.reasons) <= set(data_set.population)
+    assert bool(flow.reasons) == bool(data_set.population)
+    assert data_set.sensitivity == flow.sensitivity
+
+
+def test_there_is_a_chapter_of_them():
+    assert CHAPTERS["data-sets"].tell is data_sets.tell
