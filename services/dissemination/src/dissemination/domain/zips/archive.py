@@ -1,4 +1,4 @@
-"""A released file in a zip, with what a person needs to read it (docs/adr/0051).
+"""A released file in a zip, with what a person needs to read it (docs/adr/0050).
 
 Stored and not compressed: its size and its bytes are known before the first of them leaves, and are
 the same each time, so that a part of it can be asked for and a download goes on where it broke off.
