@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -75,6 +75,10 @@ RANGES = st.builds(RowFilter, column=st.just("number"), at_least=BOUNDS, at_most
 SOME = st.tuples(CODES) | st.tuples(RANGES) | st.tuples(CODES, RANGES) | st.just(())
 
 
+UNHURRIED = settings(deadline=None, suppress_health_check=list(HealthCheck))
+"""How long it takes says something of the machine alone."""
+
+
 def through(filters):
     """The rows that pass each."""
     return {
@@ -89,6 +93,7 @@ def through(filters):
     }
 
 
+@UNHURRIED
 @given(SOME, SOME)
 def test_what_a_line_and_a_request_let_through_together_is_what_both_do(line, asked):
     own = {f.column: f for f in line}
@@ -98,6 +103,7 @@ def test_what_a_line_and_a_request_let_through_together_is_what_both_do(line, as
     assert through(narrowed(line, asked)) == through(line) & through(asked)
 
 
+@UNHURRIED
 @given(SOME, SOME)
 def test_rows_that_a_line_leaves_out_are_never_let_out_by_another_filter(line, had):
     found = {f.column: f for f in had}

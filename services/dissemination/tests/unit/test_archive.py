@@ -5,7 +5,7 @@ import zipfile
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dissemination.domain.zips import archive
@@ -80,6 +80,7 @@ def test_a_zip_with_places_above_32_bits_is_opened(tmp_path):
         assert opened.read("last.txt") == b"behind"
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 20_000), st.integers(0, 20_000))
 def test_segments_follow_one_another_without_a_gap(first, second):
     packed = made(b"x" * first, one="a" * second)
