@@ -128,7 +128,7 @@ def test_a_month_of_an_event_is_beside_its_own_date_alone():
 
 
 def test_the_newest_rule_holds_and_the_one_before_is_still_read():
-    assert caps().rule == "caps/3"
+    assert caps().rule == "caps/4"
 
 
 @pytest.mark.parametrize("data_set", [SUS, DIDS])

@@ -27,7 +27,7 @@ from catalogue import ColumnType, DataSet, Derivation, FieldClass, Identifier
 from pseudonymisation.engine.session import EXTENSION, EngineLimits, add_keys, literal
 
 SEALED = {FieldClass.DI, FieldClass.LI, FieldClass.STAFF}
-LETTERS = "SPGHRC"
+LETTERS = "SPGHRCL"
 LIMITS = EngineLimits(memory_bytes=500_000_000, threads=2)
 
 
@@ -126,6 +126,7 @@ def land(
             put(made.name, _derived_type(made.derivation), record.get(made.name))
         for letter in LETTERS:
             put(f"reason_{letter.lower()}", pa.string(), record["reasons"].get(letter))
+        put("reason_l_upper", pa.string(), record["reasons"].get("L upper"))
         put("period", pa.string(), record["period"])
         put("pcd_masked", pa.bool_(), record.get("pcd_masked", False))
     table = pa.table({n: pa.array(v, types[n]) for n, v in columns.items()})

@@ -34,6 +34,7 @@ from catalogue.store import (
     read_rules,
 )
 from catalogue.words import (
+    AREAS,
     DAYS,
     GIVEN,
     MOMENTS,
@@ -49,6 +50,7 @@ from catalogue.words import (
 )
 
 __all__ = [
+    "AREAS",
     "DAYS",
     "GIVEN",
     "MOMENTS",

@@ -63,6 +63,8 @@ class Shown:
     """None where it is neither a form of a date nor of a postcode."""
     identifier: Identifier | None = None
     """What the source identifies a person by."""
+    until: str | None = None
+    """Of a number of days, the column at which it ends; it begins at `source`."""
 
     @property
     def is_age(self) -> bool:
@@ -149,16 +151,32 @@ class Length(Strict):
 
     def undoing(self, column: Shown, others: Sequence[Shown]) -> Iterator[Shown]:
         """Give the date that is told exactly, where the other one is told in a coarser form."""
-        if (column.data_set, column.name) != (self.data_set, self.length):
-            return
-        told: dict[str, list[Shown]] = {self.first: [], self.last: []}
-        for other in others:
-            if other.data_set == self.data_set and other.source in told and other.form:
-                told[other.source].append(other)
-        exact = {s: [o for o in forms if o.form == EXACT_DATE] for s, forms in told.items()}
-        for one, end in ((self.first, self.last), (self.last, self.first)):
-            if exact[one] and told[end] and not exact[end]:
-                yield from (*exact[one], *told[end])
+        if (column.data_set, column.name) == (self.data_set, self.length):
+            yield from _halves(column, self.first, self.last, others)
+
+
+class Counted(Strict):
+    """A column that landing made, which is the number of days between two dates."""
+
+    form: Derivation
+
+    def undoing(self, column: Shown, others: Sequence[Shown]) -> Iterator[Shown]:
+        """Give the date that is told exactly, where the other one is told in a coarser form."""
+        if column.form == self.form and column.until is not None:
+            yield from _halves(column, column.source, column.until, others)
+
+
+def _halves(column: Shown, first: str, last: str, others: Sequence[Shown]) -> Iterator[Shown]:
+    """Give what is told of two dates, where one is told exactly and the other is not."""
+    told: dict[str, list[Shown]] = {first: [], last: []}
+    for other in others:
+        of_a_date = other.form and other.form != Derivation.DAYS
+        if other.data_set == column.data_set and other.source in told and of_a_date:
+            told[other.source].append(other)
+    exact = {s: [o for o in forms if o.form == EXACT_DATE] for s, forms in told.items()}
+    for one, end in ((first, last), (last, first)):
+        if exact[one] and told[end] and not exact[end]:
+            yield from (*exact[one], *told[end])
 
 
 class Caps(Strict):
@@ -175,6 +193,8 @@ class Caps(Strict):
     beside: tuple[Beside, ...] = ()
     apart: tuple[Apart, ...] = ()
     lengths: tuple[Length, ...] = ()
+    counted: tuple[Derivation, ...] = ()
+    """Forms that are numbers of days between two dates."""
 
     def on_line(self, data_set: DataSet, columns: Mapping[str, Treatment]) -> dict[str, Cap]:
         """Say what is done to which of a line's columns; what is not named is left as it is."""
@@ -189,8 +209,9 @@ class Caps(Strict):
         return tuple(capped for capped in found if capped is not None)
 
     def _on(self, column: Shown, others: Sequence[Shown]) -> Capped | None:
-        rules: tuple[Together | Beside | Apart | Length, ...] = (
+        rules: tuple[Together | Beside | Apart | Length | Counted, ...] = (
             *self.together, *self.beside, *self.apart, *self.lengths,
+            *(Counted(form=form) for form in self.counted),
         )  # fmt: skip
         undoing = tuple(dict.fromkeys(o for r in rules for o in r.undoing(column, others)))
         if undoing:
@@ -239,6 +260,7 @@ def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, .
                     source=form.source,
                     form=EXACT_DATE if is_a_day else form.derivation,
                     identifier=form.identifier,
+                    until=form.at if form.derivation is Derivation.DAYS else None,
                 )
             )
         elif field is not None:

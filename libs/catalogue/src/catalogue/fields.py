@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from catalogue.words import (
-    AGES,
+    AT_A_DATE,
     DAYS,
     GIVEN,
     IDENTIFYING,
@@ -44,6 +44,7 @@ TYPES_OF_FORM = {
     Derivation.AGE_YEARS: ColumnType.INTEGER,
     Derivation.YEAR: ColumnType.INTEGER,
     Derivation.MONTH_OF_YEAR: ColumnType.INTEGER,
+    Derivation.DEPRIVATION_DECILE: ColumnType.INTEGER,
 }
 """Every other form that a file can tell is text."""
 
@@ -232,7 +233,7 @@ class DerivedField(Strict):
     type: ColumnType = ColumnType.TEXT
     source: Annotated[Name, Field(alias="from")]
     at: Name | None = None
-    """The date field at which an age is taken."""
+    """The date field at which an age is taken, or at which a number of days ends."""
     edges: tuple[int, ...] = ()
     """Where bands begin; what is below the first is a band too, and so is what is above."""
     derivation: Derivation
@@ -240,8 +241,10 @@ class DerivedField(Strict):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
-        if (self.derivation in AGES) != (self.at is not None):
-            raise ValueError(f"{self.name}: an age, and only an age, is taken `at` a date")
+        if (self.derivation in AT_A_DATE) != (self.at is not None):
+            raise ValueError(
+                f"{self.name}: an age or a number of days, and only these, is taken `at` a date"
+            )
         if (self.derivation is Derivation.BAND) != bool(self.edges):
             raise ValueError(f"{self.name}: a band, and only a band, has `edges`")
         if list(self.edges) != sorted(set(self.edges)):

@@ -183,7 +183,7 @@ class Withhold(Strict):
     """Columns that are dropped at landing. The person's token is one of the row."""
     keep_derived: tuple[Name, ...] = ()
     """Of what is made of dropped columns, what stays."""
-    reasons: tuple[Literal["S", "P", "G", "H", "R", "C"], ...]
+    reasons: tuple[Literal["S", "P", "G", "H", "R", "C", "L"], ...]
     """By which letters the row still reaches a commissioner."""
     when: Annotated[tuple[When, ...], Field(min_length=1)]
 

@@ -51,7 +51,9 @@ class Person(Strict):
 class Reason(Strict):
     """How one letter of Reasons for Access (domain.md 6.11) is found."""
 
-    source: Literal["submitter", "organisation", "practice", "postcode", "commissioner"]
+    source: Literal[
+        "submitter", "organisation", "practice", "postcode", "local_authority", "commissioner"
+    ]
     field: Name | None = None
 
     @model_validator(mode="after")
@@ -183,7 +185,7 @@ class DataSet(Strict):
     disclosure_rule: str
     lookups: Mapping[Name, Lookup] = {}
     person: Person = Person()
-    population: Mapping[Literal["S", "P", "G", "H", "R", "C"], Reason]
+    population: Mapping[Literal["S", "P", "G", "H", "R", "C", "L"], Reason]
     confidentiality: Confidentiality | None = None
     fields: Annotated[tuple[CatalogueField, ...], Field(min_length=1)]
     derived: tuple[DerivedField, ...] = ()
@@ -225,7 +227,7 @@ class DataSet(Strict):
         if self.subjects != "patients":
             if self.person.nhs_number is not None:
                 yield "only patients are known by an NHS number"
-            if letters := sorted(set(self.population) & {"G", "H"}):
+            if letters := sorted(set(self.population) & {"G", "H", "L"}):
                 yield f"population.{letters[0]}: only patients have a commissioner of their own"
 
     def _of_dates(self) -> Iterator[str]:
@@ -244,7 +246,9 @@ class DataSet(Strict):
             if reason.field is None:
                 continue
             found = self.by_name[reason.field].identifier
-            if reason.source == "postcode":
+            if (letter == "L") != (reason.source == "local_authority"):
+                yield f"population.{letter}: L, and only L, is found by local_authority"
+            if reason.source in OF_A_HOME:
                 if found is not Identifier.POSTCODE:
                     yield f"population.{letter} must name a postcode"
             elif found is not None:
@@ -261,6 +265,8 @@ class DataSet(Strict):
             yield f"derived.{derived.name} must be made `from` a {kinds} that identifies nobody"
         elif form is Derivation.BAND:
             yield from self._of_band(derived, source)
+        elif form is Derivation.DAYS:
+            yield from self._of_days(derived)
         if derived.at and self.by_name[derived.at].type not in DAYS:
             yield f"derived.{derived.name}: `at` must name a date"
         wanted = INTEGERS.get(form, ColumnType.TEXT)
@@ -268,6 +274,17 @@ class DataSet(Strict):
             wanted = ColumnType.DATE
         if form in TYPED and derived.type is not wanted:
             yield f"derived.{derived.name}: {form} is a {wanted}"
+
+    def _of_days(self, derived: DerivedField) -> Iterator[str]:
+        """Check that both dates could be told themselves: each follows from the other."""
+        for name in (derived.source, derived.at or ""):
+            field = self.by_name[name]
+            if (
+                field.type not in DAYS
+                or field.identifier
+                or Treatment.AS_IS not in field.treatments
+            ):
+                yield f"derived.{derived.name} counts days between dates that leave as they are"
 
     @staticmethod
     def _of_band(derived: DerivedField, source: CatalogueField) -> Iterator[str]:
@@ -342,7 +359,7 @@ class DataSet(Strict):
         """
         same = (
             self.person == line.person
-            and self.population == line.population
+            and all(self.population.get(k) == said for k, said in line.population.items())
             and self.periods.field == line.periods.field
             and self.periods.unit == line.periods.unit
         )
@@ -405,8 +422,13 @@ PERSONAL = {
     "postcode": Identifier.POSTCODE,
 }
 """Which identifier a field must be that says this of a person."""
-INTEGERS: Final = dict.fromkeys((Derivation.HOUR, Derivation.WEEKDAY), ColumnType.INTEGER)
-TYPED: Final = frozenset({*OF_AN_EVENT, Derivation.BAND})
+OF_A_HOME: Final = frozenset({"postcode", "local_authority"})
+"""Where a reason is found by the postcode of the usual address."""
+INTEGERS: Final = dict.fromkeys(
+    (Derivation.HOUR, Derivation.WEEKDAY, Derivation.DAYS, Derivation.DEPRIVATION_DECILE),
+    ColumnType.INTEGER,
+)
+TYPED: Final = frozenset({*OF_AN_EVENT, Derivation.BAND, *INTEGERS})
 """Derivations whose column says rightly of which type it is."""
 TYPES_OF_EVENT: Final = {
     Derivation.DATE: frozenset({ColumnType.DATETIME}),
@@ -419,6 +441,7 @@ RESERVED = frozenset(
         "identity_withheld", "findings",
         "person_kind", "person_0", "person_1",
         "reason_s", "reason_p", "reason_g", "reason_h", "reason_r", "reason_c",
+        "reason_l", "reason_l_upper",
     }
 )  # fmt: skip
 """Names that the landing and the released file use for themselves."""

@@ -108,8 +108,22 @@ class Derivation(StrEnum):
     POSTCODE_SECTOR = "postcode_sector"
     POSTCODE_DISTRICT = "postcode_district"
     LSOA = "lsoa"
+    """Lower layer super output area of 2011."""
+    LSOA_2021 = "lsoa_2021"
+    MSOA = "msoa"
+    """Middle layer super output area of 2011."""
+    MSOA_2021 = "msoa_2021"
+    WARD = "ward"
+    LOCAL_AUTHORITY = "local_authority"
+    """District, or the one authority where there is no county."""
+    UPPER_LOCAL_AUTHORITY = "upper_local_authority"
+    """County, or the one authority where there is none."""
+    DEPRIVATION_DECILE = "deprivation_decile"
+    """Of the LSOA; 1 is the most deprived tenth."""
     DEFAULT_POSTCODE = "default_postcode"
     RESIDENCE_COMMISSIONER = "residence_commissioner"
+    DAYS = "days"
+    """From one date of an event to another: a wait, a length of stay."""
 
 
 AGES: Final = frozenset({Derivation.AGE_YEARS, Derivation.AGE_BAND})
@@ -124,7 +138,24 @@ OF_A_DATE = frozenset(
 )
 OF_AN_EVENT: Final = frozenset({Derivation.DATE, Derivation.HOUR, Derivation.WEEKDAY})
 """Forms that are made of nothing that identifies anybody."""
-OF_A_POSTCODE: Final = frozenset(Derivation) - OF_A_DATE - OF_AN_EVENT - {Derivation.BAND}
+OF_A_POSTCODE: Final = (
+    frozenset(Derivation) - OF_A_DATE - OF_AN_EVENT - {Derivation.BAND, Derivation.DAYS}
+)
+AT_A_DATE: Final = AGES | {Derivation.DAYS}
+"""Forms that need a second date."""
+AREAS: Final = frozenset(
+    {
+        Derivation.LSOA,
+        Derivation.LSOA_2021,
+        Derivation.MSOA,
+        Derivation.MSOA_2021,
+        Derivation.WARD,
+        Derivation.LOCAL_AUTHORITY,
+        Derivation.UPPER_LOCAL_AUTHORITY,
+        Derivation.DEPRIVATION_DECILE,
+    }
+)
+"""Forms that the directory in force on the day of the record tells of a postcode."""
 
 GIVEN: Final = {
     **dict.fromkeys(
@@ -132,7 +163,7 @@ GIVEN: Final = {
         Identifier.DATE_OF_BIRTH,
     ),
     **dict.fromkeys(
-        (Derivation.POSTCODE_SECTOR, Derivation.POSTCODE_DISTRICT, Derivation.LSOA),
+        (Derivation.POSTCODE_SECTOR, Derivation.POSTCODE_DISTRICT, *AREAS),
         Identifier.POSTCODE,
     ),
 }

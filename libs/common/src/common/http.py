@@ -5,8 +5,10 @@ a user gave. A service that does not answer is `Unavailable`; one that answers w
 problem is `RemoteProblem`, which carries its code, so that callers decide what it means.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -128,6 +130,28 @@ def call(
     return Remote(remote, lambda: token).call(
         method, path, json=json, content=content, params=params, headers=headers
     )
+
+
+def download(remote: httpx.Client, path: str, target: Path, *, token: str | None = None) -> str:
+    """Write an answer down as it comes, and return the digest of what was written.
+
+    Raises:
+        RemoteUnavailable, RemoteProblem: as `Remote.call` does.
+
+    """
+    hashed = hashlib.sha256()
+    try:
+        with remote.stream("GET", path, headers=_headers(token, None)) as response:
+            if not response.is_success:
+                response.read()
+                raise refusal(response)
+            with target.open("wb") as file:
+                for block in response.iter_bytes():
+                    file.write(block)
+                    hashed.update(block)
+    except httpx.TransportError as error:
+        raise RemoteUnavailable(f"{remote.base_url.host} does not answer.") from error
+    return f"sha256:{hashed.hexdigest()}"
 
 
 def refusal(response: httpx.Response) -> AppError:

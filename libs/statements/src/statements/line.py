@@ -36,13 +36,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapVersions:
-    """Ids of the maps by which people belong to commissioners."""
+    """Ids of the maps by which people belong to commissioners, and their areas are told."""
 
     __pydantic_config__ = OPEN
 
     practice: tuple[Text, ...]
     postcode: tuple[Text, ...]
+    deprivation: tuple[Text, ...] = ()
+    """By which deciles of deprivation were told."""
 
     @property
     def all(self) -> tuple[str, ...]:
-        return (*self.practice, *self.postcode)
+        return (*self.practice, *self.postcode, *self.deprivation)

@@ -65,10 +65,10 @@ class Format(StrEnum):
 
 FormatName = Annotated[str, Field(pattern=rf"^({'|'.join(Format)})$")]
 PopulationRule = Annotated[str, Field(pattern=r"^(own|union|list|national)$")]
-REASONS: Final = "CGHPRS"
+REASONS: Final = "CGHLPRS"
 """The letters of Reasons for Access, in the order in which they are written into a file."""
 Reason = Annotated[str, Field(pattern=rf"^[{REASONS}]$")]
-"""One of them (domain.md 6.11)."""
+"""One of them (domain.md 6.11; L: resident of a local authority, ruling 30)."""
 OptOutTreatment = Literal["applied", "not_applied"]
 OptOutSource = Literal["list", "check"]
 """How it is known who objected: by a list of objectors, or by a national check (R12)."""

@@ -13,6 +13,8 @@ from common.settings import ServiceSettings
 
 IMPORT_BYTES_MAX = 67_108_864
 """The largest list or map that is taken in: all postcodes of England fit."""
+DIRECTORY_BYTES_MAX = 4 << 30
+"""The largest postcode directory; an edition has some 1.3 GB."""
 
 
 class Settings(ServiceSettings):

@@ -206,6 +206,40 @@ def test_what_is_no_map_is_refused_and_a_map_that_is_not_there_is_404(service):
     assert code(service.get(f"{missing}/entries", Role.AUDITOR)) == (404, "MAP_NOT_FOUND")
 
 
+DIRECTORY = """pcds,doterm,oscty,oslaua,osward,lsoa11,msoa11,ccg
+S70 1AA,,E99999999,E08000016,E05000993,E01007317,E02001513,E38000006
+NE61 1AA,200106,E10000020,E07000104,E05000994,E01007318,E02001514,E38000007
+JE2 3AB,,L99999999,L99999999,L99999999,L99999999,L99999999,L99999999
+"""
+
+
+def test_a_published_directory_is_taken_in_by_either_way_as_one_map(service):
+    sent = service.upload(
+        "/v1/postcode-directories",
+        DIRECTORY,
+        Role.REFERENCE_DATA_MANAGER,
+        valid_from="2018-02-24",
+    )
+    again = upload_map(service, DIRECTORY, "postcode", "2018-02-24")
+
+    assert sent.status_code == 201, sent.text
+    assert sent.json() == again.json()
+    assert sent.json()["left_out"]["lines"] == 1
+    entries = service.get(f"/v1/maps/{sent.json()['id']}/entries", Role.SERVICE_PSEUDONYMISATION)
+    assert digest(entries.content) == sent.json()["digest"]
+    assert entries.text.splitlines()[1] == (
+        "NE61 1AA,E38000007,E01007318,E02001514,E05000994,E07000104,E10000020"
+    )
+
+
+def test_deciles_of_deprivation_are_a_map_by_lsoa(service):
+    sent = upload_map(service, "lsoa,decile\nE01007317,3\n", "deprivation", "2015-09-30").json()
+
+    query = {"kind": "deprivation", "as_at": "2018-04-01"}
+    found = service.get("/v1/maps", Role.SERVICE_PSEUDONYMISATION, **query).json()["items"]
+    assert [m["id"] for m in found] == [sent["id"]]
+
+
 def practices(number, *, to="02P"):
     rows = "".join(f"A{n:05d},{to if n < 50 else '00L'}\n" for n in range(number))
     return "practice,commissioner\n" + rows

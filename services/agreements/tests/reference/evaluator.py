@@ -682,7 +682,7 @@ class Evaluation:
         found: Found = set()
         if line["population"]["rule"] not in ("own", "union", "list", "national"):
             found.add(("CLAUSE_UNKNOWN", "population.rule"))
-        if any(r not in "SPGHRC" for r in line["population"]["reasons"] or []):
+        if any(r not in "SPGHRCL" for r in line["population"]["reasons"] or []):
             found.add(("CLAUSE_UNKNOWN", "population.reasons"))
         reasons = ("no_identifying_data", "consent", "exemption")
         if not line["opt_out"]["applied"] and line["opt_out"]["reason"] not in reasons:

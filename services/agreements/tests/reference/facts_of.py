@@ -451,7 +451,7 @@ def _file(file: Json) -> Attestation:
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
         filters=filters_of(file.get("filters")),
-        caps=Caps(rule="caps/3", columns=file["caps"]) if file["caps"] else None,
+        caps=Caps(rule="caps/4", columns=file["caps"]) if file["caps"] else None,
         editions=tuple(
             Edition(
                 id=e["id"],

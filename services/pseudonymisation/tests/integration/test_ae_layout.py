@@ -194,7 +194,7 @@ def test_the_layout_of_a_spreadsheet_goes_from_submission_to_extract(ae, clock):
     columns = ", ".join(fields)
     path = dissemination.path(done.files[0])
     made = duckdb.sql(f"SELECT {columns} FROM '{path}'").fetchall()
-    # The month beside the day withholds the day (caps/3).
+    # The month beside the day withholds the day (caps/4).
     assert Counter(made) == Counter(
         [
             (90, "75+", 240, "RR8", 23, "Male", None, "2018-04"),

@@ -103,7 +103,7 @@ class Dissemination:
             "domain": {"id": digest_of(domain), **domain},
             "opt_out": {"applied": upholds, "list_age_days_max": 7},
             "disclosure_rule": "HES",
-            **({"caps": {"rule": "caps/3", "columns": caps}} if caps else {}),
+            **({"caps": {"rule": "caps/4", "columns": caps}} if caps else {}),
         }
         principal = Principal(
             subject="dissemination",
@@ -188,7 +188,7 @@ def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemi
         assert all(re.fullmatch(r"I[A-Za-z0-9_-]{23}", s) for s in spells)
         dates = Counter(str(f["CDS_Activity_Date"]) for f in found)
         cut = {"as_is": 10, "month": 7, "year": 4}[fields["CDS_Activity_Date"]]
-        if cut == 10:  # with its month on the line too, a date is withheld (caps/3)
+        if cut == 10:  # with its month on the line too, a date is withheld (caps/4)
             assert dates == Counter({"None": len(wanted)})
         else:
             assert dates == Counter(r["CDS_Activity_Date"][:cut] for r in wanted)
@@ -200,7 +200,7 @@ def test_every_column_in_every_form_of_a_landed_file_is_prepared(intake, dissemi
         scanned = {f.name for f in sus.fields if f.scan and f.identifier is None}
         assert scanned & set(fields) <= set(said["scan"]["columns"])
         assert said["population"]["map_versions"]["practice"]
-        assert said["caps"]["rule"] == "caps/3"
+        assert said["caps"]["rule"] == "caps/4"
         assert said["caps"]["columns"]["Year_of_Birth_SUS"] == "capped"
         assert said["caps"]["columns"]["Der_Postcode_LSOA_2011_Code"] == "withheld"
         assert {f["Der_Postcode_LSOA_2011_Code"] for f in found} == {None}
@@ -241,7 +241,7 @@ def test_what_the_rest_of_the_line_hides_is_hidden_in_an_extract_without_it(inta
         return said["caps"], dict(zip(fields, map(set, values), strict=True))
 
     alone, plain = told(None)
-    assert alone == {"rule": "caps/3", "columns": {"Year_of_Birth_SUS": "capped"}}
+    assert alone == {"rule": "caps/4", "columns": {"Year_of_Birth_SUS": "capped"}}
     assert {1928, 1951, 2000} == plain["Year_of_Birth_SUS"]
     assert None not in plain["Admission_Date"] | plain["Discharge_Date"] | plain["Sex"]
     said, beside = told(wanted)

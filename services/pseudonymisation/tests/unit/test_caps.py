@@ -131,6 +131,6 @@ def test_one_of_them_alone_is_told(columns):
 
 
 def test_the_rule_has_its_date_and_its_sources():
-    assert caps().rule == "caps/3"
+    assert caps().rule == "caps/4"
     assert caps().sources
     assert caps().valid_from <= date(2026, 11, 27)

@@ -18,6 +18,7 @@ class ReplacementKind(StrEnum):
     EDITION = "edition"
     PRACTICE_MAP = "practice_map"
     POSTCODE_MAP = "postcode_map"
+    DEPRIVATION_MAP = "deprivation_map"
     ORGANISATION_MAP = "organisation_map"
     ORGANISATIONS = "organisations"
     ASSURANCE = "assurance"

@@ -159,7 +159,7 @@ def test_a_linked_data_set_hides_as_well(world):
 
 def test_an_attestation_is_read_with_what_was_done_and_without():
     permit = permit_of(plain.permit(fields={"Sex": "as_is"}))
-    caps = {"rule": "caps/3", "columns": {"Sex": "withheld", "Age": "capped", "X": "reversed"}}
+    caps = {"rule": "caps/4", "columns": {"Sex": "withheld", "Age": "capped", "X": "reversed"}}
 
     said = Attestation.read(attested(permit, caps=caps))
 
@@ -173,9 +173,9 @@ def test_a_permit_says_what_is_to_be_hidden_and_nothing_where_nothing_is():
     permit = permit_of(plain.permit())
 
     assert "caps" not in permit.said.claims()
-    hidden = PermittedCaps(rule="caps/3", columns={"Sex": "withheld"})
+    hidden = PermittedCaps(rule="caps/4", columns={"Sex": "withheld"})
     said = replace(permit.said, caps=hidden)
-    assert said.claims()["caps"] == {"rule": "caps/3", "columns": {"Sex": "withheld"}}
+    assert said.claims()["caps"] == {"rule": "caps/4", "columns": {"Sex": "withheld"}}
     assert Permit.read(said.claims()) == said
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_
+from sqlalchemy import exists, func, null, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -22,7 +22,13 @@ from pseudonymisation.db.tables import (
     SubmissionRow,
     is_in_force,
 )
-from pseudonymisation.intake.domain.edition import Edition, MapVersion, RulesVersion, Status
+from pseudonymisation.intake.domain.edition import (
+    Edition,
+    FurtherMap,
+    MapVersion,
+    RulesVersion,
+    Status,
+)
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import SubmissionState
@@ -228,6 +234,12 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
         "practice_map_digest": None if practice is None else practice.digest,
         "postcode_map_id": None if postcode is None else str(postcode.id),
         "postcode_map_digest": None if postcode is None else postcode.digest,
+        "further_maps": [
+            {"kind": m.kind, "id": str(m.version.id), "digest": m.version.digest}
+            for m in edition.further_maps
+        ]
+        or null(),
+        "areas_untold": [*edition.areas_untold] or null(),
         "organisation_map_id": None if organisation is None else str(organisation.id),
         "organisation_map_digest": None if organisation is None else organisation.digest,
         "landing_rules_version": None if rules is None else rules.version,
@@ -257,6 +269,14 @@ def edition_of_row(row: EditionRow) -> Edition:
         practice_map=_map(row.practice_map_id, row.practice_map_digest),
         postcode_map=_map(row.postcode_map_id, row.postcode_map_digest),
         organisation_map=_map(row.organisation_map_id, row.organisation_map_digest),
+        further_maps=tuple(
+            FurtherMap(
+                "deprivation" if m["kind"] == "deprivation" else "postcode",
+                MapVersion(id=UUID(m["id"]), digest=m["digest"]),
+            )
+            for m in row.further_maps or ()
+        ),
+        areas_untold=tuple(row.areas_untold or ()),
         landing_rules=_rules(row.landing_rules_version, row.landing_rules_digest),
         unsafe_at=row.unsafe_at,
         landed_at=row.landed_at,

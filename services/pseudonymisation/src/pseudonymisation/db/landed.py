@@ -43,6 +43,8 @@ class SqlLanded:
                 object_key=row.object_key,
                 practice_map=_text(row.practice_map_id),
                 postcode_map=_text(row.postcode_map_id),
+                further_maps=tuple((m["kind"], m["id"]) for m in row.further_maps or ()),
+                areas_untold=tuple(row.areas_untold or ()),
                 catalogue_digest=row.catalogue_digest,
                 landing_rules_version=row.landing_rules_version,
                 landing_rules_digest=row.landing_rules_digest,

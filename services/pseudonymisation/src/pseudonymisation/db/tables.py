@@ -99,6 +99,10 @@ class EditionRow(StandingColumns, Row, table=True):
     practice_map_digest: str | None = None
     postcode_map_id: str | None = None
     postcode_map_digest: str | None = None
+    further_maps: list[dict[str, str]] | None = Field(default=None, sa_type=JSON)
+    """Kind, id and digest of maps besides; null: none."""
+    areas_untold: list[str] | None = Field(default=None, sa_type=JSON)
+    """What its maps did not tell of postcodes; null: all that its data set derives."""
     organisation_map_id: str | None = None
     organisation_map_digest: str | None = None
     landing_rules_version: int | None = None

@@ -65,9 +65,9 @@ from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.parties.assurance import Assurance
+from agreements.records.domain.parties.codes import OF_ANOTHER
 from agreements.records.domain.parties.organisation import (
     Organisation,
-    OrganisationKind,
     TransferInstrument,
 )
 from agreements.records.domain.parties.registration import (
@@ -343,7 +343,7 @@ class _Loader:
             *codes
         }
         rows = self._about(OrganisationRow, Organisation, found)
-        return found | {o.legal_entity for o in rows if o.kind is OrganisationKind.SITE}
+        return found | {o.legal_entity for o in rows if o.kind in OF_ANOTHER}
 
     def _instruments(self) -> tuple[TransferInstrument, ...]:
         return tuple(to_fact(TransferInstrument, row) for row in self._rows(TransferInstrumentRow))

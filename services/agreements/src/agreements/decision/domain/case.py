@@ -311,11 +311,16 @@ class LineCase(Case):
         return tuple(
             m
             for m in begun
-            if m.takes_from.intersection(self.codes)
+            if self._named_in(m.takes_from)
             and not any(
                 o.is_in_force and (o.valid_from, o.id) > (m.valid_from, m.id) for o in begun
             )
         )
+
+    def _named_in(self, codes: frozenset[str]) -> bool:
+        """Say whether one is the line's: a directory has the codes of the ONS (ruling 30)."""
+        own = {self.standing.own(code) for code in codes}
+        return not (codes | own).isdisjoint(self.codes)
 
     def maps_of(self, kind: str) -> tuple[str, ...]:
         """Return the maps of a kind that the periods need, in the order of the periods."""

@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter
 
+from agreements.records.adapters.directories import spooled
 from agreements.records.domain.agreement import LapseRule
+from agreements.records.domain.lists.layouts.directories import AreaLayouts
 from agreements.records.domain.parties.assurance import AssuranceRule, AssuranceRules, Edition
 from agreements.records.domain.parties.codes import CodeRules
 from agreements.records.use_cases.ports import Reference
@@ -17,6 +19,7 @@ EDITIONS = TypeAdapter(tuple[Edition, ...])
 RULES = TypeAdapter(tuple[AssuranceRule, ...])
 LAPSES = TypeAdapter(tuple[LapseRule, ...])
 CODES = TypeAdapter(CodeRules)
+AREAS = TypeAdapter(AreaLayouts)
 DAY = TypeAdapter(date)
 DAYS = TypeAdapter(frozenset[date])
 
@@ -33,6 +36,8 @@ def load() -> Reference:
         lapse=LAPSES.validate_python(agreements["lapse"]),
         icbs_from=DAY.validate_python(agreements["icbs_from"]["day"]),
         codes=CODES.validate_python(_yaml("organisation_codes")),
+        spool=spooled,
+        areas=AREAS.validate_python(_yaml("postcode_directory")),
         bank_holidays=DAYS.validate_python(_yaml("bank_holidays")["days"]),
     )
 

@@ -17,6 +17,8 @@ from agreements.records.domain.contract import Contract
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.events import FileVoided
 from agreements.records.domain.lists.imports import HasId, Import, ImportKind
+from agreements.records.domain.lists.layouts.directories import AreaLayouts
+from agreements.records.domain.lists.layouts.reading import LeftOut
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.lists.undoing import Undo
@@ -107,7 +109,7 @@ class Maps(Protocol):
     def get(self, map_id: UUID) -> MapSnapshot:
         """Raise MapNotFound where there is none."""
 
-    def add(self, snapshot: MapSnapshot, content: bytes, *, audit: Entry) -> None: ...
+    def add(self, snapshot: MapSnapshot, pieces: Iterable[bytes], *, audit: Entry) -> None: ...
 
     def stand(self, *snapshots: MapSnapshot, audit: Entry) -> tuple[MapSnapshot, ...]:
         """Store how maps stand."""
@@ -326,3 +328,30 @@ class Reference:
     bank_holidays: frozenset[date]
     codes: CodeRules
     """How organisations' codes are read (ruling 23)."""
+    areas: AreaLayouts
+    """How postcode directories and indices of deprivation name their columns."""
+    spool: "Spool"
+    """Brings a directory into canonical form."""
+
+
+class DirectoryFile(Protocol):
+    """A postcode directory in canonical form, for as long as it is taken in."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def left_out(self) -> LeftOut: ...
+    def pieces(self) -> Iterator[bytes]: ...
+
+
+class Spool(Protocol):
+    """Where directories are brought into canonical form."""
+
+    def __call__(
+        self, blocks: Iterable[bytes], layouts: AreaLayouts
+    ) -> AbstractContextManager[DirectoryFile]:
+        """Raise ImportRefused, ImportContradicts."""

@@ -45,8 +45,11 @@ class LineField(Answer):
 class Population(Answer):
     rule: Literal["own", "union", "list", "national"]
     commissioners: Annotated[tuple[Ods, ...], Field(max_length=500)] = ()
-    reasons: Annotated[tuple[Literal["S", "P", "G", "H", "R", "C"], ...], Field(max_length=6)] = ()
-    """Reasons for Access by which a row belongs to them (domain.md 6.11)."""
+    reasons: Annotated[
+        tuple[Literal["S", "P", "G", "H", "R", "C", "L"], ...], Field(max_length=7)
+    ] = ()
+    """Reasons for Access by which a row belongs to them (domain.md 6.11); L: it is about a resident
+    of the local authority, in either tier (ruling 30)."""
 
 
 class RecipientEnvironment(Answer):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common import http
 from common.errors import AppError, Unavailable
-from common.ids import DIGEST, digest, new_id
+from common.ids import DIGEST, new_id
 from common.security.client import ServiceTokens
 from pseudonymisation.intake.domain.edition import MapVersion
 from pseudonymisation.intake.domain.errors import MapsUnavailable, RightsUnavailable
@@ -116,18 +116,28 @@ class HttpMaps:
         path = self.directory / f"{version.id}-{re.sub('[^0-9a-f]', '', version.digest)}.csv"
         if path.exists():
             return path
-        content = self._call(f"/v1/maps/{version.id}/entries").content
-        if digest(content) != version.digest:
-            raise MapsUnavailable("A map does not match its digest.")
         unfinished = path.with_name(f"{path.name}.{new_id()}")
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(content)
+            if self._download(f"/v1/maps/{version.id}/entries", unfinished) != version.digest:
+                raise MapsUnavailable("A map does not match its digest.")
             unfinished.rename(path)
         except OSError:
             raise MapsUnavailable("A map cannot be stored.") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
         log.info("map_fetched", map_id=str(version.id))
         return path
+
+    def _download(self, path: str, target: Path) -> str:
+        """Raise Unavailable whatever agreements says that is not a yes."""
+        try:
+            token = self.tokens.token(AUDIENCE)
+            return http.download(self.remote, path, target, token=token)
+        except Unavailable:
+            raise
+        except AppError as refusal:
+            raise MapsUnavailable(f"The agreements service answered {refusal.code}.") from refusal
 
     def _call(self, path: str, **options: Any) -> http.Response:
         """Raise Unavailable whatever agreements says that is not a yes."""

@@ -24,7 +24,7 @@ from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
+from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
@@ -36,6 +36,7 @@ from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import ContentForm
 from pseudonymisation.intake.use_cases.ports import (
+    DatedMapFile,
     LandingOrder,
     MapFile,
     Uploaded,
@@ -83,6 +84,8 @@ class SealedHaven:
                 practice_map=_path(order.practice_map),
                 postcode_map=_path(order.postcode_map),
                 organisation_map=order.organisation_map.path,
+                later_postcode_maps=_dated(order.later_postcode_maps),
+                deprivation_maps=_dated(order.deprivation_maps),
             ),
             landing.LandingResources(
                 objects=self.objects,
@@ -331,6 +334,10 @@ def key_of_list(list_id: UUID) -> str:
 
 def _objectors(check: OptOutCheck) -> int:
     return check.people - (0 if check.reply is None else check.reply.cleared)
+
+
+def _dated(maps: Sequence[DatedMapFile]) -> tuple[DatedMap, ...]:
+    return tuple(DatedMap(one.valid_from, one.file.path) for one in maps)
 
 
 def _path(file: MapFile | None) -> Path | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from catalogue import DataSet
@@ -41,6 +41,14 @@ class MapVersion:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class FurtherMap:
+    """A map besides: a directory of a later day of the period, or deciles of deprivation."""
+
+    kind: Literal["postcode", "deprivation"]
+    version: MapVersion
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesVersion:
     """The landing rules by which a file was taken in."""
@@ -74,6 +82,10 @@ class Edition:
     """None: landed before there were rules, or of a data set that has none."""
     organisation_map: MapVersion | None = None
     """By which codes of organisations were read; None: as text, before there was one."""
+    further_maps: tuple[FurtherMap, ...] = ()
+    """What its areas were told by, besides `postcode_map`."""
+    areas_untold: tuple[str, ...] = ()
+    """What its maps did not tell of postcodes: columns of these are not released of it."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
     rows_repeated: int | None = None

@@ -177,6 +177,8 @@ def _edition(
         bytes=outcome.bytes,
         practice_map=order.practice_map.version if order.practice_map else None,
         postcode_map=order.postcode_map.version if order.postcode_map else None,
+        further_maps=order.further_maps,
+        areas_untold=order.areas_untold,
         organisation_map=order.organisation_map.version,
         landing_rules=_rules(order.rules),
         landed_at=at,

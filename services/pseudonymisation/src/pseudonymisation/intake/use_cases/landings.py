@@ -6,12 +6,13 @@ store), the submission waits, and nothing half-written is named.
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from typing import Final, Literal
 
 import structlog
 
-from catalogue import DataSet, Derivation, UnknownDataSet
+from catalogue import AREAS, DataSet, Derivation, UnknownDataSet
 from common.clock import legal_day
 from common.errors import ClaimLost, EditedMeanwhile, Unavailable
 from common.ids import new_id
@@ -23,7 +24,7 @@ from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases import landing_results, measuring, relanding, rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.landing_results import EVERYTHING, audit_entry
-from pseudonymisation.intake.use_cases.ports import LandingOrder, MapFile, MapKind
+from pseudonymisation.intake.use_cases.ports import DatedMapFile, LandingOrder, MapFile, MapKind
 from pseudonymisation.intake.use_cases.submissions import require_collected
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -36,7 +37,7 @@ REFUSALS: Final = (
 )
 """By which a submission is rejected for good."""
 BATCH: Final = 100
-MAPPED: Final = frozenset({Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER})
+MAPPED: Final = frozenset({*AREAS, Derivation.RESIDENCE_COMMISSIONER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ class LandingJobs:
             providers=rights.providers(submission, ctx=ctx),
             practice_map=self._map("practice", submission, data_set),
             postcode_map=self._map("postcode", submission, data_set),
+            later_postcode_maps=self._later(submission, data_set),
+            deprivation_maps=self._deciles(submission, data_set),
             organisation_map=self._governing("organisation", submission, data_set),
         )
         outcome = ctx.haven.land(order, progress)
@@ -152,7 +155,9 @@ class LandingJobs:
         return self._governing(kind, submission, data_set)
 
     def _governing(self, kind: MapKind, submission: Submission, data_set: DataSet) -> MapFile:
-        day = data_set.periods.first_day(submission.period.first_day)
+        return self._on(kind, data_set.periods.first_day(submission.period.first_day))
+
+    def _on(self, kind: MapKind, day: date) -> MapFile:
         found = self.ctx.maps.governing(kind, day)
         if found is None:
             raise errors.MapMissing(
@@ -162,10 +167,57 @@ class LandingJobs:
             )
         return found
 
+    def _later(self, submission: Submission, data_set: DataSet) -> tuple[DatedMapFile, ...]:
+        """Return the directories that come into force within the period.
+
+        Areas are told by the one in force on the day of the record; whose people they are, by the
+        one in force at the period's beginning.
+        """
+        if all(d.derivation not in AREAS for d in data_set.derived):
+            return ()
+        return self._during("postcode", submission, data_set)[1:]
+
+    def _deciles(self, submission: Submission, data_set: DataSet) -> tuple[DatedMapFile, ...]:
+        if all(d.derivation is not Derivation.DEPRIVATION_DECILE for d in data_set.derived):
+            return ()
+        day = data_set.periods.first_day(submission.period.first_day)
+        if self.ctx.maps.governing("deprivation", day) is None:
+            return ()
+        return self._during("deprivation", submission, data_set)
+
+    def _during(
+        self, kind: MapKind, submission: Submission, data_set: DataSet
+    ) -> tuple[DatedMapFile, ...]:
+        """Return the map of the period's first day, and each that takes its place later in it."""
+        day = data_set.periods.first_day(submission.period.first_day)
+        last, in_force = submission.period.last_day, self._on(kind, day)
+        found = [DatedMapFile(day, in_force)]
+        at_the_end = self._on(kind, last)
+        while in_force.version != at_the_end.version:
+            day, in_force = self._next(kind, day, last, in_force)
+            found.append(DatedMapFile(day, in_force))
+        return tuple(found)
+
+    def _next(self, kind: MapKind, day: date, last: date, before: MapFile) -> tuple[date, MapFile]:
+        """Find by halving the first day on which another map than before is in force."""
+        same, other = day, last
+        found = self._on(kind, last)
+        while (other - same).days > 1:
+            middle = same + timedelta(days=(other - same).days // 2)
+            there = self._on(kind, middle)
+            if there.version == before.version:
+                same = middle
+            else:
+                other, found = middle, there
+        return other, found
+
 
 def needed_maps(data_set: DataSet) -> frozenset[str]:
     """Return which maps landing looks commissioners and areas up in."""
-    by_reason = {r.source for r in data_set.population.values()} & {"practice", "postcode"}
+    sources = {r.source for r in data_set.population.values()}
+    by_reason = sources & {"practice", "postcode"}
+    if "local_authority" in sources:
+        by_reason.add("postcode")
     by_derivation = {"postcode" for d in data_set.derived if d.derivation in MAPPED}
     return frozenset(by_reason | by_derivation)
 

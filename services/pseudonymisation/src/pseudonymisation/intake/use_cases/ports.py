@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
 
-from catalogue import DataSet, LandingRules
+from catalogue import AREAS, DataSet, Derivation, LandingRules
 from common.audit.entries import Entry as AuditEntry
 from common.jobs import Report, SignOfLife
 from common.replacement import Change, Reach, State
-from pseudonymisation.intake.domain.edition import Edition, MapVersion
+from pseudonymisation.intake.domain.edition import Edition, FurtherMap, MapVersion
 from pseudonymisation.intake.domain.measures import EditionMeasures
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyState
@@ -249,8 +249,21 @@ class MapFile:
     version: MapVersion
     path: Path
 
+    def columns(self) -> Sequence[str]:
+        """Return the columns that it names in its first line."""
+        with self.path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\n").split(",")
 
-MapKind = Literal["practice", "postcode", "organisation"]
+
+MapKind = Literal["practice", "postcode", "organisation", "deprivation"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatedMapFile:
+    """A map that comes into force on a day of the period, or was when it began."""
+
+    valid_from: date
+    file: MapFile
 
 
 class Maps(Protocol):
@@ -289,6 +302,33 @@ class LandingOrder:
     practice_map: MapFile | None
     postcode_map: MapFile | None
     organisation_map: MapFile
+    later_postcode_maps: tuple[DatedMapFile, ...] = ()
+    """Directories that come into force within the period: areas go by the day of the record."""
+    deprivation_maps: tuple[DatedMapFile, ...] = ()
+    """Deciles in force when the period begins, and those that come later in it."""
+
+    @property
+    def areas_untold(self) -> tuple[str, ...]:
+        """Name what the data set derives of postcodes, and the maps that were there do not tell."""
+        needed = {d.derivation for d in self.data_set.derived if d.derivation in AREAS}
+        if "L" in self.data_set.population:
+            needed |= {Derivation.LOCAL_AUTHORITY, Derivation.UPPER_LOCAL_AUTHORITY}
+        maps = [self.postcode_map, *(one.file for one in self.later_postcode_maps)]
+        told = [set(one.columns()) for one in maps if one is not None]
+        untold = {area for area in needed if any(area.value not in columns for columns in told)}
+        if self.deprivation_maps:
+            keyed = {one.file.columns()[0] for one in self.deprivation_maps}
+            if all(keyed <= columns for columns in told):
+                untold.discard(Derivation.DEPRIVATION_DECILE)
+        return tuple(sorted(area.value for area in untold))
+
+    @property
+    def further_maps(self) -> tuple[FurtherMap, ...]:
+        """Name them, as an edition does."""
+        return (
+            *(FurtherMap("postcode", one.file.version) for one in self.later_postcode_maps),
+            *(FurtherMap("deprivation", one.file.version) for one in self.deprivation_maps),
+        )
 
 
 class Haven(Protocol):

@@ -12,6 +12,8 @@ from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.domain.attestation import REASON_COLUMN
 from statements.vocabulary import REASONS
 
+RESIDENT: Final = "L"
+UPPER_TIER: Final = "reason_l_upper"
 MOST_COMBINATIONS: Final = 256
 """Of reasons and codes, that are listed in a statement."""
 
@@ -28,7 +30,10 @@ class Selection:
     @property
     def types(self) -> Mapping[str, str]:
         """The columns that the editions have, with the engine's types."""
-        return self._editions[0]
+        found: dict[str, str] = {}
+        for columns in reversed(self._editions):
+            found |= columns
+        return found
 
     def _describe(self) -> Sequence[Mapping[str, str]]:
         """Return the columns of each edition with their types."""
@@ -39,15 +44,18 @@ class Selection:
         return [{name: type_ for name, type_, *_ in columns} for columns in described]
 
     def rows(self) -> str:
-        """Select the rows that the permit allows, of all editions, with all their columns."""
-        return " UNION ALL ".join(self.rows_by_edition())
+        """Select the rows that the permit allows, of all editions, with all their columns.
+
+        By name: editions of several versions of a data set have other columns besides.
+        """
+        return " UNION ALL BY NAME ".join(self.rows_by_edition())
 
     def rows_by_edition(self) -> Iterator[str]:
         """Select them of each edition."""
         for number, columns in enumerate(self._editions):
             yield (
                 f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
-                f" FROM {self._plan.editions[number].sql} AS s"
+                f" FROM {self._source(number)} AS s"
                 f" WHERE {self._filter()}{self._once(number)}"
             )
 
@@ -70,12 +78,21 @@ class Selection:
         if not self._repeats:
             return 0
         selected = " UNION ALL ".join(
-            f"SELECT 1 FROM {source.sql} AS s"
+            f"SELECT 1 FROM {self._source(number)} AS s"
             f" WHERE {self._filter()} AND NOT ({repeats.without(number)})"
-            for number, source in enumerate(self._plan.editions)
+            for number in range(len(self._editions))
         )
         counted = self._connection.sql(f"SELECT count(*) FROM ({selected})").fetchone()
         return int(counted[0]) if counted else 0
+
+    def _source(self, number: int) -> str:
+        """Read an edition; one that was landed before there were residents has none."""
+        source, columns = self._plan.editions[number].sql, self._editions[number]
+        lacking = [name for name in (_column(RESIDENT), UPPER_TIER) if name not in columns]
+        if not lacking or RESIDENT not in self._plan.reasons:
+            return source
+        none = ", ".join(f"NULL::VARCHAR AS {name}" for name in lacking)
+        return f"(SELECT *, {none} FROM {source})"
 
     def _filter(self) -> str:
         plan = self._plan
@@ -88,7 +105,17 @@ class Selection:
 
     def _names(self, letter: str) -> str:
         """Say that a row's reason of that letter names a code of the line (domain.md 6.11)."""
-        return f"reason_{letter.lower()} IN ({_listed(self._plan.codes)})"
+        listed = _listed(self._plan.codes)
+        if letter == RESIDENT:  # of a district, or of the county that it is in (ruling 30)
+            return f"({_column(letter)} IN ({listed}) OR {UPPER_TIER} IN ({listed}))"
+        return f"{_column(letter)} IN ({listed})"
+
+    def _code(self, letter: str) -> str:
+        """Write the code by that letter: of two tiers the upper one, where the line names it."""
+        if letter == RESIDENT:
+            listed = _listed(self._plan.codes)
+            return f"CASE WHEN {UPPER_TIER} IN ({listed}) THEN {UPPER_TIER} ELSE reason_l END"
+        return _column(letter)
 
     def reasons(self) -> str:
         """Write the reasons that let the row in, and none that the permit does not name.
@@ -100,15 +127,16 @@ class Selection:
             return "NULL::VARCHAR"
         if self._combinations() > MOST_COMBINATIONS:
             cases = ", ".join(
-                f"CASE WHEN {self._names(letter)} THEN '{letter}:' || reason_{letter.lower()} END"
+                f"CASE WHEN {self._names(letter)} THEN '{letter}:' || ({self._code(letter)}) END"
                 for letter in self._letters()
             )
             return f"concat_ws(';', {cases})"
         radix = len(self._codes()) + 1
-        return " + ".join(
-            f"CASE reason_{letter.lower()} {self._numbered(radix**place)} ELSE 0 END::USMALLINT"
+        numbers = [
+            f"CASE {self._code(letter)} {self._numbered(radix**place)} ELSE 0 END::USMALLINT"
             for place, letter in enumerate(self._letters())
-        )
+        ]
+        return " + ".join(numbers)
 
     def reason_text(self) -> str:
         """Make the text of what `reasons` gave."""
@@ -136,6 +164,11 @@ class Selection:
             f"WHEN {literal(code)} THEN {number * unit}"
             for number, code in enumerate(self._codes(), start=1)
         )
+
+
+def _column(letter: str) -> str:
+    """Name the landed column."""
+    return f"reason_{letter.lower()}"
 
 
 def _all_of(columns: Mapping[str, str]) -> str:

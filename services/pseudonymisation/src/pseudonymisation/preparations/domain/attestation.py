@@ -104,7 +104,10 @@ def claims(
             reasons=permit.population.reasons,
             map_versions=MapVersions(
                 practice=_distinct(e.practice_map for e in editions),
-                postcode=_distinct(e.postcode_map for e in editions),
+                postcode=_distinct(
+                    id_ for e in editions for id_ in (e.postcode_map, *e.maps_of("postcode"))
+                ),
+                deprivation=_distinct(id_ for e in editions for id_ in e.maps_of("deprivation")),
             ),
             rows_without_reason=outcome.rows_without_reason,
             rows_repeated_left_out=outcome.rows_repeated_left_out,

@@ -36,6 +36,13 @@ class UnsafeEditions(Conflict):
     title = "An edition of the period may not be released and must be landed again"
 
 
+class AreasUntold(Conflict):
+    """Landed with a map without the areas that the extract asks for: nobody gets empty columns."""
+
+    code = "AREAS_UNTOLD"
+    title = "An edition of the period was landed without the areas that are asked for"
+
+
 class DomainClosed(Conflict):
     code = "DOMAIN_CLOSED"
     title = "The pseudonym domain is closed"

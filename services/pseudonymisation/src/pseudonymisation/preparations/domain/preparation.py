@@ -55,6 +55,15 @@ class PinnedEdition:
     """By which it was taken in; None: by none."""
     organisation_map: str | None = None
     """By which its codes of organisations were read; None: as text."""
+    further_maps: tuple[tuple[str, str], ...] = ()
+    """Kind and id of what its areas were told by besides."""
+
+    areas_untold: tuple[str, ...] = ()
+    """What its maps did not tell of postcodes."""
+
+    def maps_of(self, kind: str) -> tuple[str, ...]:
+        """Return the ids of those of a kind."""
+        return tuple(id_ for known, id_ in self.further_maps if known == kind)
 
     def covers(self, month: str) -> bool:
         """Return whether the month is in its period: a month, or two with a slash between."""

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from pydantic import JsonValue
 
-from catalogue import Catalogue, DataSet, UnknownDataSet
+from catalogue import Catalogue, DataSet, Derivation, UnknownDataSet
 from common.audit.entries import entry_for
 from common.clock import Clock, legal_day
 from common.errors import NoEdition
@@ -18,6 +18,7 @@ from common.security.principal import Principal
 from pseudonymisation.preparations.domain.attestation import lists_of
 from pseudonymisation.preparations.domain.errors import (
     AcceptedMeanwhile,
+    AreasUntold,
     CatalogueUnknown,
     PermitInvalid,
     PermitMismatch,
@@ -244,6 +245,15 @@ def _editions(
             " later.",
             periods=[*missing],
         )
+    untold = {area for e in wanted for area in e.areas_untold} & asked_areas(permit, data_set)
+    if untold:
+        raise AreasUntold(
+            f"Editions of these periods were landed with postcode maps that do not tell"
+            f" {', '.join(sorted(untold))}. Have the postcode directory, and the deciles of"
+            " deprivation, imported in agreements, and the files submitted again; or ask without"
+            " these columns.",
+            areas=[*sorted(untold)],
+        )
     today = legal_day(ctx.clock.now())
     known = ctx.catalogue
     unsafe = sorted(
@@ -259,6 +269,15 @@ def _editions(
             periods=[*unsafe],
         )
     return tuple(wanted)
+
+
+def asked_areas(permit: Permit, data_set: DataSet) -> frozenset[str]:
+    """Return what of the directory the permitted columns and reasons rest on."""
+    fields = {field.name for field in permit.fields}
+    found = {d.derivation.value for d in data_set.derived if d.name in fields}
+    if "L" in permit.population.reasons and "L" in data_set.population:
+        found |= {Derivation.LOCAL_AUTHORITY.value, Derivation.UPPER_LOCAL_AUTHORITY.value}
+    return frozenset(found)
 
 
 def _serves(

@@ -1,11 +1,14 @@
 """Organisations, transfer instruments, maps and recipient environments."""
 
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
+from tempfile import TemporaryFile
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from agreements.records.api import permissions
@@ -40,7 +43,7 @@ from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.use_cases import organisations as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports, maps
-from agreements.settings import IMPORT_BYTES_MAX
+from agreements.settings import DIRECTORY_BYTES_MAX, IMPORT_BYTES_MAX
 from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.texts import Scanned
 from common.web.context import permitted
@@ -53,6 +56,11 @@ router = APIRouter(prefix="/v1", tags=["organisations"])
 removing = APIRouter(prefix="/v1", tags=["organisations"], route_class=RemovesPermission)
 
 DIGEST_HEADER = "Digest-SHA256"
+BLOCK_BYTES = 1 << 20
+DIRECTORY_EXAMPLE = (
+    "pcds,doterm,oscty,oslaua,osward,lsoa11,msoa11,ccg,lsoa21,msoa21\n"
+    "S70 1AA,,E99999999,E08000016,E05000993,E01007317,E02001513,E38000006,E01007317,E02001513\n"
+)
 
 
 @removing.post(
@@ -150,13 +158,51 @@ def import_map(
     response: Response,
     ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportedMapView:
-    """Take in a map: `practice,commissioner` or `postcode,commissioner,lsoa`.
+    """Take in a map: `practice,commissioner`, `postcode,commissioner,lsoa`, or `lsoa,decile`.
+
+    A postcode directory as the ONS publishes it, and an index of deprivation as published, are read
+    by their own headers; a directory larger than this takes goes to `/v1/postcode-directories`.
 
     Lines of no use here are left out and named; a file that contradicts itself is refused. A map
     never changes afterwards; the same file for the same day again is the same map. One that changes
     much of what governs waits for a second person, and the former governs until then.
     """
     imported = maps.import_map(content, MapKind(kind), valid_from, ctx=ctx)
+    response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
+    return ImportedMapView.of(imported)
+
+
+@removing.post(
+    "/postcode-directories",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(ImportRefused, ImportContradicts),
+    max_body_size=DIRECTORY_BYTES_MAX,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "The directory, in UTF-8.",
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": DIRECTORY_EXAMPLE}},
+        }
+    },
+)
+async def import_directory(
+    request: Request,
+    valid_from: Annotated[Day, Query(description="It governs from this day until the next does.")],
+    response: Response,
+    ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
+) -> ImportedMapView:
+    """Take in an edition of the ONS Postcode Directory, of any size, as a postcode map.
+
+    Kept are commissioner, LSOA and MSOA of both censuses, ward and local authority in both tiers.
+    Ended postcodes keep their last areas; pseudo codes are none; lines of no use here are left out
+    and named; a file that contradicts itself is refused. One that changes much waits.
+    """
+    with TemporaryFile() as file:
+        async for block in request.stream():
+            await run_in_threadpool(file.write, block)
+        file.seek(0)
+        blocks = iter(partial(file.read, BLOCK_BYTES), b"")
+        imported = await run_in_threadpool(maps.import_directory, blocks, valid_from, ctx=ctx)
     response.headers["Location"] = f"/v1/maps/{imported.snapshot.id}"
     return ImportedMapView.of(imported)
 

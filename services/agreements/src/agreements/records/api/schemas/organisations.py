@@ -142,6 +142,7 @@ class SentMap(StrEnum):
 
     PRACTICE = MapKind.PRACTICE.value
     POSTCODE = MapKind.POSTCODE.value
+    DEPRIVATION = MapKind.DEPRIVATION.value
 
 
 class MapView(Outgoing):

@@ -5,11 +5,12 @@ and one may be taken back (ruling 20). From whom it takes people is known, so th
 permitted to them meanwhile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from agreements.records.domain.lists.layouts.directories import OWNERS
 from agreements.records.domain.lists.layouts.maps import MapKind
 from common import replacement
 from common.replacement import Change, Standing, State
@@ -98,36 +99,42 @@ def compare(before: Iterable[bytes], after: Iterable[bytes]) -> Difference:
     """Compare two maps in canonical form, line by line: both are in order of their keys."""
     counts = {"before": 0, "after": 0, "added": 0, "removed": 0, "changed": 0}
     losing: set[bytes] = set()
-    for old, new in _together(_entries(before), _entries(after)):
+    owned: list[Sequence[int]] = []
+    for old, new in _together(_entries(before, owned), _entries(after, owned)):
         counts["before"] += old is not None
         counts["after"] += new is not None
         if old is None:
             counts["added"] += 1
         elif new is None:
             counts["removed"] += 1
-            losing.add(_commissioner(old))
+            losing |= _owners(old, owned[0])
         elif old != new:
             counts["changed"] += 1
-            if _commissioner(old) != _commissioner(new):
-                losing.add(_commissioner(old))
+            losing |= _owners(old, owned[0]) - _owners(new, owned[1])
     return Difference(
-        change=Change(**counts), takes_from=frozenset(code.decode() for code in losing)
+        change=Change(**counts), takes_from=frozenset(code.decode() for code in losing - {b""})
     )
 
 
 Entry = tuple[bytes, bytes]
 
 
-def _entries(pieces: Iterable[bytes]) -> Iterator[Entry]:
+def _entries(pieces: Iterable[bytes], owned: list[Sequence[int]]) -> Iterator[Entry]:
+    """Yield keys and values; note first which cells of a value say whose people somebody is."""
     rest = b""
     is_header = True
+    place = len(owned)
+    owned.append(())
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
-            if not is_header:
-                key, _, value = line.partition(b",")
-                yield key, value
-            is_header = False
+            if is_header:
+                names = line.decode().split(",")[1:]
+                owned[place] = [at for at, name in enumerate(names) if name in OWNERS]
+                is_header = False
+                continue
+            key, _, value = line.partition(b",")
+            yield key, value
 
 
 def _together(
@@ -148,5 +155,7 @@ def _together(
             old, new = next(before, None), next(after, None)
 
 
-def _commissioner(value: bytes) -> bytes:
-    return value.partition(b",")[0]
+def _owners(value: bytes, places: Sequence[int]) -> set[bytes]:
+    """Return whose people somebody is: commissioner, and the local authority in both tiers."""
+    cells = value.split(b",")
+    return {cells[at] for at in places}

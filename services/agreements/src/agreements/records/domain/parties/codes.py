@@ -17,6 +17,9 @@ from enum import StrEnum
 from agreements.records.domain.parties.organisation import Organisation, OrganisationKind, on
 from common.field import company_numbers
 
+OF_ANOTHER = frozenset({OrganisationKind.SITE, OrganisationKind.AREA})
+"""Kinds of codes that count for the organisation that the list names (rulings 23 and 30)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultCode:
@@ -173,7 +176,7 @@ class Codes:
         text, passed = tidy(code), {tidy(code)}
         while True:
             row = self.listed(text)
-            if row is not None and row.kind is not OrganisationKind.SITE:
+            if row is not None and row.kind not in OF_ANOTHER:
                 return text
             short = self._rules.lengthened.short(text) if row is None else row.legal_entity
             if short is None or (row is None and not self._is_lengthened(short)):
@@ -208,7 +211,7 @@ class Codes:
             if short is None or not self._is_lengthened(short):
                 return self._named(text)
             return self._normal(short, passed | {text})
-        if row.kind is OrganisationKind.SITE:
+        if row.kind in OF_ANOTHER:
             return self._normal(row.legal_entity, passed | {text})
         return self._named(text, row)
 

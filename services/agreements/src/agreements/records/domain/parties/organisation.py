@@ -27,6 +27,9 @@ class OrganisationKind(StrEnum):
     NHS_TRUST = "NHS_TRUST"
     SITE = "SITE"
     """A part of a provider with a code of its own; its legal entity is the provider."""
+    AREA = "AREA"
+    """A code of the ONS for the area of a commissioner or local authority (`E38…`, `E07…`); its
+    legal entity is the organisation that the area belongs to."""
     GP_PRACTICE = "GP_PRACTICE"
     LOCAL_AUTHORITY = "LOCAL_AUTHORITY"
     INDEPENDENT_PROVIDER = "INDEPENDENT_PROVIDER"

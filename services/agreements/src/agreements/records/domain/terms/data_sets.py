@@ -8,7 +8,7 @@ import catalogue
 from agreements.records.domain.terms.categories import Category, category
 from catalogue import Filterable, Shown
 
-MAPS = {"practice": "practice", "postcode": "postcode"}
+MAPS = {"practice": "practice", "postcode": "postcode", "local_authority": "postcode"}
 """Sources of a reason that need a map, and which."""
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from agreements.records.domain.parties.codes import Codes
-from agreements.records.domain.parties.organisation import Organisation, OrganisationKind
+from agreements.records.domain.parties.codes import OF_ANOTHER, Codes
+from agreements.records.domain.parties.organisation import Organisation
 from agreements.records.use_cases.ports import Reference, Transaction
 
 
@@ -25,10 +25,7 @@ def read(tx: Transaction, codes: Iterable[str], day: date, reference: Reference)
         for code in missing:
             found[code] = tx.organisations.find(ods=code)
         wanted |= {
-            row.legal_entity
-            for code in missing
-            for row in found[code]
-            if row.kind is OrganisationKind.SITE
+            row.legal_entity for code in missing for row in found[code] if row.kind in OF_ANOTHER
         }
     return Lists(Codes(day, found, reference.codes), found)
 

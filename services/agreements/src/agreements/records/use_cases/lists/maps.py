@@ -1,6 +1,6 @@
 """Maps from practices, postcodes and organisations' codes: taken in, made, served."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -8,9 +8,10 @@ from uuid import UUID
 import structlog
 
 from agreements.records.domain.lists import maps
+from agreements.records.domain.lists.layouts import directories
 from agreements.records.domain.lists.layouts import maps as map_layouts
 from agreements.records.domain.lists.layouts.maps import MapKind
-from agreements.records.domain.lists.layouts.reading import LeftOut
+from agreements.records.domain.lists.layouts.reading import LeftOut, cells_of
 from agreements.records.domain.lists.maps import Difference, MapSnapshot
 from agreements.records.domain.parties import codes
 from agreements.records.domain.parties.organisation import Organisation
@@ -47,7 +48,13 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
     One that changes much of what governs waits for a second person; until then the former governs,
     and nothing is permitted to a commissioner whom it would take people from (ruling 20).
     """
-    canonical = map_layouts.canonical(content, kind)
+    if kind is MapKind.DEPRIVATION:
+        read = directories.deciles(content, ctx.reference.areas.deprivation)
+        canonical = map_layouts.Canonical(content=read[0], entries=read[1], left_out=read[2])
+    elif kind is MapKind.POSTCODE and _is_directory(content, ctx):
+        return import_directory([content], valid_from, ctx=ctx)
+    else:
+        canonical = map_layouts.canonical(content, kind)
     snapshot = MapSnapshot(
         id=new_id(),
         kind=kind,
@@ -56,14 +63,46 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
         entries=canonical.entries,
         bytes=len(canonical.content),
     )
+    return _take_in(snapshot, lambda: iter([canonical.content]), canonical.left_out, ctx=ctx)
+
+
+def import_directory(blocks: Iterable[bytes], valid_from: date, *, ctx: Context) -> ImportedMap:
+    """Take in a postcode directory of any size; else as `import_map`."""
+    with ctx.reference.spool(blocks, ctx.reference.areas) as directory:
+        snapshot = MapSnapshot(
+            id=new_id(),
+            kind=MapKind.POSTCODE,
+            valid_from=valid_from,
+            digest=directory.digest,
+            entries=directory.entries,
+            bytes=directory.size,
+        )
+        return _take_in(snapshot, directory.pieces, directory.left_out, ctx=ctx)
+
+
+def _is_directory(content: bytes, ctx: Context) -> bool:
+    first = content.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+    cells = cells_of(first.decode("utf-8", errors="replace").rstrip("\r"))
+    return not isinstance(cells, str) and directories.is_directory(
+        cells, ctx.reference.areas.directory
+    )
+
+
+Pieces = Callable[[], Iterator[bytes]]
+
+
+def _take_in(
+    snapshot: MapSnapshot, pieces: Pieces, left_out: LeftOut, *, ctx: Context
+) -> ImportedMap:
+    kind, valid_from = snapshot.kind, snapshot.valid_from
     with ctx.uow.reading() as tx:
-        weighed = _weighed(tx, kind, valid_from, canonical.content, ctx.clock.now())
+        weighed = _weighed(tx, kind, valid_from, pieces, ctx.clock.now())
     with ctx.uow.writing() as tx:
         known = _kept(tx, snapshot)
         if known is not None and not _is_outdated(tx, known):
-            return ImportedMap(snapshot=known, left_out=canonical.left_out)
+            return ImportedMap(snapshot=known, left_out=left_out)
         if _against(tx, kind, valid_from, tx.at) != weighed.against:  # changed meanwhile
-            weighed = _weighed(tx, kind, valid_from, canonical.content, tx.at)
+            weighed = _weighed(tx, kind, valid_from, pieces, tx.at)
         judgement = _judged(kind, weighed.difference, tx, over_window=weighed.over_window)
         standing = Standing.begun(
             judgement,
@@ -79,7 +118,7 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
         _supersede_waiting(tx, snapshot, ctx)
         tx.maps.add(
             snapshot,
-            canonical.content,
+            pieces(),
             audit=ctx.entry(
                 "map-imported" if standing.is_effective else "map-import-waiting",
                 f"maps/{snapshot.id}",
@@ -87,7 +126,7 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
                 kind=kind.value,
                 valid_from=valid_from.isoformat(),
                 digest=snapshot.digest,
-                left_out=str(canonical.left_out.lines),
+                left_out=str(left_out.lines),
             ),
         )
     log.info(
@@ -95,10 +134,10 @@ def import_map(content: bytes, kind: MapKind, valid_from: date, *, ctx: Context)
         map_id=str(snapshot.id),
         kind=kind.value,
         entries=snapshot.entries,
-        left_out=canonical.left_out.lines,
+        left_out=left_out.lines,
         state=standing.state.value,
     )
-    return ImportedMap(snapshot=snapshot, left_out=canonical.left_out)
+    return ImportedMap(snapshot=snapshot, left_out=left_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +169,15 @@ def _against(tx: Transaction, kind: MapKind, valid_from: date, at: datetime) -> 
 
 
 def _weighed(
-    tx: Transaction, kind: MapKind, valid_from: date, content: bytes, at: datetime
+    tx: Transaction, kind: MapKind, valid_from: date, pieces: Pieces, at: datetime
 ) -> _Weighed:
     against = _against(tx, kind, valid_from, at)
     before = [] if against.former is None else tx.maps.content(against.former)
     return _Weighed(
         against=against,
-        difference=maps.compare(before, [content]),
+        difference=maps.compare(before, pieces()),
         over_window=tuple(
-            maps.compare(tx.maps.content(one), [content]).change for one in against.recent
+            maps.compare(tx.maps.content(one), pieces()).change for one in against.recent
         ),
     )
 
@@ -269,7 +308,7 @@ def organisation_map(day: date, *, ctx: Context) -> MapSnapshot:
             return kept
         tx.maps.add(
             snapshot,
-            content,
+            [content],
             audit=ctx.entry(
                 "map-made",
                 f"maps/{snapshot.id}",
@@ -328,7 +367,11 @@ def find_maps(
     with ctx.uow.reading() as tx:
         found = tx.maps.all(kind)
     if as_at is not None:
-        kinds = [kind] if kind is not None else [MapKind.PRACTICE, MapKind.POSTCODE]
+        kinds = (
+            [kind]
+            if kind is not None
+            else [MapKind.PRACTICE, MapKind.POSTCODE, MapKind.DEPRIVATION]
+        )
         governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
         found = [m for m in governing if m is not None]
     if state is not None:

@@ -30,23 +30,19 @@ from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
 from pseudonymisation.engine.session import EngineLimits, add_function, identifier, literal, session
+from pseudonymisation.intake.adapters.landing import maps
 from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BACK
 from pseudonymisation.intake.adapters.landing.deletions import LeftOut
 from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
 from pseudonymisation.intake.adapters.landing.found import counted
 from pseudonymisation.intake.adapters.landing.judged.checks import VALID_NUMBER
-from pseudonymisation.intake.adapters.landing.judged.derivations import (
-    MAP_COMMISSIONER,
-    MAP_KEY,
-    MAP_LSOA,
-)
 from pseudonymisation.intake.adapters.landing.judged.reading import LEFT_OUT
 from pseudonymisation.intake.adapters.landing.judged.statement import (
     LandingTask,
     Statement,
     parquet_key_name,
 )
-from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE, Organisations
+from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
 from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schema_of
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
@@ -98,7 +94,7 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         _scratch(plane.scratch, order.attempt) as scratch,
         plane.objects.writer(order.quarantine_key, plane.key(order.quarantine_key)) as writer,
         session(
-            directories=[scratch, path.parent, *_directories(order)],
+            directories=[scratch, path.parent, *maps.directories(order)],
             temp_directory=scratch,
             keys={parquet_key_name(order.edition_id): parquet_key},
             limits=plane.limits,
@@ -318,22 +314,7 @@ def _load_maps(connection: duckdb.DuckDBPyConnection, order: LandingTask) -> Org
     The commissioners that they name are organisations too, and brought into their normal form.
     """
     read_by = Organisations.load(connection, order.organisation_map, order.providers)
-    for table, path, columns in (
-        ("practice_map", order.practice_map, (MAP_KEY, MAP_COMMISSIONER)),
-        ("postcode_map", order.postcode_map, (MAP_KEY, MAP_COMMISSIONER, MAP_LSOA)),
-    ):
-        typed = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
-        if path is None:
-            declared = ", ".join(f"{column} VARCHAR" for column in columns)
-            connection.execute(f"CREATE TABLE {table} ({declared})")
-            continue
-        connection.execute(
-            f"CREATE TABLE {table} AS SELECT m.* REPLACE (CASE WHEN o.{MAP_KEY} IS NULL"
-            f" THEN m.{MAP_COMMISSIONER} ELSE o.{MAP_ENTITY} END AS {MAP_COMMISSIONER})"
-            f" FROM read_csv({literal(path)}, auto_detect = false, header = true, delim = ',',"
-            f" columns = {{{typed}}}) AS m"
-            f" LEFT JOIN {TABLE} AS o ON o.{MAP_KEY} = m.{MAP_COMMISSIONER}"
-        )
+    maps.load(connection, order)
     return read_by
 
 
@@ -381,11 +362,6 @@ def _one(result: duckdb.DuckDBPyConnection) -> tuple[Any, ...]:
     if row is None:
         raise EngineFailed
     return row
-
-
-def _directories(order: LandingTask) -> list[Path]:
-    maps = (order.practice_map, order.postcode_map, order.organisation_map)
-    return [path.parent for path in maps if path is not None]
 
 
 @contextmanager

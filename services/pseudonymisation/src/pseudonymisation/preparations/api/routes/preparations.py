@@ -18,6 +18,7 @@ from pseudonymisation.preparations.api.schemas.preparations import (
     PutPreparation,
 )
 from pseudonymisation.preparations.domain.errors import (
+    AreasUntold,
     CatalogueUnknown,
     DomainClosed,
     PermitInvalid,
@@ -50,6 +51,7 @@ router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
             PermitUsed,
             CatalogueUnknown,
             NoEdition,
+            AreasUntold,
             UnsafeEditions,
             Refused,
             DomainClosed,

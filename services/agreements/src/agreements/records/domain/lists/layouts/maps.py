@@ -30,6 +30,8 @@ PIECE_CHARACTERS = 1 << 20
 class MapKind(StrEnum):
     PRACTICE = "practice"
     POSTCODE = "postcode"
+    DEPRIVATION = "deprivation"
+    """From LSOA to the decile of deprivation (`layouts.directories`)."""
     ORGANISATION = "organisation"
     """From codes to entities: made of the lists of organisations, never sent (`domain.codes`)."""
 

@@ -7,9 +7,11 @@ agreements serves are joined as `<field>__practice` and `<field>__home`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, Literal
 
 from catalogue import (
+    AREAS,
     MOMENTS,
     OLDEST,
     ColumnType,
@@ -25,10 +27,15 @@ from pseudonymisation.intake.adapters.landing.organisations import Organisations
 
 BAND_YEARS: Final = 5
 DEFAULT_POSTCODES: Final = "ZZ99"
-MAP_KEY, MAP_COMMISSIONER, MAP_LSOA = "map_key", "map_commissioner", "map_lsoa"
+MAP_KEY, MAP_COMMISSIONER = "map_key", "map_commissioner"
+MAP_AUTHORITY, MAP_UPPER_AUTHORITY = "map_authority", "map_upper_authority"
 """Columns of the maps in a session."""
-Letter = Literal["S", "P", "G", "H", "R", "C"]
-LETTERS: Final[tuple[Letter, ...]] = ("S", "P", "G", "H", "R", "C")
+POSTCODE_MAP: Final = "postcode_map"
+"""The directory in a session."""
+UPPER_REASON: Final = "reason_l_upper"
+"""The upper tier of the local authority; the lower one is the reason L."""
+Letter = Literal["S", "P", "G", "H", "R", "C", "L"]
+LETTERS: Final[tuple[Letter, ...]] = ("S", "P", "G", "H", "R", "C", "L")
 """Reasons for Access (domain.md 6.11), in the order of the landed columns."""
 
 
@@ -41,6 +48,8 @@ class Derivations:
     provider: str
     """Who submitted: the reason S."""
     organisations: Organisations
+    later: Sequence[date] = ()
+    """When other directories, or other deciles, come into force within the file's period."""
 
     @property
     def postcodes(self) -> list[str]:
@@ -59,9 +68,18 @@ class Derivations:
     @property
     def homes(self) -> list[str]:
         """Fields whose commissioner or area is looked up in the postcode map."""
-        mapped = {Derivation.LSOA, Derivation.RESIDENCE_COMMISSIONER}
+        mapped = {*AREAS, Derivation.RESIDENCE_COMMISSIONER}
         derived = [d.source for d in self.data_set.derived if d.derivation in mapped]
-        return sorted({n for n in derived if n in self.columns} | set(self._looked_up("postcode")))
+        by_reason = {*self._looked_up("postcode"), *self._looked_up("local_authority")}
+        return sorted({n for n in derived if n in self.columns} | by_reason)
+
+    @property
+    def area_homes(self) -> list[str]:
+        """Fields whose areas are looked up in the directory."""
+        derived = self.data_set.derived
+        return sorted(
+            {d.source for d in derived if d.derivation in AREAS and d.source in self.columns}
+        )
 
     @property
     def organisation_codes(self) -> list[str]:
@@ -79,7 +97,22 @@ class Derivations:
         """SQL of one derived column, of which the file has what it is made of."""
         if derived.derivation is Derivation.BAND:
             return self._banded(derived)
+        if derived.derivation in AREAS:
+            return self._area(derived)
         return FORMS[derived.derivation](derived)
+
+    def _area(self, derived: DerivedField) -> str:
+        """SQL of an area by the directory in force on the day; a default postcode has none."""
+        column, home = map_column(derived.derivation), home_of(derived.source)
+        day = identifier(date_of(self.data_set.periods.field))
+        whens = "".join(
+            f" WHEN {day} >= DATE {literal(f'{start}')}"
+            f" THEN {identifier(at_place(home, place))}.{column}"
+            for place, start in reversed([*enumerate(self.later, start=1)])
+        )
+        kind = f"::{type_of(derived.derivation)}"
+        default = f"WHEN {_is_default(derived.source)} THEN NULL"
+        return f"(CASE {default}{whens} ELSE {identifier(home)}.{column} END){kind}"
 
     def _banded(self, derived: DerivedField) -> str:
         """SQL of the band in which a number is, or the hour of a time of day."""
@@ -102,6 +135,16 @@ class Derivations:
         """SQL of the commissioner by one letter that the file has."""
         return self._commissioner(self.data_set.population[letter])
 
+    @property
+    def upper_authority(self) -> str:
+        """SQL of the upper tier of the reason L."""
+        return self._authority(self.data_set.population["L"].field or "", MAP_UPPER_AUTHORITY)
+
+    @staticmethod
+    def _authority(field: str, column: str) -> str:
+        home = f"{identifier(home_of(field))}.{column}"
+        return f"CASE WHEN NOT {_is_default(field)} THEN {home} END"
+
     def has_reason(self, letter: Letter) -> bool:
         """Say whether the data set and the file can name a commissioner by a letter."""
         reason = self.data_set.population.get(letter)
@@ -116,6 +159,8 @@ class Derivations:
                 return f"{identifier(practice_of(field))}.{MAP_COMMISSIONER}"
             case "postcode":
                 return f"{identifier(home_of(field))}.{MAP_COMMISSIONER}"
+            case "local_authority":
+                return self._authority(field, MAP_AUTHORITY)
             case "organisation" | "commissioner" if field == self.data_set.person.provider:
                 return self.organisations.provider(f"r.{identifier(field)}")
             case "organisation" | "commissioner":
@@ -134,8 +179,11 @@ def type_of(derivation: Derivation) -> str:
             | Derivation.MONTH_OF_YEAR
             | Derivation.HOUR
             | Derivation.WEEKDAY
+            | Derivation.DEPRIVATION_DECILE
         ):
             return "SMALLINT"
+        case Derivation.DAYS:
+            return "INTEGER"
         case Derivation.DATE:
             return "DATE"
         case Derivation.DEFAULT_POSTCODE:
@@ -157,6 +205,16 @@ def practice_of(field: str) -> str:
 def home_of(field: str) -> str:
     """Name the joined row of the postcode map."""
     return f"{field}__home"
+
+
+def map_column(area: Derivation) -> str:
+    """Name the column of the directory in a session."""
+    return f"map_{area}"
+
+
+def at_place(name: str, place: int) -> str:
+    """Name what is of the directory that comes into force at that place within the period."""
+    return f"{name}_{place}" if place else name
 
 
 def normalised_postcode(field: str) -> str:
@@ -185,6 +243,12 @@ def _age(derived: DerivedField) -> str:
     return f"CASE WHEN {birth} <= {event} THEN least({years}, {OLDEST}) END"
 
 
+def _days(derived: DerivedField) -> str:
+    """Days from one date to the other; null where the other is before it."""
+    first, last = _date(derived), identifier(date_of(derived.at or ""))
+    return f"CASE WHEN {first} <= {last} THEN ({last} - {first})::INTEGER END"
+
+
 def _band(age: str) -> str:
     labels = [f"{low}-{low + BAND_YEARS - 1}" for low in range(0, OLDEST, BAND_YEARS)] + [
         f"{OLDEST}+"
@@ -208,10 +272,6 @@ def _placed(field: str, form: str) -> str:
     return f"CASE WHEN NOT {_is_default(field)} THEN {postcode} END"
 
 
-def _home(column: str) -> Callable[[DerivedField], str]:
-    return lambda derived: f"{identifier(home_of(derived.source))}.{column}"
-
-
 FORMS: Final[Mapping[Derivation, Callable[[DerivedField], str]]] = {
     Derivation.AGE_YEARS: lambda derived: f"({_age(derived)})::SMALLINT",
     Derivation.AGE_BAND: lambda derived: _band(_age(derived)),
@@ -229,7 +289,9 @@ FORMS: Final[Mapping[Derivation, Callable[[DerivedField], str]]] = {
     Derivation.POSTCODE_DISTRICT: lambda derived: _placed(
         derived.source, "left({0}, length({0}) - 4)"
     ),
-    Derivation.LSOA: _home(MAP_LSOA),
-    Derivation.RESIDENCE_COMMISSIONER: _home(MAP_COMMISSIONER),
+    Derivation.DAYS: _days,
+    Derivation.RESIDENCE_COMMISSIONER: lambda derived: (
+        f"{identifier(home_of(derived.source))}.{MAP_COMMISSIONER}"
+    ),
 }
-"""How each derivation is written."""
+"""How each derivation is written, but bands and areas."""

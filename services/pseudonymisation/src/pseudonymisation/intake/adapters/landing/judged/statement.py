@@ -31,8 +31,11 @@ from pseudonymisation.intake.adapters.landing.judged.checks import date_of, mome
 from pseudonymisation.intake.adapters.landing.judged.derivations import (
     LETTERS,
     MAP_KEY,
+    POSTCODE_MAP,
+    UPPER_REASON,
     Derivations,
     Letter,
+    at_place,
     home_of,
     month_of,
     normalised_postcode,
@@ -55,6 +58,7 @@ ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
 LINE_NUMBER_BYTES: Final = 24
 READ_BYTES: Final = 4 << 20
+NOBODY: Final = "NULL::VARCHAR"
 CELLS: Final = "sealed__cells"
 MASKED: Final = "looked__through"
 
@@ -66,6 +70,14 @@ TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.INTEGER: "BIGINT",
     ColumnType.DECIMAL: "DOUBLE",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DatedMap:
+    """A map and the day on which it comes into force."""
+
+    valid_from: date
+    path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +103,16 @@ class LandingTask:
     practice_map: Path | None
     postcode_map: Path | None
     organisation_map: Path
+    later_postcode_maps: tuple[DatedMap, ...] = ()
+    """Directories that come into force within the period, in their order."""
+    deprivation_maps: tuple[DatedMap, ...] = ()
+    """Deciles, the first of those that are in force when the period begins."""
+
+    @property
+    def area_starts(self) -> list[date]:
+        """Days within the period on which areas are told by other maps than before."""
+        dated = {m.valid_from for m in (*self.later_postcode_maps, *self.deprivation_maps)}
+        return sorted(day for day in dated if self.first < day <= self.last)
 
 
 def parquet_key_name(edition_id: UUID) -> str:
@@ -144,6 +166,7 @@ class Statement:
             columns=columns,
             provider=order.provider,
             organisations=read_by,
+            later=order.area_starts,
         )
         fields = [order.data_set.by_name[name] for name in columns]
         self.masking = Masking([field for field in fields if capacity.is_looked_through(field)])
@@ -240,6 +263,9 @@ class Statement:
             sql = self._reason(letter) if has_reason else "NULL::VARCHAR"
             is_same = not has_reason or sql == self.derivations.submitter
             yield LandedColumn(f"reason_{letter.lower()}", "VARCHAR", sql, is_there=not is_same)
+        has_residents = self.derivations.has_reason("L")
+        upper = self._by_reason("L", self.derivations.upper_authority) if has_residents else NOBODY
+        yield LandedColumn(UPPER_REASON, "VARCHAR", upper, is_there=has_residents)
         is_of_rows = self.data_set.periods.unit != "edition"
         yield LandedColumn("period", "VARCHAR", self._period(), is_there=is_of_rows)
         has_masked = bool(self.masking.fields)
@@ -272,7 +298,10 @@ class Statement:
         return self._unless_dropped(derived.source, value)
 
     def _reason(self, letter: Letter) -> str:
-        hold, value = self.reading.signals.withhold, self.derivations.reason(letter)
+        return self._by_reason(letter, self.derivations.reason(letter))
+
+    def _by_reason(self, letter: Letter, value: str) -> str:
+        hold = self.reading.signals.withhold
         if hold is None or letter in hold.reasons:
             return value
         return f"CASE WHEN NOT {WITHHELD} THEN {value} END"
@@ -377,7 +406,12 @@ class Statement:
             yield f"LEFT JOIN practice_map AS {row} ON {row}.{MAP_KEY} = r.{identifier(name)}"
         for name in self.derivations.homes:
             row, postcode = identifier(home_of(name)), identifier(postcode_of(name))
-            yield f"LEFT JOIN postcode_map AS {row} ON {row}.{MAP_KEY} = r.{postcode}"
+            yield f"LEFT JOIN {POSTCODE_MAP} AS {row} ON {row}.{MAP_KEY} = r.{postcode}"
+        for name in self.derivations.area_homes:
+            for place in range(1, len(self.derivations.later) + 1):
+                row, postcode = identifier(at_place(home_of(name), place)), postcode_of(name)
+                table = at_place(POSTCODE_MAP, place)
+                yield (f"LEFT JOIN {table} AS {row} ON {row}.{MAP_KEY} = r.{identifier(postcode)}")
         yield from map(organisations.join, self.derivations.organisation_codes)
 
 

@@ -3,7 +3,7 @@
 Both are held against one oracle, and against each other (tests).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogue import OLDEST, Derivation, DerivedField
+from catalogue import AREAS, OLDEST, Derivation, DerivedField
 from pseudonymisation.intake.adapters.landing.judged.derivations import (
     BAND_YEARS,
     DEFAULT_POSTCODES,
     MAP_COMMISSIONER,
-    MAP_LSOA,
+    map_column,
 )
 from pseudonymisation.intake.adapters.landing.plain.lookups import SortedMap
 
@@ -85,19 +85,20 @@ class Postcodes:
     normal: pa.Array
     """In normal form, each once."""
     is_default: pa.Array
-    places: pa.Array
-    """In the map, of each."""
+    places: Sequence[pa.Array]
+    """In each of the directories, of each."""
     indices: pa.Array
 
     @classmethod
-    def of(cls, column: pa.Array, homes: SortedMap) -> "Postcodes":
+    def of(cls, column: pa.Array, homes: Sequence[SortedMap]) -> "Postcodes":
         """Take postcodes whose form is right, in either case, with a space or none."""
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         bare = pc.ascii_upper(pc.replace_substring(encoded.dictionary, " ", ""))
         outward, inward = pc.utf8_slice_codeunits(bare, 0, -3), pc.utf8_slice_codeunits(bare, -3)
         normal = pc.binary_join_element_wise(outward, inward, " ")
         is_default = pc.starts_with(normal, DEFAULT_POSTCODES)
-        return cls(normal, is_default, homes.places(normal), encoded.indices)
+        places = [one.places(normal) for one in homes]
+        return cls(normal, is_default, places, encoded.indices)
 
     @property
     def values(self) -> pa.Array:
@@ -108,8 +109,14 @@ class Postcodes:
         cut = pc.utf8_slice_codeunits(self.normal, 0, -less)
         return pc.if_else(self.is_default, None, cut).take(self.indices)
 
-    def mapped(self, homes: SortedMap, name: str) -> pa.Array:
-        return homes.at(self.places, name).take(self.indices)
+    def mapped(self, homes: Sequence[SortedMap], name: str) -> pa.Array:
+        """Give what the directory says that is in force when the period begins."""
+        return homes[0].at(self.places[0], name).take(self.indices)
+
+    def area(self, homes: Sequence[SortedMap], name: str, place: int = 0) -> pa.Array:
+        """Give what one of the directories says; a default postcode has no geography."""
+        found = homes[place].at(self.places[place], name)
+        return pc.if_else(self.is_default, None, found).take(self.indices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,12 @@ class Sources:
 
     dates: Mapping[str, Dates]
     postcodes: Mapping[str, Postcodes]
-    homes: SortedMap
+    homes: Sequence[SortedMap]
+    """The directory in force when the period begins, and those that come later in it."""
+    later: Sequence[int]
+    """When these come into force, as places in the calendar."""
+    day: Dates
+    """By which a record has its directory."""
     numbers: Mapping[str, pa.Array]
     """Numbers as they came, and of times of day the hour."""
 
@@ -180,6 +192,21 @@ def _banded(made: DerivedField, sources: Sources) -> pa.Array:
     return pa.array(made.labels()).take(place)
 
 
+def _days(made: DerivedField, sources: Sources) -> pa.Array:
+    first, last = sources.dates[made.source], sources.dates[made.at or ""]
+    unknown = first.absent | last.absent | (first.places > last.places)
+    return pa.array((last.places - first.places).astype(np.int32), mask=unknown)
+
+
+def _area(made: DerivedField, sources: Sources) -> pa.Array:
+    postcodes, column = sources.postcodes[made.source], map_column(made.derivation)
+    values = postcodes.area(sources.homes, column)
+    for place, start in enumerate(sources.later, start=1):
+        newer = postcodes.area(sources.homes, column, place)
+        values = pc.if_else(pa.array(sources.day.places >= start), newer, values)
+    return values
+
+
 def _weekday(made: DerivedField, sources: Sources) -> pa.Array:
     return pc.day_of_week(sources.dates[made.source].values, count_from_zero=False).cast(pa.int16())
 
@@ -197,9 +224,8 @@ FORMS: Final[Mapping[Derivation, Callable[[DerivedField, Sources], pa.Array]]] =
     Derivation.DEFAULT_POSTCODE: lambda made, sources: _is_default(sources.postcodes[made.source]),
     Derivation.POSTCODE_SECTOR: lambda made, sources: sources.postcodes[made.source].placed(2),
     Derivation.POSTCODE_DISTRICT: lambda made, sources: sources.postcodes[made.source].placed(4),
-    Derivation.LSOA: lambda made, sources: sources.postcodes[made.source].mapped(
-        sources.homes, MAP_LSOA
-    ),
+    Derivation.DAYS: _days,
+    **dict.fromkeys(AREAS, _area),
     Derivation.RESIDENCE_COMMISSIONER: lambda made, sources: sources.postcodes[made.source].mapped(
         sources.homes, MAP_COMMISSIONER
     ),

@@ -21,15 +21,26 @@ from pseudonymisation.engine.sealing import Sealing
 from pseudonymisation.intake.adapters.landing.feed import SPACE, Numbered
 from pseudonymisation.intake.adapters.landing.judged.derivations import (
     LETTERS,
+    MAP_AUTHORITY,
     MAP_COMMISSIONER,
     MAP_KEY,
+    MAP_UPPER_AUTHORITY,
+    POSTCODE_MAP,
+    UPPER_REASON,
     Letter,
+    at_place,
 )
 from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, SPACES, WITHHELD
 from pseudonymisation.intake.adapters.landing.judged.statement import Statement
 from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE
 from pseudonymisation.intake.adapters.landing.plain import forms
-from pseudonymisation.intake.adapters.landing.plain.judging import Judge, NotPlain, Test, among
+from pseudonymisation.intake.adapters.landing.plain.judging import (
+    EPOCH,
+    Judge,
+    NotPlain,
+    Test,
+    among,
+)
 from pseudonymisation.intake.adapters.landing.plain.lines import LineReader
 from pseudonymisation.intake.adapters.landing.plain.lookups import SortedMap, by_value
 from pseudonymisation.intake.adapters.landing.quotes import Mask
@@ -45,6 +56,7 @@ ARROW: Final[Mapping[str, pa.DataType]] = {
     "TIMESTAMP": pa.timestamp("us"),
     "TIME": pa.time64("us"),
     "SMALLINT": pa.int16(),
+    "INTEGER": pa.int32(),
     "BOOLEAN": pa.bool_(),
     "BLOB": pa.binary(),
 }
@@ -96,7 +108,12 @@ class PlainRows:
         sealed = [c.field for c in statement.sealing.cells if c.field.name in self._columns]
         self._sealing = Sealing(sealed, keys)
         self._require_forms()
-        self._homes = SortedMap.load(connection, "postcode_map", MAP_KEY)
+        starts = statement.derivations.later
+        self._homes = [
+            SortedMap.load(connection, at_place(POSTCODE_MAP, place), MAP_KEY)
+            for place in range(len(starts) + 1)
+        ]
+        self._later = [start.toordinal() - EPOCH - forms.FIRST_DAY for start in starts]
         practices = connection.execute(f"SELECT {MAP_KEY}, {MAP_COMMISSIONER} FROM practice_map")
         self._practices: dict[str, str | None] = dict(practices.fetchall())
         entities = connection.execute(f"SELECT {MAP_KEY}, {MAP_ENTITY} FROM {TABLE}")
@@ -178,6 +195,8 @@ class PlainRows:
                 for name in self._statement.derivations.postcodes
             },
             self._homes,
+            self._later,
+            forms.Dates.of(batch.typed[self._data_set.periods.field]),
             {name: _number(column) for name, column in batch.typed.items()},
         )
         person = self._data_set.person
@@ -214,6 +233,9 @@ class PlainRows:
             name = f"reason_{letter.lower()}"
             if name in self._schema.names:
                 made[name] = self._reason(letter, batch, sources)
+        if UPPER_REASON in self._schema.names:
+            name = self._data_set.population["L"].field or ""
+            made[UPPER_REASON] = sources.postcodes[name].area(self._homes, MAP_UPPER_AUTHORITY)
         columns = [made[column.name].cast(column.type) for column in self._schema]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
@@ -303,6 +325,8 @@ class PlainRows:
                 return by_value(text[name], self._practices.get)
             case "postcode":
                 return sources.postcodes[name].mapped(self._homes, MAP_COMMISSIONER)
+            case "local_authority":
+                return sources.postcodes[name].area(self._homes, MAP_AUTHORITY)
             case "organisation" | "commissioner":
                 if name == self._data_set.person.provider:
                     return by_value(text[name], self._organisations.entity_of_provider)
