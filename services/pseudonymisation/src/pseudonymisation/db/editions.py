@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, null, or_
+from sqlalchemy import exists, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -238,8 +238,8 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
             {"kind": m.kind, "id": str(m.version.id), "digest": m.version.digest}
             for m in edition.further_maps
         ]
-        or null(),
-        "areas_untold": [*edition.areas_untold] or null(),
+        or None,
+        "areas_untold": [*edition.areas_untold] or None,
         "organisation_map_id": None if organisation is None else str(organisation.id),
         "organisation_map_digest": None if organisation is None else organisation.digest,
         "landing_rules_version": None if rules is None else rules.version,
