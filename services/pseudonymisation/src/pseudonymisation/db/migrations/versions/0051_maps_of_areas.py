@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0051"
-down_revision: str | None = "0049b"
+down_revision: str | None = "0047"
 branch_labels: str | None = None
 depends_on: str | None = None
 
