@@ -33,6 +33,7 @@ from catalogue.store import (
     read_either,
     read_rules,
 )
+from catalogue.uses import Breach, Identity, Misuse, Uses, Wanted, uses
 from catalogue.words import (
     AREAS,
     DAYS,
@@ -57,6 +58,7 @@ __all__ = [
     "NUMBERS",
     "OLDEST",
     "Availability",
+    "Breach",
     "Cap",
     "Capped",
     "Caps",
@@ -77,10 +79,12 @@ __all__ = [
     "Form",
     "Format",
     "Identifier",
+    "Identity",
     "Instrument",
     "InvalidDataSet",
     "LandingRules",
     "Lookup",
+    "Misuse",
     "Normal",
     "Periods",
     "Problem",
@@ -91,8 +95,10 @@ __all__ = [
     "Treatment",
     "Twice",
     "UnknownDataSet",
+    "Uses",
     "Validity",
     "Void",
+    "Wanted",
     "When",
     "Withhold",
     "add",
@@ -108,4 +114,5 @@ __all__ = [
     "read_either",
     "read_rules",
     "shown",
+    "uses",
 ]

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 from sqlmodel import Session
 
+import catalogue as catalogues
 from agreements import main
 from agreements.db.decisions.tables import DecisionRow, HoldingRow, PermitRow
 from agreements.db.seals.chain import Sealer
@@ -899,3 +900,22 @@ def test_closing_a_processor_in_the_lists_takes_away_what_it_had(asked):
     assert not refused["decision"]
     reasons = refused["context"]["refusals"]
     assert [(r["code"], r["subject"]) for r in reasons] == [("ORGANISATION_CLOSED", CSU)]
+
+
+def test_a_line_that_was_signed_for_what_the_data_set_is_not_for_opens_nothing(service, haven):
+    """The rule of the data set stands above what everybody signed (docs/adr/0048)."""
+    published = catalogues.load().get("GP_RS")
+    world = plain.sound()
+    (version,) = world["agreement"]["versions"]
+    for line in version["snapshot"]["lines"]:
+        line |= {"data_set": "GP_RS", "catalogue_digest": published.digest}
+        line["fields"] = [{"name": "SEX", "treatment": "as_is", "reason": "to plan"}]
+    seed(service.parts.engine, world, sealer=service.parts.sealer)
+    asked = Asked(service, haven)
+
+    answer = asked.post(asked.request_body(data_set="GP_RS", fields=["SEX"])).json()
+
+    (refused,) = answer["context"]["refusals"]
+    assert not answer["decision"]
+    assert (refused["code"], refused["subject"]) == ("DATA_SET_NOT_FOR_PURPOSE", "COM")
+    assert "risk stratification" in refused["detail"]

@@ -519,6 +519,7 @@ class Evaluation:
             | self.fields_listed(line)
             | self.form_allowed(line)
             | self.filtered(line)
+            | self.for_what_it_is(line)
             | self.confidentiality(line)
             | self.opt_outs(line)
             | self.differencing(line)
@@ -733,6 +734,63 @@ class Evaluation:
         listed = [f["name"] for f in line["fields"]]
         return {("FIELD_NOT_IN_DSA", n) for n in self.names() if n not in listed}
 
+    # What a data set is for: [4.1], [6.3], [6.5], [6.7], [6.9], rulings 13 and 14
+
+    def kinds_of_controllers(self) -> dict[str, str | None]:
+        rows = {code: self.organisation_row(code) for code in self.controllers()}
+        return {code: None if row is None else row["kind"] for code, row in rows.items()}
+
+    def is_of_births_or_deaths(self) -> bool:
+        return self.data_set in ("CIVIL_DEATHS", "CIVIL_BIRTHS")
+
+    def by_statute(self, line: Json) -> bool:
+        return (
+            self.is_of_births_or_deaths()
+            and self.classification == "IDENTIFIABLE"
+            and line["confidentiality"]["route"] == "other_law"
+            and line["population"]["rule"] in ("own", "union", "residents")
+            and all(kind == "LOCAL_AUTHORITY" for kind in self.kinds_of_controllers().values())
+        )
+
+    def for_what_it_is(self, line: Json) -> Found:
+        found: Found = set()
+        if self.data_set == "GP_RS" and self.purpose != "RS":
+            found.add(("DATA_SET_NOT_FOR_PURPOSE", self.purpose))
+        if self.is_of_births_or_deaths() and self.classification == "IDENTIFIABLE":
+            others = ("NHS_TRUST", "INDEPENDENT_PROVIDER", "GP_PRACTICE", "SUPPLIER", "BODY")
+            route, rule = line["confidentiality"]["route"], line["population"]["rule"]
+            for code, kind in self.kinds_of_controllers().items():
+                by_law = kind == "LOCAL_AUTHORITY" and (
+                    route == "other_law" and rule in ("own", "union", "residents")
+                )
+                otherwise = kind in ("LOCAL_AUTHORITY", *others) and (
+                    route in ("consent", "section_251")
+                    and rule in ("own", "union", "list", "national", "residents")
+                )
+                if not by_law and not otherwise:
+                    found.add(("IDENTITY_NOT_FOR_RECIPIENT", code))
+        hidden = {
+            "SUS_APC": (
+                "Der_Postcode_Grid_Easting", "Der_Postcode_Grid_Northing",
+                "Der_Practice_Patient_Distance_Miles", "Der_Provider_Patient_Distance_Miles",
+            ),
+            "ECDS": (
+                "EC_Place_Of_Injury_Latitude", "EC_Place_Of_Injury_Longitude",
+                "Fractional_Age_At_Arrival",
+            ),
+        }  # fmt: skip
+        reasons = {f["name"]: f["reason"] for f in line["fields"]}
+        for name in self.names():
+            if self.purpose == "COM" and name in hidden.get(self.data_set, ()):
+                found.add(("FIELD_HIDDEN_FOR_PURPOSE", name))
+            joins = {"SHMI": ("EPIKEY",), "GPW": ("GMC_NUMBER", "PRACTICE_CODE")}
+            if name in joins.get(self.data_set, ()):
+                if not reasons.get(name, "").strip():
+                    found.add(("LINKAGE_FIELD_WITHOUT_REASON", name))
+                if name == "EPIKEY" and self.linked() == {"SHMI"}:
+                    found.add(("LINKAGE_FIELD_NOT_LINKED", name))
+        return found
+
     def form_allowed(self, line: Json) -> Found:
         found: Found = set()
         kind = line["recipient_environment"]["kind"]
@@ -777,7 +835,7 @@ class Evaluation:
             allowed = {"not_identifiable", "consent", "section_251", "other_law"}
             if self.classification == "IDENTIFIABLE":
                 allowed -= {"not_identifiable"}  # A20
-                if self.purpose == "OTHER":
+                if self.purpose == "OTHER" and not self.by_statute(line):
                     allowed -= {"other_law"}  # ruling 14
             if route not in allowed:
                 found.add(("FORM_NOT_ALLOWED", "confidentiality.route"))
@@ -831,7 +889,7 @@ class Evaluation:
                     must = True
                 else:
                     consented = line["confidentiality"]["route"] == "consent"
-                    must = not (reason == "consent" and consented)
+                    must = not (reason == "consent" and consented) and not self.by_statute(line)
                 if must or reason == "no_identifying_data":  # A21
                     found.add(("OPT_OUT_NOT_APPLIED", None))
             elif not self.classification.startswith(("PSEUDO", "AGGREGATE")):

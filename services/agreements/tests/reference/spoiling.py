@@ -611,6 +611,53 @@ def about_csds(draw: Draw, world: Json, question: Json) -> None:
             edition["rules"] = sha(["rules", "CSDS", 2])
 
 
+RULED = [
+    ("GP_RS", "Sex"),
+    ("CIVIL_DEATHS", "Sex"),
+    ("SHMI", "EPIKEY"),
+    ("GPW", "GMC_NUMBER"),
+    ("GPW", "PRACTICE_CODE"),
+    ("ECDS", "Fractional_Age_At_Arrival"),
+    ("SUS_APC", "Der_Practice_Patient_Distance_Miles"),
+]
+
+
+def of_a_ruled_data_set(draw: Draw, world: Json, question: Json) -> None:
+    """Everything is about a data set that is not there for everybody, or one column of it is."""
+    name, column = draw(st.sampled_from(RULED))
+    reason, linked = draw(st.sampled_from(["why", " "])), draw(st.booleans())
+    described = data_set(name)
+    others = (entry for entry in world["catalogue"] if entry["data_set"] != name)
+    world["catalogue"] = [*others, described]
+    for v in versions(world):
+        link = {"data_sets": [name, "HES_APC"], "key": "person", "mitigation": "x"}
+        v["snapshot"]["linkage"] = [link] if linked else []
+        for x in v["snapshot"]["lines"]:
+            x["data_set"], x["catalogue_digest"] = name, described["digest"]
+            for listed in x["fields"]:
+                listed["reason"] = reason
+    for place in the_key(question):
+        place["data_set"] = name
+        if "catalogue_digest" in place:
+            place["catalogue_digest"] = described["digest"]
+    for part in (world, question):
+        _renamed(part, "Sex", column)
+
+
+def _renamed(value: Any, old: str, new: str) -> None:
+    """Call a column otherwise wherever it is named."""
+    if isinstance(value, dict):
+        for key in [k for k in value if k == old]:
+            value[new] = value.pop(key)
+        for key, entry in value.items():
+            value[key] = new if entry == old else entry
+            _renamed(entry, old, new)
+    elif isinstance(value, list):
+        value[:] = [new if entry == old else entry for entry in value]
+        for entry in value:
+            _renamed(entry, old, new)
+
+
 def catalogue(draw: Draw, world: Json, question: Json) -> None:
     if not world["catalogue"]:
         return
@@ -1002,7 +1049,8 @@ SPOILING: tuple[Spoil, ...] = (
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
     filtered,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
-    publications, about_csds, catalogue, maps, reserved, held_before, landed, void, recalled,
+    publications, about_csds, of_a_ruled_data_set, catalogue, maps, reserved, held_before, landed,
+    void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, landed_otherwise,
     columns_that_undo_one_another, other_spellings, no_evidence,

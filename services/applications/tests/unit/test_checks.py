@@ -704,6 +704,29 @@ BREAKS = [
             [16, "lines", 1], {"line": 2, "route": "other_law"}, with_identifiable_line(complete())
         ),
     ),
+    # What data sets are for (test_uses.py has the rest)
+    (
+        "DATA_SET_NOT_FOR_PURPOSE",
+        f"{LINE}/purpose",
+        lambda: edited([7, "lines", 0, "data_set"], "GP_RS"),
+    ),
+    (
+        "FIELD_HIDDEN_FOR_PURPOSE",
+        f"{FIELD}/name",
+        lambda: with_field(name="Der_Postcode_Grid_Easting"),
+    ),
+    (
+        "LINKAGE_FIELD_NOT_LINKED",
+        f"{FIELD}/name",
+        lambda: edited([7, "lines", 0], line(data_set="SHMI", fields=[field(name="EPIKEY")])),
+    ),
+    (
+        "IDENTITY_NOT_FOR_RECIPIENT",
+        f"{LINE}/classification",
+        lambda: edited(
+            [7, "lines", 0], line(data_set="CIVIL_DEATHS", classification="IDENTIFIABLE")
+        ),
+    ),
     # What columns tell together (test_caps.py has the rest)
     ("CAP_UNDONE", f"{LINE}/fields/1", with_areas),
     # Standard 17

@@ -50,6 +50,7 @@ class OrganisationAnswer(AgreementsAnswer):
     name: str
     legal_entity: str
     parent: str | None = None
+    kind: str = ""
     valid_from: date | None = None
     valid_to: date | None = None
 
@@ -170,6 +171,7 @@ class HttpAgreements:
             name=answer.name,
             legal_entity=answer.legal_entity,
             parent=answer.parent,
+            kind=answer.kind,
             valid_from=answer.valid_from,
             valid_to=answer.valid_to,
         )

@@ -13,6 +13,8 @@ class OrganisationFact:
     legal_entity: str
     """Its own code, or that of the entity which it is a part of (ruling 4)."""
     parent: str | None = None
+    kind: str = ""
+    """What sort of organisation it is; empty where the list does not say."""
     valid_from: date | None = None
     valid_to: date | None = None
 

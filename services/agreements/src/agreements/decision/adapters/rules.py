@@ -109,7 +109,7 @@ def load() -> domain.Rules:
     )  # fmt: skip
     content = {name: _read(name) for name in names}
     bases = legal_bases.load()
-    caps = catalogue.caps()
+    caps, uses = catalogue.caps(), catalogue.uses()
     vocabulary = VocabularyFile.model_validate(content["vocabulary"])
     return domain.Rules(
         vocabulary=domain.Vocabulary(
@@ -125,8 +125,16 @@ def load() -> domain.Rules:
         leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
         bases=bases,
         caps=caps,
+        uses=uses,
         digest=digest_of(
-            _plain(content | {"legal_bases": bases.digest, "caps": caps.model_dump(mode="json")})
+            _plain(
+                content
+                | {
+                    "legal_bases": bases.digest,
+                    "caps": caps.model_dump(mode="json"),
+                    "uses": uses.model_dump(mode="json"),
+                }
+            )
         ),
     )
 

@@ -30,6 +30,11 @@ class Code(StrEnum):
     FILTER_CODE_UNKNOWN = "FILTER_CODE_UNKNOWN"
     FILTER_NOT_IN_DSA = "FILTER_NOT_IN_DSA"
     FORM_NOT_ALLOWED = "FORM_NOT_ALLOWED"
+    DATA_SET_NOT_FOR_PURPOSE = "DATA_SET_NOT_FOR_PURPOSE"
+    IDENTITY_NOT_FOR_RECIPIENT = "IDENTITY_NOT_FOR_RECIPIENT"
+    FIELD_HIDDEN_FOR_PURPOSE = "FIELD_HIDDEN_FOR_PURPOSE"
+    LINKAGE_FIELD_NOT_LINKED = "LINKAGE_FIELD_NOT_LINKED"
+    LINKAGE_FIELD_WITHOUT_REASON = "LINKAGE_FIELD_WITHOUT_REASON"
     CATALOGUE_UNKNOWN = "CATALOGUE_UNKNOWN"
     S251_EXPIRED = "S251_EXPIRED"
     OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
@@ -161,6 +166,32 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Choose a less identifying form of the named field or line.",
         "Approvals CAG 7-04(a) and 7-07/2013; NHS England's pages on risk stratification and "
         "invoice validation; ICO anonymisation code for commissioning",
+    ),
+    Code.DATA_SET_NOT_FOR_PURPOSE: Meaning(
+        "The data set is there for the purpose of the line",
+        "Ask for another data set for this purpose, or for this one for the purpose that it has.",
+        "Approval CAG 7-04(a)/2013: the GP record is sent for risk stratification",
+    ),
+    Code.IDENTITY_NOT_FOR_RECIPIENT: Meaning(
+        "Every controller of a line with identity is of a kind that may have the data set so, by"
+        " the line's route and for its population",
+        "Ask for the data set without identity; a local authority names the statute as its route.",
+        "Statistics and Registration Service Act 2007 s42(4); HSCA 2012 s261(5)(d)",
+    ),
+    Code.FIELD_HIDDEN_FOR_PURPOSE: Meaning(
+        "No column leaves that the purpose never gets",
+        "Leave out the named field; the refusal says which form to choose in its place.",
+        "NCDR reference library: fields of location, of exact age and of the place of an injury",
+    ),
+    Code.LINKAGE_FIELD_NOT_LINKED: Meaning(
+        "A column that is there to link data sets is listed where the agreement links them",
+        "Amend the agreement to have the linkage, or leave out the named field.",
+        "DSfC data catalogue: SHMI holds EPIKEY, for linkage where the agreement permits it",
+    ),
+    Code.LINKAGE_FIELD_WITHOUT_REASON: Meaning(
+        "A column that is there to link data sets is listed with a reason",
+        "Amend the line to say what the named field is linked with, and why.",
+        "DSfC data catalogue: practice code and GP registration number as linkage fields",
     ),
     Code.CATALOGUE_UNKNOWN: Meaning(
         "The catalogue has the data set's file with the digest that the line names",

@@ -52,6 +52,10 @@ def _instants(question: Question, facts: Facts, day: date) -> Iterator[datetime]
     for found in _dates(facts):
         yield start_of(found)
         yield end_of(found)
+    for row in facts.rules.uses.rows:
+        yield start_of(row.valid_from)
+        if row.valid_to is not None:
+            yield end_of(row.valid_to)
     for evidence in facts.assurance.values():
         for identifiable in (False, True):
             judged = judge(

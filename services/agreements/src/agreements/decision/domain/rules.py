@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Literal, TypeVar
 
 from agreements.records.domain.terms.categories import Category
-from catalogue import Caps
+from catalogue import Caps, Uses
 from common.field.legal_bases import LegalBases
 from statements.vocabulary import EnvironmentKind
 
@@ -142,6 +142,8 @@ class Rules:
     bases: LegalBases
     caps: Caps
     """What columns of a line may not tell together (domain.md 8.3)."""
+    uses: Uses
+    """For what data sets are, beyond what their columns say (docs/adr/0048)."""
     digest: str
     """Of the files that they were read from: logged with each decision."""
 

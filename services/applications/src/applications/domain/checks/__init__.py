@@ -20,7 +20,7 @@ from applications.domain.checks import (
 )
 from applications.domain.checks.case import Case
 from applications.domain.checks.codes import CODES
-from applications.domain.checks.data import caps, confidentiality, filters
+from applications.domain.checks.data import caps, confidentiality, filters, uses
 from applications.domain.checks.data import lines as data
 from applications.domain.findings import Finding
 
@@ -63,6 +63,7 @@ CHECKS: tuple[Check, ...] = (
     data.fields,
     filters.filters,
     caps.columns,
+    uses.misuses,
     data.justifications,
     data.populations,
     data.environments,

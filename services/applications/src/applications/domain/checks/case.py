@@ -12,6 +12,7 @@ from applications.domain.rules import Rules
 from applications.domain.sections import Answers
 from applications.domain.sections.data import LineAnswer
 from applications.domain.sections.forms import Kind
+from applications.domain.sections.purposes import Processing
 from catalogue import Catalogue, DataSet, UnknownDataSet
 from statements.vocabulary import Classification
 
@@ -67,3 +68,12 @@ class Case:
             return self.data_sets.get(line.data_set, line.catalogue_version)
         except UnknownDataSet:
             return None
+
+    def linked_with(self, data_set: str) -> frozenset[str]:
+        """Return the data sets that share tokens with one, itself among them (ruling 11)."""
+        section = self.answers.of(Processing)
+        groups = [set(link.data_sets) for link in section.linkage] if section else []
+        found = {data_set}
+        while more := {name for group in groups if group & found for name in group} - found:
+            found |= more
+        return frozenset(found)

@@ -14,6 +14,7 @@ from agreements.decision.domain.clauses import (
     file_clauses,
     filter_clauses,
     line_clauses,
+    use_clauses,
 )
 from common.errors import Refusal
 
@@ -42,6 +43,7 @@ class Clause(StrEnum):
     FILTERS = "filters"
     CLASSIFICATION = "classification"
     FORM = "form"
+    USE = "use"
     ROUTE = "route"
     SECTION_251 = "section_251"
     POWER = "power"
@@ -90,6 +92,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.FILTERS: filter_clauses.filters,
     Clause.CLASSIFICATION: line_clauses.classification,
     Clause.FORM: line_clauses.form,
+    Clause.USE: use_clauses.use,
     Clause.ROUTE: line_clauses.route,
     Clause.SECTION_251: line_clauses.section_251,
     Clause.POWER: line_clauses.power,

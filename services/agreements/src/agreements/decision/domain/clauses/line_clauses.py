@@ -5,6 +5,7 @@ from datetime import date
 
 from agreements.decision.domain.case import MONTH, NATIONAL, OWN, UNION, LineCase
 from agreements.decision.domain.clauses.agreement_clauses import closed_today
+from agreements.decision.domain.clauses.use_clauses import by_statute
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import Fetch, Request
@@ -101,7 +102,9 @@ def form(case: LineCase) -> Iterator[Refusal]:
 
 def route(case: LineCase) -> Iterator[Refusal]:
     """The duty of confidentiality is met by a way that the ceiling knows (A20)."""
-    if case.ceiling is not None and case.line.route not in case.ceiling.routes:
+    if case.ceiling is None or by_statute(case):
+        return
+    if case.line.route not in case.ceiling.routes:
         detail = f"{case.key.classification} data are not released by the route {case.line.route}."
         yield refusal(Code.FORM_NOT_ALLOWED, detail, "confidentiality.route")
 
@@ -147,7 +150,7 @@ def opt_out(case: LineCase) -> Iterator[Refusal]:
         terms.opt_out_reason == NO_IDENTIFYING_DATA
         and case.key.classification == Classification.IDENTIFIABLE
     )
-    if is_untrue or (rule.applied and not is_excused):
+    if is_untrue or (rule.applied and not is_excused and not by_statute(case)):
         detail = f"The line leaves opt-outs out; the rule of today: {rule.reason}."
         yield refusal(Code.OPT_OUT_NOT_APPLIED, detail)
 

@@ -6,7 +6,6 @@ from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.sections.data import LineAnswer, Objections
 from applications.domain.sections.forms import Kind
-from applications.domain.sections.purposes import Processing
 from catalogue import Cap, Capped, Shown, Treatment, caps, shown
 from statements.vocabulary import Classification
 
@@ -97,7 +96,7 @@ def _share(case: Case, one: LineAnswer, other: LineAnswer) -> bool:
         one.purpose is other.purpose
         and one.recipient_environment == other.recipient_environment
         and _upheld(case, one) == _upheld(case, other)
-        and other.data_set in _linked(case, one.data_set)
+        and other.data_set in case.linked_with(one.data_set)
     )
 
 
@@ -105,12 +104,3 @@ def _upheld(case: Case, line: LineAnswer) -> bool:
     section = case.answers.of(Objections)
     answered = section.lines if section else ()
     return next((answer.applied for answer in answered if answer.line == line.number), True)
-
-
-def _linked(case: Case, data_set: str) -> frozenset[str]:
-    section = case.answers.of(Processing)
-    groups = [set(link.data_sets) for link in section.linkage] if section else []
-    found = {data_set}
-    while more := {name for group in groups if group & found for name in group} - found:
-        found |= more
-    return frozenset(found)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from applications.domain.checks.case import Case
+from applications.domain.checks.data.uses import by_statute
 from applications.domain.findings import Finding, refuse
 from applications.domain.sections.data import (
     Confidentiality,
@@ -45,11 +46,11 @@ def objections(case: Case) -> Iterator[Finding]:
         line = by_number.get(opt_out.line)
         if line is not None and not opt_out.applied:
             pointer = f"/sections/8/lines/{position}"
-            yield from _not_upheld(line, opt_out, routes.get(line.number), pointer)
+            yield from _not_upheld(case, line, opt_out, routes.get(line.number), pointer)
 
 
 def _not_upheld(
-    line: LineAnswer, opt_out: OptOut, route: Route | None, pointer: str
+    case: Case, line: LineAnswer, opt_out: OptOut, route: Route | None, pointer: str
 ) -> Iterator[Finding]:
     match opt_out.reason:
         case None:
@@ -76,7 +77,7 @@ def _not_upheld(
                     f"Line {line.number} does not rest on consent (section 16).",
                 )
         case OptOutReason.EXEMPTION:
-            if not opt_out.exemption_letter:
+            if not opt_out.exemption_letter and not by_statute(case, line):
                 yield refuse(
                     "EXEMPTION_LETTER_MISSING",
                     8,
@@ -118,7 +119,12 @@ def _route(
                 f"Line {line.number} is identifiable, and nothing meets the duty of "
                 "confidentiality.",
             )
-        elif ceiling is not None and ceiling.routes and answer.route not in ceiling.routes:
+        elif (
+            ceiling is not None
+            and ceiling.routes
+            and answer.route not in ceiling.routes
+            and not by_statute(case, line)
+        ):
             yield refuse(
                 "ROUTE_NOT_ALLOWED",
                 16,

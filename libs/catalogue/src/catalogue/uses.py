@@ -1,0 +1,221 @@
+"""For what a data set may be used, beyond what its columns say: dated data, beside its files.
+
+The seeds say of some data sets what they are for, who may know people by them, and which columns
+leave only for a reason. Such a rule holds for every version of the data set at once, also for
+lines that were signed before it was written down, so it is none of the published files' affair.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Self, TypeVar
+
+import yaml
+from pydantic import Field, model_validator
+
+from catalogue.model import DataSet
+from catalogue.words import Name, Strict, Text, without
+
+
+class Breach(StrEnum):
+    """What a line asks for that the data set is not for; also the code of the refusal."""
+
+    PURPOSE = "DATA_SET_NOT_FOR_PURPOSE"
+    IDENTITY = "IDENTITY_NOT_FOR_RECIPIENT"
+    HIDDEN = "FIELD_HIDDEN_FOR_PURPOSE"
+    UNLINKED = "LINKAGE_FIELD_NOT_LINKED"
+    REASON = "LINKAGE_FIELD_WITHOUT_REASON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misuse:
+    """One thing that a line asks for and may not have."""
+
+    breach: Breach
+    subject: str
+    """The purpose, the recipient or the field."""
+    detail: str
+
+
+class UseRule(Strict):
+    """Rows hold from their first to their last day, both included."""
+
+    data_sets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    reason: Text
+    """As whoever asks is told."""
+    source: Text
+    valid_from: date
+    valid_to: date | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        ends_early = self.valid_to is not None and self.valid_to < self.valid_from
+        return without(self, ["valid_to is before valid_from"] if ends_early else [])
+
+    def holds(self, data_set: str, on: date) -> bool:
+        begun = self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
+        return begun and data_set in self.data_sets
+
+
+class Purposes(UseRule):
+    """The purposes for which the data set is there; no other."""
+
+    only: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class Identity(UseRule):
+    """Who may have the data set with people's identity, by which route and for whose people.
+
+    Where any row names a data set, whenever it holds, nobody else may.
+    """
+
+    recipients: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Kinds of organisations."""
+    routes: Annotated[tuple[Text, ...], Field(min_length=1)]
+    populations: Annotated[tuple[Text, ...], Field(min_length=1)]
+    statute: Text | None = None
+    """The law that gives it to them: opt-outs do not apply then. None: by the people's or the
+    Secretary of State's leave."""
+
+    def allows(self, wanted: "Wanted", kind: str) -> bool:
+        """Say whether an organisation of that kind may have what is wanted."""
+        by_this = wanted.route in self.routes and wanted.population in self.populations
+        return by_this and kind in self.recipients
+
+
+class Hidden(UseRule):
+    """Columns that never leave for these purposes, whatever their treatments say."""
+
+    purposes: Annotated[tuple[Text, ...], Field(min_length=1)]
+    fields: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class LinkageFields(UseRule):
+    """Columns that are there to join one data set to another."""
+
+    fields: Annotated[tuple[Name, ...], Field(min_length=1)]
+    linked: bool
+    """Whether the agreement's linkage has to name the data set with another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a line asks for, as far as rules of use go."""
+
+    data_set: str
+    purpose: str
+    identifiable: bool
+    route: str
+    population: str
+    recipients: Mapping[str, str]
+    """Kinds of organisations by code: each that receives the data."""
+    fields: Mapping[str, str]
+    """Reasons, by column."""
+    linked_with: frozenset[str]
+    """Other data sets that the agreement links it with."""
+
+
+R = TypeVar("R", bound=UseRule)
+
+
+class Uses(Strict):
+    """One version of the rules of use of every data set."""
+
+    rule: Annotated[str, Field(pattern=r"^uses/\d+$")]
+    valid_from: date
+    purposes: tuple[Purposes, ...] = ()
+    identity: tuple[Identity, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+    linkage_fields: tuple[LinkageFields, ...] = ()
+
+    @property
+    def rows(self) -> Sequence[UseRule]:
+        return (*self.purposes, *self.identity, *self.hidden, *self.linkage_fields)
+
+    def of(self, data_set: str, on: date) -> Sequence[UseRule]:
+        """Give the rules of one data set on a day."""
+        return [row for row in self.rows if row.holds(data_set, on)]
+
+    def by_statute(self, wanted: Wanted, on: date) -> bool:
+        """Say whether a law of this data set gives it, by the line's route, to each controller.
+
+        Where none does, the route has to be one that its purpose knows, and opt-outs apply.
+        """
+        rows = [row for row in _holding(self.identity, wanted, on) if row.statute]
+        return bool(wanted.recipients) and all(
+            any(row.allows(wanted, kind) for row in rows) for kind in wanted.recipients.values()
+        )
+
+    def misuses(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
+        """Say everything that a line asks for and may not have."""
+        yield from self._of_purpose(wanted, on)
+        yield from self._of_identity(wanted, on)
+        yield from self._of_hidden(wanted, on)
+        yield from self._of_linkage(wanted, on)
+
+    def _of_purpose(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
+        rows = _holding(self.purposes, wanted, on)
+        if rows and not any(wanted.purpose in row.only for row in rows):
+            only = ", ".join(sorted({p for row in rows for p in row.only}))
+            detail = f"{wanted.data_set} is for {only} only: {rows[0].reason}"
+            yield Misuse(breach=Breach.PURPOSE, subject=wanted.purpose, detail=detail)
+
+    def _of_identity(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
+        named = [row for row in self.identity if wanted.data_set in row.data_sets]
+        if not named or not wanted.identifiable:
+            return
+        rows = _holding(self.identity, wanted, on)
+        recipients = wanted.recipients or {wanted.data_set: ""}
+        for code, kind in sorted(recipients.items()):
+            if not any(row.allows(wanted, kind) for row in rows):
+                detail = f"{wanted.data_set} with identity is not for it: {named[-1].reason}"
+                yield Misuse(breach=Breach.IDENTITY, subject=code, detail=detail)
+
+    def _of_hidden(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
+        for row in _holding(self.hidden, wanted, on):
+            if wanted.purpose not in row.purposes:
+                continue
+            for name in sorted(set(row.fields) & set(wanted.fields)):
+                detail = f"{name} never leaves for {wanted.purpose}: {row.reason}"
+                yield Misuse(breach=Breach.HIDDEN, subject=name, detail=detail)
+
+    def _of_linkage(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
+        others = wanted.linked_with - {wanted.data_set}
+        for row in _holding(self.linkage_fields, wanted, on):
+            for name in sorted(set(row.fields) & set(wanted.fields)):
+                if row.linked and not others:
+                    detail = f"No linkage of the agreement names {wanted.data_set}: {row.reason}"
+                    yield Misuse(breach=Breach.UNLINKED, subject=name, detail=detail)
+                if not wanted.fields[name].strip():
+                    detail = f"{name} is listed without a reason: {row.reason}"
+                    yield Misuse(breach=Breach.REASON, subject=name, detail=detail)
+
+    def problems_with(self, data_sets: Iterable[DataSet]) -> Iterator[str]:
+        """Say which data sets or columns of the rules nobody has described."""
+        known: dict[str, set[str]] = {}
+        for described in data_sets:
+            known.setdefault(described.data_set, set()).update(described.releasables)
+        for row in self.rows:
+            yield from (f"there is no data set {n}" for n in row.data_sets if n not in known)
+        named: list[Hidden | LinkageFields] = [*self.hidden, *self.linkage_fields]
+        for columns in named:
+            there = {field for name in columns.data_sets for field in known.get(name, ())}
+            yield from (f"no data set has {f}" for f in columns.fields if f not in there)
+
+
+def _holding(rows: Sequence[R], wanted: Wanted, on: date) -> list[R]:
+    return [row for row in rows if row.holds(wanted.data_set, on)]
+
+
+@cache
+def uses() -> Uses:
+    """Give the newest rules: what protects people is not waited for."""
+    found = [
+        Uses.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in files("catalogue").joinpath("uses").iterdir()
+        if path.name.endswith(".yaml")
+    ]
+    return max(found, key=lambda one: (one.valid_from, int(one.rule.partition("/")[2])))

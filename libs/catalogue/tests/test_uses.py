@@ -1,0 +1,86 @@
+"""Rules of use are dated data about data sets that are there."""
+
+from datetime import date
+
+import pytest
+from pydantic import ValidationError
+
+from catalogue import Uses, Wanted, load, uses
+
+ROW = {"data_sets": ["GP_RS"], "reason": "so", "source": "here", "valid_from": "2020-04-01"}
+
+
+def wanted(**changes):
+    base = {
+        "data_set": "GP_RS",
+        "purpose": "COM",
+        "identifiable": False,
+        "route": "",
+        "population": "own",
+        "recipients": {"02P": "CCG"},
+        "fields": {},
+        "linked_with": frozenset(),
+    }
+    return Wanted(**base | changes)
+
+
+def test_every_rule_names_data_sets_and_columns_that_are_described():
+    assert list(uses().problems_with(load())) == []
+
+
+def test_a_rule_about_nothing_is_found():
+    hidden = ROW | {"purposes": ["COM"], "fields": ["Shoe_Size"]}
+    rules = Uses.model_validate(
+        {
+            "rule": "uses/9",
+            "valid_from": "2026-01-01",
+            "purposes": [ROW | {"data_sets": ["GP_SR"], "only": ["RS"]}],
+            "hidden": [hidden],
+        }
+    )
+
+    assert list(rules.problems_with(load())) == [
+        "there is no data set GP_SR",
+        "no data set has Shoe_Size",
+    ]
+
+
+def test_a_rule_holds_from_its_first_to_its_last_day():
+    rules = Uses.model_validate(
+        {
+            "rule": "uses/9",
+            "valid_from": "2026-01-01",
+            "purposes": [ROW | {"only": ["RS"], "valid_to": "2020-12-31"}],
+        }
+    )
+
+    def days(*given):
+        return [bool(list(rules.misuses(wanted(), date.fromisoformat(day)))) for day in given]
+
+    assert days("2020-03-31", "2020-04-01", "2020-12-31", "2021-01-01") == [
+        False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_rule_does_not_end_before_it_begins():
+    with pytest.raises(ValidationError, match="before valid_from"):
+        Uses.model_validate(
+            {
+                "rule": "uses/9",
+                "valid_from": "2026-01-01",
+                "purposes": [ROW | {"only": ["RS"], "valid_to": "2020-03-31"}],
+            }
+        )
+
+
+def test_identity_without_any_known_recipient_is_nobody_s():
+    asked = wanted(
+        data_set="CIVIL_DEATHS", identifiable=True, route="other_law", recipients={"X": ""}
+    )
+    nobody = wanted(data_set="CIVIL_DEATHS", identifiable=True, route="other_law", recipients={})
+
+    for one in (asked, nobody):
+        assert [m.breach.value for m in uses().misuses(one, date(2026, 1, 1))] == [
+            "IDENTITY_NOT_FOR_RECIPIENT"
+        ]
+        assert not uses().by_statute(one, date(2026, 1, 1))

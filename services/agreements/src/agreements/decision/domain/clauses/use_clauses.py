@@ -1,0 +1,36 @@
+"""The clause of what a data set is for, whatever an agreement's line lists (docs/adr/0048)."""
+
+from collections.abc import Iterator
+
+from agreements.decision.domain.case import LineCase
+from agreements.decision.domain.codes import Code, refusal
+from catalogue import Wanted
+from common.errors import Refusal
+from statements.vocabulary import Classification
+
+
+def use(case: LineCase) -> Iterator[Refusal]:
+    """The data set is for this purpose, these recipients and these columns together."""
+    for misuse in case.facts.rules.uses.misuses(_wanted(case), case.day):
+        yield refusal(Code(misuse.breach.value), misuse.detail, misuse.subject)
+
+
+def by_statute(case: LineCase) -> bool:
+    """Say whether a law of the data set gives it, by the line's route, to each controller."""
+    is_identifiable = case.key.classification == Classification.IDENTIFIABLE
+    return is_identifiable and case.facts.rules.uses.by_statute(_wanted(case), case.day)
+
+
+def _wanted(case: LineCase) -> Wanted:
+    kinds = {code: case.standing.organisation(code) for code in case.controllers}
+    listed = {name: case.line.fields.get(name) for name in case.fields}
+    return Wanted(
+        data_set=case.key.data_set,
+        purpose=case.key.purpose,
+        identifiable=case.key.classification == Classification.IDENTIFIABLE,
+        route=case.line.route,
+        population=case.line.population_rule,
+        recipients={code: "" if o is None else o.kind.value for code, o in kinds.items()},
+        fields={name: "" if term is None else term.reason for name, term in listed.items()},
+        linked_with=frozenset(case.document.linked_with(case.key.data_set)),
+    )

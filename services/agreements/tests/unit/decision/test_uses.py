@@ -1,0 +1,137 @@
+"""What a data set is for binds every line of it, also one that was signed (docs/adr/0048)."""
+
+import pytest
+
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.evaluator import evaluate
+from services.agreements.tests.reference.world import CCG, NOON
+from services.agreements.tests.unit.decision.test_scenarios import codes
+
+
+@pytest.fixture
+def world():
+    return plain.sound()
+
+
+def about(world, name, **columns):
+    """Let the line be about another data set, with these of its columns and their reasons."""
+    described = plain.data_set(name)
+    described["fields"] += [plain.field(c, "QI", "as_is") for c in columns]
+    world["catalogue"] = [described]
+    line = world["agreement"]["versions"][0]["snapshot"]["lines"][0]
+    line |= {"data_set": name, "catalogue_digest": described["digest"]}
+    line["fields"] += [
+        {"name": c, "treatment": "as_is", "reason": reason} for c, reason in columns.items()
+    ]
+    asked = plain.request(data_set=name, fields=[*columns] or ["Sex"])
+    return line, asked
+
+
+def refused(world, asked):
+    """Say what is refused, by the service and by the reference alike."""
+    found = codes(world, asked)
+    assert found == evaluate(world, asked, NOON)
+    return found
+
+
+@pytest.mark.parametrize("purpose", ["COM", "IV", "OTHER"])
+def test_the_gp_record_is_for_risk_stratification_only(world, purpose):
+    line, asked = about(world, "GP_RS")
+    line["purpose"] = asked["purpose"] = purpose
+
+    assert ("DATA_SET_NOT_FOR_PURPOSE", purpose) in refused(world, asked)
+
+
+def test_the_gp_record_is_given_for_risk_stratification(world):
+    line, asked = about(world, "GP_RS")
+    line["purpose"] = asked["purpose"] = "RS"
+
+    assert refused(world, asked) == set()
+
+
+@pytest.mark.parametrize(
+    ("data_set", "column"),
+    [
+        ("SUS_APC", "Der_Postcode_Grid_Easting"),
+        ("SUS_APC", "Der_Postcode_Grid_Northing"),
+        ("SUS_APC", "Der_Practice_Patient_Distance_Miles"),
+        ("SUS_APC", "Der_Provider_Patient_Distance_Miles"),
+        ("ECDS", "EC_Place_Of_Injury_Latitude"),
+        ("ECDS", "EC_Place_Of_Injury_Longitude"),
+        ("ECDS", "Fractional_Age_At_Arrival"),
+    ],
+)
+def test_what_tells_a_home_or_a_birth_never_leaves_for_commissioning(world, data_set, column):
+    """Also where a version of the data set forgot to forbid it, and with the best of reasons."""
+    _, asked = about(world, data_set, **{column: "to plan ambulances"})
+
+    assert refused(world, asked) == {("FIELD_HIDDEN_FOR_PURPOSE", column)}
+
+
+def test_the_key_of_hes_is_in_shmi_where_the_agreement_links_them(world):
+    _, asked = about(world, "SHMI", EPIKEY="to add diagnoses")
+    snapshot = world["agreement"]["versions"][0]["snapshot"]
+
+    assert refused(world, asked) == {("LINKAGE_FIELD_NOT_LINKED", "EPIKEY")}
+    snapshot["linkage"] = [{"data_sets": ["SUS_APC", "CSDS"], "key": "person", "mitigation": "x"}]
+    assert refused(world, asked) == {("LINKAGE_FIELD_NOT_LINKED", "EPIKEY")}
+    snapshot["linkage"] = [{"data_sets": ["SHMI", "HES_APC"], "key": "person", "mitigation": "x"}]
+    assert refused(world, asked) == set()
+
+
+@pytest.mark.parametrize("column", ["GMC_NUMBER", "PRACTICE_CODE"])
+def test_who_links_the_workforce_says_with_what(world, column):
+    line, asked = about(world, "GPW", **{column: " "})
+
+    assert refused(world, asked) == {("LINKAGE_FIELD_WITHOUT_REASON", column)}
+    line["fields"][-1]["reason"] = "joined to the list sizes of practices"
+    assert refused(world, asked) == set()
+
+
+def deaths(world, *, kind, route="other_law", rule="own"):
+    """A line with identity of registered deaths, for an organisation of that kind."""
+    line, asked = about(world, "CIVIL_DEATHS")
+    for row in world["organisations"]:
+        if row["ods"] == CCG:
+            row["kind"] = kind
+    line |= {"purpose": "OTHER", "classification": "IDENTIFIABLE", "sensitivity": "SENSITIVE"}
+    line["opt_out"] = {"applied": True, "reason": None}
+    line["dissemination_power"] = {"other_law": "s261_5_d", "consent": "s261_2_c"}[route]
+    line["confidentiality"] = {"route": route, "section_251": None}
+    line["population"]["rule"] = rule
+    asked |= {"purpose": "OTHER", "classification": "IDENTIFIABLE"}
+    return line, asked
+
+
+def test_a_local_authority_has_deaths_of_its_residents_by_statute(world):
+    line, asked = deaths(world, kind="LOCAL_AUTHORITY")
+
+    assert ("IDENTITY_NOT_FOR_RECIPIENT", CCG) not in refused(world, asked)
+    assert ("FORM_NOT_ALLOWED", "confidentiality.route") not in refused(world, asked)
+    line["opt_out"] = {"applied": False, "reason": "exemption"}
+    assert "OPT_OUT_NOT_APPLIED" not in {code for code, _ in refused(world, asked)}
+
+
+@pytest.mark.parametrize("kind", ["CCG", "ICB", "SUB_ICB_LOCATION", "NHS_ENGLAND"])
+@pytest.mark.parametrize("route", ["other_law", "consent"])
+def test_an_nhs_commissioner_has_deaths_without_identity_whatever_its_route(world, kind, route):
+    _, asked = deaths(world, kind=kind, route=route)
+
+    assert ("IDENTITY_NOT_FOR_RECIPIENT", CCG) in refused(world, asked)
+
+
+def test_the_statute_is_about_residents_and_not_about_the_country(world):
+    _, asked = deaths(world, kind="LOCAL_AUTHORITY", rule="national")
+
+    assert ("IDENTITY_NOT_FOR_RECIPIENT", CCG) in refused(world, asked)
+    assert ("FORM_NOT_ALLOWED", "confidentiality.route") in refused(world, asked)
+
+
+def test_a_statute_of_deaths_opens_no_other_data_set(world):
+    line, asked = deaths(world, kind="LOCAL_AUTHORITY")
+    described = plain.data_set("SUS_APC")
+    world["catalogue"] = [described]
+    line |= {"data_set": "SUS_APC", "catalogue_digest": described["digest"]}
+    asked["data_set"] = "SUS_APC"
+
+    assert ("FORM_NOT_ALLOWED", "confidentiality.route") in refused(world, asked)

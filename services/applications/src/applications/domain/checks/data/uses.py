@@ -1,0 +1,59 @@
+"""What a data set is for (docs/adr/0048): said before anybody signs what would be refused."""
+
+from collections.abc import Iterator
+
+from applications.domain.checks.case import Case
+from applications.domain.findings import Finding, refuse
+from applications.domain.sections.data import Confidentiality, LineAnswer
+from catalogue import Breach, Misuse, Wanted, uses
+from statements.vocabulary import Classification
+
+SAID = {
+    Breach.PURPOSE: ("DATA_SET_NOT_FOR_PURPOSE", "purpose"),
+    Breach.IDENTITY: ("IDENTITY_NOT_FOR_RECIPIENT", "classification"),
+    Breach.HIDDEN: ("FIELD_HIDDEN_FOR_PURPOSE", ""),
+    Breach.UNLINKED: ("LINKAGE_FIELD_NOT_LINKED", ""),
+}
+"""The code, and where a line says it; what is about a field is said at the field. That a field
+has no reason is said of every field (FIELD_WITHOUT_REASON)."""
+
+
+def misuses(case: Case) -> Iterator[Finding]:
+    """Check that a line asks for what its data set is for, of whom and for whom it is."""
+    for pointer, line in case.answers.numbered_lines():
+        wanted = _wanted(case, line)
+        for misuse in uses().misuses(wanted, case.day):
+            if misuse.breach in SAID:
+                code, place = SAID[misuse.breach]
+                at = f"{pointer}/{place or _field(misuse, line)}"
+                yield refuse(code, 7, at, misuse.detail)
+
+
+def by_statute(case: Case, line: LineAnswer) -> bool:
+    """Say whether a law of the data set gives it with identity, by the line's route."""
+    return uses().by_statute(_wanted(case, line), case.day)
+
+
+def _field(misuse: Misuse, line: LineAnswer) -> str:
+    position = next(i for i, field in enumerate(line.fields) if field.name == misuse.subject)
+    return f"fields/{position}/name"
+
+
+def _wanted(case: Case, line: LineAnswer) -> Wanted:
+    section = case.answers.of(Confidentiality)
+    routes = {said.line: said.route.value for said in section.lines} if section else {}
+    return Wanted(
+        data_set=line.data_set,
+        purpose=line.purpose,
+        identifiable=line.classification is Classification.IDENTIFIABLE,
+        route=routes.get(line.number, ""),
+        population=line.population.rule,
+        recipients={ods: _kind(case, ods) for ods in case.answers.controllers},
+        fields={field.name: field.reason for field in line.fields},
+        linked_with=case.linked_with(line.data_set),
+    )
+
+
+def _kind(case: Case, ods: str) -> str:
+    found = None if case.facts is None else case.facts.of(ods).organisation
+    return "" if found is None else found.kind

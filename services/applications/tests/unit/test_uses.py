@@ -1,0 +1,84 @@
+"""What a data set is for is said before anybody signs what would be refused (docs/adr/0048)."""
+
+from dataclasses import replace
+
+import pytest
+
+from applications.domain import checks
+from services.applications.tests.answers import CCG, case, complete, known, party
+
+RULES = {
+    "DATA_SET_NOT_FOR_PURPOSE",
+    "IDENTITY_NOT_FOR_RECIPIENT",
+    "FIELD_HIDDEN_FOR_PURPOSE",
+    "LINKAGE_FIELD_NOT_LINKED",
+    "ROUTE_NOT_ALLOWED",
+}
+
+
+def asking(*fields, linkage=(), route=None, **changes):
+    raw = complete()
+    raw[7]["lines"][0] |= changes
+    if fields:
+        raw[7]["lines"][0]["fields"] = [
+            {"name": name, "treatment": "as_is", "reason": "Need differs."} for name in fields
+        ]
+    raw[10]["linkage"] = [{"data_sets": [*linkage], "key": "person"}] if linkage else []
+    if route:
+        raw[16]["lines"][0] |= {"route": route, "evidence": "the Act"}
+    return raw
+
+
+def found(raw, *, kind="CCG"):
+    organisation = replace(party(CCG).organisation, kind=kind)
+    facts = known(_02P=party(CCG, organisation=organisation))
+    findings = checks.examine(case(raw, facts))
+    return {(f.code, f.pointer) for f in findings if f.code in RULES}
+
+
+def test_the_gp_record_is_applied_for_only_to_stratify_risk():
+    pointer = "/sections/7/lines/0/purpose"
+
+    assert found(asking(data_set="GP_RS")) == {("DATA_SET_NOT_FOR_PURPOSE", pointer)}
+    assert found(asking(data_set="GP_RS", purpose="RS")) == set()
+
+
+@pytest.mark.parametrize(
+    ("data_set", "column"),
+    [
+        ("SUS_APC", "Der_Postcode_Grid_Easting"),
+        ("ECDS", "Fractional_Age_At_Arrival"),
+        ("ECDS", "EC_Place_Of_Injury_Latitude"),
+    ],
+)
+def test_what_commissioning_never_gets_is_said_with_the_reason(data_set, column):
+    raw = asking(column, data_set=data_set)
+
+    pointer = "/sections/7/lines/0/fields/0/name"
+    assert found(raw) == {("FIELD_HIDDEN_FOR_PURPOSE", pointer)}
+
+
+def test_the_key_of_hes_needs_the_linkage_of_section_10():
+    asked = {"data_set": "SHMI"}
+
+    pointer = "/sections/7/lines/0/fields/0/name"
+    assert found(asking("EPIKEY", **asked)) == {("LINKAGE_FIELD_NOT_LINKED", pointer)}
+    assert found(asking("EPIKEY", linkage=("SHMI", "HES_APC"), **asked)) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "route", "codes"),
+    [
+        ("LOCAL_AUTHORITY", "other_law", set()),
+        ("LOCAL_AUTHORITY", "consent", set()),
+        ("CCG", "other_law", {"IDENTITY_NOT_FOR_RECIPIENT", "ROUTE_NOT_ALLOWED"}),
+        ("CCG", "consent", {"IDENTITY_NOT_FOR_RECIPIENT"}),
+        ("", "other_law", {"IDENTITY_NOT_FOR_RECIPIENT", "ROUTE_NOT_ALLOWED"}),
+    ],
+)
+def test_deaths_with_identity_are_for_local_authorities_by_statute(kind, route, codes):
+    raw = asking(
+        data_set="CIVIL_DEATHS", purpose="OTHER", classification="IDENTIFIABLE", route=route
+    )
+
+    assert {code for code, _ in found(raw, kind=kind)} == codes
