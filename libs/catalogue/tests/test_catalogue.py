@@ -292,7 +292,7 @@ def test_what_does_not_fit_is_not_added_and_leaves_nothing(published, tmp_path):
 
     assert sorted(p.name for p in published.rglob("*")) == before
     assert (published / "landing_rules" / "digests.json").read_bytes() == digests
-    assert load().get("DIDS").version == "1.1"
+    assert load().get("DIDS").version == "1.2"
 
 
 @pytest.mark.parametrize(
@@ -334,3 +334,17 @@ def test_a_version_with_codes_of_staff_is_served_by_what_the_version_before_it_l
 )
 def test_the_version_of_a_month_is_the_newest_that_has_it(month: str, version: str) -> None:
     assert load().for_period("GPW", month).version == version
+
+
+@pytest.mark.parametrize("name", ["SUS_APC", "DIDS"])
+def test_the_version_with_meanings_of_codes_differs_by_them_alone(name: str) -> None:
+    former, later = load().get(name, "1.1"), load().get(name, "1.2")
+    labelled = [f.name for f in later.fields if f.labels]
+
+    assert labelled == [f.name for f in later.fields if f.codes]
+    assert former.serves(later, later.releasables)
+    assert later.serves(former, former.releasables)
+    without = {"version", "digest", "fields"}
+    assert former.model_dump(exclude=without) == later.model_dump(exclude=without)
+    for one, other in zip(former.fields, later.fields, strict=True):
+        assert one.model_dump(exclude={"labels"}) == other.model_dump(exclude={"labels"})

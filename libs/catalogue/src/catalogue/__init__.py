@@ -20,7 +20,7 @@ from catalogue.landing import (
     matches,
 )
 from catalogue.model import DataSet, Form, Lookup, Reason, Releasable, folded
-from catalogue.periods import Availability, Periods
+from catalogue.periods import Availability, Calendar, Periods, Stages, stages
 from catalogue.store import (
     Catalogue,
     InvalidDataSet,
@@ -59,6 +59,7 @@ __all__ = [
     "OLDEST",
     "Availability",
     "Breach",
+    "Calendar",
     "Cap",
     "Capped",
     "Caps",
@@ -92,6 +93,7 @@ __all__ = [
     "Record",
     "Releasable",
     "Shown",
+    "Stages",
     "Treatment",
     "Twice",
     "UnknownDataSet",
@@ -114,5 +116,6 @@ __all__ = [
     "read_either",
     "read_rules",
     "shown",
+    "stages",
     "uses",
 ]

@@ -1,13 +1,27 @@
-"""To which period a record belongs, and when what is published of a period is there."""
+"""To which period a record belongs, when what is published of it is there, how final a file is.
+
+A period of the payment data sets is agreed in two steps: what was there at the reconciliation
+inclusion date (flex), and at the post-reconciliation inclusion date (freeze; domain.md 0.1). Where
+the calendar has the dates of a month they count, and else the rule.
+"""
 
 import calendar
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
+import yaml
 from pydantic import Field, model_validator
 
-from catalogue.words import MONTH, Name, Strict, without
+from catalogue.words import MONTH, Name, Strict, Text, without
 
+Stage = Literal["provisional", "final", "flex", "freeze", "after_freeze"]
+LONDON = ZoneInfo("Europe/London")
+YEAR_BEGINS = 4
+"""The month with which a financial year begins."""
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -81,3 +95,100 @@ def added(day: date, months: int) -> date:
     count = day.year * 12 + day.month - 1 + months
     year, month = count // 12, count % 12 + 1
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+class Inclusion(Strict):
+    """A stage of a month: what has come by then is in it."""
+
+    stage: Stage
+    months: Annotated[int, Field(ge=0, le=24)]
+    """After the month, or after the last one of its financial year."""
+    day: Annotated[int, Field(ge=1, le=28)]
+
+    def last_day(self, month: date) -> date:
+        return added(month.replace(day=1), self.months).replace(day=self.day)
+
+
+class PublishedDates(Strict):
+    """The inclusion dates of one month, from a timetable that was published."""
+
+    month: Annotated[str, Field(pattern=MONTH)]
+    dates: Annotated[tuple[date, ...], Field(min_length=1)]
+    """One for each stage, in their order."""
+    source: Text
+
+
+class Calendar(Strict):
+    """The stages of some data sets."""
+
+    data_sets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    counted_from: Literal["month", "financial_year"]
+    until: time
+    """On the last day, in London."""
+    stages: Annotated[tuple[Inclusion, ...], Field(min_length=1)]
+    afterwards: Stage
+    published: tuple[PublishedDates, ...] = ()
+    source: Text
+    assumed: bool = False
+    """The days of the rule are not from a published text."""
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        return without(self, self._problems())
+
+    def _problems(self) -> Iterator[str]:
+        order = [(one.months, one.day) for one in self.stages]
+        if order != sorted(set(order)):
+            yield "stages end one after the other"
+        for row in self.published:
+            if len(row.dates) != len(self.stages) or list(row.dates) != sorted(set(row.dates)):
+                yield f"{row.month} has not one date a stage, in their order"
+        if len({row.month for row in self.published}) != len(self.published):
+            yield "a month is published twice"
+
+    def last_days(self, month: str) -> tuple[date, ...]:
+        """Give the last day of each stage of a month."""
+        found = next((row.dates for row in self.published if row.month == month), None)
+        if found is not None:
+            return found
+        first = date.fromisoformat(f"{month}-01")
+        if self.counted_from == "financial_year":
+            year = first.year + (first.month >= YEAR_BEGINS)
+            first = date(year, YEAR_BEGINS - 1, 1)
+        return tuple(stage.last_day(first) for stage in self.stages)
+
+    def stage_of(self, month: str, received_at: datetime) -> Stage:
+        """Say in which stage of a month something is that came at an instant."""
+        local = received_at.astimezone(LONDON)
+        for stage, last in zip(self.stages, self.last_days(month), strict=True):
+            if local < datetime.combine(last, self.until, LONDON):
+                return stage.stage
+        return self.afterwards
+
+
+class Stages(Strict):
+    """One version of the calendars."""
+
+    rule: Annotated[str, Field(pattern=r"^stages/\d+$")]
+    calendars: tuple[Calendar, ...]
+
+    @model_validator(mode="after")
+    def _each_data_set_has_one(self) -> Self:
+        named = [name for calendar in self.calendars for name in calendar.data_sets]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        return without(self, [f"two calendars of {', '.join(twice)}"] if twice else [])
+
+    def of(self, data_set: str) -> Calendar | None:
+        """Give a data set's calendar; None where it has no stages."""
+        return next((c for c in self.calendars if data_set in c.data_sets), None)
+
+
+@cache
+def stages() -> Stages:
+    """Give the newest calendars."""
+    found = [
+        Stages.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in files("catalogue").joinpath("calendars").iterdir()
+        if path.name.endswith(".yaml")
+    ]
+    return max(found, key=lambda one: int(one.rule.partition("/")[2]))

@@ -225,7 +225,8 @@ def test_an_edition_that_gives_way_names_its_successor():
         return Edition(
             id=uuid4(), data_set="SUS_APC", catalogue_version="1.0", catalogue_digest="d",
             period=Period("2018-04", "2018-04"), provider="RR8", number=number,
-            status=Status.of(SUS), submission_id=uuid4(), object_key="k", rows=1, bytes=1,
+            status=Status.of(SUS, Period.parse("2018-04"), AT),
+            submission_id=uuid4(), object_key="k", rows=1, bytes=1,
             practice_map=None, postcode_map=None, landed_at=AT,
             standing=Standing(
                 state=Replacement.ACCEPTED,
@@ -241,7 +242,7 @@ def test_an_edition_that_gives_way_names_its_successor():
     assert superseded.superseded_by == new.id
     (event,) = superseded.pending
     assert event.model_dump(mode="json")["superseded_by"] == str(new.id)
-    assert former.status is Status.CURRENT
+    assert former.status is Status.FREEZE
 
 
 def test_the_report_counts_by_column_and_reason():
@@ -306,3 +307,49 @@ def test_all_sums_of_a_report_agree_in_accepted_and_rejected_files(
         assert column["valid"] + column["missing"] == good
         assert column["submitted"] or column["valid"] == 0
         assert column["own_found"] + column["others_found"] == column["personal_data_found"]
+
+
+def sent(*when):
+    return datetime(*when, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("data_set", "period", "sent_at", "status"),
+    [
+        # 5 pm in London is 4 pm in summer
+        ("SUS_APC", "2019-04", sent(2019, 5, 20, 15, 59), Status.FLEX),
+        ("SUS_APC", "2019-04", sent(2019, 5, 20, 16, 0), Status.FREEZE),
+        ("SUS_OP", "2019-04", sent(2019, 6, 20, 15, 59), Status.FREEZE),
+        ("ECDS", "2019-04", sent(2019, 6, 20, 16, 0), Status.AFTER_FREEZE),
+        ("SUS_APC", "2019-11", sent(2019, 12, 20, 16, 59), Status.FLEX),
+        ("SUS_APC", "2019-04/2019-06", sent(2019, 7, 1), Status.FLEX),
+        ("HES_APC", "2019-03", sent(2019, 8, 31, 22, 59), Status.PROVISIONAL),
+        ("HES_APC", "2019-03", sent(2019, 8, 31, 23, 0), Status.FINAL),
+        ("HES_APC", "2019-04", sent(2020, 8, 31, 22, 59), Status.PROVISIONAL),
+        ("HES_OP", "2019-04/2020-03", sent(2020, 9, 1), Status.FINAL),
+        ("DIDS", "2019-04", sent(2019, 5, 1), Status.CURRENT),
+        ("GPW", "2020-03", sent(2020, 5, 1), Status.FINAL),
+        ("GPW", "2021-06", sent(2021, 8, 1), Status.PROVISIONAL),
+    ],
+)
+def test_how_final_an_edition_is_goes_by_the_day_on_which_its_file_came(
+    data_set, period, sent_at, status
+):
+    asked = Period.parse(period)
+    described = catalogue.load().for_period(data_set, asked.first)
+
+    assert Status.of(described, asked, sent_at) is status
+
+
+def test_what_is_landed_anew_is_as_final_as_when_it_was_sent():
+    later = AT + timedelta(days=400)
+
+    found, attempt = landing()
+    sent_by = replace(found, received_by="a person", received_at=AT, created_at=AT)
+    accepted = sent_by.accept(attempt, OUTCOME, {}, quarantine_key="q", at=AT)
+    former, anew = accepted.land_anew(uuid4(), edition_id=uuid4(), at=later)
+    again = replace(anew, state=SubmissionState.ACCEPTED)
+    _, once_more = again.land_anew(uuid4(), edition_id=uuid4(), at=later + timedelta(days=9))
+
+    assert former.sent_at == anew.sent_at == once_more.sent_at == AT
+    assert anew.received_at == later

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal, Self
 from uuid import UUID
 
-from catalogue import DataSet
+from catalogue import DataSet, stages
 from common.replacement import Judgement, Standing, State
 from pseudonymisation.intake.domain.events import (
     EditionSuperseded,
@@ -18,14 +18,27 @@ from pseudonymisation.intake.domain.period import Period
 
 
 class Status(StrEnum):
-    """How final an edition is, by the way in which its data set is refreshed (ruling 10)."""
+    """How final an edition is, by its calendar or the way it is refreshed (ruling 10)."""
 
     CURRENT = "current"
     PROVISIONAL = "provisional"
     FINAL = "final"
+    FLEX = "flex"
+    """It was there at the reconciliation inclusion date."""
+    FREEZE = "freeze"
+    """It was there at the post-reconciliation inclusion date."""
+    AFTER_FREEZE = "after_freeze"
+    """It came later: no part of what was agreed of the month."""
 
     @classmethod
-    def of(cls, data_set: DataSet) -> "Status":
+    def of(cls, data_set: DataSet, period: Period, sent_at: datetime) -> "Status":
+        """Say it by the calendar of the data set, where it has stages, or by its kind of refresh.
+
+        A file of several months is as final as the last of them.
+        """
+        calendar = stages().of(data_set.data_set)
+        if calendar is not None:
+            return cls(calendar.stage_of(period.last, sent_at))
         return {
             "replaced": cls.CURRENT,
             "editions": cls.PROVISIONAL,

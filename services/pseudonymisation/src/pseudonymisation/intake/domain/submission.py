@@ -170,6 +170,13 @@ class Submission:
                 return None
 
     @property
+    def sent_at(self) -> datetime | None:
+        """When its sender sent the content: of one that is landed anew, when it came first."""
+        if self.received_at is not None and self.received_by is None:
+            return self.created_at
+        return self.received_at
+
+    @property
     def is_exhausted(self) -> bool:
         """Return whether it was tried as often as it may be."""
         return self.attempts >= ATTEMPTS_MAX
@@ -326,7 +333,7 @@ class Submission:
         other = replace(
             self,
             id=submission_id,
-            created_at=at,
+            created_at=self.sent_at or at,
             state=SubmissionState.OPEN,
             content=None,
             received_at=None,

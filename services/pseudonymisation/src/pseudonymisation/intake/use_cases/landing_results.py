@@ -169,7 +169,7 @@ def _edition(
         period=submission.period,
         provider=submission.provider,
         number=former + 1,
-        status=Status.of(order.data_set),
+        status=Status.of(order.data_set, submission.period, submission.sent_at or at),
         submission_id=submission.id,
         object_key=ctx.haven.edition_key(order.submission),
         rows=outcome.landed,

@@ -206,6 +206,11 @@ class RulesVersionView(BaseModel):
     digest: Annotated[str, Field(description="`sha256:` over the canonical JSON of the rules.")]
 
 
+EditionStatus = Literal[
+    "current", "provisional", "final", "flex", "freeze", "after_freeze", "superseded", "taken_back"
+]
+
+
 class EditionView(StandingView):
     id: UUID
     data_set: str
@@ -215,10 +220,11 @@ class EditionView(StandingView):
     provider: str
     number: Annotated[int, Field(description="Counts the editions of this period from 1.")]
     status: Annotated[
-        Literal["current", "provisional", "final", "superseded", "taken_back"],
+        EditionStatus,
         Field(
-            description="How final it is; `superseded` once a later edition is in force, and"
-            " `taken_back` where it was taken back: what was made with it is void."
+            description="How final it is; of data sets that are agreed in two steps, by when it"
+            " came: `flex`, `freeze` or `after_freeze`. `superseded` once a later edition is in"
+            " force, and `taken_back` where it was taken back: what was made with it is void."
         ),
     ]
     submission_id: UUID
@@ -271,7 +277,7 @@ class EditionView(StandingView):
 
 def _status(
     edition: Edition,
-) -> Literal["current", "provisional", "final", "superseded", "taken_back"]:
+) -> EditionStatus:
     if edition.standing.state is State.TAKEN_BACK:
         return "taken_back"
     return "superseded" if edition.superseded_by else edition.status.value
