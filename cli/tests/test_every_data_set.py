@@ -239,7 +239,7 @@ def plan(
         columns=tuple(ExtractColumn(name, treatment) for name, treatment in columns.items()),
         opt_outs_apply=False,
         opted_out=(),
-        cleared=None,
+        cleared=(),
         domain_id=DOMAIN,
         keys=ExtractKeys(
             haven=haven.key("haven/nhs_number"),

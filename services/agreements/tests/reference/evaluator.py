@@ -780,7 +780,9 @@ class Evaluation:
             ),
         }  # fmt: skip
         reasons = {f["name"]: f["reason"] for f in line["fields"]}
-        for name in self.names():
+        kept = self.file.get("filters", []) if self.file else self.question.get("filters", [])
+        told_by = [f["column"] for f in [*self.readable(line), *kept]]
+        for name in [*self.names(), *told_by]:
             if self.purpose == "COM" and name in hidden.get(self.data_set, ()):
                 found.add(("FIELD_HIDDEN_FOR_PURPOSE", name))
             joins = {"SHMI": ("EPIKEY",), "GPW": ("GMC_NUMBER", "PRACTICE_CODE")}

@@ -68,6 +68,19 @@ def test_what_tells_a_home_or_a_birth_never_leaves_for_commissioning(world, data
     assert refused(world, asked) == {("FIELD_HIDDEN_FOR_PURPOSE", column)}
 
 
+def test_rows_are_not_picked_by_what_never_leaves(world):
+    """Whoever is told that everybody in a file lives west of a line is told where they live."""
+    column = "Der_Postcode_Grid_Easting"
+    line, asked = about(world, "SUS_APC", **{column: "to plan ambulances"})
+    asked["fields"] = ["Sex"]
+    where = {"column": column, "any_of": ["400000"]}
+
+    assert refused(world, asked) == set()
+    assert refused(world, asked | {"filters": [where]}) == {("FIELD_HIDDEN_FOR_PURPOSE", column)}
+    line["filters"] = [where]
+    assert refused(world, asked) == {("FIELD_HIDDEN_FOR_PURPOSE", column)}
+
+
 def test_the_key_of_hes_is_in_shmi_where_the_agreement_links_them(world):
     _, asked = about(world, "SHMI", EPIKEY="to add diagnoses")
     snapshot = world["agreement"]["versions"][0]["snapshot"]
