@@ -22,7 +22,7 @@ from common.db import engine as engines
 from common.db import tables
 from common.settings import ServiceSettings
 from common.web import app as web
-from common.web import auth, server
+from common.web import auth, connections, server
 
 OPEN = auth.public("A test.")
 PATIENCE_SECONDS = 30
@@ -72,8 +72,9 @@ def make_app(database_url, go_on, **limits):
 
 
 @pytest.fixture
-def serving(sqlite_url):
+def serving(sqlite_url, monkeypatch):
     """Return `serving(**limits)`: the address of a server with these limits."""
+    monkeypatch.setattr(connections, "LOOKS_EVERY_SECONDS", 0.1)
     go_on = threading.Event()
     with ExitStack() as stack:
 

@@ -31,6 +31,7 @@ from common.db import migrate
 from common.db import tables as shared
 from common.errors import AppError
 from common.ids import digest, digest_of, new_id
+from common.messaging import consumer
 from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Event
 from common.security.jws import NotGenuine
@@ -787,6 +788,7 @@ def _house(
     with held, ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         turns = Turns()
         patch.setattr(driver, "advance", turns.counted(driver.advance))
+        patch.setattr(consumer, "POLL_SECONDS", 0.05)  # its last look is waited for at the end
         _, haven_url = stack.enter_context(
             in_background(
                 [

@@ -9,10 +9,19 @@ from uuid import UUID, uuid4
 import pytest
 
 from common.ids import new_id
+from common.messaging import consumer
 from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Event
 
+POLL_SECONDS = 0.05
+"""A test does not wait for a consumer's last look as long as an operator would."""
+
 AT = datetime(2018, 6, 1, 9, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch):
+    monkeypatch.setattr(consumer, "POLL_SECONDS", POLL_SECONDS)
 
 
 @pytest.fixture
