@@ -28,6 +28,7 @@ from dsfc_cli import (
     keys,
     landing_rules,
     protecting,
+    submitting,
     validating,
     waiting,
     watching,
@@ -54,6 +55,7 @@ app.command("demo")(demo.command)
 app.command("contracts")(contracts.command)
 app.command("keys")(keys.command)
 app.command("protect")(protecting.command)
+app.command("submit")(submitting.command)
 app.command("watch")(watching.command)
 
 out = Console()

@@ -5,11 +5,10 @@ directory that is removed. Maps are agreements' and are not here: nothing is sai
 """
 
 import json
-import secrets
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 from uuid import uuid4
 
 import typer
@@ -17,17 +16,20 @@ import typer
 import catalogue
 from common.clock import SystemClock, legal_day
 from common.errors import AppError
-from pseudonymisation.engine.objects import Objects
+from dsfc_client import media_type_of
 from pseudonymisation.engine.session import EngineLimits
-from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
 from pseudonymisation.intake.adapters.landing.organisations import COLUMNS
-from pseudonymisation.intake.adapters.uploads.inspector import Inspector
+from pseudonymisation.intake.adapters.uploads.trial import Trial
+from pseudonymisation.intake.api.declared import FORMS
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import report
+from pseudonymisation.intake.domain.written import AS_CATALOGUED, Delimiter, Dialect, Quoting
 
 BLOCK = 1 << 20
 MEMORY_BYTES = 1_000_000_000
+TAB = {"tab": "\t", "\\t": "\t"}
+"""What a shell lets nobody type."""
 
 
 def command(
@@ -39,19 +41,25 @@ def command(
     provider: Annotated[
         list[str], typer.Option(help="Whose records it may hold; the first is who sends it.")
     ],
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between values, where not as the catalogue says; `tab`.")
+    ] = None,
+    quoting: Annotated[str | None, typer.Option(help="`standard`, `backslash` or `none`.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole report, for machines.")
     ] = False,
 ) -> None:
     """Check a file before it is sent, and print the report that the intake would write.
 
+    The file's name declares its form: `.gz` is a gzip of CSV, `.parquet` is Parquet, any other CSV.
     Nothing leaves this machine. What needs agreements is not checked: rights to submit beyond
     `--provider`, and who commissions what.
 
     Example: dsfc catalogue validate DIDS april.csv --period 2018-04 --provider RR8
     """
     try:
-        found = validate(data_set, file, period=period, providers=provider)
+        dialect = _dialect(delimiter, quoting)
+        found = validate(data_set, file, period=period, providers=provider, dialect=dialect)
     except catalogue.UnknownDataSet:
         known = ", ".join(sorted({d.data_set for d in catalogue.load()}))
         typer.echo(f"There is no such data set; there are {known}.", err=True)
@@ -69,7 +77,22 @@ def command(
         raise typer.Exit(1)
 
 
-def validate(name: str, file: Path, *, period: str, providers: list[str]) -> Mapping[str, object]:
+def _dialect(delimiter: str | None, quoting: str | None) -> Dialect:
+    delimiter = TAB.get(delimiter or "", delimiter)
+    for said, allowed in ((delimiter, get_args(Delimiter)), (quoting, get_args(Quoting))):
+        if said not in {None, *allowed}:
+            raise typer.BadParameter(f"one of {' '.join(allowed)}".replace("\t", "tab"))
+    return Dialect(cast("Delimiter | None", delimiter), cast("Quoting | None", quoting))
+
+
+def validate(
+    name: str,
+    file: Path,
+    *,
+    period: str,
+    providers: list[str],
+    dialect: Dialect = AS_CATALOGUED,
+) -> Mapping[str, object]:
     """Land a file and throw it away; give the report.
 
     :raises UnknownDataSet, PeriodInvalid, ContentRefused:
@@ -80,19 +103,15 @@ def validate(name: str, file: Path, *, period: str, providers: list[str]) -> Map
     asked.require_of(data_set)
     asked.require_sent(data_set)
     rules, as_read = known.intake_of(data_set, today)
-    keys: dict[str, bytes] = {}
+    as_read = dialect.of(as_read)
     with tempfile.TemporaryDirectory(prefix="dsfc-") as directory:
         place = Path(directory)
-        plane = landing.LandingResources(
-            objects=Objects(place),
-            key=lambda key: keys.setdefault(key, secrets.token_bytes(32)),
-            scratch=place / "scratch",
-            limits=EngineLimits(memory_bytes=MEMORY_BYTES, threads=2),
-        )
-        header = _taken(file, as_read, plane)
+        limits = EngineLimits(memory_bytes=MEMORY_BYTES, threads=2)
+        trial = Trial(as_read, FORMS[media_type_of(file)], scratch=place, limits=limits)
+        header = _taken(file, trial)
         organisations = place / "organisations.csv"
         organisations.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-        order = LandingTask(
+        task = LandingTask(
             data_set=as_read,
             rules=rules,
             header=header,
@@ -103,30 +122,24 @@ def validate(name: str, file: Path, *, period: str, providers: list[str]) -> Map
             providers=frozenset(providers),
             edition_id=uuid4(),
             attempt="attempt",
-            content_key=CONTENT,
-            quarantine_key="quarantine/file",
-            object_key="editions/file.parquet",
+            content_key=trial.key,
+            quarantine_key="",
+            object_key="",
             practice_map=None,
             postcode_map=None,
             organisation_map=organisations,
         )
-        return report(landing.land(order, plane), data_set=as_read)
+        outcome = trial.land(task)
+        trial.close()
+        return report(outcome, data_set=as_read)
 
 
-CONTENT = "uploads/file"
-
-
-def _taken(file: Path, data_set: catalogue.DataSet, plane: landing.LandingResources) -> str:
+def _taken(file: Path, trial: Trial) -> str:
     """Read a file as an upload is read, and seal it; give its header."""
-    inspector = Inspector(data_set)
-    with (
-        file.open("rb") as content,
-        plane.objects.writer(CONTENT, plane.key(CONTENT)) as writer,
-    ):
+    with file.open("rb") as content:
         while block := content.read(BLOCK):
-            inspector.see(block)
-            writer.write(block)
-        return inspector.finish().header
+            trial.take(block)
+    return trial.finish()
 
 
 def _say(found: Mapping[str, object]) -> None:

@@ -31,6 +31,7 @@ from dsfc_client._errors import (
 )
 from dsfc_client._http import Wire
 from dsfc_client._tokens import Credentials, TokenSource
+from dsfc_client._uploads import media_type_of
 from dsfc_client.models import (
     Agreement,
     Application,
@@ -153,5 +154,6 @@ __all__ = [
     "StatedQuality",
     "Submission",
     "Wire",
+    "media_type_of",
     "wait_for",
 ]

@@ -92,6 +92,9 @@ class Submission(Wire):
     code: str | None = None
     detail: str | None = None
     progress: Progress | None = None
+    content_form: str | None = None
+    refusal: dict[str, Any] | None = None
+    """Of a refused file: where it is wrong, in lines and columns."""
 
 
 class Change(Wire):

@@ -36,8 +36,15 @@ from pseudonymisation.intake.adapters import rules
 from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.intake.adapters.intake import SealedHaven
 from pseudonymisation.intake.adapters.metrics import IntakeMetrics
-from pseudonymisation.intake.api.dependencies import Uploads
-from pseudonymisation.intake.api.routes import editions, opt_out_checks, opt_outs, submissions
+from pseudonymisation.intake.api.dependencies import FileChecks, Uploads
+from pseudonymisation.intake.api.routes import (
+    editions,
+    file_checks,
+    opt_out_checks,
+    opt_outs,
+    submissions,
+    uploads,
+)
 from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
@@ -135,6 +142,7 @@ class Parts(service.Parts):
                 claims=ClaimTimes(duration=timedelta(seconds=settings.landing_claim_seconds)),
                 patience=timedelta(hours=settings.landing_patience_hours),
                 keep_uploads=timedelta(days=settings.keep_uploads_days),
+                keep_partial=timedelta(hours=settings.keep_partial_hours),
                 orphans=timedelta(hours=settings.orphan_hours),
             ),
             check_age=rules.check_age,
@@ -219,6 +227,8 @@ def create_app(
         summary=SUMMARY,
         routers=[
             submissions.router,
+            uploads.router,
+            file_checks.router,
             editions.router,
             opt_outs.router,
             opt_out_checks.router,
@@ -258,6 +268,12 @@ def _intake(parts: Parts) -> Mapping[str, Any]:
         "quality": parts.quality,
         "uploads": Uploads(
             uploads_max=settings.uploads_max, stall_seconds=settings.upload_stall_seconds
+        ),
+        "file_checks": FileChecks(
+            Uploads(
+                uploads_max=settings.file_checks_max, stall_seconds=settings.upload_stall_seconds
+            ),
+            bytes_max=settings.file_check_bytes_max,
         ),
         "readiness": {**parts.readiness(), "landing store": parts.objects.check},
     }

@@ -56,8 +56,14 @@ class Settings(ServiceSettings):
     """Uploads in parallel in this process; each takes some mebibytes of memory."""
     upload_stall_seconds: Annotated[float, Field(gt=0, le=3_600)] = 60
     """An upload that sends nothing for so long is ended."""
+    file_checks_max: Annotated[int, Field(ge=1, le=16)] = 1
+    """Files checked before they are sent, in parallel in this process; each takes an engine."""
+    file_check_bytes_max: Annotated[int, Field(ge=1 * MEGABYTE)] = 100 * MEGABYTE
+    """Larger files are not checked here."""
     keep_uploads_days: Annotated[float, Field(ge=0, le=3_650)] = 30
     """How long uploads and quarantined rows are stored after the decision."""
+    keep_partial_hours: Annotated[float, Field(gt=0, le=720)] = 72
+    """An upload in parts that nobody goes on with is destroyed after so long."""
     orphan_hours: Annotated[float, Field(ge=0, le=720)] = 24
     """An object that no row names is deleted after so long."""
     quarantine_entries_max: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000

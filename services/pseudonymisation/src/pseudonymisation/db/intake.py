@@ -12,12 +12,14 @@ from common.db import idempotency
 from common.db.unit_of_work import UnitOfWork
 from pseudonymisation.db.editions import SqlEditions
 from pseudonymisation.db.opt_outs import SqlOptOutChecks, SqlOptOutLists
+from pseudonymisation.db.partial_uploads import SqlPartialUploads
 from pseudonymisation.db.quality.measures import SqlMeasures
 from pseudonymisation.db.submissions import SqlSubmissions
 from pseudonymisation.db.tables import (
     EditionRow,
     OptOutCheckRow,
     OptOutListRow,
+    PartialUploadRow,
     SubmissionRow,
 )
 
@@ -48,6 +50,10 @@ class SqlIntake:
     def opt_out_checks(self) -> SqlOptOutChecks:
         return SqlOptOutChecks(self.session)
 
+    @property
+    def partial_uploads(self) -> SqlPartialUploads:
+        return SqlPartialUploads(self.session)
+
     def log(self, audit: AuditEntry) -> None:
         audit_log.append(self.session, [audit])
 
@@ -63,6 +69,8 @@ class SqlIntake:
             )
 
     def object_keys(self) -> Iterator[str]:
+        for parts in self.session.exec(select(PartialUploadRow.parts)):
+            yield from (str(key) for key, _ in parts)
         for column in (
             SubmissionRow.content_key,
             SubmissionRow.quarantine_key,

@@ -69,6 +69,24 @@ class SubmissionRow(Row, table=True):
     rows_done: int = Field(sa_type=BigInteger)
 
 
+class PartialUploadRow(Row, table=True):
+    """An upload that is sent in parts. They lie in sealed objects; here is which, in order."""
+
+    __tablename__ = "partial_upload"
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    submission_id: UUID = Field(index=True)
+    form: str
+    begun_at: datetime
+    touched_at: datetime = Field(index=True)
+    length: int | None = Field(default=None, sa_type=BigInteger)
+    digest: str | None = None
+    offset: int = Field(sa_type=BigInteger)
+    parts: list[list[Any]] = Field(sa_type=JSON)
+    is_complete: bool
+
+
 class EditionRow(StandingColumns, Row, table=True):
     __tablename__ = "edition"
     __table_args__ = (

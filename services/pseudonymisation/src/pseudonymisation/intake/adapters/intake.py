@@ -5,7 +5,7 @@ Object keys and key names are made here and nowhere else (LAYOUT.md section 2).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -27,11 +27,14 @@ from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
 from pseudonymisation.intake.adapters.uploads.header import columns_of
+from pseudonymisation.intake.adapters.uploads.parts import SealedUploadPart
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
+from pseudonymisation.intake.adapters.uploads.trial import Trial
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.errors import ReplyInvalid
 from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
+from pseudonymisation.intake.domain.partial_upload import Part
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import ContentForm
@@ -43,6 +46,8 @@ from pseudonymisation.intake.use_cases.ports import (
 )
 
 UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS = "uploads", "quarantine", "editions", "opt-outs"
+TRIAL_MEMORY_BYTES: Final = 400_000_000
+"""Of the engine, for a file that is only looked at in the process that serves."""
 WITH_OWN_KEY: Final = (UPLOADS, QUARANTINE)
 """Folders whose objects each have a key of the object's own name."""
 
@@ -60,33 +65,19 @@ class SealedHaven:
     ) -> "SealedUpload":
         return SealedUpload(self, f"{UPLOADS}/{submission_id}/{attempt}", data_set, form)
 
+    def judge_start(self, block: bytes, data_set: DataSet, form: ContentForm) -> None:
+        receiver(form, data_set, lambda _: None).take(block)
+
+    def part(self, submission_id: UUID, upload_id: UUID) -> SealedUploadPart:
+        key = f"{UPLOADS}/{submission_id}/{upload_id}/{new_id()}"
+        return SealedUploadPart(key, self.objects, self.keys)
+
+    def read_part(self, part: Part) -> Iterator[bytes]:
+        return self.objects.read(part.key, self.keys.get(part.key))
+
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
-        submission = order.submission
-        content, edition_id = submission.content, submission.edition_id
-        if content is None or edition_id is None:
-            raise LookupError("a submission that was received has content")
         return landing.land(
-            LandingTask(
-                data_set=order.data_set,
-                rules=order.rules,
-                header=content.header,
-                first=order.data_set.periods.first_day(submission.period.first_day),
-                last=submission.period.last_day,
-                today=order.today,
-                provider=submission.provider,
-                providers=order.providers,
-                edition_id=edition_id,
-                attempt=str(submission.attempt),
-                content_key=content.key,
-                content_form=content.form,
-                quarantine_key=self.quarantine_key(submission),
-                object_key=self.edition_key(submission),
-                practice_map=_path(order.practice_map),
-                postcode_map=_path(order.postcode_map),
-                organisation_map=order.organisation_map.path,
-                later_postcode_maps=_dated(order.later_postcode_maps),
-                deprivation_maps=_dated(order.deprivation_maps),
-            ),
+            self.task_of(order),
             landing.LandingResources(
                 objects=self.objects,
                 key=self.keys.ensure,
@@ -96,6 +87,40 @@ class SealedHaven:
                 report=report,
             ),
         )
+
+    def task_of(self, order: LandingOrder) -> LandingTask:
+        """Say to the engine what an order says."""
+        submission = order.submission
+        content, edition_id = submission.content, submission.edition_id
+        if content is None or edition_id is None:
+            raise LookupError("a submission that was received has content")
+        return LandingTask(
+            data_set=order.data_set,
+            rules=order.rules,
+            header=content.header,
+            first=order.data_set.periods.first_day(submission.period.first_day),
+            last=submission.period.last_day,
+            today=order.today,
+            provider=submission.provider,
+            providers=order.providers,
+            edition_id=edition_id,
+            attempt=str(submission.attempt),
+            content_key=content.key,
+            content_form=content.form,
+            quarantine_key=self.quarantine_key(submission),
+            object_key=self.edition_key(submission),
+            practice_map=_path(order.practice_map),
+            postcode_map=_path(order.postcode_map),
+            organisation_map=order.organisation_map.path,
+            later_postcode_maps=_dated(order.later_postcode_maps),
+            deprivation_maps=_dated(order.deprivation_maps),
+        )
+
+    def trial(self, data_set: DataSet, form: ContentForm) -> "HavenTrial":
+        memory = min(self.limits.memory_bytes, TRIAL_MEMORY_BYTES)
+        limits = replace(self.limits, memory_bytes=memory)
+        trial = Trial(data_set, form, scratch=self.scratch / "checks", limits=limits)
+        return HavenTrial(self, trial)
 
     def edition_key(self, submission: Submission) -> str:
         return f"{EDITIONS}/{submission.edition_id}/{submission.attempt}.parquet"
@@ -290,6 +315,19 @@ class SealedUpload:
         # Leaving by an error, the object is never closed under its name.
         self._stack.__exit__(type(error), error, None)
         self._haven.destroy(self.key)
+
+
+class HavenTrial:
+    """A file that is only looked at, landed by what this haven lands by."""
+
+    def __init__(self, haven: SealedHaven, trial: Trial) -> None:
+        self.key = trial.key
+        self.take, self.finish, self.close = trial.take, trial.finish, trial.close
+        self._haven = haven
+        self._trial = trial
+
+    def land(self, order: LandingOrder) -> LandingOutcome:
+        return self._trial.land(self._haven.task_of(order))
 
 
 class _Abandoned(Exception):

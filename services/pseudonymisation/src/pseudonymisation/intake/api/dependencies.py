@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Request
@@ -38,13 +39,13 @@ class Uploads:
             self._count -= 1
 
     async def blocks(self, request: Request) -> AsyncIterator[bytes]:
-        """Return the body in blocks.
+        """Return the body in blocks; where it breaks off, first what came before that.
 
         Raises:
             UploadIncomplete: where it stalls, or its sender went away
 
         """
-        held = bytearray()
+        held, broken = bytearray(), ""
         body = request.stream().__aiter__()
         while True:
             try:
@@ -53,17 +54,27 @@ class Uploads:
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise UploadIncomplete(
-                    "No data arrived for too long. Send the file again."
-                ) from None
+                broken = "No data arrived for too long. Send the file again."
+                break
             except ClientDisconnect:
-                raise UploadIncomplete("The connection was lost. Send the file again.") from None
+                broken = "The connection was lost. Send the file again."
+                break
             held += chunk
             while len(held) >= BLOCK_BYTES:
                 yield bytes(held[:BLOCK_BYTES])
                 del held[:BLOCK_BYTES]
         if held:
             yield bytes(held)
+        if broken:
+            raise UploadIncomplete(broken)
+
+
+@dataclass(frozen=True, slots=True)
+class FileChecks:
+    """The checks of files of this process: how many at once, and how large a file."""
+
+    uploads: Uploads
+    bytes_max: int
 
 
 SubmitCtx = Annotated[IntakeContext, permitted(permissions.SUBMIT)]
@@ -83,4 +94,5 @@ OptOutsCtx = Annotated[IntakeContext, permitted(permissions.READ_OPT_OUTS)]
 
 
 Uploading = Annotated[Uploads, from_state("uploads")]
+CheckingFiles = Annotated[FileChecks, from_state("file_checks")]
 Signing = Annotated[Signer, from_state("signer")]

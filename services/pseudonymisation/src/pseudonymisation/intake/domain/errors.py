@@ -230,6 +230,36 @@ class UploadIncomplete(Unprocessable):
     title = "The upload is incomplete"
 
 
+class UploadNotFound(NotFound):
+    code = "UPLOAD_NOT_FOUND"
+    title = "No such upload"
+
+
+class UploadOffsetDiffers(Conflict):
+    code = "UPLOAD_OFFSET_DIFFERS"
+    title = "The upload goes on at another offset"
+
+
+class UploadComplete(Conflict):
+    code = "UPLOAD_COMPLETE"
+    title = "The upload is complete"
+
+
+class UploadLengthDiffers(Unprocessable):
+    code = "UPLOAD_LENGTH_DIFFERS"
+    title = "The upload does not have its declared length"
+
+
+class UploadInTooManyParts(Unprocessable):
+    code = "UPLOAD_IN_TOO_MANY_PARTS"
+    title = "The upload came in too many parts"
+
+
+class UploadHeaderInvalid(Unprocessable):
+    code = "UPLOAD_HEADER_INVALID"
+    title = "A header of the upload cannot be read"
+
+
 class DigestMismatch(UploadIncomplete):
     code = "DIGEST_MISMATCH"
     title = "The received content does not match the announced digest"

@@ -36,6 +36,8 @@ class IntakeLimits:
     patience: timedelta = timedelta(hours=24)
     """How long a submission waits for a part that is away, before it is refused."""
     keep_uploads: timedelta = timedelta(days=30)
+    keep_partial: timedelta = timedelta(hours=72)
+    """An upload in parts that nobody goes on with is destroyed after so long."""
     orphans: timedelta = timedelta(days=1)
     """An object that no row names is taken away when nothing was written to it for so long."""
 

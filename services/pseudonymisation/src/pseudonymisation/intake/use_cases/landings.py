@@ -26,6 +26,7 @@ from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.landing_results import EVERYTHING, audit_entry
 from pseudonymisation.intake.use_cases.ports import DatedMapFile, LandingOrder, MapFile, MapKind
 from pseudonymisation.intake.use_cases.submissions import require_collected
+from pseudonymisation.intake.use_cases.uploads import resumable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -78,13 +79,14 @@ class LandingJobs:
         relanding.mark_unsafe(ctx=self.ctx)
         relanding.land_again(ctx=self.ctx)
         measuring.fill_in(ctx=self.ctx)
+        expired = resumable.expire(ctx=self.ctx)
         destroyed = _destroy_decided(ctx=self.ctx)
         older_than = self.ctx.clock.now() - self.ctx.limits.orphans
         orphans = self.ctx.haven.sweep(
             lambda: _named(ctx=self.ctx), older_than=older_than.timestamp()
         )
-        if destroyed or orphans:
-            log.info("haven_swept", destroyed=destroyed, orphans=orphans)
+        if destroyed or orphans or expired:
+            log.info("haven_swept", destroyed=destroyed, orphans=orphans, expired=expired)
 
     def _extend(self, claim: Claim[Submission], sign: SignOfLife) -> None:
         with self.ctx.uow.writing() as tx:
@@ -111,6 +113,24 @@ class LandingJobs:
 
     def _land(self, claim: Claim[Submission], progress: Report) -> None:
         ctx, submission = self.ctx, claim.job
+        order = self.order_of(submission)
+        outcome = ctx.haven.land(order, progress)
+        refusal = landing_results.judge(outcome, order.data_set)
+        quality = report(outcome, data_set=order.data_set, is_rejected=refusal is not None)
+        if refusal is not None:
+            landing_results.reject(claim, refusal, ctx=ctx, outcome=outcome, quality=quality)
+            log.info("submission_rejected", submission_id=str(submission.id), code=refusal.code)
+            return
+        landing_results.accept(claim, order, outcome, quality, ctx=ctx)
+
+    def order_of(self, submission: Submission) -> LandingOrder:
+        """Gather what a submission is landed by.
+
+        Raises:
+            CatalogueOutdated, CollectionNotInForce, MapMissing, Unavailable
+
+        """
+        ctx = self.ctx
         try:
             data_set = ctx.catalogue.by_digest(submission.catalogue_digest)
         except UnknownDataSet:
@@ -120,7 +140,7 @@ class LandingJobs:
         received = legal_day(submission.received_at or ctx.clock.now())
         require_collected(data_set, received, ctx=ctx)
         rules, taken_in = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
-        order = LandingOrder(
+        return LandingOrder(
             submission=submission,
             data_set=submission.dialect.of(taken_in),
             rules=rules,
@@ -132,14 +152,6 @@ class LandingJobs:
             deprivation_maps=self._deciles(submission, data_set),
             organisation_map=self._governing("organisation", submission, data_set),
         )
-        outcome = ctx.haven.land(order, progress)
-        refusal = landing_results.judge(outcome, data_set)
-        quality = report(outcome, data_set=data_set, is_rejected=refusal is not None)
-        if refusal is not None:
-            landing_results.reject(claim, refusal, ctx=ctx, outcome=outcome, quality=quality)
-            log.info("submission_rejected", submission_id=str(submission.id), code=refusal.code)
-            return
-        landing_results.accept(claim, order, outcome, quality, ctx=ctx)
 
     def _map(
         self, kind: Literal["practice", "postcode"], submission: Submission, data_set: DataSet

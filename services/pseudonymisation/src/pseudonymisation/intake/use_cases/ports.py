@@ -16,6 +16,7 @@ from pseudonymisation.intake.domain.edition import Edition, FurtherMap, MapVersi
 from pseudonymisation.intake.domain.measures import EditionMeasures
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyState
+from pseudonymisation.intake.domain.partial_upload import Part, PartialUpload
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import ProviderStanding
@@ -184,6 +185,25 @@ class OptOutChecks(Protocol):
         """Raise EditedMeanwhile where the stored version is not the one that was read."""
 
 
+class PartialUploads(Protocol):
+    def get(self, submission_id: UUID, upload_id: UUID) -> PartialUpload:
+        """Raise UploadNotFound."""
+
+    def of(self, submission_id: UUID) -> Sequence[PartialUpload]: ...
+
+    def untouched_since(self, instant: datetime, *, limit: int) -> Sequence[PartialUpload]: ...
+
+    def save(self, upload: PartialUpload, *, audit: AuditEntry | None = None) -> PartialUpload:
+        """Store how far it is, which is nobody's business but its sender's, and what is audited.
+
+        Raises:
+            EditedMeanwhile
+
+        """
+
+    def remove(self, upload: PartialUpload, *, audit: AuditEntry | None = None) -> None: ...
+
+
 class Transaction(Protocol):
     @property
     def submissions(self) -> Submissions: ...
@@ -196,6 +216,9 @@ class Transaction(Protocol):
 
     @property
     def opt_out_checks(self) -> OptOutChecks: ...
+
+    @property
+    def partial_uploads(self) -> PartialUploads: ...
 
     def log(self, audit: AuditEntry) -> None:
         """Write down what changes no state."""
@@ -240,6 +263,23 @@ class Upload(Protocol):
 
     def abandon(self) -> None:
         """Leave nothing behind. Does no harm after `finish`, but to take the object away."""
+
+
+class SealedPart(Protocol):
+    """Some bytes of an upload on their way in."""
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it has."""
+
+    def take(self, block: bytes) -> None:
+        """Raise Unavailable."""
+
+    def finish(self) -> Part:
+        """Raise Unavailable."""
+
+    def abandon(self) -> None:
+        """Leave nothing behind, also after `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +379,18 @@ class Haven(Protocol):
     ) -> Upload:
         """Raise Unavailable where keys or objects are away."""
 
+    def judge_start(self, block: bytes, data_set: DataSet, form: ContentForm) -> None:
+        """Raise ContentRefused where a content that begins so is no file of the data set."""
+
+    def trial(self, data_set: DataSet, form: ContentForm) -> "FileTrial":
+        """Take a file that is only looked at. Raise Unavailable where the store is away."""
+
+    def part(self, submission_id: UUID, upload_id: UUID) -> SealedPart:
+        """Raise Unavailable where keys or objects are away."""
+
+    def read_part(self, part: Part) -> Iterator[bytes]:
+        """Raise KeyDestroyed, ObjectDamaged, Unavailable."""
+
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
         """Write an edition's object and the quarantine's. Nothing names them yet.
 
@@ -410,6 +462,23 @@ class Haven(Protocol):
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
         """Take away objects that no row names, last written before an instant; return how many."""
+
+
+class FileTrial(Protocol):
+    """A file on its way in of which nothing stays."""
+
+    key: str
+
+    def take(self, chunk: bytes) -> None:
+        """Raise ContentRefused, Unavailable."""
+
+    def finish(self) -> str:
+        """Give its header. Raise ContentRefused, Unavailable."""
+
+    def land(self, order: LandingOrder) -> LandingOutcome:
+        """Land it, and forget it. Raise ContentRefused, EngineFailed, Unavailable."""
+
+    def close(self) -> None: ...
 
 
 class ListImport(Protocol):

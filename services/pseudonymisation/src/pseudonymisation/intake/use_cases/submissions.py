@@ -1,6 +1,7 @@
 """What one can do with a submission: open it, send its content, look at what became of it."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from uuid import UUID
@@ -45,29 +46,12 @@ def open_(
 
     """
     principal, at = ctx.principal, ctx.clock.now()
-    described = _described(data_set, Period.parse(period).first, ctx=ctx)
-    require_collected(described, legal_day(at), ctx=ctx)
-    asked, named = _period(period, described), _named(provider, ctx=ctx)
+    wanted = asked(data_set=data_set, period=period, provider=provider, ctx=ctx)
     with ctx.uow.reading() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
-    is_office = principal.role is Role.DSCRO_OPERATOR
-    standing = rights.provider_standing(
-        principal.organisation, named, asked, basis=Basis.DSCRO if is_office else None, ctx=ctx
-    )
-    submission = Submission(
-        id=new_id(),
-        data_set=described.data_set,
-        catalogue_version=described.version,
-        catalogue_digest=described.digest,
-        period=asked,
-        provider=standing.entity,
-        submitted_by=ctx.codes.known(principal.organisation),
-        basis=Basis.DSCRO if is_office else standing.basis,
-        created_at=at,
-        dialect=dialect,
-    )
+    submission = announced(wanted, dialect=dialect, ctx=ctx)
     with ctx.uow.writing() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
@@ -94,6 +78,57 @@ def open_(
         )
     log.info("submission_opened", submission_id=str(submission.id), data_set=data_set)
     return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants to send: of which data set and period, and whose records."""
+
+    data_set: DataSet
+    period: Period
+    provider: str
+
+
+def asked(*, data_set: str, period: str, provider: str | None, ctx: IntakeContext) -> Asked:
+    """Read what somebody wants to send.
+
+    Raises:
+        DataSetUnknown, CollectionNotInForce, PeriodInvalid, ProviderNotOwn
+
+    """
+    described = _described(data_set, Period.parse(period).first, ctx=ctx)
+    require_collected(described, legal_day(ctx.clock.now()), ctx=ctx)
+    return Asked(described, _period(period, described), _named(provider, ctx=ctx))
+
+
+def announced(wanted: Asked, *, dialect: Dialect, ctx: IntakeContext) -> Submission:
+    """Make the submission, where whoever asks may send it.
+
+    Raises:
+        ProviderRefused, Unavailable
+
+    """
+    principal = ctx.principal
+    is_office = principal.role is Role.DSCRO_OPERATOR
+    standing = rights.provider_standing(
+        principal.organisation,
+        wanted.provider,
+        wanted.period,
+        basis=Basis.DSCRO if is_office else None,
+        ctx=ctx,
+    )
+    return Submission(
+        id=new_id(),
+        data_set=wanted.data_set.data_set,
+        catalogue_version=wanted.data_set.version,
+        catalogue_digest=wanted.data_set.digest,
+        period=wanted.period,
+        provider=standing.entity,
+        submitted_by=ctx.codes.known(principal.organisation),
+        basis=Basis.DSCRO if is_office else standing.basis,
+        created_at=ctx.clock.now(),
+        dialect=dialect,
+    )
 
 
 def begin_upload(

@@ -1,0 +1,116 @@
+"""`dsfc submit`: opens a submission, sends its file, goes on where that broke off, and waits."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dsfc_cli.validating import TAB
+from dsfc_cli.waiting import Caller
+from dsfc_client import URLS, Failed, Submission, media_type_of
+
+err = Console(stderr=True)
+
+
+def command(
+    data_set: Annotated[str, typer.Argument(help="Its name, as `catalogue list` has it.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="CSV; `.gz` is a gzip of CSV, `.parquet` is Parquet."
+        ),
+    ],
+    period: Annotated[
+        str, typer.Option(help="Of which it is: 2018-04, 2016-07/2017-03, 2019-W15.")
+    ],
+    client: Annotated[str, typer.Option("--as", help="Who sends: a client of the issuer.")],
+    provider: Annotated[
+        str | None, typer.Option(help="Whose records these are, where not one's own.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between values, where not as the catalogue says; `tab`.")
+    ] = None,
+    quoting: Annotated[str | None, typer.Option(help="`standard`, `backslash` or `none`.")] = None,
+    submission: Annotated[
+        str | None, typer.Option(help="Go on with this one, whose upload broke off.")
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait until it is landed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="How it stands, for machines.")] = False,
+    role: Annotated[str | None, typer.Option(help="Where the client has several.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Its private key (JWK). Without one: a development identity."),
+    ] = None,
+    directory: Annotated[Path, typer.Option(help="Of a running `dsfc up`.")] = Path("var/up"),
+    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = URLS["issuer"],
+    pseudonymisation: Annotated[str, typer.Option(help="Where pseudonymisation is.")] = URLS[
+        "pseudonymisation"
+    ],
+) -> None:
+    """Send a provider's file. An upload that breaks off goes on by itself, and by --submission.
+
+    Example: dsfc submit DIDS april.csv.gz --period 2018-04 --as provider-rr8-files
+    """
+    urls = {**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation}
+    caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
+    with caller.connected() as dsfc, _progress() as progress:
+        haven = dsfc.pseudonymisation
+        if submission is None:
+            opened = haven.open_submission(
+                data_set,
+                period,
+                provider=provider,
+                delimiter=TAB.get(delimiter or "", delimiter),
+                quoting=quoting,
+            )
+            submission = str(opened.id)
+            err.print(f"submission {submission}", markup=False)
+        task = progress.add_task(f"{file.name} as {media_type_of(file)}", total=None)
+        sent = haven.upload(
+            submission,
+            file,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+        failed: Failed | None = None
+        if not no_wait:
+            rows = progress.add_task("records read", total=None)
+            try:
+                sent = haven.wait(
+                    submission,
+                    progress=lambda p: progress.update(
+                        rows, completed=p.rows_done, total=p.rows_total
+                    ),
+                )
+            except Failed as no:
+                sent, failed = haven.submission(submission), no
+    _say(sent, as_json=as_json)
+    if failed is not None:
+        raise typer.Exit(1)
+
+
+def _say(sent: Submission, *, as_json: bool) -> None:
+    told = sent.model_dump(mode="json")
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    typer.echo(f"{sent.id}: {sent.state}")
+    if told.get("code"):
+        typer.echo(f"{told['code']}: {told.get('detail')}")
+    for name, said in (told.get("refusal") or {}).items():
+        if said:
+            typer.echo(f"  {name}: {json.dumps(said)}")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )

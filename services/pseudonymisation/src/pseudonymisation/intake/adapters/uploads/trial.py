@@ -1,0 +1,83 @@
+"""Takes a file in and lands it where nothing stays: sealed under keys that are forgotten."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from catalogue import DataSet
+from pseudonymisation.engine.objects import Objects, SealedReader
+from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.intake.adapters.landing import landing
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
+from pseudonymisation.intake.adapters.uploads.receiving import receiver
+from pseudonymisation.intake.domain.quality import LandingOutcome
+from pseudonymisation.intake.domain.written import ContentForm
+
+CONTENT: Final = "uploads/file"
+KEY_BYTES: Final = 32
+
+
+class Trial:
+    """A file that is only looked at. What is made of it is gone when it is closed."""
+
+    key = CONTENT
+
+    def __init__(
+        self, data_set: DataSet, form: ContentForm, *, scratch: Path, limits: EngineLimits
+    ) -> None:
+        self._form = form
+        self._limits = limits
+        self._keys: dict[str, bytes] = {}
+        self._stack = ExitStack()
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        directory = tempfile.TemporaryDirectory(prefix="check-", dir=scratch)
+        self._place = Path(self._stack.enter_context(directory))
+        self._objects = Objects(self._place)
+        self._sealing = ExitStack()
+        writer = self._sealing.enter_context(self._objects.writer(CONTENT, self._key(CONTENT)))
+        self._stack.push(self._sealing)
+        self._receiver = receiver(form, data_set, writer.write)
+
+    def take(self, chunk: bytes) -> None:
+        self._receiver.take(chunk)
+
+    def finish(self) -> str:
+        """Judge the whole; give its header."""
+        header = self._receiver.finish(self._reopened).header
+        self._sealing.close()
+        return header
+
+    def land(self, task: LandingTask) -> LandingOutcome:
+        """Land it by a task of a landing, whose objects and keys are this trial's."""
+        plane = landing.LandingResources(
+            objects=self._objects,
+            key=self._key,
+            scratch=self._place / "scratch",
+            limits=self._limits,
+        )
+        here = replace(
+            task,
+            content_key=CONTENT,
+            content_form=self._form,
+            quarantine_key="quarantine/file",
+            object_key="editions/file.parquet",
+        )
+        return landing.land(here, plane)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._stack.close()
+        self._keys.clear()
+
+    @contextmanager
+    def _reopened(self) -> Iterator[SealedReader]:
+        self._sealing.close()
+        with self._objects.opened(CONTENT, self._key(CONTENT)) as file:
+            yield file
+
+    def _key(self, name: str) -> bytes:
+        return self._keys.setdefault(name, os.urandom(KEY_BYTES))

@@ -1,0 +1,1 @@
+"""Files that come in parts, and files that are only checked."""
