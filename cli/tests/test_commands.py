@@ -482,4 +482,4 @@ def test_a_file_is_checked_before_it_is_sent(tmp_path: Path) -> None:
     assert "DISDATE, 1 lines, DATE_INVALID" in told.output
     assert as_week.exit_code == 1
     assert "PERIOD_INVALID" in as_week.output
-    assert "COLUMNS_WRONG" in other.output
+    assert "DATA_SET_DIFFERS" in other.output

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from dsfc_client import _downloads, _uploads
+from dsfc_client import _downloads
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
 from dsfc_client._reference_data import ReferenceData
+from dsfc_client._submitting import Submitting
 from dsfc_client.models import (
     Agreement,
     Application,
@@ -166,101 +167,8 @@ class Agreements(ReferenceData):
         return self.post("/access/v1/evaluation", question)
 
 
-class Pseudonymisation(Service):
+class Pseudonymisation(Submitting):
     """The safe haven's intake."""
-
-    def submit(
-        self,
-        data_set: str,
-        period: str,
-        content: Path,
-        *,
-        provider: str | None = None,
-        delimiter: str | None = None,
-        quoting: str | None = None,
-        media_type: str | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _total: None,
-    ) -> Submission:
-        """Open a submission and send a file into it. A file that broke off goes on by itself.
-
-        `media_type` declares what the file is, by default by its name: `.gz` is a gzip of CSV,
-        `.parquet` is Parquet. `progress` is told how many of how many bytes the haven has.
-        """
-        opened = self.open_submission(
-            data_set, period, provider=provider, delimiter=delimiter, quoting=quoting
-        )
-        return self.upload(opened.id, content, media_type=media_type, progress=progress)
-
-    def open_submission(
-        self,
-        data_set: str,
-        period: str,
-        *,
-        provider: str | None = None,
-        delimiter: str | None = None,
-        quoting: str | None = None,
-    ) -> Submission:
-        """Announce a file, and how its values stand in its lines."""
-        body = {
-            "data_set": data_set,
-            "period": period,
-            "provider": provider,
-            "delimiter": delimiter,
-            "quoting": quoting,
-        }
-        sent = {k: v for k, v in body.items() if v is not None}
-        return Submission.model_validate(self.post("/v1/submissions", sent))
-
-    def upload(
-        self,
-        submission_id: Id,
-        content: Path,
-        *,
-        media_type: str | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _total: None,
-    ) -> Submission:
-        """Send the file of a submission, from where an earlier try ended.
-
-        Raises Problem where the haven refuses it, and ConnectionLost where it stays away: what
-        has come is kept there, and the same call goes on.
-        """
-        _uploads.send(
-            self,
-            submission_id,
-            content,
-            media_type=media_type or _uploads.media_type_of(content),
-            progress=progress,
-        )
-        return self.submission(submission_id)
-
-    def check_file(
-        self,
-        data_set: str,
-        period: str,
-        content: Path,
-        *,
-        provider: str | None = None,
-        delimiter: str | None = None,
-        quoting: str | None = None,
-        media_type: str | None = None,
-    ) -> Any:
-        """Check a file before it is sent: the report of the intake, of which nothing is kept."""
-        with content.open("rb") as file:
-            answer = self.call(
-                "POST",
-                "/v1/file-checks",
-                params={
-                    "data_set": data_set,
-                    "period": period,
-                    "provider": provider,
-                    "delimiter": delimiter,
-                    "quoting": quoting,
-                },
-                content=iter(lambda: file.read(1 << 20), b""),
-                headers={"Content-Type": media_type or _uploads.media_type_of(content)},
-                timeout=WAIT_SECONDS_MAX,
-            )
-        return answer.json()
 
     def submission(self, submission_id: Id) -> Submission:
         return Submission.model_validate(self.get(f"/v1/submissions/{submission_id}"))

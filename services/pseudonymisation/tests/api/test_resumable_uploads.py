@@ -231,7 +231,7 @@ def resumable_names(intake):
 @pytest.mark.parametrize(
     ("headers", "status", "code"),
     [
-        ({"Upload-Complete": "yes"}, 422, "UPLOAD_HEADER_INVALID"),
+        ({"Upload-Complete": "yes"}, 422, "INVALID_REQUEST"),
         ({"Upload-Offset": "-1"}, 422, "INVALID_REQUEST"),
         ({"Content-Type": "text/csv"}, 415, "CONTENT_TYPE_UNSUPPORTED"),
         ({"Content-Digest": "sha-256=:x:"}, 422, "DIGEST_UNREADABLE"),

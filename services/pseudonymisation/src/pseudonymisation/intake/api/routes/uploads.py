@@ -54,7 +54,10 @@ FILE_REFUSALS: Final = (
 
 UploadComplete = Annotated[
     str,
-    Header(description="`?1` where this request brings the end of the file, `?0` where not."),
+    Header(
+        pattern=r"^\?[01]$",
+        description="`?1` where this request brings the end of the file, `?0` where not.",
+    ),
 ]
 UploadLength = Annotated[
     int | None, Header(ge=0, description="Of the whole file, in bytes, where it is known.")
