@@ -5,7 +5,7 @@ import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision: str = "0047b"
-down_revision: str | None = "0047"
+down_revision: str | None = "0051"
 branch_labels: str | None = None
 depends_on: str | None = None
 
