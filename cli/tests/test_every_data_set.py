@@ -23,7 +23,7 @@ from dsfc_cli.synthetic import World, generate
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
+from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
@@ -42,7 +42,9 @@ NAMES = [
 FIRST, LAST, TODAY = date(2018, 4, 1), date(2018, 4, 30), date(2019, 6, 1)
 EDITION = UUID(int=7)
 DOMAIN = "sha256:" + "5" * 64
-CODE = "02P"
+CODE, COUNTY = "02P", "E10000029"
+CODES = frozenset({CODE, COUNTY})
+"""A commissioner, and a county for the residents of its districts (ruling 30)."""
 ROWS, BAD_ROWS = 80, 5
 
 
@@ -64,6 +66,7 @@ class Place:
     practices: Path
     postcodes: Path
     organisations: Path
+    deciles: Path
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     organisations.write_text("\n".join(["code,entity,meaning,standing", *lines, ""]))
     (directory / "haven").mkdir()
     haven = Haven(directory / "haven")
-    return Place(directory, world, haven, practices, postcodes, organisations)
+    deciles = directory / "deciles.csv"
+    return Place(directory, world, haven, practices, postcodes, organisations, deciles)
 
 
 @pytest.fixture
@@ -219,6 +223,7 @@ def land(place: Place, as_read: DataSet, rules: LandingRules, content: bytes):
         practice_map=place.practices,
         postcode_map=place.postcodes,
         organisation_map=place.organisations,
+        deprivation_maps=(DatedMap(date(2015, 9, 30), place.deciles),),
     )
     plane = landing.LandingResources(
         objects=objects, key=place.haven.key, scratch=place.directory, limits=LIMITS
@@ -233,7 +238,7 @@ def plan(
     return Plan(
         editions=(Source(path, f"e{EDITION.hex}", haven.key(f"edition/{EDITION}")),),
         periods=("2018-04",),
-        codes=(CODE,),
+        codes=tuple(sorted(CODES)),
         reasons=tuple(data_set.population),
         is_national=not data_set.population,
         columns=tuple(ExtractColumn(name, treatment) for name, treatment in columns.items()),
@@ -270,6 +275,11 @@ class Expected:
             dict(practices),
             {home: (str(c), str(a)) for home, (c, a) in homes.items()},
             sites,
+            {
+                str(home): {name: str(codes[at]) for name, codes in world.areas.items()}
+                for at, home in enumerate(world.postcodes)
+            },
+            dict(world.deciles),
         )
         self.haven, self.data_set, self.rules, self.asked = place.haven, data_set, rules, asked
 
@@ -293,11 +303,14 @@ class Expected:
                 letter: code
                 for letter, reason in self.data_set.population.items()
                 if not (hidden and hold and letter not in hold.reasons)
-                and (code := self.commissioner(reason, value)) == CODE
+                and (code := self.commissioner(reason, value)) in CODES
             }
             if self.data_set.population and not named:
                 continue
-            told = ";".join(f"{letter}:{CODE}" for letter in REASONS if letter in named) or None
+            told = (
+                ";".join(f"{letter}:{named[letter]}" for letter in REASONS if letter in named)
+                or None
+            )
             person = self.person(value, line, hidden=hidden)
             cells = (self.cell(n, t, value, dropped) for n, t in columns.items())
             yield (person, told, *cells)
@@ -310,7 +323,12 @@ class Expected:
         return text
 
     def commissioner(self, reason, value) -> str | None:
-        return oracle.reason(reason.source, value.get(reason.field or ""), self.world)
+        text = value.get(reason.field or "")
+        if reason.source == "local_authority":
+            tiers = ("upper_local_authority", "local_authority")
+            found = [oracle.derived(tier, text, None, self.world) for tier in tiers]
+            return next((code for code in found if code in CODES), found[-1])
+        return oracle.reason(reason.source, text, self.world)
 
     def person(self, value, line: int, *, hidden: bool) -> str:
         person = self.data_set.person

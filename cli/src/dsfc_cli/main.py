@@ -36,7 +36,7 @@ from dsfc_cli import (
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
-from dsfc_cli.synthetic import World, generate, read_ods
+from dsfc_cli.synthetic import World, generate, generate_directory, read_ods
 from dsfc_client import ConnectionLost, Dsfc, DsfcError
 
 app = typer.Typer(
@@ -240,6 +240,25 @@ def generate_input(
     planted.write(output / "planted.json")
     for written in (path, *maps, output / "planted.json"):
         typer.echo(written)
+
+
+@app.command("directory")
+def generate_postcodes(
+    rows: Annotated[int, typer.Option(min=1, help="How many postcodes.")] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 1,
+    output: Annotated[Path, typer.Option(help="The file.")] = VAR / "synthetic" / "onspd.csv",
+) -> None:
+    """Make a synthetic postcode directory in the layout of the ONS, of any size.
+
+    Example: dsfc directory --rows 2700000 --output var/onspd.csv
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with Progress(console=err) as progress:
+        task = progress.add_task(str(output), total=rows)
+        generate_directory(
+            output, rows=rows, seed=seed, progress=lambda n: progress.advance(task, n)
+        )
+    typer.echo(output)
 
 
 @catalogue_app.command("check")

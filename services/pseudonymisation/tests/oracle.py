@@ -147,6 +147,11 @@ class World:
     organisations: Mapping[str, str] = field(default_factory=dict)
     """Code to entity as at the day, by list and role (ruling 23); "" is a default code's."""
 
+    areas: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What the directory says of a postcode besides, by the name of the derivation."""
+    deciles: Mapping[str, int] = field(default_factory=dict)
+    """Of deprivation, by LSOA of 2011."""
+
     def entity(self, code: str | None) -> str | None:
         """A code that no list has stays as it is; a default code names nobody."""
         return None if code is None else self.organisations.get(code, code) or None
@@ -154,8 +159,11 @@ class World:
 
 def derived(form: str, source: str | None, event: str | None, world: World) -> Any:  # noqa: PLR0911 - a rule a line
     """8.3, by the name of the derivation."""
-    if source is None or (form in {"age_years", "age_band"} and event is None):
+    if source is None or (form in {"age_years", "age_band", "days"} and event is None):
         return None
+    if form == "days":  # none backwards
+        days = (date.fromisoformat(event or "") - date.fromisoformat(source)).days
+        return days if days >= 0 else None
     if form in {"age_years", "age_band"}:
         age = age_at(date.fromisoformat(source), date.fromisoformat(event or ""))
         if age is None:
@@ -178,6 +186,12 @@ def derived(form: str, source: str | None, event: str | None, world: World) -> A
             return None
         return place[:-2] if form == "postcode_sector" else place.split(" ")[0]
     commissioner, area = world.postcodes.get(place, (None, None))
+    if form != "residence_commissioner" and is_default:
+        return None  # a flag, and no geography
+    if form == "deprivation_decile":
+        return world.deciles.get(area or "")
+    if form not in {"lsoa", "residence_commissioner"}:
+        return world.areas.get(place, {}).get(form)
     return area if form == "lsoa" else world.entity(commissioner)
 
 

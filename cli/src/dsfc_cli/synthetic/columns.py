@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalogue import (
+    AREAS,
     CatalogueField,
     ColumnType,
     DataSet,
@@ -145,6 +146,11 @@ class Maker:
                 return (self._births.astype("datetime64[M]").astype(np.int64) % 12 + 1).astype(str)
             case Derivation.LSOA:
                 return world.lsoas[world.postcode_of[self._person]].astype("U9")
+            case Derivation.DEPRIVATION_DECILE:
+                lsoas = world.lsoas[world.postcode_of[self._person]]
+                return np.array([str(world.deciles[str(lsoa)]) for lsoa in lsoas])
+            case area if area in AREAS:
+                return world.areas[area.value][world.postcode_of[self._person]].astype("U9")
             case _:
                 homes = world.postcodes[world.postcode_of[self._person]]
                 cut = 2 if form is Derivation.POSTCODE_SECTOR else 4

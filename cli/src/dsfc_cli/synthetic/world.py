@@ -67,6 +67,10 @@ class World:
     postcodes: Strings
     postcode_commissioners: Strings
     lsoas: Strings
+    areas: Mapping[str, Strings]
+    """Further areas of the postcodes, by the column of the postcode map."""
+    deciles: Mapping[str, int]
+    """Of deprivation, by LSOA."""
     providers: tuple[str, ...]
     opted_out: tuple[str, str]
     """A pair of people who opted out (domain.md section 10)."""
@@ -100,18 +104,30 @@ class World:
             postcodes=postcodes,
             postcode_commissioners=postcode_commissioners,
             lsoas=lsoas,
+            areas=_areas(),
+            deciles={str(lsoa): int(lsoa[-3:]) % 10 + 1 for lsoa in lsoas},
             providers=ods.trusts[: len(PROVIDERS)] if ods else PROVIDERS,
             opted_out=(str(numbers[3]), str(numbers[4])),
         )
 
     def write_maps(self, directory: Path) -> tuple[Path, Path]:
-        """Write `practices.csv` and `postcodes.csv`, in the layout that agreements imports."""
+        """Write `practices.csv`, `postcodes.csv` and `deciles.csv`, in the layout of agreements.
+
+        Returns the first two.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         practices, postcodes = directory / "practices.csv", directory / "postcodes.csv"
         rows = zip(self.practices, self.practice_commissioners, strict=True)
         _write(practices, ("practice", "commissioner"), rows)
-        homes = zip(self.postcodes, self.postcode_commissioners, self.lsoas, strict=True)
-        _write(postcodes, ("postcode", "commissioner", "lsoa"), homes)
+        homes = zip(
+            self.postcodes,
+            self.postcode_commissioners,
+            self.lsoas,
+            *self.areas.values(),
+            strict=True,
+        )
+        _write(postcodes, ("postcode", "commissioner", "lsoa", *self.areas), homes)
+        _write(directory / "deciles.csv", ("lsoa", "decile"), sorted(self.deciles.items()))
         return practices, postcodes
 
 
@@ -153,6 +169,32 @@ def _postcodes() -> tuple[Strings, Strings, Strings]:
             commissioners.append(commissioner)
             lsoas.append(f"E0{1000000 + index * 1000 + i // 10}")
     return np.array(postcodes), np.array(commissioners), np.array(lsoas)
+
+
+AUTHORITIES = {
+    "02P": ("E08000016", "E08000016"),
+    "00L": ("E06000057", "E06000057"),
+    "26A": ("E07000202", "E10000029"),
+}
+"""Of the districts in which the outcodes are: two of them have no county above them."""
+
+
+def _areas() -> dict[str, Strings]:
+    """Make the other areas of the postcodes, as they lie within each other."""
+    found: dict[str, list[str]] = {
+        "lsoa_2021": [], "msoa": [], "msoa_2021": [], "ward": [],
+        "local_authority": [], "upper_local_authority": [],
+    }  # fmt: skip
+    for index, commissioner in enumerate(COMMISSIONERS):
+        lower, upper = AUTHORITIES[commissioner]
+        for i in range(POSTCODES_EACH):
+            found["lsoa_2021"].append(f"E0{1030000 + index * 1000 + i // 12}")
+            found["msoa"].append(f"E0{2000000 + index * 1000 + i // 50}")
+            found["msoa_2021"].append(f"E0{2003000 + index * 1000 + i // 60}")
+            found["ward"].append(f"E0{5000000 + index * 1000 + i // 70}")
+            found["local_authority"].append(lower)
+            found["upper_local_authority"].append(upper)
+    return {name: np.array(codes) for name, codes in found.items()}
 
 
 def _write(path: Path, header: Sequence[str], rows: object) -> None:
