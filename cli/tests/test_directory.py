@@ -1,4 +1,4 @@
-"""A synthetic postcode directory: the same seed makes the same bytes, and agreements takes it in."""
+"""A synthetic postcode directory: same seed, same bytes, and agreements takes it in."""
 
 import resource
 import sys
