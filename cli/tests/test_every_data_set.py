@@ -20,6 +20,7 @@ import pytest
 import catalogue
 from catalogue import DataSet, Derivation, LandingRules, Normal, Treatment
 from dsfc_cli.synthetic import World, generate
+from dsfc_cli.synthetic.world import write_deciles
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.intake.adapters.landing import landing
@@ -80,7 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     organisations.write_text("\n".join(["code,entity,meaning,standing", *lines, ""]))
     (directory / "haven").mkdir()
     haven = Haven(directory / "haven")
-    deciles = directory / "deciles.csv"
+    deciles = write_deciles(world, directory / "deciles.csv")
     return Place(directory, world, haven, practices, postcodes, organisations, deciles)
 
 

@@ -157,7 +157,7 @@ class World:
         return None if code is None else self.organisations.get(code, code) or None
 
 
-def derived(form: str, source: str | None, event: str | None, world: World) -> Any:  # noqa: PLR0911 - a rule a line
+def derived(form: str, source: str | None, event: str | None, world: World) -> Any:  # noqa: C901, PLR0911 - a rule a line
     """8.3, by the name of the derivation."""
     if source is None or (form in {"age_years", "age_band", "days"} and event is None):
         return None

@@ -111,10 +111,7 @@ class World:
         )
 
     def write_maps(self, directory: Path) -> tuple[Path, Path]:
-        """Write `practices.csv`, `postcodes.csv` and `deciles.csv`, in the layout of agreements.
-
-        Returns the first two.
-        """
+        """Write `practices.csv` and `postcodes.csv`, in the layout that agreements imports."""
         directory.mkdir(parents=True, exist_ok=True)
         practices, postcodes = directory / "practices.csv", directory / "postcodes.csv"
         rows = zip(self.practices, self.practice_commissioners, strict=True)
@@ -127,8 +124,13 @@ class World:
             strict=True,
         )
         _write(postcodes, ("postcode", "commissioner", "lsoa", *self.areas), homes)
-        _write(directory / "deciles.csv", ("lsoa", "decile"), sorted(self.deciles.items()))
         return practices, postcodes
+
+
+def write_deciles(world: World, path: Path) -> Path:
+    """Write the deciles of deprivation of its LSOAs, in the layout that agreements imports."""
+    _write(path, ("lsoa", "decile"), sorted(world.deciles.items()))
+    return path
 
 
 def check_digits(stems: Integers) -> Integers:
