@@ -147,3 +147,12 @@ def test_the_lengths_of_the_rule_are_columns_of_their_data_sets():
         fields = data_sets[length.data_set].by_name
         assert fields[length.length].type is catalogue.ColumnType.INTEGER
         assert {fields[n].type for n in (length.first, length.last)} == {catalogue.ColumnType.DATE}
+
+
+def test_what_the_caps_leave_is_said_with_its_reason():
+    left = [one.what for one in caps().not_covered]
+
+    assert len(left) == 3
+    for words, one in zip(("several years", "own admission", "earlier version"), left, strict=True):
+        assert words in one
+    assert all(one.why for one in caps().not_covered)

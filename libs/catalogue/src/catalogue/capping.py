@@ -179,6 +179,13 @@ def _halves(column: Shown, first: str, last: str, others: Sequence[Shown]) -> It
             yield from (*exact[one], *told[end])
 
 
+class NotCovered(Strict):
+    """What the caps leave, and why."""
+
+    what: Annotated[str, Field(min_length=20)]
+    why: Annotated[str, Field(min_length=20)]
+
+
 class Caps(Strict):
     """One version of the rule."""
 
@@ -195,6 +202,7 @@ class Caps(Strict):
     lengths: tuple[Length, ...] = ()
     counted: tuple[Derivation, ...] = ()
     """Forms that are numbers of days between two dates."""
+    not_covered: tuple[NotCovered, ...] = ()
 
     def on_line(self, data_set: DataSet, columns: Mapping[str, Treatment]) -> dict[str, Cap]:
         """Say what is done to which of a line's columns; what is not named is left as it is."""

@@ -406,7 +406,13 @@ def test_a_preview_tells_beforehand_what_a_hold_would_stop(seeded):
     path = f"/v1/agreements/{REFERENCE}/holds/preview"
 
     preview = seeded.get(path, Role.BREACH_HANDLER, lines=[1]).json()
-    assert preview == {"lines": [1], "flows": 0, "under_way": 0, "text": "0 flows, 0 under way"}
+    assert preview == {
+        "lines": [1],
+        "flows": 0,
+        "under_way": 0,
+        "text": "0 flows, 0 under way",
+        "not_as_sealed": [],
+    }
     assert seeded.get(path, Role.BREACH_HANDLER).json()["lines"] == [1, 2]
     assert code(seeded.get(path, Role.BREACH_HANDLER, lines=[9])) == (422, "LINE_NOT_IN_DSA")
 

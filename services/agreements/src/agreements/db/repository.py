@@ -1,7 +1,7 @@
 """The facts of agreements in a relational database, and the transaction that has them all."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +28,7 @@ from agreements.db.relationship_tables import (
 )
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
+from agreements.db.seals.shown import unlike_seals
 from agreements.db.store import SqlFacts, put, to_fact
 from agreements.db.tables import (
     AgreementPartyRow,
@@ -64,7 +65,7 @@ from agreements.records.domain.parties.relationship import PublicationConsent, R
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
-from agreements.records.use_cases.ports import Scope, Slice
+from agreements.records.use_cases.ports import Scope, SealedRegister, Slice
 from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
@@ -474,6 +475,11 @@ class SqlUnitOfWork:
             yield tx
             with self._lock:
                 seal(tx.session, self._book)
+
+    def unlike_seals(self, registers: Iterable[SealedRegister]) -> frozenset[SealedRegister]:
+        # Its snapshot is taken under the lock, so that it shows all links that the book knows.
+        with self._lock, self._inner.reading() as tx:
+            return unlike_seals(tx.session, self._book, registers)
 
     def settled(self) -> None:
         """Return when every change that was under way is over: committed, or never to be."""

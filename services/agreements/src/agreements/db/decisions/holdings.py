@@ -36,7 +36,9 @@ class SqlHoldings:
     session: Session
     as_sealed: AsSealed
 
-    def of(self, agreement: str, part: Slice | None = None) -> Sequence[RecordedHolding]:
+    def of(
+        self, agreement: str, part: Slice | None = None, *, as_sealed: bool = False
+    ) -> Sequence[RecordedHolding]:
         query = (
             select(HoldingRow)
             .where(col(HoldingRow.agreement) == agreement)
@@ -47,7 +49,7 @@ class SqlHoldings:
             if part.after is not None:
                 query = query.where(col(HoldingRow.id) > part.after)
         rows = self.session.execute(query).scalars().all()
-        if part is None:
+        if part is None and not as_sealed:
             return [_holding(row) for row in rows]
         genuine = frozenset(self.as_sealed(self.session, [row.id for row in rows]))
         return [_holding(row, is_as_sealed=row.id in genuine) for row in rows]

@@ -39,6 +39,11 @@ class NotALegalEntity(Unprocessable):
     title = "The code belongs to another legal entity on that day"
 
 
+class UnlikeSeal(Conflict):
+    code = "SEAL_BROKEN"
+    title = "What is recorded is not what was sealed"
+
+
 class ImportNotFound(NotFound):
     code = "IMPORT_NOT_FOUND"
     title = "No such import"

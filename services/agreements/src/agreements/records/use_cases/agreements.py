@@ -9,14 +9,14 @@ import structlog
 
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances, Renewal
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
-from agreements.records.domain.errors import NotAParty
+from agreements.records.domain.errors import NotAParty, UnlikeSeal
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task
 from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.context import Context, own, scope
 from agreements.records.use_cases.contracts import has_contract
 from agreements.records.use_cases.drafting import require_true
-from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
+from agreements.records.use_cases.ports import RecordedHolding, SealedRegister, Slice, Transaction
 from common.audit.entries import Entry
 from common.clock import legal_day
 from common.ids import new_id
@@ -39,6 +39,8 @@ class AgreementWithState:
     state: AgreementState
     at: datetime
     tasks: tuple[Task, ...]
+    not_as_sealed: tuple[str, ...] | None = None
+    """Tables whose rows about it are not those that were sealed; None: not compared."""
 
 
 # What applications says
@@ -220,14 +222,16 @@ def fulfil_condition(
 def get(reference: str, *, ctx: Context) -> AgreementWithState:
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
-        return _show(tx, agreement, ctx.clock.now(), ctx)
+        shown = _show(tx, agreement, ctx.clock.now(), ctx)
+    return _compared([shown], ctx)[0]
 
 
 def page(part: Slice, *, ctx: Context) -> Sequence[AgreementWithState]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.agreements.page(part, scope=scope(tx, ctx))
-        return [_show(tx, agreement, at, ctx) for agreement in found]
+        shown = [_show(tx, agreement, at, ctx) for agreement in found]
+    return _compared(shown, ctx)
 
 
 def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVersion:
@@ -256,6 +260,8 @@ class HoldPreview:
     lines: tuple[int, ...]
     flows: int
     under_way: int
+    not_as_sealed: tuple[str, ...]
+    """Tables whose rows about it are not those that were sealed: the counts may be wrong."""
 
 
 def note_ended(extract_id: str, state: str, at: datetime, *, is_new: Hearing, ctx: Context) -> None:
@@ -273,11 +279,17 @@ def preview_hold(reference: str, lines: Sequence[int] | None, *, ctx: Context) -
         numbers = lines or [line.number for line in agreement.shown(at).lines]
         held = agreement.held_lines(numbers, at)
         keys = {line.key for line in held}
-        return HoldPreview(
-            lines=tuple(line.number for line in held),
-            flows=_count(keys, [h.key for h in tx.holdings.of(reference)]),
-            under_way=_count(keys, tx.holdings.under_way(reference, at=at)),
-        )
+        files = tx.holdings.of(reference, as_sealed=True)
+        under_way = _count(keys, tx.holdings.under_way(reference, at=at))
+    unlike = set(_unlike(_registers(agreement), ctx.uow.unlike_seals(_registers(agreement))))
+    if not all(file.is_as_sealed for file in files):
+        unlike.add("holding")
+    return HoldPreview(
+        lines=tuple(line.number for line in held),
+        flows=_count(keys, [h.key for h in files]),
+        under_way=under_way,
+        not_as_sealed=tuple(sorted(unlike)),
+    )
 
 
 def _count(keys: set[LineKey], found: Sequence[LineKey]) -> int:
@@ -329,6 +341,7 @@ def save_hold(tx: Transaction, agreement: Agreement, hold: Hold, ctx: Context) -
 
 def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, AgreementWithState]:
     """Approve that a hold is lifted; two different people must, a reason each."""
+    _require_as_sealed(hold_id, ctx)
     with ctx.uow.writing() as tx:
         at = tx.at
         agreement = tx.agreements.of_hold(hold_id, scope=scope(tx, ctx))
@@ -401,3 +414,52 @@ def _show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> 
         at=at,
         tasks=tuple(t for t in tx.tasks.find(agreement_id=agreement.id) if t.done_at is None),
     )
+
+
+# What is shown is held against its seal
+
+
+def _require_as_sealed(hold_id: UUID, ctx: Context) -> None:
+    """Demand it of what gives permission: a reason to lift that was slipped in is no person's.
+
+    Raises:
+        UnlikeSeal
+
+    """
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.of_hold(hold_id, scope=scope(tx, ctx))
+    if unlike := _unlike(_registers(agreement), ctx.uow.unlike_seals(_registers(agreement))):
+        raise UnlikeSeal(
+            f"What is recorded of the agreement is not what was sealed: {', '.join(unlike)}. An"
+            " operator has to find out who wrote into these tables before the hold can be lifted.",
+            registers=[*unlike],
+        )
+
+
+def _registers(agreement: Agreement) -> frozenset[SealedRegister]:
+    """Return where all is that an agreement is shown by."""
+    of_it = ("agreement_version", "special_condition", "renewal", "task", "hold")
+    return frozenset(
+        {
+            SealedRegister("agreement", agreement.reference),
+            *(SealedRegister(table, agreement.id) for table in of_it),
+            *(SealedRegister("signature", version.id) for version in agreement.versions),
+            *(SealedRegister("hold_lift", hold.id) for hold in agreement.holds),
+        }
+    )
+
+
+def _unlike(
+    registers: frozenset[SealedRegister], unlike: frozenset[SealedRegister]
+) -> tuple[str, ...]:
+    return tuple(sorted({register.table for register in registers & unlike}))
+
+
+def _compared(shown: Sequence[AgreementWithState], ctx: Context) -> Sequence[AgreementWithState]:
+    """Say of each which tables hold other rows about it than were sealed."""
+    registers = [_registers(one.agreement) for one in shown]
+    unlike = ctx.uow.unlike_seals(frozenset().union(*registers))
+    return [
+        replace(one, not_as_sealed=_unlike(of_it, unlike))
+        for one, of_it in zip(shown, registers, strict=True)
+    ]

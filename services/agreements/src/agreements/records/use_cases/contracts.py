@@ -1,7 +1,7 @@
 """Framework contracts: issue, sign, terminate, and find what counts for an organisation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import structlog
@@ -20,7 +20,7 @@ from agreements.records.use_cases.context import (
 )
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.lists.names import as_listed
-from agreements.records.use_cases.ports import Slice, Transaction
+from agreements.records.use_cases.ports import SealedRegister, Slice, Transaction
 from common.clock import legal_day, start_of
 from common.ids import contract_reference, new_id
 from common.security.principal import BODY
@@ -35,6 +35,8 @@ class ContractWithState:
 
     contract: Contract
     state: ContractState
+    not_as_sealed: tuple[str, ...] | None = None
+    """Tables whose rows about it are not those that were sealed; None: not compared."""
 
 
 def issue(
@@ -126,7 +128,8 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> ContractWithState
 
 def get(reference: str, *, ctx: Context) -> ContractWithState:
     with ctx.uow.reading() as tx:
-        return _show(_visible(tx, reference, ctx), ctx.clock.now())
+        shown = _show(_visible(tx, reference, ctx), ctx.clock.now())
+    return _compared([shown], ctx)[0]
 
 
 def page(part: Slice, *, ctx: Context) -> Sequence[ContractWithState]:
@@ -135,9 +138,26 @@ def page(part: Slice, *, ctx: Context) -> Sequence[ContractWithState]:
     with ctx.uow.reading() as tx:
         known = scope(tx, ctx)
         if known is None:
-            return [_show(c, at) for c in tx.contracts.page(part)]
-        found = [c for code in known for c in tx.contracts.find(organisation=code)]
-    return [_show(c, at) for c in part.of(found)]
+            found = list(tx.contracts.page(part))
+        else:
+            found = part.of(c for code in known for c in tx.contracts.find(organisation=code))
+    return _compared([_show(c, at) for c in found], ctx)
+
+
+def _compared(shown: Sequence[ContractWithState], ctx: Context) -> Sequence[ContractWithState]:
+    """Say of each whether the contracts of its organisation are those that were sealed."""
+    unlike = ctx.uow.unlike_seals(
+        SealedRegister("contract", s.contract.organisation) for s in shown
+    )
+    return [
+        replace(
+            one,
+            not_as_sealed=("contract",)
+            if SealedRegister("contract", one.contract.organisation) in unlike
+            else (),
+        )
+        for one in shown
+    ]
 
 
 def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[ContractWithState]:

@@ -1,7 +1,7 @@
 """Organisations, transfer instruments, and where data land."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from agreements.records.domain.parties.environment import EnvironmentClient, Rec
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
 from agreements.records.use_cases.context import Context, OnceKey, created_before, remember, scope
 from agreements.records.use_cases.lists import codes
-from agreements.records.use_cases.ports import Slice, Transaction
+from agreements.records.use_cases.ports import SealedRegister, Slice, Transaction
 from common.clock import legal_day
 from common.ids import new_id
 from statements.vocabulary import EnvironmentKind
@@ -109,6 +109,8 @@ def transfers(part: Slice, *, ctx: Context) -> Sequence[TransferInstrument]:
 class EnvironmentWithClients:
     environment: RecipientEnvironment
     clients: tuple[str, ...]
+    not_as_sealed: tuple[str, ...] | None = None
+    """Tables whose rows about it are not those that were sealed; None: not compared."""
 
 
 def open_environment(
@@ -176,7 +178,22 @@ def page_environments(part: Slice, *, ctx: Context) -> Sequence[EnvironmentWithC
             found: Sequence[RecipientEnvironment] = tx.environments.page(part)
         else:
             found = part.of(e for code in known for e in tx.environments.find(organisation=code))
-        return [_shown(tx, environment) for environment in found]
+        shown = [_shown(tx, environment) for environment in found]
+    registers = [_registers(one.environment) for one in shown]
+    unlike = ctx.uow.unlike_seals(frozenset().union(*registers))
+    return [
+        replace(one, not_as_sealed=tuple(sorted(r.table for r in of_it & unlike)))
+        for one, of_it in zip(shown, registers, strict=True)
+    ]
+
+
+def _registers(environment: RecipientEnvironment) -> frozenset[SealedRegister]:
+    return frozenset(
+        {
+            SealedRegister("recipient_environment", environment.organisation),
+            SealedRegister("environment_client", environment.id),
+        }
+    )
 
 
 def _with_clients(

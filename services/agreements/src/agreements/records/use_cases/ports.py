@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement, LapseRule
@@ -211,8 +211,10 @@ class RecordedHolding:
 class Holdings(Protocol):
     """What was released under an agreement; written by the decision, read here."""
 
-    def of(self, agreement: str, part: Slice | None = None) -> Sequence[RecordedHolding]:
-        """Return a part of them, or all."""
+    def of(
+        self, agreement: str, part: Slice | None = None, *, as_sealed: bool = False
+    ) -> Sequence[RecordedHolding]:
+        """Return a part of them, or all; of a part, or where it is asked, with their seals."""
 
     def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         """Return the files of every agreement that rest on what was taken back."""
@@ -296,7 +298,18 @@ class Transaction(Protocol):
     def once(self) -> Once: ...
 
 
+class SealedRegister(NamedTuple):
+    """Rows of a table that are sealed together (docs/adr/0024)."""
+
+    table: str
+    value: object = None
+    """Of the column that the register is named by; None: the whole table is one register."""
+
+
 class UnitOfWork(Protocol):
+    def unlike_seals(self, registers: Iterable[SealedRegister]) -> frozenset[SealedRegister]:
+        """Return which of these hold other rows by now than this service wrote."""
+
     def reading(self) -> AbstractContextManager[Transaction]:
         """Read in one snapshot."""
 

@@ -24,6 +24,7 @@ from agreements.records.domain.errors import (
     HoldNotFound,
     LiftNeedsAnotherPerson,
     NotAParty,
+    UnlikeSeal,
     VersionLapsed,
     VersionSuperseded,
 )
@@ -188,12 +189,13 @@ def preview_hold(
         flows=preview.flows,
         under_way=preview.under_way,
         text=f"{preview.flows} flows, {preview.under_way} under way",
+        not_as_sealed=list(preview.not_as_sealed),
     )
 
 
 @router.post(
     "/holds/{hold_id}/lift-approvals",
-    responses=responses(HoldNotFound, LiftNeedsAnotherPerson),
+    responses=responses(HoldNotFound, LiftNeedsAnotherPerson, UnlikeSeal),
 )
 def approve_lift(
     hold_id: UUID,

@@ -9,7 +9,7 @@ from agreements.records.api import permissions
 from agreements.records.api.dependencies import part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import SentImportView
-from agreements.records.domain.errors import ImportNotFound, RelationshipOverlaps
+from agreements.records.domain.errors import ImportNotFound, RelationshipOverlaps, UnlikeSeal
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports as use_cases
 from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
@@ -32,7 +32,7 @@ def list_imports(
 ) -> Page[SentImportView]:
     """List the lists that were sent, with what each changes; `state=waiting`: to be decided."""
     found = use_cases.page(part(page), filtered(state), ctx=ctx)
-    return Page[SentImportView].of(found, page, show=SentImportView.of, key=lambda i: i.id)
+    return Page[SentImportView].of(found, page, show=SentImportView.of_shown, key=lambda i: i.id)
 
 
 @removing.post(
@@ -43,6 +43,7 @@ def list_imports(
         ReplacementDecided,
         ReplacementOutdated,
         RelationshipOverlaps,
+        UnlikeSeal,
     ),
 )
 def confirm_import(import_id: UUID, body: Reason, ctx: Second) -> SentImportView:

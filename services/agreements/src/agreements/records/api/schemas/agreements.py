@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from agreements.records.api.schemas.shared import Incoming, Outgoing, Words
+from agreements.records.api.schemas.shared import Incoming, NotAsSealed, Outgoing, Words
 from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
@@ -135,6 +135,7 @@ class AgreementSummary(Outgoing):
     controllers: list[PartyView]
     processors: list[PartyView]
     lines_held: list[int]
+    not_as_sealed: NotAsSealed
 
     @classmethod
     def of(cls, shown: AgreementWithState) -> Self:
@@ -195,6 +196,7 @@ def _summary(shown: AgreementWithState) -> dict[str, object]:
         "controllers": _parties(version, Capacity.CONTROLLER),
         "processors": _parties(version, Capacity.PROCESSOR),
         "lines_held": list(shown.agreement.lines_held(shown.at)),
+        "not_as_sealed": shown.not_as_sealed,
     }
 
 
@@ -222,6 +224,13 @@ class HoldPreviewView(Outgoing):
         int, Field(description="Preparations and downloads that are running; none that failed.")
     ]
     text: Annotated[str, Field(examples=["14 flows, 3 under way"])]
+    not_as_sealed: Annotated[
+        list[str],
+        Field(
+            description="Tables whose rows about the agreement are not those that were sealed; the"
+            " counts may then be wrong. A hold can be set all the same."
+        ),
+    ]
 
 
 class Fulfilment(Incoming):

@@ -11,6 +11,7 @@ from agreements.records.api.schemas.shared import (
     Hash,
     Incoming,
     Name,
+    NotAsSealed,
     Notices,
     Outgoing,
     RoleName,
@@ -59,6 +60,7 @@ class ContractView(Outgoing):
     in_force_from: datetime | None
     terminated_at: datetime | None
     notices: Notices = ()
+    not_as_sealed: NotAsSealed
 
     @classmethod
     def of(cls, shown: ContractWithState, *, written: str | None = None) -> Self:
@@ -77,6 +79,7 @@ class ContractView(Outgoing):
             body_signed_at=contract.body_signed_at,
             in_force_from=contract.in_force_from(),
             terminated_at=contract.terminated_at,
+            not_as_sealed=None if shown.not_as_sealed is None else [*shown.not_as_sealed],
         )
 
 

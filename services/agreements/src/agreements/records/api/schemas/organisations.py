@@ -1,5 +1,6 @@
 """Organisations, transfers, maps and recipient environments, as they cross the wire."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
@@ -7,12 +8,20 @@ from uuid import UUID
 
 from pydantic import Field
 
-from agreements.records.api.schemas.shared import ClientId, Code, Day, Incoming, Outgoing, Words
+from agreements.records.api.schemas.shared import (
+    ClientId,
+    Code,
+    Day,
+    Incoming,
+    NotAsSealed,
+    Outgoing,
+    Words,
+)
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.parties.organisation import OrganisationKind
-from agreements.records.use_cases.lists.imports import Imported
+from agreements.records.use_cases.lists.imports import Imported, ShownImport
 from agreements.records.use_cases.lists.maps import ImportedMap
 from agreements.records.use_cases.organisations import (
     EnvironmentWithClients,
@@ -78,10 +87,16 @@ class SentImportView(Outgoing):
     digest: Annotated[str, Field(description="Of the file that was sent.")]
     snapshot_on: Annotated[date | None, Field(description="Of which day the list is.")]
     standing: Annotated[StandingView, Field(description="How it stands, and what it changes.")]
+    not_as_sealed: NotAsSealed
 
     @classmethod
-    def of(cls, sent: Import) -> Self:
+    def of_shown(cls, shown: ShownImport) -> Self:
+        return cls.of(shown.sent, shown.not_as_sealed)
+
+    @classmethod
+    def of(cls, sent: Import, not_as_sealed: Sequence[str] | None = None) -> Self:
         return cls(
+            not_as_sealed=None if not_as_sealed is None else [*not_as_sealed],
             id=sent.id,
             kind=sent.kind,
             layout=sent.layout,
@@ -200,6 +215,7 @@ class EnvironmentView(Outgoing):
     organisation: str
     kind: EnvironmentKind
     clients: list[str]
+    not_as_sealed: NotAsSealed
 
     @classmethod
     def of(cls, found: EnvironmentWithClients) -> Self:
@@ -208,4 +224,5 @@ class EnvironmentView(Outgoing):
             organisation=found.environment.organisation,
             kind=found.environment.kind,
             clients=list(found.clients),
+            not_as_sealed=None if found.not_as_sealed is None else [*found.not_as_sealed],
         )

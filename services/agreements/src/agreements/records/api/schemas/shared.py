@@ -74,3 +74,13 @@ RoleName = Annotated[
 Instant = Annotated[
     AwareDatetime, AfterValidator(_utc), Field(description="RFC 3339, with a zone.")
 ]
+
+
+NotAsSealed = Annotated[
+    list[str] | None,
+    Field(
+        description="Tables whose rows about it are not those that were sealed: what is shown here"
+        " may have been written past the service, and every decision that rests on it is"
+        " `SEAL_BROKEN`. Empty: all are as sealed. Null in the answer to a command: not compared.",
+    ),
+]
