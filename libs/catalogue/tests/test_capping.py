@@ -1,5 +1,6 @@
 """What columns tell together, as data: the order of caps, and that more told hides no less."""
 
+import re
 from itertools import combinations
 
 import pytest
@@ -147,6 +148,46 @@ def test_the_lengths_of_the_rule_are_columns_of_their_data_sets():
         fields = data_sets[length.data_set].by_name
         assert fields[length.length].type is catalogue.ColumnType.INTEGER
         assert {fields[n].type for n in (length.first, length.last)} == {catalogue.ColumnType.DATE}
+
+
+TELL_NO_END = {("HES_CC", "CCLEV2DAYS"), ("HES_CC", "CCLEV3DAYS"), ("HES_AE", "DEPDUR")}
+"""Days of a part of a stay, and minutes where only the arrival has a date."""
+
+
+def test_every_length_of_every_data_set_is_in_the_rule():
+    said = re.compile(r"LoS$|DUR$|Duration$|WAIT|DAYS$|[Ll]ength of|[Dd]ays (?:at|waited)|in days")
+    found = {
+        (described.data_set, field.name)
+        for described in catalogue.load()
+        for field in described.fields
+        if field.type is catalogue.ColumnType.INTEGER
+        and field.treatments
+        and (said.search(field.name) or said.search(field.title or ""))
+    }
+
+    assert len(found) > 5
+    assert found - TELL_NO_END == {(length.data_set, length.length) for length in caps().lengths}
+
+
+@pytest.mark.parametrize(
+    ("data_set", "length", "exact", "coarse"),
+    [
+        ("SUS_APCS", "Der_Spell_LoS", "Discharge_Date", "Admission_Date"),
+        ("HES_APC", "SPELDUR", "ADMIDATE", "DISDATE"),
+        ("HES_APC", "SPELDUR", "EPIEND", "ADMIDATE"),
+        ("HES_OP", "WAITING", "APPTDATE", "REQDATE"),
+        ("ECDS", "Der_EC_Duration", "Arrival_Date", "EC_Departure_Date"),
+    ],
+)
+def test_a_length_beside_one_exact_end_is_withheld_where_the_other_is_coarse(
+    data_set, length, exact, coarse
+):
+    described = catalogue.load().get(data_set)
+    told = {length: Treatment.AS_IS, exact: Treatment.AS_IS}
+
+    assert caps().on_line(described, told | {coarse: Treatment.MONTH})[length] == Cap.WITHHELD
+    assert length not in caps().on_line(described, told)
+    assert length not in caps().on_line(described, told | {coarse: Treatment.AS_IS})
 
 
 def test_what_the_caps_leave_is_said_with_its_reason():
