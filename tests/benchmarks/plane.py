@@ -216,7 +216,7 @@ class Bench:
             ),
             opt_outs_apply=False,
             opted_out=(),
-            cleared=None,
+            cleared=(),
             domain_id=DOMAIN,
             keys=ExtractKeys(
                 haven=self.keys.ensure("haven/nhs_number"),
