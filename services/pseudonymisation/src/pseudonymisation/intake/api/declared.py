@@ -18,9 +18,14 @@ FORMS: Final[Mapping[str, ContentForm]] = {
     "application/gzip": ContentForm.GZIP,
     "application/vnd.apache.parquet": ContentForm.PARQUET,
 }
+EXAMPLE: Final = "Unique_Record_ID,NHS_Number,Sex\n1,9990000018,2\n"
 CONTENT: Final = {
-    name: {"schema": {"type": "string", "format": "binary"}}
-    for name in ("text/csv", "application/gzip", "application/vnd.apache.parquet")
+    name: {"schema": {"type": "string", "format": "binary"}, "example": example}
+    for name, example in (
+        ("text/csv", EXAMPLE),
+        ("application/gzip", f"(the bytes of a gzip file of) {EXAMPLE}"),
+        ("application/vnd.apache.parquet", f"(the bytes of a Parquet file of) {EXAMPLE}"),
+    )
 }
 """Of an upload's body, for the OpenAPI document."""
 PARAMETERS: Final = [

@@ -32,15 +32,15 @@ class Trial:
         self._form = form
         self._limits = limits
         self._keys: dict[str, bytes] = {}
-        self._stack = ExitStack()
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         directory = tempfile.TemporaryDirectory(prefix="check-", dir=scratch)
-        self._place = Path(self._stack.enter_context(directory))
-        self._objects = Objects(self._place)
-        self._sealing = ExitStack()
-        writer = self._sealing.enter_context(self._objects.writer(CONTENT, self._key(CONTENT)))
-        self._stack.push(self._sealing)
-        self._receiver = receiver(form, data_set, writer.write)
+        with ExitStack() as unless_made:
+            self._place = Path(unless_made.enter_context(directory))
+            self._objects = Objects(self._place)
+            self._sealing = unless_made.enter_context(ExitStack())
+            writer = self._sealing.enter_context(self._objects.writer(CONTENT, self._key(CONTENT)))
+            self._receiver = receiver(form, data_set, writer.write)
+            self._stack = unless_made.pop_all()
 
     def take(self, chunk: bytes) -> None:
         self._receiver.take(chunk)

@@ -54,9 +54,8 @@ async def check_file(
         Query(pattern=PERIOD, examples=["2018-04"], description="As for a submission."),
     ],
     provider: Annotated[
-        str | None,
+        Annotated[str, Scanned(code=True)] | None,
         Query(pattern=ODS, description="Whose records these are: by default one's own."),
-        Scanned(code=True),
     ] = None,
     delimiter: Annotated[
         Delimiter | None, Query(description="By default as the catalogue says.")
@@ -81,7 +80,9 @@ async def check_file(
         ctx=ctx,
     )
     async with checks.uploads.counted():
-        begun, taken = await run_sync(begin), 0
+        with anyio.CancelScope(shield=True):  # else nobody would close what it opened
+            begun = await run_sync(begin)
+        taken = 0
         try:
             async for block in checks.uploads.blocks(request):
                 await run_sync(checking.take, begun, block, taken)

@@ -28,7 +28,10 @@ BYTES_MAX: Final = 1 << 40
 """What HTTP lets through; how large a file may be, the catalogue says."""
 PARTIAL: Final = "application/partial-upload"
 SAID: Final = {"?1": True, "?0": False}
-BODY: Final = {"schema": {"type": "string", "format": "binary"}}
+BODY: Final = {
+    "schema": {"type": "string", "format": "binary"},
+    "example": "2,9990000026,1\n",
+}
 FILE_REFUSALS: Final = (
     errors.ContentIsArchive,
     errors.ContentTypeMismatch,
