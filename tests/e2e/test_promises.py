@@ -545,7 +545,8 @@ def test_every_route_says_what_it_does_not_know_cannot_give_and_does_not_allow(
             known = sorted(p["name"] for p in operation.get("parameters", ()) if p["in"] == "query")
             told = client.request(method, path, params={NOBODY_S: "1"}, headers=mine)
             expect(told, 422, "UNKNOWN_PARAMETER", allowed=known)
-            if any(answer.get("content") for answer in operation["responses"].values()):
+            answers = operation["responses"].items()
+            if any(answer.get("content") for status, answer in answers if status.startswith("2")):
                 wanted = mine | {"Accept": "application/vnd.nothing"}
                 expect(client.request(method, path, headers=wanted), 406, "NOT_ACCEPTABLE")
             if not roles:

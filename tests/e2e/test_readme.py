@@ -90,7 +90,7 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
         "make demo CHAPTER=data-sets",
         "make up",
     ]
-    assert len(CALLS) == 4
+    assert len(CALLS) == 5
     assert len(blocks("python")) == 1
     ci = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
     assert "make test" in ci, "what cannot be run inside itself is run by CI"

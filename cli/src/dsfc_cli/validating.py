@@ -7,6 +7,7 @@ directory that is removed. Maps are agreements' and are not here: nothing is sai
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, cast, get_args
 from uuid import uuid4
@@ -104,10 +105,11 @@ def validate(
     asked.require_sent(data_set)
     rules, as_read = known.intake_of(data_set, today)
     as_read = dialect.of(as_read)
-    with tempfile.TemporaryDirectory(prefix="dsfc-") as directory:
-        place = Path(directory)
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dsfc-")))
         limits = EngineLimits(memory_bytes=MEMORY_BYTES, threads=2)
-        trial = Trial(as_read, FORMS[media_type_of(file)], scratch=place, limits=limits)
+        form = FORMS[media_type_of(file)]
+        trial = stack.enter_context(closing(Trial(as_read, form, scratch=place, limits=limits)))
         header = _taken(file, trial)
         organisations = place / "organisations.csv"
         organisations.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
@@ -129,9 +131,7 @@ def validate(
             postcode_map=None,
             organisation_map=organisations,
         )
-        outcome = trial.land(task)
-        trial.close()
-        return report(outcome, data_set=as_read)
+        return report(trial.land(task), data_set=as_read)
 
 
 def _taken(file: Path, trial: Trial) -> str:

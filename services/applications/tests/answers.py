@@ -131,7 +131,7 @@ def answers_of(raw):
 def party(ods, **changes):
     facts = PartyFacts(
         organisation=OrganisationFact(
-            ods=ods, name=NAMES[ods], legal_entity=ods, valid_from=date(2013, 4, 1)
+            ods=ods, name=NAMES[ods], legal_entity=ods, kind="CCG", valid_from=date(2013, 4, 1)
         ),
         contracts=(
             ContractFact(

@@ -192,6 +192,7 @@ def test_every_command_waits_or_is_known_to_be_unable_to_take_permission_away(se
         "/v1/maps",
         "/v1/maps/{map_id}/confirmation",
         "/v1/maps/{map_id}/withdrawal",
+        "/v1/postcode-directories",
         "/v1/imports/{import_id}/confirmation",
         "/v1/imports/{import_id}/withdrawal",
         "/v1/submission-rights/{right_id}/ending",

@@ -434,7 +434,7 @@ def test_a_map_comes_back_in_pieces(uow):
         bytes=len(content),
     )
     with uow.writing() as tx:
-        tx.maps.add(snapshot, content, audit=entry())
+        tx.maps.add(snapshot, [content], audit=entry())
 
     with uow.reading() as tx:
         pieces = list(tx.maps.content(snapshot.id))

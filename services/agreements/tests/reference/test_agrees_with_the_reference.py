@@ -74,7 +74,7 @@ def test_among_what_is_asked_again_are_requests_that_are_refused_for_their_list_
         codes = {code for code, _ in evaluate(world, question, now)}
         return codes == {"OPT_OUT_DIFFERENCING"} and not world["reserved"]
 
-    find(ASKED_AGAIN, is_one, settings=settings(max_examples=300, phases=[Phase.generate]))
+    find(ASKED_AGAIN, is_one, settings=settings(max_examples=10_000, phases=[Phase.generate]))
 
 
 def agrees_with_the_reference(world, question, now):
