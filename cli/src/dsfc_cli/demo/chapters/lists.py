@@ -115,7 +115,8 @@ def _texts(scene: Scene) -> None:
     applicant = stage.applicant(COMMISSIONER)
     drafted = applicant.draft({"kind": "new", "title": "Planned care of the area"})
     section = copy.deepcopy(sections_of(wanted)[9])
-    section["purposes"][0]["objective"] = f"Find out why {NUMBER} waited so long."
+    objective = f"Find out why {NUMBER} waited so long."
+    section["purposes"] = [{"code": "COM", "objective": objective, "gdpr_article_6": "6(1)(e)"}]
     told: list[Problem] = []
 
     def answer() -> None:
