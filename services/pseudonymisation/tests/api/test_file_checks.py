@@ -1,12 +1,11 @@
 """A file checked before it is sent: what the intake would say, and nothing of it is left."""
 
-import gzip
 import shutil
 
 import pytest
 
 from common.security.roles import Role
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+from services.pseudonymisation.tests.submitting import Intake, sus_row, written, zipped
 
 ROWS = [
     sus_row(),
@@ -35,7 +34,7 @@ def kept(intake) -> list[str]:
 def test_a_check_says_what_the_intake_would_say_and_keeps_nothing(intake):
     assert check(intake, CSV).status_code == 200  # the keys of the haven are there now
     before = kept(intake)
-    answer = check(intake, gzip.compress(CSV), "application/gzip")
+    answer = check(intake, zipped(CSV), "application/gzip")
     found = answer.json()
 
     assert (answer.status_code, found["would_be_accepted"]) == (200, True)

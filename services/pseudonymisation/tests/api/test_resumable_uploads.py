@@ -1,7 +1,6 @@
 """Uploads in parts: gone on with after a break, a restart, a rival; checked; swept."""
 
 import base64
-import gzip
 import hashlib
 from datetime import timedelta
 from uuid import UUID
@@ -10,7 +9,7 @@ import pytest
 
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.use_cases.uploads import resumable
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+from services.pseudonymisation.tests.submitting import Intake, sus_row, written, zipped
 
 GOOD = written([sus_row(), sus_row(NHS_Number="9990000026")])
 
@@ -62,7 +61,7 @@ def state(intake, submission):
     return intake.get(f"/v1/submissions/{submission}").json()["state"]
 
 
-@pytest.mark.parametrize("content", [GOOD, gzip.compress(GOOD)])
+@pytest.mark.parametrize("content", [GOOD, zipped(GOOD)])
 def test_a_file_in_parts_is_the_file_in_one(intake, content):
     media_type = "text/csv" if content is GOOD else "application/gzip"
     submission, begun = begin(
