@@ -8,8 +8,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    PseudonymisationUrl,
+    Role,
+    SuiteDirectory,
+)
 from dsfc_cli.validating import TAB
-from dsfc_cli.waiting import Caller
 from dsfc_client import URLS, Failed, Submission, media_type_of
 
 err = Console(stderr=True)
@@ -41,16 +49,11 @@ def command(
         bool, typer.Option("--no-wait", help="Do not wait until it is landed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="How it stands, for machines.")] = False,
-    role: Annotated[str | None, typer.Option(help="Where the client has several.")] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(help="Its private key (JWK). Without one: a development identity."),
-    ] = None,
-    directory: Annotated[Path, typer.Option(help="Of a running `dsfc up`.")] = Path("var/up"),
-    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = URLS["issuer"],
-    pseudonymisation: Annotated[str, typer.Option(help="Where pseudonymisation is.")] = URLS[
-        "pseudonymisation"
-    ],
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Send a provider's file. An upload that breaks off goes on by itself, and by --submission.
 

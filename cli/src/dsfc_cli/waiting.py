@@ -1,10 +1,7 @@
 """`dsfc waiting`: what replaces something and waits for a second person, in both services."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -12,14 +9,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dsfc_cli.identities import Identities
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    PseudonymisationUrl,
+    Role,
+    SuiteDirectory,
+    failed,
+)
 from dsfc_client import (
     URLS,
     Agreements,
-    ConnectionLost,
-    Credentials,
     Dsfc,
-    DsfcError,
     Problem,
     Pseudonymisation,
     Wire,
@@ -31,7 +34,6 @@ app = typer.Typer(
     " back.",
 )
 out = Console()
-err = Console(stderr=True)
 
 FORBIDDEN: Final = 403
 UNDECIDED: Final = ("waiting", "leaving")
@@ -100,56 +102,16 @@ Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` names it.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the audit log.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """As whom the services are asked, and where they are."""
-
-    client: str
-    role: str | None
-    key: Path | None
-    directory: Path
-    urls: Mapping[str, str]
-
-    @contextmanager
-    def connected(self) -> Iterator[Dsfc]:
-        """Give a client that acts so, and say what goes wrong in one line."""
-        try:
-            with Dsfc(credentials=self._credentials(), urls=self.urls) as dsfc:
-                yield dsfc
-        except ConnectionLost as error:
-            raise _failed(f"{error} `dsfc waiting --help` says where it is looked for.") from None
-        except (LookupError, DsfcError) as error:
-            raise _failed(str(error.args[0])) from None
-
-    def _credentials(self) -> Credentials:
-        if self.key is not None:
-            if self.role is None:
-                raise LookupError("With --key, --role says as what the client asks.")
-            return Credentials.from_file(self.client, self.role, self.key)
-        if not (self.directory / "identities").is_dir():
-            raise LookupError(
-                f"There are no identities in {self.directory}: has `dsfc up` run there?"
-                " Or give --key."
-            )
-        identities = Identities.create(self.directory / "identities")
-        return identities.credentials(self.client, self.role)
-
-
 @app.callback()
 def waiting(
     context: typer.Context,
     client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
-    role: Annotated[str | None, typer.Option(help="Where the client has several.")] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(help="Its private key (JWK). Without one: a development identity."),
-    ] = None,
-    directory: Annotated[Path, typer.Option(help="Of a running `dsfc up`.")] = Path("var/up"),
-    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = URLS["issuer"],
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
     agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
-    pseudonymisation: Annotated[str, typer.Option(help="Where pseudonymisation is.")] = URLS[
-        "pseudonymisation"
-    ],
+    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """See, confirm and take back lists, maps and editions that wait for a second person.
 
@@ -215,7 +177,7 @@ def show_waiting(context: typer.Context, kind: KindName, id_: Id) -> None:
         listed = _service(dsfc, of).pages(of.listed, Found)
         found = [one.told for one in listed if one.told[of.key] == str(id_)]
     if not found:
-        raise _failed(f"There is no {kind} {id_}, or {caller.client} may not see it.")
+        raise failed(f"There is no {kind} {id_}, or {caller.client} may not see it.")
     typer.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
 
 
@@ -252,14 +214,9 @@ def _decided(context: typer.Context, name: str, id_: UUID, verb: str, reason: st
 
 def _kind(name: str) -> Kind:
     if name not in KINDS:
-        raise _failed(f"There is no kind {name}; there are {', '.join(KINDS)}.", code=2)
+        raise failed(f"There is no kind {name}; there are {', '.join(KINDS)}.", code=2)
     return KINDS[name]
 
 
 def _service(dsfc: Dsfc, kind: Kind) -> Agreements | Pseudonymisation:
     return dsfc.agreements if kind.service == "agreements" else dsfc.pseudonymisation
-
-
-def _failed(what: str, *, code: int = 1) -> typer.Exit:
-    err.print(what, style="red", markup=False, soft_wrap=True)
-    return typer.Exit(code)

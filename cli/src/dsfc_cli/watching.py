@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -11,7 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressLine
 
-from dsfc_cli.waiting import Caller
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    PseudonymisationUrl,
+    Role,
+    SuiteDirectory,
+)
 from dsfc_client import URLS, Dsfc, Extract, Progress, Submission
 from dsfc_client.services import WAIT_SECONDS_MAX
 
@@ -33,16 +40,11 @@ def command(
     kind: Annotated[Watchable, typer.Argument(metavar="KIND", help="`submission` or `extract`.")],
     id_: Annotated[UUID, typer.Argument(metavar="ID", help="As its service named it.")],
     client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
-    role: Annotated[str | None, typer.Option(help="Where the client has several.")] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(help="Its private key (JWK). Without one: a development identity."),
-    ] = None,
-    directory: Annotated[Path, typer.Option(help="Of a running `dsfc up`.")] = Path("var/up"),
-    issuer: Annotated[str, typer.Option(help="Where the issuer is.")] = URLS["issuer"],
-    pseudonymisation: Annotated[str, typer.Option(help="Where pseudonymisation is.")] = URLS[
-        "pseudonymisation"
-    ],
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
     dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
         "dissemination"
     ],

@@ -1,0 +1,66 @@
+"""What commands that call services have in common: as whom they ask, and where."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from dsfc_cli.identities import Identities
+from dsfc_client import ConnectionLost, Credentials, Dsfc, DsfcError
+
+Role = Annotated[str | None, typer.Option(help="Where the client has several.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="Its private key (JWK). Without one: a development identity."),
+]
+SuiteDirectory = Annotated[Path, typer.Option(help="Of a running `dsfc up`.")]
+IssuerUrl = Annotated[str, typer.Option(help="Where the issuer is.")]
+PseudonymisationUrl = Annotated[str, typer.Option(help="Where pseudonymisation is.")]
+SUITE: Final = Path("var/up")
+
+err = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """As whom the services are asked, and where they are."""
+
+    client: str
+    role: str | None
+    key: Path | None
+    directory: Path
+    urls: Mapping[str, str]
+
+    @contextmanager
+    def connected(self) -> Iterator[Dsfc]:
+        """Give a client that acts so, and say what goes wrong in one line."""
+        try:
+            with Dsfc(credentials=self._credentials(), urls=self.urls) as dsfc:
+                yield dsfc
+        except ConnectionLost as error:
+            raise failed(f"{error} `dsfc waiting --help` says where it is looked for.") from None
+        except (LookupError, DsfcError) as error:
+            raise failed(str(error.args[0])) from None
+
+    def _credentials(self) -> Credentials:
+        if self.key is not None:
+            if self.role is None:
+                raise LookupError("With --key, --role says as what the client asks.")
+            return Credentials.from_file(self.client, self.role, self.key)
+        if not (self.directory / "identities").is_dir():
+            raise LookupError(
+                f"There are no identities in {self.directory}: has `dsfc up` run there?"
+                " Or give --key."
+            )
+        identities = Identities.create(self.directory / "identities")
+        return identities.credentials(self.client, self.role)
+
+
+def failed(what: str, *, code: int = 1) -> typer.Exit:
+    """Say what went wrong in one line; give the end of the command."""
+    err.print(what, style="red", markup=False, soft_wrap=True)
+    return typer.Exit(code)
