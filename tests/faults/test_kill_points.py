@@ -35,6 +35,11 @@ POINTS = {
     "K6": "dissemination",
     "K7": "dissemination",
 }
+FIRST = {"K5": {"DRIVER_POLL_SECONDS": "60"}}
+"""What makes the point come first: the driver asks the haven by itself, and may be ahead of K5's event."""
+RELEASED_BEFORE = {"K5": {0, 1}, "K7": {1}}
+"""How many files may be released when the process dies; none elsewhere. A driver that is ahead of the
+event has released properly, and what the dead event leaves is the same."""
 QUICK = {"K3", "K7"}
 """One of each service in `make test`; all of them are long by nature."""
 
@@ -122,14 +127,14 @@ def named_objects(played: Scene) -> frozenset[str]:
 def test_a_kill_leaves_nothing_released_or_one_release(played: Scene, point: str) -> None:
     service = POINTS[point]
     known, objects = extracts(played), played.objects()
-    restart(played, service, KILL_AT=point)
+    restart(played, service, KILL_AT=point, **FIRST.get(point, {}))
 
     ask(played)
     wait_killed(played, service)
 
     (extract_id,) = extracts(played) - known
     files = released_files(played, extract_id)
-    assert len(files) == (1 if point == "K7" else 0)
+    assert len(files) in RELEASED_BEFORE.get(point, {0})
     left = played.objects() - objects
     assert (len(left) > 0) == (point in {"K3", "K4", "K5", "K6", "K7"}), "not the point it is"
     if service == "pseudonymisation":
