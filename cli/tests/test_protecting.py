@@ -82,3 +82,33 @@ def test_a_label_is_never_a_formula(here: Path) -> None:
     done = run(app, shlex.split("protect t.csv --rule SHMI"))
     assert "'=1+1,30" in done.stdout
     assert '"a,b",40' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "begins"),
+    [
+        ("t.xlsx", "", b"PK"),
+        ("t.parquet", "", b"PAR1"),
+        ("t.json", "", b"{"),
+        ("t.html", "--time age", b"<!doctype html>"),
+        ("t.dat", "--format html", b"<!doctype html>"),
+    ],
+)
+def test_a_table_is_written_in_the_format_that_its_name_or_an_option_says(
+    here: Path, name: str, options: str, begins: bytes
+) -> None:
+    done = run(app, shlex.split(f"protect counts.csv --rule SHMI --output {name} {options}"))
+    assert done.exit_code == 0, done.output
+    assert (here / name).read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code"),
+    [("--format xlsx", 2), ("--output t.doc", 1), ("--time month --output t.html", 1)],
+)
+def test_a_format_that_cannot_be_written_is_refused_and_writes_nothing(
+    here: Path, options: str, exit_code: int
+) -> None:
+    refused = run(app, shlex.split(f"protect counts.csv --rule SHMI {options}"))
+    assert refused.exit_code == exit_code, refused.output
+    assert {path.name for path in here.iterdir()} == {"counts.csv", "regions.csv"}

@@ -1,9 +1,11 @@
 """`dsfc protect`: apply a product's rule to a table, or check one that was protected by hand.
 
-Reads and writes CSV on this machine; nothing is sent and nothing is kept.
+Reads CSV and writes CSV, XLSX, Parquet, JSON or a page on this machine; nothing is sent and nothing
+is kept.
 """
 
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +18,7 @@ from disclosure import (
     DisclosureProblem,
     Hierarchy,
     Profile,
+    Protected,
     Rule,
     Table,
     check,
@@ -23,9 +26,11 @@ from disclosure import (
     protect,
     rule,
 )
+from disclosure.outputs import FORMATS, Printed, written
 from disclosure.problems import CountFractional, TableInvalid
 
-FORMULA = ("=", "+", "@", "\t", "\r")
+TYPED = frozenset({"parquet", "xlsx"})
+"""Formats that are no text, and so need a file."""
 
 
 def command(
@@ -49,6 +54,14 @@ def command(
         bool, typer.Option("--as-published", help="The rule alone, without extra protection.")
     ] = False,
     output: Annotated[Path | None, typer.Option(help="Where the table goes.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help=f"One of {', '.join(FORMATS)}; else as the file is named."),
+    ] = None,
+    title: Annotated[str, typer.Option(help="What stands above the table.")] = "",
+    time: Annotated[
+        str | None, typer.Option(help="The column of periods: the chart of a page has lines then.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="How long to search.")] = 60.0,
 ) -> None:
     """Protect a table of counts by a rule, or check one that is protected already.
@@ -67,31 +80,41 @@ def command(
             found = check(dimensions, dict(rows), chosen)
             say(found)
             raise typer.Exit(0 if found.is_safe else 1)
-        written = protected(dimensions, rows, chosen, as_published=as_published, seconds=seconds)
+        chosen_format = form or (output.suffix.removeprefix(".") if output else "") or "csv"
+        if chosen_format in TYPED and output is None:
+            typer.echo(f"--output: {chosen_format} is no text; name a file.", err=True)
+            raise typer.Exit(2)
+        if time is not None and time not in names:
+            raise TableInvalid(f"--time {time}: there is no such column.")
+        shown = protected(dimensions, rows, chosen, as_published=as_published, seconds=seconds)
+        printed = Printed.of(
+            shown,
+            title=title or f"{table.stem}, {chosen.title}",
+            times=[time] if time else [],
+            name=count,
+        )
+        made = written(printed, chosen_format)
     except json.JSONDecodeError:
         typer.echo("--parameters: not JSON.", err=True)
         raise typer.Exit(2) from None
     except DisclosureProblem as problem:
         typer.echo(f"refused, {problem.code}: {problem.detail}", err=True)
         raise typer.Exit(1) from None
-    lines, notes = written
     if output is None:
-        for line in ([*names, count], *lines):
-            typer.echo(",".join(quoted(cell) for cell in line))
+        typer.echo(made, nl=False)
     else:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([[*names, count], *lines])
-    for note in notes:
+        output.write_bytes(made)
+    for note in notes(shown):
         typer.echo(note, err=True)
 
 
 def read(path: Path, count: str) -> tuple[list[str], list[tuple[tuple[str, ...], str]]]:
-    """Read the cells of a CSV file.
+    """Read the cells of a CSV file, up to its first empty line; footnotes stand below it.
 
     :raises TableInvalid: no such column, a line of another length, or a cell that is there twice.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [line for line in csv.reader(file) if line]
+        lines = list(itertools.takewhile(bool, csv.reader(file)))
     if not lines or count not in lines[0] or len(set(lines[0])) != len(lines[0]):
         raise TableInvalid(f"The first line has to name the columns, `{count}` among them.")
     head = lines[0]
@@ -147,16 +170,22 @@ def protected(
     *,
     as_published: bool,
     seconds: float,
-) -> tuple[list[list[str]], list[str]]:
-    """Protect the cells of a file; return lines and what is to be said of them."""
+) -> Protected:
+    """Protect the cells of a file."""
     cells = {labels: number(text) for labels, text in rows}
     table = Table.from_cells(dimensions, cells)
     profile = Profile.AS_PUBLISHED if as_published else Profile.PROTECTED
-    shown = protect(table, chosen, profile=profile, seconds=seconds)
-    lines = [[*table.label(at), str(text)] for at, text in enumerate(shown.texts.ravel().tolist())]
+    return protect(table, chosen, profile=profile, seconds=seconds)
+
+
+def notes(shown: Protected) -> list[str]:
+    """Return what is to be said of a protected table beside it."""
     said = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in shown.reasons.items() if n)
-    notes = [*shown.footnotes, f"{table.cells.size} cells; {said or 'nothing hidden'}."]
-    return lines, notes + [f"{' / '.join(f.cell)} can be worked out." for f in shown.findings]
+    return [
+        *shown.footnotes,
+        f"{shown.table.cells.size} cells; {said or 'nothing hidden'}.",
+        *(f"{' / '.join(f.cell)} can be worked out." for f in shown.findings),
+    ]
 
 
 def number(text: str) -> object:
@@ -167,12 +196,6 @@ def number(text: str) -> object:
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:
         raise CountFractional("A count is no number; correct it, or leave the line out.") from None
-
-
-def quoted(cell: str) -> str:
-    """Return a cell as CSV; a text that a spreadsheet would run as a formula gets an apostrophe."""
-    safe = f"'{cell}" if cell.startswith(FORMULA) else cell
-    return f'"{safe.replace(chr(34), chr(34) * 2)}"' if any(c in safe for c in ',"\n\r') else safe
 
 
 def say(found: Checked) -> None:

@@ -106,6 +106,11 @@ class TableUnprovable(DisclosureProblem):
     title = "The table cannot be protected as it is cut"
 
 
+class FormatUnknown(DisclosureProblem):
+    code = "TABLE_FORMAT_UNKNOWN"
+    title = "There is no such format of a table"
+
+
 class CertificateInvalid(DisclosureProblem):
     code = "CERTIFICATE_INVALID"
     title = "The certificate does not prove that the table is protected"
