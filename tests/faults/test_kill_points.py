@@ -36,10 +36,11 @@ POINTS = {
     "K7": "dissemination",
 }
 FIRST = {"K5": {"DRIVER_POLL_SECONDS": "60"}}
-"""What makes the point come first: the driver asks the haven by itself, and may be ahead of K5's event."""
+"""What makes the point come first: the driver asks the haven by itself, and may be ahead of the
+event of K5."""
 RELEASED_BEFORE = {"K5": {0, 1}, "K7": {1}}
-"""How many files may be released when the process dies; none elsewhere. A driver that is ahead of the
-event has released properly, and what the dead event leaves is the same."""
+"""How many files may be released when the process dies; none elsewhere. A driver that is ahead of
+the event has released properly, and what the dead event leaves is the same."""
 QUICK = {"K3", "K7"}
 """One of each service in `make test`; all of them are long by nature."""
 
