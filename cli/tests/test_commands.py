@@ -56,6 +56,7 @@ def test_help_names_every_command() -> None:
         "contracts",
         "waiting",
         "watch",
+        "download",
     ):
         assert command in told
 
@@ -93,6 +94,23 @@ def test_what_cannot_be_watched_is_said_in_a_line(
     command: list[str], said: str, tmp_path: Path
 ) -> None:
     told = run(app, ["watch", *command, "--as", "one", "--directory", str(tmp_path)])
+
+    assert told.exit_code in {1, 2}
+    assert said in " ".join(told.output.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([NOBODY, "--zip"], "has `dsfc up` run there?"),
+        ([NOBODY, "--key", "none.jwk"], "--role says as what"),
+        (["one"], "Invalid value"),
+    ],
+)
+def test_what_cannot_be_downloaded_is_said_in_a_line(
+    command: list[str], said: str, tmp_path: Path
+) -> None:
+    told = run(app, ["download", *command, "--as", "one", "--directory", str(tmp_path)])
 
     assert told.exit_code in {1, 2}
     assert said in " ".join(told.output.split())

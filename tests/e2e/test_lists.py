@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,11 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     assert attested(played, may)["list_id"] == str(shorter.id)
     watched = told(played, "csu-0df-analytics", "extract", str(may.id), of="watch")
     assert watched.stdout == "released\n"
+    fetched = ("--zip", "--to", str(tmp_path / "fetched"))
+    got = told(played, "csu-0df-analytics", str(april.id), *fetched, of="download")
+    with zipfile.ZipFile(got.stdout.strip()) as opened:
+        (name,) = [n for n in opened.namelist() if str(april.files[0].id) in n]
+        assert opened.getinfo(name).file_size == april.files[0].bytes
     [edition] = played.csu.dissemination.quality(may.id)["editions"]
     assert edition["period"] == MAY
     public = httpx.get(f"{played.suite.urls['pseudonymisation']}/v1/data-quality?month={MAY}")
@@ -118,6 +124,7 @@ def told(played: Scene, who: str, *command: str, of: str = "waiting") -> Result:
     services = {
         "waiting": ("issuer", "agreements", "pseudonymisation"),
         "watch": ("issuer", "pseudonymisation", "dissemination"),
+        "download": ("issuer", "dissemination"),
     }
     for service in services[of]:
         where += [f"--{service}", played.suite.urls[service]]

@@ -99,6 +99,7 @@ def facts(data_set: DataSet, rules: LandingRules | None) -> Iterator[tuple[str, 
     yield "a record is", f"{data_set.grain}, about {data_set.subjects}"
     yield "coverage", data_set.coverage
     yield "periods", f"{_unit(data_set)}, by {periods.field}, from {periods.earliest}{until}"
+    yield "asked for by", periods.names()
     yield "refresh", data_set.refresh
     if data_set.publication_gate:
         expected = f", expected {data_set.availability}" if data_set.availability else ""

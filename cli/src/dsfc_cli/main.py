@@ -25,6 +25,7 @@ from dsfc_cli import (
     contracts,
     data_sets,
     demo,
+    downloading,
     keys,
     landing_rules,
     protecting,
@@ -57,6 +58,7 @@ app.command("keys")(keys.command)
 app.command("protect")(protecting.command)
 app.command("submit")(submitting.command)
 app.command("watch")(watching.command)
+app.command("download")(downloading.command)
 
 out = Console()
 err = Console(stderr=True)

@@ -20,7 +20,16 @@ from catalogue.landing import (
     matches,
 )
 from catalogue.model import DataSet, Form, Lookup, Reason, Releasable, folded
-from catalogue.periods import Availability, Calendar, Periods, Stages, stages
+from catalogue.periods import (
+    Availability,
+    Calendar,
+    NamedPeriod,
+    PeriodForm,
+    Periods,
+    Stages,
+    named_period,
+    stages,
+)
 from catalogue.store import (
     Catalogue,
     InvalidDataSet,
@@ -86,7 +95,9 @@ __all__ = [
     "LandingRules",
     "Lookup",
     "Misuse",
+    "NamedPeriod",
     "Normal",
+    "PeriodForm",
     "Periods",
     "Problem",
     "Reason",
@@ -112,6 +123,7 @@ __all__ = [
     "in_force",
     "load",
     "matches",
+    "named_period",
     "read",
     "read_either",
     "read_rules",

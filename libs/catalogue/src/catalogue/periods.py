@@ -6,11 +6,14 @@ the calendar has the dates of a month they count, and else the rule.
 """
 
 import calendar
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -22,7 +25,86 @@ Stage = Literal["provisional", "final", "flex", "freeze", "after_freeze"]
 LONDON = ZoneInfo("Europe/London")
 YEAR_BEGINS = 4
 """The month with which a financial year begins."""
+A_MONTH: Final = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class PeriodForm(StrEnum):
+    """How a period of an extract may be named."""
+
+    MONTH = "month"
+    """`2018-04`; of an edition, the last month that it covers."""
+    QUARTER = "quarter"
+    """`2018-Q3`: cumulative, from April 2018 to December, the third quarter of 2018/19."""
+    FINANCIAL_YEAR = "financial_year"
+    """`2018/19`: from April 2018 to March 2019."""
+    EDITION = "edition"
+    """`2016-04/2019-03`: the edition of the months from the one to the other."""
+
+
+NAMES_OF_PERIODS = {
+    PeriodForm.MONTH: "2018-04",
+    PeriodForm.QUARTER: "2018-Q3",
+    PeriodForm.FINANCIAL_YEAR: "2018/19",
+    PeriodForm.EDITION: "2016-04/2019-03",
+}
+"""One name of each form."""
+NAMED: Final = re.compile(
+    rf"(?P<month>{A_MONTH})"
+    r"|(?P<quarter>(?:19|20)[0-9]{2}-Q[1-4])"
+    r"|(?P<financial_year>(?:19|20)[0-9]{2}/[0-9]{2})"
+    rf"|(?P<edition>{A_MONTH}/{A_MONTH})"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPeriod:
+    """What a name of a period means, whichever data set it is of."""
+
+    name: str
+    form: PeriodForm
+    first: date
+    """The first day of its first month."""
+    last: date
+    """The first day of its last month."""
+
+    @property
+    def count(self) -> int:
+        """How many months it has."""
+        return (self.last.year - self.first.year) * 12 + self.last.month - self.first.month + 1
+
+    def months(self) -> tuple[str, ...]:
+        """Give the months by which it is landed and judged: of an edition its last alone."""
+        if self.form is PeriodForm.EDITION:
+            return (f"{self.last:%Y-%m}",)
+        return tuple(f"{added(self.first, n):%Y-%m}" for n in range(self.count))
+
+
+def named_period(name: str) -> NamedPeriod | None:
+    """Say what a name of a period means; None where it is none."""
+    found = NAMED.fullmatch(name)
+    if found is None:
+        return None
+    form = PeriodForm(str(found.lastgroup))
+    year = int(name[:4])
+    first = date(year, YEAR_BEGINS, 1)
+    match form:
+        case PeriodForm.QUARTER:
+            last = added(first, 3 * int(name[-1]) - 1)
+        case PeriodForm.FINANCIAL_YEAR:
+            if int(name[-2:]) != (year + 1) % 100:
+                return None
+            last = added(first, 11)
+        case _:
+            first = date.fromisoformat(f"{name[:7]}-01")
+            last = date.fromisoformat(f"{name[-7:]}-01")
+    if last < first:
+        return None
+    return NamedPeriod(name=name, form=form, first=first, last=last)
+
+
+EDITIONS: Final = (PeriodForm.EDITION, PeriodForm.MONTH)
+OF_MONTHS: Final = (PeriodForm.MONTH, PeriodForm.QUARTER, PeriodForm.FINANCIAL_YEAR)
 
 
 class Periods(Strict):
@@ -35,6 +117,10 @@ class Periods(Strict):
     latest: Annotated[str | None, Field(alias="to", pattern=MONTH)] = None
     field: Name
     """The date that decides to which month a row belongs."""
+    asked_by: Annotated[tuple[PeriodForm, ...], Field(min_length=1)] | None = None
+    """How a request may name its periods: month, quarter (cumulative), financial_year, edition.
+    Where nothing is said: an edition by its name or its last month, anything else by month,
+    quarter or financial year."""
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
@@ -43,7 +129,28 @@ class Periods(Strict):
             problems.append("`to` is before `from`")
         if (self.unit == "edition") != (self.months is not None):
             problems.append("an edition, and only an edition, covers a number of `months`")
+        if (self.unit == "edition") < (PeriodForm.EDITION in (self.asked_by or ())):
+            problems.append("only an edition is asked for by an edition's name")
+        if self.unit == "edition" and not set(self.forms) <= {*EDITIONS}:
+            problems.append("an edition is asked for by its name or by its last month")
         return without(self, problems)
+
+    @property
+    def forms(self) -> tuple[PeriodForm, ...]:
+        """How a request may name its periods."""
+        if self.asked_by is not None:
+            return self.asked_by
+        return EDITIONS if self.unit == "edition" else OF_MONTHS
+
+    def has(self, named: NamedPeriod) -> bool:
+        """Say whether the data set has a period of that name."""
+        if named.form is PeriodForm.EDITION and named.count != self.months:
+            return False
+        return named.form in self.forms
+
+    def names(self) -> str:
+        """Say how its periods are named, each form with an example."""
+        return ", ".join(f"{form} ({NAMES_OF_PERIODS[form]})" for form in self.forms)
 
     def first_day(self, day: date) -> date:
         """Give the first day that a file covers whose period's own first day is that."""

@@ -162,7 +162,14 @@ class NoEdition(Conflict):
 
 class InvalidPeriods(Unprocessable):
     code = "INVALID_PERIODS"
-    title = "`periods` must be months in ascending order"
+    title = "`periods` must be names of periods, or months in ascending order"
+
+
+class PeriodNotOffered(Unprocessable):
+    """The data set has no period of the name; `asked_by` says which names it has."""
+
+    code = "PERIOD_NOT_OFFERED"
+    title = "The data set has no such period"
 
 
 class DecisionUnavailable(Unavailable):

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from common.errors import Invalid, InvalidPeriods
+from catalogue import Catalogue, NamedPeriod, UnknownDataSet, named_period
+from common.errors import Invalid, InvalidPeriods, PeriodNotOffered
 from common.ids import digest_of
 from common.texts import Scanned
 from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, of, repeated
@@ -100,6 +101,20 @@ RequestedMonth = Annotated[
 ]
 
 
+RequestedPeriod = Annotated[
+    str,
+    Field(
+        pattern=r"^(19|20)[0-9]{2}(-(0[1-9]|1[0-2])(/(19|20)[0-9]{2}-(0[1-9]|1[0-2]))?"
+        r"|-Q[1-4]|/[0-9]{2})$",
+        description="A month `2018-04`; a quarter `2018-Q3`, cumulative: April to December 2018;"
+        " a financial year `2018/19`; an edition by its name `2016-04/2019-03`, or by its last"
+        " month. The catalogue says by which of these a data set is asked for"
+        " (`periods.asked_by`).",
+        examples=["2018-04", "2018-Q3", "2018/19", "2016-04/2019-03"],
+    ),
+]
+
+
 class MonthRange(_Sent):
     first: Annotated[RequestedMonth, Field(alias="from", description="First month of the range.")]
     last: Annotated[RequestedMonth, Field(alias="to", description="Last month, inclusive.")]
@@ -124,8 +139,11 @@ class WantedExtract(_Sent):
     ]
     classification: Annotated[Classification, Field(description="Classification of the line.")]
     periods: Annotated[
-        Annotated[list[RequestedMonth], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange,
-        Field(description=f"Months, listed or as a range; at most {MONTHS_MAX}."),
+        Annotated[list[RequestedPeriod], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange,
+        Field(
+            description="Periods by their names, or a range of months; at most"
+            f" {MONTHS_MAX} months in all. The months are what is decided, permitted and released."
+        ),
     ]
     fields: Annotated[
         list[FieldName] | None,
@@ -163,18 +181,24 @@ class WantedExtract(_Sent):
             raise Invalid("each may be named once")
         return value
 
-    @property
-    def months(self) -> tuple[str, ...]:
+    def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once.
 
+        Of a data set that is not in the catalogue every name is taken for what it says: that there
+        is no line for it is the decision's to say.
+
         Raises:
-            InvalidPeriods: the range ends before it begins, or is too long.
+            InvalidPeriods: a name is none, the range ends before it begins, or there are too many.
+            PeriodNotOffered: the data set has no period of a name.
 
         """
         periods = self.periods
         if isinstance(periods, MonthRange):
             return months(periods.first, periods.last)
-        return listed(periods)
+        named = _named(periods)
+        for one in named:
+            _require_offered(one, self.data_set, known)
+        return _in_order(named)
 
 
 def months(first: str, last: str) -> tuple[str, ...]:
@@ -193,15 +217,46 @@ def months(first: str, last: str) -> tuple[str, ...]:
 
 
 def listed(periods: Sequence[str]) -> tuple[str, ...]:
-    """Return the months in order, each once.
+    """Return the months of periods in order, each once.
 
     Raises:
-        InvalidPeriods: one of them is no month.
+        InvalidPeriods: one of them is no period, or there are too many months.
 
     """
-    for month in periods:
-        _ordinal(month)
-    return tuple(sorted(set(periods)))
+    return _in_order(_named(periods))
+
+
+def _named(periods: Sequence[str]) -> Sequence[NamedPeriod]:
+    found = [named_period(name) for name in periods]
+    named = [one for one in found if one is not None]
+    if len(named) < len(found):
+        raise InvalidPeriods(
+            "A period is a month (2018-04), a cumulative quarter (2018-Q3), a financial year"
+            " (2018/19) or an edition (2016-04/2019-03)."
+        )
+    return named
+
+
+def _in_order(named: Sequence[NamedPeriod]) -> tuple[str, ...]:
+    found = sorted({month for one in named for month in one.months()})
+    if len(found) > MONTHS_MAX:
+        raise InvalidPeriods(f"More than {MONTHS_MAX} months were asked for at once.")
+    return tuple(found)
+
+
+def _require_offered(named: NamedPeriod, data_set: str, known: Catalogue) -> None:
+    try:
+        periods = known.for_period(data_set, f"{named.last:%Y-%m}").periods
+    except UnknownDataSet:
+        return
+    if not periods.has(named):
+        covers = f", which covers {periods.months} months" if periods.months else ""
+        raise PeriodNotOffered(
+            f"{data_set} has no period {named.name}. Its periods are named by"
+            f" {periods.names()}{covers}.",
+            period=named.name,
+            asked_by=[str(form) for form in periods.forms],
+        )
 
 
 def _ordinal(month: str) -> int:

@@ -75,9 +75,91 @@ def test_a_range_of_months_is_asked_for_month_by_month(house):
     assert extract["periods"] == ["2018-11", "2018-12", "2019-01"]
 
 
+QUARTERS = [f"2018-{m:02}" for m in range(4, 13)] + ["2019-01", "2019-02", "2019-03"]
+
+
+@pytest.mark.parametrize(
+    ("names", "months"),
+    [
+        (["2018-Q1"], QUARTERS[:3]),
+        (["2018-Q3"], QUARTERS[:9]),
+        (["2018/19"], QUARTERS),
+        (["2018-05", "2018-Q1", "2018-05"], QUARTERS[:3]),
+    ],
+)
+def test_periods_by_name_are_asked_for_kept_and_shown_as_their_months(house, names, months):
+    house.haven.landed = QUARTERS
+
+    extract = house.ask(periods=names).json()
+
+    (asked,) = house.agreements.questions("request")
+    assert asked.resource["properties"]["periods"] == months
+    assert extract["periods"] == months
+
+
+def test_a_month_of_a_quarter_that_was_not_landed_is_named(house):
+    house.haven.landed = QUARTERS[:2]
+
+    answer = house.ask(periods=["2018-Q1"])
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "NO_EDITION")
+    assert answer.json()["periods"] == ["2018-06"]
+
+
+@pytest.mark.parametrize(
+    ("data_set", "name", "forms"),
+    [
+        ("SHMI", "2018-Q3", ["edition", "month"]),
+        ("SHMI", "2018/19", ["edition", "month"]),
+        ("SHMI", "2018-04/2019-03", ["edition", "month"]),
+        ("SUS_APC", "2016-04/2019-03", ["month", "quarter", "financial_year"]),
+    ],
+)
+def test_a_period_that_the_product_does_not_have_is_refused_with_those_that_it_has(
+    house, data_set, name, forms
+):
+    before = written(house)
+
+    answer = house.ask(data_set=data_set, periods=["2018-04", name])
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "PERIOD_NOT_OFFERED")
+    assert (answer.json()["period"], answer.json()["asked_by"]) == (name, forms)
+    assert house.agreements.count("request") == 0
+    assert written(house) == before
+
+
+def test_an_edition_is_asked_for_by_its_name_or_by_its_last_month(house):
+    for name in ("2016-04/2019-03", "2019-03"):
+        answer = house.ask(data_set="SHMI", periods=[name])
+
+        assert answer.json()["code"] == "LINE_NOT_IN_DSA"
+        assert house.agreements.questions("request")[-1].resource["properties"]["periods"] == [
+            "2019-03"
+        ]
+
+
+def test_too_many_months_by_name_are_refused(house):
+    answer = house.ask(periods=[f"{year}/{year % 100 + 1:02}" for year in range(2008, 2019)])
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_PERIODS")
+
+
+def test_the_same_months_under_another_name_are_the_same_request(house):
+    house.haven.landed = QUARTERS
+    headers = {"Idempotency-Key": "key-of-a-quarter"}
+
+    def send(periods):
+        body = house.question | {"periods": periods}
+        return house.call("POST", "/v1/extracts", json=body, headers=headers).json()["id"]
+
+    assert send(["2018-Q1"]) == send(QUARTERS[:3]) == send({"from": "2018-04", "to": "2018-06"})
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"periods": ["2018-Q5"]},
+        {"periods": ["2018-W19"]},
         {"agreement": "DARS-NIC-123456-A1B2C-v1.0"},
         {"periods": []},
         {"periods": ["2018-13"]},

@@ -52,6 +52,25 @@ def test_a_hold_resets_a_stalled_client_and_only_its_own_kernel_keeps_bytes(hous
     assert (ended["outcome"], ended["code"]) == ("cut", "BREACH_OPEN")
 
 
+def test_a_hold_in_the_middle_of_a_zip_ends_it_as_it_ends_the_file(house, download):
+    """Guard: the zip goes out through the same `LeasedResponse` as the file."""
+    file = house.big(32 * MIB)
+    client = stalled(house, download, file, headers={"Accept": "application/zip"})
+    assert (client.status, b"application/zip" in client.head) == (200, True)
+
+    house.agreements.refuse("fetch", "BREACH_OPEN")
+    ended = house.ended(file)
+    held = in_own_kernel(client.sock)
+    before = len(client.body)
+
+    assert client.read_until_reset()
+    assert len(client.body) - before <= held
+    assert len(client.body) <= ended["bytes"] < file["bytes"]
+    assert (ended["outcome"], ended["code"]) == ("cut", "BREACH_OPEN")
+    again = house.call("GET", file["content"], headers={"Accept": "application/zip"})
+    assert (again.status_code, again.json()["code"]) == (403, "BREACH_OPEN")
+
+
 def test_the_next_request_after_a_hold_is_refused_with_its_code(house):
     file = house.big(1000)
     house.agreements.refuse("fetch", "BREACH_OPEN")

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from pydantic import JsonValue
 
+from catalogue import Catalogue
 from common import faults
 from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
@@ -40,11 +41,16 @@ class ExtractWithStatus:
     released_at: datetime | None = None
 
 
-def ask(wanted: WantedExtract, *, idempotency_key: str | None, ctx: Context) -> ExtractWithStatus:
+def ask(
+    wanted: WantedExtract, *, idempotency_key: str | None, known: Catalogue, ctx: Context
+) -> ExtractWithStatus:
     """Ask for an extract. The decision comes first; nothing but the log is written on a no.
 
+    Names of periods are the months that they stand for: these are decided, permitted and released.
+
     Raises:
-        InvalidPeriods: the range ends before it begins, or is too long.
+        InvalidPeriods: a name is none, the range ends before it begins, or there are too many.
+        PeriodNotOffered: the data set has no period of a name.
         Refused: with every refusal.
         AgreementNotFound: there is none that the caller may know of.
         NoEdition: with every month of which the haven has no records.
@@ -58,15 +64,15 @@ def ask(wanted: WantedExtract, *, idempotency_key: str | None, ctx: Context) -> 
         purpose=wanted.purpose.value,
         data_set=wanted.data_set,
         classification=wanted.classification.value,
-        periods=wanted.months,
+        periods=wanted.months_in(known),
         fields=tuple(wanted.fields or ()),
         formats=tuple(format_.value for format_ in wanted.formats),
         filters=filters.of(wanted.filters),
     )
     whole_line = wanted.fields is None
     fingerprint = digest_of({**_without_id(request), "whole_line": whole_line})
-    if known := _asked_before(idempotency_key, fingerprint, ctx):
-        return get(known, ctx=ctx)
+    if earlier := _asked_before(idempotency_key, fingerprint, ctx):
+        return get(earlier, ctx=ctx)
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
     has = _landed(request, ctx)

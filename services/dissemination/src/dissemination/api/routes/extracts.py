@@ -14,12 +14,14 @@ from common.errors import (
     InvalidPeriods,
     LineNotInAgreement,
     NoEdition,
+    PeriodNotOffered,
     Refused,
     TransitionRefused,
 )
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
+from dissemination.api.dependencies import CatalogueOf
 from dissemination.api.permissions import ReadCtx, RequestCtx, WithdrawCtx
 from dissemination.api.schemas.extracts import (
     ExtractQualityView,
@@ -71,16 +73,21 @@ OfAgreement = Annotated[AgreementReference | None, Query(description="Only those
         Refused,
         AgreementNotFound,
         InvalidPeriods,
+        PeriodNotOffered,
         NoEdition,
         IdempotencyKeyReused,
         DecisionUnavailable,
     ),
 )
 def ask_for_extract(
-    body: WantedExtract, response: Response, ctx: RequestCtx, key: IdempotencyKey = None
+    body: WantedExtract,
+    response: Response,
+    ctx: RequestCtx,
+    catalogue: CatalogueOf,
+    key: IdempotencyKey = None,
 ) -> ExtractView:
     """Ask for an extract. The answer to a no names every reason; a yes is prepared at once."""
-    asked = use_cases.ask(body, idempotency_key=key, ctx=ctx)
+    asked = use_cases.ask(body, idempotency_key=key, known=catalogue, ctx=ctx)
     response.headers["Location"] = f"/v1/extracts/{asked.extract.id}"
     return ExtractView.of(asked)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from catalogue import CatalogueField, DataSet, DerivedField, LandingRules
+from catalogue import CatalogueField, DataSet, DerivedField, LandingRules, PeriodForm
 from dissemination.api.schemas.extracts import CatalogueEntry, Outgoing
 
 
@@ -99,6 +99,14 @@ class PeriodsView(Outgoing):
     first: Annotated[str, Field(description="The first month that there is, YYYY-MM.")]
     last: Annotated[str | None, Field(description="The last month, YYYY-MM; null: it goes on.")]
     field: Annotated[str, Field(description="The date by which a record is of a month.")]
+    asked_by: Annotated[
+        list[PeriodForm],
+        Field(
+            description="How a request names its periods: `month` (2018-04), `quarter` (2018-Q3,"
+            " cumulative from April), `financial_year` (2018/19), `edition` (2016-04/2019-03).",
+            examples=[["month", "quarter", "financial_year"]],
+        ),
+    ]
 
 
 class InstrumentView(Outgoing):
@@ -160,6 +168,7 @@ class DataSetView(CatalogueEntry):
                 first=periods.earliest,
                 last=periods.latest,
                 field=periods.field,
+                asked_by=list(periods.forms),
             ),
             availability=str(data_set.availability) if data_set.availability else None,
             specification=data_set.specification,

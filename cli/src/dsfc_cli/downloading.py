@@ -1,0 +1,78 @@
+"""`dsfc download`: fetches the released files of an extract, and goes on where that broke off."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    Role,
+    SuiteDirectory,
+    failed,
+)
+from dsfc_client import URLS
+
+err = Console(stderr=True)
+
+
+def command(
+    extract: Annotated[UUID, typer.Argument(metavar="EXTRACT", help="Its id.")],
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    to: Annotated[
+        Path, typer.Option(file_okay=False, help="The directory to which files go.")
+    ] = Path(),
+    zipped: Annotated[
+        bool,
+        typer.Option(
+            "--zip",
+            help="Each file in a zip, with its manifest, what its columns mean, how good they"
+            " are, and a page to read.",
+        ),
+    ] = False,
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
+        "dissemination"
+    ],
+) -> None:
+    """Fetch every file of a released extract, and check each against its manifest's digest.
+
+    A download that broke off goes on when the command is given again. Ends with 1 where there is
+    nothing to fetch, or the gate is shut.
+
+    Example: dsfc download ID --zip --to extracts --as csu-0df-analytics
+    """
+    urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
+    caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
+    with caller.connected() as dsfc, _progress() as progress:
+        found = dsfc.dissemination.extract(extract)
+        if not found.files:
+            raise failed(f"The extract has no files: it is {found.state}.")
+        to.mkdir(parents=True, exist_ok=True)
+        for file in found.files:
+            name = f"{file.id}.{file.format}{'.zip' if zipped else ''}"
+            task = progress.add_task(name, total=None if zipped else file.bytes)
+            path = dsfc.dissemination.download(
+                file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
+            )
+            typer.echo(path)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )
