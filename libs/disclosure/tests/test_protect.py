@@ -133,6 +133,59 @@ def test_what_counts_no_people_is_shown() -> None:
     assert protect(replace(units(3, 20), measure="other"), SHMI).texts.tolist() == ["23", "3", "20"]
 
 
+# -- exact counts by right
+
+
+def by_right(table: Table, *cells: str) -> Table:
+    (dimension,) = table.dimensions
+    return replace(table, by_right=np.array([node in cells for node in dimension.nodes]))
+
+
+def test_what_a_recipient_has_by_right_is_exact_and_no_reveal() -> None:
+    shown = protect(by_right(units(3, 21, 30), "All", "U0", "U1", "U2"), SHMI)
+
+    assert shown.texts.tolist() == ["54", "3", "21", "30"]
+    assert not shown.guarded.any()
+    assert shown.reasons["by_right"] == 3
+    assert any("by right" in note for note in shown.footnotes)
+    assert attack(shown.view()) == ()
+
+
+def test_what_a_recipient_has_by_right_gives_nothing_else_away() -> None:
+    """With the total and a sibling exact, the other unit's number is what is left."""
+    told = by_right(units(3, 21), "U1")
+    assert protect(units(3, 21), SHMI).texts.tolist() == ["25", "*", "20"]
+    shown = protect(told, SHMI)
+    assert shown.texts.tolist()[1:] == ["*", "21"]
+    assert {f.verdict for f in attack(shown.view(), exact=True)} == {Verdict.SAFE}
+    assert shown.view().low[2] == shown.view().high[2] == 21
+    assert verify(shown) == int(shown.guarded.sum())
+
+    with pytest.raises(TableUnprovable):
+        protect(by_right(units(3, 21), "All", "U1"), SHMI)
+
+
+def test_what_a_recipient_has_by_right_is_known_also_where_it_is_not_printed() -> None:
+    table = replace(by_right(units(3, 21), "All", "U1"), printed=np.array([False, True, False]))
+    with pytest.raises(TableUnprovable):
+        protect(table, SHMI)
+
+
+def test_what_a_recipient_has_by_right_is_told_to_nobody_else() -> None:
+    shown = protect(by_right(units(3, 21, 30), "U0"), SHMI)
+    own = {(e.low, e.high) for e in shown.shown("r")}
+    others = {(e.low, e.high) for e in shown.shown("r", by_right=False)}
+    assert (3, 3) in own
+    assert (3, 3) not in others
+    assert len(others) == len(shown.texts) - 1
+
+
+def test_a_cell_by_right_before_hides_nothing_else_for_that_recipient() -> None:
+    before = protect(by_right(units(3, 21, 30), "U0"), SHMI).shown("r1")
+    again = protect(units(3, 21, 30), SHMI, earlier=before)
+    assert not again.guarded[1]
+
+
 # -- other releases
 
 

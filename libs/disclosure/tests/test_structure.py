@@ -84,3 +84,10 @@ def test_what_is_protected_already_is_not_protected_again() -> None:
         Table.from_cells([TREE], {("N1",): 10, ("N2",): 15, ("S1",): 10, ("E",): 30})
     with pytest.raises(problems.AlreadyProtected):
         Table.from_cells([TREE], {("N1",): "*", ("S1",): 10})
+
+
+def test_a_dimension_of_many_categories_takes_no_memory_of_their_square() -> None:
+    many = Dimension.flat("practice", [f"P{n}" for n in range(100_000)])
+    table = Table(dimensions=(many,), counts=np.full(100_000, 3))
+    assert table.cells[0] == 300_000
+    assert many.above.nbytes + table.cells.nbytes < 10_000_000

@@ -124,9 +124,9 @@ def inside(dimensions: Sequence[Dimension], known: Earlier) -> Bools:
     named = dict(known.members)
     mask = np.ones([len(d.leaves) for d in dimensions], np.bool_)
     for axis, dimension in enumerate(dimensions):
-        for place, leaf in enumerate(dimension.leaves):
-            if leaf not in named.get(dimension.name, dimension.leaves):
-                np.moveaxis(mask, axis, 0)[place] = False
+        if dimension.name in named:
+            out = [leaf not in named[dimension.name] for leaf in dimension.leaves]
+            np.moveaxis(mask, axis, 0)[out] = False
     return mask
 
 
@@ -136,11 +136,10 @@ def _node(
     found = []
     for dimension in dimensions:
         of = named.get(dimension.name, frozenset(dimension.leaves))
-        row = np.array([leaf in of for leaf in dimension.leaves], np.float64)
-        same = np.nonzero((dimension.membership == row).all(1))[0]
-        if not len(same):
+        places = frozenset(at for at, leaf in enumerate(dimension.leaves) if leaf in of)
+        if places not in dimension.members:
             return None
-        found.append(int(same[0]))
+        found.append(dimension.members.index(places))
     return tuple(found)
 
 

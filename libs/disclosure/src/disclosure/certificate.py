@@ -1,6 +1,8 @@
 """The proof that a table is protected, and the short separate code that verifies it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 VALUES: Final = 3
 """Possible raw counts that every hidden cell keeps."""
-BATCH: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -56,63 +57,91 @@ class Certificate:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def __iter__(self) -> Iterator[tuple[Ints, Ints]]:
+        for begin, end in pairwise(self.offsets.tolist()):
+            yield self.atoms[begin:end], self.by[begin:end]
 
-def verify(shown: "Protected") -> int:  # noqa: C901, PLR0912
+
+def verify(shown: "Protected") -> int:
     """Check the certificate against the printed table; return how many cells it protects.
 
     Every witness is a table of counts (none negative) that would be printed just so, and every
     hidden cell has at least three counts among the raw table and the witnesses. Shares no code
-    with the search: cells are computed from membership, knowledge from the printed texts.
+    with the search: cells are computed from hierarchies, knowledge from the printed texts.
 
     Raises:
         CertificateInvalid: it does not.
 
     """
-    table, proof = shown.table, shown.certificate
-    view = shown.view()
-    shape, cells = table.counts.shape, table.cells.ravel()
-    low, high = view.low.ravel(), view.high.ravel()
-    if (cells < low).any() or (cells > high).any():
-        raise CertificateInvalid("The raw table would not be printed so.")
-    ups = [[np.nonzero(column)[0] for column in d.membership.T] for d in table.dimensions]
-    extra = [_mask(shown, known.members) for known in shown.earlier]
-    values: dict[int, set[int]] = {
-        int(c): {int(cells[c])} for c in np.nonzero(shown.guarded.ravel())[0]
-    }
-    before: list[set[int]] = [set() for _ in shown.earlier]
-    cache: dict[int, Ints] = {}
-    for at in range(len(proof)):
-        part = slice(int(proof.offsets[at]), int(proof.offsets[at + 1]))
-        change: dict[int, int] = {}
-        for atom, by in zip(proof.atoms[part].tolist(), proof.by[part].tolist(), strict=True):
-            if table.counts.ravel()[atom] + by < 0:
-                raise CertificateInvalid("A witness has a negative count.")
-            if atom not in cache:
-                place = np.unravel_index(atom, shape)
-                axes = np.ix_(*(up[int(i)] for up, i in zip(ups, place, strict=True)))
-                cache[atom] = np.ravel_multi_index(axes, table.cells.shape).ravel()
-            for cell in cache[atom].tolist():
-                change[cell] = change.get(cell, 0) + by
-        for cell, by in change.items():
-            value = int(cells[cell]) + by
-            if not low[cell] <= value <= high[cell]:
-                raise CertificateInvalid("A witness would be printed otherwise.")
-            if cell in values:
-                values[cell].add(value)
-        for known, mask, values_before in zip(shown.earlier, extra, before, strict=True):
-            now = int(table.counts.ravel()[mask].sum())
-            values_before.add(now)
-            now += int(proof.by[part][mask[proof.atoms[part]]].sum())
-            if not known.low <= now <= known.high:
+    reader = _Reader(shown)
+    for atoms, by in shown.certificate:
+        reader.look_at(atoms, by)
+    return reader.protected()
+
+
+class _Reader:
+    """Looks at witnesses one after another, and keeps the counts that they give to hidden cells."""
+
+    def __init__(self, shown: "Protected") -> None:
+        table, view = shown.table, shown.view()
+        self.shape, self.nodes = table.counts.shape, table.cells.shape
+        self.counts, self.cells = table.counts.ravel(), table.cells.ravel()
+        self.low, self.high = view.low.ravel(), view.high.ravel()
+        if (self.cells < self.low).any() or (self.cells > self.high).any():
+            raise CertificateInvalid("The raw table would not be printed so.")
+        self.ups = [
+            [np.array([n for n in line if n < len(d.nodes)]) for line in d.above.tolist()]
+            for d in table.dimensions
+        ]
+        self.values: dict[int, set[int]] = {
+            int(c): {int(self.cells[c])} for c in np.nonzero(shown.guarded.ravel())[0]
+        }
+        self.earlier = [
+            (known, mask, {int(self.counts[mask].sum())})
+            for known in shown.earlier
+            for mask in (_mask(shown, known.members),)
+        ]
+        self.above: dict[int, Ints] = {}
+
+    def look_at(self, atoms: Ints, by: Ints) -> None:
+        """Raise CertificateInvalid where a witness would be printed otherwise; keep its counts."""
+        if not len(atoms):
+            return
+        if (self.counts[atoms] + by < 0).any():
+            raise CertificateInvalid("A witness has a negative count.")
+        changed = [self._above(atom) for atom in atoms.tolist()]
+        cells, place = np.unique(np.concatenate(changed), return_inverse=True)
+        change = np.zeros(len(cells), np.int64)
+        np.add.at(change, place.ravel(), np.repeat(by, [len(c) for c in changed]))
+        value = self.cells[cells] + change
+        if (value < self.low[cells]).any() or (value > self.high[cells]).any():
+            raise CertificateInvalid("A witness would be printed otherwise.")
+        for cell, now in zip(cells.tolist(), value.tolist(), strict=True):
+            if cell in self.values:
+                self.values[cell].add(now)
+        for known, mask, seen in self.earlier:
+            total = int(self.counts[mask].sum()) + int(by[mask[atoms]].sum())
+            if not known.low <= total <= known.high:
                 raise CertificateInvalid(f"A witness is not what {known.release} told.")
-            values_before.add(now)
-    for known, values_before in zip(shown.earlier, before, strict=True):
-        if known.is_hidden and known.high - known.low >= VALUES - 1 and len(values_before) < VALUES:
-            raise CertificateInvalid(f"A cell that {known.release} hid has too few values.")
-    lacking = sum(len(of) < VALUES for of in values.values())
-    if lacking:
-        raise CertificateInvalid(f"{lacking} hidden cells have fewer than {VALUES} values.")
-    return len(values)
+            seen.add(total)
+
+    def protected(self) -> int:
+        """Return how many cells are protected; raise CertificateInvalid where one is not."""
+        for known, _, seen in self.earlier:
+            if known.is_hidden and known.high - known.low >= VALUES - 1 and len(seen) < VALUES:
+                raise CertificateInvalid(f"A cell that {known.release} hid has too few values.")
+        lacking = sum(len(of) < VALUES for of in self.values.values())
+        if lacking:
+            raise CertificateInvalid(f"{lacking} hidden cells have fewer than {VALUES} values.")
+        return len(self.values)
+
+    def _above(self, atom: int) -> Ints:
+        """Return the cells that a category's count is in, by hierarchies."""
+        if atom not in self.above:
+            place = np.unravel_index(atom, self.shape)
+            axes = np.ix_(*(up[int(i)] for up, i in zip(self.ups, place, strict=True)))
+            self.above[atom] = np.ravel_multi_index(axes, self.nodes).ravel()
+        return self.above[atom]
 
 
 def _mask(shown: "Protected", members: tuple[tuple[str, frozenset[str]], ...]) -> Bools:

@@ -10,14 +10,19 @@ import numpy.typing as npt
 
 from disclosure.attacking import Finding, Verdict, View, attack
 from disclosure.certificate import Certificate, verify
-from disclosure.problems import TableInvalid, TableUnprovable
+from disclosure.problems import TableUnprovable
 from disclosure.rules import HIDDEN, NOT_APPLICABLE, Measure, Profile, Rule
-from disclosure.search import NEEDED, Search, State
+from disclosure.search import Search, State
+from disclosure.starting import exempt, nothing_in, start
 from disclosure.structure import Bools, Ints, Table
-from disclosure.system import INF, Earlier, System, build
+from disclosure.system import INF, Earlier, build
 
 WITHHELD_MAX: Final = 0.5
 """Of what the rule alone would show: where more has to be hidden, the table is refused."""
+BY_RIGHT: Final = (
+    "Some numbers are exact, small ones too: the recipient has them by right. "
+    "They may not be passed on, and this table may not be published."
+)
 SMALL_TABLE: Final = 60
 """Cells up to which nothing is refused for what has to be hidden."""
 
@@ -62,16 +67,18 @@ class Protected:
             earlier=self.earlier,
         )
 
-    def shown(self, release: str) -> tuple[Earlier, ...]:
+    def shown(self, release: str, *, by_right: bool = True) -> tuple[Earlier, ...]:
         """Return what this release tells of each cell, for the store of what was shown.
 
-        Raw and hidden counts are not in it.
+        Raw and hidden counts are not in it. What the recipient has by right is told to that one
+        alone: `by_right=False` leaves it out, for everybody else.
         """
         low, high = known_from(self)
         told = (self.texts != "") & (self.texts != NOT_APPLICABLE)
+        if not by_right and self.table.by_right is not None:
+            told &= ~self.table.by_right
         members = [
-            [frozenset(d.leaves[i] for i in np.nonzero(row)[0]) for row in d.membership > 0]
-            for d in self.table.dimensions
+            [frozenset(d.leaves[i] for i in of) for of in d.members] for d in self.table.dimensions
         ]
         names = [d.name for d in self.table.dimensions]
         return tuple(
@@ -88,25 +95,31 @@ class Protected:
 
 def known_from(shown: Protected) -> tuple[Ints, Ints]:
     """Return what a reader knows of each cell from the printed texts alone."""
-    low = np.zeros(shown.texts.shape, np.int64)
-    high = np.full(shown.texts.shape, INF, np.int64)
-    for text in set(shown.texts.ravel().tolist()):
-        at = shown.texts == text
+    texts = shown.texts.ravel().tolist()
+    place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
+    of = np.fromiter((place[text] for text in texts), np.int64, len(texts))
+    bare = np.array([int(t) if t.isdigit() else -1 for t in place], np.int64)
+    plain = np.zeros((2, len(place)), np.int64)
+    plain[1] = INF
+    rounded = set(of[~shown.exact.ravel()].tolist())
+    for text, at in place.items():
         if text == HIDDEN:
-            small = at & ~shown.wide
-            low[small], high[small] = shown.rule.small_from, shown.rule.small_to
+            plain[:, at] = shown.rule.small_from, shown.rule.small_to
         elif text == NOT_APPLICABLE:
-            high[at] = 0
-        elif text:
-            number = int(text)
-            plain = at & ~shown.exact
-            if plain.any():
-                low[plain], high[plain] = shown.rule.behind(number)
-            bare = at & shown.exact
-            low[bare] = high[bare] = number
+            plain[1, at] = 0
+        elif text and at in rounded:
+            plain[:, at] = shown.rule.behind(int(text))
+    exact = shown.exact.ravel() & (bare[of] >= 0)
+    wide = shown.wide.ravel() & (of == place.get(HIDDEN, -1))
+    low = np.where(exact, bare[of], np.where(wide, 0, plain[0, of]))
+    high = np.where(exact, bare[of], np.where(wide, INF, plain[1, of]))
+    low, high = low.reshape(shown.texts.shape), high.reshape(shown.texts.shape)
     if shown.table.exact is not None:
         also = shown.table.exact & ~shown.hidden & (shown.texts != "")
         low[also] = high[also] = shown.table.cells[also]
+    if shown.table.by_right is not None:
+        right = shown.table.by_right
+        low[right] = high[right] = shown.table.cells[right]
     return low, high
 
 
@@ -135,7 +148,7 @@ def protect(
     began = time.monotonic()
     rule.require(table.measure)
     system = build(table, earlier)
-    search = _start(system, rule, profile, began + seconds, np.random.default_rng(seed))
+    search = start(system, rule, profile, began + seconds, np.random.default_rng(seed))
     before, low, high = search.state.copy(), search.low.copy(), search.high.copy()
     if profile is Profile.PROTECTED and table.measure != Measure.OTHER:
         search.run()
@@ -156,124 +169,16 @@ def protect(
     return shown
 
 
-def _start(  # noqa: C901, PLR0915
-    system: System, rule: Rule, profile: Profile, deadline: float, rng: np.random.Generator
-) -> Search:
-    """What the rule alone shows."""
-    table, raw = system.table, system.raw
-    own = table.cells.size
-    state = np.full(len(raw), State.RULE, np.int8)
-    shown = rule.base * ((2 * raw + rule.base) // (2 * rule.base))
-    low = np.maximum(0, shown - rule.base // 2)
-    low = np.where((low <= rule.small_to) & (shown > 0), rule.small_to + 1, low)
-    high = np.where(raw == 0, 0, shown + (rule.base - 1) // 2)
-    low = np.where(raw == 0, 0, low)
-    small = (raw >= rule.small_from) & (raw <= rule.small_to)
-    low, high = np.where(small, rule.small_from, low), np.where(small, rule.small_to, high)
-    target = small.copy()
-    exempt = np.zeros(len(raw), np.bool_)
-    exempt[:own] = _exempt(table, rule, profile).ravel()
-    if table.measure == Measure.OTHER:
-        exempt[:own] = True
-    state[exempt], target[exempt] = State.EXACT, False
-    low[exempt] = high[exempt] = raw[exempt]
-    if table.exact is not None:
-        told = np.zeros(len(raw), np.bool_)
-        told[:own] = table.exact.ravel()
-        told &= ~small
-        low[told] = high[told] = raw[told]
-    fixed = np.zeros(len(raw), np.bool_)
-    fixed[:own] = nothing_in(table).ravel()
-    fixed[own:] = True
-    state[fixed], target[fixed] = State.FIXED, False
-    low[fixed] = high[fixed] = 0
-    if table.printed is not None:
-        away = np.zeros(len(raw), np.bool_)
-        away[:own] = ~table.printed.ravel() & ~fixed[:own]
-        state[away], target[away] = State.UNPRINTED, small[away]
-        low[away], high[away] = 0, INF
-    if profile is Profile.PROTECTED and rule.small_to - rule.small_from < NEEDED:
-        narrow = target & (state == State.RULE)
-        state[narrow] = State.WIDE
-        low[narrow], high[narrow] = 0, INF
-    known_low, known_high = np.zeros(len(raw), np.int64), np.full(len(raw), INF, np.int64)
-    for known, cell in zip(system.earlier, system.earlier_cells.tolist(), strict=True):
-        if not known.low <= raw[cell] <= known.high:
-            raise TableInvalid(
-                f"`earlier`: {known.release} told of a cell what these data do not have; "
-                "compare with releases of the same editions only."
-            )
-        known_low[cell] = max(known_low[cell], known.low)
-        known_high[cell] = min(known_high[cell], known.high)
-        if cell >= own:
-            high[cell] = INF
-        if cell >= own or state[cell] == State.UNPRINTED:
-            target[cell] = target[cell] or known.is_hidden
-    for cell in system.differences.tolist():
-        if cell >= own:
-            high[cell] = INF
-            target[cell] = target[cell] or rule.hides(int(raw[cell]))
-    told_before = (known_high - known_low < NEEDED) & (state != State.FIXED)
-    state[told_before], target[told_before] = State.FIXED, False
-    low, high = np.maximum(low, known_low), np.minimum(high, known_high)
-    low[-1] = high[-1] = 0
-    target[-1] = False
-    return Search(
-        system=system,
-        rule=rule,
-        state=state,
-        low=low,
-        high=high,
-        target=target,
-        known_low=known_low,
-        known_high=known_high,
-        deadline=deadline,
-        rng=rng,
-    )
-
-
-def nothing_in(table: Table) -> Bools:
-    """Return the cells of which every category is a structural zero or was not submitted."""
-    empty = np.zeros(table.counts.shape, np.bool_)
-    for mask in (table.structural, table.not_submitted):
-        if mask is not None:
-            empty |= np.asarray(mask, np.bool_)
-    found = (~empty).astype(np.float64)
-    for axis, dimension in enumerate(table.dimensions):
-        found = np.moveaxis(np.tensordot(dimension.membership, found, axes=(1, axis)), 0, axis)
-    return found < 0.5
-
-
-def _exempt(table: Table, rule: Rule, profile: Profile) -> Bools:
-    """Return the nation's cells that the rule lets through as they are."""
-    found = np.zeros(table.cells.shape, np.bool_)
-    axes = [axis for axis, d in enumerate(table.dimensions) if d.is_geography]
-    if not axes or not rule.exempts_nation(table.topics):
-        return found
-    where: list[slice | int] = [slice(None)] * table.cells.ndim
-    for axis in axes:
-        dimension = table.dimensions[axis]
-        where[axis] = dimension.index[dimension.root]
-    found[tuple(where)] = True
-    if profile is Profile.PROTECTED:
-        for axis in axes:
-            units = np.moveaxis(table.cells, axis, 0)[-len(table.dimensions[axis].leaves) :]
-            few = (units > 0).sum(0) < rule.national_min_units
-            np.moveaxis(found, axis, 0)[0] &= ~few
-    return found
-
-
 def _shown(search: Search, rule: Rule, profile: Profile) -> Protected:
     table = search.system.table
     own, shape = table.cells.size, table.cells.shape
     state, raw = search.state[:own], search.system.raw[:own]
     small = (raw >= rule.small_from) & (raw <= rule.small_to)
     empty = nothing_in(table).ravel()
-    exempt = _exempt(table, rule, Profile.AS_PUBLISHED).ravel()
-    exact = (_exempt(table, rule, profile).ravel() & (state <= State.EXACT)) | (
-        table.measure == Measure.OTHER
-    )
-    away = np.zeros(own, np.bool_) if table.printed is None else ~table.printed.ravel()
+    may = exempt(table, rule, Profile.AS_PUBLISHED).ravel()
+    right = _of(table.by_right, own) & ~empty
+    exact = (exempt(table, rule, profile).ravel() & (state <= State.EXACT)) | right
+    away = ~_of(table.printed, own, missing=True)
     hidden = ~away & ~empty & ((state == State.WIDE) | (small & ~exact))
     texts = np.empty(own, object)
     rounded = rule.base * ((2 * raw + rule.base) // (2 * rule.base))
@@ -284,15 +189,18 @@ def _shown(search: Search, rule: Rule, profile: Profile) -> Protected:
     reasons = {
         "small": int((hidden & small).sum()),
         "for_others": int(extra.sum()),
-        "nation_not_exact": int((exempt & ~exact & ~empty & ~away).sum()),
+        "nation_not_exact": int((may & ~exact & ~empty & ~away).sum()),
         "not_applicable": int((empty & ~away).sum()),
         "not_printed": int(away.sum()),
+        "by_right": int((right & ~away & (small | (raw != rounded)) & ~may).sum()),
     }
     notes = [*rule.footnotes, f"Rule {rule.code} version {rule.version}, profile {profile}."]
     if reasons["for_others"]:
         notes.append("`*` also hides numbers from which another hidden one could be worked out.")
     if reasons["nation_not_exact"]:
         notes.append("Some national numbers are treated as all others: exact ones give some away.")
+    if reasons["by_right"]:
+        notes.append(BY_RIGHT)
     if empty.any():
         notes.append("`-`: not offered, or nothing was submitted.")
     return Protected(
@@ -312,6 +220,10 @@ def _shown(search: Search, rule: Rule, profile: Profile) -> Protected:
         out_of_time=search.out_of_time,
         footnotes=tuple(notes),
     )
+
+
+def _of(mask: Bools | None, size: int, *, missing: bool = False) -> Bools:
+    return np.full(size, missing, np.bool_) if mask is None else np.asarray(mask).ravel()
 
 
 def _refuse(table: Table, search: Search, why: str) -> None:

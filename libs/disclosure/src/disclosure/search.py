@@ -22,6 +22,7 @@ import numpy.typing as npt
 from disclosure.rules import Rule
 from disclosure.structure import Bools, Ints
 from disclosure.system import INF, System, propagate
+from disclosure.walks import HARD, Failed, Walks
 
 NEEDED: Final = 2
 """Values beside a hidden cell's own that have to stay possible."""
@@ -29,7 +30,6 @@ NATION_PRICE: Final = 1.0
 """Of rounding a national count that may be exact."""
 REACH: Final = 4
 """Differences from the raw count that evidence is kept of, up and down."""
-HARD: Final = 1e6
 ROUNDS_MAX: Final = 60
 EFFORT: Final = ((8, 16, 1), (16, 24, 2), (30, 48, 2))
 """Moves of a walk, choices at each, and tries: many cells are easy, few are hard."""
@@ -197,11 +197,9 @@ class Search:
                 for atom in atom_of[np.unique(best[able])].tolist():
                     self.record(np.array([atom]), np.array([sign * step]))
 
-    def walk(
-        self, cells: Ints, *, steps: int, samples: int, tries: int
-    ) -> list[tuple[float, int, Ints, Ints]]:
+    def walk(self, cells: Ints, *, steps: int, samples: int, tries: int) -> list[Failed]:
         """Ask each cell for another value; return what the walks that failed would need hidden."""
-        failed: list[tuple[float, int, Ints, Ints]] = []
+        failed: list[Failed] = []
         low, high = self.low.copy(), self.high.copy()
         propagate(self.system.groups, low, high, rounds=8)
         size = max(16, min(1024, BATCH_BYTES // len(self.system.raw)))
@@ -214,7 +212,7 @@ class Search:
                     goals = self._goals(batch, low, high)
                     asked = goals != 0
                     if asked.any():
-                        failed += _Walks(self, batch[asked], goals[asked]).run(steps, samples)
+                        failed += Walks(self, batch[asked], goals[asked]).run(steps, samples)
                     batch = batch[self.seen()[batch] < NEEDED]
         return failed
 
@@ -232,7 +230,7 @@ class Search:
             goals[better], best[better] = goal, score[better]
         return goals
 
-    def hide_cheapest(self, failed: list[tuple[float, int, Ints, Ints]], share: int = 4) -> None:
+    def hide_cheapest(self, failed: list[Failed], share: int = 4) -> None:
         """Hide what the cheapest walks stand at; what several need counts for each of them."""
         price = self.price()
         options = []
@@ -351,103 +349,3 @@ class Search:
 def interval(rule: Rule, raw: int) -> tuple[int, int]:
     """Return what a reader knows of a count that is shown as the rule says."""
     return (rule.small_from, rule.small_to) if rule.hides(raw) else rule.behind(rule.rounded(raw))
-
-
-class _Walks:
-    """Many walks side by side: one row a walk, one column a cell."""
-
-    def __init__(self, search: Search, cells: Ints, goals: Ints) -> None:
-        self.search, self.cells, self.goals = search, cells, goals
-        system = search.system
-        self.atoms = np.vstack([system.atoms, np.full(system.atoms.shape[1], system.pad)])
-        self.up = np.minimum(search.high - system.raw, 100).astype(np.int16)
-        self.down = np.minimum(system.raw - search.low, 100).astype(np.int16)
-        self.up[system.pad] = self.down[system.pad] = 100
-        self.price = np.minimum(search.price(), 100.0).astype(np.float32)
-        self.raw = np.minimum(system.raw, 100).astype(np.int16)
-        self.own = np.zeros(len(system.atoms), np.int64)
-        own_size = system.size[system.atoms]
-        self.own = system.atoms[np.arange(len(system.atoms)), own_size.argmin(1)]
-
-    def run(  # noqa: PLR0915
-        self, steps: int, samples: int
-    ) -> list[tuple[float, int, Ints, Ints]]:
-        """Walk; record what succeeded, return what failed with the cheapest state it was in."""
-        search, system, rng = self.search, self.search.system, self.search.rng
-        walks = len(self.cells)
-        moved = np.zeros((walks, len(system.raw)), np.int8)
-        log = np.full((walks, steps), len(system.atoms), np.int64)
-        signs = np.zeros((walks, steps), np.int64)
-        cost = np.zeros(walks)
-        best, best_at = np.full(walks, np.inf), np.zeros(walks, np.int64)
-        active = np.arange(walks)
-        done = np.zeros(walks, np.int64)
-        for step in range(steps + 1):
-            touched = self.atoms[log[active, :step]].reshape(len(active), -1)
-            touched = np.concatenate([self.cells[active][:, None], touched], axis=1)
-            by = moved[active[:, None], touched].astype(np.int16)
-            over = np.maximum(by - self.up[touched], 0) - np.maximum(-self.down[touched] - by, 0)
-            over[:, 0] = by[:, 0] - self.goals[active]
-            broken = over != 0
-            ends = ~broken.any(1)
-            done[active[ends]] = step
-            near = ~broken[:, 0] & ~ends & (cost[active] < best[active])
-            best[active[near]], best_at[active[near]] = cost[active[near]], step
-            if step == steps or time.monotonic() > search.deadline:
-                break
-            keep = ~ends
-            active, touched, over, broken = active[keep], touched[keep], over[keep], broken[keep]
-            if not len(active):
-                break
-            row = np.arange(len(active))
-            size = np.where(broken, system.size[touched], INF)
-            odd = rng.random(len(active)) < 0.1
-            size[odd] = np.where(broken[odd], 1, INF)
-            pick = (size * (1 + rng.random(broken.shape, np.float32) * 0.05)).argmin(1)
-            cell = touched[row, pick]
-            sign = np.where(over[row, pick] > 0, -1, 1).astype(np.int16)
-            where = (rng.random((len(active), samples)) * system.size[cell][:, None]).astype(
-                np.int64
-            )
-            tried = system.below[system.first[cell][:, None] + where]
-            gain, penalty = self._gain(active, moved, tried, sign)
-            choice = (gain + penalty + rng.random(gain.shape, np.float32) * 0.05).argmin(1)
-            atom = tried[row, choice]
-            log[active, step], signs[active, step] = atom, sign
-            cost[active] += gain[row, choice]
-            path = self.atoms[atom]
-            moved[active[:, None], path] += sign[:, None].astype(np.int8)
-            moved[:, system.pad] = 0
-        failed = []
-        for walk in range(walks):
-            length = int(done[walk] or best_at[walk])
-            if length:
-                atoms, inverse = np.unique(log[walk, :length], return_inverse=True)
-                by_atom = np.zeros(len(atoms), np.int64)
-                np.add.at(by_atom, inverse.ravel(), signs[walk, :length])
-                atoms, by_atom = atoms[by_atom != 0], by_atom[by_atom != 0]
-                if len(atoms) and not (done[walk] and search.record(atoms, by_atom)):
-                    failed.append((float(best[walk]), int(self.cells[walk]), atoms, by_atom))
-        return failed
-
-    def _gain(
-        self, active: Ints, moved: npt.NDArray[np.int8], tried: Ints, sign: npt.NDArray[np.int16]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return what each move would mend or break, at the price of hiding it."""
-        path = self.atoms[tried]
-        by = moved[active[:, None, None], path].astype(np.int16)
-        up, down, price = self.up[path], self.down[path], self.price[path]
-        after = by + sign[:, None, None]
-        before_off = np.maximum(by - up, 0) + np.maximum(-down - by, 0)
-        after_off = np.maximum(after - up, 0) + np.maximum(-down - after, 0)
-        change = price * ((after_off > 0) * np.float32(1) - (before_off > 0) * np.float32(1))
-        change += np.float32(0.1) * (after_off - before_off)
-        of_target = path == self.cells[active][:, None, None]
-        goal = self.goals[active][:, None, None]
-        toward = np.float32(20) * (np.abs(goal - after) - np.abs(goal - by))
-        penalty = (toward * of_target).sum(2, dtype=np.float32)
-        own = self.own[tried]
-        held = moved[active[:, None], own].astype(np.int16)
-        penalty += np.float32(3) * (held * sign[:, None] < 0)
-        penalty += np.float32(HARD) * (self.raw[own] + held + sign[:, None] < 0)
-        return change.sum(2, dtype=np.float32), penalty

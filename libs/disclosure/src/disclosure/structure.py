@@ -141,14 +141,26 @@ class Dimension:
         return {node: at for at, node in enumerate(self.nodes)}
 
     @cached_property
-    def membership(self) -> npt.NDArray[np.float64]:
-        """One row a node, one column a category: 1 where the node contains it."""
-        found = np.zeros((len(self.nodes), len(self.leaves)))
-        for tree in self.hierarchies:
-            for at, leaf in enumerate(self.leaves):
-                for node in tree.line(leaf):
-                    found[self.index[node], at] = 1.0
+    def above(self) -> Ints:
+        """One row a category: the places of the nodes that contain it, padded by their number."""
+        lines = [
+            list(dict.fromkeys(self.index[n] for t in self.hierarchies for n in t.line(leaf)))
+            for leaf in self.leaves
+        ]
+        found = np.full((len(lines), max(map(len, lines))), len(self.nodes), np.int64)
+        for at, line in enumerate(lines):
+            found[at, : len(line)] = line
         return found
+
+    @cached_property
+    def members(self) -> tuple[frozenset[int], ...]:
+        """The categories of each node, as places in `leaves`."""
+        found: list[set[int]] = [set() for _ in self.nodes]
+        for leaf, line in enumerate(self.above.tolist()):
+            for node in line:
+                if node < len(found):
+                    found[node].add(leaf)
+        return tuple(map(frozenset, found))
 
     @cached_property
     def equations(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
@@ -186,6 +198,9 @@ class Table:
     """Cells that are shown at all, over all nodes; None: all."""
     exact: Bools | None = None
     """Cells whose exact count something beside them tells (an unrounded percentage, a ratio)."""
+    by_right: Bools | None = None
+    """Cells whose exact count this recipient may have, over all nodes: shown to that one as they
+    are, known to the attack, and no reveal. For everybody else the table was not shown."""
     cells: Ints = field(init=False, repr=False)
     """Raw counts of all cells, totals included."""
 
@@ -213,6 +228,7 @@ class Table:
             ("not_submitted", self.not_submitted, leaves),
             ("printed", self.printed, nodes),
             ("exact", self.exact, nodes),
+            ("by_right", self.by_right, nodes),
         ):
             if held is not None and np.shape(held) != shape:
                 raise TableInvalid(f"`{name}`: has to have the shape {shape}.")
@@ -291,8 +307,12 @@ class Table:
 
 
 def totals(dimensions: Sequence[Dimension], counts: Ints) -> Ints:
-    """Return the counts of all cells from those of the categories (exact below 2**53)."""
-    found = counts.astype(np.float64)
+    """Return the counts of all cells from those of the categories."""
+    found = counts
     for axis, dimension in enumerate(dimensions):
-        found = np.moveaxis(np.tensordot(dimension.membership, found, axes=(1, axis)), 0, axis)
-    return np.rint(found).astype(np.int64)
+        parts = np.moveaxis(found, axis, 0)
+        whole = np.zeros((len(dimension.nodes) + 1, *parts.shape[1:]), np.int64)
+        for nodes in dimension.above.T:
+            np.add.at(whole, nodes, parts)
+        found = np.moveaxis(whole[:-1], 0, axis)
+    return np.ascontiguousarray(found)

@@ -74,12 +74,7 @@ def build(table: Table, earlier: Sequence[Earlier] = ()) -> System:
     pad = own + len(sets)
     lists = []
     for axis, dimension in enumerate(table.dimensions):
-        member = dimension.membership > 0
-        most = int(member.sum(0).max())
-        of = np.full((len(dimension.leaves), most), -1, np.int64)
-        for leaf in range(len(dimension.leaves)):
-            nodes = np.nonzero(member[:, leaf])[0]
-            of[leaf, : len(nodes)] = nodes * strides[axis]
+        of = np.where(dimension.above < shape[axis], dimension.above * strides[axis], -1)
         lists.append(of)
     atoms = np.zeros((1, 1), np.int64)
     for of in lists:
@@ -180,8 +175,7 @@ _Sets = tuple[frozenset[int], ...]
 
 
 def _node_sets(table: Table, axis: int) -> dict[frozenset[int], int]:
-    member = table.dimensions[axis].membership > 0
-    return {frozenset(np.nonzero(row)[0].tolist()): node for node, row in enumerate(member)}
+    return {of: node for node, of in enumerate(table.dimensions[axis].members)}
 
 
 def _number(
