@@ -42,6 +42,7 @@ from catalogue.store import (
     read_either,
     read_rules,
 )
+from catalogue.tabulating import CountOf, OfRows, Tabulating, tabulating
 from catalogue.uses import Breach, Identity, Misuse, Uses, Wanted, uses
 from catalogue.words import (
     AREAS,
@@ -77,6 +78,7 @@ __all__ = [
     "Check",
     "ColumnType",
     "Comparison",
+    "CountOf",
     "DataSet",
     "Days",
     "Derivation",
@@ -97,6 +99,7 @@ __all__ = [
     "Misuse",
     "NamedPeriod",
     "Normal",
+    "OfRows",
     "PeriodForm",
     "Periods",
     "Problem",
@@ -105,6 +108,7 @@ __all__ = [
     "Releasable",
     "Shown",
     "Stages",
+    "Tabulating",
     "Treatment",
     "Twice",
     "UnknownDataSet",
@@ -129,5 +133,6 @@ __all__ = [
     "read_rules",
     "shown",
     "stages",
+    "tabulating",
     "uses",
 ]

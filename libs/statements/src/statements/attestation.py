@@ -16,6 +16,7 @@ from catalogue import Cap
 from statements.filters import Filters
 from statements.form import CLOSED, OPEN, Form
 from statements.line import Line, MapVersions
+from statements.tables import AttestedTable
 from statements.vocabulary import Count, Text
 
 
@@ -198,6 +199,8 @@ class Attestation:
     order: Text
     filters: Filters = ()
     """Which rows are in the file: those alone that passed each."""
+    table: Annotated[AttestedTable | None, Field()] = field(default=None, hash=False)
+    """What the file counts; None: it has records."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":

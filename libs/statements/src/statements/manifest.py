@@ -11,6 +11,7 @@ from statements.attestation import Caps, Column, Edition, EditionForm, OptOut, P
 from statements.filters import Filters
 from statements.form import OPEN, Form
 from statements.line import AgreementVersion, Line
+from statements.tables import AttestedTable
 from statements.vocabulary import Count, Text
 
 SCHEMA: Final = "dsfc-manifest/1"
@@ -89,6 +90,8 @@ class Manifest:
     caps: Annotated[Caps | None, Field()] = field(default=None, hash=False)
     filters: Filters = ()
     """Which rows are in the file: those alone that passed each."""
+    table: Annotated[AttestedTable | None, Field()] = field(default=None, hash=False)
+    """What the file counts, and how that is protected; None: it has records."""
     disclosure_rule: Text
     decisions: Decisions
     holding_id: Text

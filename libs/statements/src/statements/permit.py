@@ -17,7 +17,9 @@ from common.ids import digest_of
 from statements.filters import Filters
 from statements.form import CLOSED, Form
 from statements.line import AgreementVersion, Line, MapVersions
+from statements.tables import PermittedTable, columns_of, repeated
 from statements.vocabulary import (
+    AGGREGATES,
     CapName,
     FormatName,
     Identifier,
@@ -161,6 +163,8 @@ class Permit:
     """None: nothing is hidden of these fields but what they hide of one another."""
     filters: Filters = ()
     """Which rows may be in it: those that pass each. None: all of the population."""
+    table: PermittedTable | None = None
+    """Leave for one table, and for no record; None: for records, and for no table."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Permit":
@@ -181,11 +185,18 @@ class Permit:
             "population.codes": self.population.is_national == bool(self.population.codes),
             "population.reasons": not self.population.is_national and not self.population.reasons,
             "periods": not self.periods or len(set(self.periods)) != len(self.periods),
-            "fields": len({f.name for f in self.fields}) != len(self.fields) or not self.fields,
+            "fields": len({f.name for f in self.fields}) != len(self.fields)
+            or not (self.fields or self.table),
+            "table": (self.table is not None) != (self.line.classification in AGGREGATES)
+            or (self.table is not None and self._is_of_other_columns(self.table)),
             "filters": len({f.column for f in self.filters}) != len(self.filters),
             "formats": not self.formats or len(set(self.formats)) != len(self.formats),
         }
         return (name for name, contradicts in found.items() if contradicts)
+
+    def _is_of_other_columns(self, table: PermittedTable) -> bool:
+        named = tuple(f.name for f in self.fields)
+        return named != columns_of(table.dimensions) or any(repeated(table.dimensions))
 
 
 JUDGED: Final = frozenset({"iss", "aud", "azp", "iat", "exp"})

@@ -19,6 +19,8 @@ from common.ids import digest_of
 from common.texts import Scanned
 from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, of, repeated
 from statements.form import CLOSED, Form
+from statements.tables import TableRequest, WantedTable, columns_of, is_none
+from statements.tables import repeated as levels_repeated
 from statements.vocabulary import Classification, Format, LineKey, Purpose
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -63,6 +65,8 @@ class ExtractRequest:
     formats: tuple[str, ...]
     filters: Filters = ()
     """In order of their columns; none where all rows of the line are asked for."""
+    table: TableRequest | None = None
+    """What is to be counted; None: records are asked for."""
 
     @property
     def line(self) -> LineKey:
@@ -92,7 +96,7 @@ FORM = Form(ExtractRequest)
 # What a client sends to dissemination
 
 
-class _Sent(BaseModel):
+class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
@@ -115,12 +119,12 @@ RequestedPeriod = Annotated[
 ]
 
 
-class MonthRange(_Sent):
+class MonthRange(Sent):
     first: Annotated[RequestedMonth, Field(alias="from", description="First month of the range.")]
     last: Annotated[RequestedMonth, Field(alias="to", description="Last month, inclusive.")]
 
 
-class WantedExtract(_Sent):
+class WantedExtract(Sent):
     """One line of an agreement, or part of it."""
 
     agreement: Annotated[
@@ -192,13 +196,24 @@ class WantedExtract(_Sent):
             PeriodNotOffered: the data set has no period of a name.
 
         """
-        periods = self.periods
-        if isinstance(periods, MonthRange):
-            return months(periods.first, periods.last)
-        named = _named(periods)
-        for one in named:
-            _require_offered(one, self.data_set, known)
-        return _in_order(named)
+        return months_of(self.periods, self.data_set, known)
+
+
+def months_of(
+    periods: Sequence[str] | MonthRange, data_set: str, known: Catalogue
+) -> tuple[str, ...]:
+    """Return the months that a body names, in order, each once.
+
+    Raises:
+        InvalidPeriods, PeriodNotOffered: as `WantedExtract.months_in` does.
+
+    """
+    if isinstance(periods, MonthRange):
+        return months(periods.first, periods.last)
+    named = _named(periods)
+    for one in named:
+        _require_offered(one, data_set, known)
+    return _in_order(named)
 
 
 def months(first: str, last: str) -> tuple[str, ...]:
@@ -305,7 +320,7 @@ class Wanted(Asked):
     data_set: Code
     classification: Code
     periods: Annotated[tuple[Month, ...], Field(min_length=1, max_length=600)]
-    fields: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=FIELDS_MAX)]
+    fields: Annotated[tuple[FieldName, ...], Field(max_length=FIELDS_MAX)]
     formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1, max_length=2)] = (
         "parquet",
     )
@@ -317,6 +332,14 @@ class Wanted(Asked):
             exclude_if=is_empty,
         ),
     ] = ()
+    table: Annotated[
+        WantedTable | None,
+        Field(
+            description="What is to be counted; left out where records are asked for. `fields` are"
+            " then the columns of its categories.",
+            exclude_if=is_none,
+        ),
+    ] = None
 
     @field_validator("filters")
     @classmethod
@@ -324,6 +347,19 @@ class Wanted(Asked):
         if any(repeated(value)):
             raise ValueError("each column may have one filter")
         return value
+
+    @model_validator(mode="after")
+    def _fields_are_those_of_the_table(self) -> Self:
+        if self.table is None:
+            if not self.fields:
+                raise ValueError("`fields`: name at least one")
+            return self
+        asked = self.table.said
+        if any(levels_repeated(asked.dimensions)):
+            raise ValueError("`table`: each column may be named once")
+        if self.fields != columns_of(asked.dimensions):
+            raise ValueError("`fields`: those of the table's categories, in their order")
+        return self
 
 
 class AgreementResource(Asked):
@@ -344,6 +380,7 @@ class AgreementResource(Asked):
             fields=asked.fields,
             formats=asked.formats,
             filters=of(asked.filters),
+            table=None if asked.table is None else asked.table.said,
         )
 
 

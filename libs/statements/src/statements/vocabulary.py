@@ -48,6 +48,10 @@ class Classification(StrEnum):
         return self in {Classification.IDENTIFIABLE, Classification.PSEUDO_ANONYMISED}
 
 
+AGGREGATES: Final = frozenset(str(c) for c in Classification if not c.is_record_level)
+"""Of lines by which tables are made, and records never."""
+
+
 class EnvironmentKind(StrEnum):
     """Where data land."""
 

@@ -38,6 +38,16 @@ CEILING = {
     ("IV", "PSEUDO_ANONYMISED", "ceff"): EVERYBODY,
     ("IV", "PSEUDO_ANONYMISED", "ash"): EVERYBODY,
 }
+COUNTED = PSEUDONYMISED - {"about staff", "pseudonym"}
+for aggregates in ("AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"):
+    for to in ("analytics", "ash"):
+        CEILING["COM", aggregates, to] = COUNTED
+    for to in ("analytics", "rs_supplier", "gp_practice"):
+        CEILING["RS", aggregates, to] = COUNTED
+    for to in ("ceff", "ash"):
+        CEILING["IV", aggregates, to] = EVERYBODY - {"about staff"}
+    for to in ("analytics", "ceff", "ash", "rs_supplier", "gp_practice"):
+        CEILING["OTHER", aggregates, to] = COUNTED
 for where in ("analytics", "ceff", "ash", "rs_supplier", "gp_practice"):
     CEILING["OTHER", "IDENTIFIABLE", where] = set(ROWS)  # ruling 14
     CEILING["OTHER", "PSEUDO_ANONYMISED", where] = PSEUDONYMISED
@@ -497,7 +507,17 @@ class Evaluation:
         ]
         if same[0] != same[1]:
             wrong.append("filters")
-        if file["order"] != "token":
+        made, allowed = file.get("table"), permit.get("table")
+        same_table = made is None and allowed is None
+        if made is not None and allowed is not None:
+            same_table = (
+                all(made[n] == allowed[n] for n in ("measure", "dimensions", "disclosure"))
+                and made["rule"] == permit["disclosure_rule"]
+                and (made["disclosure"] == "exact" or made["certificate"] != "none")
+            )
+        if not same_table:
+            wrong.append("table")
+        if file["order"] != ("token" if allowed is None else "category"):
             wrong.append("order")
         wrong += [
             c["name"] for c in self.columns() if permit["fields"].get(c["name"]) != c["treatment"]
@@ -519,6 +539,7 @@ class Evaluation:
             | self.fields_listed(line)
             | self.form_allowed(line)
             | self.filtered(line)
+            | self.tabulated(line)
             | self.for_what_it_is(line)
             | self.confidentiality(line)
             | self.opt_outs(line)
@@ -732,7 +753,66 @@ class Evaluation:
 
     def fields_listed(self, line: Json) -> Found:
         listed = [f["name"] for f in line["fields"]]
-        return {("FIELD_NOT_IN_DSA", n) for n in self.names() if n not in listed}
+        code = "FIELD_NOT_IN_DSA" if self.table() is None else "DIMENSION_NOT_IN_DSA"
+        return {(code, n) for n in self.names() if n not in listed}
+
+    def table(self) -> Json | None:
+        """What is counted; none where records are meant."""
+        found: Json | None = (self.file or self.question).get("table")
+        return found
+
+    def counted(self) -> Json | None:
+        """What a yes allows to be counted, and how it is shown."""
+        table = self.table()
+        if table is None:
+            return None
+        by_right = self.classification == "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+        return {
+            "measure": table["measure"],
+            "dimensions": table["dimensions"],
+            "disclosure": "exact" if by_right else "protected",
+        }
+
+    def tabulated(self, line: Json) -> Found:  # noqa: C901, PLR0912  one judgement after another
+        """[3.2, ruling 15] Aggregates are counted, by what the line lists and no practice alone."""
+        table, counted = self.table(), self.classification.startswith("AGGREGATE")
+        if table is None:
+            return {("FORM_NOT_ALLOWED", self.classification)} if counted else set()
+        found: Found = set()
+        if not counted:
+            found.add(("FORM_NOT_ALLOWED", self.classification))
+        entry = self.catalogue_entry(line)
+        if entry is None:
+            return found
+        if table["measure"] not in entry["measures"]:
+            found.add(("DISCLOSURE_RULE_MISSING", table["measure"]))
+        known = {f["name"]: f for f in entry["fields"]}
+        calendar_ = ["Period_Month", "Period_Quarter", "Period_Financial_Year"]
+        for dimension in table["dimensions"]:
+            levels = [dimension["column"], *dimension["within"]]
+            for finer, level in zip([None, *levels], levels, strict=False):
+                if level not in calendar_ and not known.get(level, {}).get("categories"):
+                    found.add(("DIMENSION_UNSUITABLE", level))
+                elif finer is None:
+                    continue
+                elif levels[0] in calendar_ or levels[0] not in known:
+                    both = finer in calendar_ and level in calendar_
+                    if not both or calendar_.index(finer) >= calendar_.index(level):
+                        found.add(("DIMENSION_UNSUITABLE", level))
+                elif level not in known.get(finer, {}).get("in", []):
+                    found.add(("DIMENSION_UNSUITABLE", level))
+        reasons = {f["name"]: f["reason"] for f in line["fields"]}
+        kept = self.file.get("filters", []) if self.file else self.question.get("filters", [])
+        named = [f["column"] for f in [*self.readable(line), *kept]]
+        for dimension in table["dimensions"]:
+            named += [dimension["column"], *dimension["within"]]
+        for name in named:
+            if known.get(name, {}).get("practice") and not (reasons.get(name) or "").strip():
+                found.add(("PRACTICE_LEVEL_NOT_IN_DSA", name))
+        by_right = self.classification == "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+        if self.file and table["disclosure"] != ("exact" if by_right else "protected"):
+            found.add(("FORM_NOT_ALLOWED", "small numbers"))
+        return found
 
     # What a data set is for: [4.1], [6.3], [6.5], [6.7], [6.9], rulings 13 and 14
 
@@ -1309,6 +1389,7 @@ class Evaluation:
             "environment": environment["id"],
             "fields": {n: listed[n] for n in self.names()},
             "filters": self.rows_of(line),
+            "table": self.counted(),
             "codes": self.codes(line),
             "maps": {
                 kind: sorted(

@@ -75,6 +75,7 @@ from statements.permit import DomainFacts, Permit, PermittedField
 from statements.permit import OptOut as PermittedOptOut
 from statements.permit import Population as PermittedPopulation
 from statements.request import ExtractRequest
+from statements.tables import AttestedTable, PermittedTable, TableDimension, TableRequest
 from statements.vocabulary import LineKey
 
 
@@ -234,6 +235,12 @@ def question_of(question: Json) -> Question:
                     fields=tuple(question["fields"]),
                     formats=tuple(question["formats"]),
                     filters=filters_of(question.get("filters")),
+                    table=None
+                    if question.get("table") is None
+                    else TableRequest(
+                        measure=question["table"]["measure"],
+                        dimensions=dimensions_of(question["table"]),
+                    ),
                 ),
                 landed=_landed(question.get("landed")),
             )
@@ -286,6 +293,13 @@ def permit_of(permit: Json) -> GivenPermit:
         ),
         disclosure_rule=permit["disclosure_rule"],
         filters=filters_of(permit.get("filters")),
+        table=None
+        if permit.get("table") is None
+        else PermittedTable(
+            measure=permit["table"]["measure"],
+            dimensions=dimensions_of(permit["table"]),
+            disclosure=permit["table"]["disclosure"],
+        ),
     )
     return GivenPermit(
         said=said,
@@ -337,10 +351,14 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
                     for t in f["treatments"]
                 },
                 filterable=filterable_of(f),
+                is_dimension=f.get("categories", False),
+                nests_in=frozenset(f.get("in", ())),
+                is_practice=f.get("practice", False),
             )
             for f in data_set["fields"]
         },
         reasons=frozenset(data_set["reasons"]),
+        measures=frozenset(data_set["measures"]),
         mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
         waits_for_publication=data_set["gate"],
         disclosure_rule=data_set["disclosure_rule"],
@@ -374,6 +392,13 @@ def filterable_of(field: Json) -> Filterable | None:
     if field.get("number"):
         return Filterable(is_number=True)
     return Filterable(codes=frozenset(field["codes"]) if "codes" in field else None)
+
+
+def dimensions_of(table: Json) -> tuple[TableDimension, ...]:
+    """The dimensions of a table that is asked for, permitted or made."""
+    return tuple(
+        TableDimension(column=d["column"], within=tuple(d["within"])) for d in table["dimensions"]
+    )
 
 
 def filters_of(said: list[Json] | None) -> Filters:
@@ -451,6 +476,17 @@ def _file(file: Json) -> Attestation:
         disclosure_rule=file["disclosure_rule"],
         order=file["order"],
         filters=filters_of(file.get("filters")),
+        table=None
+        if file.get("table") is None
+        else AttestedTable(
+            measure=file["table"]["measure"],
+            dimensions=dimensions_of(file["table"]),
+            disclosure=file["table"]["disclosure"],
+            rule=file["table"]["rule"],
+            rule_version=1,
+            certificate=file["table"]["certificate"],
+            cells=9,
+        ),
         caps=Caps(rule="caps/4", columns=file["caps"]) if file["caps"] else None,
         editions=tuple(
             Edition(

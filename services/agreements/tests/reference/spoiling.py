@@ -492,6 +492,88 @@ def filtered(draw: Draw, world: Json, question: Json) -> None:
             question[name]["filters"] = draw(st.just(same) | FILTERS)
 
 
+LEVELS = st.sampled_from(
+    ["Sex", "Der_Age_Band", "Der_Sector", "Der_LSOA", "Provider_Code", "Practice", "Diagnosis",
+     "Shoe_Size", "Period_Month", "Period_Quarter", "Period_Financial_Year"]
+)  # fmt: skip
+DIMENSIONS = st.one_of(
+    st.sampled_from(
+        [
+            [{"column": "Sex", "within": []}],
+            [{"column": "Der_Sector", "within": ["Der_LSOA"]}, {"column": "Sex", "within": []}],
+            [{"column": "Period_Month", "within": ["Period_Financial_Year"]}],
+            [{"column": "Practice", "within": []}],
+        ]
+    ),
+    st.lists(
+        st.fixed_dictionaries({"column": LEVELS, "within": st.lists(LEVELS, max_size=2)}),
+        min_size=1,
+        max_size=2,
+    ),
+)
+
+
+def tabulated(draw: Draw, world: Json, question: Json) -> None:
+    """An aggregate line in good order, and a table by it, or one that differs somewhere."""
+    classification = draw(
+        st.sampled_from(["AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"])
+    )
+    shown = "protected" if classification == "AGGREGATE_SUPPRESSED" else "exact"
+    listed = ["Sex", "Der_Age_Band", "Der_Sector", "Der_LSOA", "Provider_Code", "Practice"]
+    for v in versions(world):
+        for x in v["snapshot"]["lines"]:
+            if x.get("number") == 1:
+                x["classification"] = classification
+                x["fields"] = [
+                    {
+                        "name": n,
+                        "treatment": "derived" if n.startswith("Der_") else "as_is",
+                        "reason": draw(st.sampled_from(["need", "need", ""])),
+                    }
+                    for n in draw(st.lists(st.sampled_from(listed), unique=True) | st.just(listed))
+                ] or x["fields"]
+    for place in the_key(question):
+        place["classification"] = draw(
+            st.sampled_from([classification] * 3 + ["PSEUDO_ANONYMISED", "IDENTIFIABLE"])
+        )
+    measures = st.sampled_from(["records", "records", "records", "beds"])
+    asked = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)}
+    columns = dict.fromkeys(
+        level
+        for d in asked["dimensions"]
+        for level in [d["column"], *d["within"]]
+        if not level.startswith("Period_")
+    )
+    if question["action"] == "request":
+        question["table"], question["fields"] = asked, list(columns)
+        return
+    described = {f["name"]: f for f in data_set("SUS_APC")["fields"]}
+    forms = {n: described[n]["treatments"][0] if n in described else "as_is" for n in columns}
+    done = st.sampled_from([shown, shown, shown, "exact", "protected"])
+    if question.get("permit"):
+        question["permit"] |= {
+            "fields": forms, "table": asked | {"disclosure": draw(done)},
+        }  # fmt: skip
+    if question.get("file"):
+        other = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)}
+        question["file"] |= {
+            "columns": [
+                {"name": n, "treatment": t, "class": described.get(n, {"class": "QI"})["class"]}
+                for n, t in forms.items()
+            ],
+            "scan": {"rule": "pcd-scan/2", "columns": list(columns), "hits": 0},
+            "order": draw(st.sampled_from(["category", "category", "token"])),
+            "table": draw(st.sampled_from([asked, asked, asked, other]))
+            | {
+                "disclosure": draw(done),
+                "rule": draw(st.sampled_from(["HES", "HES", "HES", "SHMI"])),
+                "certificate": draw(st.sampled_from([sha(["proof"]), sha(["proof"]), "none"])),
+            },
+        }
+        if draw(st.sampled_from([False, False, False, True])):
+            question["file"].pop("table")
+
+
 def line_fields(draw: Draw, world: Json, question: Json) -> None:
     x = a_line(draw, world)
     if x is None:
@@ -1047,7 +1129,7 @@ SPOILING: tuple[Spoil, ...] = (
     numbers_otherwise,
     organisations, waiting, transferred, succeeded,
     contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
-    filtered,
+    filtered, tabulated,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, of_a_ruled_data_set, catalogue, maps, reserved, held_before, landed,
     void, recalled,
@@ -1056,4 +1138,4 @@ SPOILING: tuple[Spoil, ...] = (
     columns_that_undo_one_another, other_spellings, no_evidence,
 )  # fmt: skip
 
-__all__ = ["INSTANTS", "SPOILING", "landed", "only_the_named_sign"]
+__all__ = ["INSTANTS", "SPOILING", "landed", "only_the_named_sign", "tabulated"]

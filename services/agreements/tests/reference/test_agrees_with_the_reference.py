@@ -14,6 +14,7 @@ from services.agreements.tests.reference.spoiling import (
     SPOILING,
     landed,
     only_the_named_sign,
+    tabulated,
 )
 from statements.filters import FILTER
 
@@ -77,6 +78,26 @@ def test_among_what_is_asked_again_are_requests_that_are_refused_for_their_list_
     find(ASKED_AGAIN, is_one, settings=settings(max_examples=10_000, phases=[Phase.generate]))
 
 
+TABLES = cases(spoiled_at_most=1, first=(tabulated,))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TABLES)
+def test_a_table_is_refused_where_the_reference_refuses_it(case):
+    agrees_with_the_reference(*case)
+
+
+def test_among_the_tables_are_some_that_are_permitted_at_each_step():
+    """Else the comparison above would say nothing of them."""
+    for action in ("request", "release", "fetch"):
+
+        def is_one(case, action=action):
+            world, question, now = case
+            return question["action"] == action and not evaluate(world, question, now)
+
+        find(TABLES, is_one, settings=settings(max_examples=10_000, phases=[Phase.generate]))
+
+
 def agrees_with_the_reference(world, question, now):
     expected = evaluate(world, question, now)
 
@@ -120,6 +141,15 @@ def is_granted(decision, world, question, now):
         "environment": str(decision.environment_id),
         "fields": {f.name: f.treatment for f in decision.fields},
         "filters": [FILTER.claims(one) for one in decision.filters],
+        "table": None
+        if decision.table is None
+        else {
+            "measure": decision.table.measure,
+            "dimensions": [
+                {"column": d.column, "within": list(d.within)} for d in decision.table.dimensions
+            ],
+            "disclosure": decision.table.disclosure,
+        },
         "codes": list(decision.codes),
         "maps": {
             "practice": sorted(decision.practice_maps),

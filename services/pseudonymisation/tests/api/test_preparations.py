@@ -90,6 +90,18 @@ def test_the_months_that_can_be_read_are_listed_for_dissemination_alone(client, 
     assert client.get(path + "SUS_APC", headers=headers(Role.CSU_SYSTEM)).status_code == 403
 
 
+def test_a_request_with_filters_is_the_one_that_was_permitted(client, haven, headers):
+    haven.land(RECORDS)
+    filters = [{"column": "Sex", "any_of": ["1"]}]
+    request = haven.request(filters=filters)
+    claims = haven.claims(request) | {"filters": filters}
+    id_, body = claims["jti"], {"permit": haven.permit(claims), "request": request}
+
+    put = client.put(f"/v1/preparations/{id_}", json=body, headers=headers())
+
+    assert put.status_code == 201, put.json()
+
+
 def test_what_is_landed_is_named_as_a_file_that_is_made_of_it_attests_it(client, haven, headers):
     haven.land(RECORDS)
     today = legal_day(haven.clock.now())

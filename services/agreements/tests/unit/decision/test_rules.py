@@ -9,7 +9,12 @@ import catalogue as catalogues
 from agreements.decision.adapters import catalogue, rules
 from agreements.decision.domain.rules import LeaseRule, expected_on
 from agreements.records.domain.terms.categories import Category, category
-from services.agreements.tests.reference.evaluator import CAG_FLOWS, CEILING, POWERS
+from services.agreements.tests.reference.evaluator import (
+    CAG_FLOWS,
+    CEILING,
+    CLASSIFICATIONS,
+    POWERS,
+)
 
 DAY = date(2018, 6, 1)
 KINDS = ("analytics", "ceff", "ash", "rs_supplier", "gp_practice")
@@ -38,7 +43,7 @@ def loaded():
 def test_the_ceilings_are_those_of_the_page(loaded):
     found = {}
     for purpose in ("COM", "RS", "IV", "OTHER", "ELSE"):
-        for classification in ("PSEUDO_ANONYMISED", "IDENTIFIABLE", "AGGREGATE_SUPPRESSED"):
+        for classification in CLASSIFICATIONS:
             for kind in KINDS:
                 row = loaded.ceiling(
                     DAY, purpose=purpose, classification=classification, environment=kind

@@ -24,6 +24,7 @@ from catalogue import Capped
 from statements.attestation import Attestation
 from statements.filters import Filters, narrowed
 from statements.permit import DomainFacts
+from statements.tables import AttestedTable, TableRequest
 from statements.vocabulary import LineKey
 
 NATIONAL = "national"
@@ -138,6 +139,13 @@ class LineCase(Case):
         )
         found = self.facts.catalogue.get(digest)
         return found if found is not None and found.data_set == self.key.data_set else None
+
+    @property
+    def table(self) -> TableRequest | AttestedTable | None:
+        """Return what is to be counted, or is counted in the file; None of records."""
+        if isinstance(self.question, Request):
+            return self.question.request.table
+        return None if self.file is None else self.file.table
 
     @property
     def asked_filters(self) -> Filters:

@@ -23,6 +23,9 @@ class Code(StrEnum):
     LINE_NOT_IN_DSA = "LINE_NOT_IN_DSA"
     PERIOD_NOT_IN_DSA = "PERIOD_NOT_IN_DSA"
     FIELD_NOT_IN_DSA = "FIELD_NOT_IN_DSA"
+    DIMENSION_NOT_IN_DSA = "DIMENSION_NOT_IN_DSA"
+    DIMENSION_UNSUITABLE = "DIMENSION_UNSUITABLE"
+    PRACTICE_LEVEL_NOT_IN_DSA = "PRACTICE_LEVEL_NOT_IN_DSA"
     FILTER_COLUMN_UNKNOWN = "FILTER_COLUMN_UNKNOWN"
     FILTER_COLUMN_NOT_IN_DSA = "FILTER_COLUMN_NOT_IN_DSA"
     FILTER_EMPTY = "FILTER_EMPTY"
@@ -130,6 +133,23 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Every column is a field of the line",
         "Leave out the named field, or amend the line.",
         "DARS Standard 3, Data Minimisation: each field is justified",
+    ),
+    Code.DIMENSION_NOT_IN_DSA: Meaning(
+        "Each column that a table is cut by is a field of the line",
+        "Ask without the named column, or amend the agreement to list it.",
+        "DARS Standard 3, Data Minimisation: what is tabulated is what was asked for",
+    ),
+    Code.DIMENSION_UNSUITABLE: Meaning(
+        "Each column that a table is cut by has categories, and lies whole in the coarser one that"
+        " is named after it",
+        "Cut by a code, an age band, an area or a period; name coarser levels as the catalogue"
+        " nests them.",
+        "Totals of a hierarchy are sums of whole categories",
+    ),
+    Code.PRACTICE_LEVEL_NOT_IN_DSA: Meaning(
+        "Numbers of single practices are given only where the line says why",
+        "Ask without the named column, or amend the agreement to say why it is needed.",
+        "DSfC data catalogue: output at practice level is set in the application",
     ),
     Code.FILTER_COLUMN_UNKNOWN: Meaning(
         "Every filter is on a column of the line's version of the data set",
@@ -293,8 +313,9 @@ MEANINGS: Mapping[Code, Meaning] = {
         "NHS Digital De-ID page: other pseudonyms for each release of data by DARS",
     ),
     Code.DISCLOSURE_RULE_MISSING: Meaning(
-        "The line names the disclosure rule of what is made from the data",
-        "Amend the line to name the rule.",
+        "The line names the disclosure rule of what is made from the data, and the rule says how"
+        " what is counted is protected",
+        "Amend the line to name the rule; count what the catalogue has a measure for.",
         "DSfC data catalogue: outputs follow the rule of their data set; for GP Workforce the "
         "rule is set in the application",
     ),

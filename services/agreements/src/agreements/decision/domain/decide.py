@@ -12,6 +12,7 @@ from uuid import UUID
 
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
+from agreements.decision.domain.clauses.table_clauses import disclosure_of
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import Facts, Present
 from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
@@ -23,6 +24,7 @@ from statements.filters import Filters
 from statements.line import AgreementVersion
 from statements.permit import DomainFacts, PermittedCaps, PermittedField
 from statements.snapshot import Published
+from statements.tables import PermittedTable
 
 CONTROLLER = "controller"
 PROCESSOR = "processor"
@@ -45,6 +47,8 @@ class Permission:
     """What is to be done to which of the fields, because of what else the line tells."""
     filters: Filters
     """Which rows: the line's filters, narrowed by those that are asked for."""
+    table: PermittedTable | None
+    """What may be counted, and how it is shown; None: records are given."""
     codes: tuple[str, ...]
     practice_maps: tuple[str, ...]
     postcode_maps: tuple[str, ...]
@@ -196,6 +200,7 @@ def _permission(case: LineCase) -> Permission:
         ),
         caps=_caps(case),
         filters=case.filters,
+        table=_table(case),
         codes=case.codes,
         practice_maps=case.maps_of("practice"),
         postcode_maps=case.maps_of("postcode"),
@@ -204,6 +209,17 @@ def _permission(case: LineCase) -> Permission:
         opt_out_by=case.opt_out_by,
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
+    )
+
+
+def _table(case: LineCase) -> PermittedTable | None:
+    asked = case.table
+    if asked is None:
+        return None
+    return PermittedTable(
+        measure=asked.measure,
+        dimensions=asked.dimensions,
+        disclosure=disclosure_of(case.key.classification),
     )
 
 

@@ -112,6 +112,7 @@ def _permit(
         disclosure_rule=line.disclosure_rule or "",
         caps=allowed.caps,
         filters=allowed.filters,
+        table=allowed.table,
     )
     permit = GivenPermit(
         said=said,
@@ -152,6 +153,7 @@ def _grants(permit: GivenPermit) -> Mapping[str, Any]:
         "fields": {f.name: f.treatment for f in said.fields},
         "maps": list(said.population.map_versions.all),
         **({"caps": dict(said.caps.columns)} if said.caps else {}),
+        **({"table": said.claims()["table"]} if said.table else {}),
     }
 
 

@@ -21,7 +21,9 @@ from common.clock import Clock, legal_day
 from common.errors import Refusal
 from statements.filters import Filters
 from statements.request import ExtractRequest
-from statements.vocabulary import LineKey
+from statements.tables import MONTH as MONTHS
+from statements.tables import TableDimension, TableRequest
+from statements.vocabulary import AGGREGATES, LineKey
 
 OF_A_PERIOD = frozenset({Code.NOT_PUBLISHED_YET, Code.OPT_OUT_DIFFERENCING, Code.FACT_MISSING})
 """Refusals that may be about single periods, so that the line is had without these."""
@@ -167,12 +169,12 @@ def _line(
     now = clock.now()
     months = _months(terms.first_period, terms.last_period or f"{legal_day(now):%Y-%m}")
     present = _present(tx, facts, clock, terms.key.data_set, months)
-    question = _whole_line(facts.reference, terms, months, asker)
+    question = _whole_line(facts, terms, months, asker)
     decision = decide(question, facts, present)
     refused = _periods_alone(decision)
     if refused and set(months) - refused:
         rest = tuple(m for m in months if m not in refused)
-        question = _whole_line(facts.reference, terms, rest, asker)
+        question = _whole_line(facts, terms, rest, asker)
         decision = decide(question, facts, present)
     if decision == NOT_FOUND:
         return None
@@ -196,19 +198,27 @@ def _line(
     )
 
 
-def _whole_line(agreement: str, terms: Terms, months: tuple[str, ...], asker: Asker) -> Request:
-    key = terms.key
+def _whole_line(facts: Facts, terms: Terms, months: tuple[str, ...], asker: Asker) -> Request:
+    """Ask for all records of a line; of an aggregate one for its months, counted."""
+    key, table = terms.key, None
+    if key.classification in AGGREGATES:
+        described = facts.catalogue.get(terms.catalogue_digest)
+        measures = sorted(described.measures) if described is not None else []
+        table = TableRequest(
+            measure=next(iter(measures), ""), dimensions=(TableDimension(column=MONTHS),)
+        )
     return Request(
         asker=asker,
         request=ExtractRequest(
             extract_id="",
-            agreement=agreement,
+            agreement=facts.reference,
             purpose=key.purpose,
             data_set=key.data_set,
             classification=key.classification,
             periods=months,
-            fields=tuple(terms.fields),
+            fields=tuple(terms.fields) if table is None else (),
             formats=(),
+            table=table,
         ),
     )
 

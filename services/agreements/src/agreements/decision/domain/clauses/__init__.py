@@ -14,6 +14,7 @@ from agreements.decision.domain.clauses import (
     file_clauses,
     filter_clauses,
     line_clauses,
+    table_clauses,
     use_clauses,
 )
 from common.errors import Refusal
@@ -41,6 +42,7 @@ class Clause(StrEnum):
     PERIODS = "periods"
     FIELDS = "fields"
     FILTERS = "filters"
+    TABLE = "table"
     CLASSIFICATION = "classification"
     FORM = "form"
     USE = "use"
@@ -90,6 +92,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.PERIODS: line_clauses.periods,
     Clause.FIELDS: line_clauses.fields,
     Clause.FILTERS: filter_clauses.filters,
+    Clause.TABLE: table_clauses.table,
     Clause.CLASSIFICATION: line_clauses.classification,
     Clause.FORM: line_clauses.form,
     Clause.USE: use_clauses.use,

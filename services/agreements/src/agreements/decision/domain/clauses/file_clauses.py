@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from agreements.decision.domain.case import NATIONAL, STRUCTURAL, Case, LineCase
+from agreements.decision.domain.clauses.table_clauses import is_another_table
 from agreements.decision.domain.codes import Code, refusal
 from agreements.decision.domain.held import FileRows, HeldFile, rows_of, told_apart
 from agreements.decision.domain.question import Fetch, Landed, Release, Request
@@ -11,6 +12,7 @@ from agreements.records.domain.recalls import Source, taken_back
 from common.errors import Refusal
 from statements.attestation import Attestation
 from statements.permit import Permit
+from statements.tables import CATEGORY_ORDER
 
 AS_IS = "as_is"
 BY_LIST = "list"
@@ -60,7 +62,8 @@ def _differences(
         or (file.opt_out.applied and file.opt_out.by != permit.opt_out.by),
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "filters": file.filters != permit.filters,
-        "order": file.order != TOKEN_ORDER,
+        "table": is_another_table(file, permit),
+        "order": file.order != (TOKEN_ORDER if permit.table is None else CATEGORY_ORDER),
     }
 
 

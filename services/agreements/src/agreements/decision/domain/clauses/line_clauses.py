@@ -63,10 +63,11 @@ def periods(case: LineCase) -> Iterator[Refusal]:
 
 
 def fields(case: LineCase) -> Iterator[Refusal]:
-    """Each column is a field of the line."""
+    """Each column, or each that a table is cut by, is a field of the line."""
+    code = Code.FIELD_NOT_IN_DSA if case.table is None else Code.DIMENSION_NOT_IN_DSA
     for name in case.fields:
         if name not in case.line.fields:
-            yield refusal(Code.FIELD_NOT_IN_DSA, "The line does not list this field.", name)
+            yield refusal(code, "The line does not list this field.", name)
 
 
 def classification(case: LineCase) -> Iterator[Refusal]:

@@ -27,6 +27,12 @@ class ReleasableColumn:
     """By each treatment, what the column tells as far as caps go (domain.md 8.3)."""
     filterable: Filterable | None = None
     """What a filter may ask of it; None: nothing."""
+    is_dimension: bool = False
+    """Whether tables are cut by it: it has categories."""
+    nests_in: frozenset[str] = frozenset()
+    """Columns whose categories hold whole ones of this."""
+    is_practice: bool = False
+    """Whether its categories are practices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,8 @@ class DataSetFacts:
     disclosure_rule: str
     """By which tables that are made from it are protected (domain.md 7.1)."""
     landing_rules: tuple[LandingRulesFacts, ...] = ()
+    measures: frozenset[str] = frozenset()
+    """What can be counted of it, with a rule that says how that is protected."""
 
     def is_safely_landed(self, digest: str | None, day: date) -> bool:
         """Say whether what was landed by rules of that digest, or by none, may be given that day.
@@ -97,6 +105,7 @@ def of(
             for rules in landing_rules
             if rules.data_set == data_set.data_set
         ),
+        measures=frozenset(one.name for one in catalogue.tabulating().measures_of(data_set)),
     )
 
 
@@ -104,7 +113,7 @@ def _column(data_set: catalogue.DataSet, releasable: catalogue.Releasable) -> Re
     source = data_set.by_name[releasable.source]
     is_derived = releasable.name != releasable.source
     identifier = None if releasable.identifier is None else releasable.identifier.value
-    form = data_set.forms.get(releasable.name)
+    form, tables = data_set.forms.get(releasable.name), catalogue.tabulating()
     derived_from = form.identifier.value if form and form.identifier else None
     return ReleasableColumn(
         field_class=releasable.class_.value,
@@ -127,4 +136,7 @@ def _column(data_set: catalogue.DataSet, releasable: catalogue.Releasable) -> Re
             for column in catalogue.shown(data_set, {releasable.name: treatment})
         },
         filterable=catalogue.filterable(data_set, releasable.name),
+        is_dimension=tables.is_dimension(data_set, releasable.name),
+        nests_in=tables.nests_in(data_set, releasable.name),
+        is_practice=tables.is_practice(data_set, releasable.name),
     )

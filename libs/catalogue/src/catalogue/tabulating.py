@@ -1,0 +1,125 @@
+"""What can be counted of a data set, by which categories, and how these nest: dated data."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field
+
+from catalogue.filtering import filterable
+from catalogue.model import DataSet
+from catalogue.words import NUMBERS, ColumnType, Derivation, FieldClass, Name, Strict, Text
+
+
+class OfRows(Strict):
+    """Which rows a measure counts."""
+
+    column: Name
+    any_of: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class CountOf(Strict):
+    """Something that is counted, and what it counts as far as disclosure rules go."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    title: Text
+    counts: Literal["people", "events"]
+    subjects: tuple[Literal["patients", "staff", "nobody"], ...]
+    """Of data sets about whom; where `data_sets` names some, of these alone."""
+    data_sets: tuple[Name, ...] = ()
+    where: OfRows | None = None
+    source: Text
+
+    def is_of(self, data_set: DataSet) -> bool:
+        named = not self.data_sets or data_set.data_set in self.data_sets
+        there = self.where is None or self.where.column in data_set.by_name
+        return named and there and data_set.subjects in self.subjects
+
+
+class Tabulating(Strict):
+    """One version of what can be counted of every data set."""
+
+    rule: Annotated[str, Field(pattern=r"^tables/\d+$")]
+    valid_from: date
+    measures: tuple[CountOf, ...]
+    nestings: tuple[tuple[Derivation, ...], ...]
+    geography: frozenset[Derivation]
+    practices: frozenset[Name]
+    """Columns that say a practice: what is counted by them is output at practice level."""
+
+    def measures_of(self, data_set: DataSet) -> Sequence[CountOf]:
+        return [one for one in self.measures if one.is_of(data_set)]
+
+    def measure(self, data_set: DataSet, name: str) -> CountOf | None:
+        return next((one for one in self.measures_of(data_set) if one.name == name), None)
+
+    def is_dimension(self, data_set: DataSet, name: str) -> bool:
+        """Say whether the column has categories: codes and labels, and no text that people write.
+
+        Whole numbers are categories, as an age in years is; amounts are not.
+        """
+        allowed = filterable(data_set, name)
+        if allowed is None or allowed.separator is not None:
+            return False
+        if data_set.releasables[name].type in NUMBERS:
+            return data_set.releasables[name].type is ColumnType.INTEGER
+        field = data_set.by_name.get(name)
+        if field is None:
+            return True
+        is_code = field.codes is not None or field.pattern is not None
+        return is_code and not field.scan
+
+    def nests_in(self, data_set: DataSet, name: str) -> frozenset[str]:
+        """Name the columns of which each category holds whole categories of this one."""
+        form = data_set.forms.get(name)
+        if form is None:
+            return frozenset()
+        above = {
+            coarser
+            for chain in self.nestings
+            if form.derivation in chain
+            for coarser in chain[chain.index(form.derivation) + 1 :]
+        }
+        return frozenset(
+            other.name
+            for other in data_set.forms.values()
+            if other.derivation in above and (other.source, other.at) == (form.source, form.at)
+        )
+
+    def is_geography(self, data_set: DataSet, name: str) -> bool:
+        """Say whether the categories are the units that the nation is made of."""
+        if data_set.releasables[name].class_ is FieldClass.ORG:
+            return True
+        form = data_set.forms.get(name)
+        return form is not None and form.derivation in self.geography
+
+    def is_practice(self, data_set: DataSet, name: str) -> bool:
+        """Say whether the categories are practices: by their name, or by what reasons rest on."""
+        of_reasons = {r.field for r in data_set.population.values() if r.source == "practice"}
+        return name in self.practices | of_reasons
+
+    def problems_with(self, data_sets: Iterable[DataSet]) -> Iterator[str]:
+        """Say which data sets or columns of the rules nobody has described."""
+        known: dict[str, set[str]] = {}
+        for described in data_sets:
+            known.setdefault(described.data_set, set()).update(described.by_name)
+        for one in self.measures:
+            yield from (f"there is no data set {n}" for n in one.data_sets if n not in known)
+            column = None if one.where is None else one.where.column
+            for name in one.data_sets if column is not None else ():
+                if column not in known.get(name, set()):
+                    yield f"{name} has no column {column}"
+
+
+@cache
+def tabulating() -> Tabulating:
+    """Give the newest rules."""
+    found = [
+        Tabulating.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in files("catalogue").joinpath("tables").iterdir()
+        if path.name.endswith(".yaml")
+    ]
+    return max(found, key=lambda one: (one.valid_from, int(one.rule.partition("/")[2])))

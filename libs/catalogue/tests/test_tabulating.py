@@ -1,0 +1,51 @@
+"""What can be counted of which data set, and by which columns."""
+
+import catalogue
+
+KNOWN, TABLES = catalogue.load(), catalogue.tabulating()
+
+
+def test_the_rules_name_data_sets_and_columns_that_there_are():
+    assert list(TABLES.problems_with(KNOWN)) == []
+
+
+def test_what_is_about_patients_can_be_counted_and_nothing_else():
+    """GP Workforce has parameters of its own, and aggregates are counts already."""
+    counted = {d.data_set for d in KNOWN if TABLES.measures_of(d)}
+
+    assert counted == {d.data_set for d in KNOWN if d.subjects == "patients"}
+
+
+def test_no_identifier_no_staff_code_and_no_text_is_a_dimension():
+    for data_set in KNOWN:
+        for name, column in data_set.releasables.items():
+            field = data_set.by_name.get(name)
+            if TABLES.is_dimension(data_set, name):
+                assert column.identifier is None
+                assert (
+                    field is None
+                    or (not field.scan and (field.codes or field.pattern))
+                    or (column.type is catalogue.ColumnType.INTEGER)
+                )
+
+
+def test_every_column_of_practices_is_known_to_be_one():
+    for data_set in KNOWN:
+        for name in data_set.releasables:
+            of_practices = "PRAC" in name.upper() and not name.upper().startswith("CCG")
+            if of_practices and TABLES.is_dimension(data_set, name):
+                assert TABLES.is_practice(data_set, name), (data_set.data_set, name)
+
+
+def test_areas_and_months_nest_in_what_is_coarser_of_the_same_date_or_postcode():
+    sus = KNOWN.get("SUS_APC")
+
+    assert TABLES.nests_in(sus, "Der_PostCode_Sector") == {"Der_PostCode_District"}
+    assert TABLES.nests_in(sus, "Der_Activity_Month") == {"Der_Financial_Year"}
+    assert TABLES.nests_in(sus, "Sex") == frozenset()
+
+
+def test_no_column_has_the_name_of_a_level_of_periods():
+    names = {name.casefold() for d in KNOWN for name in d.releasables}
+
+    assert not [name for name in names if name.startswith("period_")]

@@ -1,0 +1,164 @@
+"""A table that is asked for, permitted, and vouched for: counts by categories (docs/adr/0056).
+
+A table is a part of request, permit, attestation and manifest. Where it stands, no record leaves;
+where it does not, the statement keeps the bytes that it always had.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.texts import Scanned
+from statements.filters import COLUMN, ColumnName
+from statements.form import CLOSED, OPEN
+from statements.vocabulary import Count, Text
+
+DIMENSIONS_MAX, LEVELS_MAX, MEASURES_MAX = 6, 6, 8
+MEASURE = r"^[a-z][a-z0-9_]{0,39}$"
+MONTH, QUARTER, FINANCIAL_YEAR = "Period_Month", "Period_Quarter", "Period_Financial_Year"
+PERIOD_LEVELS: Final = (MONTH, QUARTER, FINANCIAL_YEAR)
+"""The periods of the request as categories: of every data set, and of no line's fields."""
+CATEGORY_ORDER: Final = "category"
+"""Rows of a table stand in the order of their categories, never in that of people."""
+
+Column = Annotated[str, Field(pattern=COLUMN, max_length=64)]
+Disclosure = Literal["protected", "exact"]
+"""By the rule and with what is added so that nothing hidden follows; or as counted, where the line
+has a right to small numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDimension:
+    """What a table is cut by."""
+
+    __pydantic_config__ = CLOSED
+
+    column: Column
+    """The finest categories."""
+    within: tuple[Column, ...] = ()
+    """Coarser columns that these lie in, the finest first: each has totals of its own."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return (self.column, *self.within)
+
+
+def columns_of(dimensions: tuple[TableDimension, ...]) -> tuple[str, ...]:
+    """Name the data set's columns that the categories are of, once each, in order."""
+    named = (level for one in dimensions for level in one.levels if level not in PERIOD_LEVELS)
+    return tuple(dict.fromkeys(named))
+
+
+def repeated(dimensions: tuple[TableDimension, ...]) -> Iterator[str]:
+    """Name levels that stand there more than once."""
+    levels = [level for one in dimensions for level in one.levels]
+    yield from sorted({level for level in levels if levels.count(level) > 1})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRequest:
+    """The table that is judged, kept and hashed."""
+
+    __pydantic_config__ = CLOSED
+
+    measure: Annotated[str, Field(pattern=MEASURE)]
+    dimensions: tuple[TableDimension, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedTable:
+    """What the haven may count, and how it is to be protected: a permit of its own kind."""
+
+    __pydantic_config__ = CLOSED
+
+    measure: Annotated[str, Field(pattern=MEASURE)]
+    dimensions: Annotated[tuple[TableDimension, ...], Field(min_length=1)]
+    disclosure: Disclosure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestedTable:
+    """What the haven counted and how it protected it; the proof itself stays in the haven."""
+
+    __pydantic_config__ = OPEN
+
+    measure: Text
+    dimensions: tuple[TableDimension, ...]
+    disclosure: Text
+    rule: Text
+    rule_version: Count
+    certificate: Text
+    """Digest of the proof that nothing hidden can be worked out; `none` where nothing is hidden."""
+    cells: Count
+    hidden: Annotated[Mapping[str, Count], Field()] = field(default_factory=dict, hash=False)
+    """How many cells are hidden, or not exact, by why."""
+    earlier: tuple[Text, ...] = ()
+    """Releases that were part of what a reader was taken to know."""
+    footnotes: tuple[Annotated[str, Field(max_length=500)], ...] = ()
+
+
+# What a client sends
+
+
+class WantedDimension(BaseModel):
+    """What a table is cut by: a column, and coarser ones whose totals are wanted besides."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True,
+        from_attributes=True,
+    )  # fmt: skip
+
+    column: Annotated[
+        ColumnName,
+        Field(
+            description="Its values are the finest categories: a column that the line lists as it"
+            f" is or derived, or `{MONTH}`, `{QUARTER}` or `{FINANCIAL_YEAR}`. Required."
+        ),
+    ]
+    within: Annotated[
+        tuple[Annotated[str, Field(pattern=COLUMN, max_length=64), Scanned(code=True)], ...],
+        Field(
+            max_length=LEVELS_MAX - 1,
+            description="Coarser columns that it lies in, the finest first, as the catalogue nests"
+            " them: areas, or months in quarters in financial years.",
+        ),
+    ] = ()
+
+    @property
+    def said(self) -> TableDimension:
+        return TableDimension(column=self.column, within=self.within)
+
+
+class WantedTable(BaseModel):
+    """What is counted, and by what."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, from_attributes=True
+    )
+
+    measure: Annotated[
+        str,
+        Field(
+            pattern=MEASURE,
+            description="What is counted, by the catalogue's name.",
+            examples=["records"],
+        ),
+        Scanned(code=True),
+    ]
+    dimensions: Annotated[
+        tuple[WantedDimension, ...],
+        Field(min_length=1, max_length=DIMENSIONS_MAX, description="What it is cut by."),
+    ]
+
+    @property
+    def said(self) -> TableRequest:
+        return TableRequest(
+            measure=self.measure, dimensions=tuple(one.said for one in self.dimensions)
+        )
+
+
+def is_none(value: object) -> bool:
+    """Say that nothing is written: what was before there were tables stays as it was."""
+    return value is None

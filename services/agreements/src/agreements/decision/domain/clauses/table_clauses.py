@@ -1,0 +1,91 @@
+"""The clause of tables: what an aggregate line may be asked to count (docs/adr/0056)."""
+
+from collections.abc import Iterator
+
+from agreements.decision.domain.case import LineCase
+from agreements.decision.domain.codes import Code, refusal
+from agreements.records.domain.terms.data_sets import DataSetFacts
+from common.errors import Refusal
+from statements.attestation import Attestation
+from statements.permit import Permit
+from statements.tables import PERIOD_LEVELS, Disclosure, TableDimension, columns_of
+from statements.vocabulary import AGGREGATES, Classification
+
+
+def disclosure_of(classification: str) -> Disclosure:
+    """Say how numbers of a line are shown: exact where it has a right to small ones."""
+    is_by_right = classification == Classification.AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED
+    return "exact" if is_by_right else "protected"
+
+
+def table(case: LineCase) -> Iterator[Refusal]:
+    """Aggregate lines give tables and no records, and all others records and no tables.
+
+    What is counted has a disclosure rule, categories are codes that nest as the catalogue says, and
+    practices are named only where the line says why.
+    """
+    asked, classification = case.table, case.key.classification
+    if asked is None:
+        if classification in AGGREGATES:
+            detail = "Aggregates are tabulated, and never handed out as records."
+            yield refusal(Code.FORM_NOT_ALLOWED, detail, classification)
+        return
+    if classification not in AGGREGATES:
+        detail = "The line gives records; a table is made under an aggregate line."
+        yield refusal(Code.FORM_NOT_ALLOWED, detail, classification)
+    if case.data_set is None:
+        return  # CATALOGUE_UNKNOWN says so
+    if asked.measure not in case.data_set.measures:
+        detail = f"No disclosure rule says how this measure of {case.key.data_set} is protected."
+        yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, asked.measure)
+    for one in asked.dimensions:
+        yield from _unsuitable(one, case.data_set)
+    told_by = (f.column for f in (*case.filters, *case.line.filters))
+    for name in dict.fromkeys((*columns_of(asked.dimensions), *told_by)):
+        listed, column = case.line.fields.get(name), case.data_set.columns.get(name)
+        is_practice = column is not None and column.is_practice
+        if is_practice and (listed is None or not listed.reason.strip()):
+            detail = "The line does not say why numbers of single practices are needed."
+            yield refusal(Code.PRACTICE_LEVEL_NOT_IN_DSA, detail, name)
+    yield from _otherwise_shown(case)
+
+
+def _unsuitable(one: TableDimension, data_set: DataSetFacts) -> Iterator[Refusal]:
+    finest = data_set.columns.get(one.column)
+    for number, name in enumerate(one.levels):
+        column = data_set.columns.get(name)
+        if name not in PERIOD_LEVELS and (column is None or not column.is_dimension):
+            detail = "The data set has no such column, or it has no categories."
+            yield refusal(Code.DIMENSION_UNSUITABLE, detail, name)
+        elif number and not _nests(one.levels[number - 1], name, data_set, finest is None):
+            detail = "Categories of the column before do not lie whole in this one's."
+            yield refusal(Code.DIMENSION_UNSUITABLE, detail, name)
+
+
+def _nests(finer: str, coarser: str, data_set: DataSetFacts, is_of_periods: bool) -> bool:  # noqa: FBT001  what it is about
+    if is_of_periods:
+        both = finer in PERIOD_LEVELS and coarser in PERIOD_LEVELS
+        return both and PERIOD_LEVELS.index(finer) < PERIOD_LEVELS.index(coarser)
+    column = data_set.columns.get(finer)
+    return column is not None and coarser in column.nests_in
+
+
+def _otherwise_shown(case: LineCase) -> Iterator[Refusal]:
+    """Hold a file's table against what the line has a right to."""
+    made = None if case.file is None else case.file.table
+    if made is not None and made.disclosure != disclosure_of(case.key.classification):
+        detail = "The file shows small numbers otherwise than the line's classification says."
+        yield refusal(Code.FORM_NOT_ALLOWED, detail, "small numbers")
+
+
+def is_another_table(file: Attestation, permit: Permit) -> bool:
+    """Say whether the file has another table than was permitted, or is no table."""
+    made, allowed = file.table, permit.table
+    if made is None or allowed is None:
+        return made is not None or allowed is not None
+    return (
+        (made.measure, made.dimensions, made.disclosure)
+        != (allowed.measure, allowed.dimensions, allowed.disclosure)
+        or made.rule != permit.disclosure_rule
+        or (made.disclosure == "protected" and not made.certificate.startswith("sha256:"))
+    )

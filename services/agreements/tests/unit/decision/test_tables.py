@@ -1,0 +1,168 @@
+"""What may be counted under an aggregate line, and what a file of counts has to be."""
+
+import pytest
+
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.unit.decision.test_scenarios import codes, decided
+
+SUPPRESSED = "AGGREGATE_SUPPRESSED"
+BY_RIGHT = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+
+
+@pytest.fixture
+def world():
+    return plain.sound()
+
+
+@pytest.fixture
+def line(world):
+    found = world["agreement"]["versions"][0]["snapshot"]["lines"][0]
+    found["classification"] = SUPPRESSED
+    found["fields"] = [
+        {"name": "Sex", "treatment": "as_is", "reason": "case mix"},
+        {"name": "Der_Sector", "treatment": "derived", "reason": "need by area"},
+        {"name": "Der_LSOA", "treatment": "derived", "reason": "need by area"},
+        {"name": "Practice", "treatment": "as_is", "reason": ""},
+        {"name": "Diagnosis", "treatment": "as_is", "reason": "case mix"},
+    ]
+    return found
+
+
+def table(*dimensions, measure="records"):
+    return {
+        "measure": measure,
+        "dimensions": [{"column": c, "within": list(w)} for c, *w in dimensions],
+    }
+
+
+def asked(*dimensions, measure="records", classification=SUPPRESSED, **more):
+    columns = [c for d in dimensions for c in d if not c.startswith("Period_")]
+    return plain.request(
+        classification=classification,
+        table=table(*dimensions, measure=measure),
+        fields=columns,
+        formats=["csv"],
+        **more,
+    )
+
+
+def made(*dimensions, classification=SUPPRESSED, disclosure="protected", **more):
+    columns = [{"name": c, "treatment": "as_is", "class": "QI"} for d in dimensions for c in d]
+    counted = table(*dimensions) | {
+        "disclosure": disclosure,
+        "rule": "HES",
+        "certificate": plain.sha(["proof"]),
+    }
+    file = plain.file(
+        classification=classification,
+        columns=columns,
+        order="category",
+        scan={"rule": "pcd-scan/2", "columns": [c["name"] for c in columns], "hits": 0},
+        table=counted | more,
+    )
+    permit = plain.permit(
+        classification=classification,
+        fields={c["name"]: c["treatment"] for c in columns},
+        table=table(*dimensions) | {"disclosure": disclosure},
+    )
+    return plain.release(file=file, permit=permit)
+
+
+def test_a_table_under_an_aggregate_line_is_permitted_with_its_rule(world, line):
+    permission = decided(world, asked(("Sex",), ("Period_Month", "Period_Financial_Year")))
+
+    assert permission.table.measure == "records"
+    assert permission.table.disclosure == "protected"
+    assert [f.name for f in permission.fields] == ["Sex"]
+
+
+def test_exact_numbers_are_permitted_where_the_line_has_a_right_to_small_ones(world, line):
+    line["classification"] = BY_RIGHT
+
+    permission = decided(world, asked(("Sex",), classification=BY_RIGHT))
+
+    assert permission.table.disclosure == "exact"
+
+
+def test_an_aggregate_line_gives_no_records(world, line):
+    question = plain.request(classification=SUPPRESSED, fields=["Sex"])
+
+    assert codes(world, question) == {("FORM_NOT_ALLOWED", SUPPRESSED)}
+
+
+def test_a_line_of_records_gives_no_table(world):
+    question = asked(("Sex",), classification="PSEUDO_ANONYMISED")
+
+    assert codes(world, question) == {("FORM_NOT_ALLOWED", "PSEUDO_ANONYMISED")}
+
+
+def test_a_dimension_that_is_not_in_the_line_is_refused_by_its_code(world, line):
+    assert codes(world, asked(("Provider_Code",))) == {("DIMENSION_NOT_IN_DSA", "Provider_Code")}
+
+
+@pytest.mark.parametrize("column", ["Diagnosis"])
+def test_a_text_is_no_dimension(world, line, column):
+    assert codes(world, asked((column,))) == {("DIMENSION_UNSUITABLE", column)}
+
+
+def test_levels_nest_as_the_catalogue_says_and_no_other_way(world, line):
+    assert codes(world, asked(("Der_Sector", "Der_LSOA"))) == set()
+    assert codes(world, asked(("Der_LSOA", "Der_Sector"))) == {
+        ("DIMENSION_UNSUITABLE", "Der_Sector")
+    }
+    assert codes(world, asked(("Period_Financial_Year", "Period_Month"))) == {
+        ("DIMENSION_UNSUITABLE", "Period_Month")
+    }
+    assert codes(world, asked(("Sex", "Period_Month"))) == {
+        ("DIMENSION_UNSUITABLE", "Period_Month")
+    }
+
+
+@pytest.mark.scenario("D08")
+def test_a_measure_without_a_rule_is_refused_before_anything_runs(world, line):
+    assert codes(world, asked(("Sex",), measure="beds")) == {("DISCLOSURE_RULE_MISSING", "beds")}
+
+
+def test_numbers_of_practices_need_a_reason_in_the_line(world, line):
+    refused = {("PRACTICE_LEVEL_NOT_IN_DSA", "Practice")}
+    one = [{"column": "Practice", "any_of": ["B82001"]}]
+
+    assert codes(world, asked(("Practice",))) == refused
+    assert codes(world, asked(("Sex",), filters=one)) == refused
+
+    line["fields"][3]["reason"] = "the agreement is about variation between practices"
+
+    assert codes(world, asked(("Practice",))) == set()
+
+
+def test_a_file_that_is_the_permitted_table_is_released(world, line):
+    assert codes(world, made(("Sex",))) == set()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"measure": "beds"},
+        {"rule": "CSDS"},
+        {"certificate": "none"},
+        {"dimensions": [{"column": "Period_Month", "within": []}]},
+    ],
+)
+def test_a_file_with_another_table_than_was_permitted_is_not_released(world, line, wrong):
+    assert ("ATTESTATION_INVALID", "table") in codes(world, made(("Sex",), **wrong))
+
+
+def test_a_file_that_shows_small_numbers_is_not_released_without_a_right_to_them(world, line):
+    assert ("FORM_NOT_ALLOWED", "small numbers") in codes(world, made(("Sex",), disclosure="exact"))
+
+
+def test_a_file_of_records_is_not_released_under_a_permit_for_a_table(world, line):
+    question = made(("Sex",))
+    del question["file"]["table"]
+    question["file"]["order"] = "token"
+
+    assert codes(world, question) >= {
+        ("ATTESTATION_INVALID", "table"),
+        ("ATTESTATION_INVALID", "order"),
+        ("FORM_NOT_ALLOWED", SUPPRESSED),
+    }
