@@ -19,7 +19,8 @@ from common.db.tables import metadata
 from common.security import keys
 from dsfc_cli.identities import Identities
 from dsfc_cli.main import app
-from dsfc_cli.suite import DidNotStart, Suite
+from dsfc_cli.suite import SERVICES, DidNotStart, Suite
+from dsfc_client import Profile
 
 run = CliRunner().invoke
 
@@ -314,8 +315,40 @@ def test_keys_for_the_compose_file_are_made_once_and_the_realm_has_no_secret(
         assert set(client["optionalClientScopes"]) > {"audience:agreements"}
     scopes = {scope["name"] for scope in realm["clientScopes"]}
     assert {name for c in realm["clients"] for name in c["optionalClientScopes"]} <= scopes
+    for client in realm["clients"]:
+        fixed = {m["config"]["claim.name"]: m["config"] for m in client["protocolMappers"]}
+        assert fixed["sub"]["claim.value"] == client["clientId"], "the same after each import"
     trained = next(c for c in realm["clients"] if c["clientId"] == "dscro-operator")
     assert "training_valid_until" in {mapper["name"] for mapper in trained["protocolMappers"]}
+
+
+def test_passwords_for_the_compose_file_are_made_once_and_are_the_owners_alone(
+    tmp_path: Path,
+) -> None:
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+    passwords = {p.name: p.read_text() for p in (tmp_path / "postgres").iterdir()}
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+
+    assert {p.name: p.read_text() for p in (tmp_path / "postgres").iterdir()} == passwords
+    assert set(passwords) == {"superuser", *SERVICES}
+    assert len(set(passwords.values())) == len(passwords)
+    for service in SERVICES:
+        file = tmp_path / service / f"{service}_database_url"
+        assert file.read_text() == (
+            f"postgresql+psycopg://{service}:{passwords[service]}@postgres/{service}"
+        )
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_the_profile_of_the_compose_file_names_keys_that_are_there(tmp_path: Path) -> None:
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+
+    profile = Profile.read(tmp_path / "profile.json")
+
+    assert profile.assertion_audience == profile.issuer == "http://keycloak:8080/realms/dsfc"
+    assert profile.token_url.startswith("http://127.0.0.1:8080/realms/dsfc/")
+    assert profile.credentials("csu-0df-analytics", beside=tmp_path).role == "csu-system"
+    assert not any(part in (tmp_path / "profile.json").read_text() for part in ('"d"', "password"))
 
 
 def test_private_keys_are_the_owners_alone(tmp_path: Path) -> None:

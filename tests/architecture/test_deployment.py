@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,115 @@ def test_the_compose_file_is_valid() -> None:
         assert {service, f"{service}-migrate", f"{service}-workers"} <= set(services)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_the_four_dockerfiles_are_one_pattern(service: str) -> None:
-    def shape(name: str) -> str:
-        text = (ROOT / "services" / name / "Dockerfile").read_text(encoding="utf-8")
-        plain = text.replace(name, "SERVICE").replace(name.upper(), "PREFIX")
-        return re.sub(r"84[01][0-9]", "PORT", plain).replace("PORT PORT", "PORT")
+@pytest.fixture(scope="module")
+def composed() -> dict[str, Any]:
+    """The compose file with its anchors resolved."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    return document
 
-    assert shape(service) == shape("applications")
-    assert "USER 10001" in shape(service)
+
+LONG_LIVED = {
+    *SERVICES,
+    *(f"{service}-workers" for service in SERVICES),
+    "postgres",
+    "kafka",
+    "keycloak",
+}
+
+
+def test_what_lives_long_is_bounded_restarted_and_has_time_to_end(composed) -> None:
+    for name in LONG_LIVED:
+        container = composed["services"][name]
+        assert container["mem_limit"], name
+        assert container["restart"] == "unless-stopped", name
+        assert int(container["stop_grace_period"].removesuffix("s")) >= 30, name
+        assert container["logging"]["options"]["max-file"], name
+
+
+def test_our_containers_have_no_rights_and_write_to_their_stores_alone(composed) -> None:
+    for service in SERVICES:
+        for name in (service, f"{service}-workers", f"{service}-migrate"):
+            container = composed["services"][name]
+            assert container["read_only"] is True
+            assert container["cap_drop"] == ["ALL"]
+            assert container["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_compose_file_holds_no_password(composed) -> None:
+    text = json.dumps(composed)
+
+    assert not re.search(r"(?i)trust\b|://[^/\"]*:[^/\"@]*@|_PASSWORD\"", text)
+    assert composed["services"]["postgres"]["environment"] == {
+        "POSTGRES_PASSWORD_FILE": "/run/secrets/superuser"
+    }
+
+
+def test_who_shares_a_network_in_the_compose_file(composed) -> None:
+    def on(network: str) -> set[str]:
+        return {
+            name
+            for name, container in composed["services"].items()
+            if network in container.get("networks", ())
+        }
+
+    assert on("haven") == {
+        f"{service}{what}"
+        for service in ("pseudonymisation", "dissemination")
+        for what in ("", "-workers", "-migrate")
+    }
+    assert "keycloak" not in on("databases")
+    assert "kafka" not in on("databases")
+    assert composed["networks"]["haven"] == composed["networks"]["databases"] == {"internal": True}
+    assert composed["services"]["pseudonymisation"]["networks"]["haven"] == {
+        "aliases": ["preparations"]
+    }
+    assert (
+        composed["x-pseudonymisation"]["environment"]["PSEUDONYMISATION_PREPARATIONS_HOST"]
+        == "preparations"
+    ), "bound to that network's address, not to all"
+
+
+def test_health_is_asked_without_starting_an_interpreter(composed) -> None:
+    for name, container in composed["services"].items():
+        if "healthcheck" in container:
+            assert container["healthcheck"]["test"][1] in {"bash", "pg_isready"}, name
+
+
+def test_images_run_as_nobody_and_default_to_production() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+
+    assert re.search(r"(?m)^USER 10001$", text)
+    assert "${PREFIX}_ENVIRONMENT=production" in text
+    assert not list((ROOT / "services").glob("*/Dockerfile")), "one pattern, one file"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_is_built_from_the_one_dockerfile(composed, service: str) -> None:
+    assert composed["services"][service]["build"] == {
+        "context": ".",
+        "args": {"SERVICE": service, "PREFIX": service.upper()},
+    }
+
+
+def test_what_an_image_says_of_itself_is_the_same_for_the_same_input(tmp_path: Path) -> None:
+    bill = {"metadata": {"timestamp": "now"}, "serialNumber": "urn:uuid:random", "components": []}
+
+    def described(name: str, serial: str) -> dict[str, str]:
+        folder = tmp_path / name
+        (folder / "lib").mkdir(parents=True)
+        (folder / "lib" / "module.py").write_text("x = 1\n")
+        subprocess.run(
+            [sys.executable, "deploy/image/describe.py", "agreements", "abc123", "86400", folder],
+            input=json.dumps(bill | {"serialNumber": serial}),
+            check=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+        )
+        return {p.name: p.read_text() for p in folder.glob("*.json")}
+
+    first, second = described("first", "urn:uuid:1"), described("second", "urn:uuid:2")
+
+    assert first == second
+    assert json.loads(first["sbom.cdx.json"])["metadata"]["timestamp"] == "1970-01-02T00:00:00Z"
+    assert json.loads(first["provenance.json"])["revision"] == "abc123"

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from dsfc_cli.identities import Identities
-from dsfc_client import ConnectionLost, Credentials, Dsfc, DsfcError
+from dsfc_client import ConnectionLost, Credentials, Dsfc, DsfcError, Profile
 
 Role = Annotated[str | None, typer.Option(help="Where the client has several.")]
 KeyFile = Annotated[
@@ -18,6 +18,14 @@ KeyFile = Annotated[
     typer.Option(help="Its private key (JWK). Without one: a development identity."),
 ]
 SuiteDirectory = Annotated[Path, typer.Option(help="Of a running `dsfc up`.")]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        envvar="DSFC_PROFILE",
+        help="Of a suite, as `dsfc up` and `dsfc keys` write it; goes before the options of where.",
+    ),
+]
 IssuerUrl = Annotated[str, typer.Option(help="Where the issuer is.")]
 PseudonymisationUrl = Annotated[str, typer.Option(help="Where pseudonymisation is.")]
 SUITE: Final = Path("var/up")
@@ -34,17 +42,31 @@ class Caller:
     key: Path | None
     directory: Path
     urls: Mapping[str, str]
+    profile: Path | None = None
 
     @contextmanager
     def connected(self) -> Iterator[Dsfc]:
         """Give a client that acts so, and say what goes wrong in one line."""
         try:
-            with Dsfc(credentials=self._credentials(), urls=self.urls) as dsfc:
+            with self._client() as dsfc:
                 yield dsfc
         except ConnectionLost as error:
             raise failed(f"{error} `dsfc waiting --help` says where it is looked for.") from None
         except (LookupError, DsfcError) as error:
             raise failed(str(error.args[0])) from None
+
+    def _client(self) -> Dsfc:
+        if self.profile is not None and self.key is None:
+            return Dsfc.from_profile(self.profile, self.client, self.role)
+        if self.profile is not None:
+            known = Profile.read(self.profile)
+            return Dsfc(
+                credentials=self._credentials(),
+                urls=known.services,
+                token_url=known.token_url,
+                assertion_audience=known.assertion_audience,
+            )
+        return Dsfc(credentials=self._credentials(), urls=self.urls)
 
     def _credentials(self) -> Credentials:
         if self.key is not None:

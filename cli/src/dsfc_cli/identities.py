@@ -9,7 +9,7 @@ import yaml
 
 from common.security import keys
 from common.security.roles import Role
-from dsfc_client import Credentials
+from dsfc_client import Credentials, ProfileClient
 from dsfc_testing.issuer import Identity
 
 
@@ -29,6 +29,16 @@ class Identities:
 
     def key_file(self, client_id: str) -> Path:
         return _key_file(self.directory, client_id)
+
+    def clients(self, beside: Path) -> dict[str, ProfileClient]:
+        """Return whom a profile in the folder `beside` may name, and where their keys are."""
+        return {
+            identity.client_id: ProfileClient(
+                roles=tuple(sorted(role.value for role in identity.roles)),
+                key_file=str(self.key_file(identity.client_id).relative_to(beside)),
+            )
+            for identity in self.known
+        }
 
     def credentials(self, client_id: str, role: str | None = None) -> Credentials:
         """Raises LookupError where the list has no such identity, or it has not the role."""

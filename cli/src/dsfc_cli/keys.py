@@ -1,20 +1,27 @@
-"""Keys for the compose file, a folder a service, and a Keycloak realm of their public halves."""
+"""Secrets for the compose file, a Keycloak realm of their public halves, and a profile."""
 
 import json
+import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from common import files
 from common.security import keys
 from common.security.keys import AUDIENCES, audience_scope
 from common.security.roles import Role
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import SERVICES
+from dsfc_client import URLS, Profile
 from dsfc_testing.issuer import Identity
 from pseudonymisation.engine.keystore import generate_key_encryption_key
 
-PRIVATE = 0o700
+PRIVATE, READABLE = 0o700, 0o644
+ISSUER = "http://keycloak:8080/realms/dsfc"
+"""What tokens name as their issuer, wherever they are asked for."""
+OUTSIDE = "http://127.0.0.1:8080/realms/dsfc"
+"""Where the same realm is reached from this machine."""
 
 
 def command(
@@ -22,7 +29,7 @@ def command(
         "var/compose"
     ),
 ) -> None:
-    """Make the keys that docker-compose.yml mounts; what is there already stays.
+    """Make keys, passwords and the profile for docker-compose.yml; what is there already stays.
 
     Example: dsfc keys --directory var/compose
     """
@@ -35,14 +42,51 @@ def command(
         if not client.exists():
             client.write_bytes(identities.key_file(service).read_bytes())
             client.chmod(0o600)
+        _database(directory / "postgres", service, folder)
         typer.echo(folder)
+    _password(directory / "postgres" / "superuser")
     key_encryption_key = directory / "pseudonymisation" / "kek.key"
     if not key_encryption_key.exists():
         generate_key_encryption_key(key_encryption_key)
     realm = directory / "keycloak" / "dsfc-realm.json"
     realm.parent.mkdir(parents=True, exist_ok=True)
     realm.write_text(json.dumps(realm_of(identities), indent=2) + "\n", encoding="utf-8")
+    realm.parent.chmod(
+        READABLE | 0o111
+    )  # Keycloak's user is another's, and nothing in it is secret
+    realm.chmod(READABLE)
     typer.echo(realm)
+    profile = directory / "profile.json"
+    profile_of(identities, directory).write(profile)
+    typer.echo(profile)
+
+
+def _password(path: Path) -> str:
+    """The password in a file; a new one where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+    if not path.exists():
+        files.write_private(path, secrets.token_urlsafe(32))
+    return path.read_text("ascii")
+
+
+def _database(passwords: Path, service: str, folder: Path) -> None:
+    """The address of a service's database with its password, as the setting's secret file."""
+    password = _password(passwords / service)
+    address = f"postgresql+psycopg://{service}:{password}@postgres/{service}"
+    path = folder / f"{service}_database_url"
+    if not path.exists():
+        files.write_private(path, address)
+
+
+def profile_of(identities: Identities, directory: Path) -> Profile:
+    """Where the services of the compose file are for somebody outside it, and as whom to ask."""
+    return Profile(
+        issuer=ISSUER,
+        token_url=f"{OUTSIDE}/protocol/openid-connect/token",
+        assertion_audience=ISSUER,
+        services={service: URLS[service] for service in SERVICES},
+        clients=identities.clients(directory),
+    )
 
 
 def realm_of(identities: Identities) -> dict[str, Any]:
@@ -86,7 +130,8 @@ def _audience(audience: str) -> dict[str, Any]:
 
 def _client(identity: Identity) -> dict[str, Any]:
     jwks = json.dumps({"keys": [dict(identity.public_jwk)]})
-    claims = {"ods": identity.ods}
+    # `sub` by name: Keycloak's own id changes with every import; who signs twice is told by it.
+    claims = {"sub": identity.client_id, "ods": identity.ods}
     if identity.training_valid_until is not None:
         claims["training_valid_until"] = identity.training_valid_until.isoformat()
     return {

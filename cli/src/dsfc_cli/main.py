@@ -34,11 +34,12 @@ from dsfc_cli import (
     waiting,
     watching,
 )
+from dsfc_cli.calling import Caller, ProfileFile
 from dsfc_cli.demo import sandbox
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World, generate, generate_directory, read_ods
-from dsfc_client import ConnectionLost, Dsfc, DsfcError
+from dsfc_client import URLS, ConnectionLost, Dsfc, DsfcError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -96,7 +97,12 @@ def up(
             if opened is None and is_new and not empty:
                 err.print("Opening the sandbox: synthetic data, half a minute …")
                 opened = sandbox.furnish(suite)
+            profile = suite.write_profile()
             _say_where(suite, directory, base_port)
+            out.print(
+                f"Where all of it is, for Dsfc.from_profile and --profile: {profile}",
+                soft_wrap=True,
+            )
             if opened is not None:
                 _say_what_next(suite, opened, _elsewhere(suite, directory, base_port))
             out.print("Ctrl-C stops.")
@@ -165,11 +171,20 @@ def token(
     issuer: Annotated[
         str, typer.Option(help="Where the issuer is.")
     ] = f"http://127.0.0.1:{BASE_PORT}",
+    profile: ProfileFile = None,
 ) -> None:
     """Print an access token of a development identity.
 
     Example: curl -H "Authorization: Bearer $(dsfc token csu-0df-analytics dissemination)" …
     """
+    if profile is not None:
+        where = Caller(
+            client=identity, role=role, key=None, directory=directory, urls=URLS, profile=profile
+        )
+        with where.connected() as dsfc:
+            assert dsfc.tokens is not None
+            typer.echo(dsfc.tokens.token(audience))
+        return
     if not (directory / "identities").is_dir():
         err.print(
             f"There are no identities in {directory}: has `dsfc up` run there?",

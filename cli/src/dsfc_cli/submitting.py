@@ -13,6 +13,7 @@ from dsfc_cli.calling import (
     Caller,
     IssuerUrl,
     KeyFile,
+    ProfileFile,
     PseudonymisationUrl,
     Role,
     SuiteDirectory,
@@ -51,6 +52,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="How it stands, for machines.")] = False,
     role: Role = None,
     key: KeyFile = None,
+    profile: ProfileFile = None,
     directory: SuiteDirectory = SUITE,
     issuer: IssuerUrl = URLS["issuer"],
     pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
@@ -60,7 +62,9 @@ def command(
     Example: dsfc submit DIDS april.csv.gz --period 2018-04 --as provider-rr8-files
     """
     urls = {**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation}
-    caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
+    caller = Caller(
+        client=client, role=role, key=key, profile=profile, directory=directory, urls=urls
+    )
     with caller.connected() as dsfc, _progress() as progress:
         haven = dsfc.pseudonymisation
         if submission is None:

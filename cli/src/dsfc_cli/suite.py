@@ -25,7 +25,7 @@ from common import files
 from common.clock import SystemClock
 from common.security import keys
 from dsfc_cli.identities import Identities
-from dsfc_client import Dsfc
+from dsfc_client import Dsfc, Profile
 from dsfc_testing import ports
 from dsfc_testing.issuer import create_issuer_app
 from dsfc_testing.postgresql import Server
@@ -92,6 +92,20 @@ class Suite:
     def public(self) -> Dsfc:
         """Return a client of nobody: the public routes. Closed with the suite."""
         return self._stack.enter_context(Dsfc(urls=self.urls))
+
+    def write_profile(self) -> Path:
+        """Write where all of it is, and as whom to ask; return the file."""
+        token_url = f"{self.urls['issuer']}/oauth2/token"
+        profile = Profile(
+            issuer=self.urls["issuer"],
+            token_url=token_url,
+            assertion_audience=token_url,
+            services={service: self.urls[service] for service in SERVICES},
+            clients=self.identities.clients(self.directory),
+        )
+        path = self.directory / "profile.json"
+        profile.write(path)
+        return path
 
     def database_url(self, service: str) -> str:
         """Return where the state of a service is."""

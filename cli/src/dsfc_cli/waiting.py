@@ -14,6 +14,7 @@ from dsfc_cli.calling import (
     Caller,
     IssuerUrl,
     KeyFile,
+    ProfileFile,
     PseudonymisationUrl,
     Role,
     SuiteDirectory,
@@ -108,6 +109,7 @@ def waiting(
     client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
     role: Role = None,
     key: KeyFile = None,
+    profile: ProfileFile = None,
     directory: SuiteDirectory = SUITE,
     issuer: IssuerUrl = URLS["issuer"],
     agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
@@ -121,6 +123,7 @@ def waiting(
         client=client,
         role=role,
         key=key,
+        profile=profile,
         directory=directory,
         urls={
             **URLS,

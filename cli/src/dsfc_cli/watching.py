@@ -15,6 +15,7 @@ from dsfc_cli.calling import (
     Caller,
     IssuerUrl,
     KeyFile,
+    ProfileFile,
     PseudonymisationUrl,
     Role,
     SuiteDirectory,
@@ -42,6 +43,7 @@ def command(
     client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
     role: Role = None,
     key: KeyFile = None,
+    profile: ProfileFile = None,
     directory: SuiteDirectory = SUITE,
     issuer: IssuerUrl = URLS["issuer"],
     pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
@@ -62,6 +64,7 @@ def command(
         client=client,
         role=role,
         key=key,
+        profile=profile,
         directory=directory,
         urls={
             **URLS,

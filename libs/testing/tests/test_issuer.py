@@ -4,12 +4,14 @@ import json
 import threading
 import time
 from datetime import timedelta
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from jose import jwt
 from jose.utils import base64url_encode
 
 from common import http
@@ -62,7 +64,7 @@ def form(signer, clock):
         good = token_request(
             signer,
             client_id="0df-analytics",
-            token_url=TOKEN_URL,
+            meant_for=TOKEN_URL,
             role=Role.CSU_SYSTEM,
             audience="dissemination",
             at=clock.now(),
@@ -317,6 +319,27 @@ def test_a_token_is_kept_until_shortly_before_its_end(asked, signer, clock):
     clock.advance(1)
     assert own.token("dissemination") != first
     assert len(asked.seen) == 2
+
+
+@pytest.mark.parametrize(("said", "meant_for"), [(None, TOKEN_URL), (URL, URL)])
+def test_an_assertion_is_meant_for_the_token_url_or_for_whom_the_settings_say(
+    asked, signer, clock, said, meant_for
+):
+    own = ServiceTokens(
+        TOKEN_URL,
+        "0df-analytics",
+        signer,
+        Role.CSU_SYSTEM,
+        assertion_audience=said,
+        clock=clock,
+        remote=asked,
+    )
+
+    own.token("dissemination")
+
+    (form,) = asked.seen
+    (assertion,) = parse_qs(form.content.decode())["client_assertion"]
+    assert jwt.get_unverified_claims(assertion)["aud"] == meant_for
 
 
 def test_a_token_of_the_future_is_not_shown(asked, signer, clock):

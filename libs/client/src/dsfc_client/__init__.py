@@ -14,6 +14,7 @@ dsfc.dissemination.download(done.files[0].id, Path("extract.parquet"))
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +31,7 @@ from dsfc_client._errors import (
     Refused,
 )
 from dsfc_client._http import Wire
+from dsfc_client._profile import Profile, ProfileClient, ProfileInvalid
 from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client._uploads import media_type_of
 from dsfc_client.models import (
@@ -81,11 +83,22 @@ class Dsfc:
         credentials: Credentials | None = None,
         urls: Mapping[str, str] = URLS,
         token_url: str | None = None,
+        assertion_audience: str | None = None,
         timeout_seconds: float = 30.0,
     ) -> None:
+        """Ask the services at `urls`.
+
+        `token_url` is the issuer's `/oauth2/token` unless said; `assertion_audience` is the token
+        URL unless said, and some providers want their issuer there.
+        """
         self._http = httpx.Client(timeout=httpx.Timeout(timeout_seconds, connect=5.0))
         source = (
-            TokenSource(token_url or f"{urls['issuer']}/oauth2/token", credentials, self._http)
+            TokenSource(
+                token_url or f"{urls['issuer']}/oauth2/token",
+                credentials,
+                self._http,
+                assertion_audience=assertion_audience,
+            )
             if credentials
             else None
         )
@@ -99,6 +112,28 @@ class Dsfc:
         )
         self.dissemination = Dissemination(
             urls["dissemination"], self._http, source, audience="dissemination"
+        )
+
+    @classmethod
+    def from_profile(
+        cls,
+        path: Path | str,
+        client: str | None = None,
+        role: str | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+    ) -> Self:
+        """Ask the suite that a profile names, as one of the clients whose keys it knows.
+
+        Raises ProfileInvalid, which says what is wrong with the file or whom it knows.
+        """
+        profile = Profile.read(Path(path))
+        return cls(
+            credentials=profile.credentials(client, role, beside=Path(path).parent),
+            urls=profile.services,
+            token_url=profile.token_url,
+            assertion_audience=profile.assertion_audience,
+            timeout_seconds=timeout_seconds,
         )
 
     def __enter__(self) -> Self:
@@ -146,6 +181,9 @@ __all__ = [
     "OptOutCheck",
     "OptOutList",
     "Problem",
+    "Profile",
+    "ProfileClient",
+    "ProfileInvalid",
     "Progress",
     "Pseudonymisation",
     "Refusal",

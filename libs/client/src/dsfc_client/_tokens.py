@@ -41,8 +41,17 @@ class Credentials:
 class TokenSource:
     """Gets a token for each audience, and keeps it until shortly before it ends."""
 
-    def __init__(self, token_url: str, credentials: Credentials, http: httpx.Client) -> None:
+    def __init__(
+        self,
+        token_url: str,
+        credentials: Credentials,
+        http: httpx.Client,
+        *,
+        assertion_audience: str | None = None,
+    ) -> None:
+        """Ask at `token_url`; an assertion is meant for it, or for `assertion_audience` if said."""
         self._url = token_url
+        self._meant_for = assertion_audience or token_url
         self._credentials = credentials
         self._http = http
         self._lock = threading.Lock()
@@ -82,7 +91,7 @@ class TokenSource:
         claims = {
             "iss": who,
             "sub": who,
-            "aud": self._url,
+            "aud": self._meant_for,
             "jti": str(uuid.uuid4()),
             "iat": now,
             "exp": now + ASSERTION_SECONDS,

@@ -25,6 +25,14 @@ def append_to(path: Path) -> IO[bytes]:
     return open(path, "a+b", opener=_private)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file for ourselves alone; a reader finds the former text or the new one."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(staged, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)
+    staged.replace(path)
+
+
 def sync_directory(directory: Path) -> None:
     """Write the names in a directory to the disk, so that they outlast a power cut."""
     descriptor = os.open(directory, os.O_RDONLY)

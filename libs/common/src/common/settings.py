@@ -55,6 +55,8 @@ class ServiceSettings(BaseSettings):
     issuer: str = "http://127.0.0.1:8400"
     jwks_url: str = "http://127.0.0.1:8400/jwks.json"
     token_url: str = "http://127.0.0.1:8400/oauth2/token"  # noqa: S105 - where, not what
+    assertion_audience: str | None = None
+    """Whom a client's assertion is meant for: `token_url`, unless said; Keycloak wants `issuer`."""
     client_id: str = "service"
     audience: str | None = None
     """What access tokens for this service name as `aud`; the client id, unless said."""

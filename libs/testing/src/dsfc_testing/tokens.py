@@ -70,7 +70,7 @@ class LocalIssuer:
             token_request(
                 self.key_of(client_id),
                 client_id=client_id,
-                token_url=self.issuer.token_url,
+                meant_for=self.issuer.token_url,
                 role=role,
                 audience=audience,
                 at=self.clock.now(),

@@ -1,5 +1,6 @@
 """Keys at rest: wrapped, closed for good, destroyed for good, and no answer when away."""
 
+import errno
 import json
 import os
 import shutil
@@ -35,6 +36,20 @@ def directory(tmp_path):
 @pytest.fixture
 def store(directory, kek):
     return KeyStore(directory, FileWrapping(kek))
+
+
+def test_a_key_encryption_key_that_is_there_is_only_read(kek, monkeypatch):
+    """As a mounted secret, in a folder that nothing can be written to."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    before = kek.read_bytes()
+    monkeypatch.setattr("pseudonymisation.engine.keystore._staged", refuse)
+
+    generate_key_encryption_key(kek)
+
+    assert kek.read_bytes() == before
 
 
 def test_a_key_is_random_has_256_bits_and_stays_the_same(store, directory, kek):

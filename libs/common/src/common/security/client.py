@@ -22,26 +22,26 @@ class TokensUnavailable(Unavailable):
     title = "The token issuer is temporarily unavailable"
 
 
-def client_assertion(signer: Signer, *, client_id: str, token_url: str, at: datetime) -> str:
-    """Say who the client is: to that endpoint, for a minute, once."""
+def client_assertion(signer: Signer, *, client_id: str, meant_for: str, at: datetime) -> str:
+    """Say who the client is: to that endpoint or issuer, for a minute, once."""
     return issue(
         signer,
         CLIENT_ASSERTION,
-        {"iss": client_id, "sub": client_id, "aud": token_url},
+        {"iss": client_id, "sub": client_id, "aud": meant_for},
         at=at,
         lifetime=ASSERTION_LIFETIME,
     )
 
 
 def token_request(
-    signer: Signer, *, client_id: str, token_url: str, role: Role, audience: str, at: datetime
+    signer: Signer, *, client_id: str, meant_for: str, role: Role, audience: str, at: datetime
 ) -> dict[str, str]:
     """Return the form that the token endpoint is sent."""
     return {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": client_assertion(
-            signer, client_id=client_id, token_url=token_url, at=at
+            signer, client_id=client_id, meant_for=meant_for, at=at
         ),
         "scope": f"{role.scope} {audience_scope(audience)}",
         "resource": audience,
@@ -65,10 +65,12 @@ class ServiceTokens:
         key: Path | Signer,
         role: Role,
         *,
+        assertion_audience: str | None = None,
         clock: Clock | None = None,
         remote: http.Client | None = None,
     ) -> None:
         self._token_url = token_url
+        self._meant_for = assertion_audience or token_url
         self._client_id = client_id
         self._signer = key if isinstance(key, Signer) else Signer(key)
         self._role = role
@@ -91,7 +93,7 @@ class ServiceTokens:
         form = token_request(
             self._signer,
             client_id=self._client_id,
-            token_url=self._token_url,
+            meant_for=self._meant_for,
             role=self._role,
             audience=audience,
             at=now,

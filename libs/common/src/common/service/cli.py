@@ -73,7 +73,11 @@ class ServiceCommands(Generic[S, P]):
 
 def commands(service: ServiceCommands[S, P]) -> typer.Typer:
     """Make the command of a service."""
-    app = typer.Typer(no_args_is_help=True, help=service.summary)
+    app = typer.Typer(
+        no_args_is_help=True,
+        help=service.summary,
+        pretty_exceptions_enable=False,  # a log reads plain lines, and nothing of a frame's values
+    )
     app.callback()(files.keep_private)  # before every command, however it was started
     _add_running(app, service)
     _add_looking(app, service)

@@ -99,6 +99,7 @@ class Parts:
             settings.client_id,
             settings.client_key_file,
             self.ROLE,
+            assertion_audience=settings.assertion_audience,
             clock=self.legal_clock,
             remote=self._client(settings.token_url, self.token_timeout_seconds),
         )

@@ -109,6 +109,8 @@ def generate_key_encryption_key(path: Path) -> None:
         FileExistsError: never; a file that is there stays as it is
 
     """
+    if path.exists():
+        return  # also where its folder is read only, as a mounted secret's is
     line = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _staged(path, line) as staged:
