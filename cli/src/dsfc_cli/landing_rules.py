@@ -41,6 +41,7 @@ def _version(rules: LandingRules) -> Iterator[str]:
         yield from ("", "### A record", "")
         yield f"Known again by its provider and {_named(known.key)}; one that comes again:"
         yield f"*{known.twice}*. Source: {known.source}."
+    yield from _sent(rules)
     if rules.withhold is not None:
         hold = rules.withhold
         yield from ("", "### Identity withheld", "")
@@ -65,6 +66,30 @@ def _version(rules: LandingRules) -> Iterator[str]:
                 f"| `{rule.code}` | {rule.column} {rule.is_} {against} | {rule.effect} |"
                 f" {rule.text} | {rule.source} |"
             )
+
+
+def _sent(rules: LandingRules) -> Iterator[str]:
+    """Say by which protocols files are sent, what is summed, and whom a sender counts."""
+    ways = rules.protocols
+    if ways is not None:
+        yield from ("", "### Protocols", "")
+        yield "*whole_period*: what the provider has in the period is replaced."
+        if ways.net_change is not None:
+            change = ways.net_change
+            yield "*net_change*: each row replaces, or takes back, the record of its key from"
+            yield f"{change.applicable} on; an older one is ignored. Source: {change.source}."
+        if ways.bulk is not None:
+            groups = "; ".join(f"{code} {title}" for code, title in ways.bulk.groups.items())
+            yield "*bulk*: what the same sender sent for the same prime recipient, group and period"
+            yield f"is replaced; groups: {groups}. Source: {ways.bulk.source}."
+        if ways.stated is not None:
+            said = "; ".join(f"{way}: {_named(v)}" for way, v in ways.stated.values.items())
+            yield f"A row that says otherwise in {ways.stated.column} is set aside ({said})."
+    if rules.measures:
+        yield from ("", f"Summed where a file replaces another: {_named(rules.measures)}.")
+    if rules.left_out_at_source is not None:
+        left_out = rules.left_out_at_source
+        yield from ("", f"{left_out.who}: the sender says how many. Source: {left_out.source}.")
 
 
 def _formats(rules: LandingRules) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """`dsfc submit`: opens a submission, sends its file, goes on where that broke off, and waits."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -43,6 +44,20 @@ def command(
         str | None, typer.Option(help="Between values, where not as the catalogue says; `tab`.")
     ] = None,
     quoting: Annotated[str | None, typer.Option(help="`standard`, `backslash` or `none`.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="`whole_period` (the default), `net_change` or `bulk`."),
+    ] = None,
+    recipient: Annotated[
+        str | None, typer.Option(help="Of a file in bulk: the prime recipient.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Of a file in bulk: its bulk replacement group.")
+    ] = None,
+    left_out: Annotated[
+        int | None,
+        typer.Option(min=0, help="People left out at the source, where that is asked for."),
+    ] = None,
     submission: Annotated[
         str | None, typer.Option(help="Go on with this one, whose upload broke off.")
     ] = None,
@@ -74,6 +89,10 @@ def command(
                 provider=provider,
                 delimiter=TAB.get(delimiter or "", delimiter),
                 quoting=quoting,
+                protocol=protocol,
+                recipient=recipient,
+                group=group,
+                left_out_at_source=left_out,
             )
             submission = str(opened.id)
             err.print(f"submission {submission}", markup=False)
@@ -106,11 +125,27 @@ def _say(sent: Submission, *, as_json: bool) -> None:
         typer.echo(json.dumps(told, indent=2))
         return
     typer.echo(f"{sent.id}: {sent.state}")
+    if told.get("replaced"):
+        typer.echo("\n".join(_replaced(told["replaced"])))
     if told.get("code"):
         typer.echo(f"{told['code']}: {told.get('detail')}")
     for name, said in (told.get("refusal") or {}).items():
         if said:
             typer.echo(f"  {name}: {json.dumps(said)}")
+
+
+def _replaced(said: dict[str, Any]) -> Iterator[str]:
+    """Say what gives way to a file, or would when it is confirmed."""
+    for name in ("rows", "people"):
+        if count := said[name]:
+            yield (
+                f"  {name}: {count['before']} before, {count['after']} after;"
+                f" {count['added']} come, {count['removed']} go"
+            )
+    for total in said["totals"]:
+        yield f"  {total['field']}: {total['before']} before, {total['after']} after"
+    if said["emptied"]:
+        yield f"  no rows any more: {', '.join(said['emptied'])}"
 
 
 def _progress() -> Progress:

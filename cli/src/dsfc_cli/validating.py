@@ -15,6 +15,7 @@ from uuid import uuid4
 import typer
 
 import catalogue
+from catalogue import Protocol
 from common.clock import SystemClock, legal_day
 from common.errors import AppError
 from dsfc_client import media_type_of
@@ -46,6 +47,9 @@ def command(
         str | None, typer.Option(help="Between values, where not as the catalogue says; `tab`.")
     ] = None,
     quoting: Annotated[str | None, typer.Option(help="`standard`, `backslash` or `none`.")] = None,
+    protocol: Annotated[
+        Protocol, typer.Option(help="By which protocol the file will be sent.")
+    ] = Protocol.WHOLE_PERIOD,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole report, for machines.")
     ] = False,
@@ -60,7 +64,9 @@ def command(
     """
     try:
         dialect = _dialect(delimiter, quoting)
-        found = validate(data_set, file, period=period, providers=provider, dialect=dialect)
+        found = validate(
+            data_set, file, period=period, providers=provider, dialect=dialect, protocol=protocol
+        )
     except catalogue.UnknownDataSet:
         known = ", ".join(sorted({d.data_set for d in catalogue.load()}))
         typer.echo(f"There is no such data set; there are {known}.", err=True)
@@ -93,6 +99,7 @@ def validate(
     period: str,
     providers: list[str],
     dialect: Dialect = AS_CATALOGUED,
+    protocol: Protocol = Protocol.WHOLE_PERIOD,
 ) -> Mapping[str, object]:
     """Land a file and throw it away; give the report.
 
@@ -103,7 +110,7 @@ def validate(
     data_set = known.for_period(name, asked.first)
     asked.require_of(data_set)
     asked.require_sent(data_set)
-    rules, as_read = known.intake_of(data_set, today)
+    rules, as_read = known.intake_of(data_set, today, protocol)
     as_read = dialect.of(as_read)
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dsfc-")))

@@ -279,13 +279,10 @@ class Intake:
         return {"Authorization": f"Bearer {token}", **more}
 
     def open(self, data_set: str = "SUS_APC", period: str = "2018-04", **options: Any) -> Any:
-        body = {"data_set": data_set, "period": period}
-        provider = options.pop("provider", None)
-        if provider is not None:
-            body["provider"] = provider
-        return self.client.post(
-            "/v1/submissions", json=body, headers=options.pop("headers", None) or self.headers()
-        )
+        headers = options.pop("headers", None) or self.headers()
+        said = {name: value for name, value in options.items() if value is not None}
+        body = {"data_set": data_set, "period": period, **said}
+        return self.client.post("/v1/submissions", json=body, headers=headers)
 
     def put(self, submission_id: str, content: Any, **headers: str) -> Any:
         sent = {"Content-Type": "text/csv"} | headers
@@ -296,10 +293,15 @@ class Intake:
         )
 
     def submit(
-        self, content: bytes, *, data_set: str = "SUS_APC", period: str = "2018-04"
+        self,
+        content: bytes,
+        *,
+        data_set: str = "SUS_APC",
+        period: str = "2018-04",
+        **declared: Any,
     ) -> dict[str, Any]:
         """Open, send, land; return how the submission stands then."""
-        opened = self.open(data_set, period).json()
+        opened = self.open(data_set, period, **declared).json()
         answer = self.put(opened["id"], content)
         assert answer.status_code == 202, answer.text
         self.last = opened["id"]

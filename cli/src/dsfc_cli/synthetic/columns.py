@@ -39,6 +39,15 @@ LATER: Final = re.compile(
 SPANS: Final = {ColumnType.INTEGER: 100, ColumnType.DECIMAL: 100}
 
 
+LEFT_OUT_EVERY: Final = 40
+"""One person in so many is left out at the source, where a data set has such."""
+
+
+def left_out(people: int) -> npt.NDArray[np.bool_]:
+    """Say of each person whether a sender leaves them out."""
+    return np.arange(people) % LEFT_OUT_EVERY == LEFT_OUT_EVERY - 1
+
+
 class Maker:
     """The columns of one data set for one chunk of rows."""
 
@@ -61,6 +70,11 @@ class Maker:
         self._count = len(seen)
         self._serial = np.arange(start, start + self._count)
         self._person = rng.integers(0, len(world.nhs_numbers), self._count)
+
+    def leave_out(self) -> None:
+        """Put others in the place of the people whom the sender leaves out."""
+        gone = left_out(len(self._world.nhs_numbers))
+        self._person = np.where(gone[self._person], self._person - 1, self._person)
 
     def columns(self) -> dict[str, Strings]:
         """Give every column by its name in the catalogue, in the file's order."""

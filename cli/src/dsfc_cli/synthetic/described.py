@@ -26,11 +26,15 @@ def recipe_of(known: Catalogue, name: str, on: date) -> Recipe:
     # A key of one column tells each record, also where it tells whom the record is about.
     unique = frozenset(_key(rules) if len(_key(rules)) == 1 else ())
 
+    has_left_out = rules.left_out_at_source is not None
+
     def columns(
         world: World, rng: np.random.Generator, start: int, count: int, seen: Days
     ) -> Columns:
-        made = Maker(data_set, world, rng, start, seen[:count], unique=unique).columns()
-        return {data_set.by_name[name].label: values for name, values in made.items()}
+        made = Maker(data_set, world, rng, start, seen[:count], unique=unique)
+        if has_left_out:
+            made.leave_out()
+        return {data_set.by_name[name].label: values for name, values in made.columns().items()}
 
     person, practice = data_set.person, data_set.population.get("G")
     is_looked_up = practice is not None and practice.source == "practice"
@@ -48,6 +52,7 @@ def recipe_of(known: Catalogue, name: str, on: date) -> Recipe:
         number=_label(data_set, person.nhs_number),
         postcode=_label(data_set, person.postcode),
         practice=_label(data_set, practice.field) if practice and is_looked_up else None,
+        has_left_out=has_left_out,
         text=scanned[0] if scanned and person.nhs_number else None,
     )
 

@@ -23,5 +23,7 @@ class Recipe:
     number: str | None = None
     postcode: str | None = None
     practice: str | None = None
+    has_left_out: bool = False
+    """Whether some people are left out before, and counted (landing rules)."""
     text: str | None = None
     """In which personal data are found in practice."""

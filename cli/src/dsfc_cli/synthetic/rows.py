@@ -16,6 +16,7 @@ from pyarrow import csv
 
 import catalogue
 from dsfc_cli.synthetic.columns import as_text as _text
+from dsfc_cli.synthetic.columns import left_out
 from dsfc_cli.synthetic.described import recipe_of
 from dsfc_cli.synthetic.recipe import Columns, Days, Recipe, Strings
 from dsfc_cli.synthetic.world import DEFAULT_POSTCODE, World
@@ -38,6 +39,8 @@ class Planted:
     moved_practice: tuple[str, ...] = ()
     opted_out: tuple[str, str] = ("", "")
     rare_diagnosis_by_provider: dict[str, int] = field(default_factory=dict)
+    left_out_at_source: int | None = None
+    """People whom the file has not, as its sender says of it; None: nobody is left out."""
     bad_rows: dict[int, str] = field(default_factory=dict)
     """Line of the file (the header is line 1) to what is wrong with it."""
 
@@ -67,6 +70,8 @@ def generate(
     """
     recipe = RECIPES.get(data_set) or recipe_of(catalogue.load(), data_set, on or last)
     planted = Planted(rows=rows, opted_out=world.opted_out)
+    if recipe.has_left_out:
+        planted.left_out_at_source = int(left_out(len(world.nhs_numbers)).sum())
     writer: csv.CSVWriter | None = None
     with ExitStack() as stack:
         for start, columns in _chunks(recipe, world, rows, seed, first, last):

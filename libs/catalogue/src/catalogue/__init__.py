@@ -4,20 +4,19 @@ from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.filtering import Filterable, FilterProblem, filterable
-from catalogue.landing import (
+from catalogue.landing import LandingRules, matches
+from catalogue.landing_words import (
     Comparison,
     Days,
     Effect,
     FieldRule,
     Format,
-    LandingRules,
     Record,
     Twice,
     Validity,
     Void,
     When,
     Withhold,
-    matches,
 )
 from catalogue.model import DataSet, Form, Lookup, Reason, Releasable, folded
 from catalogue.periods import (
@@ -30,6 +29,7 @@ from catalogue.periods import (
     named_period,
     stages,
 )
+from catalogue.protocols import Bulk, LeftOutAtSource, NetChange, Protocol, Protocols, Stated
 from catalogue.store import (
     Catalogue,
     InvalidDataSet,
@@ -69,6 +69,7 @@ __all__ = [
     "OLDEST",
     "Availability",
     "Breach",
+    "Bulk",
     "Calendar",
     "Cap",
     "Capped",
@@ -95,19 +96,24 @@ __all__ = [
     "Instrument",
     "InvalidDataSet",
     "LandingRules",
+    "LeftOutAtSource",
     "Lookup",
     "Misuse",
     "NamedPeriod",
+    "NetChange",
     "Normal",
     "OfRows",
     "PeriodForm",
     "Periods",
     "Problem",
+    "Protocol",
+    "Protocols",
     "Reason",
     "Record",
     "Releasable",
     "Shown",
     "Stages",
+    "Stated",
     "Tabulating",
     "Treatment",
     "Twice",

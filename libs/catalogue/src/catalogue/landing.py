@@ -7,237 +7,41 @@ set at once, and go before what its published file says.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from catalogue.collection import Instrument
 from catalogue.fields import CatalogueField
+from catalogue.landing_words import (
+    HIDDEN,
+    Control,
+    Days,
+    Effect,
+    FieldRule,
+    Format,
+    Record,
+    Validity,
+    Void,
+    When,
+    Withhold,
+)
 from catalogue.model import DataSet
+from catalogue.protocols import LeftOutAtSource, Protocol, Protocols
 from catalogue.words import (
     DAYS,
     NUMBERS,
-    UNKNOWN_TO_THE_ENGINE,
     Check,
     ColumnType,
     FieldClass,
     Name,
-    Normal,
     Strict,
     Text,
     without,
 )
-
-NAMES = r"^[A-Za-z0-9_]{1,64}\*?$"
-"""A column, or with a star all columns whose names begin so."""
-HIDDEN = "CONFIDENTIAL"
-"""The signal of a data set whose published file alone names categories of confidentiality."""
-CODE = r"^[A-Z][A-Z0-9_]{2,39}$"
-
-
-class Effect(StrEnum):
-    """What becomes of a value that is not as it should be, and of its record."""
-
-    EMPTY = "empty"
-    """The value is taken as none and counted; the record stays."""
-    WARN = "warn"
-    """It stays as it is and is counted."""
-    QUARANTINE = "quarantine"
-    """The record is set aside."""
-
-
-Names = Annotated[tuple[Annotated[str, Field(pattern=NAMES)], ...], Field(min_length=1)]
-
-
-class Sourced(Strict):
-    """A rule says where it comes from, and since when it is so."""
-
-    source: Text
-    dated: date
-
-
-def of_pattern(pattern: str) -> Iterator[str]:
-    """What is wrong with a pattern."""
-    try:
-        re.compile(pattern)
-    except re.error:
-        yield "the pattern is not a regular expression"
-    if UNKNOWN_TO_THE_ENGINE.search(pattern):
-        yield "the engine's patterns cannot look round, refer back or be possessive"
-
-
-class Format(Sourced):
-    """How a kind of value is written, in its normal form, as a whole."""
-
-    pattern: Text | None = None
-    codes: Annotated[tuple[Text, ...] | None, Field(min_length=1)] = None
-    normal: tuple[Normal, ...] = ()
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        return without(self, self._problems())
-
-    def _problems(self) -> Iterator[str]:
-        if (self.pattern is None) == (self.codes is None):
-            yield "a format has either a pattern or codes"
-        if self.pattern is not None:
-            yield from of_pattern(self.pattern)
-
-
-class Void(Sourced):
-    """Placeholders for "unknown", which are no values (domain.md, ruling 22)."""
-
-    words: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+$")], ...] = ()
-    """Letters and digits in upper case; in a file the case does not count, nor what else stands
-    between them."""
-    repeated_from: Annotated[int, Field(ge=2)] = 3
-    """So many times one and the same letter or digit, and nothing else, is no key."""
-    patterns: tuple[Text, ...] = ()
-    """What programs leave of a key: as a whole, in any case, it is none."""
-    classes: tuple[FieldClass, ...] = ()
-    """Of the columns in which a placeholder that fits the format is one all the same."""
-    numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{10}$")], ...] = ()
-    """NHS numbers that stand for none."""
-    dates: tuple[date, ...] = ()
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        found = (problem for pattern in self.patterns for problem in of_pattern(pattern))
-        return without(self, found)
-
-
-class FieldRule(Strict):
-    """How columns are taken in."""
-
-    names: Names
-    format: Name | None = None
-    otherwise: Effect = Effect.QUARANTINE
-    """What a value costs that is not written so, or is too long."""
-    missing: Effect | None = None
-    """What a value costs that is not there. Unless said, as the published file says."""
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        wrong = self.missing is Effect.EMPTY
-        return without(self, ["a missing value is empty already"] if wrong else [])
-
-
-class Control(Strict):
-    """A column of the source message that a file may have: read here, and kept nowhere."""
-
-    name: Name
-    length_max: Annotated[int, Field(ge=1, le=255)] = 35
-
-
-class When(Strict):
-    """What a row says by some of its columns.
-
-    Values are compared in upper case, without what is neither letter nor digit.
-    """
-
-    code: Annotated[str, Field(pattern=CODE)]
-    columns: Names
-    values: tuple[Text, ...] = ()
-    """One of these."""
-    other_than: tuple[Text, ...] | None = None
-    """Any value but these."""
-    begins: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]{3,6}$")], ...] = ()
-    """A code that begins so, its full stop not counted."""
-    known: tuple[Text, ...] = ()
-    """What may stand there; anything else is a finding."""
-    unless: "Unless | None" = None
-    cancels: bool = False
-    """The row also takes back the record with its key on the lines before it."""
-    source: Text
-    valid_from: date
-    valid_to: date | None = None
-    """By the date that decides to which month a row belongs; the last day counts."""
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
-        return without(self, self._problems())
-
-    def _problems(self) -> Iterator[str]:
-        if bool(self.values) + (self.other_than is not None) + bool(self.begins) != 1:
-            yield f"{self.code}: says one of `values`, `other_than` and `begins`"
-        if self.valid_to is not None and self.valid_to < self.valid_from:
-            yield f"{self.code}: valid_to is before valid_from"
-
-
-class Unless(Strict):
-    """Where a column has one of these values the signal says nothing."""
-
-    column: Name
-    values: Annotated[tuple[Text, ...], Field(min_length=1)]
-
-
-class Withhold(Strict):
-    """Whom a row is about is not to be known: what goes, and what stays (rulings 21, 26)."""
-
-    drop: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """Columns that are dropped at landing. The person's token is one of the row."""
-    keep_derived: tuple[Name, ...] = ()
-    """Of what is made of dropped columns, what stays."""
-    reasons: tuple[Literal["S", "P", "G", "H", "R", "C", "L"], ...]
-    """By which letters the row still reaches a commissioner."""
-    when: Annotated[tuple[When, ...], Field(min_length=1)]
-
-
-class Comparison(StrEnum):
-    BELOW = "below"
-    """Also: before."""
-    ABOVE = "above"
-    """Also: after."""
-    DIFFERS = "differs"
-
-
-class Days(Strict):
-    """The days from one date of the row to another."""
-
-    start: Annotated[Name, Field(alias="from")]
-    end: Annotated[Name, Field(alias="to")]
-
-
-class Validity(Strict):
-    """A value that is written rightly and cannot be: against a limit, or another column."""
-
-    code: Annotated[str, Field(pattern=CODE)]
-    column: Name
-    is_: Annotated[Comparison, Field(alias="is")]
-    than: date | int | Name | Days
-    """A limit, another column, `today` (the day of submission), or days between two."""
-    effect: Effect
-    text: Text
-    """What its sender is told."""
-    source: Text
-
-
-class Twice(StrEnum):
-    """What becomes of a record that comes again."""
-
-    QUARANTINE = "quarantine"
-    """The first stays, and those that come after it are set aside."""
-    REPLACE = "replace"
-    """The last stays in the place of those before it."""
-
-
-class Record(Strict):
-    """By what a record is known again, whatever file it comes in.
-
-    Whoever made the key made it for itself, so the provider whose record it is always belongs
-    to it; another provider's record with the same key is another record.
-    """
-
-    key: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """Columns. Without a value in the first, a record is like no other."""
-    twice: Twice
-    source: Text
-
 
 TODAY = "today"
 
@@ -268,6 +72,12 @@ class LandingRules(Strict):
     """Dates that are rightly later than the day of submission: booked, expected."""
     validity: tuple[Validity, ...] = ()
     record: Record | None = None
+    protocols: Protocols | None = None
+    """None: a file is of a whole period."""
+    measures: tuple[Name, ...] = ()
+    """Numbers whose sums say how much a file is of: shown where it replaces another."""
+    left_out_at_source: LeftOutAtSource | None = None
+    """None: the sender leaves nobody out, or has not to say how many."""
     digest: str = ""
 
     @model_validator(mode="after")
@@ -285,12 +95,23 @@ class LandingRules(Strict):
         for when in self.withhold.when if self.withhold else ():
             if when.cancels:
                 yield f"{when.code}: a record without identity is not cancelled by it"
+        yield from self._of_net_change()
         limited = {rule.column for rule in self.validity if rule.than == TODAY}
         if both := sorted(limited & set(self.ahead)):
             yield f"ahead names what is held against today: {', '.join(both)}"
         named = [name for rule in self.fields for name in rule.names]
         if twice := sorted({name for name in named if named.count(name) > 1}):
             yield f"named twice in fields: {', '.join(twice)}"
+
+    def _of_net_change(self) -> Iterator[str]:
+        change = self.protocols and self.protocols.net_change
+        if not change:
+            return
+        if self.record is None:
+            yield "a net change needs record.key, by which it names what it changes"
+        days = {control.name for control in self.control if control.type is ColumnType.DATE}
+        if change.applicable not in days:
+            yield f"protocols.net_change: {change.applicable} is no control column of type date"
 
     @property
     def name(self) -> str:
@@ -367,6 +188,42 @@ class LandingRules(Strict):
     def controls(self) -> frozenset[str]:
         return frozenset(control.name for control in self.control)
 
+    @property
+    def ways(self) -> tuple[Protocol, ...]:
+        """Return by which protocols files may be sent."""
+        return self.protocols.known if self.protocols else (Protocol.WHOLE_PERIOD,)
+
+    def under(self, protocol: Protocol) -> Self:
+        """Return the rules as files of one protocol are taken in; their digest stays.
+
+        Of a net change every row has the day from which it holds, and the key of its record. In
+        bulk nothing is cancelled.
+        """
+        change = self.protocols and self.protocols.net_change
+        if protocol is Protocol.BULK:
+            kept = tuple(when for when in self.adds_nothing if not when.cancels)
+            return self.model_copy(update={"adds_nothing": kept})
+        if protocol is Protocol.WHOLE_PERIOD or not change or self.record is None:
+            return self
+        needed = tuple(map(self._needed, (change.applicable, self.record.key[0])))
+        return self.model_copy(
+            update={
+                "fields": (*needed, *self.fields),
+                "control": tuple(
+                    c.model_copy(update={"column": "required"})
+                    if c.name == change.applicable
+                    else c
+                    for c in self.control
+                ),
+            }
+        )
+
+    def _needed(self, name: str) -> FieldRule:
+        rule = self.rule_of(name)
+        return FieldRule(
+            names=(name,), format=rule.format if rule else None, missing=Effect.QUARANTINE
+        )
+
     def problems_with(self, data_set: DataSet) -> Iterator[str]:
         """What in these rules does not fit one version of the data set."""
         known = set(data_set.by_name) | self.controls
@@ -390,6 +247,9 @@ class LandingRules(Strict):
             yield from self._of_formats(rule, data_set)
         for valid in self.validity:
             yield from self._of_validity(valid, data_set)
+        for name in self.measures:
+            if name in data_set.by_name and data_set.by_name[name].type not in NUMBERS:
+                yield f"measures names {name}, which is no number"
         for name in self.ahead:
             if name in data_set.by_name and data_set.by_name[name].type not in DAYS:
                 yield f"ahead names {name}, which is no date"
@@ -433,6 +293,9 @@ class LandingRules(Strict):
         if self.withhold is not None:
             yield from (("withhold.drop", name) for name in self.withhold.drop)
         yield from (("ahead", name) for name in self.ahead)
+        yield from (("measures", name) for name in self.measures)
+        if self.protocols and self.protocols.stated:
+            yield "protocols.stated", self.protocols.stated.column
         yield from (("record.key", name) for name in (self.record.key if self.record else ()))
         for valid in self.validity:
             yield f"validity {valid.code}", valid.column
@@ -452,7 +315,14 @@ class LandingRules(Strict):
         """
         said = data_set.model_dump(by_alias=True)
         said["fields"] = [self._taken_in(field) for field in data_set.fields] + [
-            {"name": c.name, "class": "ADM", "column": "optional", "length_max": c.length_max}
+            {
+                "name": c.name,
+                "class": "ADM",
+                "column": c.column,
+                "type": c.type,
+                "mandatory": c.column == "required",
+                "length_max": c.length_max,
+            }
             for c in self.control
         ]
         return DataSet.model_validate(said)

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from catalogue.landing import LandingRules
 from catalogue.lines import line_of
 from catalogue.model import DataSet
+from catalogue.protocols import Protocol
 
 Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one written in C where there is one: ten times as fast."""
@@ -102,9 +103,12 @@ class Catalogue:
         begun = [r for r in self.landing_rules if r.data_set == name and r.valid_from <= on]
         return max(begun, key=lambda r: r.version, default=None)
 
-    def intake_of(self, data_set: DataSet, on: date) -> tuple[LandingRules, DataSet]:
+    def intake_of(
+        self, data_set: DataSet, on: date, protocol: Protocol = Protocol.WHOLE_PERIOD
+    ) -> tuple[LandingRules, DataSet]:
         """How files of one version are taken in on a day: the rules, and the data set as read."""
-        rules = self.rules_of(data_set.data_set, on) or LandingRules.as_published(data_set)
+        found = self.rules_of(data_set.data_set, on) or LandingRules.as_published(data_set)
+        rules = found.under(protocol)
         return rules, rules.taken_in(data_set)
 
     def is_safe(self, name: str, digest: str | None, on: date) -> bool:

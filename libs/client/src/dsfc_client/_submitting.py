@@ -24,6 +24,10 @@ class Submitting(Service):
         provider: str | None = None,
         delimiter: str | None = None,
         quoting: str | None = None,
+        protocol: str | None = None,
+        recipient: str | None = None,
+        group: str | None = None,
+        left_out_at_source: int | None = None,
         media_type: str | None = None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Submission:
@@ -33,7 +37,15 @@ class Submitting(Service):
         `.parquet` is Parquet. `progress` is told how many of how many bytes the haven has.
         """
         opened = self.open_submission(
-            data_set, period, provider=provider, delimiter=delimiter, quoting=quoting
+            data_set,
+            period,
+            provider=provider,
+            delimiter=delimiter,
+            quoting=quoting,
+            protocol=protocol,
+            recipient=recipient,
+            group=group,
+            left_out_at_source=left_out_at_source,
         )
         return self.upload(opened.id, content, media_type=media_type, progress=progress)
 
@@ -45,14 +57,26 @@ class Submitting(Service):
         provider: str | None = None,
         delimiter: str | None = None,
         quoting: str | None = None,
+        protocol: str | None = None,
+        recipient: str | None = None,
+        group: str | None = None,
+        left_out_at_source: int | None = None,
     ) -> Submission:
-        """Announce a file, and how its values stand in its lines."""
+        """Announce a file: how its values stand in its lines, and what it replaces.
+
+        `protocol` is `whole_period`, `net_change` or `bulk`; `recipient` and `group` are of a file
+        in bulk. `left_out_at_source` is how many people the sender left out, where that is asked.
+        """
         body = {
             "data_set": data_set,
             "period": period,
             "provider": provider,
             "delimiter": delimiter,
             "quoting": quoting,
+            "protocol": protocol,
+            "recipient": recipient,
+            "group": group,
+            "left_out_at_source": left_out_at_source,
         }
         sent = {k: v for k, v in body.items() if v is not None}
         return Submission.model_validate(self.post("/v1/submissions", sent))
@@ -88,6 +112,10 @@ class Submitting(Service):
         provider: str | None = None,
         delimiter: str | None = None,
         quoting: str | None = None,
+        protocol: str | None = None,
+        recipient: str | None = None,
+        group: str | None = None,
+        left_out_at_source: int | None = None,
         media_type: str | None = None,
     ) -> Any:
         """Check a file before it is sent: the report of the intake, of which nothing is kept."""
@@ -101,6 +129,10 @@ class Submitting(Service):
                     "provider": provider,
                     "delimiter": delimiter,
                     "quoting": quoting,
+                    "protocol": protocol,
+                    "recipient": recipient,
+                    "group": group,
+                    "left_out_at_source": left_out_at_source,
                 },
                 content=iter(lambda: file.read(1 << 20), b""),
                 headers={"Content-Type": media_type or _uploads.media_type_of(content)},

@@ -95,6 +95,12 @@ class Submission(Wire):
     content_form: str | None = None
     refusal: dict[str, Any] | None = None
     """Of a refused file: where it is wrong, in lines and columns."""
+    protocol: str = "whole_period"
+    recipient: str | None = None
+    group: str | None = None
+    left_out_at_source: int | None = None
+    replaced: dict[str, Any] | None = None
+    """What gives way to it, or would: rows, people and totals."""
 
 
 class Change(Wire):

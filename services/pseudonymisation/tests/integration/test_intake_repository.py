@@ -16,7 +16,7 @@ from common.replacement import Change, Standing
 from common.replacement import State as Replacement
 from pseudonymisation.db.intake import intake_unit_of_work
 from pseudonymisation.db.tables import EditionRow
-from pseudonymisation.intake.domain.edition import Edition, MapVersion, Status
+from pseudonymisation.intake.domain.edition import Edition, MapVersion, Place, Status
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
@@ -228,7 +228,7 @@ def test_a_number_of_a_period_is_given_once(uow):
         stored(uow, edition(1))
     stored(uow, edition(1, provider="R0A"), edition(2))
     with uow.reading() as tx:
-        assert tx.editions.count("SUS_APC", "RR8", Period("2018-04", "2018-04")) == 2
+        assert tx.editions.count("SUS_APC", "RR8", Place(Period("2018-04", "2018-04"))) == 2
 
 
 def test_editions_are_found_by_the_months_that_they_share(uow):

@@ -140,7 +140,7 @@ def _all(
 
 def _walk(scene: Scene, walk: Walk, agreement: str, world: World) -> Walked:
     file = scene.output / "sent" / f"{walk.name}.csv"
-    generate(
+    planted = generate(
         walk.name,
         rows=ROWS,
         seed=SEED,
@@ -151,7 +151,8 @@ def _walk(scene: Scene, walk: Walk, agreement: str, world: World) -> Walked:
         on=scene.stage.today,
     )
     haven = scene.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
-    haven.wait(haven.submit(walk.name, walk.sent, file).id)
+    sent = haven.submit(walk.name, walk.sent, file, left_out_at_source=planted.left_out_at_source)
+    haven.wait(sent.id)
     csu = scene.actor("csu-0df-analytics").dissemination
     asked = body_of(
         agreement,

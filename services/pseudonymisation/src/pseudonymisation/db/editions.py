@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from catalogue import Protocol
 from common.audit import Entry as AuditEntry
 from common.db import replacement as columns
 from common.db.saving import overwrite, record
@@ -26,12 +27,15 @@ from pseudonymisation.intake.domain.edition import (
     Edition,
     FurtherMap,
     MapVersion,
+    Place,
+    Replaced,
     RulesVersion,
     Status,
 )
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import SubmissionState
+from pseudonymisation.intake.domain.written import Part
 from pseudonymisation.intake.use_cases.ports import Scope
 
 
@@ -121,13 +125,13 @@ class SqlEditions:
         )
         return [edition_of_row(row) for row in self.session.exec(query)]
 
-    def former(self, data_set: str, provider: str, period: Period) -> Sequence[Edition]:
+    def former(self, data_set: str, provider: str, place: Place) -> Sequence[Edition]:
         gave_way = col(EditionRow.superseded_by).is_not(None)
         query = (
             select(EditionRow)
             .where(col(EditionRow.data_set) == data_set)
             .where(col(EditionRow.provider) == provider)
-            .where(col(EditionRow.period) == str(period))
+            .where(*_is_at(place))
             .where(col(EditionRow.state) != Replacement.TAKEN_BACK.value)
             .where(or_(is_in_force(), gave_way))
             .order_by(col(EditionRow.number))
@@ -173,13 +177,13 @@ class SqlEditions:
         found = [edition_of_row(row) for row in self.session.exec(query)]
         return [e for e in found if any(e.period.first <= m <= e.period.last for m in months)]
 
-    def count(self, data_set: str, provider: str, period: Period) -> int:
+    def count(self, data_set: str, provider: str, place: Place) -> int:
         query = (
             select(func.count())
             .select_from(EditionRow)
             .where(col(EditionRow.data_set) == data_set)
             .where(col(EditionRow.provider) == provider)
-            .where(col(EditionRow.period) == str(period))
+            .where(*_is_at(place))
         )
         return self.session.exec(query).one()
 
@@ -197,6 +201,11 @@ class SqlEditions:
         told = (events.of_edition(stored, event) for event in edition.pending)
         record(self.session, events=told, audit=audit)
         return stored
+
+
+def _is_at(place: Place) -> tuple[Any, Any]:
+    part = "" if place.part is None else str(place.part)
+    return (col(EditionRow.period) == str(place.period), col(EditionRow.part) == part)
 
 
 def _is_of(own: frozenset[str]) -> Any:
@@ -222,6 +231,10 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
         "period_first": edition.period.first,
         "period_last": edition.period.last,
         "provider": edition.provider,
+        "part": "" if edition.part is None else str(edition.part),
+        "protocol": edition.protocol.value,
+        "left_out_at_source": edition.left_out_at_source,
+        "replaced": None if edition.replaced is None else edition.replaced.as_json(),
         "number": edition.number,
         "status": edition.status.value,
         "submission_id": edition.submission_id,
@@ -259,6 +272,10 @@ def edition_of_row(row: EditionRow) -> Edition:
         catalogue_digest=row.catalogue_digest,
         period=Period.parse(row.period),
         provider=row.provider,
+        part=Part.stored(row.part),
+        protocol=Protocol(row.protocol),
+        left_out_at_source=row.left_out_at_source,
+        replaced=None if row.replaced is None else Replaced.of_json(row.replaced),
         number=row.number,
         status=Status(row.status),
         submission_id=row.submission_id,

@@ -10,6 +10,7 @@ from sqlalchemy import exists, insert, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from catalogue import Protocol
 from common.audit import Entry as AuditEntry
 from common.db import claims
 from common.db.saving import put, record
@@ -21,12 +22,13 @@ from pseudonymisation.db.tables import (
     SubmissionRow,
     is_in_force,
 )
+from pseudonymisation.intake.domain.edition import Replaced
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import DECIDED, Content, Submission, SubmissionState
-from pseudonymisation.intake.domain.written import ContentForm, Dialect
+from pseudonymisation.intake.domain.written import ContentForm, Dialect, Part
 from pseudonymisation.intake.use_cases.ports import Scope
 
 UNDER_WAY = [SubmissionState.RECEIVED.value, SubmissionState.LANDING.value]
@@ -96,6 +98,14 @@ class SqlSubmissions:
             .where(col(SubmissionRow.content_digest) == digest)
             .where(col(SubmissionRow.period_first) == submission.period.columns[0])
             .where(col(SubmissionRow.period_last) == submission.period.columns[1])
+            .where(col(SubmissionRow.part) == _part(submission.part))
+            .where(col(SubmissionRow.protocol) == submission.protocol.value)
+            .where(
+                # Who only counted wrongly whom it left out sends the same file again.
+                col(SubmissionRow.left_out_at_source).is_not_distinct_from(
+                    submission.left_out_at_source
+                )
+            )
             .where(col(SubmissionRow.id) != submission.id)
             .where(
                 or_(
@@ -183,6 +193,10 @@ def _is_own(own: frozenset[str]) -> Any:
     return or_(col(SubmissionRow.provider).in_(own), col(SubmissionRow.submitted_by).in_(own))
 
 
+def _part(part: Part | None) -> str:
+    return "" if part is None else str(part)
+
+
 def _of_submission(submission: Submission) -> dict[str, Any]:
     content = submission.content
     return {
@@ -198,6 +212,9 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "basis": submission.basis and submission.basis.value,
         "delimiter": submission.dialect.delimiter,
         "quoting": submission.dialect.quoting,
+        "protocol": submission.protocol.value,
+        "part": _part(submission.part),
+        "left_out_at_source": submission.left_out_at_source,
         "created_at": submission.created_at,
         "state": submission.state.value,
         "content_key": None if content is None else content.key,
@@ -218,6 +235,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "refusal": dict(submission.refusal) or None,
         "report": None if submission.report is None else dict(submission.report),
         "quarantine_key": submission.quarantine_key,
+        "replaced": None if submission.replaced is None else submission.replaced.as_json(),
         "rows_done": submission.rows_done,
     }
 
@@ -244,6 +262,9 @@ def _to_submission(row: SubmissionRow) -> Submission:
         basis=Basis(row.basis) if row.basis else None,
         # Only what the API let in was written.
         dialect=Dialect(cast("Any", row.delimiter), cast("Any", row.quoting)),
+        protocol=Protocol(row.protocol),
+        part=Part.stored(row.part),
+        left_out_at_source=row.left_out_at_source,
         created_at=row.created_at,
         state=SubmissionState(row.state),
         content=content,
@@ -259,6 +280,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         refusal=row.refusal or {},
         report=row.report,
         quarantine_key=row.quarantine_key,
+        replaced=None if row.replaced is None else Replaced.of_json(row.replaced),
         rows_done=row.rows_done,
         version=row.version,
     )

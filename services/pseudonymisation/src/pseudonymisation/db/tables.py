@@ -44,6 +44,10 @@ class SubmissionRow(Row, table=True):
     basis: str | None = None
     delimiter: str | None = None
     quoting: str | None = None
+    protocol: str = "whole_period"
+    part: str = ""
+    """`sender/recipient/group` of a file in bulk; empty: of the whole period."""
+    left_out_at_source: int | None = Field(default=None, sa_type=BigInteger)
     created_at: datetime
     state: str
     content_key: str | None = None
@@ -66,6 +70,7 @@ class SubmissionRow(Row, table=True):
     refusal: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     quarantine_key: str | None = None
+    replaced: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     rows_done: int = Field(sa_type=BigInteger)
 
 
@@ -90,7 +95,7 @@ class PartialUploadRow(Row, table=True):
 class EditionRow(StandingColumns, Row, table=True):
     __tablename__ = "edition"
     __table_args__ = (
-        UniqueConstraint("data_set", "provider", "period", "number"),
+        UniqueConstraint("data_set", "provider", "period", "part", "number"),
         Index("ix_edition_current", "data_set", "superseded_by", "period_first"),
     )
 
@@ -104,8 +109,13 @@ class EditionRow(StandingColumns, Row, table=True):
     period_first: str
     period_last: str
     provider: str
+    part: str = ""
+    """`sender/recipient/group` of what was sent in bulk; empty: the whole period."""
     number: int
-    """Counts the editions of one data set, provider and period from 1."""
+    """Counts the editions of one data set, provider, period and part from 1."""
+    protocol: str = "whole_period"
+    left_out_at_source: int | None = Field(default=None, sa_type=BigInteger)
+    replaced: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     status: str
     submission_id: UUID = Field(index=True)
     superseded_by: UUID | None = None

@@ -22,7 +22,7 @@ from pseudonymisation.engine.keystore import KeyStore
 from pseudonymisation.engine.objects import Objects, SealedReader
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
-from pseudonymisation.intake.adapters import lists
+from pseudonymisation.intake.adapters import lists, previews
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
@@ -30,7 +30,7 @@ from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.parts import SealedUploadPart
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.adapters.uploads.trial import Trial
-from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.edition import Edition, Replaced
 from pseudonymisation.intake.domain.errors import ReplyInvalid
 from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
@@ -42,8 +42,8 @@ from pseudonymisation.intake.use_cases.ports import (
     DatedMapFile,
     LandingOrder,
     MapFile,
-    Uploaded,
 )
+from pseudonymisation.intake.use_cases.uploads.ports import Uploaded
 
 UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS = "uploads", "quarantine", "editions", "opt-outs"
 TRIAL_MEMORY_BYTES: Final = 400_000_000
@@ -164,6 +164,28 @@ class SealedHaven:
             )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             return Change(before=before.rows, after=rows, added=rows, removed=before.rows)
+
+    def replaced_by(
+        self,
+        before: Edition,
+        edition_id: UUID,
+        object_key: str,
+        rows: int,
+        *,
+        measures: Sequence[str],
+    ) -> Replaced:
+        try:
+            return previews.replaced(
+                self.edition_file(before.id, before.object_key),
+                self.edition_file(edition_id, object_key),
+                measures=measures,
+                scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
+                limits=self.limits,
+            )
+        except (KeyDestroyed, KeyClosed, duckdb.Error):
+            # What cannot be read changes wholly, and nothing more can be said of it.
+            change = Change(before=before.rows, after=rows, added=rows, removed=before.rows)
+            return Replaced(rows=change, people=None, totals=())
 
     def edition_file(self, edition_id: UUID, object_key: str) -> lists.SealedFile:
         return lists.SealedFile(

@@ -186,6 +186,14 @@ def compare(
 def compare_editions(
     before: SealedFile, after: SealedFile, *, scratch: Path, limits: EngineLimits
 ) -> Change:
+    """Count the rows of people, month by month, that come and go."""
+    with opened_files([before, after], scratch=scratch, limits=limits) as connection:
+        return rows_changed(connection, before, after)
+
+
+def rows_changed(
+    connection: duckdb.DuckDBPyConnection, before: SealedFile, after: SealedFile
+) -> Change:
     """Count the rows of people, month by month, that come and go.
 
     A person's rows may be corrected: that is what a resubmission is for. Rows without an NHS
@@ -195,16 +203,14 @@ def compare_editions(
         "SELECT period, person_kind = 1 AS known, CASE WHEN known THEN person_0 END AS p0,"
         " CASE WHEN known THEN person_1 END AS p1, count(*) AS n FROM {} GROUP BY ALL"
     )
-    had, has, kept = _counted(
-        [before, after],
+    row = connection.execute(
         f"WITH had AS ({people.format(before.sql)}), has AS ({people.format(after.sql)})"
         " SELECT (SELECT coalesce(sum(n), 0) FROM had), (SELECT coalesce(sum(n), 0) FROM has),"
         " (SELECT coalesce(sum(least(had.n, has.n)), 0) FROM had JOIN has ON"
         " had.period = has.period AND had.p0 IS NOT DISTINCT FROM has.p0"
-        " AND had.p1 IS NOT DISTINCT FROM has.p1)",
-        scratch=scratch,
-        limits=limits,
-    )
+        " AND had.p1 IS NOT DISTINCT FROM has.p1)"
+    ).fetchone()
+    had, has, kept = (int(count) for count in row or (0, 0, 0))
     return Change(before=had, after=has, added=has - kept, removed=had - kept)
 
 
@@ -281,7 +287,7 @@ def gather(
 ) -> int:
     """Write down everybody with an NHS number in the editions, once; return how many."""
     people = _people_of(editions)
-    with _opened([*editions, to], scratch=scratch, limits=limits) as connection:
+    with opened_files([*editions, to], scratch=scratch, limits=limits) as connection:
         written = connection.execute(
             f"COPY (SELECT DISTINCT person_0, person_1 FROM ({people}) ORDER BY ALL)"
             f" TO {literal(to.path)} (FORMAT parquet,"
@@ -295,7 +301,7 @@ def opened(
 ) -> Iterator[bytes]:
     """Return the numbers of a list back, in the form of the national service: `number,` and LF."""
     cipher = Cipher(person_key)
-    with _opened([file], scratch=scratch, limits=limits) as connection:
+    with opened_files([file], scratch=scratch, limits=limits) as connection:
         reader = connection.sql(f"SELECT person_0, person_1 FROM {file.sql}").to_arrow_reader(BATCH)
         for batch in reader:
             first, second = (
@@ -310,7 +316,7 @@ def opened(
 
 
 @contextmanager
-def _opened(
+def opened_files(
     files: Sequence[SealedFile], *, scratch: Path, limits: EngineLimits
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -329,6 +335,6 @@ def _opened(
 def _counted(
     files: Sequence[SealedFile], query: str, *, scratch: Path, limits: EngineLimits
 ) -> tuple[int, ...]:
-    with _opened(files, scratch=scratch, limits=limits) as connection:
+    with opened_files(files, scratch=scratch, limits=limits) as connection:
         row = connection.execute(query).fetchone()
     return tuple(int(value) for value in row or ())

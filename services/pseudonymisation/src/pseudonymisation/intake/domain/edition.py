@@ -1,13 +1,20 @@
-"""An edition: what was landed of one data set, provider and period; the newest is read."""
+"""An edition: what was landed of one data set, provider and period; the newest is read.
 
+In bulk it is of one part of the period. What it replaces is shown before it is accepted.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from catalogue import DataSet, stages
-from common.replacement import Judgement, Standing, State
+from pydantic import JsonValue
+
+from catalogue import DataSet, Protocol, stages
+from common.replacement import Change, Judgement, Standing, State
 from pseudonymisation.intake.domain.events import (
     EditionSuperseded,
     EditionUnsafe,
@@ -15,6 +22,7 @@ from pseudonymisation.intake.domain.events import (
     SourceTakenBack,
 )
 from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.written import Part
 
 
 class Status(StrEnum):
@@ -70,6 +78,67 @@ class RulesVersion:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of a measure; None: the edition has no such column, or a number that is too large."""
+
+    field: str
+    before: Decimal | None
+    after: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    rows: Change
+    people: Change | None
+    """People by their tokens. Who has neither number nor identifier is one of each edition.
+
+    None: the edition in force cannot be read any more.
+    """
+    totals: tuple[Total, ...]
+    emptied: tuple[str, ...] = ()
+    """Months at an end of the period that have rows now and would have none (domain.md 0.1)."""
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Write it down; sums as text, so that no digit is lost."""
+        return {
+            "rows": self.rows.as_json(),
+            "people": None if self.people is None else self.people.as_json(),
+            "totals": [
+                {"field": one.field, "before": _text(one.before), "after": _text(one.after)}
+                for one in self.totals
+            ],
+            "emptied": [*self.emptied],
+        }
+
+    @classmethod
+    def of_json(cls, said: Mapping[str, Any]) -> Self:
+        return cls(
+            rows=Change(**said["rows"]),
+            people=None if said["people"] is None else Change(**said["people"]),
+            totals=tuple(
+                Total(one["field"], _number(one["before"]), _number(one["after"]))
+                for one in said["totals"]
+            ),
+            emptied=tuple(said["emptied"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What of a provider's data set an edition is: exactly this gives way to the next one."""
+
+    period: Period
+    part: Part | None = None
+    """None: all that the provider has in the period."""
+
+    def clashes_with(self, other: "Place") -> bool:
+        """Return whether both would have the same records, and neither takes the other's place."""
+        if self == other or not self.period.overlaps(other.period):
+            return False
+        return self.part is None or other.part is None or self.part == other.part
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     id: UUID
@@ -101,6 +170,13 @@ class Edition:
     """What its maps did not tell of postcodes: columns of these are not released of it."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
+    part: Part | None = None
+    """Of which part of the period it is, where it was sent in bulk."""
+    protocol: Protocol = Protocol.WHOLE_PERIOD
+    left_out_at_source: int | None = None
+    """People whom its sender left out (ruling 28); None: nobody has to be counted."""
+    replaced: Replaced | None = None
+    """What gave way to it, or would; None: nothing was there."""
     rows_repeated: int | None = None
     """Of `rows`: records that come again, of which another is released; None: not counted then."""
     unsafe_at: datetime | None = None
@@ -109,6 +185,10 @@ class Edition:
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[EditionSuperseded | SourceTakenBack | EditionUnsafe, ...] = ()
     """Events not yet stored."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.period, self.part)
 
     def become_unsafe(self, *, at: datetime) -> Self:
         """Say that nothing is released of it any more, nor fetched of what was."""
@@ -187,3 +267,21 @@ class Edition:
 def name_of(edition: Edition | None) -> str:
     """Name what an edition is held against."""
     return "none" if edition is None else str(edition.id)
+
+
+def emptied(before: Sequence[str], after: Sequence[str]) -> tuple[str, ...]:
+    """Return the months before the first or behind the last of `after` that are in `before`.
+
+    A month in the middle without rows is judged by how many rows go, as everything is.
+    """
+    if not after:
+        return tuple(sorted(before))
+    return tuple(month for month in sorted(before) if not min(after) <= month <= max(after))
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number:f}"
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -35,6 +35,33 @@ class PeriodOverlaps(Conflict):
     title = "The period overlaps the period of another edition"
 
 
+class DeclarationRefused(Unprocessable):
+    """What is said of the file before it comes does not fit its data set."""
+
+    code = "DECLARATION_REFUSED"
+    title = "What was declared of the file does not fit the data set"
+
+
+class ProtocolNotTaken(DeclarationRefused):
+    code = "PROTOCOL_NOT_TAKEN"
+    title = "Files of the data set are not sent by this protocol"
+
+
+class BulkPartInvalid(DeclarationRefused):
+    code = "BULK_PART_INVALID"
+    title = "The part that a file in bulk replaces is not named rightly"
+
+
+class LeftOutCountMissing(DeclarationRefused):
+    code = "LEFT_OUT_COUNT_MISSING"
+    title = "The number of people left out at the source is needed"
+
+
+class LeftOutCountUnexpected(DeclarationRefused):
+    code = "LEFT_OUT_COUNT_UNEXPECTED"
+    title = "Nobody is left out at the source of this data set"
+
+
 class ProviderRefused(Unprocessable):
     """Nobody's records can be taken from this submitter for this provider."""
 

@@ -142,16 +142,22 @@ class LandingOutcome:
 
 
 def report(
-    outcome: LandingOutcome, *, data_set: DataSet, is_rejected: bool = False
+    outcome: LandingOutcome,
+    *,
+    data_set: DataSet,
+    is_rejected: bool = False,
+    left_out_at_source: int | None = None,
 ) -> dict[str, JsonValue]:
     """Write the data quality report.
 
     Its sums agree: records are those that were landed (or `not_landed`, all that are good of a
     rejected file), quarantined, and of `adds_nothing`. Of the good records `repeated` come again,
     of which each is released once, and `different` are left; `withheld` among them have no
-    identity. Of each column, and of NHS numbers, valid and missing are the good records.
+    identity. `left_out_at_source` are people, and no records: whom the sender left out, as it said.
+    Of each column, and of NHS numbers, valid and missing are the good records.
     """
     person = data_set.person
+    left_out = {} if left_out_at_source is None else {"left_out_at_source": left_out_at_source}
     good = {"landed": outcome.landed}
     if is_rejected:
         good = {"landed": 0, "not_landed": outcome.landed}
@@ -167,6 +173,7 @@ def report(
             "adds_nothing": sum(outcome.left_out.values()),
             "repeated": outcome.repeated,
             "different": outcome.landed - outcome.repeated,
+            **left_out,
         },
         "columns": [_column(name, outcome, data_set) for name in data_set.by_name],
         "nhs_number": {

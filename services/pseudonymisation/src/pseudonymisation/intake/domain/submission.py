@@ -12,8 +12,10 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from catalogue import Protocol
 from common.errors import ClaimLost, TransitionRefused
 from common.replacement import SecondPersonNeeded
+from pseudonymisation.intake.domain.edition import Place, Replaced
 from pseudonymisation.intake.domain.events import (
     SubmissionAccepted,
     SubmissionDecided,
@@ -22,7 +24,13 @@ from pseudonymisation.intake.domain.events import (
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.written import AS_CATALOGUED, ContentForm, Dialect
+from pseudonymisation.intake.domain.written import (
+    AS_CATALOGUED,
+    ContentForm,
+    Declaration,
+    Dialect,
+    Part,
+)
 
 ATTEMPTS_MAX: Final = 3
 """A file that ends its worker, or defeats the engine, so often is refused."""
@@ -99,6 +107,11 @@ class Submission:
     """By what it may; None where it was not written down, before rights were."""
     dialect: Dialect = AS_CATALOGUED
     """How its values stand in lines, as its sender declared it."""
+    protocol: Protocol = Protocol.WHOLE_PERIOD
+    part: Part | None = None
+    """What it replaces in bulk; None: what its provider has in the whole period."""
+    left_out_at_source: int | None = None
+    """People whom its sender left out, as it said (ruling 28); None: nobody has to be counted."""
     created_at: datetime
     state: SubmissionState = SubmissionState.OPEN
     content: Content | None = None
@@ -119,6 +132,8 @@ class Submission:
     """Of a refused file: where it is wrong, in lines and columns of the catalogue."""
     report: Mapping[str, JsonValue] | None = None
     quarantine_key: str | None = None
+    replaced: Replaced | None = None
+    """What would give way to it, and what comes; None: nothing does, or it is not landed."""
     rows_done: int = 0
     """How many records were read; while LANDING, as its worker noted last."""
     version: int = 0
@@ -143,6 +158,22 @@ class Submission:
             received_by=by,
             code=None,
             detail=None,
+        )
+
+    @property
+    def place(self) -> Place:
+        """Return what its edition takes the place of."""
+        return Place(self.period, self.part)
+
+    @property
+    def declared(self) -> Declaration:
+        """Return what was said of it before it came."""
+        return Declaration(
+            dialect=self.dialect,
+            protocol=self.protocol,
+            recipient=None if self.part is None else self.part.recipient,
+            group=None if self.part is None else self.part.group,
+            left_out_at_source=self.left_out_at_source,
         )
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
@@ -207,6 +238,7 @@ class Submission:
         *,
         quarantine_key: str,
         at: datetime,
+        replaced: Replaced | None = None,
     ) -> Self:
         self._require_mine(attempt)
         accepted = replace(
@@ -215,6 +247,7 @@ class Submission:
             detail=None,
             report=report,
             quarantine_key=quarantine_key,
+            replaced=replaced,
             rows_done=outcome.records,
             entries=outcome.entries,
         )
@@ -230,6 +263,7 @@ class Submission:
         report: Mapping[str, JsonValue],
         *,
         quarantine_key: str,
+        replaced: Replaced | None = None,
     ) -> Self:
         """Wait for a second person: it is landed, and not in force."""
         self._require_mine(attempt)
@@ -239,9 +273,10 @@ class Submission:
             state=SubmissionState.WAITING,
             claimed_until=None,
             code=SecondPersonNeeded.code,
-            detail="Much of the edition in force would change; a second person has to confirm it.",
+            detail=_why_it_waits(replaced),
             report=report,
             quarantine_key=quarantine_key,
+            replaced=replaced,
             rows_done=outcome.records,
             entries=outcome.entries,
         )
@@ -344,6 +379,7 @@ class Submission:
             claimed_until=None,
             report=None,
             quarantine_key=None,
+            replaced=None,
             rows_done=0,
             version=0,
         )
@@ -378,6 +414,15 @@ class Submission:
     def _require_mine(self, attempt: UUID) -> None:
         if self.state is not SubmissionState.LANDING or self.attempt != attempt:
             raise ClaimLost("Another worker took the submission over.")
+
+
+def _why_it_waits(replaced: Replaced | None) -> str:
+    if replaced is not None and replaced.emptied:
+        return (
+            f"The file has no rows of {' and '.join(replaced.emptied)}, and the edition in force"
+            " has; a second person has to confirm that its period is right."
+        )
+    return "Much of the edition in force would change; a second person has to confirm it."
 
 
 def _decided_event(

@@ -1,10 +1,14 @@
-"""How a file is written: declared by its sender, never guessed (docs/adr/0047)."""
+"""What a sender declares of a file: how it is written, and what it replaces; nothing is guessed.
+
+See docs/adr/0047 and docs/adr/0054.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from catalogue import DataSet
+from catalogue import DataSet, LandingRules, Protocol
+from pseudonymisation.intake.domain import errors
 
 Delimiter = Literal[",", ";", "|", "\t"]
 Quoting = Literal["standard", "backslash", "none"]
@@ -39,6 +43,92 @@ class Dialect:
 
 
 AS_CATALOGUED: Final = Dialect()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a file in bulk replaces of its provider and period: what one sender sent so before."""
+
+    sender: str
+    """Who sent it: its code in normal form."""
+    recipient: str
+    """The prime recipient: its code in normal form."""
+    group: str
+    """The bulk replacement group."""
+
+    def __str__(self) -> str:
+        return f"{self.sender}/{self.recipient}/{self.group}"
+
+    @classmethod
+    def stored(cls, text: str) -> Self | None:
+        """Read it from a column: empty where a file is of a whole period."""
+        return cls(*text.split("/")) if text else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a sender says of a file before it comes."""
+
+    dialect: Dialect = AS_CATALOGUED
+    protocol: Protocol = Protocol.WHOLE_PERIOD
+    recipient: str | None = None
+    group: str | None = None
+    left_out_at_source: int | None = None
+    """People whom the sender has left out, where it has to say how many (ruling 28)."""
+
+    def require_taken(self, rules: LandingRules) -> None:
+        """Hold what was declared against the rules of the day.
+
+        Raises:
+            ProtocolNotTaken, BulkPartInvalid, LeftOutCountMissing, LeftOutCountUnexpected
+
+        """
+        if self.protocol not in rules.ways:
+            raise errors.ProtocolNotTaken(
+                f"Files of {rules.data_set} are sent as {' or '.join(rules.ways)}.",
+                field="protocol",
+                allowed=[str(way) for way in rules.ways],
+            )
+        self._require_part(rules)
+        self._require_count(rules)
+
+    def _require_part(self, rules: LandingRules) -> None:
+        bulk = rules.protocols.bulk if rules.protocols else None
+        if bulk is None or self.protocol is not Protocol.BULK:
+            if self.recipient is not None or self.group is not None:
+                raise errors.BulkPartInvalid(
+                    "A prime recipient and a group are said of a file in bulk only. Leave them out,"
+                    " or send it with the protocol bulk.",
+                    field="group" if self.group is not None else "recipient",
+                )
+            return
+        if self.recipient is None:
+            raise errors.BulkPartInvalid(
+                "A file in bulk replaces what was sent for one prime recipient: name it.",
+                field="recipient",
+            )
+        if self.group not in bulk.groups:
+            raise errors.BulkPartInvalid(
+                "A file in bulk replaces one group; name it by its code.",
+                field="group",
+                allowed=[*sorted(bulk.groups)],
+            )
+
+    def _require_count(self, rules: LandingRules) -> None:
+        counted = rules.left_out_at_source
+        if counted is not None and self.left_out_at_source is None:
+            raise errors.LeftOutCountMissing(
+                f"{counted.who}: say how many they are; 0 where there is nobody.",
+                field="left_out_at_source",
+            )
+        if counted is None and self.left_out_at_source is not None:
+            raise errors.LeftOutCountUnexpected(
+                f"Nobody is left out at the source of {rules.data_set}; leave the count out.",
+                field="left_out_at_source",
+            )
+
+
+UNDECLARED: Final = Declaration()
 
 
 def is_bomb(*, stored: int, opened: int) -> bool:

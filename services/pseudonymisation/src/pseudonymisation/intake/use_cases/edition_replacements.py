@@ -25,8 +25,7 @@ from common.replacement import (
     rules,
 )
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.edition import Edition, name_of
-from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.edition import Edition, Place, Replaced, name_of
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import Scope, Transaction
 from pseudonymisation.intake.use_cases.submissions import require_no_overlap
@@ -34,9 +33,9 @@ from pseudonymisation.intake.use_cases.submissions import require_no_overlap
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-def of_period(editions: Sequence[Edition], period: Period) -> Edition | None:
-    """Return which of the editions in force is the one of just this period."""
-    return next((edition for edition in editions if edition.period == period), None)
+def at_place(editions: Sequence[Edition], place: Place) -> Edition | None:
+    """Return which of the editions in force is the one of just this period and part."""
+    return next((edition for edition in editions if edition.place == place), None)
 
 
 def initial_standing(
@@ -46,18 +45,18 @@ def initial_standing(
     *,
     before: Edition | None,
     former: Sequence[Edition],
+    replaced: Replaced | None,
     by: str,
     at: datetime,
     ctx: IntakeContext,
 ) -> Standing:
-    """Judge what was landed against the edition in force of its period.
+    """Judge what was landed against the edition in force of its period and part.
 
-    And against each of `former` that was in force of late: many small losses are one.
+    And against each of `former` that was in force of late: many small losses are one. Where a
+    month at an end would have no rows any more, somebody has to look whatever it is of the whole.
     """
     change = (
-        Change(before=0, after=rows, added=rows, removed=0)
-        if before is None
-        else ctx.haven.change_of_editions(before, edition_id, object_key, rows)
+        Change(before=0, after=rows, added=rows, removed=0) if replaced is None else replaced.rows
     )
     on = legal_day(at)
     recent = of_late(
@@ -72,18 +71,20 @@ def initial_standing(
         if before is not None and one.id != before.id
     )
     judgement = rules.load().judge(ReplacementKind.EDITION, change, on=on, over_window=over_window)
+    if replaced is not None and replaced.emptied:
+        judgement = replace(judgement, waits=True)
     return Standing.begun(judgement, by=by, at=at, held_against=name_of(before))
 
 
 def supersede(
     former: Sequence[Edition], edition: Edition, tx: Transaction, *, audit: Entry
 ) -> None:
-    """Let the editions of the same period give way, and tell so.
+    """Let the editions of the same period and part give way, and tell so.
 
     `audit` is of whoever did it; each edition has an entry of its own.
     """
     for other in former:
-        if other.period == edition.period and other.id != edition.id:
+        if other.place == edition.place and other.id != edition.id:
             entry = replace(
                 audit,
                 action="edition-superseded",
@@ -94,13 +95,13 @@ def supersede(
 
 
 def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Sequence[UUID]:
-    """Supersede what waits for the same period; return which editions are to be destroyed.
+    """Supersede what waits for the same period and part; return which editions are to be destroyed.
 
     Their submissions are rejected: their files were never in force.
     """
     gone = []
     for waiting in tx.editions.waiting(edition.data_set, edition.provider):
-        if waiting.period != edition.period or waiting.id == edition.id:
+        if waiting.place != edition.place or waiting.id == edition.id:
             continue
         entry = replace(
             audit,
@@ -130,8 +131,8 @@ def confirm(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
         standing = waiting.standing.confirm(by=by, reason=reason, at=at)
         submission = tx.submissions.get(waiting.submission_id, Scope(None))
         in_force = tx.editions.of(waiting.data_set, waiting.provider)
-        require_no_overlap(submission, [edition.period for edition in in_force])
-        waiting.standing.require_shown(name_of(of_period(in_force, waiting.period)))
+        require_no_overlap(submission, in_force)
+        waiting.standing.require_shown(name_of(at_place(in_force, waiting.place)))
         audit = _entry("edition-confirmed", waiting, reason, at, ctx=ctx)
         supersede(in_force, waiting, tx, audit=audit)
         stored = tx.editions.save(replace(waiting, standing=standing), audit=audit)

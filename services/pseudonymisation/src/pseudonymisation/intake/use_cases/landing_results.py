@@ -4,28 +4,34 @@ State, edition, report, events and audit entry are one transaction.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 from pydantic import JsonValue
 
-from catalogue import DataSet, LandingRules
+from catalogue import DataSet, LandingRules, Protocol
 from common.audit.entries import Entry as AuditEntry
 from common.audit.entries import entry_for
 from common.errors import AppError, EditedMeanwhile
 from common.jobs import Claim
 from common.replacement import Standing
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.edition import Edition, RulesVersion, Status
+from pseudonymisation.intake.domain.edition import (
+    Edition,
+    Replaced,
+    RulesVersion,
+    Status,
+)
 from pseudonymisation.intake.domain.measures import measured
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission, next_try
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
 from pseudonymisation.intake.use_cases.edition_replacements import (
+    at_place,
     give_up_waiting,
     initial_standing,
-    of_period,
     supersede,
 )
 from pseudonymisation.intake.use_cases.ports import (
@@ -65,22 +71,35 @@ def accept(
     """Name what was landed: it is the edition in force, or waits for a second person."""
     at = ctx.clock.now()
     before, former = _in_force(claim.job, ctx=ctx)
-    standing = _standing(order.submission, outcome, before, former, at=at, ctx=ctx)
+    replaced = _replaced(order, outcome, before, ctx=ctx)
+    standing = _standing(order.submission, outcome, before, former, replaced, at=at, ctx=ctx)
     quarantine_key = ctx.haven.quarantine_key(claim.job)
     with ctx.uow.writing() as tx:
         present = tx.submissions.get(claim.job.id, EVERYTHING)
         in_force = tx.editions.of(present.data_set, present.provider)
-        require_no_overlap(present, [edition.period for edition in in_force])
-        if of_period(in_force, present.period) != before:
+        require_no_overlap(present, in_force)
+        if at_place(in_force, present.place) != before:
             raise EditedMeanwhile("Another edition of the period came into force.")
-        edition = _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx)
+        edition = replace(
+            _edition(present, order, outcome, tx, standing=standing, at=at, ctx=ctx),
+            replaced=replaced,
+        )
         if standing.is_waiting:
             decided = present.hold_back(
-                claim.attempt, outcome, quality, quarantine_key=quarantine_key
+                claim.attempt,
+                outcome,
+                quality,
+                quarantine_key=quarantine_key,
+                replaced=replaced,
             )
         else:
             decided = present.accept(
-                claim.attempt, outcome, quality, quarantine_key=quarantine_key, at=at
+                claim.attempt,
+                outcome,
+                quality,
+                quarantine_key=quarantine_key,
+                replaced=replaced,
+                at=at,
             )
         tx.editions.save(
             edition,
@@ -118,11 +137,34 @@ def accept(
 def _in_force(
     submission: Submission, *, ctx: IntakeContext
 ) -> tuple[Edition | None, Sequence[Edition]]:
-    """Return the edition in force of the period, and all that were in force of it."""
-    data_set, provider, period = submission.data_set, submission.provider, submission.period
+    """Return the edition in force of the period and part, and all that were in force of it."""
+    data_set, provider, place = submission.data_set, submission.provider, submission.place
     with ctx.uow.reading() as tx:
         in_force = tx.editions.of(data_set, provider)
-        return of_period(in_force, period), tx.editions.former(data_set, provider, period)
+        return at_place(in_force, place), tx.editions.former(data_set, provider, place)
+
+
+def _replaced(
+    order: LandingOrder,
+    outcome: LandingOutcome,
+    before: Edition | None,
+    *,
+    ctx: IntakeContext,
+) -> Replaced | None:
+    """Count what would give way, and what comes in its place."""
+    submission = order.submission
+    if before is None or submission.edition_id is None:
+        return None
+    found = ctx.haven.replaced_by(
+        before,
+        submission.edition_id,
+        ctx.haven.edition_key(submission),
+        outcome.landed,
+        measures=order.rules.measures,
+    )
+    if submission.protocol is Protocol.NET_CHANGE:
+        return replace(found, emptied=())  # it names each record that goes
+    return found
 
 
 def _standing(
@@ -130,6 +172,7 @@ def _standing(
     outcome: LandingOutcome,
     before: Edition | None,
     former: Sequence[Edition],
+    replaced: Replaced | None,
     *,
     at: datetime,
     ctx: IntakeContext,
@@ -142,6 +185,7 @@ def _standing(
         outcome.landed,
         before=before,
         former=former,
+        replaced=replaced,
         by=submission.received_by or submission.submitted_by,
         at=at,
         ctx=ctx,
@@ -160,7 +204,7 @@ def _edition(
 ) -> Edition:
     if submission.edition_id is None:
         raise LookupError("a submission that was received has an edition to be")
-    former = tx.editions.count(submission.data_set, submission.provider, submission.period)
+    former = tx.editions.count(submission.data_set, submission.provider, submission.place)
     return Edition(
         id=submission.edition_id,
         data_set=submission.data_set,
@@ -168,6 +212,9 @@ def _edition(
         catalogue_digest=submission.catalogue_digest,
         period=submission.period,
         provider=submission.provider,
+        part=submission.part,
+        protocol=submission.protocol,
+        left_out_at_source=submission.left_out_at_source,
         number=former + 1,
         status=Status.of(order.data_set, submission.period, submission.sent_at or at),
         submission_id=submission.id,

@@ -33,6 +33,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 REFUSALS: Final = (
     errors.ContentRefused,
     errors.CollectionNotInForce,
+    errors.DeclarationRefused,
     errors.PeriodOverlaps,
     errors.ProviderRefused,
 )
@@ -116,7 +117,12 @@ class LandingJobs:
         order = self.order_of(submission)
         outcome = ctx.haven.land(order, progress)
         refusal = landing_results.judge(outcome, order.data_set)
-        quality = report(outcome, data_set=order.data_set, is_rejected=refusal is not None)
+        quality = report(
+            outcome,
+            data_set=order.data_set,
+            is_rejected=refusal is not None,
+            left_out_at_source=submission.left_out_at_source,
+        )
         if refusal is not None:
             landing_results.reject(claim, refusal, ctx=ctx, outcome=outcome, quality=quality)
             log.info("submission_rejected", submission_id=str(submission.id), code=refusal.code)
@@ -127,7 +133,7 @@ class LandingJobs:
         """Gather what a submission is landed by.
 
         Raises:
-            CatalogueOutdated, CollectionNotInForce, MapMissing, Unavailable
+            CatalogueOutdated, CollectionNotInForce, DeclarationRefused, MapMissing, Unavailable
 
         """
         ctx = self.ctx
@@ -139,7 +145,10 @@ class LandingJobs:
             ) from None
         received = legal_day(submission.received_at or ctx.clock.now())
         require_collected(data_set, received, ctx=ctx)
-        rules, taken_in = ctx.catalogue.intake_of(data_set, legal_day(ctx.clock.now()))
+        rules, taken_in = ctx.catalogue.intake_of(
+            data_set, legal_day(ctx.clock.now()), submission.protocol
+        )
+        submission.declared.require_taken(rules)
         return LandingOrder(
             submission=submission,
             data_set=submission.dialect.of(taken_in),

@@ -12,7 +12,13 @@ from catalogue import AREAS, DataSet, Derivation, LandingRules
 from common.audit.entries import Entry as AuditEntry
 from common.jobs import Report, SignOfLife
 from common.replacement import Change, Reach, State
-from pseudonymisation.intake.domain.edition import Edition, FurtherMap, MapVersion
+from pseudonymisation.intake.domain.edition import (
+    Edition,
+    FurtherMap,
+    MapVersion,
+    Place,
+    Replaced,
+)
 from pseudonymisation.intake.domain.measures import EditionMeasures
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyState
@@ -22,6 +28,7 @@ from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEnt
 from pseudonymisation.intake.domain.right import ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import ContentForm
+from pseudonymisation.intake.use_cases.uploads.ports import SealedPart, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +119,8 @@ class Editions(Protocol):
     def newest(self, limit: int) -> Sequence[Edition]:
         """Return the editions in force, the newest first."""
 
-    def former(self, data_set: str, provider: str, period: Period) -> Sequence[Edition]:
-        """Return what is or was in force of just this period."""
+    def former(self, data_set: str, provider: str, place: Place) -> Sequence[Edition]:
+        """Return what is or was in force of just this period and part."""
 
     def gave_way_to(self, edition_id: UUID) -> Edition | None:
         """Return which one it took the place of; None: it was the first, or that one is gone."""
@@ -132,8 +139,8 @@ class Editions(Protocol):
     ) -> Sequence[Edition]:
         """Return editions of these data sets by other rules than of these digests, unmarked."""
 
-    def count(self, data_set: str, provider: str, period: Period) -> int:
-        """Return how many there have been of exactly this period."""
+    def count(self, data_set: str, provider: str, place: Place) -> int:
+        """Return how many there have been of exactly this period and part."""
 
     def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
         """Raise EditedMeanwhile where another edition was quicker."""
@@ -237,49 +244,6 @@ class UnitOfWork(Protocol):
 
     def writing(self) -> AbstractContextManager[Transaction]:
         """Commit when the block ends, roll back when it raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Uploaded:
-    """A file that is kept, sealed and whole."""
-
-    bytes: int
-    digest: str
-    header: str
-    records: int
-    """Lines behind the header."""
-
-
-class Upload(Protocol):
-    """A file on its way in. Of what is not finished, nothing stays."""
-
-    key: str
-
-    def take(self, chunk: bytes) -> None:
-        """Raise ContentRefused, Unavailable."""
-
-    def finish(self) -> Uploaded:
-        """Raise ContentRefused, Unavailable."""
-
-    def abandon(self) -> None:
-        """Leave nothing behind. Does no harm after `finish`, but to take the object away."""
-
-
-class SealedPart(Protocol):
-    """Some bytes of an upload on their way in."""
-
-    @property
-    def size(self) -> int:
-        """Return how many bytes it has."""
-
-    def take(self, block: bytes) -> None:
-        """Raise Unavailable."""
-
-    def finish(self) -> Part:
-        """Raise Unavailable."""
-
-    def abandon(self) -> None:
-        """Leave nothing behind, also after `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +394,17 @@ class Haven(Protocol):
         self, before: Edition, edition_id: UUID, object_key: str, rows: int
     ) -> Change:
         """Count rows of people that come and go; where it cannot be compared, all of them."""
+
+    def replaced_by(
+        self,
+        before: Edition,
+        edition_id: UUID,
+        object_key: str,
+        rows: int,
+        *,
+        measures: Sequence[str],
+    ) -> Replaced:
+        """Count rows and people that come and go, and sum the measures; as far as both are read."""
 
     def change_of_lists(self, *before: OptOutList, after: OptOutList) -> Change:
         """Count who comes and who goes of those on any list before.

@@ -16,14 +16,20 @@ from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.engine.errors import KeyDestroyed, ObjectDamaged
 from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
-from pseudonymisation.intake.domain.written import AS_CATALOGUED, ContentForm, Dialect
+from pseudonymisation.intake.domain.written import (
+    UNDECLARED,
+    ContentForm,
+    Declaration,
+    Part,
+)
 from pseudonymisation.intake.use_cases import rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
-from pseudonymisation.intake.use_cases.ports import Upload
+from pseudonymisation.intake.use_cases.uploads.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -36,29 +42,28 @@ def open_(
     key: str | None,
     fingerprint: str,
     ctx: IntakeContext,
-    dialect: Dialect = AS_CATALOGUED,
+    declared: Declaration = UNDECLARED,
 ) -> Submission:
     """Announce a file.
 
     Raises:
         DataSetUnknown, CollectionNotInForce, PeriodInvalid, PeriodOverlaps, ProviderRefused
+        DeclarationRefused: where the data set does not take what was declared
         Unavailable: where rights or codes cannot be asked for
 
     """
     principal, at = ctx.principal, ctx.clock.now()
-    wanted = asked(data_set=data_set, period=period, provider=provider, ctx=ctx)
+    wanted = asked(data_set=data_set, period=period, provider=provider, declared=declared, ctx=ctx)
     with ctx.uow.reading() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
-    submission = announced(wanted, dialect=dialect, ctx=ctx)
+    submission = announced(wanted, ctx=ctx)
     with ctx.uow.writing() as tx:
         repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
-        require_no_overlap(
-            submission, [e.period for e in tx.editions.of(data_set, submission.provider)]
-        )
+        require_no_overlap(submission, tx.editions.of(data_set, submission.provider))
         stored = tx.submissions.save(
             submission,
             audit=entry_for(
@@ -87,21 +92,30 @@ class Asked:
     data_set: DataSet
     period: Period
     provider: str
+    declared: Declaration
 
 
-def asked(*, data_set: str, period: str, provider: str | None, ctx: IntakeContext) -> Asked:
+def asked(
+    *,
+    data_set: str,
+    period: str,
+    provider: str | None,
+    declared: Declaration,
+    ctx: IntakeContext,
+) -> Asked:
     """Read what somebody wants to send.
 
     Raises:
-        DataSetUnknown, CollectionNotInForce, PeriodInvalid, ProviderNotOwn
+        DataSetUnknown, CollectionNotInForce, PeriodInvalid, ProviderNotOwn, DeclarationRefused
 
     """
-    described = _described(data_set, Period.parse(period).first, ctx=ctx)
-    require_collected(described, legal_day(ctx.clock.now()), ctx=ctx)
-    return Asked(described, _period(period, described), _named(provider, ctx=ctx))
+    described, today = _described(data_set, Period.parse(period).first, ctx=ctx), ctx.clock.now()
+    require_collected(described, legal_day(today), ctx=ctx)
+    declared.require_taken(ctx.catalogue.intake_of(described, legal_day(today))[0])
+    return Asked(described, _period(period, described), _named(provider, ctx=ctx), declared)
 
 
-def announced(wanted: Asked, *, dialect: Dialect, ctx: IntakeContext) -> Submission:
+def announced(wanted: Asked, *, ctx: IntakeContext) -> Submission:
     """Make the submission, where whoever asks may send it.
 
     Raises:
@@ -117,6 +131,7 @@ def announced(wanted: Asked, *, dialect: Dialect, ctx: IntakeContext) -> Submiss
         basis=Basis.DSCRO if is_office else None,
         ctx=ctx,
     )
+    sender, declared = ctx.codes.known(principal.organisation), wanted.declared
     return Submission(
         id=new_id(),
         data_set=wanted.data_set.data_set,
@@ -124,11 +139,21 @@ def announced(wanted: Asked, *, dialect: Dialect, ctx: IntakeContext) -> Submiss
         catalogue_digest=wanted.data_set.digest,
         period=wanted.period,
         provider=standing.entity,
-        submitted_by=ctx.codes.known(principal.organisation),
+        submitted_by=sender,
         basis=Basis.DSCRO if is_office else standing.basis,
         created_at=ctx.clock.now(),
-        dialect=dialect,
+        dialect=declared.dialect,
+        protocol=declared.protocol,
+        part=_part(declared, sender, ctx=ctx),
+        left_out_at_source=declared.left_out_at_source,
     )
+
+
+def _part(declared: Declaration, sender: str, *, ctx: IntakeContext) -> Part | None:
+    """Return which part a file in bulk replaces, its codes in normal form."""
+    if declared.recipient is None or declared.group is None:
+        return None
+    return Part(sender, ctx.codes.known(declared.recipient), declared.group)
 
 
 def begin_upload(
@@ -284,15 +309,27 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
     return chain([first], rows)
 
 
-def require_no_overlap(submission: Submission, periods: Sequence[Period]) -> None:
-    """Raise PeriodOverlaps where an edition has some of the months, and not the same."""
-    for period in periods:
-        if period != submission.period and period.overlaps(submission.period):
-            raise errors.PeriodOverlaps(
-                f"{submission.period} overlaps the edition of {period}. Submit exactly {period},"
-                " or a period that does not overlap it.",
-                period=str(period),
+def require_no_overlap(submission: Submission, editions: Sequence[Edition]) -> None:
+    """Raise PeriodOverlaps where an edition has some of the same records, and is not replaced."""
+    for edition in editions:
+        if not edition.place.clashes_with(submission.place):
+            continue
+        if (edition.part is None) != (submission.part is None):
+            has, comes = (
+                ("was sent in bulk", "a file of the whole period")
+                if edition.part is not None
+                else ("is of the whole period", "a file in bulk")
             )
+            raise errors.PeriodOverlaps(
+                f"The edition of {edition.period} {has}, and {comes} would have its records again."
+                " Send it as it was sent before, or have the haven's staff take that edition back.",
+                period=str(edition.period),
+            )
+        raise errors.PeriodOverlaps(
+            f"{submission.period} overlaps the edition of {edition.period}. Submit exactly"
+            f" {edition.period}, or a period that does not overlap it.",
+            period=str(edition.period),
+        )
 
 
 def _described(data_set: str, month: str, *, ctx: IntakeContext) -> DataSet:
@@ -317,7 +354,8 @@ def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> Non
 def as_read(submission: Submission, *, ctx: IntakeContext) -> DataSet:
     """Return the data set as the file is read today: by the landing rules, as it is written."""
     published = ctx.catalogue.by_digest(submission.catalogue_digest)
-    taken_in = ctx.catalogue.intake_of(published, legal_day(ctx.clock.now()))[1]
+    today = legal_day(ctx.clock.now())
+    taken_in = ctx.catalogue.intake_of(published, today, submission.protocol)[1]
     return submission.dialect.of(taken_in)
 
 

@@ -8,15 +8,22 @@ import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 
+from catalogue import Protocol
 from common.texts import Scanned
 from common.web.problems import responses
 from pseudonymisation.intake.api import declared
 from pseudonymisation.intake.api.dependencies import CheckingFiles, SubmitCtx
 from pseudonymisation.intake.api.routes.uploads import BYTES_MAX, FILE_REFUSALS
 from pseudonymisation.intake.api.schemas.checks import FileCheckView
-from pseudonymisation.intake.api.schemas.submissions import DATA_SET, ODS, PERIOD
+from pseudonymisation.intake.api.schemas.submissions import (
+    DATA_SET,
+    GROUP,
+    LEFT_OUT_MAX,
+    ODS,
+    PERIOD,
+)
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.written import Delimiter, Dialect, Quoting
+from pseudonymisation.intake.domain.written import Declaration, Delimiter, Dialect, Quoting
 from pseudonymisation.intake.use_cases.uploads import checking
 
 router: Final = APIRouter(prefix="/v1/file-checks", tags=["submissions"])
@@ -30,6 +37,10 @@ router: Final = APIRouter(prefix="/v1/file-checks", tags=["submissions"])
         errors.DataSetUnknown,
         errors.CollectionNotInForce,
         errors.PeriodInvalid,
+        errors.ProtocolNotTaken,
+        errors.BulkPartInvalid,
+        errors.LeftOutCountMissing,
+        errors.LeftOutCountUnexpected,
         errors.ProviderNotOwn,
         errors.ProviderUnknown,
         errors.ProviderNotOpen,
@@ -63,6 +74,21 @@ async def check_file(
     quoting: Annotated[
         Quoting | None, Query(description="By default as the catalogue says.")
     ] = None,
+    protocol: Annotated[
+        Protocol, Query(description="As for a submission.")
+    ] = Protocol.WHOLE_PERIOD,
+    recipient: Annotated[
+        Annotated[str, Scanned(code=True)] | None,
+        Query(pattern=ODS, description="Of a file in bulk: the prime recipient."),
+    ] = None,
+    group: Annotated[
+        Annotated[str, Scanned(code=True)] | None,
+        Query(pattern=GROUP, description="Of a file in bulk: the bulk replacement group."),
+    ] = None,
+    left_out_at_source: Annotated[
+        int | None,
+        Query(ge=0, le=LEFT_OUT_MAX, description="People whom the sender left out; as declared."),
+    ] = None,
 ) -> FileCheckView:
     """Check a file before it is sent: the report of the intake, and nothing is kept or counted.
 
@@ -74,7 +100,13 @@ async def check_file(
         data_set=data_set,
         period=period,
         provider=provider,
-        dialect=Dialect(delimiter, quoting),
+        declared=Declaration(
+            dialect=Dialect(delimiter, quoting),
+            protocol=protocol,
+            recipient=recipient,
+            group=group,
+            left_out_at_source=left_out_at_source,
+        ),
         form=form,
         bytes_max=checks.bytes_max,
         ctx=ctx,

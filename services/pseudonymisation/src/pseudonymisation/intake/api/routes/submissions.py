@@ -25,10 +25,9 @@ from pseudonymisation.intake.api.schemas.submissions import (
     SubmissionView,
 )
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.written import Dialect
 from pseudonymisation.intake.use_cases import submissions as use_cases
 from pseudonymisation.intake.use_cases.context import IntakeContext
-from pseudonymisation.intake.use_cases.ports import Upload
+from pseudonymisation.intake.use_cases.uploads.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -45,6 +44,10 @@ router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
         errors.DataSetUnknown,
         errors.PeriodInvalid,
         errors.PeriodOverlaps,
+        errors.ProtocolNotTaken,
+        errors.BulkPartInvalid,
+        errors.LeftOutCountMissing,
+        errors.LeftOutCountUnexpected,
         errors.ProviderNotOwn,
         errors.ProviderUnknown,
         errors.ProviderNotOpen,
@@ -58,7 +61,7 @@ def open_submission(
         data_set=body.data_set,
         period=body.period,
         provider=body.provider,
-        dialect=Dialect(body.delimiter, body.quoting),
+        declared=body.declared,
         key=key,
         fingerprint=fingerprint("open_submission", body),
         ctx=ctx,

@@ -1,22 +1,26 @@
 """What crosses the wire on the intake's port. Never a row, never a domain object."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from catalogue import Protocol
 from common.replacement import State
 from common.texts import Scanned
-from common.web.replacement import StandingView
-from pseudonymisation.intake.domain.edition import Edition
+from common.web.replacement import ChangeView, StandingView
+from pseudonymisation.intake.domain.edition import Edition, Replaced
 from pseudonymisation.intake.domain.opt_out import OptOutList
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.submission import Submission
-from pseudonymisation.intake.domain.written import Delimiter, Quoting
+from pseudonymisation.intake.domain.written import Declaration, Delimiter, Dialect, Quoting
 
 ODS = r"^[A-Z0-9]{3,12}$"
 DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
+GROUP = r"^[0-9A-Z]{1,6}$"
+LEFT_OUT_MAX = 10_000_000
 PERIOD = r"^\d{4}-(W\d{2}|\d{2}(/\d{4}-\d{2})?)$"
 
 
@@ -65,6 +69,100 @@ class OpenSubmission(RequestBody):
             " quote is a character like any other).",
         ),
     ] = None
+
+    protocol: Annotated[
+        Protocol,
+        Field(
+            examples=["whole_period"],
+            description="What the file replaces: `whole_period` all that the provider has in the"
+            " period; `net_change` single records, by their identifier and the day from which each"
+            " holds; `bulk` what the same sender sent for the same prime recipient, group and"
+            " period. Which a data set takes is in its landing rules.",
+        ),
+    ] = Protocol.WHOLE_PERIOD
+    recipient: (
+        Annotated[
+            str,
+            Field(
+                pattern=ODS,
+                examples=["02P"],
+                description="Of a file in bulk: the prime recipient, by its code.",
+            ),
+            Scanned(code=True),
+        ]
+        | None
+    ) = None
+    group: (
+        Annotated[
+            str,
+            Field(
+                pattern=GROUP,
+                examples=["010"],
+                description="Of a file in bulk: the bulk replacement group, by its code.",
+            ),
+            Scanned(code=True),
+        ]
+        | None
+    ) = None
+    left_out_at_source: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=LEFT_OUT_MAX,
+            examples=[12],
+            description="How many people the sender has left out, where the data set asks for it"
+            " (people with a Type 1 objection, of GP records); 0 where there is nobody.",
+        ),
+    ] = None
+
+    @property
+    def declared(self) -> Declaration:
+        return Declaration(
+            dialect=Dialect(self.delimiter, self.quoting),
+            protocol=self.protocol,
+            recipient=self.recipient,
+            group=self.group,
+            left_out_at_source=self.left_out_at_source,
+        )
+
+
+class TotalView(BaseModel):
+    """The sum of a measure of the data set."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    field: Annotated[str, Field(description="As the catalogue calls it.")]
+    before: Annotated[
+        Decimal | None,
+        Field(
+            description="Of the edition in force, in the unit of the field, to six places; null"
+            " where it has no such column, or a number that is too large to be summed exactly."
+        ),
+    ]
+    after: Annotated[Decimal | None, Field(description="The same of what was sent.")]
+
+
+class ReplacedView(BaseModel):
+    """What gives way to an edition, and what comes in its place."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rows: Annotated[ChangeView, Field(description="By person and month.")]
+    people: Annotated[
+        ChangeView | None,
+        Field(
+            description="People, each once, by their tokens; null where the edition in force"
+            " cannot be read any more."
+        ),
+    ]
+    totals: Annotated[list[TotalView], Field(description="Of each measure of the data set.")]
+    emptied: Annotated[
+        list[str],
+        Field(
+            description="Months at an end of the period of which the edition in force has rows,"
+            " and the file none: it waits for a second person."
+        ),
+    ]
 
 
 class CloseName(BaseModel):
@@ -134,6 +232,22 @@ class SubmissionView(BaseModel):
     quoting: Annotated[
         Quoting | None, Field(description="As declared; null: as the catalogue says.")
     ]
+    protocol: Annotated[Protocol, Field(description="What the file replaces, as declared.")]
+    recipient: Annotated[
+        str | None, Field(description="Of a file in bulk: the prime recipient, in normal form.")
+    ]
+    group: Annotated[str | None, Field(description="Of a file in bulk: its group.")]
+    left_out_at_source: Annotated[
+        int | None,
+        Field(description="People whom the sender left out, as it said; null: not asked for."),
+    ]
+    replaced: Annotated[
+        ReplacedView | None,
+        Field(
+            description="What gives way to it, or would when it is confirmed; null before it was"
+            " landed, and where nothing is there."
+        ),
+    ]
     progress: Annotated[
         ProgressView | None, Field(description="Null before the file was received whole.")
     ]
@@ -165,6 +279,11 @@ class SubmissionView(BaseModel):
             content_form=None if content is None else content.form.value,
             delimiter=submission.dialect.delimiter,
             quoting=submission.dialect.quoting,
+            protocol=submission.protocol,
+            recipient=None if submission.part is None else submission.part.recipient,
+            group=None if submission.part is None else submission.part.group,
+            left_out_at_source=submission.left_out_at_source,
+            replaced=_replaced(submission.replaced),
             progress=None
             if submission.progress is None
             else ProgressView.model_validate(submission.progress),
@@ -175,6 +294,10 @@ class SubmissionView(BaseModel):
             detail=submission.detail,
             refusal=RefusalView.model_validate(submission.refusal) if submission.refusal else None,
         )
+
+
+def _replaced(found: Replaced | None) -> ReplacedView | None:
+    return None if found is None else ReplacedView.model_validate(found)
 
 
 class QuarantineEntryView(BaseModel):
@@ -228,6 +351,25 @@ class EditionView(StandingView):
         ),
     ]
     submission_id: UUID
+    protocol: Annotated[
+        Protocol,
+        Field(description="How its file came; of a net change the edition before it was merged."),
+    ]
+    sender: Annotated[
+        str | None, Field(description="Of what was sent in bulk: who sent it, in normal form.")
+    ]
+    recipient: Annotated[
+        str | None, Field(description="Of what was sent in bulk: the prime recipient.")
+    ]
+    group: Annotated[str | None, Field(description="Of what was sent in bulk: its group.")]
+    left_out_at_source: Annotated[
+        int | None,
+        Field(description="People whom the sender left out, as it said; null: not asked for."),
+    ]
+    replaced: Annotated[
+        ReplacedView | None,
+        Field(description="What gave way to it, or would when it is confirmed; null: nothing."),
+    ]
     rows: Annotated[
         int,
         Field(description="Records that were landed, those that come again in it among them."),
@@ -263,6 +405,12 @@ class EditionView(StandingView):
             number=edition.number,
             status=_status(edition),
             submission_id=edition.submission_id,
+            protocol=edition.protocol,
+            sender=None if edition.part is None else edition.part.sender,
+            recipient=None if edition.part is None else edition.part.recipient,
+            group=None if edition.part is None else edition.part.group,
+            left_out_at_source=edition.left_out_at_source,
+            replaced=_replaced(edition.replaced),
             rows=edition.rows,
             rows_repeated=edition.rows_repeated,
             practice_map=None if practice is None else practice.id,

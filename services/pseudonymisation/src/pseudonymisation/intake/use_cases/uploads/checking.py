@@ -12,7 +12,7 @@ from common.ids import new_id
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry, report
 from pseudonymisation.intake.domain.submission import Content, Submission
-from pseudonymisation.intake.domain.written import ContentForm, Dialect
+from pseudonymisation.intake.domain.written import ContentForm, Declaration
 from pseudonymisation.intake.use_cases import landing_results, submissions
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.landings import LandingJobs
@@ -48,7 +48,7 @@ def begin(
     data_set: str,
     period: str,
     provider: str | None,
-    dialect: Dialect,
+    declared: Declaration,
     form: ContentForm,
     bytes_max: int,
     ctx: IntakeContext,
@@ -56,11 +56,14 @@ def begin(
     """Judge whether such a file may be sent at all, as when a submission is opened.
 
     Raises:
-        DataSetUnknown, CollectionNotInForce, PeriodInvalid, ProviderRefused, Unavailable
+        DataSetUnknown, CollectionNotInForce, PeriodInvalid, DeclarationRefused
+        ProviderRefused, Unavailable
 
     """
-    wanted = submissions.asked(data_set=data_set, period=period, provider=provider, ctx=ctx)
-    submission = submissions.announced(wanted, dialect=dialect, ctx=ctx)
+    wanted = submissions.asked(
+        data_set=data_set, period=period, provider=provider, declared=declared, ctx=ctx
+    )
+    submission = submissions.announced(wanted, ctx=ctx)
     as_read = submissions.as_read(submission, ctx=ctx)
     return Checking(submission, form, ctx.haven.trial(as_read, form), bytes_max, ctx)
 
@@ -96,5 +99,10 @@ def finish(checking: Checking) -> Checked:
     outcome: LandingOutcome = checking.trial.land(order)
     refusal = landing_results.judge(outcome, order.data_set)
     log.info("file_checked", data_set=checking.submission.data_set, records=outcome.records)
-    found = report(outcome, data_set=order.data_set, is_rejected=refusal is not None)
+    found = report(
+        outcome,
+        data_set=order.data_set,
+        is_rejected=refusal is not None,
+        left_out_at_source=received.left_out_at_source,
+    )
     return Checked(refusal, dict(found), outcome.entries[:ENTRIES_MAX])

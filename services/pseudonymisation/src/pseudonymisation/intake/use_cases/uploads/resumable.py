@@ -22,7 +22,8 @@ from pseudonymisation.intake.domain.submission import Submission, SubmissionStat
 from pseudonymisation.intake.domain.written import ContentForm
 from pseudonymisation.intake.use_cases import submissions
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
-from pseudonymisation.intake.use_cases.ports import SealedPart, Transaction
+from pseudonymisation.intake.use_cases.ports import Transaction
+from pseudonymisation.intake.use_cases.uploads.ports import SealedPart
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

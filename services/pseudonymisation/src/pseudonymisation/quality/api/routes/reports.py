@@ -34,6 +34,7 @@ TOTALS: Final = {
     "withheld": "Landed without identity",
     "repeated": "Come again",
     "different": "Different records",
+    "left_out_at_source": "People whom the sender left out before",
 }
 HEADS: Final = (
     *("data_set", "provider", "period", "field", "submitted", "judged", "valid", "missing"),
