@@ -45,7 +45,8 @@ LEFT_OUT_EVERY: Final = 40
 
 def left_out(people: int) -> npt.NDArray[np.bool_]:
     """Say of each person whether a sender leaves them out."""
-    return np.arange(people) % LEFT_OUT_EVERY == LEFT_OUT_EVERY - 1
+    gone: npt.NDArray[np.bool_] = np.arange(people) % LEFT_OUT_EVERY == LEFT_OUT_EVERY - 1
+    return gone
 
 
 class Maker:
