@@ -11,7 +11,7 @@ from pseudonymisation.intake.adapters.previews import exact_sum
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Place, Replaced, Total, emptied
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.written import Declaration, Part
+from pseudonymisation.intake.domain.written import BulkPart, Declaration
 
 SAID = {"data_set": "TINY", "version": 1, "valid_from": "2018-01-01", "sources": ["this test"]}
 BULK = {"bulk": {"groups": {"010": "finished", "020": "unfinished"}, "source": "this test"}}
@@ -68,7 +68,7 @@ def test_what_is_declared_has_to_be_what_the_data_set_takes(of, declared, refusa
 
 
 APRIL, SPRING, MAY = (Period.parse(t) for t in ("2018-04", "2018-04/2018-06", "2018-05"))
-ONE, OTHER = Part("RR8", "02P", "010"), Part("RR8", "02P", "020")
+ONE, OTHER = BulkPart("RR8", "02P", "010"), BulkPart("RR8", "02P", "020")
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_two_editions_do_not_have_the_same_records_unless_one_takes_the_others_p
 
 
 def test_a_part_is_read_back_as_it_was_written():
-    assert Part.stored(str(ONE)) == ONE
-    assert Part.stored("") is None
-    assert len({str(ONE), str(OTHER), str(Part("R0A", "02P", "010"))}) == 3
+    assert BulkPart.stored(str(ONE)) == ONE
+    assert BulkPart.stored("") is None
+    assert len({str(ONE), str(OTHER), str(BulkPart("R0A", "02P", "010"))}) == 3
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from pseudonymisation.intake.domain.edition import (
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import SubmissionState
-from pseudonymisation.intake.domain.written import Part
+from pseudonymisation.intake.domain.written import BulkPart
 from pseudonymisation.intake.use_cases.ports import Scope
 
 
@@ -272,7 +272,7 @@ def edition_of_row(row: EditionRow) -> Edition:
         catalogue_digest=row.catalogue_digest,
         period=Period.parse(row.period),
         provider=row.provider,
-        part=Part.stored(row.part),
+        part=BulkPart.stored(row.part),
         protocol=Protocol(row.protocol),
         left_out_at_source=row.left_out_at_source,
         replaced=None if row.replaced is None else Replaced.of_json(row.replaced),

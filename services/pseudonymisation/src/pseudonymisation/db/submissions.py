@@ -28,7 +28,7 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import DECIDED, Content, Submission, SubmissionState
-from pseudonymisation.intake.domain.written import ContentForm, Dialect, Part
+from pseudonymisation.intake.domain.written import BulkPart, ContentForm, Dialect
 from pseudonymisation.intake.use_cases.ports import Scope
 
 UNDER_WAY = [SubmissionState.RECEIVED.value, SubmissionState.LANDING.value]
@@ -193,7 +193,7 @@ def _is_own(own: frozenset[str]) -> Any:
     return or_(col(SubmissionRow.provider).in_(own), col(SubmissionRow.submitted_by).in_(own))
 
 
-def _part(part: Part | None) -> str:
+def _part(part: BulkPart | None) -> str:
     return "" if part is None else str(part)
 
 
@@ -263,7 +263,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         # Only what the API let in was written.
         dialect=Dialect(cast("Any", row.delimiter), cast("Any", row.quoting)),
         protocol=Protocol(row.protocol),
-        part=Part.stored(row.part),
+        part=BulkPart.stored(row.part),
         left_out_at_source=row.left_out_at_source,
         created_at=row.created_at,
         state=SubmissionState(row.state),

@@ -22,7 +22,7 @@ from pseudonymisation.intake.domain.events import (
     SourceTakenBack,
 )
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.written import Part
+from pseudonymisation.intake.domain.written import BulkPart
 
 
 class Status(StrEnum):
@@ -129,7 +129,7 @@ class Place:
     """What of a provider's data set an edition is: exactly this gives way to the next one."""
 
     period: Period
-    part: Part | None = None
+    part: BulkPart | None = None
     """None: all that the provider has in the period."""
 
     def clashes_with(self, other: "Place") -> bool:
@@ -170,7 +170,7 @@ class Edition:
     """What its maps did not tell of postcodes: columns of these are not released of it."""
     superseded_by: UUID | None = None
     """None: the one to read, where it is in force."""
-    part: Part | None = None
+    part: BulkPart | None = None
     """Of which part of the period it is, where it was sent in bulk."""
     protocol: Protocol = Protocol.WHOLE_PERIOD
     left_out_at_source: int | None = None

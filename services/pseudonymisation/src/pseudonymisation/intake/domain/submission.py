@@ -26,10 +26,10 @@ from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEnt
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.written import (
     AS_CATALOGUED,
+    BulkPart,
     ContentForm,
     Declaration,
     Dialect,
-    Part,
 )
 
 ATTEMPTS_MAX: Final = 3
@@ -108,7 +108,7 @@ class Submission:
     dialect: Dialect = AS_CATALOGUED
     """How its values stand in lines, as its sender declared it."""
     protocol: Protocol = Protocol.WHOLE_PERIOD
-    part: Part | None = None
+    part: BulkPart | None = None
     """What it replaces in bulk; None: what its provider has in the whole period."""
     left_out_at_source: int | None = None
     """People whom its sender left out, as it said (ruling 28); None: nobody has to be counted."""

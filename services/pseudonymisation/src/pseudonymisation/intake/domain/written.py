@@ -46,7 +46,7 @@ AS_CATALOGUED: Final = Dialect()
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BulkPart:
     """What a file in bulk replaces of its provider and period: what one sender sent so before."""
 
     sender: str

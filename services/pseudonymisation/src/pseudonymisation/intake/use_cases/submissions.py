@@ -23,9 +23,9 @@ from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
 from pseudonymisation.intake.domain.written import (
     UNDECLARED,
+    BulkPart,
     ContentForm,
     Declaration,
-    Part,
 )
 from pseudonymisation.intake.use_cases import rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
@@ -149,11 +149,11 @@ def announced(wanted: Asked, *, ctx: IntakeContext) -> Submission:
     )
 
 
-def _part(declared: Declaration, sender: str, *, ctx: IntakeContext) -> Part | None:
+def _part(declared: Declaration, sender: str, *, ctx: IntakeContext) -> BulkPart | None:
     """Return which part a file in bulk replaces, its codes in normal form."""
     if declared.recipient is None or declared.group is None:
         return None
-    return Part(sender, ctx.codes.known(declared.recipient), declared.group)
+    return BulkPart(sender, ctx.codes.known(declared.recipient), declared.group)
 
 
 def begin_upload(
