@@ -6,6 +6,7 @@ kept, and every module that asks for a scene gets a copy of it, with processes o
 
 import fcntl
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -50,6 +51,18 @@ QUICK: Mapping[str, Mapping[str, str]] = {
 DEADLINE_SECONDS = 120.0
 """Only a failure takes so long; the machine may be busy."""
 
+HEARD: Mapping[str, Sequence[str]] = {
+    "agreements": ["applications.application"],
+    "applications": ["agreements.agreement"],
+    "pseudonymisation": ["agreements.agreement"],
+    "dissemination": [
+        "agreements.agreement",
+        "pseudonymisation.preparation",
+        "pseudonymisation.submission",
+    ],
+}
+"""Whose events a service handles."""
+
 Found = TypeVar("Found")
 
 
@@ -60,6 +73,11 @@ def until(look: Callable[[], Found], *, seconds: float = DEADLINE_SECONDS, what:
         assert time.monotonic() < end, f"it did not come to pass in {seconds:.0f} s: {what}"
         time.sleep(0.05)
     return found
+
+
+def files_under(root: Path) -> frozenset[Path]:
+    """All files below a directory of which files and directories may go meanwhile."""
+    return frozenset(Path(at, name) for at, _, names in os.walk(root) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +154,36 @@ class Scene:
         found = self.rows(service, 'SELECT entry FROM audit_leaf ORDER BY "index"')
         return [json.loads(entry) for (entry,) in found]
 
+    def events(self, query: str) -> Sequence[tuple[Any, ...]]:
+        """What the event log holds."""
+        with closing(sqlite3.connect(self.state / "events.db", timeout=10)) as connection:
+            return connection.execute(query).fetchall()
+
+    def all_heard(self, *, of: Sequence[str] = SERVICES) -> bool:
+        """Whether all that was said is in the log, and each of these services has handled it.
+
+        A service goes on by itself where an event is still on its way to it: that a test saw the
+        end of something says nothing of the event that tells of it.
+        """
+        said = dict(self.events("SELECT topic, max(position) FROM message GROUP BY topic"))
+        cursors = self.events("SELECT consumer_group, topic, position FROM cursor")
+        reached = {(group, topic): position for group, topic, position in cursors}
+        if any(
+            reached.get((service, topic), 0) < said.get(topic, 0)
+            for service in of
+            for topic in HEARD[service]
+        ):
+            return False
+        # What a handler stored is in the outbox by now, or in the log already.
+        unsaid = "SELECT 1 FROM outbox WHERE published_at IS NULL LIMIT 1"
+        if any(self.rows(service, unsaid) for service in SERVICES):
+            return False
+        return said == dict(self.events("SELECT topic, max(position) FROM message GROUP BY topic"))
+
     def objects(self) -> frozenset[str]:
         """Keys of all objects in the release store, unfinished ones too."""
         root = self.state / "objects" / "release"
-        return frozenset(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+        return frozenset(path.relative_to(root).as_posix() for path in files_under(root))
 
     def submit(self, file: Path, *, period: str = APRIL) -> Submission:
         """Let the provider send a file, and wait for what becomes of it."""

@@ -3,6 +3,7 @@
 Numbers are of the 999 range, so that a search finds where one could begin and nothing else.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ SPACED = re.compile(rb"999[ -]\d{3}[ -]\d{4}")
 POSTCODE = re.compile(rb"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}")
 DATE = re.compile(rb"(?:19|20)\d\d-[01]\d-[0-3]\d")
 COMPACT_DATE = re.compile(rb"(?<!\d)(?:19|20)\d\d[01]\d[0-3]\d(?!\d)")
+
+RANDOM = re.compile(
+    rb"(?<![0-9a-f])(?:(?:[0-9a-f]{32})+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9a-f])"
+)
+"""Digests and ids: in some ten thousand of them there is somebody's birthday, now and then."""
 
 BIG_ENDIAN = (b"\x00\x02\x53", b"\x00\x02\x54")
 """How a number of the range begins as SQLite stores an integer: six bytes."""
@@ -30,6 +36,9 @@ class Identifiers:
     births: frozenset[bytes] = frozenset()
 
     def found_in(self, content: bytes) -> set[bytes]:
+        return self._found(content) and self._found(RANDOM.sub(b"#", content))
+
+    def _found(self, content: bytes) -> set[bytes]:
         found = {number for number in _numbers(content) if number in self.numbers}
         if self.postcodes:
             found |= {p for p in POSTCODE.findall(content) if p in self.postcodes}
@@ -41,12 +50,19 @@ class Identifiers:
     def found_under(self, root: Path) -> Mapping[str, set[bytes]]:
         """What stands in which file below a directory; also a file's name is looked at."""
         found = {}
-        for path in root.rglob("*"):
-            name = path.relative_to(root).as_posix()
-            content = path.read_bytes() if path.is_file() else b""
-            if here := self.found_in(name.encode() + b"\n" + content):
-                found[name] = here
+        for at, directories, files in os.walk(root):  # what goes meanwhile is passed over
+            for path in (*(Path(at, n) for n in directories), *(Path(at, n) for n in files)):
+                name = path.relative_to(root).as_posix()
+                if here := self.found_in(name.encode() + b"\n" + _content(path)):
+                    found[name] = here
         return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        return b""  # a temporary file, gone since
 
 
 def _numbers(content: bytes) -> Iterator[bytes]:

@@ -25,6 +25,9 @@ HIDDEN = Identifiers(
         b"lives at S70 9QQ.",
         b"born 1931-07-19",
         b"born 19310719,",
+        b"0123456789abcdef0123456789abcdef 19310719",
+        b"0123456789abcdef0123456789abcdefx19310719",
+        b"0123456789abcdef0123456789abcdef9990000018",
     ],
 )
 def test_what_is_there_is_found(content):
@@ -33,6 +36,19 @@ def test_what_is_there_is_found(content):
 
 @pytest.mark.parametrize("content", [b"9990000026", b"S70 9QR", b"1931-07-20", b"119310719", b""])
 def test_what_is_not_there_is_not_found(content):
+    assert HIDDEN.found_in(content) == set()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"sha256:0123456789abcdef19310719abcdef0123456789abcdef0123456789abcdef01",
+        b"0123456789abcdef19310719abcdef01",
+        b"0123456789abcdef9990000018abcdef",
+        b"01a21d46-7ced-74fb-919c-a19310719b2c",
+    ],
+)
+def test_what_digests_and_ids_look_like_by_chance_is_not_found(content):
     assert HIDDEN.found_in(content) == set()
 
 

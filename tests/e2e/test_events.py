@@ -14,20 +14,10 @@ from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Message
 from dsfc_client import Refused
 from tests.forking import ForkingSuite
-from tests.running import CSU, Scene, scene, until, wanted
+from tests.running import CSU, HEARD, Scene, scene, until, wanted
 
 pytestmark = [pytest.mark.xdist_group("events"), pytest.mark.timeout(300)]
 
-HEARD: Mapping[str, Sequence[str]] = {
-    "agreements": ["applications.application"],
-    "applications": ["agreements.agreement"],
-    "pseudonymisation": ["agreements.agreement"],
-    "dissemination": [
-        "agreements.agreement",
-        "pseudonymisation.preparation",
-        "pseudonymisation.submission",
-    ],
-}
 BOOKKEEPING = {"inbox", "aggregate_seen", "fact_epoch", "fact_change", "seal", "audit_frontier"}
 """Who heard what, and whose turn it was to write: that changes when something is heard again, and
 nothing else may. Every turn is sealed, also one in which no register changed (docs/adr/0024)."""
@@ -53,7 +43,7 @@ def log(played: Scene) -> Iterator[EmbeddedLog]:
 
 def messages(played: Scene) -> list[Message]:
     """All that was ever said, in order."""
-    found = events(played, "SELECT topic, key, headers, value FROM message ORDER BY position")
+    found = played.events("SELECT topic, key, headers, value FROM message ORDER BY position")
     return [
         Message(
             topic=topic,
@@ -63,23 +53,6 @@ def messages(played: Scene) -> list[Message]:
         )
         for topic, key, headers, value in found
     ]
-
-
-def events(played: Scene, query: str) -> Sequence[tuple[Any, ...]]:
-    with closing(sqlite3.connect(played.state / "events.db", timeout=10)) as connection:
-        return connection.execute(query).fetchall()
-
-
-def all_heard(played: Scene) -> bool:
-    """Whether every service has handled the last message of each of its topics."""
-    said = dict(events(played, "SELECT topic, max(position) FROM message GROUP BY topic"))
-    cursors = events(played, "SELECT consumer_group, topic, position FROM cursor")
-    reached = {(group, topic): position for group, topic, position in cursors}
-    return all(
-        reached.get((service, topic), 0) >= said.get(topic, 0)
-        for service, topics in HEARD.items()
-        for topic in topics
-    )
 
 
 def content(played: Scene, service: str) -> Mapping[str, Sequence[tuple[Any, ...]]]:
@@ -126,7 +99,7 @@ def test_what_is_said_twice_late_and_backwards_changes_nothing(
 ) -> None:
     """Guards: the inbox, which knows an event's id, and the newest version of its aggregate
     (`inbox.accept`)."""
-    until(lambda: all_heard(played))
+    until(played.all_heard)
     said = messages(played)
     assert {message.topic for message in said} >= {t for topics in HEARD.values() for t in topics}
     before = {service: content(played, service) for service in HEARD}
@@ -135,7 +108,7 @@ def test_what_is_said_twice_late_and_backwards_changes_nothing(
     assert {message.topic for message in late} >= {"agreements.agreement"}
     for message in [*said, *late]:
         log.append(message)
-    until(lambda: all_heard(played))
+    until(played.all_heard)
 
     for service in HEARD:
         now = content(played, service)
@@ -188,14 +161,14 @@ def test_poison_is_laid_aside_with_a_reason_that_quotes_nothing(
 
     for message in (unreadable, poison):
         log.append(message)
-    until(lambda: all_heard(played))
+    until(played.all_heard)
 
     found = letters(played, service)[known:]
     assert len(found) == 2
     assert found[0][1].startswith("MessageMalformed: without ce_aggregatestate")
     assert "ValidationError" in found[1][1]
     assert not [reason for _, reason in found if NUMBER in reason]
-    copies = events(played, f"SELECT headers FROM message WHERE topic = '{topic}.dead-letter'")
+    copies = played.events(f"SELECT headers FROM message WHERE topic = '{topic}.dead-letter'")
     reasons = [bytes.fromhex(json.loads(h)["dsfc_reason"]).decode() for (h,) in copies]
     assert {reason for _, reason in found} <= set(reasons)
 
@@ -281,8 +254,8 @@ def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene)
     assert of_agreement[played.reference] == {"withdrawn"}
     assert of_agreement[played.other_reference] <= {"current"}
     until(lambda: played.rows("pseudonymisation", ours, played.reference) == [("closed",)])
-    history = played.stage.applicant("02P").history(application)
-    assert "agreement-terminated" in json.dumps(history)
+    applicant = played.stage.applicant("02P")
+    until(lambda: "agreement-terminated" in json.dumps(applicant.history(application)))
     with pytest.raises(Refused) as refused:
         played.csu.dissemination.download(extract.files[0].id, played.state / "too-late")
     assert refused.value.has("DSA_NOT_ACTIVE")

@@ -85,7 +85,9 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
         assert opened.getinfo(name).file_size == april.files[0].bytes
     [edition] = played.csu.dissemination.quality(may.id)["editions"]
     assert edition["period"] == MAY
-    public = httpx.get(f"{played.suite.urls['pseudonymisation']}/v1/data-quality?month={MAY}")
+    public = httpx.get(
+        f"{played.suite.urls['pseudonymisation']}/v1/data-quality?month={MAY}", timeout=60
+    )
     assert [one["edition_id"] for one in public.json()["items"]] == [edition["edition_id"]]
 
     # It was wrong after all: what was made with it alone is void, what upheld both stays.

@@ -176,6 +176,7 @@ def test_every_released_file_has_one_of_each_and_what_led_to_nothing_is_listed(
     beyond = httpx.get(
         played.url("dissemination", f"/v1/files/{april.id}/content"),
         headers={"Authorization": f"Bearer {played.token()}", "Range": "bytes=999999999-"},
+        timeout=60,
     )
     assert beyond.status_code == 416
 
@@ -208,7 +209,7 @@ def copied(played: Scene, extracts: Mapping[str, Extract], tmp_path: Path) -> Pa
     shutil.copyfile(
         played.state / "checkpoints" / "dissemination.checkpoints", tmp_path / "log.checkpoints"
     )
-    jwks = httpx.get(played.url("dissemination", "/.well-known/jwks.json")).json()
+    jwks = httpx.get(played.url("dissemination", "/.well-known/jwks.json"), timeout=60).json()
     (tmp_path / "jwks.json").write_text(json.dumps(jwks), "utf-8")
     return tmp_path
 
@@ -373,7 +374,7 @@ def submitted_by_canaries(
 
 def thrown(played: Scene, where: str, number: str) -> Iterator[httpx.Response]:
     """Personal data in every place of every route that a caller can write into."""
-    document = httpx.get(played.url(where, "/openapi.json")).json()
+    document = httpx.get(played.url(where, "/openapi.json"), timeout=60).json()
     values = (number, f"RAX{number}-2", f"{POSTCODE} {BIRTH}", POSTCODE.replace(" ", ""))
     with httpx.Client(base_url=played.suite.urls[where], timeout=30) as client:
         for path, operations in document["paths"].items():
@@ -485,7 +486,7 @@ def test_no_identifier_is_in_a_log_an_event_an_error_a_metric_or_at_rest_in_clea
     assert answered[422] > 300, answered
     played.released()
     for service in SERVICES:
-        metrics = httpx.get(played.url(service, "/metrics")).content
+        metrics = httpx.get(played.url(service, "/metrics"), timeout=60).content
         told.append(re.sub(rb"(?m) [0-9.e+-]+$", b"", metrics))  # seconds may have any digits
         told.append(json.dumps(played.leaves(service)).encode())
 
@@ -509,7 +510,7 @@ NOBODY_S = "nobody_s_word"
 
 def operations(played: Scene, where: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every route of a port, with path parameters that are well-formed and name nothing."""
-    document = httpx.get(played.url(where, "/openapi.json")).json()
+    document = httpx.get(played.url(where, "/openapi.json"), timeout=60).json()
     for path, described in document["paths"].items():
         for method, operation in described.items():
             yield method.upper(), re.sub(r"{\w+}", str(new_id()), path), operation
@@ -571,7 +572,7 @@ def test_a_list_and_what_it_lists_say_the_same(
 ) -> None:
     """What a list leaves empty, or tells of another moment, somebody believes."""
     assert extracts
-    document = httpx.get(played.url(where, "/openapi.json")).json()["paths"]
+    document = httpx.get(played.url(where, "/openapi.json"), timeout=60).json()["paths"]
     wrong: list[str] = []
     compared = 0
     with httpx.Client(base_url=played.suite.urls[where], timeout=30) as client:

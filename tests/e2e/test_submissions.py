@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from dsfc_client import Problem
-from tests.running import APRIL, DATA_SET, MAY, Scene, scene, until
+from tests.running import APRIL, DATA_SET, MAY, Scene, files_under, scene, until
 from tests.scanning import Identifiers
 
 pytestmark = [pytest.mark.xdist_group("submissions"), pytest.mark.timeout(300)]
@@ -47,6 +47,7 @@ def opened(played: Scene, period: str = APRIL) -> str:
         played.url("pseudonymisation", "/v1/submissions"),
         json={"data_set": DATA_SET, "period": period},
         headers=bearer(played),
+        timeout=60,
     )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
@@ -66,6 +67,7 @@ def sent(played: Scene, content: bytes, **headers: str) -> tuple[str, httpx.Resp
 def state(played: Scene, submission: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = httpx.get(
         played.url("pseudonymisation", f"/v1/submissions/{submission}"), headers=bearer(played)
+        timeout=60,
     ).json()
     return found
 
@@ -77,7 +79,7 @@ def editions(played: Scene) -> list[tuple[Any, ...]]:
 def landed_objects(played: Scene) -> set[str]:
     root = played.state / "objects" / "landing"
     folders = ("uploads", "quarantine", "editions")
-    return {str(p) for folder in folders for p in (root / folder).rglob("*") if p.is_file()}
+    return {str(path) for folder in folders for path in files_under(root / folder)}
 
 
 def in_clear(played: Scene) -> Mapping[str, set[bytes]]:
@@ -261,10 +263,12 @@ def test_bad_rows_are_set_aside_with_reasons_and_the_rest_is_a_new_edition(
     report = httpx.get(
         played.url("pseudonymisation", f"/v1/submissions/{submission}/report"),
         headers=bearer(played),
+        timeout=60,
     )
     quarantine = httpx.get(
         played.url("pseudonymisation", f"/v1/submissions/{submission}/quarantine"),
         headers=bearer(played),
+        timeout=60,
     )
     reasons = {row["line"]: (row["column"], row["code"]) for row in quarantine.json()["items"]}
     assert set(reasons) == {2, 3, 4, 6, 7}, "lines of the file, the header being 1"
@@ -292,6 +296,7 @@ def content_of(played: Scene, file_id: Any) -> bytes:
     answer = httpx.get(
         played.url("dissemination", f"/v1/files/{file_id}/content"),
         headers={"Authorization": f"Bearer {played.token()}"},
+        timeout=60,
     )
     return answer.raise_for_status().content
 
@@ -299,7 +304,7 @@ def content_of(played: Scene, file_id: Any) -> bytes:
 def test_who_may_not_submit_is_refused_before_a_byte_is_read(played: Scene) -> None:
     csu = {"Authorization": f"Bearer {played.token('pseudonymisation')}"}
     body = {"data_set": DATA_SET, "period": APRIL}
-    refused = httpx.post(played.url("pseudonymisation", "/v1/submissions"), json=body, headers=csu)
+    refused = httpx.post(played.url("pseudonymisation", "/v1/submissions"), json=body, headers=csu, timeout=60)
     assert (refused.status_code, refused.json()["code"]) == (403, "ROLE_NOT_PERMITTED")
 
     other = played.stage.actor("provider-rr8").pseudonymisation

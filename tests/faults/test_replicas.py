@@ -32,8 +32,8 @@ pytestmark = [
 KERNEL_BYTES = 8 * RECEIVE_BYTES
 """What a client's kernel may hold with such a buffer: it doubles what is asked for, and more."""
 
-AWAY_SECONDS_MAX = 20.0
-"""Dissemination waits three seconds for agreements, a service five for a connection; and the
+AWAY_SECONDS_MAX = 25.0
+"""Dissemination waits five seconds for agreements, a service five for a connection; and the
 machine may be busy."""
 
 
@@ -80,6 +80,7 @@ def fetch(scene: Scene, url: str, holding: str) -> dict[str, Any]:
             "context": {"delivery_id": "00000000-0000-7000-8000-000000000001"},
         },
         headers={"Authorization": f"Bearer {scene.token('agreements', service)}"},
+        timeout=60,
     )
     decided: dict[str, Any] = answer.raise_for_status().json()
     return decided
@@ -123,12 +124,11 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
     with Download(url, token) as stalled, Download(url, token) as reading:
         stalled.read(1_000)
         ended: list[str] = []
-        reader = threading.Thread(target=lambda: ended.append(reading.read_to_the_end(pause=0.01)))
+        reader = threading.Thread(target=lambda: ended.append(reading.read_to_the_end(pause=0.04)))
         reader.start()
         before = renewals(scene, file)
         until(lambda: renewals(scene, file) > before + 3)  # the second is warm
-        assert all(fetch(scene, url, str(holding))["decision"] for url in (first, second))
-        assert under_way(scene) == (1, 4)  # both downloads, and the two questions just asked
+        until(lambda: four_under_way(scene, [first, second], str(holding)))
 
         asked = time.monotonic()
         breach = report_breach(scene)
@@ -136,7 +136,7 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
         assert answered - asked > waiting_seconds(rules.load().longest_lease_seconds())
         held, taken = stalled.held(), stalled.received
 
-        assert stalled.is_reset(within=10.0)
+        assert stalled.is_reset(within=60.0)
         assert stalled.read_to_the_end() == "reset"
         assert stalled.received - taken <= held
         reader.join()
@@ -150,11 +150,11 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
     deliveries = until(lambda: _ended(scene, file))
     assert {(d["outcome"], d["code"]) for d in deliveries} == {("cut", "BREACH_OPEN")}
     assert {d["bytes"] >= stalled.received for d in deliveries} == {True}
-    refused = httpx.get(content(scene, file), headers=_bearer(scene))
+    refused = httpx.get(content(scene, file), headers=_bearer(scene), timeout=60)
     assert (refused.status_code, refused.json()["code"]) == (403, "BREACH_OPEN")
 
     lift(scene, breach)
-    assert httpx.get(content(scene, file), headers=_bearer(scene)).status_code == 200
+    assert httpx.get(content(scene, file), headers=_bearer(scene), timeout=60).status_code == 200
 
 
 def under_way(scene: Scene) -> tuple[int, int]:
@@ -162,6 +162,16 @@ def under_way(scene: Scene) -> tuple[int, int]:
     path = f"/v1/agreements/{scene.reference}/holds/preview"
     preview = scene.stage.actor("body-breach-1").agreements.get(path)
     return preview["flows"], preview["under_way"]
+
+
+def four_under_way(scene: Scene, replicas: list[str], holding: str) -> bool:
+    """Whether both downloads are counted, and two questions asked just now.
+
+    A lease is a second long. On a busy machine one may be over when the others are given.
+    """
+    assert all(fetch(scene, url, holding)["decision"] for url in replicas)
+    flows, count = under_way(scene)
+    return flows == 1 and count >= 2 + len(replicas)
 
 
 def _ended(scene: Scene, file: ExtractFile) -> list[dict[str, Any]]:
@@ -219,7 +229,12 @@ def test_with_the_database_of_agreements_gone_the_answer_is_no_and_a_stream_wait
                 )
             )
             assert told == (503, "DECISION_UNAVAILABLE", True)
-        until(lambda: httpx.get(content(scene, file), headers=_bearer(scene)).status_code == 200)
+        until(
+            lambda: (
+                httpx.get(content(scene, file), headers=_bearer(scene), timeout=60).status_code
+                == 200
+            )
+        )
         assert download.read_to_the_end() == "clean"
         assert download.received == download.length
 

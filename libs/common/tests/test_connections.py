@@ -318,7 +318,7 @@ def test_who_takes_an_answer_byte_by_byte_holds_up_nobody_and_not_for_ever(servi
     ended = 'connections_ended_total{reason="stalled"} 1.0'
     with (
         connected(address) as sock,
-        httpx.Client(base_url=f"http://{address[0]}:{address[1]}") as metrics,
+        httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=60) as metrics,
     ):
         sock.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -416,7 +416,7 @@ def test_an_answer_that_nobody_takes_is_given_up(serving):
     with connected(address) as sock:
         sock.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
         sock.recv(1)
-        metrics = httpx.Client(base_url=f"http://{address[0]}:{address[1]}")
+        metrics = httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=60)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while 'connections_ended_total{reason="stalled"} 1.0' not in metrics.get("/metrics").text:
             assert time.monotonic() < deadline
@@ -452,7 +452,7 @@ def test_where_everybody_asks_the_next_is_refused_with_a_reason(serving):
 
 def test_the_lag_of_the_loop_and_the_connections_are_measured(serving):
     host, port = serving()
-    with httpx.Client(base_url=f"http://{host}:{port}") as client:
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             lines = client.get("/metrics").text.splitlines()

@@ -76,12 +76,12 @@ def test_several_apps_answer_on_ports_of_their_own(sqlite_url):
 
     with server.in_background(apps) as urls:
         assert len(set(urls)) == 2
-        assert [httpx.get(f"{url}/readyz").status_code for url in urls] == [200, 200]
+        assert [httpx.get(f"{url}/readyz", timeout=60).status_code for url in urls] == [200, 200]
 
 
 def test_a_stream_sees_its_own_connection(sqlite_url):
     with server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,):
-        assert httpx.get(f"{url}/connection").json() == {
+        assert httpx.get(f"{url}/connection", timeout=60).json() == {
             "has_transport": True,
             "is_paused": False,
         }
@@ -92,7 +92,7 @@ def test_a_stream_that_is_cut_never_ends_cleanly(sqlite_url):
         server.in_background([(make_app(sqlite_url), *ANY_PORT)]) as (url,),
         pytest.raises(httpx.TransportError),
     ):
-        httpx.get(f"{url}/aborted")
+        httpx.get(f"{url}/aborted", timeout=60)
 
 
 def test_what_is_not_http_is_refused_in_the_same_form(sqlite_url):
@@ -183,7 +183,7 @@ def end_by_a_signal(database_url: str, port: int) -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).status_code == 200:
                     break
             except httpx.TransportError:
                 continue
@@ -213,8 +213,8 @@ def test_a_fast_route_writes_no_access_line(sqlite_url, caplog):
     app.include_router(fast_router)
 
     with caplog.at_level("INFO"), server.in_background([(app, *ANY_PORT)]) as (url,):
-        assert httpx.post(f"{url}/fast", json=[1]).status_code == 401
-        assert httpx.get(f"{url}/connection").status_code == 200
+        assert httpx.post(f"{url}/fast", json=[1], timeout=60).status_code == 401
+        assert httpx.get(f"{url}/connection", timeout=60).status_code == 200
 
     lines = [record for record in caplog.records if record.name == "uvicorn.access"]
     assert [record.args[2] for record in lines] == ["/connection"]

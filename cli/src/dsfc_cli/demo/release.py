@@ -253,7 +253,7 @@ class ReleaseStory:
 
     def _the_manifest(self, jws: str, manifest: Mapping[str, Any], file: Path) -> None:
         url = f"{self.suite.urls['dissemination']}/.well-known/jwks.json"
-        jwks = httpx.get(url).json()
+        jwks = httpx.get(url, timeout=60).json()
         verifier = keys.SignedVerifier(keys.MANIFEST, lambda: jwks, clock=SystemClock())
         signed = verifier.verify(jws)
         digest = ids.digest(file.read_bytes())

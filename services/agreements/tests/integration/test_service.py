@@ -71,9 +71,9 @@ def test_served_with_its_workers_it_answers_relays_and_signs(environment, clock)
         ) as (url,),
         parts.event_log.subscribe("a-reader", ["agreements.agreement"]) as reader,
     ):
-        assert httpx.get(f"{url}/readyz").status_code == 200
-        assert httpx.get(f"{url}/v1/registers/contracts").json()["items"] == []
-        assert len(httpx.get(f"{url}/.well-known/jwks.json").json()["keys"]) == 1
+        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200
+        assert httpx.get(f"{url}/v1/registers/contracts", timeout=60).json()["items"] == []
+        assert len(httpx.get(f"{url}/.well-known/jwks.json", timeout=60).json()["keys"]) == 1
         heard = []
         wait_until(lambda: heard.extend(reader.poll(0.1)) or heard)
         wait_until((environment / "checkpoints" / "agreements.checkpoints").exists)

@@ -64,11 +64,11 @@ def test_served_with_its_workers_it_answers_and_signs(environment, clock):
         [(main.create_app(settings, clock=clock), "127.0.0.1", 0)],
         main.workers(settings, clock=clock),
     ) as (url,):
-        assert httpx.get(f"{url}/readyz").status_code == 200
-        assert len(httpx.get(f"{url}/v1/standards").json()["items"]) == 20
+        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200
+        assert len(httpx.get(f"{url}/v1/standards", timeout=60).json()["items"]) == 20
         checkpoints = environment / "checkpoints" / "applications.checkpoints"
         wait_until(checkpoints.exists)
-        assert len(httpx.get(f"{url}/.well-known/jwks.json").json()["keys"]) == 1
+        assert len(httpx.get(f"{url}/.well-known/jwks.json", timeout=60).json()["keys"]) == 1
 
 
 def test_a_poison_message_is_laid_aside_and_can_be_listed_and_replayed(environment, clock):
