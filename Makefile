@@ -3,7 +3,7 @@ UV := python3 -m uv
 RUN := $(UV) run --frozen
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up test test-long check format contracts bench scenarios clean
+.PHONY: help install demo up test test-long test-random check format contracts bench scenarios clean
 
 ##@ Use
 help: ## Say what can be asked for
@@ -28,6 +28,9 @@ test: install ## All tests but those that are long by nature
 
 test-long: install ## Tests that are long by nature: populations, attacks, many kills, real load
 	@$(RUN) pytest -n 2 --dist loadgroup -m long --durations=10 $(ARGS)
+
+test-random: install ## Properties with other examples than those of every day; not in CI
+	@$(RUN) pytest -n 2 --dist loadgroup -m hypothesis --hypothesis-profile=search $(ARGS)
 
 check: install ## Format, lint, types, imports, contracts
 	@$(RUN) ruff format --check .

@@ -417,7 +417,7 @@ def test_what_our_own_kernel_would_keep_for_its_pace_is_not_handed_to_it(end):
 
 @pytest.fixture
 def hands(monkeypatch):
-    """A clock for patience, which goes only when `hands["at"]` is moved: the machine may be busy."""
+    """A clock for patience that goes only when `hands["at"]` is moved: the machine may be busy."""
     hands = {"at": 0.0}
     monkeypatch.setattr(patience, "boottime", lambda: hands["at"])
     return hands
