@@ -32,6 +32,7 @@ CAP_DAC_OVERRIDE = 1
 ZYGOTE = """
 import importlib, json, os, sys
 import alembic.command, uvloop
+from dsfc_testing import disk
 cli = importlib.import_module(sys.argv[1] + ".cli")
 for line in sys.stdin:
     told = json.loads(line)
@@ -48,6 +49,7 @@ for line in sys.stdin:
         os.environ.clear()
         os.environ.update(told["environment"])
         from tests.forking import move_clock, respect_modes
+        disk.spare()
         respect_modes()
         if told["clock"]:
             move_clock(told["clock"])

@@ -7,9 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from common.db import engine as engines
+from dsfc_testing import disk
 
 
-def test_sqlite_is_durable_and_checks_its_keys(sqlite_url, make_engine):
+def test_sqlite_is_durable_and_checks_its_keys(sqlite_url, make_engine, monkeypatch):
+    monkeypatch.setattr(engines, "SQLITE_PRAGMAS", disk.DURABLE)  # tests spare the disk
     with make_engine(sqlite_url).connect() as connection:
         pragmas = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar_one()

@@ -65,6 +65,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item._id = coerce_node_id(f"{item.nodeid}@{'_'.join(groups)}")  # noqa: SLF001 - as above
 
 
+@pytest.fixture(scope="session", autouse=True)
+def swift_disk() -> Iterator[None]:
+    """Let no test wait for the disk: see `dsfc_testing.disk`."""
+    from dsfc_testing import disk
+
+    with pytest.MonkeyPatch.context() as patched:
+        disk.spare(patched.setattr)
+        yield
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Return the legal clock, at START until the test moves it."""

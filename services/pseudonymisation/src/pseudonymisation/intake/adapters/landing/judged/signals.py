@@ -6,6 +6,7 @@ Values are compared in upper case and without what stands between letters and di
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from catalogue import DataSet, LandingRules, When, Withhold, matches
@@ -17,19 +18,19 @@ UNKNOWN: Final = "SIGNAL_UNKNOWN"
 LEFT_IN: Final = "IDENTIFIER_LEFT_IN"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signals:
-    """The signals of one file."""
+    """The signals of one file. What every field asks of them is found once."""
 
     rules: LandingRules
     data_set: DataSet
     columns: Sequence[str]
 
-    @property
+    @cached_property
     def withhold(self) -> Withhold | None:
         return self.rules.withhold_of(self.data_set)
 
-    @property
+    @cached_property
     def dropped(self) -> frozenset[str]:
         """Columns that a row without identity does not have."""
         hold = self.withhold
@@ -81,7 +82,7 @@ class Signals:
         codes = tuple(code for when in whens for code in when.begins)
         return list(names), begins_with(codes) if names else ""
 
-    @property
+    @cached_property
     def read(self) -> frozenset[str]:
         """Columns whose values are read as they are: no void value, no finding of their own."""
         return frozenset(
@@ -101,7 +102,16 @@ class Signals:
         return (*self.rules.adds_nothing, *(self.withhold.when if self.withhold else ()))
 
     def _columns(self, when: When) -> list[str]:
-        return [n for n in self.columns if any(matches(pattern, n) for pattern in when.columns)]
+        if when.columns not in self._named:
+            self._named[when.columns] = [
+                n for n in self.columns if any(matches(pattern, n) for pattern in when.columns)
+            ]
+        return self._named[when.columns]
+
+    @cached_property
+    def _named(self) -> dict[tuple[str, ...], list[str]]:
+        """The file's columns by the patterns that name them."""
+        return {}
 
     def _says(self, when: When) -> str:
         """Return SQL of one signal, never null; empty where the file has none of its columns."""
