@@ -864,7 +864,7 @@ class Download:
 
     sock: socket.socket
     head: bytes = b""
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
 
     @property
     def status(self) -> int:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, Phase, example, find, given, note, settings
 from hypothesis import strategies as st
 
@@ -44,16 +45,19 @@ def said(decision):
     return set() if isinstance(decision, Permission) else {(r.code, r.subject) for r in decision}
 
 
-@settings(
-    max_examples=1500,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases())
 @example((plain.sound(), plain.request(), plain.NOON))
 @example((plain.sound(), plain.release(), plain.NOON))
 @example((plain.sound(), plain.fetch(), plain.NOON))
 def test_the_decision_refuses_what_the_reference_refuses_and_for_the_same_reasons(case):
+    agrees_with_the_reference(*case)
+
+
+@pytest.mark.long
+@settings(max_examples=4_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_the_decision_refuses_what_the_reference_refuses_in_thousands_of_cases(case):
     agrees_with_the_reference(*case)
 
 

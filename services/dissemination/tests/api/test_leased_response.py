@@ -37,7 +37,7 @@ def stalled(house, download, file, **more):
 
 def test_a_hold_resets_a_stalled_client_and_only_its_own_kernel_keeps_bytes(house, download, until):
     """Guards: `LeasedConnection.reset` on a refused renewal, `_reset` with SO_LINGER 0."""
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     client = stalled(house, download, file)
     assert client.status == 200
 
@@ -86,7 +86,7 @@ def test_the_next_request_after_a_hold_is_refused_with_its_code(house):
 def test_a_lease_that_ends_while_the_client_stalls_cuts_the_stream(house, download, until):
     """Guard: the watchdog, `LeasedConnection._at_lease_end`: nobody writes, so nobody else
     looks."""
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     client = stalled(house, download, file)
 
     asked = house.agreements.count("fetch", file)
@@ -107,7 +107,7 @@ def test_an_agreement_that_ends_in_mid_stream_ends_the_stream_at_that_instant(
 ):
     """Guards: `LeasedConnection._at_lease_end` and `LeasedConnection.extend`, which goes by the
     newest lease also where it ends sooner than the one before."""
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     client = stalled(house, download, file)
 
     end = time.monotonic() + 0.6
@@ -200,7 +200,7 @@ def test_agreements_being_away_for_too_long_ends_the_stream(build_house, downloa
 def test_a_client_that_takes_nothing_for_too_long_is_cut(build_house, download):
     """Guard: the time limit of `LeasedConnection._drained`."""
     house = build_house(stall_seconds_max=0.3)
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
 
     client = stalled(house, download, file)
 
@@ -209,7 +209,7 @@ def test_a_client_that_takes_nothing_for_too_long_is_cut(build_house, download):
 
 
 def test_a_client_that_goes_away_is_noted(house, download):
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     client = stalled(house, download, file)
 
     client.sock.close()
@@ -219,7 +219,7 @@ def test_a_client_that_goes_away_is_noted(house, download):
 
 
 def test_an_object_that_vanishes_in_mid_stream_cuts_it(house, download):
-    file = house.big(64 * MIB)
+    file = house.big(24 * MIB)
     client = stalled(house, download, file)
     for path in house.haven.store.rglob(f"{file['id']}.*"):
         path.write_bytes(b"")
@@ -328,7 +328,7 @@ def test_a_server_that_hides_its_connections_starts_no_stream(house):
 
 def test_no_more_streams_run_at_once_than_allowed(build_house, download):
     house = build_house(streams_max=1)
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     stalled(house, download, file)
 
     answer = house.call("GET", file["content"])
@@ -339,7 +339,7 @@ def test_no_more_streams_run_at_once_than_allowed(build_house, download):
 
 
 def test_the_renewals_of_a_stream_name_the_decision_that_they_renew(house, download, until):
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     stalled(house, download, file)
 
     until(lambda: house.agreements.count("fetch", file) >= 2)

@@ -1,9 +1,11 @@
 """Uploads over a real socket: cut off, stalled, endless; and what is left of them."""
 
+import os
 import resource
 import socket
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -47,7 +49,7 @@ def connect(served, submission_id: str, *headers: str):
 def left(intake: Intake) -> list[str]:
     """What is left of uploads, objects and keys."""
     roots = (intake.directory / "landing" / "uploads", intake.directory / "haven-keys" / "uploads")
-    found = [path for root in roots for path in root.rglob("*") if path.is_file()]
+    found = [Path(name) for root in roots for _, _, names in os.walk(root) for name in names]
     return [path.name for path in found if path.suffix != ".destroyed"]
 
 
