@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from pathlib import Path
 
 import pytest
 from obstore.store import LocalStore, MemoryStore
@@ -98,6 +99,45 @@ def test_a_directory_that_cannot_be_written_is_unavailable(tmp_path, source):
 
     with pytest.raises(ReleaseStoreUnavailable):
         DirectoryStore(tmp_path / "store").put(KEY, source(b"x"), halfway=lambda: None)
+
+
+def test_a_directory_that_a_sweep_takes_for_an_empty_one_is_made_again(
+    tmp_path, source, monkeypatch
+):
+    """Guard: `_opened`. A preparation would fail for good, with RELEASE_STORE_UNAVAILABLE."""
+    (tmp_path / "store").mkdir()
+    make, swept = Path.mkdir, []
+
+    def made_and_swept(path, *arguments, **named):
+        make(path, *arguments, **named)
+        if not swept:
+            swept.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", made_and_swept)
+    store = DirectoryStore(tmp_path / "store")
+
+    store.put(KEY, source(b"data"), halfway=lambda: None)
+
+    assert swept
+    assert list(store.keys("preparations")) == [KEY]
+
+
+def test_a_directory_that_is_no_longer_empty_when_it_is_to_go_stays(tmp_path, source, monkeypatch):
+    (tmp_path / "store").mkdir()
+    store = DirectoryStore(tmp_path / "store")
+    store.put(KEY, source(b"data"), halfway=lambda: None)
+    remove = Path.rmdir
+
+    def filled_and_removed(path):
+        (path / "new.csv").touch()
+        remove(path)
+
+    monkeypatch.setattr(Path, "rmdir", filled_and_removed)
+
+    store.delete(KEY)
+
+    assert list(store.keys("preparations/p/a")) == ["preparations/p/a/new.csv"]
 
 
 @pytest.mark.s3

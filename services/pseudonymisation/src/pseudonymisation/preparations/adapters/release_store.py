@@ -7,10 +7,10 @@ file, a bucket completes a multipart upload. Dissemination reads; only this serv
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from common.files import sync_directory
 from pseudonymisation.preparations.domain.errors import ReleaseStoreUnavailable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 1_048_576
 UNFINISHED: Final = ".part"
+DIRECTORIES_MADE_MAX: Final = 10
 RETRIES_MAX: Final = 3
 REACHED_SECONDS_MAX: Final = 15
 """A bucket that has not answered by then is away: the preparation fails and can be asked again."""
@@ -43,9 +44,8 @@ class DirectoryStore:
         with _translated():
             if not self._directory.is_dir():
                 raise ReleaseStoreUnavailable("The release store cannot be reached.")
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with unfinished.open("xb") as file:
+                with _opened(unfinished) as file:
 
                     def in_the_middle() -> None:
                         file.flush()
@@ -63,17 +63,20 @@ class DirectoryStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         with _translated():
-            for path in sorted((self._directory / prefix).rglob("*")):
-                if path.is_file():
-                    yield path.relative_to(self._directory).as_posix()
+            if not self._directory.is_dir():
+                raise ReleaseStoreUnavailable("The release store cannot be reached.")
+            walk = os.walk(self._directory / prefix, onerror=_unless_gone)
+            found = (Path(at, name) for at, _, names in walk for name in names)
+            yield from sorted(path.relative_to(self._directory).as_posix() for path in found)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
         with _translated():
             path.unlink(missing_ok=True)
             for parent in (path.parent, path.parent.parent):
-                if parent != self._directory and parent.is_dir() and not any(parent.iterdir()):
-                    parent.rmdir()
+                if parent != self._directory:
+                    with suppress(OSError):  # something lies in it, or it has gone
+                        parent.rmdir()
 
     def _path(self, key: str) -> Path:
         return self._directory / _checked(key)
@@ -124,6 +127,21 @@ def release_store(where: str) -> DirectoryStore | BucketStore:
         "retry_timeout": timedelta(seconds=REACHED_SECONDS_MAX),
     }
     return BucketStore(from_url(where, retry_config=retries))
+
+
+def _unless_gone(error: OSError) -> None:
+    """Raise; but below the store directories come and go."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Make a file, and its directories, which a sweep may take for empty ones meanwhile."""
+    for _ in range(DIRECTORIES_MADE_MAX):
+        with suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+    raise ReleaseStoreUnavailable("The release store cannot be written.")
 
 
 def _copy(source: Path, sink: _Sink, halfway: Callable[[], None]) -> StoredObject:
