@@ -32,7 +32,7 @@ def as_a_process(*arguments: str) -> tuple[int, str]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     return told.returncode, told.stderr
 
@@ -262,7 +262,7 @@ def test_no_traceback_reaches_a_user(tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         cwd=tmp_path,
     )
 

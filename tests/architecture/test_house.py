@@ -69,7 +69,7 @@ def test_every_event_has_a_schema_and_is_on_its_services_topic(service: str) -> 
 def test_the_contracts_are_what_the_code_says() -> None:
     # In a process of its own: other tests of this one declare events and errors too.
     command = [sys.executable, "-m", "dsfc_cli.main", "contracts", "--check"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=280)
 
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -3,11 +3,7 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 import dissemination
-
-pytestmark = pytest.mark.timeout(60)
 
 CONTROLLERS = "99N,11X"
 AUDITED = {"audited": 0, "audited_of": 1, "_save": 1}

@@ -11,8 +11,6 @@ import termios
 import threading
 import time
 
-import pytest
-
 from common.ids import digest
 from dissemination.api.stream.leased_connection import LeasedConnection
 
@@ -348,6 +346,3 @@ def test_the_renewals_of_a_stream_name_the_decision_that_they_renew(house, downl
     assert "renews" not in first.context
     assert second.context["renews"] == house.deliveries(file)[0]["decision_id"]
     assert first.context["delivery_id"] == second.context["delivery_id"]
-
-
-pytestmark = pytest.mark.timeout(60)

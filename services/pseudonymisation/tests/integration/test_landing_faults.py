@@ -223,7 +223,7 @@ def test_a_worker_that_is_killed_leaves_nothing_that_a_row_names(intake, point):
     submission_id = sent(intake)
     worker = subprocess.run(
         [sys.executable, "-c", WORKER, str(intake.directory), intake.database_url, point],
-        timeout=120,
+        timeout=280,
         check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )

@@ -61,7 +61,7 @@ def test_a_worker_killed_there_leaves_nothing_named_and_the_next_prepares_once(
     killed = subprocess.run(
         [sys.executable, "-c", WORKER, haven.directory, sqlite_url, clock.now().isoformat(), point],
         cwd=ROOT,
-        timeout=120,
+        timeout=280,
         check=False,
     )
 
