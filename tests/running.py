@@ -22,6 +22,7 @@ import pytest
 from common.clock import SystemClock, legal_day
 from common.db import engine as engines
 from common.db import migrate
+from common.ids import new_id
 from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
@@ -42,11 +43,20 @@ DAYS: Mapping[str, tuple[date, date]] = {
 ROWS: Mapping[str, int] = {APRIL: 2_000, MAY: 60_000}
 """May is long: a download of it is still under way when something is to happen meanwhile."""
 
+PATIENT = {"REMOTE_TIMEOUT_SECONDS": "30"}
 QUICK: Mapping[str, Mapping[str, str]] = {
-    "dissemination": {"CLAIM_SECONDS": "1", "DRIVER_POLL_SECONDS": "0.2"},
-    "pseudonymisation": {"JOB_POLL_SECONDS": "0.2"},
+    "applications": PATIENT,
+    "agreements": PATIENT,
+    "pseudonymisation": {**PATIENT, "JOB_POLL_SECONDS": "0.2"},
+    "dissemination": {
+        **PATIENT,
+        "DECISION_TIMEOUT_SECONDS": "30",
+        "CLAIM_SECONDS": "1",
+        "DRIVER_POLL_SECONDS": "0.2",
+    },
 }
-"""A test does not wait for a worker that is known to be dead as long as an operator would."""
+"""A test does not wait for a worker that is known to be dead as long as an operator would; and a
+service waits longer for another on a machine that is busy with tests."""
 
 DEADLINE_SECONDS = 120.0
 """Only a failure takes so long; the machine may be busy."""
@@ -128,7 +138,8 @@ class Scene:
         } | changes
 
     def ask(self, **changes: Any) -> Extract:
-        return self.csu.dissemination.request(self.body(**changes))
+        """Ask; and again, where agreements was too busy to answer."""
+        return self.csu.dissemination.request(self.body(**changes), key=str(new_id()))
 
     def released(self, **changes: Any) -> Extract:
         done = self.csu.dissemination.wait(self.ask(**changes).id, timeout_seconds=DEADLINE_SECONDS)

@@ -181,6 +181,7 @@ def test_what_was_laid_aside_is_replayed_by_command(played: Scene) -> None:
     assert isinstance(suite, ForkingSuite)
     application = stage.apply(wanted(stage.today, CSU), "Another one")
     stage.applicant("02P").act(application, "submission")
+    until(played.all_heard)  # of its submission too: that would be laid aside beside the approval
     suite.stop_service("agreements")
     stage.decide(application)
     taken = take_snapshots(played)

@@ -72,7 +72,7 @@ def wait_killed(played: Scene, service: str) -> None:
 def ask(played: Scene) -> None:
     """Ask; the service may die before it answers."""
     try:
-        played.ask()
+        played.csu.dissemination.request(played.body())
     except DsfcError:
         return
 
