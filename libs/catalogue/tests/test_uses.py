@@ -84,3 +84,22 @@ def test_identity_without_any_known_recipient_is_nobody_s():
             "IDENTITY_NOT_FOR_RECIPIENT"
         ]
         assert not uses().by_statute(one, date(2026, 1, 1))
+
+
+def test_a_trust_is_sent_to_its_own_service_and_nobody_else_is():
+    asked = wanted(data_set="SHMI", recipients={"RR8": "NHS_TRUST", "02P": "CCG"})
+
+    ((code, row),) = uses().sent_elsewhere(asked, date(2018, 4, 1))
+    assert (code, row.service) == ("RR8", "SHMI extract service")
+    assert (
+        list(uses().sent_elsewhere(wanted(recipients={"RR8": "NHS_TRUST"}), date(2018, 4, 1))) == []
+    )
+
+
+def test_a_line_without_the_mark_of_estimates_is_found():
+    def left_out(**fields):
+        asked = wanted(data_set="GPW", fields=fields)
+        return [name for name, _ in uses().unmarked(asked, date(2018, 4, 1))]
+
+    assert left_out(FTE="") == ["ESTIMATED_FLAG"]
+    assert left_out(FTE="", ESTIMATED_FLAG="") == []

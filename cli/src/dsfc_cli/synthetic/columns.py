@@ -6,6 +6,7 @@ practices, postcodes and organisations are the world's, so that they are the sam
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from catalogue import (
     Derivation,
     FieldClass,
     Identifier,
+    members,
 )
 from dsfc_cli.synthetic.world import World
 
@@ -198,6 +200,9 @@ class Maker:
             return self._rng.choice(
                 np.array(list(self._data_set.lookups[field.lookup].values)), self._count
             )
+        if field.members is not None and (listed := members(field.members)) is not None:
+            first, last = (day.astype(date) for day in (self._seen.min(), self._seen.max()))
+            return self._rng.choice(np.array(listed.codes(first, last)), self._count)
         organisation = self._organisation(field)
         if organisation is not None:
             return organisation

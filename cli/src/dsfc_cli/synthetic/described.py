@@ -11,6 +11,8 @@ from dsfc_cli.synthetic.recipe import Columns, Days, Recipe
 from dsfc_cli.synthetic.world import World
 
 UNKNOWN_CODE = "ZQ9"
+UNLISTED = "RBV"
+"""A specialist trust."""
 TEXT_MIN = 20
 """Characters, for a number with something around it."""
 
@@ -81,6 +83,9 @@ def _spoilt(data_set: DataSet, rules: LandingRules) -> Iterator[tuple[str, tuple
     ]
     if needed:
         yield "a mandatory value missing", (needed[-1].label, "")
+    listed = [f for f in data_set.fields if f.members and f.mandatory]
+    if listed:
+        yield "an organisation that is not in the list", (listed[-1].label, UNLISTED)
     coded = [
         f
         for f in data_set.fields

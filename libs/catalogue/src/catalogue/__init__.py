@@ -18,6 +18,7 @@ from catalogue.landing_words import (
     When,
     Withhold,
 )
+from catalogue.membership import Member, Members, members
 from catalogue.model import DataSet, Form, Lookup, Reason, Releasable, folded
 from catalogue.periods import (
     Availability,
@@ -43,7 +44,7 @@ from catalogue.store import (
     read_rules,
 )
 from catalogue.tabulating import CountOf, OfRows, Tabulating, tabulating
-from catalogue.uses import Breach, Identity, Misuse, Uses, Wanted, uses
+from catalogue.uses import OF_RESIDENTS, Breach, Identity, Misuse, Uses, Wanted, uses
 from catalogue.words import (
     AREAS,
     DAYS,
@@ -66,6 +67,7 @@ __all__ = [
     "GIVEN",
     "MOMENTS",
     "NUMBERS",
+    "OF_RESIDENTS",
     "OLDEST",
     "Availability",
     "Breach",
@@ -98,6 +100,8 @@ __all__ = [
     "LandingRules",
     "LeftOutAtSource",
     "Lookup",
+    "Member",
+    "Members",
     "Misuse",
     "NamedPeriod",
     "NetChange",
@@ -133,6 +137,7 @@ __all__ = [
     "in_force",
     "load",
     "matches",
+    "members",
     "named_period",
     "read",
     "read_either",

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from catalogue import membership
 from catalogue.words import (
     AT_A_DATE,
     DAYS,
@@ -74,6 +76,8 @@ class CatalogueField(Strict):
     """Values that stand for another: `{"7001": "0"}`, an age of less than a day."""
     lookup: Name | None = None
     """The list under `lookups` by which names become codes of organisations."""
+    members: Name | None = None
+    """The dated list of organisations of which a value has to name one, as at the period."""
     check: Check | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
@@ -144,12 +148,23 @@ class CatalogueField(Strict):
             if UNKNOWN_TO_THE_ENGINE.search(self.pattern):
                 yield "the engine's patterns cannot look round, refer back or be possessive"
         yield from self._of_several()
+        yield from self._of_members()
         if self.type is not ColumnType.TEXT and (self.normal or self.lookup):
             yield "only text has a normal form or a lookup"
         if self.lookup is not None and self.recode:
             yield "names are looked up or values are recoded, not both"
         if self.lookup is not None and (self.pattern or self.scan or self.identifier):
             yield "a lookup gives codes, which leave nothing to a pattern, a scan or an identifier"
+
+    def _of_members(self) -> Iterator[str]:
+        if self.members is None:
+            return
+        if membership.members(self.members) is None:
+            yield f"there is no list of organisations {self.members}"
+        if self.class_ is not FieldClass.ORG or self.type is not ColumnType.TEXT:
+            yield "members are organisations: text of the class ORG"
+        if self.codes is not None or self.separator is not None or self.lookup is not None:
+            yield "a list of members leaves nothing to codes, a lookup or several values"
 
     def _of_several(self) -> Iterator[str]:
         if self.separator is not None:
@@ -210,6 +225,14 @@ class CatalogueField(Strict):
         wanted = TYPE_OF_IDENTIFIER.get(self.identifier, ColumnType.TEXT)
         if self.type is not wanted:
             yield f"{self.identifier} is a {wanted}, not a {self.type}"
+
+    def within(self, first: date, last: date) -> Self:
+        """Give the field as files of these days are read: with the members of then as its codes."""
+        found = membership.members(self.members) if self.members else None
+        if found is None:
+            return self
+        codes = found.codes(first, last)
+        return self.model_copy(update={"codes": codes, "pattern": None, "members": None})
 
     @property
     def limit(self) -> int | None:

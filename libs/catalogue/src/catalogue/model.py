@@ -351,6 +351,17 @@ class DataSet(Strict):
             labels=tuple(derived.labels()) if derived.edges else (),
         )
 
+    def within(self, first: date, last: date) -> "DataSet":
+        """Give the data set as files of these days are read: lists of members are as at then.
+
+        Its digest stays that of the published file.
+        """
+        if all(field.members is None for field in self.fields):
+            return self
+        fields = tuple(field.within(first, last) for field in self.fields)
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return DataSet.model_construct(**(said | {"fields": fields}))
+
     def serves(self, line: "DataSet", names: Iterable[str]) -> bool:
         """Say whether what was landed of this version has another version's columns in it.
 

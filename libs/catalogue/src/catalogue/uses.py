@@ -19,6 +19,9 @@ from pydantic import Field, model_validator
 from catalogue.model import DataSet
 from catalogue.words import Name, Strict, Text, without
 
+OF_RESIDENTS = "LOCAL_AUTHORITY"
+"""The kind of organisation whose people are those who live there (domain.md ruling 30)."""
+
 
 class Breach(StrEnum):
     """What a line asks for that the data set is not for; also the code of the refusal."""
@@ -101,6 +104,19 @@ class LinkageFields(UseRule):
     """Whether the agreement's linkage has to name the data set with another."""
 
 
+class Elsewhere(UseRule):
+    """Who is served by something else, and is sent there: kinds of organisations."""
+
+    recipients: Annotated[tuple[Text, ...], Field(min_length=1)]
+    service: Text
+
+
+class Marks(UseRule):
+    """Columns that say of a record what it is worth: estimated, provisional."""
+
+    fields: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a line asks for, as far as rules of use go."""
@@ -130,10 +146,24 @@ class Uses(Strict):
     identity: tuple[Identity, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     linkage_fields: tuple[LinkageFields, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
+    marks: tuple[Marks, ...] = ()
 
     @property
     def rows(self) -> Sequence[UseRule]:
-        return (*self.purposes, *self.identity, *self.hidden, *self.linkage_fields)
+        refusing = (*self.purposes, *self.identity, *self.hidden, *self.linkage_fields)
+        return (*refusing, *self.elsewhere, *self.marks)
+
+    def sent_elsewhere(self, wanted: Wanted, on: date) -> Iterator[tuple[str, Elsewhere]]:
+        """Say which recipients have what is wanted from another service, and from which."""
+        for row in _holding(self.elsewhere, wanted, on):
+            kinds = sorted(wanted.recipients.items())
+            yield from ((code, row) for code, kind in kinds if kind in row.recipients)
+
+    def unmarked(self, wanted: Wanted, on: date) -> Iterator[tuple[str, Marks]]:
+        """Say which columns a line leaves out without which its records are taken for others."""
+        for row in _holding(self.marks, wanted, on):
+            yield from ((name, row) for name in row.fields if name not in wanted.fields)
 
     def of(self, data_set: str, on: date) -> Sequence[UseRule]:
         """Give the rules of one data set on a day."""
@@ -200,7 +230,8 @@ class Uses(Strict):
             known.setdefault(described.data_set, set()).update(described.releasables)
         for row in self.rows:
             yield from (f"there is no data set {n}" for n in row.data_sets if n not in known)
-        named: list[Hidden | LinkageFields] = [*self.hidden, *self.linkage_fields]
+        named: list[Hidden | LinkageFields | Marks] = [*self.hidden, *self.linkage_fields]
+        named += self.marks
         for columns in named:
             there = {field for name in columns.data_sets for field in known.get(name, ())}
             yield from (f"no data set has {f}" for f in columns.fields if f not in there)

@@ -1447,6 +1447,20 @@ def test_a_reason_that_a_data_set_does_not_know_is_a_warning():
     assert refusing(second_line()) == []
 
 
+def test_what_another_service_gives_is_refused_and_the_rest_is_a_warning():
+    """The rest of these three is in test_uses.py."""
+    trust = replace(party(CCG).organisation, kind="NHS_TRUST")
+    facts = known(_02P=party(CCG, organisation=trust))
+    shmi = edited([7, "lines", 0], line(data_set="SHMI", fields=[field(name="SEX")]))
+
+    assert "SERVED_ELSEWHERE" in refusing(shmi, facts)
+    assert "MARK_NOT_ASKED_FOR" in codes(examine(shmi), "warn")
+    authority = replace(trust, kind="LOCAL_AUTHORITY")
+    deaths = edited([7, "lines", 0, "data_set"], "CIVIL_DEATHS")
+    facts = known(_02P=party(CCG, organisation=authority))
+    assert "RESIDENTS_NOT_ASKED_FOR" in codes(examine(deaths, facts), "warn")
+
+
 def test_a_data_set_that_has_ended_or_is_sensitive_as_a_whole_is_known_to_be():
     today = DATA_SETS.get("SUS_APC")
     ended = today.model_copy(

@@ -29,11 +29,11 @@ def asking(*fields, linkage=(), route=None, **changes):
     return raw
 
 
-def found(raw, *, kind="CCG"):
+def found(raw, *, kind="CCG", among=RULES):
     organisation = replace(party(CCG).organisation, kind=kind)
     facts = known(_02P=party(CCG, organisation=organisation))
     findings = checks.examine(case(raw, facts))
-    return {(f.code, f.pointer) for f in findings if f.code in RULES}
+    return {(f.code, f.pointer) for f in findings if f.code in among}
 
 
 def test_the_gp_record_is_applied_for_only_to_stratify_risk():
@@ -82,3 +82,41 @@ def test_deaths_with_identity_are_for_local_authorities_by_statute(kind, route, 
     )
 
     assert {code for code, _ in found(raw, kind=kind)} == codes
+
+
+def test_a_trust_that_applies_for_shmi_is_sent_to_the_extract_service():
+    asked = asking("SEX", "PROVISIONAL_FLAG", data_set="SHMI")
+
+    assert found(asked, kind="NHS_TRUST", among={"SERVED_ELSEWHERE"}) == {
+        ("SERVED_ELSEWHERE", "/sections/7/lines/0/data_set")
+    }
+    assert found(asked, among={"SERVED_ELSEWHERE"}) == set()
+    assert found(asking(), kind="NHS_TRUST", among={"SERVED_ELSEWHERE"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("data_set", "mark"), [("GPW", "ESTIMATED_FLAG"), ("SHMI", "PROVISIONAL_FLAG")]
+)
+def test_records_that_are_estimated_or_provisional_are_told_apart(data_set, mark):
+    code = {"MARK_NOT_ASKED_FOR"}
+
+    assert found(asking("SEX", data_set=data_set), among=code) == {
+        ("MARK_NOT_ASKED_FOR", "/sections/7/lines/0/fields")
+    }
+    assert found(asking("SEX", mark, data_set=data_set), among=code) == set()
+
+
+def test_a_local_authority_that_does_not_ask_for_its_residents_is_told():
+    def told(*reasons, kind="LOCAL_AUTHORITY", data_set="CIVIL_DEATHS", rule="own"):
+        population = {"rule": rule, "commissioners": [CCG], "reasons": [*reasons]}
+        if rule == "national":
+            population = {"rule": rule}
+        raw = asking(data_set=data_set, population=population)
+        return found(raw, kind=kind, among={"RESIDENTS_NOT_ASKED_FOR"})
+
+    pointer = "/sections/7/lines/0/population/reasons"
+    assert told("H") == {("RESIDENTS_NOT_ASKED_FOR", pointer)}
+    assert told("S", "H") == {("RESIDENTS_NOT_ASKED_FOR", pointer)}
+    assert told("L") == told("H", "L") == set()
+    assert told("H", kind="CCG") == told("G", data_set="DIDS") == set()
+    assert told(rule="national") == set()

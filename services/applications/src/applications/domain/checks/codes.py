@@ -80,6 +80,7 @@ CODES: Mapping[str, str] = {
     "LINE_TWICE": "purpose, data set and classification make a line, once; so do its answers",
     "LINE_UNKNOWN": "sections 8 and 16 speak of lines that section 7 has",
     "LINKED_DATA_SET_NOT_ASKED_FOR": "only data sets of the agreement are linked",
+    "MARK_NOT_ASKED_FOR": "(warning) a line asks for what tells estimated and provisional records",
     "MITIGATION_MISSING": "a linkage says how re-identification is prevented",
     "NAME_DIFFERS": "a party is named as it is listed that day, however it is spelled",
     "NOTHING_TO_COMPARE": "what an extension or simple change is compared with is known here",
@@ -130,6 +131,7 @@ CODES: Mapping[str, str] = {
     "RECIPIENT_NOT_A_PARTY": "whoever receives data is a party",
     "RECORD_LEVEL_OUTPUT": "an output of records is under a sub-licence",
     "REDIRECTED": "no other service answers the need",
+    "RESIDENTS_NOT_ASKED_FOR": "(warning) a local authority asks for its residents",
     "RE_IDENTIFICATION": "nobody re-identifies but a practice its patients",
     "ROUTE_NOT_ALLOWED": "the purpose may rest on that way of meeting confidentiality",
     "RULE_UNKNOWN": "a length rule holds that day",
@@ -146,6 +148,7 @@ CODES: Mapping[str, str] = {
     "SCHEDULE_1_UNKNOWN": "a condition of Schedule 1 is one that the law has",
     "SECTION_MISSING": "every section is answered",
     "SENSITIVITY_UNDERSTATED": "a line with sensitive data says so",
+    "SERVED_ELSEWHERE": "nobody applies for what another service gives them",
     "SPELLING_CORRECTED": "(warning) names, numbers and bases are spelled as on record",
     "STAFF_ARRANGEMENT_MISSING": "others than substantive staff have an arrangement",
     "START_CHANGED": "an amendment or extension leaves the start as it is",
@@ -176,5 +179,13 @@ PROMISES: Mapping[str, str] = {
 `services/agreements/tests` proves each of them by a decision.
 """
 
-NO_PROMISE = frozenset({"NOT_CONSULTED", "REASON_NOT_IN_DATA_SET", "SPELLING_CORRECTED"})
+NO_PROMISE = frozenset(
+    {
+        "MARK_NOT_ASKED_FOR",
+        "NOT_CONSULTED",
+        "REASON_NOT_IN_DATA_SET",
+        "RESIDENTS_NOT_ASKED_FOR",
+        "SPELLING_CORRECTED",
+    }
+)
 """Warnings that say something and promise nothing."""

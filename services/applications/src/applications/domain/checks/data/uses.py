@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from applications.domain.checks.case import Case
-from applications.domain.findings import Finding, refuse
+from applications.domain.findings import Finding, refuse, warn
 from applications.domain.sections.data import Confidentiality, LineAnswer
-from catalogue import Breach, Misuse, Wanted, uses
+from catalogue import OF_RESIDENTS, Breach, Misuse, Wanted, uses
 from statements.vocabulary import Classification
 
 SAID = {
@@ -27,6 +27,41 @@ def misuses(case: Case) -> Iterator[Finding]:
                 code, place = SAID[misuse.breach]
                 at = f"{pointer}/{place or _field(misuse, line)}"
                 yield refuse(code, 7, at, misuse.detail)
+
+
+def elsewhere(case: Case) -> Iterator[Finding]:
+    """Send to another service whoever has the data set from there."""
+    for pointer, line in case.answers.numbered_lines():
+        for ods, row in uses().sent_elsewhere(_wanted(case, line), case.day):
+            detail = f"{ods} has {line.data_set} from another service: {row.reason}"
+            at = f"{pointer}/data_set"
+            yield refuse("SERVED_ELSEWHERE", 7, at, detail, offer=row.service)
+
+
+def marks(case: Case) -> Iterator[Finding]:
+    """Warn where a line leaves out what tells its estimated or provisional records."""
+    for pointer, line in case.answers.numbered_lines():
+        for name, row in uses().unmarked(_wanted(case, line), case.day):
+            detail = f"Line {line.number} does not ask for {name}: {row.reason}"
+            yield warn("MARK_NOT_ASKED_FOR", 7, f"{pointer}/fields", detail, offer=name)
+
+
+def residents(case: Case) -> Iterator[Finding]:
+    """Warn where a local authority asks for people by other reasons than where they live."""
+    for pointer, line in case.answers.numbered_lines():
+        data_set, population = case.data_set(line), line.population
+        if data_set is None or population.rule == "national" or "L" in population.reasons:
+            continue
+        authorities = [ods for ods in population.commissioners if _kind(case, ods) == OF_RESIDENTS]
+        if authorities and "L" in data_set.population:
+            yield warn(
+                "RESIDENTS_NOT_ASKED_FOR",
+                7,
+                f"{pointer}/population/reasons",
+                f"{', '.join(authorities)} is a local authority: its people are its residents"
+                " (Reason for Access L), and by no other reason is a row theirs.",
+                offer="L",
+            )
 
 
 def by_statute(case: Case, line: LineAnswer) -> bool:

@@ -12,7 +12,7 @@ Both end in one file (`writing`), and memory does not grow with it. LAYOUT.md sa
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,6 +85,7 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         ObjectDamaged, Unavailable: where the upload, a key or the store is away or altered
 
     """
+    order = replace(order, data_set=order.data_set.within(order.first, order.last))
     columns = columns_of(order.header, order.data_set)
     sealed = [field for field in order.data_set.fields if is_sealed(field, order.data_set)]
     keys = {name: plane.key(name) for name in keys_for(sealed)}
