@@ -1,7 +1,7 @@
 """The words of landing rules: formats, voids, signals, limits, and what each costs a record."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -87,6 +87,11 @@ class Void(Sourced):
     """What programs leave of a key: as a whole, in any case, it is none."""
     classes: tuple[FieldClass, ...] = ()
     """Of the columns in which a placeholder that fits the format is one all the same."""
+    spared: Annotated[
+        Mapping[FieldClass, tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+$")], ...]],
+        Field(exclude_if=lambda said: not said),  # what said nothing of it has the form it had
+    ] = {}
+    """Words that are values in columns of a class, where they are written with nothing else."""
     numbers: tuple[Annotated[str, Field(pattern=r"^[0-9]{10}$")], ...] = ()
     """NHS numbers that stand for none."""
     dates: tuple[date, ...] = ()

@@ -375,6 +375,25 @@ def test_what_a_spreadsheet_leaves_of_a_key_is_none(intake, spoilt):
     assert spoilt not in str(report)
 
 
+def test_a_trust_whose_code_is_a_placeholder_elsewhere_has_its_code(intake):
+    """REF is Royal Cornwall Hospitals, and what is left of `#REF!` in a patient's identifier."""
+    rows = [
+        sus_row(Site_Code_of_Treatment="REF", Unique_CDS_Identifier="B1"),
+        sus_row(Site_Code_of_Treatment="#REF!", Unique_CDS_Identifier="B2"),
+        sus_row(Site_Code_of_Treatment="NULL", Unique_CDS_Identifier="B3"),
+        *(
+            sus_row(NHS_Number="", Local_Patient_ID="REF", Unique_CDS_Identifier=f"B{n}")
+            for n in (4, 5)
+        ),
+    ]
+    submission = intake.submit(written(rows))
+
+    landed = intake.landed(submission["edition_id"])
+    assert [row["Site_Code_of_Treatment"] for row in landed[:3]] == ["REF", None, None]
+    assert landed[3]["person_1"] != landed[4]["person_1"]
+    assert found_in(report_of(intake, submission))["Local_Patient_ID:VALUE_VOID"] == 2
+
+
 @pytest.mark.parametrize("unseen", [" ", "\t", "\u00a0", "\u200b", "\ufeff", "\u202f"])
 def test_what_is_not_seen_at_the_ends_of_a_value_does_not_count(intake, unseen):
     """Guard: `reading.plain`: else a key with a byte order mark before it is another key."""

@@ -68,9 +68,15 @@ class Voids:
             return f"({flag} OR {is_one_of(column, dates)})"
         if self.is_key(field) or shape is None:
             spoilt = [f"regexp_full_match({column}, {literal(f'(?i){p}')})" for p in self._patterns]
-            return f"({' OR '.join([flag, *spoilt])})"
+            return f"({' OR '.join([flag, *spoilt])}{self._spared(field)})"
         # What fits a format is a value: NA is an ethnic category.
         return f"({flag} AND NOT regexp_full_match({column}, {literal(shape)}))"
+
+    def _spared(self, field: CatalogueField) -> str:
+        """SQL that takes a word out again that is a value in a column of this class."""
+        words = self._void.spared.get(field.class_, ()) if self._void else ()
+        listed = ", ".join(map(literal, words))
+        return f") AND (upper({identifier(field.name)}) NOT IN ({listed})" if words else ""
 
     @property
     def _patterns(self) -> tuple[str, ...]:
