@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 import catalogue
+from catalogue import Catalogue
 from dsfc_cli.synthetic.columns import as_text as _text
 from dsfc_cli.synthetic.columns import left_out
 from dsfc_cli.synthetic.described import recipe_of
@@ -60,15 +61,16 @@ def generate(
     path: Path,
     bad_rows: int = 0,
     on: date | None = None,
+    known: Catalogue | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Planted:
     """Write a CSV in the published layout and tell what was planted.
 
     `first` and `last` bound the dates, both inclusive; `on` is the day by whose landing rules rows
-    are good or bad. Memory does not grow with `rows`. Raises UnknownDataSet where the catalogue
-    has no such data set.
+    are good or bad; `known` is a catalogue in place of the published one. Memory does not grow with
+    `rows`. Raises UnknownDataSet where the catalogue has no such data set.
     """
-    recipe = RECIPES.get(data_set) or recipe_of(catalogue.load(), data_set, on or last)
+    recipe = RECIPES.get(data_set) or recipe_of(known or catalogue.load(), data_set, on or last)
     planted = Planted(rows=rows, opted_out=world.opted_out)
     if recipe.has_left_out:
         planted.left_out_at_source = int(left_out(len(world.nhs_numbers)).sum())
