@@ -1,8 +1,11 @@
 """What the chapters are about, before any service is started."""
 
+from datetime import date
+
 import pytest
 
 import catalogue
+from dsfc_cli.demo.answers import Wanted, sections_of
 from dsfc_cli.demo.chapters import CHAPTERS, data_sets
 from dsfc_cli.demo.chapters.data_sets import Walk
 
@@ -26,3 +29,25 @@ def test_each_data_set_is_walked_in_a_period_that_it_has_and_by_columns_that_hid
 
 def test_there_is_a_chapter_of_them():
     assert CHAPTERS["data-sets"].tell is data_sets.tell
+
+
+@pytest.mark.parametrize(
+    ("today", "end"),
+    [
+        (date(2028, 2, 29), "2030-02-28"),
+        (date(2028, 2, 28), "2030-02-27"),
+        (date(2027, 1, 1), "2028-12-31"),
+        (date(2026, 11, 27), "2028-11-26"),
+    ],
+)
+def test_an_application_can_be_written_on_any_day_also_on_a_leap_day(today, end):
+    asked = Wanted(
+        controller="02P",
+        controller_name="A CCG",
+        processor="0DF",
+        processor_name="A CSU",
+        flows=[Walk.of(KNOWN.get(NAMES[0])).flow],
+        today=today,
+    )
+
+    assert sections_of(asked)[1]["end"] == end

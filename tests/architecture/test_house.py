@@ -66,6 +66,7 @@ def test_every_event_has_a_schema_and_is_on_its_services_topic(service: str) -> 
     assert messages["asyncapi"].startswith("3.")
 
 
+@pytest.mark.long  # `make check` says it too, before any test
 def test_the_contracts_are_what_the_code_says() -> None:
     # In a process of its own: other tests of this one declare events and errors too.
     command = [sys.executable, "-m", "dsfc_cli.main", "contracts", "--check"]

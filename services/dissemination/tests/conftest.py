@@ -226,6 +226,11 @@ class Agreements:
             if asked.action == action and wanted in (None, asked.resource["id"])
         ]
 
+    def requests(self, file: dict[str, Any]) -> int:
+        """How often a file was asked for. A stream that lasts asks again, to renew its lease."""
+        asked = self.questions("fetch", file)
+        return len([one for one in asked if "renews" not in one.context])
+
     def refuse(self, action: str, *codes: str) -> None:
         self.refusals[action] = [refusal(code) for code in codes]
 
@@ -614,6 +619,8 @@ class House:
     def reset(self) -> None:
         # What another test left half-way must not ask for anything in this one, nor be in the
         # middle of a turn: what that writes would be counted here.
+        # And the end of a stream is written down after its client has all, or has gone.
+        until(lambda: not self.under_way())
         with self.turns.between():
             with self.engine.begin() as connection:
                 connection.exec_driver_sql(
@@ -625,6 +632,12 @@ class House:
             self.agreements.reset()
             self.haven.reset()
             self.start_agreements()
+
+    def under_way(self) -> bool:
+        """Whether a delivery is."""
+        with self.engine.connect() as connection:
+            query = "SELECT 1 FROM delivery WHERE outcome = 'under_way' LIMIT 1"
+            return connection.exec_driver_sql(query).first() is not None
 
     def token(
         self, role: Role = Role.CSU_SYSTEM, *, ods: str = CSU, client_id: str | None = None

@@ -85,7 +85,9 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
 def sections_of(wanted: Wanted) -> Sections:
     """Return all twenty, by number of the Standard (domain.md 2.4)."""
     parties = (wanted.controller, wanted.processor)
-    end = wanted.today.replace(year=wanted.today.year + 2) - timedelta(days=1)
+    # The day before the same one in two years, also where today is a leap day.
+    end = wanted.today.replace(year=wanted.today.year + 2, day=1)
+    end += timedelta(days=wanted.today.day - 2)
     return {
         1: {
             "start": wanted.today.isoformat(),

@@ -78,17 +78,21 @@ def test_the_log_goes_on_when_the_broker_comes_back(
     thing = uuid4()
     first = start_broker(tmp_path / "broker")
     log = KafkaLog([first.bootstrap], send_seconds=2)
-    assert log.publish([happened(thing, version=1)]) == 1
+    until(lambda: log.publish([happened(thing, version=1)]) == 1)
 
     first.stop()
     assert log.publish([happened(thing, version=2)]) == 0
     second = start_broker(tmp_path / "broker", port=int(first.bootstrap.rpartition(":")[2]))
     try:
         until(lambda: log.publish([happened(thing, version=2)]) == 1)
-        assert log.publish([happened(thing, version=3)]) == 1
+        until(lambda: log.publish([happened(thing, version=3)]) == 1)
+        versions = []
         with log.subscribe("readers", ["tests.thing"]) as subscription:
-            versions = [r.event().aggregate_version for r in drained(subscription, 3)]
+            while 3 not in versions:
+                versions += [r.event().aggregate_version for r in drained(subscription, 1)]
     finally:
         log.close()
         second.stop()
-    assert versions == [1, 2, 3]
+    # At least once: what was not confirmed in time is said again, and may have arrived.
+    assert list(dict.fromkeys(versions)) == [1, 2, 3]
+    assert versions == sorted(versions)

@@ -73,7 +73,7 @@ def test_every_request_is_decided_anew(house, file):
     for _ in range(3):
         assert house.call("GET", file["content"]).status_code == 200
 
-    assert house.agreements.count("fetch", file) == 3
+    assert house.agreements.requests(file) == 3
     house.agreements.refuse("fetch", "DSA_NOT_ACTIVE", "ICO_LAPSED")
     answer = house.call("GET", file["content"])
     assert answer.status_code == 403

@@ -52,7 +52,7 @@ def test_a_hold_resets_a_stalled_client_and_only_its_own_kernel_keeps_bytes(hous
 
 def test_a_hold_in_the_middle_of_a_zip_ends_it_as_it_ends_the_file(house, download):
     """Guard: the zip goes out through the same `LeasedResponse` as the file."""
-    file = house.big(32 * MIB)
+    file = house.big(8 * MIB)
     client = stalled(house, download, file, headers={"Accept": "application/zip"})
     assert (client.status, b"application/zip" in client.head) == (200, True)
 

@@ -116,11 +116,12 @@ def test_an_agreement_that_is_over_withdraws_what_was_released(house, say, verb,
     assert house.extract(waiting["id"])["availability"] is None
 
     # The gate is not this: it is asked, and its answer counts.
-    asked = house.agreements.count("fetch")
+    (file, *_) = extract["files"]
+    asked = house.agreements.requests(file)
     house.agreements.refuse("fetch", "DSA_NOT_ACTIVE")
-    refused = house.call("GET", extract["files"][0]["content"])
+    refused = house.call("GET", file["content"])
     assert (refused.status_code, refused.json()["code"]) == (403, "DSA_NOT_ACTIVE")
-    assert house.agreements.count("fetch") == asked + 1
+    assert house.agreements.requests(file) == asked + 1
 
 
 def test_what_comes_late_or_is_older_changes_nothing(house, say):
