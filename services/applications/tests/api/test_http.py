@@ -1,9 +1,11 @@
 """What holds of HTTP: shapes, versions, pages, keys, problems; nothing is echoed."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from openapi_spec_validator import validate
+from sqlalchemy import text
 
 from applications.domain.sections import SECTIONS
 from common.security.roles import Role
@@ -302,3 +304,23 @@ def test_a_database_that_is_gone_is_503(client, people, draft):
 
     problem(response, 503, "DATABASE_UNAVAILABLE")
     assert engine.url.database not in response.text
+
+
+def test_an_application_that_cannot_be_read_is_named_and_hides_no_others(people, draft, client):
+    first, second = draft({}), draft({})
+    spoilt = UUID(first.rsplit("/", 1)[1])
+
+    def set_state(value):
+        with client.app_state["context"].uow.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE application SET state = :value WHERE id = :id"),
+                {"value": value, "id": spoilt.hex},
+            )
+
+    set_state("gar{bage")
+    page = people.editor.get("/v1/applications").json()
+    alone = people.editor.get(first)
+
+    assert page["unreadable"] == [str(spoilt)]
+    assert [f"/v1/applications/{item['id']}" for item in page["items"]] == [second]
+    problem(alone, 409, "RECORD_UNREADABLE")

@@ -2,18 +2,24 @@
 
 import csv
 import io
+import json
 import shutil
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select, text
+from sqlmodel import Session
 from typer.testing import CliRunner
 
+from common.db.tables import audit_leaf
 from common.ids import digest
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD
 from dissemination import main
+from dissemination.db.completeness import ReleasedFiles
+from dissemination.db.tables import RegisterLineRow
 from dissemination.domain.register import COLUMNS, STATUS_COLUMNS
 from services.dissemination.tests.conftest import REFERENCE
 
@@ -360,3 +366,89 @@ def test_the_register_reads_several_lines_of_accept_as_one_list(house):
     told = house.http.get("/v1/register", headers=lines)
 
     assert told.headers["content-type"].startswith("text/csv")
+
+
+def written(house, statement, **values):
+    """Write into the database past the service."""
+    with house.engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def register(house):
+    return house.call("GET", "/v1/register?limit=200", role=None).json()
+
+
+def test_a_line_that_is_deleted_from_the_register_is_told(house):
+    """Guard: `RegisterPage.told`, and in CSV `_csv`."""
+    kept, gone = house.released()["files"][0], house.released()["files"][0]
+    before = register(house)
+    written(
+        house,
+        "CREATE TABLE put_away AS SELECT * FROM register_line WHERE file_id = :id",
+        id=UUID(gone["id"]).hex,
+    )
+    written(house, "DELETE FROM register_line WHERE file_id = :id", id=UUID(gone["id"]).hex)
+    told = register(house)
+    sheet = house.call("GET", "/v1/register?format=csv", role=None).text
+    rows = {row["File"]: row["Status"] for row in csv.DictReader(io.StringIO(sheet))}
+    written(house, "INSERT INTO register_line SELECT * FROM put_away")
+    written(house, "DROP TABLE put_away")
+
+    assert (before["is_complete"], before["missing"]) == (True, [])
+    assert not told["is_complete"]
+    assert [one["file_id"] for one in told["missing"]] == [gone["id"]]
+    assert told["missing"][0]["reference"] == REFERENCE
+    assert (rows[gone["id"]], rows[kept["id"]]) == ("line_missing", "current")
+    assert register(house)["is_complete"]
+
+
+def test_a_line_that_was_deleted_before_the_start_or_with_its_leaf_is_told(house):
+    gone = house.released()["files"][0]
+    file_id = UUID(gone["id"])
+    fresh = ReleasedFiles()
+    with Session(house.engine) as session:
+        assert fresh.compare(session).is_complete
+        line = session.scalars(select(RegisterLineRow).filter_by(file_id=file_id)).one()
+        session.delete(line)
+        session.flush()
+        [missing] = ReleasedFiles().compare(session).missing
+        leaf = audit_leaf.c
+        session.execute(audit_leaf.delete().where(leaf.entry.contains(f"files/{gone['id']}")))
+        started_later = ReleasedFiles().compare(session)
+        assert [one.file_id for one in fresh.compare(session).missing] == [file_id]
+        session.rollback()
+
+    assert missing.file_id == file_id
+    assert (started_later.log_is_whole, started_later.is_complete) == (False, False)
+
+
+def test_an_extract_and_a_delivery_that_cannot_be_read_hide_no_others(house):
+    spoilt, whole = house.released(), house.released()
+    for one in (spoilt, whole):
+        house.call("GET", one["files"][0]["content"])
+    delivery = house.deliveries(spoilt["files"][0])[0]["id"]
+    rows = {"extract": UUID(spoilt["id"]).hex, "delivery": UUID(delivery).hex}
+    change = "UPDATE {0} SET {1} = :value WHERE id = :id"
+
+    for table, column, kept in (
+        ("extract", "request", json.dumps({})),
+        ("extract", "state", None),
+        ("extract", "files", None),
+        ("delivery", "outcome", None),
+    ):
+        key = rows[table]
+        with house.engine.connect() as connection:
+            query = text(f"SELECT {column} FROM {table} WHERE id = :id")
+            value = connection.execute(query, {"id": key}).scalar_one()
+        written(house, change.format(table, column), value=kept or "gar{bage", id=key)
+        path = "/v1/extracts" if table == "extract" else "/v1/deliveries"
+        page = house.call("GET", f"{path}?limit=200", role=Role.AUDITOR).json()
+        alone = house.call("GET", f"/v1/extracts/{spoilt['id']}")
+        lines = register(house)
+        written(house, change.format(table, column), value=value, id=key)
+
+        assert [UUID(one).hex for one in page["unreadable"]] == [key]
+        assert page["items"] != []
+        if table == "extract":
+            assert (alone.status_code, alone.json()["code"]) == (409, "RECORD_UNREADABLE")
+            assert lines["items"] != []

@@ -4,9 +4,10 @@ import base64
 import hashlib
 import json
 from datetime import date
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import Session
 
 from common.db.tables import audit_leaf, outbox
@@ -504,3 +505,38 @@ def test_the_sums_of_report_edition_and_event_agree_and_say_what_comes_again(int
     number = report["nhs_number"]
     assert number["present"] + number["missing"] == totals["landed"]
     assert sum(number["status"].values()) == totals["landed"]
+
+
+def test_a_record_that_cannot_be_read_is_named_and_hides_no_others(intake):
+    intake.submit(GOOD)
+    intake.submit(written([sus_row(Sex="2")]))
+
+    def put(table, column, value, row_id):
+        with intake.parts.engine.begin() as connection:
+            change = f"UPDATE {table} SET {column} = :value WHERE id = :id"
+            connection.execute(text(change), {"value": value, "id": UUID(row_id).hex})
+
+    for path, table, column in (
+        ("/v1/submissions", "submission", "state"),
+        ("/v1/submissions", "submission", "report"),
+        ("/v1/submissions", "submission", "period_first"),
+        ("/v1/editions", "edition", "state"),
+        ("/v1/editions", "edition", "further_maps"),
+        ("/v1/data-quality/editions", "edition", "landed_at"),
+    ):
+        before = intake.get(path).json()["items"]
+        row_id = before[0].get("id") or before[0]["edition_id"]
+        with intake.parts.engine.connect() as connection:
+            query = text(f"SELECT {column} FROM {table} WHERE id = :id")
+            value = connection.execute(query, {"id": UUID(row_id).hex}).scalar_one()
+        put(table, column, "gar{bage", row_id)
+        page = intake.get(path)
+        alone = intake.get(f"{path}/{row_id}")
+        put(table, column, value, row_id)
+
+        assert page.status_code == 200, (path, column, page.text)
+        assert page.json()["unreadable"] == [row_id], column
+        assert page.json()["items"] == before[1:]
+        assert alone.status_code in {404, 405, 409}
+        if alone.status_code == 409:
+            assert alone.json()["code"] == "RECORD_UNREADABLE"

@@ -1,5 +1,6 @@
 """One transaction: a session, and what a service builds on it."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Program
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
+from common import unreadable
 from common.db import engine as engines
 from common.errors import Unavailable
 
@@ -19,6 +21,9 @@ T = TypeVar("T")
 
 UNDEFINED = frozenset({"42P01", "42703"})
 """PostgreSQL's states for a table and for a column that is not there."""
+
+RESULTS = ("sqlalchemy.engine.result", "sqlalchemy.engine.cursor", "sqlalchemy.orm.loading")
+"""Where SQLAlchemy makes values of what a database gives."""
 
 UNDEFINED_IN_SQLITE = ("no such table", "no such column", "has no column named")
 
@@ -76,7 +81,8 @@ def note_instant(at: datetime) -> None:
 def translated() -> Iterator[None]:
     """Turn what a database says when it cannot serve into what a caller can act on.
 
-    The statement and the engine's words stay in the cause, for the log to strip.
+    The statement and the engine's words stay in the cause, for the log to strip. A value in a row
+    that is none of its column's type is told as such (`common.unreadable`).
     """
     try:
         yield
@@ -90,6 +96,16 @@ def translated() -> Iterator[None]:
         raise DatabaseUnavailable(
             "The database is temporarily unavailable; retry later."
         ) from error
+    except (ValueError, TypeError) as error:
+        if _is_of_a_column(error):
+            raise unreadable.unreadable(error) from error
+        raise
+
+
+def _is_of_a_column(error: BaseException) -> bool:
+    """Say whether it came while the rows of a result were made: nothing of ours is called there."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__", "").startswith(RESULTS) for frame in frames)
 
 
 def _is_undefined(error: DBAPIError) -> bool:

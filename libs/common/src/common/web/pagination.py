@@ -8,6 +8,8 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from common import unreadable
+
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 
@@ -46,6 +48,13 @@ class Page(BaseModel, Generic[T]):
     next: Annotated[
         UUID | None, Field(description="Pass as `after` for the next page; null on the last.")
     ] = None
+    unreadable: Annotated[
+        list[UUID],
+        Field(
+            description="Ids of records of this page that cannot be read and so are not among"
+            " `items`: somebody wrote into the database past the service. Empty: there are none.",
+        ),
+    ] = []
 
     @classmethod
     def of(
@@ -56,9 +65,23 @@ class Page(BaseModel, Generic[T]):
         show: Callable[[Item], T],
         key: Callable[[Item], UUID],
     ) -> Self:
-        """Make a page of what was found when `page.rows` were asked for."""
-        shown = found[: page.limit]
+        """Make a page of what was found when `page.rows` were asked for.
+
+        What could not be read, or cannot be shown, is named and has its place in the order.
+        """
+        shown = [(key(item), item) for item in found]
+        missing = unreadable.noted()
+        in_order = sorted([*(i for i, _ in shown), *missing])
+        last = in_order[page.limit - 1] if len(in_order) > page.limit else None
+        items = unreadable.each(
+            (pair for pair in shown if last is None or pair[0] <= last),
+            lambda pair: show(pair[1]),
+            key=lambda pair: pair[0],
+        )
         return cls(
-            items=[show(item) for item in shown],
-            next=key(shown[-1]) if len(found) > page.limit else None,
+            items=items,
+            next=last,
+            unreadable=[
+                i for i in sorted({*missing, *unreadable.noted()}) if last is None or i <= last
+            ],
         )

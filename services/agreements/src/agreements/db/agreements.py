@@ -41,7 +41,9 @@ from agreements.records.domain.version import (
 )
 from agreements.records.use_cases.ports import Scope, Slice
 from common import audit as audit_log
+from common import unreadable
 from common.audit import Entry
+from common.db import reading
 from common.errors import AgreementNotFound
 from statements.vocabulary import LineKey
 
@@ -95,7 +97,7 @@ class SqlAgreements:
         query = self._rows(scope).order_by(col(AgreementRow.id)).limit(part.rows)
         if part.after is not None:
             query = query.where(col(AgreementRow.id) > part.after)
-        return self._of(query)
+        return reading.page(self.session, query, self._agreement, key=col(AgreementRow.id))
 
     def _rows(self, scope: Scope) -> Select[AgreementRow]:
         """Begin a query of current rows that the scope may know of."""
@@ -117,6 +119,9 @@ class SqlAgreements:
         return [self._agreement(row) for row in rows]
 
     def _agreement(self, row: AgreementRow) -> Agreement:
+        return unreadable.read(row, self._whole)
+
+    def _whole(self, row: AgreementRow) -> Agreement:
         return Agreement(
             id=row.id,
             reference=row.reference,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
@@ -18,7 +18,9 @@ from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
 from agreements.records.use_cases.ports import Slice
 from common import audit as audit_log
+from common import unreadable
 from common.audit import Entry
+from common.db import reading
 from common.db.replacement import standing_of, values_of
 from common.ids import digest
 from common.replacement import State
@@ -58,7 +60,10 @@ class SqlImports:
         where = [] if state is None else [col(ImportRow.state) == state.value]
         if part.after is not None:
             where.append(col(ImportRow.id) > part.after)
-        return self._read(*where, rows=part.rows)
+        query = self._query(*where).limit(part.rows)
+        return reading.page(
+            self.session, query, lambda row: import_of(self.session, row), key=col(ImportRow.id)
+        )
 
     def save(self, *sent: Import, audit: Entry, is_told: bool = False) -> tuple[Import, ...]:
         epoch = stamp(self.session, at=audit.at)
@@ -77,14 +82,16 @@ class SqlImports:
         add(self.session, ImportContentRow, [{"import_id": sent.id, "content": content.decode()}])
         return replace(sent, content_digest=digest(content))
 
-    def _read(self, *where: ColumnElement[bool], rows: int | None = None) -> list[Import]:
-        query = (
+    def _query(self, *where: ColumnElement[bool]) -> Select[Any]:
+        return (
             select(ImportRow)
             .where(col(ImportRow.superseded_epoch).is_(None), *where)
             .order_by(col(ImportRow.id))
-            .limit(rows)
         )
-        return [import_of(self.session, row) for row in self.session.execute(query).scalars()]
+
+    def _read(self, *where: ColumnElement[bool]) -> list[Import]:
+        rows = self.session.execute(self._query(*where)).scalars()
+        return [unreadable.read(row, lambda one: import_of(self.session, one)) for row in rows]
 
 
 def import_of(session: Session, row: ImportRow | Row[Any]) -> Import:

@@ -17,7 +17,9 @@ from agreements.records.domain.errors import MapNotFound
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from common import audit as audit_log
+from common import unreadable
 from common.audit import Entry
+from common.db import reading
 from common.db.replacement import standing_of, values_of
 
 CHUNK_BYTES = 1_000_000
@@ -29,18 +31,21 @@ GZIP = b"\x1f\x8b"
 class SqlMaps:
     session: Session
 
-    def all(self, kind: str | None) -> Sequence[MapSnapshot]:
+    def all(self, kind: str | None, *, readable: bool = False) -> Sequence[MapSnapshot]:
         query = select(MapSnapshotRow).order_by(col(MapSnapshotRow.id))
         if kind is not None:
             query = query.where(col(MapSnapshotRow.kind) == kind)
-        standings = {row.id: row for row in self._standings()}
-        return [map_of(row, standings.get(row.id)) for row in self.session.execute(query).scalars()]
+        if not readable:
+            standings = {row.id: row for row in self._standings()}
+            rows = self.session.execute(query).scalars()
+            return [_read(row, standings.get(row.id)) for row in rows]
+        return reading.page(self.session, query, self._with_standing, key=col(MapSnapshotRow.id))
 
     def get(self, map_id: UUID) -> MapSnapshot:
         row = self.session.get(MapSnapshotRow, map_id)
         if row is None:
             raise MapNotFound(f"There is no map {map_id}.")
-        return map_of(row, next(iter(self._standings(map_id)), None))
+        return self._with_standing(row)
 
     def add(self, snapshot: MapSnapshot, pieces: Iterable[bytes], *, audit: Entry) -> None:
         row = {
@@ -93,6 +98,9 @@ class SqlMaps:
             self.session.expunge(row)  # one piece in memory at a time
             number += 1
 
+    def _with_standing(self, row: MapSnapshotRow) -> MapSnapshot:
+        return _read(row, next(iter(self._standings(row.id)), None))
+
     def _standings(self, map_id: UUID | None = None) -> list[MapStandingRow]:
         query = select(MapStandingRow).where(col(MapStandingRow.superseded_epoch).is_(None))
         if map_id is not None:
@@ -105,6 +113,10 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         for start in range(0, len(piece), CHUNK_BYTES):
             yield piece[start : start + CHUNK_BYTES]
+
+
+def _read(row: MapSnapshotRow, standing: MapStandingRow | None) -> MapSnapshot:
+    return unreadable.read(row, lambda one: map_of(one, standing))
 
 
 def map_of(

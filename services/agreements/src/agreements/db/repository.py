@@ -1,7 +1,7 @@
 """The facts of agreements in a relational database, and the transaction that has them all."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ from agreements.db.relationship_tables import (
 )
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
-from agreements.db.seals.shown import unlike_seals
+from agreements.db.seals.shown import not_as_sealed
 from agreements.db.store import SqlFacts, put, to_fact
 from agreements.db.tables import (
     AgreementPartyRow,
@@ -65,16 +65,16 @@ from agreements.records.domain.parties.relationship import PublicationConsent, R
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
-from agreements.records.use_cases.ports import Scope, SealedRegister, Slice
+from agreements.records.use_cases.ports import Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
 from common.db import clock as clocks
-from common.db import idempotency
+from common.db import idempotency, reading
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
 from common.replacement import State
 
-R = TypeVar("R", BreachRow, RelationshipRow)
+R = TypeVar("R", BreachRow, RelationshipRow, TransferInstrumentRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,15 @@ class SqlInstruments:
             select(TransferInstrumentRow).order_by(col(TransferInstrumentRow.id))
         ).scalars()
         return [to_fact(TransferInstrument, row) for row in rows]
+
+    def page(self, part: Slice) -> Sequence[TransferInstrument]:
+        query = _part(select(TransferInstrumentRow), TransferInstrumentRow, part)
+        return reading.page(
+            self.session,
+            query,
+            lambda row: to_fact(TransferInstrument, row),
+            key=col(TransferInstrumentRow.id),
+        )
 
     def add(self, instrument: TransferInstrument, *, audit: Entry) -> None:
         add(
@@ -139,7 +148,8 @@ class SqlRelationships:
         return self._of(query)
 
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]:
-        return self._of(_part(self._rows(scope), RelationshipRow, part))
+        query = _part(self._rows(scope), RelationshipRow, part)
+        return reading.page(self.session, query, self._one, key=col(RelationshipRow.id))
 
     def save(self, relationship: Relationship, *, audit: Entry) -> Relationship:
         epoch = stamp(self.session, at=audit.at)
@@ -180,7 +190,10 @@ class SqlRelationships:
 
     def _of(self, query: Select[RelationshipRow]) -> list[Relationship]:
         rows = list(self.session.execute(query).scalars())
-        return [to_fact(Relationship, row, consents=self._consents(row.id)) for row in rows]
+        return [self._one(row) for row in rows]
+
+    def _one(self, row: RelationshipRow) -> Relationship:
+        return to_fact(Relationship, row, consents=self._consents(row.id))
 
     def _consents(self, relationship_id: UUID) -> tuple[PublicationConsent, ...]:
         rows = self.session.execute(
@@ -282,7 +295,9 @@ class SqlBreaches:
 
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]:
         query = _part(self._rows(scope), BreachRow, part)
-        return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
+        return reading.page(
+            self.session, query, lambda row: to_fact(Breach, row), key=col(BreachRow.id)
+        )
 
     def without_receipt(self) -> Sequence[Breach]:
         query = self._rows(None).where(col(BreachRow.receipt_at).is_(None))
@@ -476,10 +491,10 @@ class SqlUnitOfWork:
             with self._lock:
                 seal(tx.session, self._book)
 
-    def unlike_seals(self, registers: Iterable[SealedRegister]) -> frozenset[SealedRegister]:
+    def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
         # Its snapshot is taken under the lock, so that it shows all links that the book knows.
         with self._lock, self._inner.reading() as tx:
-            return unlike_seals(tx.session, self._book, registers)
+            return not_as_sealed(tx.session, self._book, shown)
 
     def settled(self) -> None:
         """Return when every change that was under way is over: committed, or never to be."""

@@ -23,7 +23,9 @@ from agreements.db.written import add, supersede
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.use_cases.ports import Fact, Slice
 from common import audit as audit_log
+from common import unreadable
 from common.audit import Entry
+from common.db import reading
 
 F = TypeVar("F", bound=Fact)
 T = TypeVar("T")
@@ -50,7 +52,9 @@ class SqlFacts(Generic[F]):
         query = self._current(equal).order_by(col(self.row.id)).limit(part.rows)
         if part.after is not None:
             query = query.where(col(self.row.id) > part.after)
-        return self._read(query)
+        return reading.page(
+            self.session, query, lambda row: to_fact(self.fact, row), key=col(self.row.id)
+        )
 
     def known_at(self, epoch: int, **equal: object) -> list[F]:
         """Return what was held true at an epoch."""
@@ -136,10 +140,21 @@ def to_columns(fact: object, row: type[Versioned]) -> dict[str, object]:
 
 
 def to_fact(fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], **more: object) -> T:
-    """Return the fact of a row or its columns, with `more` fields that are not columns."""
+    """Return the fact of a row or its columns, with `more` fields that are not columns.
+
+    Raises:
+        RecordUnreadable
+
+    """
+    return unreadable.read(row, lambda one: _fact(fact, one, more))
+
+
+def _fact(
+    fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], more: Mapping[str, object]
+) -> T:
     named = {field.name for field in fields(fact)}  # type: ignore[arg-type]  # as above
     values = {name: value for name, value in _columns(row).items() if name in named}
-    made: T = _adapter(fact).validate_python(values | more)  # type: ignore[arg-type]  # a class is
+    made: T = _adapter(fact).validate_python({**values, **more})  # type: ignore[arg-type]  # a class is
     return made
 
 

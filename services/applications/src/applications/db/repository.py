@@ -19,13 +19,14 @@ from applications.domain.sections.forms import Kind
 from applications.domain.sections.terms import Condition
 from applications.use_cases.ports import HistoryLine, Scope, Summary
 from common.audit import Entry
-from common.db import idempotency, inbox, saving
+from common.db import idempotency, inbox, reading, saving
 from common.db.unit_of_work import UnitOfWork
 from common.ids import digest, new_id
 from common.messaging import schemas
 from common.messaging.envelope import Event
 from common.security.roles import Role
 from common.texts import STORED
+from common.unreadable import from_row
 
 CONSUMER = "applications"
 
@@ -90,7 +91,9 @@ class SqlApplications:
             query = query.where(col(ApplicationRow.state) == state.value)
         if after is not None:
             query = query.where(col(ApplicationRow.id) > after)
-        return [_to_summary(row._asdict()) for row in self.session.execute(query)]
+        return reading.page(
+            self.session, query, lambda row: _to_summary(row._asdict()), key=col(ApplicationRow.id)
+        )
 
     def history(
         self, application_id: UUID, *, after: UUID | None, limit: int
@@ -103,7 +106,7 @@ class SqlApplications:
         )
         if after is not None:
             query = query.where(col(StepRow.id) > after)
-        return [_to_line(row) for row in self.session.exec(query)]
+        return reading.page(self.session, query, _to_line, key=col(StepRow.id))
 
     def has_taken(self, application_id: UUID, *, version: int, verb: str, subject: str) -> bool:
         query = (
@@ -216,6 +219,7 @@ def unit_of_work(engine: Engine) -> UnitOfWork[SqlTransaction]:
     )
 
 
+@from_row
 def _to_domain(row: ApplicationRow) -> Application:
     record = RECORD.validate_python(row.record, context=STORED)
     sections = {
@@ -306,6 +310,7 @@ def _to_step(application_id: UUID, version: int | None, step: Step) -> StepRow:
     )
 
 
+@from_row
 def _to_line(row: StepRow) -> HistoryLine:
     return HistoryLine(
         id=row.id,

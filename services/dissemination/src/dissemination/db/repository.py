@@ -8,14 +8,15 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, Row, func, select, update
 from sqlmodel import Session, col
 
 from common.audit.entries import Entry
 from common.clock import Clock
-from common.db import idempotency, inbox, unit_of_work
+from common.db import idempotency, inbox, reading, unit_of_work
 from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
+from dissemination.db.completeness import ReleasedFiles
 from dissemination.db.log import SqlLog, append, enqueue
 from dissemination.db.rows import (
     delivery_columns,
@@ -45,7 +46,7 @@ from dissemination.domain.extract import (
     Extract,
     State,
 )
-from dissemination.domain.register import Listed, RegisterLine
+from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
 from dissemination.domain.standing import FILE_VOID, Standing, Withdrawal, status
 from dissemination.use_cases.ports import Progress
@@ -81,7 +82,7 @@ class SqlExtracts:
             query = query.where(col(ExtractRow.agreement) == agreement)
         if after is not None:
             query = query.where(col(ExtractRow.id) > after)
-        return [extract_of(row) for row in self.session.scalars(query)]
+        return reading.page(self.session, query, extract_of, key=col(ExtractRow.id))
 
     def save(self, extract: Extract, *, audit: Entry) -> Extract:
         stored = replace(extract, version=extract.version + 1, pending=())
@@ -257,6 +258,10 @@ class SqlVoids:
 @dataclass(frozen=True, slots=True)
 class SqlRegister:
     session: Session
+    released: ReleasedFiles
+
+    def completeness(self) -> Completeness:
+        return self.released.compare(self.session)
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         query = (
@@ -273,20 +278,20 @@ class SqlRegister:
         )
         if after is not None:
             query = query.where(col(RegisterLineRow.id) > after)
-        return [
-            Listed(
-                line=RegisterLine(**{name: getattr(line, name) for name in _LINE_COLUMNS}),
-                status=status(
-                    ExtractRequest.read(extract.request).line,
-                    withdrawal=withdrawal_of(extract),
-                    standing=None if standing is None else standing_of(standing),
-                    superseded_at=(
-                        extract.changed_at if extract.state == State.SUPERSEDED.value else None
-                    ),
-                ),
-            )
-            for line, extract, standing in self.session.execute(query)
-        ]
+        return reading.page(self.session, query, _listed, key=col(RegisterLineRow.id))
+
+
+def _listed(row: Row[RegisterLineRow, ExtractRow, AgreementStandingRow | None]) -> Listed:
+    line, extract, standing = row
+    return Listed(
+        line=RegisterLine(**{name: getattr(line, name) for name in _LINE_COLUMNS}),
+        status=status(
+            ExtractRequest.read(extract.request).line,
+            withdrawal=withdrawal_of(extract),
+            standing=None if standing is None else standing_of(standing),
+            superseded_at=extract.changed_at if extract.state == State.SUPERSEDED.value else None,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +353,7 @@ class SqlDeliveries:
                 query = query.where(column == wanted)
         if after is not None:
             query = query.where(col(DeliveryRow.id) > after)
-        return [delivery_of(row) for row in self.session.scalars(query)]
+        return reading.page(self.session, query, delivery_of, key=col(DeliveryRow.id))
 
     def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
         stored = replace(delivery, version=delivery.version + 1, pending=())
@@ -406,6 +411,7 @@ class SqlIdempotencyKeys:
 class SqlTransaction:
     session: Session
     timer: Clock
+    released: ReleasedFiles
 
     @property
     def extracts(self) -> SqlExtracts:
@@ -425,7 +431,7 @@ class SqlTransaction:
 
     @property
     def register(self) -> SqlRegister:
-        return SqlRegister(self.session)
+        return SqlRegister(self.session, self.released)
 
     @property
     def standings(self) -> SqlStandings:
@@ -449,7 +455,8 @@ class SqlTransaction:
 
 def build(engine: Engine, timer: Clock) -> unit_of_work.UnitOfWork[SqlTransaction]:
     """Make the service's unit of work."""
-    return unit_of_work.UnitOfWork(engine, lambda session: SqlTransaction(session, timer))
+    released = ReleasedFiles()
+    return unit_of_work.UnitOfWork(engine, lambda session: SqlTransaction(session, timer, released))
 
 
 def _is_unfinished() -> ColumnElement[bool]:

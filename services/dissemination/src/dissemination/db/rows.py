@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from common.unreadable import from_row
 from dissemination.db.tables import (
     AgreementStandingRow,
     DeliveryRow,
@@ -33,6 +34,7 @@ _WITHDRAWAL: TypeAdapter[Withdrawal] = TypeAdapter(Withdrawal)
 _SINCE: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
+@from_row
 def extract_of(row: ExtractRow) -> Extract:
     return Extract(
         id=row.id,
@@ -64,6 +66,7 @@ def withdrawal_of(row: ExtractRow) -> Withdrawal | None:
     return None if row.withdrawal is None else _WITHDRAWAL.validate_python(row.withdrawal)
 
 
+@from_row
 def standing_of(row: AgreementStandingRow) -> Standing:
     return Standing(
         agreement=row.agreement,
@@ -124,6 +127,7 @@ def release_row(release: Release) -> ReleaseRow:
     )
 
 
+@from_row
 def release_of(row: ReleaseRow) -> Release:
     return Release(
         file=PreparedFile(
@@ -154,6 +158,7 @@ def release_of(row: ReleaseRow) -> Release:
     )
 
 
+@from_row
 def delivery_of(row: DeliveryRow) -> Delivery:
     return Delivery(
         id=row.id,

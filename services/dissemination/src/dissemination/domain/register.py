@@ -98,6 +98,31 @@ class Listed:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingLine:
+    """What the audit log says of a file that was released, and of which there is no line."""
+
+    file_id: UUID
+    reference: str
+    released_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
+    """How the register's lines stand to what the audit log says was released."""
+
+    log_is_whole: bool
+    """Whether the log has every leaf by its number."""
+    missing: tuple[MissingLine, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        return self.log_is_whole and not self.missing
+
+
+LINE_MISSING = "line_missing"
+"""Stands for the status of a file whose line is gone from the register."""
+
 COLUMNS: Sequence[tuple[str, str]] = (
     ("controllers", "Controller organisation(s)"),
     ("controller_type", "Sole or joint"),

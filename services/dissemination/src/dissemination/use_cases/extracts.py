@@ -10,7 +10,7 @@ import structlog
 from pydantic import JsonValue
 
 from catalogue import Catalogue
-from common import faults
+from common import faults, unreadable
 from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
@@ -145,7 +145,9 @@ def page(
 ) -> Sequence[ExtractWithStatus]:
     with ctx.uow.reading() as tx:
         found = tx.extracts.page(own=ctx.scope, agreement=agreement, after=after, limit=limit)
-        return _with_status(found, tx)
+        return unreadable.together(
+            found, lambda some: _with_status(some, tx), key=lambda extract: extract.id
+        )
 
 
 def files(extract_id: UUID, *, ctx: Context) -> Sequence[Release]:

@@ -14,7 +14,7 @@ from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Permit, PreparedFile
 from dissemination.domain.landed import Landed, QualitySummary
-from dissemination.domain.register import Listed, RegisterLine
+from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
 from dissemination.domain.standing import Standing, Withdrawal
 from statements.manifest import Manifest
@@ -162,6 +162,9 @@ class Voids(Protocol):
 class Register(Protocol):
     def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         """In the order of release."""
+
+    def completeness(self) -> Completeness:
+        """Hold its lines against what the audit log says was released."""
 
 
 class Standings(Protocol):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from dissemination.domain.register import Listed
+from common import unreadable
+from dissemination.domain.register import Completeness, Listed
 from dissemination.use_cases.context import Context
 
 LINES_AT_ONCE = 500
@@ -18,6 +19,16 @@ def page(*, after: UUID | None, limit: int, ctx: Context) -> Sequence[Listed]:
 def all_lines(*, ctx: Context) -> Iterator[Listed]:
     """Every line, some at a time: lines are only ever added, so this needs no long snapshot."""
     after: UUID | None = None
-    while lines := page(after=after, limit=LINES_AT_ONCE, ctx=ctx):
+    while True:
+        lines = page(after=after, limit=LINES_AT_ONCE, ctx=ctx)
+        passed = [*(listed.line.id for listed in lines), *unreadable.noted()]
+        if not passed:
+            return
         yield from lines
-        after = lines[-1].line.id
+        after = max(passed)
+
+
+def completeness(*, ctx: Context) -> Completeness:
+    """Say whether there is a line for every file that the audit log says was released."""
+    with ctx.uow.reading() as tx:
+        return tx.register.completeness()

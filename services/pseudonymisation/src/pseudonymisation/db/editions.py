@@ -12,10 +12,12 @@ from sqlmodel import Session, col, select
 
 from catalogue import Protocol
 from common.audit import Entry as AuditEntry
+from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import overwrite, record
 from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import State as Replacement
+from common.unreadable import from_row
 from pseudonymisation.db import events
 from pseudonymisation.db.submissions import UNDER_WAY
 from pseudonymisation.db.tables import (
@@ -74,7 +76,7 @@ class SqlEditions:
             query = query.where(col(EditionRow.period_last) >= period.first)
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
-        return [edition_of_row(row) for row in self.session.exec(query)]
+        return reading.page(self.session, query, edition_of_row, key=col(EditionRow.id))
 
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
         query = (
@@ -263,6 +265,7 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
     }
 
 
+@from_row
 def edition_of_row(row: EditionRow) -> Edition:
     """Read an edition out of its row."""
     return Edition(

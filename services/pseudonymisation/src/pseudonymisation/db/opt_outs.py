@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, text
 from sqlmodel import Session, col, select
 
 from common.audit import Entry as AuditEntry
+from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import put, record
 from common.replacement import EFFECTIVE, Change, Standing, State
+from common.unreadable import from_row
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
@@ -44,7 +46,7 @@ class SqlOptOutLists:
             query = query.where(col(OptOutListRow.state) == state.value)
         if after is not None:
             query = query.where(col(OptOutListRow.id) > after)
-        return [to_list(row) for row in self.session.exec(query)]
+        return reading.page(self.session, query, to_list, key=col(OptOutListRow.id))
 
     def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
         stored = replace(opt_outs, version=opt_outs.version + 1, pending=())
@@ -78,7 +80,7 @@ class SqlOptOutChecks:
             query = query.where(_stands(state))
         if after is not None:
             query = query.where(col(OptOutCheckRow.id) > after)
-        return [to_check(row) for row in self.session.exec(query)]
+        return reading.page(self.session, query, to_check, key=col(OptOutCheckRow.id))
 
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
         stored = replace(check, version=check.version + 1, pending=())
@@ -143,6 +145,7 @@ def _of_check(check: OptOutCheck) -> dict[str, Any]:
     }
 
 
+@from_row
 def to_check(row: OptOutCheckRow) -> OptOutCheck:
     reply = None
     if row.reply_id is not None and row.reply_key is not None and row.replied_at is not None:
@@ -226,6 +229,7 @@ def _of_list(opt_outs: OptOutList) -> dict[str, Any]:
     }
 
 
+@from_row
 def to_list(row: OptOutListRow) -> OptOutList:
     return OptOutList(
         id=row.id,

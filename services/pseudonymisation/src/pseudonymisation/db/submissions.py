@@ -12,9 +12,10 @@ from sqlmodel import Session, col, select
 
 from catalogue import Protocol
 from common.audit import Entry as AuditEntry
-from common.db import claims
+from common.db import claims, reading
 from common.db.saving import put, record
 from common.jobs import SignOfLife
+from common.unreadable import from_row
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import (
     EditionRow,
@@ -68,7 +69,7 @@ class SqlSubmissions:
             query = query.where(col(SubmissionRow.data_set) == data_set)
         if after is not None:
             query = query.where(col(SubmissionRow.id) > after)
-        return [_to_submission(row) for row in self.session.exec(query)]
+        return reading.page(self.session, query, _to_submission, key=col(SubmissionRow.id))
 
     def entries(
         self, submission_id: UUID, *, after: int, limit: int
@@ -240,6 +241,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
     }
 
 
+@from_row
 def _to_submission(row: SubmissionRow) -> Submission:
     content = None
     if row.content_key is not None:

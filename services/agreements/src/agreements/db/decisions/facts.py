@@ -26,7 +26,6 @@ from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book
 from agreements.db.seals.sealed import (
     SEALED,
-    UNREADABLE,
     RowWithParts,
     Sealed,
     columns_of,
@@ -82,6 +81,7 @@ from agreements.records.domain.terms.document import Document, Terms
 from agreements.records.domain.version import AgreementVersion, Condition, Party
 from common.ids import digest
 from common.replacement import State
+from common.unreadable import UNREADABLE
 
 CACHED_MAX = 2048
 THE_CHAIN = "seal"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from agreements.db.events import enqueue_voided
 from agreements.records.domain.events import FileVoided
 from agreements.records.domain.recalls import Recall
 from agreements.records.use_cases.ports import RecordedHolding, Slice
+from common.db import reading
 from statements import attestation
 from statements.vocabulary import LineKey
 
@@ -48,11 +49,11 @@ class SqlHoldings:
             query = query.limit(part.rows)
             if part.after is not None:
                 query = query.where(col(HoldingRow.id) > part.after)
-        rows = self.session.execute(query).scalars().all()
+        found = reading.page(self.session, query, _holding, key=col(HoldingRow.id))
         if part is None and not as_sealed:
-            return [_holding(row) for row in rows]
-        genuine = frozenset(self.as_sealed(self.session, [row.id for row in rows]))
-        return [_holding(row, is_as_sealed=row.id in genuine) for row in rows]
+            return found
+        genuine = frozenset(self.as_sealed(self.session, [one.id for one in found]))
+        return [replace(one, is_as_sealed=one.id in genuine) for one in found]
 
     def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         # The text narrows it down; what it rests on is read out of what was attested.
@@ -102,7 +103,7 @@ class SqlHoldings:
         return [held[subject] for subject in subjects if subject in held]
 
 
-def _holding(row: HoldingRow, *, is_as_sealed: bool | None = None) -> RecordedHolding:
+def _holding(row: HoldingRow) -> RecordedHolding:
     return RecordedHolding(
         id=row.id,
         agreement=row.agreement,
@@ -116,7 +117,6 @@ def _holding(row: HoldingRow, *, is_as_sealed: bool | None = None) -> RecordedHo
         bytes=row.bytes,
         digest=row.digest,
         released_at=row.released_at,
-        is_as_sealed=is_as_sealed,
     )
 
 

@@ -19,8 +19,9 @@ from agreements.db.decisions.seals import (
     is_genuine,
 )
 from agreements.db.seals.chain import Sealer
-from agreements.db.seals.sealed import UNREADABLE, columns_of
+from agreements.db.seals.sealed import columns_of
 from agreements.decision.domain.permits import GivenPermit
+from common.unreadable import UNREADABLE
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

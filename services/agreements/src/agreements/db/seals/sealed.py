@@ -33,9 +33,6 @@ Key = tuple[UUID, int]
 READ_VALUES = 500
 """How many registers are read at once."""
 
-UNREADABLE = (ValueError, TypeError, LookupError)
-"""No row of ours is of such a form: what cannot be read was written by somebody else."""
-
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -1,26 +1,112 @@
 """What is shown to people is held against its seal, as it is for a decision (docs/adr/0024)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import Book
-from agreements.db.seals.sealed import SEALED, UNREADABLE, digest_of_rows, read
-from agreements.records.use_cases.ports import SealedRegister
+from agreements.db.seals.sealed import SEALED, digest_of_rows, read
+from agreements.records.domain.agreement import Agreement
+from agreements.records.domain.breach import Breach
+from agreements.records.domain.contract import Contract
+from agreements.records.domain.hold import Hold
+from agreements.records.domain.lists.imports import Import
+from agreements.records.domain.lists.maps import MapSnapshot
+from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.domain.parties.assurance import Assurance
+from agreements.records.domain.parties.environment import RecipientEnvironment
+from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
+from agreements.records.domain.parties.registration import (
+    IcoRegistration,
+    Publication,
+    Section251Approval,
+)
+from agreements.records.domain.parties.relationship import Relationship
+from agreements.records.domain.parties.submission_right import SubmissionRight
+from agreements.records.use_cases.organisations import OrganisationWithSuccessor
+from common.unreadable import UNREADABLE
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 BY_NAME = {sealed.table.name: sealed for sealed in SEALED.values()}
 
 
-def unlike_seals(
-    session: Session, book: Book, registers: Iterable[SealedRegister]
+class SealedRegister(NamedTuple):
+    """Rows of a table that are sealed together (docs/adr/0024)."""
+
+    table: str
+    value: object = None
+    """Of the column that the register is named by; None: the whole table is one register."""
+
+
+Registers = Callable[[Any], Iterable[SealedRegister]]
+
+
+def _of_agreement(agreement: Agreement) -> Iterable[SealedRegister]:
+    yield SealedRegister("agreement", agreement.reference)
+    for table in ("agreement_version", "special_condition", "renewal", "task", "hold"):
+        yield SealedRegister(table, agreement.id)
+    for version in agreement.versions:
+        yield SealedRegister("signature", version.id)
+    for hold in agreement.holds:
+        yield SealedRegister("hold_lift", hold.id)
+
+
+REGISTERS: Mapping[type[object], Registers] = {
+    Agreement: _of_agreement,
+    Hold: lambda hold: [SealedRegister("hold_lift", hold.id)],
+    Breach: lambda breach: [
+        SealedRegister("breach", breach.agreement_id),
+        SealedRegister("hold", breach.agreement_id),
+    ],
+    Contract: lambda contract: [SealedRegister("contract", contract.organisation)],
+    RecipientEnvironment: lambda environment: [
+        SealedRegister("recipient_environment", environment.organisation),
+        SealedRegister("environment_client", environment.id),
+    ],
+    Organisation: lambda listed: [SealedRegister("organisation", listed.ods)],
+    TransferInstrument: lambda _: [SealedRegister("transfer_instrument")],
+    OrganisationWithSuccessor: lambda one: [
+        SealedRegister("organisation", one.organisation.ods),
+        SealedRegister("transfer_instrument"),
+    ],
+    Relationship: lambda relationship: [
+        SealedRegister("relationship", relationship.commissioner),
+        SealedRegister("relationship_consent", relationship.id),
+    ],
+    RelationshipEdition: lambda edition: [SealedRegister("relationship_edition", edition.number)],
+    Assurance: lambda evidence: [SealedRegister("assurance", evidence.organisation)],
+    IcoRegistration: lambda ico: [SealedRegister("ico_registration", ico.organisation)],
+    Section251Approval: lambda one: [SealedRegister("section_251_approval", one.reference)],
+    Publication: lambda publication: [SealedRegister("publication", publication.data_set)],
+    SubmissionRight: lambda right: [SealedRegister("submission_right", right.submitter)],
+    MapSnapshot: lambda _: [SealedRegister("map_snapshot"), SealedRegister("map_standing")],
+    Import: lambda _: [SealedRegister("import")],
+}
+"""By what is shown: where all is that it is shown by. A test asks for every table."""
+
+
+def not_as_sealed(
+    session: Session, book: Book, shown: Sequence[Sequence[object]]
+) -> list[tuple[str, ...]]:
+    """Say of each, with what it is shown with, which tables hold other rows than were sealed."""
+    registers = [
+        frozenset(r for one in of_it for r in REGISTERS[type(one)](one)) for of_it in shown
+    ]
+    unlike = _unlike_seals(session, book, frozenset[SealedRegister]().union(*registers))
+    return [tuple(sorted({r.table for r in of_it & unlike})) for of_it in registers]
+
+
+def _unlike_seals(
+    session: Session, book: Book, asked: frozenset[SealedRegister]
 ) -> frozenset[SealedRegister]:
     """Return which of these registers hold other rows than were sealed; all, without a chain."""
-    asked = frozenset(registers)
+    if not asked:
+        return asked
     try:
         book.refresh(session)
     except SealBroken as error:

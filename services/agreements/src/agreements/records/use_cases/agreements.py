@@ -9,14 +9,22 @@ import structlog
 
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances, Renewal
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
-from agreements.records.domain.errors import NotAParty, UnlikeSeal
+from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task
 from agreements.records.domain.version import AgreementVersion, Signature
-from agreements.records.use_cases.context import Context, own, scope
+from agreements.records.use_cases.context import (
+    Compared,
+    Context,
+    compared,
+    own,
+    require_as_sealed,
+    scope,
+)
 from agreements.records.use_cases.contracts import has_contract
 from agreements.records.use_cases.drafting import require_true
-from agreements.records.use_cases.ports import RecordedHolding, SealedRegister, Slice, Transaction
+from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
+from common import unreadable
 from common.audit.entries import Entry
 from common.clock import legal_day
 from common.ids import new_id
@@ -39,8 +47,6 @@ class AgreementWithState:
     state: AgreementState
     at: datetime
     tasks: tuple[Task, ...]
-    not_as_sealed: tuple[str, ...] | None = None
-    """Tables whose rows about it are not those that were sealed; None: not compared."""
 
 
 # What applications says
@@ -219,25 +225,31 @@ def fulfil_condition(
 # Questions
 
 
-def get(reference: str, *, ctx: Context) -> AgreementWithState:
+def get(reference: str, *, ctx: Context) -> Compared[AgreementWithState]:
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
-        shown = _show(tx, agreement, ctx.clock.now(), ctx)
+        shown = unreadable.read(agreement, lambda one: _show(tx, one, ctx.clock.now(), ctx))
     return _compared([shown], ctx)[0]
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[AgreementWithState]:
+def page(part: Slice, *, ctx: Context) -> Sequence[Compared[AgreementWithState]]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.agreements.page(part, scope=scope(tx, ctx))
-        shown = [_show(tx, agreement, at, ctx) for agreement in found]
+        shown = unreadable.each(found, lambda one: _show(tx, one, at, ctx), key=lambda a: a.id)
     return _compared(shown, ctx)
 
 
 def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVersion:
-    """Return a version with its document: the one asked for, or the latest drafted."""
+    """Return a version with its document: the one asked for, or the latest drafted.
+
+    Raises:
+        UnlikeSeal: somebody would sign what this service did not draft.
+
+    """
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+    require_as_sealed("What is recorded of the agreement is", agreement, ctx=ctx)
     if number is None:
         return max(agreement.versions, key=lambda v: v.sequence)
     return agreement.numbered(number)
@@ -281,8 +293,9 @@ def preview_hold(reference: str, lines: Sequence[int] | None, *, ctx: Context) -
         keys = {line.key for line in held}
         files = tx.holdings.of(reference, as_sealed=True)
         under_way = _count(keys, tx.holdings.under_way(reference, at=at))
-    unlike = set(_unlike(_registers(agreement), ctx.uow.unlike_seals(_registers(agreement))))
-    if not all(file.is_as_sealed for file in files):
+    [found] = ctx.uow.not_as_sealed([agreement])
+    unlike = set(found)
+    if unreadable.noted() or not all(file.is_as_sealed for file in files):
         unlike.add("holding")
     return HoldPreview(
         lines=tuple(line.number for line in held),
@@ -428,38 +441,10 @@ def _require_as_sealed(hold_id: UUID, ctx: Context) -> None:
     """
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.of_hold(hold_id, scope=scope(tx, ctx))
-    if unlike := _unlike(_registers(agreement), ctx.uow.unlike_seals(_registers(agreement))):
-        raise UnlikeSeal(
-            f"What is recorded of the agreement is not what was sealed: {', '.join(unlike)}. An"
-            " operator has to find out who wrote into these tables before the hold can be lifted.",
-            registers=[*unlike],
-        )
+    require_as_sealed("What is recorded of the agreement is", agreement, ctx=ctx)
 
 
-def _registers(agreement: Agreement) -> frozenset[SealedRegister]:
-    """Return where all is that an agreement is shown by."""
-    of_it = ("agreement_version", "special_condition", "renewal", "task", "hold")
-    return frozenset(
-        {
-            SealedRegister("agreement", agreement.reference),
-            *(SealedRegister(table, agreement.id) for table in of_it),
-            *(SealedRegister("signature", version.id) for version in agreement.versions),
-            *(SealedRegister("hold_lift", hold.id) for hold in agreement.holds),
-        }
-    )
-
-
-def _unlike(
-    registers: frozenset[SealedRegister], unlike: frozenset[SealedRegister]
-) -> tuple[str, ...]:
-    return tuple(sorted({register.table for register in registers & unlike}))
-
-
-def _compared(shown: Sequence[AgreementWithState], ctx: Context) -> Sequence[AgreementWithState]:
-    """Say of each which tables hold other rows about it than were sealed."""
-    registers = [_registers(one.agreement) for one in shown]
-    unlike = ctx.uow.unlike_seals(frozenset().union(*registers))
-    return [
-        replace(one, not_as_sealed=_unlike(of_it, unlike))
-        for one, of_it in zip(shown, registers, strict=True)
-    ]
+def _compared(
+    shown: Sequence[AgreementWithState], ctx: Context
+) -> Sequence[Compared[AgreementWithState]]:
+    return compared(shown, by=lambda one: [one.agreement], ctx=ctx)

@@ -14,14 +14,17 @@ from agreements.records.domain.hold import Hold
 from agreements.records.use_cases.agreements import new_hold, save_hold
 from agreements.records.use_cases.context import (
     KNOWS_ALL,
+    Compared,
     Context,
     OnceKey,
+    compared,
     created_before,
     own,
     remember,
     scope,
 )
 from agreements.records.use_cases.ports import Slice, Transaction
+from common import unreadable
 from common.ids import new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -150,15 +153,24 @@ def close(breach_id: UUID, *, outcome: str, ctx: Context) -> BreachWithHolds:
     return shown
 
 
-def get(breach_id: UUID, *, ctx: Context) -> BreachWithHolds:
+def get(breach_id: UUID, *, ctx: Context) -> Compared[BreachWithHolds]:
     with ctx.uow.reading() as tx:
-        return _show(tx, tx.breaches.get(breach_id, scope=scope(tx, ctx)), ctx)
+        found = tx.breaches.get(breach_id, scope=scope(tx, ctx))
+        shown = unreadable.read(found, lambda breach: _show(tx, breach, ctx))
+    return _compared([shown], ctx)[0]
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[BreachWithHolds]:
+def page(part: Slice, *, ctx: Context) -> Sequence[Compared[BreachWithHolds]]:
     with ctx.uow.reading() as tx:
         found = tx.breaches.page(part, scope=scope(tx, ctx))
-        return [_show(tx, breach, ctx) for breach in found]
+        shown = unreadable.each(found, lambda one: _show(tx, one, ctx), key=lambda one: one.id)
+    return _compared(shown, ctx)
+
+
+def _compared(
+    shown: Sequence[BreachWithHolds], ctx: Context
+) -> Sequence[Compared[BreachWithHolds]]:
+    return compared(shown, by=lambda one: [one.breach, *one.holds], ctx=ctx)
 
 
 def alert_overdue_receipts(*, ctx: Context) -> int:

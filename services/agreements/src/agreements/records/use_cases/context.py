@@ -1,8 +1,11 @@
 """What every use case is given: the outside world, and on whose behalf it acts."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
+from agreements.records.domain.errors import UnlikeSeal
 from agreements.records.domain.parties.organisation import predecessors
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.ports import Reference, Scope, Transaction, UnitOfWork
@@ -10,6 +13,8 @@ from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
 from common.security.principal import Principal
 from common.security.roles import Role
+
+T = TypeVar("T")
 
 KNOWS_ALL: frozenset[Role] = frozenset(
     {
@@ -61,6 +66,41 @@ class Context(World):
             resource=resource,
             on_behalf_of=None,  # a command is one's own; who asks for access acts for others
             detail=dict(detail),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared(Generic[T]):
+    """What is shown to somebody who decides, and whether it is what this service wrote."""
+
+    one: T
+    not_as_sealed: tuple[str, ...]
+    """Tables whose rows about it are not those that were sealed."""
+
+
+def compared(
+    shown: Iterable[T], *, by: Callable[[T], Sequence[object]], ctx: World
+) -> list[Compared[T]]:
+    """Hold each against the seals of what it is shown by, in the order given."""
+    every = list(shown)
+    found = ctx.uow.not_as_sealed(*(by(one) for one in every))
+    return [Compared(one, unlike) for one, unlike in zip(every, found, strict=True)]
+
+
+def require_as_sealed(what: str, *shown: object, ctx: World) -> None:
+    """Demand it of what gives permission by somebody's word: what was slipped in is nobody's.
+
+    Raises:
+        UnlikeSeal
+
+    """
+    [unlike] = ctx.uow.not_as_sealed(shown)
+    if unlike:
+        raise UnlikeSeal(
+            f"{what} not what was sealed, in: {', '.join(unlike)}. An operator has to find out who"
+            " wrote into these tables of the database first. What takes permission away is"
+            " possible.",
+            registers=[*unlike],
         )
 
 

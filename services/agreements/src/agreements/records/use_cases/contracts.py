@@ -1,7 +1,7 @@
 """Framework contracts: issue, sign, terminate, and find what counts for an organisation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
@@ -11,8 +11,10 @@ from agreements.records.domain.errors import ContractNotFound, NotAParty, Organi
 from agreements.records.domain.parties import organisation
 from agreements.records.domain.parties.organisation import predecessors, require_legal_entity
 from agreements.records.use_cases.context import (
+    Compared,
     Context,
     OnceKey,
+    compared,
     created_before,
     own,
     remember,
@@ -20,7 +22,7 @@ from agreements.records.use_cases.context import (
 )
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.lists.names import as_listed
-from agreements.records.use_cases.ports import SealedRegister, Slice, Transaction
+from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import legal_day, start_of
 from common.ids import contract_reference, new_id
 from common.security.principal import BODY
@@ -35,8 +37,6 @@ class ContractWithState:
 
     contract: Contract
     state: ContractState
-    not_as_sealed: tuple[str, ...] | None = None
-    """Tables whose rows about it are not those that were sealed; None: not compared."""
 
 
 def issue(
@@ -126,13 +126,13 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> ContractWithState
     return _show(ended, at)
 
 
-def get(reference: str, *, ctx: Context) -> ContractWithState:
+def get(reference: str, *, ctx: Context) -> Compared[ContractWithState]:
     with ctx.uow.reading() as tx:
         shown = _show(_visible(tx, reference, ctx), ctx.clock.now())
     return _compared([shown], ctx)[0]
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[ContractWithState]:
+def page(part: Slice, *, ctx: Context) -> Sequence[Compared[ContractWithState]]:
     """Return the contracts that the caller may know of, in order of id."""
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
@@ -140,27 +140,19 @@ def page(part: Slice, *, ctx: Context) -> Sequence[ContractWithState]:
         if known is None:
             found = list(tx.contracts.page(part))
         else:
-            found = part.of(c for code in known for c in tx.contracts.find(organisation=code))
+            found = part.of(c for code in known for c in tx.contracts.page(part, organisation=code))
     return _compared([_show(c, at) for c in found], ctx)
 
 
-def _compared(shown: Sequence[ContractWithState], ctx: Context) -> Sequence[ContractWithState]:
-    """Say of each whether the contracts of its organisation are those that were sealed."""
-    unlike = ctx.uow.unlike_seals(
-        SealedRegister("contract", s.contract.organisation) for s in shown
-    )
-    return [
-        replace(
-            one,
-            not_as_sealed=("contract",)
-            if SealedRegister("contract", one.contract.organisation) in unlike
-            else (),
-        )
-        for one in shown
-    ]
+def _compared(
+    shown: Sequence[ContractWithState], ctx: Context
+) -> Sequence[Compared[ContractWithState]]:
+    return compared(shown, by=lambda one: [one.contract], ctx=ctx)
 
 
-def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[ContractWithState]:
+def counting_for(
+    code: str, as_at: date | None, *, ctx: Context
+) -> Sequence[Compared[ContractWithState]]:
     """Return the contracts that count for an organisation on a day.
 
     They are those of the legal entity behind it, and of predecessors whose standing passed to
@@ -172,7 +164,8 @@ def counting_for(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Con
         known = scope(tx, ctx)
         if known is not None:
             counting = [c for c in counting if c in known]
-        return [_show(c, at) for one in counting for c in tx.contracts.find(organisation=one)]
+        found = [_show(c, at) for one in counting for c in tx.contracts.find(organisation=one)]
+    return _compared(found, ctx)
 
 
 def instant_on(day: date | None, *, now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """Organisations, transfer instruments, and where data land."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -11,9 +11,18 @@ from agreements.records.domain.errors import ClientTaken, EnvironmentNotFound, O
 from agreements.records.domain.parties import organisation
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
-from agreements.records.use_cases.context import Context, OnceKey, created_before, remember, scope
+from agreements.records.use_cases.context import (
+    Compared,
+    Context,
+    OnceKey,
+    compared,
+    created_before,
+    remember,
+    scope,
+)
 from agreements.records.use_cases.lists import codes
-from agreements.records.use_cases.ports import SealedRegister, Slice, Transaction
+from agreements.records.use_cases.ports import Slice, Transaction
+from common import unreadable
 from common.clock import legal_day
 from common.ids import new_id
 from statements.vocabulary import EnvironmentKind
@@ -31,7 +40,9 @@ class OrganisationWithSuccessor:
     successor: str | None
 
 
-def get_organisation(code: str, day: date | None, *, ctx: Context) -> OrganisationWithSuccessor:
+def get_organisation(
+    code: str, day: date | None, *, ctx: Context
+) -> Compared[OrganisationWithSuccessor]:
     """Return the organisation as it is on `day`, by default today, also by a longer form."""
     day = day or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
@@ -44,16 +55,20 @@ def get_organisation(code: str, day: date | None, *, ctx: Context) -> Organisati
         raise OrganisationNotFound(f"{code} is not in the loaded list on {day}.", own=own)
     successors = [i for i in instruments if i.predecessor == found.ods and i.valid_from <= day]
     latest = max(successors, key=lambda i: (i.valid_from, i.id), default=None)
-    return OrganisationWithSuccessor(
+    shown = OrganisationWithSuccessor(
         organisation=found, own=own, successor=latest.successor if latest else None
     )
+    [one] = compared([shown], by=lambda one: [one], ctx=ctx)
+    return one
 
 
-def page_organisations(part: Slice, kind: str | None, *, ctx: Context) -> Sequence[Organisation]:
+def page_organisations(
+    part: Slice, kind: str | None, *, ctx: Context
+) -> Sequence[Compared[Organisation]]:
+    equal = {} if kind is None else {"kind": kind}
     with ctx.uow.reading() as tx:
-        if kind is None:
-            return tx.organisations.page(part)
-        return tx.organisations.page(part, kind=kind)
+        found = tx.organisations.page(part, **equal)
+    return compared(found, by=lambda one: [one], ctx=ctx)
 
 
 def require_known(tx: Transaction, codes: Iterable[str], day: date) -> None:
@@ -100,17 +115,16 @@ def record_transfer(
     return instrument
 
 
-def transfers(part: Slice, *, ctx: Context) -> Sequence[TransferInstrument]:
+def transfers(part: Slice, *, ctx: Context) -> Sequence[Compared[TransferInstrument]]:
     with ctx.uow.reading() as tx:
-        return part.of(tx.instruments.all())
+        found = tx.instruments.page(part)
+    return compared(found, by=lambda one: [one], ctx=ctx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentWithClients:
     environment: RecipientEnvironment
     clients: tuple[str, ...]
-    not_as_sealed: tuple[str, ...] | None = None
-    """Tables whose rows about it are not those that were sealed; None: not compared."""
 
 
 def open_environment(
@@ -171,29 +185,17 @@ def remove_client(environment_id: UUID, client_id: str, *, ctx: Context) -> Envi
         return _shown(tx, found)
 
 
-def page_environments(part: Slice, *, ctx: Context) -> Sequence[EnvironmentWithClients]:
+def page_environments(part: Slice, *, ctx: Context) -> Sequence[Compared[EnvironmentWithClients]]:
     with ctx.uow.reading() as tx:
         known = scope(tx, ctx)
         if known is None:
             found: Sequence[RecipientEnvironment] = tx.environments.page(part)
         else:
-            found = part.of(e for code in known for e in tx.environments.find(organisation=code))
-        shown = [_shown(tx, environment) for environment in found]
-    registers = [_registers(one.environment) for one in shown]
-    unlike = ctx.uow.unlike_seals(frozenset().union(*registers))
-    return [
-        replace(one, not_as_sealed=tuple(sorted(r.table for r in of_it & unlike)))
-        for one, of_it in zip(shown, registers, strict=True)
-    ]
-
-
-def _registers(environment: RecipientEnvironment) -> frozenset[SealedRegister]:
-    return frozenset(
-        {
-            SealedRegister("recipient_environment", environment.organisation),
-            SealedRegister("environment_client", environment.id),
-        }
-    )
+            found = part.of(
+                e for code in known for e in tx.environments.page(part, organisation=code)
+            )
+        shown = unreadable.each(found, lambda one: _shown(tx, one), key=lambda one: one.id)
+    return compared(shown, by=lambda one: [one.environment], ctx=ctx)
 
 
 def _with_clients(

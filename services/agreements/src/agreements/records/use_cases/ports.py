@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement, LapseRule
@@ -100,11 +100,14 @@ class FactStore(Protocol[F]):
 class Instruments(Protocol):
     def all(self) -> Sequence[TransferInstrument]: ...
 
+    def page(self, part: Slice) -> Sequence[TransferInstrument]: ...
+
     def add(self, instrument: TransferInstrument, *, audit: Entry) -> None: ...
 
 
 class Maps(Protocol):
-    def all(self, kind: str | None) -> Sequence[MapSnapshot]: ...
+    def all(self, kind: str | None, *, readable: bool = False) -> Sequence[MapSnapshot]:
+        """Return them in order of id; `readable`: those that can be read, the others are noted."""
 
     def get(self, map_id: UUID) -> MapSnapshot:
         """Raise MapNotFound where there is none."""
@@ -298,17 +301,12 @@ class Transaction(Protocol):
     def once(self) -> Once: ...
 
 
-class SealedRegister(NamedTuple):
-    """Rows of a table that are sealed together (docs/adr/0024)."""
-
-    table: str
-    value: object = None
-    """Of the column that the register is named by; None: the whole table is one register."""
-
-
 class UnitOfWork(Protocol):
-    def unlike_seals(self, registers: Iterable[SealedRegister]) -> frozenset[SealedRegister]:
-        """Return which of these hold other rows by now than this service wrote."""
+    def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
+        """Say of each, with what it is shown with, which tables hold other rows than were sealed.
+
+        As they are by now, and with all that the same seal is over.
+        """
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """Read in one snapshot."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from agreements.records.domain.contract import ContractState
 from agreements.records.domain.lists.register import RelationshipEdition
-from agreements.records.use_cases.context import World
+from agreements.records.use_cases.context import Compared, World, compared
 from agreements.records.use_cases.contracts import ContractWithState
 from agreements.records.use_cases.ports import Slice
 from common.errors import EditionNotFound
@@ -24,7 +24,7 @@ PUBLISHED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterPage:
-    rows: Sequence[ContractWithState]
+    rows: Sequence[Compared[ContractWithState]]
     next: UUID | None
 
 
@@ -35,13 +35,14 @@ def contracts(part: Slice, *, ctx: World) -> RegisterPage:
         found = tx.contracts.page(Slice(after=part.after, rows=part.rows + 1))
     looked_at = found[: part.rows]
     shown = [ContractWithState(contract=c, state=c.state_at(at)) for c in looked_at]
+    public = [s for s in shown if s.contract.in_force_from() and s.state in PUBLISHED]
     return RegisterPage(
-        rows=[s for s in shown if s.contract.in_force_from() and s.state in PUBLISHED],
+        rows=compared(public, by=lambda one: [one.contract], ctx=ctx),
         next=looked_at[-1].id if len(found) > part.rows else None,
     )
 
 
-def relationships(number: int | None, *, ctx: World) -> RelationshipEdition | None:
+def relationships(number: int | None, *, ctx: World) -> Compared[RelationshipEdition] | None:
     """Return an edition, by default the latest; None while nothing was published.
 
     Raises:
@@ -49,9 +50,10 @@ def relationships(number: int | None, *, ctx: World) -> RelationshipEdition | No
 
     """
     with ctx.uow.reading() as tx:
-        if number is None:
-            return tx.editions.latest()
-        found = tx.editions.get(number)
+        found = tx.editions.latest() if number is None else tx.editions.get(number)
     if found is None:
+        if number is None:
+            return None
         raise EditionNotFound(f"There is no edition {number}.")
-    return found
+    [shown] = compared([found], by=lambda one: [one], ctx=ctx)
+    return shown

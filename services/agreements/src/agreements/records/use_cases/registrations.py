@@ -13,7 +13,7 @@ from agreements.records.domain.parties.registration import (
     Publication,
     Section251Approval,
 )
-from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.context import Compared, Context, compared
 from agreements.records.use_cases.contracts import standing_codes
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.lists.names import as_listed
@@ -57,7 +57,7 @@ def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:
 class Assured:
     """An organisation's evidence, and what it is worth on a day."""
 
-    items: tuple[Assurance, ...]
+    items: tuple[Compared[Assurance], ...]
     judgement: Judgement
 
 
@@ -68,7 +68,7 @@ def assurance_of(code: str, *, as_at: date | None, identifiable: bool, ctx: Cont
         codes = dict.fromkeys([code, *standing_codes(tx, code, day, ctx)])
         items = tuple(a for one in codes for a in tx.assurance.find(organisation=one))
     return Assured(
-        items=items,
+        items=tuple(compared(items, by=lambda one: [one], ctx=ctx)),
         judgement=domain.judge(
             items, day=day, identifiable=identifiable, rules=ctx.reference.assurance
         ),
@@ -113,11 +113,12 @@ def record_ico(registration: IcoRegistration, *, ctx: Context) -> IcoRegistratio
     return stored
 
 
-def ico_of(code: str, as_at: date | None, *, ctx: Context) -> Sequence[IcoRegistration]:
+def ico_of(code: str, as_at: date | None, *, ctx: Context) -> Sequence[Compared[IcoRegistration]]:
     day = as_at or legal_day(ctx.clock.now())
     with ctx.uow.reading() as tx:
         codes = dict.fromkeys([code, *standing_codes(tx, code, day, ctx)])
-        return [i for one in codes for i in tx.ico_registrations.find(organisation=one)]
+        found = [i for one in codes for i in tx.ico_registrations.find(organisation=one)]
+    return compared(found, by=lambda one: [one], ctx=ctx)
 
 
 def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section251Approval:
@@ -149,9 +150,10 @@ def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section
     return stored
 
 
-def section_251_approvals(part: Slice, *, ctx: Context) -> Sequence[Section251Approval]:
+def section_251_approvals(part: Slice, *, ctx: Context) -> Sequence[Compared[Section251Approval]]:
     with ctx.uow.reading() as tx:
-        return tx.section_251_approvals.page(part)
+        found = tx.section_251_approvals.page(part)
+    return compared(found, by=lambda one: [one], ctx=ctx)
 
 
 def record_publication(
@@ -177,6 +179,7 @@ def record_publication(
     return stored
 
 
-def publications(part: Slice, *, ctx: Context) -> Sequence[Publication]:
+def publications(part: Slice, *, ctx: Context) -> Sequence[Compared[Publication]]:
     with ctx.uow.reading() as tx:
-        return tx.publications.page(part)
+        found = tx.publications.page(part)
+    return compared(found, by=lambda one: [one], ctx=ctx)

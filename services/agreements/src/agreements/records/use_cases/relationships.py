@@ -22,8 +22,10 @@ from agreements.records.domain.parties.relationship import (
 from agreements.records.domain.task import Task, TaskKind
 from agreements.records.use_cases.context import (
     KNOWS_ALL,
+    Compared,
     Context,
     OnceKey,
+    compared,
     created_before,
     own,
     remember,
@@ -32,6 +34,7 @@ from agreements.records.use_cases.context import (
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.organisations import require_known
 from agreements.records.use_cases.ports import Slice, Transaction
+from common import unreadable
 from common.clock import legal_day
 from common.ids import new_id
 
@@ -195,17 +198,25 @@ def consent(
         return _show(tx, changed, at)
 
 
-def get(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
+def get(relationship_id: UUID, *, ctx: Context) -> Compared[RelationshipWithState]:
     with ctx.uow.reading() as tx:
         found = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
-        return _show(tx, found, ctx.clock.now())
+        shown = unreadable.read(found, lambda one: _show(tx, one, ctx.clock.now()))
+    return _compared([shown], ctx)[0]
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[RelationshipWithState]:
+def page(part: Slice, *, ctx: Context) -> Sequence[Compared[RelationshipWithState]]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.relationships.page(part, scope=scope(tx, ctx))
-        return [_show(tx, relationship, at) for relationship in found]
+        shown = unreadable.each(found, lambda one: _show(tx, one, at), key=lambda one: one.id)
+    return _compared(shown, ctx)
+
+
+def _compared(
+    shown: Sequence[RelationshipWithState], ctx: Context
+) -> Sequence[Compared[RelationshipWithState]]:
+    return compared(shown, by=lambda one: [one.relationship], ctx=ctx)
 
 
 def raise_tasks(tx: Transaction, commissioner: str, at: datetime, ctx: Context) -> None:

@@ -16,7 +16,15 @@ from agreements.records.domain.parties.submission_right import (
     RightState,
     SubmissionRight,
 )
-from agreements.records.use_cases.context import Context, OnceKey, created_before, remember
+from agreements.records.use_cases.context import (
+    Compared,
+    Context,
+    OnceKey,
+    compared,
+    created_before,
+    remember,
+    require_as_sealed,
+)
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.organisations import require_known
 from agreements.records.use_cases.ports import Slice, Transaction
@@ -113,7 +121,16 @@ def _right(
 
 
 def confirm(batch: UUID, reason: str, *, ctx: Context) -> RecordedRights:
-    """Let a batch hold: somebody else than who recorded it."""
+    """Let a batch hold: somebody else than who recorded it.
+
+    Raises:
+        SubmissionRightNotFound, SecondPersonNeeded, ReplacementDecided
+        UnlikeSeal: what was shown may have been written past the service.
+
+    """
+    with ctx.uow.reading() as tx:
+        shown = _batch(tx, batch).rights
+    require_as_sealed("The rights to submit are", *shown, ctx=ctx)
     with ctx.uow.writing() as tx:
         at = tx.at
         known = _batch(tx, batch)
@@ -177,11 +194,13 @@ def _stored(
     return RecordedRights(id=known.id, rights=stored, left_out=known.left_out)
 
 
-def page(part: Slice, state: RightState | None, *, ctx: Context) -> Sequence[SubmissionRight]:
+def page(
+    part: Slice, state: RightState | None, *, ctx: Context
+) -> Sequence[Compared[SubmissionRight]]:
+    equal = {} if state is None else {"state": state}
     with ctx.uow.reading() as tx:
-        if state is None:
-            return tx.submission_rights.page(part)
-        return tx.submission_rights.page(part, state=state)
+        found = tx.submission_rights.page(part, **equal)
+    return compared(found, by=lambda one: [one], ctx=ctx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +214,12 @@ class Standings:
 
 
 def standings(submitter: str, provider: str | None, as_at: date, *, ctx: Context) -> Standings:
-    """Say whether a submitter may send a provider's records; without one, for whom it may."""
+    """Say whether a submitter may send a provider's records; without one, for whom it may.
+
+    Raises:
+        UnlikeSeal: a right that it would rest on may have been written past the service.
+
+    """
     with ctx.uow.reading() as tx:
         rights = [
             r for r in tx.submission_rights.find(state=RightState.CONFIRMED) if r.holds_on(as_at)
@@ -204,17 +228,12 @@ def standings(submitter: str, provider: str | None, as_at: date, *, ctx: Context
         named |= {code for r in rights for code in (r.submitter, r.provider)}
         lists = codes.read(tx, named, as_at, ctx.reference)
     sender = lists.codes.normal(submitter)
+    resting = [r for r in rights if lists.codes.normal(r.submitter) == sender]
+    require_as_sealed(f"The rights of {sender} to submit are", *resting, ctx=ctx)
     asked = (
         [provider]
         if provider
-        else sorted(
-            {sender}
-            | {
-                lists.codes.normal(r.provider)
-                for r in rights
-                if lists.codes.normal(r.submitter) == sender
-            }
-        )
+        else sorted({sender} | {lists.codes.normal(r.provider) for r in resting})
     )
     return Standings(
         submitter=submitter,

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,11 +11,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common.web.operation import accept_of, preferred
-from common.web.pagination import Page, Paging
+from common.web.pagination import Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, SignerOf
 from dissemination.api.permissions import PublicCtx
-from dissemination.api.schemas.extracts import RegisterLineView
-from dissemination.domain.register import COLUMNS, STATUS_COLUMNS, Listed, cell
+from dissemination.api.schemas.extracts import RegisterLineView, RegisterPage
+from dissemination.domain.register import COLUMNS, LINE_MISSING, STATUS_COLUMNS, Listed, cell
 from dissemination.use_cases import registers as use_cases
 from dissemination.use_cases.context import Context
 
@@ -32,7 +33,7 @@ class RegisterFormat(StrEnum):
 @router.get(
     "/v1/register",
     dependencies=[PUBLIC_REGISTER],
-    response_model=Page[RegisterLineView],
+    response_model=RegisterPage,
     responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
 )
 def read_register(
@@ -42,12 +43,13 @@ def read_register(
     format_: Annotated[
         RegisterFormat | None, Query(alias="format", description="In place of `Accept`.")
     ] = None,
-) -> Response | Page[RegisterLineView]:
+) -> Response | RegisterPage:
     """Read who was given which data, why and under which law: one line a released file.
 
     A line stays as it was at the release; its status tells how the file stands now.
 
-    JSON comes in pages; CSV is the whole register.
+    JSON comes in pages; CSV is the whole register. A file whose line is gone, though the audit log
+    says that it was released, is told (`missing`; in CSV with the status `line_missing`).
     """
     wanted = preferred(accept_of(request), TYPES) if format_ is None else format_
     if wanted in {CSV, RegisterFormat.CSV}:
@@ -57,9 +59,10 @@ def read_register(
             headers={"Content-Disposition": 'attachment; filename="register.csv"'},
         )
     found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
-    return Page[RegisterLineView].of(
+    shown = RegisterPage.of(
         found, paging, show=RegisterLineView.of, key=lambda listed: listed.line.id
     )
+    return shown.told(use_cases.completeness(ctx=ctx))
 
 
 @router.get("/.well-known/jwks.json", dependencies=[PUBLIC_KEYS])
@@ -72,6 +75,9 @@ def _csv(ctx: Context) -> Iterator[str]:
     yield _row([title for _, title in (*COLUMNS, *STATUS_COLUMNS)])
     for listed in use_cases.all_lines(ctx=ctx):
         yield _row(_cells(listed))
+    for gone in use_cases.completeness(ctx=ctx).missing:
+        told: dict[str, object] = {**asdict(gone), "status": LINE_MISSING}
+        yield _row([cell(told.get(name)) for name, _ in (*COLUMNS, *STATUS_COLUMNS)])
 
 
 def _cells(listed: Listed) -> list[str]:

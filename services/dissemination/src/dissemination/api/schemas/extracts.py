@@ -6,10 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from common.web.pagination import LIMIT_MAX, Page
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import State
 from dissemination.domain.landed import QualitySummary
-from dissemination.domain.register import Listed
+from dissemination.domain.register import Completeness, Listed
 from dissemination.domain.release import Release
 from dissemination.domain.standing import Availability
 from dissemination.use_cases.extracts import ExtractWithStatus
@@ -215,6 +216,14 @@ class DeliveryView(Outgoing):
         )
 
 
+class MissingLineView(Outgoing):
+    """A file that was released, as the audit log says, and of which the register has no line."""
+
+    file_id: Annotated[UUID, Field(description="The released file.")]
+    reference: Annotated[str, Field(description="Of the agreement.", examples=["DARS-NIC-1-A"])]
+    released_at: Annotated[datetime, Field(description="When it was released, in UTC.")]
+
+
 class RegisterLineView(Outgoing):
     """A line of the public register of data uses, with the present status of the file."""
 
@@ -265,6 +274,30 @@ class RegisterLineView(Outgoing):
     @classmethod
     def of(cls, listed: Listed) -> "RegisterLineView":
         return cls.model_validate(listed.told)
+
+
+class RegisterPage(Page[RegisterLineView]):
+    """Lines of the register, and whether it has all."""
+
+    is_complete: Annotated[
+        bool,
+        Field(
+            description="Whether the register has a line for every file that the audit log says was"
+            " released. If not, somebody wrote into the database past the service."
+        ),
+    ] = True
+    missing: Annotated[
+        list[MissingLineView],
+        Field(
+            description="Files of which the line is gone, the first 200 of the whole register.",
+            default_factory=list,
+        ),
+    ]
+
+    def told(self, found: Completeness) -> Self:
+        """Say with it whether the register is complete."""
+        missing = [MissingLineView.model_validate(one) for one in found.missing[:LIMIT_MAX]]
+        return self.model_copy(update={"is_complete": found.is_complete, "missing": missing})
 
 
 class LoggedView(Outgoing):

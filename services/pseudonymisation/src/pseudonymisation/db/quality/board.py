@@ -9,8 +9,10 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlmodel import Session, col
 
 from common.audit import Entry as AuditEntry
+from common.db import reading
 from common.db.saving import put, record
 from common.replacement import State as Replacement
+from common.unreadable import from_row
 from pseudonymisation.db.quality.tables import ExpectationRow
 from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
 from pseudonymisation.intake.domain.period import Period
@@ -43,7 +45,7 @@ class SqlBoard:
             query = query.where(col(ExpectationRow.provider) == wanted.provider)
         if after is not None:
             query = query.where(col(ExpectationRow.id) > after)
-        return [_to_expectation(row) for row in self.session.scalars(query)]
+        return reading.page(self.session, query, _to_expectation, key=col(ExpectationRow.id))
 
     def editions(
         self, wanted: OfBoard, scope: Scope, *, first: str, last: str
@@ -135,6 +137,7 @@ def _of(
     return tuple(conditions)
 
 
+@from_row
 def _to_expectation(row: ExpectationRow) -> Expectation:
     return Expectation(
         id=row.id,

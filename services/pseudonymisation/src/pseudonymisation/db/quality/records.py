@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine, Select, func, or_, select
 from sqlmodel import Session, col
 
-from common.db import idempotency
+from common.db import idempotency, reading
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
 from pseudonymisation.db.preparations import SqlPreparations
@@ -51,7 +51,7 @@ class SqlQualityRecords:
             )
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
-        return self._with_fields(query)
+        return reading.page_by(self.session, query, self._with_fields, key=col(EditionRow.id))
 
     def trend(self, data_set: str, provider: str, *, limit: int) -> Sequence[MeasuredEdition]:
         wanted = OfEditions(data_set=data_set, provider=provider, only_in_force=True)

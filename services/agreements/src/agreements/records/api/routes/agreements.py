@@ -18,6 +18,7 @@ from agreements.records.api.schemas.agreements import (
     SetHold,
 )
 from agreements.records.api.schemas.contracts import Sign, StatedReason
+from agreements.records.api.schemas.shared import told
 from agreements.records.domain.errors import (
     ConditionNotFound,
     DocumentHashDiffers,
@@ -50,7 +51,7 @@ def list_agreements(
     """List the agreements to which one's organisation is a party; for staff, all."""
     found = use_cases.page(part(page), ctx=ctx)
     return Page[AgreementSummary].of(
-        found, page, show=AgreementSummary.of, key=lambda a: a.agreement.id
+        found, page, show=told(AgreementSummary.of), key=lambda a: a.one.agreement.id
     )
 
 
@@ -60,14 +61,14 @@ def get_agreement(
     ctx: Annotated[Context, permitted(permissions.READ_AGREEMENTS)],
 ) -> AgreementView:
     """Show an agreement: the version that governs, its state, signatures, holds and tasks."""
-    return AgreementView.of(use_cases.get(reference, ctx=ctx))
+    return told(AgreementView.of)(use_cases.get(reference, ctx=ctx))
 
 
 @router.get(
     "/agreements/{reference}/document",
     response_class=Response,
     responses={
-        **responses(AgreementNotFound),
+        **responses(AgreementNotFound, UnlikeSeal),
         200: {"content": {"application/json": {"schema": {"type": "object"}}}},
     },
 )

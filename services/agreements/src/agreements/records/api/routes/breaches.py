@@ -15,6 +15,7 @@ from agreements.records.api.schemas.breaches import (
     JudgeBreach,
     ReportBreach,
 )
+from agreements.records.api.schemas.shared import told
 from agreements.records.domain.errors import BreachNotFound
 from agreements.records.use_cases import breaches as use_cases
 from agreements.records.use_cases.context import Context
@@ -55,7 +56,7 @@ def list_breaches(
 ) -> Page[BreachView]:
     """List one's own reports and those about one's own agreements; for staff, all."""
     found = use_cases.page(part(page), ctx=ctx)
-    return Page[BreachView].of(found, page, show=BreachView.of, key=lambda b: b.breach.id)
+    return Page[BreachView].of(found, page, show=told(BreachView.of), key=lambda b: b.one.breach.id)
 
 
 @router.get("/{breach_id}", responses=responses(BreachNotFound))
@@ -64,7 +65,7 @@ def get_breach(
     ctx: Annotated[Context, permitted(permissions.READ_BREACHES)],
 ) -> BreachView:
     """Show a breach, its receipt and its holds."""
-    return BreachView.of(use_cases.get(breach_id, ctx=ctx))
+    return told(BreachView.of)(use_cases.get(breach_id, ctx=ctx))
 
 
 @router.post("/{breach_id}/receipt", responses=responses(BreachNotFound))

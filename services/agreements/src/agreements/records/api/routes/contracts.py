@@ -9,7 +9,7 @@ from agreements.records.api import permissions
 from agreements.records.api.dependencies import ContractReference, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.contracts import ContractView, IssueContract, Sign, StatedReason
-from agreements.records.api.schemas.shared import Code, Day
+from agreements.records.api.schemas.shared import Code, Day, told
 from agreements.records.domain.errors import (
     ContractNotFound,
     ContractOverlaps,
@@ -69,12 +69,12 @@ def list_contracts(
     """List framework contracts: one's own, or for staff and services all."""
     if organisation is not None:
         found = use_cases.counting_for(organisation, as_at, ctx=ctx)
-        return Page[ContractView](items=[ContractView.of(c) for c in found])
+        return Page[ContractView](items=[told(ContractView.of)(c) for c in found])
     return Page[ContractView].of(
         use_cases.page(part(page), ctx=ctx),
         page,
-        show=ContractView.of,
-        key=lambda c: c.contract.id,
+        show=told(ContractView.of),
+        key=lambda c: c.one.contract.id,
     )
 
 
@@ -84,7 +84,7 @@ def get_contract(
     ctx: Annotated[Context, permitted(permissions.READ_CONTRACTS)],
 ) -> ContractView:
     """Show a framework contract and its state now."""
-    return ContractView.of(use_cases.get(reference, ctx=ctx))
+    return told(ContractView.of)(use_cases.get(reference, ctx=ctx))
 
 
 @router.post(

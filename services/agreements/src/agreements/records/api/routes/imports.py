@@ -9,6 +9,7 @@ from agreements.records.api import permissions
 from agreements.records.api.dependencies import part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import SentImportView
+from agreements.records.api.schemas.shared import told
 from agreements.records.domain.errors import ImportNotFound, RelationshipOverlaps, UnlikeSeal
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports as use_cases
@@ -32,7 +33,9 @@ def list_imports(
 ) -> Page[SentImportView]:
     """List the lists that were sent, with what each changes; `state=waiting`: to be decided."""
     found = use_cases.page(part(page), filtered(state), ctx=ctx)
-    return Page[SentImportView].of(found, page, show=SentImportView.of_shown, key=lambda i: i.id)
+    return Page[SentImportView].of(
+        found, page, show=told(SentImportView.of), key=lambda i: i.one.id
+    )
 
 
 @removing.post(

@@ -27,7 +27,7 @@ from agreements.records.api.schemas.organisations import (
     SentMap,
     TransferView,
 )
-from agreements.records.api.schemas.shared import Day
+from agreements.records.api.schemas.shared import Day, told
 from agreements.records.domain.errors import (
     ClientTaken,
     EnvironmentNotFound,
@@ -36,6 +36,7 @@ from agreements.records.domain.errors import (
     MapNotFound,
     OrganisationNotFound,
     OrganisationUnknown,
+    UnlikeSeal,
 )
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.layouts.ods import OdsLayout
@@ -92,7 +93,7 @@ def list_organisations(
     """List organisations, one entry for each stretch of time."""
     found = use_cases.page_organisations(part(page), kind, ctx=ctx)
     return Page[OrganisationView].of(
-        found, page, show=OrganisationView.model_validate, key=lambda o: o.id
+        found, page, show=told(OrganisationView.model_validate), key=lambda o: o.one.id
     )
 
 
@@ -107,7 +108,7 @@ def get_organisation(
     A longer form of a listed code is that code.
     """
     found = use_cases.get_organisation(ods, as_at, ctx=ctx)
-    return OrganisationOnDay.of(found)
+    return told(OrganisationOnDay.of)(found)
 
 
 @removing.post(
@@ -142,7 +143,9 @@ def list_transfers(
 ) -> Page[TransferView]:
     """List the transfer instruments."""
     found = use_cases.transfers(part(page), ctx=ctx)
-    return Page[TransferView].of(found, page, show=TransferView.model_validate, key=lambda i: i.id)
+    return Page[TransferView].of(
+        found, page, show=told(TransferView.model_validate), key=lambda i: i.one.id
+    )
 
 
 @removing.post(
@@ -207,7 +210,7 @@ async def import_directory(
     return ImportedMapView.of(imported)
 
 
-@router.get("/maps")
+@router.get("/maps", responses=responses(UnlikeSeal))
 def list_maps(
     page: Paging,
     ctx: Annotated[Context, permitted(permissions.READ_MAPS)],
@@ -221,7 +224,7 @@ def list_maps(
     day, made of the lists as they are known now: `code,entity,meaning,standing`.
     """
     found = maps.find_maps(kind, as_at, part(page), state=filtered(state), ctx=ctx)
-    return Page[MapView].of(found, page, show=MapView.of_map, key=lambda m: m.id)
+    return Page[MapView].of(found, page, show=told(MapView.of_map), key=lambda m: m.one.id)
 
 
 @router.get("/maps/{map_id}", responses=responses(MapNotFound))
@@ -230,14 +233,14 @@ def get_map(
     ctx: Annotated[Context, permitted(permissions.READ_MAPS)],
 ) -> MapView:
     """Describe a map."""
-    return MapView.of_map(maps.get_map(map_id, ctx=ctx))
+    return told(MapView.of_map)(maps.get_map(map_id, ctx=ctx))
 
 
 @router.get(
     "/maps/{map_id}/entries",
     response_class=StreamingResponse,
     responses={
-        **responses(MapNotFound),
+        **responses(MapNotFound, UnlikeSeal),
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
     },
 )
@@ -246,7 +249,7 @@ def get_map_entries(
     ctx: Annotated[Context, permitted(permissions.READ_MAPS)],
 ) -> StreamingResponse:
     """Stream a map as canonical CSV; its digest is in the header `Digest-SHA256`."""
-    snapshot = maps.get_map(map_id, ctx=ctx)
+    snapshot = maps.require_sealed_map(map_id, ctx=ctx)
     content: Iterator[bytes] = maps.map_content(map_id, ctx=ctx)
     return StreamingResponse(
         content,
@@ -257,7 +260,9 @@ def get_map_entries(
 
 @removing.post(
     "/maps/{map_id}/confirmation",
-    responses=responses(MapNotFound, SecondPersonNeeded, ReplacementDecided, ReplacementOutdated),
+    responses=responses(
+        MapNotFound, SecondPersonNeeded, ReplacementDecided, ReplacementOutdated, UnlikeSeal
+    ),
 )
 def confirm_map(
     map_id: UUID,
@@ -308,7 +313,7 @@ def list_environments(
     """List recipient environments: one's own, or for staff all."""
     found = use_cases.page_environments(part(page), ctx=ctx)
     return Page[EnvironmentView].of(
-        found, page, show=EnvironmentView.of, key=lambda e: e.environment.id
+        found, page, show=told(EnvironmentView.of), key=lambda e: e.one.environment.id
     )
 
 

@@ -12,6 +12,7 @@ from agreements.records.api import permissions
 from agreements.records.api.dependencies import PublicCtx, once_key
 from agreements.records.api.schemas.contracts import RegisteredContract
 from agreements.records.api.schemas.relationships import EditionView, PublishedView
+from agreements.records.api.schemas.shared import told
 from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS, RelationshipEdition
 from agreements.records.use_cases import registers as use_cases
 from agreements.records.use_cases.context import Context
@@ -37,6 +38,9 @@ Format = Annotated[
 CSV: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 }
+UNPUBLISHED = "not_as_sealed"
+"""No column of the published register; in JSON it is told."""
+
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula."""
 
@@ -54,9 +58,9 @@ def register_of_contracts(
 ) -> Page[RegisteredContract] | Response:
     """List the signed framework contracts. No signatory is named."""
     found = use_cases.contracts(Slice(after=page.after, rows=page.limit), ctx=ctx)
-    items = [_registered(shown) for shown in found.rows]
+    items = [told(_registered)(shown) for shown in found.rows]
     if format == "csv":
-        columns = tuple(RegisteredContract.model_fields)
+        columns = tuple(name for name in RegisteredContract.model_fields if name != UNPUBLISHED)
         return _csv(columns, [item.model_dump(mode="json") for item in items])
     return Page[RegisteredContract](items=items, next=found.next)
 
@@ -75,7 +79,8 @@ def register_of_relationships(
     format: Format = "json",  # noqa: A002  the parameter's name on the wire
 ) -> EditionView | Response:
     """Return a published edition of the relationships; former editions stay."""
-    view = _edition(use_cases.relationships(edition, ctx=ctx))
+    found = use_cases.relationships(edition, ctx=ctx)
+    view = _edition(None) if found is None else told(_published)(found)
     return _csv(RELATIONSHIP_COLUMNS, view.items) if format == "csv" else view
 
 
@@ -107,6 +112,10 @@ def publish_relationships(
 def _edition(edition: RelationshipEdition | None) -> EditionView:
     if edition is None:
         return EditionView(number=None, published_at=None, digest=None, state=None, items=[])
+    return _published(edition)
+
+
+def _published(edition: RelationshipEdition) -> EditionView:
     return EditionView(
         number=edition.number,
         published_at=edition.published_at,

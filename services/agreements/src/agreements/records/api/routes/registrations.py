@@ -25,7 +25,7 @@ from agreements.records.api.schemas.registrations import (
     Section251OnDay,
     Section251View,
 )
-from agreements.records.api.schemas.shared import Code, Day, noticed
+from agreements.records.api.schemas.shared import Code, Day, noticed, told
 from agreements.records.domain.errors import (
     ExtensionIsPast,
     ImportContradicts,
@@ -114,7 +114,7 @@ def list_ico_registrations(
 ) -> IcoList:
     """List the registrations that count for an organisation."""
     found = use_cases.ico_of(organisation, as_at, ctx=ctx)
-    return IcoList(items=[IcoView.model_validate(i) for i in found])
+    return IcoList(items=[told(IcoView.model_validate)(i) for i in found])
 
 
 @removing.post(
@@ -143,7 +143,7 @@ def list_section_251_approvals(
     day = as_at or legal_day(ctx.clock.now())
     found = use_cases.section_251_approvals(part(page), ctx=ctx)
     return Page[Section251OnDay].of(
-        found, page, show=lambda a: Section251OnDay.of(a, day), key=lambda a: a.id
+        found, page, show=told(lambda a: Section251OnDay.of(a, day)), key=lambda a: a.one.id
     )
 
 
@@ -179,5 +179,5 @@ def list_publications(page: Paging, ctx: Reader) -> Page[PublicationView]:
     """List what was published, and when."""
     found = use_cases.publications(part(page), ctx=ctx)
     return Page[PublicationView].of(
-        found, page, show=PublicationView.model_validate, key=lambda p: p.id
+        found, page, show=told(PublicationView.model_validate), key=lambda p: p.one.id
     )

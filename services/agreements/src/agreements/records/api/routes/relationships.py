@@ -17,6 +17,7 @@ from agreements.records.api.schemas.relationships import (
     RequestRelationship,
     VerifyContract,
 )
+from agreements.records.api.schemas.shared import told
 from agreements.records.domain.errors import (
     DscroUnknown,
     ImportContradicts,
@@ -89,7 +90,7 @@ def list_relationships(
     """List the relationships that one's organisation is involved in; for staff, all."""
     found = use_cases.page(part(page), ctx=ctx)
     return Page[RelationshipView].of(
-        found, page, show=RelationshipView.of, key=lambda r: r.relationship.id
+        found, page, show=told(RelationshipView.of), key=lambda r: r.one.relationship.id
     )
 
 
@@ -99,7 +100,7 @@ def get_relationship(
     ctx: Annotated[Context, permitted(permissions.READ_RELATIONSHIPS)],
 ) -> RelationshipView:
     """Show a relationship and its state now."""
-    return RelationshipView.of(use_cases.get(relationship_id, ctx=ctx))
+    return told(RelationshipView.of)(use_cases.get(relationship_id, ctx=ctx))
 
 
 @router.post(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from agreements.records.api import permissions
 from agreements.records.api.dependencies import CsvFile, once_key, part
 from agreements.records.api.removal import RemovesPermission
-from agreements.records.api.schemas.shared import Code, Day
+from agreements.records.api.schemas.shared import Code, Day, told
 from agreements.records.api.schemas.submission_rights import (
     BatchView,
     EndRight,
@@ -22,6 +22,7 @@ from agreements.records.domain.errors import (
     ImportRefused,
     OrganisationUnknown,
     SubmissionRightNotFound,
+    UnlikeSeal,
 )
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases import submission_rights as use_cases
@@ -43,7 +44,7 @@ Recorder = Annotated[Context, permitted(permissions.RECORD_SUBMISSION_RIGHTS)]
 Second = Annotated[Context, permitted(permissions.DECIDE_IMPORTS)]
 
 
-@router.get("")
+@router.get("", responses=responses(UnlikeSeal))
 def ask_for_whom(
     submitter: Annotated[Code, Query(description="Who submits.")],
     as_at: Annotated[Day, Query(description="The first day of the period.")],
@@ -71,7 +72,9 @@ def list_rights(
 ) -> Page[RightView]:
     """List the rights that were recorded, whatever became of them."""
     found = use_cases.page(part(page), state, ctx=ctx)
-    return Page[RightView].of(found, page, show=RightView.model_validate, key=lambda r: r.id)
+    return Page[RightView].of(
+        found, page, show=told(RightView.model_validate), key=lambda r: r.one.id
+    )
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown))
@@ -97,7 +100,9 @@ def import_rights(content: CsvFile, ctx: Recorder) -> BatchView:
 
 @router.post(
     "/{batch}/confirmation",
-    responses=responses(SubmissionRightNotFound, SecondPersonNeeded, ReplacementDecided),
+    responses=responses(
+        SubmissionRightNotFound, SecondPersonNeeded, ReplacementDecided, UnlikeSeal
+    ),
 )
 def confirm_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
     """Let what was recorded together hold: another person than who recorded it."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from agreements.records.api.schemas.shared import Incoming, NotAsSealed, Outgoing, Words
+from agreements.records.api.schemas.shared import Incoming, Outgoing, Sealed, Words
 from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
@@ -119,7 +119,7 @@ class TaskView(Outgoing):
     raised_at: datetime
 
 
-class AgreementSummary(Outgoing):
+class AgreementSummary(Sealed):
     reference: str
     version: Annotated[
         str, Field(description="The one that governs now, or else the latest drafted.")
@@ -135,7 +135,6 @@ class AgreementSummary(Outgoing):
     controllers: list[PartyView]
     processors: list[PartyView]
     lines_held: list[int]
-    not_as_sealed: NotAsSealed
 
     @classmethod
     def of(cls, shown: AgreementWithState) -> Self:
@@ -196,7 +195,6 @@ def _summary(shown: AgreementWithState) -> dict[str, object]:
         "controllers": _parties(version, Capacity.CONTROLLER),
         "processors": _parties(version, Capacity.PROCESSOR),
         "lines_held": list(shown.agreement.lines_held(shown.at)),
-        "not_as_sealed": shown.not_as_sealed,
     }
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from agreements.records.api.schemas.agreements import HoldView, LineNumbers
-from agreements.records.api.schemas.shared import Incoming, Instant, Label, Outgoing, Words
+from agreements.records.api.schemas.shared import Incoming, Instant, Label, Outgoing, Sealed, Words
 from agreements.records.domain.breach import (
     RECEIPT_OVERDUE,
     BreachState,
@@ -81,7 +81,7 @@ class ReceiptView(Outgoing):
     at: datetime
 
 
-class BreachView(Outgoing):
+class BreachView(Sealed):
     id: UUID
     reference: str
     state: BreachState

@@ -11,10 +11,9 @@ from agreements.records.api.schemas.shared import (
     Hash,
     Incoming,
     Name,
-    NotAsSealed,
     Notices,
-    Outgoing,
     RoleName,
+    Sealed,
     Words,
     noticed,
 )
@@ -46,7 +45,7 @@ class StatedReason(Incoming):
     reason: Words
 
 
-class ContractView(Outgoing):
+class ContractView(Sealed):
     reference: str
     organisation: str
     legal_name: str
@@ -60,7 +59,6 @@ class ContractView(Outgoing):
     in_force_from: datetime | None
     terminated_at: datetime | None
     notices: Notices = ()
-    not_as_sealed: NotAsSealed
 
     @classmethod
     def of(cls, shown: ContractWithState, *, written: str | None = None) -> Self:
@@ -79,11 +77,10 @@ class ContractView(Outgoing):
             body_signed_at=contract.body_signed_at,
             in_force_from=contract.in_force_from(),
             terminated_at=contract.terminated_at,
-            not_as_sealed=None if shown.not_as_sealed is None else [*shown.not_as_sealed],
         )
 
 
-class RegisteredContract(Outgoing):
+class RegisteredContract(Sealed):
     """A line of the public register of contracts. It names no signatory and no reason."""
 
     con_ref: str

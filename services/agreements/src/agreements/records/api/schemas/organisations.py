@@ -1,6 +1,5 @@
 """Organisations, transfers, maps and recipient environments, as they cross the wire."""
 
-from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
@@ -13,15 +12,15 @@ from agreements.records.api.schemas.shared import (
     Code,
     Day,
     Incoming,
-    NotAsSealed,
     Outgoing,
+    Sealed,
     Words,
 )
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.parties.organisation import OrganisationKind
-from agreements.records.use_cases.lists.imports import Imported, ShownImport
+from agreements.records.use_cases.lists.imports import Imported
 from agreements.records.use_cases.lists.maps import ImportedMap
 from agreements.records.use_cases.organisations import (
     EnvironmentWithClients,
@@ -78,7 +77,7 @@ class ImportView(Outgoing):
         )
 
 
-class SentImportView(Outgoing):
+class SentImportView(Sealed):
     """A list that was sent, and how it stands."""
 
     id: Annotated[UUID, Field(description="Of the import.")]
@@ -87,16 +86,10 @@ class SentImportView(Outgoing):
     digest: Annotated[str, Field(description="Of the file that was sent.")]
     snapshot_on: Annotated[date | None, Field(description="Of which day the list is.")]
     standing: Annotated[StandingView, Field(description="How it stands, and what it changes.")]
-    not_as_sealed: NotAsSealed
 
     @classmethod
-    def of_shown(cls, shown: ShownImport) -> Self:
-        return cls.of(shown.sent, shown.not_as_sealed)
-
-    @classmethod
-    def of(cls, sent: Import, not_as_sealed: Sequence[str] | None = None) -> Self:
+    def of(cls, sent: Import) -> Self:
         return cls(
-            not_as_sealed=None if not_as_sealed is None else [*not_as_sealed],
             id=sent.id,
             kind=sent.kind,
             layout=sent.layout,
@@ -106,7 +99,7 @@ class SentImportView(Outgoing):
         )
 
 
-class OrganisationView(Outgoing):
+class OrganisationView(Sealed):
     ods: str
     name: str
     kind: OrganisationKind
@@ -144,7 +137,7 @@ class RecordTransfer(Incoming):
     evidence: Annotated[Words, Field(description="Where the instrument can be read.")]
 
 
-class TransferView(Outgoing):
+class TransferView(Sealed):
     id: UUID
     predecessor: str
     successor: str
@@ -160,7 +153,7 @@ class SentMap(StrEnum):
     DEPRIVATION = MapKind.DEPRIVATION.value
 
 
-class MapView(Outgoing):
+class MapView(Sealed):
     id: UUID
     kind: MapKind
     valid_from: date
@@ -210,12 +203,11 @@ class AddClients(Incoming):
     clients: Annotated[list[ClientId], Field(min_length=1, max_length=100)]
 
 
-class EnvironmentView(Outgoing):
+class EnvironmentView(Sealed):
     id: UUID
     organisation: str
     kind: EnvironmentKind
     clients: list[str]
-    not_as_sealed: NotAsSealed
 
     @classmethod
     def of(cls, found: EnvironmentWithClients) -> Self:
@@ -224,5 +216,4 @@ class EnvironmentView(Outgoing):
             organisation=found.environment.organisation,
             kind=found.environment.kind,
             clients=list(found.clients),
-            not_as_sealed=None if found.not_as_sealed is None else [*found.not_as_sealed],
         )

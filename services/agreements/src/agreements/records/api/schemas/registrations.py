@@ -14,6 +14,8 @@ from agreements.records.api.schemas.shared import (
     Name,
     Notices,
     Outgoing,
+    Sealed,
+    told,
 )
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Judgement, Status
 from agreements.records.domain.parties.registration import IcoRegistration, Section251Approval
@@ -53,7 +55,7 @@ class RecordAssurance(Incoming):
         return Assurance(id=new_id(), **self.model_dump())
 
 
-class AssuranceView(Outgoing):
+class AssuranceView(Sealed):
     organisation: str
     kind: AssuranceKind
     reference: str
@@ -86,7 +88,7 @@ class AssuredView(Outgoing):
     @classmethod
     def of(cls, assured: Assured) -> Self:
         return cls(
-            items=[AssuranceView.model_validate(a) for a in assured.items],
+            items=[told(AssuranceView.model_validate)(a) for a in assured.items],
             judgement=JudgementView.of(assured.judgement),
         )
 
@@ -115,7 +117,7 @@ class IntervalView(Outgoing):
     valid_to: Annotated[date, Field(description="Last day.")]
 
 
-class IcoView(Outgoing):
+class IcoView(Sealed):
     organisation: str
     number: str
     name: str
@@ -160,7 +162,7 @@ class RecordSection251(Incoming):
         )
 
 
-class Section251View(Outgoing):
+class Section251View(Sealed):
     id: UUID
     reference: str
     purposes: list[str]
@@ -193,7 +195,7 @@ class RecordPublication(Incoming):
     published_on: Day
 
 
-class PublicationView(Outgoing):
+class PublicationView(Sealed):
     data_set: str
     period: str
     published_on: date

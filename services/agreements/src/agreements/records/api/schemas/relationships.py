@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, StrictBool, model_validator
 
-from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing
+from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, Sealed
 from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
 from agreements.records.use_cases.relationships import Asked, RelationshipWithState
 from common.errors import Invalid
@@ -88,7 +88,7 @@ class ConsentView(Outgoing):
     withdrawn_at: datetime | None
 
 
-class RelationshipView(Outgoing):
+class RelationshipView(Sealed):
     id: UUID
     reference: str
     state: RelationshipState
@@ -135,7 +135,7 @@ class RelationshipView(Outgoing):
         )
 
 
-class EditionView(Outgoing):
+class EditionView(Sealed):
     """One published spreadsheet of relationships; it never changes."""
 
     number: int | None

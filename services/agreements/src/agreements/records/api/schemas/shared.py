@@ -1,13 +1,17 @@
 """What all schemas share."""
 
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from agreements.records.use_cases.context import Compared
 from common.errors import Invalid
 from common.texts import Scanned
+
+T = TypeVar("T")
 
 Notices = Annotated[
     tuple[Literal["SPELLING_CORRECTED"], ...],
@@ -84,3 +88,22 @@ NotAsSealed = Annotated[
         " `SEAL_BROKEN`. Empty: all are as sealed. Null in the answer to a command: not compared.",
     ),
 ]
+
+
+class Sealed(Outgoing):
+    """What is shown with whether it is what this service wrote (docs/adr/0024)."""
+
+    not_as_sealed: NotAsSealed = None
+
+
+V = TypeVar("V", bound=Sealed)
+
+
+def told(show: Callable[[T], V]) -> Callable[[Compared[T]], V]:
+    """Show what was held against its seal, by the view of what it is."""
+
+    def tell(shown: Compared[T]) -> V:
+        found = {"not_as_sealed": [*shown.not_as_sealed]}
+        return show(shown.one).model_copy(update=found)
+
+    return tell

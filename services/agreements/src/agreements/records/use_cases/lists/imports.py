@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from agreements.records.domain.errors import ImportNotFound, OrganisationUnknown, UnlikeSeal
+from agreements.records.domain.errors import ImportNotFound, OrganisationUnknown
 from agreements.records.domain.lists import register
 from agreements.records.domain.lists.imports import Import, ImportKind, Line, Plan
 from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
@@ -17,11 +17,19 @@ from agreements.records.domain.lists.published import is_served_otherwise, requi
 from agreements.records.domain.lists.register import RelationshipEdition, Row
 from agreements.records.domain.parties.organisation import on
 from agreements.records.domain.parties.relationship import Relationship, Step
-from agreements.records.use_cases.context import Context, OnceKey, created_before, remember
+from agreements.records.use_cases.context import (
+    Compared,
+    Context,
+    OnceKey,
+    compared,
+    created_before,
+    remember,
+    require_as_sealed,
+)
 from agreements.records.use_cases.lists.editions import may_be_published
 from agreements.records.use_cases.lists.import_kinds import KINDS
 from agreements.records.use_cases.organisations import require_known
-from agreements.records.use_cases.ports import SealedRegister, Slice, Transaction
+from agreements.records.use_cases.ports import Slice, Transaction
 from agreements.records.use_cases.relationships import raise_tasks
 from common.clock import legal_day
 from common.ids import canonical, digest, new_id
@@ -38,7 +46,6 @@ from common.replacement import (
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LIMITS = rules.load()
-IMPORTS: Final = SealedRegister("import")
 NOTHING_LEFT_OUT = LeftOut(lines=0, repeated=0, named=())
 
 
@@ -350,12 +357,9 @@ def confirm(import_id: UUID, reason: str, *, ctx: Context) -> Import:
         UnlikeSeal: what was shown may have been written past the service.
 
     """
-    if ctx.uow.unlike_seals([IMPORTS]):
-        raise UnlikeSeal(
-            "The lists that were sent are not those that were sealed, so what they would change"
-            " cannot be believed. An operator has to find out who wrote into the table `import` of"
-            " the database. To take a list back is possible."
-        )
+    with ctx.uow.reading() as tx:
+        shown = _found(tx, import_id)
+    require_as_sealed("The lists that were sent are", shown, ctx=ctx)
     with ctx.uow.writing() as tx:
         waiting = _found(tx, import_id)
         standing = waiting.standing.confirm(by=ctx.principal.subject, reason=reason, at=tx.at)
@@ -464,21 +468,7 @@ def _decided(
     return stored
 
 
-@dataclass(frozen=True, slots=True)
-class ShownImport:
-    """A list that was sent, as who decides it is shown it."""
-
-    sent: Import
-    not_as_sealed: tuple[str, ...]
-    """Tables whose rows about it are not those that were sealed."""
-
-    @property
-    def id(self) -> UUID:
-        return self.sent.id
-
-
-def page(part: Slice, state: State | None, *, ctx: Context) -> Sequence[ShownImport]:
+def page(part: Slice, state: State | None, *, ctx: Context) -> Sequence[Compared[Import]]:
     with ctx.uow.reading() as tx:
         found = tx.imports.page(part, state)
-    unlike = tuple(register.table for register in ctx.uow.unlike_seals([IMPORTS]))
-    return [ShownImport(sent, unlike) for sent in found]
+    return compared(found, by=lambda one: [one], ctx=ctx)

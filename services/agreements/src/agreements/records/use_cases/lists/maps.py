@@ -15,7 +15,7 @@ from agreements.records.domain.lists.layouts.reading import LeftOut, cells_of
 from agreements.records.domain.lists.maps import Difference, MapSnapshot
 from agreements.records.domain.parties import codes
 from agreements.records.domain.parties.organisation import Organisation
-from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.context import Compared, Context, compared, require_as_sealed
 from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
 from common.ids import digest, new_id
@@ -241,8 +241,12 @@ def confirm_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
     Raises:
         MapNotFound, SecondPersonNeeded, ReplacementDecided
         ReplacementOutdated: another map governs its first day by now than it was held against.
+        UnlikeSeal: what was shown may have been written past the service.
 
     """
+    with ctx.uow.reading() as tx:
+        shown = tx.maps.get(map_id)
+    require_as_sealed("The maps are", shown, ctx=ctx)
     with ctx.uow.writing() as tx:
         found = tx.maps.get(map_id)
         standing = _standing(found).confirm(by=ctx.principal.subject, reason=reason, at=tx.at)
@@ -357,15 +361,19 @@ def find_maps(
     *,
     state: State | None = None,
     ctx: Context,
-) -> Sequence[MapSnapshot]:
+) -> Sequence[Compared[MapSnapshot]]:
     """Return the maps, or with `as_at` those that govern on that day: one a kind.
 
     The map of organisations is made for the day on which it is asked for.
+
+    Raises:
+        UnlikeSeal: those that would govern may have been written past the service.
+
     """
     if kind is MapKind.ORGANISATION and as_at is not None:
-        return part.of([organisation_map(as_at, ctx=ctx)])
+        return _compared(part.of([organisation_map(as_at, ctx=ctx)]), ctx)
     with ctx.uow.reading() as tx:
-        found = tx.maps.all(kind)
+        found = tx.maps.all(kind, readable=as_at is None)
     if as_at is not None:
         kinds = (
             [kind]
@@ -374,14 +382,34 @@ def find_maps(
         )
         governing = [maps.governing([m for m in found if m.kind is k], as_at) for k in kinds]
         found = [m for m in governing if m is not None]
+        require_as_sealed("The maps are", *found, ctx=ctx)
     if state is not None:
         found = [m for m in found if (m.standing.state if m.standing else State.ACCEPTED) is state]
-    return part.of(found)
+    return _compared(part.of(found), ctx)
 
 
-def get_map(map_id: UUID, *, ctx: Context) -> MapSnapshot:
+def _compared(found: Sequence[MapSnapshot], ctx: Context) -> Sequence[Compared[MapSnapshot]]:
+    return compared(found, by=lambda one: [one], ctx=ctx)
+
+
+def get_map(map_id: UUID, *, ctx: Context) -> Compared[MapSnapshot]:
     with ctx.uow.reading() as tx:
-        return tx.maps.get(map_id)
+        found = tx.maps.get(map_id)
+    return _compared([found], ctx)[0]
+
+
+def require_sealed_map(map_id: UUID, *, ctx: Context) -> MapSnapshot:
+    """Return a map that records are joined by.
+
+    Raises:
+        MapNotFound
+        UnlikeSeal: it may have been written past the service.
+
+    """
+    with ctx.uow.reading() as tx:
+        found = tx.maps.get(map_id)
+    require_as_sealed("The maps are", found, ctx=ctx)
+    return found
 
 
 def map_content(map_id: UUID, *, ctx: Context) -> Iterator[bytes]:

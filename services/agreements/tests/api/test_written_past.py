@@ -1,0 +1,274 @@
+"""Whatever somebody writes into the database past the service is told wherever it is shown."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from agreements.db.seals.sealed import SEALED
+from common.security.roles import Role
+from services.agreements.tests.api.test_breaches import REPORT
+from services.agreements.tests.api.test_organisations import TRANSFER, imported
+from services.agreements.tests.api.test_registrations import APPROVAL, EVIDENCE, ICO
+from services.agreements.tests.api.test_relationships import consent, published
+from services.agreements.tests.facts import CCG, CSU, REFERENCE
+from services.agreements.tests.service import ORGANISATIONS
+
+AGREEMENT = f"/v1/agreements/{REFERENCE}"
+OF_AGREEMENTS = {
+    *("agreement", "agreement_version", "agreement_party", "agreement_line", "signature"),
+    *("renewal", "special_condition", "task", "hold", "hold_line", "hold_lift"),
+}
+BREACHES = {"breach", "hold", "hold_line", "hold_lift"}
+RELATIONSHIPS = {"relationship", "relationship_consent"}
+ENVIRONMENTS = {"recipient_environment", "environment_client"}
+MAPS = {"map_snapshot", "map_standing"}
+SHOWN = {
+    "/v1/agreements": OF_AGREEMENTS,
+    "/v1/agreements/{reference}": OF_AGREEMENTS,
+    "/v1/agreements/{reference}/document": OF_AGREEMENTS,
+    "/v1/agreements/{reference}/holds/preview": OF_AGREEMENTS,
+    "/v1/contracts": {"contract"},
+    "/v1/contracts/{reference}": {"contract"},
+    "/v1/breaches": BREACHES,
+    "/v1/breaches/{breach_id}": BREACHES,
+    "/v1/relationships": RELATIONSHIPS,
+    "/v1/relationships/{relationship_id}": RELATIONSHIPS,
+    "/v1/organisations": {"organisation"},
+    "/v1/organisations/{ods}": {"organisation", "transfer_instrument"},
+    "/v1/transfer-instruments": {"transfer_instrument"},
+    "/v1/maps": MAPS,
+    "/v1/maps/{map_id}": MAPS,
+    "/v1/maps/{map_id}/entries": MAPS,
+    "/v1/recipient-environments": ENVIRONMENTS,
+    "/v1/imports": {"import"},
+    "/v1/assurance": {"assurance"},
+    "/v1/ico-registrations": {"ico_registration"},
+    "/v1/section-251-approvals": {"section_251_approval"},
+    "/v1/publications": {"publication"},
+    "/v1/submission-rights": {"submission_right"},
+    "/v1/submission-rights/recorded": {"submission_right"},
+    "/v1/registers/contracts": {"contract"},
+    "/v1/registers/relationships": {"relationship_edition"},
+}
+"""By route: the tables of which it tells when a row of theirs is not the one that was sealed."""
+NOTHING = {path: set() for path in SHOWN}
+NOT_SHOWN = {
+    "signature_receipt": "signatures are, and no decision counts one without its receipt",
+    "recall": "what became of the files is",
+}
+OTHERWISE = {
+    "/v1/agreements/{reference}/holdings": "says it of each file: `is_as_sealed`",
+}
+LISTS = {
+    "/v1/agreements": "agreement",
+    "/v1/contracts": "contract",
+    "/v1/breaches": "breach",
+    "/v1/relationships": "relationship",
+    "/v1/organisations": "organisation",
+    "/v1/transfer-instruments": "transfer_instrument",
+    "/v1/maps": "map_snapshot",
+    "/v1/recipient-environments": "recipient_environment",
+    "/v1/imports": "import",
+    "/v1/section-251-approvals": "section_251_approval",
+    "/v1/publications": "publication",
+    "/v1/submission-rights/recorded": "submission_right",
+}
+QUERIES = {
+    "/v1/assurance": {"organisation": CSU},
+    "/v1/ico-registrations": {"organisation": CCG},
+    "/v1/submission-rights": {"submitter": "RFF", "as_at": "2018-06-01"},
+}
+TRUSTS = (
+    "RFF,A Trust,NHS_TRUST,,,2013-04-01,\n"
+    "RJE,Another Trust,NHS_TRUST,,,2013-04-01,\n"
+    "RA1,A third Trust,NHS_TRUST,,,2013-04-01,\n"
+)
+RIGHT = {
+    "submitter": "RFF",
+    "provider": "RJE",
+    "valid_from": "2018-04-01",
+    "valid_to": "2019-03-31",
+    "evidence": "Hosting agreement",
+}
+
+
+@pytest.fixture
+def whole(seeded):
+    """Two of all that is listed, and one of all that belongs to it."""
+
+    def done(answer):
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    data = Role.REFERENCE_DATA_MANAGER
+    seeded.active()
+    seeded.contract("00L")
+    hold = done(seeded.post(f"{AGREEMENT}/holds", Role.BREACH_HANDLER, {"reason": "A laptop."}))
+    lift = f"/v1/holds/{hold['id']}/lift-approvals"
+    done(seeded.post(lift, Role.BREACH_HANDLER, {"reason": "It was found."}))
+    breach = done(seeded.post("/v1/breaches", Role.CSU_SYSTEM, REPORT))
+    done(seeded.post("/v1/breaches", Role.CSU_SYSTEM, REPORT | {"activity_stopped": "yes"}))
+    lift = f"/v1/holds/{breach['holds'][0]['id']}/lift-approvals"
+    done(seeded.post(lift, Role.BREACH_HANDLER, {"reason": "It was found."}))
+    relationship = seeded.relationship()
+    consent(seeded, relationship, Role.CONTROLLER_SIGNATORY, CCG)
+    consent(seeded, relationship, Role.CSU_ADVISER, CSU)
+    published(seeded)
+    seeded.relationship(commissioner="00L")
+    done(seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, TRANSFER))
+    other = TRANSFER | {"predecessor": "00L"}
+    done(seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, other))
+    for kind in ("analytics", "ceff"):
+        body = {"organisation": CSU, "kind": kind, "clients": [f"scw-{kind}"]}
+        done(seeded.post("/v1/recipient-environments", Role.CONTRACT_MANAGER, body))
+    done(seeded.post("/v1/ico-registrations", data, ICO))
+    done(seeded.post("/v1/assurance", data, EVIDENCE))
+    for reference in ("CAG 7-07(a)/2013", "CAG 2-03(a)/2013"):
+        done(seeded.post("/v1/section-251-approvals", data, APPROVAL | {"reference": reference}))
+    for period in ("2018-04", "2018-05"):
+        body = {"data_set": "CSDS", "period": period, "published_on": "2018-06-14"}
+        done(seeded.post("/v1/publications", Role.REGISTER_PUBLISHER, body))
+    done(imported(seeded, ORGANISATIONS.split("\n", 1)[1] + TRUSTS))
+    rights = "/v1/submission-rights"
+    for provider in ("RJE", "RA1"):
+        batch = done(seeded.post(rights, data, RIGHT | {"provider": provider}, who="one"))["id"]
+        path = f"{rights}/{batch}/confirmation"
+        done(seeded.post(path, Role.CONTRACT_MANAGER, {"reason": "It was seen."}, who="two"))
+    for valid_from in ("2018-04-01", "2019-04-01"):
+        entries = f"practice,commissioner\nC85001,{CCG}\n"
+        query = {"kind": "practice", "valid_from": valid_from}
+        the_map = done(seeded.upload("/v1/maps", entries, data, **query))
+    seeded.named = {
+        "reference": REFERENCE,
+        "breach_id": breach["id"],
+        "relationship_id": relationship["id"],
+        "ods": CCG,
+        "map_id": the_map["id"],
+    }
+    return seeded
+
+
+def answered(service, path):
+    """What a route answers: its status and its body."""
+    named = service.named
+    if path == "/v1/contracts/{reference}":
+        named = named | {"reference": told(service, "/v1/contracts")[0]["reference"]}
+    role = Role.SERVICE_PSEUDONYMISATION if path.endswith("/entries") else Role.AUDITOR
+    if path.endswith("/preview"):
+        role = Role.BREACH_HANDLER
+    return service.get(path.format(**named), role, **QUERIES.get(path, {}))
+
+
+def told(service, path):
+    answer = answered(service, path)
+    assert answer.status_code == 200, (path, answer.text)
+    return answer.json()["items"]
+
+
+def unlike(answer):
+    """The tables that an answer names, anywhere in it."""
+    if answer.status_code == 409:
+        assert answer.json()["code"] == "SEAL_BROKEN"
+        return set(answer.json()["registers"])
+    assert answer.status_code == 200, answer.text
+    if not answer.headers["content-type"].startswith("application/json"):
+        return set()
+    return set(_named(answer.json()))
+
+
+def _named(value):
+    if isinstance(value, dict):
+        yield from value.get("not_as_sealed") or ()
+        for one in value.values():
+            yield from _named(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _named(one)
+
+
+def executed(service, statement, **values):
+    with service.parts.engine.begin() as connection:
+        return connection.execute(text(statement), values)
+
+
+def sealed_tables():
+    for sealed in SEALED.values():
+        yield sealed.table.name, sealed.table.name, "recorded_at", "2001-01-01 00:00:00.000000"
+        for part in sealed.parts:
+            table = part.row.__table__
+            column = next(c.name for c in table.columns if c.name in {"legal_name", "purpose"})
+            yield table.name, sealed.table.name, column, "Somebody"
+
+
+def test_every_route_that_shows_what_is_sealed_is_among_these(whole):
+    paths = whole.client.get("/openapi.json").json()["paths"]
+    schemas = whole.client.get("/openapi.json").json()["components"]["schemas"]
+    sealed = {name for name, schema in schemas.items() if "not_as_sealed" in _members(schema)}
+    reading = {path for path, ways in paths.items() if "get" in ways and path.startswith("/v1/")}
+
+    assert reading - set(SHOWN) - set(OTHERWISE) == set()
+    assert {"BreachView", "RelationshipView", "MapView", "RightView", "PublicationView"} <= sealed
+
+
+def _members(schema):
+    return schema.get("properties", {})
+
+
+def test_every_table_is_told_by_the_routes_that_show_it_and_by_no_others(whole):
+    assert {path: unlike(answered(whole, path)) for path in SHOWN} == NOTHING
+    missed = {}
+    for altered, table, column, value in sealed_tables():
+        if altered in NOT_SHOWN or altered in {"renewal", "special_condition", "task"}:
+            continue
+        rows = executed(
+            whole,
+            f"SELECT id, {column} FROM {altered}"
+            if column == "recorded_at"
+            else f"SELECT rowid, {column} FROM {altered}",
+        ).all()
+        assert rows, altered
+        key = "id" if column == "recorded_at" else "rowid"
+        executed(whole, f"UPDATE {altered} SET {column} = :value", value=value)
+        wanted = {path for path, tables in SHOWN.items() if altered in tables}
+        found = {path for path in SHOWN if table in unlike(answered(whole, path))}
+        if found != wanted:
+            missed[altered] = (found - wanted, wanted - found)
+        for row in rows:
+            statement = f"UPDATE {altered} SET {column} = :value WHERE {key} = :key"
+            executed(whole, statement, value=row[1], key=row[0])
+    assert missed == {}
+    assert {path: unlike(answered(whole, path)) for path in SHOWN} == NOTHING
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_listed(whole):
+    found = {path: _garbled(whole, path, table) for path, table in LISTS.items()}
+
+    assert all("recorded_at" in columns for columns in found.values()), found
+    assert "announced_state" in found["/v1/agreements"]
+    assert {"channel", "lines", "reported_at"} <= found["/v1/breaches"]
+    assert {"purposes", "controllers"} <= found["/v1/section-251-approvals"]
+
+
+def _garbled(service, path, table):
+    """The columns of a row of which a value that is none of theirs makes it unreadable."""
+    before = told(service, path)
+    names = executed(service, f"SELECT * FROM {table} LIMIT 1").keys()
+    current = "WHERE superseded_epoch IS NULL" if "superseded_epoch" in names else ""
+    query = f"SELECT rowid, * FROM {table} {current} ORDER BY id LIMIT 1"
+    row = executed(service, query).mappings().one()
+    found = set()
+    for column in set(names) - {"id", "superseded_epoch", "epoch", "version"}:
+        change = f"UPDATE {table} SET {column} = :value WHERE rowid = :rowid"
+        try:
+            executed(service, change, value="gar{bage", rowid=row["rowid"])
+        except IntegrityError:
+            continue
+        page = answered(service, path)
+        assert page.status_code == 200, (path, column, page.text)
+        if page.json()["unreadable"]:
+            assert len(page.json()["unreadable"]) == 1
+            assert len(page.json()["items"]) == len(before) - 1
+            found.add(column)
+        executed(service, change, value=row[column], rowid=row["rowid"])
+    assert told(service, path) == before
+    return found
