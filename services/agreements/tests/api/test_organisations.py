@@ -111,7 +111,7 @@ def test_a_transfer_is_recorded_once_for_one_key(seeded):
 
     assert first.json() == again.json()
     assert code(unknown) == (422, "ORGANISATION_UNKNOWN")
-    assert seeded.get(path, Role.AUDITOR).json()["items"] == [first.json()]
+    assert seeded.get(path, Role.AUDITOR).json()["items"] == [first.json() | {"not_as_sealed": []}]
     shown = seeded.get(f"/v1/organisations/{CCG}", Role.AUDITOR, as_at="2022-07-01").json()
     assert shown["successor"] == "QF7"
 
@@ -166,7 +166,8 @@ def test_a_map_never_changes_and_its_bytes_have_its_digest(service):
     assert entries.headers["digest-sha256"] == digest(entries.content) == first["digest"]
     assert entries.headers["content-type"].startswith("text/csv")
     shown = service.get(f"/v1/maps/{first['id']}", Role.DSCRO_OPERATOR).json()
-    assert shown | {"left_out": {"lines": 0, "repeated": 0, "named": []}} == first
+    assert shown.pop("not_as_sealed") == []
+    assert shown.items() <= first.items()
 
 
 def test_the_map_that_governs_on_a_day_is_found(service):

@@ -143,7 +143,7 @@ def test_a_registration_is_renewed_under_its_number(seeded):
     assert again.json() == first.json()
     assert renewed.json()["valid_to"] == "2020-03-31"
     found = seeded.get(path, Role.SERVICE_APPLICATIONS, organisation=CCG).json()["items"]
-    assert found == [renewed.json()]
+    assert found == [renewed.json() | {"not_as_sealed": []}]
     on = seeded.get(path, Role.SERVICE_APPLICATIONS, organisation=CCG, as_at="2018-04-01")
     assert on.json()["items"] == found
 
@@ -185,7 +185,7 @@ def test_an_approval_is_extended_under_its_reference(seeded):
     assert (extended.json()["valid_to"], extended.json()["controllers"]) == ("2022-09-30", None)
     assert code(backwards) == (422, "INVALID_REQUEST")
     [shown] = seeded.get(path, Role.CSU_SYSTEM).json()["items"]
-    assert shown == extended.json() | {"in_force": True}
+    assert shown == extended.json() | {"in_force": True, "not_as_sealed": []}
     assert shown["former"] == [], "it was in force without a gap"
 
 
@@ -250,7 +250,9 @@ def test_a_publication_may_be_corrected(seeded):
     corrected = seeded.post(path, Role.REGISTER_PUBLISHER, body | {"published_on": "2019-08-22"})
 
     assert first.json() == again.json() == body
-    assert seeded.get(path, Role.SERVICE_DISSEMINATION).json()["items"] == [corrected.json()]
+    assert seeded.get(path, Role.SERVICE_DISSEMINATION).json()["items"] == [
+        corrected.json() | {"not_as_sealed": []}
+    ]
     assert len(seeded.pauses) == 4
 
 

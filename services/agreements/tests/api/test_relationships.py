@@ -27,7 +27,8 @@ def ask(service, role=Role.CSU_ADVISER, key=None, ods=None, **changes):
 
 def published(service, key=None):
     """The edition as everybody sees it."""
-    return {k: v for k, v in sent(service, key).items() if k not in {"import_id", "standing"}}
+    shown = {k: v for k, v in sent(service, key).items() if k not in {"import_id", "standing"}}
+    return shown | {"not_as_sealed": []}
 
 
 def sent(service, key=None):
@@ -219,6 +220,7 @@ def test_the_register_is_a_spreadsheet_too_and_empty_before_the_first_edition(se
     answer = seeded.client.get(register, params={"format": "csv"})
 
     assert empty == {
+        "not_as_sealed": None,
         "number": None,
         "published_at": None,
         "digest": None,
@@ -428,6 +430,7 @@ def test_the_register_of_contracts_names_no_signatory_and_nothing_unsigned(seede
     page = seeded.client.get(register).json()
     assert [row["con_ref"] for row in page["items"]] == [signed["reference"]]
     assert page["items"][0] == {
+        "not_as_sealed": [],
         "con_ref": signed["reference"],
         "legal_entity": "NHS Barnsley CCG",
         "ods_code": CCG,

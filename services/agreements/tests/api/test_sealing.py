@@ -8,6 +8,7 @@ from agreements.db.errors import NotSealed
 from agreements.db.seals import receipts
 from agreements.db.seals.audit import wrong
 from agreements.db.seals.first import seal_all
+from agreements.records.use_cases import agreements
 
 
 @pytest.fixture
@@ -16,6 +17,7 @@ def old(service, monkeypatch):
     with monkeypatch.context() as before:
         before.setattr(repository, "seal", lambda *_: None)
         before.setattr(receipts, "give", lambda *_, **__: None)
+        before.setattr(agreements, "require_as_sealed", lambda *_, **__: None)
         service.with_organisations().active()
         service.relationship()
     return service
