@@ -1,4 +1,4 @@
-"""Imports as they stand: what waits keeps what it says, as JSON."""
+"""Imports as they stand, of which what waits keeps what it says; and published editions."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,11 +11,13 @@ from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
 from agreements.db.import_tables import ImportContentRow, ImportRow
+from agreements.db.relationship_tables import RelationshipEditionRow
 from agreements.db.store import put
 from agreements.db.written import add
 from agreements.records.domain.lists import register
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
+from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.use_cases.ports import Slice
 from common import audit as audit_log
 from common import unreadable
@@ -92,6 +94,73 @@ class SqlImports:
     def _read(self, *where: ColumnElement[bool]) -> list[Import]:
         rows = self.session.execute(self._query(*where)).scalars()
         return [unreadable.read(row, lambda one: import_of(self.session, one)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEditions:
+    session: Session
+
+    def latest(self) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
+
+    def at_epoch(self, epoch: int) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow)
+            .where(col(RelationshipEditionRow.epoch) <= epoch)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
+
+    def get(self, number: int) -> RelationshipEdition | None:
+        row = self.session.execute(
+            select(RelationshipEditionRow).where(col(RelationshipEditionRow.number) == number)
+        ).scalar_one_or_none()
+        return None if row is None else self._read(row)
+
+    def add(self, edition: RelationshipEdition, *, audit: Entry) -> None:
+        add(
+            self.session,
+            RelationshipEditionRow,
+            [
+                {
+                    "id": edition.id,
+                    "epoch": stamp(self.session, at=audit.at),
+                    "recorded_at": audit.at,
+                    "number": edition.number,
+                    "published_at": edition.published_at,
+                    "digest": edition.digest,
+                    "content": edition.content,
+                }
+            ],
+        )
+        audit_log.append(self.session, [audit])
+
+    def _read(self, row: RelationshipEditionRow) -> RelationshipEdition:
+        taken_back = self.session.execute(
+            select(col(ImportRow.id))
+            .where(col(ImportRow.kind) == ImportKind.REGISTER.value)
+            .where(col(ImportRow.applied_epoch) == row.epoch)
+            .where(col(ImportRow.superseded_epoch).is_(None))
+            .where(
+                (col(ImportRow.state) == State.TAKEN_BACK.value)
+                # Also where a later edition came before the second person said so.
+                | col(ImportRow.leaving_by).is_not(None)
+            )
+        ).first()
+        return RelationshipEdition(
+            id=row.id,
+            number=row.number,
+            published_at=row.published_at,
+            digest=row.digest,
+            content=row.content,
+            is_taken_back=taken_back is not None,
+        )
 
 
 def import_of(session: Session, row: ImportRow | Row[Any]) -> Import:

@@ -18,12 +18,11 @@ from agreements.db.agreements import SqlAgreements
 from agreements.db.decisions.holdings import AsSealed, SqlHoldings, none_is_known
 from agreements.db.epoch import await_others, instant, stamp
 from agreements.db.events import enqueue
-from agreements.db.import_tables import ImportRow, RecallRow
-from agreements.db.imports import SqlImports
+from agreements.db.import_tables import RecallRow
+from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.maps import SqlMaps
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
-    RelationshipEditionRow,
     RelationshipRow,
 )
 from agreements.db.seals import receipts
@@ -51,8 +50,6 @@ from agreements.db.written import add
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
-from agreements.records.domain.lists.imports import ImportKind
-from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
@@ -72,7 +69,6 @@ from common.clock import Clock
 from common.db import clock as clocks
 from common.db import idempotency, reading
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
-from common.replacement import State
 
 R = TypeVar("R", BreachRow, RelationshipRow, TransferInstrumentRow)
 
@@ -213,73 +209,6 @@ class SqlListedRelationships(SqlFacts[Relationship]):
         for one in stored:
             enqueue(self.session, one.pending, aggregate_id=one.id, aggregate_version=one.version)
         return tuple(replace(one, pending=()) for one in stored)
-
-
-@dataclass(frozen=True, slots=True)
-class SqlEditions:
-    session: Session
-
-    def latest(self) -> RelationshipEdition | None:
-        row = self.session.execute(
-            select(RelationshipEditionRow)
-            .order_by(col(RelationshipEditionRow.number).desc())
-            .limit(1)
-        ).scalar_one_or_none()
-        return None if row is None else self._read(row)
-
-    def at_epoch(self, epoch: int) -> RelationshipEdition | None:
-        row = self.session.execute(
-            select(RelationshipEditionRow)
-            .where(col(RelationshipEditionRow.epoch) <= epoch)
-            .order_by(col(RelationshipEditionRow.number).desc())
-            .limit(1)
-        ).scalar_one_or_none()
-        return None if row is None else self._read(row)
-
-    def get(self, number: int) -> RelationshipEdition | None:
-        row = self.session.execute(
-            select(RelationshipEditionRow).where(col(RelationshipEditionRow.number) == number)
-        ).scalar_one_or_none()
-        return None if row is None else self._read(row)
-
-    def add(self, edition: RelationshipEdition, *, audit: Entry) -> None:
-        add(
-            self.session,
-            RelationshipEditionRow,
-            [
-                {
-                    "id": edition.id,
-                    "epoch": stamp(self.session, at=audit.at),
-                    "recorded_at": audit.at,
-                    "number": edition.number,
-                    "published_at": edition.published_at,
-                    "digest": edition.digest,
-                    "content": edition.content,
-                }
-            ],
-        )
-        audit_log.append(self.session, [audit])
-
-    def _read(self, row: RelationshipEditionRow) -> RelationshipEdition:
-        taken_back = self.session.execute(
-            select(col(ImportRow.id))
-            .where(col(ImportRow.kind) == ImportKind.REGISTER.value)
-            .where(col(ImportRow.applied_epoch) == row.epoch)
-            .where(col(ImportRow.superseded_epoch).is_(None))
-            .where(
-                (col(ImportRow.state) == State.TAKEN_BACK.value)
-                # Also where a later edition came before the second person said so.
-                | col(ImportRow.leaving_by).is_not(None)
-            )
-        ).first()
-        return RelationshipEdition(
-            id=row.id,
-            number=row.number,
-            published_at=row.published_at,
-            digest=row.digest,
-            content=row.content,
-            is_taken_back=taken_back is not None,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from threading import Lock
 from uuid import UUID
 
 import structlog
-from sqlalchemy import String, func, select, type_coerce
+from sqlalchemy import String, cast, func, select, type_coerce
 from sqlmodel import Session, col
 
 from common.db import tables as shared
@@ -44,14 +44,8 @@ class ReleasedFiles:
         """Compare the log with the lines that the register shows."""
         with self._lock:
             self._catch_up(session)
-            line = col(RegisterLineRow.id)
-            ends = session.execute(
-                select(
-                    func.count(),
-                    type_coerce(func.min(line), String),
-                    type_coerce(func.max(line), String),
-                )
-            ).one()
+            line = cast(col(RegisterLineRow.id), String)  # of an id PostgreSQL knows no least
+            ends = session.execute(select(func.count(), func.min(line), func.max(line))).one()
             key = (*ends, self._read, self._is_whole)
             if self._found is not None and self._found[0] == key:
                 return self._found[1]

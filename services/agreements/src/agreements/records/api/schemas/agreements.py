@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from agreements.records.api.schemas.shared import Incoming, Outgoing, Sealed, Words
+from agreements.records.api.schemas.shared import Incoming, Outgoing, SealedView, Words
 from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
@@ -119,7 +119,7 @@ class TaskView(Outgoing):
     raised_at: datetime
 
 
-class AgreementSummary(Sealed):
+class AgreementSummary(SealedView):
     reference: str
     version: Annotated[
         str, Field(description="The one that governs now, or else the latest drafted.")

@@ -7,7 +7,14 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from agreements.records.api.schemas.agreements import HoldView, LineNumbers
-from agreements.records.api.schemas.shared import Incoming, Instant, Label, Outgoing, Sealed, Words
+from agreements.records.api.schemas.shared import (
+    Incoming,
+    Instant,
+    Label,
+    Outgoing,
+    SealedView,
+    Words,
+)
 from agreements.records.domain.breach import (
     RECEIPT_OVERDUE,
     BreachState,
@@ -81,7 +88,7 @@ class ReceiptView(Outgoing):
     at: datetime
 
 
-class BreachView(Sealed):
+class BreachView(SealedView):
     id: UUID
     reference: str
     state: BreachState

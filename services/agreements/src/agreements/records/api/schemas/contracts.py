@@ -13,7 +13,7 @@ from agreements.records.api.schemas.shared import (
     Name,
     Notices,
     RoleName,
-    Sealed,
+    SealedView,
     Words,
     noticed,
 )
@@ -45,7 +45,7 @@ class StatedReason(Incoming):
     reason: Words
 
 
-class ContractView(Sealed):
+class ContractView(SealedView):
     reference: str
     organisation: str
     legal_name: str
@@ -80,7 +80,7 @@ class ContractView(Sealed):
         )
 
 
-class RegisteredContract(Sealed):
+class RegisteredContract(SealedView):
     """A line of the public register of contracts. It names no signatory and no reason."""
 
     con_ref: str

@@ -13,7 +13,7 @@ from agreements.records.api.schemas.shared import (
     Day,
     Incoming,
     Outgoing,
-    Sealed,
+    SealedView,
     Words,
 )
 from agreements.records.domain.lists.imports import Import, ImportKind
@@ -77,7 +77,7 @@ class ImportView(Outgoing):
         )
 
 
-class SentImportView(Sealed):
+class SentImportView(SealedView):
     """A list that was sent, and how it stands."""
 
     id: Annotated[UUID, Field(description="Of the import.")]
@@ -99,7 +99,7 @@ class SentImportView(Sealed):
         )
 
 
-class OrganisationView(Sealed):
+class OrganisationView(SealedView):
     ods: str
     name: str
     kind: OrganisationKind
@@ -137,7 +137,7 @@ class RecordTransfer(Incoming):
     evidence: Annotated[Words, Field(description="Where the instrument can be read.")]
 
 
-class TransferView(Sealed):
+class TransferView(SealedView):
     id: UUID
     predecessor: str
     successor: str
@@ -153,7 +153,7 @@ class SentMap(StrEnum):
     DEPRIVATION = MapKind.DEPRIVATION.value
 
 
-class MapView(Sealed):
+class MapView(SealedView):
     id: UUID
     kind: MapKind
     valid_from: date
@@ -203,7 +203,7 @@ class AddClients(Incoming):
     clients: Annotated[list[ClientId], Field(min_length=1, max_length=100)]
 
 
-class EnvironmentView(Sealed):
+class EnvironmentView(SealedView):
     id: UUID
     organisation: str
     kind: EnvironmentKind

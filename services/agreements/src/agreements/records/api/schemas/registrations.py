@@ -14,7 +14,7 @@ from agreements.records.api.schemas.shared import (
     Name,
     Notices,
     Outgoing,
-    Sealed,
+    SealedView,
     told,
 )
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Judgement, Status
@@ -55,7 +55,7 @@ class RecordAssurance(Incoming):
         return Assurance(id=new_id(), **self.model_dump())
 
 
-class AssuranceView(Sealed):
+class AssuranceView(SealedView):
     organisation: str
     kind: AssuranceKind
     reference: str
@@ -117,7 +117,7 @@ class IntervalView(Outgoing):
     valid_to: Annotated[date, Field(description="Last day.")]
 
 
-class IcoView(Sealed):
+class IcoView(SealedView):
     organisation: str
     number: str
     name: str
@@ -162,7 +162,7 @@ class RecordSection251(Incoming):
         )
 
 
-class Section251View(Sealed):
+class Section251View(SealedView):
     id: UUID
     reference: str
     purposes: list[str]
@@ -195,7 +195,7 @@ class RecordPublication(Incoming):
     published_on: Day
 
 
-class PublicationView(Sealed):
+class PublicationView(SealedView):
     data_set: str
     period: str
     published_on: date

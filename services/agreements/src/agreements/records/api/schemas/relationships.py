@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue, StrictBool, model_validator
 
-from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, Sealed
+from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, SealedView
 from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
 from agreements.records.use_cases.relationships import Asked, RelationshipWithState
 from common.errors import Invalid
@@ -88,7 +88,7 @@ class ConsentView(Outgoing):
     withdrawn_at: datetime | None
 
 
-class RelationshipView(Sealed):
+class RelationshipView(SealedView):
     id: UUID
     reference: str
     state: RelationshipState
@@ -135,7 +135,7 @@ class RelationshipView(Sealed):
         )
 
 
-class EditionView(Sealed):
+class EditionView(SealedView):
     """One published spreadsheet of relationships; it never changes."""
 
     number: int | None

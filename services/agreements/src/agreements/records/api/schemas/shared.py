@@ -90,13 +90,13 @@ NotAsSealed = Annotated[
 ]
 
 
-class Sealed(Outgoing):
+class SealedView(Outgoing):
     """What is shown with whether it is what this service wrote (docs/adr/0024)."""
 
     not_as_sealed: NotAsSealed = None
 
 
-V = TypeVar("V", bound=Sealed)
+V = TypeVar("V", bound=SealedView)
 
 
 def told(show: Callable[[T], V]) -> Callable[[Compared[T]], V]:

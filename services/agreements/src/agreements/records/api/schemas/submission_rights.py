@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 
 from agreements.records.api.schemas.organisations import LeftOutView
-from agreements.records.api.schemas.shared import Code, Day, Incoming, Outgoing, Sealed, Words
+from agreements.records.api.schemas.shared import Code, Day, Incoming, Outgoing, SealedView, Words
 from agreements.records.domain.lists.layouts.rights import ListedRight
 from agreements.records.domain.parties.codes import CodeState
 from agreements.records.domain.parties.submission_right import Basis, ProviderStanding, RightState
@@ -58,7 +58,7 @@ class EndRight(Incoming):
     last_day: Annotated[Day | None, Field(description="Its last day; by default today.")] = None
 
 
-class RightView(Sealed):
+class RightView(SealedView):
     """A right, and how it stands."""
 
     id: Annotated[UUID, Field(description="Of the right.")]
