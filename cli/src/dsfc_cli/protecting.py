@@ -27,7 +27,8 @@ from disclosure import (
     rule,
 )
 from disclosure.outputs import FORMATS, Printed, written
-from disclosure.problems import CountFractional, TableInvalid
+from disclosure.problems import TableInvalid
+from disclosure.structure import told_count
 
 TYPED = frozenset({"parquet", "xlsx"})
 """Formats that are no text, and so need a file."""
@@ -172,7 +173,7 @@ def protected(
     seconds: float,
 ) -> Protected:
     """Protect the cells of a file."""
-    cells = {labels: number(text) for labels, text in rows}
+    cells = {labels: told_count(text) for labels, text in rows}
     table = Table.from_cells(dimensions, cells)
     profile = Profile.AS_PUBLISHED if as_published else Profile.PROTECTED
     return protect(table, chosen, profile=profile, seconds=seconds)
@@ -186,16 +187,6 @@ def notes(shown: Protected) -> list[str]:
         f"{shown.table.cells.size} cells; {said or 'nothing hidden'}.",
         *(f"{' / '.join(f.cell)} can be worked out." for f in shown.findings),
     ]
-
-
-def number(text: str) -> object:
-    """Return a count as it stands in a file; `*` stays, and is refused by the table."""
-    if text == "*":
-        return text
-    try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError:
-        raise CountFractional("A count is no number; correct it, or leave the line out.") from None
 
 
 def say(found: Checked) -> None:

@@ -396,6 +396,14 @@ class Dissemination(Service):
         fetch = _downloads.fetch_zip if zipped else _downloads.fetch
         return fetch(self, path, target, digest=digest, progress=progress)
 
+    def check_table(self, question: Json) -> Any:
+        """Check a table before it is shown, or protect one; nothing of it is kept.
+
+        Returns the answer of `POST /v1/disclosure-checks`: whether it `is_safe`, its `findings`,
+        and of `protect` the `cells` as they may be printed.
+        """
+        return self.post("/v1/disclosure-checks", question)
+
     def data_sets(self) -> list[DataSet]:
         """Every version of every data set of the catalogue."""
         answer = self.get("/v1/catalogue")

@@ -14,7 +14,7 @@ import numpy as np
 from disclosure.attacking import Finding, Verdict, View, attack
 from disclosure.problems import PublishedImpossible, RuleInvalid, TableInvalid
 from disclosure.rules import HIDDEN, NOT_APPLICABLE, Rule
-from disclosure.structure import Dimension, Ints
+from disclosure.structure import Dimension, Ints, require_size
 from disclosure.system import INF, Earlier
 
 EXACT_CELLS_MAX: Final = 600
@@ -22,6 +22,8 @@ EXACT_CELLS_MAX: Final = 600
 TRACED_MAX: Final = 40_000
 """Sums up to which the way to a finding is told."""
 STEPS_MAX: Final = 8
+PARTS_MAX: Final = 40
+"""Parts of a sum that are told by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,12 @@ def check(
 
     Raises:
         TableInvalid: a label that no dimension has, or a text that is no number.
+        TableTooLarge: more than `CELLS_MAX` cells.
         PublishedImpossible: no counts add up to what is printed.
 
     """
     dims = tuple(dimensions)
+    require_size(dims)
     try:
         view, against = _read(dims, texts, rule, topics, earlier, exact=True)
     except PublishedImpossible:  # some national numbers are rounded as all others
@@ -235,7 +239,9 @@ class _Ways:
                 continue
             seen.add(cell)
             total, parts = self.told[cell]
-            named = " + ".join(self._said(p) for p in parts)
+            named = " + ".join(self._said(p) for p in parts[:PARTS_MAX])
+            if len(parts) > PARTS_MAX:
+                named += f" + {len(parts) - PARTS_MAX} more"
             steps.append(f"{self._said(total)} = {named}")
             ask += [c for c in (total, *parts) if self.view.hidden.ravel()[c]]
         return tuple(dict.fromkeys(reversed(steps)))

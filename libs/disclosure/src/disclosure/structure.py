@@ -175,6 +175,19 @@ class Dimension:
         return tuple(sorted(found, key=lambda equation: found[equation]))
 
 
+def require_size(dimensions: Iterable[Dimension], at_most: int = CELLS_MAX) -> None:
+    """Raise TableTooLarge where these dimensions make more cells than that."""
+    size = 1
+    for dimension in dimensions:
+        size *= len(dimension.nodes)
+    if size > at_most:
+        raise TableTooLarge(
+            f"The table would have {size} cells; at most {at_most} can be worked with. "
+            "Make a dimension coarser, or ask for fewer.",
+            cells=size,
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Raw counts over the categories of some dimensions.
@@ -210,15 +223,7 @@ class Table:
         names = [d.name for d in self.dimensions]
         if len(set(names)) != len(names):
             raise TableInvalid("`dimensions`: a name stands there twice.")
-        size = 1
-        for dimension in self.dimensions:
-            size *= len(dimension.nodes)
-        if size > CELLS_MAX:
-            raise TableTooLarge(
-                f"The table would have {size} cells; at most {CELLS_MAX} can be protected. "
-                "Make a dimension coarser, or ask for fewer.",
-                cells=size,
-            )
+        require_size(self.dimensions)
         counts = np.asarray(self.counts)
         leaves = tuple(len(d.leaves) for d in self.dimensions)
         nodes = tuple(len(d.nodes) for d in self.dimensions)
@@ -316,3 +321,18 @@ def totals(dimensions: Sequence[Dimension], counts: Ints) -> Ints:
             np.add.at(whole, nodes, parts)
         found = np.moveaxis(whole[:-1], 0, axis)
     return np.ascontiguousarray(found)
+
+
+def told_count(text: str) -> object:
+    """Return a count as it stands in a text; `*` stays, and is refused by the table.
+
+    Raises:
+        CountFractional: no number.
+
+    """
+    if text == "*":
+        return text
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        raise CountFractional("A count is no number; correct it, or leave the line out.") from None

@@ -26,6 +26,7 @@ from dissemination.adapters.agreements import HttpAgreements
 from dissemination.adapters.preparations import HttpPreparations
 from dissemination.adapters.sealing import SigningKey
 from dissemination.adapters.store import ObstoreReleases
+from dissemination.adapters.table_checks import TableChecks
 from dissemination.adapters.workers import DeliverySweeper, ExtractDriver
 from dissemination.api.dependencies import Streams
 from dissemination.api.routes import router
@@ -91,6 +92,11 @@ class Parts(service.Parts):
             **super().state(),
             "context": self.context,
             "catalogue": catalogue.load(),
+            "checks": TableChecks(
+                at_once=settings.table_checks_max,
+                seconds=settings.table_check_seconds,
+                memory_bytes=settings.table_check_bytes,
+            ),
             "streams": Streams(settings.streams_max, self.store, limits),
         }
 

@@ -38,6 +38,15 @@ class Settings(ServiceSettings):
     streams_max: Annotated[int, Field(ge=1, le=1000)] = 64
     """Downloads at once; each may hold two blocks of 4 MiB."""
 
+    table_checks_max: Annotated[int, Field(ge=1, le=16)] = 2
+    """Checks of tables at once, each in a process of its own."""
+
+    table_check_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+    """How long a check may search; with starting and proving it is ended after thrice as long."""
+
+    table_check_bytes: Annotated[int, Field(ge=268_435_456)] = 1_073_741_824
+    """Address space that a check may have."""
+
     driver_threads: Annotated[int, Field(ge=1, le=32)] = 2
     driver_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     """How often the driver looks for extracts to move, without having been woken."""

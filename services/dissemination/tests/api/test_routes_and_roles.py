@@ -26,6 +26,7 @@ ROUTES = {
     ("GET", "/v1/files/{file_id}/content"): CUSTOMERS,
     ("HEAD", "/v1/files/{file_id}/content"): CUSTOMERS,
     ("GET", "/v1/deliveries"): CUSTOMERS | BODY,
+    ("POST", "/v1/disclosure-checks"): CUSTOMERS | BODY,
     ("GET", "/v1/audit"): {Role.AUDITOR, Role.BREACH_HANDLER},
     ("GET", "/v1/register"): PUBLIC,
     ("GET", "/v1/catalogue"): PUBLIC,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -63,11 +63,18 @@ class Streams:
         return await anyio.to_thread.run_sync(deed)
 
 
+class Checks(Protocol):
+    """Who answers questions about tables."""
+
+    def answer(self, question: dict[str, Any]) -> dict[str, Any]: ...
+
+
 PUBLIC_REGISTER = public("The register of data uses is published.")
 PUBLIC_CATALOGUE = public("The catalogue of data sets is published.")
 PUBLIC_KEYS = public("Public keys, with which manifests are verified.")
 
 
+ChecksOf = Annotated[Checks, from_state("checks")]
 StreamsOf = Annotated[Streams, from_state("streams")]
 CatalogueOf = Annotated[Catalogue, from_state("catalogue")]
 SignerOf = Annotated[Signer, from_state("signer")]

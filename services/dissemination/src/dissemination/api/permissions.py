@@ -34,6 +34,11 @@ FETCH = Permission(
 DELIVERIES = Permission(
     "deliveries:read", CUSTOMERS | BODY, "See what was delivered, when, to whom and how it ended."
 )
+CHECK = Permission(
+    "disclosure-checks:make",
+    CUSTOMERS | BODY,
+    "Check or protect a table of one's own by the rule of its product; nothing is kept.",
+)
 AUDIT = Permission(
     "audit:read",
     frozenset({Role.AUDITOR, Role.BREACH_HANDLER}),
@@ -46,6 +51,7 @@ ReadCtx = Annotated[Context, permitted(READ)]
 WithdrawCtx = Annotated[Context, permitted(WITHDRAW)]
 FetchCtx = Annotated[Context, permitted(FETCH)]
 DeliveriesCtx = Annotated[Context, permitted(DELIVERIES)]
+CheckCtx = Annotated[Context, permitted(CHECK)]
 AuditCtx = Annotated[Context, permitted(AUDIT)]
 
 

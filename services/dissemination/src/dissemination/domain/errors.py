@@ -1,6 +1,10 @@
 """What can go wrong with an extract, a release or a delivery."""
 
-from common.errors import Conflict, NotFound, Unavailable
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from common.errors import Conflict, NotFound, Unavailable, Unprocessable
 
 
 class ExtractNotFound(NotFound):
@@ -71,6 +75,29 @@ class StreamNotControlled(Unavailable):
 class TooManyStreams(Unavailable):
     code = "TOO_MANY_STREAMS"
     title = "As many downloads as this server allows are under way"
+
+
+class TableRefused(Unprocessable):
+    """What `disclosure` says of a table or of its rule; `code` and `title` are its own."""
+
+    code = "TABLE_REFUSED"
+    title = "The table cannot be checked"
+
+    def __init__(
+        self, code: str, title: str, detail: str, members: Mapping[str, JsonValue]
+    ) -> None:
+        super().__init__(detail, **members)
+        vars(self).update(code=code, title=title)  # of this one refusal, not of the class
+
+
+class CheckOutOfBounds(Unprocessable):
+    code = "TABLE_CHECK_OUT_OF_BOUNDS"
+    title = "The check takes more time or memory than this server gives it"
+
+
+class TooManyChecks(Unavailable):
+    code = "TOO_MANY_TABLE_CHECKS"
+    title = "As many checks of tables as this server allows are under way"
 
 
 PERMIT_EXPIRED = "PERMIT_EXPIRED"

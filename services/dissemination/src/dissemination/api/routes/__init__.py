@@ -6,9 +6,16 @@ hold the connection.
 
 from fastapi import APIRouter
 
-from dissemination.api.routes import catalogue, deliveries, extracts, files, register
+from dissemination.api.routes import (
+    catalogue,
+    deliveries,
+    disclosure,
+    extracts,
+    files,
+    register,
+)
 
 router = APIRouter()
-for part in (extracts, files, deliveries, register, catalogue):
+for part in (extracts, files, deliveries, register, catalogue, disclosure):
     router.include_router(part.router)
 router.include_router(extracts.landed_router)

@@ -1,0 +1,121 @@
+"""Recipients check their own tables; nothing is kept, and the door does not wait for arithmetic."""
+
+import threading
+
+import pytest
+
+from common.security.roles import Role
+from dissemination.adapters.table_checks import CELLS_MAX, TableChecks
+from dissemination.domain.errors import CheckOutOfBounds, TooManyChecks
+
+TRUST = {"name": "trust", "categories": ["RA1", "RB1"], "total": "England", "is_geography": True}
+HAND = {
+    "action": "check",
+    "rule": "SHMI",
+    "dimensions": [TRUST],
+    "cells": [
+        {"labels": ["England"], "value": "104"},
+        {"labels": ["RA1"], "value": "*"},
+        {"labels": ["RB1"], "value": "95"},
+    ],
+}
+RAW = {
+    **HAND,
+    "action": "protect",
+    "cells": [{"labels": ["RA1"], "value": "7"}, {"labels": ["RB1"], "value": "97"}],
+}
+
+
+def test_a_hand_protected_table_is_checked_and_ours_is_safe_and_nothing_is_kept(house):
+    leaves, events = len(house.leaves()), len(house.events(""))
+
+    found = house.call("POST", "/v1/disclosure-checks", json=HAND)
+    ours = house.call("POST", "/v1/disclosure-checks", json=RAW)
+    again = house.call(
+        "POST", "/v1/disclosure-checks", json={**HAND, "cells": ours.json()["cells"]}
+    )
+
+    assert found.status_code == 200, found.text
+    (finding,) = found.json()["findings"]
+    assert (finding["cell"], finding["low"], finding["high"]) == (["RA1"], 7, 7)
+    assert finding["because"] == ["[England: 104] = [RA1: 1 to 7] + [RB1: 93 to 97]"]
+    assert again.json()["is_safe"] is True
+    assert (len(house.leaves()), len(house.events(""))) == (leaves, events)
+
+
+def wide():
+    return [{"name": n, "categories": [f"{n}{at}" for at in range(100)]} for n in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"cells": [{"labels": ["RA1"], "value": "-1"}]}, "TABLE_COUNT_NEGATIVE"),
+        ({"rule": "HES_PRE2018", "on": "2020-01-01"}, "DISCLOSURE_RULE_NOT_IN_FORCE"),
+        ({"dimensions": wide()}, "TABLE_TOO_LARGE"),
+        ({"rule": "GPW"}, "DISCLOSURE_RULE_MISSING"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told_by_the_code_of_the_library(house, changes, code):
+    refused = house.call("POST", "/v1/disclosure-checks", json={**RAW, **changes})
+    assert (refused.status_code, refused.json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cells": [{"labels": ["RA1"], "value": "<5"}]},
+        {"cells": [{"labels": ["9990000018"], "value": "7"}]},
+        {"cells": []},
+        {"cells": RAW["cells"] * CELLS_MAX},
+        {"action": "publish"},
+        {"rule": "SHMI; DROP"},
+        {"keep": True},
+    ],
+)
+def test_a_body_of_another_form_never_reaches_the_library(house, changes):
+    refused = house.call("POST", "/v1/disclosure-checks", json={**RAW, **changes})
+    assert refused.status_code == 422
+    assert refused.json()["code"] in {"INVALID_REQUEST", "PERSONAL_DATA_IN_TEXT"}
+    assert "9990000018" not in refused.text
+
+
+def test_whoever_is_of_no_use_for_it_may_not(house):
+    refused = house.call("POST", "/v1/disclosure-checks", json=HAND, role=Role.PROVIDER_SYSTEM)
+    assert refused.status_code == 403
+
+
+def test_more_checks_at_once_than_there_may_be_are_refused_at_once():
+    checks = TableChecks(at_once=1, seconds=5, memory_bytes=1 << 30)
+    began, go = threading.Event(), threading.Event()
+
+    def slow(question):
+        began.set()
+        go.wait(30)
+        return {"answer": {}}
+
+    checks._asked = slow
+    first = threading.Thread(target=checks.answer, args=({},))
+    first.start()
+    try:
+        assert began.wait(30)
+        with pytest.raises(TooManyChecks):
+            checks.answer({})
+    finally:
+        go.set()
+        first.join(30)
+    assert checks.answer({}) == {}
+
+
+def test_a_check_that_passes_its_memory_is_ended_and_its_place_is_free():
+    checks = TableChecks(at_once=1, seconds=5, memory_bytes=64 << 20)
+    for _ in range(2):
+        with pytest.raises(CheckOutOfBounds):
+            checks.answer(HAND)
+
+
+def test_a_check_that_takes_too_long_is_ended(monkeypatch):
+    monkeypatch.setattr("dissemination.adapters.table_checks.SPARE_SECONDS", 0)
+    checks = TableChecks(at_once=1, seconds=0.001, memory_bytes=1 << 30)
+    with pytest.raises(CheckOutOfBounds):
+        checks.answer(HAND)
