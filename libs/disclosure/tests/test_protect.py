@@ -205,6 +205,22 @@ def test_a_practice_less_is_safe_by_rounding_and_not_by_exact_numbers() -> None:
     assert protect(table, OLD).texts[0] == "12"
 
 
+@pytest.mark.parametrize(("before", "now"), [(9, 12), (8, 9)])
+def test_what_two_rounded_numbers_differ_by_keeps_five_counts(before: int, now: int) -> None:
+    """A practice less (12, then 9) and a cumulative month (8, then 9): 10 and 10, 0 to 4 between.
+
+    Exact figures would show 3, and 1.
+    """
+    table = replace(units(before, now - before), printed=np.array([True, False, False]))
+    shown = protect(table, SHMI, earlier=[earlier("U0", low=8, high=12)])
+    assert shown.texts[0] == "10"
+    (found,) = attack(shown.view(), exact=True)
+    assert (found.cell, found.low, found.high) == (("U1",), 0, 4)
+
+    exact = protect(table, OLD, earlier=[earlier("U0", low=before, high=before)])
+    assert exact.texts[0] == "*"
+
+
 def test_a_cell_hidden_before_stays_hidden() -> None:
     table = replace(units(3, 20, 31), printed=np.array([True, False, False, True]))
     before = [earlier("U0", low=1, high=5, hidden=True), earlier("U1", low=20, high=20)]

@@ -114,6 +114,12 @@ def test_hes_percentages_are_made_from_rounded_counts(part: int, whole: int, sho
     assert HES.percentage(part, whole) == ("*" if (part, whole) == (38, 40) else shown)
 
 
+def test_a_percentage_that_looks_certain_is_explained() -> None:
+    """38 of 40 is 40 of 40 when rounded."""
+    assert HES.percentage(38, 40, profile=AS_PUBLISHED) == "100%"
+    assert any("100%" in note and "rounded" in note for note in HES.footnotes)
+
+
 def test_means_and_medians_are_hidden_by_their_n() -> None:
     assert HES.statistic("12.4", 6) == "*"
     assert HES.statistic(Decimal("12.4"), 8) == "12.4"

@@ -15,6 +15,7 @@ from typing import Final
 import highspy
 import numpy as np
 
+from disclosure import solver as quiet
 from disclosure.problems import PublishedImpossible
 from disclosure.structure import Bools, Dimension, Ints
 from disclosure.system import Earlier
@@ -158,9 +159,7 @@ def _solved(
 ) -> Iterator[Finding]:
     """Ask for the least and the greatest of each cell over all whole tables."""
     until = time.monotonic() + seconds
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
+    solver = quiet.solver()
     count = view.low.size
     starts, columns, factors = [0], [], []
     bounds: list[tuple[float, float]] = []

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from disclosure import optimum
 from disclosure.attacking import Finding, Verdict, View, attack
 from disclosure.certificate import Certificate, verify
 from disclosure.problems import TableUnprovable
@@ -48,6 +49,8 @@ class Protected:
     loss_cells: int
     loss_value: int
     """Cells hidden for others' sake, and the sum of their counts."""
+    loss: float
+    """The same in the prices of the search, where a national number rounded is one too."""
     earlier: tuple[Earlier, ...]
     certificate: Certificate
     findings: tuple[Finding, ...] = ()
@@ -131,12 +134,14 @@ def protect(
     profile: Profile = Profile.PROTECTED,
     seconds: float = 60.0,
     seed: int = 1,
+    least: bool = False,
 ) -> Protected:
     """Apply a rule to a table and hide what else has to be, with a proof.
 
     Every hidden cell keeps at least three possible raw counts, given all that is shown here and
     in `earlier`: there is a witness table for each, in the certificate, which is verified before
-    the answer is given. After `seconds` the search stops and hides more in its place.
+    the answer is given. After `seconds` the search stops and hides more in its place. `least` asks
+    for the least that has to be hidden, of tables of up to `optimum.CELLS_MAX` cells.
 
     Raises:
         MeasureWithoutRule: the rule does not cover the table's measure.
@@ -156,7 +161,13 @@ def protect(
             _refuse(table, search, "Some cells cannot be protected whatever else is hidden.")
         search.deadline = max(search.deadline, time.monotonic() + 0.2 * seconds)
         search.give_back(before, low, high)
-    shown = _shown(search, rule, profile)
+        if least and table.cells.size <= optimum.CELLS_MAX and not earlier:
+            begun = start(system, rule, profile, search.deadline, np.random.default_rng(seed))
+            lost = optimum.loss(before, search)
+            if lost > 0:
+                better = optimum.cheapest(begun, below=lost, seconds=seconds)
+                search = search if better is None else better
+    shown = _shown(search, rule, profile, lost=optimum.loss(before, search))
     if profile is Profile.AS_PUBLISHED:
         found = tuple(f for f in attack(shown.view()) if f.verdict is Verdict.RECOVERED)
         note = f"As published: {len(found)} hidden cells can be worked out from others."
@@ -169,7 +180,7 @@ def protect(
     return shown
 
 
-def _shown(search: Search, rule: Rule, profile: Profile) -> Protected:
+def _shown(search: Search, rule: Rule, profile: Profile, *, lost: float) -> Protected:
     table = search.system.table
     own, shape = table.cells.size, table.cells.shape
     state, raw = search.state[:own], search.system.raw[:own]
@@ -215,6 +226,7 @@ def _shown(search: Search, rule: Rule, profile: Profile) -> Protected:
         reasons=reasons,
         loss_cells=reasons["for_others"],
         loss_value=int(raw[extra].sum()),
+        loss=lost,
         earlier=search.system.earlier,
         certificate=Certificate.of(search),
         out_of_time=search.out_of_time,

@@ -133,10 +133,19 @@ class Search:
         if self.state[cell] == State.EXACT:
             low, high = interval(self.rule, raw)
             if all(low <= raw + b <= high for b in by) and self.rule.base > 1:
-                self.state[cell] = State.RULE
-                self._tell(cell, low, high)
-                self.target[cell] = self.rule.hides(raw)
+                self.round(cell)
                 return
+        self.hide(cell)
+
+    def round(self, cell: int) -> None:
+        """Treat a national count as all others."""
+        raw = int(self.system.raw[cell])
+        self.state[cell] = State.RULE
+        self._tell(cell, *interval(self.rule, raw))
+        self.target[cell] = self.rule.hides(raw)
+
+    def hide(self, cell: int) -> None:
+        """Tell nothing of a cell's size."""
         self.state[cell] = State.WIDE
         self._tell(cell, 0, INF)
         self.target[cell] = True

@@ -44,8 +44,8 @@ class Settings(ServiceSettings):
     table_check_seconds: Annotated[float, Field(gt=0, le=60)] = 10
     """How long a check may search; with starting and proving it is ended after thrice as long."""
 
-    table_check_bytes: Annotated[int, Field(ge=268_435_456)] = 1_073_741_824
-    """Address space that a check may have."""
+    table_check_bytes: Annotated[int, Field(ge=134_217_728)] = 268_435_456
+    """Address space that a check may have; 5,000 cells take less than 160 MiB."""
 
     driver_threads: Annotated[int, Field(ge=1, le=32)] = 2
     driver_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5

@@ -119,3 +119,12 @@ def test_a_check_that_takes_too_long_is_ended(monkeypatch):
     checks = TableChecks(at_once=1, seconds=0.001, memory_bytes=1 << 30)
     with pytest.raises(CheckOutOfBounds):
         checks.answer(HAND)
+
+
+def test_the_library_is_found_where_it_is_and_not_by_where_one_stands(tmp_path, monkeypatch):
+    """A container has our code in a path of its own, and a directory may have a namesake."""
+    (tmp_path / "disclosure").mkdir()
+    (tmp_path / "disclosure" / "__init__.py").write_text("raise SystemExit(3)", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    checks = TableChecks(at_once=1, seconds=5, memory_bytes=256 << 20)
+    assert not checks.answer(HAND)["is_safe"]

@@ -7,6 +7,9 @@ lower priority, and bounds on memory and time; what passes them is ended.
 import json
 import subprocess
 import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, Final
 
@@ -15,8 +18,18 @@ from dissemination.domain.errors import CheckOutOfBounds, TableRefused, TooManyC
 SPARE_SECONDS: Final = 5
 """For starting, reading and writing, beside the time for searching."""
 CELLS_MAX: Final = 5_000
+ASKED: Final = "disclosure.asked"
 ALONE: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
 """All that the process is told of where it runs: no address and no secret."""
+
+
+@cache
+def _library() -> str:
+    """Return where the library is, without loading it: a container has it in a path of its own."""
+    found = find_spec("disclosure")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("disclosure is not installed")
+    return str(Path(found.origin).parents[1])
 
 
 class TableChecks:
@@ -48,7 +61,7 @@ class TableChecks:
 
     def _asked(self, question: dict[str, Any]) -> dict[str, Any]:
         cpu = int(2 * self._seconds + SPARE_SECONDS)
-        command = [sys.executable, "-I", "-m", "disclosure.asked", str(self._memory), str(cpu)]
+        command = [sys.executable, "-P", "-s", "-m", ASKED, str(self._memory), str(cpu)]
         try:
             done = subprocess.run(  # noqa: S603 — the command has nothing that was sent
                 command,
@@ -56,7 +69,7 @@ class TableChecks:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # a traceback would quote the table
                 timeout=3 * self._seconds + SPARE_SECONDS,
-                env=ALONE,
+                env=ALONE | {"PYTHONPATH": _library()},
                 check=True,
             )
         except (subprocess.TimeoutExpired, subprocess.CalledProcessError):

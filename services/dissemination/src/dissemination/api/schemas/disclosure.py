@@ -96,7 +96,7 @@ class TableToCheck(Incoming):
         str,
         Field(
             pattern=r"^[A-Z]{2,6}[0-9]{0,2}(_[A-Z0-9]{1,8})?$",
-            description="Its code; docs/disclosure.md has those there are.",
+            description="Its code: that of the product, as the catalogue names it.",
             examples=["SHMI"],
         ),
     ]

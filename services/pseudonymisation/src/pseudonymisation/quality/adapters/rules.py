@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from catalogue import Availability
+from disclosure import rule
 from pseudonymisation.quality.domain.disclosure import SmallNumbers
 from pseudonymisation.quality.domain.schedule import DueRule, ShrinkRule
 
@@ -24,25 +25,31 @@ class _DatedRow(BaseModel):
 
 class _SmallRow(_DatedRow):
     rule: str
-    small: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
-    basis: Literal["rounded", "unrounded"]
+    hidden_by: str
+    basis: Literal["rounded", "unrounded"] | None = None
     records_min: Annotated[int, Field(ge=1)]
 
 
 @cache
 def small_numbers() -> tuple[SmallNumbers, ...]:
-    """Return how small numbers are hidden, by disclosure rule and day."""
+    """Return how small numbers are hidden, by disclosure rule and day.
+
+    Raises:
+        disclosure.problems.RuleUnknown: a row names a rule of tables that there is not.
+
+    """
     return tuple(
         SmallNumbers(
             rule=row.rule,
             valid_from=row.valid_from,
-            smallest=row.small[0],
-            largest=row.small[1],
-            basis=row.basis,
+            smallest=table_rule.small_from,
+            largest=table_rule.small_to,
+            basis=row.basis or table_rule.percentages,
             records_min=row.records_min,
             source=row.source,
         )
         for row in _read("small_numbers.yaml", _SmallRow)
+        for table_rule in (rule(row.hidden_by),)
     )
 
 

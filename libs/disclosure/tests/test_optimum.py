@@ -1,0 +1,47 @@
+"""The least that has to be hidden, of small tables."""
+
+import pytest
+
+from disclosure import Verdict, attack, protect, rule, verify
+from disclosure.optimum import CELLS_MAX
+from libs.disclosure.tests.generated import by_chance, units
+
+SHMI = rule("SHMI")
+
+
+def test_the_least_of_a_table_by_hand_is_what_one_finds_by_hand() -> None:
+    """7 and 22 under 30: 6 to 7. Hiding the total or the other number costs more than the size."""
+    shown = protect(units(7, 22), SHMI, least=True)
+    assert {f.verdict for f in attack(shown.view(), exact=True)} == {Verdict.SAFE}
+    assert shown.loss == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("seed", [24, 79, 95, 113])
+def test_the_least_is_proved_and_never_more_than_the_search_found(seed: int) -> None:
+    table = by_chance(seed)
+    greedy = protect(table, SHMI)
+    least = protect(table, SHMI, least=True, seconds=20)
+    assert verify(least) == int(least.guarded.sum())
+    assert least.loss <= greedy.loss
+    assert greedy.loss > 0
+    assert {f.verdict for f in attack(least.view(), exact=True)} <= {Verdict.SAFE}
+
+
+def test_what_the_search_hid_and_need_not_be_is_shown() -> None:
+    table = by_chance(113)
+    assert protect(table, SHMI).loss > 0
+    least = protect(table, SHMI, least=True, seconds=20)
+    assert (least.loss, least.loss_cells) == (0, 0)
+
+
+def test_a_table_that_is_too_large_for_it_is_protected_as_ever() -> None:
+    large = next(t for seed in range(9) if (t := by_chance(seed)).cells.size > CELLS_MAX)
+    shown = protect(large, SHMI, least=True)
+    assert shown.texts.tolist() == protect(large, SHMI).texts.tolist()
+
+
+def test_a_solver_writes_nothing_where_a_table_may_be_written(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    attack(protect(units(7, 22), SHMI, least=True).view(), exact=True)
+    assert capfd.readouterr().out == ""
