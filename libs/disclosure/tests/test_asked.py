@@ -162,6 +162,6 @@ def test_a_process_of_its_own_answers_with_nothing_but_the_answer() -> None:
 
 
 def test_a_process_of_its_own_ends_where_its_memory_does() -> None:
-    done = run(CHECK, memory=64 << 20)
+    done = run(CHECK, memory=24 << 20)
     assert done.returncode != 0
     assert done.stdout == b""

@@ -301,6 +301,16 @@ def test_a_certificate_of_another_table_proves_nothing() -> None:
         verify(replace(shown, certificate=Certificate(np.zeros(1, np.int64), none, none)))
     with pytest.raises(CertificateInvalid):
         verify(replace(shown, certificate=replace(shown.certificate, by=shown.certificate.by * 90)))
+    proof = shown.certificate
+    for forged in (
+        replace(proof, offsets=proof.offsets[::-1].copy()),
+        replace(proof, offsets=proof.offsets[:-1]),
+        replace(proof, atoms=proof.atoms + shown.table.counts.size),
+        replace(proof, atoms=-proof.atoms - 1),
+        replace(proof, by=proof.by[:-1]),
+    ):
+        with pytest.raises(CertificateInvalid):
+            verify(replace(shown, certificate=forged))
     open_cell = np.argwhere(shown.hidden)[0]
     texts = shown.texts.copy()
     texts[tuple(open_cell)] = "1000"

@@ -1,8 +1,6 @@
 """The proof that a table is protected, and the short separate code that verifies it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +14,12 @@ if TYPE_CHECKING:
 
 VALUES: Final = 3
 """Possible raw counts that every hidden cell keeps."""
+BATCH: Final = 4096
+"""Witnesses that are looked at together."""
+SPAN: Final = 1 << 42
+"""More than any count: a cell and a count are one number."""
+NONE: Final = -(10**7)
+"""Of no node: stays negative whatever is added on the way to a cell's number."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,6 @@ class Certificate:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __iter__(self) -> Iterator[tuple[Ints, Ints]]:
-        for begin, end in pairwise(self.offsets.tolist()):
-            yield self.atoms[begin:end], self.by[begin:end]
-
 
 def verify(shown: "Protected") -> int:
     """Check the certificate against the printed table; return how many cells it protects.
@@ -73,14 +73,25 @@ def verify(shown: "Protected") -> int:
         CertificateInvalid: it does not.
 
     """
-    reader = _Reader(shown)
-    for atoms, by in shown.certificate:
-        reader.look_at(atoms, by)
+    reader, proof = _Reader(shown), shown.certificate
+    sizes, atoms = np.diff(proof.offsets), proof.atoms
+    if (
+        (sizes < 0).any()
+        or proof.offsets[0] != 0
+        or not proof.offsets[-1] == len(atoms) == len(proof.by)
+        or (len(atoms) and not 0 <= atoms.min() <= atoms.max() < reader.counts.size)
+    ):
+        raise CertificateInvalid("It is not a list of witnesses.")
+    for first in range(0, len(proof), BATCH):
+        last = min(first + BATCH, len(proof))
+        part = slice(int(proof.offsets[first]), int(proof.offsets[last]))
+        which = np.repeat(np.arange(last - first), sizes[first:last])
+        reader.look_at(which, atoms[part], proof.by[part], last - first)
     return reader.protected()
 
 
 class _Reader:
-    """Looks at witnesses one after another, and keeps the counts that they give to hidden cells."""
+    """Looks at witnesses, many at once, and keeps the counts that they give to hidden cells."""
 
     def __init__(self, shown: "Protected") -> None:
         table, view = shown.table, shown.view()
@@ -89,59 +100,64 @@ class _Reader:
         self.low, self.high = view.low.ravel(), view.high.ravel()
         if (self.cells < self.low).any() or (self.cells > self.high).any():
             raise CertificateInvalid("The raw table would not be printed so.")
-        self.ups = [
-            [np.array([n for n in line if n < len(d.nodes)]) for line in d.above.tolist()]
-            for d in table.dimensions
-        ]
-        self.values: dict[int, set[int]] = {
-            int(c): {int(self.cells[c])} for c in np.nonzero(shown.guarded.ravel())[0]
-        }
+        self.lines = [d.above for d in table.dimensions]
+        self.guarded = shown.guarded.ravel()
+        hidden = np.nonzero(self.guarded)[0]
+        self.seen = [hidden * SPAN + self.cells[hidden]]
+        """Cells with counts that they can have, each pair as one number."""
         self.earlier = [
             (known, mask, {int(self.counts[mask].sum())})
             for known in shown.earlier
             for mask in (_mask(shown, known.members),)
         ]
-        self.above: dict[int, Ints] = {}
 
-    def look_at(self, atoms: Ints, by: Ints) -> None:
-        """Raise CertificateInvalid where a witness would be printed otherwise; keep its counts."""
-        if not len(atoms):
-            return
+    def look_at(self, which: Ints, atoms: Ints, by: Ints, witnesses: int) -> None:
+        """Raise CertificateInvalid where one would be printed otherwise; keep the counts.
+
+        `which` says of which witness each atom is.
+        """
         if (self.counts[atoms] + by < 0).any():
             raise CertificateInvalid("A witness has a negative count.")
-        changed = [self._above(atom) for atom in atoms.tolist()]
-        cells, place = np.unique(np.concatenate(changed), return_inverse=True)
-        change = np.zeros(len(cells), np.int64)
-        np.add.at(change, place.ravel(), np.repeat(by, [len(c) for c in changed]))
+        above = self._above(atoms)
+        inside = above >= 0
+        keys = (which[:, None] * len(self.cells) + above)[inside]
+        gains = np.broadcast_to(by[:, None], above.shape)[inside]
+        places, where = np.unique(keys, return_inverse=True)
+        change = np.zeros(len(places), np.int64)
+        np.add.at(change, where.ravel(), gains)
+        cells = places % len(self.cells)
         value = self.cells[cells] + change
         if (value < self.low[cells]).any() or (value > self.high[cells]).any():
             raise CertificateInvalid("A witness would be printed otherwise.")
-        for cell, now in zip(cells.tolist(), value.tolist(), strict=True):
-            if cell in self.values:
-                self.values[cell].add(now)
+        kept = self.guarded[cells]
+        self.seen.append(np.unique(cells[kept] * SPAN + value[kept]))
         for known, mask, seen in self.earlier:
-            total = int(self.counts[mask].sum()) + int(by[mask[atoms]].sum())
-            if not known.low <= total <= known.high:
+            total = np.full(witnesses, int(self.counts[mask].sum()), np.int64)
+            np.add.at(total, which, by * mask[atoms])
+            if (total < known.low).any() or (total > known.high).any():
                 raise CertificateInvalid(f"A witness is not what {known.release} told.")
-            seen.add(total)
+            seen.update(total.tolist())
 
     def protected(self) -> int:
         """Return how many cells are protected; raise CertificateInvalid where one is not."""
         for known, _, seen in self.earlier:
             if known.is_hidden and known.high - known.low >= VALUES - 1 and len(seen) < VALUES:
                 raise CertificateInvalid(f"A cell that {known.release} hid has too few values.")
-        lacking = sum(len(of) < VALUES for of in self.values.values())
+        cells = np.unique(np.concatenate(self.seen)) // SPAN
+        counts = np.bincount(cells, minlength=len(self.cells))
+        lacking = int((self.guarded & (counts < VALUES)).sum())
         if lacking:
             raise CertificateInvalid(f"{lacking} hidden cells have fewer than {VALUES} values.")
-        return len(self.values)
+        return int(self.guarded.sum())
 
-    def _above(self, atom: int) -> Ints:
-        """Return the cells that a category's count is in, by hierarchies."""
-        if atom not in self.above:
-            place = np.unravel_index(atom, self.shape)
-            axes = np.ix_(*(up[int(i)] for up, i in zip(self.ups, place, strict=True)))
-            self.above[atom] = np.ravel_multi_index(axes, self.nodes).ravel()
-        return self.above[atom]
+    def _above(self, atoms: Ints) -> Ints:
+        """Return the cells that each category's count is in, by hierarchies; -1 is none."""
+        found = np.zeros((len(atoms), 1), np.int64)
+        places = np.unravel_index(atoms, self.shape)
+        for place, line, nodes in zip(places, self.lines, self.nodes, strict=True):
+            step = np.where(line < nodes, line, NONE)[place]
+            found = (found[:, :, None] * nodes + step[:, None, :]).reshape(len(atoms), -1)
+        return np.where(found < 0, -1, found)
 
 
 def _mask(shown: "Protected", members: tuple[tuple[str, frozenset[str]], ...]) -> Bools:

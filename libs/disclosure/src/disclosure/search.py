@@ -103,11 +103,15 @@ class Search:
     def record(self, atoms: Ints, by: Ints) -> bool:
         """Keep a witness where it is one."""
         touched = self.system.atoms[atoms]
-        cells, where = np.unique(touched.ravel(), return_inverse=True)
-        by_cell = np.zeros(len(cells), np.int64)
-        np.add.at(by_cell, where.ravel(), np.repeat(by, touched.shape[1]))
-        keep = (by_cell != 0) & (cells != self.system.pad)
-        cells, by_cell = cells[keep], by_cell[keep]
+        if len(atoms) == 1:
+            cells = touched[0][touched[0] != self.system.pad]
+            by_cell = np.full(len(cells), int(by[0]))
+        else:
+            cells, where = np.unique(touched.ravel(), return_inverse=True)
+            by_cell = np.zeros(len(cells), np.int64)
+            np.add.at(by_cell, where.ravel(), np.repeat(by, touched.shape[1]))
+            keep = (by_cell != 0) & (cells != self.system.pad)
+            cells, by_cell = cells[keep], by_cell[keep]
         value = self.system.raw[cells] + by_cell
         if (value < self.low[cells]).any() or (value > self.high[cells]).any():
             return False

@@ -108,7 +108,7 @@ def test_more_checks_at_once_than_there_may_be_are_refused_at_once():
 
 
 def test_a_check_that_passes_its_memory_is_ended_and_its_place_is_free():
-    checks = TableChecks(at_once=1, seconds=5, memory_bytes=64 << 20)
+    checks = TableChecks(at_once=1, seconds=5, memory_bytes=24 << 20)
     for _ in range(2):
         with pytest.raises(CheckOutOfBounds):
             checks.answer(HAND)
