@@ -108,10 +108,21 @@ def test_more_checks_at_once_than_there_may_be_are_refused_at_once():
 
 
 def test_a_check_that_passes_its_memory_is_ended_and_its_place_is_free():
+    """The bound is set when the library is loaded, so that it takes a large table to pass it."""
+    names = [f"N{at}" for at in range(70)]
+    large = {
+        **RAW,
+        "dimensions": [{"name": name, "categories": names} for name in "ab"],
+        "cells": [
+            {"labels": [one, other], "value": str((7 * i + 5 * j) % 12)}
+            for i, one in enumerate(names)
+            for j, other in enumerate(names)
+        ],
+    }
     checks = TableChecks(at_once=1, seconds=5, memory_bytes=24 << 20)
     for _ in range(2):
         with pytest.raises(CheckOutOfBounds):
-            checks.answer(HAND)
+            checks.answer(large)
 
 
 def test_a_check_that_takes_too_long_is_ended(monkeypatch):

@@ -1,8 +1,8 @@
 """Answer one question and end: `python -I -m disclosure.asked < question.json`.
 
-Says `{"answer": …}` or `{"problem": …}`. The process lowers its priority and bounds its own memory
-and CPU time, so that whoever started it goes on undisturbed; it is told both as arguments, in
-bytes and seconds.
+Says `{"answer": …}` or `{"problem": …}`. Before it reads, the process lowers its priority and
+bounds its own memory and CPU time, so that whoever started it goes on undisturbed; it is told both
+as arguments, in bytes and seconds.
 """
 
 import json
