@@ -72,8 +72,24 @@ def problem(status: int, **members: object) -> Response:
     return Response(body, status, media_type="application/problem+json")
 
 
+def _takes_directories(app: FastAPI) -> None:
+    @app.post("/v1/postcode-directories")
+    async def take_directory(request: Request, valid_from: str) -> dict[str, object]:
+        sizes = [len(block) async for block in request.stream()]
+        return {
+            "id": EXTRACT["id"],
+            "kind": request.headers["content-type"],
+            "valid_from": valid_from,
+            "digest": DIGEST,
+            "entries": sum(sizes),
+            "left_out": {},
+        }
+
+
 def service(stage: Stage) -> FastAPI:
     app = FastAPI()
+
+    _takes_directories(app)
 
     @app.post("/v1/extracts", response_model=None)
     async def ask(
@@ -307,6 +323,16 @@ def test_a_service_that_is_away_is_a_lost_connection() -> None:
         nowhere = dict.fromkeys(services, f"http://127.0.0.1:{port}")
         with Dsfc(urls=nowhere) as dsfc, pytest.raises(ConnectionLost):
             dsfc.dissemination.call("POST", "/v1/extracts")
+
+
+def test_a_directory_is_sent_as_it_is_read(dsfc: Dsfc, tmp_path: Path) -> None:
+    file = tmp_path / "ONSPD.csv"
+    file.write_bytes(CONTENT)
+
+    taken = dsfc.agreements.import_postcode_directory(file, "2026-02-28")
+
+    assert (taken.kind, taken.entries) == ("text/csv", len(CONTENT))
+    assert taken.valid_from.isoformat() == "2026-02-28"
 
 
 def test_waiting_ends() -> None:

@@ -195,7 +195,7 @@ class Stage:
 
     @staticmethod
     def _load_map(loader: Any, kind: str, path: Path, valid_from: str) -> None:
-        loader.upload_csv("/v1/maps", path.read_bytes(), kind=kind, valid_from=valid_from)
+        loader.import_map(path, kind, valid_from)
 
     def _assure(self, loader: Any, ods: str) -> None:
         loader.post(

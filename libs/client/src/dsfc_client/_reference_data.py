@@ -8,6 +8,7 @@ from uuid import UUID
 from dsfc_client._http import Service
 from dsfc_client.models import (
     Import,
+    ImportedMap,
     PublishedRelationships,
     SentImport,
     SubmissionRight,
@@ -49,6 +50,17 @@ class ReferenceData(Service):
     def import_publications(self, content: Path) -> Import:
         """Send days of publication, `data_set,period,published_on`, whole for each data set."""
         return self._import("/v1/publications/imports", content)
+
+    def import_map(self, content: Path, kind: str, valid_from: str) -> ImportedMap:
+        """Send a map of `practice`, `postcode` or `deprivation`, in force from a day."""
+        return self._import_map("/v1/maps", content, kind=kind, valid_from=valid_from)
+
+    def import_postcode_directory(self, content: Path, valid_from: str) -> ImportedMap:
+        """Send an edition of the ONS Postcode Directory of any size; it is read as it is sent.
+
+        Such as `import_postcode_directory(Path("ONSPD_FEB_2026_UK.csv"), "2026-02-28")`.
+        """
+        return self._import_map("/v1/postcode-directories", content, valid_from=valid_from)
 
     def publish_relationships(self, *, key: str | None = None) -> PublishedRelationships:
         """Publish the next edition of the register; one that says much more is `waiting`.
@@ -138,6 +150,18 @@ class ReferenceData(Service):
         """End a right after its last day, by default today."""
         path = f"/v1/submission-rights/{right_id}/ending"
         return SubmissionRight.model_validate(self.post(path, {"last_day": last_day}))
+
+    def _import_map(self, path: str, content: Path, **params: str) -> ImportedMap:
+        with content.open("rb") as file:
+            sent = self.call(
+                "POST",
+                path,
+                content=file,
+                headers=CSV,
+                params=params,
+                timeout=WAIT_SECONDS_MAX,
+            )
+        return ImportedMap.model_validate(sent.json())
 
     def _import(self, path: str, content: Path, **params: str) -> Import:
         sent = self.call(

@@ -136,6 +136,18 @@ class Import(Wire):
     standing: Standing
 
 
+class ImportedMap(Wire):
+    """A map that was taken in; `standing.state` is `waiting` for a second person."""
+
+    id: UUID
+    kind: str
+    valid_from: date
+    digest: str
+    entries: int
+    left_out: dict[str, Any]
+    standing: Standing | None = None
+
+
 class SentImport(Wire):
     """A list that was sent, and how it stands."""
 
