@@ -148,7 +148,6 @@ def goes(place: Place, said: Mapping[str, Any]) -> None:
 
 MANY = settings(
     max_examples=60,
-    derandomize=True,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
