@@ -8,6 +8,7 @@ import nhs_number
 import pytest
 
 import catalogue
+from catalogue import Protocol
 from dsfc_cli.synthetic import Planted, World, generate
 from dsfc_cli.synthetic.rows import RECIPES
 from dsfc_cli.synthetic.world import PREDECESSOR
@@ -100,3 +101,55 @@ def test_what_is_planted_is_there(world: World, tmp_path: Path) -> None:
 def test_more_people_than_the_range_has_are_refused() -> None:
     with pytest.raises(ValueError, match="people can live here"):
         World.create(people=2_000_000, seed=1)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_net_change_says_from_when_each_row_holds_and_takes_some_back(tmp_path: Path) -> None:
+    path, world = tmp_path / "change.csv", World.create(people=60, seed=3)
+    days = {"first": date(2018, 4, 1), "last": date(2018, 4, 30)}
+
+    planted = generate(
+        "SUS_APC",
+        rows=100,
+        seed=3,
+        world=world,
+        path=path,
+        on=date(2018, 6, 1),
+        protocol=Protocol.NET_CHANGE,
+        **days,
+    )
+
+    rows = read_rows(path)
+    assert {row["CDS_Applicable_Date"] for row in rows} == {"2018-04-30"}
+    assert [row["Update_Type"] for row in rows].count("1") == planted.taken_back == 5
+    with pytest.raises(ValueError, match="takes no net changes"):
+        generate(
+            "DIDS", rows=10, seed=3, world=world, path=path, protocol=Protocol.NET_CHANGE, **days
+        )
+
+
+def test_people_whom_a_practice_leaves_out_are_not_in_its_file_and_are_counted(
+    tmp_path: Path,
+) -> None:
+    path, world = tmp_path / "gp.csv", World.create(people=100, seed=3)
+
+    planted = generate(
+        "GP_RS",
+        rows=600,
+        seed=3,
+        first=date(2018, 4, 1),
+        last=date(2018, 4, 30),
+        world=world,
+        path=path,
+        on=date(2018, 6, 1),
+    )
+
+    gone = {str(world.nhs_numbers[n]) for n in (39, 79)}
+    sent = {row["NHS_NUMBER"] for row in read_rows(path)}
+    assert planted.left_out_at_source == len(gone)
+    assert not gone & sent
+    assert len(sent) > 50

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import catalogue
-from catalogue import describing
+from catalogue import Protocol, describing
 from common import files
 from common.clock import SystemClock, legal_day
 from common.workers import when_told_to_end
@@ -216,6 +216,9 @@ def generate_input(
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 1,
     first: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-04-01",
     last: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD.")] = "2018-04-30",
+    protocol: Annotated[
+        Protocol, typer.Option(help="`net_change`: with the day of each row, and deletions.")
+    ] = Protocol.WHOLE_PERIOD,
     bad_rows: Annotated[int, typer.Option(min=0, help="Rows that are to be quarantined.")] = 0,
     ods: Annotated[Path | None, typer.Option(help="Published etr.csv and practices.csv.")] = None,
     output: Annotated[Path, typer.Option(help="A directory.")] = VAR / "synthetic",
@@ -248,6 +251,7 @@ def generate_input(
                 world=world,
                 path=path,
                 bad_rows=bad_rows,
+                protocol=protocol,
                 progress=lambda n: progress.advance(task, n),
             )
         maps = world.write_maps(output)

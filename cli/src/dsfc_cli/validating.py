@@ -137,6 +137,7 @@ def validate(
             practice_map=None,
             postcode_map=None,
             organisation_map=organisations,
+            protocol=protocol,
         )
         return report(trial.land(task), data_set=as_read)
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 import catalogue
-from catalogue import Catalogue
+from catalogue import Catalogue, LandingRules, Protocol
 from dsfc_cli.synthetic.columns import as_text as _text
 from dsfc_cli.synthetic.columns import left_out
 from dsfc_cli.synthetic.described import recipe_of
@@ -26,6 +26,8 @@ CHUNK_ROWS = 100_000
 SMALL_COUNTS = (0, 1, 4, 5, 7, 8)
 """So many rows of RARE_DIAGNOSIS has each of the first six providers."""
 RARE_DIAGNOSIS = "Q898"
+DELETES_EVERY = 20
+"""One row in so many of a net change takes a record back."""
 NO_NUMBER_SHARE, DEFAULT_POSTCODE_SHARE = 0.004, 0.002
 
 
@@ -40,6 +42,8 @@ class Planted:
     moved_practice: tuple[str, ...] = ()
     opted_out: tuple[str, str] = ("", "")
     rare_diagnosis_by_provider: dict[str, int] = field(default_factory=dict)
+    taken_back: int = 0
+    """Rows of a net change that take a record back."""
     left_out_at_source: int | None = None
     """People whom the file has not, as its sender says of it; None: nobody is left out."""
     bad_rows: dict[int, str] = field(default_factory=dict)
@@ -62,15 +66,19 @@ def generate(
     bad_rows: int = 0,
     on: date | None = None,
     known: Catalogue | None = None,
+    protocol: Protocol = Protocol.WHOLE_PERIOD,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Planted:
     """Write a CSV in the published layout and tell what was planted.
 
     `first` and `last` bound the dates, both inclusive; `on` is the day by whose landing rules rows
-    are good or bad; `known` is a catalogue in place of the published one. Memory does not grow with
-    `rows`. Raises UnknownDataSet where the catalogue has no such data set.
+    are good or bad; `known` is a catalogue in place of the published one. A net change holds from
+    the last day on, and takes one record in so many back. Memory does not grow with `rows`. Raises
+    UnknownDataSet where the catalogue has no such data set.
     """
-    recipe = RECIPES.get(data_set) or recipe_of(known or catalogue.load(), data_set, on or last)
+    known = known or catalogue.load()
+    recipe = RECIPES.get(data_set) or recipe_of(known, data_set, on or last)
+    change = _change_of(known.rules_of(data_set, on or last), protocol)
     planted = Planted(rows=rows, opted_out=world.opted_out)
     if recipe.has_left_out:
         planted.left_out_at_source = int(left_out(len(world.nhs_numbers)).sum())
@@ -78,6 +86,9 @@ def generate(
     with ExitStack() as stack:
         for start, columns in _chunks(recipe, world, rows, seed, first, last):
             _plant(recipe, world, columns, start, planted)
+            if change is not None:
+                columns.update(_changes(change, _count(columns), last))
+                planted.taken_back += int((columns[change.deletes] == change.says).sum())
             if start == 0:
                 _spoil(recipe, columns, bad_rows, planted)
             table = pa.table({name: pa.array(values) for name, values in columns.items()})
@@ -91,6 +102,36 @@ def generate(
             writer.write_table(table)
             progress(table.num_rows)
     return planted
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """By which columns a row of a net change says from when it holds, and that it deletes."""
+
+    applicable: str
+    deletes: str
+    says: str
+    else_: str
+
+
+def _change_of(rules: LandingRules | None, protocol: Protocol) -> _Change | None:
+    if protocol is not Protocol.NET_CHANGE:
+        return None
+    ways = None if rules is None else rules.protocols
+    cancels = [when for when in rules.adds_nothing if when.cancels] if rules else []
+    if ways is None or ways.net_change is None or not cancels:
+        raise ValueError("The data set takes no net changes.")
+    when = cancels[0]
+    others = [code for code in when.known if code not in when.values]
+    return _Change(ways.net_change.applicable, when.columns[0], when.values[0], others[0])
+
+
+def _changes(change: _Change, count: int, day: date) -> Columns:
+    deletes = np.arange(count) % DELETES_EVERY == DELETES_EVERY - 1
+    return {
+        change.applicable: np.full(count, day.isoformat()),
+        change.deletes: np.where(deletes, change.says, change.else_),
+    }
 
 
 def _quoted(name: str) -> str:

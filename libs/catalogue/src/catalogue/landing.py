@@ -240,6 +240,8 @@ class LandingRules(Strict):
         if self.record is not None:
             for name in sorted({*self.record.key} & (self.controls | {data_set.person.nhs_number})):
                 yield f"record.key names {name}, which is not kept as it is"
+        if self.protocols and self.protocols.net_change and data_set.periods.unit == "edition":
+            yield "protocols.net_change: an edition is replaced as a whole"
         yield from self._of_columns(data_set)
 
     def _of_columns(self, data_set: DataSet) -> Iterator[str]:

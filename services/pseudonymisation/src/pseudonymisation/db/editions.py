@@ -109,6 +109,8 @@ class SqlEditions:
             select(EditionRow)
             .join(SubmissionRow, col(SubmissionRow.id) == col(EditionRow.submission_id))
             .where(is_in_force())
+            # Of a net change the upload is no whole period.
+            .where(col(EditionRow.protocol) != Protocol.NET_CHANGE.value)
             .where(or_(known.is_(None), known.not_in(but_made_by)))
             .where(col(SubmissionRow.state) == SubmissionState.ACCEPTED.value)
             .where(col(SubmissionRow.content_key).is_not(None))
@@ -242,6 +244,8 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
         "submission_id": edition.submission_id,
         "superseded_by": edition.superseded_by,
         "object_key": edition.object_key,
+        "columns": [*edition.columns] or None,
+        "deleted_key": edition.deleted_key,
         "rows": edition.rows,
         "rows_repeated": edition.rows_repeated,
         "bytes": edition.bytes,
@@ -283,6 +287,8 @@ def edition_of_row(row: EditionRow) -> Edition:
         status=Status(row.status),
         submission_id=row.submission_id,
         object_key=row.object_key,
+        columns=tuple(row.columns or ()),
+        deleted_key=row.deleted_key,
         rows=row.rows,
         rows_repeated=row.rows_repeated,
         bytes=row.bytes,

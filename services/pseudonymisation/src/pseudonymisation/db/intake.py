@@ -75,6 +75,7 @@ class SqlIntake:
             SubmissionRow.content_key,
             SubmissionRow.quarantine_key,
             EditionRow.object_key,
+            EditionRow.deleted_key,
             OptOutListRow.object_key,
             OptOutCheckRow.object_key,
             OptOutCheckRow.reply_key,

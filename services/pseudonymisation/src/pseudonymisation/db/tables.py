@@ -121,6 +121,9 @@ class EditionRow(StandingColumns, Row, table=True):
     superseded_by: UUID | None = None
     """Null: the edition to read, where it is in force."""
     object_key: str
+    columns: list[str] | None = Field(default=None, sa_type=JSON)
+    deleted_key: str | None = None
+    """The object of what net changes took back; null: nothing was."""
     rows: int = Field(sa_type=BigInteger)
     bytes: int = Field(sa_type=BigInteger)
     practice_map_id: str | None = None

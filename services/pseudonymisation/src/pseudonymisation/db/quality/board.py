@@ -65,6 +65,7 @@ class SqlBoard:
                 data_set=edition.data_set,
                 provider=edition.provider,
                 period=Period.parse(edition.period),
+                part=edition.part,
                 number=edition.number,
                 is_in_force=bool(is_read),
                 rows=edition.rows - (edition.rows_repeated or 0),

@@ -24,12 +24,17 @@ from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists, previews
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
+from pseudonymisation.intake.adapters.landing.judged.statement import (
+    Base,
+    DatedMap,
+    LandingTask,
+)
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.parts import SealedUploadPart
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.adapters.uploads.trial import Trial
+from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, Replaced
 from pseudonymisation.intake.domain.errors import ReplyInvalid
 from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
@@ -112,8 +117,32 @@ class SealedHaven:
             practice_map=_path(order.practice_map),
             postcode_map=_path(order.postcode_map),
             organisation_map=order.organisation_map.path,
+            protocol=submission.protocol,
+            base=None if order.base is None else self._base(order.base),
             later_postcode_maps=_dated(order.later_postcode_maps),
             deprivation_maps=_dated(order.deprivation_maps),
+        )
+
+    def _base(self, edition: Edition) -> Base:
+        """Say what a net change is merged with.
+
+        Raises:
+            NetChangeBaseUnsuitable: where it cannot be read any more
+
+        """
+        file = self.edition_file(edition.id, edition.object_key)
+        try:
+            key = file.key()
+        except (KeyDestroyed, KeyClosed):
+            why = errors.SUBMIT_WHOLE.format(why="cannot be read any more")
+            raise errors.NetChangeBaseUnsuitable(why) from None
+        deleted = edition.deleted_key
+        return Base(
+            path=file.path,
+            key_name=f"b{edition.id.hex}",
+            key=key,
+            columns=edition.columns,
+            deleted=None if deleted is None else self.objects.path(deleted),
         )
 
     def trial(self, data_set: DataSet, form: ContentForm) -> "HavenTrial":
@@ -124,6 +153,9 @@ class SealedHaven:
 
     def edition_key(self, submission: Submission) -> str:
         return f"{EDITIONS}/{submission.edition_id}/{submission.attempt}.parquet"
+
+    def deleted_key(self, submission: Submission) -> str:
+        return f"{EDITIONS}/{submission.edition_id}/{submission.attempt}.deleted.parquet"
 
     def quarantine_key(self, submission: Submission) -> str:
         return f"{QUARANTINE}/{submission.id}/{submission.attempt}"
@@ -136,6 +168,7 @@ class SealedHaven:
 
     def discard_attempt(self, submission: Submission) -> None:
         self.objects.delete(self.edition_key(submission))
+        self.objects.delete(self.deleted_key(submission))
         self.destroy(self.quarantine_key(submission))
 
     def discard_edition(self, edition_id: UUID) -> None:

@@ -173,6 +173,10 @@ class Edition:
     part: BulkPart | None = None
     """Of which part of the period it is, where it was sent in bulk."""
     protocol: Protocol = Protocol.WHOLE_PERIOD
+    columns: tuple[str, ...] = ()
+    """Of its file, in its order; none: landed before they were kept."""
+    deleted_key: str | None = None
+    """The object with the keys of what net changes took back."""
     left_out_at_source: int | None = None
     """People whom its sender left out (ruling 28); None: nobody has to be counted."""
     replaced: Replaced | None = None

@@ -221,6 +221,27 @@ class NoGoodRows(ContentRefused):
     title = "No row of the file can be landed"
 
 
+SUBMIT_WHOLE = (
+    "The edition in force {why}, so that a change cannot be merged with it. Submit the whole period"
+    " once; changes are merged with that."
+)
+
+
+class NetChangeBaseUnsuitable(ContentRefused):
+    code = "NET_CHANGE_BASE_UNSUITABLE"
+    title = "The edition in force cannot be merged with a net change"
+
+
+class NetChangeBlocked(ContentRefused):
+    code = "NET_CHANGE_BLOCKED"
+    title = "An edition of the period waits for a second person"
+
+
+class EditionMerged(Conflict):
+    code = "EDITION_MERGED"
+    title = "A later edition was made of this one by a net change"
+
+
 class SubmissionTakenBack(ContentRefused):
     code = "SUBMISSION_TAKEN_BACK"
     title = "The file was taken back before a second person confirmed it"

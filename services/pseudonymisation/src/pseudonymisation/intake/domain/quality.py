@@ -46,6 +46,7 @@ TEXTS: Mapping[str, str] = {
     " recorded in the period.",
     "VALUE_VOID": "A placeholder for unknown, taken as no value; leave it empty.",
     "SIGNAL_UNKNOWN": "Not one of the codes of this control field; the stricter meaning is taken.",
+    "PROTOCOL_CONTRADICTED": "The row says that it came by another protocol than the file.",
     "IDENTIFIER_LEFT_IN": "The record withholds the identity; this was left in, and was dropped.",
 }
 """What the provider can do about each reason. The landing rules have texts of their own."""
@@ -84,6 +85,23 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What a net change did to the edition in force, in records."""
+
+    inserted: int
+    replaced: int
+    deleted: int
+    without_match: int
+    """Deletions of what is not there."""
+    ignored: int
+    """Older than what is there, or than another row of the same file."""
+    kept: int = 0
+    """Rows of the edition in force that stay."""
+    has_deleted: bool = False
+    """Whether keys of what was taken back are written down beside the edition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LandingOutcome:
     """What landing counted."""
 
@@ -98,6 +116,8 @@ class LandingOutcome:
     """Rows that are no activity, by the code of the landing rules."""
     deletions_without_match: int = 0
     """Of the deletions, those of records that are not before them in the file."""
+    merged: Merged | None = None
+    """Of a net change; `landed` is what is there after it."""
     entries: Sequence[QuarantineEntry] = ()
     """The first of them, in order of the lines."""
     reasons: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -154,7 +174,8 @@ def report(
     rejected file), quarantined, and of `adds_nothing`. Of the good records `repeated` come again,
     of which each is released once, and `different` are left; `withheld` among them have no
     identity. `left_out_at_source` are people, and no records: whom the sender left out, as it said.
-    Of each column, and of NHS numbers, valid and missing are the good records.
+    Of a net change `landed` are the records that are there after it: `kept`, `inserted` and
+    `replaced`. Of each column, and of NHS numbers, valid and missing are the good records.
     """
     person = data_set.person
     left_out = {} if left_out_at_source is None else {"left_out_at_source": left_out_at_source}
@@ -174,6 +195,7 @@ def report(
             "repeated": outcome.repeated,
             "different": outcome.landed - outcome.repeated,
             **left_out,
+            **_of_change(outcome.merged),
         },
         "columns": [_column(name, outcome, data_set) for name in data_set.by_name],
         "nhs_number": {
@@ -211,6 +233,18 @@ def report(
             "local_identifiers_of_different_people": outcome.contradictions,
             "lines": [[pair.first_line, pair.last_line] for pair in outcome.contradicting],
         },
+    }
+
+
+def _of_change(merged: Merged | None) -> dict[str, JsonValue]:
+    if merged is None:
+        return {}
+    return {
+        "kept": merged.kept,
+        "inserted": merged.inserted,
+        "replaced": merged.replaced,
+        "deleted": merged.deleted,
+        "ignored": merged.ignored,
     }
 
 

@@ -365,6 +365,8 @@ class Submission:
         """
         if self.state is not SubmissionState.ACCEPTED or self.content is None:
             raise TransitionRefused("The upload is not stored any more. Submit the file again.")
+        if self.protocol is Protocol.NET_CHANGE:
+            raise TransitionRefused("A net change is no whole period. Submit the period again.")
         other = replace(
             self,
             id=submission_id,

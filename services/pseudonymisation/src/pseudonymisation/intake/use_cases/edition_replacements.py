@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from catalogue import Protocol
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
 from common.errors import EditedMeanwhile
@@ -21,13 +22,14 @@ from common.replacement import (
     ReplacementDecided,
     ReplacementKind,
     Standing,
+    State,
     of_late,
     rules,
 )
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, Place, Replaced, name_of
 from pseudonymisation.intake.use_cases.context import IntakeContext
-from pseudonymisation.intake.use_cases.ports import Scope, Transaction
+from pseudonymisation.intake.use_cases.ports import LandingOrder, Scope, Transaction
 from pseudonymisation.intake.use_cases.submissions import require_no_overlap
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -36,6 +38,51 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 def at_place(editions: Sequence[Edition], place: Place) -> Edition | None:
     """Return which of the editions in force is the one of just this period and part."""
     return next((edition for edition in editions if edition.place == place), None)
+
+
+def base_of(order: LandingOrder, *, ctx: IntakeContext) -> Edition | None:
+    """Return the edition in force with which a net change is merged; None where there is none.
+
+    Raises:
+        NetChangeBaseUnsuitable: where it was made in another way, or may not be rested on
+        NetChangeBlocked: where one waits, which would be lost without a word
+
+    """
+    submission = order.submission
+    with ctx.uow.reading() as tx:
+        in_force = tx.editions.of(submission.data_set, submission.provider)
+        waiting = tx.editions.waiting(submission.data_set, submission.provider)
+    require_no_overlap(submission, in_force)
+    if at_place(waiting, submission.place) is not None:
+        raise errors.NetChangeBlocked(
+            "An edition of the period waits for a second person, and a change is merged with what"
+            " is in force. Have it confirmed or taken back, then send the change again."
+        )
+    base = at_place(in_force, submission.place)
+    why = base and _unsuitable(base, order)
+    if why:
+        raise errors.NetChangeBaseUnsuitable(errors.SUBMIT_WHOLE.format(why=why))
+    return base
+
+
+def _unsuitable(base: Edition, order: LandingOrder) -> str | None:
+    """Say why a change cannot be merged with an edition; None where it can."""
+    maps = (order.practice_map, order.postcode_map, order.organisation_map)
+    versions = tuple(None if one is None else one.version for one in maps)
+    if base.unsafe_at is not None:
+        return "is not safe to be released"
+    if base.standing.state is State.LEAVING:
+        return "is being taken back"
+    if base.landing_rules is None or base.landing_rules.digest != order.rules.digest:
+        return "was made by other landing rules"
+    if base.catalogue_digest != order.submission.catalogue_digest or not base.columns:
+        return "was made by another version of the data set"
+    if (base.practice_map, base.postcode_map, base.organisation_map) != versions or (
+        base.further_maps,
+        base.areas_untold,
+    ) != (order.further_maps, order.areas_untold):
+        return "was made with other maps"
+    return None
 
 
 def initial_standing(
@@ -154,11 +201,23 @@ def take_back(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
 
     Raises:
         EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile
+        EditionMerged: where a later one has its records
 
     """
     with ctx.uow.reading() as tx:
         present = tx.editions.get(edition_id, ctx.scope)
         before = tx.editions.gave_way_to(edition_id)
+        later = present.superseded_by and tx.editions.get(present.superseded_by, ctx.scope)
+    if (
+        later
+        and later.protocol is Protocol.NET_CHANGE
+        and (later.standing.state is not State.TAKEN_BACK)
+    ):
+        raise errors.EditionMerged(
+            f"Edition {later.id} was made of this one by a net change, and has its records. Take"
+            " that one back first.",
+            edition=str(later.id),
+        )
     if present.standing.is_waiting:
         return _take_back_waiting(edition_id, reason, ctx=ctx)
     if ctx.scope.own is not None:

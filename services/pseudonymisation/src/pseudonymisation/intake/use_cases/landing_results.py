@@ -23,9 +23,10 @@ from pseudonymisation.intake.domain.edition import (
     Replaced,
     RulesVersion,
     Status,
+    name_of,
 )
 from pseudonymisation.intake.domain.measures import measured
-from pseudonymisation.intake.domain.quality import LandingOutcome
+from pseudonymisation.intake.domain.quality import LandingOutcome, Merged
 from pseudonymisation.intake.domain.submission import Submission, next_try
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
 from pseudonymisation.intake.use_cases.edition_replacements import (
@@ -54,10 +55,17 @@ def judge(outcome: LandingOutcome, data_set: DataSet) -> errors.ContentRefused |
             f"{outcome.quarantined} of {outcome.records} records are invalid, more than"
             f" {share:.0%}. The report has the reasons; the most frequent is {outcome.main_reason}"
         )
-    if not outcome.landed:
+    if not (outcome.landed if outcome.merged is None else _says_anything(outcome.merged)):
         why = f" The most frequent reason is {outcome.main_reason}" if outcome.reasons else ""
         return errors.NoGoodRows(f"The file has no valid record.{why}")
     return None
+
+
+def _says_anything(change: Merged) -> bool:
+    """Return whether a net change had a good row: one that is ignored is no fault of the file."""
+    return any(
+        (change.inserted, change.replaced, change.deleted, change.without_match, change.ignored)
+    )
 
 
 def accept(
@@ -71,6 +79,8 @@ def accept(
     """Name what was landed: it is the edition in force, or waits for a second person."""
     at = ctx.clock.now()
     before, former = _in_force(claim.job, ctx=ctx)
+    if outcome.merged is not None and name_of(before) != name_of(order.base):
+        raise EditedMeanwhile("Another edition than the change was merged with is in force.")
     replaced = _replaced(order, outcome, before, ctx=ctx)
     standing = _standing(order.submission, outcome, before, former, replaced, at=at, ctx=ctx)
     quarantine_key = ctx.haven.quarantine_key(claim.job)
@@ -219,6 +229,10 @@ def _edition(
         status=Status.of(order.data_set, submission.period, submission.sent_at or at),
         submission_id=submission.id,
         object_key=ctx.haven.edition_key(order.submission),
+        columns=tuple(outcome.columns),
+        deleted_key=ctx.haven.deleted_key(order.submission)
+        if outcome.merged is not None and outcome.merged.has_deleted
+        else None,
         rows=outcome.landed,
         rows_repeated=outcome.repeated,
         bytes=outcome.bytes,

@@ -5,14 +5,14 @@ transaction with the decision. Whatever is away in the meantime (agreements, a k
 store), the submission waits, and nothing half-written is named.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Final, Literal
 
 import structlog
 
-from catalogue import AREAS, DataSet, Derivation, UnknownDataSet
+from catalogue import AREAS, DataSet, Derivation, Protocol, UnknownDataSet
 from common.clock import legal_day
 from common.errors import ClaimLost, EditedMeanwhile, Unavailable
 from common.ids import new_id
@@ -23,6 +23,7 @@ from pseudonymisation.intake.domain.quality import report
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases import landing_results, measuring, relanding, rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
+from pseudonymisation.intake.use_cases.edition_replacements import base_of
 from pseudonymisation.intake.use_cases.landing_results import EVERYTHING, audit_entry
 from pseudonymisation.intake.use_cases.ports import DatedMapFile, LandingOrder, MapFile, MapKind
 from pseudonymisation.intake.use_cases.submissions import require_collected
@@ -134,6 +135,7 @@ class LandingJobs:
 
         Raises:
             CatalogueOutdated, CollectionNotInForce, DeclarationRefused, MapMissing, Unavailable
+            NetChangeBaseUnsuitable, NetChangeBlocked: where a change has nothing to be merged with
 
         """
         ctx = self.ctx
@@ -149,7 +151,7 @@ class LandingJobs:
             data_set, legal_day(ctx.clock.now()), submission.protocol
         )
         submission.declared.require_taken(rules)
-        return LandingOrder(
+        order = LandingOrder(
             submission=submission,
             data_set=submission.dialect.of(taken_in),
             rules=rules,
@@ -161,6 +163,9 @@ class LandingJobs:
             deprivation_maps=self._deciles(submission, data_set),
             organisation_map=self._governing("organisation", submission, data_set),
         )
+        if submission.protocol is not Protocol.NET_CHANGE:
+            return order
+        return replace(order, base=base_of(order, ctx=ctx))
 
     def _map(
         self, kind: Literal["practice", "postcode"], submission: Submission, data_set: DataSet

@@ -308,6 +308,8 @@ class LandingOrder:
     organisation_map: MapFile
     later_postcode_maps: tuple[DatedMapFile, ...] = ()
     """Directories that come into force within the period: areas go by the day of the record."""
+    base: Edition | None = None
+    """With which edition in force a net change is merged; None: there is none."""
     deprivation_maps: tuple[DatedMapFile, ...] = ()
     """Deciles in force when the period begins, and those that come later in it."""
 
@@ -375,6 +377,9 @@ class Haven(Protocol):
 
     def edition_key(self, submission: Submission) -> str:
         """Where the present attempt lands its edition."""
+
+    def deleted_key(self, submission: Submission) -> str:
+        """Where the present attempt puts what a net change takes back."""
 
     def quarantine_key(self, submission: Submission) -> str:
         """Where the present attempt puts rows that are set aside."""

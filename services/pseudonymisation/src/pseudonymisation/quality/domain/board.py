@@ -44,10 +44,13 @@ class LandedEdition:
     provider: str
     period: Period
     number: int
+    """Counts those of the same period and part."""
     is_in_force: bool
     rows: int
     """Different records."""
     landed_at: datetime
+    part: str = ""
+    """Of the period, where it was sent in bulk; all parts in force are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +160,10 @@ def _line(
     )
     first_landed = min((one.landed_at for one in of_period), default=None) if present else None
     before = _period_before(editions, present)
-    replaced = max(
-        (one for one in of_period if present and one.number < present.number),
-        key=lambda one: one.number,
-        default=None,
-    )
-    held_against = [one.rows for one in (before, replaced) if one is not None]
+    in_force = [one for one in of_period if one.is_in_force]
+    rows = sum(one.rows for one in in_force) if in_force else None
+    replaced = _rows_before(in_force, of_period)
+    held_against = [count for count in (before, replaced) if count is not None]
     day = today if first_landed is None else legal_day(first_landed)
     return BoardLine(
         data_set=data_set,
@@ -175,16 +176,30 @@ def _line(
         edition_id=None if present is None else present.id,
         submission_id=last.id if last and not present else None,
         landed_at=first_landed,
-        rows=_rows(present),
-        rows_of_period_before=_rows(before),
-        rows_of_edition_before=_rows(replaced),
-        has_shrunk=present is not None
-        and any(shrinks.has_shrunk(present.rows, rows) for rows in held_against),
+        rows=rows,
+        rows_of_period_before=before,
+        rows_of_edition_before=replaced,
+        has_shrunk=rows is not None
+        and any(shrinks.has_shrunk(rows, count) for count in held_against),
     )
 
 
-def _rows(edition: LandedEdition | None) -> int | None:
-    return None if edition is None else edition.rows
+def _rows_before(
+    in_force: Sequence[LandedEdition], of_period: Sequence[LandedEdition]
+) -> int | None:
+    """Count the records of the editions that were replaced, each by the next of its part."""
+    former = {
+        one.id: max(
+            (o for o in of_period if o.part == one.part and o.number < one.number),
+            key=lambda other: other.number,
+            default=None,
+        )
+        for one in in_force
+    }
+    if all(one is None for one in former.values()):
+        return None
+    # A part that replaced nothing is as it was.
+    return sum((former[one.id] or one).rows for one in in_force)
 
 
 def _state(present: LandedEdition | None, last: SentFile | None, *, is_due: bool) -> BoardState:
@@ -206,10 +221,8 @@ SENT: Mapping[str, BoardState] = {
 """By the state of a submission. Accepted, with no edition in force: it was taken back."""
 
 
-def _period_before(
-    editions: Sequence[LandedEdition], present: LandedEdition | None
-) -> LandedEdition | None:
-    """Return what is in force of the nearest period before, of the same length."""
+def _period_before(editions: Sequence[LandedEdition], present: LandedEdition | None) -> int | None:
+    """Count the records in force of the nearest period before, of the same length."""
     if present is None:
         return None
     earlier = [
@@ -220,7 +233,10 @@ def _period_before(
         and (one.period.week is None) == (present.period.week is None)
         and one.period.months == present.period.months
     ]
-    return max(earlier, key=lambda one: one.period.first_day, default=None)
+    if not earlier:
+        return None
+    nearest = max(one.period.first_day for one in earlier)
+    return sum(one.rows for one in earlier if one.period.first_day == nearest)
 
 
 def _covers(came: Period, wanted: Period) -> bool:

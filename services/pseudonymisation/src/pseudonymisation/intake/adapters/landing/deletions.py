@@ -31,7 +31,15 @@ TABLE: Final = "taken_back"
 class LeftOut:
     """Counts rows that are no activity, and remembers which records they take back."""
 
-    def __init__(self, rules: LandingRules, data_set: DataSet, keys: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        rules: LandingRules,
+        data_set: DataSet,
+        keys: Mapping[str, bytes],
+        *,
+        is_dated: bool = False,
+    ) -> None:
+        """`is_dated`: of each deletion the day is remembered too from which it holds."""
         self._lock = threading.Lock()
         self._cancelling = pa.array(
             sorted({when.code for when in rules.adds_nothing if when.cancels}), pa.string()
@@ -43,6 +51,7 @@ class LeftOut:
             for field in self.fields
             if field.identifier is not None and is_sealed(field, data_set)
         }
+        self._is_dated = is_dated
         self._found: list[pa.RecordBatch] = []
         self.reasons: Counter[str] = Counter()
         self.deletions = 0
@@ -52,12 +61,13 @@ class LeftOut:
     @property
     def parameters(self) -> int:
         """How many columns it is called with."""
-        return 3 + len(self.fields) if self.fields else 1
+        return 3 + len(self.fields) + self._is_dated if self.fields else 1
 
     def __call__(self, codes: pa.Array, *deleting: pa.Array) -> pa.Array:
         """Say no to each, as the condition on which a row is kept.
 
-        `deleting` are the line, the provider in normal form, and the columns of the key.
+        `deleting` are the line, the provider in normal form, the columns of the key, and the day
+        where deletions are dated.
 
         Raises:
             TooManyDeletions
@@ -76,7 +86,8 @@ class LeftOut:
         self, which: pa.Array, line: pa.Array, provider: pa.Array, *key: pa.Array
     ) -> None:
         columns = [line.cast(pa.uint64()).filter(which)]
-        for field, values in zip(self.fields, key, strict=True):
+        days = [key[-1].cast(pa.string()).filter(which).cast(pa.date32())] if self._is_dated else []
+        for field, values in zip(self.fields, key[: len(self.fields)], strict=True):
             kept = values.cast(pa.string()).filter(which)
             if field.name in self._sealers:
                 cells = self._sealers[field.name].seal(kept)
@@ -84,7 +95,6 @@ class LeftOut:
             else:
                 columns.append(kept)
         columns.append(provider.cast(pa.string()).filter(which))
-        names = ["line", *(f"key_{place}" for place in range(len(columns) - 1))]
         self.deletions += len(columns[0])
         if self.deletions > DELETIONS_MAX:
             raise errors.TooManyDeletions(
@@ -92,7 +102,22 @@ class LeftOut:
                 " period, which takes the place of all that was sent of it."
             )
         if len(columns[0]):
-            self._found.append(pa.record_batch(columns, names))
+            self._found.append(pa.RecordBatch.from_arrays([*columns, *days], schema=self._schema))
+
+    @property
+    def _schema(self) -> pa.Schema:
+        words = [2 if field.name in self._sealers else 1 for field in self.fields]
+        kinds = [pa.uint64() if n == 2 else pa.string() for n in words for _ in range(n)]
+        keys = [(f"key_{place}", kind) for place, kind in enumerate([*kinds, pa.string()])]
+        days = [("day", pa.date32())] if self._is_dated else []
+        return pa.schema([("line", pa.uint64()), *keys, *days])
+
+    def listed(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make the table `deletions` of what was found."""
+        # A table of the engine's own: what a join says of large words it cannot push into Arrow.
+        connection.register("deleting", pa.Table.from_batches(self._found, schema=self._schema))
+        connection.execute("CREATE TABLE deletions AS SELECT * FROM deleting")
+        connection.unregister("deleting")
 
     def take_back(
         self, connection: duckdb.DuckDBPyConnection, key: RecordKey | None, source: str
@@ -103,10 +128,7 @@ class LeftOut:
         """
         if not self._found or key is None:
             return 0
-        # A table of the engine's own: what a join says of large words it cannot push into Arrow.
-        connection.register("deleting", pa.Table.from_batches(self._found))
-        connection.execute("CREATE TABLE deletions AS SELECT * FROM deleting")
-        connection.unregister("deleting")
+        self.listed(connection)
         names = [f"key_{place}" for place in range(len(key.columns))]
         landed = ", ".join(f"{c} AS {n}" for c, n in zip(key.columns, names, strict=True))
         # Of no value equals no value, but the first, without which a record is like no other.

@@ -10,7 +10,7 @@ Both end in one file (`writing`), and memory does not grow with it. LAYOUT.md sa
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
-from catalogue import DataSet
+from catalogue import DataSet, Protocol
 from common import faults
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.masking import Masking
@@ -38,10 +38,12 @@ from pseudonymisation.intake.adapters.landing.found import counted
 from pseudonymisation.intake.adapters.landing.judged.checks import VALID_NUMBER
 from pseudonymisation.intake.adapters.landing.judged.reading import LEFT_OUT
 from pseudonymisation.intake.adapters.landing.judged.statement import (
+    HOLDS_FROM,
     LandingTask,
     Statement,
     parquet_key_name,
 )
+from pseudonymisation.intake.adapters.landing.merging import Merge
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
 from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schema_of
@@ -50,7 +52,8 @@ from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
 from pseudonymisation.intake.adapters.landing.writing import BATCHES, Writing
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.reading import csv_of
-from pseudonymisation.intake.domain.quality import LandingOutcome
+from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.quality import LandingOutcome, Merged
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -89,15 +92,20 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
     columns = columns_of(order.header, order.data_set)
     sealed = [field for field in order.data_set.fields if is_sealed(field, order.data_set)]
     keys = {name: plane.key(name) for name in keys_for(sealed)}
+    base = order.base
     parquet_key = plane.key(f"edition/{order.edition_id}")
     path = plane.objects.prepare(order.object_key)
     with (
         _scratch(plane.scratch, order.attempt) as scratch,
         plane.objects.writer(order.quarantine_key, plane.key(order.quarantine_key)) as writer,
         session(
-            directories=[scratch, path.parent, *maps.directories(order)],
+            directories=[
+                *(scratch, path.parent, *maps.directories(order)),
+                *([] if base is None else [base.path.parent]),
+            ],
             temp_directory=scratch,
-            keys={parquet_key_name(order.edition_id): parquet_key},
+            keys={parquet_key_name(order.edition_id): parquet_key}
+            | ({} if base is None else {base.key_name: base.key}),
             limits=plane.limits,
             joins_as_written=True,
         ) as connection,
@@ -111,7 +119,8 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         )
         with _translated():
             read_by = _load_maps(connection, order)
-        left_out = LeftOut(order.rules, order.data_set, keys)
+        is_change = order.protocol is Protocol.NET_CHANGE
+        left_out = LeftOut(order.rules, order.data_set, keys, is_dated=is_change)
         statement = Statement(
             order,
             columns,
@@ -151,16 +160,22 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         written = writing.result
         faults.reach("L1")
         with _translated():
-            written = _without_deleted(connection, statement, left_out, path) or written
             if written is None:
                 raise EngineFailed
+            from_file, change = int(written[1]), None
+            if is_change:
+                change = _merged(connection, statement, left_out, path, plane)
+                written, columns = change.written, [*change.columns]
+            elif again := _without_deleted(connection, statement, left_out, path):
+                written = again
+                from_file = int(written[1])
             landed, statistics = int(written[1]), written[4]
             counts = counted(connection, order, columns, path) if landed else {}
-    if lines.records != landed + quarantine.lines + sum(left_out.reasons.values()):
+    if lines.records != from_file + quarantine.lines + sum(left_out.reasons.values()):
         log.error(
             "records_lost",
             records=lines.records,
-            landed=landed,
+            landed=from_file,
             set_aside=quarantine.lines,
             left_out=sum(left_out.reasons.values()),
         )
@@ -172,7 +187,10 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         records=lines.records,
         landed=landed,
         left_out=dict(left_out.reasons),
-        deletions_without_match=left_out.without_match,
+        deletions_without_match=left_out.without_match
+        if change is None
+        else change.counts.without_match,
+        merged=None if change is None else change.counts,
         quarantined=quarantine.lines,
         entries=quarantine.entries,
         reasons=dict(quarantine.reasons),
@@ -257,6 +275,51 @@ def _without_deleted(
     written = _one(connection.execute(statement.into(again, kept)))
     again.replace(path)
     return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What became of a net change."""
+
+    written: tuple[Any, ...]
+    columns: Sequence[str]
+    counts: Merged
+
+
+def _merged(
+    connection: duckdb.DuckDBPyConnection,
+    statement: Statement,
+    left_out: LeftOut,
+    path: Path,
+    plane: LandingResources,
+) -> _Change:
+    """Write what is there after the change in the place of what was landed of the file.
+
+    :raises NetChangeBaseUnsuitable: where the edition in force has other columns
+    """
+    order, base = statement.order, statement.order.base
+    key = RecordKey.of(order.rules, order.data_set)
+    if key is None:
+        raise LookupError("a data set with net changes has keys of records")
+    left_out.listed(connection)
+    merge = Merge(connection, key, base, statement.written(path))
+    layout = [column.name for column in statement.layout]
+    if base is not None and {*layout} - {HOLDS_FROM} - {*merge.columns}:
+        raise errors.NetChangeBaseUnsuitable(errors.SUBMIT_WHOLE.format(why="has other columns"))
+    counts = merge.decide()
+    before = () if base is None else base.columns
+    columns = [*statement.columns, *(n for n in before if n not in statement.columns)]
+    again = path.with_suffix(".merged")
+    written = _one(connection.execute(statement.into(again, merge.rows(layout, columns))))
+    gone = plane.objects.prepare(order.deleted_key)
+    deleted = _one(connection.execute(statement.into(gone, merge.deleted())))
+    if int(deleted[1]):
+        plane.objects.finish(order.deleted_key)
+    else:
+        gone.unlink()
+    again.replace(path)
+    kept = int(written[1]) - counts.inserted - counts.replaced
+    return _Change(written, columns, replace(counts, kept=kept, has_deleted=int(deleted[1]) > 0))
 
 
 def _register(

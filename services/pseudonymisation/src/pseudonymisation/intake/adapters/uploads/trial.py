@@ -65,6 +65,7 @@ class Trial:
             content_form=self._form,
             quarantine_key="quarantine/file",
             object_key="editions/file.parquet",
+            base=None,  # whatever is in force, a file that is only looked at is merged with nothing
         )
         return landing.land(here, plane)
 

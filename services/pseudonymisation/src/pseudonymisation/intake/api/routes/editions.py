@@ -16,7 +16,7 @@ from pseudonymisation.intake.api.dependencies import (
     WithdrawEditionsCtx,
 )
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, PERIOD, EditionView
-from pseudonymisation.intake.domain.errors import PeriodInvalid, PeriodOverlaps
+from pseudonymisation.intake.domain.errors import EditionMerged, PeriodInvalid, PeriodOverlaps
 from pseudonymisation.intake.use_cases import edition_replacements as replacements
 from pseudonymisation.intake.use_cases import editions as use_cases
 
@@ -75,7 +75,9 @@ def confirm_edition(edition_id: UUID, body: Reason, ctx: ConfirmEditionsCtx) -> 
 
 @router.post(
     "/{edition_id}/withdrawal",
-    responses=responses(EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile),
+    responses=responses(
+        EditionNotFound, SecondPersonNeeded, ReplacementDecided, EditedMeanwhile, EditionMerged
+    ),
 )
 def take_edition_back(edition_id: UUID, body: Reason, ctx: WithdrawEditionsCtx) -> EditionView:
     """Take an edition back. One that waits: its submission is rejected, the one in force stays.

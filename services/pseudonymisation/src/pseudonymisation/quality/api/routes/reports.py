@@ -34,6 +34,11 @@ TOTALS: Final = {
     "withheld": "Landed without identity",
     "repeated": "Come again",
     "different": "Different records",
+    "kept": "Stay of the edition in force",
+    "inserted": "Come new",
+    "replaced": "Take the place of one that was there",
+    "deleted": "Are taken back",
+    "ignored": "Are older than what is there, and change nothing",
     "left_out_at_source": "People whom the sender left out before",
 }
 HEADS: Final = (

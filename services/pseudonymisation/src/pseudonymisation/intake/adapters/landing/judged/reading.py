@@ -87,10 +87,12 @@ class Reading:
         set_aside: str,
         more: Sequence["Judgement"] = (),
         deleting: Sequence[str] = (),
+        needed: Sequence[str] = (),
     ) -> None:
         """`data_set` is as its files are read (`LandingRules.taken_in`); `set_aside` a function.
 
-        `deleting` is SQL of what a deletion is known by, where the rules have such.
+        `deleting` is SQL of what a deletion is known by, where the rules have such; `needed` are
+        columns that a deletion is set aside for where they are wrong.
         """
         self.data_set = data_set
         self.rules = rules
@@ -100,6 +102,7 @@ class Reading:
         self._set_aside = set_aside
         self._more = more
         self._deleting = deleting
+        self._needed = frozenset(needed)
         self.voids = Voids(rules.void)
         self._numbers = [f.name for f in self.fields if f.check is Check.NHS_NUMBER]
         self._dates = [f.name for f in self.fields if f.type in DAYS]
@@ -255,17 +258,31 @@ class Reading:
         own = identifier(birth) if birth in self._columns and birth else "NULL::VARCHAR"
         reasons = (
             f"SELECT *, {own} AS {OWN_BIRTH},"
-            f" CASE WHEN {PLAIN} OR {NOTHING} IS NOT NULL THEN '' ELSE {bad} END AS why__bad,"
+            f" CASE WHEN {PLAIN} THEN '' WHEN {NOTHING} IS NOT NULL"
+            f" THEN {self._of_deletions(judged)} ELSE {bad} END AS why__bad,"
             f" CASE WHEN {PLAIN} THEN NULL"
             f" ELSE nullif(concat_ws(' ', nullif(void__values, ''), nullif({found}, '')), '') END"
             f" AS {FINDINGS} FROM ({signalled})"
         )
         return (
             f"SELECT * FROM ({reasons}) WHERE CASE WHEN {PLAIN} THEN true"
+            f" WHEN why__bad <> '' THEN {self._set_aside}(line, why__bad, {RAW})"
             f" WHEN {NOTHING} IS NOT NULL THEN {LEFT_OUT}({', '.join([NOTHING, *self._deleting])})"
-            f" WHEN why__bad = '' THEN true"
-            f" ELSE {self._set_aside}(line, why__bad, {RAW}) END"
+            f" ELSE true END"
         )
+
+    def _of_deletions(self, judged: Sequence[Judgement]) -> str:
+        """List what is wrong with a deletion of a net change: it is judged by what it needs."""
+        codes = [when.code for when in self.rules.adds_nothing if when.cancels]
+        if not self._needed or not codes:
+            return "''"
+        bad = self._listed(
+            (j.column, j.code, j.holds)
+            for j in judged
+            if j.effect is Effect.QUARANTINE and (j.column in self._needed or j in self._more)
+        )
+        named = ", ".join(map(literal, codes))
+        return f"CASE WHEN {NOTHING} IN ({named}) THEN {bad} ELSE '' END"
 
     def _emptied(self, kept: str) -> str:
         """Take as none what the rules say is none."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from catalogue import DataSet, LandingRules, When, Withhold, matches
+from catalogue import DataSet, LandingRules, Protocol, When, Withhold, matches
 from pseudonymisation.engine.session import identifier, literal
 from pseudonymisation.intake.adapters.landing.judged.checks import date_of
 from pseudonymisation.intake.adapters.landing.judged.voids import BLANK, begins_with, is_one_of
@@ -146,3 +146,15 @@ def _value(name: str) -> str:
     """Return SQL of a control field's value; empty where there is none."""
     bare = f"regexp_replace({identifier(name)}, {literal(f'{BLANK}+')}, '', 'g')"
     return f"upper(coalesce({bare}, ''))"
+
+
+def contradicting(
+    rules: LandingRules, protocol: Protocol, columns: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Return the column in which a row says how it came, and SQL that says that it is not so."""
+    stated = rules.protocols.stated if rules.protocols else None
+    if stated is None or protocol is Protocol.WHOLE_PERIOD or stated.column not in columns:
+        return
+    others = tuple(v for way, vs in stated.values.items() if way is not protocol for v in vs)
+    if others:
+        yield stated.column, is_one_of(_value(stated.column), others)

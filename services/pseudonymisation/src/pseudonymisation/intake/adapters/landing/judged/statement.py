@@ -21,6 +21,7 @@ from catalogue import (
     DerivedField,
     Effect,
     LandingRules,
+    Protocol,
 )
 from pseudonymisation.engine import capacity, scan
 from pseudonymisation.engine.masking import Masking
@@ -50,6 +51,7 @@ from pseudonymisation.intake.adapters.landing.judged.reading import (
     Judgement,
     Reading,
 )
+from pseudonymisation.intake.adapters.landing.judged.signals import contradicting
 from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 from pseudonymisation.intake.domain.written import ContentForm
@@ -61,6 +63,9 @@ READ_BYTES: Final = 4 << 20
 NOBODY: Final = "NULL::VARCHAR"
 CELLS: Final = "sealed__cells"
 MASKED: Final = "looked__through"
+HOLDS_FROM: Final = "holds_from"
+"""The landed day from which a record is as it says, where its file says so."""
+CONTRADICTED: Final = "PROTOCOL_CONTRADICTED"
 
 TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.TEXT: "VARCHAR",
@@ -105,14 +110,35 @@ class LandingTask:
     organisation_map: Path
     later_postcode_maps: tuple[DatedMap, ...] = ()
     """Directories that come into force within the period, in their order."""
+    protocol: Protocol = Protocol.WHOLE_PERIOD
+    base: "Base | None" = None
+    """With what a net change is merged; None: nothing is in force of its place."""
     deprivation_maps: tuple[DatedMap, ...] = ()
     """Deciles, the first of those that are in force when the period begins."""
+
+    @property
+    def deleted_key(self) -> str:
+        """Name the object of what was taken back, beside the edition's."""
+        return f"{self.object_key.removesuffix('.parquet')}.deleted.parquet"
 
     @property
     def area_starts(self) -> list[date]:
         """Days within the period on which areas are told by other maps than before."""
         dated = {m.valid_from for m in (*self.later_postcode_maps, *self.deprivation_maps)}
         return sorted(day for day in dated if self.first < day <= self.last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The edition in force with which a change is merged."""
+
+    path: Path
+    key_name: str
+    key: bytes
+    columns: Sequence[str]
+    """Of the file that it was landed from, by whose places its findings are written."""
+    deleted: Path | None
+    """Keys that were taken back before, and their days."""
 
 
 def parquet_key_name(edition_id: UUID) -> str:
@@ -158,8 +184,9 @@ class Statement:
             last=order.last,
             today=order.today,
             set_aside=Quarantine.NAME,
-            more=tuple(self._foreign()),
+            more=(*self._foreign(), *self._contradicting()),
             deleting=tuple(self._deleting(key)),
+            needed=self._needed,
         )
         self.derivations = Derivations(
             data_set=order.data_set,
@@ -179,6 +206,37 @@ class Statement:
         yield self._provider()
         for name in key:
             yield _trimmed(name) if name in self.columns else "NULL::VARCHAR"
+        if self.is_change and self.holds_from:
+            yield f"{identifier(date_of(self.holds_from))}::VARCHAR"
+
+    @property
+    def is_change(self) -> bool:
+        return self.order.protocol is Protocol.NET_CHANGE
+
+    @property
+    def holds_from(self) -> str | None:
+        """Name the column with the day from which a record holds, where the file has it."""
+        ways = self.order.rules.protocols
+        if ways is None or ways.net_change is None:
+            return None
+        name = ways.net_change.applicable
+        return name if name in self.columns else None
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        """Name what a deletion of a net change must say: what it takes back, and from when on."""
+        record, day = self.order.rules.record, self.holds_from
+        return (record.key[0], day) if self.is_change and record and day else ()
+
+    @property
+    def states_protocol(self) -> bool:
+        """Return whether rows can say that they came by another protocol."""
+        return any(self._contradicting())
+
+    def _contradicting(self) -> Iterator[Judgement]:
+        """What is wrong with a row that says that it came by another protocol."""
+        for column, holds in contradicting(self.order.rules, self.order.protocol, self.columns):
+            yield Judgement(column, CONTRADICTED, holds, Effect.QUARANTINE)
 
     def _provider(self) -> str:
         """Whose record a row is, in normal form; of whom it says nothing, the submission's."""
@@ -274,6 +332,8 @@ class Statement:
         yield LandedColumn("scan_rule", "UTINYINT", f"{scan.VERSION}::UTINYINT", is_there=False)
         yield LandedColumn(WITHHELD, "BOOLEAN", WITHHELD)
         yield LandedColumn(FINDINGS, "VARCHAR", FINDINGS)
+        if self.holds_from is not None:
+            yield LandedColumn(HOLDS_FROM, "DATE", identifier(date_of(self.holds_from)))
 
     def _of(self, field: str, name: str, kind: str, sql: str) -> LandedColumn:
         if field in self.columns:

@@ -92,6 +92,8 @@ class PlainRows:
 
         :raises NotPlain: where the data set or its rules say what only the statement can
         """
+        if statement.holds_from is not None or statement.states_protocol:
+            raise NotPlain
         self._statement = statement
         self._order = statement.order
         self._data_set = statement.data_set
