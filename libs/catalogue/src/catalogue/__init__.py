@@ -43,6 +43,12 @@ from catalogue.store import (
     read_either,
     read_rules,
 )
+from catalogue.substantiation import (
+    Compared,
+    Substantiation,
+    Substantiations,
+    substantiations,
+)
 from catalogue.tabulating import CountOf, OfRows, Tabulating, tabulating
 from catalogue.uses import OF_RESIDENTS, Breach, Identity, Misuse, Uses, Wanted, uses
 from catalogue.words import (
@@ -80,6 +86,7 @@ __all__ = [
     "CatalogueField",
     "Check",
     "ColumnType",
+    "Compared",
     "Comparison",
     "CountOf",
     "DataSet",
@@ -118,6 +125,8 @@ __all__ = [
     "Shown",
     "Stages",
     "Stated",
+    "Substantiation",
+    "Substantiations",
     "Tabulating",
     "Treatment",
     "Twice",
@@ -144,6 +153,7 @@ __all__ = [
     "read_rules",
     "shown",
     "stages",
+    "substantiations",
     "tabulating",
     "uses",
 ]

@@ -7,7 +7,7 @@ import pytest
 
 from catalogue import LandingRules, Protocol
 from common.replacement import Change
-from pseudonymisation.intake.adapters.previews import exact_sum
+from pseudonymisation.intake.adapters.sums import exact_sum
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Place, Replaced, Total, emptied
 from pseudonymisation.intake.domain.period import Period

@@ -34,6 +34,7 @@ from pseudonymisation.intake.domain.edition import (
     RulesVersion,
     Status,
 )
+from pseudonymisation.intake.domain.measures import Sums
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import SubmissionState
@@ -246,6 +247,7 @@ def _of_edition(edition: Edition) -> dict[str, Any]:
         "object_key": edition.object_key,
         "columns": [*edition.columns] or None,
         "deleted_key": edition.deleted_key,
+        "sums": [one.as_json() for one in edition.sums] or None,
         "rows": edition.rows,
         "rows_repeated": edition.rows_repeated,
         "bytes": edition.bytes,
@@ -289,6 +291,7 @@ def edition_of_row(row: EditionRow) -> Edition:
         object_key=row.object_key,
         columns=tuple(row.columns or ()),
         deleted_key=row.deleted_key,
+        sums=sums_of_row(row),
         rows=row.rows,
         rows_repeated=row.rows_repeated,
         bytes=row.bytes,
@@ -310,6 +313,11 @@ def edition_of_row(row: EditionRow) -> Edition:
         superseded_by=row.superseded_by,
         version=row.version,
     )
+
+
+def sums_of_row(row: EditionRow) -> tuple[Sums, ...]:
+    """Read what an edition adds up to out of its row."""
+    return tuple(map(Sums.of_json, row.sums or ()))
 
 
 def _map(map_id: str | None, digest: str | None) -> MapVersion | None:

@@ -122,6 +122,8 @@ class EditionRow(StandingColumns, Row, table=True):
     """Null: the edition to read, where it is in force."""
     object_key: str
     columns: list[str] | None = Field(default=None, sa_type=JSON)
+    sums: list[dict[str, Any]] | None = Field(default=None, sa_type=JSON)
+    """What it adds up to by provider, month and key; null: nothing is held against it."""
     deleted_key: str | None = None
     """The object of what net changes took back; null: nothing was."""
     rows: int = Field(sa_type=BigInteger)

@@ -13,6 +13,7 @@ from common.db import reading
 from common.db.saving import put, record
 from common.replacement import State as Replacement
 from common.unreadable import from_row
+from pseudonymisation.db.editions import sums_of_row
 from pseudonymisation.db.quality.tables import ExpectationRow
 from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
 from pseudonymisation.intake.domain.period import Period
@@ -66,6 +67,7 @@ class SqlBoard:
                 provider=edition.provider,
                 period=Period.parse(edition.period),
                 part=edition.part,
+                sums=sums_of_row(edition) if is_read else (),
                 number=edition.number,
                 is_in_force=bool(is_read),
                 rows=edition.rows - (edition.rows_repeated or 0),

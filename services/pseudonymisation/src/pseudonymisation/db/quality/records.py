@@ -11,12 +11,14 @@ from sqlmodel import Session, col
 from common.db import idempotency, reading
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
+from pseudonymisation.db.editions import sums_of_row
 from pseudonymisation.db.preparations import SqlPreparations
 from pseudonymisation.db.quality.board import SqlBoard
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
 from pseudonymisation.db.submissions import SqlSubmissions
 from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
-from pseudonymisation.intake.domain.measures import FieldMeasure
+from pseudonymisation.intake.domain.measures import FieldMeasure, Sums
+from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.preparations.domain.preparation import Preparation
@@ -92,6 +94,32 @@ class SqlQualityRecords:
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
         return SqlSubmissions(self.session).get(submission_id, scope)
 
+    def sums(
+        self, data_sets: Collection[str], provider: str, period: Period, *, instead: UUID | None
+    ) -> Mapping[str, Sequence[Sums]]:
+        query = (
+            select(EditionRow)
+            .where(col(EditionRow.data_set).in_(data_sets))
+            .where(col(EditionRow.provider) == provider)
+            .where(col(EditionRow.period_first) <= period.last)
+            .where(col(EditionRow.period_last) >= period.first)
+            .where(or_(is_in_force(), col(EditionRow.id) == instead))
+            .order_by(col(EditionRow.id))
+        )
+        rows = list(self.session.scalars(query))
+        own = next((row for row in rows if row.id == instead), None)
+        months = {*period}
+        return {
+            name: [
+                one
+                for row in rows
+                if row.data_set == name and (own is None or row.id == own.id or _stays(row, own))
+                for one in sums_of_row(row)
+                if one.month in months
+            ]
+            for name in data_sets
+        }
+
     def preparation(self, permit_id: UUID) -> Preparation:
         return SqlPreparations(self.session).get(permit_id)
 
@@ -157,6 +185,11 @@ class SqlQuality:
 
 def quality_unit_of_work(engine: Engine) -> UnitOfWork[SqlQuality]:
     return UnitOfWork(engine, SqlQuality)
+
+
+def _stays(row: EditionRow, own: EditionRow) -> bool:
+    """Return whether an edition does not give way to another."""
+    return (row.data_set, row.period, row.part) != (own.data_set, own.period, own.part)
 
 
 def _selected(wanted: OfEditions) -> Select[EditionQualityRow, EditionRow]:

@@ -7,7 +7,6 @@ come or go where nothing does.
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
 
 import duckdb
 
@@ -15,10 +14,8 @@ from common.replacement import Change
 from pseudonymisation.engine.session import EngineLimits, identifier
 from pseudonymisation.intake.adapters import lists
 from pseudonymisation.intake.adapters.lists import SealedFile
+from pseudonymisation.intake.adapters.sums import exact_sum
 from pseudonymisation.intake.domain.edition import Replaced, Total, emptied
-
-EXACT: Final = "DECIMAL(24, 6)"
-"""As what a number is summed: of up to 18 digits before the point, to six places."""
 
 
 def replaced(
@@ -65,12 +62,6 @@ def _sums(
     summed = ", ".join(exact_sum(identifier(name)) for name in there)
     row = connection.execute(f"SELECT {summed} FROM {file.sql}").fetchone() or ()
     return found | dict(zip(there, row, strict=True))
-
-
-def exact_sum(column: str) -> str:
-    """Return SQL of the sum of a column; null where one of its numbers cannot be summed exactly."""
-    value = f"TRY_CAST({column} AS {EXACT})"
-    return f"CASE WHEN count({column}) = count({value}) THEN coalesce(sum({value}), 0) END"
 
 
 def _months(connection: duckdb.DuckDBPyConnection, file: SealedFile) -> list[str]:

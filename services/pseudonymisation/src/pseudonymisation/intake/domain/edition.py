@@ -21,6 +21,7 @@ from pseudonymisation.intake.domain.events import (
     SourceKind,
     SourceTakenBack,
 )
+from pseudonymisation.intake.domain.measures import Sums
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.written import BulkPart
 
@@ -181,6 +182,8 @@ class Edition:
     """People whom its sender left out (ruling 28); None: nobody has to be counted."""
     replaced: Replaced | None = None
     """What gave way to it, or would; None: nothing was there."""
+    sums: tuple[Sums, ...] = ()
+    """What it adds up to, where another data set is held against it."""
     rows_repeated: int | None = None
     """Of `rows`: records that come again, of which another is released; None: not counted then."""
     unsafe_at: datetime | None = None

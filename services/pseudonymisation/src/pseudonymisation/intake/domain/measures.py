@@ -6,7 +6,8 @@ counts nothing twice and the history of a field is there without reading a file 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, Self
 
 from pydantic import JsonValue
 
@@ -58,6 +59,39 @@ class EditionMeasures:
     repeated: int
     withheld: int
     fields: tuple[FieldMeasure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """How much landed records add up to, of one provider, month and key (docs/adr/0055)."""
+
+    provider: str
+    month: str
+    key: tuple[str | None, ...]
+    totals: Mapping[str, Decimal | None]
+    """By measure; None: a number of it cannot be summed exactly."""
+
+    def as_json(self) -> dict[str, JsonValue]:
+        return {
+            "provider": self.provider,
+            "month": self.month,
+            "key": [*self.key],
+            "totals": {
+                name: None if total is None else f"{total:f}" for name, total in self.totals.items()
+            },
+        }
+
+    @classmethod
+    def of_json(cls, said: Mapping[str, Any]) -> Self:
+        return cls(
+            provider=said["provider"],
+            month=said["month"],
+            key=tuple(said["key"]),
+            totals={
+                name: None if total is None else Decimal(total)
+                for name, total in said["totals"].items()
+            },
+        )
 
 
 def measured(

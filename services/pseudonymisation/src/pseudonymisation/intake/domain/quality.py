@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 import catalogue
 from catalogue import DataSet
+from pseudonymisation.intake.domain.measures import Sums
 
 OUTSIDE_PERIOD = "OUTSIDE_PERIOD"
 SENDER_ONLY = "contradictions"
@@ -144,6 +145,8 @@ class LandingOutcome:
     without_number: int = 0
     default_postcodes: int = 0
     without_commissioner: int = 0
+    sums: Sequence[Sums] = ()
+    """Of data sets that are held against another (`catalogue.substantiations`)."""
     bytes: int = 0
     """Of the landed object."""
 

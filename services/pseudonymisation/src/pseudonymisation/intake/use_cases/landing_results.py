@@ -230,6 +230,7 @@ def _edition(
         submission_id=submission.id,
         object_key=ctx.haven.edition_key(order.submission),
         columns=tuple(outcome.columns),
+        sums=tuple(outcome.sums),
         deleted_key=ctx.haven.deleted_key(order.submission)
         if outcome.merged is not None and outcome.merged.has_deleted
         else None,

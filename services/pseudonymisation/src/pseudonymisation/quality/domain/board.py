@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from common.clock import legal_day
+from pseudonymisation.intake.domain.measures import Sums
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.quality.domain.schedule import ShrinkRule
 
@@ -49,6 +50,8 @@ class LandedEdition:
     rows: int
     """Different records."""
     landed_at: datetime
+    sums: tuple[Sums, ...] = ()
+    """What it adds up to, while it is in force and another data set is held against it."""
     part: str = ""
     """Of the period, where it was sent in bulk; all parts in force are read."""
 
@@ -84,6 +87,8 @@ class BoardLine:
     rows_of_period_before: int | None
     rows_of_edition_before: int | None
     has_shrunk: bool
+    differences: int | None = None
+    """Sums of the period that patient level and aggregate do not agree on; None: none is held."""
 
     @property
     def key(self) -> BoardKey:

@@ -9,6 +9,7 @@ from pseudonymisation.intake.domain.measures import EditionMeasures, FieldMeasur
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.quality.domain.editions import MeasuredEdition
 from pseudonymisation.quality.domain.rates import FieldTotals
+from pseudonymisation.quality.domain.substantiation import Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class ProviderReport:
     """What landing counted, as far as the reader may see it."""
     measures: EditionMeasures
     fields: tuple[FieldReport, ...]
+    differences: tuple[Difference, ...] | None = None
+    """Where patient level and aggregate differ; None: nothing is held against it."""
 
     @property
     def periods(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import UnknownDataSet
+from catalogue import UnknownDataSet, substantiations
 from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.ids import new_id
@@ -22,6 +22,7 @@ from pseudonymisation.quality.domain.errors import (
     WindowInvalid,
 )
 from pseudonymisation.quality.domain.schedule import Expectation, due_on
+from pseudonymisation.quality.domain.substantiation import differences
 from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.quality.use_cases.ports import OfBoard
 from pseudonymisation.quality.use_cases.statements import EVERYBODY
@@ -82,13 +83,44 @@ def read(
     )
     shown = [
         line
-        for line in found
+        for line in _with_differences(found, wanted, first, last, ctx=ctx)
         if (filtered.state is None or line.state is filtered.state)
         and (filtered.is_late is None or line.is_late is filtered.is_late)
         and (filtered.has_shrunk is None or line.has_shrunk is filtered.has_shrunk)
         and (begin is None or _place(line.key) > begin)
     ]
     return sorted(shown, key=lambda line: _place(line.key))[:limit]
+
+
+def _with_differences(
+    lines: Sequence[BoardLine], wanted: OfBoard, first: str, last: str, *, ctx: QualityContext
+) -> Sequence[BoardLine]:
+    """Count on each line that another data set is held against what they do not agree on."""
+    rules = {
+        line: rule
+        for line in lines
+        if line.edition_id
+        and (rule := substantiations().of(line.data_set, line.period.first_day)) is not None
+    }
+    if not rules:
+        return lines
+    of_all = replace(wanted, data_set=None)
+    with ctx.uow.reading() as tx:
+        editions = tx.board.editions(of_all, ctx.scope, first=first, last=last)
+    counts = {}
+    for line, rule in rules.items():
+        landed = {
+            name: [
+                one
+                for edition in editions
+                if edition.data_set == name and edition.provider == line.provider
+                for one in edition.sums
+                if one.month in {*line.period}
+            ]
+            for name in rule.data_sets
+        }
+        counts[line] = len(differences(rule, landed))
+    return [replace(line, differences=counts.get(line)) for line in lines]
 
 
 def _place(key: BoardKey) -> tuple[int, str, str, str]:

@@ -7,6 +7,8 @@ from typing import Protocol
 from uuid import UUID
 
 from common.audit.entries import Entry as AuditEntry
+from pseudonymisation.intake.domain.measures import Sums
+from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.preparations.domain.preparation import Preparation
@@ -46,6 +48,14 @@ class QualityRecords(Protocol):
 
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
         """Raise SubmissionNotFound also where the caller may not know of it."""
+
+    def sums(
+        self, data_sets: Collection[str], provider: str, period: Period, *, instead: UUID | None
+    ) -> Mapping[str, Sequence[Sums]]:
+        """Return what a provider's editions in force of these months add up to, by data set.
+
+        One that waits is taken `instead` of the one whose place it would take.
+        """
 
     def preparation(self, permit_id: UUID) -> Preparation:
         """Raise PreparationNotFound."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from catalogue import DataSet, LandingRules, UnknownDataSet
+from catalogue import DataSet, LandingRules, UnknownDataSet, substantiations
 from common.clock import legal_day
 from pseudonymisation.intake.domain.measures import measured
 from pseudonymisation.intake.domain.quality import SENDER_ONLY
@@ -12,8 +12,9 @@ from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.quality.domain.editions import MeasuredEdition
 from pseudonymisation.quality.domain.errors import ReportMissing
 from pseudonymisation.quality.domain.reports import ProviderReport, compared
+from pseudonymisation.quality.domain.substantiation import Difference, differences
 from pseudonymisation.quality.use_cases.context import QualityContext
-from pseudonymisation.quality.use_cases.ports import OfEditions
+from pseudonymisation.quality.use_cases.ports import OfEditions, QualityTransaction
 
 PERIODS_MAX: Final = 13
 """So many periods are compared: the same month of the year before is among them."""
@@ -36,6 +37,7 @@ def report(submission_id: UUID, *, ctx: QualityContext) -> ProviderReport:
         period = str(submission.period)
         periods = {period, *(edition.period for edition in trend)}
         national = tx.records.national(submission.data_set, periods)
+        differing = _differing(submission, tx, ctx=ctx)
     is_sender = ctx.codes.known(submission.submitted_by) in ctx.own
     counts = {k: v for k, v in submission.report.items() if is_sender or k != SENDER_ONLY}
     data_set, rules = _described(submission, ctx=ctx)
@@ -46,7 +48,25 @@ def report(submission_id: UUID, *, ctx: QualityContext) -> ProviderReport:
         counts=counts,
         measures=measures,
         fields=compared(measures, counts, period=period, trend=trend, national=national),
+        differences=differing,
     )
+
+
+def _differing(
+    submission: Submission, tx: QualityTransaction, *, ctx: QualityContext
+) -> tuple[Difference, ...] | None:
+    """Hold what was sent against what the provider has in force of the other data sets.
+
+    It is told to the provider and to who sees all, not to another who sent one file for it.
+    """
+    rule = substantiations().of(submission.data_set, submission.period.first_day)
+    own = ctx.scope.own
+    if rule is None or not (own is None or submission.provider in own):
+        return None
+    landed = tx.records.sums(
+        rule.data_sets, submission.provider, submission.period, instead=submission.edition_id
+    )
+    return differences(rule, landed)
 
 
 def page(

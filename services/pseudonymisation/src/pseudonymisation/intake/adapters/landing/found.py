@@ -6,12 +6,15 @@ from typing import Any, Final
 
 import duckdb
 
+import catalogue
 from catalogue import DataSet, Derivation, FieldClass
 from pseudonymisation.engine import repeats
 from pseudonymisation.engine.session import identifier, sealed_parquet
 from pseudonymisation.intake.adapters.landing import organisations
 from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask, parquet_key_name
+from pseudonymisation.intake.adapters.sums import exact_sum
+from pseudonymisation.intake.domain.measures import Sums
 from pseudonymisation.intake.domain.quality import Contradiction
 
 CONTRADICTIONS_MAX: Final = 100
@@ -53,6 +56,7 @@ def counted(
         "contradictions": number,
         "contradicting": lines,
         "repeated": _repeated(connection, order, source),
+        "sums": _sums(connection, order, source),
         "default_codes": organisations.counted(
             connection, _of_organisations(order, columns), source
         ),
@@ -63,6 +67,42 @@ def _repeated(connection: duckdb.DuckDBPyConnection, order: LandingTask, source:
     """Count records that are in the file again; of each one is released (`repeats`)."""
     key = repeats.RecordKey.of(order.rules, order.data_set)
     return 0 if key is None else repeats.find(connection, key, [source])
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection, order: LandingTask, source: str
+) -> tuple[Sums, ...]:
+    """Sum what is held against another data set, of different records, after they were counted."""
+    data_set = order.data_set
+    rule = catalogue.substantiations().of(data_set.data_set, order.first)
+    if rule is None:
+        return ()
+    # A commissioner by its code in normal form, as providers are.
+    normal = {
+        reason.field: f"coalesce(reason_{letter.lower()}, {identifier(str(reason.field))})"
+        for letter, reason in data_set.population.items()
+        if reason.source == "commissioner" and reason.field
+    }
+    keys = [normal.get(name, identifier(name)) for name in rule.keys]
+    measures = rule.measures_of(data_set.data_set)
+    summed = [exact_sum(identifier(name)) for name in measures]
+    has_keys = repeats.RecordKey.of(order.rules, data_set) is not None
+    different = f" WHERE {repeats.without(0)}" if has_keys else ""
+    found = connection.execute(
+        f"SELECT {repeats.PROVIDER} AS provider, period, {', '.join([*keys, *summed])}"
+        f" FROM {source}{different} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    end = 2 + len(keys)
+    return tuple(
+        Sums(
+            provider=row[0],
+            month=row[1],
+            key=tuple(row[2:end]),
+            totals=dict(zip(measures, row[end:], strict=True)),
+        )
+        for row in found
+        if row[0] and row[1]
+    )
 
 
 def _of_organisations(order: LandingTask, columns: Sequence[str]) -> list[str]:

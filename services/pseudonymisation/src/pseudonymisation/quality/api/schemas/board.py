@@ -145,6 +145,13 @@ class BoardLineView(BaseModel):
         bool,
         Field(description="Fewer records than one of these had, by more than the dated share."),
     ]
+    differences: Annotated[
+        int | None,
+        Field(
+            description="Of contract monitoring: sums of the period by which patient level and"
+            " aggregate differ by more than the tolerance; null: nothing is held against it."
+        ),
+    ] = None
 
     @classmethod
     def of(cls, line: BoardLine) -> Self:
@@ -163,6 +170,7 @@ class BoardLineView(BaseModel):
             rows_of_period_before=line.rows_of_period_before,
             rows_of_edition_before=line.rows_of_edition_before,
             has_shrunk=line.has_shrunk,
+            differences=line.differences,
         )
 
 

@@ -1,6 +1,7 @@
 """What is said of data quality, as it crosses the wire."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -110,6 +111,25 @@ class ReportedField(FieldCounts):
         )
 
 
+class DifferenceView(BaseModel):
+    """A sum on which patient level and aggregate do not agree."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    provider: Annotated[str, Field(description="Whose records: its code in normal form.")]
+    month: Annotated[str, Field(description="Of the records, `YYYY-MM`.", examples=["2018-04"])]
+    key: Annotated[
+        dict[str, str | None],
+        Field(description="Values of the columns that both have; empty: of the whole month."),
+    ]
+    measure: Annotated[str, Field(description="What is summed, in the unit of the field.")]
+    aggregate: Annotated[Decimal, Field(description="The sum of the aggregate.")]
+    patient_level: Annotated[Decimal, Field(description="The sum of what is landed of people.")]
+    missing: Annotated[
+        list[str], Field(description="Data sets of patient level of which nothing is landed.")
+    ]
+
+
 class QualityReport(BaseModel):
     """The data quality report: counts by column and reason; never a value."""
 
@@ -125,11 +145,24 @@ class QualityReport(BaseModel):
         list[ReportedField],
         Field(description="Each field of the data set, with rates and how they were before."),
     ]
+    differences: Annotated[
+        list[DifferenceView] | None,
+        Field(
+            description="Of contract monitoring: sums by which patient level and aggregate differ"
+            " by more than the tolerance; null where nothing is held against it."
+        ),
+    ] = None
 
     @classmethod
     def of_report(cls, report: ProviderReport) -> Self:
         return cls.model_validate(
-            {**report.counts, "fields": [ReportedField.of_report(one) for one in report.fields]}
+            {
+                **report.counts,
+                "fields": [ReportedField.of_report(one) for one in report.fields],
+                "differences": None
+                if report.differences is None
+                else [DifferenceView.model_validate(one) for one in report.differences],
+            }
         )
 
 
