@@ -130,7 +130,7 @@ QUESTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(QUESTIONS)
 def test_every_question_has_an_answer_or_a_problem(question: dict[str, Any]) -> None:
     try:

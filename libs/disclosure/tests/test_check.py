@@ -49,6 +49,12 @@ def test_a_cell_that_only_several_sums_tell_is_found_with_the_way() -> None:
     assert all(f.because for f in found.findings if f.verdict is Verdict.RECOVERED)
 
 
+def test_ten_million_cells_are_too_many_to_check() -> None:
+    wide = [Dimension.flat(name, [f"{name}{at}" for at in range(3200)]) for name in "ab"]
+    with pytest.raises(problems.TableTooLarge):
+        check(wide, {("a1", "b1"): "*"}, SHMI)
+
+
 def test_what_adds_up_to_nothing_is_refused() -> None:
     texts = {("England",): "20", ("A",): "*", ("B",): "95", ("C",): "40"}
     with pytest.raises(problems.PublishedImpossible):

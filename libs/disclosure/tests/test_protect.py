@@ -10,6 +10,7 @@ from disclosure import (
     Dimension,
     DisclosureProblem,
     Earlier,
+    Hierarchy,
     Profile,
     Protected,
     Table,
@@ -186,6 +187,12 @@ def test_a_cell_by_right_before_hides_nothing_else_for_that_recipient() -> None:
     assert not again.guarded[1]
 
 
+def test_what_a_recipient_has_by_right_is_in_the_view_also_where_it_is_not_printed() -> None:
+    table = replace(by_right(units(3, 21, 30), "U0"), printed=np.array([True, False, True, True]))
+    view = protect(table, SHMI).view()
+    assert (view.low[1], view.high[1]) == (3, 3)
+
+
 # -- other releases
 
 
@@ -241,6 +248,28 @@ def test_what_everybody_knows_already_hides_nothing_else() -> None:
     assert not shown.guarded.any()
 
 
+def test_a_number_hidden_before_for_others_is_not_given_away_now() -> None:
+    """It is not small: this table alone would not guard it."""
+    table = replace(units(30, 20, 31), printed=np.array([True, True, False, True]))
+    assert protect(table, OLD).texts.tolist() == ["81", "30", "", "31"]
+    before = [earlier("U1", low=0, high=1 << 40, hidden=True)]
+    shown = protect(table, OLD, earlier=before)
+    assert "*" in shown.texts.tolist()
+    assert verify(shown) == int(shown.guarded.sum())
+
+
+def test_a_small_sum_that_two_releases_differ_by_is_not_given_away() -> None:
+    """Two units of 1: each keeps three counts, and together they would be told to be 2."""
+    pairs = [("R1", "T"), ("R2", "T"), ("U4", "R2"), *((f"U{at}", "R1") for at in range(4))]
+    dimension = Dimension("unit", (Hierarchy.from_pairs(pairs),))
+    counts = [{"U0": 9, "U1": 12, "U2": 1, "U3": 1, "U4": 40}[leaf] for leaf in dimension.leaves]
+    only = np.array([node == "R1" for node in dimension.nodes])
+    table = Table(dimensions=(dimension,), counts=np.array(counts), printed=only)
+    assert "23" in protect(table, OLD).texts.tolist()
+    shown = protect(table, OLD, earlier=[earlier("U0", "U1", low=21, high=21)])
+    assert "*" in shown.texts.tolist()
+
+
 def test_what_was_given_away_before_is_refused_with_the_release() -> None:
     table = replace(units(3, 20, 31), printed=np.array([True, False, True, False]))
     told = [earlier("U0", "U1", low=23, high=23), earlier("U1", low=20, high=20)]
@@ -290,6 +319,20 @@ def test_year_to_date_tables_do_not_give_months_away(seed: int) -> None:
 
 
 # -- the proof
+
+
+def test_a_certificate_that_another_release_contradicts_proves_nothing() -> None:
+    shown = protect(units(3, 20, 30), SHMI)
+    known = earlier("U0", low=3, high=3)
+    with pytest.raises(CertificateInvalid):
+        verify(replace(shown, earlier=(known,)))
+
+
+def test_a_rule_that_hides_two_counts_keeps_three_possible() -> None:
+    narrow = rule("GPW", parameters={"suppress_min": 1, "suppress_max": 2, "round_base": 1})
+    shown = protect(units(1, 30, 40), narrow)
+    assert shown.wide[shown.hidden].all()
+    assert {f.verdict for f in attack(shown.view(), exact=True)} == {Verdict.SAFE}
 
 
 def test_a_certificate_of_another_table_proves_nothing() -> None:

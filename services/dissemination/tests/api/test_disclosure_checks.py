@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from common.security.roles import Role
+from dissemination.adapters import table_checks
 from dissemination.adapters.table_checks import CELLS_MAX, TableChecks
 from dissemination.domain.errors import CheckOutOfBounds, TooManyChecks
 
@@ -139,3 +140,25 @@ def test_the_library_is_found_where_it_is_and_not_by_where_one_stands(tmp_path, 
     monkeypatch.chdir(tmp_path)
     checks = TableChecks(at_once=1, seconds=5, memory_bytes=256 << 20)
     assert not checks.answer(HAND)["is_safe"]
+
+
+def test_the_process_of_a_check_has_no_address_and_no_secret_of_ours(monkeypatch):
+    monkeypatch.setenv("DISSEMINATION_DATABASE_URL", "postgresql://user:secret@host/db")
+    started = []
+    real = table_checks.subprocess.run
+
+    def looked_at(command, **more):
+        started.append((command, more["env"]))
+        return real(command, **more)
+
+    monkeypatch.setattr(table_checks.subprocess, "run", looked_at)
+    TableChecks(at_once=1, seconds=5, memory_bytes=256 << 20).answer(HAND)
+
+    ((command, environment),) = started
+    assert set(environment) == {
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "LC_ALL",
+        "PYTHONPATH",
+    }
+    assert "secret" not in f"{command}{environment}"
