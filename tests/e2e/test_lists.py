@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from dsfc_cli.demo.answers import Flow
 from dsfc_cli.main import app
+from dsfc_cli.synthetic import generate
 from dsfc_client import Problem, Refused
 from tests.running import APRIL, CSU, DEADLINE_SECONDS, MAY, Scene, scene, until, wanted
 
@@ -201,3 +204,56 @@ def test_who_may_send_for_whom_is_recorded_by_one_and_confirmed_by_another(playe
     assert asked["providers"][0]["may_submit"] is True
     ended = loader.end_submission_right(batch.rights[0].id, last_day="2018-04-30")
     assert str(ended.valid_to) == "2018-04-30"
+
+
+@pytest.mark.scenario("R01")
+@pytest.mark.scenario("R02")
+def test_an_edition_of_shmi_leaves_after_its_publication_and_each_file_is_in_the_register(
+    played: Scene, tmp_path: Path
+) -> None:
+    edition, month = "2015-06/2018-05", MAY
+    flow = Flow(
+        data_set="SHMI",
+        fields={"PROCODE3": "as_is", "SEX": "as_is", "PROVISIONAL_FLAG": "as_is"},
+        first_month=month,
+        last_month=month,
+        reasons=(),
+    )
+    today = played.stage.today
+    reference = played.stage.in_force(replace(wanted(today, CSU), flows=[flow]), "Mortality")
+    file = tmp_path / "shmi.csv"
+    first, last = date(2015, 6, 1), date(2018, 5, 31)
+    generate("SHMI", rows=300, seed=1, first=first, last=last, world=played.world, path=file)
+    provider = played.stage.actor("provider-r0a").pseudonymisation
+    provider.wait(provider.submit("SHMI", month, file).id, timeout_seconds=DEADLINE_SECONDS)
+    asked = {
+        "agreement": reference,
+        "data_set": "SHMI",
+        "fields": list(flow.fields),
+        "formats": ["csv", "parquet"],
+    }
+    publisher = played.stage.actor("body-register").agreements
+
+    def published(day: date) -> None:
+        said = {"data_set": "SHMI", "period": month, "published_on": day.isoformat()}
+        publisher.post("/v1/publications", said)
+
+    def refused() -> list[str]:
+        with pytest.raises(Refused) as no:
+            played.ask(**asked, periods=[edition])
+        return list(no.value.codes)
+
+    assert refused() == ["NOT_PUBLISHED_YET"]
+    published(today + timedelta(days=1))
+    assert refused() == ["NOT_PUBLISHED_YET"]
+    published(today)
+    done = played.released(**asked, periods=[edition])
+
+    csu = played.csu.dissemination
+    lines = [str((line.model_extra or {})["file_id"]) for line in csu.register()]
+    assert len(done.files) == 2
+    for released in done.files:
+        got = csu.download(released.id, tmp_path / f"{released.id}.{released.format}")
+        assert got.stat().st_size == released.bytes
+        assert lines.count(str(released.id)) == 1
+        assert csu.manifest(released.id).manifest["periods"] == [month]
