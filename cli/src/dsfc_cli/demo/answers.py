@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import catalogue
+
 Sections = dict[int, dict[str, Any]]
 
 TOOLKIT_OPENS = 7
@@ -46,6 +48,11 @@ class Wanted:
     def lines(self) -> Sequence[int]:
         """Numbers of the lines."""
         return range(1, len(self.flows) + 1)
+
+
+def _rule_of(wanted: Wanted) -> str:
+    """Name the disclosure rule of the first data set: an output names one of those asked for."""
+    return catalogue.load().get(wanted.flows[0].data_set).disclosure_rule
 
 
 def toolkit(today: date) -> str:
@@ -177,7 +184,7 @@ def sections_of(wanted: Wanted) -> Sections:
                 {
                     "title": "Monthly activity report",
                     "level": "AGGREGATE_SUPPRESSED",
-                    "disclosure_rule": "HES",
+                    "disclosure_rule": _rule_of(wanted),
                     "target": end.isoformat(),
                 }
             ],
