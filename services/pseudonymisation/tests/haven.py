@@ -41,6 +41,7 @@ from pseudonymisation.preparations.use_cases.preparations import (
     get,
 )
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
+from pseudonymisation.tables.adapters.table_engine import TableEngine
 from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
 
 CATALOGUE = catalogue.load()
@@ -89,8 +90,12 @@ class World:
             clock=self.clock,
             catalogue=CATALOGUE,
             keys=self.keys,
-            engine=DuckDbExtractEngine(
-                landing=Objects(self.directory / "landing"),
+            engine=TableEngine(
+                records=DuckDbExtractEngine(
+                    landing=Objects(self.directory / "landing"),
+                    scratch=self.directory / "scratch",
+                    limits=LIMITS,
+                ),
                 scratch=self.directory / "scratch",
                 limits=LIMITS,
             ),

@@ -60,6 +60,7 @@ from pseudonymisation.quality.adapters import rules as quality_rules
 from pseudonymisation.quality.api.routes import board, reports, statement, summary
 from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.settings import Settings
+from pseudonymisation.tables.adapters.table_engine import TableEngine
 
 PACKAGE: Final = "pseudonymisation"
 SUMMARY: Final = "The safe haven: submissions, keys, pseudonyms, prepared extracts"
@@ -182,17 +183,24 @@ class Parts(service.Parts):
         return LandingJobs(self.intake)
 
     @cached_property
+    def table_engine(self) -> TableEngine:
+        scratch = self.scratch / "preparations"
+        return TableEngine(
+            records=DuckDbExtractEngine(
+                landing=self.objects, scratch=scratch, limits=self.engine_limits
+            ),
+            scratch=scratch,
+            limits=self.engine_limits,
+        )
+
+    @cached_property
     def preparation_jobs(self) -> PreparationJobs:
         return PreparationJobs(
             uow=self.preparation_uow,
             clock=self.legal_clock,
             catalogue=self.catalogue,
             keys=self.keys,
-            engine=DuckDbExtractEngine(
-                landing=self.objects,
-                scratch=self.scratch / "preparations",
-                limits=self.engine_limits,
-            ),
+            engine=self.table_engine,
             store=release_store(self.settings.release_store),
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Index, String, Text, UniqueConstraint
 from sqlmodel import Field
 
 from pseudonymisation.db.tables import Row
@@ -52,8 +52,31 @@ class PreparationRow(Row, table=True):
     rows_done: int = Field(sa_type=BigInteger)
     rows_total: int | None = Field(default=None, sa_type=BigInteger)
     code: str | None = None
+    subject: str | None = None
+    """What the code is about: a column, or releases of the same recipient."""
     created_at: datetime
     finished_at: datetime | None = None
+
+
+class ShownTableRow(Row, table=True):
+    """What one table told its recipient; never a raw or a hidden count (docs/adr/0057)."""
+
+    __tablename__ = "shown_table"
+    __table_args__ = (UniqueConstraint("recipient", "data_set", "number"),)
+
+    preparation_id: UUID = Field(primary_key=True, foreign_key="preparation.id")
+    extract_id: str
+    recipient: str
+    """The environment that it was made for."""
+    data_set: str
+    number: int
+    """Which of the recipient's tables of the data set: two at once cannot have the same."""
+    people: str
+    measure: str
+    editions: dict[str, Any] = Field(sa_type=JSON)
+    filters: list[dict[str, Any]] = Field(sa_type=JSON)
+    told: dict[str, Any] = Field(sa_type=JSON)
+    at: datetime
 
 
 class PreparedFileRow(Row, table=True):

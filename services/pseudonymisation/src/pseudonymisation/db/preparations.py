@@ -25,6 +25,7 @@ from pseudonymisation.db.preparation_tables import (
     PreparedFileRow,
     PseudonymDomainRow,
 )
+from pseudonymisation.db.shown import SqlShownTables
 from pseudonymisation.preparations.domain.errors import AcceptedMeanwhile, PreparationNotFound
 from pseudonymisation.preparations.domain.permit import read
 from pseudonymisation.preparations.domain.preparation import (
@@ -181,6 +182,7 @@ def _columns(preparation: Preparation) -> dict[str, Any]:
         "rows_done": preparation.rows_done,
         "rows_total": preparation.rows_total,
         "code": preparation.code,
+        "subject": preparation.subject,
         "created_at": preparation.created_at,
         "finished_at": preparation.finished_at,
     }
@@ -255,6 +257,7 @@ class SqlPreparationTransaction:
     preparations: SqlPreparations
     domains: SqlDomains
     landed: SqlLanded
+    shown: SqlShownTables
 
 
 def preparation_unit_of_work(engine: Engine) -> UnitOfWork[SqlPreparationTransaction]:
@@ -262,6 +265,9 @@ def preparation_unit_of_work(engine: Engine) -> UnitOfWork[SqlPreparationTransac
     return UnitOfWork(
         engine,
         lambda session: SqlPreparationTransaction(
-            SqlPreparations(session), SqlDomains(session), SqlLanded(session)
+            SqlPreparations(session),
+            SqlDomains(session),
+            SqlLanded(session),
+            SqlShownTables(session),
         ),
     )

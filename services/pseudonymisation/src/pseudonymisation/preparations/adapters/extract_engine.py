@@ -62,7 +62,7 @@ class DuckDbExtractEngine:
         try:
             spill.mkdir(parents=True, mode=0o700)
             outcome = prepare(
-                self._plan(work), target=parquet, scratch=spill, limits=self._limits, report=report
+                self.plan(work), target=parquet, scratch=spill, limits=self._limits, report=report
             )
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
@@ -77,7 +77,8 @@ class DuckDbExtractEngine:
             raise NotPrepared(FailureCode.ENGINE_FAILED) from None
         return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
 
-    def _plan(self, work: ExtractOrder) -> Plan:
+    def plan(self, work: ExtractOrder) -> Plan:
+        """Say what the engine is to read, keep and write."""
         permit, person = work.permit, work.data_set.person
         treatments = told(permit)
         capped = capped_columns(

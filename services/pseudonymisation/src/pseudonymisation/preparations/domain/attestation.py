@@ -25,6 +25,7 @@ from statements.attestation import (
 )
 from statements.line import MapVersions
 from statements.permit import Permit
+from statements.tables import CATEGORY_ORDER, AttestedTable
 
 ORDER: Final = "token"
 """Rows stand in the order of their tokens, because any other order could link extracts."""
@@ -54,13 +55,18 @@ class ExtractOutcome:
     scan_hits: int
     staff_codes_left_out: int = 0
     """Cells of codes of staff in which personal data were found."""
+    table: AttestedTable | None = None
+    """What was counted, and how it is protected; None of records."""
 
 
 def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
-    """Name all columns of the file in their order, with the two that every file has."""
-    return (
+    """Name all columns of the file in their order, with the two that every file of records has."""
+    own = (
         Column(name=TOKEN_COLUMN, treatment=Treatment.PSEUDONYM.value, class_=DERIVED),
         Column(name=REASON_COLUMN, treatment=Treatment.DERIVED.value, class_=DERIVED),
+    )
+    return (
+        *(own if permit.table is None else ()),
         *(
             Column(
                 name=field.name,
@@ -131,8 +137,9 @@ def claims(
         ),
         caps=_caps(permit, data_set),
         disclosure_rule=permit.disclosure_rule,
-        order=ORDER,
+        order=ORDER if permit.table is None else CATEGORY_ORDER,
         filters=permit.filters,
+        table=outcome.table,
     ).claims()
 
 

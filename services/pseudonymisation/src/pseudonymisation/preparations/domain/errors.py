@@ -82,6 +82,11 @@ class FailureCode(StrEnum):
     RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
     ENGINE_FAILED = "ENGINE_FAILED"
     ABANDONED = "ABANDONED"
+    DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
+    TABLE_TOO_LARGE = "TABLE_TOO_LARGE"
+    TABLE_INVALID = "TABLE_INVALID"
+    TABLE_UNPROVABLE = "TABLE_UNPROVABLE"
+    TABLE_WOULD_REVEAL = "TABLE_WOULD_REVEAL"
 
 
 TEXTS: Mapping[FailureCode, str] = {
@@ -101,13 +106,37 @@ TEXTS: Mapping[FailureCode, str] = {
     FailureCode.ENGINE_FAILED: "The extract could not be computed. An operator must look at the"
     " logs.",
     FailureCode.ABANDONED: "Every attempt was interrupted. Ask again.",
+    FailureCode.DISCLOSURE_RULE_MISSING: "No disclosure rule says how this is protected. Count"
+    " something else, or have the rule recorded.",
+    FailureCode.TABLE_TOO_LARGE: "The table would have more cells than can be protected. Ask for"
+    " fewer dimensions, coarser ones, or fewer categories.",
+    FailureCode.TABLE_INVALID: "What was counted makes no table with these dimensions: categories"
+    " do not lie whole in the coarser ones. Ask without the named column.",
+    FailureCode.TABLE_UNPROVABLE: "Too much of the table would have to be hidden, so that nothing"
+    " that is hidden can be worked out. Ask for the named dimension in coarser categories.",
+    FailureCode.TABLE_WOULD_REVEAL: "Beside tables that you have already, this one would tell"
+    " small numbers by their difference. Ask for the same categories, months and filters as"
+    " before. The releases:",
 }
 """What each says to whoever asked for the extract."""
 
 
-class NotPrepared(Exception):
-    """A preparation cannot be made. Says which rule, never whose data."""
+def said(code: FailureCode, subject: str | None) -> str:
+    """Say a failure in words, with what it is about."""
+    return f"{TEXTS[code]} {subject}." if subject else TEXTS[code]
 
-    def __init__(self, code: FailureCode) -> None:
+
+class NotPrepared(Exception):
+    """A preparation cannot be made. Says which rule, never whose data.
+
+    `subject` names a column, or releases of the same recipient.
+    """
+
+    def __init__(self, code: FailureCode, subject: str = "") -> None:
         super().__init__(code.value)
         self.code = code
+        self.subject = subject or None
+
+
+class ShownMeanwhile(Exception):
+    """Another table of the recipient was made while this one was: it has to be held against it."""

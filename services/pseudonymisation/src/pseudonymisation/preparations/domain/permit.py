@@ -59,8 +59,8 @@ def require_releasable(permit: Permit, data_set: DataSet) -> None:
 
     """
     refusals = []
-    if permit.line.classification != Classification.PSEUDO_ANONYMISED:
-        detail = "Only pseudonymised records are prepared."
+    if permit.table is None and permit.line.classification != Classification.PSEUDO_ANONYMISED:
+        detail = "Only pseudonymised records are prepared, and tables."
         refusals.append(Refusal("FORM_NOT_ALLOWED", detail, permit.line.classification))
     for field in permit.fields:
         column = data_set.releasables.get(field.name)

@@ -124,6 +124,8 @@ class Preparation:
     rows_done: int = 0
     rows_total: int | None = None
     code: str | None = None
+    subject: str | None = None
+    """What the code is about: a column, or releases of the same recipient."""
     files: tuple[PreparedFile, ...] = ()
     finished_at: datetime | None = None
     version: int = 0
@@ -172,11 +174,23 @@ class Preparation:
         )
         return replace(done, pending=(*self.pending, event))
 
-    def fail(self, attempt: UUID | None, code: FailureCode, *, at: datetime) -> Self:
+    def fail(
+        self,
+        attempt: UUID | None,
+        code: FailureCode,
+        *,
+        at: datetime,
+        subject: str | None = None,
+    ) -> Self:
         """Raise ClaimLost where another attempt has begun."""
         self._require_mine(attempt)
         failed = replace(
-            self, state=PreparationState.FAILED, code=code.value, claimed_until=None, finished_at=at
+            self,
+            state=PreparationState.FAILED,
+            code=code.value,
+            subject=subject,
+            claimed_until=None,
+            finished_at=at,
         )
         event = PreparationFailed(
             preparation_id=self.id, extract_id=UUID(self.permit.extract_id), code=code.value

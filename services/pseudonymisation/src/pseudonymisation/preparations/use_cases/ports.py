@@ -17,6 +17,7 @@ from pseudonymisation.preparations.domain.preparation import (
     PinnedOptOutList,
     Preparation,
 )
+from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, ShownTable
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.permit import Permit
 
@@ -102,6 +103,21 @@ class Landed(Protocol):
         """Return the lists whose people are left out, the one in force first; without it, none."""
 
 
+class ShownTables(Protocol):
+    """What was shown of tables, by recipient."""
+
+    def before(self, permit: Permit) -> ShownBefore:
+        """Return what the permit's recipient has of its data set, and of the same people."""
+
+    def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
+        """Remember a table beside those that it was held against.
+
+        Raises:
+            ShownMeanwhile: there is another one by now
+
+        """
+
+
 class PreparationTransaction(Protocol):
     @property
     def preparations(self) -> Preparations: ...
@@ -109,6 +125,8 @@ class PreparationTransaction(Protocol):
     def domains(self) -> Domains: ...
     @property
     def landed(self) -> Landed: ...
+    @property
+    def shown(self) -> ShownTables: ...
 
 
 class PreparationUnitOfWork(Protocol):
@@ -148,6 +166,10 @@ class ExtractOrder:
     domain_key: bytes = field(repr=False)
     staff_key: bytes | None = field(default=None, repr=False)
     """Only where the line lists codes of staff as they are (ruling 13)."""
+    shown: ShownBefore = field(default_factory=ShownBefore)
+    """Of a table: what its recipient has already."""
+    beside: tuple[tuple[PinnedEdition, bytes], ...] = field(default=(), repr=False)
+    """Further editions that those were made of and that are still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +179,8 @@ class PreparedFiles:
     outcome: ExtractOutcome
     files: dict[str, Path]
     """By format."""
+    shown: ShownCells | None = None
+    """Of a table: what it tells of each cell."""
 
 
 class ExtractEngine(Protocol):

@@ -5,10 +5,11 @@ a dead attempt left is swept; after it they are there once, attested (design.md 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol, TypedDict
 
 import structlog
 from pydantic import JsonValue
@@ -28,6 +29,7 @@ from pseudonymisation.preparations.domain.errors import (
     FailureCode,
     NotPrepared,
     ReleaseStoreUnavailable,
+    ShownMeanwhile,
 )
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
@@ -37,6 +39,7 @@ from pseudonymisation.preparations.domain.preparation import (
     PreparedFile,
     attempt_of,
 )
+from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
     ExtractOrder,
@@ -49,6 +52,9 @@ from statements.attestation import AttestedFile
 from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ROUNDS: Final = 3
+"""So often a table is made anew where another of its recipient was made meanwhile."""
 
 
 class Attester(Protocol):
@@ -95,10 +101,17 @@ class PreparationJobs:
         with holding(extend, self.claims, clock=self.clock, log_=log_) as report:
             try:
                 self._clear_earlier_attempts(claim.job)
-                files, opt_outs = self._files(claim, report)
-                self._finish(claim, files, opt_outs)
+                for left in reversed(range(ROUNDS)):
+                    done = self._made(claim, report)
+                    try:
+                        self._finish(claim, done)
+                        break
+                    except ShownMeanwhile:
+                        log_.info("table_made_again", rounds_left=left)
+                        if not left:
+                            raise NotPrepared(FailureCode.ABANDONED) from None
             except NotPrepared as refused:
-                self._fail(claim, refused.code)
+                self._fail(claim, refused)
 
     def sweep(self) -> None:
         """Clear away what attempts left behind that are over: objects and working files."""
@@ -119,10 +132,8 @@ class PreparationJobs:
 
     # --- one attempt ------------------------------------------------------------------------------
 
-    def _files(
-        self, claim: Claim[Preparation], report: Report
-    ) -> tuple[list[PreparedFile], tuple[PinnedOptOutList, ...]]:
-        """Make the files, and say with which lists.
+    def _made(self, claim: Claim[Preparation], report: Report) -> "_Made":
+        """Make the files, and say with which lists, and beside which tables.
 
         Raises:
             NotPrepared
@@ -135,10 +146,11 @@ class PreparationJobs:
         with self.engine.make(work, attempt=claim.attempt, report=report) as made:
             report(made.outcome.rows, made.outcome.rows)
             try:
-                return [
+                files = tuple(
                     self._file(claim.job, data_set, made, format_, opt_outs)
                     for format_ in preparation.permit.formats
-                ], opt_outs
+                )
+                return _Made(files, opt_outs, work.shown, made.shown)
             except ReleaseStoreUnavailable:
                 raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
 
@@ -224,7 +236,29 @@ class PreparationJobs:
             staff_key=_available_key(lambda: self.keys.ensure("haven/staff"))
             if _opens_staff_codes(permit, data_set)
             else None,
+            **self._shown_before(preparation, data_set),
         ), opt_outs
+
+    def _shown_before(self, preparation: Preparation, data_set: DataSet) -> "_ShownParts":
+        """Gather what a table's recipient has already, and what that was made of.
+
+        An edition that is gone, or not safe any more, is left out: what was shown bounds it.
+        """
+        permit = preparation.permit
+        if permit.table is None:
+            return {}
+        with self.uow.reading() as tx:
+            before = tx.shown.before(permit)
+            current = tx.landed.current_editions(permit.line.data_set)
+        further = {m for one in before.tables for m in one.months} - set(permit.periods)
+        pinned = {edition.id for edition in preparation.editions}
+        today, beside = legal_day(self.clock.now()), []
+        for edition in current:
+            is_safe = self.catalogue.is_safe(data_set.data_set, edition.landing_rules_digest, today)
+            if is_safe and edition.id not in pinned and any(map(edition.covers, further)):
+                with suppress(NotPrepared):
+                    beside.append((edition, self._edition_key(edition)))
+        return {"shown": before, "beside": tuple(beside)}
 
     def _opt_out_lists(self, preparation: Preparation) -> tuple[PinnedOptOutList, ...]:
         opt_out = preparation.permit.opt_out
@@ -277,38 +311,39 @@ class PreparationJobs:
 
     # --- how it ends ------------------------------------------------------------------------------
 
-    def _finish(
-        self,
-        claim: Claim[Preparation],
-        files: list[PreparedFile],
-        opt_outs: tuple[PinnedOptOutList, ...],
-    ) -> None:
-        """Let the row name the files.
+    def _finish(self, claim: Claim[Preparation], made: "_Made") -> None:
+        """Let the row name the files, and remember what a table tells.
 
         Raises:
             NotPrepared: where a list was taken back while they were made (docs/adr/0032)
+            ShownMeanwhile: another table of the recipient was made while this one was
 
         """
+        files, opt_outs = made.files, made.opt_outs
         try:
             with self.uow.writing() as tx:
                 now = self.clock.now()
                 if opt_outs and tx.landed.is_taken_back(opt_outs):
                     raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED)
                 current = tx.preparations.get(claim.job.id)
-                done = current.finish(claim.attempt, tuple(files), at=now)
+                done = current.finish(claim.attempt, files, at=now)
+                if made.told is not None:
+                    shown = shown_table(current, made.told, at=now)
+                    tx.shown.add(shown, before=made.before)
                 tx.preparations.save(done, audit=self._entry("extract-prepared", done))
-        except (ClaimLost, NotPrepared):
+        except (ClaimLost, NotPrepared, ShownMeanwhile):
             # Of an attempt that lost its claim, or whose list is void, nothing is to be left.
             for file in files:
                 self.store.delete(file.object_key)
             raise
         log.info("extract_prepared", preparation_id=str(done.id), rows=done.rows_done)
 
-    def _fail(self, claim: Claim[Preparation], code: FailureCode) -> None:
+    def _fail(self, claim: Claim[Preparation], refused: NotPrepared) -> None:
+        code = refused.code
         with self.uow.writing() as tx:
             now = self.clock.now()
             current = tx.preparations.get(claim.job.id)
-            failed = current.fail(claim.attempt, code, at=now)
+            failed = current.fail(claim.attempt, code, at=now, subject=refused.subject)
             tx.preparations.save(failed, audit=self._entry("preparation-failed", failed))
         log.warning("preparation_failed", preparation_id=str(failed.id), code=code.value)
 
@@ -336,6 +371,21 @@ class PreparationJobs:
     def _extend(self, claim: Claim[Preparation], sign: SignOfLife) -> None:
         with self.uow.writing() as tx:
             tx.preparations.extend_claim(claim.job.id, claim.attempt, sign)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What one attempt made, and what it was held against."""
+
+    files: tuple[PreparedFile, ...]
+    opt_outs: tuple[PinnedOptOutList, ...]
+    before: ShownBefore
+    told: ShownCells | None
+
+
+class _ShownParts(TypedDict, total=False):
+    shown: ShownBefore
+    beside: tuple[tuple[PinnedEdition, bytes], ...]
 
 
 def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:

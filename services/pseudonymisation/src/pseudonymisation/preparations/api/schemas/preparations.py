@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from common.texts import Scanned
-from pseudonymisation.preparations.domain.errors import TEXTS, FailureCode
+from pseudonymisation.preparations.domain.errors import FailureCode, said
 from pseudonymisation.preparations.domain.preparation import Preparation
 from statements.filters import FILTERS_MAX, WantedFilter
 from statements.tables import WantedTable
@@ -118,6 +118,8 @@ class PreparationView(BaseModel):
                 rows_done=preparation.rows_done, rows_total=preparation.rows_total
             ),
             code=preparation.code,
-            detail=TEXTS[FailureCode(preparation.code)] if preparation.code else None,
+            detail=said(FailureCode(preparation.code), preparation.subject)
+            if preparation.code
+            else None,
             files=[PreparedFileView.model_validate(file) for file in preparation.files],
         )

@@ -1,0 +1,107 @@
+"""What was shown of tables, and to whom: what an attacker who has them knows (docs/adr/0057).
+
+Printed cells alone: what each tells of the count behind it, never a raw or a hidden count.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from common.ids import digest_of
+from pseudonymisation.preparations.domain.preparation import PinnedEdition, Preparation
+from statements.filters import Filters
+from statements.permit import Permit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownAxis:
+    column: str
+    nodes: tuple[tuple[str, ...] | None, ...]
+    """Categories that each node counts; None: all that the table counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCells:
+    axes: tuple[ShownAxis, ...]
+    cells: tuple[tuple[int, ...], ...]
+    """Of each: its node on every axis, the least and the most that it can be, 1 where hidden."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTable:
+    """One table that was made for a recipient."""
+
+    preparation_id: UUID
+    extract_id: str
+    """The release, as whoever has it knows it."""
+    recipient: str
+    """The environment that it was made for."""
+    data_set: str
+    measure: str
+    people: str
+    """Whose records: commissioners, reasons and opt-outs, as a digest."""
+    editions: Mapping[str, tuple[str, ...]]
+    """By month those that were read, in order."""
+    filters: Filters
+    told: ShownCells
+    at: datetime
+
+    @property
+    def months(self) -> frozenset[str]:
+        return frozenset(self.editions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownBefore:
+    """All that a recipient has of a data set."""
+
+    tables: Sequence[ShownTable] = ()
+    number: int = 0
+    """How many tables the recipient has of the data set, of whomever: who is next has the next."""
+
+
+def recipient_of(permit: Permit) -> str:
+    return permit.domain.environment
+
+
+def people_of(permit: Permit) -> str:
+    """Say whose records are counted, as a digest: of others, nothing can be subtracted."""
+    population = permit.population
+    return digest_of(
+        {
+            "rule": population.rule,
+            "codes": [*sorted(population.codes)],
+            "reasons": [*sorted(population.reasons)],
+            "opt_outs": permit.opt_out.applied,
+        }
+    )
+
+
+def read_of(editions: Iterable[PinnedEdition], month: str) -> tuple[str, ...]:
+    """Name the editions that a month is read from, in order."""
+    return tuple(sorted(str(edition.id) for edition in editions if edition.covers(month)))
+
+
+def shown_table(preparation: Preparation, told: ShownCells, *, at: datetime) -> ShownTable:
+    """Say what was shown of a table that was made.
+
+    Raises:
+        ValueError: it is of records
+
+    """
+    permit = preparation.permit
+    if permit.table is None:
+        raise ValueError("no table")
+    return ShownTable(
+        preparation_id=preparation.id,
+        extract_id=permit.extract_id,
+        recipient=recipient_of(permit),
+        data_set=permit.line.data_set,
+        measure=permit.table.measure,
+        people=people_of(permit),
+        editions={month: read_of(preparation.editions, month) for month in permit.periods},
+        filters=permit.filters,
+        told=told,
+        at=at,
+    )

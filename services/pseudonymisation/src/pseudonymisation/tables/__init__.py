@@ -1,0 +1,1 @@
+"""Tables: counted, protected and written, as extracts of a kind of their own."""

@@ -1,0 +1,268 @@
+"""From counted records to a table that can be shown, and what of it is remembered as shown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, Literal
+
+import numpy as np
+
+from disclosure import (
+    NOT_APPLICABLE,
+    Dimension,
+    DisclosureProblem,
+    Earlier,
+    Protected,
+    Rule,
+    Table,
+    protect,
+)
+from disclosure.outputs import Column, Kind, Printed
+from disclosure.problems import TableInvalid, TableTooLarge, TableUnprovable
+from disclosure.structure import CELLS_MAX
+from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells
+from pseudonymisation.tables.domain.axes import TOTAL, Categories
+from statements.tables import PERIOD_LEVELS
+
+EXACT_NOTE: Final = (
+    "Exact numbers, for this recipient alone, who has a right to small numbers. They are not to be"
+    " published or passed on."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What one earlier table told: cells by the categories that each counts."""
+
+    release: str
+    cells: Sequence[tuple[Mapping[str, frozenset[str]], int, int, bool]]
+    """Categories by column (a column that is not there counts all), least, most, hidden."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Raw counts by the categories of all axes."""
+
+    categories: tuple[Categories, ...]
+    counts: Mapping[tuple[str, ...], int]
+    not_submitted: frozenset[tuple[str, str]] = frozenset()
+    """Providers and months of which nothing was sent."""
+    provider_column: str | None = None
+
+    def table(self, measure: str) -> Table:
+        """Raise DisclosureProblem where they make no table."""
+        dimensions = tuple(one.whole for one in self.categories)
+        size = int(np.prod([len(d.nodes) for d in dimensions], dtype=np.float64))
+        if size > CELLS_MAX:
+            raise TableTooLarge("The table would have too many cells.", cells=size)
+        indexes = [
+            {leaf: d.leaves.index(one.name(leaf)) for leaf in one.lines}
+            for one, d in zip(self.categories, dimensions, strict=True)
+        ]
+        counts = np.zeros([len(d.leaves) for d in dimensions], np.int64)
+        for labels, count in self.counts.items():
+            counts[tuple(at[label] for at, label in zip(indexes, labels, strict=True))] += count
+        return Table(
+            dimensions=dimensions,
+            counts=counts,
+            measure=measure,
+            printed=self._printed(dimensions),
+            not_submitted=self._away(indexes, counts),
+        )
+
+    def _printed(self, dimensions: Sequence[Dimension]) -> np.ndarray | None:
+        """Mark the cells that are asked for; None where all are."""
+        masks = []
+        for one, dimension in zip(self.categories, dimensions, strict=True):
+            mask = np.zeros(len(dimension.nodes), np.bool_)
+            for name in one.printed:
+                mask[dimension.index[name]] = True
+            masks.append(mask)
+        if all(mask.all() for mask in masks):
+            return None
+        found = np.ones([len(d.nodes) for d in dimensions], np.bool_)
+        for axis, mask in enumerate(masks):
+            found &= np.expand_dims(mask, [a for a in range(len(masks)) if a != axis])
+        return found
+
+    def _away(self, indexes: Sequence[Mapping[str, int]], counts: np.ndarray) -> np.ndarray | None:
+        """Mark categories of providers and months of which nothing was sent."""
+        columns = [one.axis.column for one in self.categories]
+        month = next((c for c in columns if c in PERIOD_LEVELS), None)
+        if not self.not_submitted or self.provider_column not in columns or month is None:
+            return None
+        found = np.zeros(counts.shape, np.bool_)
+        at_provider, at_month = columns.index(self.provider_column), columns.index(month)
+        for provider, name in self.not_submitted:
+            if provider in indexes[at_provider] and name in indexes[at_month]:
+                where: list[slice | int] = [slice(None)] * counts.ndim
+                where[at_provider] = indexes[at_provider][provider]
+                where[at_month] = indexes[at_month][name]
+                if not counts[tuple(where)].any():
+                    found[tuple(where)] = True
+        return found if found.any() else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeTable:
+    """A table as it is printed, with what is attested and remembered of it."""
+
+    printed: Printed
+    shown: ShownCells
+    hidden: Mapping[str, int]
+    certificate: bytes
+    """What the proof is made of; empty where nothing is hidden."""
+    footnotes: tuple[str, ...]
+    earlier: tuple[str, ...]
+
+    @property
+    def cells(self) -> int:
+        return len(self.printed.rows)
+
+
+def make(
+    counted: Counted,
+    *,
+    measure: str,
+    name: str,
+    title: str,
+    rule: Rule,
+    disclosure: Literal["protected", "exact"],
+    known: Sequence[Known] = (),
+    seconds: float,
+    seed: int,
+) -> MadeTable:
+    """Protect the table against all that its recipient knows, or show it as it was counted.
+
+    Raises:
+        NotPrepared: it cannot be shown; says by which code, and of which column or release.
+
+    """
+    try:
+        table = counted.table(measure)
+        if disclosure == "exact":
+            return _exact(counted, table, name=name, title=title)
+        earlier = [one for told in known for one in _as_earlier(told, counted)]
+        shown = protect(table, rule, earlier=earlier, seconds=seconds, seed=seed)
+    except TableTooLarge:
+        code = FailureCode.TABLE_WOULD_REVEAL if known else FailureCode.TABLE_TOO_LARGE
+        raise NotPrepared(code, _releases(known)) from None
+    except TableUnprovable as refused:
+        releases = refused.members.get("releases")
+        if releases:
+            raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, _releases(known)) from None
+        raise NotPrepared(
+            FailureCode.TABLE_UNPROVABLE, str(refused.members.get("coarsen", ""))
+        ) from None
+    except TableInvalid:
+        # Undecided counts as revealed: the earlier tables are not of these records.
+        code = FailureCode.TABLE_WOULD_REVEAL if known else FailureCode.TABLE_INVALID
+        raise NotPrepared(code, _releases(known)) from None
+    except DisclosureProblem as wrong:
+        raise NotPrepared(FailureCode.TABLE_INVALID, wrong.code) from None
+    releases = tuple(told.release for told in known)
+    notes = shown.footnotes
+    if releases:
+        notes = (*notes, "Protected together with tables that the recipient has already.")
+    return MadeTable(
+        printed=_printed(counted, shown.texts, name=name, title=title, notes=notes),
+        shown=_remembered(counted, shown),
+        hidden={reason: n for reason, n in shown.reasons.items() if n and reason != "not_printed"},
+        certificate=_proof(shown),
+        footnotes=notes,
+        earlier=releases,
+    )
+
+
+def _releases(known: Sequence[Known]) -> str:
+    return ", ".join(told.release for told in known)
+
+
+def _as_earlier(told: Known, counted: Counted) -> Iterator[Earlier]:
+    """Put what an earlier table told in the categories of this one."""
+    for members, low, high, is_hidden in told.cells:
+        of_axes = []
+        for one in counted.categories:
+            named = members.get(one.axis.column)
+            if named is not None:
+                leaves = frozenset(one.name(leaf) for leaf in one.lines if leaf in named)
+                of_axes.append((one.whole.name, leaves))
+        if all(leaves for _, leaves in of_axes):
+            yield Earlier(told.release, tuple(of_axes), low, high, is_hidden)
+
+
+def _place(counted: Counted, names: Sequence[str]) -> tuple[int, ...]:
+    return tuple(one.whole.index[name] for one, name in zip(counted.categories, names, strict=True))
+
+
+def _rows(counted: Counted) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """Yield each printed cell: its labels, and its place."""
+    asked = [bool(one.axis.levels) for one in counted.categories]
+    for names in product(*(one.printed for one in counted.categories)):
+        labels = tuple(name for name, is_asked in zip(names, asked, strict=True) if is_asked)
+        yield labels, _place(counted, names)
+
+
+def _printed(
+    counted: Counted, texts: np.ndarray, *, name: str, title: str, notes: Sequence[str]
+) -> Printed:
+    columns = [
+        Column.of(one.asked, is_time=one.axis.column in PERIOD_LEVELS)
+        for one in counted.categories
+        if one.axis.levels
+    ]
+    return Printed(
+        title=title,
+        columns=(*columns, Column(name=name, kind=Kind.COUNT)),
+        rows=tuple((*labels, str(texts[place])) for labels, place in _rows(counted)),
+        footnotes=tuple(notes),
+    )
+
+
+def _exact(counted: Counted, table: Table, *, name: str, title: str) -> MadeTable:
+    texts = table.cells.astype(object)
+    cells = [
+        (place, int(table.cells[place]), int(table.cells[place]), False)
+        for _, place in _rows(counted)
+    ]
+    return MadeTable(
+        printed=_printed(counted, texts, name=name, title=title, notes=(EXACT_NOTE,)),
+        shown=_cells(counted, cells),
+        hidden={},
+        certificate=b"",
+        footnotes=(EXACT_NOTE,),
+        earlier=(),
+    )
+
+
+def _remembered(counted: Counted, shown: Protected) -> ShownCells:
+    """Keep what is told of each printed cell: never a raw or a hidden count."""
+    told = (shown.texts != "") & (shown.texts != NOT_APPLICABLE)
+    places = map(tuple, np.argwhere(told).tolist())
+    cells = [
+        (place, known.low, known.high, known.is_hidden)
+        for place, known in zip(places, shown.shown(""), strict=True)
+    ]
+    return _cells(counted, cells)
+
+
+def _cells(counted: Counted, cells: Sequence[tuple[tuple[int, ...], int, int, bool]]) -> ShownCells:
+    axes = []
+    for one in counted.categories:
+        dimension = one.whole
+        leaf_of = {one.name(leaf): leaf for leaf in one.lines}
+        nodes = tuple(
+            None if name == TOTAL else tuple(sorted(leaf_of[dimension.leaves[i]] for i in of))
+            for name, of in zip(dimension.nodes, dimension.members, strict=True)
+        )
+        axes.append(ShownAxis(column=one.axis.column, nodes=nodes))
+    return ShownCells(
+        axes=tuple(axes),
+        cells=tuple((*place, low, high, int(hidden)) for place, low, high, hidden in cells),
+    )
+
+
+def _proof(shown: Protected) -> bytes:
+    proof = shown.certificate
+    return b"".join(part.astype("<i8").tobytes() for part in (proof.offsets, proof.atoms, proof.by))
