@@ -88,6 +88,7 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
         'make demo ARGS="--data-set DIDS --submission FILE"',
         "make demo CHAPTER=lists",
         "make demo CHAPTER=data-sets",
+        "make demo CHAPTER=tables",
         "make up",
     ]
     assert len(CALLS) == 5

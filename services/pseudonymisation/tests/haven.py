@@ -33,6 +33,7 @@ from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_ke
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import DirectoryStore
+from pseudonymisation.preparations.adapters.tables.table_engine import TableEngine
 from pseudonymisation.preparations.domain.preparation import Preparation
 from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.preparations import (
@@ -41,7 +42,6 @@ from pseudonymisation.preparations.use_cases.preparations import (
     get,
 )
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
-from pseudonymisation.tables.adapters.table_engine import TableEngine
 from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
 
 CATALOGUE = catalogue.load()

@@ -30,6 +30,7 @@ class Flow:
     reasons: Sequence[str] = ("G", "H", "R", "C")
     """Reasons for Access; none: it is about nobody's people, and the line is national."""
     sensitivity: str = "NON_SENSITIVE"
+    classification: str = "PSEUDO_ANONYMISED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
             "number": number,
             "purpose": flow.purpose,
             "data_set": flow.data_set,
-            "classification": "PSEUDO_ANONYMISED",
+            "classification": flow.classification,
             "sensitivity": flow.sensitivity,
             "periods": {"from": flow.first_month, "to": flow.last_month},
             "fields": [

@@ -54,6 +54,7 @@ from dsfc_client.models import (
     RegisterLine,
     StatedQuality,
     Submission,
+    Tabulation,
 )
 from dsfc_client.services import (
     Agreements,
@@ -191,6 +192,7 @@ __all__ = [
     "RegisterLine",
     "StatedQuality",
     "Submission",
+    "Tabulation",
     "Wire",
     "media_type_of",
     "wait_for",

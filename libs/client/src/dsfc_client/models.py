@@ -302,6 +302,13 @@ class Extract(Wire):
     availability: Availability | None = None
 
 
+class Tabulation(Extract):
+    """A request for a table of counts, and what came of it."""
+
+    measure: str
+    dimensions: tuple[dict[str, Any], ...] = ()
+
+
 class Manifest(Wire):
     """What was released: the signed statement, and its content decoded."""
 

@@ -32,6 +32,7 @@ from dsfc_client.models import (
     RegisterLine,
     StatedQuality,
     Submission,
+    Tabulation,
 )
 
 NOTHING = frozenset({"rejected", "failed", "withdrawn", "taken_back"})
@@ -46,7 +47,7 @@ class DidNotHappen(DsfcError):
 
 
 Found = TypeVar("Found")
-Moving = TypeVar("Moving", Submission, Extract)
+Moving = TypeVar("Moving", Submission, Extract, Tabulation)
 
 
 def wait_for(
@@ -370,6 +371,27 @@ class Dissemination(Service):
             frozenset({"released", "superseded"}),
             timeout_seconds=timeout_seconds,
             progress=progress,
+        )
+
+    def tabulate(self, body: Json, *, key: str | None = None) -> Tabulation:
+        """Ask for a table of counts. Raises Refused with every failing clause."""
+        return Tabulation.model_validate(self.post("/v1/tabulations", body, key=key))
+
+    def tabulation(self, tabulation_id: Id) -> Tabulation:
+        return Tabulation.model_validate(self.get(f"/v1/tabulations/{tabulation_id}"))
+
+    def tabulations(self) -> Iterator[Tabulation]:
+        return self.pages("/v1/tabulations", Tabulation)
+
+    def wait_for_table(
+        self, tabulation_id: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX
+    ) -> Tabulation:
+        """Wait until the table was released. Raises Failed where it will not be, DidNotHappen."""
+        return _settled(
+            lambda: self.tabulation(tabulation_id),
+            frozenset({"released", "superseded"}),
+            timeout_seconds=timeout_seconds,
+            progress=lambda _: None,
         )
 
     def quality(self, extract_id: Id) -> Any:

@@ -28,6 +28,8 @@ NEEDED: Final = 2
 """Values beside a hidden cell's own that have to stay possible."""
 NATION_PRICE: Final = 1.0
 """Of rounding a national count that may be exact."""
+TOLD_PRICE: Final = 1_000.0
+"""Of not telling that a small number is one: dearer than hiding whatever else helps."""
 REACH: Final = 4
 """Differences from the raw count that evidence is kept of, up and down."""
 ROUNDS_MAX: Final = 60
@@ -125,7 +127,10 @@ class Search:
         raw = self.system.raw.astype(np.float64)
         cost = 1.0 + np.log2(1.0 + raw) / 2
         small = (raw >= self.rule.small_from) & (raw <= self.rule.small_to)
-        cost = np.where((self.state == State.RULE) & small, 0.3, cost)
+        # Who can tell which `*` are small numbers is told their size by that: not to tell it comes
+        # last, unless the rule hides so few counts that its own range would give them away.
+        is_told = self.rule.small_to - self.rule.small_from >= NEEDED
+        cost = np.where((self.state == State.RULE) & small, TOLD_PRICE if is_told else 0.3, cost)
         cost = np.where(self.state == State.EXACT, NATION_PRICE, cost)
         cost = np.where(self.state == State.FIXED, HARD, cost)
         cost[self.system.pad] = 0.0
@@ -291,7 +296,8 @@ class Search:
             pick = np.arange(count) if count <= 64 else self.rng.integers(0, count, 64)
             atoms = system.below[start + pick]
             path = system.atoms[atoms]
-            price[cell] = min(price[cell], 0.01) if self.state[cell] != State.FIXED else HARD
+            if price[cell] < TOLD_PRICE:
+                price[cell] = 0.01
             counts = system.raw[path].min(1)
             best: tuple[float, int, tuple[int, int]] = (HARD, -1, (1, 2))
             for both in ((1, 2), (-1, 1), (-1, -2)):

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.texts import Scanned
-from statements.filters import COLUMN, ColumnName
+from statements.filters import COLUMN, ColumnName, is_empty
 from statements.form import CLOSED, OPEN
 from statements.vocabulary import Count, Text
 
@@ -123,6 +123,7 @@ class WantedDimension(BaseModel):
             max_length=LEVELS_MAX - 1,
             description="Coarser columns that it lies in, the finest first, as the catalogue nests"
             " them: areas, or months in quarters in financial years.",
+            exclude_if=is_empty,
         ),
     ] = ()
 

@@ -51,6 +51,7 @@ from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
 from pseudonymisation.preparations.adapters import events
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import release_store
+from pseudonymisation.preparations.adapters.tables.table_engine import TableEngine
 from pseudonymisation.preparations.api.routes import keys as public_keys
 from pseudonymisation.preparations.api.routes import preparations
 from pseudonymisation.preparations.use_cases import domains
@@ -60,7 +61,6 @@ from pseudonymisation.quality.adapters import rules as quality_rules
 from pseudonymisation.quality.api.routes import board, reports, statement, summary
 from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.settings import Settings
-from pseudonymisation.tables.adapters.table_engine import TableEngine
 
 PACKAGE: Final = "pseudonymisation"
 SUMMARY: Final = "The safe haven: submissions, keys, pseudonyms, prepared extracts"

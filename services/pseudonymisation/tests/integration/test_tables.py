@@ -322,7 +322,7 @@ def test_months_that_cumulate_are_held_against_one_another(haven):
 
 def test_a_table_with_too_many_cells_is_refused(haven, monkeypatch):
     monkeypatch.setattr(
-        "pseudonymisation.tables.adapters.table_engine.CATEGORIES_MAX", 3, raising=True
+        "pseudonymisation.preparations.adapters.tables.table_engine.CATEGORIES_MAX", 3, raising=True
     )
     haven.land(records(APRIL))
 

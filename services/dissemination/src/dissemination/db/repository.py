@@ -44,6 +44,7 @@ from dissemination.domain.extract import (
     OPEN_TO_FETCH,
     UNFINISHED,
     Extract,
+    Kind,
     State,
 )
 from dissemination.domain.register import Completeness, Listed, RegisterLine
@@ -73,9 +74,16 @@ class SqlExtracts:
         return extract_of(row)
 
     def page(
-        self, *, own: frozenset[str] | None, agreement: str | None, after: UUID | None, limit: int
+        self,
+        *,
+        own: frozenset[str] | None,
+        agreement: str | None,
+        after: UUID | None,
+        limit: int,
+        kind: Kind = Kind.EXTRACT,
     ) -> Sequence[Extract]:
         query = select(ExtractRow).order_by(col(ExtractRow.id)).limit(limit)
+        query = query.where(col(ExtractRow.kind) == kind.value)
         if own is not None:
             query = query.where(col(ExtractRow.organisation).in_(own))
         if agreement is not None:

@@ -83,6 +83,7 @@ def extract_columns(extract: Extract) -> dict[str, Any]:
         "version": extract.version,
         "agreement": extract.request.agreement,
         "request": extract.request.claims(),
+        "kind": extract.kind.value,
         **asdict(extract.requester),
         "permit_id": extract.permit.id,
         "permit": extract.permit.compact,

@@ -25,7 +25,7 @@ class ExtractRow(Row, table=True):
     __tablename__ = "extract"
     __table_args__ = (
         CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failure_pair"),
-        Index("ix_extract_organisation", "organisation", "id"),
+        Index("ix_extract_organisation", "organisation", "kind", "id"),
         Index("ix_extract_agreement", "agreement", "id"),
         Index("ix_extract_due", "due_at", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
     )
@@ -35,6 +35,8 @@ class ExtractRow(Row, table=True):
     version: int
     agreement: str
     request: dict[str, Any] = Field(sa_type=JSON)
+    kind: str
+    """Whether records are asked for or a table: each is listed by itself."""
     subject: str
     client_id: str
     organisation: str

@@ -12,6 +12,11 @@ class ExtractNotFound(NotFound):
     title = "No such extract"
 
 
+class TabulationNotFound(NotFound):
+    code = "TABULATION_NOT_FOUND"
+    title = "No such tabulation"
+
+
 class DataSetNotFound(NotFound):
     code = "DATA_SET_NOT_FOUND"
     title = "The catalogue has no such data set"

@@ -63,6 +63,13 @@ OPEN_TO_FETCH = frozenset({State.RELEASED, State.SUPERSEDED})
 """What has files that may be asked for; whether a byte leaves is decided each time."""
 
 
+class Kind(StrEnum):
+    """What leaves: records, or a table of counts. Both go the same way (docs/adr/0056)."""
+
+    EXTRACT = "extract"
+    TABULATION = "tabulation"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requester:
     """Who asked, as their token said. Never a name."""
@@ -183,6 +190,10 @@ class Extract:
             raise TransitionRefused(f"An extract that is {self.state} was not released.")
         ended = self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
         return replace(ended, withdrawal=withdrawal)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.EXTRACT if self.request.table is None else Kind.TABULATION
 
     @property
     def superseded_at(self) -> datetime | None:

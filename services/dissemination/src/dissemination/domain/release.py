@@ -104,6 +104,7 @@ def manifest(
         scan=said.scan,
         caps=said.caps,
         filters=said.filters,
+        table=said.table,
         disclosure_rule=said.disclosure_rule,
         decisions=Decisions(
             request=str(extract.permit.decision_id), release=str(decision.decision_id)

@@ -14,8 +14,14 @@ from common import faults, unreadable
 from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
-from dissemination.domain.errors import HavenUnavailable, NotReleased, PreparationRefused
-from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Permit
+from dissemination.domain.errors import (
+    ExtractNotFound,
+    HavenUnavailable,
+    NotReleased,
+    PreparationRefused,
+    TabulationNotFound,
+)
+from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Kind, Permit
 from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
 from dissemination.domain.release import Release
 from dissemination.domain.standing import Standing, Status, status
@@ -23,6 +29,8 @@ from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Progress, Transaction
 from statements import filters
 from statements.request import ExtractRequest, WantedExtract
+from statements.tables import columns_of
+from statements.tabulation import WantedTabulation
 from statements.vocabulary import Classification, Format, LineKey, Purpose
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -42,9 +50,13 @@ class ExtractWithStatus:
 
 
 def ask(
-    wanted: WantedExtract, *, idempotency_key: str | None, known: Catalogue, ctx: Context
+    wanted: WantedExtract | WantedTabulation,
+    *,
+    idempotency_key: str | None,
+    known: Catalogue,
+    ctx: Context,
 ) -> ExtractWithStatus:
-    """Ask for an extract. The decision comes first; nothing but the log is written on a no.
+    """Ask for an extract, or a table. The decision comes first; a no writes nothing but the log.
 
     Names of periods are the months that they stand for: these are decided, permitted and released.
 
@@ -58,21 +70,11 @@ def ask(
 
     """
     extract_id = new_id()
-    request = ExtractRequest(
-        extract_id=str(extract_id),
-        agreement=wanted.agreement,
-        purpose=wanted.purpose.value,
-        data_set=wanted.data_set,
-        classification=wanted.classification.value,
-        periods=wanted.months_in(known),
-        fields=tuple(wanted.fields or ()),
-        formats=tuple(format_.value for format_ in wanted.formats),
-        filters=filters.of(wanted.filters),
-    )
-    whole_line = wanted.fields is None
+    request = _request(wanted, extract_id, known)
+    whole_line = isinstance(wanted, WantedExtract) and wanted.fields is None
     fingerprint = digest_of({**_without_id(request), "whole_line": whole_line})
     if earlier := _asked_before(idempotency_key, fingerprint, ctx):
-        return get(earlier, ctx=ctx)
+        return get(earlier, kind=_kind(request), ctx=ctx)
     if whole_line:
         request = replace(request, fields=_fields_of_line(request, ctx))
     has = _landed(request, ctx)
@@ -114,15 +116,52 @@ def ask(
     return stored
 
 
+def _request(
+    wanted: WantedExtract | WantedTabulation, extract_id: UUID, known: Catalogue
+) -> ExtractRequest:
+    """Say what is asked for; of a table, the fields are the columns of its categories."""
+    table = wanted.table.said if isinstance(wanted, WantedTabulation) else None
+    named = wanted.fields or () if isinstance(wanted, WantedExtract) else ()
+    return ExtractRequest(
+        extract_id=str(extract_id),
+        agreement=wanted.agreement,
+        purpose=wanted.purpose.value,
+        data_set=wanted.data_set,
+        classification=wanted.classification.value,
+        periods=wanted.months_in(known),
+        fields=tuple(named) if table is None else columns_of(table.dimensions),
+        formats=tuple(format_.value for format_ in wanted.formats),
+        filters=filters.of(wanted.filters),
+        table=table,
+    )
+
+
+def _kind(request: ExtractRequest) -> Kind:
+    return Kind.EXTRACT if request.table is None else Kind.TABULATION
+
+
 def _without_id(request: ExtractRequest) -> dict[str, JsonValue]:
     """Write what is asked for, whichever extract it is for."""
     return replace(request, extract_id=str(UUID(int=0))).claims()
 
 
-def get(extract_id: UUID, *, ctx: Context) -> ExtractWithStatus:
-    """Raises ExtractNotFound."""
+def get(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> ExtractWithStatus:
+    """Raises ExtractNotFound, TabulationNotFound."""
     with ctx.uow.reading() as tx:
-        return _with_status([tx.extracts.get(extract_id, own=ctx.scope)], tx)[0]
+        return _with_status([_of_kind(extract_id, kind, tx, ctx)], tx)[0]
+
+
+def _of_kind(extract_id: UUID, kind: Kind, tx: Transaction, ctx: Context) -> Extract:
+    """One's own of that kind: what is of the other is not there."""
+    try:
+        found = tx.extracts.get(extract_id, own=ctx.scope)
+    except ExtractNotFound:
+        found = None
+    if found is None or found.kind is not kind:
+        if kind is Kind.TABULATION:
+            raise TabulationNotFound(f"There is no tabulation {extract_id}.")
+        raise ExtractNotFound(f"There is no extract {extract_id}.")
+    return found
 
 
 def quality(extract_id: UUID, *, ctx: Context) -> QualitySummary:
@@ -141,19 +180,26 @@ def quality(extract_id: UUID, *, ctx: Context) -> QualitySummary:
 
 
 def page(
-    *, agreement: str | None, after: UUID | None, limit: int, ctx: Context
+    *,
+    agreement: str | None,
+    after: UUID | None,
+    limit: int,
+    kind: Kind = Kind.EXTRACT,
+    ctx: Context,
 ) -> Sequence[ExtractWithStatus]:
     with ctx.uow.reading() as tx:
-        found = tx.extracts.page(own=ctx.scope, agreement=agreement, after=after, limit=limit)
+        found = tx.extracts.page(
+            own=ctx.scope, agreement=agreement, after=after, limit=limit, kind=kind
+        )
         return unreadable.together(
             found, lambda some: _with_status(some, tx), key=lambda extract: extract.id
         )
 
 
-def files(extract_id: UUID, *, ctx: Context) -> Sequence[Release]:
-    """Its released files; none before its release. Raises ExtractNotFound."""
+def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Sequence[Release]:
+    """Its released files; none before its release. Raises ExtractNotFound, TabulationNotFound."""
     with ctx.uow.reading() as tx:
-        tx.extracts.get(extract_id, own=ctx.scope)
+        _of_kind(extract_id, kind, tx, ctx)
         return tx.releases.of(extract_id)
 
 
@@ -163,10 +209,15 @@ def release(file_id: UUID, *, ctx: Context) -> Release:
         return tx.releases.get(file_id, own=ctx.scope)
 
 
-def withdraw(extract_id: UUID, *, ctx: Context) -> ExtractWithStatus:
-    """Take it back before its release. Raises ExtractNotFound, TransitionRefused."""
+def withdraw(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> ExtractWithStatus:
+    """Take it back before its release.
+
+    Raises:
+        ExtractNotFound, TabulationNotFound, TransitionRefused:
+
+    """
     with ctx.uow.writing() as tx:
-        extract = tx.extracts.get(extract_id, own=ctx.scope)
+        extract = _of_kind(extract_id, kind, tx, ctx)
         withdrawn = tx.extracts.save(
             extract.withdraw(at=ctx.clock.now()),
             audit=ctx.audited_of(extract, "extract-withdrawn", state_before=extract.state.value),

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.delivery import Delivery
-from dissemination.domain.extract import Extract, Permit, PreparedFile
+from dissemination.domain.extract import Extract, Kind, Permit, PreparedFile
 from dissemination.domain.landed import Landed, QualitySummary
 from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
@@ -81,7 +81,13 @@ class Extracts(Protocol):
         """
 
     def page(
-        self, *, own: frozenset[str] | None, agreement: str | None, after: UUID | None, limit: int
+        self,
+        *,
+        own: frozenset[str] | None,
+        agreement: str | None,
+        after: UUID | None,
+        limit: int,
+        kind: Kind = Kind.EXTRACT,
     ) -> Sequence[Extract]:
         """In order of id; ids are UUIDv7, so this is the order of creation."""
 

@@ -13,9 +13,10 @@ from dissemination.api.routes import (
     extracts,
     files,
     register,
+    tabulations,
 )
 
 router = APIRouter()
-for part in (extracts, files, deliveries, register, catalogue, disclosure):
+for part in (extracts, tabulations, files, deliveries, register, catalogue, disclosure):
     router.include_router(part.router)
 router.include_router(extracts.landed_router)

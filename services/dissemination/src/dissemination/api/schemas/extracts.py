@@ -1,7 +1,7 @@
 """What is answered. Never a row, never a domain object; the body of a request is a statement."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -86,14 +86,15 @@ class AvailabilityView(Outgoing):
     since: datetime | None
 
 
-class ExtractView(Outgoing):
+class ExtractStanding(Outgoing):
+    """What extracts and tables have alike: who asked for which line, and what became of it."""
+
     id: UUID
     agreement: str
     purpose: Purpose
     data_set: str
     classification: Classification
     periods: list[str]
-    fields: list[str]
     formats: list[Format]
     filters: Annotated[
         list[WantedFilter],
@@ -116,29 +117,29 @@ class ExtractView(Outgoing):
     requested_at: datetime
     changed_at: datetime
 
-    @classmethod
-    def of(cls, shown: ExtractWithStatus) -> "ExtractView":
+    @staticmethod
+    def standing(shown: ExtractWithStatus) -> dict[str, Any]:
+        """Return the members that both have."""
         extract, progress = shown.extract, shown.progress
         request, failure = extract.request, extract.failure
         files = () if shown.status is None else extract.files
-        return cls(
-            id=extract.id,
-            agreement=request.agreement,
-            purpose=Purpose(request.purpose),
-            data_set=request.data_set,
-            classification=Classification(request.classification),
-            periods=list(request.periods),
-            fields=list(request.fields),
-            formats=[Format(name) for name in request.formats],
-            filters=[WantedFilter.model_validate(one) for one in request.filters],
-            state=extract.state,
-            progress=None if progress is None else ProgressView.model_validate(progress),
-            code=None if failure is None else failure.code,
-            detail=None if failure is None else failure.said,
-            refusals=[]
+        return {
+            "id": extract.id,
+            "agreement": request.agreement,
+            "purpose": Purpose(request.purpose),
+            "data_set": request.data_set,
+            "classification": Classification(request.classification),
+            "periods": list(request.periods),
+            "formats": [Format(name) for name in request.formats],
+            "filters": [WantedFilter.model_validate(one) for one in request.filters],
+            "state": extract.state,
+            "progress": None if progress is None else ProgressView.model_validate(progress),
+            "code": None if failure is None else failure.code,
+            "detail": None if failure is None else failure.said,
+            "refusals": []
             if failure is None
             else [RefusalView.model_validate(refusal) for refusal in failure.refusals],
-            files=[
+            "files": [
                 FileView(
                     id=file.id,
                     format=file.format,
@@ -151,15 +152,23 @@ class ExtractView(Outgoing):
                 )
                 for file in files
             ],
-            availability=None
+            "availability": None
             if shown.status is None
             else AvailabilityView.model_validate(shown.status),
-            decision_id=extract.permit.decision_id,
-            organisation=extract.requester.organisation,
-            client_id=extract.requester.client_id,
-            requested_at=extract.requested_at,
-            changed_at=extract.changed_at,
-        )
+            "decision_id": extract.permit.decision_id,
+            "organisation": extract.requester.organisation,
+            "client_id": extract.requester.client_id,
+            "requested_at": extract.requested_at,
+            "changed_at": extract.changed_at,
+        }
+
+
+class ExtractView(ExtractStanding):
+    fields: list[str]
+
+    @classmethod
+    def of(cls, shown: ExtractWithStatus) -> "ExtractView":
+        return cls(**cls.standing(shown), fields=list(shown.extract.request.fields))
 
 
 class LandedMonthView(Outgoing):

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import UTCDateTime
 
-revision: str = "0057"
-down_revision: str | None = "0054"
+revision: str = "shown_tables"
+down_revision: str | None = "0057"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -33,7 +33,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("preparation_id", name=op.f("pk_shown_table")),
         sa.UniqueConstraint(
-            "recipient", "data_set", "number", name=op.f("uq_shown_table_recipient")
+            "recipient", "data_set", "number", name=op.f("uq_shown_table_recipient_data_set_number")
         ),
     )
 

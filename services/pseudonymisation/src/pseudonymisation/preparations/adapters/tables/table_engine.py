@@ -30,10 +30,10 @@ from pseudonymisation.preparations.adapters.selection import Selection
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import read_of
+from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, PERIODS, Axis, Categories
+from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
+from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
-from pseudonymisation.tables.domain.axes import NOT_KNOWN, PERIODS, Axis, Categories
-from pseudonymisation.tables.domain.beside import Beside, chosen
-from pseudonymisation.tables.domain.tabulating import Counted, MadeTable, make
 from statements.tables import MONTH, PERIOD_LEVELS, AttestedTable, PermittedTable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

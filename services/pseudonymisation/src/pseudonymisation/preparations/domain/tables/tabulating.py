@@ -1,7 +1,7 @@
 """From counted records to a table that can be shown, and what of it is remembered as shown."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final, Literal
 
@@ -15,6 +15,8 @@ from disclosure import (
     Protected,
     Rule,
     Table,
+    Verdict,
+    attack,
     protect,
 )
 from disclosure.outputs import Column, Kind, Printed
@@ -22,9 +24,11 @@ from disclosure.problems import TableInvalid, TableTooLarge, TableUnprovable
 from disclosure.structure import CELLS_MAX
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells
-from pseudonymisation.tables.domain.axes import TOTAL, Categories
+from pseudonymisation.preparations.domain.tables.axes import TOTAL, Categories
 from statements.tables import PERIOD_LEVELS
 
+LEAST: Final = 3
+"""So many counts of a hidden cell have to stay possible."""
 EXACT_NOTE: Final = (
     "Exact numbers, for this recipient alone, who has a right to small numbers. They are not to be"
     " published or passed on."
@@ -145,6 +149,7 @@ def make(
             return _exact(counted, table, name=name, title=title)
         earlier = [one for told in known for one in _as_earlier(told, counted)]
         shown = protect(table, rule, earlier=earlier, seconds=seconds, seed=seed)
+        _require_safe_from_the_strict(shown)
     except TableTooLarge:
         code = FailureCode.TABLE_WOULD_REVEAL if known else FailureCode.TABLE_TOO_LARGE
         raise NotPrepared(code, _releases(known)) from None
@@ -173,6 +178,28 @@ def make(
         footnotes=notes,
         earlier=releases,
     )
+
+
+def _require_safe_from_the_strict(shown: Protected) -> None:
+    """Attack the table as who can tell which `*` are small numbers, whatever the search assumed.
+
+    Raises TableUnprovable.
+    """
+    table, rule, view = shown.table, shown.rule, shown.view()
+    if rule.small_to - rule.small_from + 1 <= LEAST:
+        return  # what the rule itself tells of a small number is its to say
+    small = shown.hidden & (table.cells >= rule.small_from) & (table.cells <= rule.small_to)
+    strict = replace(
+        view,
+        low=np.where(small, np.maximum(view.low, rule.small_from), view.low),
+        high=np.where(small, np.minimum(view.high, rule.small_to), view.high),
+    )
+    if any(one.verdict is Verdict.RECOVERED for one in attack(strict)):
+        column = max(table.dimensions, key=lambda d: len(d.leaves)).name
+        releases = sorted({one.release for one in shown.earlier})
+        raise TableUnprovable(
+            "A small number could be worked out.", coarsen=column, releases=releases
+        )
 
 
 def _releases(known: Sequence[Known]) -> str:

@@ -14,8 +14,8 @@ from typing import Final
 from catalogue import DataSet, tabulating
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownTable
-from pseudonymisation.tables.domain.axes import NOT_KNOWN, Axis
-from pseudonymisation.tables.domain.tabulating import Counted, Known
+from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, Axis
+from pseudonymisation.preparations.domain.tables.tabulating import Counted, Known
 from statements.filters import Filters, RowFilter
 from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable
 

@@ -1,0 +1,24 @@
+"""Tables as they are answered: what was counted, how it is protected, and its files."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dissemination.api.schemas.extracts import ExtractStanding
+from dissemination.use_cases.extracts import ExtractWithStatus
+from statements.tables import TableRequest, WantedDimension
+
+
+class TabulationView(ExtractStanding):
+    measure: Annotated[str, Field(description="What is counted.", examples=["records"])]
+    dimensions: Annotated[list[WantedDimension], Field(description="What it is cut by.")]
+
+    @classmethod
+    def of(cls, shown: ExtractWithStatus) -> "TabulationView":
+        table = shown.extract.request.table
+        asked = TableRequest(measure="", dimensions=()) if table is None else table
+        return cls(
+            **cls.standing(shown),
+            measure=asked.measure,
+            dimensions=[WantedDimension.model_validate(one) for one in asked.dimensions],
+        )

@@ -1,1 +1,0 @@
-"""Tables: counted, protected and written, as extracts of a kind of their own."""
