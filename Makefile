@@ -3,7 +3,7 @@ UV := python3 -m uv
 RUN := $(UV) run --frozen
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up test test-long test-random check format contracts bench scenarios clean
+.PHONY: help install demo up test test-long test-random containers check format contracts bench scenarios clean
 
 ##@ Use
 help: ## Say what can be asked for
@@ -24,13 +24,16 @@ up: install ## Start the four services and stay
 
 ##@ Work
 test: install ## All tests but those that are long by nature
-	@$(RUN) pytest -n 2 --dist loadgroup -m "not long" --durations=10 $(ARGS)
+	@$(RUN) pytest -n 2 --dist loadgroup -m "not long and not docker" --durations=10 $(ARGS)
 
 test-long: install ## Tests that are long by nature: populations, attacks, many kills, real load
-	@$(RUN) pytest -n 2 --dist loadgroup -m long --durations=10 $(ARGS)
+	@$(RUN) pytest -n 2 --dist loadgroup -m "long and not docker" --durations=10 $(ARGS)
 
 test-random: install ## Properties with other examples than those of every day; not in CI
-	@$(RUN) pytest -n 2 --dist loadgroup -m hypothesis --hypothesis-profile=search $(ARGS)
+	@$(RUN) pytest -n 2 --dist loadgroup -m "hypothesis and not docker" --hypothesis-profile=search $(ARGS)
+
+containers: install ## Build the images, start docker-compose.yml, play the journey on it, stop it (needs an engine)
+	@$(RUN) pytest -m docker --durations=10 $(ARGS)
 
 check: install ## Format, lint, types, imports, contracts
 	@$(RUN) ruff format --check .

@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from dsfc_cli.suite import Suite
+
 CHAPTERS = {str(number) for number in range(1, 9)}
+OUTSIDE = CHAPTERS - {"1", "8"}
+"""What is claimed from outside: the first says what is there, the last looks into databases."""
 
 pytestmark = pytest.mark.timeout(280)
 
 
-def tell(directory: Path, *options: str) -> list[dict[str, object]]:
+def run_demo(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dsfc_cli.main", "demo", "--directory", str(directory)]
-    told = subprocess.run(
+    return subprocess.run(
         [*command, *options],
         check=False,
         capture_output=True,
@@ -26,6 +30,10 @@ def tell(directory: Path, *options: str) -> list[dict[str, object]]:
         timeout=270,
         env=os.environ | {"COLUMNS": "200"},
     )
+
+
+def tell(directory: Path, *options: str) -> list[dict[str, object]]:
+    told = run_demo(directory, *options)
     assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-3000:]
     steps: list[dict[str, object]] = json.loads((directory / "journey.json").read_text("utf-8"))
     return steps
@@ -34,6 +42,26 @@ def tell(directory: Path, *options: str) -> list[dict[str, object]]:
 def holds_to_the_end(steps: list[dict[str, object]]) -> None:
     assert all(step["holds"] for step in steps)
     assert {str(step["step"]).partition(".")[0] for step in steps} >= CHAPTERS - {"1"}
+
+
+@pytest.mark.long
+def test_twice_against_a_suite_that_runs_elsewhere(tmp_path: Path) -> None:
+    """From outside, by its profile: nothing but addresses and keys, and what was played before."""
+    with Suite(tmp_path / "suite") as suite:
+        profile = suite.write_profile()
+        for name in ("first", "second"):
+            steps = tell(tmp_path / name, "--against", str(profile), "--rows", "60000")
+
+            assert all(step["holds"] for step in steps)
+            assert {str(step["step"]).partition(".")[0] for step in steps} == OUTSIDE
+
+
+def test_a_profile_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+    told = run_demo(tmp_path / "demo", "--against", str(tmp_path / "profile.json"))
+
+    assert told.returncode == 1
+    assert "`dsfc up` and `dsfc keys` write a profile" in " ".join(told.stdout.split())
+    assert "Traceback" not in told.stdout + told.stderr
 
 
 @pytest.mark.long

@@ -13,9 +13,18 @@ from rich.console import Console
 from dsfc_cli.demo import material, parts
 from dsfc_cli.demo.chapters import ALL, CHAPTERS, play
 from dsfc_cli.demo.journey import ClaimFailed, Journey
-from dsfc_cli.demo.material import FIELDS, PEOPLE, ROWS, SEED, Material, NotAFile
+from dsfc_cli.demo.material import (
+    FIELDS,
+    PEOPLE,
+    ROWS,
+    ROWS_ELSEWHERE,
+    SEED,
+    Material,
+    NotAFile,
+)
 from dsfc_cli.demo.release import NotPlayed
 from dsfc_cli.demo.story import Story
+from dsfc_cli.elsewhere import Elsewhere, Reachable
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_cli.synthetic import World
 from dsfc_client import DsfcError
@@ -45,9 +54,20 @@ def command(
     ] = None,
     provider: Annotated[str, typer.Option(help="Who submitted your file.")] = "RR8",
     rows: Annotated[
-        int, typer.Option(help="Of synthetic input; the long download needs some.", min=60_000)
-    ] = ROWS,
+        int | None,
+        typer.Option(
+            help=f"Of synthetic input; the long download needs some: {ROWS}, or {ROWS_ELSEWHERE}"
+            " with --against.",
+            min=60_000,
+        ),
+    ] = None,
     directory: Annotated[Path, typer.Option(help="What it leaves.")] = Path("var/demo"),
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="The profile of a suite that runs elsewhere, in place of one of our own."
+        ),
+    ] = None,
     chapter: Annotated[
         str | None,
         typer.Option(help=f"In place of the journey: {', '.join(CHAPTERS)}, or {ALL}."),
@@ -60,11 +80,14 @@ def command(
     Example: dsfc demo --data-set DIDS --submission dids_sample_495.csv
 
     Example: dsfc demo --chapter lists
+
+    Example: dsfc demo --against var/compose/profile.json
     """
     console = Console()
     if chapter is not None:
         _chapters(chapter, directory.absolute(), console)
         return
+    rows = rows or (ROWS if against is None else ROWS_ELSEWHERE)
     if data_set not in FIELDS:
         raise typer.BadParameter(f"one of {', '.join(FIELDS)}", param_hint="--data-set")
     root = _emptied(directory.absolute())
@@ -73,7 +96,11 @@ def command(
     journey.write(root / JOURNEY)
     try:
         with ExitStack() as stack:
-            suite = _suite(stack, root / "state", events, database)
+            suite: Reachable = (
+                _suite(stack, root / "state", events, database)
+                if against is None
+                else stack.enter_context(Elsewhere(against))
+            )
             _tell(journey, suite, root, data_set, submission, provider, rows)
     except (ClaimFailed, DidNotStart, DsfcError, NotAFile, NotPlayed, parts.NoBroker) as error:
         console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
@@ -126,7 +153,7 @@ def _suite(stack: ExitStack, state: Path, events: parts.Events, database: parts.
 
 def _tell(
     journey: Journey,
-    suite: Suite,
+    suite: Reachable,
     root: Path,
     data_set: str,
     submission: Path | None,
@@ -148,4 +175,5 @@ def _tell(
         )
     elif data_set != large.data_set:
         wanted = material.synthetic(data_set, world, inputs / data_set.lower(), "R0A", rows=rows)
-    Story(journey, suite, wanted, large, root, maps).tell()
+    inside = suite if isinstance(suite, Suite) else None
+    Story(journey, suite, wanted, large, root, maps, inside).tell()

@@ -13,6 +13,8 @@ from dsfc_cli.synthetic import Planted, World, generate
 
 SEED = 7
 ROWS, PEOPLE = 120_000, 30_000
+ROWS_ELSEWHERE = 3 * ROWS
+"""What lies between takes megabytes for itself, as the engine's proxy of a published port does."""
 BAD_ROWS = 10
 MONTH = ("2018-04", date(2018, 4, 1), date(2018, 4, 30))
 COMMISSIONER = "02P"

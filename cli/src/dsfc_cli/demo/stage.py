@@ -7,7 +7,7 @@ is invented for the demonstration.
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,9 +16,9 @@ from typing import Any
 from uuid import uuid4
 
 from dsfc_cli.demo.answers import Wanted, sections_of, toolkit
-from dsfc_cli.suite import Suite
+from dsfc_cli.elsewhere import Reachable
 from dsfc_cli.synthetic.world import PROVIDERS
-from dsfc_client import Dsfc, wait_for
+from dsfc_client import Dsfc, Wire, wait_for
 
 ORGANISATIONS: Mapping[str, tuple[str, str]] = {
     "02P": ("NHS Barnsley CCG", "CCG"),
@@ -44,7 +44,7 @@ THREADS = 8
 class Stage:
     """The suite, and who acts in it."""
 
-    suite: Suite
+    suite: Reachable
     today: date
 
     def actor(self, identity: str, role: str | None = None) -> Dsfc:
@@ -59,7 +59,10 @@ class Stage:
         providers: Iterable[str] = PROVIDERS,
         submitters: Iterable[str] = SUBMITTERS,
     ) -> dict[str, str]:
-        """Load the reference data, sign framework contracts. Returns contract by organisation."""
+        """Load the reference data, sign framework contracts. Returns contract by organisation.
+
+        What is in force already is used: a suite may have been played on before.
+        """
         loader = self.actor("body-reference-data").agreements
         known = sorted({*providers, *submitters})
         loader.upload_csv("/v1/organisations/imports", self._organisations(known), layout="dsfc")
@@ -83,6 +86,10 @@ class Stage:
         asks = self.actor("csu-0df-adviser").agreements
         keeps = self.actor("body-contracts").agreements
         agrees = self.actor("dscro-approver").agreements
+        for known in _all(keeps, "/v1/relationships"):
+            between = (known["commissioner"], known["csu"], *known["processors"])
+            if between == (commissioner, csu, *processors) and known["state"].startswith("ACTIVE"):
+                return str(known["id"])
         asked = asks.post(
             "/v1/relationships",
             {
@@ -223,13 +230,20 @@ class Stage:
         )
 
     def _environment(self, organisation: str, client: str) -> None:
-        self.actor("body-contracts").agreements.post(
+        body = self.actor("body-contracts").agreements
+        for known in _all(body, "/v1/recipient-environments"):
+            if (known["organisation"], known["clients"]) == (organisation, [client]):
+                return
+        body.post(
             "/v1/recipient-environments",
             {"organisation": organisation, "kind": "analytics", "clients": [client]},
         )
 
     def _contract(self, ods: str) -> str:
         body = self.actor("body-contracts").agreements
+        for known in body.get("/v1/contracts", organisation=ods)["items"]:
+            if known["state"] == "IN_FORCE":
+                return str(known["reference"])
         contract = body.contract(
             {
                 "organisation": ods,
@@ -237,7 +251,7 @@ class Stage:
                 "start": self.today.isoformat(),
                 "end": None,
             },
-            key=f"contract-{ods}",
+            key=str(uuid4()),
         )
         path = f"/v1/contracts/{contract.reference}/signatures"
         document = body.get(f"/v1/contracts/{contract.reference}")["document_hash"]
@@ -247,3 +261,8 @@ class Stage:
             signature = {"party": party, "document_hash": document, "name_of_role": "SIRO"}
             signs.post(path, signature)
         return contract.reference
+
+
+def _all(service: Any, path: str) -> Iterator[dict[str, Any]]:
+    """Yield every item of a list as it is told."""
+    return (item.model_dump() for item in service.pages(path, Wire))
