@@ -3,9 +3,11 @@
 Whatever forbids is told to the first replica. Dissemination asks the second, whose caches are warm.
 """
 
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,10 +101,23 @@ def report_breach(scene: Scene) -> str:
     return str(breach.id)
 
 
-def lift(scene: Scene, breach: str) -> None:
+def set_hold(scene: Scene) -> str:
+    handler = scene.stage.actor("body-breach-1").agreements
+    held = handler.post(
+        f"/v1/agreements/{scene.reference}/holds", {"reason": "A report was sent astray."}
+    )
+    return str(held["id"])
+
+
+def lift_breach(scene: Scene, breach: str) -> None:
+    agreement = scene.stage.actor("body-breach-1").agreements.get(
+        f"/v1/agreements/{scene.reference}"
+    )
+    lift(scene, next(h for h in agreement["holds"] if h["breach_id"] == breach)["id"])
+
+
+def lift(scene: Scene, hold: str) -> None:
     one, two = (scene.stage.actor(f"body-breach-{n}").agreements for n in (1, 2))
-    holds = one.get(f"/v1/agreements/{scene.reference}")["holds"]
-    hold = next(h for h in holds if h["breach_id"] == breach)["id"]
     assert one.approve_lift(hold, "The mail was recalled unread.").lifted_at is None
     assert two.approve_lift(hold, "The recipient confirmed deletion.").lifted_at is not None
 
@@ -153,8 +168,48 @@ def test_after_the_answer_to_a_hold_no_byte_leaves(
     refused = httpx.get(content(scene, file), headers=_bearer(scene), timeout=60)
     assert (refused.status_code, refused.json()["code"]) == (403, "BREACH_OPEN")
 
-    lift(scene, breach)
+    lift_breach(scene, breach)
     assert httpx.get(content(scene, file), headers=_bearer(scene), timeout=60).status_code == 200
+
+
+REPEATED = 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("take_away", "give_back"), [(report_breach, lift_breach), (set_hold, lift)]
+)
+def test_however_often_permission_is_taken_away_no_byte_leaves_after_the_answer(
+    replicas: tuple[Scene, str],
+    file: ExtractFile,
+    take_away: Callable[[Scene], str],
+    give_back: Callable[[Scene, str], None],
+) -> None:
+    """S1, many times: what holds once may hold by chance. Guards as above."""
+    scene, _ = replicas
+    for _ in range(REPEATED):
+        url, token = content(scene, file), scene.token()
+        with Download(url, token) as stalled, Download(url, token) as reading:
+            assert (stalled.status, reading.status) == (200, 200)
+            stalled.read(1_000)
+            reading.read(1_000)
+            ended: list[str] = []
+            reader = threading.Thread(
+                target=lambda: ended.append(reading.read_to_the_end(pause=0.01))  # noqa: B023
+            )
+            reader.start()
+
+            taken = take_away(scene)
+            answered = time.monotonic()
+            held, before = stalled.held(), stalled.received
+
+            assert stalled.is_reset(within=60.0)
+            assert stalled.read_to_the_end() == "reset"
+            assert stalled.received - before <= held
+            reader.join()
+            assert ended == ["reset"]
+            assert reading.after(answered) <= KERNEL_BYTES
+        give_back(scene, taken)
 
 
 def under_way(scene: Scene) -> tuple[int, int]:
@@ -263,3 +318,71 @@ def test_a_service_whose_database_is_gone_says_so_in_time_and_comes_back(
         assert answered(ask) == (503, "DATABASE_UNAVAILABLE", True)
 
     until(lambda: ask().status_code == 200)
+
+
+CUT_UNSEEN = {"BREACH_OPEN", "LEASE_ENDED", "DECISION_UNAVAILABLE", "OUTCOME_UNKNOWN"}
+
+
+@contextmanager
+def standing_still(server: Server, url: str) -> Iterator[None]:
+    """A database whose processes take what they are sent and answer nothing; nobody new gets in."""
+    name = make_url(url).database
+    admin = make_url(server.url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
+        stopped = [pid for (pid,) in connection.execute(query, [name])]
+        assert stopped
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def gives_nothing(url: str, scene: Scene) -> bool:
+    """Say whether a new fetch has no byte of the file: no answer in time, or that there is none."""
+    try:
+        return httpx.get(url, headers=_bearer(scene), timeout=2).status_code >= 500
+    except httpx.ReadTimeout:
+        return True
+
+
+@pytest.mark.skipif("TEST_POSTGRES_URL" in os.environ, reason="the server's processes are not ours")
+def test_while_the_database_of_dissemination_stands_still_a_hold_ends_a_stream_all_the_same(
+    replicas: tuple[Scene, str], file: ExtractFile, postgresql_server: Server
+) -> None:
+    """S1 and S6. Guards: a stream asks agreements alone for its lease, and writes nothing for it
+    (`LeasedConnection`); a delivery is on record before its first byte (`deliveries.begin`)."""
+    scene, _ = replicas
+    url = content(scene, file)
+    with Download(url, scene.token()) as stalled, Download(url, scene.token(), 32_768) as reading:
+        stalled.read(1_000)
+        reading.read(1_000)
+        with standing_still(postgresql_server, scene.suite.database_url("dissemination")):
+            assert gives_nothing(url, scene)
+            hold = set_hold(scene)
+            answered = time.monotonic()
+            held, before = stalled.held(), stalled.received
+
+            assert stalled.is_reset(within=60.0)
+            assert stalled.read_to_the_end() == "reset"
+            assert stalled.received - before <= held
+            assert reading.read_to_the_end() == "reset"
+            assert reading.after(answered) <= 8 * 32_768
+
+    deliveries = until(lambda: _ended(scene, file))
+    # Why it was cut could not be written down while the database stood still. Who writes first
+    # says what it knows: the stream that it was refused or had no decision, the sweep that nothing
+    # was heard of it. None says that it was complete.
+    assert {d["outcome"] for d in deliveries} <= {"complete", "cut"}
+    ours = deliveries[-2:]
+    assert [d["outcome"] for d in ours] == ["cut", "cut"]
+    assert {d["code"] for d in ours} <= CUT_UNSEEN
+    refused = httpx.get(url, headers=_bearer(scene), timeout=30)
+    assert (refused.status_code, refused.json()["code"]) == (403, "BREACH_OPEN")
+    lift(scene, hold)
+    assert until(lambda: httpx.get(url, headers=_bearer(scene)).status_code == 200)
