@@ -93,6 +93,14 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
     ]
     assert len(CALLS) == 5
     assert len(blocks("python")) == 1
+    in_containers = [line.partition("  #")[0].strip() for line in blocks("bash")[0].splitlines()]
+    assert in_containers == [  # what tests/containers does, on a machine with an engine
+        ".venv/bin/dsfc keys",
+        "docker compose up --build --detach",
+        "curl http://127.0.0.1:8404/readyz",
+        ".venv/bin/dsfc demo --against var/compose/profile.json",
+        "docker compose stop",
+    ]
     ci = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
     assert "make test" in ci, "what cannot be run inside itself is run by CI"
 

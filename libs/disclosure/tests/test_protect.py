@@ -35,6 +35,10 @@ def ranges(shown: Protected) -> set[tuple[int, int | None]]:
     return {(f.low, f.high) for f in attack(shown.view(), exact=True)}
 
 
+ALL_SMALL = {(1,) * 6, (1,) * 7}
+"""Nothing is shown, and still who can tell that all are small can tell that each is 1 or 2."""
+
+
 @pytest.mark.parametrize(
     ("code", "counts", "nation", "printed", "possible"),
     [
@@ -66,6 +70,10 @@ def test_what_a_published_table_gives_away_is_found_and_protected(
     given = any(high - low < 2 for low, high in possible)
     assert bool(shown.findings) == given
 
+    if counts in ALL_SMALL:
+        with pytest.raises(TableUnprovable, match="coarser"):
+            protect(table, rule(code))
+        return
     ours = protect(table, rule(code))
     assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
     if not given:
@@ -336,7 +344,7 @@ def test_a_rule_that_hides_two_counts_keeps_three_possible() -> None:
 
 
 def test_a_certificate_of_another_table_proves_nothing() -> None:
-    shown = protect(by_chance(5), SHMI)
+    shown = protect(by_chance(0), SHMI)
     assert shown.hidden.any()
     assert verify(shown) == int(shown.guarded.sum())
     none = np.zeros(0, np.int64)
@@ -374,7 +382,7 @@ def test_no_time_hides_more_and_never_less(seed: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_table() -> None:
-    table = by_chance(3)
+    table = by_chance(8)
     first, second = protect(table, SHMI, seed=4), protect(table, SHMI, seed=4)
     assert first.texts.tolist() == second.texts.tolist()
 

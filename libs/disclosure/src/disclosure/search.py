@@ -28,8 +28,8 @@ NEEDED: Final = 2
 """Values beside a hidden cell's own that have to stay possible."""
 NATION_PRICE: Final = 1.0
 """Of rounding a national count that may be exact."""
-TOLD_PRICE: Final = 1_000.0
-"""Of not telling that a small number is one: dearer than hiding whatever else helps."""
+TOLD_PRICE: Final = HARD
+"""Of not telling that a small number is one: who can tell which `*` are small is told it by that."""
 REACH: Final = 4
 """Differences from the raw count that evidence is kept of, up and down."""
 ROUNDS_MAX: Final = 60
@@ -127,8 +127,7 @@ class Search:
         raw = self.system.raw.astype(np.float64)
         cost = 1.0 + np.log2(1.0 + raw) / 2
         small = (raw >= self.rule.small_from) & (raw <= self.rule.small_to)
-        # Who can tell which `*` are small numbers is told their size by that: not to tell it comes
-        # last, unless the rule hides so few counts that its own range would give them away.
+        # Unless the rule hides so few counts that its own range would give them away.
         is_told = self.rule.small_to - self.rule.small_from >= NEEDED
         cost = np.where((self.state == State.RULE) & small, TOLD_PRICE if is_told else 0.3, cost)
         cost = np.where(self.state == State.EXACT, NATION_PRICE, cost)
