@@ -351,6 +351,7 @@ def gives_nothing(url: str, scene: Scene) -> bool:
         return True
 
 
+@pytest.mark.long
 @pytest.mark.skipif("TEST_POSTGRES_URL" in os.environ, reason="the server's processes are not ours")
 def test_while_the_database_of_dissemination_stands_still_a_hold_ends_a_stream_all_the_same(
     replicas: tuple[Scene, str], file: ExtractFile, postgresql_server: Server

@@ -120,7 +120,7 @@ def said(type_, version=1, **data):
 
 
 def shown(ctx, reference=REFERENCE):
-    return use_cases.get(reference, ctx=ctx)
+    return use_cases.get(reference, ctx=ctx).one
 
 
 def test_an_approval_heard_twice_is_drafted_once(handlers, ctx, applications, clock):
