@@ -29,7 +29,7 @@ NEEDED: Final = 2
 NATION_PRICE: Final = 1.0
 """Of rounding a national count that may be exact."""
 TOLD_PRICE: Final = HARD
-"""Of not telling that a small number is one: who can tell which `*` are small is told it by that."""
+"""Of not telling that a number is small: a reader who can tell which `*` are small knows it."""
 REACH: Final = 4
 """Differences from the raw count that evidence is kept of, up and down."""
 ROUNDS_MAX: Final = 60
