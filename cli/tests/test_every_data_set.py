@@ -164,7 +164,9 @@ def goes_through(place: Place, known: Catalogue, name: str) -> None:
             report=lambda *_: None,
         )
         found = duckdb.sql(f"SELECT * FROM '{target.with_suffix(f'.{at}.parquet')}'").fetchall()
-        assert Counter(found) == Counter(row for row in wanted if passes(one, row[place_of]))
+        assert Counter(found) == Counter(
+            row for row in wanted if passes(one, row[place_of], data_set)
+        )
 
 
 def opens_alike(file: Path, rows: list[tuple[Any, ...]]) -> None:
@@ -201,9 +203,13 @@ def some_filters(data_set: DataSet, columns, wanted) -> list[RowFilter]:
     return list(found.values())
 
 
-def passes(one: RowFilter, value: Any) -> bool:
+def passes(one: RowFilter, value: Any, data_set: DataSet) -> bool:
+    """Whether a row passes; of several codes in a cell one suffices."""
     if value is None:
         return False
+    said = {field.name: field for field in data_set.fields}.get(one.column)
+    if one.any_of and said is not None and said.separator is not None:
+        return not set(value.split(said.separator)).isdisjoint(one.any_of)
     return value in one.any_of if one.any_of else value >= one.at_least
 
 
