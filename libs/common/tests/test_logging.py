@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 import structlog
+import structlog.testing
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -211,3 +212,19 @@ def test_development_writes_for_people_and_as_carefully(as_it_was, capsys):
     assert "RuntimeError" in written
     assert "Featherstonehaugh" not in written
     assert NHS_NUMBER not in written
+
+
+_first_used = structlog.get_logger("first-used-while-a-service-configured")
+
+
+def test_a_logger_that_a_configured_process_used_first_is_still_seen_by_tests(as_it_was):
+    """Guard: the plugin's `without_cache`. Its order among all tests would decide else."""
+    before = structlog.get_config()
+    our_logging.configure(ServiceSettings(environment=Environment.DEVELOPMENT))
+    _first_used.warning("while_configured")
+    structlog.configure(**before)
+
+    with structlog.testing.capture_logs() as told:
+        _first_used.warning("afterwards")
+
+    assert [line["event"] for line in told] == ["afterwards"]

@@ -47,6 +47,17 @@ def pytest_configure() -> None:
     from common.logging import SHARED
 
     logging.raiseExceptions = False
+    configure = structlog.configure
+
+    def without_cache(*given: Any, **named: Any) -> None:
+        """Configure, but let no logger keep what it was first used with.
+
+        A service that is started in this process configures too; a logger that was first used
+        then would never be seen by `capture_logs` again, in whatever test comes later.
+        """
+        configure(*given, **{**named, "cache_logger_on_first_use": False})
+
+    structlog.configure = without_cache
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
