@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Final, Literal
 
-import yaml
 from pydantic import Field
 
 from catalogue.model import DataSet
@@ -25,6 +23,7 @@ from catalogue.words import (
     Name,
     Strict,
     Treatment,
+    versions_of,
 )
 
 EXACT_DATE: Final = "exact_date"
@@ -287,10 +286,5 @@ def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, .
 @cache
 def caps() -> Caps:
     """Give the newest rule: what protects people is not waited for."""
-    texts = (
-        path.read_text(encoding="utf-8")
-        for path in files("catalogue").joinpath("caps").iterdir()
-        if path.name.endswith(".yaml")
-    )
-    rules = [Caps.model_validate(yaml.safe_load(text)) for text in texts]
+    rules = versions_of(Caps, "caps")
     return max(rules, key=lambda rule: (rule.valid_from, int(rule.rule.partition("/")[2])))

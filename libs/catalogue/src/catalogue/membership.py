@@ -7,14 +7,12 @@ months that it covers: a trust that merged in the second of three years has reco
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Annotated, Self
 
-import yaml
 from pydantic import Field, model_validator
 
-from catalogue.words import Name, Strict, Text, without
+from catalogue.words import Name, Strict, Text, versions_of, without
 
 
 class Member(Strict):
@@ -68,11 +66,7 @@ class Members(Strict):
 @cache
 def members(name: str) -> Members | None:
     """Give the newest version of a list; None where there is none of that name."""
-    found = [
-        Members.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for path in files("catalogue").joinpath("members").iterdir()
-        if path.name.endswith(".yaml")
-    ]
+    found = versions_of(Members, "members")
     return max((one for one in found if one.members == name), key=_version, default=None)
 
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import Field, model_validator
 
-from catalogue.words import MONTH, Name, Strict, Text, without
+from catalogue.words import MONTH, Name, Strict, Text, versions_of, without
 
 Stage = Literal["provisional", "final", "flex", "freeze", "after_freeze"]
 LONDON = ZoneInfo("Europe/London")
@@ -293,9 +291,5 @@ class Stages(Strict):
 @cache
 def stages() -> Stages:
     """Give the newest calendars."""
-    found = [
-        Stages.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for path in files("catalogue").joinpath("calendars").iterdir()
-        if path.name.endswith(".yaml")
-    ]
+    found = versions_of(Stages, "calendars")
     return max(found, key=lambda one: int(one.rule.partition("/")[2]))

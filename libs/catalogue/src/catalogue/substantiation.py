@@ -8,14 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from catalogue.model import DataSet
-from catalogue.words import NUMBERS, Name, Strict, Text, without
+from catalogue.words import NUMBERS, Name, Strict, Text, versions_of, without
 
 
 class Compared(Strict):
@@ -105,9 +103,5 @@ def _misfits(rule: Substantiation, described: DataSet) -> Iterator[str]:
 @cache
 def substantiations() -> Substantiations:
     """Give the newest version."""
-    found = [
-        Substantiations.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for path in files("catalogue").joinpath("substantiations").iterdir()
-        if path.name.endswith(".yaml")
-    ]
+    found = versions_of(Substantiations, "substantiations")
     return max(found, key=lambda one: one.version)

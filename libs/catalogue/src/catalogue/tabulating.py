@@ -3,15 +3,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field
 
 from catalogue.filtering import filterable
 from catalogue.model import DataSet
-from catalogue.words import NUMBERS, ColumnType, Derivation, FieldClass, Name, Strict, Text
+from catalogue.words import (
+    NUMBERS,
+    ColumnType,
+    Derivation,
+    FieldClass,
+    Name,
+    Strict,
+    Text,
+    versions_of,
+)
 
 
 class OfRows(Strict):
@@ -117,9 +124,5 @@ class Tabulating(Strict):
 @cache
 def tabulating() -> Tabulating:
     """Give the newest rules."""
-    found = [
-        Tabulating.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for path in files("catalogue").joinpath("tables").iterdir()
-        if path.name.endswith(".yaml")
-    ]
+    found = versions_of(Tabulating, "tables")
     return max(found, key=lambda one: (one.valid_from, int(one.rule.partition("/")[2])))

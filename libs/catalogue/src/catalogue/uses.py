@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Self, TypeVar
 
-import yaml
 from pydantic import Field, model_validator
 
 from catalogue.model import DataSet
-from catalogue.words import Name, Strict, Text, without
+from catalogue.words import Name, Strict, Text, versions_of, without
 
 OF_RESIDENTS = "LOCAL_AUTHORITY"
 """The kind of organisation whose people are those who live there (domain.md ruling 30)."""
@@ -244,9 +242,5 @@ def _holding(rows: Sequence[R], wanted: Wanted, on: date) -> list[R]:
 @cache
 def uses() -> Uses:
     """Give the newest rules: what protects people is not waited for."""
-    found = [
-        Uses.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for path in files("catalogue").joinpath("uses").iterdir()
-        if path.name.endswith(".yaml")
-    ]
+    found = versions_of(Uses, "uses")
     return max(found, key=lambda one: (one.valid_from, int(one.rule.partition("/")[2])))

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from importlib.resources import files
 from typing import Annotated, Final, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
@@ -181,6 +183,20 @@ class Strict(BaseModel):
 
 
 S = TypeVar("S", bound=Strict)
+
+
+def versions_of(model: type[S], folder: str) -> list[S]:
+    """Read every file of a folder of dated rules that stands beside the data sets.
+
+    Raises:
+        ValueError: a file does not say what the model asks for.
+
+    """
+    return [
+        model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in files("catalogue").joinpath(folder).iterdir()
+        if path.name.endswith(".yaml")
+    ]
 
 
 def without(checked: S, problems: Iterable[str]) -> S:

@@ -28,8 +28,6 @@ NEEDED: Final = 2
 """Values beside a hidden cell's own that have to stay possible."""
 NATION_PRICE: Final = 1.0
 """Of rounding a national count that may be exact."""
-TOLD_PRICE: Final = HARD
-"""Of not telling that a number is small: a reader who can tell which `*` are small knows it."""
 REACH: Final = 4
 """Differences from the raw count that evidence is kept of, up and down."""
 ROUNDS_MAX: Final = 60
@@ -127,9 +125,10 @@ class Search:
         raw = self.system.raw.astype(np.float64)
         cost = 1.0 + np.log2(1.0 + raw) / 2
         small = (raw >= self.rule.small_from) & (raw <= self.rule.small_to)
-        # Unless the rule hides so few counts that its own range would give them away.
+        # Who can tell which `*` are small is told their size by that, and it cannot be untold:
+        # unless the rule hides so few counts that its own range would give them away.
         is_told = self.rule.small_to - self.rule.small_from >= NEEDED
-        cost = np.where((self.state == State.RULE) & small, TOLD_PRICE if is_told else 0.3, cost)
+        cost = np.where((self.state == State.RULE) & small, HARD if is_told else 0.3, cost)
         cost = np.where(self.state == State.EXACT, NATION_PRICE, cost)
         cost = np.where(self.state == State.FIXED, HARD, cost)
         cost[self.system.pad] = 0.0
@@ -295,7 +294,7 @@ class Search:
             pick = np.arange(count) if count <= 64 else self.rng.integers(0, count, 64)
             atoms = system.below[start + pick]
             path = system.atoms[atoms]
-            if price[cell] < TOLD_PRICE:
+            if price[cell] < HARD:
                 price[cell] = 0.01
             counts = system.raw[path].min(1)
             best: tuple[float, int, tuple[int, int]] = (HARD, -1, (1, 2))
