@@ -124,23 +124,46 @@ class MonthRange(Sent):
     last: Annotated[RequestedMonth, Field(alias="to", description="Last month, inclusive.")]
 
 
-class WantedExtract(Sent):
+AgreementInForce = Annotated[
+    AgreementReference,
+    Field(description="The agreement, without its version: the one in force is meant."),
+]
+PurposeOfLine = Annotated[Purpose, Field(description="Purpose of the agreement's line.")]
+DataSetOfLine = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z][A-Z0-9_]{1,31}$",
+        description="Data set of the line, by its catalogue name.",
+        examples=["SUS_APC"],
+    ),
+    Scanned(code=True),
+]
+
+
+class OfOneLine(Sent):
+    """What is asked for under one line of an agreement: records of it, or a table."""
+
+    @field_validator("filters", check_fields=False)
+    @classmethod
+    def _each_column_once(cls, value: tuple[WantedFilter, ...]) -> tuple[WantedFilter, ...]:
+        if any(repeated(value)):
+            raise Invalid("each column may have one filter")
+        return value
+
+    @field_validator("fields", "formats", check_fields=False)
+    @classmethod
+    def _each_once(cls, value: Sequence[Any] | None) -> Sequence[Any] | None:
+        if value is not None and len(set(value)) != len(value):
+            raise Invalid("each may be named once")
+        return value
+
+
+class WantedExtract(OfOneLine):
     """One line of an agreement, or part of it."""
 
-    agreement: Annotated[
-        AgreementReference,
-        Field(description="The agreement, without its version: the one in force is meant."),
-    ]
-    purpose: Annotated[Purpose, Field(description="Purpose of the agreement's line.")]
-    data_set: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Z][A-Z0-9_]{1,31}$",
-            description="Data set of the line, by its catalogue name.",
-            examples=["SUS_APC"],
-        ),
-        Scanned(code=True),
-    ]
+    agreement: AgreementInForce
+    purpose: PurposeOfLine
+    data_set: DataSetOfLine
     classification: Annotated[Classification, Field(description="Classification of the line.")]
     periods: Annotated[
         Annotated[list[RequestedPeriod], Field(min_length=1, max_length=MONTHS_MAX)] | MonthRange,
@@ -170,20 +193,6 @@ class WantedExtract(Sent):
             examples=[[{"column": "Provider_Code", "any_of": ["RR8"]}]],
         ),
     ] = ()
-
-    @field_validator("filters")
-    @classmethod
-    def _each_column_once(cls, value: tuple[WantedFilter, ...]) -> tuple[WantedFilter, ...]:
-        if any(repeated(value)):
-            raise Invalid("each column may have one filter")
-        return value
-
-    @field_validator("fields", "formats")
-    @classmethod
-    def _each_once(cls, value: list[Any] | None) -> list[Any] | None:
-        if value is not None and len(set(value)) != len(value):
-            raise Invalid("each may be named once")
-        return value
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once.

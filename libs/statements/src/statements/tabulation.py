@@ -8,40 +8,30 @@ from catalogue import Catalogue
 from common.errors import Invalid
 from common.texts import Scanned
 from statements.filters import FILTERS_MAX, WantedFilter
-from statements.filters import repeated as columns_repeated
 from statements.request import (
     MONTHS_MAX,
-    AgreementReference,
+    AgreementInForce,
+    DataSetOfLine,
     MonthRange,
+    OfOneLine,
+    PurposeOfLine,
     RequestedPeriod,
-    Sent,
     months_of,
 )
 from statements.tables import DIMENSIONS_MAX, MEASURE, WantedDimension, WantedTable, repeated
-from statements.vocabulary import Classification, Format, Purpose
+from statements.vocabulary import Classification, Format
 
 Aggregate = Literal[
     Classification.AGGREGATE_SUPPRESSED, Classification.AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED
 ]
 
 
-class WantedTabulation(Sent):
+class WantedTabulation(OfOneLine):
     """A table under one aggregate line of an agreement."""
 
-    agreement: Annotated[
-        AgreementReference,
-        Field(description="The agreement, without its version: the one in force is meant."),
-    ]
-    purpose: Annotated[Purpose, Field(description="Purpose of the agreement's line.")]
-    data_set: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Z][A-Z0-9_]{1,31}$",
-            description="Data set of the line, by its catalogue name.",
-            examples=["SUS_APC"],
-        ),
-        Scanned(code=True),
-    ]
+    agreement: AgreementInForce
+    purpose: PurposeOfLine
+    data_set: DataSetOfLine
     classification: Annotated[
         Aggregate,
         Field(
@@ -88,25 +78,11 @@ class WantedTabulation(Sent):
         ),
     ] = ()
 
-    @field_validator("filters")
-    @classmethod
-    def _each_column_once(cls, value: tuple[WantedFilter, ...]) -> tuple[WantedFilter, ...]:
-        if any(columns_repeated(value)):
-            raise Invalid("each column may have one filter")
-        return value
-
     @field_validator("dimensions")
     @classmethod
     def _each_level_once(cls, value: tuple[WantedDimension, ...]) -> tuple[WantedDimension, ...]:
         if any(repeated(tuple(one.said for one in value))):
             raise Invalid("each column may be named once")
-        return value
-
-    @field_validator("formats")
-    @classmethod
-    def _each_once(cls, value: tuple[Format, ...]) -> tuple[Format, ...]:
-        if len(set(value)) != len(value):
-            raise Invalid("each may be named once")
         return value
 
     @property

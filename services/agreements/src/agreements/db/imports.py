@@ -101,25 +101,20 @@ class SqlEditions:
     session: Session
 
     def latest(self) -> RelationshipEdition | None:
-        row = self.session.execute(
-            select(RelationshipEditionRow)
-            .order_by(col(RelationshipEditionRow.number).desc())
-            .limit(1)
-        ).scalar_one_or_none()
-        return None if row is None else self._read(row)
+        return self._newest()
 
     def at_epoch(self, epoch: int) -> RelationshipEdition | None:
-        row = self.session.execute(
-            select(RelationshipEditionRow)
-            .where(col(RelationshipEditionRow.epoch) <= epoch)
-            .order_by(col(RelationshipEditionRow.number).desc())
-            .limit(1)
-        ).scalar_one_or_none()
-        return None if row is None else self._read(row)
+        return self._newest(col(RelationshipEditionRow.epoch) <= epoch)
 
     def get(self, number: int) -> RelationshipEdition | None:
+        return self._newest(col(RelationshipEditionRow.number) == number)
+
+    def _newest(self, *where: ColumnElement[bool]) -> RelationshipEdition | None:
         row = self.session.execute(
-            select(RelationshipEditionRow).where(col(RelationshipEditionRow.number) == number)
+            select(RelationshipEditionRow)
+            .where(*where)
+            .order_by(col(RelationshipEditionRow.number).desc())
+            .limit(1)
         ).scalar_one_or_none()
         return None if row is None else self._read(row)
 
