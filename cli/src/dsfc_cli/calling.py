@@ -8,6 +8,13 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from dsfc_cli.identities import Identities
 from dsfc_client import ConnectionLost, Credentials, Dsfc, DsfcError, Profile
@@ -86,3 +93,14 @@ def failed(what: str, *, code: int = 1) -> typer.Exit:
     """Say what went wrong in one line; give the end of the command."""
     err.print(what, style="red", markup=False, soft_wrap=True)
     return typer.Exit(code)
+
+
+def bytes_moved() -> Progress:
+    """Return the lines that say how much of a file is sent or fetched."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )

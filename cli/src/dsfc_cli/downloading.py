@@ -7,7 +7,6 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dsfc_cli.calling import (
     SUITE,
@@ -16,6 +15,7 @@ from dsfc_cli.calling import (
     KeyFile,
     Role,
     SuiteDirectory,
+    bytes_moved,
     failed,
 )
 from dsfc_client import URLS
@@ -54,7 +54,7 @@ def command(
     """
     urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
     caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
-    with caller.connected() as dsfc, _progress() as progress:
+    with caller.connected() as dsfc, bytes_moved() as progress:
         found = dsfc.dissemination.extract(extract)
         if not found.files:
             raise failed(f"The extract has no files: it is {found.state}.")
@@ -66,13 +66,3 @@ def command(
                 file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
             )
             typer.echo(path)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    )

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dsfc_cli.calling import (
     SUITE,
@@ -18,6 +17,7 @@ from dsfc_cli.calling import (
     PseudonymisationUrl,
     Role,
     SuiteDirectory,
+    bytes_moved,
 )
 from dsfc_cli.validating import TAB
 from dsfc_client import URLS, Failed, Submission, media_type_of
@@ -80,7 +80,7 @@ def command(
     caller = Caller(
         client=client, role=role, key=key, profile=profile, directory=directory, urls=urls
     )
-    with caller.connected() as dsfc, _progress() as progress:
+    with caller.connected() as dsfc, bytes_moved() as progress:
         haven = dsfc.pseudonymisation
         if submission is None:
             opened = haven.open_submission(
@@ -146,13 +146,3 @@ def _replaced(said: dict[str, Any]) -> Iterator[str]:
         yield f"  {total['field']}: {total['before']} before, {total['after']} after"
     if said["emptied"]:
         yield f"  no rows any more: {', '.join(said['emptied'])}"
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    )
