@@ -28,14 +28,14 @@ def parquet_file(printed: Printed) -> bytes:
             mark += "_"
         names.add(mark)
         numbers = [number(column, text) for text in texts]
-        if column.kind is Kind.NUMBER:
-            numbers = [None if n is None else float(n) for n in numbers]  # type: ignore[misc]
-        kind = pa.float64() if column.kind is Kind.NUMBER else pa.int64()
+        is_float = column.kind is Kind.NUMBER
+        kind = pa.float64() if is_float else pa.int64()
         marks = [
             text if n is None and text else None for text, n in zip(texts, numbers, strict=True)
         ]
         fields += [pa.field(column.name, kind), pa.field(mark, pa.string())]
-        arrays += [pa.array(numbers, kind), pa.array(marks, pa.string())]
+        values = [float(n) if is_float and n is not None else n for n in numbers]
+        arrays += [pa.array(values, kind), pa.array(marks, pa.string())]
     told = {
         "title": printed.title,
         "footnotes": list(printed.footnotes),
