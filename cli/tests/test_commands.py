@@ -253,7 +253,7 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
 
 def test_no_traceback_reaches_a_user(tmp_path: Path) -> None:
     broken = (
-        "import sys; from dsfc_cli import main; main.catalogue.load = lambda: 1 / 0;"
+        "import sys, catalogue; from dsfc_cli import main; catalogue.load = lambda: 1 / 0;"
         " sys.argv = ['dsfc', 'catalogue', 'list']; main.run()"
     )
 

@@ -36,6 +36,8 @@ ProfileFile = Annotated[
 IssuerUrl = Annotated[str, typer.Option(help="Where the issuer is.")]
 PseudonymisationUrl = Annotated[str, typer.Option(help="Where pseudonymisation is.")]
 SUITE: Final = Path("var/up")
+BASE_PORT: Final = 8400
+"""Of the issuer of a suite that runs here; the services follow."""
 
 err = Console(stderr=True)
 

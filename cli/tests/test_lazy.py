@@ -1,0 +1,74 @@
+"""A command is imported when it is called, and listed as it says of itself."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dsfc_cli import catalogued, main
+from dsfc_cli.lazy import Lazy, LazyGroup, loaded
+
+HEAVY = (
+    "agreements", "applications", "catalogue", "dissemination", "disclosure", "dsfc_client",
+    "duckdb", "fastapi", "httpx", "numpy", "pandas", "pseudonymisation", "pyarrow", "pydantic",
+    "sqlalchemy", "uvicorn",
+)  # fmt: skip
+"""What commands rest on, and their list does not."""
+
+
+def groups() -> Iterator[tuple[tuple[str, ...], LazyGroup]]:
+    """Every group that has lazy commands, by what is typed to come to it."""
+    waiting: list[tuple[tuple[str, ...], object]] = [((), typer.main.get_command(main.app))]
+    while waiting:
+        typed, found = waiting.pop()
+        if isinstance(found, LazyGroup):
+            yield typed, found
+            waiting += [((*typed, name), loaded(name, it)) for name, it in found.lazy.items()]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_the_list_of_commands_needs_none_of_their_libraries(arguments: tuple[str, ...]) -> None:
+    program = (
+        "import sys; from dsfc_cli.main import app\n"
+        "try: app(sys.argv[1:])\n"
+        f"finally: print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert "demo" in done.stdout + done.stderr
+
+
+def test_every_lazy_command_is_there_and_is_listed_as_it_says_of_itself() -> None:
+    found = dict(groups())
+
+    assert set(found) == {(), ("catalogue",)}
+    assert catalogued.LAZY.keys() < found["catalogue",].commands.keys()
+    for group in found.values():
+        for name, lazy in group.lazy.items():
+            command = loaded(name, lazy)
+            assert command.name == name
+            assert lazy.summary == " ".join(command.help.partition("\n\n")[0].split()), name
+
+
+def test_a_lazy_command_is_called_with_its_arguments_and_its_mistakes_are_said() -> None:
+    run = CliRunner().invoke
+
+    assert "SUS_APC" in run(main.app, ["catalogue", "list", "--json"]).output
+    assert "No such option" in run(main.app, ["token", "--nothing"]).output
+    assert "Did you mean 'demo'" in run(main.app, ["dem"]).output
+    assert "Usage: " in run(main.app, ["catalogue", "validate", "--help"]).output
+
+
+def test_what_is_not_there_is_an_error_where_it_is_called() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        loaded("gone", Lazy("dsfc_cli.gone:command", "Gone."))
