@@ -53,4 +53,4 @@ def test_what_the_framework_itself_refuses_is_listed() -> None:
 
 
 def test_every_failure_of_a_preparation_is_listed() -> None:
-    assert set(errors.TEXTS) == set(errors.FailureCode) <= set(listed())
+    assert set(errors.FAILURE_DETAILS) == set(errors.FailureCode) <= set(listed())

@@ -228,7 +228,8 @@ def put_back(played: Scene, rows: list[tuple[Any, ...]]) -> None:
 def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene) -> None:
     """The haven closes its domain and the domain's key, dissemination withdraws what was released,
     applications has it in the history; the other agreement's are as they were. The last test here:
-    the agreement is over. Guards: `close_domains_of`, `standings.hear`, `timeline.note`."""
+    the agreement is over. Guards: `close_domains_of`, `agreement_statuses.record_status`,
+    `timeline.note`."""
     extract = played.released()
     ours = "SELECT state FROM pseudonym_domain WHERE agreement = ?"
     assert played.rows("pseudonymisation", ours, played.reference) == [("open",)]

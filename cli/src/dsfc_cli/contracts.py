@@ -202,11 +202,12 @@ def _codes() -> str:
     failures = importlib.import_module("dissemination.domain.errors").FAILURES
     lines += _section(
         "Why an extract failed, besides the above",
-        failures | importlib.import_module("pseudonymisation.preparations.domain.errors").TEXTS,
+        failures
+        | importlib.import_module("pseudonymisation.preparations.domain.errors").FAILURE_DETAILS,
     )
     lines += _section(
         "What is wrong with a line of a submission",
-        importlib.import_module("pseudonymisation.intake.domain.quality").TEXTS,
+        importlib.import_module("pseudonymisation.intake.domain.quality").QUARANTINE_REASONS,
     )
     lines += _section("What is wrong with a table, or with the rule for it", disclosure.titles())
     return "\n".join([*lines, ""])

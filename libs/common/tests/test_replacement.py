@@ -12,8 +12,8 @@ from common.replacement import (
     Reach,
     ReplacementDecided,
     ReplacementKind,
+    ReplacementStatus,
     SecondPersonNeeded,
-    Standing,
     State,
     of_late,
     rules,
@@ -108,7 +108,7 @@ class Sent:
     def __init__(self, rows: int, day: int, state: State = State.ACCEPTED) -> None:
         self.rows = rows
         at = AT + timedelta(days=day)
-        self.standing = Standing(
+        self.standing = ReplacementStatus(
             state=state,
             change=Change(before=0, after=rows, added=rows, removed=0),
             proposed_by="one",
@@ -247,14 +247,14 @@ def test_a_limit_that_says_something_unknown_stops_the_start(wrong: dict[str, ob
 # How it stands
 
 
-def begun(*, waits: bool) -> Standing:
+def begun(*, waits: bool) -> ReplacementStatus:
     change = Change(before=100, after=1, added=0, removed=99)
     limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY).limit
     judgement = Judgement(change=change, limit=limit, waits=waits)
-    return Standing.begun(judgement, by="one", at=AT)
+    return ReplacementStatus.begun(judgement, by="one", at=AT)
 
 
-def take_back(standing: Standing, by: str, *, waits: bool) -> Standing:
+def take_back(standing: ReplacementStatus, by: str, *, waits: bool) -> ReplacementStatus:
     change = Change(before=1, after=100, added=99, removed=0)
     limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY).limit
     judgement = Judgement(change=change, limit=limit, waits=waits)

@@ -682,7 +682,7 @@ def test_a_fast_route_is_documented_counted_and_has_a_permission(fast_api, heade
     assert operation["x-permission"] == "things:write"
     assert "requestBody" in operation
     scraped = fast_api.get("/metrics").text
-    counted = 'lean_request_duration_seconds_count{http_response_status_code="403"'
+    counted = 'fast_request_duration_seconds_count{http_response_status_code="403"'
     assert f'{counted},http_route="/v1/fast"}} 1.0' in scraped
 
 

@@ -12,11 +12,11 @@ from applications.adapters import reference
 from applications.domain import checks
 from applications.domain.facts import (
     AgreementFact,
+    AgreementsFacts,
     ApprovalFact,
     AssuranceFact,
     ContractFact,
     EvidenceFact,
-    Facts,
     OrganisationFact,
     PartyFacts,
     RegistrationFact,
@@ -160,7 +160,9 @@ def party(ods, **changes):
 def known(**parties):
     """Facts under which the complete application has no finding; `_02P=party(…)` changes one."""
     given = {name.removeprefix("_"): facts for name, facts in parties.items()}
-    return Facts(parties={ods: party(ods) for ods in NAMES} | given, approvals=(approval(),))
+    return AgreementsFacts(
+        parties={ods: party(ods) for ods in NAMES} | given, approvals=(approval(),)
+    )
 
 
 def approval(**changes):

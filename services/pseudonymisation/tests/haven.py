@@ -15,7 +15,7 @@ from sqlmodel import Session
 import catalogue
 from common.db import replacement as columns
 from common.ids import digest_of, new_id
-from common.replacement import Change, Standing, State
+from common.replacement import Change, ReplacementStatus, State
 from common.security.keys import (
     ATTESTATION,
     PERMIT,
@@ -330,7 +330,7 @@ def standing(state: State, rows: int, *, at: datetime) -> dict[str, Any]:
     """Columns of what replaced nothing, and stands so."""
     change = Change(before=0, after=rows, added=rows, removed=0)
     return columns.values_of(
-        Standing(state=state, change=change, proposed_by="X26", proposed_at=at)
+        ReplacementStatus(state=state, change=change, proposed_by="X26", proposed_at=at)
     )
 
 

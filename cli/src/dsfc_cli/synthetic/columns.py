@@ -98,7 +98,7 @@ class Maker:
             kind = Identifier.LOCAL if field.name in self._unique else field.identifier
             return self._identifying(field, kind)
         if field.tells is not None:
-            return self._told(field, field.tells)
+            return self._given_form(field, field.tells)
         match field.type:
             case ColumnType.DATE:
                 return as_text(self._days(field))
@@ -142,7 +142,7 @@ class Maker:
         years = np.char.add((months // 12 + 1970).astype(str), letters)
         return np.char.add(years, np.char.zfill(self._serial.astype(str), 7)).astype("U12")
 
-    def _told(  # noqa: PLR0911 - a form a line
+    def _given_form(  # noqa: PLR0911 - a form a line
         self, field: CatalogueField, form: Derivation
     ) -> Strings:
         world = self._world

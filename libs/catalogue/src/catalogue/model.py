@@ -323,10 +323,10 @@ class DataSet(Strict):
     def forms(self) -> Mapping[str, Form]:
         """Columns that are a safe form of something, by name."""
         made = {d.name: self._form(d) for d in self.derived}
-        told = {f.name: form for f in self.fields if (form := self._told(f)) is not None}
+        told = {f.name: form for f in self.fields if (form := self._given_form(f)) is not None}
         return made | told
 
-    def _told(self, field: CatalogueField) -> Form | None:
+    def _given_form(self, field: CatalogueField) -> Form | None:
         if field.tells is None:
             return None
         identifier = GIVEN[field.tells]
@@ -340,7 +340,7 @@ class DataSet(Strict):
 
     def _form(self, derived: DerivedField) -> Form:
         source = self.by_name[derived.source]
-        told = self._told(source)
+        told = self._given_form(source)
         return Form(
             name=derived.name,
             source=told.source if told else derived.source,

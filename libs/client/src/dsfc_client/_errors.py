@@ -50,7 +50,7 @@ class Problem(DsfcError):
         self.code = str(code or status)
         self.title = str(members.get("title") or "")
         self.detail = str(members.get("detail") or members.get("error_description") or "")
-        what = "; ".join(_told(e) for e in members.get("errors", ()))
+        what = "; ".join(_in_words(e) for e in members.get("errors", ()))
         super().__init__(f"{status} {self.code}: {what or self.detail or self.title}")
 
     @classmethod
@@ -126,5 +126,5 @@ def _refusals(found: Sequence[Mapping[str, Any]]) -> Sequence[Refusal]:
     return [Refusal(str(r["code"]), str(r.get("detail", "")), r.get("subject")) for r in found]
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _in_words(error: Mapping[str, Any]) -> str:
     return f"{error.get('pointer', '')} {error.get('detail', '')}".strip()

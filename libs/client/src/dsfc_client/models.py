@@ -113,7 +113,7 @@ class Change(Wire):
     changed: int
 
 
-class Standing(Wire):
+class ReplacementStatus(Wire):
     """How something that replaces stands, and what it changes."""
 
     state: str
@@ -133,7 +133,7 @@ class Import(Wire):
     changed: int
     unchanged: int
     left_out: dict[str, Any]
-    standing: Standing
+    standing: ReplacementStatus
 
 
 class ImportedMap(Wire):
@@ -145,7 +145,7 @@ class ImportedMap(Wire):
     digest: str
     entries: int
     left_out: dict[str, Any]
-    standing: Standing | None = None
+    standing: ReplacementStatus | None = None
 
 
 class SentImport(Wire):
@@ -154,7 +154,7 @@ class SentImport(Wire):
     id: UUID
     kind: str
     layout: str
-    standing: Standing
+    standing: ReplacementStatus
 
 
 class PublishedRelationships(Wire):
@@ -164,7 +164,7 @@ class PublishedRelationships(Wire):
     digest: str | None = None
     state: str | None = None
     import_id: UUID | None = None
-    standing: Standing | None = None
+    standing: ReplacementStatus | None = None
 
 
 class SubmissionRight(Wire):
@@ -264,7 +264,7 @@ class OptOutCheck(Wire):
     people: int
     state: str
     cleared: int | None = None
-    standing: Standing | None = None
+    standing: ReplacementStatus | None = None
 
 
 class ExtractFile(Wire):

@@ -75,7 +75,9 @@ def hear(uow, clock):
     )
 
     def heard(kind, source, instead=None, *, is_new=True):
-        recalls.hear(kind, source, instead, clock.now(), is_new=lambda _tx: is_new, ctx=ctx)
+        recalls.record_recall(
+            kind, source, instead, clock.now(), is_new=lambda _tx: is_new, ctx=ctx
+        )
 
     return heard
 

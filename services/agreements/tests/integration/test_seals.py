@@ -28,7 +28,7 @@ from agreements.records.domain.recalls import Recall, Source
 from agreements.records.use_cases.ports import Slice
 from common.db.tables import audit_leaf
 from common.ids import digest, new_id
-from common.replacement import Change, Standing, State
+from common.replacement import Change, ReplacementStatus, State
 from common.security import keys
 from common.security.keys import SIGNATURE_RECEIPT, Signer
 from services.agreements.tests.reference import asking
@@ -85,7 +85,7 @@ def with_what_waits(uow):
     """A map that stands, a list that had to wait, and what the haven took back."""
     with uow.writing() as tx:
         change = Change(before=0, after=0, added=0, removed=0)
-        accepted = Standing(
+        accepted = ReplacementStatus(
             state=State.ACCEPTED, change=change, proposed_by="ann", proposed_at=plain.NOON
         )
         [first, *_] = tx.maps.all(None)

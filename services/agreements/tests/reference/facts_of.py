@@ -7,7 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from agreements.decision.adapters import rules
-from agreements.decision.domain.facts import Alternative, EnvironmentFacts, Facts, MapFacts, Present
+from agreements.decision.domain.facts import (
+    AgreementFacts,
+    Alternative,
+    EnvironmentFacts,
+    MapFacts,
+    Present,
+)
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import (
@@ -79,7 +85,7 @@ from statements.tables import AttestedTable, PermittedTable, TableDimension, Tab
 from statements.vocabulary import LineKey
 
 
-def facts_of(world: Json) -> Facts:
+def facts_of(world: Json) -> AgreementFacts:
     """With an alternative for each list that waits: the rows that it would replace."""
     if world.get("waiting"):
         would_be = [facts_of({**world, "waiting": []} | rows) for rows in world["waiting"]]
@@ -88,7 +94,7 @@ def facts_of(world: Json) -> Facts:
             alternatives=tuple(Alternative(waiting="A list", facts=f) for f in would_be),
         )
     agreement = None if world["agreement"] is None else _agreement(world["agreement"])
-    return Facts(
+    return AgreementFacts(
         reference="" if agreement is None else agreement.reference,
         rules=rules.load(),
         assurance_rules=reference.load().assurance,

@@ -6,7 +6,7 @@ import pytest
 
 from applications.adapters.agreements import HttpAgreements
 from applications.domain.errors import AgreementsUnavailable
-from applications.domain.facts import AssuranceFact, EvidenceFact, Facts
+from applications.domain.facts import AgreementsFacts, AssuranceFact, EvidenceFact
 from applications.use_cases.ports import Asked
 from common import http
 from common.errors import Unavailable
@@ -90,7 +90,7 @@ def test_every_question_names_the_day_and_carries_our_token(agreements, wire):
 
 
 def test_what_agreements_does_not_know_is_no_fact(agreements):
-    assert agreements.facts(asked(parties=("99Z",), commissioners=("98Z",))) == Facts(
+    assert agreements.facts(asked(parties=("99Z",), commissioners=("98Z",))) == AgreementsFacts(
         parties={"99Z": known().of("nobody")}, commissioners={"98Z": None}
     )
 

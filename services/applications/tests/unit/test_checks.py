@@ -16,10 +16,10 @@ from applications.domain import checks
 from applications.domain.checks import codes as codes_of
 from applications.domain.checks.length import last_day, months_later
 from applications.domain.facts import (
+    AgreementsFacts,
     AssuranceFact,
     ContractFact,
     EvidenceFact,
-    Facts,
     OrganisationFact,
     RegistrationFact,
 )
@@ -1531,7 +1531,7 @@ def test_what_was_stored_with_personal_data_in_it_is_not_handed_in():
 
 
 def test_every_missing_section_is_named():
-    found = checks.examine(case({}, Facts()))
+    found = checks.examine(case({}, AgreementsFacts()))
 
     assert [(f.code, f.standard) for f in found] == [
         ("SECTION_MISSING", number) for number in SECTIONS

@@ -339,7 +339,7 @@ def told(house):
 
 @pytest.mark.scenario("R14")
 def test_what_would_lay_open_who_objected_is_refused_before_anything_is_prepared(house):
-    """Guards: `extracts.ask` asks the haven first; `agreements._told`."""
+    """Guards: `extracts.ask` asks the haven first; `agreements._landed`."""
     house.haven.opt_out_lists, house.haven.read = LISTS, EDITIONS
     house.agreements.refuse("request", "OPT_OUT_DIFFERENCING")
     before, leaves = written(house), len(house.leaves())

@@ -19,12 +19,12 @@ from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.messaging.envelope import Event
 from dissemination.db import repository
+from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import Extract, Failure, Permit, PreparedFile, Requester, State
 from dissemination.domain.register import RegisterLine
 from dissemination.domain.release import Release, ReleaseDecision
-from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.ports import Progress
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest
@@ -359,16 +359,18 @@ def test_what_read_an_edition_is_found_by_it(uow):
 def test_how_an_agreement_stands_is_read_back_and_shown_in_the_register(uow):
     extract, release = released(uow)
     line = extract.request.line
-    held = Standing.heard(None, agreement=REFERENCE, state="ACTIVE", held=[line], at=AT)
+    held = AgreementStatus.after_event(
+        None, agreement=REFERENCE, state="ACTIVE", held=[line], at=AT
+    )
     with uow.writing() as tx:
-        assert tx.standings.get(REFERENCE, locked=True) is None
-        tx.standings.put(held)
+        assert tx.agreement_statuses.get(REFERENCE, locked=True) is None
+        tx.agreement_statuses.put(held)
 
     with uow.reading() as tx:
         (listed,) = tx.register.page(after=None, limit=10)
         assert listed.line.file_id == release.file.id
         assert listed.status == held.of(line)
-        assert tx.standings.of([REFERENCE, "other"]) == {REFERENCE: held}
+        assert tx.agreement_statuses.of([REFERENCE, "other"]) == {REFERENCE: held}
 
 
 def test_what_was_released_under_an_agreement_until_a_time_is_found_by_it(uow):

@@ -11,13 +11,13 @@ import pytest
 from common.errors import TransitionRefused
 from common.security.jws import unverified
 from dissemination.domain import register
+from dissemination.domain.agreement_status import Availability, Status
 from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Cut, Delivery, Outcome
 from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
-from dissemination.domain.standing import Availability, Status
 from statements.decision import JudgedLine, RegisterTerms
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest

@@ -8,6 +8,7 @@ import pytest
 
 from common.errors import InvalidPeriods, Refusal, TransitionRefused
 from common.ids import digest_of
+from dissemination.domain.agreement_status import Withdrawal
 from dissemination.domain.errors import PreparationRefused
 from dissemination.domain.events import (
     ExtractFailed,
@@ -27,7 +28,6 @@ from dissemination.domain.extract import (
     Requester,
     State,
 )
-from dissemination.domain.standing import Withdrawal
 from statements.form import Malformed
 from statements.request import ExtractRequest, listed, months
 from statements.vocabulary import Format

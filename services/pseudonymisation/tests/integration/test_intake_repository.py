@@ -12,7 +12,7 @@ from common.audit.entries import Entry as AuditEntry
 from common.db import migrate
 from common.errors import EditedMeanwhile
 from common.ids import new_id
-from common.replacement import Change, Standing
+from common.replacement import Change, ReplacementStatus
 from common.replacement import State as Replacement
 from pseudonymisation.db.intake import intake_unit_of_work
 from pseudonymisation.db.tables import EditionRow
@@ -84,7 +84,7 @@ def edition(number: int = 1, **changes) -> Edition:
         practice_map=MapVersion(id=uuid4(), digest="sha256:22"),
         postcode_map=None,
         landed_at=AT,
-        standing=Standing(
+        standing=ReplacementStatus(
             state=Replacement.ACCEPTED,
             change=Change(before=0, after=5_000_000_000, added=5_000_000_000, removed=0),
             proposed_by="RR8",

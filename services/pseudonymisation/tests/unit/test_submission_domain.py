@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 
 import catalogue
 from common.errors import TransitionRefused
-from common.replacement import Change, Standing
+from common.replacement import Change, ReplacementStatus
 from common.replacement import State as Replacement
 from pseudonymisation.intake.domain import events
 from pseudonymisation.intake.domain.edition import Edition, Status
 from pseudonymisation.intake.domain.errors import PeriodInvalid
 from pseudonymisation.intake.domain.period import Period
-from pseudonymisation.intake.domain.quality import TEXTS, LandingOutcome, QuarantineEntry, report
+from pseudonymisation.intake.domain.quality import (
+    QUARANTINE_REASONS,
+    LandingOutcome,
+    QuarantineEntry,
+    report,
+)
 from pseudonymisation.intake.domain.submission import (
     ATTEMPTS_MAX,
     TRANSITIONS,
@@ -228,7 +233,7 @@ def test_an_edition_that_gives_way_names_its_successor():
             status=Status.of(SUS, Period.parse("2018-04"), AT),
             submission_id=uuid4(), object_key="k", rows=1, bytes=1,
             practice_map=None, postcode_map=None, landed_at=AT,
-            standing=Standing(
+            standing=ReplacementStatus(
                 state=Replacement.ACCEPTED,
                 change=Change(before=0, after=1, added=1, removed=0),
                 proposed_by="RR8",
@@ -267,7 +272,7 @@ def test_the_report_counts_by_column_and_reason():
     assert found["without_commissioner"] == 1
     assert found["default_postcodes"] == 1
     assert found["masked_cells"] == 3  # of text; identifiers are sealed whole
-    assert {reason["detail"] for reason in found["reasons"]} <= set(TEXTS.values())
+    assert {reason["detail"] for reason in found["reasons"]} <= set(QUARANTINE_REASONS.values())
 
 
 @given(

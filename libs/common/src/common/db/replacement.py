@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Column, String, Text
 from sqlmodel import Field, SQLModel, UTCDateTime
 
-from common.replacement import Change, Standing, State
+from common.replacement import Change, ReplacementStatus, State
 
 
 class StandingColumns(SQLModel):
@@ -48,7 +48,7 @@ class HasStanding(Protocol):
     held_against: str | None
 
 
-def values_of(standing: Standing) -> dict[str, Any]:
+def values_of(standing: ReplacementStatus) -> dict[str, Any]:
     change = standing.change
     return {
         "state": standing.state.value,
@@ -67,8 +67,8 @@ def values_of(standing: Standing) -> dict[str, Any]:
     }
 
 
-def standing_of(row: HasStanding) -> Standing:
-    return Standing(
+def standing_of(row: HasStanding) -> ReplacementStatus:
+    return ReplacementStatus(
         state=State(row.state),
         change=Change(
             before=row.rows_before,

@@ -84,14 +84,14 @@ def find_personal_data(text: str) -> tuple[PersonalDataFound, ...]:
     projects and offices. What an escape hides is found as well.
     """
     undone = undo(text)
-    found = _told(text)
+    found = _stated(text)
     if undone is None:
         return found
-    hidden = ((kind, *undone.span(start, end)) for kind, start, end in _told(undone.text))
+    hidden = ((kind, *undone.span(start, end)) for kind, start, end in _stated(undone.text))
     return tuple(_merged([*found, *hidden]))
 
 
-def _told(text: str) -> tuple[PersonalDataFound, ...]:
+def _stated(text: str) -> tuple[PersonalDataFound, ...]:
     form = normal_form(text)
     found = [(PersonalDataKind.DATE_OF_BIRTH, *span) for span in told_births(form)]
     found += [(PersonalDataKind.POSTCODE, *span) for span in told_homes(form)]

@@ -11,9 +11,10 @@ them pass here:
    counts), is never delayed. Small changes in a row are held, all together, against what was in
    force in a dated window (`of_late`, `over_window`); a list that replaces nothing against what is
    there already (`reach`).
-3. *Keep how it stands.* `Standing.begun(judgement, by=…, at=…)` is `accepted`, or `waiting` until a
-   second person says why. It is a frozen part of the thing itself; `common.db.replacement` has its
-   columns, `common.web.replacement` its view, bodies and the filter `state=waiting`.
+3. *Keep how it stands.* `ReplacementStatus.begun(judgement, by=…, at=…)` is `accepted`, or
+   `waiting` until a second person says why. It is a frozen part of the thing itself;
+   `common.db.replacement` has its columns, `common.web.replacement` its view, bodies and the
+   filter `state=waiting`.
 
 ```mermaid
 stateDiagram-v2
@@ -48,8 +49,8 @@ from common.replacement.standing import (
     EFFECTIVE,
     ReplacementDecided,
     ReplacementOutdated,
+    ReplacementStatus,
     SecondPersonNeeded,
-    Standing,
     State,
 )
 
@@ -64,8 +65,8 @@ __all__ = [
     "ReplacementKind",
     "ReplacementLimits",
     "ReplacementOutdated",
+    "ReplacementStatus",
     "SecondPersonNeeded",
-    "Standing",
     "State",
     "of_late",
 ]

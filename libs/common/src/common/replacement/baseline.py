@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from common.replacement.standing import Standing
+from common.replacement.standing import ReplacementStatus
 
 T = TypeVar("T")
 
 
 def of_late(
-    found: Iterable[T], *, standing: Callable[[T], Standing], at: datetime, days: int
+    found: Iterable[T], *, standing: Callable[[T], ReplacementStatus], at: datetime, days: int
 ) -> tuple[T, ...]:
     """Return those that were in force in the window, in order; none where there was none.
 

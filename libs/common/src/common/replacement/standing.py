@@ -44,7 +44,7 @@ EFFECTIVE: Final = frozenset({State.ACCEPTED, State.CONFIRMED, State.LEAVING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ReplacementStatus:
     state: State
     change: Change
     """Against what was in force when it came: the preview of whoever has to decide."""

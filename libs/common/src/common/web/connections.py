@@ -217,7 +217,7 @@ class ConnectionInScope(HttpToolsProtocol):
         self.scope["extensions"][EXCHANGE] = Exchange(self.cycle)  # type: ignore[assignment]  # as above
         app = self.config.app
         if isinstance(app, Service) and app.fast_path is not None:
-            # A lean route writes down what it was asked; a second line for it would cost more.
+            # A fast route writes down what it was asked; a second line for it would cost more.
             self.cycle.access_log = self.access_log and not app.fast_path.serves(self.scope)
 
     def on_body(self, body: bytes) -> None:

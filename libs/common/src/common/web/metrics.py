@@ -41,14 +41,14 @@ class Metrics:
         )
         self.meter: Meter = self.provider.get_meter("dsfc")
         self._engine: Engine | None = None
-        self._lean = Histogram(
-            "lean_request_duration_seconds",
-            "How long requests of lean routes took, which telemetry does not see",
+        self._fast = Histogram(
+            "fast_request_duration_seconds",
+            "How long requests of fast routes took, which telemetry does not see",
             ["http_route", "http_response_status_code"],
             registry=self._registry,
         )
         self._counted: dict[tuple[str, int], Histogram] = {}
-        """There are as many as lean routes have statuses."""
+        """There are as many as fast routes have statuses."""
 
         self._lag = Histogram(
             "event_loop_lag_seconds",
@@ -73,10 +73,10 @@ class Metrics:
         )
 
     def observed(self, route: str, status: int, seconds: float) -> None:
-        """Count an answer of a lean route."""
+        """Count an answer of a fast route."""
         counted = self._counted.get((route, status))
         if counted is None:
-            counted = self._counted[route, status] = self._lean.labels(route, status)
+            counted = self._counted[route, status] = self._fast.labels(route, status)
         counted.observe(seconds)
 
     def loop_was_late(self, seconds: float, connections: int) -> None:

@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from common.errors import Invalid
-from common.replacement import Standing, State
+from common.replacement import ReplacementStatus, State
 from common.texts import Scanned
 
 StateName = Literal["accepted", "waiting", "confirmed", "leaving", "taken_back", "superseded"]
@@ -87,7 +87,7 @@ class StandingView(BaseModel):
     reason: Annotated[str | None, Field(description="Of whoever decided last.")]
 
     @classmethod
-    def of(cls, standing: Standing) -> Self:
+    def of(cls, standing: ReplacementStatus) -> Self:
         return cls(
             state=standing.state.value,
             change=ChangeView.model_validate(standing.change),

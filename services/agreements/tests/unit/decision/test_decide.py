@@ -696,12 +696,12 @@ def test_who_stands_for_whom_is_found_once_a_day(world):
     question = question_of(plain.fetch())
 
     today, tomorrow = present_of(world), present_of(world, plain.NOON + timedelta(days=1))
-    first = facts.standing(date(2018, 6, 1))
+    first = facts.organisations_on(date(2018, 6, 1))
 
     assert isinstance(decide(question, facts, today), Permission)
-    assert facts.standing(date(2018, 6, 1)) is first
+    assert facts.organisations_on(date(2018, 6, 1)) is first
     assert isinstance(decide(question, facts, tomorrow), Permission)
-    assert facts.standing(date(2018, 6, 1)) is not first
+    assert facts.organisations_on(date(2018, 6, 1)) is not first
 
 
 def test_without_a_rule_for_the_age_of_lists_no_list_is_new_enough(world):

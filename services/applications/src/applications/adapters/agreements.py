@@ -16,11 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from applications.domain.errors import AgreementsUnavailable
 from applications.domain.facts import (
     AgreementFact,
+    AgreementsFacts,
     ApprovalFact,
     AssuranceFact,
     ContractFact,
     EvidenceFact,
-    Facts,
     OrganisationFact,
     PartyFacts,
     RegistrationFact,
@@ -113,8 +113,8 @@ class HttpAgreements:
     remote: http.Client
     tokens: Tokens
 
-    def facts(self, asked: Asked) -> Facts:
-        return Facts(
+    def facts(self, asked: Asked) -> AgreementsFacts:
+        return AgreementsFacts(
             parties={ods: self._party(ods, asked) for ods in asked.parties},
             commissioners={ods: self._organisation(ods, asked.day) for ods in asked.commissioners},
             agreement=self._agreement(asked.agreement) if asked.agreement else None,

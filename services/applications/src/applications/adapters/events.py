@@ -22,7 +22,7 @@ RECEIVES: tuple[str, ...] = tuple(
 Handler = Callable[[Event], None]
 
 
-class AgreementHeard(BaseModel):
+class AgreementEventData(BaseModel):
     """As much of an agreement's event as the timeline needs."""
 
     model_config = ConfigDict(extra="ignore")
@@ -35,10 +35,8 @@ def handlers(uow: UnitOfWork) -> Mapping[str, Handler]:
     """Return what the consumer does with each type that we listen to."""
 
     def note(event: Event) -> None:
-        heard = AgreementHeard.model_validate(dict(event.data))
-        if heard.application_id is not None:
-            timeline.note(
-                event, application_id=heard.application_id, version=heard.version, uow=uow
-            )
+        data = AgreementEventData.model_validate(dict(event.data))
+        if data.application_id is not None:
+            timeline.note(event, application_id=data.application_id, version=data.version, uow=uow)
 
     return dict.fromkeys(RECEIVES, note)

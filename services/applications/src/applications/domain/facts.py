@@ -104,7 +104,7 @@ class PartyFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class AgreementsFacts:
     parties: Mapping[str, PartyFacts] = field(default_factory=dict)
     commissioners: Mapping[str, OrganisationFact | None] = field(default_factory=dict)
     """Those that the lines' populations name."""

@@ -12,7 +12,7 @@ from datetime import date
 
 from pydantic import JsonValue
 
-from applications.domain.facts import ApprovalFact, EvidenceFact, Facts, RegistrationFact
+from applications.domain.facts import AgreementsFacts, ApprovalFact, EvidenceFact, RegistrationFact
 from common.field.names import Match, compare
 
 DSPT_EDITION = re.compile(r"(?:DSPT)?(?:20)?(\d{2})/?(?:20)?(\d{2})")
@@ -31,13 +31,13 @@ def codes_read(written: JsonValue, own: JsonValue, pointer: str) -> Iterator[tup
             yield pointer, str(own)
 
 
-def listed_name(ods: str, facts: Facts | None) -> str | None:
+def listed_name(ods: str, facts: AgreementsFacts | None) -> str | None:
     """Return the name under which the code is listed on the day of the facts."""
     organisation = facts.of(ods).organisation if facts else None
     return organisation.name if organisation else None
 
 
-def corrected_name(written: str, ods: str, facts: Facts, day: date) -> str:
+def corrected_name(written: str, ods: str, facts: AgreementsFacts, day: date) -> str:
     """Return the listed name where `written` is a spelling of it; else what was written."""
     listed = listed_name(ods, facts)
     if listed is None or compare(written, listed, day) is Match.ANOTHER:

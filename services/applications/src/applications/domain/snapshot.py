@@ -15,7 +15,7 @@ from pydantic import Field
 
 from applications.domain import record
 from applications.domain.checks.length import months_later
-from applications.domain.facts import Facts
+from applications.domain.facts import AgreementsFacts
 from applications.domain.record import corrected_name
 from applications.domain.rules import Rules
 from applications.domain.sections import Answers, data, forms, parties, purposes, terms
@@ -156,7 +156,7 @@ def assemble(
     kind: Kind,
     title: str,
     data_sets: Catalogue,
-    facts: Facts,
+    facts: AgreementsFacts,
     rules: Rules,
     day: date,
     conditions: Sequence[Condition] = (),
@@ -216,7 +216,7 @@ def assemble(
 class _Spelled:
     """Writes what was answered as it is on record and in the lists of the day."""
 
-    facts: Facts
+    facts: AgreementsFacts
     rules: Rules
     day: date
 
@@ -301,7 +301,7 @@ def _line(
 
 
 def _required(
-    sections: Sections, lines: Sequence[Line], facts: Facts, review_months: int
+    sections: Sections, lines: Sequence[Line], facts: AgreementsFacts, review_months: int
 ) -> list[Condition]:
     """Conditions that the security rule adds by itself (domain.md 2.6; A14)."""
     is_identifiable = any(line.classification is Classification.IDENTIFIABLE for line in lines)

@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 
 from applications.domain import checks, standards
 from applications.domain.application import Application
-from applications.domain.facts import Facts
+from applications.domain.facts import AgreementsFacts
 from applications.domain.findings import Finding
 from applications.domain.notes import Note, of_data_quality
 from applications.domain.record import codes_read
@@ -66,7 +66,7 @@ def read(application: Application, *, ctx: Context) -> Read:
     )
 
 
-def look_up(application: Application, *, day: date, ctx: Context) -> Facts:
+def look_up(application: Application, *, day: date, ctx: Context) -> AgreementsFacts:
     """Return what agreements knows of the parties. Raise Unavailable."""
     answers = application.answers
     parties = tuple(dict.fromkeys([application.organisation, *answers.parties]))
@@ -108,7 +108,7 @@ def base_of(application: Application, *, ctx: Context) -> Mapping[str, JsonValue
 
 
 def propose(
-    application: Application, facts: Facts, *, reference: str, label: str, ctx: Context
+    application: Application, facts: AgreementsFacts, *, reference: str, label: str, ctx: Context
 ) -> Snapshot | None:
     """Return what would be frozen; None while the answers do not come to a snapshot."""
     try:
@@ -132,7 +132,7 @@ def propose(
 def examine(
     application: Application,
     *,
-    facts: Facts | None,
+    facts: AgreementsFacts | None,
     day: date,
     ctx: Context,
     corrected: Mapping[str, str] | None = None,

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from applications.domain.application import Application
-from applications.domain.facts import Facts
+from applications.domain.facts import AgreementsFacts
 from applications.domain.life import State, Step
 from applications.domain.sections.forms import Kind
 from common.audit.entries import Entry
@@ -132,5 +132,5 @@ class Asked:
 class Agreements(Protocol):
     """The facts that agreements owns."""
 
-    def facts(self, asked: Asked) -> Facts:
+    def facts(self, asked: Asked) -> AgreementsFacts:
         """Raise Unavailable where agreements does not answer, or not in a way we understand."""

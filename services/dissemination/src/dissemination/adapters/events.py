@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from common import faults
 from common.messaging.envelope import Event as Envelope
-from dissemination.use_cases import releases, standings
+from dissemination.use_cases import agreement_statuses, releases
 from dissemination.use_cases.context import Context
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -97,10 +97,10 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
     def on_agreement(event: Envelope) -> None:
         told = _read(_Agreement, event)
         # Asked before the transaction begins: nobody waits for another service with it open.
-        held = standings.lines_of(told.reference, told.lines_held, ctx=ctx)
+        held = agreement_statuses.lines_of(told.reference, told.lines_held, ctx=ctx)
         with ctx.uow.writing() as tx:
             if tx.accept(event):
-                ended = standings.hear(
+                ended = agreement_statuses.record_status(
                     told.reference, told.state, held, at=event.time, ctx=ctx, tx=tx
                 )
                 log.info("agreement_heard", agreement_state=told.state, withdrawn=len(ended))

@@ -38,6 +38,7 @@ from dissemination.db.tables import (
     SupersededEditionRow,
     VoidFileRow,
 )
+from dissemination.domain.agreement_status import FILE_VOID, AgreementStatus, Withdrawal, status
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import (
@@ -49,7 +50,6 @@ from dissemination.domain.extract import (
 )
 from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
-from dissemination.domain.standing import FILE_VOID, Standing, Withdrawal, status
 from dissemination.use_cases.ports import Progress
 from statements.request import ExtractRequest
 
@@ -303,23 +303,23 @@ def _listed(row: Row[RegisterLineRow, ExtractRow, AgreementStandingRow | None]) 
 
 
 @dataclass(frozen=True, slots=True)
-class SqlStandings:
+class SqlAgreementStatuses:
     session: Session
 
-    def get(self, agreement: str, *, locked: bool = False) -> Standing | None:
+    def get(self, agreement: str, *, locked: bool = False) -> AgreementStatus | None:
         query = select(AgreementStandingRow).where(col(AgreementStandingRow.agreement) == agreement)
         if locked:
             query = query.with_for_update()
         row = self.session.scalar(query)
         return None if row is None else standing_of(row)
 
-    def of(self, agreements: Collection[str]) -> Mapping[str, Standing]:
+    def of(self, agreements: Collection[str]) -> Mapping[str, AgreementStatus]:
         query = select(AgreementStandingRow).where(
             col(AgreementStandingRow.agreement).in_(sorted(set(agreements)))
         )
         return {row.agreement: standing_of(row) for row in self.session.scalars(query)}
 
-    def put(self, standing: Standing) -> None:
+    def put(self, standing: AgreementStatus) -> None:
         self.session.merge(
             AgreementStandingRow(
                 agreement=standing.agreement,
@@ -442,8 +442,8 @@ class SqlTransaction:
         return SqlRegister(self.session, self.released)
 
     @property
-    def standings(self) -> SqlStandings:
-        return SqlStandings(self.session)
+    def agreement_statuses(self) -> SqlAgreementStatuses:
+        return SqlAgreementStatuses(self.session)
 
     @property
     def deliveries(self) -> SqlDeliveries:

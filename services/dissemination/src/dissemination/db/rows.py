@@ -13,6 +13,7 @@ from dissemination.db.tables import (
     ExtractRow,
     ReleaseRow,
 )
+from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import (
     Extract,
@@ -23,7 +24,6 @@ from dissemination.domain.extract import (
     State,
 )
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
-from dissemination.domain.standing import Standing, Withdrawal
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest
 from statements.vocabulary import Format, LineKey
@@ -67,8 +67,8 @@ def withdrawal_of(row: ExtractRow) -> Withdrawal | None:
 
 
 @from_row
-def standing_of(row: AgreementStandingRow) -> Standing:
-    return Standing(
+def standing_of(row: AgreementStandingRow) -> AgreementStatus:
+    return AgreementStatus(
         agreement=row.agreement,
         state=row.state,
         since=row.since,

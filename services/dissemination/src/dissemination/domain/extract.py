@@ -12,6 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from common.errors import Refusal, TransitionRefused
+from dissemination.domain.agreement_status import Withdrawal
 from dissemination.domain.events import (
     Event,
     ExtractChanged,
@@ -21,7 +22,6 @@ from dissemination.domain.events import (
     ExtractSuperseded,
     ExtractWithdrawn,
 )
-from dissemination.domain.standing import Withdrawal
 from statements.request import ExtractRequest
 from statements.vocabulary import Format
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from common.texts import shown
-from dissemination.domain.standing import Status
+from dissemination.domain.agreement_status import Status
 from statements.decision import RegisterTerms
 from statements.filters import Filters, in_words
 from statements.vocabulary import Classification

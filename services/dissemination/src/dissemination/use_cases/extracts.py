@@ -14,6 +14,7 @@ from common import faults, unreadable
 from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
+from dissemination.domain.agreement_status import AgreementStatus, Status, status
 from dissemination.domain.errors import (
     ExtractNotFound,
     HavenUnavailable,
@@ -24,7 +25,6 @@ from dissemination.domain.errors import (
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Kind, Permit
 from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
 from dissemination.domain.release import Release
-from dissemination.domain.standing import Standing, Status, status
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Progress, Transaction
 from statements import filters
@@ -228,7 +228,7 @@ def withdraw(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Ex
 
 
 def _with_status(extracts: Sequence[Extract], tx: Transaction) -> list[ExtractWithStatus]:
-    standings = tx.standings.of([extract.request.agreement for extract in extracts])
+    standings = tx.agreement_statuses.of([extract.request.agreement for extract in extracts])
     released = tx.releases.instants([extract.id for extract in extracts])
     return [
         ExtractWithStatus(
@@ -248,7 +248,7 @@ def _progress(extract: Extract, tx: Transaction) -> Progress | None:
     return tx.extracts.progress(extract.id)
 
 
-def _status(extract: Extract, standing: Standing | None) -> Status | None:
+def _status(extract: Extract, standing: AgreementStatus | None) -> Status | None:
     if extract.state not in OPEN_TO_FETCH and extract.withdrawal is None:
         return None
     return status(

@@ -11,12 +11,12 @@ from pydantic import JsonValue
 
 from common.audit.entries import Entry
 from common.messaging.envelope import Event
+from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Kind, Permit, PreparedFile
 from dissemination.domain.landed import Landed, QualitySummary
 from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
-from dissemination.domain.standing import Standing, Withdrawal
 from statements.manifest import Manifest
 
 
@@ -173,15 +173,15 @@ class Register(Protocol):
         """Hold its lines against what the audit log says was released."""
 
 
-class Standings(Protocol):
+class AgreementStatuses(Protocol):
     """What was heard of agreements."""
 
-    def get(self, agreement: str, *, locked: bool = False) -> Standing | None:
+    def get(self, agreement: str, *, locked: bool = False) -> AgreementStatus | None:
         """`locked`: nobody else changes it, or releases on it, until the transaction ends."""
 
-    def of(self, agreements: Collection[str]) -> Mapping[str, Standing]: ...
+    def of(self, agreements: Collection[str]) -> Mapping[str, AgreementStatus]: ...
 
-    def put(self, standing: Standing) -> None: ...
+    def put(self, standing: AgreementStatus) -> None: ...
 
 
 class Deliveries(Protocol):
@@ -241,7 +241,7 @@ class Transaction(Protocol):
     @property
     def register(self) -> Register: ...
     @property
-    def standings(self) -> Standings: ...
+    def agreement_statuses(self) -> AgreementStatuses: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

@@ -16,12 +16,12 @@ from common.errors import AppError
 from common.ids import new_id
 from common.security.jws import unverified
 from dissemination.domain import register
+from dissemination.domain.agreement_status import EDITION_UNSAFE, FILE_VOID, Withdrawal
 from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.errors import ExtractNotFound, ObjectDiffers
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
-from dissemination.domain.standing import EDITION_UNSAFE, FILE_VOID, Withdrawal
-from dissemination.use_cases import standings
+from dissemination.use_cases import agreement_statuses
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
 from statements.decision import RegisterTerms
@@ -58,7 +58,7 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
     ]
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
-        standing = tx.standings.get(extract.request.agreement, locked=True)
+        standing = tx.agreement_statuses.get(extract.request.agreement, locked=True)
         # First, since it fails where another has released or withdrawn it meanwhile.
         stored = tx.extracts.save(
             extract.release(at=at),
@@ -74,10 +74,10 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
             stored = _supersede(tx, stored, at, ctx)
         if (void := tx.voids.of([file.id for file in extract.files])) is not None:
             # What it was made with was taken back since it was decided: withdrawn at once.
-            stored = standings.end(stored, void, ctx=ctx, tx=tx)
+            stored = agreement_statuses.end(stored, void, ctx=ctx, tx=tx)
         elif standing is not None and standing.withdrawal is not None:
             # Over since it was decided: released, and withdrawn at once.
-            stored = standings.end(stored, standing.withdrawal, ctx=ctx, tx=tx)
+            stored = agreement_statuses.end(stored, standing.withdrawal, ctx=ctx, tx=tx)
     faults.reach("K7")
     log.info("extract_released", extract_id=str(extract.id), files=len(extract.files))
     _checkpoint(ctx)
@@ -106,14 +106,18 @@ def make_void(
         extract = tx.extracts.get(extract_id, locked=True)
     except ExtractNotFound:
         return None
-    return standings.end(extract, void, ctx=ctx, tx=tx) if extract.state in OPEN_TO_FETCH else None
+    return (
+        agreement_statuses.end(extract, void, ctx=ctx, tx=tx)
+        if extract.state in OPEN_TO_FETCH
+        else None
+    )
 
 
 def mark_unsafe(edition_id: str, *, at: datetime, ctx: Context, tx: Transaction) -> Sequence[UUID]:
     """Withdraw what was released from an edition that is not given any more."""
     unsafe = Withdrawal(agreement_state=None, since=at, code=EDITION_UNSAFE)
     return [
-        standings.end(extract, unsafe, ctx=ctx, tx=tx).id
+        agreement_statuses.end(extract, unsafe, ctx=ctx, tx=tx).id
         for extract in tx.extracts.released_from(edition_id)
         if extract.state in OPEN_TO_FETCH
     ]

@@ -12,7 +12,7 @@ from common.audit import Entry as AuditEntry
 from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import put, record
-from common.replacement import EFFECTIVE, Change, Standing, State
+from common.replacement import EFFECTIVE, Change, ReplacementStatus, State
 from common.unreadable import from_row
 from pseudonymisation.db import events
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
@@ -174,7 +174,7 @@ def to_check(row: OptOutCheckRow) -> OptOutCheck:
     )
 
 
-def _of_reply(standing: Standing | None) -> dict[str, Any]:
+def _of_reply(standing: ReplacementStatus | None) -> dict[str, Any]:
     change = None if standing is None else standing.change
     return {
         "reply_state": None if standing is None else standing.state.value,
@@ -189,10 +189,10 @@ def _of_reply(standing: Standing | None) -> dict[str, Any]:
     }
 
 
-def _standing_of_reply(row: OptOutCheckRow) -> Standing:
+def _standing_of_reply(row: OptOutCheckRow) -> ReplacementStatus:
     if row.reply_state is None or row.replied_at is None:
         raise ValueError("a reply whose state nobody stored")
-    return Standing(
+    return ReplacementStatus(
         state=State(row.reply_state),
         change=Change(
             before=row.objectors_before or 0,

@@ -55,7 +55,7 @@ from agreements.db.tables import (
 from agreements.db.tables import Row as TableRow
 from agreements.decision.adapters import catalogue, rules
 from agreements.decision.domain import alternatives
-from agreements.decision.domain.facts import EnvironmentFacts, Facts, MapFacts
+from agreements.decision.domain.facts import AgreementFacts, EnvironmentFacts, MapFacts
 from agreements.records.adapters import reference
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
@@ -99,9 +99,9 @@ class FactsCache:
 
     book: Book
     _epoch: int = -1
-    _facts: OrderedDict[str, Facts] = field(default_factory=OrderedDict)
+    _facts: OrderedDict[str, AgreementFacts] = field(default_factory=OrderedDict)
 
-    def get(self, session: Session, agreement: str, *, epoch: int) -> tuple[Facts, bool]:
+    def get(self, session: Session, agreement: str, *, epoch: int) -> tuple[AgreementFacts, bool]:
         """Return the facts, and whether they were loaded just now."""
         if epoch != self._epoch:
             self.clear()
@@ -119,7 +119,7 @@ class FactsCache:
         self._facts.clear()
         self._epoch = -1
 
-    def _load(self, session: Session, agreement: str, epoch: int) -> Facts:
+    def _load(self, session: Session, agreement: str, epoch: int) -> AgreementFacts:
         found = load(session, agreement, epoch=epoch, book=self.book)
         if self.book.epoch != epoch and not found.broken:
             # Nobody changes a fact without a seal: the counter was moved, or the chain cut.
@@ -128,7 +128,7 @@ class FactsCache:
         return found
 
 
-def load(session: Session, agreement: str, *, epoch: int, book: Book) -> Facts:
+def load(session: Session, agreement: str, *, epoch: int, book: Book) -> AgreementFacts:
     """Load the facts about the agreement of this reference that are known at the epoch.
 
     Where anything of it is not what was sealed there are no facts, only the names of what it is.
@@ -153,9 +153,9 @@ def load(session: Session, agreement: str, *, epoch: int, book: Book) -> Facts:
     return facts
 
 
-def _broken(name: str, registers: Iterable[str]) -> Facts:
+def _broken(name: str, registers: Iterable[str]) -> AgreementFacts:
     """Return facts by which nothing can be allowed."""
-    return Facts(
+    return AgreementFacts(
         reference=name,
         rules=rules.load(),
         assurance_rules=reference.load().assurance,
@@ -182,7 +182,7 @@ class _Loader:
     book: Book
     broken: set[str] = field(default_factory=set)
 
-    def facts(self, name: str) -> Facts:
+    def facts(self, name: str) -> AgreementFacts:
         agreement = self._agreement(name)
         versions = () if agreement is None else agreement.versions
         documents = {v.id: _document(v) for v in versions}
@@ -199,7 +199,7 @@ class _Loader:
         data_sets = {x.key.data_set for x in lines}
         published = self._about(PublicationRow, Publication, data_sets)
         self._receipts(versions, contracts)
-        facts = Facts(
+        facts = AgreementFacts(
             reference=name,
             rules=rules.load(),
             assurance_rules=reference.load().assurance,
@@ -249,7 +249,7 @@ class _Loader:
             known,
         )
 
-    def _undo(self, sent: Import, facts: Facts, known: alternatives.Known) -> Undo[Any]:
+    def _undo(self, sent: Import, facts: AgreementFacts, known: alternatives.Known) -> Undo[Any]:
         """Return what a list whose taking back waits has written of these facts, and replaced."""
         rows: Mapping[ImportKind, tuple[type[TableRow], type[Any], Collection[object]]] = {
             ImportKind.ORGANISATIONS: (OrganisationRow, Organisation, [*facts.organisations]),

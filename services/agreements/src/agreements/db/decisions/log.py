@@ -58,7 +58,7 @@ from agreements.db.tables import (
 )
 from agreements.decision.adapters import rules
 from agreements.decision.domain.errors import Contended
-from agreements.decision.domain.facts import Facts, Reservation
+from agreements.decision.domain.facts import AgreementFacts, Reservation
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Holding
@@ -126,7 +126,7 @@ class SqlDecisionLog:
         last: datetime | None = self.session.connection().execute(LAST_AT).scalar_one()
         return last
 
-    def facts(self, agreement: str) -> Facts:
+    def facts(self, agreement: str) -> AgreementFacts:
         epoch = self.epoch()
         found, is_new = self.remembered.facts.get(self.session, agreement, epoch=epoch)
         if is_new and epochs.current(self.session) != epoch:

@@ -142,7 +142,7 @@ def rows_of(session: Session, register: Register) -> RegisterRows:
         return RegisterRows(())
     written = [(n, write) for n, c in enumerate(kept.columns) if (write := _written(c, dialect))]
     return RegisterRows(
-        sorted(_told(row, len(kept.columns), written) for row in text.split(ROW_END))
+        sorted(_row_as_json(row, len(kept.columns), written) for row in text.split(ROW_END))
     )
 
 
@@ -162,7 +162,7 @@ VALUE_END, ROW_END = "\x1f", "\x1e"
 Write = Callable[[str], str]
 
 
-def _told(row: str, members: int, written: Sequence[tuple[int, Write]]) -> str:
+def _row_as_json(row: str, members: int, written: Sequence[tuple[int, Write]]) -> str:
     values = row.split(VALUE_END)
     if len(values) != members:
         raise ValueError("a value has what ends values")

@@ -34,7 +34,7 @@ from common.db.tables import audit_leaf
 from common.db.unit_of_work import translated
 from common.ids import canonical, digest
 
-Told = Mapping[str, Sequence[Mapping[str, Any]]]
+LeavesByAction = Mapping[str, Sequence[Mapping[str, Any]]]
 """Leaves of the audit log by their action."""
 
 
@@ -92,10 +92,10 @@ def _registers_to_seal(session: Session, book: Book, renew: Sequence[str]) -> di
 
 def _give_receipts(session: Session, sealer: Sealer, epoch: int, at: datetime) -> None:
     """Vouch for the signatures that the audit log tells of, in the name of who gave them."""
-    told = _told(session)
+    by_action = _leaves_by_action(session)
     for contract in SqlFacts(session, t.ContractRow, Contract).find():
         for signed in receipts.of_contract(contract):
-            leaf = _signing(told["contract-signed"], f"contracts/{contract.reference}", signed)
+            leaf = _signing(by_action["contract-signed"], f"contracts/{contract.reference}", signed)
             receipts.give(session, sealer, [signed], epoch=epoch, audit=_by(leaf, at))
     agreements = SqlAgreements(session, sealer)
     for reference in session.execute(
@@ -105,7 +105,7 @@ def _give_receipts(session: Session, sealer: Sealer, epoch: int, at: datetime) -
     ).scalars():
         for version in agreements.get(reference, scope=None).versions:
             for signed in receipts.of_version(version):
-                leaf = _signing(told["agreement-signed"], f"agreements/{reference}", signed)
+                leaf = _signing(by_action["agreement-signed"], f"agreements/{reference}", signed)
                 receipts.give(session, sealer, [signed], epoch=epoch, audit=_by(leaf, at))
 
 
@@ -133,7 +133,7 @@ def _by(leaf: Mapping[str, Any], at: datetime) -> Entry:
     )
 
 
-def _told(session: Session) -> Told:
+def _leaves_by_action(session: Session) -> LeavesByAction:
     found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     query = select(audit_leaf.c.entry).order_by(audit_leaf.c.index)
     for entry in session.execute(query).scalars():
@@ -144,17 +144,17 @@ def _told(session: Session) -> Told:
 
 
 def _differences(session: Session) -> Iterator[str]:
-    told = _told(session)
-    yield from _undated(session, told)
+    by_action = _leaves_by_action(session)
+    yield from _undated(session, by_action)
     agreements = {
         row.id: row.reference for row in session.execute(select(*table_of(t.AgreementRow).c))
     }
-    yield from _both("version", _versions_told(told), _versions(session, agreements))
-    yield from _both("signature", _signatures_told(told), _signatures(session, agreements))
-    yield from _both("contract's signature", _contracts_told(told), _contracts(session))
-    yield from _both("hold", _holds_told(told), _holds(session, agreements))
-    yield from _both("end", _ends_told(told), _ends(session))
-    yield from _lifted(session, told)
+    yield from _both("version", _logged_versions(by_action), _versions(session, agreements))
+    yield from _both("signature", _logged_signatures(by_action), _signatures(session, agreements))
+    yield from _both("contract's signature", _logged_contracts(by_action), _contracts(session))
+    yield from _both("hold", _logged_holds(by_action), _holds(session, agreements))
+    yield from _both("end", _logged_ends(by_action), _ends(session))
+    yield from _lifted(session, by_action)
     yield from _documents(session)
 
 
@@ -165,9 +165,11 @@ def _both(what: str, told: set[tuple[Any, ...]], found: set[tuple[Any, ...]]) ->
         yield f"A {what} is recorded that the audit log does not tell of: {one}."
 
 
-def _undated(session: Session, told: Told) -> Iterator[str]:
+def _undated(session: Session, by_action: LeavesByAction) -> Iterator[str]:
     """Yield rows that were not recorded at the instant of some leaf."""
-    instants = {datetime.fromisoformat(leaf["at"]) for leaves in told.values() for leaf in leaves}
+    instants = {
+        datetime.fromisoformat(leaf["at"]) for leaves in by_action.values() for leaf in leaves
+    }
     for sealed in SEALED.values():
         if sealed.row is SignatureReceiptRow:
             continue
@@ -176,10 +178,10 @@ def _undated(session: Session, told: Told) -> Iterator[str]:
                 yield f"{sealed.table.name} has rows of {at.isoformat()}; the audit log has none."
 
 
-def _versions_told(told: Told) -> set[tuple[Any, ...]]:
+def _logged_versions(by_action: LeavesByAction) -> set[tuple[Any, ...]]:
     return {
         (leaf["resource"], leaf["detail"]["version"], leaf["detail"]["snapshot_hash"])
-        for leaf in told["agreement-drafted"]
+        for leaf in by_action["agreement-drafted"]
     }
 
 
@@ -190,10 +192,10 @@ def _versions(session: Session, agreements: Mapping[Any, str]) -> set[tuple[Any,
     }
 
 
-def _signatures_told(told: Told) -> set[tuple[Any, ...]]:
+def _logged_signatures(by_action: LeavesByAction) -> set[tuple[Any, ...]]:
     return {
         (leaf["resource"], leaf["detail"]["party"], leaf["detail"]["document_hash"], _at(leaf))
-        for leaf in told["agreement-signed"]
+        for leaf in by_action["agreement-signed"]
     }
 
 
@@ -213,9 +215,10 @@ def _signatures(session: Session, agreements: Mapping[Any, str]) -> set[tuple[An
     }
 
 
-def _contracts_told(told: Told) -> set[tuple[Any, ...]]:
+def _logged_contracts(by_action: LeavesByAction) -> set[tuple[Any, ...]]:
     return {
-        (leaf["resource"], leaf["detail"]["party"], _at(leaf)) for leaf in told["contract-signed"]
+        (leaf["resource"], leaf["detail"]["party"], _at(leaf))
+        for leaf in by_action["contract-signed"]
     }
 
 
@@ -227,8 +230,8 @@ def _contracts(session: Session) -> set[tuple[Any, ...]]:
     }
 
 
-def _holds_told(told: Told) -> set[tuple[Any, ...]]:
-    return {(leaf["resource"], leaf["detail"]["hold"], _at(leaf)) for leaf in told["hold-set"]}
+def _logged_holds(by_action: LeavesByAction) -> set[tuple[Any, ...]]:
+    return {(leaf["resource"], leaf["detail"]["hold"], _at(leaf)) for leaf in by_action["hold-set"]}
 
 
 def _holds(session: Session, agreements: Mapping[Any, str]) -> set[tuple[Any, ...]]:
@@ -238,8 +241,8 @@ def _holds(session: Session, agreements: Mapping[Any, str]) -> set[tuple[Any, ..
     }
 
 
-def _ends_told(told: Told) -> set[tuple[Any, ...]]:
-    ends = (*told["agreement-terminated"], *told["contract-terminated"])
+def _logged_ends(by_action: LeavesByAction) -> set[tuple[Any, ...]]:
+    ends = (*by_action["agreement-terminated"], *by_action["contract-terminated"])
     return {(leaf["resource"], _at(leaf)) for leaf in ends}
 
 
@@ -254,10 +257,10 @@ def _ends(session: Session) -> set[tuple[Any, ...]]:
     }
 
 
-def _lifted(session: Session, told: Told) -> Iterator[str]:
+def _lifted(session: Session, by_action: LeavesByAction) -> Iterator[str]:
     """Yield holds that were lifted by fewer people than it takes, or by one not in the log."""
     people: defaultdict[str, set[str]] = defaultdict(set)
-    for leaf in told["hold-lift-approved"]:
+    for leaf in by_action["hold-lift-approved"]:
         people[leaf["detail"]["hold"]].add(leaf["subject"])
     hold, lift = table_of(t.HoldRow), table_of(t.HoldLiftRow)
     for row in session.execute(select(*hold.c).where(hold.c.lifted_at.is_not(None))):

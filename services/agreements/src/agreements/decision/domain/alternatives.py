@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agreements.decision.domain.facts import Alternative, Facts
+from agreements.decision.domain.facts import AgreementFacts, Alternative
 from agreements.records.domain.lists.imports import (
     Import,
     ImportKind,
@@ -35,17 +35,19 @@ class Known:
 
 
 def added(
-    facts: Facts,
+    facts: AgreementFacts,
     waiting: Iterable[Import],
     leaving: Iterable[tuple[Import, Undo[Any]]],
     known: Known,
-) -> Facts:
+) -> AgreementFacts:
     """Return the facts with an alternative for each list that is to be decided and changes any."""
     found = (*_to_come(facts, waiting, known), *_to_go(facts, leaving, known))
-    return replace(facts, alternatives=found, _standing={}) if found else facts
+    return replace(facts, alternatives=found, _on_day={}) if found else facts
 
 
-def _to_come(facts: Facts, waiting: Iterable[Import], known: Known) -> Iterator[Alternative]:
+def _to_come(
+    facts: AgreementFacts, waiting: Iterable[Import], known: Known
+) -> Iterator[Alternative]:
     for sent in waiting:
         present = _present(facts, sent.kind, known)
         plan = _plan(sent, present, facts, known)
@@ -55,7 +57,7 @@ def _to_come(facts: Facts, waiting: Iterable[Import], known: Known) -> Iterator[
 
 
 def _to_go(
-    facts: Facts, leaving: Iterable[tuple[Import, Undo[Any]]], known: Known
+    facts: AgreementFacts, leaving: Iterable[tuple[Import, Undo[Any]]], known: Known
 ) -> Iterator[Alternative]:
     for sent, undo in leaving:
         if undo.written or undo.replaced:
@@ -66,7 +68,7 @@ def _to_go(
             )
 
 
-def _plan(sent: Import, present: Sequence[Any], facts: Facts, known: Known) -> Plan[Any]:
+def _plan(sent: Import, present: Sequence[Any], facts: AgreementFacts, known: Known) -> Plan[Any]:
     match sent.kind:
         case ImportKind.ORGANISATIONS:
             codes = {*known.codes, *facts.organisations}
@@ -92,7 +94,7 @@ def _plan(sent: Import, present: Sequence[Any], facts: Facts, known: Known) -> P
             return plan_publications((), (), lambda: NOBODY)
 
 
-def _present(facts: Facts, kind: ImportKind, known: Known) -> tuple[Any, ...]:
+def _present(facts: AgreementFacts, kind: ImportKind, known: Known) -> tuple[Any, ...]:
     match kind:
         case ImportKind.ORGANISATIONS:
             return tuple(o for rows in facts.organisations.values() for o in rows)
@@ -106,17 +108,17 @@ def _present(facts: Facts, kind: ImportKind, known: Known) -> tuple[Any, ...]:
             return ()
 
 
-def _with(facts: Facts, kind: ImportKind, found: Sequence[Any]) -> Facts:
+def _with(facts: AgreementFacts, kind: ImportKind, found: Sequence[Any]) -> AgreementFacts:
     match kind:
         case ImportKind.ORGANISATIONS:
-            return replace(facts, organisations=_by(found, lambda o: o.ods), _standing={})
+            return replace(facts, organisations=_by(found, lambda o: o.ods), _on_day={})
         case ImportKind.ASSURANCE:
-            return replace(facts, assurance=_by(found, lambda a: a.organisation), _standing={})
+            return replace(facts, assurance=_by(found, lambda a: a.organisation), _on_day={})
         case ImportKind.RELATIONSHIPS:
-            return replace(facts, relationships=tuple(found), _standing={})
+            return replace(facts, relationships=tuple(found), _on_day={})
         case ImportKind.PUBLICATIONS:
             days = {(p.data_set, p.period): p.published_on for p in found}
-            return replace(facts, publications=days, _standing={})
+            return replace(facts, publications=days, _on_day={})
         case ImportKind.REGISTER:
             return facts
 

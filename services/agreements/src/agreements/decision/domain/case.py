@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Literal
 from uuid import UUID
 
-from agreements.decision.domain.facts import EnvironmentFacts, Facts, MapFacts, Present
+from agreements.decision.domain.facts import AgreementFacts, EnvironmentFacts, MapFacts, Present
+from agreements.decision.domain.organisations_on_day import OrganisationsOnDay
 from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import AboutALine, Asker, Fetch, Release, Request
 from agreements.decision.domain.rules import Ceiling, OptOutRule
-from agreements.decision.domain.standing import Standing
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.relationship import Relationship
@@ -40,11 +40,11 @@ class Case:
     """What the evaluators of the whole agreement see."""
 
     question: AboutALine
-    facts: Facts
+    facts: AgreementFacts
     agreement: Agreement
     present: Present
     day: date
-    standing: Standing
+    organisations: OrganisationsOnDay
     version: AgreementVersion
     document: Document
     is_governing: bool
@@ -57,7 +57,7 @@ class Case:
             agreement=self.agreement,
             present=self.present,
             day=self.day,
-            standing=self.standing,
+            organisations=self.organisations,
             version=self.version,
             document=self.document,
             is_governing=self.is_governing,
@@ -72,7 +72,7 @@ class Case:
     def asker(self) -> Asker:
         """Return who asks, under its organisation's code in normal form."""
         asked = asker_of(self.question)
-        return replace(asked, organisation=self.standing.own(asked.organisation))
+        return replace(asked, organisation=self.organisations.own(asked.organisation))
 
     @cached_property
     def file(self) -> Attestation | None:
@@ -109,11 +109,11 @@ class Case:
 
     def contracts_of(self, controller: str) -> tuple[Contract, ...]:
         """Return the framework contracts in force that count for the controller."""
-        family = self.standing.family(controller)
+        family = self.organisations.family(controller)
         return tuple(
             c
             for c in self.facts.contracts
-            if self.standing.own(c.organisation) in family and c.is_in_force(self.present.at)
+            if self.organisations.own(c.organisation) in family and c.is_in_force(self.present.at)
         )
 
     @cached_property
@@ -121,8 +121,10 @@ class Case:
         return tuple(dict.fromkeys((*self.controllers, *self.processors)))
 
     def _holders_of(self, capacity: Capacity) -> tuple[str, ...]:
-        named = [self.standing.own(p.ods) for p in self.version.parties if p.capacity is capacity]
-        return tuple(dict.fromkeys(h for ods in named for h in self.standing.holders(ods)))
+        named = [
+            self.organisations.own(p.ods) for p in self.version.parties if p.capacity is capacity
+        ]
+        return tuple(dict.fromkeys(h for ods in named for h in self.organisations.holders(ods)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +179,7 @@ class LineCase(Case):
                 rule=self.facts.rules.caps,
                 data_set=data_set,
                 catalogue=self.facts.catalogue,
-                own=self.standing.own,
+                own=self.organisations.own,
             )
             self.facts.capped[key] = found
         return found
@@ -208,12 +210,13 @@ class LineCase(Case):
     @cached_property
     def environment(self) -> EnvironmentFacts | None:
         """Return the line's recipient environment; of several by transfer the client's own."""
-        named = self.standing.own(self.line.environment_organisation)
-        owners = {named, *self.standing.holders(named)}
+        named = self.organisations.own(self.line.environment_organisation)
+        owners = {named, *self.organisations.holders(named)}
         found = [
             e
             for e in self.facts.environments
-            if self.standing.own(e.organisation) in owners and e.kind == self.line.environment_kind
+            if self.organisations.own(e.organisation) in owners
+            and e.kind == self.line.environment_kind
         ]
         own = [e for e in found if self.asker.client_id in e.clients]
         return next(iter(own or found), None)
@@ -232,8 +235,8 @@ class LineCase(Case):
     @cached_property
     def recipients(self) -> frozenset[str]:
         """Return who gets the data: the asker, and whose environment it is."""
-        owner = self.standing.own(self.line.environment_organisation)
-        return frozenset({self.asker.organisation, *self.standing.holders(owner)})
+        owner = self.organisations.own(self.line.environment_organisation)
+        return frozenset({self.asker.organisation, *self.organisations.holders(owner)})
 
     @cached_property
     def processing(self) -> frozenset[str]:
@@ -249,21 +252,21 @@ class LineCase(Case):
         """
         if self.line.population_rule == NATIONAL:
             return ()
-        named = tuple(self.standing.own(code) for code in self.line.commissioners)
+        named = tuple(self.organisations.own(code) for code in self.line.commissioners)
         if not named and self.line.population_rule in {OWN, UNION}:
             named = self.controllers
-        owner = self.standing.own(self.line.environment_organisation)
-        owners = self.standing.holders(owner)
+        owner = self.organisations.own(self.line.environment_organisation)
+        owners = self.organisations.holders(owner)
         receiving = [c for c in self.controllers if c in owners]
         if self.line.population_rule == OWN and receiving:
-            named = tuple(n for n in named if any(self.standing.owns(c, n) for c in receiving))
+            named = tuple(n for n in named if any(self.organisations.owns(c, n) for c in receiving))
         return tuple(dict.fromkeys(named))
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
         """Return the codes that count: the commissioners' and their predecessors' (ruling 9)."""
-        family = {f for c in self.commissioners for f in self.standing.family(c)}
-        return tuple(sorted({n for f in family for n in self.standing.counted(f)}))
+        family = {f for c in self.commissioners for f in self.organisations.family(c)}
+        return tuple(sorted({n for f in family for n in self.organisations.counted(f)}))
 
     @cached_property
     def domain(self) -> DomainFacts:
@@ -287,13 +290,13 @@ class LineCase(Case):
         return {code: tuple(self._counting(code)) for code in self.commissioners}
 
     def _counting(self, code: str) -> Iterator[Relationship]:
-        standing = self.standing
-        near = (code, standing.entity(code) or code, *standing.holders(code))
-        counted = frozenset(former for c in near for former in standing.family(c))
+        organisations = self.organisations
+        near = (code, organisations.entity(code) or code, *organisations.holders(code))
+        counted = frozenset(former for c in near for former in organisations.family(c))
         for relationship in self.facts.relationships:
             if (
-                standing.own(relationship.commissioner) in counted
-                and self.processing <= {standing.own(s) for s in relationship.supporters()}
+                organisations.own(relationship.commissioner) in counted
+                and self.processing <= {organisations.own(s) for s in relationship.supporters()}
                 and relationship.is_active(self.present.at)
             ):
                 yield relationship
@@ -327,7 +330,7 @@ class LineCase(Case):
 
     def _named_in(self, codes: frozenset[str]) -> bool:
         """Say whether one is the line's: a directory has the codes of the ONS (ruling 30)."""
-        own = {self.standing.own(code) for code in codes}
+        own = {self.organisations.own(code) for code in codes}
         return not (codes | own).isdisjoint(self.codes)
 
     def maps_of(self, kind: str) -> tuple[str, ...]:

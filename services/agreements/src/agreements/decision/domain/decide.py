@@ -14,7 +14,7 @@ from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
 from agreements.decision.domain.clauses.table_clauses import disclosure_of
 from agreements.decision.domain.codes import Code, refusal, unknown
-from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
 from agreements.records.domain.terms.document import IncompleteTerms, Terms
 from agreements.records.domain.version import Capacity
@@ -76,7 +76,7 @@ def not_as_sealed(registers: Iterable[str]) -> tuple[Refusal, ...]:
     )
 
 
-def decide(question: Question, facts: Facts, present: Present) -> Decision:
+def decide(question: Question, facts: AgreementFacts, present: Present) -> Decision:
     """Judge on the facts in force, and on each of those that wait: the strictest holds.
 
     What a list that waits for a second person would take away is not permitted, and what it would
@@ -102,7 +102,7 @@ def decide(question: Question, facts: Facts, present: Present) -> Decision:
     return _each_once(refusals) if refusals else decision
 
 
-def _decide(question: Question, facts: Facts, present: Present) -> Decision:
+def _decide(question: Question, facts: AgreementFacts, present: Present) -> Decision:
     """Judge every clause and name everything that is wrong (ruling 1).
 
     Where several lines have the same purpose, data set and classification, the first that allows
@@ -129,7 +129,7 @@ def _decide(question: Question, facts: Facts, present: Present) -> Decision:
     return _each_once((*general, *(fewest or ())))
 
 
-def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
+def _case(question: AboutALine, facts: AgreementFacts, present: Present) -> Case | None:
     """Find the version that governs; None where the asker is none of its parties."""
     agreement = facts.agreement
     if agreement is None:
@@ -143,7 +143,7 @@ def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
         agreement=agreement,
         present=present,
         day=day,
-        standing=facts.standing(day),
+        organisations=facts.organisations_on(day),
         version=version,
         document=facts.documents[version.id],
         is_governing=governing is not None,
@@ -151,7 +151,7 @@ def _case(question: AboutALine, facts: Facts, present: Present) -> Case | None:
     return case if case.asker.organisation in case.parties else None
 
 
-def acting_for(organisation: str, facts: Facts, at: datetime) -> tuple[str, ...]:
+def acting_for(organisation: str, facts: AgreementFacts, at: datetime) -> tuple[str, ...]:
     """Return the controllers in whose name an organisation asks; none where it is one itself.
 
     Said of refusals as well: who was refused, and in whose name, is what an auditor asks.
@@ -160,11 +160,11 @@ def acting_for(organisation: str, facts: Facts, at: datetime) -> tuple[str, ...]
     if agreement is None:
         return ()
     version = agreement.governing(at) or agreement.shown(at)
-    standing = facts.standing(legal_day(at))
+    organisations = facts.organisations_on(legal_day(at))
 
     def holders(capacity: Capacity) -> tuple[str, ...]:
         named = [p.ods for p in version.parties if p.capacity is capacity]
-        return tuple(dict.fromkeys(h for ods in named for h in standing.holders(ods)))
+        return tuple(dict.fromkeys(h for ods in named for h in organisations.holders(ods)))
 
     controllers = holders(Capacity.CONTROLLER)
     if organisation in controllers or organisation not in holders(Capacity.PROCESSOR):

@@ -12,8 +12,8 @@ from functools import cached_property
 from uuid import UUID
 
 from agreements.decision.domain.held import HeldFile
+from agreements.decision.domain.organisations_on_day import OrganisationsOnDay
 from agreements.decision.domain.rules import Rules
-from agreements.decision.domain.standing import Standing
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
@@ -51,7 +51,7 @@ class MapFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class AgreementFacts:
     reference: str
     rules: Rules
     assurance_rules: AssuranceRules
@@ -80,19 +80,19 @@ class Facts:
     """What the haven took back: what was made with it is void."""
     alternatives: tuple["Alternative", ...] = ()
     """As the facts would be, for each list that waits and changes any of them."""
-    _standing: dict[date, Standing] = field(default_factory=dict, repr=False, compare=False)
+    _on_day: dict[date, OrganisationsOnDay] = field(default_factory=dict, repr=False, compare=False)
     capped: dict[tuple[date, int, str], Mapping[str, Capped]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """What `LineCase.capped` found: by day, the line's identity, and the data set's digest."""
 
-    def standing(self, day: date) -> Standing:
+    def organisations_on(self, day: date) -> OrganisationsOnDay:
         """Return who stands for whom on the day; found once a day, since decisions are many."""
-        found = self._standing.get(day)
+        found = self._on_day.get(day)
         if found is None:
-            found = Standing(day, self.organisations, self.instruments, self.code_rules)
-            self._standing.clear()
-            self._standing[day] = found
+            found = OrganisationsOnDay(day, self.organisations, self.instruments, self.code_rules)
+            self._on_day.clear()
+            self._on_day[day] = found
         return found
 
     @cached_property
@@ -132,7 +132,7 @@ class Alternative:
 
     waiting: str
     """What waits, in words."""
-    facts: Facts
+    facts: AgreementFacts
 
 
 Reservation = tuple[UUID, str, str]

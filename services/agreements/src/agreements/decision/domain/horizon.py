@@ -11,7 +11,7 @@ from enum import Enum
 from uuid import UUID
 
 from agreements.decision.domain.decide import Permission, decide
-from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import Fetch, Question, Release
 from agreements.records.domain.parties.assurance import judge
 from common.clock import end_of, legal_day, start_of
@@ -20,7 +20,7 @@ LOOKS_MAX = 500
 """An agreement has a few dozen dates; beyond this many the answer is "at least until then"."""
 
 
-def until(question: Question, facts: Facts, present: Present) -> datetime:
+def until(question: Question, facts: AgreementFacts, present: Present) -> datetime:
     """Return the first instant at which what is allowed now no longer is.
 
     Where no end is in sight, the last instant that was looked at.
@@ -37,13 +37,13 @@ def until(question: Question, facts: Facts, present: Present) -> datetime:
     return at
 
 
-def next_turn(question: Question, facts: Facts, at: datetime) -> datetime | None:
+def next_turn(question: Question, facts: AgreementFacts, at: datetime) -> datetime | None:
     """Return the first instant after `at` at which a fact may turn."""
     ahead = (instant for instant in _instants(question, facts, legal_day(at)) if instant > at)
     return min(ahead, default=None)
 
 
-def _instants(question: Question, facts: Facts, day: date) -> Iterator[datetime]:
+def _instants(question: Question, facts: AgreementFacts, day: date) -> Iterator[datetime]:
     yield from facts.instants
     made = _list_date(question)
     if made is not None:

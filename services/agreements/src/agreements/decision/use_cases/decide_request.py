@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from agreements.decision.domain.decide import Decision, Permission, decide
 from agreements.decision.domain.errors import DigestDiffers
-from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit, treatment_of
 from agreements.decision.domain.question import Landed, Request
@@ -129,7 +129,9 @@ def _permit(
     return permit
 
 
-def _held_before(question: Request, facts: Facts, batch: DecisionBatch) -> tuple[HeldFile, ...]:
+def _held_before(
+    question: Request, facts: AgreementFacts, batch: DecisionBatch
+) -> tuple[HeldFile, ...]:
     """Return what was given of the months that are asked for, where it can count.
 
     Others may be given such files meanwhile: the release is judged again, and by then alone.

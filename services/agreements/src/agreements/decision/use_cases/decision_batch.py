@@ -17,7 +17,7 @@ from agreements.decision.domain.decide import (
     Permission,
     acting_for,
 )
-from agreements.decision.domain.facts import Facts, Present, Reservation
+from agreements.decision.domain.facts import AgreementFacts, Present, Reservation
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Action, Asker
@@ -71,7 +71,7 @@ class DecisionBatch:
     # What a decision rests on besides facts
 
     def present(
-        self, facts: Facts | None = None, data_set: str = "", months: Sequence[str] = ()
+        self, facts: AgreementFacts | None = None, data_set: str = "", months: Sequence[str] = ()
     ) -> Present:
         """Return the clock and, for questions that take or need them, the reservations."""
         reserved: dict[Reservation, str] = {}

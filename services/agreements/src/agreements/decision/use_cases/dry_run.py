@@ -12,7 +12,7 @@ from uuid import UUID
 from agreements.decision.domain.case import MONTH
 from agreements.decision.domain.codes import MEANINGS, Code
 from agreements.decision.domain.decide import NOT_FOUND, Decision, Permission, decide, not_as_sealed
-from agreements.decision.domain.facts import Facts, Present
+from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.horizon import until
 from agreements.decision.domain.question import Asker, Fetch, Request
 from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
@@ -163,7 +163,7 @@ def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
 
 
 def _line(
-    tx: DecisionLog, facts: Facts, terms: Terms, asker: Asker, clock: Clock
+    tx: DecisionLog, facts: AgreementFacts, terms: Terms, asker: Asker, clock: Clock
 ) -> SearchedLine | None:
     """Judge the whole line, then without the periods that alone are refused."""
     now = clock.now()
@@ -198,7 +198,9 @@ def _line(
     )
 
 
-def _whole_line(facts: Facts, terms: Terms, months: tuple[str, ...], asker: Asker) -> Request:
+def _whole_line(
+    facts: AgreementFacts, terms: Terms, months: tuple[str, ...], asker: Asker
+) -> Request:
     """Ask for all records of a line; of an aggregate one for its months, counted."""
     key, table = terms.key, None
     if key.classification in AGGREGATES:
@@ -248,7 +250,7 @@ def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
 
 
 def _present(
-    tx: DecisionLog, facts: Facts, clock: Clock, data_set: str, months: Sequence[str]
+    tx: DecisionLog, facts: AgreementFacts, clock: Clock, data_set: str, months: Sequence[str]
 ) -> Present:
     environments = [e.id for e in facts.environments]
     reserved = tx.reserved(environments, data_set, months)
@@ -269,7 +271,7 @@ def _answer(
     tx: DecisionLog,
     decision: Decision,
     question: Request | Fetch,
-    facts: Facts,
+    facts: AgreementFacts,
     present: Present,
 ) -> DryAnswer:
     allowed = isinstance(decision, Permission)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from agreements.decision.domain.facts import Facts, Reservation
+from agreements.decision.domain.facts import AgreementFacts, Reservation
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Holding
@@ -120,7 +120,7 @@ class DecisionLog(Protocol):
     def last_at(self) -> datetime | None:
         """Return the instant of the last logged decision."""
 
-    def facts(self, agreement: str) -> Facts:
+    def facts(self, agreement: str) -> AgreementFacts:
         """Return what is known under the epoch. Raise Contended where it has just moved on."""
 
     def broken(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from agreements.records.domain.errors import SnapshotRefused
 from agreements.records.domain.recalls import Source
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases import recalls
-from agreements.records.use_cases.agreements import Hearing
+from agreements.records.use_cases.agreements import IsNew
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.ports import Snapshots, Transaction
 from common.db import inbox
@@ -41,7 +41,7 @@ RECEIVES = (APPROVED, SUBMITTED, DECLINED, WITHDRAWN, *ENDED, TAKEN_BACK)
 Handler = Callable[[Event], None]
 
 
-class ApplicationHeard(BaseModel):
+class ApplicationEventData(BaseModel):
     """As much of an application's event as agreements reads; more may come with it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -74,35 +74,35 @@ def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
     """Return what is done with each type of event."""
 
     def when_approved(event: Event) -> None:
-        heard = _read(event)
-        if heard.snapshot_hash is None:
+        data = _read(event)
+        if data.snapshot_hash is None:
             raise SnapshotRefused("An approval names no snapshot.")
         # Fetched before the transaction begins: nobody waits for another service with it open.
-        approved = snapshots.fetch(heard.snapshot_hash)
-        if approved.application_id != heard.application_id:
+        approved = snapshots.fetch(data.snapshot_hash)
+        if approved.application_id != data.application_id:
             raise SnapshotRefused("The snapshot is of another application.")
-        use_cases.draft(approved, is_new=_hearing(event, "approvals"), ctx=ctx)
+        use_cases.draft(approved, is_new=_is_new(event, "approvals"), ctx=ctx)
 
     def when_submitted(event: Event) -> None:
-        heard = _read(event)
-        if heard.reference is None or heard.snapshot_hash is None:
+        data = _read(event)
+        if data.reference is None or data.snapshot_hash is None:
             return
-        if snapshots.fetch(heard.snapshot_hash).kind == RENEWAL:
+        if snapshots.fetch(data.snapshot_hash).kind == RENEWAL:
             use_cases.await_renewal(
-                heard.reference,
-                heard.application_id,
+                data.reference,
+                data.application_id,
                 event.time,
-                is_new=_hearing(event, "renewals"),
+                is_new=_is_new(event, "renewals"),
                 ctx=ctx,
             )
 
     def when_dropped(event: Event) -> None:
-        heard = _read(event)
-        if heard.reference is not None:
+        data = _read(event)
+        if data.reference is not None:
             use_cases.drop_renewal(
-                heard.reference,
-                heard.application_id,
-                is_new=_hearing(event, "renewals"),
+                data.reference,
+                data.application_id,
+                is_new=_is_new(event, "renewals"),
                 ctx=ctx,
             )
 
@@ -112,7 +112,7 @@ def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
             str(told.extract_id),
             told.state,
             event.time,
-            is_new=_hearing(event, "extracts"),
+            is_new=_is_new(event, "extracts"),
             ctx=ctx,
         )
 
@@ -128,21 +128,21 @@ def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
 
 def _when_taken_back(event: Event, *, ctx: Context) -> None:
     told = SourceTakenBack.model_validate(dict(event.data))
-    recalls.hear(
+    recalls.record_recall(
         told.kind,
         str(told.source_id),
         None if told.replaced_by is None else str(told.replaced_by),
         event.time,
-        is_new=_hearing(event, "recalls"),
+        is_new=_is_new(event, "recalls"),
         ctx=ctx,
     )
 
 
-def _read(event: Event) -> ApplicationHeard:
-    return ApplicationHeard.model_validate(dict(event.data))
+def _read(event: Event) -> ApplicationEventData:
+    return ApplicationEventData.model_validate(dict(event.data))
 
 
-def _hearing(event: Event, what: str) -> Hearing:
+def _is_new(event: Event, what: str) -> IsNew:
     """Ask the inbox in the use case's own transaction.
 
     Approvals and the rest are counted apart: an approval that had to wait, and was replayed after

@@ -34,7 +34,7 @@ from statements.vocabulary import LineKey
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-Hearing = Callable[[Transaction], bool]
+IsNew = Callable[[Transaction], bool]
 """Says in the transaction whether the event in hand is heard for the first time."""
 
 
@@ -52,7 +52,7 @@ class AgreementWithState:
 # What applications says
 
 
-def draft(approved: ApprovedApplication, *, is_new: Hearing, ctx: Context) -> None:
+def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None:
     """Draft an agreement, or its next version, from what was approved.
 
     Raises:
@@ -87,7 +87,7 @@ def draft(approved: ApprovedApplication, *, is_new: Hearing, ctx: Context) -> No
 
 
 def await_renewal(
-    reference: str, application_id: UUID, submitted_at: datetime, *, is_new: Hearing, ctx: Context
+    reference: str, application_id: UUID, submitted_at: datetime, *, is_new: IsNew, ctx: Context
 ) -> None:
     """Remember that a renewal was handed in: it keeps a lapsed agreement open (ruling 8)."""
     _on_known(
@@ -101,7 +101,7 @@ def await_renewal(
     )
 
 
-def drop_renewal(reference: str, application_id: UUID, *, is_new: Hearing, ctx: Context) -> None:
+def drop_renewal(reference: str, application_id: UUID, *, is_new: IsNew, ctx: Context) -> None:
     """Forget a renewal that was declined or withdrawn."""
     _on_known(
         reference,
@@ -117,7 +117,7 @@ def _on_known(
     change: Callable[[Agreement, datetime], Agreement],
     *,
     action: str,
-    is_new: Hearing,
+    is_new: IsNew,
     ctx: Context,
 ) -> None:
     with ctx.uow.writing() as tx:
@@ -276,7 +276,7 @@ class HoldPreview:
     """Tables whose rows about it are not those that were sealed: the counts may be wrong."""
 
 
-def note_ended(extract_id: str, state: str, at: datetime, *, is_new: Hearing, ctx: Context) -> None:
+def note_ended(extract_id: str, state: str, at: datetime, *, is_new: IsNew, ctx: Context) -> None:
     """Take down that an extract failed or was withdrawn: a hold stops nothing of it any more."""
     with ctx.uow.writing() as tx:
         if is_new(tx):

@@ -1,4 +1,4 @@
-"""Hearing that the haven took back what files were made with: those are void from now on."""
+"""Record that the haven took back what files were made with: those are void from now on."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +14,7 @@ from common.ids import new_id
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-def hear(
+def record_recall(
     kind: Source,
     source: str,
     replaced_by: str | None,

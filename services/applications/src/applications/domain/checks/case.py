@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import JsonValue
 
-from applications.domain.facts import Facts
+from applications.domain.facts import AgreementsFacts
 from applications.domain.life import Query
 from applications.domain.rules import Rules
 from applications.domain.sections import Answers
@@ -29,7 +29,7 @@ class Case:
     """The legal day on which the application is, or would be, handed in."""
     rules: Rules
     data_sets: Catalogue
-    facts: Facts | None
+    facts: AgreementsFacts | None
     """None where agreements did not answer."""
     codes_read: Mapping[str, str] = field(default_factory=dict)
     """By pointer: the code that stands for the one that was written there."""

@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from common.web.pagination import LIMIT_MAX, Page
+from dissemination.domain.agreement_status import Availability
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import State
 from dissemination.domain.landed import QualitySummary
 from dissemination.domain.register import Completeness, Listed
 from dissemination.domain.release import Release
-from dissemination.domain.standing import Availability
 from dissemination.use_cases.extracts import ExtractWithStatus
 from dissemination.use_cases.ports import Logged
 from statements.filters import WantedFilter

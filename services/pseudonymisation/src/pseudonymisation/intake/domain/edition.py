@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from catalogue import DataSet, Protocol, stages
-from common.replacement import Change, Judgement, Standing, State
+from common.replacement import Change, Judgement, ReplacementStatus, State
 from pseudonymisation.intake.domain.events import (
     EditionSuperseded,
     EditionUnsafe,
@@ -159,7 +159,7 @@ class Edition:
     practice_map: MapVersion | None
     postcode_map: MapVersion | None
     landed_at: datetime
-    standing: Standing
+    standing: ReplacementStatus
     """Whether it is in force, as far as none supersedes it, or waits for a second person."""
     landing_rules: RulesVersion | None = None
     """None: landed before there were rules, or of a data set that has none."""

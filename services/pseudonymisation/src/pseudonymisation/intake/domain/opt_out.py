@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Self
 from uuid import UUID
 
-from common.replacement import Change, Judgement, Standing, State
+from common.replacement import Change, Judgement, ReplacementStatus, State
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.events import SourceKind, SourceTakenBack
 
@@ -74,7 +74,7 @@ class OptOutList:
     imported_at: datetime
     imported_by: str
     """The subject that imported it."""
-    standing: Standing
+    standing: ReplacementStatus
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[SourceTakenBack, ...] = ()

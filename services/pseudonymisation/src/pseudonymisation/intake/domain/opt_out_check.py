@@ -23,7 +23,7 @@ from common.replacement import (
     ReplacementKind,
     ReplacementLimits,
     ReplacementOutdated,
-    Standing,
+    ReplacementStatus,
     State,
 )
 from pseudonymisation.intake.domain.errors import (
@@ -78,7 +78,7 @@ class Reply:
     object_key: str
     received_at: datetime
     received_by: str
-    standing: Standing
+    standing: ReplacementStatus
     """Its change is counted in objectors: who was asked about and not cleared."""
     recalled_at: datetime | None = None
     """When it was taken back after it had been in force."""
@@ -188,7 +188,7 @@ class OptOutCheck:
         return self.reply
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> ReplacementStatus:
         """Return how its reply stands. Raise CheckNotAnswered."""
         return self._replied().standing
 

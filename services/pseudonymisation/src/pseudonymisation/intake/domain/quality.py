@@ -17,7 +17,7 @@ OUTSIDE_PERIOD = "OUTSIDE_PERIOD"
 SENDER_ONLY = "contradictions"
 """The part of the report that nobody is shown but who sent the file."""
 
-TEXTS: Mapping[str, str] = {
+QUARANTINE_REASONS: Mapping[str, str] = {
     "VALUE_MISSING": "A value is needed.",
     "NHS_NUMBER_INVALID": "Ten digits whose check digit fits; leave it empty where unknown.",
     "POSTCODE_INVALID": "Not a postcode.",
@@ -60,7 +60,7 @@ def text_of(code: str) -> str:
         for rule in rules.validity:
             if rule.code == code:
                 return rule.text
-    return TEXTS[code]
+    return QUARANTINE_REASONS[code]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -21,7 +21,7 @@ from common.replacement import (
     Judgement,
     ReplacementDecided,
     ReplacementKind,
-    Standing,
+    ReplacementStatus,
     State,
     of_late,
     rules,
@@ -96,7 +96,7 @@ def initial_standing(
     by: str,
     at: datetime,
     ctx: IntakeContext,
-) -> Standing:
+) -> ReplacementStatus:
     """Judge what was landed against the edition in force of its period and part.
 
     And against each of `former` that was in force of late: many small losses are one. Where a
@@ -120,7 +120,7 @@ def initial_standing(
     judgement = rules.load().judge(ReplacementKind.EDITION, change, on=on, over_window=over_window)
     if replaced is not None and replaced.emptied:
         judgement = replace(judgement, waits=True)
-    return Standing.begun(judgement, by=by, at=at, held_against=name_of(before))
+    return ReplacementStatus.begun(judgement, by=by, at=at, held_against=name_of(before))
 
 
 def supersede(
@@ -141,7 +141,7 @@ def supersede(
             tx.editions.save(other.supersede(edition, at=audit.at), audit=entry)
 
 
-def give_up_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Sequence[UUID]:
+def supersede_waiting(edition: Edition, tx: Transaction, *, audit: Entry) -> Sequence[UUID]:
     """Supersede what waits for the same period and part; return which editions are to be destroyed.
 
     Their submissions are rejected: their files were never in force.

@@ -16,7 +16,7 @@ from common.audit.entries import Entry as AuditEntry
 from common.audit.entries import entry_for
 from common.errors import AppError, EditedMeanwhile
 from common.jobs import Claim
-from common.replacement import Standing
+from common.replacement import ReplacementStatus
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import (
     Edition,
@@ -31,9 +31,9 @@ from pseudonymisation.intake.domain.submission import Submission, next_try
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
 from pseudonymisation.intake.use_cases.edition_replacements import (
     at_place,
-    give_up_waiting,
     initial_standing,
     supersede,
+    supersede_waiting,
 )
 from pseudonymisation.intake.use_cases.ports import (
     LandingOrder,
@@ -129,7 +129,7 @@ def accept(
             at,
             edition=str(edition.id),
         )
-        gone = give_up_waiting(edition, tx, audit=audit)
+        gone = supersede_waiting(edition, tx, audit=audit)
         if not standing.is_waiting:
             supersede(in_force, edition, tx, audit=audit)
         tx.submissions.save(decided, audit=audit)
@@ -186,7 +186,7 @@ def _standing(
     *,
     at: datetime,
     ctx: IntakeContext,
-) -> Standing:
+) -> ReplacementStatus:
     if submission.edition_id is None:
         raise LookupError("a submission that was received has an edition to be")
     return initial_standing(
@@ -208,7 +208,7 @@ def _edition(
     outcome: LandingOutcome,
     tx: Transaction,
     *,
-    standing: Standing,
+    standing: ReplacementStatus,
     at: datetime,
     ctx: IntakeContext,
 ) -> Edition:

@@ -13,7 +13,7 @@ from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
 from common.errors import EditedMeanwhile
 from common.ids import new_id
-from common.replacement import Change, ReplacementKind, Standing, of_late, rules
+from common.replacement import Change, ReplacementKind, ReplacementStatus, of_late, rules
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.errors import CheckAnswered, CheckAsksNobody
 from pseudonymisation.intake.domain.opt_out import ListContent
@@ -234,7 +234,7 @@ def _reply(reply_id: UUID, taken: ListContent, object_key: str, *, ctx: IntakeCo
         object_key=object_key,
         received_at=at,
         received_by=by,
-        standing=Standing.begun(
+        standing=ReplacementStatus.begun(
             judge_reply(unchanged, (), limits=rules.load(), on=on), by=by, at=at
         ),
     )
@@ -262,7 +262,7 @@ def _judged(
         else []
     )
     judgement = judge_reply(change, over_window, limits=limits, on=on)
-    standing = Standing.begun(judgement, by=by, at=at, held_against=str(former.id))
+    standing = ReplacementStatus.begun(judgement, by=by, at=at, held_against=str(former.id))
     return replace(answered, reply=replace(reply, standing=standing))
 
 

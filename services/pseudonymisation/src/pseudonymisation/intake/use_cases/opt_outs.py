@@ -22,7 +22,7 @@ from common.replacement import (
     Reach,
     ReplacementKind,
     ReplacementOutdated,
-    Standing,
+    ReplacementStatus,
     State,
     of_late,
     rules,
@@ -255,7 +255,7 @@ def _arrived(
         object_key=object_key,
         imported_at=at,
         imported_by=by,
-        standing=Standing.begun(_judged(first, ctx=ctx), by=by, at=at),
+        standing=ReplacementStatus.begun(_judged(first, ctx=ctx), by=by, at=at),
     )
     former, recent = in_force(listed), _of_late(listed, at)
     change = first if former is None else ctx.haven.change_of_lists(former, after=arrived)
@@ -266,7 +266,7 @@ def _arrived(
     )
     reach = ctx.haven.reach_of_list(arrived, landed) if change.is_first else None
     judgement = _judged(change, over_window, reach, ctx=ctx)
-    standing = Standing.begun(judgement, by=by, at=at, held_against=name_of(former))
+    standing = ReplacementStatus.begun(judgement, by=by, at=at, held_against=name_of(former))
     return replace(arrived, standing=standing)
 
 

@@ -89,7 +89,7 @@ class FailureCode(StrEnum):
     TABLE_WOULD_REVEAL = "TABLE_WOULD_REVEAL"
 
 
-TEXTS: Mapping[FailureCode, str] = {
+FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.PCD_LEAK: "Personal data were found in the prepared rows. Staff of the"
     " haven must find the cause before you ask again.",
     FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs, or reply to a national check, is in"
@@ -123,7 +123,7 @@ TEXTS: Mapping[FailureCode, str] = {
 
 def said(code: FailureCode, subject: str | None) -> str:
     """Say a failure in words, with what it is about."""
-    return f"{TEXTS[code]} {subject}." if subject else TEXTS[code]
+    return f"{FAILURE_DETAILS[code]} {subject}." if subject else FAILURE_DETAILS[code]
 
 
 class NotPrepared(Exception):

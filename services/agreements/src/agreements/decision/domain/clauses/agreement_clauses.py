@@ -35,10 +35,10 @@ def contract(case: Case) -> Iterator[Refusal]:
     if case.key.classification in case.facts.rules.vocabulary.contract_free:
         return
     for controller in case.controllers:
-        if not case.standing.is_known(controller):
+        if not case.organisations.is_known(controller):
             detail = f"{controller} is not in the loaded list of organisations."
             yield refusal(Code.FACT_MISSING, detail, controller)
-        elif (entity := case.standing.entity(controller)) != controller:
+        elif (entity := case.organisations.entity(controller)) != controller:
             what = "is closed" if entity is None else f"is a part of {entity}"
             detail = f"{controller} {what}, and nothing was transferred to a successor."
             yield refusal(Code.DSFC_NOT_IN_FORCE, detail, controller)
@@ -56,10 +56,10 @@ def organisation(case: Case) -> Iterator[Refusal]:
     for party in case.parties:
         if party in case.controllers and not is_free:
             continue
-        if not case.standing.is_known(party):
+        if not case.organisations.is_known(party):
             detail = f"{party} is not in the loaded list of organisations."
             yield refusal(Code.FACT_MISSING, detail, party)
-        elif (closed := case.standing.closed(party)) is not None:
+        elif (closed := case.organisations.closed(party)) is not None:
             yield closed_today(party, closed)
 
 
@@ -121,7 +121,7 @@ def assurance(case: Case) -> Iterator[Refusal]:
 
 def bases(case: Case) -> Iterator[Refusal]:
     """Each controller has a legal basis, and each that is named is one that the law has."""
-    law, day, own = case.facts.rules.bases, case.day, case.standing.own
+    law, day, own = case.facts.rules.bases, case.day, case.organisations.own
     by_code = {own(ods): named for ods, named in case.document.bases.items()}
     for controller in dict.fromkeys(own(ods) for ods in case.version.controllers()):
         named = by_code.get(controller)
@@ -139,7 +139,7 @@ def bases(case: Case) -> Iterator[Refusal]:
 
 def registered_number(case: Case) -> Iterator[Refusal]:
     """The number that the document names is the party's; whether it is paid is judged apart."""
-    own = case.standing.own
+    own = case.organisations.own
     by_code = {own(ods): numbers for ods, numbers in case.document.registrations.items()}
     for party in dict.fromkeys(own(ods) for ods in case.version.named_parties()):
         named = by_code.get(party, frozenset())

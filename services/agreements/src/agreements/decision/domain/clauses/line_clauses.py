@@ -79,7 +79,7 @@ def classification(case: LineCase) -> Iterator[Refusal]:
             f" into an environment of kind {terms.environment_kind}."
         )
         yield refusal(Code.FORM_NOT_ALLOWED, detail, named)
-    owner = case.standing.organisation(case.standing.own(terms.environment_organisation))
+    owner = case.organisations.organisation(case.organisations.own(terms.environment_organisation))
     allowed = case.facts.rules.vocabulary.provider_classifications
     if owner is not None and owner.kind in PROVIDERS and named not in allowed:
         detail = "A provider receives aggregates with the rule applied only."
@@ -182,10 +182,10 @@ def relationship(case: LineCase) -> Iterator[Refusal]:
 def recipient(case: LineCase) -> Iterator[Refusal]:
     """Whoever's environment it is is open in the lists today, party of the agreement or not."""
     for owner in sorted(case.recipients - frozenset(case.parties)):
-        if not case.standing.is_known(owner):
+        if not case.organisations.is_known(owner):
             detail = f"{owner} is not in the loaded list of organisations."
             yield refusal(Code.FACT_MISSING, detail, owner)
-        elif (closed := case.standing.closed(owner)) is not None:
+        elif (closed := case.organisations.closed(owner)) is not None:
             yield closed_today(owner, closed)
 
 
@@ -228,7 +228,9 @@ def population(case: LineCase) -> Iterator[Refusal]:
         yield refusal(Code.FACT_MISSING, detail, "population.commissioners")
     if case.line.population_rule in {OWN, UNION}:
         for code in case.commissioners:
-            if not any(case.standing.owns(controller, code) for controller in case.controllers):
+            if not any(
+                case.organisations.owns(controller, code) for controller in case.controllers
+            ):
                 detail = f"The people of {code} are not a controller's own."
                 yield refusal(Code.OUT_OF_POPULATION, detail, code)
 
@@ -345,7 +347,8 @@ def _uncovered(case: LineCase, approval: Section251Approval) -> str | None:
         f"is not for {case.key.purpose}": case.key.purpose not in approval.purposes,
         "is limited to other controllers": approval.controllers is not None
         and not all(
-            case.standing.family(c) & {case.standing.own(named) for named in approval.controllers}
+            case.organisations.family(c)
+            & {case.organisations.own(named) for named in approval.controllers}
             for c in case.controllers
         ),
         "is about another flow": support is not None

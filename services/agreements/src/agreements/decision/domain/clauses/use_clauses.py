@@ -22,7 +22,7 @@ def by_statute(case: LineCase) -> bool:
 
 
 def _wanted(case: LineCase) -> Wanted:
-    kinds = {code: case.standing.organisation(code) for code in case.controllers}
+    kinds = {code: case.organisations.organisation(code) for code in case.controllers}
     # What rows are filtered by is told of every row, whether the column is in the file or not.
     filtered = (one.column for one in (*case.filters, *case.line.filters))
     listed = {name: case.line.fields.get(name) for name in (*case.fields, *filtered)}

@@ -15,7 +15,7 @@ from agreements.records.domain.lists import register
 from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind
 from agreements.records.domain.parties.organisation import Organisation
-from common.replacement import Change, Standing
+from common.replacement import Change, ReplacementStatus
 
 
 class HasId(Protocol):
@@ -60,7 +60,7 @@ class Import:
     """The day of the list, where it is of one."""
     listed: tuple[Line, ...]
     """What it says; empty once it is in force or was taken back."""
-    standing: Standing
+    standing: ReplacementStatus
     content_digest: str = ""
     """Of what it says, as it is kept."""
     applied_epoch: int | None = None
@@ -94,7 +94,7 @@ class Import:
     def named(self) -> tuple[register.Named, ...]:
         return tuple(x for x in self.listed if isinstance(x, register.Named))
 
-    def decided(self, standing: Standing) -> "Import":
+    def decided(self, standing: ReplacementStatus) -> "Import":
         """Return it as it stands now; what is decided needs its content no more."""
         return replace(self, standing=standing, listed=self.listed if standing.is_waiting else ())
 

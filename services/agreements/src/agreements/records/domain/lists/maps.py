@@ -13,7 +13,7 @@ from uuid import UUID
 from agreements.records.domain.lists.layouts.directories import OWNERS
 from agreements.records.domain.lists.layouts.maps import MapKind
 from common import replacement
-from common.replacement import Change, Standing, State
+from common.replacement import Change, ReplacementStatus, State
 
 PENDING = frozenset({State.WAITING, State.LEAVING})
 """For a second person."""
@@ -29,7 +29,7 @@ class MapSnapshot:
     digest: str
     entries: int
     bytes: int
-    standing: Standing | None = field(default=None, compare=False)
+    standing: ReplacementStatus | None = field(default=None, compare=False)
     """None: it was there before the guard, or is made of facts that have their own."""
     takes_from: frozenset[str] = field(default=frozenset(), compare=False)
     """Commissioners who lose people by what waits: by its coming, or by its leaving."""
@@ -75,8 +75,8 @@ def of_late(
     )
 
 
-def _stands(snapshot: MapSnapshot) -> Standing:
-    return snapshot.standing or Standing(
+def _stands(snapshot: MapSnapshot) -> ReplacementStatus:
+    return snapshot.standing or ReplacementStatus(
         state=State.ACCEPTED,
         change=Change(before=0, after=snapshot.entries, added=snapshot.entries, removed=0),
         proposed_by="",

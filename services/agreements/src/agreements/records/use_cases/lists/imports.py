@@ -38,7 +38,7 @@ from common.replacement import (
     Judgement,
     ReplacementDecided,
     ReplacementKind,
-    Standing,
+    ReplacementStatus,
     State,
     rules,
 )
@@ -60,7 +60,7 @@ class Imported:
     changed: int
     unchanged: int
     left_out: LeftOut
-    standing: Standing
+    standing: ReplacementStatus
 
 
 def import_organisations(content: bytes, layout: ods.OdsLayout, *, ctx: Context) -> Imported:
@@ -253,7 +253,7 @@ def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Impo
         digest=digest(what.content),
         snapshot_on=what.snapshot_on,
         listed=what.listed,
-        standing=Standing(
+        standing=ReplacementStatus(
             state=State.WAITING,
             change=Change(before=0, after=0, added=0, removed=0),
             proposed_by=ctx.principal.subject,
@@ -262,7 +262,7 @@ def _take(tx: Transaction, what: _Sent, left_out: LeftOut, ctx: Context) -> Impo
     )
     plan = kind.planned(tx, sent, ctx)
     judgement = _judged(tx, sent, plan, ctx)
-    standing = Standing.begun(
+    standing = ReplacementStatus.begun(
         judgement,
         by=ctx.principal.subject,
         at=tx.at,
@@ -451,7 +451,11 @@ def _found(tx: Transaction, import_id: UUID) -> Import:
 
 
 def _decided(
-    tx: Transaction, found: Import, standing: Standing, former: Sequence[Import], ctx: Context
+    tx: Transaction,
+    found: Import,
+    standing: ReplacementStatus,
+    former: Sequence[Import],
+    ctx: Context,
 ) -> Import:
     *_, stored = tx.imports.save(
         *former,

@@ -24,7 +24,7 @@ from common.replacement import (
     Judgement,
     ReplacementDecided,
     ReplacementKind,
-    Standing,
+    ReplacementStatus,
     State,
     rules,
 )
@@ -104,7 +104,7 @@ def _take_in(
         if _against(tx, kind, valid_from, tx.at) != weighed.against:  # changed meanwhile
             weighed = _weighed(tx, kind, valid_from, pieces, tx.at)
         judgement = _judged(kind, weighed.difference, tx, over_window=weighed.over_window)
-        standing = Standing.begun(
+        standing = ReplacementStatus.begun(
             judgement,
             by=ctx.principal.subject,
             at=tx.at,
@@ -230,7 +230,7 @@ def _supersede_waiting(tx: Transaction, by: MapSnapshot, ctx: Context) -> None:
 
 
 def _stands(
-    snapshot: MapSnapshot, standing: Standing, takes_from: frozenset[str] = frozenset()
+    snapshot: MapSnapshot, standing: ReplacementStatus, takes_from: frozenset[str] = frozenset()
 ) -> MapSnapshot:
     return replace(snapshot, standing=standing, takes_from=takes_from)
 
@@ -280,7 +280,7 @@ def withdraw_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
         return _decided(tx, _stands(found, standing, takes_from), ctx)
 
 
-def _standing(found: MapSnapshot) -> Standing:
+def _standing(found: MapSnapshot) -> ReplacementStatus:
     if found.standing is None:
         raise ReplacementDecided(
             "It was there before maps were guarded; send the one that is right."

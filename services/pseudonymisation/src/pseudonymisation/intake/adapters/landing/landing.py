@@ -80,7 +80,7 @@ class LandingResources:
     """Told how many records the engine was given, while it goes on."""
 
 
-def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
+def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
     """Land a file. What was written is an object that nothing names yet.
 
     Raises:
@@ -88,41 +88,41 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         ObjectDamaged, Unavailable: where the upload, a key or the store is away or altered
 
     """
-    order = replace(order, data_set=order.data_set.within(order.first, order.last))
-    columns = columns_of(order.header, order.data_set)
-    sealed = [field for field in order.data_set.fields if is_sealed(field, order.data_set)]
-    keys = {name: plane.key(name) for name in keys_for(sealed)}
-    base = order.base
-    parquet_key = plane.key(f"edition/{order.edition_id}")
-    path = plane.objects.prepare(order.object_key)
+    task = replace(task, data_set=task.data_set.within(task.first, task.last))
+    columns = columns_of(task.header, task.data_set)
+    sealed = [field for field in task.data_set.fields if is_sealed(field, task.data_set)]
+    keys = {name: resources.key(name) for name in keys_for(sealed)}
+    base = task.base
+    parquet_key = resources.key(f"edition/{task.edition_id}")
+    path = resources.objects.prepare(task.object_key)
     with (
-        _scratch(plane.scratch, order.attempt) as scratch,
-        plane.objects.writer(order.quarantine_key, plane.key(order.quarantine_key)) as writer,
+        _scratch(resources.scratch, task.attempt) as scratch,
+        resources.objects.writer(task.quarantine_key, resources.key(task.quarantine_key)) as writer,
         session(
             directories=[
-                *(scratch, path.parent, *maps.directories(order)),
+                *(scratch, path.parent, *maps.directories(task)),
                 *([] if base is None else [base.path.parent]),
             ],
             temp_directory=scratch,
-            keys={parquet_key_name(order.edition_id): parquet_key}
+            keys={parquet_key_name(task.edition_id): parquet_key}
             | ({} if base is None else {base.key_name: base.key}),
-            limits=plane.limits,
+            limits=resources.limits,
             joins_as_written=True,
         ) as connection,
     ):
         quarantine = Quarantine(
             writer,
             columns,
-            header=order.header,
-            data_set=order.data_set,
-            entries_max=plane.quarantine_entries_max,
+            header=task.header,
+            data_set=task.data_set,
+            entries_max=resources.quarantine_entries_max,
         )
         with _translated():
-            read_by = _load_maps(connection, order)
-        is_change = order.protocol is Protocol.NET_CHANGE
-        left_out = LeftOut(order.rules, order.data_set, keys, is_dated=is_change)
+            read_by = _load_maps(connection, task)
+        is_change = task.protocol is Protocol.NET_CHANGE
+        left_out = LeftOut(task.rules, task.data_set, keys, is_dated=is_change)
         statement = Statement(
-            order,
+            task,
             columns,
             Sealing(sealed, keys),
             read_by,
@@ -131,28 +131,28 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         )
         lines = Lines(
             quarantine.whole_lines,
-            delimiter=order.data_set.file.delimiter,
+            delimiter=task.data_set.file.delimiter,
             columns=len(columns),
         )
         chunks = csv_of(
-            plane.objects,
-            order.content_key,
-            plane.key(order.content_key),
-            order.content_form,
-            order.data_set,
+            resources.objects,
+            task.content_key,
+            resources.key(task.content_key),
+            task.content_form,
+            task.data_set,
         )
-        others = Others(scratch, order.data_set.file.delimiter)
+        others = Others(scratch, task.data_set.file.delimiter)
         writing = Writing(
             connection, schema_of(statement), statement.into(path, statement.whole(BATCHES))
         )
         with _translated(), writing.open() as write:
             with others.kept() as keep:
                 plain = _plain_rows(statement, keys, connection)
-                for rows, rest in sorted_out(lines.blocks(chunks), plain, plane.limits.threads):
+                for rows, rest in sorted_out(lines.blocks(chunks), plain, resources.limits.threads):
                     keep(rest)
                     if rows is not None and rows.num_rows:
                         write(rows)
-                    plane.report(lines.records)
+                    resources.report(lines.records)
             if others.are_there:
                 judged = _Judged(connection, statement, quarantine, left_out)
                 for rows in judged.rows(others):
@@ -164,13 +164,13 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
                 raise EngineFailed
             from_file, change = int(written[1]), None
             if is_change:
-                change = _merged(connection, statement, left_out, path, plane)
+                change = _merged(connection, statement, left_out, path, resources)
                 written, columns = change.written, [*change.columns]
             elif again := _without_deleted(connection, statement, left_out, path):
                 written = again
                 from_file = int(written[1])
             landed, statistics = int(written[1]), written[4]
-            counts = counted(connection, order, columns, path) if landed else {}
+            counts = counted(connection, task, columns, path) if landed else {}
     if lines.records != from_file + quarantine.lines + sum(left_out.reasons.values()):
         log.error(
             "records_lost",
@@ -180,7 +180,7 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
             left_out=sum(left_out.reasons.values()),
         )
         raise EngineFailed
-    size = plane.objects.finish(order.object_key)
+    size = resources.objects.finish(task.object_key)
     faults.reach("L2")
     return LandingOutcome(
         columns=columns,
@@ -195,7 +195,7 @@ def land(order: LandingTask, plane: LandingResources) -> LandingOutcome:
         entries=quarantine.entries,
         reasons=dict(quarantine.reasons),
         set_aside=dict(quarantine.columns),
-        missing=_missing(order.data_set, statistics, landed),
+        missing=_missing(task.data_set, statistics, landed),
         personal_data=statement.personal_data,
         personal_data_of_others=dict(statement.masking.of_others),
         bytes=size,

@@ -72,7 +72,7 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AgreementStatus:
     """An agreement's state as its newest event told it."""
 
     agreement: str
@@ -82,9 +82,9 @@ class Standing:
     """The lines that a hold stops, and since when."""
 
     @classmethod
-    def heard(
+    def after_event(
         cls,
-        former: "Standing | None",
+        former: "AgreementStatus | None",
         *,
         agreement: str,
         state: str,
@@ -132,7 +132,7 @@ def status(
     line: LineKey,
     *,
     withdrawal: Withdrawal | None,
-    standing: Standing | None,
+    standing: AgreementStatus | None,
     superseded_at: datetime | None,
 ) -> Status:
     """Return how something released stands.

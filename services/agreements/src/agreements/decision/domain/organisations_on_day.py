@@ -16,7 +16,7 @@ from agreements.records.domain.parties.organisation import (
 )
 
 
-class Standing:
+class OrganisationsOnDay:
     """Answers for one day, each found once."""
 
     def __init__(

@@ -4,7 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dissemination.domain.standing import Availability, Standing, Status, Withdrawal, status
+from dissemination.domain.agreement_status import (
+    AgreementStatus,
+    Availability,
+    Status,
+    Withdrawal,
+    status,
+)
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
@@ -12,22 +18,22 @@ LINE = ("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 OTHER = ("COM", "DIDS", "PSEUDO_ANONYMISED")
 
 
-def heard(state, *held, former=None, at=AT):
-    return Standing.heard(former, agreement="A", state=state, held=held, at=at)
+def recorded(state, *held, former=None, at=AT):
+    return AgreementStatus.after_event(former, agreement="A", state=state, held=held, at=at)
 
 
 @pytest.mark.parametrize(
     ("standing", "expected"),
     [
-        (heard("ACTIVE"), (Availability.CURRENT, None)),
-        (heard("ACTIVE", OTHER), (Availability.CURRENT, None)),
-        (heard("ACTIVE", LINE), (Availability.SUSPENDED, "BREACH_OPEN")),
-        (heard("SUSPENDED", LINE), (Availability.SUSPENDED, "BREACH_OPEN")),
-        (heard("SUSPENDED"), (Availability.SUSPENDED, "DSFC_NOT_IN_FORCE")),
-        (heard("LAPSED_HOLD"), (Availability.SUSPENDED, "DSA_NOT_ACTIVE")),
-        (heard("A_WORD_OF_TOMORROW"), (Availability.SUSPENDED, "DSA_NOT_ACTIVE")),
-        (heard("EXPIRED", LINE), (Availability.WITHDRAWN, "DSA_NOT_ACTIVE")),
-        (heard("TERMINATED"), (Availability.WITHDRAWN, "DSA_NOT_ACTIVE")),
+        (recorded("ACTIVE"), (Availability.CURRENT, None)),
+        (recorded("ACTIVE", OTHER), (Availability.CURRENT, None)),
+        (recorded("ACTIVE", LINE), (Availability.SUSPENDED, "BREACH_OPEN")),
+        (recorded("SUSPENDED", LINE), (Availability.SUSPENDED, "BREACH_OPEN")),
+        (recorded("SUSPENDED"), (Availability.SUSPENDED, "DSFC_NOT_IN_FORCE")),
+        (recorded("LAPSED_HOLD"), (Availability.SUSPENDED, "DSA_NOT_ACTIVE")),
+        (recorded("A_WORD_OF_TOMORROW"), (Availability.SUSPENDED, "DSA_NOT_ACTIVE")),
+        (recorded("EXPIRED", LINE), (Availability.WITHDRAWN, "DSA_NOT_ACTIVE")),
+        (recorded("TERMINATED"), (Availability.WITHDRAWN, "DSA_NOT_ACTIVE")),
     ],
 )
 def test_a_file_stands_as_its_line_does(standing, expected):
@@ -40,20 +46,20 @@ def test_a_file_stands_as_its_line_does(standing, expected):
 
 
 def test_what_has_not_changed_is_so_since_when_it_was():
-    first = heard("SUSPENDED", LINE)
-    again = heard("SUSPENDED", LINE, OTHER, former=first, at=LATER)
+    first = recorded("SUSPENDED", LINE)
+    again = recorded("SUSPENDED", LINE, OTHER, former=first, at=LATER)
 
     assert again.since == AT
     assert again.held == {LINE: AT, OTHER: LATER}
-    assert heard("ACTIVE", former=again, at=LATER).since == LATER
-    assert heard("ACTIVE", former=again, at=LATER).held == {}
+    assert recorded("ACTIVE", former=again, at=LATER).since == LATER
+    assert recorded("ACTIVE", former=again, at=LATER).held == {}
 
 
 def test_what_was_withdrawn_stays_so_when_the_agreement_is_renewed():
     withdrawal = Withdrawal(agreement_state="EXPIRED", since=AT)
 
     told = status(
-        LINE, withdrawal=withdrawal, standing=heard("ACTIVE", at=LATER), superseded_at=LATER
+        LINE, withdrawal=withdrawal, standing=recorded("ACTIVE", at=LATER), superseded_at=LATER
     )
 
     assert told == Status(
@@ -74,10 +80,10 @@ def test_what_nothing_was_heard_of_is_current():
     ("standing", "expected", "code"),
     [
         (None, Availability.SUPERSEDED, "EDITION_SUPERSEDED"),
-        (heard("ACTIVE"), Availability.SUPERSEDED, "EDITION_SUPERSEDED"),
-        (heard("ACTIVE", LINE), Availability.SUSPENDED, "BREACH_OPEN"),
-        (heard("SUSPENDED"), Availability.SUSPENDED, "DSFC_NOT_IN_FORCE"),
-        (heard("EXPIRED"), Availability.WITHDRAWN, "DSA_NOT_ACTIVE"),
+        (recorded("ACTIVE"), Availability.SUPERSEDED, "EDITION_SUPERSEDED"),
+        (recorded("ACTIVE", LINE), Availability.SUSPENDED, "BREACH_OPEN"),
+        (recorded("SUSPENDED"), Availability.SUSPENDED, "DSFC_NOT_IN_FORCE"),
+        (recorded("EXPIRED"), Availability.WITHDRAWN, "DSA_NOT_ACTIVE"),
     ],
 )
 def test_what_was_superseded_says_so_unless_it_cannot_be_fetched(standing, expected, code):

@@ -1,14 +1,14 @@
-"""Hearing how agreements stand, and saying so of what was released under them.
+"""The state of agreements as their events gave it, and its effect on what was released.
 
-Nothing is decided by it: the gate asks agreements at every fetch, whatever was heard here.
+Nothing is decided by it: the gate asks agreements at every fetch, whatever was recorded here.
 """
 
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.extract import Extract
-from dissemination.domain.standing import Standing, Withdrawal
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
 from statements.vocabulary import LineKey
@@ -21,7 +21,7 @@ def lines_of(agreement: str, numbers: Collection[int], *, ctx: Context) -> froze
     return frozenset(line.key for line in ctx.agreements.lines(agreement) if line.number in numbers)
 
 
-def hear(
+def record_status(
     agreement: str,
     state: str,
     held: Collection[LineKey],
@@ -30,17 +30,17 @@ def hear(
     ctx: Context,
     tx: Transaction,
 ) -> list[UUID]:
-    """Take down how an agreement stands. Where it is over, withdraw what was released before.
+    """Record the state of an agreement. Where it is over, withdraw what was released before.
 
-    What was released after it belongs to a renewal that is still to be heard of.
+    What was released after it belongs to a renewal whose event is still to come.
     """
-    former = tx.standings.get(agreement, locked=True)
-    standing = Standing.heard(former, agreement=agreement, state=state, held=held, at=at)
-    tx.standings.put(standing)
-    if standing.withdrawal is None:
+    former = tx.agreement_statuses.get(agreement, locked=True)
+    status = AgreementStatus.after_event(former, agreement=agreement, state=state, held=held, at=at)
+    tx.agreement_statuses.put(status)
+    if status.withdrawal is None:
         return []
-    released = tx.extracts.released_under(agreement, until=standing.withdrawal.since)
-    return [end(extract, standing.withdrawal, ctx=ctx, tx=tx).id for extract in released]
+    released = tx.extracts.released_under(agreement, until=status.withdrawal.since)
+    return [end(extract, status.withdrawal, ctx=ctx, tx=tx).id for extract in released]
 
 
 def end(extract: Extract, withdrawal: Withdrawal, *, ctx: Context, tx: Transaction) -> Extract:
