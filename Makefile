@@ -24,7 +24,7 @@ up: install ## Start the four services and stay
 
 ##@ Work
 test: install ## All tests but those that are long by nature
-	@$(RUN) pytest -n 2 --dist loadgroup -m "not long and not docker" --durations=10 $(ARGS)
+	@$(RUN) pytest -n 3 --dist loadgroup -m "not long and not docker" --durations=10 $(ARGS)
 
 test-long: install ## Tests that are long by nature: populations, attacks, many kills, real load
 	@$(RUN) pytest -n 2 --dist loadgroup -m "long and not docker" --durations=10 $(ARGS)
