@@ -11,6 +11,7 @@ import catalogue
 from common.ids import canonical
 from statements.attestation import Attestation
 from statements.form import Malformed
+from statements.parameters import RuleParameters
 from statements.permit import Permit, PermittedField
 from statements.request import ExtractRequest, Wanted
 from statements.tables import (
@@ -80,6 +81,37 @@ def test_a_request_for_a_table_has_these_bytes():
         '"within":["Period_Quarter"]}],"measure":"records"}}'
     )
     assert ExtractRequest.read(REQUEST.claims()) == REQUEST
+
+
+def test_what_is_asked_for_or_set_besides_is_written_only_where_it_is():
+    asked = replace(TABLE, profile="as_published")
+    rule = RuleParameters(suppress_min=1, suppress_max=4, round_base=5, fte_base="0.5")
+    permitted = replace(
+        permit_for_a_table(), table=replace(permit_for_a_table().table, parameters=rule)
+    )
+
+    assert replace(REQUEST, table=asked).claims()["table"]["profile"] == "as_published"
+    assert permitted.claims()["table"]["parameters"] == {
+        "suppress_min": 1, "suppress_max": 4, "round_base": 5, "fte_base": "0.5",
+    }  # fmt: skip
+    assert Permit.read(permitted.claims()) == permitted
+    assert "parameters" not in permit_for_a_table().claims()["table"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "member"),
+    [
+        ({"suppress_min": 5}, "suppress_min"),
+        ({"round_base": 11}, "round_base"),
+        ({"measures": ("fte", "fte")}, "measures"),
+        ({"fte_base": "0"}, "fte_base"),
+    ],
+)
+def test_parameters_by_which_nothing_is_protected_are_named(wrong, member):
+    rule = {"suppress_min": 1, "suppress_max": 4, "round_base": 5}
+
+    assert [*RuleParameters(**rule).problems()] == []
+    assert [*RuleParameters(**rule | wrong).problems()] == [member]
 
 
 def test_columns_are_those_of_all_levels_but_the_periods():

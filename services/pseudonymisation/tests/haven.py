@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 import catalogue
+from catalogue import Catalogue, DataSet
 from common.db import replacement as columns
 from common.ids import digest_of, new_id
 from common.replacement import Change, ReplacementStatus, State
@@ -46,7 +47,8 @@ from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, 
 
 CATALOGUE = catalogue.load()
 SUS = CATALOGUE.get("SUS_APC")
-RULES, _ = CATALOGUE.intake_of(SUS, date(2026, 11, 26))
+LANDED_BY = date(2026, 11, 26)
+RULES, _ = CATALOGUE.intake_of(SUS, LANDED_BY)
 FIELDS = {"Sex": "as_is", "Admission_Date": "month", "Hospital_Spell_No": "pseudonym"}
 
 
@@ -66,6 +68,8 @@ class World:
     directory: Path
     engine: Engine
     clock: FakeClock
+    catalogue: Catalogue = CATALOGUE
+    data_set: DataSet = SUS
     agreements: Signer = field(default_factory=lambda: Signer(generate_jwk()))
     own: Signer = field(default_factory=lambda: Signer(generate_jwk()))
 
@@ -82,13 +86,13 @@ class World:
         self.preparing = PreparationContext(
             uow=self.uow,
             clock=self.clock,
-            catalogue=CATALOGUE,
+            catalogue=self.catalogue,
             permits=SignedVerifier(PERMIT, self.agreements.jwks, clock=self.clock),
         )
         self.jobs = PreparationJobs(
             uow=self.uow,
             clock=self.clock,
-            catalogue=CATALOGUE,
+            catalogue=self.catalogue,
             keys=self.keys,
             engine=TableEngine(
                 records=DuckDbExtractEngine(
@@ -109,7 +113,8 @@ class World:
         self, records: Sequence[Record], *, period: str = "2018-04", provider: str = "RH8"
     ) -> UUID:
         id_ = new_id()
-        landed = land(self.landing, SUS, records, id_=id_)
+        landed = land(self.landing, self.data_set, records, id_=id_)
+        rules = self.catalogue.rules_of(self.data_set.data_set, LANDED_BY)
         first, _, last = period.partition("/")
         with Session(self.engine) as session:
             number = session.execute(
@@ -119,9 +124,9 @@ class World:
                 tables.EditionRow(
                     id=id_,
                     version=1,
-                    data_set=SUS.data_set,
-                    catalogue_version=SUS.version,
-                    catalogue_digest=SUS.digest,
+                    data_set=self.data_set.data_set,
+                    catalogue_version=self.data_set.version,
+                    catalogue_digest=self.data_set.digest,
                     period=period,
                     period_first=first,
                     period_last=last or first,
@@ -134,8 +139,8 @@ class World:
                     bytes=landed.path.stat().st_size,
                     practice_map_id=str(UUID(int=1)),
                     postcode_map_id=str(UUID(int=2)),
-                    landing_rules_version=RULES.version,
-                    landing_rules_digest=RULES.digest,
+                    landing_rules_version=None if rules is None else rules.version,
+                    landing_rules_digest=None if rules is None else rules.digest,
                     landed_at=self.clock.now(),
                     **standing(State.ACCEPTED, len(records), at=self.clock.now()),
                 )
@@ -209,7 +214,7 @@ class World:
             "extract_id": str(new_id()),
             "agreement": "DARS-NIC-123456-A1B2C",
             "purpose": "COM",
-            "data_set": "SUS_APC",
+            "data_set": self.data_set.data_set,
             "classification": "PSEUDO_ANONYMISED",
             "periods": ["2018-04"],
             "fields": list(FIELDS),
@@ -223,8 +228,9 @@ class World:
             "purpose": request["purpose"],
             "environment": "environment-1",
             "opt_out": "applied" if more.get("opt_out", {}).get("applied") else "not_applied",
-            "data_sets": ["SUS_APC"],
+            "data_sets": [self.data_set.data_set],
         }
+        is_of_somebody = bool(self.data_set.population)
         return {
             "jti": str(new_id()),
             "sub": "csu-0df",
@@ -241,8 +247,8 @@ class World:
                 "number": 1,
                 "purpose": request["purpose"],
                 "data_set": request["data_set"],
-                "catalogue_version": SUS.version,
-                "catalogue_digest": SUS.digest,
+                "catalogue_version": self.data_set.version,
+                "catalogue_digest": self.data_set.digest,
                 "classification": request["classification"],
                 "sensitivity": "NON_SENSITIVE",
             },
@@ -250,14 +256,14 @@ class World:
             "periods": request["periods"],
             "formats": request["formats"],
             "population": {
-                "rule": "own",
-                "codes": ["02P"],
-                "reasons": ["G", "H", "R", "C"],
+                "rule": "own" if is_of_somebody else "national",
+                "codes": ["02P"] if is_of_somebody else [],
+                "reasons": ["G", "H", "R", "C"] if is_of_somebody else [],
                 "map_versions": {"practice": [str(UUID(int=1))], "postcode": [str(UUID(int=2))]},
             },
             "domain": {"id": digest_of(domain), **domain},
             "opt_out": {"applied": False, "list_age_days_max": 7},
-            "disclosure_rule": "HES",
+            "disclosure_rule": self.data_set.disclosure_rule,
         } | more
 
     def permit(self, claims: dict[str, Any]) -> str:
@@ -334,7 +340,14 @@ def standing(state: State, rows: int, *, at: datetime) -> dict[str, Any]:
     )
 
 
-def world(directory: Path, engine: Engine, clock: FakeClock) -> World:
+def world(
+    directory: Path,
+    engine: Engine,
+    clock: FakeClock,
+    *,
+    data_set: DataSet = SUS,
+    known: Catalogue = CATALOGUE,
+) -> World:
     assert preparation_tables.PreparationRow.metadata is tables.metadata
     tables.metadata.create_all(engine)
-    return World(directory, engine, clock)
+    return World(directory, engine, clock, known, data_set)

@@ -33,7 +33,7 @@ class CountOf(Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     title: Text
-    counts: Literal["people", "events"]
+    counts: Literal["people", "events", "headcount"]
     subjects: tuple[Literal["patients", "staff", "nobody"], ...]
     """Of data sets about whom; where `data_sets` names some, of these alone."""
     data_sets: tuple[Name, ...] = ()
@@ -52,6 +52,8 @@ class Tabulating(Strict):
     rule: Annotated[str, Field(pattern=r"^tables/\d+$")]
     valid_from: date
     measures: tuple[CountOf, ...]
+    by_agreement: frozenset[Text]
+    """Disclosure rules whose parameters are those of the agreement."""
     nestings: tuple[tuple[Derivation, ...], ...]
     geography: frozenset[Derivation]
     practices: frozenset[Name]

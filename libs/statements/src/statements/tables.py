@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.texts import Scanned
 from statements.filters import COLUMN, ColumnName, is_empty
 from statements.form import CLOSED, OPEN
+from statements.parameters import RuleParameters
 from statements.vocabulary import Count, Text
 
 DIMENSIONS_MAX, LEVELS_MAX, MEASURES_MAX = 6, 6, 8
@@ -24,9 +25,10 @@ CATEGORY_ORDER: Final = "category"
 """Rows of a table stand in the order of their categories, never in that of people."""
 
 Column = Annotated[str, Field(pattern=COLUMN, max_length=64)]
-Disclosure = Literal["protected", "exact"]
-"""By the rule and with what is added so that nothing hidden follows; or as counted, where the line
-has a right to small numbers."""
+Profile = Literal["protected", "as_published"]
+Disclosure = Literal["protected", "exact", "as_published"]
+"""By the rule and with what is added so that nothing hidden follows; as counted, where the line
+has a right to small numbers; or by the rule alone, where the line says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ class TableRequest:
 
     measure: Annotated[str, Field(pattern=MEASURE)]
     dimensions: tuple[TableDimension, ...]
+    profile: Profile = "protected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class PermittedTable:
     measure: Annotated[str, Field(pattern=MEASURE)]
     dimensions: Annotated[tuple[TableDimension, ...], Field(min_length=1)]
     disclosure: Disclosure
+    parameters: RuleParameters | None = None
+    """Of the rule, where they are the agreement's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,9 @@ class AttestedTable:
     """How many cells are hidden, or not exact, by why."""
     earlier: tuple[Text, ...] = ()
     """Releases that were part of what a reader was taken to know."""
+    parameters: RuleParameters | None = None
+    recovered: Count = 0
+    """Hidden cells that can be worked out of others; only where a table is as published."""
     footnotes: tuple[Annotated[str, Field(max_length=500)], ...] = ()
 
 
@@ -132,6 +140,22 @@ class WantedDimension(BaseModel):
         return TableDimension(column=self.column, within=self.within)
 
 
+def is_protected(profile: str) -> bool:
+    """Say that nothing is written: it is what everybody gets who asks for nothing else."""
+    return profile == "protected"
+
+
+WantedProfile = Annotated[
+    Profile,
+    Field(
+        description="`protected`: by the disclosure rule, and nothing that is hidden can be worked"
+        " out. `as_published`: by the rule alone, as the national publication has it; only where"
+        " the line says why.",
+        exclude_if=is_protected,
+    ),
+]
+
+
 class WantedTable(BaseModel):
     """What is counted, and by what."""
 
@@ -152,11 +176,14 @@ class WantedTable(BaseModel):
         tuple[WantedDimension, ...],
         Field(min_length=1, max_length=DIMENSIONS_MAX, description="What it is cut by."),
     ]
+    profile: WantedProfile = "protected"
 
     @property
     def said(self) -> TableRequest:
         return TableRequest(
-            measure=self.measure, dimensions=tuple(one.said for one in self.dimensions)
+            measure=self.measure,
+            dimensions=tuple(one.said for one in self.dimensions),
+            profile=self.profile,
         )
 
 

@@ -18,7 +18,14 @@ from statements.request import (
     RequestedPeriod,
     months_of,
 )
-from statements.tables import DIMENSIONS_MAX, MEASURE, WantedDimension, WantedTable, repeated
+from statements.tables import (
+    DIMENSIONS_MAX,
+    MEASURE,
+    WantedDimension,
+    WantedProfile,
+    WantedTable,
+    repeated,
+)
 from statements.vocabulary import Classification, Format
 
 Aggregate = Literal[
@@ -77,6 +84,7 @@ class WantedTabulation(OfOneLine):
             examples=[[{"column": "Provider_Code", "any_of": ["RR8"]}]],
         ),
     ] = ()
+    profile: WantedProfile = "protected"
 
     @field_validator("dimensions")
     @classmethod
@@ -87,7 +95,7 @@ class WantedTabulation(OfOneLine):
 
     @property
     def table(self) -> WantedTable:
-        return WantedTable(measure=self.measure, dimensions=self.dimensions)
+        return WantedTable(measure=self.measure, dimensions=self.dimensions, profile=self.profile)
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once. Raises InvalidPeriods, PeriodNotOffered."""

@@ -512,8 +512,10 @@ class Evaluation:
         if made is not None and allowed is not None:
             same_table = (
                 all(made[n] == allowed[n] for n in ("measure", "dimensions", "disclosure"))
+                and made.get("parameters") == allowed.get("parameters")
                 and made["rule"] == permit["disclosure_rule"]
-                and (made["disclosure"] == "exact" or made["certificate"] != "none")
+                and (made["disclosure"] != "protected" or made["certificate"] != "none")
+                and (made["disclosure"] == "as_published" or not made.get("recovered"))
             )
         if not same_table:
             wrong.append("table")
@@ -584,11 +586,15 @@ class Evaluation:
             "opt_out": {"applied", "reason"},
             "confidentiality": {"route", "section_251"},
             "filters": {"column", "any_of", "at_least", "at_most"},
-        }
+            "disclosure_parameters": {
+                "suppress_min", "suppress_max", "round_base", "zero_shown", "national_exempt",
+                "measures", "min_practices", "fte_base",
+            },
+        }  # fmt: skip
         plain = {
             "number", "purpose", "data_set", "catalogue_version", "catalogue_digest", "group",
             "classification", "sensitivity", "dissemination_power", "frequency", "access_method",
-            "disclosure_rule",
+            "disclosure_rule", "as_published",
         }  # fmt: skip
         found = [key for key in line if key not in plain and key not in known]
         for name, parts in known.items():
@@ -608,7 +614,18 @@ class Evaluation:
             not isinstance(filters, list) or not len(columns) == len(readable) == len(filters)
         ):
             found.append("filters")
+        said = line.get("disclosure_parameters")
+        if said is not None and not self.makes_a_rule(said):
+            found.append("disclosure_parameters")
         return found
+
+    def makes_a_rule(self, said: Any) -> bool:
+        """[7.7] What is small begins at 0 or 1, and what is shown is not rounded to nothing."""
+        numbers = [said.get(n) for n in ("suppress_min", "suppress_max", "round_base")]
+        if not all(type(n) is int and n >= 0 for n in numbers):
+            return False
+        low, high, base = numbers
+        return low <= 1 and low <= high <= 1000 and 1 <= base <= 1000 and 2 * (high + 1) >= base
 
     def readable(self, line: Json) -> list[Json]:
         """The line's filters that name a column and whose values are a list of texts."""
@@ -761,17 +778,42 @@ class Evaluation:
         found: Json | None = (self.file or self.question).get("table")
         return found
 
-    def counted(self) -> Json | None:
+    def counted(self, line: Json) -> Json | None:
         """What a yes allows to be counted, and how it is shown."""
         table = self.table()
         if table is None:
             return None
-        by_right = self.classification == "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
         return {
             "measure": table["measure"],
             "dimensions": table["dimensions"],
-            "disclosure": "exact" if by_right else "protected",
+            "disclosure": self.how_shown(table),
+            "parameters": line.get("disclosure_parameters"),
         }
+
+    def how_shown(self, table: Json) -> str:
+        if self.classification == "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED":
+            return "exact"
+        return "as_published" if self.is_as_published(table) else "protected"
+
+    def is_as_published(self, table: Json) -> bool:
+        said = table["disclosure"] if self.file else table.get("profile")
+        return bool(said == "as_published")
+
+    def by_which_rule(self, table: Json, line: Json, entry: Json) -> Found:
+        """[7.7, ruling 15] A rule set by application is set; one alone is applied by a reason."""
+        found: Found = set()
+        said = line.get("disclosure_parameters")
+        said = said if said is not None and self.makes_a_rule(said) else None
+        if entry["set_by_agreement"] == (said is None):
+            found.add(("DISCLOSURE_RULE_MISSING", "disclosure_parameters"))
+        elif said and said.get("measures") and table["measure"] not in said["measures"]:
+            found.add(("DISCLOSURE_RULE_MISSING", table["measure"]))
+        named = (line.get("as_published") or "").strip()
+        if self.is_as_published(table) and not (
+            named and self.classification == "AGGREGATE_SUPPRESSED"
+        ):
+            found.add(("AS_PUBLISHED_NOT_IN_DSA", None))
+        return found
 
     def tabulated(self, line: Json) -> Found:  # noqa: C901, PLR0912  one judgement after another
         """[3.2, ruling 15] Aggregates are counted, by what the line lists and no practice alone."""
@@ -786,6 +828,7 @@ class Evaluation:
             return found
         if table["measure"] not in entry["measures"]:
             found.add(("DISCLOSURE_RULE_MISSING", table["measure"]))
+        found |= self.by_which_rule(table, line, entry)
         known = {f["name"]: f for f in entry["fields"]}
         calendar_ = ["Period_Month", "Period_Quarter", "Period_Financial_Year"]
         for dimension in table["dimensions"]:
@@ -809,8 +852,7 @@ class Evaluation:
         for name in named:
             if known.get(name, {}).get("practice") and not (reasons.get(name) or "").strip():
                 found.add(("PRACTICE_LEVEL_NOT_IN_DSA", name))
-        by_right = self.classification == "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
-        if self.file and table["disclosure"] != ("exact" if by_right else "protected"):
+        if self.file and table["disclosure"] != self.how_shown(table):
             found.add(("FORM_NOT_ALLOWED", "small numbers"))
         return found
 
@@ -1389,7 +1431,7 @@ class Evaluation:
             "environment": environment["id"],
             "fields": {n: listed[n] for n in self.names()},
             "filters": self.rows_of(line),
-            "table": self.counted(),
+            "table": self.counted(line),
             "codes": self.codes(line),
             "maps": {
                 kind: sorted(

@@ -77,6 +77,7 @@ from statements.filters import Filters, RowFilter, in_order
 from statements.line import AgreementVersion as JudgedVersion
 from statements.line import Line as AttestedLine
 from statements.line import MapVersions
+from statements.parameters import PARAMETERS, RuleParameters
 from statements.permit import DomainFacts, Permit, PermittedField
 from statements.permit import OptOut as PermittedOptOut
 from statements.permit import Population as PermittedPopulation
@@ -246,6 +247,7 @@ def question_of(question: Json) -> Question:
                     else TableRequest(
                         measure=question["table"]["measure"],
                         dimensions=dimensions_of(question["table"]),
+                        profile=question["table"].get("profile", "protected"),
                     ),
                 ),
                 landed=_landed(question.get("landed")),
@@ -305,6 +307,7 @@ def permit_of(permit: Json) -> GivenPermit:
             measure=permit["table"]["measure"],
             dimensions=dimensions_of(permit["table"]),
             disclosure=permit["table"]["disclosure"],
+            parameters=parameters_of(permit["table"]),
         ),
     )
     return GivenPermit(
@@ -365,6 +368,7 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
         },
         reasons=frozenset(data_set["reasons"]),
         measures=frozenset(data_set["measures"]),
+        takes_parameters=data_set["set_by_agreement"],
         mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
         waits_for_publication=data_set["gate"],
         disclosure_rule=data_set["disclosure_rule"],
@@ -398,6 +402,11 @@ def filterable_of(field: Json) -> Filterable | None:
     if field.get("number"):
         return Filterable(is_number=True)
     return Filterable(codes=frozenset(field["codes"]) if "codes" in field else None)
+
+
+def parameters_of(table: Json) -> RuleParameters | None:
+    said = table.get("parameters")
+    return None if said is None else PARAMETERS.of(said)
 
 
 def dimensions_of(table: Json) -> tuple[TableDimension, ...]:
@@ -488,6 +497,8 @@ def _file(file: Json) -> Attestation:
             measure=file["table"]["measure"],
             dimensions=dimensions_of(file["table"]),
             disclosure=file["table"]["disclosure"],
+            parameters=parameters_of(file["table"]),
+            recovered=file["table"].get("recovered", 0),
             rule=file["table"]["rule"],
             rule_version=1,
             certificate=file["table"]["certificate"],

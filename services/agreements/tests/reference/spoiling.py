@@ -513,17 +513,36 @@ DIMENSIONS = st.one_of(
 )
 
 
-def tabulated(draw: Draw, world: Json, question: Json) -> None:
+def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, PLR0912  one member after another
     """An aggregate line in good order, and a table by it, or one that differs somewhere."""
     classification = draw(
         st.sampled_from(["AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"])
     )
+    alone = draw(st.sampled_from([False, False, True]))
     shown = "protected" if classification == "AGGREGATE_SUPPRESSED" else "exact"
+    if alone and shown == "protected":
+        shown = "as_published"
+    for entry in world["catalogue"]:
+        entry["set_by_agreement"] = draw(st.sampled_from([False, False, False, True]))
+    taken = {"suppress_min": 1, "suppress_max": 4, "round_base": 5}
+    good = dict(taken)
+    if draw(st.sampled_from([False, False, False, True])):
+        taken[draw(st.sampled_from(sorted(taken)))] = draw(
+            st.sampled_from([0, 2, 5, 30, None, "1"])
+        )
+    if draw(st.sampled_from([False, False, True])):
+        taken["measures"] = draw(st.sampled_from([["headcount"], ["fte"]]))
+    is_set = any(e["set_by_agreement"] for e in world["catalogue"] if e["data_set"] == "SUS_APC")
+    is_said = draw(st.sampled_from([is_set, is_set, is_set, not is_set]))
     listed = ["Sex", "Der_Age_Band", "Der_Sector", "Der_LSOA", "Provider_Code", "Practice"]
     for v in versions(world):
         for x in v["snapshot"]["lines"]:
             if x.get("number") == 1:
                 x["classification"] = classification
+                if is_said:
+                    x["disclosure_parameters"] = taken
+                if draw(st.sampled_from([alone, alone, alone, not alone])):
+                    x["as_published"] = draw(st.sampled_from(["to equal it", "it", " "]))
                 x["fields"] = [
                     {
                         "name": n,
@@ -546,10 +565,14 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:
     )
     if question["action"] == "request":
         question["table"], question["fields"] = asked, list(columns)
+        if alone:
+            question["table"] = asked | {"profile": "as_published"}
         return
+    if is_said:
+        asked["parameters"] = draw(st.sampled_from([good, good, good | {"round_base": 1}]))
     described = {f["name"]: f for f in data_set("SUS_APC")["fields"]}
     forms = {n: described[n]["treatments"][0] if n in described else "as_is" for n in columns}
-    done = st.sampled_from([shown, shown, shown, "exact", "protected"])
+    done = st.sampled_from([shown, shown, shown, shown, "exact", "protected", "as_published"])
     if question.get("permit"):
         question["permit"] |= {
             "fields": forms, "table": asked | {"disclosure": draw(done)},
@@ -568,6 +591,7 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:
                 "disclosure": draw(done),
                 "rule": draw(st.sampled_from(["HES", "HES", "HES", "SHMI"])),
                 "certificate": draw(st.sampled_from([sha(["proof"]), sha(["proof"]), "none"])),
+                "recovered": draw(st.sampled_from([0, 0, 2])) if alone else 0,
             },
         }
         if draw(st.sampled_from([False, False, False, True])):

@@ -18,6 +18,7 @@ from services.agreements.tests.reference.spoiling import (
     tabulated,
 )
 from statements.filters import FILTER
+from statements.parameters import PARAMETERS
 
 QUESTIONS = st.sampled_from([plain.request, plain.release, plain.fetch])
 
@@ -153,6 +154,9 @@ def is_granted(decision, world, question, now):
                 {"column": d.column, "within": list(d.within)} for d in decision.table.dimensions
             ],
             "disclosure": decision.table.disclosure,
+            "parameters": None
+            if decision.table.parameters is None
+            else PARAMETERS.claims(decision.table.parameters),
         },
         "codes": list(decision.codes),
         "maps": {

@@ -76,6 +76,7 @@ def data_set(name: str, *, gate: bool = False) -> Json:
         "landing_rules": [rules(name, 1), rules(name, 2)],
         "reasons": {"S": None, "P": None, "G": "practice", "H": "postcode", "R": None, "C": None},
         "measures": ["records"],
+        "set_by_agreement": False,
         "fields": [
             field("NHS_Number", "DI", "as_is", "pseudonym", identifier="nhs_number"),
             field("Date_of_Birth", "DI", "as_is", "year", identifier="date_of_birth", date=True),

@@ -111,6 +111,34 @@ def test_suppressed_aggregates_go_without_contract_and_without_advice(people, in
     assert state(people.officer.post(f"{path}/approval-referral")) == "APPROVAL"
 
 
+def test_the_approver_says_of_which_lines_tables_are_as_published_and_why(people, in_review):
+    raw = complete()
+    raw[7]["lines"][0]["classification"] = "AGGREGATE_SUPPRESSED"
+    path = in_review(raw)
+    people.officer.post(f"{path}/approval-referral")
+    why = "Has to equal the published indicator."
+
+    def approve(line):
+        named = [{"line": line, "reason": why}]
+        return people.approver.post(f"{path}/approval", json={"as_published": named})
+
+    assert code(approve(2), 422) == "AS_PUBLISHED_REFUSED"
+    approved = approve(1).json()
+
+    frozen = people.agreements.get(f"/v1/snapshots/{approved['snapshot_hash']}").json()
+    assert [line["as_published"] for line in frozen["lines"]] == [why]
+
+
+def test_a_line_of_records_has_no_tables_as_published(people, in_review):
+    path = in_review()
+    people.officer.post(f"{path}/advisory-referral")
+    people.member.post(f"{path}/advice", json={"outcome": "recommended"})
+
+    named = {"as_published": [{"line": 1, "reason": "Has to equal the publication."}]}
+
+    assert code(people.approver.post(f"{path}/approval", json=named), 422) == "AS_PUBLISHED_REFUSED"
+
+
 def test_conditions_of_the_advice_are_in_what_is_approved(people, in_review):
     path = in_review()
     people.officer.post(f"{path}/advisory-referral")

@@ -98,6 +98,29 @@ def test_a_line_may_be_about_some_of_the_rows():
     assert examine(with_filters(WOMEN)) == ()
 
 
+SET = {"suppress_min": 1, "suppress_max": 4, "round_base": 5}
+
+
+def of_staff(parameters):
+    """A line of tables of GP Workforce, whose rule is set for each application."""
+    said = {} if parameters is None else {"disclosure_parameters": parameters}
+    return edited(
+        [7, "lines", 0],
+        line(
+            data_set="GPW",
+            classification="AGGREGATE_SUPPRESSED",
+            fields=[field(name="STAFF_GROUP", treatment="as_is")],
+            **said,
+        ),
+    )
+
+
+def test_a_rule_that_is_set_for_each_application_may_be_set():
+    found = codes(examine(of_staff(SET)))
+
+    assert not [code for code in found if code.startswith("RULE_PARAMETERS")]
+
+
 def with_areas(**changes):
     names = ("Der_PostCode_Sector", "Der_Postcode_LSOA_2011_Code")
     fields = [field(name=name, treatment="derived") for name in names]
@@ -347,6 +370,21 @@ BREAKS = [
         "FILTER_CODE_UNKNOWN",
         f"{LINE}/filters/0",
         lambda: with_filters({"column": "Sex", "any_of": ["2", "7"]}),
+    ),
+    (
+        "RULE_PARAMETERS_NOT_TAKEN",
+        f"{LINE}/disclosure_parameters",
+        lambda: edited([7, "lines", 0, "disclosure_parameters"], SET),
+    ),
+    (
+        "RULE_PARAMETERS_MISSING",
+        f"{LINE}/disclosure_parameters",
+        lambda: of_staff(None),
+    ),
+    (
+        "RULE_PARAMETERS_INVALID",
+        f"{LINE}/disclosure_parameters/round_base",
+        lambda: of_staff(SET | {"round_base": 20}),
     ),
     ("FILTER_TWICE", f"{LINE}/filters", lambda: with_filters(WOMEN, WOMEN)),
     ("GROUP_UNKNOWN", f"{LINE}/group", lambda: edited([7, "lines", 0, "group"], "1")),

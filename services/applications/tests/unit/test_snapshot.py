@@ -324,9 +324,9 @@ def test_conditions_of_the_decision_make_another_snapshot_and_none_the_same():
     frozen = snapshots.freeze(assembled())
     condition = Condition(id="c1", text="Do.", due=date(2021, 12, 31), owner=CCG)
 
-    changed = snapshots.with_conditions(frozen.content, [condition])
+    changed = snapshots.as_decided(frozen.content, [condition], {})
 
-    assert snapshots.with_conditions(frozen.content, []) == frozen
+    assert snapshots.as_decided(frozen.content, [], {}) == frozen
     assert changed.hash != frozen.hash
     before, after = json.loads(frozen.content), json.loads(changed.content)
     assert after.pop("special_conditions") == [condition.model_dump(mode="json")]

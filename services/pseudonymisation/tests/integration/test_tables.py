@@ -54,7 +54,7 @@ APRIL = {
 }  # fmt: skip
 
 
-def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), **more):
+def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), parameters=None, **more):
     """Have a table made; return its preparation."""
     by_right = disclosure == "exact"
     classification = (
@@ -72,7 +72,7 @@ def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), **more
         periods=list(periods),
         fields=columns,
         formats=more.pop("formats", ["csv"]),
-        table=table,
+        table=table | ({"profile": disclosure} if disclosure == "as_published" else {}),
         **({"filters": more["filters"]} if "filters" in more else {}),
     )
     said = haven.claims(request)
@@ -81,7 +81,9 @@ def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), **more
         "fields": [{"name": n, "treatment": "as_is"} for n in columns],
         "periods": list(periods),
         "formats": request["formats"],
-        "table": table | {"disclosure": disclosure},
+        "table": table
+        | {"disclosure": disclosure}
+        | ({} if parameters is None else {"parameters": parameters}),
         **more,
     }
     return haven.prepare(request=request, **claims)
@@ -318,6 +320,36 @@ def test_months_that_cumulate_are_held_against_one_another(haven):
     assert both.state is PreparationState.PREPARED, (both.code, both.subject)
     assert attested(haven, both).table.earlier == (first.permit.extract_id,)
     assert cells_of(haven, both)[("Total",)] in {"180", "185", "*"}
+
+
+UNITS = {("RH8", "1"): 7, ("RJE", "1"): 97}
+"""By the rule alone `* 95`, and an exact total that tells the 7 (domain.md 7.8, row 5)."""
+
+
+def whole_nation(haven):
+    maps = haven.claims(haven.request())["population"]["map_versions"]
+    return {"rule": "national", "codes": [], "reasons": [], "map_versions": maps}
+
+
+def test_as_published_a_table_is_by_the_rule_alone_and_says_what_can_be_worked_out(haven):
+    haven.land(records(UNITS))
+
+    made = ask(haven, PROVIDER, disclosure="as_published", population=whole_nation(haven))
+
+    assert made.state is PreparationState.PREPARED, (made.code, made.subject)
+    assert cells_of(haven, made) == {("Total",): "104", ("RH8",): "*", ("RJE",): "95"}
+    said = attested(haven, made).table
+    assert (said.disclosure, said.recovered, said.certificate) == ("as_published", 1, "none")
+    assert "As published: 1 hidden cells can be worked out from others." in said.footnotes
+
+
+def test_protected_the_same_table_tells_it_to_nobody(haven):
+    haven.land(records(UNITS))
+
+    made = ask(haven, PROVIDER, population=whole_nation(haven))
+
+    assert cells_of(haven, made) == {("Total",): "105", ("RH8",): "*", ("RJE",): "*"}
+    assert attested(haven, made).table.recovered == 0
 
 
 def test_a_table_with_too_many_cells_is_refused(haven, monkeypatch):

@@ -4,9 +4,12 @@ import pytest
 
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.unit.decision.test_scenarios import codes, decided
+from statements.parameters import RuleParameters
 
 SUPPRESSED = "AGGREGATE_SUPPRESSED"
 BY_RIGHT = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+SET = {"suppress_min": 1, "suppress_max": 4, "round_base": 5}
+UNSET = ("DISCLOSURE_RULE_MISSING", "disclosure_parameters")
 
 
 @pytest.fixture
@@ -135,6 +138,85 @@ def test_numbers_of_practices_need_a_reason_in_the_line(world, line):
     assert codes(world, asked(("Practice",))) == set()
 
 
+def test_a_rule_that_is_set_for_each_application_is_the_lines_or_there_is_none(world, line):
+    world["catalogue"][0]["set_by_agreement"] = True
+
+    assert codes(world, asked(("Sex",))) == {UNSET}
+
+    line["disclosure_parameters"] = SET
+
+    permission = decided(world, asked(("Sex",)))
+    assert permission.table.parameters == RuleParameters(**SET)
+
+
+def test_a_line_sets_no_rule_that_is_the_same_for_everybody(world, line):
+    line["disclosure_parameters"] = SET
+
+    assert codes(world, asked(("Sex",))) == {UNSET}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"suppress_min": 5},
+        {"suppress_min": 2},
+        {"round_base": 11},
+        {"round_base": 0},
+        {"suppress_max": "4"},
+        {"measures": ["headcount", "headcount"]},
+        {"fte_base": "0.0"},
+        {"suppress_maximum": 7},
+        {"suppress_max": None},
+    ],
+)
+def test_parameters_by_which_nothing_is_protected_deny(world, line, wrong):
+    world["catalogue"][0]["set_by_agreement"] = True
+    line["disclosure_parameters"] = SET | wrong
+
+    found = codes(world, asked(("Sex",)))
+
+    assert {code for code, _ in found} == {"CLAUSE_UNKNOWN", "DISCLOSURE_RULE_MISSING"}
+
+
+def test_what_the_lines_rule_does_not_cover_is_not_counted(world, line):
+    world["catalogue"][0]["set_by_agreement"] = True
+    world["catalogue"][0]["measures"] = ["headcount", "fte"]
+    line["disclosure_parameters"] = SET | {"measures": ["headcount"]}
+
+    assert codes(world, asked(("Sex",), measure="headcount")) == set()
+    assert codes(world, asked(("Sex",), measure="fte")) == {("DISCLOSURE_RULE_MISSING", "fte")}
+
+
+def test_a_table_is_as_published_where_the_line_says_why_and_it_is_asked_for(world, line):
+    question = asked(("Sex",))
+    question["table"]["profile"] = "as_published"
+
+    assert codes(world, question) == {("AS_PUBLISHED_NOT_IN_DSA", None)}
+
+    line["as_published"] = "Has to equal the publication."
+
+    assert decided(world, question).table.disclosure == "as_published"
+    assert decided(world, asked(("Sex",))).table.disclosure == "protected"
+
+
+def test_exact_numbers_are_never_as_published_besides(world, line):
+    line |= {"as_published": "Has to equal the publication.", "classification": BY_RIGHT}
+    question = asked(("Sex",), classification=BY_RIGHT)
+    question["table"]["profile"] = "as_published"
+
+    assert codes(world, question) == {("AS_PUBLISHED_NOT_IN_DSA", None)}
+
+
+def test_a_file_as_published_is_not_released_where_the_line_does_not_say_why(world, line):
+    question = made(("Sex",), disclosure="as_published", recovered=2)
+
+    assert codes(world, question) == {("AS_PUBLISHED_NOT_IN_DSA", None)}
+
+    line["as_published"] = "Has to equal the publication."
+
+    assert codes(world, question) == set()
+
+
 def test_a_file_that_is_the_permitted_table_is_released(world, line):
     assert codes(world, made(("Sex",))) == set()
 
@@ -145,6 +227,8 @@ def test_a_file_that_is_the_permitted_table_is_released(world, line):
         {"measure": "beds"},
         {"rule": "CSDS"},
         {"certificate": "none"},
+        {"recovered": 1},
+        {"parameters": SET},
         {"dimensions": [{"column": "Period_Month", "within": []}]},
     ],
 )

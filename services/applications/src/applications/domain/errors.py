@@ -20,6 +20,7 @@
   + FindingsRefuse            the machine checks say no, with every finding
 * Unprocessable
   + ConditionRefused          a condition is unknown, named twice, or nobody's
+  + AsPublishedRefused        a line that has no suppressed tables is to have them as published
   + KindContradicts           a new application amends nothing, every other kind something
 * Unavailable
   + AgreementsUnavailable     facts that the checks need cannot be looked up
@@ -114,6 +115,11 @@ class FindingsRefuse(Refused):
 class ConditionRefused(Unprocessable):
     code = "CONDITION_REFUSED"
     title = "The condition is not valid"
+
+
+class AsPublishedRefused(Unprocessable):
+    code = "AS_PUBLISHED_REFUSED"
+    title = "Only a line of tables with small numbers suppressed can have them as published"
 
 
 class KindContradicts(Unprocessable):

@@ -33,7 +33,8 @@ from applications.domain.sections.parties import Controller, Location, Processor
 from applications.domain.sections.purposes import Linkage
 from applications.domain.sections.terms import Condition
 from catalogue import Catalogue
-from statements.filters import WantedFilter, is_empty, of
+from statements.filters import WantedFilter, is_empty, is_none, of
+from statements.parameters import WantedParameters
 from statements.vocabulary import Classification, Purpose
 
 SCHEMA: Literal["dsfc-snapshot/1"] = "dsfc-snapshot/1"
@@ -92,6 +93,21 @@ class Line(Answer):
         tuple[WantedFilter, ...],
         Field(description="Which rows; none: all.", exclude_if=is_empty),
     ] = ()
+    disclosure_parameters: Annotated[
+        WantedParameters | None,
+        Field(
+            description="Of the disclosure rule, where they are the agreement's.",
+            exclude_if=is_none,
+        ),
+    ] = None
+    as_published: Annotated[
+        forms.Filled | None,
+        Field(
+            description="Why tables may be by the rule alone, as the national publication has them;"
+            " the approver's reason. None: they are protected.",
+            exclude_if=is_none,
+        ),
+    ] = None
 
 
 class Sections(Answer):
@@ -297,6 +313,7 @@ def _line(
         access_method=line.access_method,
         disclosure_rule=data_set.disclosure_rule,
         filters=tuple(WantedFilter.model_validate(one) for one in of(line.filters)),
+        disclosure_parameters=line.disclosure_parameters,
     )
 
 

@@ -1,6 +1,6 @@
 """What the Body and its advisers do with an application."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from applications.domain.application import Application
@@ -121,10 +121,14 @@ def approve(
     reason: str,
     met: frozenset[str],
     further: Sequence[Condition],
+    as_published: Mapping[int, str],
     expected: int | None,
     ctx: Context,
 ) -> Application:
-    """Approve the snapshot that was handed in, with the conditions that are still open."""
+    """Approve the snapshot that was handed in, with the conditions that are still open.
+
+    `as_published` says of which lines tables may be by the rule alone, and why.
+    """
     at = ctx.now()
 
     def step(application: Application, tx: Transaction) -> Application:
@@ -135,7 +139,7 @@ def approve(
         return application.approve(
             reason=reason,
             conditions=conditions,
-            snapshot=snapshots.with_conditions(submitted, conditions),
+            snapshot=snapshots.as_decided(submitted, conditions, as_published),
             by=ctx.actor,
             at=at,
         )

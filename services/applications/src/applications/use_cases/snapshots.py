@@ -1,12 +1,12 @@
 """Freezing what was handed in, and reading it again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
-from applications.domain.errors import FindingsRefuse
+from applications.domain.errors import AsPublishedRefused, FindingsRefuse
 from applications.domain.findings import refuse
 from applications.domain.life import Frozen
 from applications.domain.sections.terms import Condition
@@ -15,6 +15,7 @@ from applications.use_cases.context import Context
 from common.ids import canonical, digest
 from common.messaging.envelope import SCHEMAS
 from common.texts import STORED, found_in
+from statements.vocabulary import Classification
 
 
 def as_json(snapshot: Snapshot) -> dict[str, JsonValue]:
@@ -28,12 +29,41 @@ def freeze(snapshot: Snapshot) -> Frozen:
     return Frozen(hash=digest(content), revision=snapshot.revision, content=content)
 
 
-def with_conditions(content: bytes, conditions: Sequence[Condition]) -> Frozen:
-    """Return the submission with the conditions of the decision; itself where there are none."""
+def as_decided(
+    content: bytes, conditions: Sequence[Condition], as_published: Mapping[int, str]
+) -> Frozen:
+    """Return the submission with what the decision adds; itself where that is nothing.
+
+    `as_published` has the approver's reason by the number of the line.
+
+    Raises:
+        AsPublishedRefused: a line is not there, or has no suppressed tables
+
+    """
     snapshot = Snapshot.model_validate_json(content, context=STORED)
+    suppressed = {
+        line.number
+        for line in snapshot.lines
+        if line.classification is Classification.AGGREGATE_SUPPRESSED
+    }
+    wrong = sorted(as_published.keys() - suppressed)
+    if wrong:
+        raise AsPublishedRefused(
+            "`as_published`: line " + ", ".join(map(str, wrong)) + " has no tables with small"
+            " numbers suppressed; leave it out."
+        )
+    lines = tuple(
+        line.model_copy(update={"as_published": as_published[line.number]})
+        if line.number in as_published
+        else line
+        for line in snapshot.lines
+    )
     return freeze(
         snapshot.model_copy(
-            update={"special_conditions": (*snapshot.special_conditions, *conditions)}
+            update={
+                "lines": lines,
+                "special_conditions": (*snapshot.special_conditions, *conditions),
+            }
         )
     )
 

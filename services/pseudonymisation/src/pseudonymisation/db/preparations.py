@@ -160,6 +160,7 @@ class SqlPreparations:
             rows_done=row.rows_done,
             rows_total=row.rows_total,
             code=row.code,
+            subject=row.subject,
             files=tuple(
                 PreparedFile(**file.model_dump(exclude={"preparation_id", "position"}))
                 for file in files

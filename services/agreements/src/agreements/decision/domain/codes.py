@@ -26,6 +26,7 @@ class Code(StrEnum):
     DIMENSION_NOT_IN_DSA = "DIMENSION_NOT_IN_DSA"
     DIMENSION_UNSUITABLE = "DIMENSION_UNSUITABLE"
     PRACTICE_LEVEL_NOT_IN_DSA = "PRACTICE_LEVEL_NOT_IN_DSA"
+    AS_PUBLISHED_NOT_IN_DSA = "AS_PUBLISHED_NOT_IN_DSA"
     FILTER_COLUMN_UNKNOWN = "FILTER_COLUMN_UNKNOWN"
     FILTER_COLUMN_NOT_IN_DSA = "FILTER_COLUMN_NOT_IN_DSA"
     FILTER_EMPTY = "FILTER_EMPTY"
@@ -145,6 +146,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Cut by a code, an age band, an area or a period; name coarser levels as the catalogue"
         " nests them.",
         "Totals of a hierarchy are sums of whole categories",
+    ),
+    Code.AS_PUBLISHED_NOT_IN_DSA: Meaning(
+        "Tables are by the disclosure rule alone only where the line says why",
+        "Ask for the profile `protected`, or have the line approved with a reason.",
+        "Under the rule alone, small numbers can be worked out of others",
     ),
     Code.PRACTICE_LEVEL_NOT_IN_DSA: Meaning(
         "Numbers of single practices are given only where the line says why",

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
-from agreements.decision.domain.clauses.table_clauses import disclosure_of
+from agreements.decision.domain.clauses.table_clauses import disclosure_of, parameters_of
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
@@ -219,7 +219,8 @@ def _table(case: LineCase) -> PermittedTable | None:
     return PermittedTable(
         measure=asked.measure,
         dimensions=asked.dimensions,
-        disclosure=disclosure_of(case.key.classification),
+        disclosure=disclosure_of(case.key.classification, asked),
+        parameters=parameters_of(case.line, case.data_set),
     )
 
 

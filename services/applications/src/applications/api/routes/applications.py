@@ -48,6 +48,7 @@ from applications.domain.errors import (
     AdviceRequired,
     AgreementsUnavailable,
     ApplicationNotFound,
+    AsPublishedRefused,
     ConditionRefused,
     FindingsRefuse,
     KindContradicts,
@@ -280,7 +281,7 @@ def refer_application_to_approval(
 
 @router.post(
     "/{application_id}/approval",
-    responses=responses(*DECISION, ReasonRequired, ConditionRefused),
+    responses=responses(*DECISION, ReasonRequired, ConditionRefused, AsPublishedRefused),
 )
 def approve_application(
     application_id: UUID,
@@ -296,6 +297,7 @@ def approve_application(
         reason=given.reason,
         met=frozenset(given.conditions_met),
         further=given.conditions,
+        as_published={one.line: one.reason for one in given.as_published},
         expected=expected,
         ctx=ctx,
     )

@@ -121,6 +121,13 @@ class Advising(Incoming):
         return self
 
 
+class AsPublished(Incoming):
+    """A line whose tables may be by the disclosure rule alone."""
+
+    line: Annotated[int, Field(strict=True, ge=1, description="Number of the line.")]
+    reason: Annotated[Filled, Field(description="Why tables have to equal the publication.")]
+
+
 class Approval(Incoming):
     reason: Annotated[Words, Field(description="Needed where the advice was against.")] = ""
     conditions: Annotated[
@@ -130,6 +137,21 @@ class Approval(Incoming):
         list[Filled],
         Field(max_length=50, description="Ids of advised conditions that are met already."),
     ] = []
+    as_published: Annotated[
+        list[AsPublished],
+        Field(
+            max_length=200,
+            description="Lines whose tables may be asked for by the disclosure rule alone, so that"
+            " they equal the national publication. All others are protected.",
+            examples=[[{"line": 1, "reason": "Has to equal the published indicator."}]],
+        ),
+    ] = []
+
+    @model_validator(mode="after")
+    def _each_line_once(self) -> Self:
+        if len({one.line for one in self.as_published}) != len(self.as_published):
+            raise Invalid("each line may be named once in as_published")
+        return self
 
 
 class Refusal(Incoming):

@@ -20,7 +20,7 @@ from applications.domain.checks import (
 )
 from applications.domain.checks.case import Case
 from applications.domain.checks.codes import CODES
-from applications.domain.checks.data import caps, confidentiality, filters, uses
+from applications.domain.checks.data import caps, confidentiality, filters, tables, uses
 from applications.domain.checks.data import lines as data
 from applications.domain.findings import Finding
 
@@ -62,6 +62,7 @@ CHECKS: tuple[Check, ...] = (
     data.groups,
     data.fields,
     filters.filters,
+    tables.parameters,
     caps.columns,
     uses.misuses,
     uses.elsewhere,

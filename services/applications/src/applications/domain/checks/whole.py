@@ -108,7 +108,17 @@ def _changed(base: Mapping[str, JsonValue], proposed: Mapping[str, JsonValue]) -
 
 
 def _compared(name: str, value: JsonValue) -> JsonValue:
-    """A party is its code: how its name is spelled, or was until it was renamed, is no change."""
+    """A party is its code: how its name is spelled, or was until it was renamed, is no change.
+
+    Of a line, what the approver added is asked for anew, and no change of the applicant's.
+    """
+    if name == "lines" and isinstance(value, list):
+        return [
+            {k: v for k, v in line.items() if k != "as_published"}
+            if isinstance(line, dict)
+            else line
+            for line in value
+        ]
     if name not in {"controllers", "processors"} or not isinstance(value, list):
         return value
     return [

@@ -23,7 +23,8 @@ from applications.domain.sections.forms import (
     Words,
 )
 from common.texts import Scanned
-from statements.filters import FILTERS_MAX, WantedFilter, is_empty
+from statements.filters import FILTERS_MAX, WantedFilter, is_empty, is_none
+from statements.parameters import WantedParameters
 from statements.vocabulary import Classification, EnvironmentKind, Purpose
 
 Frequency = Literal["one_off", "daily", "weekly", "monthly", "quarterly", "yearly", "on_request"]
@@ -86,6 +87,14 @@ class LineAnswer(Answer):
             exclude_if=is_empty,
         ),
     ] = ()
+    disclosure_parameters: Annotated[
+        WantedParameters | None,
+        Field(
+            description="What the disclosure rule hides and rounds, where it is set for each"
+            " application (GP Workforce); left out elsewhere.",
+            exclude_if=is_none,
+        ),
+    ] = None
 
 
 class Consultation(Answer):

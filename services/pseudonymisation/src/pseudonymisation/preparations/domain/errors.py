@@ -83,6 +83,7 @@ class FailureCode(StrEnum):
     ENGINE_FAILED = "ENGINE_FAILED"
     ABANDONED = "ABANDONED"
     DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
+    TOO_FEW_PRACTICES = "TOO_FEW_PRACTICES"
     TABLE_TOO_LARGE = "TABLE_TOO_LARGE"
     TABLE_INVALID = "TABLE_INVALID"
     TABLE_UNPROVABLE = "TABLE_UNPROVABLE"
@@ -108,6 +109,8 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.ABANDONED: "Every attempt was interrupted. Ask again.",
     FailureCode.DISCLOSURE_RULE_MISSING: "No disclosure rule says how this is protected. Count"
     " something else, or have the rule recorded.",
+    FailureCode.TOO_FEW_PRACTICES: "A number would be of fewer practices than the agreement"
+    " allows. Ask for the named dimension in coarser categories.",
     FailureCode.TABLE_TOO_LARGE: "The table would have more cells than can be protected. Ask for"
     " fewer dimensions, coarser ones, or fewer categories.",
     FailureCode.TABLE_INVALID: "What was counted makes no table with these dimensions: categories"

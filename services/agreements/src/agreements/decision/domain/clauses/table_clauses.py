@@ -5,17 +5,40 @@ from collections.abc import Iterator
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
 from agreements.records.domain.terms.data_sets import DataSetFacts
+from agreements.records.domain.terms.document import Terms
 from common.errors import Refusal
 from statements.attestation import Attestation
+from statements.parameters import RuleParameters
 from statements.permit import Permit
-from statements.tables import PERIOD_LEVELS, Disclosure, TableDimension, columns_of
+from statements.tables import (
+    PERIOD_LEVELS,
+    AttestedTable,
+    Disclosure,
+    TableDimension,
+    TableRequest,
+    columns_of,
+)
 from statements.vocabulary import AGGREGATES, Classification
 
 
-def disclosure_of(classification: str) -> Disclosure:
-    """Say how numbers of a line are shown: exact where it has a right to small ones."""
-    is_by_right = classification == Classification.AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED
-    return "exact" if is_by_right else "protected"
+def disclosure_of(classification: str, asked: TableRequest | AttestedTable) -> Disclosure:
+    """Say how numbers of a line are shown: exact where it has a right to small ones.
+
+    By the rule alone where that is asked for, or was done; `table` says whether the line allows it.
+    """
+    if classification == Classification.AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED:
+        return "exact"
+    return "as_published" if _is_as_published(asked) else "protected"
+
+
+def parameters_of(line: Terms, data_set: DataSetFacts | None) -> RuleParameters | None:
+    """Return the agreement's parameters of a rule that has none of its own."""
+    return line.parameters if data_set is not None and data_set.takes_parameters else None
+
+
+def _is_as_published(asked: TableRequest | AttestedTable) -> bool:
+    said = asked.profile if isinstance(asked, TableRequest) else asked.disclosure
+    return said == "as_published"
 
 
 def table(case: LineCase) -> Iterator[Refusal]:
@@ -38,6 +61,7 @@ def table(case: LineCase) -> Iterator[Refusal]:
     if asked.measure not in case.data_set.measures:
         detail = f"No disclosure rule says how this measure of {case.key.data_set} is protected."
         yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, asked.measure)
+    yield from _by_another_rule(case, asked, case.data_set)
     for one in asked.dimensions:
         yield from _unsuitable(one, case.data_set)
     told_by = (f.column for f in (*case.filters, *case.line.filters))
@@ -48,6 +72,27 @@ def table(case: LineCase) -> Iterator[Refusal]:
             detail = "The line does not say why numbers of single practices are needed."
             yield refusal(Code.PRACTICE_LEVEL_NOT_IN_DSA, detail, name)
     yield from _otherwise_shown(case)
+
+
+def _by_another_rule(
+    case: LineCase, asked: TableRequest | AttestedTable, data_set: DataSetFacts
+) -> Iterator[Refusal]:
+    """A rule that is set for each application is set, and one alone is applied by a reason."""
+    said = case.line.parameters
+    if data_set.takes_parameters != (said is not None):
+        detail = (
+            "The disclosure rule is set for each application, and the line does not say it."
+            if said is None
+            else "The line sets a disclosure rule that is the same for everybody."
+        )
+        yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, "disclosure_parameters")
+    elif said is not None and said.measures and asked.measure not in said.measures:
+        detail = "The line's disclosure rule does not cover what is to be counted."
+        yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, asked.measure)
+    is_suppressed = case.key.classification == Classification.AGGREGATE_SUPPRESSED
+    if _is_as_published(asked) and not (is_suppressed and case.line.as_published):
+        detail = "The line does not say why numbers may be by the rule alone."
+        yield refusal(Code.AS_PUBLISHED_NOT_IN_DSA, detail)
 
 
 def _unsuitable(one: TableDimension, data_set: DataSetFacts) -> Iterator[Refusal]:
@@ -73,7 +118,7 @@ def _nests(finer: str, coarser: str, data_set: DataSetFacts, is_of_periods: bool
 def _otherwise_shown(case: LineCase) -> Iterator[Refusal]:
     """Hold a file's table against what the line has a right to."""
     made = None if case.file is None else case.file.table
-    if made is not None and made.disclosure != disclosure_of(case.key.classification):
+    if made is not None and made.disclosure != disclosure_of(case.key.classification, made):
         detail = "The file shows small numbers otherwise than the line's classification says."
         yield refusal(Code.FORM_NOT_ALLOWED, detail, "small numbers")
 
@@ -87,5 +132,7 @@ def is_another_table(file: Attestation, permit: Permit) -> bool:
         (made.measure, made.dimensions, made.disclosure)
         != (allowed.measure, allowed.dimensions, allowed.disclosure)
         or made.rule != permit.disclosure_rule
+        or made.parameters != allowed.parameters
         or (made.disclosure == "protected" and not made.certificate.startswith("sha256:"))
+        or (made.disclosure != "as_published" and made.recovered > 0)
     )

@@ -64,6 +64,8 @@ class DataSetFacts:
     landing_rules: tuple[LandingRulesFacts, ...] = ()
     measures: frozenset[str] = frozenset()
     """What can be counted of it, with a rule that says how that is protected."""
+    takes_parameters: bool = False
+    """Whether parameters of its disclosure rule are those of the agreement."""
 
     def is_safely_landed(self, digest: str | None, day: date) -> bool:
         """Say whether what was landed by rules of that digest, or by none, may be given that day.
@@ -106,6 +108,7 @@ def of(
             if rules.data_set == data_set.data_set
         ),
         measures=frozenset(one.name for one in catalogue.tabulating().measures_of(data_set)),
+        takes_parameters=data_set.disclosure_rule in catalogue.tabulating().by_agreement,
     )
 
 

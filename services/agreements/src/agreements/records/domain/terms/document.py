@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from statements.decision import JudgedLine, RegisterTerms
 from statements.filters import FILTER, Filters, RowFilter, in_order, repeated
 from statements.form import Malformed
+from statements.parameters import NAMES, PARAMETERS, RuleParameters
 from statements.snapshot import Published, published
 from statements.vocabulary import LineKey
 
@@ -51,6 +52,8 @@ LINE: Mapping[str, frozenset[str] | None] = {
     "access_method": None,
     "disclosure_rule": None,
     "filters": frozenset({"column", "any_of", "at_least", "at_most"}),
+    "disclosure_parameters": NAMES,
+    "as_published": None,
 }
 """The clauses of a line, and the parts of those that have parts."""
 
@@ -98,6 +101,10 @@ class Terms:
     access_method: str
     filters: Filters = ()
     """Which rows: those alone that pass each."""
+    parameters: RuleParameters | None = None
+    """Of the disclosure rule, where they are the agreement's."""
+    as_published: str = ""
+    """Why tables may be by the rule alone; empty: they are protected."""
     unknown: tuple[str, ...] = ()
     """Clauses of the line that nobody can evaluate."""
 
@@ -299,6 +306,8 @@ def _line(content: Mapping[str, Any]) -> Terms | IncompleteTerms:
         frequency=read.text("frequency"),
         access_method=read.text("access_method"),
         filters=in_order(_filters(content)),
+        parameters=_parameters(content),
+        as_published=(read.text_or_none("as_published") or "").strip(),
         unknown=tuple(_unknown_in_line(content)),
     )
     if read.missing:
@@ -321,6 +330,20 @@ def _unknown_in_line(content: Mapping[str, Any]) -> Iterator[str]:
         yield "fields"  # one field in two forms
     if _are_filters_unreadable(content):
         yield "filters"
+    if content.get("disclosure_parameters") is not None and _parameters(content) is None:
+        yield "disclosure_parameters"
+
+
+def _parameters(content: Mapping[str, Any]) -> RuleParameters | None:
+    """Return what can be read and makes a rule; where something else is there the line denies."""
+    said = content.get("disclosure_parameters")
+    if not isinstance(said, dict):
+        return None
+    try:
+        found = PARAMETERS.of(said)
+    except Malformed:
+        return None
+    return None if any(found.problems()) else found
 
 
 def _filters(content: Mapping[str, Any]) -> Iterator[RowFilter]:

@@ -32,6 +32,7 @@ from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import read_of
 from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, PERIODS, Axis, Categories
 from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
+from pseudonymisation.preparations.domain.tables.practices import require_practices
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 from statements.tables import MONTH, PERIOD_LEVELS, AttestedTable, PermittedTable
@@ -74,7 +75,7 @@ class TableEngine:
         measure = tabulating().measure(work.data_set, table.measure)
         if measure is None:
             raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, table.measure)
-        rule = _rule(work)
+        rule = _rule(work, table, measure)
         try:
             (place / "spill").mkdir(parents=True, mode=0o700)
             with_earlier = _beside(work, table)
@@ -123,11 +124,15 @@ class TableEngine:
         ) as connection:
             count = _Count(plan, connection, measure, axes)
             rows = count.rows()
+            least = 0 if table.parameters is None else table.parameters.min_practices
+            practices = count.practices(work.data_set) if least > 1 else []
             outcome = count.outcome()
         categories = tuple(
             _categories(axis, at, rows, work.data_set, with_earlier)
             for axis, at in zip(axes, count.places, strict=True)
         )
+        if least > 1:
+            require_practices(categories, practices, least=least)
         counts: dict[tuple[str, ...], int] = {}
         for row in rows:
             key = tuple(row[at.start] for at in count.places)
@@ -176,10 +181,24 @@ class _Count:
         return f"coalesce(CAST({source} AS VARCHAR), {literal(NOT_KNOWN)})"
 
     def rows(self) -> list[Row]:
-        """Raise NotPrepared where there are too many."""
-        kept = ""
+        """Count them. Raises NotPrepared where there are too many."""
         if self._plan.opt_outs_apply:
             self._people.build_map()
+        found = self._grouped(self._expressions, "count(*)")
+        return sorted(self._with_periods(row) for row in found)
+
+    def practices(self, data_set: DataSet) -> list[tuple[Row, str]]:
+        """Say which practices are in which categories. Raises NotPrepared: it has no practices."""
+        named = [n for n in data_set.by_name if tabulating().is_practice(data_set, n)]
+        if not named:
+            raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, "min_practices")
+        columns = [*self._expressions, self._label(named[0])]
+        found = [self._with_periods(row) for row in self._grouped(columns, "count(*)")]
+        return [(tuple(row[at.start] for at in self.places), row[-2]) for row in found]
+
+    def _grouped(self, columns: Sequence[str], *aggregates: str) -> list[tuple[object, ...]]:
+        kept = ""
+        if self._plan.opt_outs_apply:
             kept = " JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
         of = self._measure.where
         where = ""
@@ -187,13 +206,13 @@ class _Count:
             values = ", ".join(map(literal, of.any_of))
             where = f" WHERE CAST(s.{identifier(of.column)} AS VARCHAR) IN ({values})"
         found = self._connection.sql(
-            f"SELECT {', '.join(self._expressions)}, count(*) FROM ({self._selection.rows()}) AS s"
-            f"{kept}{where} GROUP BY {', '.join(map(str, range(1, len(self._expressions) + 1)))}"
+            f"SELECT {', '.join((*columns, *aggregates))} FROM ({self._selection.rows()}) AS s"
+            f"{kept}{where} GROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}"
             f" LIMIT {CATEGORIES_MAX + 1}"
         ).fetchall()
         if len(found) > CATEGORIES_MAX:
             raise NotPrepared(FailureCode.TABLE_TOO_LARGE)
-        return sorted(self._with_periods(row) for row in found)
+        return found
 
     def _with_periods(self, row: Sequence[object]) -> Row:
         labels = [str(value) for value in row]
@@ -235,7 +254,7 @@ def _beside(work: ExtractOrder, table: PermittedTable) -> Beside:
         filters=work.permit.filters,
         periods=work.permit.periods,
         data_set=work.data_set,
-        shown=work.shown.tables if table.disclosure == "protected" else (),
+        shown=() if table.disclosure == "exact" else work.shown.tables,
         read=partial(read_of, editions),
     )
 
@@ -301,12 +320,15 @@ def _require_no_personal_data(counted: Counted, data_set: DataSet) -> None:
                 raise NotPrepared(FailureCode.PCD_LEAK)
 
 
-def _rule(work: ExtractOrder) -> Rule:
-    code = work.permit.disclosure_rule
+def _rule(work: ExtractOrder, table: PermittedTable, measure: CountOf) -> Rule:
+    """Return the rule, with the agreement's parameters where it has none of its own."""
+    code, said = work.permit.disclosure_rule, table.parameters
     try:
-        return rule_of(code)
+        found = rule_of(code, parameters=None if said is None else said.as_told())
+        found.require(measure.counts)
     except DisclosureProblem:
         raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, code) from None
+    return found
 
 
 def _not_submitted(work: ExtractOrder) -> frozenset[tuple[str, str]]:
@@ -338,5 +360,7 @@ def _attested(table: PermittedTable, rule: Rule, made: MadeTable) -> AttestedTab
         cells=made.cells,
         hidden=dict(made.hidden),
         earlier=made.earlier,
+        parameters=table.parameters,
+        recovered=made.recovered,
         footnotes=made.footnotes,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from disclosure import (
     Dimension,
     DisclosureProblem,
     Earlier,
+    Profile,
     Protected,
     Rule,
     Table,
@@ -25,7 +26,7 @@ from disclosure.structure import CELLS_MAX
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells
 from pseudonymisation.preparations.domain.tables.axes import TOTAL, Categories
-from statements.tables import PERIOD_LEVELS
+from statements.tables import PERIOD_LEVELS, Disclosure
 
 LEAST: Final = 3
 """So many counts of a hidden cell have to stay possible."""
@@ -119,6 +120,8 @@ class MadeTable:
     """What the proof is made of; empty where nothing is hidden."""
     footnotes: tuple[str, ...]
     earlier: tuple[str, ...]
+    recovered: int = 0
+    """Hidden cells that can be worked out of others: only where the rule alone was applied."""
 
     @property
     def cells(self) -> int:
@@ -132,7 +135,7 @@ def make(
     name: str,
     title: str,
     rule: Rule,
-    disclosure: Literal["protected", "exact"],
+    disclosure: Disclosure,
     known: Sequence[Known] = (),
     seconds: float,
     seed: int,
@@ -148,8 +151,10 @@ def make(
         if disclosure == "exact":
             return _exact(counted, table, name=name, title=title)
         earlier = [one for told in known for one in _as_earlier(told, counted)]
-        shown = protect(table, rule, earlier=earlier, seconds=seconds, seed=seed)
-        _require_safe_from_the_strict(shown)
+        profile = Profile(disclosure)
+        shown = protect(table, rule, earlier=earlier, profile=profile, seconds=seconds, seed=seed)
+        if profile is Profile.PROTECTED:
+            _require_safe_from_the_strict(shown)
     except TableTooLarge:
         code = FailureCode.TABLE_WOULD_REVEAL if known else FailureCode.TABLE_TOO_LARGE
         raise NotPrepared(code, _releases(known)) from None
@@ -168,7 +173,7 @@ def make(
         raise NotPrepared(FailureCode.TABLE_INVALID, wrong.code) from None
     releases = tuple(told.release for told in known)
     notes = shown.footnotes
-    if releases:
+    if releases and profile is Profile.PROTECTED:
         notes = (*notes, "Protected together with tables that the recipient has already.")
     return MadeTable(
         printed=_printed(counted, shown.texts, name=name, title=title, notes=notes),
@@ -177,6 +182,7 @@ def make(
         certificate=_proof(shown),
         footnotes=notes,
         earlier=releases,
+        recovered=len(shown.findings),
     )
 
 
