@@ -213,3 +213,15 @@ def test_a_body_needs_no_more_than_a_line_months_and_dimensions():
 
     assert (wanted.measure, wanted.months_in(catalogue.load())) == ("records", ("2018-04",))
     assert wanted.table.said.dimensions == (TableDimension(column="Sex"),)
+
+
+@pytest.mark.parametrize("form", ["xlsx", "json", "html"])
+def test_no_permit_and_no_question_is_for_records_written_as_a_table_is(form):
+    table, records = permit_for_a_table(), permit_of_records()
+    of_records = replace(REQUEST, classification="PSEUDO_ANONYMISED", formats=(form,), table=None)
+
+    assert list(replace(table, formats=(form,)).contradictions()) == []
+    assert list(replace(records, formats=(form,)).contradictions()) == ["formats"]
+    assert Wanted.model_validate(replace(REQUEST, formats=(form,)), from_attributes=True)
+    with pytest.raises(ValidationError, match="formats"):
+        Wanted.model_validate(of_records, from_attributes=True)

@@ -20,6 +20,7 @@ from statements.line import AgreementVersion, Line, MapVersions
 from statements.tables import PermittedTable, columns_of, repeated
 from statements.vocabulary import (
     AGGREGATES,
+    RECORD_FORMATS,
     CapName,
     FormatName,
     Identifier,
@@ -190,7 +191,9 @@ class Permit:
             "table": (self.table is not None) != (self.line.classification in AGGREGATES)
             or (self.table is not None and self._is_of_other_columns(self.table)),
             "filters": len({f.column for f in self.filters}) != len(self.filters),
-            "formats": not self.formats or len(set(self.formats)) != len(self.formats),
+            "formats": not self.formats
+            or len(set(self.formats)) != len(self.formats)
+            or (self.table is None and not RECORD_FORMATS.issuperset(self.formats)),
         }
         return (name for name, contradicts in found.items() if contradicts)
 

@@ -21,7 +21,14 @@ from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, of,
 from statements.form import CLOSED, Form
 from statements.tables import TableRequest, WantedTable, columns_of, is_none
 from statements.tables import repeated as levels_repeated
-from statements.vocabulary import Classification, Format, LineKey, Purpose
+from statements.vocabulary import (
+    RECORD_FORMATS,
+    Classification,
+    Format,
+    LineKey,
+    Purpose,
+    RecordFormat,
+)
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 FIELD = r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
@@ -181,8 +188,12 @@ class WantedExtract(OfOneLine):
         ),
     ] = None
     formats: Annotated[
-        list[Format],
-        Field(min_length=1, max_length=len(Format), description="File formats; one file for each."),
+        list[RecordFormat],
+        Field(
+            min_length=1,
+            max_length=len(RECORD_FORMATS),
+            description="File formats; one file for each.",
+        ),
     ] = [Format.PARQUET]
     filters: Annotated[
         tuple[WantedFilter, ...],
@@ -330,9 +341,14 @@ class Wanted(Asked):
     classification: Code
     periods: Annotated[tuple[Month, ...], Field(min_length=1, max_length=600)]
     fields: Annotated[tuple[FieldName, ...], Field(max_length=FIELDS_MAX)]
-    formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1, max_length=2)] = (
-        "parquet",
-    )
+    formats: Annotated[
+        tuple[Format, ...],
+        Field(
+            min_length=1,
+            max_length=len(Format),
+            description="Records are written as `parquet` or `csv`, tables in each of them.",
+        ),
+    ] = (Format.PARQUET,)
     filters: Annotated[
         tuple[WantedFilter, ...],
         Field(
@@ -362,6 +378,8 @@ class Wanted(Asked):
         if self.table is None:
             if not self.fields:
                 raise ValueError("`fields`: name at least one")
+            if not RECORD_FORMATS.issuperset(self.formats):
+                raise ValueError("`formats`: records are written as `parquet` or `csv`")
             return self
         asked = self.table.said
         if any(levels_repeated(asked.dimensions)):
@@ -387,7 +405,7 @@ class AgreementResource(Asked):
             classification=asked.classification,
             periods=asked.periods,
             fields=asked.fields,
-            formats=asked.formats,
+            formats=tuple(form.value for form in asked.formats),
             filters=of(asked.filters),
             table=None if asked.table is None else asked.table.said,
         )

@@ -1,7 +1,7 @@
 """The words that statements are made of."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
@@ -63,10 +63,18 @@ class EnvironmentKind(StrEnum):
 
 
 class Format(StrEnum):
+    """How files are written: records in two, tables in all of them."""
+
     PARQUET = "parquet"
     CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+    HTML = "html"
 
 
+RecordFormat = Literal[Format.PARQUET, Format.CSV]
+"""A workbook or a page of records is nobody's need, and a row too many is a loss unseen."""
+RECORD_FORMATS: Final[frozenset[str]] = frozenset(get_args(RecordFormat))
 FormatName = Annotated[str, Field(pattern=rf"^({'|'.join(Format)})$")]
 PopulationRule = Annotated[str, Field(pattern=r"^(own|union|list|national)$")]
 REASONS: Final = "CGHLPRS"

@@ -148,3 +148,34 @@ def test_a_table_can_be_taken_back_before_its_release(house):
     answer = house.call("POST", f"/v1/tabulations/{asked}/withdrawal")
 
     assert answer.json()["state"] == "withdrawn"
+
+
+MEDIA_TYPES = {
+    "csv": "text/csv",
+    "html": "text/html",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def test_every_format_of_a_table_is_fetched_as_what_it_is_and_never_shown_in_place(house, until):
+    id_ = ask(house, formats=sorted(MEDIA_TYPES)).json()["id"]
+    until(lambda: get(house, id_)["state"] == "released")
+
+    files = {one["format"]: one for one in get(house, id_)["files"]}
+
+    assert sorted(files) == sorted(MEDIA_TYPES)
+    for form, media_type in MEDIA_TYPES.items():
+        content = house.call("GET", files[form]["content"])
+        assert content.headers["content-type"].split(";")[0] == media_type
+        assert content.headers["content-disposition"].startswith("attachment;")
+        assert content.headers["content-disposition"].endswith(f'.{form}"')
+
+
+@pytest.mark.parametrize("form", ["xlsx", "json", "html"])
+def test_records_are_not_written_as_tables_are(house, form):
+    answer = house.ask(formats=[form])
+
+    assert answer.status_code == 422
+    assert "formats" in answer.text

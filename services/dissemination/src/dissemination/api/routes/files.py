@@ -39,6 +39,9 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 MEDIA_TYPES: Mapping[Format, str] = {
     Format.PARQUET: "application/vnd.apache.parquet",
     Format.CSV: "text/csv",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.JSON: "application/json",
+    Format.HTML: "text/html",
 }
 
 ZIP = "application/zip"

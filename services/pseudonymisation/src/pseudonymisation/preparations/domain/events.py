@@ -1,16 +1,16 @@
 """What preparations tell others. Ids and numbers, never a field's value."""
 
-from typing import Literal
 from uuid import UUID
 
 from common.events import EventData, event_type
+from statements.vocabulary import Format
 
 TOPIC = "pseudonymisation.preparation"
 
 
 class FilePrepared(EventData):
     id: UUID
-    format: Literal["parquet", "csv"]
+    format: Format
     rows: int
     bytes: int
 

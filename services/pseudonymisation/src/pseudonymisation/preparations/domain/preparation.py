@@ -24,6 +24,7 @@ from pseudonymisation.preparations.domain.events import (
 )
 from statements.attestation import Edition, RulesVersion
 from statements.permit import Permit
+from statements.vocabulary import Format
 
 ATTEMPTS_MAX: Final = 3
 """A preparation that ends its worker so often is given up."""
@@ -169,7 +170,8 @@ class Preparation:
             preparation_id=self.id,
             extract_id=UUID(self.permit.extract_id),
             files=[
-                FilePrepared(id=f.id, format=f.format, rows=f.rows, bytes=f.bytes) for f in files
+                FilePrepared(id=f.id, format=Format(f.format), rows=f.rows, bytes=f.bytes)
+                for f in files
             ],
         )
         return replace(done, pending=(*self.pending, event))

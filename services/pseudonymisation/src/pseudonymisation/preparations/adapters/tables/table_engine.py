@@ -35,12 +35,15 @@ from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
 from pseudonymisation.preparations.domain.tables.practices import require_practices
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
+from statements.filters import in_words
 from statements.tables import MONTH, PERIOD_LEVELS, AttestedTable, PermittedTable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 SECONDS: Final = 45.0
 """The search for a proof; when they are over, more is hidden in its place."""
+ABOUT_MAX: Final = 1_900
+"""Characters of a line of what the file says of itself; the manifest has all of it."""
 CATEGORIES_MAX: Final = 200_000
 """Combinations that are there; a table has no more cells than it can protect."""
 
@@ -92,10 +95,13 @@ class TableEngine:
                 seconds=SECONDS,
                 seed=randbits(63),
             )
+            printed = replace(made.printed, about=_about(work, table, rule, made))
             files = {}
             for form in work.permit.formats:
                 files[form] = place / f"table.{form}"
-                files[form].write_bytes(written(made.printed, form))
+                files[form].write_bytes(written(printed, form))
+        except DisclosureProblem as wrong:  # a label that cannot be printed
+            raise NotPrepared(FailureCode.TABLE_INVALID, wrong.code) from None
         except (duckdb.Error, EngineFailed) as failure:
             log.warning("engine_failed", kind=type(failure).__name__)
             raise NotPrepared(FailureCode.ENGINE_FAILED) from None
@@ -347,6 +353,32 @@ def _title(work: ExtractOrder, measure: CountOf) -> str:
     first, last = work.permit.periods[0], work.permit.periods[-1]
     when = first if first == last else f"{first} to {last}"
     return f"{work.data_set.title}: {measure.title}, {when}"
+
+
+def _about(
+    work: ExtractOrder, table: PermittedTable, rule: Rule, made: MadeTable
+) -> tuple[tuple[str, str], ...]:
+    """Say in the file itself what was asked of which data, and how it is protected."""
+    permit = work.permit
+    told = {
+        "data set": f"{work.data_set.data_set} {work.data_set.version}",
+        "measure": table.measure,
+        "dimensions": "; ".join(" in ".join(one.levels) for one in table.dimensions),
+        "months": ", ".join(permit.periods),
+        "rows": in_words(permit.filters) or "all of the line's population",
+        "agreement": f"{permit.agreement.reference} {permit.agreement.version}",
+        "editions": ", ".join(str(edition.id) for edition, _ in work.editions),
+        "rule": f"{rule.code} {rule.version}",
+        "source of the rule": rule.source,
+        "profile": table.disclosure,
+        "cells": str(made.cells),
+        **{f"cells: {why.replace('_', ' ')}": str(n) for why, n in made.hidden.items()},
+        "release": permit.extract_id,
+    }
+    return tuple(
+        (name, text if len(text) <= ABOUT_MAX else f"{text[:ABOUT_MAX]} …")
+        for name, text in told.items()
+    )
 
 
 def _attested(table: PermittedTable, rule: Rule, made: MadeTable) -> AttestedTable:

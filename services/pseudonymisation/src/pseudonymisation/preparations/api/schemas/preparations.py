@@ -11,6 +11,7 @@ from pseudonymisation.preparations.domain.errors import FailureCode, said
 from pseudonymisation.preparations.domain.preparation import Preparation
 from statements.filters import FILTERS_MAX, WantedFilter
 from statements.tables import WantedTable
+from statements.vocabulary import Format
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), Scanned(code=True)]
 
@@ -63,7 +64,7 @@ class PreparedFileView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    format: Literal["parquet", "csv"]
+    format: Format
     object_key: Annotated[str, Field(description="In the release store.")]
     bytes: int
     digest: str
