@@ -434,3 +434,18 @@ def test_every_problem_has_a_code_of_its_own() -> None:
         seen.append(kind.code)
         kinds += kind.__subclasses__()
     assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_release_hid_for_another_stays_hidden_in_the_next(seed: int) -> None:
+    """Noughts too: shown again, they would give away what they were hidden for."""
+    units = Dimension.flat("unit", ["A", "B", "C"])
+    sexes = Dimension.flat("sex", ["0", "1", "2", "9"])
+    counts = np.array([[0, 40, 3, 0], [0, 25, 31, 0], [0, 22, 57, 0]])
+    table = Table(dimensions=(units, sexes), counts=counts)
+    first = protect(table, rule("HES"), seed=seed)
+
+    again = protect(table, rule("HES"), earlier=first.shown("first"), seed=100 + seed)
+
+    assert not (first.hidden & ~again.hidden).any()
+    assert verify(again) >= first.hidden.sum()

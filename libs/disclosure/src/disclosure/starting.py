@@ -161,8 +161,18 @@ class _Told:
             self.known_high[cell] = min(self.known_high[cell], known.high)
             if cell >= own:
                 self.high[cell] = INF
-            if cell >= own or self.state[cell] == State.UNPRINTED:
-                self.target[cell] = self.target[cell] or known.is_hidden
+            if not known.is_hidden:
+                continue
+            if cell < own and self.state[cell] in {State.EXACT, State.RULE}:
+                self._keep_hidden(cell)
+            elif self.state[cell] != State.FIXED:
+                self.target[cell] = True
+
+    def _keep_hidden(self, cell: int) -> None:
+        """Hide again what another release hid, also where it was for another's sake."""
+        if not self.target[cell]:
+            self.state[cell], self.target[cell] = State.WIDE, True
+            self.low[cell], self.high[cell] = 0, INF
 
     def by_differences(self) -> None:
         """Guard the small ones of what differs between releases."""

@@ -6,13 +6,13 @@ from pydantic import TypeAdapter
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from pseudonymisation.db.preparation_tables import ShownTableRow
+from pseudonymisation.db.preparation_tables import PreparationRow, ShownTableRow
 from pseudonymisation.preparations.domain.errors import ShownMeanwhile
 from pseudonymisation.preparations.domain.shown import (
     ShownBefore,
     ShownCells,
     ShownTable,
-    people_of,
+    Whose,
     recipient_of,
 )
 from statements.filters import FILTER
@@ -26,15 +26,15 @@ class SqlShownTables:
     session: Session
 
     def before(self, permit: Permit) -> ShownBefore:
-        """Return what the permit's recipient has of its data set, and of the same people."""
+        """Return what the permit's recipient has of its data set, of whomever."""
         found = self.session.exec(
-            select(ShownTableRow)
+            select(ShownTableRow, PreparationRow.permit)
+            .join(PreparationRow, col(PreparationRow.id) == col(ShownTableRow.preparation_id))
             .where(col(ShownTableRow.recipient) == recipient_of(permit))
             .where(col(ShownTableRow.data_set) == permit.line.data_set)
             .order_by(col(ShownTableRow.number))
         ).all()
-        people = people_of(permit)
-        tables = tuple(_shown(row) for row in found if row.people == people)
+        tables = tuple(_shown(row, Permit.read(claims)) for row, claims in found)
         return ShownBefore(tables=tables, number=len(found))
 
     def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
@@ -45,7 +45,7 @@ class SqlShownTables:
             recipient=shown.recipient,
             data_set=shown.data_set,
             number=before.number + 1,
-            people=shown.people,
+            people=shown.whose.digest,
             measure=shown.measure,
             editions={month: list(ids) for month, ids in shown.editions.items()},
             filters=[FILTER.claims(one) for one in shown.filters],
@@ -59,14 +59,14 @@ class SqlShownTables:
             raise ShownMeanwhile from error
 
 
-def _shown(row: ShownTableRow) -> ShownTable:
+def _shown(row: ShownTableRow, permit: Permit) -> ShownTable:
     return ShownTable(
         preparation_id=row.preparation_id,
         extract_id=row.extract_id,
         recipient=row.recipient,
         data_set=row.data_set,
         measure=row.measure,
-        people=row.people,
+        whose=Whose.of(permit),
         editions={month: tuple(ids) for month, ids in row.editions.items()},
         filters=tuple(FILTER.of(one) for one in row.filters),
         told=_TOLD.validate_python(row.told),

@@ -7,6 +7,7 @@ from pathlib import Path
 from catalogue import Treatment
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import sealed_parquet
+from pseudonymisation.preparations.domain.shown import Whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Plan:
     codes: tuple[str, ...]
     reasons: tuple[str, ...]
     is_national: bool
+    others: tuple[Whose, ...] = ()
+    """Whose records are read besides, for a table: what its recipient was told of theirs."""
     columns: tuple[ExtractColumn, ...]
     opt_outs_apply: bool
     opted_out: tuple[Source, ...]

@@ -89,7 +89,8 @@ class Selection:
         """Read an edition; one that was landed before there were residents has none."""
         source, columns = self._plan.editions[number].sql, self._editions[number]
         lacking = [name for name in (_column(RESIDENT), UPPER_TIER) if name not in columns]
-        if not lacking or RESIDENT not in self._plan.reasons:
+        asked = {*self._plan.reasons, *(r for one in self._plan.others for r in one.reasons)}
+        if not lacking or RESIDENT not in asked:
             return source
         none = ", ".join(f"NULL::VARCHAR AS {name}" for name in lacking)
         return f"(SELECT *, {none} FROM {source})"
@@ -97,18 +98,28 @@ class Selection:
     def _filter(self) -> str:
         plan = self._plan
         conditions = [f"period IN ({_listed(plan.periods)})"]
-        if not plan.is_national:
-            reasons = " OR ".join(self._names(letter) for letter in plan.reasons)
-            conditions.append(f"({reasons})")
+        if not plan.is_national and not any(one.is_national for one in plan.others):
+            conditions.append(f"({' OR '.join(self.whose())})")
         conditions.extend(plan.conditions)
         return " AND ".join(conditions)
 
+    def whose(self) -> Sequence[str]:
+        """Say that a row is of the permit's people, and then of each of the plan's others."""
+        plan = self._plan
+        told = [(plan.is_national, plan.codes, plan.reasons)]
+        told += [
+            (one.is_national, tuple(sorted(one.codes)), tuple(sorted(one.reasons)))
+            for one in plan.others
+        ]
+        return [
+            "TRUE"
+            if is_national
+            else f"({' OR '.join(_names(letter, codes) for letter in reasons)})"
+            for is_national, codes, reasons in told
+        ]
+
     def _names(self, letter: str) -> str:
-        """Say that a row's reason of that letter names a code of the line (domain.md 6.11)."""
-        listed = _listed(self._plan.codes)
-        if letter == RESIDENT:  # of a district, or of the county that it is in (ruling 30)
-            return f"({_column(letter)} IN ({listed}) OR {UPPER_TIER} IN ({listed}))"
-        return f"{_column(letter)} IN ({listed})"
+        return _names(letter, self._plan.codes)
 
     def _code(self, letter: str) -> str:
         """Write the code by that letter: of two tiers the upper one, where the line names it."""
@@ -164,6 +175,14 @@ class Selection:
             f"WHEN {literal(code)} THEN {number * unit}"
             for number, code in enumerate(self._codes(), start=1)
         )
+
+
+def _names(letter: str, codes: Sequence[str]) -> str:
+    """Say that a row's reason of that letter names one of these codes (domain.md 6.11)."""
+    listed = _listed(codes)
+    if letter == RESIDENT:  # of a district, or of the county that it is in (ruling 30)
+        return f"({_column(letter)} IN ({listed}) OR {UPPER_TIER} IN ({listed}))"
+    return f"{_column(letter)} IN ({listed})"
 
 
 def _column(letter: str) -> str:

@@ -29,6 +29,40 @@ class ShownCells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """Whose records are counted: all, or those that a reason gives to one of some commissioners."""
+
+    is_national: bool
+    codes: frozenset[str]
+    reasons: frozenset[str]
+    opt_outs_applied: bool
+
+    @classmethod
+    def of(cls, permit: Permit) -> "Whose":
+        return cls(
+            is_national=permit.population.is_national,
+            codes=frozenset(permit.population.codes),
+            reasons=frozenset(permit.population.reasons),
+            opt_outs_applied=permit.opt_out.applied,
+        )
+
+    def meets(self, other: "Whose") -> bool:
+        """Say whether both count somebody by one commissioner."""
+        return self.is_national or other.is_national or bool(self.codes & other.codes)
+
+    @property
+    def digest(self) -> str:
+        return digest_of(
+            {
+                "is_national": self.is_national,
+                "codes": [*sorted(self.codes)],
+                "reasons": [*sorted(self.reasons)],
+                "opt_outs": self.opt_outs_applied,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownTable:
     """One table that was made for a recipient."""
 
@@ -39,8 +73,7 @@ class ShownTable:
     """The environment that it was made for."""
     data_set: str
     measure: str
-    people: str
-    """Whose records: commissioners, reasons and opt-outs, as a digest."""
+    whose: Whose
     editions: Mapping[str, tuple[str, ...]]
     """By month those that were read, in order."""
     filters: Filters
@@ -58,24 +91,11 @@ class ShownBefore:
 
     tables: Sequence[ShownTable] = ()
     number: int = 0
-    """How many tables the recipient has of the data set, of whomever: who is next has the next."""
+    """How many tables the recipient has of the data set: who is next has the next."""
 
 
 def recipient_of(permit: Permit) -> str:
     return permit.domain.environment
-
-
-def people_of(permit: Permit) -> str:
-    """Say whose records are counted, as a digest: of others, nothing can be subtracted."""
-    population = permit.population
-    return digest_of(
-        {
-            "rule": population.rule,
-            "codes": [*sorted(population.codes)],
-            "reasons": [*sorted(population.reasons)],
-            "opt_outs": permit.opt_out.applied,
-        }
-    )
 
 
 def read_of(editions: Iterable[PinnedEdition], month: str) -> tuple[str, ...]:
@@ -99,7 +119,7 @@ def shown_table(preparation: Preparation, told: ShownCells, *, at: datetime) -> 
         recipient=recipient_of(permit),
         data_set=permit.line.data_set,
         measure=permit.table.measure,
-        people=people_of(permit),
+        whose=Whose.of(permit),
         editions={month: read_of(preparation.editions, month) for month in permit.periods},
         filters=permit.filters,
         told=told,

@@ -107,7 +107,7 @@ class ShownTables(Protocol):
     """What was shown of tables, by recipient."""
 
     def before(self, permit: Permit) -> ShownBefore:
-        """Return what the permit's recipient has of its data set, and of the same people."""
+        """Return what the permit's recipient has of its data set, of whomever."""
 
     def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
         """Remember a table beside those that it was held against.

@@ -29,8 +29,14 @@ from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.selection import Selection
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
-from pseudonymisation.preparations.domain.shown import read_of
-from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, PERIODS, Axis, Categories
+from pseudonymisation.preparations.domain.shown import Whose, read_of
+from pseudonymisation.preparations.domain.tables.axes import (
+    NOT_KNOWN,
+    PERIODS,
+    WHOSE,
+    Axis,
+    Categories,
+)
 from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
 from pseudonymisation.preparations.domain.tables.practices import require_practices
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
@@ -111,6 +117,17 @@ class TableEngine:
         done = replace(outcome, rows=made.cells, table=_attested(table, rule, made))
         return PreparedFiles(done, files, shown=made.shown)
 
+    @contextmanager
+    def _session(self, plan: Plan, place: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        sources = [*plan.editions, *plan.opted_out, *plan.cleared]
+        with session(
+            directories=sorted({source.path.parent for source in sources} | {place}),
+            temp_directory=place / "spill",
+            keys={source.key_name: source.key for source in sources},
+            limits=self._limits,
+        ) as connection:
+            yield connection
+
     def _counted(
         self,
         work: ExtractOrder,
@@ -119,20 +136,20 @@ class TableEngine:
         with_earlier: Beside,
         place: Path,
     ) -> tuple[Counted, ExtractOutcome]:
-        plan = self._records.plan(_order(work, with_earlier))
+        asked = self._records.plan(work)
+        plan = replace(self._records.plan(_order(work, with_earlier)), others=with_earlier.others)
         axes = [*_axes(table, work), *with_earlier.axes]
-        sources = [*plan.editions, *plan.opted_out, *plan.cleared]
-        with session(
-            directories=sorted({source.path.parent for source in sources} | {place}),
-            temp_directory=place / "spill",
-            keys={source.key_name: source.key for source in sources},
-            limits=self._limits,
-        ) as connection:
+        with self._session(plan, place) as connection:
             count = _Count(plan, connection, measure, axes)
             rows = count.rows()
             least = 0 if table.parameters is None else table.parameters.min_practices
             practices = count.practices(work.data_set) if least > 1 else []
             outcome = count.outcome()
+        if plan != asked:  # what is attested is of what was asked for alone
+            with self._session(asked, place) as connection:
+                own = _Count(asked, connection, measure, axes)
+                own.find_people()
+                outcome = own.outcome()
         categories = tuple(
             _categories(axis, at, rows, work.data_set, with_earlier)
             for axis, at in zip(axes, count.places, strict=True)
@@ -183,13 +200,21 @@ class _Count:
     def _label(self, column: str) -> str:
         if column in PERIOD_LEVELS:
             return "s.period"  # the coarser ones are made of it
+        if column == WHOSE:
+            return " || ".join(
+                f"CASE WHEN {condition} THEN '1' ELSE '0' END"
+                for condition in self._selection.whose()
+            )
         source = self._plan.capped.get(column, f"s.{identifier(column)}")
         return f"coalesce(CAST({source} AS VARCHAR), {literal(NOT_KNOWN)})"
 
-    def rows(self) -> list[Row]:
-        """Count them. Raises NotPrepared where there are too many."""
+    def find_people(self) -> None:
         if self._plan.opt_outs_apply:
             self._people.build_map()
+
+    def rows(self) -> list[Row]:
+        """Count them. Raises NotPrepared where there are too many."""
+        self.find_people()
         found = self._grouped(self._expressions, "count(*)")
         return sorted(self._with_periods(row) for row in found)
 
@@ -245,7 +270,7 @@ class _Count:
                     column
                     for axis in self._axes
                     for column in (axis.column, *axis.coarser)
-                    if column not in PERIOD_LEVELS
+                    if column not in PERIOD_LEVELS and column != WHOSE
                 )
             ),
             scan_hits=0,
@@ -259,6 +284,7 @@ def _beside(work: ExtractOrder, table: PermittedTable) -> Beside:
         table,
         filters=work.permit.filters,
         periods=work.permit.periods,
+        whose=Whose.of(work.permit),
         data_set=work.data_set,
         shown=() if table.disclosure == "exact" else work.shown.tables,
         read=partial(read_of, editions),
@@ -308,8 +334,9 @@ def _categories(
         leaf, above = row[place.start], row[place.start + 1 : place.stop]
         if lines.setdefault(leaf, above) != above:
             raise NotPrepared(FailureCode.TABLE_INVALID, axis.column)
-    if not lines:
-        lines = {NOT_KNOWN: tuple(NOT_KNOWN for _ in axis.coarser)}
+    if not any(with_earlier.is_asked_for(axis.column, leaf) for leaf in lines):
+        nobody = with_earlier.nobody(axis.column)
+        lines[nobody] = tuple(NOT_KNOWN for _ in axis.coarser)
     inside = frozenset(leaf for leaf in lines if with_earlier.is_asked_for(axis.column, leaf))
     return Categories(axis=axis, lines=dict(sorted(lines.items())), inside=inside)
 

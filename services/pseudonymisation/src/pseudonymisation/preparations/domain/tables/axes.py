@@ -15,6 +15,9 @@ from disclosure import Dimension, Hierarchy
 from statements.tables import FINANCIAL_YEAR, MONTH, PERIOD_LEVELS, QUARTER, TableDimension
 
 TOTAL: Final = "Total"
+WHOSE: Final = "whose records"
+"""No column can be named so. Its categories say for the table and each earlier one of other
+commissioners, by a 1 or a 0, whether it counts the record."""
 NOT_KNOWN: Final = "Not known"
 EVERYTHING: Final = "Everything, also what is not asked for"
 ELSEWHERE: Final = "Not asked for"

@@ -281,8 +281,11 @@ def _remembered(counted: Counted, shown: Protected) -> ShownCells:
 
 
 def _cells(counted: Counted, cells: Sequence[tuple[tuple[int, ...], int, int, bool]]) -> ShownCells:
-    axes = []
-    for one in counted.categories:
+    axes, asked = [], []
+    for at, one in enumerate(counted.categories):
+        if not one.axis.levels:
+            continue  # all that is told is of its total: what was asked for
+        asked.append(at)
         dimension = one.whole
         leaf_of = {one.name(leaf): leaf for leaf in one.lines}
         nodes = tuple(
@@ -292,7 +295,10 @@ def _cells(counted: Counted, cells: Sequence[tuple[tuple[int, ...], int, int, bo
         axes.append(ShownAxis(column=one.axis.column, nodes=nodes))
     return ShownCells(
         axes=tuple(axes),
-        cells=tuple((*place, low, high, int(hidden)) for place, low, high, hidden in cells),
+        cells=tuple(
+            (*(place[at] for at in asked), low, high, int(hidden))
+            for place, low, high, hidden in cells
+        ),
     )
 
 
