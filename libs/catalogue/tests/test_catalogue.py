@@ -292,7 +292,7 @@ def test_what_does_not_fit_is_not_added_and_leaves_nothing(published, tmp_path):
 
     assert sorted(p.name for p in published.rglob("*")) == before
     assert (published / "landing_rules" / "digests.json").read_bytes() == digests
-    assert load().get("DIDS").version == "1.2"
+    assert load().get("DIDS").version == "1.3"
 
 
 @pytest.mark.parametrize(
@@ -348,3 +348,19 @@ def test_the_version_with_meanings_of_codes_differs_by_them_alone(name: str) -> 
     assert former.model_dump(exclude=without) == later.model_dump(exclude=without)
     for one, other in zip(former.fields, later.fields, strict=True):
         assert one.model_dump(exclude={"labels"}) == other.model_dump(exclude={"labels"})
+
+
+@pytest.mark.parametrize("name", ["SUS_APC", "DIDS"])
+def test_the_version_with_areas_is_the_one_before_it_and_areas_of_the_same_postcode(
+    name: str,
+) -> None:
+    former, later = load().get(name, "1.2"), load().get(name, "1.3")
+    added = later.derived[len(former.derived) :]
+
+    assert later.fields == former.fields
+    assert later.derived[: len(former.derived)] == former.derived
+    assert {made.source for made in added} == {later.person.postcode}
+    assert len(added) == 7
+    assert dict(later.population) == dict(former.population) | {"L": later.population["L"]}
+    assert later.serves(former, former.releasables)
+    assert not former.serves(later, later.releasables)

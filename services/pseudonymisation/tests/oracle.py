@@ -205,4 +205,8 @@ def reason(source: str, value: str | None, world: World) -> str | None:
         return world.entity(world.practices.get(value))
     if source == "postcode":
         return world.entity(world.postcodes.get(postcode(value), (None, None))[0])
+    if source == "local_authority":  # ruling 30: who lives there, but for whom nobody knows where
+        place = postcode(value)
+        is_default = place.startswith("ZZ99")
+        return None if is_default else world.areas.get(place, {}).get("local_authority")
     return world.entity(value)

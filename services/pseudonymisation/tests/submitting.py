@@ -41,7 +41,18 @@ POSTCODES = {
     "IP1 1AA": ("26A", "E01000003"),
     "WN5 8QX": ("02P", "E01000004"),
 }
-
+AREAS = {
+    "S70 1AA": ("E02000001", "E01100001", "E02100001", "E05000001", "E08000016", ""),
+    "NE61 1AA": ("E02000002", "E01100002", "E02100002", "E05000002", "E06000057", ""),
+    "IP1 1AA": ("E02000003", "E01100003", "E02100003", "E05000003", "E07000202", "E10000029"),
+    "WN5 8QX": ("E02000004", "E01100004", "E02100004", "E05000004", "E08000010", ""),
+}
+"""By postcode, in the order of AREA_COLUMNS. A metropolitan borough has no county."""
+AREA_COLUMNS = (
+    "msoa", "lsoa_2021", "msoa_2021", "ward", "local_authority", "upper_local_authority",
+)  # fmt: skip
+DECILES = {"E01000001": 1, "E01000002": 5, "E01000003": 10}
+"""By LSOA; of the fourth nothing is known."""
 
 ORGANISATIONS = {
     "RR800": ("RR8", "", "open"),
@@ -76,13 +87,19 @@ class FakeMaps:
     @cached_property
     def _files(self) -> Mapping[str, MapFile]:
         practices = "".join(f"{p},{c}\n" for p, c in sorted(PRACTICES.items()))
-        postcodes = "".join(f"{p},{c},{a}\n" for p, (c, a) in sorted(POSTCODES.items()))
+        postcodes = "".join(
+            f"{','.join((p, *said, *AREAS[p]))}\n" for p, said in sorted(POSTCODES.items())
+        )
+        deciles = "".join(f"{lsoa},{decile}\n" for lsoa, decile in sorted(DECILES.items()))
         organisations = "".join(
             f"{code},{','.join(said)}\n" for code, said in sorted(ORGANISATIONS.items())
         )
         return {
             "practice": self._write("practice,commissioner\n" + practices),
-            "postcode": self._write("postcode,commissioner,lsoa\n" + postcodes),
+            "postcode": self._write(
+                f"postcode,commissioner,lsoa,{','.join(AREA_COLUMNS)}\n{postcodes}"
+            ),
+            "deprivation": self._write("lsoa,decile\n" + deciles),
             "organisation": self._write("code,entity,meaning,standing\n" + organisations),
         }
 

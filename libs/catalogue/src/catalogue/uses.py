@@ -29,6 +29,9 @@ class Breach(StrEnum):
     HIDDEN = "FIELD_HIDDEN_FOR_PURPOSE"
     UNLINKED = "LINKAGE_FIELD_NOT_LINKED"
     REASON = "LINKAGE_FIELD_WITHOUT_REASON"
+    LINKED_FOR = "LINKAGE_NOT_FOR_RECIPIENT"
+    LINKED_WITH = "LINKAGE_NOT_WITH_DATA_SET"
+    LINKED_ROWS = "LINKAGE_NOT_NARROWED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,28 @@ class LinkageFields(UseRule):
     fields: Annotated[tuple[Name, ...], Field(min_length=1)]
     linked: bool
     """Whether the agreement's linkage has to name the data set with another."""
+    linked_with: tuple[Name, ...] = ()
+    """Where it has to, one of these; none named: any other."""
+
+    def lacks(self, others: frozenset[str]) -> bool:
+        """Say whether no linkage with these other data sets is one that the columns are for."""
+        return self.linked and not (others & set(self.linked_with) if self.linked_with else others)
+
+
+class Linking(UseRule):
+    """Data sets that an agreement links with some freely, with others by this clause, or not at all.
+
+    Where any row names a data set, whenever it holds, no other linkage of it is allowed.
+    """
+
+    freely: tuple[Name, ...] = ()
+    """With these anybody may link it."""
+    linked_with: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """With these, where every controller is a recipient: the clause."""
+    recipients: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Kinds of organisations."""
+    narrowed_by: tuple[Name, ...] = ()
+    """Columns of the data set: its line has a filter on one of them."""
 
 
 class Elsewhere(UseRule):
@@ -130,6 +155,8 @@ class Wanted:
     """Reasons, by column."""
     linked_with: frozenset[str]
     """Other data sets that the agreement links it with."""
+    narrowed: frozenset[str] = frozenset()
+    """Columns by which the line itself filters its rows."""
 
 
 R = TypeVar("R", bound=UseRule)
@@ -144,13 +171,15 @@ class Uses(Strict):
     identity: tuple[Identity, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     linkage_fields: tuple[LinkageFields, ...] = ()
+    linking: tuple[Linking, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
     marks: tuple[Marks, ...] = ()
 
     @property
     def rows(self) -> Sequence[UseRule]:
-        refusing = (*self.purposes, *self.identity, *self.hidden, *self.linkage_fields)
-        return (*refusing, *self.elsewhere, *self.marks)
+        refusing = (*self.purposes, *self.identity, *self.hidden)
+        joining = (*self.linkage_fields, *self.linking)
+        return (*refusing, *joining, *self.elsewhere, *self.marks)
 
     def sent_elsewhere(self, wanted: Wanted, on: date) -> Iterator[tuple[str, Elsewhere]]:
         """Say which recipients have what is wanted from another service, and from which."""
@@ -183,6 +212,7 @@ class Uses(Strict):
         yield from self._of_identity(wanted, on)
         yield from self._of_hidden(wanted, on)
         yield from self._of_linkage(wanted, on)
+        yield from dict.fromkeys(self._of_linking(wanted, on))
 
     def _of_purpose(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
         rows = _holding(self.purposes, wanted, on)
@@ -214,12 +244,35 @@ class Uses(Strict):
         others = wanted.linked_with - {wanted.data_set}
         for row in _holding(self.linkage_fields, wanted, on):
             for name in sorted(set(row.fields) & set(wanted.fields)):
-                if row.linked and not others:
-                    detail = f"No linkage of the agreement names {wanted.data_set}: {row.reason}"
+                if row.lacks(others):
+                    with_ = f" with {' or '.join(row.linked_with)}" if row.linked_with else ""
+                    names = f"{wanted.data_set}{with_}"
+                    detail = f"No linkage of the agreement names {names}: {row.reason}"
                     yield Misuse(breach=Breach.UNLINKED, subject=name, detail=detail)
                 if not wanted.fields[name].strip():
                     detail = f"{name} is listed without a reason: {row.reason}"
                     yield Misuse(breach=Breach.REASON, subject=name, detail=detail)
+
+    def _of_linking(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
+        """Judge every data set of the group: people have one token in all of them."""
+        group = wanted.linked_with | {wanted.data_set}
+        for name in sorted(group):
+            named = [row for row in self.linking if name in row.data_sets]
+            free = {n for row in named for n in (*row.data_sets, *row.freely)}
+            if not named or group <= free:
+                continue
+            rows = [row for row in named if row.holds(name, on)]
+            why = f"{name} is not linked so: {named[-1].reason}"
+            for other in sorted(group - free):
+                if not any(other in row.linked_with for row in rows):
+                    yield Misuse(breach=Breach.LINKED_WITH, subject=other, detail=why)
+            recipients = wanted.recipients or {wanted.data_set: ""}
+            for code, kind in sorted(recipients.items()):
+                if not any(kind in row.recipients for row in rows):
+                    yield Misuse(breach=Breach.LINKED_FOR, subject=code, detail=why)
+            narrowing = {column for row in rows for column in row.narrowed_by}
+            if name == wanted.data_set and narrowing and not narrowing & wanted.narrowed:
+                yield Misuse(breach=Breach.LINKED_ROWS, subject=min(narrowing), detail=why)
 
     def problems_with(self, data_sets: Iterable[DataSet]) -> Iterator[str]:
         """Say which data sets or columns of the rules nobody has described."""
@@ -228,11 +281,16 @@ class Uses(Strict):
             known.setdefault(described.data_set, set()).update(described.releasables)
         for row in self.rows:
             yield from (f"there is no data set {n}" for n in row.data_sets if n not in known)
-        named: list[Hidden | LinkageFields | Marks] = [*self.hidden, *self.linkage_fields]
-        named += self.marks
-        for columns in named:
-            there = {field for name in columns.data_sets for field in known.get(name, ())}
-            yield from (f"no data set has {f}" for f in columns.fields if f not in there)
+        named: list[tuple[UseRule, Sequence[str]]] = [
+            (row, row.fields) for row in (*self.hidden, *self.linkage_fields, *self.marks)
+        ]
+        named += [(row, row.narrowed_by) for row in self.linking]
+        for row, columns in named:
+            there = {field for name in row.data_sets for field in known.get(name, ())}
+            yield from (f"no data set has {f}" for f in columns if f not in there)
+        beside = [n for link in self.linking for n in (*link.freely, *link.linked_with)]
+        beside += [n for link in self.linkage_fields for n in link.linked_with]
+        yield from (f"there is no data set {n}" for n in beside if n not in known)
 
 
 def _holding(rows: Sequence[R], wanted: Wanted, on: date) -> list[R]:

@@ -907,12 +907,38 @@ class Evaluation:
         for name in [*self.names(), *told_by]:
             if self.purpose == "COM" and name in hidden.get(self.data_set, ()):
                 found.add(("FIELD_HIDDEN_FOR_PURPOSE", name))
-            joins = {"SHMI": ("EPIKEY",), "GPW": ("GMC_NUMBER", "PRACTICE_CODE")}
+            joins = {
+                "SHMI": ("EPIKEY",),
+                "GPW": ("GMC_NUMBER", "PRACTICE_CODE"),
+                "DRPLCM": ("UNIQUE_CDS_IDENTIFIER",),
+                "DEPLCM": ("UNIQUE_CDS_IDENTIFIER",),
+            }
             if name in joins.get(self.data_set, ()):
                 if not reasons.get(name, "").strip():
                     found.add(("LINKAGE_FIELD_WITHOUT_REASON", name))
                 if name == "EPIKEY" and self.linked() == {"SHMI"}:
                     found.add(("LINKAGE_FIELD_NOT_LINKED", name))
+                of_sus = self.linked() & {"SUS_APC", "SUS_APCS"}
+                if name == "UNIQUE_CDS_IDENTIFIER" and not of_sus:
+                    found.add(("LINKAGE_FIELD_NOT_LINKED", name))
+        return found | self.drugs_and_devices(line)
+
+    def drugs_and_devices(self, line: Json) -> Found:
+        """Ruling 33: NHS England alone, with SUS admitted patient care, of specialised services."""
+        found: Found = set()
+        contract_monitoring = {"ACM", "PLCM", "DRPLCM", "DEPLCM"}
+        linked = self.linked()
+        if not linked & {"DRPLCM", "DEPLCM"} or linked <= contract_monitoring:
+            return found
+        for other in linked - contract_monitoring - {"SUS_APC", "SUS_APCS"}:
+            found.add(("LINKAGE_NOT_WITH_DATA_SET", other))
+        for code, kind in self.kinds_of_controllers().items():
+            has_bodys_code = kind == "BODY" and self.today >= date(2023, 2, 1)
+            if kind != "NHS_ENGLAND" and not has_bodys_code:
+                found.add(("LINKAGE_NOT_FOR_RECIPIENT", code))
+        by = [f["column"] for f in self.readable(line)]
+        if self.data_set in ("DRPLCM", "DEPLCM") and "SERVICE_CODE" not in by:
+            found.add(("LINKAGE_NOT_NARROWED", "SERVICE_CODE"))
         return found
 
     def form_allowed(self, line: Json) -> Found:

@@ -87,6 +87,13 @@ def with_field(**changes):
     return edited([7, "lines", 0, "fields"], [field(**changes)])
 
 
+def linked_drugs(*others):
+    """One line of drugs, of all services, which section 10 links."""
+    raw = edited([7, "lines", 0], line(data_set="DRPLCM", fields=[field(name="SEX")]))
+    link = {"data_sets": ["DRPLCM", *others], "key": "person"}
+    return edited([10, "linkage"], [link], raw)
+
+
 WOMEN = {"column": "Sex", "any_of": ["2"]}
 
 
@@ -757,6 +764,21 @@ BREAKS = [
         "LINKAGE_FIELD_NOT_LINKED",
         f"{FIELD}/name",
         lambda: edited([7, "lines", 0], line(data_set="SHMI", fields=[field(name="EPIKEY")])),
+    ),
+    (
+        "LINKAGE_NOT_FOR_RECIPIENT",
+        f"{LINE}/data_set",
+        lambda: linked_drugs("SUS_APC"),
+    ),
+    (
+        "LINKAGE_NOT_WITH_DATA_SET",
+        f"{LINE}/data_set",
+        lambda: linked_drugs("SUS_OP"),
+    ),
+    (
+        "LINKAGE_NOT_NARROWED",
+        f"{LINE}/filters",
+        lambda: linked_drugs("SUS_APC"),
     ),
     (
         "IDENTITY_NOT_FOR_RECIPIENT",

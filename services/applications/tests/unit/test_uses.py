@@ -66,6 +66,31 @@ def test_the_key_of_hes_needs_the_linkage_of_section_10():
     assert found(asking("EPIKEY", linkage=("SHMI", "HES_APC"), **asked)) == set()
 
 
+LINKING = {"LINKAGE_NOT_FOR_RECIPIENT", "LINKAGE_NOT_WITH_DATA_SET", "LINKAGE_NOT_NARROWED"}
+
+
+def test_nhs_england_alone_links_drugs_with_stays_and_says_which():
+    pointer = "/sections/7/lines/0"
+    asked = {"data_set": "DRPLCM"}
+    narrow = asked | {"filters": [{"column": "SERVICE_CODE", "any_of": ["NCBPS01C"]}]}
+    stays, others = ("DRPLCM", "SUS_APC"), ("DRPLCM", "SUS_OP")
+
+    def said(raw, kind):
+        return found(raw, kind=kind, among=LINKING)
+
+    assert said(asking(linkage=stays, **narrow), "NHS_ENGLAND") == set()
+    assert said(asking(linkage=("DRPLCM", "PLCM"), **asked), "CCG") == set()
+    assert said(asking(linkage=stays, **narrow), "CCG") == {
+        ("LINKAGE_NOT_FOR_RECIPIENT", f"{pointer}/data_set")
+    }
+    assert said(asking(linkage=others, **narrow), "NHS_ENGLAND") == {
+        ("LINKAGE_NOT_WITH_DATA_SET", f"{pointer}/data_set")
+    }
+    assert said(asking(linkage=stays, **asked), "NHS_ENGLAND") == {
+        ("LINKAGE_NOT_NARROWED", f"{pointer}/filters")
+    }
+
+
 @pytest.mark.parametrize(
     ("kind", "route", "codes"),
     [
@@ -118,5 +143,5 @@ def test_a_local_authority_that_does_not_ask_for_its_residents_is_told():
     assert told("H") == {("RESIDENTS_NOT_ASKED_FOR", pointer)}
     assert told("S", "H") == {("RESIDENTS_NOT_ASKED_FOR", pointer)}
     assert told("L") == told("H", "L") == set()
-    assert told("H", kind="CCG") == told("G", data_set="DIDS") == set()
+    assert told("H", kind="CCG") == told("G", data_set="PLCM") == set()
     assert told(rule="national") == set()

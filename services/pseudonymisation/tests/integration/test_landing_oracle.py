@@ -16,6 +16,9 @@ from pseudonymisation.engine.blocks import Cipher, derive
 from pseudonymisation.engine.sealing import Siv
 from services.pseudonymisation.tests import intake_oracle, oracle
 from services.pseudonymisation.tests.submitting import (
+    AREA_COLUMNS,
+    AREAS,
+    DECILES,
     ORGANISATIONS,
     POSTCODES,
     PRACTICES,
@@ -27,7 +30,11 @@ from services.pseudonymisation.tests.submitting import (
 
 SAMPLE = Path(__file__).parents[5] / "shared" / "data" / "dids_sample_495.csv"
 ENTITIES = {code: said[0] for code, said in ORGANISATIONS.items()}
-WORLD = oracle.World(PROVIDER, PRACTICES, POSTCODES, ENTITIES)
+PLACES = {
+    place: {name: code or None for name, code in zip(AREA_COLUMNS, told, strict=True)}
+    for place, told in AREAS.items()
+}
+WORLD = oracle.World(PROVIDER, PRACTICES, POSTCODES, ENTITIES, areas=PLACES, deciles=DECILES)
 PEOPLE = ["9990000018", "9990000026", "9990000034", "9990000042", "9990000050", "9990000069", ""]
 ROWS = 400
 
@@ -164,11 +171,11 @@ def judge(intake: Intake, data_set: str, records: list[dict], rows: list[dict]) 
             event = value[form.at] if form.at else None
             expected = oracle.derived(form.derivation, value[form.source], event, WORLD)
             assert row[form.name] == expected, (where, form.name)
-        for letter in "SPGHRC":
+        for letter in "SPGHRCL":
             rule = described.population.get(letter)
             source = value[rule.field] if rule and rule.field else None
             expected = oracle.reason(rule.source, source, WORLD) if rule else None
-            if taken.withheld and letter in "GH":
+            if taken.withheld and letter in "GHL":
                 expected = None
             assert row[f"reason_{letter.lower()}"] == expected, (where, letter)
         assert row["period"] == value[described.periods.field][:7], where

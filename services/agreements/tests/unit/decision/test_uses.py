@@ -1,7 +1,10 @@
 """What a data set is for binds every line of it, also one that was signed (docs/adr/0048)."""
 
+from datetime import date
+
 import pytest
 
+from catalogue import Wanted, uses
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.evaluator import evaluate
 from services.agreements.tests.reference.world import CCG, NOON
@@ -98,6 +101,123 @@ def test_who_links_the_workforce_says_with_what(world, column):
 
     assert refused(world, asked) == {("LINKAGE_FIELD_WITHOUT_REASON", column)}
     line["fields"][-1]["reason"] = "joined to the list sizes of practices"
+    assert refused(world, asked) == set()
+
+
+SPECIALISED = {"column": "SERVICE_CODE", "any_of": ["NCBPS01C"]}
+
+
+def drugs(world, name="DRPLCM", *, kind="NHS_ENGLAND", linked=("DRPLCM", "SUS_APC")):
+    """A line of drugs by service, whose agreement links them, of an organisation of that kind."""
+    columns = {"SERVICE_CODE": "to pick", "UNIQUE_CDS_IDENTIFIER": "to join with the stay"}
+    line, asked = about(world, name, **columns)
+    for row in world["organisations"]:
+        if row["ods"] == CCG:
+            row["kind"] = kind
+    line["filters"] = [SPECIALISED]
+    snapshot = world["agreement"]["versions"][0]["snapshot"]
+    snapshot["linkage"] = [{"data_sets": [*linked], "key": "person", "mitigation": "x"}]
+    return line, asked
+
+
+@pytest.mark.parametrize("name", ["DRPLCM", "DEPLCM"])
+@pytest.mark.parametrize("stays", ["SUS_APC", "SUS_APCS"])
+def test_nhs_england_links_drugs_and_devices_with_stays_by_its_clause(world, name, stays):
+    _, asked = drugs(world, name, linked=(name, stays))
+
+    assert refused(world, asked) == set()
+
+
+@pytest.mark.parametrize("linked", [(), ("DRPLCM", "PLCM"), ("SUS_APC", "SUS_OP")])
+def test_without_the_clause_the_record_of_sus_stays_where_it_is(world, linked):
+    _, asked = drugs(world, linked=linked)
+
+    assert refused(world, asked) == {("LINKAGE_FIELD_NOT_LINKED", "UNIQUE_CDS_IDENTIFIER")}
+
+
+@pytest.mark.parametrize("kind", ["CCG", "ICB", "NHS_ENGLAND_REGION", "LOCAL_AUTHORITY", "BODY"])
+def test_nobody_else_links_drugs_with_stays(world, kind):
+    _, asked = drugs(world, kind=kind)
+
+    assert refused(world, asked) == {("LINKAGE_NOT_FOR_RECIPIENT", CCG)}
+
+
+def test_the_body_links_them_once_it_is_the_commissioner(world):
+    drugs(world, kind="BODY")
+    line = world["agreement"]["versions"][0]["snapshot"]["lines"][0]
+
+    def allowed(day):
+        wanted = Wanted(
+            data_set="DRPLCM",
+            purpose="COM",
+            identifiable=False,
+            route="",
+            population="own",
+            recipients={"X26": "BODY"},
+            fields={},
+            linked_with=frozenset({"SUS_APC", "DRPLCM"}),
+            narrowed=frozenset(f["column"] for f in line["filters"]),
+        )
+        return not list(uses().misuses(wanted, date.fromisoformat(day)))
+
+    assert not allowed("2023-01-31")
+    assert allowed("2023-02-01")
+
+
+def test_a_joint_controller_of_another_kind_is_one_too_many(world):
+    """Whoever is a controller beside NHS England has the same tokens."""
+    _, asked = drugs(world)
+    version = world["agreement"]["versions"][0]
+    version["controllers"] = [CCG, plain.OTHER_CCG]
+    version["signed"][plain.OTHER_CCG] = version["signed"][CCG]
+
+    assert ("LINKAGE_NOT_FOR_RECIPIENT", plain.OTHER_CCG) in refused(world, asked)
+    assert ("LINKAGE_NOT_FOR_RECIPIENT", CCG) not in refused(world, asked)
+
+
+def test_the_stays_are_closed_as_well_where_drugs_are_linked_without_right(world):
+    """Files of drugs may be there already: the tokens of the next stays would name their people."""
+    drugs(world, kind="CCG")
+    line, asked = about(world, "SUS_APC")
+    del line["filters"]
+
+    assert refused(world, asked) == {("LINKAGE_NOT_FOR_RECIPIENT", CCG)}
+
+
+@pytest.mark.parametrize("other", ["SUS_OP", "HES_APC", "CSDS", "GP_RS"])
+def test_drugs_are_linked_with_nothing_that_the_clause_does_not_name(world, other):
+    """Also over a third: what is linked with what is linked has the same tokens."""
+    _, asked = drugs(world)
+    snapshot = world["agreement"]["versions"][0]["snapshot"]
+    snapshot["linkage"] += [{"data_sets": ["SUS_APC", other], "key": "person", "mitigation": "x"}]
+
+    assert refused(world, asked) == {("LINKAGE_NOT_WITH_DATA_SET", other)}
+
+
+@pytest.mark.parametrize("filters", [[], [{"column": "Sex", "any_of": ["1"]}]])
+def test_the_line_says_which_records_are_of_a_specialised_service(world, filters):
+    line, asked = drugs(world)
+    line["filters"] = filters
+
+    assert refused(world, asked) == {("LINKAGE_NOT_NARROWED", "SERVICE_CODE")}
+
+
+def test_that_the_request_asks_for_few_is_not_that_the_line_does(world):
+    line, asked = drugs(world)
+    line["filters"] = []
+
+    assert refused(world, asked | {"filters": [SPECIALISED]}) == {
+        ("LINKAGE_NOT_NARROWED", "SERVICE_CODE")
+    }
+
+
+@pytest.mark.parametrize("kind", ["CCG", "NHS_ENGLAND"])
+def test_contract_monitoring_is_linked_among_itself_by_anybody(world, kind):
+    line, asked = drugs(world, kind=kind, linked=("DRPLCM", "DEPLCM", "PLCM", "ACM"))
+    line["fields"].pop()
+    line["filters"] = []
+    asked["fields"] = ["Sex"]
+
     assert refused(world, asked) == set()
 
 

@@ -39,6 +39,9 @@ class Code(StrEnum):
     FIELD_HIDDEN_FOR_PURPOSE = "FIELD_HIDDEN_FOR_PURPOSE"
     LINKAGE_FIELD_NOT_LINKED = "LINKAGE_FIELD_NOT_LINKED"
     LINKAGE_FIELD_WITHOUT_REASON = "LINKAGE_FIELD_WITHOUT_REASON"
+    LINKAGE_NOT_FOR_RECIPIENT = "LINKAGE_NOT_FOR_RECIPIENT"
+    LINKAGE_NOT_WITH_DATA_SET = "LINKAGE_NOT_WITH_DATA_SET"
+    LINKAGE_NOT_NARROWED = "LINKAGE_NOT_NARROWED"
     CATALOGUE_UNKNOWN = "CATALOGUE_UNKNOWN"
     S251_EXPIRED = "S251_EXPIRED"
     OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
@@ -218,6 +221,25 @@ MEANINGS: Mapping[Code, Meaning] = {
         "A column that is there to link data sets is listed with a reason",
         "Amend the line to say what the named field is linked with, and why.",
         "DSfC data catalogue: practice code and GP registration number as linkage fields",
+    ),
+    Code.LINKAGE_NOT_FOR_RECIPIENT: Meaning(
+        "Every controller of an agreement that links data sets by a clause of theirs is one whom"
+        " the clause is for",
+        "Amend the agreement not to link these data sets, or to have the named controller leave it.",
+        "NHS England links drugs and devices relevant to a Specialised Service with the data"
+        " submitted routinely",
+    ),
+    Code.LINKAGE_NOT_WITH_DATA_SET: Meaning(
+        "A data set that is linked by a clause is linked with what the clause names alone",
+        "Amend the agreement's linkage to leave out the named data set.",
+        "NHS England links drugs and devices relevant to a Specialised Service with the data"
+        " submitted routinely",
+    ),
+    Code.LINKAGE_NOT_NARROWED: Meaning(
+        "A line of a data set that is linked by a clause is about the records that the clause names",
+        "Amend the line to filter its rows by the named column.",
+        "NHS England links drugs and devices relevant to a Specialised Service with the data"
+        " submitted routinely",
     ),
     Code.CATALOGUE_UNKNOWN: Meaning(
         "The catalogue has the data set's file with the digest that the line names",

@@ -35,4 +35,5 @@ def _wanted(case: LineCase) -> Wanted:
         recipients={code: "" if o is None else o.kind.value for code, o in kinds.items()},
         fields={name: "" if term is None else term.reason for name, term in listed.items()},
         linked_with=frozenset(case.document.linked_with(case.key.data_set)),
+        narrowed=frozenset(one.column for one in case.line.filters),
     )

@@ -13,6 +13,9 @@ SAID = {
     Breach.IDENTITY: ("IDENTITY_NOT_FOR_RECIPIENT", "classification"),
     Breach.HIDDEN: ("FIELD_HIDDEN_FOR_PURPOSE", ""),
     Breach.UNLINKED: ("LINKAGE_FIELD_NOT_LINKED", ""),
+    Breach.LINKED_FOR: ("LINKAGE_NOT_FOR_RECIPIENT", "data_set"),
+    Breach.LINKED_WITH: ("LINKAGE_NOT_WITH_DATA_SET", "data_set"),
+    Breach.LINKED_ROWS: ("LINKAGE_NOT_NARROWED", "filters"),
 }
 """The code, and where a line says it; what is about a field is said at the field. That a field
 has no reason is said of every field (FIELD_WITHOUT_REASON)."""
@@ -86,6 +89,7 @@ def _wanted(case: Case, line: LineAnswer) -> Wanted:
         recipients={ods: _kind(case, ods) for ods in case.answers.controllers},
         fields={field.name: field.reason for field in line.fields},
         linked_with=case.linked_with(line.data_set),
+        narrowed=frozenset(one.column for one in line.filters),
     )
 
 
