@@ -112,7 +112,7 @@ class LinkageFields(UseRule):
 
 
 class Linking(UseRule):
-    """Data sets that an agreement links with some freely, with others by this clause, or not at all.
+    """Data sets that are linked with some freely, with others by this clause, else not at all.
 
     Where any row names a data set, whenever it holds, no other linkage of it is allowed.
     """

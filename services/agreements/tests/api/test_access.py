@@ -919,3 +919,44 @@ def test_a_line_that_was_signed_for_what_the_data_set_is_not_for_opens_nothing(s
     assert not answer["decision"]
     assert (refused["code"], refused["subject"]) == ("DATA_SET_NOT_FOR_PURPOSE", "COM")
     assert "risk stratification" in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "linked", "refused"),
+    [
+        ("NHS_ENGLAND", ["DRPLCM", "SUS_APC"], None),
+        ("NHS_ENGLAND", ["DRPLCM", "PLCM"], "LINKAGE_FIELD_NOT_LINKED"),
+        ("CCG", ["DRPLCM", "SUS_APC"], "LINKAGE_NOT_FOR_RECIPIENT"),
+    ],
+)
+def test_drugs_are_linked_with_stays_by_the_clause_of_nhs_england(
+    service, haven, kind, linked, refused
+):
+    """Ruling 33, of the published files: what is permitted has one token in both data sets."""
+    published = catalogues.load().get("DRPLCM")
+    world = plain.sound()
+    for row in world["organisations"]:
+        if row["ods"] == plain.CCG and row["kind"] == "CCG":
+            row["kind"] = kind
+    (version,) = world["agreement"]["versions"]
+    version["snapshot"]["linkage"] = [
+        {"data_sets": linked, "key": "person", "mitigation": "none left"}
+    ]
+    for line in version["snapshot"]["lines"]:
+        line |= {"data_set": "DRPLCM", "catalogue_digest": published.digest}
+        line["filters"] = [{"column": "SERVICE_CODE", "any_of": ["NCBPS01C"]}]
+        line["fields"] = [
+            {"name": "SERVICE_CODE", "treatment": "as_is", "reason": "specialised services"},
+            {"name": "UNIQUE_CDS_IDENTIFIER", "treatment": "pseudonym", "reason": "to join stays"},
+        ]
+    seed(service.parts.engine, world, sealer=service.parts.sealer)
+    asked = Asked(service, haven)
+    wanted = {"data_set": "DRPLCM", "fields": ["UNIQUE_CDS_IDENTIFIER"]}
+
+    if refused is None:
+        _, permit = asked.permitted(**wanted)
+        assert set(permit["domain"]["data_sets"]) == set(linked)
+        return
+    answer = asked.post(asked.request_body(**wanted)).json()
+    assert not answer["decision"]
+    assert [one["code"] for one in answer["context"]["refusals"]] == [refused]

@@ -907,21 +907,27 @@ class Evaluation:
         for name in [*self.names(), *told_by]:
             if self.purpose == "COM" and name in hidden.get(self.data_set, ()):
                 found.add(("FIELD_HIDDEN_FOR_PURPOSE", name))
-            joins = {
-                "SHMI": ("EPIKEY",),
-                "GPW": ("GMC_NUMBER", "PRACTICE_CODE"),
-                "DRPLCM": ("UNIQUE_CDS_IDENTIFIER",),
-                "DEPLCM": ("UNIQUE_CDS_IDENTIFIER",),
-            }
-            if name in joins.get(self.data_set, ()):
-                if not reasons.get(name, "").strip():
-                    found.add(("LINKAGE_FIELD_WITHOUT_REASON", name))
-                if name == "EPIKEY" and self.linked() == {"SHMI"}:
-                    found.add(("LINKAGE_FIELD_NOT_LINKED", name))
-                of_sus = self.linked() & {"SUS_APC", "SUS_APCS"}
-                if name == "UNIQUE_CDS_IDENTIFIER" and not of_sus:
-                    found.add(("LINKAGE_FIELD_NOT_LINKED", name))
+            found |= self.joined_by(name, reasons.get(name, ""))
         return found | self.drugs_and_devices(line)
+
+    def joined_by(self, name: str, reason: str) -> Found:
+        """Columns that are there to join one data set with another."""
+        found: Found = set()
+        joins = {
+            "SHMI": ("EPIKEY",),
+            "GPW": ("GMC_NUMBER", "PRACTICE_CODE"),
+            "DRPLCM": ("UNIQUE_CDS_IDENTIFIER",),
+            "DEPLCM": ("UNIQUE_CDS_IDENTIFIER",),
+        }
+        if name not in joins.get(self.data_set, ()):
+            return found
+        if not reason.strip():
+            found.add(("LINKAGE_FIELD_WITHOUT_REASON", name))
+        if name == "EPIKEY" and self.linked() == {"SHMI"}:
+            found.add(("LINKAGE_FIELD_NOT_LINKED", name))
+        if name == "UNIQUE_CDS_IDENTIFIER" and not self.linked() & {"SUS_APC", "SUS_APCS"}:
+            found.add(("LINKAGE_FIELD_NOT_LINKED", name))
+        return found
 
     def drugs_and_devices(self, line: Json) -> Found:
         """Ruling 33: NHS England alone, with SUS admitted patient care, of specialised services."""

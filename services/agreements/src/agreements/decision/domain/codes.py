@@ -225,7 +225,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.LINKAGE_NOT_FOR_RECIPIENT: Meaning(
         "Every controller of an agreement that links data sets by a clause of theirs is one whom"
         " the clause is for",
-        "Amend the agreement not to link these data sets, or to have the named controller leave it.",
+        "Amend the agreement not to link these data sets, or to be without the named controller.",
         "NHS England links drugs and devices relevant to a Specialised Service with the data"
         " submitted routinely",
     ),
@@ -236,7 +236,7 @@ MEANINGS: Mapping[Code, Meaning] = {
         " submitted routinely",
     ),
     Code.LINKAGE_NOT_NARROWED: Meaning(
-        "A line of a data set that is linked by a clause is about the records that the clause names",
+        "A line of a data set that is linked by a clause is about the records of that clause",
         "Amend the line to filter its rows by the named column.",
         "NHS England links drugs and devices relevant to a Specialised Service with the data"
         " submitted routinely",
