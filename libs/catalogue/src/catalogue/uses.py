@@ -281,15 +281,15 @@ class Uses(Strict):
             known.setdefault(described.data_set, set()).update(described.releasables)
         for row in self.rows:
             yield from (f"there is no data set {n}" for n in row.data_sets if n not in known)
-        named: list[tuple[UseRule, Sequence[str]]] = [
-            (row, row.fields) for row in (*self.hidden, *self.linkage_fields, *self.marks)
-        ]
-        named += [(row, row.narrowed_by) for row in self.linking]
-        for row, columns in named:
-            there = {field for name in row.data_sets for field in known.get(name, ())}
+        named: list[tuple[UseRule, Sequence[str]]] = [(one, one.fields) for one in self.hidden]
+        named += [(field, field.fields) for field in self.linkage_fields]
+        named += [(mark, mark.fields) for mark in self.marks]
+        named += [(link, link.narrowed_by) for link in self.linking]
+        for rule, columns in named:
+            there = {field for name in rule.data_sets for field in known.get(name, ())}
             yield from (f"no data set has {f}" for f in columns if f not in there)
         beside = [n for link in self.linking for n in (*link.freely, *link.linked_with)]
-        beside += [n for link in self.linkage_fields for n in link.linked_with]
+        beside += [n for one in self.linkage_fields for n in one.linked_with]
         yield from (f"there is no data set {n}" for n in beside if n not in known)
 
 
