@@ -932,7 +932,7 @@ def test_a_line_that_was_signed_for_what_the_data_set_is_not_for_opens_nothing(s
 def test_drugs_are_linked_with_stays_by_the_clause_of_nhs_england(
     service, haven, kind, linked, refused
 ):
-    """Ruling 33, of the published files: what is permitted has one token in both data sets."""
+    """domain.md 6.12, of the published files: what is permitted has one token in both data sets."""
     published = catalogues.load().get("DRPLCM")
     world = plain.sound()
     for row in world["organisations"]:

@@ -930,7 +930,7 @@ class Evaluation:
         return found
 
     def drugs_and_devices(self, line: Json) -> Found:
-        """Ruling 33: NHS England alone, with SUS admitted patient care, of specialised services."""
+        """[6.12] NHS England alone, with SUS admitted patient care, of specialised services."""
         found: Found = set()
         contract_monitoring = {"ACM", "PLCM", "DRPLCM", "DEPLCM"}
         linked = self.linked()
