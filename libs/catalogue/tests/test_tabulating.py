@@ -9,11 +9,11 @@ def test_the_rules_name_data_sets_and_columns_that_there_are():
     assert list(TABLES.problems_with(KNOWN)) == []
 
 
-def test_what_is_about_patients_can_be_counted_and_nothing_else():
-    """GP Workforce has parameters of its own, and aggregates are counts already."""
+def test_what_is_about_people_can_be_counted_and_nothing_else():
+    """Aggregates are counts already."""
     counted = {d.data_set for d in KNOWN if TABLES.measures_of(d)}
 
-    assert counted == {d.data_set for d in KNOWN if d.subjects == "patients"}
+    assert counted == {d.data_set for d in KNOWN if d.subjects != "nobody"}
 
 
 def test_no_identifier_no_staff_code_and_no_text_is_a_dimension():

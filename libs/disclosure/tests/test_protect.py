@@ -138,6 +138,19 @@ def test_a_companion_that_tells_the_exact_count_is_what_a_reader_has() -> None:
     assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
 
 
+@pytest.mark.parametrize("least", [False, True])
+def test_a_national_number_that_something_tells_exactly_is_hidden_and_not_rounded(
+    least: bool,
+) -> None:
+    """Rounding it would hide nothing: observed and expected deaths of units and of England."""
+    told = replace(units(10, 5, 41, 33), exact=np.ones(5, np.bool_))
+
+    ours = protect(told, SHMI, least=least)
+
+    assert ours.guarded.sum() > 0
+    assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
+
+
 def test_what_counts_no_people_is_shown() -> None:
     assert protect(replace(units(3, 20), measure="other"), SHMI).texts.tolist() == ["23", "3", "20"]
 

@@ -49,7 +49,7 @@ from catalogue.substantiation import (
     Substantiations,
     substantiations,
 )
-from catalogue.tabulating import CountOf, OfRows, Tabulating, tabulating
+from catalogue.tabulating import CountOf, OfRows, Statistic, Tabulating, tabulating
 from catalogue.uses import OF_RESIDENTS, Breach, Identity, Misuse, Uses, Wanted, uses
 from catalogue.words import (
     AREAS,
@@ -125,6 +125,7 @@ __all__ = [
     "Shown",
     "Stages",
     "Stated",
+    "Statistic",
     "Substantiation",
     "Substantiations",
     "Tabulating",

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from catalogue.filtering import filterable
 from catalogue.model import DataSet
@@ -28,6 +28,24 @@ class OfRows(Strict):
     any_of: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
+class Statistic(Strict):
+    """A number that is printed beside a count, and hidden with it."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    title: Text
+    form: Literal["percentage", "fte", "expected", "ratio", "mean", "median"]
+    """`percentage`: the count of all that the records number. `fte`: the sum of a column over what
+    is counted. `expected`: the sum over all records; `ratio`: the count by it. Mean and median are
+    of the column over what is counted."""
+    column: Name | None = None
+
+    @model_validator(mode="after")
+    def _has_its_column(self) -> Self:
+        if (self.form == "percentage") != (self.column is None):
+            raise ValueError("a percentage has no column, and everything else one")
+        return self
+
+
 class CountOf(Strict):
     """Something that is counted, and what it counts as far as disclosure rules go."""
 
@@ -37,13 +55,41 @@ class CountOf(Strict):
     subjects: tuple[Literal["patients", "staff", "nobody"], ...]
     """Of data sets about whom; where `data_sets` names some, of these alone."""
     data_sets: tuple[Name, ...] = ()
+    of: Literal["records", "people"] = "records"
+    """`people`: everybody once, by the first record that is counted."""
     where: OfRows | None = None
+    valued: Name | None = None
+    """Only records that have a value here."""
+    beside: tuple[Statistic, ...] = ()
     source: Text
+
+    @property
+    def base(self) -> str:
+        """Name what is counted: tables of one base are sums of the same numbers."""
+        return self.of if self.valued is None else f"{self.of} with {self.valued}"
+
+    @property
+    def is_of_a_part(self) -> bool:
+        """Say whether the records that it leaves out are in what is printed beside it."""
+        return any(one.form in {"percentage", "expected", "ratio"} for one in self.beside)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        named = {one.column for one in self.beside} | {self.valued}
+        named |= {None if self.where is None else self.where.column}
+        return frozenset(name for name in named if name is not None)
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        if self.is_of_a_part and self.where is None:
+            raise ValueError("a share is of those that `where` names")
+        return self
 
     def is_of(self, data_set: DataSet) -> bool:
         named = not self.data_sets or data_set.data_set in self.data_sets
-        there = self.where is None or self.where.column in data_set.by_name
-        return named and there and data_set.subjects in self.subjects
+        there = data_set.by_name.keys() | {one.name for one in data_set.derived}
+        has_people = self.of == "records" or data_set.person.nhs_number is not None
+        return named and has_people and self.columns <= there and data_set.subjects in self.subjects
 
 
 class Tabulating(Strict):
@@ -114,12 +160,12 @@ class Tabulating(Strict):
         """Say which data sets or columns of the rules nobody has described."""
         known: dict[str, set[str]] = {}
         for described in data_sets:
-            known.setdefault(described.data_set, set()).update(described.by_name)
+            columns = known.setdefault(described.data_set, set())
+            columns.update(described.by_name, (one.name for one in described.derived))
         for one in self.measures:
             yield from (f"there is no data set {n}" for n in one.data_sets if n not in known)
-            column = None if one.where is None else one.where.column
-            for name in one.data_sets if column is not None else ():
-                if column not in known.get(name, set()):
+            for name in one.data_sets:
+                for column in sorted(one.columns - known.get(name, set())):
                     yield f"{name} has no column {column}"
 
 

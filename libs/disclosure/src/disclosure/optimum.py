@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from disclosure import solver as quiet
-from disclosure.search import NATION_PRICE, Search, State, interval
+from disclosure.search import NATION_PRICE, Search, State
 from disclosure.search import REACH as NEAR
 from disclosure.system import INF
 
@@ -157,7 +157,7 @@ class _Programme:
             lower.append((self.hide[cell], self.far))
             upper.append((self.hide[cell], -self.far))
         if cell in self.round_:
-            least, most = interval(search.rule, raw)
+            least, most = search.by_rule(cell)
             lower.append((self.round_[cell], float(raw - least)))
             upper.append((self.round_[cell], -float(most - raw)))
         if down > -self.far:

@@ -138,7 +138,7 @@ class Search:
         """Tell less of a cell, just enough for these differences."""
         raw = int(self.system.raw[cell])
         if self.state[cell] == State.EXACT:
-            low, high = interval(self.rule, raw)
+            low, high = self.by_rule(cell)
             if all(low <= raw + b <= high for b in by) and self.rule.base > 1:
                 self.round(cell)
                 return
@@ -148,8 +148,19 @@ class Search:
         """Treat a national count as all others."""
         raw = int(self.system.raw[cell])
         self.state[cell] = State.RULE
-        self._tell(cell, *interval(self.rule, raw))
+        self._tell(cell, *self.by_rule(cell))
         self.target[cell] = self.rule.hides(raw)
+
+    def by_rule(self, cell: int) -> tuple[int, int]:
+        """Return what a reader knows of a cell that is shown as the rule says.
+
+        Where something beside it tells the exact count, rounding it hides nothing.
+        """
+        raw, beside = int(self.system.raw[cell]), self.system.table.exact
+        is_told = beside is not None and cell < beside.size and bool(beside.ravel()[cell])
+        if is_told and not self.rule.hides(raw):
+            return raw, raw
+        return interval(self.rule, raw)
 
     def hide(self, cell: int) -> None:
         """Tell nothing of a cell's size."""

@@ -4,7 +4,7 @@ import pytest
 
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import CATALOGUE, world
-from services.pseudonymisation.tests.integration.test_tables import ask, attested, cells_of
+from services.pseudonymisation.tests.integration.test_tables import ask, attested, cells_of, rows_of
 from services.pseudonymisation.tests.landed import day
 
 GROUP, PRACTICE = {"column": "STAFF_GROUP"}, {"column": "PRACTICE_CODE"}
@@ -86,3 +86,169 @@ def test_a_number_of_fewer_practices_than_the_agreement_asks_for_is_refused(work
 
     assert by_group.state is PreparationState.PREPARED, (by_group.code, by_group.subject)
     assert (alone.code, alone.subject) == ("TOO_FEW_PRACTICES", "STAFF_GROUP")
+
+
+def numbers_of(haven, preparation, dimensions=1):
+    """The numbers of each line, by its labels."""
+    assert preparation.state is PreparationState.PREPARED, (preparation.code, preparation.subject)
+    header, *rows = rows_of(haven, preparation)
+    lines = [row for row in rows if len(row) == len(header)]
+    return {tuple(row[:dimensions]): tuple(row[dimensions:]) for row in lines}
+
+
+def test_full_time_equivalents_are_hidden_with_their_headcount_and_are_no_difference(workforce):
+    found = numbers_of(workforce, ask_staff(workforce, PRACTICE, measure="fte"))
+    by_both = numbers_of(workforce, ask_staff(workforce, PRACTICE, GROUP, measure="fte"), 2)
+
+    assert found["Total",] == ("65", "45.2")
+    assert found["B82002",] == ("35", "23.7")
+    assert by_both["B82001", "GP"] == ("*", "*")
+    # A total less what is shown of its parts would be the hidden one, were it alone.
+    for line in (["B82001", None], [None, "GP"]):
+        of_line = [
+            numbers[0] == "*"
+            for labels, numbers in by_both.items()
+            if all(asked in (None, label) for asked, label in zip(line, labels, strict=True))
+        ]
+        assert of_line.count(True) > 1
+
+
+def test_full_time_equivalents_are_rounded_as_the_agreement_says(workforce):
+    made = ask_staff(workforce, PRACTICE, measure="fte", parameters=SET | {"fte_base": "5"})
+
+    assert numbers_of(workforce, made)["B82002",] == ("35", "25")
+
+
+def test_full_time_equivalents_that_the_agreement_does_not_cover_are_not_counted(workforce):
+    made = ask_staff(workforce, GROUP, measure="fte", parameters=SET | {"measures": ["headcount"]})
+
+    assert (made.state, made.code) == (PreparationState.FAILED, "DISCLOSURE_RULE_MISSING")
+
+
+TRUST = {"column": "PROCODE3"}
+SPELLS = {"RH8": (40, 10), "RJE": (300, 41), "R0A": (90, 5), "RBA": (100, 33)}
+"""By trust: spells, and deaths of these."""
+
+
+@pytest.fixture
+def mortality(tmp_path, make_engine, sqlite_url, clock):
+    made = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=CATALOGUE.get("SHMI"))
+    spells = [
+        {
+            "SPELL_KEY": f"{trust}-{i}",
+            "PROCODE3": trust,
+            "DISDATE": day("2018-04-03"),
+            "DIED": "1" if i < deaths else "0",
+            "EXPECTED_RISK": 0.125,
+            "period": "2018-04",
+            "reasons": {},
+        }
+        for trust, (number, deaths) in SPELLS.items()
+        for i in range(number)
+    ]
+    made.land(spells, provider="X26")
+    return made
+
+
+def test_percentages_are_made_from_rounded_numbers_and_hidden_with_any_of_them(mortality):
+    found = numbers_of(mortality, ask(mortality, TRUST, measure="deaths_percent"))
+
+    assert found["R0A",] == ("*", "90", "*")
+    assert found["RJE",] == ("40", "300", "13%")
+    assert found["RH8",] == ("10", "40", "25%")
+
+
+def test_expected_and_ratio_are_hidden_with_the_observed(mortality):
+    found = numbers_of(mortality, ask(mortality, TRUST, measure="indicator"))
+
+    assert found["R0A",] == ("*", "*", "*")
+    assert found["RBA",] == ("35", "12.5", "2.64")
+    # The ratio by the expected is the observed: no total less the others may be what is hidden.
+    hidden = [trust for (trust,), numbers in found.items() if numbers[0] == "*"]
+    assert len(hidden) > 1
+
+
+def test_deaths_survivors_and_all_are_held_against_one_another(mortality):
+    ask(mortality, TRUST, filters=[{"column": "DIED", "any_of": ["0"]}])
+    ask(mortality, TRUST)
+
+    made = ask(mortality, TRUST, measure="deaths")
+
+    assert len(attested(mortality, made).table.earlier) == 2
+
+
+def test_a_measure_of_another_data_set_is_none(mortality):
+    made = ask(mortality, TRUST, measure="wait")
+
+    assert (made.state, made.code) == (PreparationState.FAILED, "DISCLOSURE_RULE_MISSING")
+
+
+PROVIDER, SEX = {"column": "Provider_Code"}, {"column": "Sex"}
+NUMBERS = ["9990000018", "9990000026", "9990000034", "9990000042", "9990000050", "9990000069"]
+
+
+@pytest.fixture
+def hospital(tmp_path, make_engine, sqlite_url, clock):
+    return world(tmp_path / "haven", make_engine(sqlite_url), clock)
+
+
+def admissions(people, *, period="2018-04", begin=0):
+    """Spells of people at providers: who, where, and for how many days."""
+    return [
+        {
+            "NHS_Number": number,
+            "Local_Patient_ID": f"L{i}",
+            "Provider_Code": provider,
+            "Sex": "1",
+            "Admission_Date": day(f"{period}-03"),
+            "Hospital_Spell_No": f"S{i}",
+            "Unique_CDS_Identifier": f"{provider}-{i:06d}",
+            "Der_Spell_LoS": days,
+            "period": period,
+            "reasons": {"G": "02P"},
+        }
+        for i, (number, provider, days) in enumerate(people, start=begin)
+    ]
+
+
+def test_people_are_counted_once_and_parts_are_sums(hospital):
+    thrice = [(number, "RH8", 1) for number in NUMBERS[:3] for _ in range(3)]
+    elsewhere = [(number, "RJE", 1) for number in NUMBERS]
+    without = [(None, "RJE", 1), (None, "RJE", 1)]
+    hospital.land(admissions([*thrice, *elsewhere, *without]))
+
+    found = numbers_of(hospital, ask(hospital, PROVIDER, measure="people", disclosure="exact"))
+    records = numbers_of(hospital, ask(hospital, PROVIDER, disclosure="exact"))
+
+    assert found == {("Total",): ("8",), ("RH8",): ("3",), ("RJE",): ("5",)}
+    assert records["Total",] == ("17",)
+
+
+def test_people_of_more_months_are_not_told_beside_those_of_fewer(hospital):
+    both = [(number, "RH8", 1) for number in NUMBERS]
+    hospital.land(admissions(both * 4))
+    hospital.land(admissions(both, period="2018-05", begin=100), period="2018-05")
+    first = ask(hospital, PROVIDER, measure="people")
+
+    again = ask(hospital, SEX, measure="people")
+    more = ask(hospital, PROVIDER, measure="people", periods=["2018-04", "2018-05"])
+
+    assert attested(hospital, again).table.earlier == (first.permit.extract_id,)
+    assert more.code == "TABLE_WOULD_REVEAL"
+    assert first.permit.extract_id in more.subject
+
+
+def test_means_and_medians_are_shown_from_eight_on(hospital):
+    seven = [("9990000018", "RH8", days) for days in (1, 2, 3, 4, 5, 6, 70)]
+    eight = [("9990000018", "RJE", days) for days in (1, 2, 3, 4, 5, 6, 7, 70)]
+    many = [("9990000018", "R0A", 10 + i % 2) for i in range(40)]
+    other = [("9990000018", "RBA", 3) for i in range(30)] + [("9990000018", "RBA", None)] * 20
+    hospital.land(admissions([*seven, *eight, *many, *other]))
+
+    found = numbers_of(hospital, ask(hospital, PROVIDER, measure="stay"))
+
+    assert found["RH8",] == ("*", "*", "*")
+    assert found["R0A",] == ("40", "10.5", "10.5")
+    assert found["RBA",] == ("30", "3", "3")
+    exact = numbers_of(hospital, ask(hospital, PROVIDER, measure="stay", disclosure="exact"))
+    assert exact["RJE",] == ("8", "12.3", "4.5")

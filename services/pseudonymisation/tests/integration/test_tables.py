@@ -357,7 +357,7 @@ def test_protected_the_same_table_tells_it_to_nobody(haven):
 
 def test_a_table_with_too_many_cells_is_refused(haven, monkeypatch):
     monkeypatch.setattr(
-        "pseudonymisation.preparations.adapters.tables.table_engine.CATEGORIES_MAX", 3, raising=True
+        "pseudonymisation.preparations.adapters.tables.counting.CATEGORIES_MAX", 3, raising=True
     )
     haven.land(records(APRIL))
 

@@ -20,20 +20,20 @@ from common.personal_data import find_in_record
 from disclosure import DisclosureProblem, Rule
 from disclosure import rule as rule_of
 from disclosure.outputs import written
-from pseudonymisation.engine import scan
 from pseudonymisation.engine.errors import EngineFailed
-from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
+from pseudonymisation.engine.session import EngineLimits, session
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
-from pseudonymisation.preparations.adapters.people import People
 from pseudonymisation.preparations.adapters.plan import Plan
-from pseudonymisation.preparations.adapters.selection import Selection
+from pseudonymisation.preparations.adapters.tables.counting import Count, Row
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
-from pseudonymisation.preparations.domain.shown import Whose, read_of
+from pseudonymisation.preparations.domain.shown import ShownTable, Whose, read_of
 from pseudonymisation.preparations.domain.tables.axes import (
+    COUNTED,
     NOT_KNOWN,
+    OTHERS,
+    PART,
     PERIODS,
-    WHOSE,
     Axis,
     Categories,
 )
@@ -41,7 +41,7 @@ from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
 from pseudonymisation.preparations.domain.tables.practices import require_practices
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
-from statements.filters import in_words
+from statements.filters import RowFilter, in_words
 from statements.tables import MONTH, PERIOD_LEVELS, AttestedTable, PermittedTable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -50,8 +50,6 @@ SECONDS: Final = 45.0
 """The search for a proof; when they are over, more is hidden in its place."""
 ABOUT_MAX: Final = 1_900
 """Characters of a line of what the file says of itself; the manifest has all of it."""
-CATEGORIES_MAX: Final = 200_000
-"""Combinations that are there; a table has no more cells than it can protect."""
 
 
 class TableEngine:
@@ -87,13 +85,11 @@ class TableEngine:
         rule = _rule(work, table, measure)
         try:
             (place / "spill").mkdir(parents=True, mode=0o700)
-            with_earlier = _beside(work, table)
+            with_earlier = _beside(work, table, measure)
             counted, outcome = self._counted(work, table, measure, with_earlier, place)
             _require_no_personal_data(counted, work.data_set)
             made = make(
                 counted,
-                measure=measure.counts,
-                name=measure.name,
                 title=_title(work, measure),
                 rule=rule,
                 disclosure=table.disclosure,
@@ -136,159 +132,95 @@ class TableEngine:
         with_earlier: Beside,
         place: Path,
     ) -> tuple[Counted, ExtractOutcome]:
-        asked = self._records.plan(work)
-        plan = replace(self._records.plan(_order(work, with_earlier)), others=with_earlier.others)
-        axes = [*_axes(table, work), *with_earlier.axes]
+        measured = _measured(work, measure)
+        asked = self._records.plan(measured)
+        order = _order(measured, with_earlier)
+        plan = replace(self._records.plan(order), others=with_earlier.others)
+        axes = [*_axes(table, measure, work), *with_earlier.axes]
         with self._session(plan, place) as connection:
-            count = _Count(plan, connection, measure, axes)
+            count = Count(plan, connection, measure, axes)
             rows = count.rows()
+            values = count.values()
             least = 0 if table.parameters is None else table.parameters.min_practices
             practices = count.practices(work.data_set) if least > 1 else []
             outcome = count.outcome()
         if plan != asked:  # what is attested is of what was asked for alone
             with self._session(asked, place) as connection:
-                own = _Count(asked, connection, measure, axes)
+                own = Count(asked, connection, measure, axes)
                 own.find_people()
                 outcome = own.outcome()
+        labels = [of for of, _ in rows]
         categories = tuple(
-            _categories(axis, at, rows, work.data_set, with_earlier)
+            _categories(axis, at, labels, work.data_set, measure, with_earlier)
             for axis, at in zip(axes, count.places, strict=True)
         )
         if least > 1:
             require_practices(categories, practices, least=least)
         counts: dict[tuple[str, ...], int] = {}
-        for row in rows:
-            key = tuple(row[at.start] for at in count.places)
-            counts[key] = counts.get(key, 0) + int(row[-1])
+        for of_row, number in rows:
+            key = count.key(of_row)
+            counts[key] = counts.get(key, 0) + number
         reason = work.data_set.population.get("P")
         return Counted(
             categories=categories,
             counts=counts,
+            measure=measure,
+            values=values,
             not_submitted=_not_submitted(work),
             provider_column=None if reason is None else reason.field,
         ), outcome
 
 
-Row = tuple[str, ...]
-"""A counted row: labels of all columns, and how many."""
+def _measured(work: ExtractOrder, measure: CountOf) -> ExtractOrder:
+    """Count what the measure counts alone, as if it had been asked for by a filter."""
+    of = _filter_of(measure)
+    if of is None:
+        return work
+    filters = (*work.permit.filters, of)
+    return replace(work, permit=replace(work.permit, filters=filters))
 
 
-class _Count:
-    """The count of a plan's records by the columns of axes, in one statement."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        connection: duckdb.DuckDBPyConnection,
-        measure: CountOf,
-        axes: Sequence[Axis],
-    ) -> None:
-        self._plan = plan
-        self._connection = connection
-        self._measure = measure
-        self._selection = Selection(plan, connection)
-        self._people = People(plan, connection, self._selection)
-        self._axes = axes
-        self.places: list[slice] = []
-        self._expressions: list[str] = []
-        for axis in axes:
-            columns = [axis.column, *axis.coarser]
-            start = len(self._expressions)
-            self._expressions += [self._label(column) for column in columns]
-            self.places.append(slice(start, len(self._expressions)))
-
-    def _label(self, column: str) -> str:
-        if column in PERIOD_LEVELS:
-            return "s.period"  # the coarser ones are made of it
-        if column == WHOSE:
-            return " || ".join(
-                f"CASE WHEN {condition} THEN '1' ELSE '0' END"
-                for condition in self._selection.whose()
-            )
-        source = self._plan.capped.get(column, f"s.{identifier(column)}")
-        return f"coalesce(CAST({source} AS VARCHAR), {literal(NOT_KNOWN)})"
-
-    def find_people(self) -> None:
-        if self._plan.opt_outs_apply:
-            self._people.build_map()
-
-    def rows(self) -> list[Row]:
-        """Count them. Raises NotPrepared where there are too many."""
-        self.find_people()
-        found = self._grouped(self._expressions, "count(*)")
-        return sorted(self._with_periods(row) for row in found)
-
-    def practices(self, data_set: DataSet) -> list[tuple[Row, str]]:
-        """Say which practices are in which categories. Raises NotPrepared: it has no practices."""
-        named = [n for n in data_set.by_name if tabulating().is_practice(data_set, n)]
-        if not named:
-            raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, "min_practices")
-        columns = [*self._expressions, self._label(named[0])]
-        found = [self._with_periods(row) for row in self._grouped(columns, "count(*)")]
-        return [(tuple(row[at.start] for at in self.places), row[-2]) for row in found]
-
-    def _grouped(self, columns: Sequence[str], *aggregates: str) -> list[tuple[object, ...]]:
-        kept = ""
-        if self._plan.opt_outs_apply:
-            kept = " JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
-        of = self._measure.where
-        where = ""
-        if of is not None:
-            values = ", ".join(map(literal, of.any_of))
-            where = f" WHERE CAST(s.{identifier(of.column)} AS VARCHAR) IN ({values})"
-        found = self._connection.sql(
-            f"SELECT {', '.join((*columns, *aggregates))} FROM ({self._selection.rows()}) AS s"
-            f"{kept}{where} GROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}"
-            f" LIMIT {CATEGORIES_MAX + 1}"
-        ).fetchall()
-        if len(found) > CATEGORIES_MAX:
-            raise NotPrepared(FailureCode.TABLE_TOO_LARGE)
-        return found
-
-    def _with_periods(self, row: Sequence[object]) -> Row:
-        labels = [str(value) for value in row]
-        for axis, place in zip(self._axes, self.places, strict=True):
-            for at, column in enumerate([axis.column, *axis.coarser], place.start):
-                if column in PERIODS:
-                    labels[at] = PERIODS[column](labels[at])
-        return tuple(labels)
-
-    def outcome(self) -> ExtractOutcome:
-        """Say who was left out; how many rows the file has is not known here."""
-        people = self._people
-        return ExtractOutcome(
-            rows=0,
-            people=people.people,
-            people_left_out=people.left_out,
-            rows_left_out=people.rows_left_out,
-            rows_without_person_left_out=people.rows_without_person,
-            rows_without_reason=0,
-            rows_repeated_left_out=self._selection.count_repeats(),
-            scan_rule=scan.RULE,
-            scanned_columns=tuple(
-                dict.fromkeys(
-                    column
-                    for axis in self._axes
-                    for column in (axis.column, *axis.coarser)
-                    if column not in PERIOD_LEVELS and column != WHOSE
-                )
-            ),
-            scan_hits=0,
-        )
+def _filter_of(measure: CountOf) -> RowFilter | None:
+    if measure.where is None or measure.is_of_a_part:
+        return None
+    return RowFilter(column=measure.where.column, any_of=measure.where.any_of)
 
 
-def _beside(work: ExtractOrder, table: PermittedTable) -> Beside:
-    """Choose what the recipient has already; who has a right to small numbers is told nothing."""
+def _of_its_base(one: ShownTable, data_set: DataSet) -> ShownTable:
+    """Say what an earlier table counted as a part of what others counted.
+
+    One of a measure that is not known any more is of nothing that is counted now.
+    """
+    measure = tabulating().measure(data_set, one.measure)
+    if measure is None:
+        return one
+    of = _filter_of(measure)
+    filters = one.filters if of is None else (*one.filters, of)
+    return replace(one, measure=measure.base, filters=filters)
+
+
+def _beside(work: ExtractOrder, table: PermittedTable, measure: CountOf) -> Beside:
+    """Choose what the recipient has already; who has a right to small numbers is told nothing.
+
+    Raises:
+        NotPrepared: of people, tables of other months or filters are no sums of the same cells
+
+    """
     editions = [edition for edition, _ in (*work.editions, *work.beside)]
-    return chosen(
-        table,
-        filters=work.permit.filters,
+    earlier = () if table.disclosure == "exact" else work.shown.tables
+    found = chosen(
+        replace(table, measure=measure.base),
+        filters=_measured(work, measure).permit.filters,
         periods=work.permit.periods,
         whose=Whose.of(work.permit),
         data_set=work.data_set,
-        shown=() if table.disclosure == "exact" else work.shown.tables,
+        shown=tuple(_of_its_base(one, work.data_set) for one in earlier),
         read=partial(read_of, editions),
+        part_column=measure.where.column if measure.where and measure.is_of_a_part else None,
     )
+    if measure.of == "people" and not found.is_of_the_same_records:
+        raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, found.releases)
+    return found
 
 
 def _order(work: ExtractOrder, with_earlier: Beside) -> ExtractOrder:
@@ -304,11 +236,17 @@ def _order(work: ExtractOrder, with_earlier: Beside) -> ExtractOrder:
     )
 
 
-def _axes(table: PermittedTable, work: ExtractOrder) -> list[Axis]:
+def _axes(table: PermittedTable, measure: CountOf, work: ExtractOrder) -> list[Axis]:
     """Cut by what was asked; of the whole nation the units have it for their total."""
     permit, rules = work.permit, tabulating()
     is_nation = permit.population.is_national and not permit.filters
-    return [
+    of = measure.where
+    share = any(one.form == "percentage" for one in measure.beside)
+    is_of_a_part = of is not None and measure.is_of_a_part
+    part = [Axis(column=of.column, levels=(PART,), is_share=share)] if of and is_of_a_part else []
+    if part and any(part[0].column in one.levels for one in table.dimensions):
+        raise NotPrepared(FailureCode.TABLE_INVALID, part[0].column)
+    return part + [
         Axis.of(
             one,
             is_geography=is_nation
@@ -320,7 +258,12 @@ def _axes(table: PermittedTable, work: ExtractOrder) -> list[Axis]:
 
 
 def _categories(
-    axis: Axis, place: slice, rows: Sequence[Row], data_set: DataSet, with_earlier: Beside
+    axis: Axis,
+    place: slice,
+    rows: Sequence[Row],
+    data_set: DataSet,
+    measure: CountOf,
+    with_earlier: Beside,
 ) -> Categories:
     """Take the categories that there are; of a closed list all that it has."""
     lines: dict[str, tuple[str, ...]] = {}
@@ -330,6 +273,9 @@ def _categories(
     if axis.column == MONTH:
         for month in with_earlier.all_months:
             lines[month] = tuple(PERIODS[level](month) for level in axis.coarser)
+    if axis.is_part and field is not None and measure.where is not None:
+        named = measure.where.any_of
+        lines = {code: (COUNTED if code in named else OTHERS,) for code in field.codes or named}
     for row in rows:
         leaf, above = row[place.start], row[place.start + 1 : place.stop]
         if lines.setdefault(leaf, above) != above:
@@ -359,6 +305,8 @@ def _rule(work: ExtractOrder, table: PermittedTable, measure: CountOf) -> Rule:
     try:
         found = rule_of(code, parameters=None if said is None else said.as_told())
         found.require(measure.counts)
+        if found.measures is not None:
+            found.require(measure.name)
     except DisclosureProblem:
         raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, code) from None
     return found

@@ -18,6 +18,10 @@ TOTAL: Final = "Total"
 WHOSE: Final = "whose records"
 """No column can be named so. Its categories say for the table and each earlier one of other
 commissioners, by a 1 or a 0, whether it counts the record."""
+PART: Final = "what is counted"
+"""No column can be named so: whether a record is one of those that the measure counts."""
+COUNTED: Final = "Counted"
+OTHERS: Final = "Not counted"
 NOT_KNOWN: Final = "Not known"
 EVERYTHING: Final = "Everything, also what is not asked for"
 ELSEWHERE: Final = "Not asked for"
@@ -31,6 +35,8 @@ class Axis:
     levels: tuple[str, ...] = ()
     """As asked for, the finest first; none: it is there for the sake of earlier tables alone."""
     is_geography: bool = False
+    is_share: bool = False
+    """Of an axis that divides records into counted and others: whether all of these are printed."""
 
     @classmethod
     def of(cls, dimension: TableDimension, *, is_geography: bool) -> "Axis":
@@ -38,6 +44,11 @@ class Axis:
         finest = dimension.column
         column = MONTH if finest in PERIOD_LEVELS else finest
         return cls(column=column, levels=dimension.levels, is_geography=is_geography)
+
+    @property
+    def is_part(self) -> bool:
+        """Say whether it divides records into those that the measure counts and others."""
+        return self.levels == (PART,)
 
     @property
     def coarser(self) -> tuple[str, ...]:
@@ -123,6 +134,8 @@ class Categories:
     @cached_property
     def printed(self) -> tuple[str, ...]:
         """Name the nodes that are printed, in the order in which they are."""
+        if self.axis.is_part and not self.axis.is_share:
+            return (self.names[PART, COUNTED],)
         return self.asked.nodes if self.axis.levels else (TOTAL,)
 
 

@@ -52,6 +52,8 @@ class Beside:
     used: tuple[tuple[ShownTable, frozenset[str], bool], ...]
     """Each with the months of it that are counted again, and whether these are all."""
     data_set: DataSet
+    part_column: str | None = None
+    """By which the measure divides records: it is an axis of this table."""
     shown: Sequence[ShownTable] = ()
     """All that the recipient has, also of what cannot be counted again."""
 
@@ -80,6 +82,7 @@ class Beside:
         if not self.used:
             return ()
         own = {MONTH if d.column in PERIOD_LEVELS else d.column for d in self.table.dimensions}
+        own |= set() if self.part_column is None else {self.part_column}
         wanted = {a.column for t, _, _ in self.used for a in t.told.axes}
         wanted |= {f.column for t, _, _ in self.used for f in t.filters if f not in self.common}
         wanted |= {f.column for f in self.filters if f not in self.common}
@@ -91,6 +94,17 @@ class Beside:
             if not tabulating().is_dimension(self.data_set, column):
                 raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, self.releases)
         return tuple(Axis(column=column) for column in sorted(wanted - own))
+
+    @property
+    def is_of_the_same_records(self) -> bool:
+        """Say whether the earlier ones count just the records that this one does."""
+        return all(
+            is_whole
+            and same == frozenset(self.periods)
+            and table.whose == self.whose
+            and frozenset(table.filters) == frozenset(self.filters)
+            for table, same, is_whole in self.used
+        )
 
     @property
     def releases(self) -> str:
@@ -229,6 +243,7 @@ def chosen(
     data_set: DataSet,
     shown: Sequence[ShownTable],
     read: Callable[[str], tuple[str, ...]],
+    part_column: str | None = None,
 ) -> Beside:
     """Choose the earlier tables that count records of the same editions, and those beside them.
 
@@ -265,5 +280,6 @@ def chosen(
         whose=whose,
         used=tuple(used),
         data_set=data_set,
+        part_column=part_column,
         shown=shown,
     )

@@ -1,12 +1,14 @@
 """From counted records to a table that can be shown, and what of it is remembered as shown."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Final
 
 import numpy as np
 
+from catalogue import CountOf
 from disclosure import (
     NOT_APPLICABLE,
     Dimension,
@@ -25,7 +27,19 @@ from disclosure.problems import TableInvalid, TableTooLarge, TableUnprovable
 from disclosure.structure import CELLS_MAX
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells
-from pseudonymisation.preparations.domain.tables.axes import TOTAL, Categories
+from pseudonymisation.preparations.domain.tables.axes import (
+    COUNTED,
+    OTHERS,
+    PART,
+    TOTAL,
+    Categories,
+)
+from pseudonymisation.preparations.domain.tables.measures import (
+    Beside,
+    Places,
+    Values,
+    tells_exact,
+)
 from statements.tables import PERIOD_LEVELS, Disclosure
 
 LEAST: Final = 3
@@ -51,28 +65,43 @@ class Counted:
 
     categories: tuple[Categories, ...]
     counts: Mapping[tuple[str, ...], int]
+    measure: CountOf
+    values: Values = field(default_factory=Values)
     not_submitted: frozenset[tuple[str, str]] = frozenset()
     """Providers and months of which nothing was sent."""
     provider_column: str | None = None
 
-    def table(self, measure: str) -> Table:
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        return tuple(one.whole for one in self.categories)
+
+    @property
+    def indexes(self) -> Sequence[Mapping[str, int]]:
+        """Give the place of each category among the leaves of its dimension."""
+        return [
+            {leaf: d.leaves.index(one.name(leaf)) for leaf in one.lines}
+            for one, d in zip(self.categories, self.dimensions, strict=True)
+        ]
+
+    @cached_property
+    def beside(self) -> Beside:
+        return Beside(self.measure, self.values, self.dimensions, self.indexes)
+
+    def table(self, *, tells_exact: bool) -> Table:
         """Raise DisclosureProblem where they make no table."""
-        dimensions = tuple(one.whole for one in self.categories)
+        dimensions, indexes = self.dimensions, self.indexes
         size = int(np.prod([len(d.nodes) for d in dimensions], dtype=np.float64))
         if size > CELLS_MAX:
             raise TableTooLarge("The table would have too many cells.", cells=size)
-        indexes = [
-            {leaf: d.leaves.index(one.name(leaf)) for leaf in one.lines}
-            for one, d in zip(self.categories, dimensions, strict=True)
-        ]
         counts = np.zeros([len(d.leaves) for d in dimensions], np.int64)
         for labels, count in self.counts.items():
             counts[tuple(at[label] for at, label in zip(indexes, labels, strict=True))] += count
         return Table(
             dimensions=dimensions,
             counts=counts,
-            measure=measure,
+            measure=self.measure.counts,
             printed=self._printed(dimensions),
+            exact=np.ones([len(d.nodes) for d in dimensions], np.bool_) if tells_exact else None,
             not_submitted=self._away(indexes, counts),
         )
 
@@ -131,8 +160,6 @@ class MadeTable:
 def make(
     counted: Counted,
     *,
-    measure: str,
-    name: str,
     title: str,
     rule: Rule,
     disclosure: Disclosure,
@@ -147,9 +174,10 @@ def make(
 
     """
     try:
-        table = counted.table(measure)
-        if disclosure == "exact":
-            return _exact(counted, table, name=name, title=title)
+        is_exact = disclosure == "exact"
+        table = counted.table(tells_exact=not is_exact and tells_exact(counted.measure, rule))
+        if is_exact:
+            return _exact(counted, table, title=title)
         earlier = [one for told in known for one in _as_earlier(told, counted)]
         profile = Profile(disclosure)
         shown = protect(table, rule, earlier=earlier, profile=profile, seconds=seconds, seed=seed)
@@ -176,7 +204,15 @@ def make(
     if releases and profile is Profile.PROTECTED:
         notes = (*notes, "Protected together with tables that the recipient has already.")
     return MadeTable(
-        printed=_printed(counted, shown.texts, name=name, title=title, notes=notes),
+        printed=_printed(
+            counted,
+            shown.texts,
+            table.cells,
+            title=title,
+            notes=notes,
+            rule=rule,
+            hides_complement=profile is Profile.PROTECTED,
+        ),
         shown=_remembered(counted, shown),
         hidden={reason: n for reason, n in shown.reasons.items() if n and reason != "not_printed"},
         certificate=_proof(shown),
@@ -229,38 +265,72 @@ def _place(counted: Counted, names: Sequence[str]) -> tuple[int, ...]:
     return tuple(one.whole.index[name] for one, name in zip(counted.categories, names, strict=True))
 
 
-def _rows(counted: Counted) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
-    """Yield each printed cell: its labels, and its place."""
-    asked = [bool(one.axis.levels) for one in counted.categories]
-    for names in product(*(one.printed for one in counted.categories)):
-        labels = tuple(name for name, is_asked in zip(names, asked, strict=True) if is_asked)
-        yield labels, _place(counted, names)
+def _lines(counted: Counted) -> Iterator[tuple[tuple[str, ...], Places]]:
+    """Yield each printed line: its labels, and where its numbers stand."""
+    is_label = [bool(one.axis.levels) and not one.axis.is_part for one in counted.categories]
+    nodes = [(COUNTED,) if one.axis.is_part else one.printed for one in counted.categories]
+    for names in product(*nodes):
+        labels = tuple(name for name, is_one in zip(names, is_label, strict=True) if is_one)
+        of, others, whole = (
+            _place(
+                counted,
+                [
+                    _of_part(one, node) if one.axis.is_part else name
+                    for one, name in zip(counted.categories, names, strict=True)
+                ],
+            )
+            for node in (COUNTED, OTHERS, TOTAL)
+        )
+        yield labels, Places(counted=of, others=others, all=whole)
+
+
+def _of_part(one: Categories, node: str) -> str:
+    """Name a node of an axis that divides records; where all are counted, there is no other."""
+    return one.names.get((PART, node), TOTAL)
 
 
 def _printed(
-    counted: Counted, texts: np.ndarray, *, name: str, title: str, notes: Sequence[str]
+    counted: Counted,
+    texts: np.ndarray,
+    cells: np.ndarray,
+    *,
+    title: str,
+    notes: Sequence[str],
+    rule: Rule | None = None,
+    hides_complement: bool = False,
 ) -> Printed:
     columns = [
         Column.of(one.asked, is_time=one.axis.column in PERIOD_LEVELS)
         for one in counted.categories
-        if one.axis.levels
+        if one.axis.levels and not one.axis.is_part
     ]
+    count = Column(name=counted.measure.name, kind=Kind.COUNT)
+    if any(one.name == count.name for one in counted.beside.columns()):
+        count = replace(count, name=counted.measure.counts)
     return Printed(
         title=title,
-        columns=(*columns, Column(name=name, kind=Kind.COUNT)),
-        rows=tuple((*labels, str(texts[place])) for labels, place in _rows(counted)),
+        columns=(*columns, count, *counted.beside.columns()),
+        rows=tuple(
+            (
+                *labels,
+                str(texts[at.counted]),
+                *counted.beside.texts(at, texts, cells, rule, hides_complement=hides_complement),
+            )
+            for labels, at in _lines(counted)
+        ),
         footnotes=tuple(notes),
     )
 
 
-def _exact(counted: Counted, table: Table, *, name: str, title: str) -> MadeTable:
+def _exact(counted: Counted, table: Table, *, title: str) -> MadeTable:
     texts = table.cells.astype(object)
+    places = np.argwhere(np.ones_like(table.cells) if table.printed is None else table.printed)
     cells = [
         (place, int(table.cells[place]), int(table.cells[place]), False)
-        for _, place in _rows(counted)
+        for place in map(tuple, places.tolist())
     ]
     return MadeTable(
-        printed=_printed(counted, texts, name=name, title=title, notes=(EXACT_NOTE,)),
+        printed=_printed(counted, texts, table.cells, title=title, notes=(EXACT_NOTE,)),
         shown=_cells(counted, cells),
         hidden={},
         certificate=b"",

@@ -1,0 +1,194 @@
+"""The count of a plan's records by the columns of axes, and what stands beside it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+
+from catalogue import CountOf, DataSet, tabulating
+from pseudonymisation.engine import scan
+from pseudonymisation.engine.session import identifier, literal
+from pseudonymisation.preparations.adapters.people import People
+from pseudonymisation.preparations.adapters.plan import Plan
+from pseudonymisation.preparations.adapters.selection import Selection
+from pseudonymisation.preparations.domain.attestation import ExtractOutcome
+from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.tables.axes import (
+    COUNTED,
+    NOT_KNOWN,
+    OTHERS,
+    PART,
+    PERIODS,
+    WHOSE,
+    Axis,
+)
+from pseudonymisation.preparations.domain.tables.measures import (
+    MILLIONTHS,
+    SUMMED,
+    VALUED,
+    Values,
+)
+from statements.tables import PERIOD_LEVELS
+
+CATEGORIES_MAX: Final = 200_000
+"""Combinations that are there; a table has no more cells than it can protect."""
+
+Row = tuple[str, ...]
+"""Labels of all columns."""
+
+
+class Count:
+    """The count of a plan's records by the columns of axes, in one statement."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        connection: duckdb.DuckDBPyConnection,
+        measure: CountOf,
+        axes: Sequence[Axis],
+    ) -> None:
+        self._plan = plan
+        self._connection = connection
+        self._measure = measure
+        self._selection = Selection(plan, connection)
+        self._people = People(plan, connection, self._selection)
+        self._axes = axes
+        self.places: list[slice] = []
+        self._expressions: list[str] = []
+        for axis in axes:
+            columns = [axis.column, *axis.coarser]
+            start = len(self._expressions)
+            self._expressions += [self._label(column) for column in columns]
+            self.places.append(slice(start, len(self._expressions)))
+
+    def _label(self, column: str) -> str:
+        if column in PERIOD_LEVELS:
+            return "s.period"  # the coarser ones are made of it
+        if column == WHOSE:
+            return " || ".join(
+                f"CASE WHEN {condition} THEN '1' ELSE '0' END"
+                for condition in self._selection.whose()
+            )
+        if column == PART:
+            counted, others = literal(COUNTED), literal(OTHERS)
+            return f"CASE WHEN {self._is_counted()} THEN {counted} ELSE {others} END"
+        source = self._plan.capped.get(column, f"s.{identifier(column)}")
+        return f"coalesce(CAST({source} AS VARCHAR), {literal(NOT_KNOWN)})"
+
+    def _is_counted(self) -> str:
+        of = self._measure.where
+        if of is None:
+            return "TRUE"
+        values = ", ".join(map(literal, of.any_of))
+        column = f"CAST(s.{identifier(of.column)} AS VARCHAR)"
+        return f"coalesce({column} IN ({values}), FALSE)"
+
+    def find_people(self) -> None:
+        if self._plan.opt_outs_apply:
+            self._people.build_map()
+
+    def rows(self) -> list[tuple[Row, int]]:
+        """Count them. Raises NotPrepared where there are too many combinations."""
+        self.find_people()
+        found = self._grouped(self._expressions, "count(*)")
+        return sorted((self._with_periods(row[:-1]), int(str(row[-1]))) for row in found)
+
+    def values(self) -> Values:
+        """Find what stands beside the counts. Raises NotPrepared: too many combinations."""
+        sums: dict[str, dict[Row, int]] = {}
+        found: dict[str, dict[Row, dict[int, int]]] = {}
+        for one in self._measure.beside:
+            column = f"s.{identifier(one.column or '')}"
+            if one.form in SUMMED and one.column not in sums:
+                # In whole numbers, so that the sum is the same in any order.
+                millionths = f"sum(CAST(round({column} * {MILLIONTHS}) AS HUGEINT))"
+                rows = self._grouped(self._expressions, f"coalesce({millionths}, 0)")
+                amounts: dict[Row, int] = {}
+                for *labels, amount in rows:
+                    key = self._key(labels)
+                    amounts[key] = amounts.get(key, 0) + int(str(amount))
+                sums[one.column or ""] = amounts
+            if one.form in VALUED and one.column not in found:
+                rows = self._grouped([*self._expressions, column], "count(*)")
+                of: dict[Row, dict[int, int]] = {}
+                for *labels, value, count in rows:
+                    if value is not None:
+                        held = of.setdefault(self._key(labels), {})
+                        number = int(str(value))
+                        held[number] = held.get(number, 0) + int(str(count))
+                found[one.column or ""] = of
+        return Values(sums=sums, found=found)
+
+    def practices(self, data_set: DataSet) -> list[tuple[Row, str]]:
+        """Say which practices are in which categories. Raises NotPrepared: it has no practices."""
+        named = [n for n in data_set.by_name if tabulating().is_practice(data_set, n)]
+        if not named:
+            raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, "min_practices")
+        found = self._grouped([*self._expressions, self._label(named[0])], "count(*)")
+        return [(self._key(row[:-2]), str(row[-2])) for row in found]
+
+    def key(self, labels: Row) -> Row:
+        """Return the labels of the finest columns."""
+        return tuple(labels[at.start] for at in self.places)
+
+    def _key(self, row: Sequence[object]) -> Row:
+        return self.key(self._with_periods(row))
+
+    def _grouped(self, columns: Sequence[str], aggregate: str) -> list[tuple[object, ...]]:
+        found = self._connection.sql(
+            f"SELECT {', '.join((*columns, aggregate))} FROM {self._records()}"
+            f" GROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}"
+            f" LIMIT {CATEGORIES_MAX + 1}"
+        ).fetchall()
+        if len(found) > CATEGORIES_MAX:
+            raise NotPrepared(FailureCode.TABLE_TOO_LARGE)
+        return found
+
+    def _records(self) -> str:
+        """Select what is counted: everybody's records, or of each person the first."""
+        measure = self._measure
+        kept = ""
+        if self._plan.opt_outs_apply:
+            kept = " JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
+        valued = (
+            "" if measure.valued is None else f" WHERE s.{identifier(measure.valued)} IS NOT NULL"
+        )
+        rows = f"({self._selection.rows()})"
+        if measure.of == "people":
+            # The same record whatever the table is cut by, so that tables are sums of the same.
+            rows = (
+                f"(SELECT * FROM {rows} QUALIFY row_number() OVER (PARTITION BY person_0, person_1"
+                " ORDER BY period, landed__edition, line) = 1)"
+            )
+        return f"{rows} AS s{kept}{valued}"
+
+    def _with_periods(self, row: Sequence[object]) -> Row:
+        labels = [str(value) for value in row]
+        for axis, place in zip(self._axes, self.places, strict=True):
+            for at, column in enumerate([axis.column, *axis.coarser], place.start):
+                if column in PERIODS:
+                    labels[at] = PERIODS[column](labels[at])
+        return tuple(labels)
+
+    def outcome(self) -> ExtractOutcome:
+        """Say who was left out; how many rows the file has is not known here."""
+        people = self._people
+        return ExtractOutcome(
+            rows=0,
+            people=people.people,
+            people_left_out=people.left_out,
+            rows_left_out=people.rows_left_out,
+            rows_without_person_left_out=people.rows_without_person,
+            rows_without_reason=0,
+            rows_repeated_left_out=self._selection.count_repeats(),
+            scan_rule=scan.RULE,
+            scanned_columns=tuple(
+                dict.fromkeys(
+                    column
+                    for axis in self._axes
+                    for column in (axis.column, *axis.coarser)
+                    if column not in PERIOD_LEVELS and column not in {WHOSE, PART}
+                )
+            ),
+            scan_hits=0,
+        )
