@@ -60,7 +60,7 @@ def tells_exact(measure: CountOf, rule: Rule) -> bool:
     )
 
 
-class Beside:
+class NumbersBeside:
     """The numbers beside the counts of one table."""
 
     def __init__(

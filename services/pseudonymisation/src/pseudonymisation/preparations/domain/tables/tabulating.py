@@ -35,7 +35,7 @@ from pseudonymisation.preparations.domain.tables.axes import (
     Categories,
 )
 from pseudonymisation.preparations.domain.tables.measures import (
-    Beside,
+    NumbersBeside,
     Places,
     Values,
     tells_exact,
@@ -84,8 +84,8 @@ class Counted:
         ]
 
     @cached_property
-    def beside(self) -> Beside:
-        return Beside(self.measure, self.values, self.dimensions, self.indexes)
+    def beside(self) -> NumbersBeside:
+        return NumbersBeside(self.measure, self.values, self.dimensions, self.indexes)
 
     def table(self, *, tells_exact: bool) -> Table:
         """Raise DisclosureProblem where they make no table."""
