@@ -18,11 +18,11 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
 from pseudonymisation.intake.adapters.landing.judged.statement import (
     ROW_GROUP,
-    TYPES,
     LandingTask,
     parquet_key_name,
 )
 from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
+from pseudonymisation.intake.adapters.landing.layout import TYPES, left_out
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
@@ -226,6 +226,7 @@ class Bench:
             ),
             date_of_birth=DATA_SET.person.date_of_birth,
             postcode=DATA_SET.person.postcode,
+            layout=left_out(AS_READ, ()),
             record=record,
         )
 

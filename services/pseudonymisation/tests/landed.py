@@ -7,7 +7,7 @@ Written from domain.md and LAYOUT.md, not from the code: each record is sealed b
 import base64
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -91,9 +91,14 @@ class Landed:
 
 
 def land(
-    haven: Haven, data_set: DataSet, records: Sequence[Record], *, id_: UUID | None = None
+    haven: Haven,
+    data_set: DataSet,
+    records: Sequence[Record],
+    *,
+    id_: UUID | None = None,
+    lacking: Collection[str] = (),
 ) -> Landed:
-    """Write one edition."""
+    """Write one edition; `lacking` are columns that its file had nothing for."""
     columns: dict[str, list[Any]] = {}
     types: dict[str, pa.DataType] = {}
 
@@ -129,7 +134,7 @@ def land(
         put("reason_l_upper", pa.string(), record["reasons"].get("L upper"))
         put("period", pa.string(), record["period"])
         put("pcd_masked", pa.bool_(), record.get("pcd_masked", False))
-    table = pa.table({n: pa.array(v, types[n]) for n, v in columns.items()})
+    table = pa.table({n: pa.array(v, types[n]) for n, v in columns.items() if n not in lacking})
     return write(haven, table, id_ or uuid4(), kind="edition", directory="editions")
 
 

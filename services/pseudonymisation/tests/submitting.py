@@ -24,8 +24,9 @@ from dsfc_testing.codes import ListedCodes
 from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation import main
 from pseudonymisation.engine.keystore import generate_key_encryption_key
-from pseudonymisation.engine.session import EngineLimits, literal, session
+from pseudonymisation.engine.session import EngineLimits, sealed_parquet, session
 from pseudonymisation.intake.adapters.landing.judged.statement import parquet_key_name
+from pseudonymisation.intake.adapters.landing.layout import left_out, with_nothing_in
 from pseudonymisation.intake.domain.edition import MapVersion
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.landings import LandingJobs
@@ -341,8 +342,8 @@ class Intake:
             keys={name: self.parts.keys.get(f"edition/{edition.id}")},
             limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
         ) as connection:
-            found = connection.sql(
-                f"SELECT * FROM read_parquet({literal(path)},"
-                f" encryption_config = {{footer_key: {literal(name)}}}) ORDER BY line"
-            )
+            data_set = self.parts.catalogue.get(edition.data_set, edition.catalogue_version)
+            lacking = left_out(data_set, edition.columns)
+            rows = with_nothing_in(lacking, sealed_parquet(path, name))
+            found = connection.sql(f"SELECT * FROM {rows} ORDER BY line")
             return found.to_arrow_table().to_pylist()

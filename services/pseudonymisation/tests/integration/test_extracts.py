@@ -17,6 +17,7 @@ from pseudonymisation.engine import scan
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.intake.adapters.landing.layout import left_out
 from pseudonymisation.preparations.adapters import preparation, selection
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
@@ -221,6 +222,32 @@ def test_a_forced_include_is_counted_in_the_file_itself(haven, asked, prepare, m
 
 
 @pytest.mark.scenario("R13")
+@pytest.mark.parametrize("lacking_in", [[0], [0, 1]], ids=["one edition", "all editions"])
+def test_a_column_that_a_file_did_not_have_is_empty_in_the_extract(
+    haven, asked, prepare, lacking_in
+):
+    layout = left_out(SUS, ())
+    lacking = {
+        name: kind for name, kind in layout.items() if name.partition("__")[0] in asked.fields
+    }
+    parts = [records(120)[:60], records(120)[60:]]
+    given = [
+        [{**r, **dict.fromkeys(n.partition("__")[0] for n in lacking)} for r in part]
+        if number in lacking_in
+        else part
+        for number, part in enumerate(parts)
+    ]
+    editions = [
+        land(haven, SUS, part, lacking=lacking if number in lacking_in else ())
+        for number, part in enumerate(given)
+    ]
+
+    path, outcome = prepare(replace(plan_of(haven, asked, editions), layout=layout))
+
+    assert outcome.rows > 0
+    assert Counter(rows_of(path)) == Counter(expected(haven, SUS, [*given[0], *given[1]], asked))
+
+
 def test_all_rows_of_opted_out_people_are_absent_in_every_edition(haven, asked, prepare):
     given = records(160)
     gone = {NUMBERS[2], NUMBERS[5]}

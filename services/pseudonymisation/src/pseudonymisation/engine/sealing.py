@@ -79,7 +79,7 @@ class Sealing:
                 field,
                 f"c{place}_0",
                 f"c{place}_1",
-                f"c{place}_rest" if _may_be_long(field) else None,
+                f"c{place}_rest" if may_be_long(field) else None,
             )
             for place, field in enumerate(fields)
         ]
@@ -129,7 +129,7 @@ class Sealing:
         return ciphers
 
 
-def _may_be_long(field: CatalogueField) -> bool:
+def may_be_long(field: CatalogueField) -> bool:
     """Return whether a field's cells may need more than a block: all but dates and postcodes."""
     is_short = field.type is ColumnType.DATE or field.identifier is Identifier.POSTCODE
     return not is_short and field.length_max > INLINE_BYTES

@@ -14,6 +14,7 @@ from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.intake.adapters.landing.layout import left_out
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.filters import conditions
@@ -116,6 +117,7 @@ class DuckDbExtractEngine:
             conditions=conditions(permit.filters, work.data_set, capped),
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
+            layout=left_out(work.data_set, (), work.rules.controls if work.rules else ()),
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
         )
 

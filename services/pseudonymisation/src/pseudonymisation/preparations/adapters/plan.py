@@ -69,6 +69,8 @@ class Plan:
     date_of_birth: str | None
     """The sealed field of the person's date of birth, where the data set has one."""
     postcode: str | None
+    layout: Mapping[str, str] = field(default_factory=dict)
+    """Columns that an edition may lack, for its file had none, with the engine's types."""
     record: RecordKey | None = None
     """What a record is known by; of one that is there twice only one is released."""
 

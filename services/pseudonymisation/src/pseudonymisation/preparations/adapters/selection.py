@@ -7,6 +7,7 @@ import duckdb
 
 from pseudonymisation.engine import repeats
 from pseudonymisation.engine.session import identifier, literal
+from pseudonymisation.intake.adapters.landing.layout import with_nothing_in
 from pseudonymisation.preparations.adapters.guard import SCANNED_BY
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.domain.attestation import REASON_COLUMN
@@ -30,7 +31,7 @@ class Selection:
     @property
     def types(self) -> Mapping[str, str]:
         """The columns that the editions have, with the engine's types."""
-        found: dict[str, str] = {}
+        found = dict(self._plan.layout)
         for columns in reversed(self._editions):
             found |= columns
         return found
@@ -42,6 +43,16 @@ class Selection:
             for edition in self._plan.editions
         )
         return [{name: type_ for name, type_, *_ in columns} for columns in described]
+
+    def _lacking(self, number: int) -> Mapping[str, str]:
+        """Return the columns that an edition has nothing in, and no column for."""
+        columns, types = self._editions[number], self.types
+        lacking = {name: types[name] for name in self._plan.layout if name not in columns}
+        asked = {*self._plan.reasons, *(r for one in self._plan.others for r in one.reasons)}
+        if RESIDENT in asked:  # one that was landed before there were residents
+            of_residents = (_column(RESIDENT), UPPER_TIER)
+            lacking |= {name: "VARCHAR" for name in of_residents if name not in columns}
+        return lacking
 
     def rows(self) -> str:
         """Select the rows that the permit allows, of all editions, with all their columns.
@@ -65,9 +76,11 @@ class Selection:
         One that was corrected counts as it is now, also where it then is another commissioner's.
         """
         record = self._plan.record
-        if record is None or not all(map(record.is_in, self._editions)):
+        numbers = range(len(self._editions))
+        columns = ({*self._editions[n], *self._lacking(n)} for n in numbers)
+        if record is None or not all(map(record.is_in, columns)):
             return 0
-        sources = [edition.sql for edition in self._plan.editions]
+        sources = [self._source(number) for number in numbers]
         return repeats.find(self._connection, record, sources)
 
     def _once(self, edition: int) -> str:
@@ -86,14 +99,8 @@ class Selection:
         return int(counted[0]) if counted else 0
 
     def _source(self, number: int) -> str:
-        """Read an edition; one that was landed before there were residents has none."""
-        source, columns = self._plan.editions[number].sql, self._editions[number]
-        lacking = [name for name in (_column(RESIDENT), UPPER_TIER) if name not in columns]
-        asked = {*self._plan.reasons, *(r for one in self._plan.others for r in one.reasons)}
-        if not lacking or RESIDENT not in asked:
-            return source
-        none = ", ".join(f"NULL::VARCHAR AS {name}" for name in lacking)
-        return f"(SELECT *, {none} FROM {source})"
+        """Read an edition, with all columns."""
+        return with_nothing_in(self._lacking(number), self._plan.editions[number].sql)
 
     def _filter(self) -> str:
         plan = self._plan

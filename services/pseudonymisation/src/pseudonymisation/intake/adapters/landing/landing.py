@@ -170,7 +170,8 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
                 written = again
                 from_file = int(written[1])
             landed, statistics = int(written[1]), written[4]
-            counts = counted(connection, task, columns, path) if landed else {}
+            source = statement.read(path, columns)
+            counts = counted(connection, task, columns, source) if landed else {}
     if lines.records != from_file + quarantine.lines + sum(left_out.reasons.values()):
         log.error(
             "records_lost",
@@ -265,13 +266,11 @@ def _without_deleted(
     None where there are none, which is nearly always so.
     """
     key = RecordKey.of(statement.order.rules, statement.order.data_set)
-    source = statement.written(path)
-    if not left_out.take_back(connection, key, source):
+    if not left_out.take_back(connection, key, statement.read(path, statement.columns)):
         return None
-    kept, again = (
-        f"SELECT * FROM {source} WHERE line NOT IN (SELECT line FROM {TAKEN_BACK})",
-        path.with_suffix(".kept"),
-    )
+    taken = f"SELECT line FROM {TAKEN_BACK}"
+    kept = f"SELECT * FROM {statement.written(path)} WHERE line NOT IN ({taken})"
+    again = path.with_suffix(".kept")
     written = _one(connection.execute(statement.into(again, kept)))
     again.replace(path)
     return written
@@ -302,13 +301,15 @@ def _merged(
     if key is None:
         raise LookupError("a data set with net changes has keys of records")
     left_out.listed(connection)
-    merge = Merge(connection, key, base, statement.written(path))
-    layout = [column.name for column in statement.layout]
+    before = () if base is None else base.columns
+    columns = [*statement.columns, *(n for n in before if n not in statement.columns)]
+    change = statement.read(path, statement.columns)
+    merge = Merge(connection, key, base, change, statement.lacking(before))
+    lacking = statement.lacking(columns)
+    layout = [column.name for column in statement.layout if column.name not in lacking]
     if base is not None and {*layout} - {HOLDS_FROM} - {*merge.columns}:
         raise errors.NetChangeBaseUnsuitable(errors.SUBMIT_WHOLE.format(why="has other columns"))
     counts = merge.decide()
-    before = () if base is None else base.columns
-    columns = [*statement.columns, *(n for n in before if n not in statement.columns)]
     again = path.with_suffix(".merged")
     written = _one(connection.execute(statement.into(again, merge.rows(layout, columns))))
     gone = plane.objects.prepare(order.deleted_key)

@@ -6,7 +6,8 @@ key and its day behind, sealed beside the edition, so that an older change does 
 The result is an edition as any other (docs/adr/0054).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import duckdb
@@ -15,6 +16,7 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import identifier, literal, sealed_parquet
 from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS
 from pseudonymisation.intake.adapters.landing.judged.statement import HOLDS_FROM, Base
+from pseudonymisation.intake.adapters.landing.layout import with_nothing_in
 from pseudonymisation.intake.domain.quality import Merged
 
 TAKES: Final = "takes"
@@ -26,16 +28,22 @@ class Merge:
     """One net change, in the session that landed it."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, key: RecordKey, base: Base | None, change: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        key: RecordKey,
+        base: Base | None,
+        change: str,
+        lacking: Mapping[str, str],
     ) -> None:
         """`change` is what was landed of the file, as SQL; the table `deletions` what it deletes.
 
-        Without a base the change is all that there is.
+        Without a base the change is all that there is; `lacking` is what a base leaves out.
         """
         self._connection = connection
         self._key = key
         self._base = base
         self._change = change
+        self._lacking = lacking
         self._names = [f"key_{place}" for place in range(len(key.columns))]
 
     def decide(self) -> Merged:
@@ -109,17 +117,23 @@ class Merge:
             f" FROM {before} AS b ANTI JOIN {TAKES} AS t ON {self._same('b', 't')}"
         )
 
-    @property
+    @cached_property
     def columns(self) -> Sequence[str]:
-        """Name the columns that the edition in force has."""
-        if self._base is None:
-            return ()
-        described = self._connection.sql(f"DESCRIBE SELECT * FROM {self._source}")
-        return [str(name) for name, *_ in described.fetchall()]
+        """Name the columns that the edition in force has, those that it leaves out among them."""
+        return [] if self._base is None else self._described(self._source)
 
-    @property
+    @cached_property
     def _source(self) -> str:
-        return "" if self._base is None else sealed_parquet(self._base.path, self._base.key_name)
+        if self._base is None:
+            return ""
+        file = sealed_parquet(self._base.path, self._base.key_name)
+        there = self._described(file)
+        lacking = {name: kind for name, kind in self._lacking.items() if name not in there}
+        return with_nothing_in(lacking, file)
+
+    def _described(self, source: str) -> list[str]:
+        described = self._connection.sql(f"DESCRIBE SELECT * FROM {source}")
+        return [str(name) for name, *_ in described.fetchall()]
 
     @property
     def _keys(self) -> str:

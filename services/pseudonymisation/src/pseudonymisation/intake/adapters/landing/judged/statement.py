@@ -52,6 +52,7 @@ from pseudonymisation.intake.adapters.landing.judged.reading import (
     Reading,
 )
 from pseudonymisation.intake.adapters.landing.judged.signals import contradicting
+from pseudonymisation.intake.adapters.landing.layout import TYPES, left_out, with_nothing_in
 from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 from pseudonymisation.intake.domain.written import ContentForm
@@ -66,15 +67,6 @@ MASKED: Final = "looked__through"
 HOLDS_FROM: Final = "holds_from"
 """The landed day from which a record is as it says, where its file says so."""
 CONTRADICTED: Final = "PROTOCOL_CONTRADICTED"
-
-TYPES: Final[Mapping[ColumnType, str]] = {
-    ColumnType.TEXT: "VARCHAR",
-    ColumnType.DATE: "DATE",
-    ColumnType.DATETIME: "TIMESTAMP",
-    ColumnType.TIME: "TIME",
-    ColumnType.INTEGER: "BIGINT",
-    ColumnType.DECIMAL: "DOUBLE",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +275,26 @@ class Statement:
         landed = ", ".join(
             identifier(c.name) if c.is_there else f"{c.sql} AS {identifier(c.name)}"
             for c in self.layout
+            if c.name not in self.left_out
         )
         return f"SELECT {landed} FROM {rows}"
 
+    @cached_property
+    def left_out(self) -> Mapping[str, str]:
+        """Columns of the layout that the file has nothing for, with their types."""
+        return self.lacking(self.columns)
+
+    def lacking(self, columns: Sequence[str]) -> Mapping[str, str]:
+        """Return what is left out of an edition with these columns of files."""
+        return left_out(self.data_set, columns, self.order.rules.controls)
+
     def written(self, path: Path) -> str:
-        """Read such a file, as SQL."""
+        """Read such a file as it is, as SQL."""
         return sealed_parquet(path, parquet_key_name(self.order.edition_id))
+
+    def read(self, path: Path, columns: Sequence[str]) -> str:
+        """Read such a file with all columns of the layout: `columns` are those of files in it."""
+        return with_nothing_in(self.lacking(columns), self.written(path))
 
     @cached_property
     def layout(self) -> list[LandedColumn]:
