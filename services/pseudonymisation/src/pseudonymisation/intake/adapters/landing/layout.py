@@ -5,6 +5,7 @@ engine's writer made a fifth of its work. Who reads an edition puts them back (`
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from catalogue import CatalogueField, ColumnType, DataSet
@@ -20,6 +21,17 @@ TYPES: Final[Mapping[ColumnType, str]] = {
     ColumnType.INTEGER: "BIGINT",
     ColumnType.DECIMAL: "DOUBLE",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class LandedColumn:
+    """A landed column: its name, the engine's type, and what it is made of."""
+
+    name: str
+    kind: str
+    sql: str
+    is_there: bool = True
+    """Whether rows differ in it; else `sql` is what all have."""
 
 
 def left_out(

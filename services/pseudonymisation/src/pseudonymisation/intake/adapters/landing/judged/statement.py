@@ -52,7 +52,12 @@ from pseudonymisation.intake.adapters.landing.judged.reading import (
     Reading,
 )
 from pseudonymisation.intake.adapters.landing.judged.signals import contradicting
-from pseudonymisation.intake.adapters.landing.layout import TYPES, left_out, with_nothing_in
+from pseudonymisation.intake.adapters.landing.layout import (
+    TYPES,
+    LandedColumn,
+    left_out,
+    with_nothing_in,
+)
 from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 from pseudonymisation.intake.domain.written import ContentForm
@@ -136,17 +141,6 @@ class Base:
 def parquet_key_name(edition_id: UUID) -> str:
     """Name an edition's key inside a session of the engine."""
     return f"e{edition_id.hex}"
-
-
-@dataclass(frozen=True, slots=True)
-class LandedColumn:
-    """A landed column: its name, the engine's type, and what it is made of."""
-
-    name: str
-    kind: str
-    sql: str
-    is_there: bool = True
-    """Whether rows differ in it; else `sql` is what all have."""
 
 
 class Statement:

@@ -5,7 +5,6 @@ too lenient: what is not plain here is judged by the statement, rule by rule.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 from typing import Final
 
@@ -61,6 +60,26 @@ def among(codes: frozenset[str], *, expected: bool) -> Test:
     return test
 
 
+REMEMBERED_MAX: Final = 1 << 16
+
+
+class Remembered:
+    """A test that is made once of each value: few differ, and come again in every block."""
+
+    def __init__(self, test: Test) -> None:
+        self._test = test
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, values: pa.Array) -> Mask:
+        listed, known = values.to_pylist(), self._known
+        if new := [value for value in listed if value not in known]:
+            found = dict(zip(new, self._test(pa.array(new, pa.string())).tolist(), strict=True))
+            known = {**known, **found}
+            # Read by several threads: it is replaced, and never changed.
+            self._known = known if len(known) <= REMEMBERED_MAX else found
+        return np.fromiter((known[value] for value in listed), np.bool_, len(listed))
+
+
 def _longer_than(length: int) -> Test:
     """Bytes are characters, or more."""
     return lambda values: pc.binary_length(values).to_numpy(zero_copy_only=False) > length
@@ -71,34 +90,35 @@ def _mask(values: pa.Array) -> Mask:
     return mask
 
 
-@dataclass(frozen=True, slots=True)
 class TextColumn:
     """A column of text and what is asked of its values."""
 
-    name: str
-    tests: Sequence[Test]
-    by_word: Sequence[Test]
-    """Tests that look at one value after the other."""
+    def __init__(self, name: str, tests: Sequence[Test], by_word: Sequence[Test]) -> None:
+        """`by_word` look at one value after the other."""
+        self.name = name
+        self._tests = tests
+        self._by_word = by_word
+        self._of_few = Remembered(lambda values: _wrong(values, [*tests, *by_word]))
 
     def unplain(self, column: pa.Array) -> Mask:
         """Say which rows are not plain for this column."""
-        if self.by_word or pa.types.is_dictionary(column.type):
+        if self._by_word or pa.types.is_dictionary(column.type):
             encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-            wrong = self._wrong(encoded.dictionary, [*self.tests, *self.by_word])
+            wrong = self._of_few(encoded.dictionary)
             if not wrong.any():
                 return np.zeros(len(column), dtype=np.bool_)
             return _spread(wrong, encoded)
-        wrong = self._wrong(column.fill_null(""), self.tests)
+        wrong = _wrong(column.fill_null(""), self._tests)
         if column.null_count:
             wrong &= column.is_valid().to_numpy(zero_copy_only=False)
         return wrong
 
-    @staticmethod
-    def _wrong(values: pa.Array, tests: Sequence[Test]) -> Mask:
-        wrong = np.zeros(len(values), dtype=np.bool_)
-        for test in tests:
-            wrong |= test(values)
-        return wrong
+
+def _wrong(values: pa.Array, tests: Sequence[Test]) -> Mask:
+    wrong = np.zeros(len(values), dtype=np.bool_)
+    for test in tests:
+        wrong |= test(values)
+    return wrong
 
 
 def _spread(wrong: Mask, encoded: pa.DictionaryArray) -> Mask:

@@ -38,6 +38,7 @@ from pseudonymisation.intake.adapters.landing.plain.judging import (
     EPOCH,
     Judge,
     NotPlain,
+    Remembered,
     Test,
     among,
 )
@@ -106,6 +107,9 @@ class PlainRows:
             more=dict(self._foreign(connection)),
         )
         self._lines = LineReader(statement.columns, self._data_set.file, self._judge.few_values)
+        self._may_be = {
+            one.name: Remembered(scan.may_be_suspects) for one in statement.masking.fields
+        }
         self._schema = schema_of(statement)
         sealed = [c.field for c in statement.sealing.cells if c.field.name in self._columns]
         self._sealing = Sealing(sealed, keys)
@@ -305,7 +309,7 @@ class PlainRows:
         looked_at = [
             column
             for one in self._statement.masking.fields
-            if (column := _looked_at(one, batch, texts)) is not None
+            if (column := _looked_at(one, batch, texts, self._may_be[one.name])) is not None
         ]
         if not looked_at:
             return
@@ -376,10 +380,12 @@ def _capped(values: pa.Array, limit: int | None) -> pa.Array:
     return values if limit is None else pc.if_else(pc.greater(values, limit), limit, values)
 
 
-def _looked_at(field_: CatalogueField, batch: Batch, texts: _Texts) -> pa.Array | None:
+def _looked_at(
+    field_: CatalogueField, batch: Batch, texts: _Texts, may_be_personal: Test
+) -> pa.Array | None:
     """Give what is looked through of a column; of numbers only those with so many digits."""
     if field_.type is ColumnType.TEXT:
-        return _holding(batch.text[field_.name], texts, field_.name)
+        return _holding(batch.text[field_.name], texts, field_.name, may_be_personal)
     encoded = batch.text[field_.name]
     lengths = pc.binary_length(encoded.dictionary) if pa.types.is_dictionary(encoded.type) else None
     if lengths is None:
@@ -391,11 +397,11 @@ def _looked_at(field_: CatalogueField, batch: Batch, texts: _Texts) -> pa.Array 
     return whole.cast(pa.string())
 
 
-def _holding(column: pa.Array, texts: _Texts, name: str) -> pa.Array | None:
+def _holding(column: pa.Array, texts: _Texts, name: str, may_be_personal: Test) -> pa.Array | None:
     """Give a column without the values that can be nothing personal; None where all are such."""
     if not pa.types.is_dictionary(column.type):
         return texts[name]
-    may_be = scan.may_be_suspects(column.dictionary)
+    may_be = may_be_personal(column.dictionary)
     if not may_be.any():
         return None
     if may_be.all():
