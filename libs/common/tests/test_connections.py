@@ -23,6 +23,7 @@ from common.db import tables
 from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, connections, server
+from common.web.app import SAFETY
 
 OPEN = auth.public("A test.")
 PATIENCE_SECONDS = 30
@@ -111,6 +112,8 @@ def status(found):
 
 def problem(found):
     assert b"application/problem+json" in found
+    for name, value in SAFETY:
+        assert b"%b: %b\r\n" % (name, value) in found
     return json.loads(found.partition(b"\r\n\r\n")[2])
 
 

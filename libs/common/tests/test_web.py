@@ -30,6 +30,7 @@ from common.web import auth, problems
 from common.web.fast import FastRoute
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
+from dsfc_testing import safety
 
 READ = auth.Permission("things:read", frozenset({Role.AUDITOR, Role.CSU_SYSTEM}), "Read things")
 WRITE = auth.Permission("things:write", frozenset({Role.DARS_CASE_OFFICER}), "Write things")
@@ -159,6 +160,7 @@ def make_app(settings, sqlite_url, identities):
 @pytest.fixture
 def api(make_app):
     with TestClient(make_app(), raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(safety.look_at)
         yield client
 
 

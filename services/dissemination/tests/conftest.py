@@ -52,7 +52,7 @@ from dissemination.settings import Settings
 from dissemination.use_cases import driver
 from dissemination.use_cases.context import Context
 from dsfc_testing import issuer as issuing
-from dsfc_testing import ports
+from dsfc_testing import ports, safety
 from dsfc_testing.clock import FakeClock
 from dsfc_testing.tokens import LocalIssuer
 
@@ -880,7 +880,13 @@ def _house(
             start_agreements=start,
             stop_agreements=stop,
             turns=turns,
-            http=stack.enter_context(httpx.Client(base_url=url, timeout=DEADLINE_SECONDS)),
+            http=stack.enter_context(
+                httpx.Client(
+                    base_url=url,
+                    timeout=DEADLINE_SECONDS,
+                    event_hooks={"response": [safety.look_at]},
+                )
+            ),
         )
 
 

@@ -19,6 +19,7 @@ from common.ids import digest
 from common.security import keys as security_keys
 from common.security.roles import Role
 from common.settings import Environment
+from dsfc_testing import safety
 from dsfc_testing.clock import FakeClock
 from dsfc_testing.codes import ListedCodes
 from dsfc_testing.tokens import LocalIssuer
@@ -268,10 +269,12 @@ class Intake:
 
     @cached_property
     def client(self) -> TestClient:
-        return TestClient(
+        client = TestClient(
             main.create_app(self.settings, parts=lambda: self.parts),
             raise_server_exceptions=False,
         )
+        client.event_hooks["response"].append(safety.look_at)
+        return client
 
     @contextmanager
     def serving(self):

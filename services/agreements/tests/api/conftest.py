@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from agreements import main
+from dsfc_testing import safety
 from services.agreements.tests.service import Service, settings
 
 
@@ -22,6 +23,7 @@ def app_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]
     directory = tmp_path_factory.mktemp("agreements")
     app = main.create_app(settings(f"sqlite:///{directory / 'unused.db'}", directory))
     with TestClient(app) as client:
+        client.event_hooks["response"].append(safety.look_at)
         yield client
 
 

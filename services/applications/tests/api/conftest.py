@@ -14,6 +14,7 @@ from common import http
 from common.organisations import RemoteCodes
 from common.security import keys
 from common.security.roles import Role
+from dsfc_testing import safety
 from services.applications.tests.answers import CCG, NOW, answers_of, complete
 from services.applications.tests.world import AgreementsOnTheWire, FakeTokens, answer_all
 
@@ -62,6 +63,7 @@ def app(migrated, clock, identities, wire, tmp_path):
 @pytest.fixture
 def client(app):
     with TestClient(app) as client:
+        client.event_hooks["response"].append(safety.look_at)
         yield client
 
 

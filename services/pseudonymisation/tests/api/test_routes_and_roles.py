@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from common.security.roles import Role
 from common.web.auth import Permission, route_permissions
+from dsfc_testing import safety
 from pseudonymisation import main
 
 EXPECTED = {
@@ -67,6 +68,7 @@ EXPECTED = {
 def preparations(intake):
     app = main.create_preparations_app(intake.settings, parts=lambda: intake.parts)
     with TestClient(app, raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(safety.look_at)
         yield client
 
 

@@ -27,14 +27,15 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
 REQUIRED_STATE = ("settings", "clock", "engine", "verifier")
 
-_SAFETY = (
+SAFETY = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
     (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""On every response that does not say otherwise."""
+"""On every response that does not say otherwise. A browser heeds the one of transport over TLS only."""
 
 _REQUEST_ID = CORRELATION_HEADER.lower().encode("ascii")
 _CORRELATION_ID = re.compile(
@@ -60,7 +61,7 @@ class Surroundings:
         # Each request is a task with a context of its own, so nothing has to be unset.
         correlation_id.set(request_id)
         structlog.contextvars.bind_contextvars(correlation_id=request_id)
-        added = [*_SAFETY, (_REQUEST_ID, request_id.encode("ascii"))]
+        added = [*SAFETY, (_REQUEST_ID, request_id.encode("ascii"))]
         was_refused = False
 
         async def finish(message: Message) -> None:

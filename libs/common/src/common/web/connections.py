@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from common.settings import ServiceSettings
 from common.web import problems
-from common.web.app import Service
+from common.web.app import SAFETY, Service
 
 CONNECTION = "dsfc.connection"
 """`scope["extensions"][CONNECTION]` is the protocol, with its `flow` and its `transport`."""
@@ -412,6 +412,7 @@ def _problem(status: int) -> bytes:
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         f"Content-Type: {problems.MEDIA_TYPE}\r\n"
         f"Content-Length: {len(response.body)}\r\n"
+        + "".join(f"{str(name, 'ascii')}: {str(value, 'ascii')}\r\n" for name, value in SAFETY)
         + ("Retry-After: 1\r\n" if status == UNAVAILABLE else "")
         + "Connection: close\r\n\r\n"
     )
