@@ -1,7 +1,7 @@
 """Secrets in a text: keys, tokens and passwords, by the patterns of detect-secrets and by ours.
 
-Its own scan asks every filter about every line, which takes 46 s for this repository. Here each pattern looks at
-a whole file once.
+Its own scan asks every filter about every line, which takes 46 s for this repository. Here each
+pattern looks at a whole file once.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ SETTING = re.compile(
     r"(?im)^[ \t\w.-]*(?:password|passwd|secret|token|api_?key)[\w.-]*\s*[:=]\s*"
     r"[\"']?(?!\.{0,2}/)([^\s\"'${}<>(|,*&]{6,})[\"']?[ \t]*$"
 )
-"""`NAME: value` or `NAME=value`, where the value is no reference, no path and no word of a shell."""
+"""`NAME: value` or `NAME=value`; the value is no reference, no path and no word of a shell."""
 WITH_SETTINGS = {
     *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".properties", ".sh", ".xml", ""),
 }

@@ -28,7 +28,9 @@ PLANTED = {
     "kek.txt": HEX,
     "cloud.py": "ACCESS = 'AKIA" + "IOSFODNN7EXAMPLQ'\n",
     "push.sh": "git clone https://ghp_" + RANDOM + "abcd@example.org/x\n",
-    "database.yaml": "url: postgresql+psycopg://agreements:" + RANDOM[:9] + "@postgres/agreements\n",
+    "database.yaml": "url: postgresql+psycopg://agreements:"
+    + RANDOM[:9]
+    + "@postgres/agreements\n",
     "compose.yml": "  POSTGRES_PASSWORD: " + RANDOM[:9] + "\n",
     "deploy.env": "KEYCLOAK_CLIENT_SECRET=" + RANDOM[:9] + "\n",
     "test.py": f"SECRET = '{RANDOM}'\n",

@@ -1,7 +1,8 @@
 """Every route of every service answers with the headers of safety, also what nobody can serve.
 
-Here each route is asked with nothing behind it, so that most of the answers are refusals and errors. What is
-answered where all is there is looked at by the clients of the services' tests, which have the same hook.
+Here each route is asked with nothing behind it, so that most of the answers are refusals and
+errors. What is answered where all is there is looked at by the clients of the services' tests,
+which have the same hook.
 """
 
 import asyncio

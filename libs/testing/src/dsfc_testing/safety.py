@@ -1,4 +1,4 @@
-"""Headers that every answer of every service has: clients of tests look at each answer that they get."""
+"""Headers that every answer of every service has: tests' clients look at each answer they get."""
 
 from typing import Any, Protocol
 
@@ -28,7 +28,8 @@ def look_at(answer: Answer) -> None:
     said = {
         "x-content-type-options": headers.get("x-content-type-options") == "nosniff",
         "referrer-policy": headers.get("referrer-policy") == "no-referrer",
-        "cross-origin-resource-policy": headers.get("cross-origin-resource-policy") == "same-origin",
+        "cross-origin-resource-policy": headers.get("cross-origin-resource-policy")
+        == "same-origin",
         "strict-transport-security": _seconds(transport) >= YEAR_SECONDS,
         "content-security-policy": "default-src 'none'" in policy
         and "frame-ancestors 'none'" in policy

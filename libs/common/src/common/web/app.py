@@ -35,7 +35,7 @@ SAFETY = (
     (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""On every response that does not say otherwise. A browser heeds the one of transport over TLS only."""
+"""On every response that does not say otherwise. That of transport holds over TLS alone."""
 
 _REQUEST_ID = CORRELATION_HEADER.lower().encode("ascii")
 _CORRELATION_ID = re.compile(
