@@ -3,7 +3,8 @@
 Run in the build stage of the Dockerfile, with the base image's interpreter and nothing installed:
 `describe.py SERVICE REVISION SOURCE_DATE_EPOCH FOLDER < the CycloneDX document of uv export`. The
 same input gives the same bytes: the document's serial number and time are made from its content
-and the epoch.
+and the epoch. Licences are those of `licences.json`, which `make contracts` generates; a component
+that it does not have ends the build.
 """
 
 import hashlib
@@ -14,11 +15,17 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
+HERE = Path(__file__).parent
+
 
 def main(service: str, revision: str, epoch: str, folder: Path) -> None:
     made = datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     bill = json.load(sys.stdin)
     bill["metadata"]["timestamp"] = made
+    licences = json.loads((HERE / "licences.json").read_text(encoding="utf-8"))
+    for component in bill["components"]:
+        if not component["name"].startswith("dsfc-"):
+            component["licenses"] = [{"expression": licences[component["name"]]}]
     del bill["serialNumber"]
     content = json.dumps(bill, sort_keys=True)
     bill["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_OID, content).urn

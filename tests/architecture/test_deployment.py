@@ -211,7 +211,8 @@ def test_every_service_is_built_from_the_one_dockerfile(composed, service: str) 
 
 
 def test_what_an_image_says_of_itself_is_the_same_for_the_same_input(tmp_path: Path) -> None:
-    bill = {"metadata": {"timestamp": "now"}, "serialNumber": "urn:uuid:random", "components": []}
+    components = [{"name": name} for name in ("fastapi", "psycopg", "dsfc-common")]
+    bill = {"metadata": {"timestamp": "now"}, "components": components}
 
     def described(name: str, serial: str) -> dict[str, str]:
         folder = tmp_path / name
@@ -230,5 +231,11 @@ def test_what_an_image_says_of_itself_is_the_same_for_the_same_input(tmp_path: P
     first, second = described("first", "urn:uuid:1"), described("second", "urn:uuid:2")
 
     assert first == second
-    assert json.loads(first["sbom.cdx.json"])["metadata"]["timestamp"] == "1970-01-02T00:00:00Z"
+    told = json.loads(first["sbom.cdx.json"])
+    assert told["metadata"]["timestamp"] == "1970-01-02T00:00:00Z"
+    assert [component.get("licenses") for component in told["components"]] == [
+        [{"expression": "MIT"}],
+        [{"expression": "LGPL-3.0-only"}],
+        None,
+    ]
     assert json.loads(first["provenance.json"])["revision"] == "abc123"

@@ -22,7 +22,7 @@ from common.security import keys
 from common.security.roles import Role
 from common.settings import Environment
 from common.web.auth import Permission, route_permissions
-from dsfc_cli import data_sets, landing_rules
+from dsfc_cli import data_sets, landing_rules, licences
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 ROOT = Path(__file__).parents[3]
@@ -71,6 +71,8 @@ def generate() -> Documents:
     documents["contracts/catalogue/data-set.v1.schema.json"] = _json(describing.schema())
     documents["docs/data-sets.md"] = NOTE + data_sets.render()
     documents["docs/landing-rules.md"] = NOTE + landing_rules.render()
+    for name, text in licences.documents(ROOT).items():
+        documents[name] = (NOTE if name.endswith(".md") else "") + text
     return documents
 
 
