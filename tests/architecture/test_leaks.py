@@ -20,7 +20,7 @@ def pem(kind: str) -> str:
 
 PLANTED = {
     "key.txt": pem("EC ") + "MHcCAQEE\n",
-    "notes.md": pem("") + "MHcCAQEE\n",
+    "notes.txt": pem("") + "MHcCAQEE\n",
     "client.json": json.dumps({"kty": "EC", "d": RANDOM}),
     "client.py": f"JWK = {{'kty': 'EC', 'd': '{RANDOM}'}}\n",
     "signing.jwk": "{}",
@@ -36,7 +36,7 @@ PLANTED = {
     "test.py": f"SECRET = '{RANDOM}'\n",
     "hex.py": f"KEK = bytes.fromhex('{HEX}')\n",
     "chat.py": "HOOK = 'xoxb-" + "1234567890-1234567890-" + RANDOM + "'\n",
-    "token.md": "eyJhbGciOiJFUzI1NiJ9" + ".eyJzdWIiOiJub2JvZHkifQ." + RANDOM + "\n",
+    "token.txt": "eyJhbGciOiJFUzI1NiJ9" + ".eyJzdWIiOiJub2JvZHkifQ." + RANDOM + "\n",
 }
 
 

@@ -19,6 +19,12 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 PRODUCTION = (
     *("dsfc-applications", "dsfc-agreements", "dsfc-pseudonymisation", "dsfc-dissemination"),
 )
+REASONS = "docs/adr/0070-security-of-the-whole.md"
+PREFACE = (
+    "What is installed, under which licence (SPDX). **images**: in an image of a service, and in",
+    "its bill of materials; **development**: for tests and the command alone. A licence that the",
+    f"first table does not have fails `make check`: [reasons]({REASONS.removeprefix('docs/')}).",
+)
 OPERATORS = frozenset({"AND", "OR", "WITH"})
 
 
@@ -156,10 +162,7 @@ def _page(found: Sequence[Licensed], said: Rules) -> str:
     lines = [
         "# Licences",
         "",
-        "What is installed, under which licence (SPDX). **images**: in an image of a service, whose",
-        "bill of materials says it too; **development**: for tests and the command alone. A licence",
-        "that the first table does not have fails `make check`",
-        "([adr/0070](adr/0070-security-of-the-whole.md)).",
+        *PREFACE,
         "",
         "| licence | why it may come in |",
         "| --- | --- |",
