@@ -7,13 +7,17 @@ are gone, so nobody can make them again to suit a change.
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from common.ids import canonical, digest
 from common.security.keys import ATTESTATION, MANIFEST, PERMIT, SignedVerifier
 from dsfc_testing.clock import FakeClock
+from statements import document as agreement
+from statements.approved import ApprovedSnapshot
 from statements.attestation import Attestation
+from statements.form import Malformed
 from statements.manifest import Manifest
 from statements.permit import Permit
 
@@ -56,6 +60,34 @@ def test_a_document_read_and_written_again_has_the_same_bytes(name):
     again = model.read(json.loads(golden["canonical"])).claims()
 
     assert canonical(again).decode() == golden["canonical"]
+
+
+@pytest.mark.parametrize("name", documents("document"))
+def test_a_signed_agreement_is_written_with_the_same_bytes_and_read_whole(name):
+    golden = document(name)
+    said = json.loads(golden["canonical"])
+    parties = [SimpleNamespace(**party) for party in said.pop("parties")]
+    assert said.pop("schema") == agreement.DOCUMENT_SCHEMA
+
+    found = agreement.read(golden["canonical"])
+
+    assert agreement.written(parties=parties, **said).decode() == golden["canonical"]
+    assert found.lines
+    assert (found.unknown, found.unpublished) == ((), ())
+
+
+@pytest.mark.parametrize("name", documents("snapshot"))
+def test_an_approved_snapshot_is_read(name):
+    content = document(name)["canonical"]
+
+    read = ApprovedSnapshot.read(content.encode())
+
+    assert [line.number for line in read.lines] == [
+        n["number"] for n in json.loads(content)["lines"]
+    ]
+    with pytest.raises(Malformed) as wrong:
+        ApprovedSnapshot.read(content.replace('"lines"', '"line"').encode())
+    assert wrong.value.members == ("lines",)
 
 
 @pytest.mark.parametrize("name", documents(*KINDS))

@@ -44,6 +44,7 @@ from pseudonymisation.preparations.use_cases.preparations import (
 )
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
+from statements.handed import RequestedExtract
 
 CATALOGUE = catalogue.load()
 SUS = CATALOGUE.get("SUS_APC")
@@ -290,7 +291,8 @@ class World:
         request = more.pop("request", None) or self.request()
         claims = self.claims(request, **more)
         permit = self.permit(claims)
-        return accept(UUID(claims["jti"]), permit, request, ctx=self.context())[0]
+        asked = RequestedExtract.model_validate(request)
+        return accept(UUID(claims["jti"]), permit, asked, ctx=self.context())[0]
 
     def work(self) -> None:
         """Do what a worker does until there is nothing to do."""

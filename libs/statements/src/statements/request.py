@@ -1,8 +1,9 @@
-"""The request for an extract, in its three forms: the client's, agreements' and the permit's.
+"""The request for an extract: the client's, agreements', the permit's, and as the haven gets it.
 
 `WantedExtract` is the body that a client sends. `RequestQuestion` puts it to agreements, with the
 client's own token as evidence (AuthZEN). `ExtractRequest` is what both judge and keep: the permit
-is bound to its digest, and the haven is handed exactly this beside the permit.
+is bound to its digest. `statements.handed` is the same as it crosses the wire to the haven,
+which holds it against the permit.
 """
 
 import re
@@ -11,7 +12,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 
 from catalogue import Catalogue, NamedPeriod, UnknownDataSet, named_period
 from common.errors import Invalid, InvalidPeriods, PeriodNotOffered

@@ -10,11 +10,11 @@ from agreements.db import epoch as epochs
 from agreements.db.decisions.facts import FactsCache, _document, load
 from agreements.db.seals.chain import Book
 from agreements.decision.domain.decide import Permission, decide
-from agreements.records.domain.terms.document import Document
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of, question_of
 from services.agreements.tests.reference.seeding import SEALER, entry, on_the_catalogue, seed
 from services.agreements.tests.reference.world import CCG, CSU, OTHER_CCG, PREDECESSOR, london
+from statements.document import Document
 
 
 @pytest.fixture

@@ -43,7 +43,6 @@ from agreements.records.domain.parties.registration import (
 )
 from agreements.records.domain.parties.relationship import ChangeKind, Relationship, Step
 from agreements.records.domain.recalls import Recall, Source
-from agreements.records.domain.terms import document
 from agreements.records.domain.terms.categories import category
 from agreements.records.domain.terms.data_sets import (
     DataSetFacts,
@@ -62,6 +61,7 @@ from catalogue import Derivation, Filterable, Identifier, Shown
 from common.ids import digest
 from common.security.principal import BODY
 from services.agreements.tests.reference.world import ENVIRONMENT, HOLDING, NOON, Json, uuid
+from statements import document
 from statements.attestation import (
     Attestation,
     AttestedFile,

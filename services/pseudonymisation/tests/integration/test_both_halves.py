@@ -27,6 +27,7 @@ from services.pseudonymisation.tests import oracle
 from services.pseudonymisation.tests.api.test_opt_outs import body, decide, numbers, take
 from services.pseudonymisation.tests.landed import is_nhs_number
 from services.pseudonymisation.tests.submitting import POSTCODES, PRACTICES, sus_row, written
+from statements.handed import RequestedExtract
 
 SAMPLE = Path(__file__).parents[5] / "shared" / "data" / "dids_sample_495.csv"
 PEOPLE = ["9990000018", "9990000026", "9990000034", "9990000042", ""]
@@ -116,7 +117,8 @@ class Dissemination:
         )
         ctx = self.parts.preparations.on_behalf_of(principal)
         permit = issue(self.agreements, PERMIT, claims, at=self.clock.now())
-        accept(UUID(claims["jti"]), permit, request, ctx=ctx)
+        asked = RequestedExtract.model_validate(request)
+        accept(UUID(claims["jti"]), permit, asked, ctx=ctx)
         claim = self.parts.preparation_jobs.claim()
         self.parts.preparation_jobs.run(claim)
         return get(UUID(claims["jti"]), ctx=ctx)

@@ -32,6 +32,7 @@ from pseudonymisation.preparations.domain.preparation import PreparationState
 from pseudonymisation.preparations.use_cases.preparations import accept, get
 from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, world
 from services.pseudonymisation.tests.landed import Asked, day, expected
+from statements.handed import RequestedExtract
 
 NUMBERS = ["9990000018", "9990000026", "9990000034", "9990000042"]
 
@@ -67,7 +68,7 @@ def put(haven, request, claims, *, client_id="dissemination", permit=None):
     return accept(
         UUID(claims["jti"]),
         haven.permit(claims) if permit is None else permit,
-        request,
+        RequestedExtract.model_validate(request),
         ctx=haven.context(client_id),
     )
 
@@ -288,8 +289,9 @@ def test_a_permit_for_another_request_is_refused(sqlite_haven):
     ):
         with pytest.raises(PermitMismatch):
             put(haven, other, claims)
+    asked = RequestedExtract.model_validate(request)
     with pytest.raises(PermitMismatch):
-        accept(new_id(), haven.permit(claims), request, ctx=haven.context())
+        accept(new_id(), haven.permit(claims), asked, ctx=haven.context())
     assert haven.actions() == []
 
 

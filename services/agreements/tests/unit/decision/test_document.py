@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from agreements.records.domain.terms.document import (
+from services.agreements.tests.reference import world as plain
+from statements.document import (
     Document,
     IncompleteTerms,
     Terms,
     read,
     terms_of,
 )
-from services.agreements.tests.reference import world as plain
 from statements.vocabulary import LineKey
 
 KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")

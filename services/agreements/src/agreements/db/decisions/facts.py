@@ -76,12 +76,12 @@ from agreements.records.domain.parties.registration import (
 )
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.recalls import Recall
-from agreements.records.domain.terms import document
-from agreements.records.domain.terms.document import Document, Terms
 from agreements.records.domain.version import AgreementVersion, Condition, Party
 from common.ids import digest
 from common.replacement import State
 from common.unreadable import UNREADABLE
+from statements import document
+from statements.document import Document, Terms
 
 CACHED_MAX = 2048
 THE_CHAIN = "seal"

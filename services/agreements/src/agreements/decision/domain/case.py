@@ -18,10 +18,10 @@ from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
-from agreements.records.domain.terms.document import Document, Terms
 from agreements.records.domain.version import AgreementVersion, Capacity
 from catalogue import Capped
 from statements.attestation import Attestation
+from statements.document import Document, Terms
 from statements.filters import Filters, narrowed
 from statements.permit import DomainFacts
 from statements.tables import AttestedTable, TableRequest

@@ -16,10 +16,10 @@ from agreements.decision.domain.clauses.table_clauses import disclosure_of, para
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
-from agreements.records.domain.terms.document import IncompleteTerms, Terms
 from agreements.records.domain.version import Capacity
 from common.clock import legal_day
 from common.errors import Refusal
+from statements.document import IncompleteTerms, Terms
 from statements.filters import Filters
 from statements.line import AgreementVersion
 from statements.permit import DomainFacts, PermittedCaps, PermittedField

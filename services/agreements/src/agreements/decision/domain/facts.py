@@ -23,9 +23,9 @@ from agreements.records.domain.parties.registration import IcoRegistration, Sect
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.terms.data_sets import DataSetFacts
-from agreements.records.domain.terms.document import Document
 from catalogue import Capped
 from common.clock import end_of
+from statements.document import Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

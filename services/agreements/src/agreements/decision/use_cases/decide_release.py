@@ -12,10 +12,10 @@ from agreements.decision.use_cases.asking import Answer, AskRelease
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.ports import DecisionLog, Fate, ReleasedFile
 from agreements.records.domain.events import FileVoided, VoidCause
-from agreements.records.domain.terms.document import Terms, terms_of
 from common.ids import new_id
 from statements.attestation import Attestation
 from statements.decision import RegisterTerms
+from statements.document import Terms, terms_of
 from statements.line import AgreementVersion
 
 

@@ -16,8 +16,8 @@ from agreements.decision.domain.question import Landed, Request
 from agreements.decision.use_cases.asking import Answer, AskRequest
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.ports import DecisionLog
-from agreements.records.domain.terms.document import Terms
 from common.ids import digest_of, new_id
+from statements.document import Terms
 from statements.line import Line, MapVersions
 from statements.permit import OptOut, Permit, Population
 

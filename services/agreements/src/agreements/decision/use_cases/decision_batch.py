@@ -31,11 +31,11 @@ from agreements.decision.use_cases.ports import (
     ReleasedFile,
 )
 from agreements.records.domain.leases import lease
-from agreements.records.domain.terms.document import terms_of
 from common.audit import Entry
 from common.clock import Clock, legal_day
 from common.ids import canonical
 from statements.attestation import Attestation
+from statements.document import terms_of
 
 BEHIND_MAX = timedelta(seconds=1)
 """Replicas read one clock at slightly different moments. A decision that comes less than this

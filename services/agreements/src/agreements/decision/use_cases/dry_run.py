@@ -16,9 +16,9 @@ from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.horizon import until
 from agreements.decision.domain.question import Asker, Fetch, Request
 from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
-from agreements.records.domain.terms.document import Terms
 from common.clock import Clock, legal_day
 from common.errors import Refusal
+from statements.document import Terms
 from statements.filters import Filters
 from statements.request import ExtractRequest
 from statements.tables import MONTH as MONTHS

@@ -20,8 +20,9 @@ from agreements.records.domain.version import (
     Condition,
     Party,
 )
-from common.ids import canonical, digest
+from common.ids import digest
 from common.security.principal import BODY
+from statements.document import written
 
 BODY_NAME = "The Body"
 
@@ -69,18 +70,12 @@ def next_version(approved: ApprovedApplication, *, new_id: Callable[[], UUID]) -
         *approved.parties,
         Party(ods=BODY, capacity=Capacity.BODY, legal_name=BODY_NAME),
     )
-    document = canonical(
-        {
-            "schema": "dsfc-agreement/1",
-            "reference": approved.reference,
-            "version": approved.version,
-            "parties": [
-                {"ods": p.ods, "capacity": p.capacity.value, "legal_name": p.legal_name}
-                for p in parties
-            ],
-            "snapshot_hash": approved.snapshot_hash,
-            "snapshot": dict(approved.content),
-        }
+    document = written(
+        reference=approved.reference,
+        version=approved.version,
+        parties=parties,
+        snapshot_hash=approved.snapshot_hash,
+        snapshot=approved.content,
     )
     return AgreementVersion(
         id=new_id(),

@@ -12,17 +12,17 @@ from typing import NamedTuple
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
-from agreements.records.domain.terms.document import (
-    IncompleteTerms,
-    bases_of,
-    read_snapshot,
-    registrations_of,
-)
 from agreements.records.domain.version import Capacity
 from catalogue import Cap, Caps
 from common.field.legal_bases import LegalBases
 from common.field.names import Match, compare
 from common.texts import found_in
+from statements.document import (
+    IncompleteTerms,
+    bases_of,
+    read_snapshot,
+    registrations_of,
+)
 from statements.vocabulary import Classification
 
 

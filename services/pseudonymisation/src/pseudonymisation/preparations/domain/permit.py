@@ -8,13 +8,11 @@ whatever a permit says (domain.md R03).
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import JsonValue
-
 from catalogue import DataSet, filterable
 from common.errors import Refusal, Refused
-from common.ids import digest_of
 from pseudonymisation.preparations.domain.errors import PermitInvalid, PermitMismatch
 from statements.form import Malformed
+from statements.handed import RequestedExtract
 from statements.permit import Permit
 from statements.vocabulary import Classification
 
@@ -38,14 +36,14 @@ def read(claims: Mapping[str, Any]) -> Permit:
     return permit
 
 
-def require_same(permit: Permit, request: Mapping[str, JsonValue]) -> None:
+def require_same(permit: Permit, request: RequestedExtract) -> None:
     """Raise PermitMismatch unless the permit was given for this very request."""
-    same = digest_of(dict(request)) == permit.request_digest and (
-        request.get("extract_id") == permit.extract_id
-        and request.get("agreement") == permit.agreement.reference
-        and request.get("purpose") == permit.line.purpose
-        and request.get("data_set") == permit.line.data_set
-        and request.get("classification") == permit.line.classification
+    same = request.digest == permit.request_digest and (
+        request.extract_id == permit.extract_id
+        and request.agreement == permit.agreement.reference
+        and request.purpose == permit.line.purpose
+        and request.data_set == permit.line.data_set
+        and request.classification == permit.line.classification
     )
     if not same:
         raise PermitMismatch("The permit was given for another request than `request`.")

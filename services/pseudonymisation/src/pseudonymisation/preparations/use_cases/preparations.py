@@ -1,18 +1,17 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, Self
 from uuid import UUID
 
 import structlog
-from pydantic import JsonValue
 
 from catalogue import Catalogue, DataSet, Derivation, UnknownDataSet
 from common.audit.entries import entry_for
 from common.clock import Clock, legal_day
 from common.errors import NoEdition
-from common.ids import digest, digest_of
+from common.ids import digest
 from common.security.jws import NotGenuine
 from common.security.principal import Principal
 from pseudonymisation.preparations.domain.attestation import lists_of
@@ -34,6 +33,7 @@ from pseudonymisation.preparations.use_cases.ports import (
     PreparationTransaction,
     PreparationUnitOfWork,
 )
+from statements.handed import RequestedExtract
 from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -76,7 +76,7 @@ class PreparationContext:
 
 
 def accept(
-    permit_id: UUID, compact: str, request: Mapping[str, JsonValue], *, ctx: PreparationContext
+    permit_id: UUID, compact: str, request: RequestedExtract, *, ctx: PreparationContext
 ) -> tuple[Preparation, bool]:
     """Accept a permit, once; return whether it is new.
 
@@ -88,7 +88,7 @@ def accept(
             Refused, DomainClosed
 
     """
-    asked = _AcceptedAs(digest(compact.encode()), ctx.principal.client_id, digest_of(dict(request)))
+    asked = _AcceptedAs(digest(compact.encode()), ctx.principal.client_id, request.digest)
     with ctx.uow.reading() as tx:
         known = tx.preparations.find(permit_id)
     if known is not None and asked.made(known):

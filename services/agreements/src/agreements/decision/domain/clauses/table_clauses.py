@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
 from agreements.records.domain.terms.data_sets import DataSetFacts
-from agreements.records.domain.terms.document import Terms
 from common.errors import Refusal
 from statements.attestation import Attestation
+from statements.document import Terms
 from statements.parameters import RuleParameters
 from statements.permit import Permit
 from statements.tables import (

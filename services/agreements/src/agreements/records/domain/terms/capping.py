@@ -8,8 +8,8 @@ the same place with the same opt-out treatment, and is about the same or a linke
 from collections.abc import Callable, Mapping
 
 from agreements.records.domain.terms.data_sets import DataSetFacts
-from agreements.records.domain.terms.document import Document, Terms
 from catalogue import Capped, Caps, Shown
+from statements.document import Document, Terms
 
 Own = Callable[[str], str]
 """From an organisation's code to its normal form."""

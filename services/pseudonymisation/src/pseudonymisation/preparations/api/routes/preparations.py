@@ -62,7 +62,7 @@ def put_preparation(
     permit_id: UUID, body: PutPreparation, response: Response, ctx: Ctx
 ) -> PreparationView:
     """Have an extract prepared. The same permit, request and caller again changes nothing."""
-    preparation, is_new = use_cases.accept(permit_id, body.permit, body.request.as_hashed, ctx=ctx)
+    preparation, is_new = use_cases.accept(permit_id, body.permit, body.request, ctx=ctx)
     if is_new:
         response.status_code = HTTPStatus.CREATED
         response.headers["Location"] = f"/v1/preparations/{preparation.id}"

@@ -4,44 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from common.texts import Scanned
 from pseudonymisation.preparations.domain.errors import FailureCode, said
 from pseudonymisation.preparations.domain.preparation import Preparation
-from statements.filters import FILTERS_MAX, WantedFilter
-from statements.tables import WantedTable
+from statements.handed import RequestedExtract
 from statements.vocabulary import Format
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200), Scanned(code=True)]
-
-
-class RequestedExtract(BaseModel):
-    """What was asked of agreements; the digest of what was sent of it is in the permit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    extract_id: Text
-    agreement: Text
-    purpose: Text
-    data_set: Text
-    classification: Text
-    periods: Annotated[list[Text], Field(max_length=1_000)]
-    fields: Annotated[list[Text], Field(max_length=2_000)]
-    formats: Annotated[list[Text], Field(max_length=10)]
-    filters: Annotated[
-        list[WantedFilter],
-        Field(max_length=FILTERS_MAX, description="Which rows; left out where all are meant."),
-    ] = []
-    table: Annotated[
-        WantedTable | None,
-        Field(description="What is to be counted; left out where records are meant."),
-    ] = None
-
-    @property
-    def as_hashed(self) -> dict[str, JsonValue]:
-        """Return what was sent and nothing besides: a member with its default has other bytes."""
-        return self.model_dump(mode="json", exclude_unset=True)
 
 
 class PutPreparation(BaseModel):

@@ -9,8 +9,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from pydantic import JsonValue
+
+from common.ids import canonical
 from statements.decision import JudgedLine, RegisterTerms
 from statements.filters import FILTER, Filters, RowFilter, in_order, repeated
 from statements.form import Malformed
@@ -58,7 +61,7 @@ LINE: Mapping[str, frozenset[str] | None] = {
 """The clauses of a line, and the parts of those that have parts."""
 
 CONDITION = frozenset({"id", "text", "due", "owner"})
-LINKAGE = frozenset({"data_sets", "key", "direction", "mitigation"})
+LINKAGE = frozenset({"data_sets", "key", "mitigation"})
 LINKS_PEOPLE = "person"
 UNREADABLE = "?"
 """Stands for what is not of the form that it must have, and is in no list."""
@@ -158,6 +161,43 @@ class Document:
         while more := {d for group in self.linked if group & found for d in group} - found:
             found |= more
         return tuple(sorted(found))
+
+
+class SignedParty(Protocol):
+    """Who signs, as the document names them."""
+
+    @property
+    def ods(self) -> str: ...
+
+    @property
+    def capacity(self) -> str: ...
+
+    @property
+    def legal_name(self) -> str: ...
+
+
+def written(
+    *,
+    reference: str,
+    version: str,
+    parties: Sequence[SignedParty],
+    snapshot_hash: str,
+    snapshot: Mapping[str, JsonValue],
+) -> bytes:
+    """Write the document that is signed: the approved snapshot, whole, with who signs it."""
+    return canonical(
+        {
+            "schema": DOCUMENT_SCHEMA,
+            "reference": reference,
+            "version": version,
+            "parties": [
+                {"ods": p.ods, "capacity": str(p.capacity), "legal_name": p.legal_name}
+                for p in parties
+            ],
+            "snapshot_hash": snapshot_hash,
+            "snapshot": dict(snapshot),
+        }
+    )
 
 
 def read(text: str) -> Document:
