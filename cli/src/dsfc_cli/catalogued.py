@@ -26,7 +26,7 @@ out = Console()
 
 @app.command("check")
 def check_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Say what is wrong with a data set file or with landing rules, and where.
+    """Check a data set file or landing rules, and print what is wrong and where.
 
     Example: dsfc catalogue check my-data-set.yaml
     """

@@ -142,7 +142,7 @@ class ReferenceData(Service):
         return SubmissionRights.model_validate(self.post(path, {"reason": reason}))
 
     def take_back_submission_rights(self, batch: Id, reason: str) -> SubmissionRights:
-        """Give up what was recorded together and waits."""
+        """Withdraw rights that were recorded together and wait for confirmation."""
         path = f"/v1/submission-rights/{batch}/withdrawal"
         return SubmissionRights.model_validate(self.post(path, {"reason": reason}))
 

@@ -31,7 +31,7 @@ NO_SUCH_CODE = frozenset({404, 422})
 
 class CodesUnavailable(Unavailable):
     code = "ORGANISATION_CODES_UNAVAILABLE"
-    title = "Organisation codes cannot be looked up at the moment"
+    title = "Organisation codes are temporarily unavailable"
 
 
 class Codes(Protocol):

@@ -23,7 +23,7 @@ class RecordUnreadable(Conflict):
     """What stands in the database is of a form that this service never writes."""
 
     code = "RECORD_UNREADABLE"
-    title = "What is recorded cannot be read"
+    title = "The record cannot be read"
 
 
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, Unprocessable, Conflict)

@@ -36,12 +36,12 @@ class RuleNotInForce(DisclosureProblem):
 
 class RuleInvalid(DisclosureProblem):
     code = "DISCLOSURE_RULE_INVALID"
-    title = "The parameters are no rule"
+    title = "The parameters do not form a valid rule"
 
 
 class MeasureWithoutRule(DisclosureProblem):
     code = "DISCLOSURE_MEASURE_WITHOUT_RULE"
-    title = "The rule says nothing of this measure"
+    title = "The rule does not cover this measure"
 
 
 class LevelNotAllowed(DisclosureProblem):
@@ -103,7 +103,7 @@ class TableUnprovable(DisclosureProblem):
     """Nothing may be shown of the table; `coarsen` names the dimension to make coarser."""
 
     code = "TABLE_UNPROVABLE"
-    title = "The table cannot be protected as it is cut"
+    title = "The table cannot be protected with these dimensions"
 
 
 class FormatUnknown(DisclosureProblem):

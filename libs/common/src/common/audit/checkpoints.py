@@ -47,7 +47,7 @@ class AuditLogBroken(AppError):
     """The log does not extend what was signed before. Nothing more is signed."""
 
     code = "AUDIT_LOG_BROKEN"
-    title = "The audit log is not what was signed"
+    title = "The audit log does not match its signature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from applications.use_cases.ports import Transaction
 
 
 def open_(application_id: UUID, *, expected: int | None, ctx: Context) -> Application:
-    """Let an enquiry become a draft."""
+    """Turn an enquiry into a draft."""
     at = ctx.now()
     return change(
         application_id,
@@ -52,7 +52,7 @@ def review(application_id: UUID, *, expected: int | None, ctx: Context) -> Appli
 def return_(
     application_id: UUID, queries: Sequence[Query], *, expected: int | None, ctx: Context
 ) -> Application:
-    """Send it back with queries; each has to be answered before it is handed in again."""
+    """Return it with queries; each must be answered before it is submitted again."""
     at = ctx.now()
     return change(
         application_id,

@@ -31,7 +31,7 @@ class FileNotFound(NotFound):
 
 class HavenUnavailable(Unavailable):
     code = "PREPARATIONS_UNAVAILABLE"
-    title = "The safe haven does not answer"
+    title = "The safe haven is temporarily unavailable"
 
 
 class PreparationRefused(Conflict):
@@ -56,7 +56,7 @@ class ObjectMissing(Unavailable):
     """A released file whose object is not there, or not the one that was released."""
 
     code = "OBJECT_MISSING"
-    title = "The file cannot be had from the release store"
+    title = "The release store does not have the file"
 
 
 class ObjectDiffers(Conflict):
@@ -79,7 +79,7 @@ class StreamNotControlled(Unavailable):
 
 class TooManyStreams(Unavailable):
     code = "TOO_MANY_STREAMS"
-    title = "As many downloads as this server allows are under way"
+    title = "This server has reached its maximum number of downloads"
 
 
 class TableRefused(Unprocessable):
@@ -97,18 +97,18 @@ class TableRefused(Unprocessable):
 
 class CheckOutOfBounds(Unprocessable):
     code = "TABLE_CHECK_OUT_OF_BOUNDS"
-    title = "The check takes more time or memory than this server gives it"
+    title = "The check needs more time or memory than this server allows"
 
 
 class TooManyChecks(Unavailable):
     code = "TOO_MANY_TABLE_CHECKS"
-    title = "As many checks of tables as this server allows are under way"
+    title = "This server has reached its maximum number of table checks"
 
 
 PERMIT_EXPIRED = "PERMIT_EXPIRED"
 PREPARATION_FAILED = "PREPARATION_FAILED"
 FAILURES = {
-    PERMIT_EXPIRED: "The permit ran out before the haven had it; ask again.",
-    PREPARATION_FAILED: "The haven did not say why.",
+    PERMIT_EXPIRED: "The permit expired before the safe haven received it. Ask again.",
+    PREPARATION_FAILED: "The safe haven gave no reason.",
 }
 """Why an extract failed, besides what the haven and the decision say."""

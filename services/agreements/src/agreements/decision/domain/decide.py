@@ -71,7 +71,7 @@ NOT_FOUND: tuple[Refusal, ...] = (refusal(Code.AGREEMENT_NOT_FOUND, "There is no
 def not_as_sealed(registers: Iterable[str]) -> tuple[Refusal, ...]:
     """Refuse: these were written past the service, so nobody knows what is true."""
     return tuple(
-        refusal(Code.SEAL_BROKEN, "What is recorded is not what was sealed.", register)
+        refusal(Code.SEAL_BROKEN, "The records do not match their seal.", register)
         for register in registers
     )
 

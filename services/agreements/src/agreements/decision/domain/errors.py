@@ -12,7 +12,7 @@ class EvidenceRefused(Forbidden):
 
 class EvidenceMissing(Unprocessable):
     code = "EVIDENCE_MISSING"
-    title = "The question lacks what it needs to be decided"
+    title = "The question lacks evidence that the decision needs"
 
 
 class DigestDiffers(Unprocessable):

@@ -41,7 +41,7 @@ class NotALegalEntity(Unprocessable):
 
 class UnlikeSeal(Conflict):
     code = "SEAL_BROKEN"
-    title = "What is recorded is not what was sealed"
+    title = "The records do not match their seal"
 
 
 class ImportNotFound(NotFound):

@@ -134,7 +134,7 @@ def open_environment(
     *,
     ctx: Context,
 ) -> EnvironmentWithClients:
-    """Open where an organisation's data land; the same again adds what clients are new."""
+    """Open a recipient environment; the same request again adds clients that are new."""
     with ctx.uow.writing() as tx:
         at = tx.at
         organisation_code = codes.own(tx, organisation_code, legal_day(at), ctx.reference)

@@ -172,7 +172,7 @@ for number, section in SECTIONS.items():
 
 @router.get("/{application_id}/findings", responses=responses(ApplicationNotFound))
 def read_findings(application_id: UUID, ctx: Reader) -> FindingsView:
-    """See what a machine can already tell, and which Standards changed since the draft."""
+    """Return what the machine checks find, and which Standards changed since the draft."""
     return FindingsView.of(use_cases.findings(application_id, ctx=ctx))
 
 
@@ -187,7 +187,7 @@ def submit_application(
     expected: Expected,
     body: Submission | None = None,
 ) -> ApplicationView:
-    """Hand the application in; refused with every finding, or frozen by its hash."""
+    """Submit the application; refused with every finding, or frozen by its hash."""
     replies = {reply.query: reply.answer for reply in (body.answers if body else [])}
     application = use_cases.submit(application_id, replies=replies, expected=expected, ctx=ctx)
     return _shown(application, response)
@@ -197,7 +197,7 @@ def submit_application(
 def withdraw_application(
     application_id: UUID, response: Response, ctx: Withdrawer, expected: Expected
 ) -> ApplicationView:
-    """Give the application up. Its history is kept."""
+    """Withdraw the application. Its history is kept."""
     return _shown(use_cases.withdraw(application_id, expected=expected, ctx=ctx), response)
 
 
@@ -205,7 +205,7 @@ def withdraw_application(
 def open_enquiry(
     application_id: UUID, response: Response, ctx: Officer, expected: Expected
 ) -> ApplicationView:
-    """Let an enquiry become a draft."""
+    """Turn an enquiry into a draft."""
     return _shown(decisions.open_(application_id, expected=expected, ctx=ctx), response)
 
 
@@ -221,7 +221,7 @@ def close_enquiry(
 def review_application(
     application_id: UUID, response: Response, ctx: Officer, expected: Expected
 ) -> ApplicationView:
-    """Take the application on as its case officer."""
+    """Begin the review of an application as its case officer."""
     return _shown(decisions.review(application_id, expected=expected, ctx=ctx), response)
 
 
@@ -229,7 +229,7 @@ def review_application(
 def return_application(
     application_id: UUID, body: Return, response: Response, ctx: Officer, expected: Expected
 ) -> ApplicationView:
-    """Send it back with queries; each has to be answered at the next submission."""
+    """Return an application with queries; each must be answered at the next submission."""
     asked = schemas.queries(body.queries)
     return _shown(decisions.return_(application_id, asked, expected=expected, ctx=ctx), response)
 
@@ -242,7 +242,7 @@ def refer_application_to_advice(
     expected: Expected,
     body: TriageFound | None = None,
 ) -> ApplicationView:
-    """Pass it to the advisory body of the day, where its rule wants to see it."""
+    """Refer an application to the advisory body, where the rule of the day requires it."""
     found = schemas.triage(body)
     referred = decisions.refer_to_advice(application_id, found, expected=expected, ctx=ctx)
     return _shown(referred, response)
@@ -273,7 +273,7 @@ def refer_application_to_approval(
     expected: Expected,
     body: TriageFound | None = None,
 ) -> ApplicationView:
-    """Pass it on without advice, where the rule of the day needs none."""
+    """Refer an application to approval without advice, where the rule requires none."""
     found = schemas.triage(body)
     referred = decisions.refer_to_approval(application_id, found, expected=expected, ctx=ctx)
     return _shown(referred, response)
@@ -290,7 +290,7 @@ def approve_application(
     expected: Expected,
     body: Approval | None = None,
 ) -> ApplicationView:
-    """Approve it. Who applied, reviewed or advised cannot."""
+    """Approve an application. Whoever applied, reviewed or advised cannot."""
     given = body or Approval()
     approved = decisions.approve(
         application_id,
@@ -308,14 +308,14 @@ def approve_application(
 def refuse_application(
     application_id: UUID, body: Refusal, response: Response, ctx: Refuser, expected: Expected
 ) -> ApplicationView:
-    """Refuse it: in review the case officer, after it the approver."""
+    """Refuse an application: in review the case officer, after it the approver."""
     refused = decisions.refuse(application_id, reason=body.reason, expected=expected, ctx=ctx)
     return _shown(refused, response)
 
 
 @router.get("/{application_id}/history", responses=responses(ApplicationNotFound))
 def read_history(application_id: UUID, ctx: Reader, paging: Paging) -> Page[HistoryView]:
-    """Read who did what and when, oldest first."""
+    """List who did what and when, oldest first."""
     found = use_cases.history(application_id, after=paging.after, limit=paging.rows, ctx=ctx)
     return Page[HistoryView].of(found, paging, show=HistoryView.of, key=lambda line: line.id)
 
@@ -346,7 +346,7 @@ def list_standards(
 def read_snapshot(
     snapshot_hash: Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$")], ctx: SnapshotReader
 ) -> Response:
-    """Read what was frozen, byte for byte."""
+    """Return a snapshot, byte for byte."""
     content = snapshots.read(snapshot_hash, ctx=ctx)
     return Response(content, media_type="application/json", headers={"ETag": f'"{snapshot_hash}"'})
 

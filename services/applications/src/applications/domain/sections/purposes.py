@@ -80,7 +80,7 @@ class Output(Answer):
 
 
 class Outcomes(Section):
-    """11. What will come of it, and at which level of data."""
+    """11. The outputs, and the level of data in them."""
 
     standard: ClassVar[int] = 11
 
@@ -102,7 +102,7 @@ class YieldedBenefit(Answer):
 
 
 class Benefits(Section):
-    """12. Who gains, how much, how one will know, and by when."""
+    """12. Who benefits, how much, how it is measured, and by when."""
 
     standard: ClassVar[int] = 12
 
@@ -113,7 +113,7 @@ class Benefits(Section):
 
 
 class Commercial(Section):
-    """13. Whether anybody makes money with it."""
+    """13. Whether the use is commercial."""
 
     standard: ClassVar[int] = 13
 

@@ -103,7 +103,7 @@ def list_extracts(ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None) -
 
 @router.get("/{extract_id}", responses=responses(ExtractNotFound))
 def get_extract(extract_id: UUID, ctx: ReadCtx) -> ExtractView:
-    """See how far it is, why it failed, or which files it has."""
+    """Show its progress, why it failed, or which files it has."""
     return ExtractView.of(use_cases.get(extract_id, ctx=ctx))
 
 
@@ -112,7 +112,7 @@ def get_extract(extract_id: UUID, ctx: ReadCtx) -> ExtractView:
     responses=responses(ExtractNotFound, NotReleased, HavenUnavailable),
 )
 def get_quality(extract_id: UUID, ctx: ReadCtx) -> ExtractQualityView:
-    """See how complete and valid its fields are, in each edition that it was made of.
+    """Show how complete and valid its fields are, in each edition that it was made of.
 
     The same at every call. Small numbers are hidden by the disclosure rule of the line.
     """
@@ -130,5 +130,5 @@ def list_files(extract_id: UUID, ctx: ReadCtx) -> FileList:
     responses=responses(ExtractNotFound, TransitionRefused, EditedMeanwhile),
 )
 def withdraw_extract(extract_id: UUID, ctx: WithdrawCtx) -> ExtractView:
-    """Take it back. Only before its release; afterwards there is destruction."""
+    """Withdraw it before its release; released files have to be destroyed instead."""
     return ExtractView.of(use_cases.withdraw(extract_id, ctx=ctx))

@@ -75,7 +75,7 @@ REFUSALS = responses(
 
 @router.get("/{file_id}/manifest", responses=responses(FileNotFound))
 def get_manifest(file_id: UUID, ctx: ReadCtx) -> ManifestView:
-    """What the file is, signed: columns, periods, editions, decisions, its place in the log."""
+    """Return the signed manifest: columns, periods, editions, decisions, place in the log."""
     compact = use_cases.release(file_id, ctx=ctx).manifest
     return ManifestView(jws=compact, manifest=dict(unverified(compact)))
 
@@ -132,7 +132,7 @@ async def fetch_headers(
     range_: RangeHeader = None,
     if_range: IfRange = None,
 ) -> Response:
-    """Ask whether the bytes could be fetched now, and how many they are. Nothing is delivered."""
+    """Return whether the file could be fetched now, and its length. Nothing is delivered."""
     try:
         allowed = await _allowed(file_id, request, ctx, streams, catalogue, range_, if_range)
     except RangeNotSatisfiable as outside:

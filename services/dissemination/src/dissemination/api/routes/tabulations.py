@@ -81,7 +81,7 @@ def list_tabulations(
 
 @router.get("/{tabulation_id}", responses=responses(TabulationNotFound))
 def get_tabulation(tabulation_id: UUID, ctx: ReadCtx) -> TabulationView:
-    """See how far it is, why it failed, or which files it has."""
+    """Show its progress, why it failed, or which files it has."""
     return TabulationView.of(use_cases.get(tabulation_id, kind=Kind.TABULATION, ctx=ctx))
 
 
@@ -97,5 +97,5 @@ def list_tabulation_files(tabulation_id: UUID, ctx: ReadCtx) -> FileList:
     responses=responses(TabulationNotFound, TransitionRefused, EditedMeanwhile),
 )
 def withdraw_tabulation(tabulation_id: UUID, ctx: WithdrawCtx) -> TabulationView:
-    """Take it back. Only before its release; afterwards there is destruction."""
+    """Withdraw it before its release; released files have to be destroyed instead."""
     return TabulationView.of(use_cases.withdraw(tabulation_id, kind=Kind.TABULATION, ctx=ctx))

@@ -12,7 +12,7 @@ class QuarantineGone(NotFound):
     """Nothing was set aside, or it was kept as long as it is to be kept."""
 
     code = "QUARANTINE_GONE"
-    title = "The quarantined rows are not stored any more"
+    title = "The quarantined rows are no longer stored"
 
 
 class DataSetUnknown(Unprocessable):
@@ -39,7 +39,7 @@ class DeclarationRefused(Unprocessable):
     """What is said of the file before it comes does not fit its data set."""
 
     code = "DECLARATION_REFUSED"
-    title = "What was declared of the file does not fit the data set"
+    title = "The declaration of the file does not match the data set"
 
 
 class ProtocolNotTaken(DeclarationRefused):
@@ -49,7 +49,7 @@ class ProtocolNotTaken(DeclarationRefused):
 
 class BulkPartInvalid(DeclarationRefused):
     code = "BULK_PART_INVALID"
-    title = "The part that a file in bulk replaces is not named rightly"
+    title = "The part that a bulk file replaces is not named correctly"
 
 
 class LeftOutCountMissing(DeclarationRefused):
@@ -103,17 +103,17 @@ class ContentTypeMismatch(UnsupportedMedia, ContentRefused):
 
 class ContentDamaged(ContentRefused):
     code = "CONTENT_DAMAGED"
-    title = "The file is damaged, cut off, or has something behind its end"
+    title = "The file is damaged, truncated, or has data after its end"
 
 
 class ContentExpands(ContentRefused):
     code = "CONTENT_EXPANDS"
-    title = "The file becomes out of all proportion longer when it is opened"
+    title = "The file expands far beyond its compressed size"
 
 
 class ColumnTypeUnsupported(ContentRefused):
     code = "COLUMN_TYPE_UNSUPPORTED"
-    title = "A column of the Parquet file has a type that has no form as text"
+    title = "A column of the Parquet file has a type that cannot be read as text"
 
 
 class OtherDataSet(ContentRefused):
@@ -285,7 +285,7 @@ class UploadNotFound(NotFound):
 
 class UploadOffsetDiffers(Conflict):
     code = "UPLOAD_OFFSET_DIFFERS"
-    title = "The upload goes on at another offset"
+    title = "The upload continues at another offset"
 
 
 class UploadComplete(Conflict):

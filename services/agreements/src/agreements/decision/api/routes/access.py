@@ -157,7 +157,7 @@ async def search(question: wire.SearchQuestion, request: Request, caller: Caller
 
 @well_known.get("/authzen-configuration", dependencies=[public("It says where to ask.")])
 async def authzen_configuration(request: Request) -> wire.AuthzenConfiguration:
-    """Say where questions are put (AuthZEN Authorization API 1.0, section 9)."""
+    """Return where access questions are sent (AuthZEN Authorization API 1.0, section 9)."""
     base = str(request.base_url).rstrip("/")
     return wire.AuthzenConfiguration(
         policy_decision_point=base,

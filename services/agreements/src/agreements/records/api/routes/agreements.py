@@ -183,7 +183,7 @@ def preview_hold(
         Query(max_length=200, description="By default all."),
     ] = None,
 ) -> HoldPreviewView:
-    """Tell beforehand what a hold would stop."""
+    """Show what a hold would stop, before it is set."""
     preview = use_cases.preview_hold(reference, lines, ctx=ctx)
     return HoldPreviewView(
         lines=list(preview.lines),

@@ -76,7 +76,7 @@ def issue_receipt(breach_id: UUID, ctx: Handler) -> BreachView:
 
 @removing.post("/{breach_id}/finding", responses=responses(BreachNotFound, TransitionRefused))
 def judge_breach(breach_id: UUID, body: JudgeBreach, ctx: Handler) -> BreachView:
-    """Record how serious it is. `serious` holds its lines at once."""
+    """Record the severity of a breach. `serious` holds its lines at once."""
     return BreachView.of(use_cases.find(breach_id, body.finding, ctx=ctx))
 
 

@@ -103,7 +103,7 @@ def sign_contract(
     body: Sign,
     ctx: Annotated[Context, permitted(permissions.SIGN_CONTRACT)],
 ) -> ContractView:
-    """Sign: the organisation first, then the Body. Twice is as once."""
+    """Sign a contract: the organisation first, then the Body. Signing again changes nothing."""
     signed = use_cases.sign(
         reference,
         party=body.party,

@@ -50,7 +50,7 @@ def list_imports(
     ),
 )
 def confirm_import(import_id: UUID, body: Reason, ctx: Second) -> SentImportView:
-    """Let a list into force that waits: another person than who sent it."""
+    """Confirm a list that waits; somebody other than who sent it."""
     sent = use_cases.confirm(import_id, body.reason, ctx=ctx)
     return SentImportView.of(sent)
 

@@ -74,7 +74,7 @@ def import_organisations(
     content: CsvFile,
     ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportView:
-    """Take in a list of organisations as ODS publishes it, or in our own layout.
+    """Import a list of organisations as ODS publishes it, or in our own layout.
 
     Lines of no use here are left out and named; a file that contradicts itself is refused. Only
     codes, names, parents and dates are kept. One that changes much waits for a second person; until
@@ -103,7 +103,7 @@ def get_organisation(
     ctx: Annotated[Context, permitted(permissions.READ_ORGANISATIONS)],
     as_at: Annotated[Day | None, Query(description="By default today.")] = None,
 ) -> OrganisationOnDay:
-    """Say what a code is on a day, and which legal entity stands behind it.
+    """Return what a code means on a day, and its legal entity.
 
     A longer form of a listed code is that code.
     """
@@ -161,7 +161,7 @@ def import_map(
     response: Response,
     ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportedMapView:
-    """Take in a map: `practice,commissioner`, `postcode,commissioner,lsoa`, or `lsoa,decile`.
+    """Import a map: `practice,commissioner`, `postcode,commissioner,lsoa`, or `lsoa,decile`.
 
     A postcode directory as the ONS publishes it, and an index of deprivation as published, are read
     by their own headers; a directory larger than this takes goes to `/v1/postcode-directories`.
@@ -194,7 +194,7 @@ async def import_directory(
     response: Response,
     ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportedMapView:
-    """Take in an edition of the ONS Postcode Directory, of any size, as a postcode map.
+    """Import an edition of the ONS Postcode Directory, of any size, as a postcode map.
 
     Kept are commissioner, LSOA and MSOA of both censuses, ward and local authority in both tiers.
     Ended postcodes keep their last areas; pseudo codes are none; lines of no use here are left out
@@ -269,7 +269,7 @@ def confirm_map(
     body: Reason,
     ctx: Annotated[Context, permitted(permissions.DECIDE_IMPORTS)],
 ) -> MapView:
-    """Let a map govern that waits: another person than who sent it."""
+    """Confirm a map that waits; somebody other than who sent it."""
     return MapView.of_map(maps.confirm_map(map_id, body.reason, ctx=ctx))
 
 
@@ -299,7 +299,7 @@ def open_environment(
     response: Response,
     ctx: Annotated[Context, permitted(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:
-    """Open where an organisation's data land; the same again adds what clients are new."""
+    """Open a recipient environment; the same request again adds clients that are new."""
     opened = use_cases.open_environment(body.organisation, body.kind, body.clients, ctx=ctx)
     response.headers["Location"] = f"/v1/recipient-environments/{opened.environment.id}"
     return EnvironmentView.of(opened)
@@ -326,7 +326,7 @@ def add_clients(
     body: AddClients,
     ctx: Annotated[Context, permitted(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:
-    """Let clients act for an environment; a client belongs to one at a time."""
+    """Allow clients to act for an environment; a client belongs to one at a time."""
     found = use_cases.add_clients(environment_id, body.clients, ctx=ctx)
     return EnvironmentView.of(found)
 
@@ -342,6 +342,6 @@ def remove_client(
     ],
     ctx: Annotated[Context, permitted(permissions.MANAGE_ENVIRONMENTS)],
 ) -> EnvironmentView:
-    """Take a client out of an environment."""
+    """Remove a client from an environment."""
     found = use_cases.remove_client(environment_id, client_id, ctx=ctx)
     return EnvironmentView.of(found)

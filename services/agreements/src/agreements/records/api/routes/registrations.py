@@ -62,7 +62,7 @@ def import_assurance(
     content: CsvFile,
     ctx: Recorder,
 ) -> ImportView:
-    """Take in the toolkit's (DSPT) list of a day.
+    """Import the toolkit's (DSPT) list of a day.
 
     One that changes much waits for a second person; until then nothing is permitted that it would
     take away.
@@ -166,7 +166,7 @@ def import_publications(
     content: CsvFile,
     ctx: Annotated[Context, permitted(permissions.PUBLISH_REGISTER)],
 ) -> ImportView:
-    """Take in days of publication: `data_set,period,published_on`.
+    """Import days of publication: `data_set,period,published_on`.
 
     Of each data set that is named the periods become those listed. Lines of no use are left out
     and named. What gives much waits for a second person; until then the stricter of both holds.

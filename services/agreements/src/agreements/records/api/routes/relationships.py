@@ -72,7 +72,7 @@ def import_relationships(
     content: CsvFile,
     ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportView:
-    """Take in a published edition of the relationships, in its own columns.
+    """Import a published edition of the relationships, in its own columns.
 
     What it names is active as it says; what an edition brought before and this one leaves out has
     ended. Other processors stand in one cell, with `;` between them. Lines that name somebody who
@@ -153,7 +153,7 @@ def refuse_relationship(
     relationship_id: UUID,
     ctx: Annotated[Context, permitted(permissions.MANAGE_RELATIONSHIP)],
 ) -> RelationshipView:
-    """Refuse what was asked for."""
+    """Refuse a requested relationship."""
     return RelationshipView.of(use_cases.refuse(relationship_id, ctx=ctx))
 
 
@@ -164,7 +164,7 @@ def withdraw_relationship(
     relationship_id: UUID,
     ctx: Annotated[Context, permitted(permissions.REQUEST_RELATIONSHIP)],
 ) -> RelationshipView:
-    """Give up what was asked for."""
+    """Withdraw a requested relationship."""
     return RelationshipView.of(use_cases.withdraw(relationship_id, ctx=ctx))
 
 

@@ -53,7 +53,7 @@ def ask_for_whom(
         Code | None, Query(description="Whose records; by default all for whom it may.")
     ] = None,
 ) -> StandingsView:
-    """Say whether an organisation may send a provider's records, and how the provider stands.
+    """Return whether an organisation may send a provider's records, and the provider's status.
 
     A provider sends its own. For another one it needs a right in force on the first day of the
     period, and the provider has to be open on that day.
@@ -105,7 +105,7 @@ def import_rights(content: CsvFile, ctx: Recorder) -> BatchView:
     ),
 )
 def confirm_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
-    """Let what was recorded together hold: another person than who recorded it."""
+    """Confirm rights that were recorded together; somebody other than who recorded them."""
     return BatchView.of(use_cases.confirm(batch, body.reason, ctx=ctx))
 
 
@@ -113,7 +113,7 @@ def confirm_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
     "/{batch}/withdrawal", responses=responses(SubmissionRightNotFound, ReplacementDecided)
 )
 def withdraw_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
-    """Give up what was recorded together and waits."""
+    """Withdraw rights that were recorded together and wait for confirmation."""
     return BatchView.of(use_cases.withdraw(batch, body.reason, ctx=ctx))
 
 
@@ -121,6 +121,6 @@ def withdraw_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:
     "/{right_id}/ending", responses=responses(SubmissionRightNotFound, ReplacementDecided)
 )
 def end_right(right_id: UUID, body: EndRight, ctx: Recorder) -> RightView:
-    """End a right after its last day. Nobody else has to look: it only takes away."""
+    """End a right after its last day. It only removes permission, so one person is enough."""
     ended = use_cases.end(right_id, body.last_day, ctx=ctx)
     return RightView.model_validate(ended)

@@ -88,7 +88,7 @@ def import_dspt(
 
 
 def import_publications(content: bytes, *, ctx: Context) -> Imported:
-    """Take in days of publication: of each data set that is named the periods become those listed.
+    """Import days of publication: of each data set that is named the periods become those listed.
 
     One that changes much waits for a second person; until then the stricter of both holds.
     """
@@ -99,7 +99,7 @@ def import_publications(content: bytes, *, ctx: Context) -> Imported:
 
 
 def import_relationships(content: bytes, *, ctx: Context) -> Imported:
-    """Take in a published edition of the relationships: what it names is active as it says.
+    """Import a published edition of the relationships: what it names is active as it says.
 
     What an edition brought before and this one leaves out has ended. Lines that name somebody
     who is not known, or what is still being asked for here, are left out.

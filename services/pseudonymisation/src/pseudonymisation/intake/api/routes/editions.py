@@ -66,7 +66,7 @@ def get_edition(edition_id: UUID, ctx: EditionsCtx) -> EditionView:
     ),
 )
 def confirm_edition(edition_id: UUID, body: Reason, ctx: ConfirmEditionsCtx) -> EditionView:
-    """Put an edition that waits in force: another person than who sent it, saying why.
+    """Confirm an edition that waits; somebody other than who sent it, with a reason.
 
     Extracts of the one before are superseded from now on.
     """

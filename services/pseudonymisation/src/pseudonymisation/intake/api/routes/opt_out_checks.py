@@ -168,7 +168,7 @@ def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
-    """Hand out the request file for the national service: `number,` and a line feed each.
+    """Return the request file for the national service: `number,` and a line feed each.
 
     It identifies people: for staff of a DSCRO alone, and that it was asked for is logged.
     """
@@ -205,7 +205,7 @@ def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
 async def put_reply(
     check_id: UUID, request: Request, ctx: CheckCtx, uploads: Uploading
 ) -> CheckView:
-    """Take the national service's reply, as it came: `number,` a line, of those who may be used.
+    """Receive the national service's reply as it came: `number,` per person who may be used.
 
     Whoever is not in it is left out; an empty reply clears nobody and is right. The same reply
     again changes nothing; another one, or one that names others than were asked, is refused. One
@@ -239,7 +239,7 @@ async def put_reply(
     ),
 )
 def confirm_reply(check_id: UUID, body: Reason, ctx: DecideChecksCtx) -> CheckView:
-    """Let a reply that waits into force: another person than who sent it, saying why."""
+    """Confirm a reply that waits; somebody other than who sent it, with a reason."""
     return CheckView.of(use_cases.confirm_reply(check_id, body.reason, ctx=ctx))
 
 

@@ -81,7 +81,7 @@ async def import_list(
     ] = None,
     key: IdempotencyKey = None,
 ) -> OptOutListView:
-    """Take in a list: an NHS number a line and nothing behind it, no header.
+    """Import a list: one NHS number per line, nothing after it, no header.
 
     It is in force from the next preparation on. Where by it many people would be released it
     is `waiting` for a second person, and whoever is on either list is left out. Numbers become
@@ -127,7 +127,7 @@ def get_list(list_id: UUID, ctx: OptOutsCtx) -> OptOutListView:
     ),
 )
 def confirm_list(list_id: UUID, body: Reason, ctx: DecideListsCtx) -> OptOutListView:
-    """Let a list that waits into force: another person than who sent it, saying why."""
+    """Confirm a list that waits; somebody other than who sent it, with a reason."""
     return OptOutListView.of_list(use_cases.confirm(list_id, body.reason, ctx=ctx))
 
 

@@ -189,7 +189,7 @@ def get_quarantine(
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse:
-    """Give the rows back that were set aside: line, reasons, and the values as they were sent.
+    """Return the rows that were set aside: line, reasons, and the values as they were sent.
 
     Only to the organisation that sent them, and only as long as they are kept. A damaged
     object ends the connection before the end of the body.

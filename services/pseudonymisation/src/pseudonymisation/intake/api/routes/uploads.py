@@ -86,7 +86,7 @@ async def begin_upload(
     upload_length: UploadLength = None,
     key: IdempotencyKey = None,
 ) -> UploadView:
-    """Begin an upload that can go on where it broke off; the body may have its beginning.
+    """Begin a resumable upload; the body may contain its first part.
 
     `Content-Type` declares the form of the file. An upload that was begun before of the same
     submission is called off. `Repr-Digest` (RFC 9530) is checked when the file is whole.
@@ -135,7 +135,7 @@ def list_uploads(submission_id: UUID, ctx: SubmitCtx) -> UploadList:
     responses=responses(errors.SubmissionNotFound, errors.UploadNotFound),
 )
 def ask_offset(submission_id: UUID, upload_id: UUID, ctx: SubmitCtx) -> Response:
-    """Ask how much has come; the answer is in `Upload-Offset` and the headers beside it."""
+    """Return how much was received, in `Upload-Offset` and the headers beside it."""
     found = resumable.get(submission_id, upload_id, ctx=ctx)
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=_headers(found, ctx))
 
@@ -166,7 +166,7 @@ async def append_to_upload(
     upload_complete: UploadComplete,
     upload_length: UploadLength = None,
 ) -> Response:
-    """Go on with an upload, from the offset that the haven has.
+    """Continue an upload from the offset that the haven has.
 
     What has come when the connection breaks off is kept. `Content-Digest` (RFC 9530) is of this
     body, `Repr-Digest` of the whole file; without the former, parts are kept as they come.
@@ -199,7 +199,7 @@ async def append_to_upload(
     responses=responses(errors.SubmissionNotFound, errors.UploadNotFound),
 )
 def call_upload_off(submission_id: UUID, upload_id: UUID, ctx: SubmitCtx) -> None:
-    """Destroy what has come of an upload. Its submission waits for another."""
+    """Cancel an upload and destroy what was received. Its submission waits for another."""
     resumable.call_off(submission_id, upload_id, ctx=ctx)
 
 

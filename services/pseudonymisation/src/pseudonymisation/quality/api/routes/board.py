@@ -73,7 +73,7 @@ def read_board(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
 ) -> Response | BoardPage:
-    """See who should have sent what by when, what came, what is late and what shrank.
+    """Show who should have sent what by when, what came, what is late and what shrank.
 
     The newest periods first, at most 36 months. A provider sees its own lines. As JSON or a page.
     """
@@ -108,7 +108,7 @@ def read_board(
 def expect_files(
     body: NewExpectation, response: Response, ctx: ExpectCtx, key: IdempotencyKey = None
 ) -> ExpectationView:
-    """Say that a provider should send a data set from a month on; the board shows what is late."""
+    """Record that a provider should send a data set from a month on; the board shows delays."""
     wanted = use_cases.begun(
         data_set=body.data_set,
         provider=body.provider,
@@ -140,6 +140,6 @@ def list_expectations(
     responses=responses(ExpectationNotFound, ExpectationInvalid, EditedMeanwhile),
 )
 def end_expectation(expectation_id: UUID, body: EndExpectation, ctx: ExpectCtx) -> ExpectationView:
-    """Say with which month files are expected no longer. What was expected before stays."""
+    """Record the month from which no files are expected. What was expected before stays."""
     ended = use_cases.end(expectation_id, body.last, reason=body.reason, ctx=ctx)
     return ExpectationView.of(ended)
