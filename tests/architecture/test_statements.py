@@ -100,7 +100,7 @@ def test_a_second_form_is_found() -> None:
     ((line, of),) = second_forms(ast.parse(by_hand))
     assert (line, of) == (
         1,
-        ["statements.request.ExtractRequest", "statements.handed.RequestedExtract"],
+        ["statements.handed.RequestedExtract", "statements.request.ExtractRequest"],
     )
     assert list(second_forms(ast.parse(besides))) == []
     assert len(MODELS) > 30
