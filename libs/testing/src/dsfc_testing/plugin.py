@@ -76,6 +76,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item._id = coerce_node_id(f"{item.nodeid}@{'_'.join(groups)}")  # noqa: SLF001 - as above
 
 
+def pytest_collection_finish() -> None:
+    """Let the apps of tests share their routes (`dsfc_testing.apps`), where any test starts one."""
+    import sys
+
+    if "fastapi" in sys.modules:
+        from dsfc_testing import apps
+
+        apps.share()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def swift_disk() -> Iterator[None]:
     """Let no test wait for the disk: see `dsfc_testing.disk`."""
