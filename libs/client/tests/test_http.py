@@ -60,3 +60,18 @@ def test_a_service_that_is_soon_back_is_no_problem():
     answers = iter([httpx.Response(503), httpx.Response(200, json={"items": []})])
 
     assert service(lambda _: next(answers)).get("/v1/extracts") == {"items": []}
+
+
+def test_a_path_without_its_slash_is_one_all_the_same():
+    """A reference that is taken for a path is asked for, and refused as what is not there."""
+    asked = []
+
+    def nothing(request):
+        asked.append(str(request.url))
+        return httpx.Response(404, json={"code": "NOT_FOUND"})
+
+    for path in ("DARS-NIC-1-A", "/DARS-NIC-1-A"):
+        with pytest.raises(Problem):
+            service(nothing).get(path)
+
+    assert set(asked) == {"http://service.test/DARS-NIC-1-A"}

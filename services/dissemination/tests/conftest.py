@@ -202,6 +202,8 @@ class Agreements:
     terms: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(TERMS)))
     asked: list[Asked] = field(default_factory=list)
     holdings: dict[str, str] = field(default_factory=dict)
+    released: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The object of each holding, as it was attested."""
     decisions: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
@@ -355,6 +357,7 @@ class Agreements:
         file_id = claims["file"]["id"]
         assert question["resource"]["id"] == file_id
         holding = self.holdings.setdefault(file_id, str(new_id()))
+        self.released[holding] = {n: claims["file"][n] for n in ("object_key", "bytes", "digest")}
         agreement = {n: self.terms[n] for n in ("reference", "version", "document_hash")}
         terms = {} if "lines" not in self.terms else {"terms": register_terms(self.terms)}
         return self._yes(holding_id=holding, line=1, agreement=agreement, **terms)
@@ -366,6 +369,8 @@ class Agreements:
             return self._no([refusal("AGREEMENT_NOT_FOUND")])
         if refusals := self.refusals.get("fetch"):
             return self._no(refusals)
+        if question["resource"]["properties"] != self.released[question["resource"]["id"]]:
+            return self._no([refusal("SEAL_BROKEN")])
         seconds = self.lease_seconds
         if self.lease_until is not None:
             seconds = min(seconds, self.lease_until - time.monotonic())

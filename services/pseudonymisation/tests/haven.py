@@ -9,11 +9,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import duckdb
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from sqlmodel import Session
 
 import catalogue
 from catalogue import Catalogue, DataSet
+from common import audit
+from common.audit.entries import entry_for
+from common.db import engine as engines
 from common.db import replacement as columns
 from common.ids import digest_of, new_id
 from common.replacement import Change, ReplacementStatus, State
@@ -29,9 +32,12 @@ from common.security.principal import Principal
 from common.security.roles import Role
 from dsfc_testing.clock import FakeClock
 from pseudonymisation.db import preparation_tables, tables
+from pseudonymisation.db.landed import pinned
+from pseudonymisation.db.opt_outs import to_check, to_list
 from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
 from pseudonymisation.engine.objects import Objects
+from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import DirectoryStore
 from pseudonymisation.preparations.adapters.tables.table_engine import TableEngine
@@ -60,6 +66,28 @@ class StoredKeys(Haven):
 
     def key(self, name: str) -> bytes:
         return self.store.ensure(name)
+
+
+CHANGED = "changed"
+
+
+def changed(resource: str, logged: dict[str, Any], *, at: datetime) -> audit.Entry:
+    return entry_for(
+        ITSELF, at=at, action=CHANGED, resource=resource, on_behalf_of=None, detail=logged
+    )
+
+
+def editions_are(engine: Engine, what: str, **values: Any) -> None:
+    """Let editions be others than they were landed as, in the log as well: they always were so."""
+    with Session(engines.writing(engine)) as session:
+        session.execute(text(f"UPDATE edition SET {what}"), values)
+        rows = session.execute(select(tables.EditionRow)).scalars().all()
+        entries = [
+            changed(f"editions/{row.id}", {"row": pinned(row).digest}, at=row.landed_at)
+            for row in rows
+        ]
+        audit.append(session, entries)
+        session.commit()
 
 
 @dataclass
@@ -121,53 +149,55 @@ class World:
             number = session.execute(
                 text("SELECT count(*) FROM edition WHERE provider = :p"), {"p": provider}
             ).scalar_one()
-            session.add(
-                tables.EditionRow(
-                    id=id_,
-                    version=1,
-                    data_set=self.data_set.data_set,
-                    catalogue_version=self.data_set.version,
-                    catalogue_digest=self.data_set.digest,
-                    period=period,
-                    period_first=first,
-                    period_last=last or first,
-                    provider=provider,
-                    number=number + 1,
-                    status="current",
-                    submission_id=uuid4(),
-                    object_key=str(landed.path.relative_to(self.directory / "landing")),
-                    rows=len(records),
-                    bytes=landed.path.stat().st_size,
-                    practice_map_id=str(UUID(int=1)),
-                    postcode_map_id=str(UUID(int=2)),
-                    landing_rules_version=None if rules is None else rules.version,
-                    landing_rules_digest=None if rules is None else rules.digest,
-                    landed_at=self.clock.now(),
-                    **standing(State.ACCEPTED, len(records), at=self.clock.now()),
-                )
-            )
-            session.commit()
+        row = tables.EditionRow(
+            id=id_,
+            version=1,
+            data_set=self.data_set.data_set,
+            catalogue_version=self.data_set.version,
+            catalogue_digest=self.data_set.digest,
+            period=period,
+            period_first=first,
+            period_last=last or first,
+            provider=provider,
+            number=number + 1,
+            status="current",
+            submission_id=uuid4(),
+            object_key=str(landed.path.relative_to(self.directory / "landing")),
+            rows=len(records),
+            bytes=landed.path.stat().st_size,
+            practice_map_id=str(UUID(int=1)),
+            postcode_map_id=str(UUID(int=2)),
+            landing_rules_version=None if rules is None else rules.version,
+            landing_rules_digest=None if rules is None else rules.digest,
+            landed_at=self.clock.now(),
+            **standing(State.ACCEPTED, len(records), at=self.clock.now()),
+        )
+        self.recorded(f"editions/{id_}", row, {"row": pinned(row).digest})
         return id_
 
     def opt_out(self, numbers: Sequence[str], *, on: date, state: State = State.ACCEPTED) -> UUID:
         id_ = new_id()
         landed = list_of(self.landing, numbers, id_=id_)
-        with Session(self.engine) as session:
-            session.add(
-                tables.OptOutListRow(
-                    id=id_,
-                    list_date=on,
-                    people=len(numbers),
-                    digest="sha256:" + "0" * 64,
-                    object_key=str(landed.path.relative_to(self.directory / "landing")),
-                    imported_at=self.clock.now(),
-                    imported_by="X26",
-                    version=1,
-                    **standing(state, len(numbers), at=self.clock.now()),
-                )
-            )
-            session.commit()
+        row = tables.OptOutListRow(
+            id=id_,
+            list_date=on,
+            people=len(numbers),
+            digest="sha256:" + "0" * 64,
+            object_key=str(landed.path.relative_to(self.directory / "landing")),
+            imported_at=self.clock.now(),
+            imported_by="X26",
+            version=1,
+            **standing(state, len(numbers), at=self.clock.now()),
+        )
+        self.recorded(f"opt-out-lists/{id_}", row, to_list(row).logged)
         return id_
+
+    def recorded(self, resource: str, row: Any, logged: dict[str, Any]) -> None:
+        """Store a row with the leaf of its change, as the intake does."""
+        with Session(engines.writing(self.engine)) as session:
+            session.add(row)
+            audit.append(session, [changed(resource, logged, at=self.clock.now())])
+            session.commit()
 
     def check(
         self,
@@ -182,30 +212,27 @@ class World:
         id_, reply_id, at = new_id(), new_id(), opened_at or self.clock.now()
         reply = None if cleared is None else list_of(self.landing, cleared, id_=reply_id)
         key = None if reply is None else str(reply.path.relative_to(self.directory / "landing"))
-        with Session(self.engine) as session:
-            session.add(
-                tables.OptOutCheckRow(
-                    id=id_,
-                    version=1,
-                    data_set=SUS.data_set,
-                    periods=["2018-04"],
-                    purpose=purpose,
-                    editions=[str(edition) for edition in editions],
-                    people=4,
-                    object_key=f"opt-outs/{id_}/request.parquet",
-                    opened_at=at,
-                    opened_by="X26",
-                    cleared=None if cleared is None else len(cleared),
-                    reply_id=None if cleared is None else reply_id,
-                    reply_digest=None if cleared is None else "sha256:" + "0" * 64,
-                    reply_key=key,
-                    replied_at=None if cleared is None else at,
-                    replied_by=None if cleared is None else "X26",
-                    reply_state=None if cleared is None else state.value,
-                    recalled_at=at if state is State.TAKEN_BACK else None,
-                )
-            )
-            session.commit()
+        row = tables.OptOutCheckRow(
+            id=id_,
+            version=1,
+            data_set=SUS.data_set,
+            periods=["2018-04"],
+            purpose=purpose,
+            editions=[str(edition) for edition in editions],
+            people=4,
+            object_key=f"opt-outs/{id_}/request.parquet",
+            opened_at=at,
+            opened_by="X26",
+            cleared=None if cleared is None else len(cleared),
+            reply_id=None if cleared is None else reply_id,
+            reply_digest=None if cleared is None else "sha256:" + "0" * 64,
+            reply_key=key,
+            replied_at=None if cleared is None else at,
+            replied_by=None if cleared is None else "X26",
+            reply_state=None if cleared is None else state.value,
+            recalled_at=at if state is State.TAKEN_BACK else None,
+        )
+        self.recorded(f"opt-out-checks/{id_}", row, to_check(row).logged)
         return reply_id
 
     # --- what agreements gives --------------------------------------------------------------------
@@ -328,7 +355,8 @@ class World:
     def leaves(self) -> list[dict[str, Any]]:
         with Session(self.engine) as session:
             rows = session.execute(text('SELECT entry FROM audit_leaf ORDER BY "index"'))
-            return [json.loads(row[0]) for row in rows]
+            leaves = [json.loads(row[0]) for row in rows]
+        return [leaf for leaf in leaves if leaf["action"] != CHANGED]
 
     def actions(self) -> list[str]:
         return [leaf["action"] for leaf in self.leaves()]

@@ -1,5 +1,6 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
+from catalogue.assuming import Assumed, assumptions
 from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
 from catalogue.fields import CatalogueField, DerivedField
@@ -75,6 +76,7 @@ __all__ = [
     "NUMBERS",
     "OF_RESIDENTS",
     "OLDEST",
+    "Assumed",
     "Availability",
     "Breach",
     "Bulk",
@@ -139,6 +141,7 @@ __all__ = [
     "When",
     "Withhold",
     "add",
+    "assumptions",
     "caps",
     "check",
     "filterable",

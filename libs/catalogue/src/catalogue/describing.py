@@ -52,7 +52,7 @@ def field_list(data_set: DataSet) -> Iterator[Mapping[str, str]]:
     for field in data_set.fields:
         yield dict.fromkeys(COLUMNS, "") | _of_field(field)
     for derived in data_set.derived:
-        yield dict.fromkeys(COLUMNS, "") | _of_derived(derived)
+        yield dict.fromkeys(COLUMNS, "") | _of_derived(derived, data_set)
 
 
 def field_list_csv(data_set: DataSet) -> str:
@@ -82,7 +82,7 @@ def _of_field(field: CatalogueField) -> dict[str, str]:
     } | {name: str(limit) for name, limit in limits.items() if limit is not None}
 
 
-def _of_derived(derived: DerivedField) -> dict[str, str]:
+def _of_derived(derived: DerivedField, data_set: DataSet) -> dict[str, str]:
     return {
         "name": derived.name,
         "title": derived.title,
@@ -91,7 +91,7 @@ def _of_derived(derived: DerivedField) -> dict[str, str]:
         "made_by": how(derived),
         "codes": "|".join(derived.labels()) if derived.edges else "",
         "treatments": "derived",
-        "assumed": "yes" if derived.assumed else "",
+        "assumed": "yes" if data_set.releasable(derived.name).assumed else "",
     }
 
 

@@ -416,11 +416,16 @@ class DataSet(Strict):
                 type=d.type,
                 treatments=(Treatment.DERIVED,),
                 source=d.source,
-                assumed=d.assumed,
+                assumed=self._is_assumed(d),
             )
             for d in self.derived
         }
         return raw | made
+
+    def _is_assumed(self, made: DerivedField) -> bool:
+        """Say whether a column that landing makes is assumed, or is made of one that is."""
+        told = [self.by_name[name] for name in (made.source, made.at) if name is not None]
+        return made.assumed or any(field.assumed for field in told)
 
     def releasable(self, name: str) -> Releasable:
         """Raise KeyError where the data set has no such column."""

@@ -95,7 +95,7 @@ class Service:
                 return
 
     def url(self, path: str) -> str:
-        return f"{self._base}{path}"
+        return f"{self._base}/{path.removeprefix('/')}"
 
     def headers(self, extra: Mapping[str, str]) -> dict[str, str]:
         """`extra` and, where this client has credentials, a bearer token."""

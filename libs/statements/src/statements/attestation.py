@@ -5,7 +5,7 @@ says what was done to the rows that were written, never what was meant to be don
 does not know is passed over: the haven may come to say more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -174,6 +174,21 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssumedRule:
+    """A rule by which the file was made and that nobody published, or not all of it."""
+
+    __pydantic_config__ = OPEN
+
+    rule: Text
+    """Its name and version."""
+    parts: tuple[Text, ...]
+    """What in it is assumed."""
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {', '.join(self.parts)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
     """Its claims, less those that whoever signs adds and whoever verifies judges."""
 
@@ -201,6 +216,8 @@ class Attestation:
     """Which rows are in the file: those alone that passed each."""
     table: Annotated[AttestedTable | None, Field()] = field(default=None, hash=False)
     """What the file counts; None: it has records."""
+    assumed: tuple[AssumedRule, ...] = ()
+    """Rules besides columns, by which it was made, that nobody published (docs/adr/0063)."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":
@@ -223,6 +240,13 @@ class Attestation:
     def editions_of(self, month: str) -> frozenset[str]:
         """Name the editions that have the month."""
         return frozenset(e.id for e in self.editions if e.covers(month))
+
+
+def assumed_in_words(columns: Iterable[Column], rules: Iterable[AssumedRule]) -> str:
+    """Write for people what of a file is assumed; nothing where nothing is."""
+    marked = [column.name for column in columns if column.assumed]
+    said = [f"columns: {', '.join(marked)}"] if marked else []
+    return "; ".join([*said, *map(str, rules)])
 
 
 FORM = Form(Attestation)

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue, PlainSerializer
 
-from statements.attestation import Caps, Column, Edition, EditionForm, OptOut, Population, Scan
+from statements.attestation import (
+    AssumedRule,
+    Caps,
+    Column,
+    Edition,
+    EditionForm,
+    OptOut,
+    Population,
+    Scan,
+)
 from statements.filters import Filters
 from statements.form import OPEN, Form
 from statements.line import AgreementVersion, Line
@@ -92,6 +101,8 @@ class Manifest:
     """Which rows are in the file: those alone that passed each."""
     table: Annotated[AttestedTable | None, Field()] = field(default=None, hash=False)
     """What the file counts, and how that is protected; None: it has records."""
+    assumed: tuple[AssumedRule, ...] = ()
+    """Rules besides columns, by which it was made, that nobody published (docs/adr/0063)."""
     disclosure_rule: Text
     decisions: Decisions
     holding_id: Text

@@ -6,6 +6,9 @@ from uuid import UUID
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from statements.request import Asked, ExternalId, RequestQuestion, Subject
+from statements.vocabulary import Digest
+
+OBJECT_KEY = r"^[A-Za-z0-9._/-]{1,300}$"
 
 
 class ReleaseAction(Asked):
@@ -41,9 +44,22 @@ class FetchAction(Asked):
     name: Literal["fetch"]
 
 
+class Sent(Asked):
+    """The object that would be sent. It has to be the one that was released."""
+
+    object_key: Annotated[
+        str, Field(pattern=OBJECT_KEY, description="Of the object, in the release store.")
+    ]
+    bytes: Annotated[int, Field(ge=0, strict=True, description="Size of the object, in bytes.")]
+    digest: Annotated[Digest, Field(description="Of what is in the object.")]
+
+
 class HoldingResource(Asked):
     type: Literal["holding"] = "holding"
     id: UUID
+    properties: Annotated[
+        Sent | None, Field(description="What would be sent; none: it is only asked.")
+    ] = None
 
 
 class FetchContext(Asked):

@@ -57,8 +57,8 @@ def give(decider: Decider, made_with: str, **how: Any) -> Answer:
     return decider.ask_and_wait(prepared(decider, made_with, **how))
 
 
-def fetched(decider: Decider, released: Answer) -> Answer:
-    return decider.ask_and_wait(asking.fetch(released.holding_id))
+def fetched(decider: Decider, released: Answer, **changes: Any) -> Answer:
+    return decider.ask_and_wait(asking.fetch(released.holding_id, **changes))
 
 
 def codes(answer: Answer) -> Collection[tuple[str, str | None]]:

@@ -65,7 +65,7 @@ class Parts(service.Parts):
         agreements = self.remote("agreements", timeout_seconds=settings.decision_timeout_seconds)
         preparations = self.remote("preparations")
         return Context(
-            uow=repository.build(self.engine, timer),
+            uow=repository.build(self.engine, timer, settings.checkpoint_dir),
             clock=self.legal_clock,
             timer=timer,
             agreements=HttpAgreements(self.as_ourselves("agreements", agreements)),

@@ -420,3 +420,12 @@ def test_whoever_has_a_line_sees_which_months_were_landed(house):
     assert (no_line.status_code, no_line.json()["code"]) == (422, "LINE_NOT_IN_DSA")
     assert held.json() == answer.json()
     assert (stranger.status_code, stranger.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+
+
+@pytest.mark.parametrize("periods", [[], "2018-04", {}, [4], {"from": "2018-04"}])
+def test_what_is_wrong_with_periods_is_said_of_a_place_in_what_was_sent(house, periods):
+    """Guard: `_is_branch` of problems: no pointer names a form that periods might have had."""
+    errors = house.ask(periods=periods).json()["errors"]
+
+    places = {one["pointer"].removeprefix("#/body/periods") for one in errors}
+    assert places <= {"", "/0", "/from", "/to"}

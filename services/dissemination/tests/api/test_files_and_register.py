@@ -8,13 +8,15 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlmodel import Session
 from typer.testing import CliRunner
 
+from common.audit.tree import Frontier, leaf_hash
+from common.audit.tree import written as tree_digest
 from common.db import engine as engines
-from common.db.tables import audit_leaf
-from common.ids import digest
+from common.db.tables import audit_frontier, audit_leaf
+from common.ids import canonical, digest
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD
@@ -421,6 +423,114 @@ def test_a_line_that_was_deleted_before_the_start_or_with_its_leaf_is_told(house
 
     assert missing.file_id == file_id
     assert (started_later.log_is_whole, started_later.is_complete) == (False, False)
+
+
+def test_a_line_that_says_something_else_than_at_its_release_is_told(house):
+    """Guard: `ReleasedFiles._judge`."""
+    altered, forged, kept = (house.released()["files"][0] for _ in range(3))
+    key = UUID(altered["id"]).hex
+    words = "UPDATE register_line SET objectives = :said WHERE file_id = :id"
+    before = {one["file_id"]: one for one in register(house)["items"]}
+    leaf = "UPDATE audit_leaf SET entry = :entry WHERE entry = :was"
+    with Session(house.engine) as session:
+        entries = select(audit_leaf.c.entry).where(
+            audit_leaf.c.entry.contains(f'"files/{forged["id"]}"'),
+            audit_leaf.c.entry.contains("file-released"),
+        )
+        entry = session.scalars(entries).one()
+    line = json.loads(entry)["detail"]["register_line"]
+    written(house, words, said="To sell it.", id=key)
+    told = register(house)
+    sheet = house.call("GET", "/v1/register?format=csv", role=None).text
+    rows = {row["File"]: row["As released"] for row in csv.DictReader(io.StringIO(sheet))}
+    written(house, words, said=before[altered["id"]]["objectives"], id=key)
+    written(house, leaf, entry=entry.replace(line, digest(b"another")), was=entry)
+    with Session(engines.reading(house.engine)) as session:
+        judged = ReleasedFiles().as_released(session, {UUID(forged["id"]): digest(b"another")})
+        is_complete = ReleasedFiles().compare(session).is_complete
+    written(house, leaf, entry=entry, was=entry.replace(line, digest(b"another")))
+
+    said = {one["file_id"]: one["is_as_released"] for one in told["items"]}
+    assert before[altered["id"]]["is_as_released"] is True
+    assert (said[altered["id"]], said[kept["id"]]) == (False, True)
+    assert (rows[altered["id"]], rows[kept["id"]]) == ("No", "Yes")
+    assert (judged, is_complete) == ({UUID(forged["id"]): False}, False)
+    assert register(house)["is_complete"]
+
+
+def test_a_line_that_no_release_is_behind_is_told_and_one_from_before_is_not_judged(house):
+    file = house.released()["files"][0]
+    with Session(engines.reading(house.engine)) as session:
+        fresh = ReleasedFiles()
+        nobody = fresh.as_released(session, {uuid4(): digest(b"line")})
+        told = fresh._files[UUID(file["id"])]
+        fresh._files[UUID(file["id"])] = replace(told, line=None)
+        before = fresh.as_released(session, {UUID(file["id"]): digest(b"line")})
+
+    assert list(nobody.values()) == [False]
+    assert list(before.values()) == [None]
+
+
+def test_line_leaf_and_tree_that_were_put_back_together_are_seen_at_the_next_start(house):
+    """The log is held against its newest checkpoint, which is outside the database."""
+    gone = house.released()["files"][0]
+    house.released()
+    checkpoints = house.settings.checkpoint_dir
+    with Session(engines.writing(house.engine)) as session:  # no worker writes in between
+        leaf = audit_leaf.c
+        rows = session.execute(select(leaf.index, leaf.entry).order_by(leaf.index)).all()
+        assert ReleasedFiles(checkpoints).compare(session).is_complete
+        put_back(session, [entry for _, entry in rows if gone["id"] not in entry])
+        session.execute(delete(RegisterLineRow).filter_by(file_id=UUID(gone["id"])))
+        believed, held = ReleasedFiles(), ReleasedFiles(checkpoints)
+        assert believed.compare(session).is_complete
+        assert not held.compare(session).log_is_whole
+        session.rollback()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_no_reason_to_believe_the_log(house, tmp_path):
+    house.released()
+    (tmp_path / "dissemination.checkpoints").write_text("nonsense\n")
+    with Session(engines.reading(house.engine)) as session:
+        assert not ReleasedFiles(tmp_path).compare(session).log_is_whole
+
+
+def put_back(session, entries):
+    """Write another log, whole in itself: index, hashes and tree, as who knows our code can."""
+    tree = Frontier()
+    session.execute(audit_leaf.delete())
+    for index, entry in enumerate(entries):
+        data = canonical(json.loads(entry) | {"index": index})
+        tree.append(leaf_hash(data))
+        row = {"index": index, "entry": data.decode(), "hash": tree_digest(leaf_hash(data))}
+        session.execute(audit_leaf.insert(), row)
+    values = {"size": tree.size, "nodes": tree.packed()}
+    session.execute(audit_frontier.update().values(values))
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/zip"])
+def test_a_row_that_was_made_to_name_another_file_sends_none_of_it(house, accept):
+    """Guard: `Sent` of the question for bytes; agreements holds it against what was released."""
+    own, others = house.released()["files"][0], house.released()["files"][0]
+    columns = ("object_key", "bytes", "digest")
+    read = "SELECT object_key, bytes, digest FROM release WHERE file_id = :id"
+    change = "UPDATE release SET object_key = :object_key, bytes = :bytes, digest = :digest"
+    with house.engine.connect() as connection:
+        mine, theirs = (
+            connection.execute(text(read), {"id": UUID(one["id"]).hex}).one()
+            for one in (own, others)
+        )
+    key = UUID(own["id"]).hex
+    written(
+        house, f"{change} WHERE file_id = :id", id=key, **dict(zip(columns, theirs, strict=True))
+    )
+    answer = house.call("GET", own["content"], headers={"Accept": accept})
+    headers = house.call("HEAD", own["content"], headers={"Accept": accept})
+    written(house, f"{change} WHERE file_id = :id", id=key, **dict(zip(columns, mine, strict=True)))
+
+    assert (answer.status_code, headers.status_code) == (403, 403)
+    assert [r["code"] for r in answer.json()["refusals"]] == ["SEAL_BROKEN"]
+    assert house.call("GET", own["content"]).content == house.haven.content
 
 
 def test_an_extract_and_a_delivery_that_cannot_be_read_hide_no_others(house):

@@ -2,8 +2,8 @@
 
 import base64
 import json
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -18,6 +18,7 @@ from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, cell, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
+from statements.attestation import assumed_in_words
 from statements.decision import JudgedLine, RegisterTerms
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest
@@ -179,11 +180,11 @@ def test_an_attestation_without_what_it_must_say_is_refused(missing):
         read(signed({k: v for k, v in CLAIMS.items() if k != missing}))
 
 
-def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
-    said = manifest(
+def manifest_of(attestation):
+    return manifest(
         EXTRACT,
         FILE,
-        read(FILE.attestation),
+        read(attestation),
         decision=ReleaseDecision(
             decision_id=UUID(int=4),
             holding_id="h",
@@ -193,7 +194,11 @@ def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
         ),
         leaf=LeafPosition(index=6, size=7, root="sha256:r"),
         at=AT,
-    ).claims()
+    )
+
+
+def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
+    said = manifest_of(FILE.attestation).claims()
 
     assert said["file"]["digest"] == FILE.digest
     assert said["file"]["columns"] == CLAIMS["columns"]
@@ -297,3 +302,43 @@ def test_a_delivery_is_complete_or_cut_and_says_so():
 def test_a_delivery_ends_once():
     with pytest.raises(TransitionRefused):
         DELIVERY.complete(at=AT).cut("X", bytes_=0, at=AT)
+
+
+def test_what_is_assumed_of_a_file_is_in_its_manifest_and_on_the_public_line():
+    """Guards: `assumed` of `release.manifest`, and of `register.entry`."""
+    marked = {"name": "Age", "treatment": "as_is", "class": "QI", "assumed": True}
+    rules = [{"rule": "landing rules SUS_APC 5", "parts": ["LEGALLY_RESTRICTED", "collection"]}]
+    columns = [*CLAIMS["columns"], marked]
+    claims = manifest_of(signed({**CLAIMS, "columns": columns, "assumed": rules})).claims()
+    plain = manifest_of(FILE.attestation).claims()
+    said = read(signed({**CLAIMS, "columns": columns, "assumed": rules})).said
+    words = assumed_in_words(said.columns, said.assumed)
+
+    assert (claims["assumed"], claims["file"]["columns"][-1]) == (rules, marked)
+    assert "assumed" not in plain
+    assert words == "columns: Age; landing rules SUS_APC 5: LEGALLY_RESTRICTED, collection"
+    assert assumed_in_words(read(FILE.attestation).said.columns, ()) == ""
+
+
+def test_each_word_of_a_line_is_in_its_digest_and_what_is_empty_is_not():
+    line = register.entry(
+        TERMS, reference=REFERENCE, line_id=UUID(int=1), file_id=FILE_ID, at=AT, assumed="a"
+    )
+    told = [
+        replace(line, **{one.name: other(getattr(line, one.name))}).digest for one in fields(line)
+    ]
+
+    assert len({line.digest, *told}) == len(told) + 1
+    assert replace(line, released_at=AT.astimezone(timezone(timedelta(hours=1)))).digest == (
+        line.digest
+    )
+
+
+def other(value):
+    match value:
+        case str():
+            return f"{value}x"
+        case UUID():
+            return UUID(int=value.int + 1)
+        case _:
+            return value + timedelta(days=1)

@@ -164,7 +164,7 @@ class Parts(service.Parts):
 
     @cached_property
     def preparation_uow(self) -> Any:
-        return preparation_unit_of_work(self.engine)
+        return preparation_unit_of_work(self.engine, self.settings.checkpoint_dir)
 
     @cached_property
     def preparations(self) -> PreparationContext:

@@ -11,8 +11,6 @@ from uuid import UUID
 
 import duckdb
 import pytest
-from sqlalchemy import text
-from sqlmodel import Session
 
 import catalogue
 from common.errors import Refused
@@ -25,6 +23,7 @@ from pseudonymisation.preparations.domain.preparation import PreparationState
 from pseudonymisation.preparations.use_cases.preparations import accept, get
 from services.pseudonymisation.tests import oracle
 from services.pseudonymisation.tests.api.test_opt_outs import body, decide, numbers, take
+from services.pseudonymisation.tests.haven import editions_are
 from services.pseudonymisation.tests.landed import is_nhs_number
 from services.pseudonymisation.tests.submitting import POSTCODES, PRACTICES, sus_row, written
 from statements.handed import RequestedExtract
@@ -274,12 +273,8 @@ def test_codes_of_staff_leave_by_the_version_that_a_line_is_signed_for(
     ]
     assert intake.submit(written(rows))["state"] == "accepted"
     landed = catalogue.load().get("SUS_APC", landed_by)
-    with Session(intake.parts.engine) as session:
-        session.execute(
-            text("UPDATE edition SET catalogue_version = :v, catalogue_digest = :d"),
-            {"v": landed.version, "d": landed.digest},
-        )
-        session.commit()
+    change = "catalogue_version = :v, catalogue_digest = :d"
+    editions_are(intake.parts.engine, change, v=landed.version, d=landed.digest)
 
     def codes(data_set, treatment):
         fields = {"Consultant_Code": treatment}
@@ -330,11 +325,7 @@ def test_a_file_that_joins_editions_of_two_forms_names_the_break(intake, dissemi
         ).verify(done.files[0].attestation)
 
     assert "forms" not in attested()
-    with Session(intake.parts.engine) as session:
-        session.execute(
-            text("UPDATE edition SET organisation_map_id = NULL WHERE period = '2018-04'")
-        )
-        session.commit()
+    editions_are(intake.parts.engine, "organisation_map_id = NULL WHERE period = '2018-04'")
 
     forms = attested()["forms"]
     assert [(f["organisation_codes"], f["editions"]) for f in forms] == [

@@ -30,7 +30,7 @@ from pseudonymisation.preparations.domain.errors import (
 )
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from pseudonymisation.preparations.use_cases.preparations import accept, get
-from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, world
+from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, editions_are, world
 from services.pseudonymisation.tests.landed import Asked, day, expected
 from statements.handed import RequestedExtract
 
@@ -142,6 +142,9 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
         }
         assert said["scan"] == {"rule": "pcd-scan/2", "columns": ["Sex"], "hits": 0}
         assert said["domain"] == done.permit.domain.id
+        assumed = {one["rule"]: one["parts"] for one in said["assumed"]}
+        assert "LEGALLY_RESTRICTED" in assumed[f"landing rules SUS_APC {RULES.version}"]
+        assert assumed["calendar stages/1"] == ["stages"]
         assert said["order"] == "token"
         assert said["disclosure_rule"] == "HES"
         assert said["line"]["data_set"] == "SUS_APC"
@@ -436,12 +439,8 @@ def test_periods_for_which_nothing_was_landed_are_all_named(sqlite_haven):
 
 def made_by(haven, version, digest):
     """Say that what was landed was made by other landing rules."""
-    with Session(haven.engine) as session:
-        session.execute(
-            text("UPDATE edition SET landing_rules_version = :v, landing_rules_digest = :d"),
-            {"v": version, "d": digest},
-        )
-        session.commit()
+    change = "landing_rules_version = :v, landing_rules_digest = :d"
+    editions_are(haven.engine, change, v=version, d=digest)
 
 
 @pytest.mark.parametrize(("version", "digest"), [(None, None), (1, "sha256:" + "0" * 64)])
@@ -477,12 +476,8 @@ def test_a_line_of_the_published_version_is_served_from_what_a_later_one_landed(
     known = replace(CATALOGUE, data_sets=(*CATALOGUE.data_sets, later))
     haven.preparing = replace(haven.preparing, catalogue=known)
     edition = haven.land(RECORDS)
-    with Session(haven.engine) as session:
-        session.execute(
-            text("UPDATE edition SET catalogue_version = '1.1', catalogue_digest = :d"),
-            {"d": later.digest},
-        )
-        session.commit()
+    change = "catalogue_version = '1.1', catalogue_digest = :d"
+    editions_are(haven.engine, change, d=later.digest)
 
     done = haven.prepare()
 
@@ -583,6 +578,107 @@ def test_opted_out_people_are_left_out_and_the_list_is_named(haven, clock):
     }
     tokens = {row[0] for row in haven.rows_of(done.files[0])}
     assert len(tokens) == 3
+
+
+NEWEST = "(SELECT id FROM opt_out_list ORDER BY list_date DESC LIMIT 1)"
+FORGED = (
+    "CREATE TEMPORARY TABLE forged AS SELECT * FROM opt_out_list WHERE list_date = '2018-05-01'"
+)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [f"DELETE FROM opt_out_list WHERE id = {NEWEST}"],
+        ["DELETE FROM opt_out_list"],
+        ["UPDATE opt_out_list SET list_date = '2018-06-01' WHERE list_date = '2018-05-01'"],
+        [f"UPDATE opt_out_list SET state = 'superseded' WHERE id = {NEWEST}"],
+        [f"UPDATE opt_out_list SET state = 'garbage' WHERE id = {NEWEST}"],
+        ["UPDATE opt_out_list SET people = 0, digest = 'sha256:0'"],
+        [FORGED, "UPDATE forged SET id = '00000000000000000000000000000009'",
+         "INSERT INTO opt_out_list SELECT * FROM forged"],
+        ["DELETE FROM audit_leaf WHERE entry LIKE '%opt-out-lists%'"],
+        ["UPDATE audit_leaf SET entry = replace(entry, '2018-05-28', '2018-05-01')"],
+    ],
+)  # fmt: skip
+def test_nothing_is_prepared_by_lists_that_are_not_what_the_log_says(sqlite_haven, statements):
+    """Guard: `Logged.lists_agree`. Who writes into the database changes not who is left out."""
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    haven.opt_out(NUMBERS[1:], on=date(2018, 5, 1))
+    haven.opt_out([NUMBERS[0]], on=date(2018, 5, 28))
+    with haven.engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    failed = haven.prepare(**UPHELD)
+
+    # Where the log itself is not whole, what is compared with it first says so.
+    said = "EDITIONS" if any("audit_leaf" in one for one in statements) else "LISTS"
+    assert (failed.state, failed.code) == (PreparationState.FAILED, f"{said}_NOT_AS_LOGGED")
+    assert haven.objects() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE opt_out_check SET purpose = 'COM'",
+        "UPDATE opt_out_check SET editions = '[]'",
+        "UPDATE opt_out_check SET opened_at = '2018-06-01 12:00:00.000000'",
+        "UPDATE opt_out_check SET reply_state = 'confirmed' WHERE reply_state = 'waiting'",
+        "UPDATE opt_out_check SET recalled_at = NULL",
+        "DELETE FROM opt_out_check WHERE reply_state = 'taken_back'",
+    ],
+)
+def test_nor_by_checks_that_are_not(sqlite_haven, statement):
+    haven = sqlite_haven
+    edition = haven.land(RECORDS)
+    haven.check(NUMBERS, editions=[edition], purpose="IV")
+    haven.check(NUMBERS, editions=[edition], opened_at=ago(haven, 1))
+    haven.check(NUMBERS[:1], editions=[edition], state=Replacement.WAITING)
+    haven.check([], editions=[edition], opened_at=ago(haven, 3), state=Replacement.TAKEN_BACK)
+    assert haven.prepare(**BY_CHECK).state is PreparationState.PREPARED
+    with haven.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+    assert haven.prepare(**BY_CHECK).code == "LISTS_NOT_AS_LOGGED"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "edition SET landing_rules_version = 9",
+        "edition SET provider = 'RR8'",
+        "edition SET number = 7",
+        "edition SET practice_map_id = NULL",
+        "edition SET id = '00000000000000000000000000000009'",
+        "edition SET object_key = object_key || 'x'",
+        "audit_leaf SET entry = replace(entry, 'editions/', 'else/')",
+    ],
+)
+def test_nothing_is_prepared_of_an_edition_that_is_not_what_was_landed(sqlite_haven, change):
+    """Guard: `Logged.have`. What an edition is released by cannot be written into its row."""
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    with haven.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {change}")
+
+    assert haven.prepare().code == "EDITIONS_NOT_AS_LOGGED"
+    assert haven.objects() == []
+
+
+def test_nor_where_a_preparation_was_made_to_name_another(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    accepted = haven.accept()
+    with haven.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE preparation SET editions = replace(editions, 'RH8', 'RR8')"
+        )
+
+    haven.work()
+
+    assert get(accepted.id, ctx=haven.context()).code == "EDITIONS_NOT_AS_LOGGED"
 
 
 BY_CHECK = {"opt_out": {"applied": True, "list_age_days_max": 7, "by": "check"}}

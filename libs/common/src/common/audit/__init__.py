@@ -11,10 +11,12 @@ from common.audit.checkpoints import (
     CheckpointWorker,
     checkpoint,
     ensure_extends,
+    last_signed,
 )
 from common.audit.entries import Entry, Leaf, entry_for
 from common.audit.findings import FindingKind, Head, LogFinding, VerificationReport
 from common.audit.log import append
+from common.audit.reading import LogReader
 from common.audit.verification import kept_checkpoints, kept_manifest, verify
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Head",
     "Leaf",
     "LogFinding",
+    "LogReader",
     "VerificationReport",
     "append",
     "checkpoint",
@@ -33,5 +36,6 @@ __all__ = [
     "entry_for",
     "kept_checkpoints",
     "kept_manifest",
+    "last_signed",
     "verify",
 ]

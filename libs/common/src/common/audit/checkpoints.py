@@ -129,6 +129,28 @@ def checkpoint(
     return signed
 
 
+def last_signed(directory: Path, log_name: str) -> Checkpoint | None:
+    """Return the last checkpoint as it stands in its file; None where there is none.
+
+    Whether it is genuine is for `verify`: who writes into the database does not write this file.
+
+    Raises:
+        AuditLogBroken: the line is no checkpoint.
+
+    """
+    try:
+        with path_of(directory, log_name).open("rb") as file:
+            line, _ = _last_line(file)
+    except FileNotFoundError:
+        return None
+    if line is None:
+        return None
+    try:
+        return Checkpoint.from_claims(_part(line, 1), line)
+    except ValueError as error:
+        raise AuditLogBroken("The last checkpoint is not genuine.") from error
+
+
 def ensure_extends(engine: Engine, *, directory: Path, log_name: str) -> None:
     """Compare the head of the log with the last checkpoint: two reads, whatever their size.
 
@@ -140,17 +162,9 @@ def ensure_extends(engine: Engine, *, directory: Path, log_name: str) -> None:
         DatabaseUnavailable: the log cannot be read.
 
     """
-    try:
-        with path_of(directory, log_name).open("rb") as file:  # before the log, which only grows
-            line, _ = _last_line(file)
-    except FileNotFoundError:
+    last = last_signed(directory, log_name)  # before the log, which only grows
+    if last is None:
         return
-    if line is None:
-        return
-    try:
-        last = Checkpoint.from_claims(_part(line, 1), line)
-    except ValueError as error:
-        raise AuditLogBroken("The last checkpoint is not genuine.") from error
     with translated(), Session(engines.reading(engine)) as session:
         stored = read_frontier(session)
     if stored.size < last.size:

@@ -306,7 +306,9 @@ def _violations(
 ) -> Iterator[dict[str, JsonValue]]:
     for violation in found:
         where = [
-            part if isinstance(part, int) or part in known else UNKNOWN for part in violation["loc"]
+            part if isinstance(part, int) or part in known else UNKNOWN
+            for part in violation["loc"]
+            if violation["loc"][0] != "body" or not _is_branch(part, known)
         ]
         allowed = (
             operation.allowed_members(request.app, request.scope, violation["loc"])
@@ -322,6 +324,14 @@ def _violations(
             "kind": str(violation["type"]),
             **({"allowed": allowed} if allowed else {}),
         }
+
+
+def _is_branch(part: int | str, known: frozenset[str]) -> bool:
+    """Say whether a part names one of several forms of a value, which is no place in what was sent.
+
+    Members have small letters; forms are called as schemas are, or as types: `list[…]`.
+    """
+    return isinstance(part, str) and ("[" in part or (part in known and part[:1].isupper()))
 
 
 def _text(violation: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from common import http
 from common.errors import AgreementNotFound, AppError, DecisionUnavailable, Refusal, Refused
-from dissemination.domain.extract import Permit
+from dissemination.domain.extract import Permit, PreparedFile
 from dissemination.domain.landed import Landed
 from dissemination.domain.release import ReleaseDecision
 from dissemination.use_cases.context import AgreedLine, Evidence, LeaseGiven
@@ -29,6 +29,7 @@ from statements.question import (
     ReleaseAction,
     ReleaseContext,
     ReleaseQuestion,
+    Sent,
 )
 from statements.request import (
     AgreementResource,
@@ -156,13 +157,24 @@ class HttpAgreements:
         return decision, given.terms
 
     def fetch(
-        self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
+        self,
+        holding_id: str,
+        file: PreparedFile,
+        *,
+        evidence: Evidence,
+        delivery_id: UUID,
+        renews: UUID | None,
     ) -> LeaseGiven:
         with _none_is_unavailable():
             question = FetchQuestion(
                 subject=_subject(evidence),
                 action=FetchAction(name="fetch"),
-                resource=HoldingResource(id=UUID(holding_id)),
+                resource=HoldingResource(
+                    id=UUID(holding_id),
+                    properties=Sent(
+                        object_key=file.object_key, bytes=file.bytes, digest=file.digest
+                    ),
+                ),
                 context=FetchContext(delivery_id=str(delivery_id), renews=renews),
             )
             answer = self._remote.call("POST", EVALUATION, json=_json(question))

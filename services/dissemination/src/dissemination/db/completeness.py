@@ -1,26 +1,26 @@
-"""Whether the public register has a line for every file that the audit log says was released.
+"""Whether the public register is what the audit log says was released, line by line.
 
-The log is read once a process, then only what was added; a running process does not forget what
-the log said, so that a line and its leaf that are deleted together show until it ends. What is
-deleted before a process starts leaves a gap in the log's numbers, or a log of another size than
-its tree; where that is put back too it is shorter than its checkpoints (`dsfc audit verify`).
+A running process does not forget what the log said, so that a line and its leaf that are deleted
+together show until it ends; what was put back before it started the newest checkpoint shows.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import String, cast, func, select, type_coerce
 from sqlmodel import Session, col
 
-from common.db import tables as shared
+from common import audit
 from dissemination.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
 from dissemination.domain.register import Completeness, MissingLine
+from dissemination.domain.release import LOG
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -28,68 +28,69 @@ RELEASED = "file-released"
 FILES = "files/"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a leaf says of a released file."""
+
+    file: MissingLine
+    line: str | None
+    """The digest of its line; None: it was released before leaves had it."""
+
+
 class ReleasedFiles:
     """What the log says was released, for as long as the process runs."""
 
-    _files: dict[UUID, MissingLine] = field(default_factory=dict)
-    _read: int = 0
-    """How many leaves were read."""
-    _is_whole: bool = True
-    _found: tuple[object, Completeness] | None = None
-    """The newest comparison, and what it was made of."""
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self, checkpoints: Path | None = None) -> None:
+        """`checkpoints`: their directory; None: the log is held against itself alone."""
+        self._log = audit.LogReader(
+            log_name=LOG, words=[f'"{RELEASED}"'], note=self._note, checkpoints=checkpoints
+        )
+        self._files: dict[UUID, _Told] = {}
+        self._found: tuple[object, Completeness] | None = None
+        self._lock = Lock()
 
     def compare(self, session: Session) -> Completeness:
         """Compare the log with the lines that the register shows."""
         with self._lock:
-            self._catch_up(session)
+            is_whole = self._log.catch_up(session)
             line = cast(col(RegisterLineRow.id), String)  # of an id PostgreSQL knows no least
             ends = session.execute(select(func.count(), func.min(line), func.max(line))).one()
-            key = (*ends, self._read, self._is_whole)
+            key = (*ends, self._log.read_to, is_whole)
             if self._found is not None and self._found[0] == key:
                 return self._found[1]
             listed = set(_listed(session))
-            missing = [told for file_id, told in self._files.items() if file_id not in listed]
-            found = Completeness(log_is_whole=self._is_whole, missing=tuple(missing))
+            missing = [told.file for id_, told in self._files.items() if id_ not in listed]
+            found = Completeness(log_is_whole=is_whole, missing=tuple(missing))
             if not found.is_complete:
-                log.critical("register_incomplete", lines=len(missing), log=self._is_whole)
+                log.critical("register_incomplete", lines=len(missing), log=is_whole)
             self._found = (key, found)
             return found
 
-    def _catch_up(self, session: Session) -> None:
-        leaf = shared.audit_leaf
-        added = session.execute(
-            select(func.count(), func.max(leaf.c.index)).where(leaf.c.index >= self._read)
-        ).one()
-        size = self._read if added[1] is None else int(added[1]) + 1
-        said = session.scalar(select(shared.audit_frontier.c.size)) or 0
-        if added[0] != size - self._read or size != said:
-            self._is_whole = False
-        query = (
-            select(leaf.c.entry)
-            .where(leaf.c.index >= self._read)
-            .where(leaf.c.entry.contains(f'"{RELEASED}"', autoescape=True))
-            .order_by(leaf.c.index)
-        )
-        for entry in session.scalars(query):
-            self._note(entry)
-        self._read = size
+    def as_released(
+        self, session: Session, lines: Mapping[UUID, str]
+    ) -> Mapping[UUID, bool | None]:
+        """Say of lines, by file and with their digest, whether they are as they were released."""
+        with self._lock:
+            self._log.catch_up(session)
+            return {file_id: self._judge(file_id, said) for file_id, said in lines.items()}
 
-    def _note(self, entry: str) -> None:
-        try:
-            said = json.loads(entry)
-            if said["action"] != RELEASED:
-                return
-            told = MissingLine(
-                file_id=UUID(said["resource"].removeprefix(FILES)),
-                reference=str(said["detail"]["agreement"]),
-                released_at=datetime.fromisoformat(said["at"]),
-            )
-        except (ValueError, TypeError, LookupError, AttributeError):
-            self._is_whole = False
+    def _judge(self, file_id: UUID, digest: str) -> bool | None:
+        told = self._files.get(file_id)
+        if told is None or told.line not in {None, digest}:
+            log.critical("register_line_altered", file_id=str(file_id))
+            return False
+        return None if told.line is None else True
+
+    def _note(self, said: Mapping[str, Any]) -> None:
+        """Remember what an entry says was released; others that have the word say no such thing."""
+        if said["action"] != RELEASED:
             return
-        self._files[told.file_id] = told
+        told = MissingLine(
+            file_id=UUID(said["resource"].removeprefix(FILES)),
+            reference=str(said["detail"]["agreement"]),
+            released_at=datetime.fromisoformat(said["at"]),
+        )
+        self._files[told.file_id] = _Told(told, said["detail"].get("register_line"))
 
 
 def _listed(session: Session) -> Iterator[UUID]:

@@ -6,6 +6,7 @@ State, events and audit are stored by one `save()`, in the transaction of the us
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Engine, Row, func, select, update
@@ -286,7 +287,10 @@ class SqlRegister:
         )
         if after is not None:
             query = query.where(col(RegisterLineRow.id) > after)
-        return reading.page(self.session, query, _listed, key=col(RegisterLineRow.id))
+        found = reading.page(self.session, query, _listed, key=col(RegisterLineRow.id))
+        told = {one.line.file_id: one.line.digest for one in found}
+        judged = self.released.as_released(self.session, told) if told else {}
+        return [replace(one, is_as_released=judged[one.line.file_id]) for one in found]
 
 
 def _listed(row: Row[RegisterLineRow, ExtractRow, AgreementStandingRow | None]) -> Listed:
@@ -461,9 +465,11 @@ class SqlTransaction:
         return inbox.accept(self.session, consumer=CONSUMER, event=event)
 
 
-def build(engine: Engine, timer: Clock) -> unit_of_work.UnitOfWork[SqlTransaction]:
-    """Make the service's unit of work."""
-    released = ReleasedFiles()
+def build(
+    engine: Engine, timer: Clock, checkpoints: Path | None = None
+) -> unit_of_work.UnitOfWork[SqlTransaction]:
+    """Make the service's unit of work; the register is held against `checkpoints`."""
+    released = ReleasedFiles(checkpoints)
     return unit_of_work.UnitOfWork(engine, lambda session: SqlTransaction(session, timer, released))
 
 

@@ -159,6 +159,7 @@ class RegisterLineRow(Row, table=True):
     yielded_benefits: str = Field(sa_type=Text)
     advisory_minutes: str = Field(sa_type=Text)
     filters: str = Field(default="", sa_type=Text)
+    assumed: str = Field(default="", sa_type=Text)
 
 
 class DeliveryRow(Row, table=True):

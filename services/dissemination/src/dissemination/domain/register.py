@@ -5,11 +5,12 @@ at release from the agreement's own terms, so that a later amendment does not re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from uuid import UUID
 
+from common.ids import digest_of
 from common.texts import shown
 from dissemination.domain.agreement_status import Status
 from statements.decision import RegisterTerms
@@ -74,6 +75,17 @@ class RegisterLine:
     file_id: UUID
     filters: str = ""
     """Which rows are in the file, in words; empty: all of the line."""
+    assumed: str = ""
+    """What nobody published of its columns and of the rules by which it was made; empty: none."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that the line says, which the leaf of the release has as well.
+
+        A column that is added later, empty, changes nothing.
+        """
+        said = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        return digest_of({name: value for name, value in said.items() if value != ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +94,8 @@ class Listed:
 
     line: RegisterLine
     status: Status
+    is_as_released: bool | None = None
+    """Whether the line says what it said at the release; None: the log does not tell."""
 
     @property
     def told(self) -> dict[str, object]:
@@ -95,6 +109,7 @@ class Listed:
             "status": self.status.availability.value,
             "status_code": self.status.code,
             "status_since": self.status.since,
+            "is_as_released": self.is_as_released,
         }
 
 
@@ -148,6 +163,7 @@ COLUMNS: Sequence[tuple[str, str]] = (
     ("advisory_minutes", "Advisory minutes"),
     ("file_id", "File"),
     ("filters", "Rows limited to"),
+    ("assumed", "Assumed"),
 )
 """The names of a line in JSON, and over its columns in CSV."""
 
@@ -155,6 +171,7 @@ STATUS_COLUMNS: Sequence[tuple[str, str]] = (
     ("status", "Status"),
     ("status_code", "Reason for the status"),
     ("status_since", "Status since"),
+    ("is_as_released", "As released"),
 )
 """Ours, behind the published ones; they alone change after the release."""
 
@@ -167,6 +184,7 @@ def entry(
     file_id: UUID,
     at: datetime,
     filters: Filters = (),
+    assumed: str = "",
 ) -> RegisterLine:
     """The public line of one released file."""
     line = terms.line
@@ -196,6 +214,7 @@ def entry(
         advisory_minutes="",
         file_id=file_id,
         filters=in_words(filters),
+        assumed=assumed,
     )
 
 
@@ -203,12 +222,20 @@ def cell(value: object) -> str:
     """A cell of the CSV that no spreadsheet takes for a formula, whatever a text begins with."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return _yes(value)
     text = value.isoformat() if isinstance(value, date) else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _public(value: object) -> object:
     return shown(value) if isinstance(value, str) else value
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001  # the one thing it is about

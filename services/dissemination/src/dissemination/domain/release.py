@@ -105,6 +105,7 @@ def manifest(
         caps=said.caps,
         filters=said.filters,
         table=said.table,
+        assumed=said.assumed,
         disclosure_rule=said.disclosure_rule,
         decisions=Decisions(
             request=str(extract.permit.decision_id), release=str(decision.decision_id)

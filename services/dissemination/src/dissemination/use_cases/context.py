@@ -18,7 +18,7 @@ from common.security.jws import unverified
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from dissemination.domain.acting import on_behalf_of
-from dissemination.domain.extract import Extract, Permit, Requester
+from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.landed import Landed
 from dissemination.domain.release import ReleaseDecision
 from dissemination.use_cases.ports import Preparations, ReleaseStore, Sealing, UnitOfWork
@@ -75,9 +75,15 @@ class Agreements(Protocol):
         """Return the decision, with the terms that it judged. Raise Refused."""
 
     def fetch(
-        self, holding_id: str, *, evidence: Evidence, delivery_id: UUID, renews: UUID | None
+        self,
+        holding_id: str,
+        file: PreparedFile,
+        *,
+        evidence: Evidence,
+        delivery_id: UUID,
+        renews: UUID | None,
     ) -> LeaseGiven:
-        """Raise Refused, or AgreementNotFound."""
+        """Raise Refused, also where `file` is not what was released; or AgreementNotFound."""
 
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
         """Ask without wanting anything. Raise Refused, or AgreementNotFound."""

@@ -213,6 +213,7 @@ def _ask(release: Release, delivery_id: UUID, renewed: Lease | None, ctx: Contex
     asked_at = boottime()  # before the question leaves: its way counts against the lease
     given = ctx.agreements.fetch(
         release.decision.holding_id,
+        release.file,  # held against what was released: our row may have been made to name another
         evidence=ctx.evidence,
         delivery_id=delivery_id,
         renews=None if renewed is None else renewed.decision_id,

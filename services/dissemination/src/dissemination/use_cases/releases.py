@@ -24,6 +24,7 @@ from dissemination.domain.release import LeafPosition, Release, ReleaseDecision,
 from dissemination.use_cases import agreement_statuses
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Transaction
+from statements.attestation import assumed_in_words
 from statements.decision import RegisterTerms
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -168,16 +169,19 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
             released_at=at,
         )
 
+    said = one.attestation.said
+    line = register.entry(
+        one.terms,
+        reference=decision.agreement.reference,
+        line_id=new_id(),
+        file_id=file.id,
+        filters=said.filters,
+        assumed=assumed_in_words(said.columns, said.assumed),
+        at=at,
+    )
     return tx.releases.add(
         extract=extract,
-        line=register.entry(
-            one.terms,
-            reference=decision.agreement.reference,
-            line_id=new_id(),
-            file_id=file.id,
-            filters=one.attestation.said.filters,
-            at=at,
-        ),
+        line=line,
         edition_ids=one.attestation.edition_ids,
         audit=ctx.audited(
             "file-released",
@@ -194,6 +198,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
             attestation=one.attestation.digest,
             holding_id=one.decision.holding_id,
             recipient=extract.requester.organisation,
+            register_line=line.digest,
         ),
         seal=seal,
     )

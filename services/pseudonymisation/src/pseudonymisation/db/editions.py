@@ -19,6 +19,7 @@ from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import State as Replacement
 from common.unreadable import from_row
 from pseudonymisation.db import events
+from pseudonymisation.db.landed import pinned
 from pseudonymisation.db.submissions import UNDER_WAY
 from pseudonymisation.db.tables import (
     EditionRow,
@@ -195,8 +196,10 @@ class SqlEditions:
     def save(self, edition: Edition, *, audit: AuditEntry) -> Edition:
         stored = replace(edition, version=edition.version + 1, pending=())
         values = _of_edition(stored)
+        row = EditionRow.model_validate(values)
+        audit = replace(audit, detail={**audit.detail, "row": pinned(row).digest})
         if edition.version == 0:
-            self.session.add(EditionRow.model_validate(values))
+            self.session.add(row)
             try:
                 self.session.flush()
             except IntegrityError:

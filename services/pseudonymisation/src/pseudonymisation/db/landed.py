@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.opt_outs import answered_checks, is_taken_back, standing
 from pseudonymisation.db.tables import EditionRow, is_in_force
 from pseudonymisation.intake.domain.opt_out import upheld
@@ -25,6 +26,10 @@ class SqlLanded:
     """What landing left to be read: editions and lists."""
 
     session: Session
+    logged: Logged
+
+    def are_lists_as_logged(self) -> bool:
+        return self.logged.lists_agree(self.session)
 
     def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
         query = (
@@ -33,25 +38,10 @@ class SqlLanded:
             .where(is_in_force())
             .order_by(col(EditionRow.period_first), col(EditionRow.provider), col(EditionRow.id))
         )
-        return [
-            PinnedEdition(
-                id=row.id,
-                provider=row.provider,
-                period=row.period,
-                number=row.number,
-                status=row.status,
-                object_key=row.object_key,
-                practice_map=_text(row.practice_map_id),
-                postcode_map=_text(row.postcode_map_id),
-                further_maps=tuple((m["kind"], m["id"]) for m in row.further_maps or ()),
-                areas_untold=tuple(row.areas_untold or ()),
-                catalogue_digest=row.catalogue_digest,
-                landing_rules_version=row.landing_rules_version,
-                landing_rules_digest=row.landing_rules_digest,
-                organisation_map=row.organisation_map_id,
-            )
-            for row in self.session.exec(query)
-        ]
+        return [pinned(row) for row in self.session.exec(query)]
+
+    def are_as_logged(self, editions: Sequence[PinnedEdition]) -> bool:
+        return self.logged.have(self.session, editions)
 
     def months(self, data_set: str) -> Sequence[LandedMonth]:
         query = (
@@ -108,6 +98,26 @@ class SqlLanded:
             )
             for o in upheld(standing(self.session))
         )
+
+
+def pinned(row: EditionRow) -> PinnedEdition:
+    """Return an edition as preparations read it."""
+    return PinnedEdition(
+        id=row.id,
+        provider=row.provider,
+        period=row.period,
+        number=row.number,
+        status=row.status,
+        object_key=row.object_key,
+        practice_map=_text(row.practice_map_id),
+        postcode_map=_text(row.postcode_map_id),
+        further_maps=tuple((m["kind"], m["id"]) for m in row.further_maps or ()),
+        areas_untold=tuple(row.areas_untold or ()),
+        catalogue_digest=row.catalogue_digest,
+        landing_rules_version=row.landing_rules_version,
+        landing_rules_digest=row.landing_rules_digest,
+        organisation_map=row.organisation_map_id,
+    )
 
 
 def _text(id_: UUID | str | None) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from common.errors import ClaimLost, EditedMeanwhile
 from common.jobs import SignOfLife
 from common.messaging.schemas import event
 from pseudonymisation.db.landed import SqlLanded
+from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.preparation_tables import (
     PreparationRow,
     PreparedFileRow,
@@ -261,14 +263,17 @@ class SqlPreparationTransaction:
     shown: SqlShownTables
 
 
-def preparation_unit_of_work(engine: Engine) -> UnitOfWork[SqlPreparationTransaction]:
-    """Make the unit of work of preparations."""
+def preparation_unit_of_work(
+    engine: Engine, checkpoints: Path | None = None
+) -> UnitOfWork[SqlPreparationTransaction]:
+    """Make the unit of work of preparations; what it rests on is held against them."""
+    logged = Logged(checkpoints)
     return UnitOfWork(
         engine,
         lambda session: SqlPreparationTransaction(
             SqlPreparations(session),
             SqlDomains(session),
-            SqlLanded(session),
+            SqlLanded(session, logged),
             SqlShownTables(session),
         ),
     )

@@ -9,7 +9,7 @@ row is `"name",…`.
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -87,6 +87,8 @@ class RegisterRows:
     """The rows of a register, each as its text, in their order: which is that of their names."""
 
     texts: Sequence[str]
+    told: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Each text by the row as it was stored: who reads them again writes only what was added."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -123,8 +125,12 @@ class RegisterRows:
         return RegisterRows([text for text in self.texts if not text.startswith(gone)])
 
 
-def rows_of(session: Session, register: Register) -> RegisterRows:
+def rows_of(
+    session: Session, register: Register, before: RegisterRows | None = None
+) -> RegisterRows:
     """Read a register, as one text: ten thousand rows as objects wake the garbage collector.
+
+    `before` is what it had when it was read last.
 
     Raises:
         ValueError: a row is of no form of ours.
@@ -141,9 +147,11 @@ def rows_of(session: Session, register: Register) -> RegisterRows:
     if not text:
         return RegisterRows(())
     written = [(n, write) for n, c in enumerate(kept.columns) if (write := _written(c, dialect))]
-    return RegisterRows(
-        sorted(_row_as_json(row, len(kept.columns), written) for row in text.split(ROW_END))
-    )
+    stored = text.split(ROW_END)
+    known = {} if before is None else before.told
+    members = len(kept.columns)
+    told = {row: known.get(row) or _row_as_json(row, members, written) for row in stored}
+    return RegisterRows(sorted(map(told.__getitem__, stored)), told)
 
 
 def registers(session: Session) -> Iterator[tuple[Register, RegisterRows]]:

@@ -119,7 +119,7 @@ class Ledger:
                 digest, kept = self._kept.get(register, (None, NO_ROWS))
                 if digest is not None and digest == self.book.expected(register.name):
                     return kept
-                rows = rows_of(session, register)
+                rows = rows_of(session, register, kept)
                 if self._is_sealed(session, register, rows):
                     self._keep(register, rows, self.book.expected(register.name))
                     return rows
@@ -153,7 +153,8 @@ class Ledger:
             return []
         changes = {}
         for register, names in sorted(written.items()):
-            rows = rows_of(session, register)
+            _, before = self._kept.get(register, (None, NO_ROWS))
+            rows = rows_of(session, register, before)
             is_ours = rows.without(names).digest() == self.book.expected(register.name)
             now = rows.digest()
             changes[register.name] = now if is_ours and now is not None else BROKEN

@@ -18,6 +18,8 @@ from common.ids import new_id
 
 DECISIONS = "decision"
 """What is named where a decision that is to be renewed is not the one that was logged."""
+RELEASE = "release"
+"""What is named where dissemination would send another object than the one that was released."""
 
 
 def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer:
@@ -51,6 +53,8 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     if decision is None:
         decision = decide(Fetch(asker=who, holding=holding), facts, present)
         batch.remember(asked, decision)
+    if isinstance(decision, Permission) and ask.sends_another(holding.file.file):
+        decision = not_as_sealed((RELEASE,))
     if fate is None and isinstance(decision, Permission):
         batch.written.fates[holding.id] = (Fate.FETCHED, batch.at)
     if former is not None and _only_renews(former, holding, who, decision, batch):

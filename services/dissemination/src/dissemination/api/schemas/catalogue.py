@@ -6,7 +6,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from catalogue import CatalogueField, DataSet, DerivedField, LandingRules, PeriodForm
+from catalogue import (
+    CatalogueField,
+    DataSet,
+    DerivedField,
+    LandingRules,
+    PeriodForm,
+    assumptions,
+)
 from dissemination.api.schemas.extracts import CatalogueEntry, Outgoing
 
 
@@ -76,10 +83,10 @@ class DerivedView(Outgoing):
     derivation: str
     at: Annotated[str | None, Field(description="The date at which an age is taken.")]
     bands: Annotated[list[str], Field(description="From the lowest; none: it is no band.")]
-    assumed: bool
+    assumed: Annotated[bool, Field(description="It, or what it is made of, was not published.")]
 
     @classmethod
-    def of(cls, made: DerivedField) -> Self:
+    def of(cls, made: DerivedField, data_set: DataSet) -> Self:
         return cls(
             name=made.name,
             title=made.title,
@@ -89,7 +96,7 @@ class DerivedView(Outgoing):
             derivation=made.derivation,
             at=made.at,
             bands=made.labels() if made.edges else [],
-            assumed=made.assumed,
+            assumed=data_set.releasable(made.name).assumed,
         )
 
 
@@ -116,6 +123,13 @@ class InstrumentView(Outgoing):
     valid_to: Annotated[date | None, Field(description="Its last day; null: none is set.")]
     source: str
     assumed: bool
+
+
+class AssumedView(Outgoing):
+    """A rule that nobody published, or not all of it."""
+
+    rule: Annotated[str, Field(description="Its name and version.")]
+    parts: Annotated[list[str], Field(description="What in it is assumed.")]
 
 
 class DataSetView(CatalogueEntry):
@@ -145,6 +159,10 @@ class DataSetView(CatalogueEntry):
     landing_rules: Annotated[int | None, Field(description="Version by which files are taken in.")]
     fields: Annotated[list[FieldView], Field(description="Columns of the provider's file.")]
     derived: Annotated[list[DerivedView], Field(description="Columns that landing makes of them.")]
+    assumed: Annotated[
+        list[AssumedView],
+        Field(description="Rules besides columns that nobody published; manifests say it too."),
+    ]
 
     @classmethod
     def told(
@@ -181,5 +199,9 @@ class DataSetView(CatalogueEntry):
             ],
             landing_rules=rules and rules.version,
             fields=[FieldView.of(field) for field in data_set.fields],
-            derived=[DerivedView.of(made) for made in data_set.derived],
+            derived=[DerivedView.of(made, data_set) for made in data_set.derived],
+            assumed=[
+                AssumedView(rule=rule, parts=list(parts))
+                for rule, parts in assumptions(data_set, [rules] if rules else []).items()
+            ],
         )

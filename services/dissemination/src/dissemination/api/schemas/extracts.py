@@ -263,6 +263,14 @@ class RegisterLineView(Outgoing):
         str,
         Field(description="Which rows are in the file, in words; empty: all of the line."),
     ]
+    assumed: Annotated[
+        str,
+        Field(
+            description="Columns, and rules by which the file was made, that nobody published;"
+            " empty: none.",
+            examples=["columns: Age; landing rules SUS_APC 5: LEGALLY_RESTRICTED"],
+        ),
+    ]
     status: Annotated[
         Availability,
         Field(
@@ -279,6 +287,14 @@ class RegisterLineView(Outgoing):
         ),
     ]
     status_since: datetime | None
+    is_as_released: Annotated[
+        bool | None,
+        Field(
+            description="Whether the line says what it said at the release, by the audit log; null:"
+            " it was released before the log said it. `false`: somebody wrote into the database"
+            " past the service."
+        ),
+    ]
 
     @classmethod
     def of(cls, listed: Listed) -> "RegisterLineView":

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from catalogue import DataSet, Treatment
+from statements.attestation import assumed_in_words
 from statements.filters import in_words
 from statements.manifest import Manifest
 
@@ -59,6 +60,7 @@ def read_me(manifest: Manifest, data_set: DataSet | None, file_name: str) -> str
     codes = ", ".join(manifest.population.codes)
     rows = in_words(manifest.filters) or "all of the line's population"
     title = data_set.title if data_set else line.data_set
+    assumed = assumed_in_words(file.columns, manifest.assumed)
     judged = f"{manifest.agreement.reference} {manifest.agreement.version}, line {line.number}"
     said = [
         f"{title} ({line.data_set} {line.catalogue_version})",
@@ -73,6 +75,7 @@ def read_me(manifest: Manifest, data_set: DataSet | None, file_name: str) -> str
         *([f"Reasons for access: {reasons}"] if reasons else []),
         f"Opt-outs: {_opt_outs(manifest)}",
         f"Records that came again and are left out: {manifest.population.rows_repeated_left_out}",
+        *([f"Assumed, since nobody published it: {assumed}"] if assumed else []),
         "",
         "What is in this archive",
         f"  {file_name}: the data",

@@ -7,11 +7,13 @@ them is left out: `upheld` says which these are.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from itertools import takewhile
 from typing import Self
 from uuid import UUID
+
+from pydantic import JsonValue
 
 from common.replacement import Change, Judgement, ReplacementStatus, State
 from pseudonymisation.intake.domain import errors
@@ -79,6 +81,17 @@ class OptOutList:
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
     pending: tuple[SourceTakenBack, ...] = ()
     """Events not yet stored."""
+
+    @property
+    def logged(self) -> dict[str, JsonValue]:
+        """What the audit log says of it at each change: all that decides who is left out."""
+        return {
+            "list_date": self.list_date.isoformat(),
+            "imported_at": self.imported_at.astimezone(UTC).isoformat(),
+            "people": self.people,
+            "digest": self.digest,
+            "state": self.standing.state.value,
+        }
 
     def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
         """Raise SecondPersonNeeded, ReplacementDecided."""

@@ -11,10 +11,12 @@ since nothing takes its place: `upheld` lets no older reply serve where it would
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
+
+from pydantic import JsonValue
 
 from common.clock import legal_day
 from common.replacement import (
@@ -101,6 +103,24 @@ class OptOutCheck:
     version: int = 0
     pending: tuple[SourceTakenBack, ...] = ()
     """Events not yet stored."""
+
+    @property
+    def logged(self) -> dict[str, JsonValue]:
+        """What the audit log says of it at each change: all that decides who may be used."""
+        reply = self.reply
+        return {
+            "data_set": self.data_set,
+            "periods": list(self.periods),
+            "purpose": self.purpose,
+            "editions": [str(id_) for id_ in self.editions],
+            "opened_at": self.opened_at.astimezone(UTC).isoformat(),
+            "people": self.people,
+            "cleared": None if reply is None else reply.cleared,
+            "reply": None if reply is None else str(reply.id),
+            "digest": None if reply is None else reply.digest,
+            "state": None if reply is None else self.state.value,
+            "recalled": reply is not None and reply.recalled_at is not None,
+        }
 
     @property
     def opened_on(self) -> date:

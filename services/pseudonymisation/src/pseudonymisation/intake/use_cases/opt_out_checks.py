@@ -287,18 +287,11 @@ def _entry(action: str, check: OptOutCheck, *, ctx: IntakeContext) -> Entry:
         resource=f"opt-out-checks/{check.id}",
         on_behalf_of=None,  # the Body asks for itself
         detail={
-            "data_set": check.data_set,
-            "periods": list(check.periods),
-            "purpose": check.purpose,
-            "people": check.people,
+            **check.logged,
             **(
-                {"cleared": None}
+                {}
                 if check.reply is None
                 else {
-                    "cleared": check.reply.cleared,
-                    "reply": str(check.reply.id),
-                    "digest": check.reply.digest,
-                    "state": check.state.value,
                     "change": check.reply.standing.change.as_json(),
                     "reason": check.reply.standing.reason,
                 }

@@ -326,10 +326,7 @@ def _save(opt_outs: OptOutList, action: str, tx: Transaction, *, ctx: IntakeCont
             resource=f"opt-out-lists/{opt_outs.id}",
             on_behalf_of=None,  # the Body's own list
             detail={
-                "list_date": opt_outs.list_date.isoformat(),
-                "people": opt_outs.people,
-                "digest": opt_outs.digest,
-                "state": standing.state.value,
+                **opt_outs.logged,
                 "change": standing.change.as_json(),
                 "reason": standing.reason,
             },

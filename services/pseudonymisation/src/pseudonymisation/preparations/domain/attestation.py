@@ -6,14 +6,16 @@ says what was done to the rows that were written, never what was meant to be don
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import JsonValue
 
-from catalogue import DataSet, FieldClass, Treatment, caps
+from catalogue import Assumed, DataSet, FieldClass, Treatment, caps
 from pseudonymisation.preparations.domain.capping import capping, told
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from statements.attestation import (
+    AssumedRule,
     Attestation,
     AttestedFile,
     Caps,
@@ -33,6 +35,7 @@ TOKEN_COLUMN: Final = "Token"  # noqa: S105 - a column's name
 REASON_COLUMN: Final = "Reason_For_Access"
 BY_MAP, AS_TEXT = "by_map", "as_text"
 DERIVED: Final = FieldClass.DER.value
+NONE_ASSUMED: Final[Assumed] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +91,12 @@ def claims(
     opt_outs: Sequence[PinnedOptOutList],
     outcome: ExtractOutcome,
     form: Callable[[str | None], str] = str,
+    assumed: Assumed = NONE_ASSUMED,
 ) -> dict[str, JsonValue]:
     """Return what is in one file; whoever signs adds issuer, audience and times.
 
-    `form` gives the form of keys of the landing rules with a digest.
+    `form` gives the form of keys of the landing rules with a digest; `assumed` are rules by which
+    it was made that nobody published.
     """
     in_force = opt_outs[0] if opt_outs else None
     return Attestation(
@@ -140,6 +145,7 @@ def claims(
         order=ORDER if permit.table is None else CATEGORY_ORDER,
         filters=permit.filters,
         table=outcome.table,
+        assumed=tuple(AssumedRule(rule=rule, parts=parts) for rule, parts in assumed.items()),
     ).claims()
 
 

@@ -75,6 +75,8 @@ class FailureCode(StrEnum):
 
     PCD_LEAK = "PCD_LEAK"
     OPT_OUT_NOT_APPLIED = "OPT_OUT_NOT_APPLIED"
+    LISTS_NOT_AS_LOGGED = "LISTS_NOT_AS_LOGGED"
+    EDITIONS_NOT_AS_LOGGED = "EDITIONS_NOT_AS_LOGGED"
     DOMAIN_CLOSED = "DOMAIN_CLOSED"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
     EDITION_DESTROYED = "EDITION_DESTROYED"
@@ -95,6 +97,12 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     " haven must find the cause before you ask again.",
     FailureCode.OPT_OUT_NOT_APPLIED: "No list of opt-outs, or reply to a national check, is in"
     " force and recent enough. Ask again when there is one.",
+    FailureCode.LISTS_NOT_AS_LOGGED: "Lists of opt-outs, or national checks, are not what the audit"
+    " log says of them, so nobody knows who objected. An operator must find out who wrote into the"
+    " database past the service (`dsfc audit verify`); a new list does not mend it.",
+    FailureCode.EDITIONS_NOT_AS_LOGGED: "An edition is not what the audit log says was landed. An"
+    " operator must find out who wrote into the database past the service (`dsfc audit verify`), or"
+    " its provider submits the period again.",
     FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
     " be opened again.",
     FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",

@@ -6,7 +6,7 @@ won, and nobody reads the objects of another (design.md section 6, S3).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final, Self
@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from common.errors import ClaimLost
+from common.ids import digest_of
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.errors import FailureCode
 from pseudonymisation.preparations.domain.events import (
@@ -61,6 +62,14 @@ class PinnedEdition:
 
     areas_untold: tuple[str, ...] = ()
     """What its maps did not tell of postcodes."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that it is read and judged by: the log has it of each edition."""
+        said = asdict(self) | {"id": str(self.id)}
+        said["further_maps"] = [[*one] for one in self.further_maps]
+        said["areas_untold"] = [*self.areas_untold]
+        return digest_of({name: value for name, value in said.items() if value})
 
     def maps_of(self, kind: str) -> tuple[str, ...]:
         """Return the ids of those of a kind."""

@@ -99,6 +99,12 @@ class Landed(Protocol):
     def is_taken_back(self, lists: Sequence[PinnedOptOutList]) -> bool:
         """Say whether what a file was made with was taken back, and not made up for by another."""
 
+    def are_as_logged(self, editions: Sequence[PinnedEdition]) -> bool:
+        """Say whether editions are what the audit log says was landed."""
+
+    def are_lists_as_logged(self) -> bool:
+        """Say whether lists and checks are what the audit log says of them, and none is missing."""
+
     def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
         """Return the lists whose people are left out, the one in force first; without it, none."""
 

@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypedDict
 import structlog
 from pydantic import JsonValue
 
-from catalogue import Catalogue, DataSet, Identifier, Treatment
+from catalogue import Assumed, Catalogue, DataSet, Identifier, Treatment, assumptions
 from common import faults
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
@@ -155,12 +155,15 @@ class PreparationJobs:
                 raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
 
     def _require_safe(self, preparation: Preparation, data_set: DataSet) -> None:
-        """Refuse editions that became unsafe since they were pinned."""
+        """Refuse editions that became unsafe since they were pinned, or are not what was landed."""
         today = legal_day(self.clock.now())
         for edition in preparation.editions:
             digest = edition.landing_rules_digest
             if not self.catalogue.is_safe(data_set.data_set, digest, today):
                 raise NotPrepared(FailureCode.EDITION_UNSAFE)
+        with self.uow.reading() as tx:
+            if not tx.landed.are_as_logged(preparation.editions):
+                raise NotPrepared(FailureCode.EDITIONS_NOT_AS_LOGGED)
 
     def _file(
         self,
@@ -191,6 +194,7 @@ class PreparationJobs:
                 opt_outs=opt_outs,
                 outcome=made.outcome,
                 form=self._form,
+                assumed=self._assumed(preparation, data_set),
             )
         )
         return PreparedFile(
@@ -207,6 +211,12 @@ class PreparationJobs:
         """In which form the landing rules with that digest read keys."""
         made = (r.form for r in self.catalogue.landing_rules if r.digest == digest)
         return next(made, "none")
+
+    def _assumed(self, preparation: Preparation, data_set: DataSet) -> Assumed:
+        """Say what nobody published of the rules by which the editions were landed."""
+        digests = {edition.landing_rules_digest for edition in preparation.editions}
+        made = (rules for rules in self.catalogue.landing_rules if rules.digest in digests)
+        return assumptions(data_set, made, preparation.permit.periods)
 
     def _work(
         self, preparation: Preparation, data_set: DataSet
@@ -265,6 +275,8 @@ class PreparationJobs:
         if not opt_out.applied:
             return ()
         with self.uow.reading() as tx:
+            if not tx.landed.are_lists_as_logged():
+                raise NotPrepared(FailureCode.LISTS_NOT_AS_LOGGED)
             lists = (
                 tx.landed.checks(preparation.permit, preparation.editions)
                 if opt_out.by == "check"

@@ -237,6 +237,7 @@ async def _fetch(question: FetchQuestion, request: Request, caller: Principal) -
         evidence=evidence,
         token_digest=_digest(question.subject) if evidence is None else evidence.token_digest,
         holding_id=question.resource.id,
+        sends=question.resource.properties,
         delivery_id=question.context.delivery_id or "",
         renews=question.context.renews,
     )
