@@ -20,14 +20,14 @@ _YEAR: Final = "(?:[0-9]{4}|[0-9]{2})"
 _DAY: Final = "[0-9]{1,2} ?(?:ST|ND|RD|TH)?(?: OF)?"
 _BIRTH: Final = re.compile(
     rf"\b{_BORN}{_BETWEEN}"
-    rf"((?P<digits>[0-9]{{1,4}} [0-9]{{1,2}} [0-9]{{2,4}}|[0-9]{{8}}|[0-9]{{6}})\b"
+    rf"((?P<digits>[0-9]{{1,4}} [0-9]{{1,2}} [0-9]{{1,4}}|[0-9]{{8}}|[0-9]{{6}})\b"
     rf"|{_DAY} ?(?:{_MONTH}) ?{_YEAR}\b|(?:{_MONTH}) ?{_DAY} {_YEAR}\b"
     rf"|[0-9]{{4}} ?(?:{_MONTH}) ?{_DAY}\b)"
 )
 _HOME: Final = re.compile(
     r"\b(?:LIVES? AT|LIVED AT|LIVING AT|RESID(?:ES|ED|ING) AT|HOME ADDRESS|HOME POSTCODE"
     r"|PATIENT(?: ?S)? (?:HOME )?(?:ADDRESS|POSTCODE))\b.{0,80}?"
-    r"\b((?:GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}))\b"
+    r"\b((?:GIR ?0AA|[A-Z] ?[A-Z]? ?[0-9] ?[A-Z0-9]? ?[0-9] ?[A-Z] ?[A-Z]))\b"
 )
 
 
