@@ -56,6 +56,16 @@ def test_counts_that_contradict_each_other_are_no_change(counts: dict[str, int])
 # What waits
 
 
+def test_a_share_is_of_what_is_replaced_and_not_of_what_comes() -> None:
+    """Guard: `before` in `_is_little`. Nobody makes a loss small by adding others beside it."""
+    limit = rules.load().limit(ReplacementKind.OPT_OUTS, on=DAY)
+    before, lost = 100_000, int(100_000 * limit.share) + limit.floor + 1
+    swollen = Change(before=before, after=before * 10, added=before * 9 + lost, removed=lost)
+
+    assert not limit.lets_pass_over_window(swollen)
+    assert rules.load().judge(ReplacementKind.OPT_OUTS, swollen, on=DAY).waits
+
+
 def test_what_replaces_nothing_is_accepted_at_once_where_no_rule_says_otherwise() -> None:
     assert not judged(ReplacementKind.POSTCODE_MAP, set(), people(0, 5000)).waits
 

@@ -357,7 +357,9 @@ class Agreements:
         file_id = claims["file"]["id"]
         assert question["resource"]["id"] == file_id
         holding = self.holdings.setdefault(file_id, str(new_id()))
-        self.released[holding] = {n: claims["file"][n] for n in ("object_key", "bytes", "digest")}
+        self.released[holding] = {n: claims["file"][n] for n in ("bytes", "digest")} | {
+            "object": digest(claims["file"]["object_key"].encode())
+        }
         agreement = {n: self.terms[n] for n in ("reference", "version", "document_hash")}
         terms = {} if "lines" not in self.terms else {"terms": register_terms(self.terms)}
         return self._yes(holding_id=holding, line=1, agreement=agreement, **terms)

@@ -54,6 +54,14 @@ def test_every_other_word_makes_another_name(written, recorded):
     assert names.compare(written, recorded, DAY) is Match.ANOTHER
 
 
+@pytest.mark.parametrize(
+    ("written", "recorded"), [("--", "…"), ("", "."), ("’", "NHS Barnsley CCG")]
+)
+def test_names_of_which_nothing_is_left_are_not_the_same(written, recorded):
+    """Guard: `form and` of `compare`."""
+    assert names.compare(written, recorded, DAY) is Match.ANOTHER
+
+
 def test_an_abbreviation_is_read_from_its_day_on():
     long, short = "NHS South Yorkshire Integrated Care Board", "NHS South Yorkshire ICB"
 

@@ -1,14 +1,13 @@
 """Every question that agreements decides: a request, a release, a fetch (AuthZEN 1.0)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
+from common.ids import digest
 from statements.request import Asked, ExternalId, RequestQuestion, Subject
 from statements.vocabulary import Digest
-
-OBJECT_KEY = r"^[A-Za-z0-9._/-]{1,300}$"
 
 
 class ReleaseAction(Asked):
@@ -44,21 +43,24 @@ class FetchAction(Asked):
     name: Literal["fetch"]
 
 
-class Sent(Asked):
+class SentObject(Asked):
     """The object that would be sent. It has to be the one that was released."""
 
-    object_key: Annotated[
-        str, Field(pattern=OBJECT_KEY, description="Of the object, in the release store.")
-    ]
+    object: Annotated[Digest, Field(description="Of the key of the object in the release store.")]
     bytes: Annotated[int, Field(ge=0, strict=True, description="Size of the object, in bytes.")]
     digest: Annotated[Digest, Field(description="Of what is in the object.")]
+
+    @classmethod
+    def of(cls, *, object_key: str, size: int, content: str) -> Self:
+        """Name an object by key, size and digest; the key by its own, which tells nobody more."""
+        return cls(object=digest(object_key.encode()), bytes=size, digest=content)
 
 
 class HoldingResource(Asked):
     type: Literal["holding"] = "holding"
     id: UUID
     properties: Annotated[
-        Sent | None, Field(description="What would be sent; none: it is only asked.")
+        SentObject | None, Field(description="What would be sent; none: it is only asked.")
     ] = None
 
 

@@ -27,7 +27,7 @@ from services.agreements.tests.reference import asking, giving
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.giving import codes, fetched, give, prepared
 from services.agreements.tests.reference.seeding import SEALER
-from statements.question import Sent
+from statements.question import SentObject
 
 BOTH = pytest.mark.parametrize(
     "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
@@ -213,7 +213,7 @@ def test_a_file_is_not_fetched_whose_row_was_altered(engine, started, statement)
 
 @pytest.mark.parametrize(
     "change",
-    [{"object_key": "preparations/of/another.parquet"}, {"bytes": 1}, {"digest": digest(b"else")}],
+    [{"object_key": "preparations/of/another.parquet"}, {"size": 1}, {"content": digest(b"else")}],
 )
 def test_no_other_object_is_sent_than_the_one_that_was_released(engine, started, change):
     """Guard: `AskFetch.sends_another`. Dissemination's row may have been made to name another."""
@@ -221,8 +221,9 @@ def test_no_other_object_is_sent_than_the_one_that_was_released(engine, started,
     given = give(decider, "list-1")
     with engine.connect() as connection:
         attested = json.loads(connection.execute(text("SELECT file FROM holding")).scalar_one())
-    file = {name: attested["file"][name] for name in ("object_key", "bytes", "digest")}
-    right, other = Sent.model_construct(**file), Sent.model_construct(**file | change)
+    said = attested["file"]
+    file = {"object_key": said["object_key"], "size": said["bytes"], "content": said["digest"]}
+    right, other = SentObject.of(**file), SentObject.of(**file | change)
 
     assert codes(fetched(decider, given, sends=other)) == {("SEAL_BROKEN", "release")}
     with engine.connect() as connection:

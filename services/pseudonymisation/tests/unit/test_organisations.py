@@ -1,10 +1,18 @@
 """Codes of organisations are read by the map of the day, and never by cutting text."""
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
 from pseudonymisation.intake.adapters.landing import organisations
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
+from pseudonymisation.intake.domain.right import (
+    Basis,
+    OrganisationStatus,
+    ProviderStanding,
+    permitted_providers,
+)
 
 MAP = """code,entity,meaning,standing
 02P,02P,,open
@@ -99,4 +107,17 @@ def test_default_codes_are_counted_by_what_they_mean(engine):
     assert organisations.counted(connection, ["c", "d"], rows) == {
         ("c", "private_or_overseas_liable"): 2,
         ("d", "provider_outside_uk"): 4,
+    }
+
+
+@pytest.mark.parametrize("standing", ["closed", "unknown"])
+def test_no_rows_are_taken_of_a_provider_that_is_not_open_whatever_the_right(standing):
+    """Guard: `OPEN` in `permitted_providers`."""
+    own = ProviderStanding("RR8", "RR8", OrganisationStatus.OPEN, Basis.OWN)
+    other = ProviderStanding("R0A", "R0A", OrganisationStatus(standing), Basis.RIGHT)
+
+    assert permitted_providers(own, [own, other]) == {"RR8"}
+    assert permitted_providers(own, [replace(other, standing=OrganisationStatus.OPEN)]) == {
+        "RR8",
+        "R0A",
     }

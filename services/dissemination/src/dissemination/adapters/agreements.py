@@ -29,7 +29,7 @@ from statements.question import (
     ReleaseAction,
     ReleaseContext,
     ReleaseQuestion,
-    Sent,
+    SentObject,
 )
 from statements.request import (
     AgreementResource,
@@ -171,8 +171,8 @@ class HttpAgreements:
                 action=FetchAction(name="fetch"),
                 resource=HoldingResource(
                     id=UUID(holding_id),
-                    properties=Sent(
-                        object_key=file.object_key, bytes=file.bytes, digest=file.digest
+                    properties=SentObject.of(
+                        object_key=file.object_key, size=file.bytes, content=file.digest
                     ),
                 ),
                 context=FetchContext(delivery_id=str(delivery_id), renews=renews),

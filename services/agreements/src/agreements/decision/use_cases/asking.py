@@ -9,11 +9,12 @@ from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Action, Asker, Landed
 from agreements.records.domain.leases import Lease
 from common.errors import Refusal
+from common.ids import digest
 from common.security.principal import Principal
 from statements.attestation import Attestation, AttestedFile
 from statements.decision import RegisterTerms
 from statements.line import AgreementVersion
-from statements.question import Sent
+from statements.question import SentObject
 from statements.request import ExtractRequest
 
 
@@ -63,16 +64,16 @@ class AskFetch:
     holding_id: UUID
     delivery_id: str
     renews: UUID | None
-    sends: Sent | None = None
+    sends: SentObject | None = None
     """The object that dissemination would send."""
 
     def sends_another(self, file: AttestedFile) -> bool:
         """Say whether that is not the object which was released."""
         return self.sends is not None and (
-            self.sends.object_key,
+            self.sends.object,
             self.sends.bytes,
             self.sends.digest,
-        ) != (file.object_key, file.bytes, file.digest)
+        ) != (digest(file.object_key.encode()), file.bytes, file.digest)
 
 
 Ask = AskRequest | AskRelease | AskFetch
