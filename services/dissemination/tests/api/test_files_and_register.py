@@ -510,7 +510,7 @@ def put_back(session, entries):
 
 @pytest.mark.parametrize("accept", ["*/*", "application/zip"])
 def test_a_row_that_was_made_to_name_another_file_sends_none_of_it(house, accept):
-    """Guard: `SentObject` of the question for bytes; agreements holds it against what was released."""
+    """Guard: `SentObject`, which agreements holds against what was released."""
     own, others = house.released()["files"][0], house.released()["files"][0]
     columns = ("object_key", "bytes", "digest")
     read = "SELECT object_key, bytes, digest FROM release WHERE file_id = :id"
