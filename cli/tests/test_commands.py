@@ -20,6 +20,7 @@ from common.security import keys
 from dsfc_cli.identities import Identities
 from dsfc_cli.main import app
 from dsfc_cli.suite import SERVICES, DidNotStart, Suite
+from dsfc_cli.tabulating import dimension_of, filter_of
 from dsfc_client import Profile
 
 run = CliRunner().invoke
@@ -58,6 +59,7 @@ def test_help_names_every_command() -> None:
         "waiting",
         "watch",
         "download",
+        "table",
     ):
         assert command in told
 
@@ -115,6 +117,40 @@ def test_what_cannot_be_downloaded_is_said_in_a_line(
 
     assert told.exit_code in {1, 2}
     assert said in " ".join(told.output.split())
+
+
+TABLE = [
+    *("table", "DARS-NIC-123456-A1B2C", "SUS_APC", "--period", "2018-04"),
+    *("--by", "Sex", "--as", "one"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ([], 1, "has `dsfc up` run there?"),
+        (["--only", "Sex"], 2, "--only Sex: write COLUMN=VALUE,VALUE or COLUMN=FROM..TO."),
+        (["--only", "=1"], 2, "write COLUMN=VALUE"),
+        (["--only", "Age=young..old"], 2, "a range is of whole numbers"),
+        (["--only", "Age=.."], 2, "a range is of whole numbers"),
+    ],
+)
+def test_what_makes_no_table_is_said_in_a_line(
+    options: list[str], code: int, said: str, tmp_path: Path
+) -> None:
+    told = run(app, [*TABLE, "--directory", str(tmp_path), *options])
+
+    assert told.exit_code == code
+    assert said in " ".join(told.output.split())
+    assert "Traceback" not in told.output
+
+
+def test_columns_and_rows_of_a_table_are_written_as_the_body_has_them() -> None:
+    assert dimension_of("Sex") == {"column": "Sex"}
+    assert dimension_of("LSOA/MSOA/LAD") == {"column": "LSOA", "within": ["MSOA", "LAD"]}
+    assert filter_of("Sex=1,2") == {"column": "Sex", "any_of": ["1", "2"]}
+    assert filter_of("Age=18..64") == {"column": "Age", "at_least": 18, "at_most": 64}
+    assert filter_of("Age=..64") == {"column": "Age", "at_most": 64}
 
 
 def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ def test_a_check_says_what_can_be_worked_out_and_from_what(here: Path) -> None:
     assert "[Total: 104] = [RA1: 1 to 7] + [RB1: 93 to 97]" in found.stdout
 
 
+TEN_MILLION = "a,b,c,count\n" + "".join(f"a{n},b{n},c{n},9\n" for n in range(250))
+"""Few lines, of so many categories that the table has more than ten million cells."""
+
+
 @pytest.mark.parametrize(
     ("text", "options", "code"),
     [
@@ -62,6 +66,16 @@ def test_a_check_says_what_can_be_worked_out_and_from_what(here: Path) -> None:
         ("trust,count\nA,1\n", "--rule SHMY", "DISCLOSURE_RULE_UNKNOWN"),
         ("trust,count\nA,1\n", "--rule GPW", "DISCLOSURE_RULE_MISSING"),
         ("trust,count\nA,1\n", "--rule SHMI --nation place", "TABLE_INVALID"),
+        (
+            "trust,count\nA,1\n",
+            "--rule HES_PRE2018 --on 2020-01-01",
+            "DISCLOSURE_RULE_NOT_IN_FORCE",
+        ),
+        ("trust,count\nA,10\nB,15\nC,10\nTotal,30\n", "--rule SHMI", "TABLE_ALREADY_PROTECTED"),
+        (TEN_MILLION, "--rule SHMI", "TABLE_TOO_LARGE"),
+        ("trust,count\nA,9\nB,1\nAll,11\n", "--rule SHMI --total trust=All", "TABLE_TOTAL_NOT_SUM"),
+        ("trust,count\nA,1\n", "--rule SHMI --total place=All", "TABLE_INVALID"),
+        ("trust,count\nA,1\n", "--rule SHMI --total trust", "TABLE_INVALID"),
         ("trust,count\nA,1\n", "--rule SHMI --hierarchy trust=loop.csv", "HIERARCHY_CYCLE"),
         ("trust,count\nA,1\n", "--rule SHMI --hierarchy trust=two.csv", "HIERARCHY_TWO_PARENTS"),
     ],
@@ -75,6 +89,26 @@ def test_what_is_no_table_is_refused_with_its_code(
     refused = run(app, ["protect", "t.csv", *shlex.split(options)])
     assert refused.exit_code == 1, refused.output
     assert f"refused, {code}:" in refused.stderr
+
+
+def test_a_file_in_another_encoding_is_refused_with_what_to_do(here: Path) -> None:
+    (here / "t.csv").write_bytes("trust,count\nSt Mary’s,9\n".encode("cp1252"))
+
+    refused = run(app, ["protect", "t.csv", "--rule", "SHMI"])
+
+    assert refused.exit_code == 1
+    assert "refused, TABLE_INVALID:" in refused.stderr
+    assert "UTF-8" in refused.stderr
+
+
+def test_a_total_may_have_another_name(here: Path) -> None:
+    (here / "t.csv").write_text("trust,count\nA,40\nB,57\nC,3\nEngland,100\n", "utf-8")
+
+    done = run(app, shlex.split("protect t.csv --rule SHMI --total trust=England --nation trust"))
+
+    assert done.exit_code == 0, done.output
+    assert "England,100" in done.stdout
+    assert "C,*" in done.stdout
 
 
 def test_a_label_is_never_a_formula(here: Path) -> None:

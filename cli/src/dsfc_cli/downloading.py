@@ -1,4 +1,4 @@
-"""`dsfc download`: fetches the released files of an extract, and goes on where that broke off."""
+"""`dsfc download`: fetches released files of an extract or a table, and goes on where it broke."""
 
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,13 @@ from dsfc_cli.calling import (
     bytes_moved,
     failed,
 )
-from dsfc_client import URLS
+from dsfc_client import URLS, Dsfc, Extract, NotFound, Tabulation
 
 err = Console(stderr=True)
 
 
 def command(
-    extract: Annotated[UUID, typer.Argument(metavar="EXTRACT", help="Its id.")],
+    extract: Annotated[UUID, typer.Argument(metavar="ID", help="Of an extract or a table.")],
     client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The directory to which files go.")
@@ -45,7 +45,7 @@ def command(
         "dissemination"
     ],
 ) -> None:
-    """Fetch every file of a released extract, and check each against its manifest's digest.
+    """Fetch every file of a released extract or table, checked against its manifest's digest.
 
     A download that broke off goes on when the command is given again. Ends with 1 where there is
     nothing to fetch, or the gate is shut.
@@ -55,9 +55,9 @@ def command(
     urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
     caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
     with caller.connected() as dsfc, bytes_moved() as progress:
-        found = dsfc.dissemination.extract(extract)
+        found = _asked_for(dsfc, extract)
         if not found.files:
-            raise failed(f"The extract has no files: it is {found.state}.")
+            raise failed(f"There are no files: it is {found.state}.")
         to.mkdir(parents=True, exist_ok=True)
         for file in found.files:
             name = f"{file.id}.{file.format}{'.zip' if zipped else ''}"
@@ -66,3 +66,11 @@ def command(
                 file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
             )
             typer.echo(path)
+
+
+def _asked_for(dsfc: Dsfc, id_: UUID) -> Extract | Tabulation:
+    """Return the extract of this id, or else the table."""
+    try:
+        return dsfc.dissemination.extract(id_)
+    except NotFound:
+        return dsfc.dissemination.tabulation(id_)

@@ -40,7 +40,11 @@ LAZY = {
     ),
     "download": Lazy(
         "dsfc_cli.downloading:command",
-        "Fetch every file of a released extract, and check each against its manifest's digest.",
+        "Fetch every file of a released extract or table, checked against its manifest's digest.",
+    ),
+    "table": Lazy(
+        "dsfc_cli.tabulating:command",
+        "Ask for a table of counts, wait until it is released, and fetch its files.",
     ),
     "up": Lazy(
         "dsfc_cli.running:command",

@@ -7,6 +7,7 @@ is kept.
 import csv
 import itertools
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,14 @@ def command(
     nation: Annotated[
         str | None, typer.Option(help="The column whose total is the nation's.")
     ] = None,
+    total: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=LABEL: what its total is called, where it is not `Total`."),
+    ] = None,
+    on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day whose rule it is; else the newest."),
+    ] = None,
     parameters: Annotated[
         str | None, typer.Option(help="For GPW: the agreement's, as JSON.")
     ] = None,
@@ -68,15 +77,16 @@ def command(
     """Protect a table of counts by a rule, or check one that is protected already.
 
     The file has a line a cell: a column a dimension, and the count. Totals are computed; a total
-    in the file (`Total`, or a node of a hierarchy) is checked. What cannot be worked out is proved.
+    in the file (`Total`, what --total says, or a node of a hierarchy) is checked. What cannot be
+    worked out is proved.
 
     Example: dsfc protect counts.csv --rule SHMI --hierarchy trust=regions.csv --nation trust
     """
     try:
         told = json.loads(parameters) if parameters else None
-        chosen = rule(rule_code, parameters=told)
+        chosen = rule(rule_code, on=on.date() if on else None, parameters=told)
         names, rows = read(table, count)
-        dimensions = cut_by(names, rows, hierarchy or [], nation)
+        dimensions = cut_by(names, rows, hierarchy or [], nation, totals_of(names, total or []))
         if is_check:
             found = check(dimensions, dict(rows), chosen)
             say(found)
@@ -114,8 +124,13 @@ def read(path: Path, count: str) -> tuple[list[str], list[tuple[tuple[str, ...],
 
     :raises TableInvalid: no such column, a line of another length, or a cell that is there twice.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = list(itertools.takewhile(bool, csv.reader(file)))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(itertools.takewhile(bool, csv.reader(file)))
+    except (UnicodeDecodeError, csv.Error):
+        raise TableInvalid(
+            f"{path.name} is no CSV file in UTF-8; save it as `CSV UTF-8`."
+        ) from None
     if not lines or count not in lines[0] or len(set(lines[0])) != len(lines[0]):
         raise TableInvalid(f"The first line has to name the columns, `{count}` among them.")
     head = lines[0]
@@ -133,13 +148,25 @@ def read(path: Path, count: str) -> tuple[list[str], list[tuple[tuple[str, ...],
     return [name for name in head if name != count], list(rows.items())
 
 
+def totals_of(names: list[str], told: list[str]) -> dict[str, str]:
+    """Read what totals of columns are called. Raises TableInvalid."""
+    found = dict.fromkeys(names, "Total")
+    for one in told:
+        name, _, label = one.partition("=")
+        if name not in names or not label:
+            raise TableInvalid(f"--total {one}: COLUMN=LABEL, of a column that there is.")
+        found[name] = label
+    return found
+
+
 def cut_by(
     names: list[str],
     rows: list[tuple[tuple[str, ...], str]],
     hierarchies: list[str],
     nation: str | None,
+    totals: dict[str, str],
 ) -> list[Dimension]:
-    """Return the dimensions: by their hierarchies, or flat under `Total`."""
+    """Return the dimensions: by their hierarchies, or flat under their totals."""
     trees: dict[str, list[Hierarchy]] = {}
     for told in hierarchies:
         name, _, path = told.partition("=")
@@ -159,8 +186,9 @@ def cut_by(
         if name in trees:
             found.append(Dimension(name, tuple(trees[name]), name == nation))
         else:
-            categories = list(dict.fromkeys(r[at] for r, _ in rows if r[at] != "Total"))
-            found.append(Dimension.flat(name, categories, is_geography=name == nation))
+            root, is_nation = totals[name], name == nation
+            categories = list(dict.fromkeys(r[at] for r, _ in rows if r[at] != root))
+            found.append(Dimension.flat(name, categories, total=root, is_geography=is_nation))
     return found
 
 

@@ -26,6 +26,20 @@ made = Printed.of(shown, title="t")
 assert written(made, "csv") and written(made, "json")
 print(sorted({name.partition(".")[0] for name in sys.modules}))
 """
+INSTALLED = """
+from importlib.util import find_spec
+import numpy as np
+from disclosure import Dimension, Table, attack, check, protect, rule, verify
+
+assert not [name for name in ("common", "catalogue", "duckdb", "fastapi") if find_spec(name)]
+trusts = Dimension.flat("trust", ["RA1", "RB1"], total="England", is_geography=True)
+by_hand = check((trusts,), {("RA1",): "*", ("RB1",): "95", ("England",): "104"}, rule("SHMI"))
+for one in by_hand.findings:
+    print(one.verdict, one.low, one.high)
+ours = protect(Table(dimensions=(trusts,), counts=np.array([7, 97])), rule("SHMI"))
+assert verify(ours) == ours.guarded.sum()
+print(*{one.verdict for one in attack(ours.view(), exact=True)})
+"""
 OURS = {"common", "catalogue", "statements", "dsfc_client", "dsfc_testing", "dsfc_cli"}
 EXTRAS = {"jinja2", "pyarrow", "xlsxwriter", "fastapi", "pydantic", "sqlalchemy"}
 
@@ -80,3 +94,25 @@ def test_the_library_needs_none_of_ours_and_no_extra(tmp_path: Path) -> None:
     loaded = set(re.findall(r"'(\w+)'", done.stdout))
     assert "disclosure" in loaded
     assert not loaded & (OURS | EXTRAS)
+
+
+@pytest.mark.long
+def test_the_wheel_installs_into_an_empty_environment_and_protects(tmp_path: Path) -> None:
+    """As a recipient has it: a wheel, and what it names from the registry."""
+    python, wheels = tmp_path / "empty" / "bin" / "python", tmp_path / "wheels"
+    project = ROOT / "libs" / "disclosure"
+    venv.create(tmp_path / "empty", with_pip=True)
+    pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    for command in (
+        ["wheel", "--no-deps", "--wheel-dir", wheels, project],
+        ["install", wheels / "dsfc_disclosure-0.1.0-py3-none-any.whl"],
+    ):
+        subprocess.run([*pip, *command], check=True, timeout=300, cwd=tmp_path)
+
+    done = subprocess.run(
+        [python, "-I", "-c", INSTALLED],
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["recovered 7 7", "safe"]

@@ -462,3 +462,13 @@ def test_what_a_release_hid_for_another_stays_hidden_in_the_next(seed: int) -> N
 
     assert not (first.hidden & ~again.hidden).any()
     assert verify(again) >= first.hidden.sum()
+
+
+def test_as_published_is_the_rule_alone_whatever_another_release_hid() -> None:
+    table = units(1, 5, 8, 12)
+    first = protect(table, SHMI)
+
+    again = protect(table, CSDS, earlier=first.shown("first"), profile=Profile.AS_PUBLISHED)
+
+    assert first.texts.tolist()[2] == "*"
+    assert again.texts.tolist() == ["25", "*", "5", "10", "10"]

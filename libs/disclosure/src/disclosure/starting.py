@@ -23,7 +23,7 @@ def start(
         TableInvalid: a cell of an earlier release that these data do not have.
 
     """
-    told = _Told(system, rule)
+    told = _Told(system, rule, keeps_hidden=profile is Profile.PROTECTED)
     told.as_is(exempt(system.table, rule, profile))
     told.by_companions()
     told.not_applicable()
@@ -73,6 +73,8 @@ class _Told:
 
     system: System
     rule: Rule
+    keeps_hidden: bool
+    """Whether what other releases hid is hidden here too; the rule alone asks for no such thing."""
     state: npt.NDArray[np.int8] = field(init=False)
     low: Ints = field(init=False)
     high: Ints = field(init=False)
@@ -170,7 +172,7 @@ class _Told:
 
     def _keep_hidden(self, cell: int) -> None:
         """Hide again what another release hid, also where it was for another's sake."""
-        if not self.target[cell]:
+        if self.keeps_hidden and not self.target[cell]:
             self.state[cell], self.target[cell] = State.WIDE, True
             self.low[cell], self.high[cell] = 0, INF
 

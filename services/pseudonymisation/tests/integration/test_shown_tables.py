@@ -3,6 +3,8 @@
 import pytest
 from sqlmodel import Session
 
+from common.ids import digest_of
+from pseudonymisation.db.shown import SqlShownTables
 from pseudonymisation.db.tables import EditionRow
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import world
@@ -161,6 +163,43 @@ def test_bands_of_ages_that_are_told_after_their_sum_do_not_tell_one_another(hav
     named = {"40-44": "RH8", "45-49": "RJE", "50-54": "R0A", "Total": "Total"}
     cells = {(named[cell],): text for (cell,), text in cells_of(haven, bands).items()}
     assert len(possible({("Total",): "50"}, cells)) >= 3
+
+
+def elsewhere(environment):
+    domain = {
+        "controllers": ["02P"], "agreement": "DARS-NIC-123456-A1B2C", "purpose": "COM",
+        "environment": environment, "opt_out": "not_applied", "data_sets": ["SUS_APC"],
+    }  # fmt: skip
+    return {"domain": {"id": digest_of(domain), **domain}}
+
+
+def test_a_table_that_equals_the_publication_is_known_to_everybody(haven):
+    haven.land(records(THREE))
+    public = ask(haven, SEX, disclosure="as_published", **elsewhere("environment-2"))
+    mine = ask(haven, SEX, disclosure="protected")
+
+    other = ask(haven, PROVIDER, **elsewhere("environment-3"))
+
+    is_told_of(haven, mine, public)
+    is_told_of(haven, other, public)
+
+
+def test_a_table_that_became_public_meanwhile_is_held_against_too(haven, monkeypatch):
+    """Between the question what there is and the answer that is kept, somebody else's came."""
+    haven.land(records(THREE))
+    before, published = SqlShownTables.before, []
+
+    def overtaken(self, permit):
+        known = before(self, permit)
+        if not published:
+            published.append(None)
+            published[0] = ask(haven, SEX, disclosure="as_published", **elsewhere("environment-2"))
+        return known
+
+    monkeypatch.setattr(SqlShownTables, "before", overtaken)
+    shown = ask(haven, PROVIDER)
+
+    is_told_of(haven, shown, published[0])
 
 
 def test_nobody_of_what_is_asked_for_is_a_table_of_noughts(haven):

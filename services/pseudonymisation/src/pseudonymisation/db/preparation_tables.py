@@ -68,6 +68,8 @@ class ShownTableRow(Row, table=True):
     extract_id: str
     recipient: str
     """The environment that it was made for."""
+    is_public: bool = False
+    """Whether it equals a publication: then everybody knows it."""
     data_set: str
     number: int
     """Which of the recipient's tables of the data set: two at once cannot have the same."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, and_, or_, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -18,6 +19,9 @@ from pseudonymisation.preparations.domain.shown import (
 from statements.filters import FILTER
 from statements.permit import Permit
 
+LOCK = 4_702_111_234_474_983_768
+"""Of PostgreSQL: those who add to the store take turns, as SQLite's writers do."""
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(:lock)")
 _TOLD: TypeAdapter[ShownCells] = TypeAdapter(ShownCells)
 
 
@@ -26,19 +30,27 @@ class SqlShownTables:
     session: Session
 
     def before(self, permit: Permit) -> ShownBefore:
-        """Return what the permit's recipient has of its data set, of whomever."""
+        """Return what the permit's recipient has of its data set, and what of it is public."""
+        recipient = recipient_of(permit)
         found = self.session.exec(
             select(ShownTableRow, PreparationRow.permit)
             .join(PreparationRow, col(PreparationRow.id) == col(ShownTableRow.preparation_id))
-            .where(col(ShownTableRow.recipient) == recipient_of(permit))
-            .where(col(ShownTableRow.data_set) == permit.line.data_set)
-            .order_by(col(ShownTableRow.number))
+            .where(_known_to(recipient, permit.line.data_set))
+            .order_by(col(ShownTableRow.at), col(ShownTableRow.preparation_id))
         ).all()
         tables = tuple(_shown(row, Permit.read(claims)) for row, claims in found)
-        return ShownBefore(tables=tables, number=len(found))
+        own = sum(row.recipient == recipient for row, _ in found)
+        return ShownBefore(tables=tables, number=own)
 
     def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
-        """Raise ShownMeanwhile where there is another one by now."""
+        """Raise ShownMeanwhile where there is another one by now, of the recipient or public."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            self.session.connection().execute(_TAKE_TURNS, {"lock": LOCK})
+        known = select(ShownTableRow.preparation_id).where(
+            _known_to(shown.recipient, shown.data_set)
+        )
+        if set(self.session.exec(known)) != {one.preparation_id for one in before.tables}:
+            raise ShownMeanwhile
         row = ShownTableRow(
             preparation_id=shown.preparation_id,
             extract_id=shown.extract_id,
@@ -49,6 +61,7 @@ class SqlShownTables:
             measure=shown.measure,
             editions={month: list(ids) for month, ids in shown.editions.items()},
             filters=[FILTER.claims(one) for one in shown.filters],
+            is_public=shown.is_public,
             told=_TOLD.dump_python(shown.told, mode="json"),
             at=shown.at,
         )
@@ -57,6 +70,13 @@ class SqlShownTables:
             self.session.flush()
         except IntegrityError as error:
             raise ShownMeanwhile from error
+
+
+def _known_to(recipient: str, data_set: str) -> ColumnElement[bool]:
+    return and_(
+        col(ShownTableRow.data_set) == data_set,
+        or_(col(ShownTableRow.recipient) == recipient, col(ShownTableRow.is_public)),
+    )
 
 
 def _shown(row: ShownTableRow, permit: Permit) -> ShownTable:
@@ -69,6 +89,7 @@ def _shown(row: ShownTableRow, permit: Permit) -> ShownTable:
         whose=Whose.of(permit),
         editions={month: tuple(ids) for month, ids in row.editions.items()},
         filters=tuple(FILTER.of(one) for one in row.filters),
+        is_public=row.is_public,
         told=_TOLD.validate_python(row.told),
         at=row.at,
     )

@@ -125,9 +125,9 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     " do not lie whole in the coarser ones. Ask without the named column.",
     FailureCode.TABLE_UNPROVABLE: "Too much of the table would have to be hidden, so that nothing"
     " that is hidden can be worked out. Ask for the named dimension in coarser categories.",
-    FailureCode.TABLE_WOULD_REVEAL: "Beside tables that you have already, this one would tell"
-    " small numbers by their difference. Ask for the same categories, months and filters as"
-    " before. The releases:",
+    FailureCode.TABLE_WOULD_REVEAL: "Beside tables that you have already, or that are"
+    " public, this one would tell small numbers by their difference. Ask for the same categories,"
+    " months and filters as before. The releases:",
 }
 """What each says to whoever asked for the extract."""
 
@@ -150,4 +150,4 @@ class NotPrepared(Exception):
 
 
 class ShownMeanwhile(Exception):
-    """Another table of the recipient was made while this one was: it has to be held against it."""
+    """Another table that the recipient knows was made meanwhile: it has to be held against it."""

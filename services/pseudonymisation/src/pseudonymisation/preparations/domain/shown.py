@@ -6,12 +6,17 @@ Printed cells alone: what each tells of the count behind it, never a raw or a hi
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from common.ids import digest_of
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, Preparation
 from statements.filters import Filters
 from statements.permit import Permit
+from statements.tables import Disclosure
+
+PUBLIC: Final[Disclosure] = "as_published"
+"""A table of this profile equals the national publication, which everybody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,8 @@ class ShownTable:
     filters: Filters
     told: ShownCells
     at: datetime
+    is_public: bool = False
+    """Whether it equals a publication: then everybody knows it."""
 
     @property
     def months(self) -> frozenset[str]:
@@ -87,11 +94,11 @@ class ShownTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownBefore:
-    """All that a recipient has of a data set."""
+    """All that a recipient has of a data set, and what of it is public."""
 
     tables: Sequence[ShownTable] = ()
     number: int = 0
-    """How many tables the recipient has of the data set: who is next has the next."""
+    """How many of them were made for the recipient: who is next has the next."""
 
 
 def recipient_of(permit: Permit) -> str:
@@ -124,4 +131,5 @@ def shown_table(preparation: Preparation, told: ShownCells, *, at: datetime) -> 
         filters=permit.filters,
         told=told,
         at=at,
+        is_public=permit.table.disclosure == PUBLIC,
     )

@@ -113,7 +113,7 @@ class ShownTables(Protocol):
     """What was shown of tables, by recipient."""
 
     def before(self, permit: Permit) -> ShownBefore:
-        """Return what the permit's recipient has of its data set, of whomever."""
+        """Return what the permit's recipient has of its data set, and what of it is public."""
 
     def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
         """Remember a table beside those that it was held against.

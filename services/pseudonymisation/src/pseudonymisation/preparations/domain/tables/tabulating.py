@@ -202,7 +202,10 @@ def make(
     releases = tuple(told.release for told in known)
     notes = shown.footnotes
     if releases and profile is Profile.PROTECTED:
-        notes = (*notes, "Protected together with tables that the recipient has already.")
+        notes = (
+            *notes,
+            "Protected together with tables that the recipient has already, or that are public.",
+        )
     return MadeTable(
         printed=_printed(
             counted,

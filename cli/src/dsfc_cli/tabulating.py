@@ -1,0 +1,147 @@
+"""`dsfc table`: asks for a table of counts, waits until it is released, and fetches its files."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    Role,
+    SuiteDirectory,
+    bytes_moved,
+    failed,
+)
+from dsfc_client import URLS, Dsfc, Tabulation
+from dsfc_client.services import WAIT_SECONDS_MAX
+
+SUPPRESSED, BY_RIGHT = "AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+
+
+def command(
+    agreement: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")],
+    data_set: Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")],
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    by: Annotated[
+        list[str],
+        typer.Option(
+            help="What it is cut by: a column, or a column and what it lies in, as"
+            " `LSOA/MSOA`. Again for each dimension."
+        ),
+    ],
+    period: Annotated[
+        list[str],
+        typer.Option(help="A month, cumulative quarter, year or edition. Again for each."),
+    ],
+    measure: Annotated[str, typer.Option(help="What is counted.")] = "records",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which rows: `Sex=1,2`, or `Age=18..64`, `Age=18..`. Again for each column."
+        ),
+    ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="csv, xlsx, parquet, json, html; again for each."),
+    ] = None,
+    purpose: Annotated[str, typer.Option(help="Of the agreement's line.")] = "COM",
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact", help="By a line that has small numbers by right: for you alone, exact."
+        ),
+    ] = False,
+    to: Annotated[
+        Path, typer.Option(file_okay=False, help="The directory to which files go.")
+    ] = Path(),
+    role: Role = None,
+    key: KeyFile = None,
+    profile: ProfileFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
+        "dissemination"
+    ],
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds after which it is no longer waited for.")
+    ] = WAIT_SECONDS_MAX,
+) -> None:
+    """Ask for a table of counts, wait until it is released, and fetch its files.
+
+    Ends with 1 where it is refused, cannot be made safely, or is not ready in time; `dsfc download`
+    fetches it later by its id.
+
+    Example: dsfc table DARS-NIC-… SUS_APC --by Provider_Code --by Sex --period 2018-04 --as csu
+    """
+    body = {
+        "agreement": agreement,
+        "purpose": purpose,
+        "data_set": data_set,
+        "classification": BY_RIGHT if exact else SUPPRESSED,
+        "periods": list(period),
+        "measure": measure,
+        "dimensions": [dimension_of(one) for one in by],
+        "formats": form or ["csv"],
+        "filters": [filter_of(one) for one in only or ()],
+    }
+    urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
+    caller = Caller(
+        client=client, role=role, key=key, directory=directory, urls=urls, profile=profile
+    )
+    with caller.connected() as dsfc:
+        asked = dsfc.dissemination.tabulate(body)
+        typer.echo(f"Asked for; its id is {asked.id}.", err=True)
+        made = dsfc.dissemination.wait_for_table(asked.id, timeout_seconds=timeout)
+        for path in fetched(dsfc, made, to):
+            typer.echo(path)
+
+
+def fetched(dsfc: Dsfc, table: Tabulation, to: Path) -> Sequence[Path]:
+    """Fetch all files of a table, each checked against its manifest."""
+    to.mkdir(parents=True, exist_ok=True)
+    with bytes_moved() as progress:
+        paths = []
+        for file in table.files:
+            name = f"{file.id}.{file.format}"
+            task = progress.add_task(name, total=file.bytes)
+            paths.append(
+                dsfc.dissemination.download(
+                    file.id, to / name, progress=partial(progress.advance, task)
+                )
+            )
+    return paths
+
+
+def dimension_of(text: str) -> dict[str, Any]:
+    """Read `LSOA/MSOA`."""
+    column, *within = text.split("/")
+    return {"column": column, **({"within": within} if within else {})}
+
+
+def filter_of(text: str) -> dict[str, Any]:
+    """Read `Sex=1,2` or `Age=18..64`.
+
+    Raises:
+        typer.Exit: it is neither
+
+    """
+    column, is_said, values = text.partition("=")
+    if not (column and is_said and values):
+        raise failed(f"--only {text}: write COLUMN=VALUE,VALUE or COLUMN=FROM..TO.", code=2)
+    low, is_range, high = values.partition("..")
+    if not is_range:
+        return {"column": column, "any_of": values.split(",")}
+    bounds = {"at_least": low, "at_most": high}
+    try:
+        found = {name: int(bound) for name, bound in bounds.items() if bound}
+    except ValueError:
+        found = {}
+    if not found:
+        raise failed(f"--only {text}: a range is of whole numbers, as 18..64 or 18..", code=2)
+    return {"column": column, **found}
