@@ -144,6 +144,18 @@ def test_the_files_are_those_of_the_hops_and_of_the_shapes() -> None:
     assert on_the_way | declaring <= set(FILES)
 
 
+def test_a_table_goes_the_way_of_an_extract() -> None:
+    """Sections 4 and 5 tell what differs; these calls are why nothing else does."""
+    for route, called in (
+        ("dissemination/api/routes/tabulations:ask_for_tabulation", "ask"),
+        ("dissemination/api/routes/extracts:ask_for_extract", "ask"),
+        ("pseudonymisation/intake/use_cases/landings:LandingJobs.order_of", "base_of"),
+    ):
+        assert called in names_in(definition(*split(f"`{route}`"))), route
+    assert "## 4. A table" in PAGE
+    assert "## 5. A net change" in PAGE
+
+
 def test_nobody_else_writes_the_question_s_members_out_anew() -> None:
     shapes = {}
     for source in ROOT.glob("*/*/src"):

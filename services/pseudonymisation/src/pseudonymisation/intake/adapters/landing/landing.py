@@ -290,7 +290,7 @@ def _merged(
     statement: Statement,
     left_out: LeftOut,
     path: Path,
-    plane: LandingResources,
+    resources: LandingResources,
 ) -> _Change:
     """Write what is there after the change in the place of what was landed of the file.
 
@@ -312,10 +312,10 @@ def _merged(
     counts = merge.decide()
     again = path.with_suffix(".merged")
     written = _one(connection.execute(statement.into(again, merge.rows(layout, columns))))
-    gone = plane.objects.prepare(order.deleted_key)
+    gone = resources.objects.prepare(order.deleted_key)
     deleted = _one(connection.execute(statement.into(gone, merge.deleted())))
     if int(deleted[1]):
-        plane.objects.finish(order.deleted_key)
+        resources.objects.finish(order.deleted_key)
     else:
         gone.unlink()
     again.replace(path)
