@@ -1,6 +1,7 @@
 """What the landing rules make of records, as their sender and nobody else is told."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import pytest
 from sqlalchemy import text
@@ -25,6 +26,15 @@ def report_of(intake: Intake, submission: dict, **caller) -> dict:
 
 def found_in(report: dict) -> dict[str, int]:
     return {f"{f['column']}:{f['code']}": f["rows"] for f in report["findings"]}
+
+
+def rows_with(changes: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """A record for each change, which differs from a good one in just that."""
+    further = dict.fromkeys({name for one in changes for name in one} - sus_row().keys(), "")
+    return [
+        sus_row(Unique_CDS_Identifier=f"BRR8{number:09}") | further | one
+        for number, one in enumerate(changes)
+    ]
 
 
 REASONS = ("01", "02", "03", "97", "99", " 99", "2", "unknown", "withheld")
@@ -59,28 +69,31 @@ def test_who_is_not_to_be_identified_stays_as_a_row_of_nobody_and_reaches_the_co
     assert "9990000018" not in str(report)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"Der_Primary_Diagnosis_Code": "Z31.2"},
-        {"Der_Primary_Procedure_Code": "Q131"},
-        {"Der_Diagnosis_All": "I10X,Z312,E119"},
-        {"Der_Secondary_Diagnosis_Code_7": "n981"},
-    ],
+RESTRICTED = (
+    {"Der_Primary_Diagnosis_Code": "Z31.2"},
+    {"Der_Primary_Procedure_Code": "Q131"},
+    {"Der_Diagnosis_All": "I10X,Z312,E119"},
+    {"Der_Secondary_Diagnosis_Code_7": "n981"},
 )
-def test_a_record_that_the_law_restricts_stays_without_its_person(intake, changes):
-    submission = intake.submit(written([sus_row(**changes)]))
-
-    (row,) = intake.landed(submission["edition_id"])
-    assert (row["identity_withheld"], row["person_kind"]) == (True, 2)
 
 
-@pytest.mark.parametrize("value", ["", "0", "none", "N/A"])
-def test_a_reason_that_says_that_there_is_none_withholds_nothing(intake, value):
-    submission = intake.submit(written([sus_row(Withheld_Identity_Reason=value)]))
+def test_a_record_that_the_law_restricts_stays_without_its_person(intake):
+    submission = intake.submit(written(rows_with(RESTRICTED)))
 
-    (row,) = intake.landed(submission["edition_id"])
-    assert (row["identity_withheld"], row["person_kind"]) == (False, 1)
+    landed = intake.landed(submission["edition_id"])
+    assert [(row["identity_withheld"], row["person_kind"]) for row in landed] == [
+        (True, 2) for _ in RESTRICTED
+    ]
+
+
+def test_a_reason_that_says_that_there_is_none_withholds_nothing(intake):
+    reasons = [{"Withheld_Identity_Reason": value} for value in ("", "0", "none", "N/A")]
+    submission = intake.submit(written(rows_with(reasons)))
+
+    landed = intake.landed(submission["edition_id"])
+    assert [(row["identity_withheld"], row["person_kind"]) for row in landed] == [
+        (False, 1) for _ in reasons
+    ]
 
 
 VOIDS = ("unknown", "Not known", "N/A", "0000000", "yyyy", "999999", "-", "NULL", "1234567890")
@@ -228,65 +241,63 @@ def test_the_update_type_is_void_in_bulk(intake):
     assert report_of(intake, submission)["totals"]["landed"] == 1
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "landed"),
-    [
-        ("Der_Primary_Diagnosis_Code", "I10X-D", "I10X-D"),
-        ("Der_Primary_Diagnosis_Code", "i21.9 ", "I219"),
-        ("Der_Primary_Diagnosis_Code", "heart attack", None),
-        ("Der_Primary_Procedure_Code", "W37.1", "W371"),
-        ("GP_Practice_Code", "GUE00001", "GUE00001"),
-        ("GP_Practice_Code", "a1b2c ", "A1B2C"),
-        ("Sex", " 1", "1"),
-        ("Sex", "X", "X"),
-    ],
+NATIONAL = (
+    ("Der_Primary_Diagnosis_Code", "I10X-D", "I10X-D"),
+    ("Der_Primary_Diagnosis_Code", "i21.9 ", "I219"),
+    ("Der_Primary_Diagnosis_Code", "heart attack", None),
+    ("Der_Primary_Procedure_Code", "W37.1", "W371"),
+    ("GP_Practice_Code", "GUE00001", "GUE00001"),
+    ("GP_Practice_Code", "a1b2c ", "A1B2C"),
+    ("Sex", " 1", "1"),
+    ("Sex", "X", "X"),
 )
-def test_national_forms_are_taken_and_a_bad_clinical_code_costs_no_record(
-    intake, column, value, landed
-):
-    submission = intake.submit(written([sus_row(**{column: value})]))
+
+
+def test_national_forms_are_taken_and_a_bad_clinical_code_costs_no_record(intake):
+    rows = rows_with([{column: value} for column, value, _ in NATIONAL])
+    submission = intake.submit(written(rows))
 
     assert submission["state"] == "accepted", submission
-    (row,) = intake.landed(submission["edition_id"])
-    assert row[column] == landed
+    landed = intake.landed(submission["edition_id"])
+    assert [row[column] for row, (column, _, _) in zip(landed, NATIONAL, strict=True)] == [
+        value for _, _, value in NATIONAL
+    ]
 
 
-@pytest.mark.parametrize("value", ["S70  1AA", "S701AA  ", "s701aa", " S70 1AA", "S70   1AA"])
-def test_a_postcode_of_any_width_is_the_same_place(intake, value):
-    submission = intake.submit(written([sus_row(Postcode=value), sus_row()]))
+def test_a_postcode_of_any_width_is_the_same_place(intake):
+    spelled = ["S70  1AA", "S701AA  ", "s701aa", " S70 1AA", "S70   1AA", "S70 1AA"]
+    submission = intake.submit(written(rows_with([{"Postcode": value} for value in spelled])))
 
-    first, second = intake.landed(submission["edition_id"])
-    assert first["Der_Postcode_LSOA_2011_Code"] == "E01000001"
-    assert first["Postcode__0"] == second["Postcode__0"]
+    landed = intake.landed(submission["edition_id"])
+    assert [row["Der_Postcode_LSOA_2011_Code"] for row in landed] == ["E01000001"] * len(spelled)
+    assert len({row["Postcode__0"] for row in landed}) == 1
 
 
-@pytest.mark.parametrize(
-    ("changes", "finding", "column"),
-    [
-        ({"Date_of_Birth": "1900-01-01"}, "Date_of_Birth:VALUE_VOID", "Der_Age_Band"),
-        ({"Date_of_Birth": "1879-12-31"}, "Date_of_Birth:BIRTH_BEFORE_LIMIT", "Der_Age_Band"),
-        ({"Date_of_Birth": "2018-04-11"}, "Date_of_Birth:BIRTH_AFTER_ACTIVITY", "Der_Age_Band"),
-        ({"Discharge_Date": "9999-12-31"}, "Discharge_Date:VALUE_VOID", "Discharge_Date"),
-        (
-            {"Discharge_Date": "2018-04-09"},
-            "Discharge_Date:DISCHARGE_BEFORE_ADMISSION",
-            "Discharge_Date",
-        ),
-        (
-            {"Episode_End_Date": "2018-04-01"},
-            "Episode_End_Date:END_BEFORE_START",
-            "Episode_End_Date",
-        ),
-        ({"Der_Spell_LoS": "-1"}, "Der_Spell_LoS:STAY_NEGATIVE", "Der_Spell_LoS"),
-        ({"Der_Spell_LoS": "99999"}, "Der_Spell_LoS:STAY_TOO_LONG", "Der_Spell_LoS"),
-    ],
+IMPOSSIBLE = (
+    ({"Date_of_Birth": "1900-01-01"}, "Date_of_Birth:VALUE_VOID", "Der_Age_Band"),
+    ({"Date_of_Birth": "1879-12-31"}, "Date_of_Birth:BIRTH_BEFORE_LIMIT", "Der_Age_Band"),
+    ({"Date_of_Birth": "2018-04-11"}, "Date_of_Birth:BIRTH_AFTER_ACTIVITY", "Der_Age_Band"),
+    ({"Discharge_Date": "9999-12-31"}, "Discharge_Date:VALUE_VOID", "Discharge_Date"),
+    (
+        {"Discharge_Date": "2018-04-09"},
+        "Discharge_Date:DISCHARGE_BEFORE_ADMISSION",
+        "Discharge_Date",
+    ),
+    ({"Episode_End_Date": "2018-04-01"}, "Episode_End_Date:END_BEFORE_START", "Episode_End_Date"),
+    ({"Der_Spell_LoS": "-1"}, "Der_Spell_LoS:STAY_NEGATIVE", "Der_Spell_LoS"),
+    ({"Der_Spell_LoS": "99999"}, "Der_Spell_LoS:STAY_TOO_LONG", "Der_Spell_LoS"),
 )
-def test_what_cannot_be_is_taken_as_none_and_counted(intake, changes, finding, column):
-    submission = intake.submit(written([sus_row(**changes)]))
 
-    (row,) = intake.landed(submission["edition_id"])
-    assert row[column] is None
-    assert found_in(report_of(intake, submission))[finding] == 1
+
+def test_what_cannot_be_is_taken_as_none_and_counted(intake):
+    submission = intake.submit(written(rows_with([changes for changes, _, _ in IMPOSSIBLE])))
+
+    landed = intake.landed(submission["edition_id"])
+    assert [row[column] for row, (_, _, column) in zip(landed, IMPOSSIBLE, strict=True)] == [
+        None for _ in IMPOSSIBLE
+    ]
+    found = found_in(report_of(intake, submission))
+    assert [found[finding] for _, finding, _ in IMPOSSIBLE] == [1 for _ in IMPOSSIBLE]
 
 
 def test_an_edition_says_by_which_rules_it_was_made(intake):
@@ -394,21 +405,32 @@ def test_a_trust_whose_code_is_a_placeholder_elsewhere_has_its_code(intake):
     assert found_in(report_of(intake, submission))["Local_Patient_ID:VALUE_VOID"] == 2
 
 
-@pytest.mark.parametrize("unseen", [" ", "\t", "\u00a0", "\u200b", "\ufeff", "\u202f"])
-def test_what_is_not_seen_at_the_ends_of_a_value_does_not_count(intake, unseen):
-    """Guard: `reading.plain`: else a key with a byte order mark before it is another key."""
-    plain = sus_row(NHS_Number="", Local_Patient_ID="L7", Unique_CDS_Identifier="B1")
-    padded = plain | {
-        name: f"{unseen}{plain[name]}{unseen}"
-        for name in ("Local_Patient_ID", "Unique_CDS_Identifier", "Provider_Code", "Sex")
-    }
-    submission = intake.submit(written([plain, padded]))
+UNSEEN = (" ", "\t", "\u00a0", "\u200b", "\ufeff", "\u202f")
 
-    first, second = intake.landed(submission["edition_id"])
-    assert (first["person_0"], first["person_1"]) == (second["person_0"], second["person_1"])
+
+def test_what_is_not_seen_at_the_ends_of_a_value_does_not_count(intake):
+    """Guard: `reading.plain`: else a key with a byte order mark before it is another key."""
+    rows = []
+    for number, unseen in enumerate(UNSEEN):
+        plain = sus_row(
+            NHS_Number="", Local_Patient_ID=f"L{number}", Unique_CDS_Identifier=f"B{number}"
+        )
+        rows += [
+            plain,
+            plain
+            | {
+                name: f"{unseen}{plain[name]}{unseen}"
+                for name in ("Local_Patient_ID", "Unique_CDS_Identifier", "Provider_Code", "Sex")
+            },
+        ]
+    submission = intake.submit(written(rows))
+
+    people = [(row["person_0"], row["person_1"]) for row in intake.landed(submission["edition_id"])]
+    assert people[::2] == people[1::2]
+    assert len(set(people)) == len(UNSEEN)
     report = report_of(intake, submission)
-    assert report["totals"]["landed"] == 2
-    assert report["repeated_records"] == 1
+    assert report["totals"]["landed"] == len(rows)
+    assert report["repeated_records"] == len(UNSEEN)
 
 
 def test_keys_that_look_like_numbers_stay_keys(intake):

@@ -1,7 +1,10 @@
 """The national check: asked about just these people, answered for just these (R12, R13)."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,6 +12,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from common.security.roles import Role
+from dsfc_testing.clock import FakeClock
+from dsfc_testing.plugin import START
+from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation.intake.domain.opt_out_check import upheld
 from services.pseudonymisation.tests.api.test_opt_outs import numbers, recalled
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
@@ -42,9 +48,33 @@ def lines(*numbers: str) -> bytes:
     return "".join(f"{number},\n" for number in numbers).encode()
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    """A haven in which ROWS are landed, to be copied."""
+    directory = tmp_path_factory.mktemp("landed")
+    shutil.copyfile(migrated_file, directory / "service.db")
+    clock, url = FakeClock(START), f"sqlite:///{directory / 'service.db'}"
+    with Intake(directory, url, clock, LocalIssuer(clock)).serving() as haven:
+        haven.submit(written(ROWS))
+    return directory
+
+
+@pytest.fixture
+def intake(request, tmp_path, migrated_file, clock, identities) -> Iterator[Intake]:
+    """The intake's port, served; with ROWS in it where the test asks for what is landed."""
+    if "landed" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("kept"), tmp_path, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(migrated_file, tmp_path / "service.db")
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    with Intake(tmp_path, url, clock, identities).serving() as served:
+        yield served
+
+
 @pytest.fixture
 def landed(intake) -> str:
-    return intake.submit(written(ROWS))["edition_id"]
+    (edition,) = intake.get("/v1/editions").json()["items"]
+    return edition["id"]
 
 
 @pytest.fixture
