@@ -33,7 +33,7 @@ test-random: install ## Properties with other examples than those of every day; 
 	@$(RUN) pytest -n 2 --dist loadgroup -m "hypothesis and not docker" --hypothesis-profile=search $(ARGS)
 
 containers: install ## Build the images, start docker-compose.yml, play the journey on it, stop it (needs an engine)
-	@$(RUN) pytest -m docker --durations=10 $(ARGS)
+	@$(RUN) pytest tests/containers -m docker --durations=10 $(ARGS)
 
 check: install ## Format, lint, types, imports, contracts
 	@$(RUN) ruff format --check .

@@ -41,7 +41,7 @@ def command(
             opened = sandbox.Sandbox.read(suite.directory)
             if opened is None and is_new and not empty:
                 err.print("Opening the sandbox: synthetic data, half a minute …")
-                opened = sandbox.furnish(suite)
+                opened = sandbox.furnish(suite, suite.directory)
             profile = suite.write_profile()
             _say_where(suite, directory, base_port)
             out.print(

@@ -13,8 +13,9 @@ from dsfc_cli.synthetic import Planted, World, generate
 
 SEED = 7
 ROWS, PEOPLE = 120_000, 30_000
-ROWS_ELSEWHERE = 3 * ROWS
-"""What lies between takes megabytes for itself, as the engine's proxy of a published port does."""
+ROWS_ELSEWHERE = 5 * ROWS
+"""What lies between takes bytes for itself, as the engine's proxy of a published port does: up to
+what its kernel lets a socket have, 32 MiB to receive (`tcp_rmem`) and 4 MiB to send."""
 BAD_ROWS = 10
 MONTH = ("2018-04", date(2018, 4, 1), date(2018, 4, 30))
 COMMISSIONER = "02P"

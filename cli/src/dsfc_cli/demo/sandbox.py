@@ -18,6 +18,7 @@ from dsfc_cli.demo import material
 from dsfc_cli.demo.answers import Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, MONTH, PEOPLE, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
+from dsfc_cli.elsewhere import Reachable
 from dsfc_cli.suite import SERVICES, Suite
 from dsfc_cli.synthetic import World
 
@@ -67,15 +68,16 @@ def body_of(agreement: str, **changes: object) -> dict[str, object]:
     } | changes
 
 
-def furnish(suite: Suite) -> Sandbox:
-    """Play the journey up to a released extract in a suite that runs with empty databases.
+def furnish(suite: Reachable, directory: Path, *, rows: int = ROWS) -> Sandbox:
+    """Play the journey up to a released extract in a suite that runs, wherever it does.
 
-    Raises DsfcError where a service says no.
+    What was submitted, and the references, are left in `directory`. Raises DsfcError where a
+    service says no.
     """
-    inputs = suite.directory / INPUT
+    inputs = directory / INPUT
     world = World.create(people=PEOPLE, seed=SEED)
     maps = world.write_maps(inputs)
-    month = material.synthetic(DATA_SET, world, inputs, PROVIDER, rows=ROWS)
+    month = material.synthetic(DATA_SET, world, inputs, PROVIDER, rows=rows)
     stage = Stage(suite, legal_day(SystemClock().now()))
     stage.set_up(*maps, maps_from=f"{MONTH[0]}-01")
     stage.relate(COMMISSIONER, CSU, [OTHER_CSU])
@@ -92,7 +94,7 @@ def furnish(suite: Suite) -> Sandbox:
     assert month.corrected is not None
     haven.wait(haven.submit(DATA_SET, MONTH[0], month.corrected).id)
     csu = stage.actor("csu-0df-analytics").dissemination
-    extract = csu.wait(csu.request(body_of(agreement), key="sandbox").id)
+    extract = csu.wait(csu.request(body_of(agreement), key=f"sandbox-{agreement}").id)
     sandbox = Sandbox(
         agreement=agreement,
         data_set=DATA_SET,
@@ -102,7 +104,7 @@ def furnish(suite: Suite) -> Sandbox:
         provider=PROVIDER,
         today=stage.today.isoformat(),
     )
-    sandbox.write(suite.directory)
+    sandbox.write(directory)
     return sandbox
 
 
@@ -117,7 +119,7 @@ def prepared(root: Path) -> Path:
         for former in root.glob("*"):
             shutil.rmtree(former, ignore_errors=True)
         with Suite(kept) as suite:
-            furnish(suite)
+            furnish(suite, kept)
     return kept
 
 

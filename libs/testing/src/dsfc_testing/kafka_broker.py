@@ -12,13 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from common.messaging.kafka import is_reachable
 from dsfc_testing import ports
+
+if TYPE_CHECKING:
+    from testcontainers.community.kafka import KafkaContainer
 
 VERSION = "4.3.0"
 IMAGE = "confluentinc/cp-kafka:7.6.0"  # what testcontainers starts
@@ -145,8 +149,10 @@ def broker(directory: Path) -> Iterator[str]:
         yield given
         return
     if (container := _container()) is not None:
-        with container as bootstrap:
-            yield bootstrap
+        try:
+            yield container.get_bootstrap_server()
+        finally:
+            container.stop()
         return
     started = start_broker(directory)
     try:
@@ -223,21 +229,26 @@ def _uuid() -> str:
     return _uuid() if text.startswith("-") else text
 
 
-def _container() -> AbstractContextManager[str] | None:
-    """Yield a broker in a container; None where there is no engine, or no image: none is pulled."""
+def _container() -> "KafkaContainer | None":
+    """Start a broker in a container; None where there is no engine or no image, or it fails.
+
+    Nothing is pulled: where the image of testcontainers' reaper is not there, it goes without.
+    """
     if "DOCKER_HOST" not in os.environ and not ENGINE.exists():
         return None
+    container = None
     try:
         import docker  # type: ignore[import-untyped]  # it comes without types
         from testcontainers.community.kafka import KafkaContainer
+        from testcontainers.core.config import testcontainers_config
 
-        docker.from_env().images.get(IMAGE)
+        images = docker.from_env().images
+        images.get(IMAGE)
+        if not images.list(testcontainers_config.ryuk_image):
+            testcontainers_config.ryuk_disabled = True
+        container = KafkaContainer(IMAGE).with_kraft()
+        return container.start()
     except Exception:  # noqa: BLE001  the engine's client raises whatever its transport does
+        if container is not None:
+            container.stop()
         return None
-
-    @contextmanager
-    def run() -> Iterator[str]:
-        with KafkaContainer(IMAGE).with_kraft() as container:
-            yield container.get_bootstrap_server()
-
-    return run()
