@@ -176,9 +176,13 @@ def test_who_shares_a_network_in_the_compose_file(composed) -> None:
         for service in ("pseudonymisation", "dissemination")
         for what in ("", "-workers", "-migrate")
     }
-    assert "keycloak" not in on("databases")
-    assert "kafka" not in on("databases")
-    assert composed["networks"]["haven"] == composed["networks"]["databases"] == {"internal": True}
+    assert on("databases") == {"postgres", "databases"}
+    for service in SERVICES:
+        own = {f"{service}{what}" for what in ("", "-workers", "-migrate")}
+        assert on(f"{service}-database") == {"postgres"} | own, "no other service is met there"
+    open_to_others = [n for n, options in composed["networks"].items() if not options]
+    assert open_to_others == ["inside"]
+    assert all(o in ({}, {"internal": True}) for o in composed["networks"].values())
     assert composed["services"]["pseudonymisation"]["networks"]["haven"] == {
         "aliases": ["preparations"]
     }

@@ -61,6 +61,23 @@ def test_preparations_are_reached_from_dissemination_alone(service: str) -> None
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_on_the_network_of_its_database_a_service_meets_no_other(service: str) -> None:
+    """What is cut off from `inside` has its database, and nobody else."""
+    network = f"{PROJECT}_{service}-database"
+    found = json.loads(run("docker", "network", "inspect", network))[0]
+
+    names = {
+        member["Name"]
+        .removeprefix(f"{PROJECT}_")
+        .removeprefix(f"{PROJECT}-")
+        .rstrip("-_0123456789")
+        for member in found["Containers"].values()
+    }
+    assert found["Internal"]
+    assert names == {service, f"{service}-workers", "postgres"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_connects_to_no_database_but_its_own(service: str) -> None:
     script = f"""
 import pathlib, psycopg
