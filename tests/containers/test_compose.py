@@ -114,19 +114,19 @@ def test_an_image_says_what_it_holds() -> None:
 
 
 def test_built_anew_our_layer_is_the_same_file_by_file() -> None:
-    """Paths, modes, owners, times and contents below /opt/dsfc."""
-    listed = []
-    for tag in ("first", "second"):
-        name = f"{PROJECT}/reproduced:{tag}"
-        arguments = ("--build-arg", "SERVICE=agreements", "--build-arg", "PREFIX=AGREEMENTS")
-        run("docker", "build", "--no-cache", *arguments, "--tag", name, ".", seconds=900)
-        script = (
-            "cd /opt/dsfc && find . -printf '%p %m %U:%G %T@\\n' | sort"
-            " && find . -type f -print0 | sort -z | xargs -0 sha256sum"
-        )
-        command = ("docker", "run", "--rm", "--entrypoint", "sh", name, "-c", script)
-        listed.append(run(*command).splitlines())
-        run("docker", "rmi", name)
+    """Paths, modes, owners, times and contents below /opt/dsfc: that which runs, and another."""
+    anew = f"{PROJECT}/reproduced"
+    arguments = ("--build-arg", "SERVICE=agreements", "--build-arg", "PREFIX=AGREEMENTS")
+    run("docker", "build", "--no-cache", *arguments, "--tag", anew, ".", seconds=900)
+    script = (
+        "cd /opt/dsfc && find . -printf '%p %m %U:%G %T@\\n' | sort"
+        " && find . -type f -print0 | sort -z | xargs -0 sha256sum"
+    )
+    listed = [
+        run("docker", "run", "--rm", "--entrypoint", "sh", image, "-c", script).splitlines()
+        for image in ("dsfc/agreements", anew)
+    ]
+    run("docker", "rmi", anew)
 
     assert len(listed[0]) > 100
     assert listed[0] == listed[1]
