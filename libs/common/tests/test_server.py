@@ -1,5 +1,6 @@
 """The server: several apps in one process, streams that see their connection, a clean end."""
 
+import asyncio
 import signal
 import socket
 import struct
@@ -164,6 +165,37 @@ class Worker:
 server.serve([(app, "127.0.0.1", {port})], [Worker()], settings)
 print("ended", flush=True)
 """
+
+
+def test_what_outlasts_the_grace_is_ended_and_writes_down_its_end_before_the_app_closes() -> None:
+    """As a stream that is cut by a stop does: its end is written in a task of its own."""
+    happened: list[str] = []
+    began = threading.Event()
+
+    async def app(scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            for answer in ("startup", "shutdown"):
+                await receive()
+                happened.append(answer)
+                await send({"type": f"lifespan.{answer}.complete"})
+            return
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.shield(written_down())
+
+    async def written_down() -> None:
+        await asyncio.sleep(0.3)
+        happened.append("written down")
+
+    with server.in_background([(app, *ANY_PORT)], graceful_seconds=1) as (url,):
+        asking = threading.Thread(target=lambda: httpx.get(url, timeout=30))
+        asking.start()
+        assert began.wait(10)
+    asking.join()
+
+    assert happened == ["startup", "written down", "shutdown"]
 
 
 def test_a_signal_ends_the_process_cleanly(sqlite_url):

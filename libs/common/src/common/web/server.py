@@ -25,6 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 LAG_EVERY_SECONDS = 0.1
 FILES_MAX = 65_536
 START_SECONDS_MAX = 60.0
+END_SECONDS_MAX = 5.0
+"""For what was cut at the end of the grace to write down how it ended."""
 BACKLOG = 512
 
 Binding = tuple[FastAPI, str, int]
@@ -35,7 +37,27 @@ class NotStarted(RuntimeError):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, with signals and the end of the process left to `serve`: there are several."""
+    """uvicorn's, with signals and the end of the process left to `serve`: there are several.
+
+    What outlasts the time for a graceful end is cancelled, as by uvicorn; but the app is closed
+    only when it has written down how it ended.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, graceful_seconds: float) -> None:
+        super().__init__(config)
+        self._graceful_seconds = graceful_seconds
+
+    async def _wait_tasks_to_complete(self) -> None:
+        try:
+            async with asyncio.timeout(self._graceful_seconds):
+                await super()._wait_tasks_to_complete()
+        except TimeoutError:
+            left = list(self.server_state.tasks)
+            log.warning("cut_at_shutdown", tasks=len(left))
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left, timeout=END_SECONDS_MAX)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -103,9 +125,9 @@ class Group:
                     log_config=None,  # common.logging has configured it
                     server_header=False,
                     timeout_keep_alive=int(connections.limits_of(app).idle_seconds_max) + 1,
-                    timeout_graceful_shutdown=graceful_seconds,
                     backlog=BACKLOG,
-                )
+                ),
+                graceful_seconds=graceful_seconds,
             )
             for app, _, _ in apps
         ]
