@@ -72,11 +72,42 @@ def test_the_layout_of_dids_is_the_published_one() -> None:
     assert [f.name for f in catalogue.load().get("DIDS").fields] == header
 
 
-def test_no_direct_identifier_can_leave_in_any_form() -> None:
+def test_no_direct_identifier_can_leave_but_by_a_legal_route_that_its_data_set_names() -> None:
+    by_law = set()
     for data_set in catalogue.load():
         for field in data_set.fields:
-            if field.class_ == "DI":
+            if field.class_ == "DI" and not data_set.identified_by:
                 assert field.treatments == ()
+            elif field.class_ == "DI":
+                assert set(field.treatments) <= {Treatment.IDENTIFIED}
+                by_law.add(data_set.data_set)
+            else:
+                assert Treatment.IDENTIFIED not in field.treatments
+    assert by_law == {"CIVIL_DEATHS", "CIVIL_BIRTHS"}
+
+
+@pytest.mark.parametrize(
+    ("routes", "field", "problem"),
+    [
+        ("", "{name: X, class: DI, identifier: local, treatments: [identified]}", "no legal route"),
+        ("[other_law]", "{name: X, class: DI, identifier: local}", "no column leaves as"),
+        ("[because]", "{name: X, class: DI, identifier: local, treatments: [identified]}", "Input"),
+        (
+            "[other_law]",
+            "{name: X, class: LI, identifier: local, treatments: [identified]}",
+            "by a",
+        ),
+        ("[other_law]", "{name: X, class: QI, treatments: [identified]}", "only a direct"),
+    ],
+)
+def test_identity_leaves_by_a_route_that_is_named_beside_it(
+    tmp_path: Path, routes: str, field: str, problem: str
+) -> None:
+    path = tmp_path / "TINY-1.0.yaml"
+    said = MINIMAL.replace("fields:\n", f"fields:\n  - {field}\n")
+    path.write_text((f"identified_by: {routes}\n" if routes else "") + said, "utf-8")
+
+    assert any(problem in p.detail for p in catalogue.check(path)), catalogue.check(path)
 
 
 def test_hidden_location_detail_never_leaves() -> None:

@@ -89,6 +89,7 @@ CONTRADICTORY = {
     "periods": lambda p: replace(p, periods=p.periods * 2),
     "fields": lambda p: replace(p, fields=p.fields * 2),
     "formats": lambda p: replace(p, formats=p.formats * 2),
+    "route": lambda p: replace(p, route="other_law"),
 }
 
 

@@ -209,12 +209,19 @@ class CatalogueField(Strict):
         if self.identifier is None:
             if Treatment.PSEUDONYM in self.treatments:
                 yield "only an identifier becomes a pseudonym"
+            if Treatment.IDENTIFIED in self.treatments:
+                yield "only a direct identifier leaves as the identity"
             return
         allowed = {Treatment.PSEUDONYM, Treatment.DERIVED}
         if self.class_ is FieldClass.STAFF:
             allowed |= {Treatment.AS_IS}  # ruling 13: where a line lists it with a reason
+        if self.class_ is FieldClass.DI:
+            allowed |= {Treatment.IDENTIFIED}  # docs/adr/0064: by a legal route
         if set(self.treatments) - allowed:
-            yield "an identifier leaves as a pseudonym, or in a form under `derived`"
+            yield (
+                "an identifier leaves as a pseudonym, or in a form under `derived`;"
+                " a direct one by a legal route as the identity"
+            )
         if Treatment.AS_IS in self.treatments and (
             self.pattern is None or self.length_max > STAFF_LENGTH_MAX
         ):

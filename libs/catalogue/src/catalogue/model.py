@@ -172,6 +172,8 @@ class DataSet(Strict):
     """Whether it has every column of its source, or those of which the source is public."""
     specification: str = ""
     legal_bases: tuple[Text, ...] = ()
+    identified_by: tuple[Literal["consent", "section_251", "other_law"], ...] = ()
+    """Legal routes by which people's identity may be in an extract; none: it never is."""
     lag: str = ""
     publications: tuple[Text, ...] = ()
     """What is published of it, and may answer a question already."""
@@ -194,7 +196,17 @@ class DataSet(Strict):
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
         without(self, self._of_names())
-        return without(self, (*self._of_person(), *self._of_population(), *self._of_dates()))
+        found = (*self._of_person(), *self._of_identity(), *self._of_population())
+        return without(self, (*found, *self._of_dates()))
+
+    def _of_identity(self) -> Iterator[str]:
+        has_identity = any(Treatment.IDENTIFIED in f.treatments for f in self.fields)
+        if has_identity and not self.identified_by:
+            yield "a column leaves as the identity, and `identified_by` names no legal route"
+        if self.identified_by and not has_identity:
+            yield "identified_by names a legal route, and no column leaves as the identity"
+        if len(set(self.identified_by)) < len(self.identified_by):
+            yield "identified_by names a legal route twice"
 
     def _of_names(self) -> Iterator[str]:
         names = [f.name for f in self.fields] + [d.name for d in self.derived]

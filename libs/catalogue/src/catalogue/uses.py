@@ -206,6 +206,17 @@ class Uses(Strict):
             any(row.allows(wanted, kind) for row in rows) for kind in wanted.recipients.values()
         )
 
+    def gives_identity(self, wanted: Wanted, on: date) -> bool:
+        """Say whether each controller may have people's identity, by the line's route."""
+        rows = _holding(self.identity, wanted, on)
+        return bool(wanted.recipients) and all(
+            any(row.allows(wanted, kind) for row in rows) for kind in wanted.recipients.values()
+        )
+
+    def knows_route(self, data_set: str, route: str, on: date) -> bool:
+        """Say whether anybody may have the data set's identities by a route that day."""
+        return any(route in row.routes for row in self.identity if row.holds(data_set, on))
+
     def misuses(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
         """Say everything that a line asks for and may not have."""
         yield from self._of_purpose(wanted, on)

@@ -42,6 +42,8 @@ class Treatment(StrEnum):
     MONTH = "month"
     YEAR = "year"
     DERIVED = "derived"
+    IDENTIFIED = "identified"
+    """The identity itself, by a legal route that the data set names, and in no other case."""
 
 
 class ColumnType(StrEnum):

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
+from catalogue import Treatment
 from common.ids import digest_of
 from statements.filters import Filters
 from statements.form import CLOSED, Form
@@ -22,8 +23,10 @@ from statements.vocabulary import (
     AGGREGATES,
     RECORD_FORMATS,
     CapName,
+    Classification,
     FormatName,
     Identifier,
+    LegalRoute,
     OptOutSource,
     OptOutTreatment,
     PopulationRule,
@@ -166,6 +169,13 @@ class Permit:
     """Which rows may be in it: those that pass each. None: all of the population."""
     table: PermittedTable | None = None
     """Leave for one table, and for no record; None: for records, and for no table."""
+    route: LegalRoute | None = None
+    """By which people's identity is in it; None: it is not."""
+
+    @property
+    def identified(self) -> tuple[str, ...]:
+        """Return the fields that leave as people's identity."""
+        return tuple(f.name for f in self.fields if f.treatment == Treatment.IDENTIFIED)
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Permit":
@@ -191,6 +201,8 @@ class Permit:
             "table": (self.table is not None) != (self.line.classification in AGGREGATES)
             or (self.table is not None and self._is_of_other_columns(self.table)),
             "filters": len({f.column for f in self.filters}) != len(self.filters),
+            "route": (self.route is not None) != bool(self.identified)
+            or (self.route is not None and self.line.classification != Classification.IDENTIFIABLE),
             "formats": not self.formats
             or len(set(self.formats)) != len(self.formats)
             or (self.table is None and not RECORD_FORMATS.issuperset(self.formats)),

@@ -14,6 +14,8 @@ Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 """A UUID, as it is written."""
 TreatmentName = Annotated[str, Field(pattern=rf"^({'|'.join(Treatment)})$")]
 """One of the catalogue's treatments."""
+LegalRoute = Annotated[str, Field(pattern=r"^(consent|section_251|other_law)$")]
+"""By which the duty of confidentiality is met where people are known."""
 CapName = Annotated[str, Field(pattern=rf"^({'|'.join(Cap)})$")]
 """One of the catalogue's caps: what is done to a column."""
 

@@ -908,7 +908,33 @@ class Evaluation:
             if self.purpose == "COM" and name in hidden.get(self.data_set, ()):
                 found.add(("FIELD_HIDDEN_FOR_PURPOSE", name))
             found |= self.joined_by(name, reasons.get(name, ""))
-        return found | self.drugs_and_devices(line)
+        return found | self.drugs_and_devices(line) | self.identity(line)
+
+    def identity(self, line: Json) -> Found:
+        """Ruling 14: by a route that the data set's file names, to whom its law gives it."""
+        entry = self.catalogue_entry(line) or {}
+        route, rule = line["confidentiality"]["route"], line["population"]["rule"]
+        others = ("NHS_TRUST", "INDEPENDENT_PROVIDER", "GP_PRACTICE", "SUPPLIER", "BODY")
+        kinds = list(self.kinds_of_controllers().values())
+        by_leave = route in ("consent", "section_251") and (
+            rule in ("own", "union", "list", "national", "residents")
+            and all(kind in ("LOCAL_AUTHORITY", *others) for kind in kinds)
+        )
+        may = (
+            self.is_of_births_or_deaths()
+            and self.classification == "IDENTIFIABLE"
+            and route in entry.get("identified_by", [])
+            and bool(kinds)
+            and (self.by_statute(line) or by_leave)
+        )
+        listed = {f["name"]: f["treatment"] for f in line["fields"]}
+        forms = {c["name"]: c["treatment"] for c in self.columns()} if self.file else listed
+        named = [*forms] if self.file else [n for n in self.names() if n in listed]
+        return {
+            ("IDENTITY_WITHOUT_ROUTE", name)
+            for name in named
+            if forms[name] == "identified" and not may
+        }
 
     def joined_by(self, name: str, reason: str) -> Found:
         """Columns that are there to join one data set with another."""
@@ -1484,7 +1510,7 @@ def row_of(field: Json, treatment: str) -> str:
     identifier = field.get("identifier")
     if treatment == "pseudonym":
         return "pseudonym"
-    if identifier is not None and treatment in ("as_is", "month"):
+    if identifier is not None and treatment in ("as_is", "month", "identified"):
         if field["class"] == "LI":
             return "local id"
         if field["class"] == "STAFF":

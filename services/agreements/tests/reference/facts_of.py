@@ -372,6 +372,7 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
         mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
         waits_for_publication=data_set["gate"],
         disclosure_rule=data_set["disclosure_rule"],
+        identified_by=frozenset(data_set.get("identified_by", ())),
         landing_rules=tuple(
             LandingRulesFacts(
                 version=r["version"],

@@ -766,6 +766,16 @@ BREAKS = [
         lambda: edited([7, "lines", 0], line(data_set="SHMI", fields=[field(name="EPIKEY")])),
     ),
     (
+        "IDENTITY_WITHOUT_ROUTE",
+        f"{FIELD}/treatment",
+        lambda: edited(
+            [7, "lines", 0],
+            line(
+                data_set="CIVIL_DEATHS", fields=[field(name="NHS_NUMBER", treatment="identified")]
+            ),
+        ),
+    ),
+    (
         "LINKAGE_NOT_FOR_RECIPIENT",
         f"{LINE}/data_set",
         lambda: linked_drugs("SUS_APC"),

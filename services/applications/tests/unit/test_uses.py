@@ -109,6 +109,32 @@ def test_deaths_with_identity_are_for_local_authorities_by_statute(kind, route, 
     assert {code for code, _ in found(raw, kind=kind)} == codes
 
 
+@pytest.mark.parametrize(
+    ("kind", "route", "classification", "is_refused"),
+    [
+        ("LOCAL_AUTHORITY", "other_law", "IDENTIFIABLE", False),
+        ("LOCAL_AUTHORITY", "consent", "IDENTIFIABLE", False),
+        ("LOCAL_AUTHORITY", "other_law", "PSEUDO_ANONYMISED", True),
+        ("CCG", "other_law", "IDENTIFIABLE", True),
+        ("CCG", "consent", "IDENTIFIABLE", True),
+    ],
+)
+def test_columns_of_identity_are_asked_for_by_a_route_of_the_data_set(
+    kind, route, classification, is_refused
+):
+    raw = asking(
+        data_set="CIVIL_DEATHS", purpose="OTHER", classification=classification, route=route
+    )
+    raw[7]["lines"][0]["fields"] = [
+        {"name": "NHS_NUMBER", "treatment": "identified", "reason": "To know who died."}
+    ]
+    pointer = "/sections/7/lines/0/fields/0/treatment"
+    codes = {"IDENTITY_WITHOUT_ROUTE", "TREATMENT_NOT_ALLOWED"}
+
+    said = {("IDENTITY_WITHOUT_ROUTE", pointer)} if is_refused else set()
+    assert found(raw, kind=kind, among=codes) == said
+
+
 def test_a_trust_that_applies_for_shmi_is_sent_to_the_extract_service():
     asked = asking("SEX", "PROVISIONAL_FLAG", data_set="SHMI")
 

@@ -51,13 +51,16 @@ class Dissemination:
         formats=("parquet", "csv"),
         upholds=False,
         caps=None,
+        purpose="COM",
+        classification="PSEUDO_ANONYMISED",
+        **more,
     ):
         request = {
             "extract_id": str(new_id()),
             "agreement": "DARS-NIC-123456-A1B2C",
-            "purpose": "COM",
+            "purpose": purpose,
             "data_set": data_set.data_set,
-            "classification": "PSEUDO_ANONYMISED",
+            "classification": classification,
             "periods": periods,
             "fields": list(fields),
             "formats": list(formats),
@@ -65,7 +68,7 @@ class Dissemination:
         domain = {
             "controllers": ["02P"],
             "agreement": request["agreement"],
-            "purpose": "COM",
+            "purpose": purpose,
             "environment": "e1",
             "opt_out": "applied" if upholds else "not_applied",
             "data_sets": [data_set.data_set],
@@ -84,11 +87,11 @@ class Dissemination:
             },
             "line": {
                 "number": 1,
-                "purpose": "COM",
+                "purpose": purpose,
                 "data_set": data_set.data_set,
                 "catalogue_version": data_set.version,
                 "catalogue_digest": data_set.digest,
-                "classification": "PSEUDO_ANONYMISED",
+                "classification": classification,
                 "sensitivity": "NON_SENSITIVE",
             },
             "fields": [{"name": n, "treatment": t} for n, t in fields.items()],
@@ -104,6 +107,7 @@ class Dissemination:
             "opt_out": {"applied": upholds, "list_age_days_max": 7},
             "disclosure_rule": "HES",
             **({"caps": {"rule": "caps/4", "columns": caps}} if caps else {}),
+            **more,
         }
         principal = Principal(
             subject="dissemination",

@@ -268,3 +268,73 @@ def test_a_statute_of_deaths_opens_no_other_data_set(world):
     asked["data_set"] = "SUS_APC"
 
     assert ("FORM_NOT_ALLOWED", "confidentiality.route") in refused(world, asked)
+
+
+def with_identity(world, **how):
+    """A line whose columns are the identity of the dead, by a data set that names its routes."""
+    line, asked = deaths(world, **how)
+    described = world["catalogue"][0]
+    described["identified_by"] = ["other_law", "consent", "section_251"]
+    for field in described["fields"]:
+        if field["name"] in IDENTITY:
+            field["treatments"] = ["identified"]
+    line["fields"] = [
+        {"name": name, "treatment": "identified", "reason": "to know who died"} for name in IDENTITY
+    ]
+    asked["fields"] = [*IDENTITY]
+    return line, asked
+
+
+IDENTITY = ("NHS_Number", "Date_of_Birth", "Postcode")
+REFUSED = {("IDENTITY_WITHOUT_ROUTE", name) for name in IDENTITY}
+
+
+def identity_refused(world, asked):
+    return {one for one in refused(world, asked) if one[0] == "IDENTITY_WITHOUT_ROUTE"}
+
+
+@pytest.mark.parametrize("route", ["other_law", "consent"])
+def test_identity_is_given_to_a_local_authority_by_a_route_that_the_data_set_names(world, route):
+    _, asked = with_identity(world, kind="LOCAL_AUTHORITY", route=route)
+
+    found = refused(world, asked)
+    assert identity_refused(world, asked) == set()
+    assert {about for code, about in found if code == "FORM_NOT_ALLOWED"} == set()
+
+
+def test_identity_is_not_given_by_a_route_that_the_data_set_does_not_name(world):
+    _, asked = with_identity(world, kind="LOCAL_AUTHORITY")
+    world["catalogue"][0]["identified_by"] = ["consent"]
+
+    assert identity_refused(world, asked) == REFUSED
+
+
+@pytest.mark.parametrize("kind", ["CCG", "ICB", "NHS_ENGLAND", "CSU"])
+@pytest.mark.parametrize("route", ["other_law", "consent"])
+def test_identity_is_given_to_no_nhs_commissioner(world, kind, route):
+    _, asked = with_identity(world, kind=kind, route=route)
+
+    assert identity_refused(world, asked) == REFUSED
+
+
+def test_identity_is_not_given_for_the_whole_country_by_statute(world):
+    _, asked = with_identity(world, kind="LOCAL_AUTHORITY", rule="national")
+
+    assert identity_refused(world, asked) == REFUSED
+
+
+def test_identity_is_not_given_on_a_line_of_pseudonyms(world):
+    line, asked = with_identity(world, kind="LOCAL_AUTHORITY")
+    line["classification"] = asked["classification"] = "PSEUDO_ANONYMISED"
+
+    assert identity_refused(world, asked) == REFUSED
+
+
+def test_a_data_set_whose_law_nobody_wrote_down_gives_no_identity(world):
+    """Its file says that there is a route; no rule of use says to whom."""
+    line, asked = with_identity(world, kind="LOCAL_AUTHORITY")
+    described = world["catalogue"][0] | {"data_set": "SUS_OP"}
+    world["catalogue"] = [described]
+    line["data_set"] = asked["data_set"] = "SUS_OP"
+
+    assert identity_refused(world, asked) == REFUSED

@@ -143,6 +143,14 @@ class LineCase(Case):
         return found if found is not None and found.data_set == self.key.data_set else None
 
     @property
+    def forms(self) -> tuple[tuple[str, str], ...]:
+        """Return the columns with their forms: as they are in the file, or as the line has them."""
+        if self.file is not None:
+            return tuple((c.name, c.treatment) for c in self.file.columns)
+        listed = (self.line.fields.get(name) for name in self.fields)
+        return tuple((term.name, term.treatment) for term in listed if term is not None)
+
+    @property
     def table(self) -> TableRequest | AttestedTable | None:
         """Return what is to be counted, or is counted in the file; None of records."""
         if isinstance(self.question, Request):

@@ -36,6 +36,7 @@ class Code(StrEnum):
     FORM_NOT_ALLOWED = "FORM_NOT_ALLOWED"
     DATA_SET_NOT_FOR_PURPOSE = "DATA_SET_NOT_FOR_PURPOSE"
     IDENTITY_NOT_FOR_RECIPIENT = "IDENTITY_NOT_FOR_RECIPIENT"
+    IDENTITY_WITHOUT_ROUTE = "IDENTITY_WITHOUT_ROUTE"
     FIELD_HIDDEN_FOR_PURPOSE = "FIELD_HIDDEN_FOR_PURPOSE"
     LINKAGE_FIELD_NOT_LINKED = "LINKAGE_FIELD_NOT_LINKED"
     LINKAGE_FIELD_WITHOUT_REASON = "LINKAGE_FIELD_WITHOUT_REASON"
@@ -205,6 +206,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Every controller of a line with identity is of a kind that may have the data set so, by"
         " the line's route and for its population",
         "Ask for the data set without identity; a local authority names the statute as its route.",
+        "Statistics and Registration Service Act 2007 s42(4); HSCA 2012 s261(5)(d)",
+    ),
+    Code.IDENTITY_WITHOUT_ROUTE: Meaning(
+        "A column leaves as people's identity by a legal route that the data set names, to"
+        " controllers whom a rule of the data set gives it",
+        "Leave out the named field; the data set is to be had without it by any route.",
         "Statistics and Registration Service Act 2007 s42(4); HSCA 2012 s261(5)(d)",
     ),
     Code.FIELD_HIDDEN_FOR_PURPOSE: Meaning(

@@ -16,6 +16,7 @@ from agreements.decision.domain.question import Landed, Request
 from agreements.decision.use_cases.asking import Answer, AskRequest
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.ports import DecisionLog
+from catalogue import Treatment
 from common.ids import digest_of, new_id
 from statements.document import Terms
 from statements.line import Line, MapVersions
@@ -66,6 +67,10 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
     return batch.answer(logged, decision, permit=permit)
 
 
+def _has_identity(allowed: Permission) -> bool:
+    return any(one.treatment == Treatment.IDENTIFIED for one in allowed.fields)
+
+
 def _permit(
     ask: AskRequest,
     allowed: Permission,
@@ -113,6 +118,7 @@ def _permit(
         caps=allowed.caps,
         filters=allowed.filters,
         table=allowed.table,
+        route=line.route if _has_identity(allowed) else None,
     )
     permit = GivenPermit(
         said=said,

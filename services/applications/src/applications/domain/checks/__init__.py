@@ -65,6 +65,7 @@ CHECKS: tuple[Check, ...] = (
     tables.parameters,
     caps.columns,
     uses.misuses,
+    uses.identity,
     uses.elsewhere,
     uses.marks,
     uses.residents,

@@ -72,6 +72,7 @@ CODES: Mapping[str, str] = {
     "ICO_NUMBER_DIFFERS": "a registration has the number on record",
     "ICO_NUMBER_MALFORMED": "a registration number is Z and seven letters or digits",
     "IDENTITY_NOT_FOR_RECIPIENT": "a law of the data set gives each controller its identities",
+    "IDENTITY_WITHOUT_ROUTE": "identity is asked for by a legal route that the data set names",
     "INSTRUCTIONS_NOT_CONFIRMED": "every processor works on documented instructions",
     "JUSTIFICATION_MISSING": "section 7 says why no less will do",
     "LINKAGE_FIELD_NOT_LINKED": "section 10 has the linkage that a field is there for",

@@ -17,7 +17,10 @@ FORMS: Final[Mapping[str, str]] = {
     Treatment.MONTH: "its month, YYYY-MM",
     Treatment.YEAR: "its year",
     Treatment.DERIVED: "made at landing",
+    Treatment.IDENTIFIED: "the identity itself, by the legal route of the agreement's line",
 }
+AS_TEXT: Final = frozenset({Treatment.PSEUDONYM, Treatment.MONTH, Treatment.IDENTIFIED})
+"""Forms that are texts, whatever the column is."""
 STRUCTURAL: Final[Mapping[str, str]] = {
     "Token": "A token for the person; the same person has the same token within this agreement",
     "Reason_For_Access": "By which reason, and which commissioner, the record is in the file",
@@ -116,7 +119,7 @@ def _title(name: str, data_set: DataSet) -> str:
 
 def _type(name: str, treatment: str, data_set: DataSet) -> str:
     column = data_set.releasables.get(name)
-    if column is None or treatment in {Treatment.PSEUDONYM, Treatment.MONTH}:
+    if column is None or treatment in AS_TEXT:
         return "text"
     return "integer" if treatment == Treatment.YEAR else str(column.type)
 

@@ -41,6 +41,8 @@ class ExtractKeys:
     domain: bytes = field(repr=False)
     staff: bytes | None = field(default=None, repr=False)
     """Only where the line lists codes of staff as they are."""
+    identity: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
+    """By column that leaves as the identity: the keys of its short cells and of its long ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,8 @@ class Plan:
     postcode: str | None
     layout: Mapping[str, str] = field(default_factory=dict)
     """Columns that an edition may lack, for its file had none, with the engine's types."""
+    nhs_number: str | None = None
+    """The field of the person's number, which is landed as the person."""
     record: RecordKey | None = None
     """What a record is known by; of one that is there twice only one is released."""
 

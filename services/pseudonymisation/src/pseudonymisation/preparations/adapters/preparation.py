@@ -34,6 +34,7 @@ from pseudonymisation.engine.session import (
 )
 from pseudonymisation.engine.tokens import PLACE_FREE, RowTokeniser
 from pseudonymisation.preparations.adapters.guard import Guard, OwnValueKeys, StaffCodes
+from pseudonymisation.preparations.adapters.identities import Identities
 from pseudonymisation.preparations.adapters.people import People
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, Plan
 from pseudonymisation.preparations.adapters.selection import Selection
@@ -133,6 +134,12 @@ class _Extract:
         self._guard = Guard(connection, _own_value_keys(plan))
         self._staff_codes = StaffCodes(connection, _own_value_keys(plan), plan.keys.staff)
         self._selection = Selection(plan, connection)
+        self._identities = Identities(
+            connection,
+            plan.keys.identity,
+            person=plan.nhs_number,
+            landed=frozenset(self._selection.types),
+        )
         self._people = People(plan, connection, self._selection)
 
     def write(self, target: Path) -> ExtractOutcome:
@@ -202,12 +209,10 @@ class _Extract:
                 return name if source is name else f"{source} AS {name}"
             case Treatment.YEAR:
                 return f"year({source})::SMALLINT AS {name}"
+            case Treatment.IDENTIFIED:
+                return f"{self._opened(column)} AS {name}"
             case Treatment.AS_IS if column.name not in self._selection.types:
-                if column.name in self._plan.capped:
-                    return f"NULL::VARCHAR AS {name}"
-                # A code of staff is sealed, and looked at where it is opened.
-                self._guard.columns.append(column.name)
-                return f"{self._staff_codes.code(column.name, self._guard.own_words)} AS {name}"
+                return f"{self._opened(column)} AS {name}"
             case Treatment.AS_IS | Treatment.DERIVED:
                 self._guard.look_at(
                     column.name,
@@ -216,6 +221,16 @@ class _Extract:
                     codes=column.codes,
                 )
                 return name if source is name else f"{source} AS {name}"
+
+    def _opened(self, column: ExtractColumn) -> str:
+        """SQL of a sealed cell that leaves as it is: a code of staff, or people's identity."""
+        if column.name in self._plan.capped:
+            return "NULL::VARCHAR"
+        if column.treatment is Treatment.IDENTIFIED:
+            return self._identities.value(column.name)
+        # A code of staff is looked at where it is opened.
+        self._guard.columns.append(column.name)
+        return self._staff_codes.code(column.name, self._guard.own_words)
 
     def _finished(self, rows: str) -> str:
         """Put tokens in the place of words, when the rows are in their order.

@@ -79,6 +79,7 @@ class FailureCode(StrEnum):
     EDITIONS_NOT_AS_LOGGED = "EDITIONS_NOT_AS_LOGGED"
     DOMAIN_CLOSED = "DOMAIN_CLOSED"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
+    IDENTITY_WITHOUT_ROUTE = "IDENTITY_WITHOUT_ROUTE"
     EDITION_DESTROYED = "EDITION_DESTROYED"
     EDITION_UNSAFE = "EDITION_UNSAFE"
     RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
@@ -106,6 +107,8 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
     " be opened again.",
     FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",
+    FailureCode.IDENTITY_WITHOUT_ROUTE: "The data set gives no identity by the permit's legal route"
+    " any more. Ask for it without the columns of identity.",
     FailureCode.EDITION_DESTROYED: "An edition named in the permit was destroyed. Ask again.",
     FailureCode.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people"
     " through. It is landed again where its upload is kept; otherwise its provider must submit it"

@@ -6,9 +6,10 @@ whatever a permit says (domain.md R03).
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from catalogue import DataSet, filterable
+from catalogue import DataSet, filterable, uses
 from common.errors import Refusal, Refused
 from pseudonymisation.preparations.domain.errors import PermitInvalid, PermitMismatch
 from statements.form import Malformed
@@ -49,17 +50,23 @@ def require_same(permit: Permit, request: RequestedExtract) -> None:
         raise PermitMismatch("The permit was given for another request than `request`.")
 
 
-def require_releasable(permit: Permit, data_set: DataSet) -> None:
+def require_releasable(permit: Permit, data_set: DataSet, *, on: date) -> None:
     """Hold the fields against the catalogue's ceiling; all refusals are named.
 
     Raises:
-        Refused: with FIELD_NOT_IN_CATALOGUE, FORM_NOT_ALLOWED or FILTER_NOT_ALLOWED for each
+        Refused: with FIELD_NOT_IN_CATALOGUE, FORM_NOT_ALLOWED, IDENTITY_WITHOUT_ROUTE or
+            FILTER_NOT_ALLOWED for each
 
     """
     refusals = []
-    if permit.table is None and permit.line.classification != Classification.PSEUDO_ANONYMISED:
-        detail = "Only pseudonymised records are prepared, and tables."
+    has_identity = bool(permit.identified)
+    prepared = Classification.IDENTIFIABLE if has_identity else Classification.PSEUDO_ANONYMISED
+    if permit.table is None and permit.line.classification != prepared:
+        detail = "Records are prepared pseudonymised, or with columns of identity; and tables."
         refusals.append(Refusal("FORM_NOT_ALLOWED", detail, permit.line.classification))
+    if permit.identified and not _has_route(permit, data_set, on):
+        detail = "The data set gives no identity by the permit's legal route."
+        refusals += [Refusal("IDENTITY_WITHOUT_ROUTE", detail, n) for n in permit.identified]
     for field in permit.fields:
         column = data_set.releasables.get(field.name)
         if column is None:
@@ -78,3 +85,11 @@ def require_releasable(permit: Permit, data_set: DataSet) -> None:
             refusals.append(Refusal("FILTER_NOT_ALLOWED", detail, one.column))
     if refusals:
         raise Refused("The catalogue does not allow all requested fields.", refusals)
+
+
+def _has_route(permit: Permit, data_set: DataSet, on: date) -> bool:
+    """Say whether the data set's own file and its rules of use know the route (docs/adr/0064)."""
+    route = permit.route
+    return route is not None and (
+        route in data_set.identified_by and uses().knows_route(data_set.data_set, route, on)
+    )

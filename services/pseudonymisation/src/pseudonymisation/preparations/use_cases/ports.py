@@ -1,6 +1,6 @@
 """What preparations need from outside, in their own words."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -172,6 +172,8 @@ class ExtractOrder:
     domain_key: bytes = field(repr=False)
     staff_key: bytes | None = field(default=None, repr=False)
     """Only where the line lists codes of staff as they are (ruling 13)."""
+    identity_keys: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
+    """By field that leaves as the identity: the keys of its short cells and of its long ones."""
     shown: ShownBefore = field(default_factory=ShownBefore)
     """Of a table: what its recipient has already."""
     beside: tuple[tuple[PinnedEdition, bytes], ...] = field(default=(), repr=False)

@@ -100,7 +100,7 @@ def accept(
         raise PermitUsed(USED)
     require_same(permit, request)
     data_set = _data_set(permit, ctx=ctx)
-    require_releasable(permit, data_set)
+    require_releasable(permit, data_set, on=legal_day(ctx.clock.now()))
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:

@@ -4,7 +4,7 @@ A worker may die at any point. Before the row names the files nobody can fetch t
 a dead attempt left is swept; after it they are there once, attested (design.md section 10, S3).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +18,7 @@ from catalogue import Assumed, Catalogue, DataSet, Identifier, Treatment, assump
 from common import faults
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
-from common.errors import ClaimLost, KeyUnavailable
+from common.errors import ClaimLost, KeyUnavailable, Refused
 from common.ids import new_id
 from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
@@ -31,6 +31,7 @@ from pseudonymisation.preparations.domain.errors import (
     ReleaseStoreUnavailable,
     ShownMeanwhile,
 )
+from pseudonymisation.preparations.domain.permit import require_releasable
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
     PinnedEdition,
@@ -246,8 +247,33 @@ class PreparationJobs:
             staff_key=_available_key(lambda: self.keys.ensure("haven/staff"))
             if _opens_staff_codes(permit, data_set)
             else None,
+            identity_keys=self._identity_keys(permit, data_set),
             **self._shown_before(preparation, data_set),
         ), opt_outs
+
+    def _identity_keys(
+        self, permit: Permit, data_set: DataSet
+    ) -> Mapping[str, tuple[bytes, bytes]]:
+        """Gather what opens the columns of identity; the permit is judged anew before.
+
+        Raises:
+            NotPrepared: where the data set gives no identity by its route any more
+
+        """
+        if not permit.identified:
+            return {}
+        try:
+            require_releasable(permit, data_set, on=legal_day(self.clock.now()))
+        except Refused:
+            raise NotPrepared(FailureCode.IDENTITY_WITHOUT_ROUTE) from None
+        kinds = {name: data_set.by_name[name].identifier for name in permit.identified}
+        return {
+            name: (self._cell_key(f"haven/{kind}"), self._cell_key(f"haven/{kind}_long"))
+            for name, kind in kinds.items()
+        }
+
+    def _cell_key(self, name: str) -> bytes:
+        return _available_key(lambda: self.keys.ensure(name))
 
     def _shown_before(self, preparation: Preparation, data_set: DataSet) -> "_ShownParts":
         """Gather what a table's recipient has already, and what that was made of.

@@ -46,6 +46,7 @@ class Clause(StrEnum):
     CLASSIFICATION = "classification"
     FORM = "form"
     USE = "use"
+    IDENTITY = "identity"
     ROUTE = "route"
     SECTION_251 = "section_251"
     POWER = "power"
@@ -96,6 +97,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.CLASSIFICATION: line_clauses.classification,
     Clause.FORM: line_clauses.form,
     Clause.USE: use_clauses.use,
+    Clause.IDENTITY: use_clauses.identity,
     Clause.ROUTE: line_clauses.route,
     Clause.SECTION_251: line_clauses.section_251,
     Clause.POWER: line_clauses.power,

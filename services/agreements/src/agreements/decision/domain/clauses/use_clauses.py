@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
-from catalogue import Wanted
+from catalogue import Treatment, Wanted
 from common.errors import Refusal
 from statements.vocabulary import Classification
 
@@ -13,6 +13,23 @@ def use(case: LineCase) -> Iterator[Refusal]:
     """The data set is for this purpose, these recipients and these columns together."""
     for misuse in case.facts.rules.uses.misuses(_wanted(case), case.day):
         yield refusal(Code(misuse.breach.value), misuse.detail, misuse.subject)
+
+
+def identity(case: LineCase) -> Iterator[Refusal]:
+    """People's identity is in a file by a legal route that the data set names (docs/adr/0064)."""
+    named = frozenset() if case.data_set is None else case.data_set.identified_by
+    is_given = (
+        case.key.classification == Classification.IDENTIFIABLE
+        and case.line.route in named
+        and case.facts.rules.uses.gives_identity(_wanted(case), case.day)
+    )
+    for name, treatment in case.forms:
+        if treatment == Treatment.IDENTIFIED and not is_given:
+            detail = (
+                f"{case.key.data_set} gives no identity to these controllers"
+                f" as {case.key.classification} by the route {case.line.route}."
+            )
+            yield refusal(Code.IDENTITY_WITHOUT_ROUTE, detail, name)
 
 
 def by_statute(case: LineCase) -> bool:

@@ -23,7 +23,7 @@ class Category(StrEnum):
 
 
 PSEUDONYM = "pseudonym"
-REVEALING = frozenset({"as_is", "month"})
+REVEALING = frozenset({"as_is", "month", "identified"})
 """Forms in which an identifier is still one: a month of birth counts as sensitive (8.3)."""
 
 OF_CLASS = {

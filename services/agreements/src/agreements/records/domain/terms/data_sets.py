@@ -61,6 +61,8 @@ class DataSetFacts:
     waits_for_publication: bool
     disclosure_rule: str
     """By which tables that are made from it are protected (domain.md 7.1)."""
+    identified_by: frozenset[str] = frozenset()
+    """Legal routes by which people's identity may be in a file; none: it never is."""
     landing_rules: tuple[LandingRulesFacts, ...] = ()
     measures: frozenset[str] = frozenset()
     """What can be counted of it, with a rule that says how that is protected."""
@@ -97,6 +99,7 @@ def of(
         },
         waits_for_publication=data_set.publication_gate,
         disclosure_rule=data_set.disclosure_rule,
+        identified_by=frozenset(data_set.identified_by),
         landing_rules=tuple(
             LandingRulesFacts(
                 version=rules.version,

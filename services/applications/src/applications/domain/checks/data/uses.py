@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from applications.domain.checks.case import Case
 from applications.domain.findings import Finding, refuse, warn
 from applications.domain.sections.data import Confidentiality, LineAnswer
-from catalogue import OF_RESIDENTS, Breach, Misuse, Wanted, uses
+from catalogue import OF_RESIDENTS, Breach, Misuse, Treatment, Wanted, uses
 from statements.vocabulary import Classification
 
 SAID = {
@@ -30,6 +30,28 @@ def misuses(case: Case) -> Iterator[Finding]:
                 code, place = SAID[misuse.breach]
                 at = f"{pointer}/{place or _field(misuse, line)}"
                 yield refuse(code, 7, at, misuse.detail)
+
+
+def identity(case: Case) -> Iterator[Finding]:
+    """Check that people's identity is asked for by a legal route that the data set names."""
+    for pointer, line in case.answers.numbered_lines():
+        wanted, data_set = _wanted(case, line), case.data_set(line)
+        is_given = (
+            data_set is not None
+            and wanted.identifiable
+            and wanted.route in data_set.identified_by
+            and uses().gives_identity(wanted, case.day)
+        )
+        for position, field in enumerate(line.fields):
+            if field.treatment == Treatment.IDENTIFIED.value and not is_given:
+                routes = " or ".join(data_set.identified_by if data_set else ()) or "no route"
+                yield refuse(
+                    "IDENTITY_WITHOUT_ROUTE",
+                    7,
+                    f"{pointer}/fields/{position}/treatment",
+                    f"{line.data_set} gives {field.name} with identity by {routes}, on an"
+                    " identifiable line, to the controllers that its law names.",
+                )
 
 
 def elsewhere(case: Case) -> Iterator[Finding]:
