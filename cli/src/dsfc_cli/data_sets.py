@@ -106,6 +106,7 @@ def facts(data_set: DataSet, rules: LandingRules | None) -> Iterator[tuple[str, 
         yield "released", f"after its publication only{expected}"
     yield "disclosure rule", data_set.disclosure_rule
     yield "legal bases", "; ".join(data_set.legal_bases)
+    yield "identity by", ", ".join(data_set.identified_by)
     yield "lag", data_set.lag
     yield "specification", data_set.specification
     yield "published of it", "; ".join(data_set.publications)

@@ -148,6 +148,10 @@ class DataSetView(CatalogueEntry):
     specification: str
     lag: str
     legal_bases: list[str]
+    identified_by: Annotated[
+        list[str],
+        Field(description="Legal routes by which people's identity may leave; none: it never does."),
+    ]
     publications: Annotated[
         list[str], Field(description="What is published of it, and may answer a question already.")
     ]
@@ -192,6 +196,7 @@ class DataSetView(CatalogueEntry):
             specification=data_set.specification,
             lag=data_set.lag,
             legal_bases=list(data_set.legal_bases),
+            identified_by=list(data_set.identified_by),
             publications=list(data_set.publications),
             sources=[text for text in (data_set.source, *data_set.sources) if text],
             collection=[
