@@ -120,7 +120,7 @@ def test_a_domain_under_anothers_name_is_contradictory():
         {"epoch": "1"},
         {"epoch": True},
         {"periods": "2018-04"},
-        {"formats": ["xlsx"]},
+        {"formats": ["exe"]},
         {"extract_id": "extract"},
         {"opt_out": {"applied": "yes", "list_age_days_max": 7}},
         {"opt_out": {"applied": True, "list_age_days_max": 7, "unless": "x"}},

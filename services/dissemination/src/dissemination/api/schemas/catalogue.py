@@ -150,7 +150,7 @@ class DataSetView(CatalogueEntry):
     legal_bases: list[str]
     identified_by: Annotated[
         list[str],
-        Field(description="Legal routes by which people's identity may leave; none: it never does."),
+        Field(description="Legal routes by which identity may leave; none: it never does."),
     ]
     publications: Annotated[
         list[str], Field(description="What is published of it, and may answer a question already.")
