@@ -72,6 +72,35 @@ def test_every_api_is_probed(manifests) -> None:
             assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
+def test_what_everybody_may_read_is_let_in_by_its_exact_path_and_to_a_service_that_is_there(
+    manifests,
+) -> None:
+    services = set(of_kind(manifests, "Service"))
+    paths = {
+        (rule["host"], path["path"], path["pathType"], path["backend"]["service"]["name"])
+        for ingress in of_kind(manifests, "Ingress").values()
+        for rule in ingress["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    }
+
+    assert paths in (
+        set(),
+        {
+            ("haven.example.internal", "/v1/data-quality", "Exact", "pseudonymisation-api"),
+            ("register.example.internal", "/v1/register", "Exact", "dissemination-api"),
+        },
+    )
+    assert {name for *_, name in paths} <= services
+    settings = of_kind(manifests, "ConfigMap")
+    told = {
+        address
+        for name, one in settings.items()
+        if name.startswith("applications-settings")
+        and (address := one["data"].get("APPLICATIONS_DATA_QUALITY_URL"))
+    }
+    assert told <= {f"https://{host}{path}" for host, path, *_ in paths} or not paths
+
+
 def test_preparations_are_reachable_from_dissemination_only(manifests) -> None:
     reaching = [
         (name, source)

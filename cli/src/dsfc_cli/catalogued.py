@@ -77,6 +77,8 @@ def list_catalogue(
             d.data_set, d.version, d.title, fields, d.coverage, d.refresh, d.disclosure_rule
         )
     out.print(table)
+    for one in catalogue.absent():
+        out.print(f"not yet: {one.title}: {one.reason}", markup=False)
 
 
 @app.command("show")

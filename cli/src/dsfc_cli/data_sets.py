@@ -34,10 +34,24 @@ def render() -> str:
         f"| {' | '.join(HEADS)} |",
         "| --- " * len(HEADS) + "|",
         *(_summary(d) for d in newest),
+        "",
+        *_absent(),
     ]
     for data_set in newest:
         parts += ["", *of(data_set)]
     return "\n".join([*parts, "", *_language(), ""])
+
+
+def _absent() -> Iterator[str]:
+    """Those that agreements name and that have no file yet."""
+    yield "## Not yet"
+    yield ""
+    yield "Data sets that agreements name and of which there is no file, each with the reason."
+    yield ""
+    yield "| data set | records of | why there is none | looked for in | named by |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in catalogue.absent():
+        yield f"| {one.title} | {one.of} | {one.reason} | {one.looked_for} | {one.source} |"
 
 
 def _summary(data_set: DataSet) -> str:

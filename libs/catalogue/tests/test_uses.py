@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from catalogue import Uses, Wanted, load, uses
+from catalogue import Uses, Wanted, absent, load, uses
 
 ROW = {"data_sets": ["GP_RS"], "reason": "so", "source": "here", "valid_from": "2020-04-01"}
 
@@ -103,3 +103,16 @@ def test_a_line_without_the_mark_of_estimates_is_found():
 
     assert left_out(FTE="") == ["ESTIMATED_FLAG"]
     assert left_out(FTE="", ESTIMATED_FLAG="") == []
+
+
+def test_what_agreements_name_and_nobody_could_describe_is_listed_with_the_reason():
+    named = " ".join(one.title for one in absent())
+
+    for title in (
+        *("Assuring Transformation", "Cancer Waiting Times", "e-Referral", "PROMs", "Diabetes"),
+        *("Adult Social Care", "Medicines dispensed", "MHMDS", "MHLDDS"),
+    ):
+        assert title in named
+    described = {data_set.title for data_set in load()}
+    assert not described & {one.title for one in absent()}
+    assert all(len(one.reason) > 20 and one.looked_for and one.source for one in absent())

@@ -1,5 +1,6 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
+from catalogue.absent import AbsentDataSet, absent
 from catalogue.assuming import Assumed, assumptions
 from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
@@ -76,6 +77,7 @@ __all__ = [
     "NUMBERS",
     "OF_RESIDENTS",
     "OLDEST",
+    "AbsentDataSet",
     "Assumed",
     "Availability",
     "Breach",
@@ -140,6 +142,7 @@ __all__ = [
     "Wanted",
     "When",
     "Withhold",
+    "absent",
     "add",
     "assumptions",
     "caps",

@@ -740,7 +740,7 @@ def of_a_ruled_data_set(draw: Draw, world: Json, question: Json) -> None:
         v["snapshot"]["linkage"] = [link] if linked else []
         for x in v["snapshot"]["lines"]:
             x["data_set"], x["catalogue_digest"] = name, described["digest"]
-            for listed in x["fields"]:
+            for listed in x.get("fields", []):
                 listed["reason"] = reason
     for place in the_key(question):
         place["data_set"] = name
