@@ -214,7 +214,10 @@ class Pseudonymisation(Submitting):
         return self.pages("/v1/data-quality/editions", EditionQuality, **filters)
 
     def quality_statement(self, **filters: Any) -> Iterator[StatedQuality]:
-        """The public statement of coverage and validity: by `data_set`, `month`, `provider`."""
+        """The public statement of coverage and validity: by `data_set`, `month`, `provider`.
+
+        Also by a range of months, as `from` and `to`.
+        """
         return self.pages("/v1/data-quality", StatedQuality, **filters)
 
     def landing_board(self, **filters: Any) -> Iterator[LandingLine]:

@@ -96,6 +96,16 @@ def test_the_statement_is_filtered_and_comes_in_pages(intake):
     assert rest["next"] is None
     assert len(statement(intake, "?month=2018-05").json()["items"]) == 1
     assert statement(intake, "?provider=R0A").json()["items"] == []
+
+    def between(query: str) -> list[str]:
+        return [one["period"] for one in statement(intake, query).json()["items"]]
+
+    assert between("?from=2018-04") == ["2018-04", "2018-05"]
+    assert between("?to=2018-03") == ["2018-03"]
+    assert between("?from=2018-04&to=2018-04") == ["2018-04"]
+    assert between("?from=2018-06") == between("?to=2018-02") == []
+    following = statement(intake, "?from=2018-04&limit=1", Accept="text/html").text
+    assert "&amp;from=2018-04" in following
     assert statement(intake, "?data_set=DIDS").json()["items"] == []
 
 
@@ -140,7 +150,17 @@ def test_another_form_is_refused(intake):
     assert (answer.status_code, answer.json()["code"]) == (406, "NOT_ACCEPTABLE")
 
 
-@pytest.mark.parametrize("query", ["?month=2018-4", "?providr=RR8", "?data_set=%3Cscript%3E"])
+@pytest.mark.parametrize("path", ["/v1/data-quality", "/v1/data-quality/editions"])
+def test_a_range_that_ends_before_it_begins_is_refused(intake, path):
+    query = "?from=2018-05&to=2018-04"
+    answer = intake.client.get(path + query, headers=intake.headers(Role.DSCRO_OPERATOR, "X26"))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "WINDOW_INVALID")
+
+
+@pytest.mark.parametrize(
+    "query", ["?month=2018-4", "?from=2018-4", "?providr=RR8", "?data_set=%3Cscript%3E"]
+)
 def test_a_filter_that_cannot_be_is_refused_and_not_repeated(intake, query):
     answer = statement(intake, query, Accept="text/html")
 

@@ -205,6 +205,10 @@ def _selected(wanted: OfEditions) -> Select[EditionQualityRow, EditionRow]:
     if wanted.month is not None:
         query = query.where(col(EditionQualityRow.period_first) <= wanted.month)
         query = query.where(col(EditionQualityRow.period_last) >= wanted.month)
+    if wanted.first is not None:
+        query = query.where(col(EditionQualityRow.period_last) >= wanted.first)
+    if wanted.last is not None:
+        query = query.where(col(EditionQualityRow.period_first) <= wanted.last)
     if wanted.only_in_force:
         query = query.where(is_in_force())
     return query

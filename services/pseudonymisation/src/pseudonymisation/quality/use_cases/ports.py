@@ -14,6 +14,7 @@ from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.preparations.domain.preparation import Preparation
 from pseudonymisation.quality.domain.board import LandedEdition, SentFile
 from pseudonymisation.quality.domain.editions import MeasuredEdition
+from pseudonymisation.quality.domain.errors import WindowInvalid
 from pseudonymisation.quality.domain.rates import FieldTotals
 from pseudonymisation.quality.domain.schedule import Expectation
 from pseudonymisation.quality.domain.statement import Coverage
@@ -29,7 +30,15 @@ class OfEditions:
     provider: str | None = None
     month: str | None = None
     """Of which the period has a part."""
+    first: str | None = None
+    last: str | None = None
+    """A range of months, both included, of which the period has a part."""
     only_in_force: bool = False
+
+    def require_window(self) -> None:
+        """Raise WindowInvalid where the range ends before it begins."""
+        if self.first is not None and self.last is not None and self.first > self.last:
+            raise WindowInvalid("`from` is after `to`.", field="from")
 
 
 class QualityRecords(Protocol):

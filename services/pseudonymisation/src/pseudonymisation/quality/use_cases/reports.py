@@ -72,7 +72,13 @@ def _differing(
 def page(
     wanted: OfEditions, *, after: UUID | None, limit: int, ctx: QualityContext
 ) -> Sequence[MeasuredEdition]:
-    """Return what was measured of editions, superseded ones too, in the order of landing."""
+    """Return what was measured of editions, superseded ones too, in the order of landing.
+
+    Raises:
+        WindowInvalid
+
+    """
+    wanted.require_window()
     with ctx.uow.reading() as tx:
         return tx.records.page(wanted, ctx.scope, after=after, limit=limit)
 

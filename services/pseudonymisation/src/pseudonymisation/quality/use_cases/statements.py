@@ -38,7 +38,12 @@ def statement(
 
     A data set that the catalogue does not have has no editions. Without a rule that hides its
     small numbers, or before a publication, nothing is stated of one.
+
+    Raises:
+        WindowInvalid
+
     """
+    wanted.require_window()
     rules, left_out = _rules(ctx=ctx)
     asked = replace(wanted, data_sets=sorted(rules), only_in_force=True)
     with ctx.uow.reading() as tx:

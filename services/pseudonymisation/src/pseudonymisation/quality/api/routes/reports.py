@@ -15,7 +15,7 @@ from pseudonymisation.quality.api.csv_files import CSV, HTML, JSON, answer
 from pseudonymisation.quality.api.dependencies import QualityCtx, ReportCtx
 from pseudonymisation.quality.api.pages import page
 from pseudonymisation.quality.api.schemas.quality import EditionQualityView, QualityReport
-from pseudonymisation.quality.domain.errors import ReportMissing
+from pseudonymisation.quality.domain.errors import ReportMissing, WindowInvalid
 from pseudonymisation.quality.domain.reports import FieldReport, ProviderReport
 from pseudonymisation.quality.use_cases import reports as use_cases
 from pseudonymisation.quality.use_cases.ports import OfEditions
@@ -79,7 +79,7 @@ def get_report(submission_id: UUID, ctx: ReportCtx, request: Request) -> Respons
             return QualityReport.of_report(report)
 
 
-@router.get("/v1/data-quality/editions", tags=["data quality"])
+@router.get("/v1/data-quality/editions", tags=["data quality"], responses=responses(WindowInvalid))
 def list_edition_quality(
     ctx: QualityCtx,
     paging: Paging,
@@ -90,6 +90,14 @@ def list_edition_quality(
     month: Annotated[
         str | None, Query(pattern=MONTH, description="Of which the period has a part.")
     ] = None,
+    first: Annotated[
+        str | None,
+        Query(alias="from", pattern=MONTH, description="Periods with a part in it or later."),
+    ] = None,
+    last: Annotated[
+        str | None,
+        Query(alias="to", pattern=MONTH, description="Periods with a part in it or earlier."),
+    ] = None,
     in_force: Annotated[  # noqa: FBT002  a query parameter is given by name
         bool, Query(description="Only what is read today; otherwise the history, all editions.")
     ] = False,
@@ -98,7 +106,14 @@ def list_edition_quality(
 
     The history of a field: editions that were superseded or taken back stay, and say so.
     """
-    wanted = OfEditions(data_set=data_set, provider=provider, month=month, only_in_force=in_force)
+    wanted = OfEditions(
+        data_set=data_set,
+        provider=provider,
+        month=month,
+        first=first,
+        last=last,
+        only_in_force=in_force,
+    )
     found = use_cases.page(wanted, after=paging.after, limit=paging.rows, ctx=ctx)
     return Page[EditionQualityView].of(
         found, paging, show=EditionQualityView.of, key=lambda edition: edition.edition_id

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from common.web.operation import accept_of, preferred
 from common.web.pagination import Paging
+from common.web.problems import responses
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, ODS
 from pseudonymisation.quality.api.csv_files import CSV, HTML, JSON, answer
 from pseudonymisation.quality.api.dependencies import PublicCtx
@@ -14,6 +15,7 @@ from pseudonymisation.quality.api.pages import page
 from pseudonymisation.quality.api.permissions import PUBLIC_STATEMENT
 from pseudonymisation.quality.api.routes.reports import MONTH, TEXT
 from pseudonymisation.quality.api.schemas.statement import StatementPage
+from pseudonymisation.quality.domain.errors import WindowInvalid
 from pseudonymisation.quality.use_cases import statements as use_cases
 from pseudonymisation.quality.use_cases.ports import OfEditions
 
@@ -30,7 +32,7 @@ HEADS: Final = (
     "/v1/data-quality",
     dependencies=[PUBLIC_STATEMENT],
     response_model=StatementPage,
-    responses={200: {"content": {CSV: TEXT, HTML: TEXT}}},
+    responses=responses(WindowInvalid) | {200: {"content": {CSV: TEXT, HTML: TEXT}}},
 )
 def read_statement(
     ctx: PublicCtx,
@@ -39,6 +41,14 @@ def read_statement(
     data_set: Annotated[str | None, Query(pattern=DATA_SET, description="By its name.")] = None,
     month: Annotated[
         str | None, Query(pattern=MONTH, description="Of which the period has a part.")
+    ] = None,
+    first: Annotated[
+        str | None,
+        Query(alias="from", pattern=MONTH, description="Periods with a part in it or later."),
+    ] = None,
+    last: Annotated[
+        str | None,
+        Query(alias="to", pattern=MONTH, description="Periods with a part in it or earlier."),
     ] = None,
     provider: Annotated[
         str | None, Query(pattern=ODS, description="Its code in normal form.")
@@ -49,7 +59,7 @@ def read_statement(
     Editions in force only. Small numbers are hidden by the data set's disclosure rule (`*`), counts
     are rounded to the nearest 5. As JSON, CSV or a page, each in pages of the same editions.
     """
-    wanted = OfEditions(data_set=data_set, month=month, provider=provider)
+    wanted = OfEditions(data_set=data_set, month=month, provider=provider, first=first, last=last)
     found = use_cases.statement(wanted, after=paging.after, limit=paging.rows, ctx=ctx)
     stated = StatementPage.of(found, paging.limit)
     match preferred(accept_of(request), TYPES):
@@ -60,7 +70,13 @@ def read_statement(
                 "statement.html",
                 stated=stated,
                 data_sets=use_cases.titles(ctx=ctx),
-                asked={"data_set": data_set, "month": month, "provider": provider},
+                asked={
+                    "data_set": data_set,
+                    "month": month,
+                    "from": first,
+                    "to": last,
+                    "provider": provider,
+                },
                 limit=paging.limit,
             )
         case _:
