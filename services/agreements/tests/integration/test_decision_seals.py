@@ -433,6 +433,24 @@ def _as_before(value):
 # What was slipped in is not sealed with what the service writes
 
 
+def test_a_register_that_is_read_again_is_what_is_there_now(engine, started):
+    """Guard: `before` of `rows_of` gives the form of a row that is as it was, and nothing else."""
+    decider = started()
+    given = give(decider, "list-1")
+    assert fetched(decider, given).permitted
+    with Session(engine) as session:
+        known = dict(registers(session))
+        for register, before in known.items():
+            again = decision_registers.rows_of(session, register, before)
+            assert (again.texts, again.digest()) == (before.texts, before.digest())
+    tampered(engine, "UPDATE holding SET row_digest = 'sha256:0'")
+    with Session(engine) as session:
+        for register, before in known.items():
+            again = decision_registers.rows_of(session, register, before)
+            assert again.texts == decision_registers.rows_of(session, register).texts
+            assert (again.texts == before.texts) == (register.table != HOLDING.name)
+
+
 def test_what_is_written_after_a_tampering_does_not_seal_it(engine, started):
     give(started(), "list-1", periods=("2018-04",))
     tampered(engine, COPIED)
