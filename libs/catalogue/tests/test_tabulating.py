@@ -49,3 +49,28 @@ def test_no_column_has_the_name_of_a_level_of_periods():
     names = {name.casefold() for d in KNOWN for name in d.releasables}
 
     assert not [name for name in names if name.startswith("period_")]
+
+
+def test_organisations_lie_in_boards_and_these_in_regions():
+    sus = TABLES.groupings(KNOWN.get("SUS_APC"))
+    found = catalogue.groups()
+
+    assert sus["Provider_Code"] == {"Provider_Code__icb", "Provider_Code__region"}
+    assert sus["GP_Practice_Code__sub_icb"] == {
+        "GP_Practice_Code__icb", "GP_Practice_Code__region",
+    }  # fmt: skip
+    assert (found.group("RFF", "icb"), found.group("02P", "region")) == ("QF7", "Y63")
+    assert found.group("NT0", "region") is None
+
+
+def test_no_column_is_written_as_a_group_is_and_every_grouped_column_is_there():
+    names = {name for d in KNOWN for name in d.releasables}
+
+    assert not [name for name in names if "__" in name]
+    assert names >= TABLES.grouped
+
+
+def test_the_rules_that_are_set_by_agreement_are_those_of_the_library():
+    assert {
+        d.disclosure_rule for d in KNOWN if d.disclosure_rule in TABLES.by_agreement
+    } == TABLES.by_agreement

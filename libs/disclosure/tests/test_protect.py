@@ -138,6 +138,27 @@ def test_a_companion_that_tells_the_exact_count_is_what_a_reader_has() -> None:
     assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
 
 
+def test_what_earlier_releases_told_by_what_cannot_be_is_not_guarded() -> None:
+    """Sectors were told exactly: of the districts that they lie in, all is known."""
+    sectors = Dimension.flat("sector", ["A1", "A2", "B1"])
+    districts = Dimension.flat("district", ["A", "B"])
+    counts = np.array([[12, 0], [4, 0], [0, 30]])
+    printed = np.zeros((4, 3), np.bool_)
+    printed[0] = True
+    table = Table(
+        dimensions=(sectors, districts), counts=counts, structural=counts == 0, printed=printed
+    )
+    told = [
+        Earlier("r1", (("sector", frozenset({one})),), n, n)
+        for one, n in (("A1", 12), ("A2", 4), ("B1", 30))
+    ]
+
+    shown = protect(table, SHMI, earlier=told)
+
+    assert shown.texts[0].tolist() == ["45", "15", "30"]
+    assert not shown.guarded.any()
+
+
 @pytest.mark.parametrize("least", [False, True])
 def test_a_national_number_that_something_tells_exactly_is_hidden_and_not_rounded(
     least: bool,

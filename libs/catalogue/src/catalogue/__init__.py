@@ -6,6 +6,7 @@ from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.filtering import Filterable, FilterProblem, filterable
+from catalogue.grouping import Groups, groups
 from catalogue.landing import LandingRules, matches
 from catalogue.landing_words import (
     Comparison,
@@ -104,6 +105,7 @@ __all__ = [
     "Filterable",
     "Form",
     "Format",
+    "Groups",
     "Identifier",
     "Identity",
     "Instrument",
@@ -150,6 +152,7 @@ __all__ = [
     "filterable",
     "folded",
     "form_of",
+    "groups",
     "in_force",
     "load",
     "matches",

@@ -1,6 +1,6 @@
 """What can be counted of a data set, by which categories, and how these nest: dated data."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Annotated, Literal, Self
@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from catalogue.filtering import filterable
+from catalogue.grouping import LEVELS
 from catalogue.model import DataSet
 from catalogue.words import (
     NUMBERS,
@@ -101,6 +102,8 @@ class Tabulating(Strict):
     by_agreement: frozenset[Text]
     """Disclosure rules whose parameters are those of the agreement."""
     nestings: tuple[tuple[Derivation, ...], ...]
+    grouped: frozenset[Name]
+    """Columns of organisations that lie in boards and regions."""
     geography: frozenset[Derivation]
     practices: frozenset[Name]
     """Columns that say a practice: what is counted by them is output at practice level."""
@@ -143,6 +146,25 @@ class Tabulating(Strict):
             for other in data_set.forms.values()
             if other.derivation in above and (other.source, other.at) == (form.source, form.at)
         )
+
+    def are_related(self, data_set: DataSet, one: str, other: str) -> bool:
+        """Say whether both columns are made of the same value: one may tell the other."""
+        forms = [data_set.forms.get(name) for name in (one, other)]
+        made = [(form.source, form.at) for form in forms if form is not None]
+        return len(made) == len(forms) and made[0] == made[1]
+
+    def groupings(self, data_set: DataSet) -> Mapping[str, frozenset[str]]:
+        """Give by column and by each group of it the groups that are coarser."""
+        found: dict[str, frozenset[str]] = {}
+        of_practices = {r.field for r in data_set.population.values() if r.source == "practice"}
+        for name in data_set.releasables:
+            if not self.is_dimension(data_set, name) or not {name} & (self.grouped | of_practices):
+                continue
+            levels = LEVELS if name in of_practices else LEVELS[1:]
+            chain = [name, *(f"{name}__{level}" for level in levels)]
+            for at, one in enumerate(chain):
+                found[one] = frozenset(chain[at + 1 :])
+        return found
 
     def is_geography(self, data_set: DataSet, name: str) -> bool:
         """Say whether the categories are the units that the nation is made of."""

@@ -9,7 +9,7 @@ from disclosure.problems import TableInvalid
 from disclosure.rules import Measure, Profile, Rule
 from disclosure.search import NEEDED, Search, State
 from disclosure.structure import Bools, Ints, Table, totals
-from disclosure.system import INF, System
+from disclosure.system import INF, System, propagate
 
 
 def start(
@@ -185,9 +185,27 @@ class _Told:
                 hides = self.rule.hides(int(self.system.raw[cell]))
                 self.target[cell] = self.target[cell] or hides
 
+    def _known_before(self) -> Bools:
+        """Return the cells that earlier releases told, by themselves or by sums of what they told.
+
+        Also by what cannot be: people of an area are all in the area that it lies in.
+        """
+        low, high = self.known_low.copy(), self.known_high.copy()
+        directly: Bools = high - low < NEEDED
+        if self.system.earlier:
+            own = self.system.table.cells.size
+            high[:own][self.fixed[:own]] = 0
+            low[-1] = high[-1] = 0
+            propagate(self.system.groups, low, high)
+        told: Bools = high - low < NEEDED
+        for known, cell in zip(self.system.earlier, self.system.earlier_cells, strict=True):
+            if known.is_hidden:  # given away, but not to be told again
+                told[cell] = directly[cell]
+        return told
+
     def search(self, deadline: float, rng: np.random.Generator) -> Search:
         """Return the search from here."""
-        known = self.known_high - self.known_low < NEEDED
+        known = self._known_before()
         known &= self.state != State.FIXED
         self.state[known], self.target[known] = State.FIXED, False
         low = np.maximum(self.low, self.known_low)

@@ -21,6 +21,8 @@ MEASURE = r"^[a-z][a-z0-9_]{0,39}$"
 MONTH, QUARTER, FINANCIAL_YEAR = "Period_Month", "Period_Quarter", "Period_Financial_Year"
 PERIOD_LEVELS: Final = (MONTH, QUARTER, FINANCIAL_YEAR)
 """The periods of the request as categories: of every data set, and of no line's fields."""
+GROUPED: Final = "__"
+"""Between a column of organisations and the groups that these lie in: `Provider_Code__region`."""
 CATEGORY_ORDER: Final = "category"
 """Rows of a table stand in the order of their categories, never in that of people."""
 
@@ -47,9 +49,15 @@ class TableDimension:
         return (self.column, *self.within)
 
 
+def source_of(level: str) -> str:
+    """Name the column whose organisations a level groups; of any other level, itself."""
+    return level.partition(GROUPED)[0] or level
+
+
 def columns_of(dimensions: tuple[TableDimension, ...]) -> tuple[str, ...]:
     """Name the data set's columns that the categories are of, once each, in order."""
-    named = (level for one in dimensions for level in one.levels if level not in PERIOD_LEVELS)
+    levels = (level for one in dimensions for level in one.levels)
+    named = (source_of(level) for level in levels if level not in PERIOD_LEVELS)
     return tuple(dict.fromkeys(named))
 
 
@@ -130,7 +138,10 @@ class WantedDimension(BaseModel):
         Field(
             max_length=LEVELS_MAX - 1,
             description="Coarser columns that it lies in, the finest first, as the catalogue nests"
-            " them: areas, or months in quarters in financial years.",
+            " them: areas, months in quarters in financial years, organisations in boards and"
+            " regions (`Provider_Code__icb`, `Provider_Code__region`), practices in the places of"
+            " boards (`GP_Practice_Code__sub_icb`). Of groups only the organisations' column has to"
+            " be in the line.",
             exclude_if=is_empty,
         ),
     ] = ()

@@ -834,13 +834,23 @@ class Evaluation:
         for dimension in table["dimensions"]:
             levels = [dimension["column"], *dimension["within"]]
             for finer, level in zip([None, *levels], levels, strict=False):
-                if level not in calendar_ and not known.get(level, {}).get("categories"):
+                source = level.split("__")[0]
+                grouped = level == source or level in entry["groups"].get(source, [])
+                if level not in calendar_ and not (
+                    grouped and known.get(source, {}).get("categories")
+                ):
                     found.add(("DIMENSION_UNSUITABLE", level))
                 elif finer is None:
                     continue
-                elif levels[0] in calendar_ or levels[0] not in known:
+                elif levels[0] in calendar_ or levels[0].split("__")[0] not in known:
                     both = finer in calendar_ and level in calendar_
                     if not both or calendar_.index(finer) >= calendar_.index(level):
+                        found.add(("DIMENSION_UNSUITABLE", level))
+                elif "__" in finer or level in entry["groups"].get(finer, []):
+                    chain = [finer.split("__")[0], *entry["groups"].get(source, [])]
+                    if not (
+                        {finer, level} <= set(chain) and chain.index(finer) < chain.index(level)
+                    ):
                         found.add(("DIMENSION_UNSUITABLE", level))
                 elif level not in known.get(finer, {}).get("in", []):
                     found.add(("DIMENSION_UNSUITABLE", level))

@@ -368,6 +368,12 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
         },
         reasons=frozenset(data_set["reasons"]),
         measures=frozenset(data_set["measures"]),
+        groupings={
+            level: frozenset(chain[at + 1 :])
+            for column, above in data_set["groups"].items()
+            for chain in [[column, *above]]
+            for at, level in enumerate(chain)
+        },
         takes_parameters=data_set["set_by_agreement"],
         mapped={r: kind for r, kind in data_set["reasons"].items() if kind is not None},
         waits_for_publication=data_set["gate"],

@@ -494,7 +494,9 @@ def filtered(draw: Draw, world: Json, question: Json) -> None:
 
 LEVELS = st.sampled_from(
     ["Sex", "Der_Age_Band", "Der_Sector", "Der_LSOA", "Provider_Code", "Practice", "Diagnosis",
-     "Shoe_Size", "Period_Month", "Period_Quarter", "Period_Financial_Year"]
+     "Shoe_Size", "Provider_Code__icb", "Provider_Code__region", "Practice__sub_icb",
+     "Practice__region", "Shoe_Size__icb", "Period_Month", "Period_Quarter",
+     "Period_Financial_Year"]
 )  # fmt: skip
 DIMENSIONS = st.one_of(
     st.sampled_from(
@@ -503,6 +505,8 @@ DIMENSIONS = st.one_of(
             [{"column": "Der_Sector", "within": ["Der_LSOA"]}, {"column": "Sex", "within": []}],
             [{"column": "Period_Month", "within": ["Period_Financial_Year"]}],
             [{"column": "Practice", "within": []}],
+            [{"column": "Provider_Code", "within": ["Provider_Code__icb"]}],
+            [{"column": "Practice__sub_icb", "within": []}],
         ]
     ),
     st.lists(
@@ -558,7 +562,7 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
     measures = st.sampled_from(["records", "records", "records", "beds"])
     asked = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)}
     columns = dict.fromkeys(
-        level
+        level.split("__")[0]
         for d in asked["dimensions"]
         for level in [d["column"], *d["within"]]
         if not level.startswith("Period_")

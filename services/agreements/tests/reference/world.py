@@ -77,6 +77,10 @@ def data_set(name: str, *, gate: bool = False) -> Json:
         "reasons": {"S": None, "P": None, "G": "practice", "H": "postcode", "R": None, "C": None},
         "measures": ["records"],
         "set_by_agreement": False,
+        "groups": {
+            "Provider_Code": ["Provider_Code__icb", "Provider_Code__region"],
+            "Practice": ["Practice__sub_icb"],
+        },
         "fields": [
             field("NHS_Number", "DI", "as_is", "pseudonym", identifier="nhs_number"),
             field("Date_of_Birth", "DI", "as_is", "year", identifier="date_of_birth", date=True),

@@ -545,6 +545,7 @@ def test_an_extract_and_a_delivery_that_cannot_be_read_hide_no_others(house):
         ("extract", "request", json.dumps({})),
         ("extract", "state", None),
         ("extract", "files", None),
+        ("extract", "kind", "tabulation"),
         ("delivery", "outcome", None),
     ):
         key = rows[table]
@@ -553,13 +554,14 @@ def test_an_extract_and_a_delivery_that_cannot_be_read_hide_no_others(house):
             value = connection.execute(query, {"id": key}).scalar_one()
         written(house, change.format(table, column), value=kept or "gar{bage", id=key)
         path = "/v1/extracts" if table == "extract" else "/v1/deliveries"
+        path = f"/v1/{kept}s" if column == "kind" else path
         page = house.call("GET", f"{path}?limit=200", role=Role.AUDITOR).json()
         alone = house.call("GET", f"/v1/extracts/{spoilt['id']}")
         lines = register(house)
         written(house, change.format(table, column), value=value, id=key)
 
         assert [UUID(one).hex for one in page["unreadable"]] == [key]
-        assert page["items"] != []
+        assert page["items"] != [] or column == "kind"
         if table == "extract":
             assert (alone.status_code, alone.json()["code"]) == (409, "RECORD_UNREADABLE")
             assert lines["items"] != []

@@ -62,11 +62,12 @@ def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), parame
     )
     table = {"measure": more.pop("measure", "records"), "dimensions": list(dimensions)}
     columns = [
-        level
+        level.split("__")[0]
         for d in dimensions
         for level in [d["column"], *d.get("within", [])]
         if not level.startswith("Period_")
     ]
+    columns = [*dict.fromkeys(columns)]
     request = haven.request(
         classification=classification,
         periods=list(periods),

@@ -39,7 +39,8 @@ def table(*dimensions, measure="records"):
 
 
 def asked(*dimensions, measure="records", classification=SUPPRESSED, **more):
-    columns = [c for d in dimensions for c in d if not c.startswith("Period_")]
+    named = [c.split("__")[0] for d in dimensions for c in d if not c.startswith("Period_")]
+    columns = [*dict.fromkeys(named)]
     return plain.request(
         classification=classification,
         table=table(*dimensions, measure=measure),
@@ -118,6 +119,36 @@ def test_levels_nest_as_the_catalogue_says_and_no_other_way(world, line):
     }
     assert codes(world, asked(("Sex", "Period_Month"))) == {
         ("DIMENSION_UNSUITABLE", "Period_Month")
+    }
+
+
+def test_organisations_lie_in_boards_and_regions_of_which_the_line_lists_none(world, line):
+    line["fields"].append({"name": "Provider_Code", "treatment": "as_is", "reason": "variation"})
+    icb, region = "Provider_Code__icb", "Provider_Code__region"
+
+    permission = decided(world, asked(("Provider_Code", icb, region)))
+
+    assert [f.name for f in permission.fields] == ["Provider_Code"]
+    assert codes(world, asked((region,))) == set()
+    assert codes(world, asked((region, icb))) == {("DIMENSION_UNSUITABLE", icb)}
+    assert codes(world, asked(("Provider_Code", "Practice__sub_icb"))) == {
+        ("DIMENSION_UNSUITABLE", "Practice__sub_icb")
+    }
+    assert codes(world, asked(("Provider_Code__sub_icb",))) == {
+        ("DIMENSION_UNSUITABLE", "Provider_Code__sub_icb")
+    }
+
+
+def test_groups_of_a_column_that_the_line_does_not_list_are_not_in_it_either(world, line):
+    assert codes(world, asked(("Provider_Code__region",))) == {
+        ("DIMENSION_NOT_IN_DSA", "Provider_Code")
+    }
+
+
+def test_places_of_practices_are_no_numbers_of_single_practices(world, line):
+    assert codes(world, asked(("Practice__sub_icb",))) == set()
+    assert codes(world, asked(("Practice", "Practice__sub_icb"))) == {
+        ("PRACTICE_LEVEL_NOT_IN_DSA", "Practice")
     }
 
 

@@ -36,6 +36,14 @@ _SINCE: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 @from_row
 def extract_of(row: ExtractRow) -> Extract:
+    """Read it. A row that says to be of another kind than what was asked for is none of ours."""
+    found = _extract_of(row)
+    if row.kind != found.kind.value:
+        raise ValueError("kind")
+    return found
+
+
+def _extract_of(row: ExtractRow) -> Extract:
     return Extract(
         id=row.id,
         request=ExtractRequest.read(row.request),

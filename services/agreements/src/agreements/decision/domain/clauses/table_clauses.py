@@ -16,7 +16,7 @@ from statements.tables import (
     Disclosure,
     TableDimension,
     TableRequest,
-    columns_of,
+    source_of,
 )
 from statements.vocabulary import AGGREGATES, Classification
 
@@ -65,7 +65,8 @@ def table(case: LineCase) -> Iterator[Refusal]:
     for one in asked.dimensions:
         yield from _unsuitable(one, case.data_set)
     told_by = (f.column for f in (*case.filters, *case.line.filters))
-    for name in dict.fromkeys((*columns_of(asked.dimensions), *told_by)):
+    levels = (level for one in asked.dimensions for level in one.levels)
+    for name in dict.fromkeys((*levels, *told_by)):
         listed, column = case.line.fields.get(name), case.data_set.columns.get(name)
         is_practice = column is not None and column.is_practice
         if is_practice and (listed is None or not listed.reason.strip()):
@@ -96,10 +97,11 @@ def _by_another_rule(
 
 
 def _unsuitable(one: TableDimension, data_set: DataSetFacts) -> Iterator[Refusal]:
-    finest = data_set.columns.get(one.column)
+    finest = data_set.columns.get(source_of(one.column))
     for number, name in enumerate(one.levels):
-        column = data_set.columns.get(name)
-        if name not in PERIOD_LEVELS and (column is None or not column.is_dimension):
+        column = data_set.columns.get(source_of(name))
+        is_known = column is not None and (source_of(name) == name or name in data_set.groupings)
+        if name not in PERIOD_LEVELS and not (is_known and column and column.is_dimension):
             detail = "The data set has no such column, or it has no categories."
             yield refusal(Code.DIMENSION_UNSUITABLE, detail, name)
         elif number and not _nests(one.levels[number - 1], name, data_set, finest is None):
@@ -112,7 +114,8 @@ def _nests(finer: str, coarser: str, data_set: DataSetFacts, is_of_periods: bool
         both = finer in PERIOD_LEVELS and coarser in PERIOD_LEVELS
         return both and PERIOD_LEVELS.index(finer) < PERIOD_LEVELS.index(coarser)
     column = data_set.columns.get(finer)
-    return column is not None and coarser in column.nests_in
+    above = frozenset() if column is None else column.nests_in
+    return coarser in above | data_set.groupings.get(finer, frozenset())
 
 
 def _otherwise_shown(case: LineCase) -> Iterator[Refusal]:

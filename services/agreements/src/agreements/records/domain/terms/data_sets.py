@@ -66,6 +66,8 @@ class DataSetFacts:
     landing_rules: tuple[LandingRulesFacts, ...] = ()
     measures: frozenset[str] = frozenset()
     """What can be counted of it, with a rule that says how that is protected."""
+    groupings: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By column of organisations, and by each group of it, the coarser groups."""
     takes_parameters: bool = False
     """Whether parameters of its disclosure rule are those of the agreement."""
 
@@ -111,6 +113,7 @@ def of(
             if rules.data_set == data_set.data_set
         ),
         measures=frozenset(one.name for one in catalogue.tabulating().measures_of(data_set)),
+        groupings=catalogue.tabulating().groupings(data_set),
         takes_parameters=data_set.disclosure_rule in catalogue.tabulating().by_agreement,
     )
 

@@ -18,9 +18,9 @@ from pseudonymisation.preparations.domain.tables.axes import (
     NOT_KNOWN,
     OTHERS,
     PART,
-    PERIODS,
     WHOSE,
     Axis,
+    made_of,
 )
 from pseudonymisation.preparations.domain.tables.measures import (
     MILLIONTHS,
@@ -28,7 +28,7 @@ from pseudonymisation.preparations.domain.tables.measures import (
     VALUED,
     Values,
 )
-from statements.tables import PERIOD_LEVELS
+from statements.tables import PERIOD_LEVELS, source_of
 
 CATEGORIES_MAX: Final = 200_000
 """Combinations that are there; a table has no more cells than it can protect."""
@@ -46,7 +46,10 @@ class Count:
         connection: duckdb.DuckDBPyConnection,
         measure: CountOf,
         axes: Sequence[Axis],
+        data_set: DataSet,
     ) -> None:
+        of_reasons = data_set.population.values()
+        self._practices = frozenset(r.field for r in of_reasons if r.source == "practice")
         self._plan = plan
         self._connection = connection
         self._measure = measure
@@ -72,6 +75,9 @@ class Count:
         if column == PART:
             counted, others = literal(COUNTED), literal(OTHERS)
             return f"CASE WHEN {self._is_counted()} THEN {counted} ELSE {others} END"
+        if source_of(column) != column and source_of(column) in self._practices:
+            return f"coalesce(s.reason_g, {literal(NOT_KNOWN)})"  # by the map of its month
+        column = source_of(column)
         source = self._plan.capped.get(column, f"s.{identifier(column)}")
         return f"coalesce(CAST({source} AS VARCHAR), {literal(NOT_KNOWN)})"
 
@@ -166,8 +172,7 @@ class Count:
         labels = [str(value) for value in row]
         for axis, place in zip(self._axes, self.places, strict=True):
             for at, column in enumerate([axis.column, *axis.coarser], place.start):
-                if column in PERIODS:
-                    labels[at] = PERIODS[column](labels[at])
+                labels[at] = made_of(column, labels[at])
         return tuple(labels)
 
     def outcome(self) -> ExtractOutcome:
@@ -184,7 +189,7 @@ class Count:
             scan_rule=scan.RULE,
             scanned_columns=tuple(
                 dict.fromkeys(
-                    column
+                    source_of(column)
                     for axis in self._axes
                     for column in (axis.column, *axis.coarser)
                     if column not in PERIOD_LEVELS and column not in {WHOSE, PART}

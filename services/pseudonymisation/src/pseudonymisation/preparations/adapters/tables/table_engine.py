@@ -1,10 +1,13 @@
 """Makes the file of one table on this machine: counted by the locked engine, then protected."""
 
 import shutil
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from secrets import randbits
 from typing import Final
@@ -13,7 +16,7 @@ from uuid import UUID
 import duckdb
 import structlog
 
-from catalogue import CountOf, DataSet, tabulating
+from catalogue import CountOf, DataSet, members, tabulating
 from common.ids import digest
 from common.jobs import Report
 from common.personal_data import find_in_record
@@ -42,7 +45,13 @@ from pseudonymisation.preparations.domain.tables.practices import require_practi
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 from statements.filters import RowFilter, in_words
-from statements.tables import MONTH, PERIOD_LEVELS, AttestedTable, PermittedTable
+from statements.tables import (
+    MONTH,
+    PERIOD_LEVELS,
+    AttestedTable,
+    PermittedTable,
+    source_of,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -138,7 +147,7 @@ class TableEngine:
         plan = replace(self._records.plan(order), others=with_earlier.others)
         axes = [*_axes(table, measure, work), *with_earlier.axes]
         with self._session(plan, place) as connection:
-            count = Count(plan, connection, measure, axes)
+            count = Count(plan, connection, measure, axes, work.data_set)
             rows = count.rows()
             values = count.values()
             least = 0 if table.parameters is None else table.parameters.min_practices
@@ -146,7 +155,7 @@ class TableEngine:
             outcome = count.outcome()
         if plan != asked:  # what is attested is of what was asked for alone
             with self._session(asked, place) as connection:
-                own = Count(asked, connection, measure, axes)
+                own = Count(asked, connection, measure, axes, work.data_set)
                 own.find_people()
                 outcome = own.outcome()
         labels = [of for of, _ in rows]
@@ -166,6 +175,13 @@ class TableEngine:
             counts=counts,
             measure=measure,
             values=values,
+            related=frozenset(
+                (one.column, other.column)
+                for one, other in permutations(axes, 2)
+                if tabulating().are_related(work.data_set, one.column, other.column)
+            ),
+            not_members=frozenset(_not_members(work.data_set, with_earlier.all_months)),
+            members_column=next((f.name for f in work.data_set.fields if f.members), None),
             not_submitted=_not_submitted(work),
             provider_column=None if reason is None else reason.field,
         ), outcome
@@ -251,7 +267,7 @@ def _axes(table: PermittedTable, measure: CountOf, work: ExtractOrder) -> list[A
             one,
             is_geography=is_nation
             and one.column not in PERIOD_LEVELS
-            and rules.is_geography(work.data_set, one.column),
+            and rules.is_geography(work.data_set, source_of(one.column)),
         )
         for one in table.dimensions
     ]
@@ -322,6 +338,17 @@ def _not_submitted(work: ExtractOrder) -> frozenset[tuple[str, str]]:
         for month in work.permit.periods
         if not any(e.provider == provider and e.covers(month) for e in pinned)
     )
+
+
+def _not_members(data_set: DataSet, months: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name organisations and months in which the data set was not about them."""
+    lists = [members(field.members) for field in data_set.fields if field.members]
+    for found in filter(None, lists):
+        codes = {one.code for one in found.organisations}
+        for month in months:
+            first = date.fromisoformat(f"{month}-01")
+            last = first.replace(day=monthrange(first.year, first.month)[1])
+            yield from ((code, month) for code in codes.difference(found.codes(first, last)))
 
 
 def _title(work: ExtractOrder, measure: CountOf) -> str:

@@ -11,8 +11,17 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
+from catalogue import groups
 from disclosure import Dimension, Hierarchy
-from statements.tables import FINANCIAL_YEAR, MONTH, PERIOD_LEVELS, QUARTER, TableDimension
+from statements.tables import (
+    FINANCIAL_YEAR,
+    GROUPED,
+    MONTH,
+    PERIOD_LEVELS,
+    QUARTER,
+    TableDimension,
+    source_of,
+)
 
 TOTAL: Final = "Total"
 WHOSE: Final = "whose records"
@@ -40,9 +49,9 @@ class Axis:
 
     @classmethod
     def of(cls, dimension: TableDimension, *, is_geography: bool) -> "Axis":
-        """Periods have months for categories, whatever is asked for."""
+        """Periods have months for categories, groups their organisations, whatever is asked for."""
         finest = dimension.column
-        column = MONTH if finest in PERIOD_LEVELS else finest
+        column = MONTH if finest in PERIOD_LEVELS else source_of(finest)
         return cls(column=column, levels=dimension.levels, is_geography=is_geography)
 
     @property
@@ -160,3 +169,13 @@ PERIODS: Final[Mapping[str, Callable[[str], str]]] = {
     FINANCIAL_YEAR: financial_year_of,
 }
 """From a month to each level of periods."""
+
+
+def made_of(level: str, label: str) -> str:
+    """Say in which period or group of a level a month or an organisation lies."""
+    if level in PERIODS:
+        return PERIODS[level](label)
+    source, is_group, group = level.partition(GROUPED)
+    if not is_group or not source or label == NOT_KNOWN:
+        return label
+    return groups().group(label, group) or NOT_KNOWN

@@ -17,7 +17,7 @@ from pseudonymisation.preparations.domain.shown import ShownTable, Whose
 from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, WHOSE, Axis
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, Known
 from statements.filters import Filters, RowFilter
-from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable
+from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable, source_of
 
 EARLIER_MAX: Final = 200
 """Tables of one recipient and data set that can be held against a new one."""
@@ -81,7 +81,10 @@ class Beside:
         """
         if not self.used:
             return ()
-        own = {MONTH if d.column in PERIOD_LEVELS else d.column for d in self.table.dimensions}
+        own = {
+            MONTH if d.column in PERIOD_LEVELS else source_of(d.column)
+            for d in self.table.dimensions
+        }
         own |= set() if self.part_column is None else {self.part_column}
         wanted = {a.column for t, _, _ in self.used for a in t.told.axes}
         wanted |= {f.column for t, _, _ in self.used for f in t.filters if f not in self.common}

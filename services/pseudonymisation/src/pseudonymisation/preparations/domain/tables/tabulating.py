@@ -1,9 +1,9 @@
 """From counted records to a table that can be shown, and what of it is remembered as shown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
+from itertools import permutations, product
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from disclosure import (
 )
 from disclosure.outputs import Column, Kind, Printed
 from disclosure.problems import TableInvalid, TableTooLarge, TableUnprovable
-from disclosure.structure import CELLS_MAX
+from disclosure.structure import CELLS_MAX, totals
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells
 from pseudonymisation.preparations.domain.tables.axes import (
@@ -40,7 +40,7 @@ from pseudonymisation.preparations.domain.tables.measures import (
     Values,
     tells_exact,
 )
-from statements.tables import PERIOD_LEVELS, Disclosure
+from statements.tables import MONTH, PERIOD_LEVELS, Disclosure
 
 LEAST: Final = 3
 """So many counts of a hidden cell have to stay possible."""
@@ -67,9 +67,14 @@ class Counted:
     counts: Mapping[tuple[str, ...], int]
     measure: CountOf
     values: Values = field(default_factory=Values)
+    related: frozenset[tuple[str, str]] = frozenset()
+    """Pairs of columns that are made of the same value: one may tell the other."""
     not_submitted: frozenset[tuple[str, str]] = frozenset()
     """Providers and months of which nothing was sent."""
     provider_column: str | None = None
+    not_members: frozenset[tuple[str, str]] = frozenset()
+    """Organisations and months in which the data set was not about them."""
+    members_column: str | None = None
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -101,9 +106,35 @@ class Counted:
             counts=counts,
             measure=self.measure.counts,
             printed=self._printed(dimensions),
+            structural=self._impossible(indexes, counts),
             exact=np.ones([len(d.nodes) for d in dimensions], np.bool_) if tells_exact else None,
-            not_submitted=self._away(indexes, counts),
+            not_submitted=_none_if_empty(
+                self._marked(indexes, counts, self.provider_column, self.not_submitted)
+            ),
         )
+
+    def _impossible(
+        self, indexes: Sequence[Mapping[str, int]], counts: np.ndarray
+    ) -> np.ndarray | None:
+        """Mark what no record can be: an area lies in one other, and its people in no third.
+
+        A reader knows that, so that no table with such a record is one that could be.
+        """
+        found = np.zeros(counts.shape, np.bool_)
+        columns = [one.axis.column for one in self.categories]
+        for (i, finer), (j, coarser) in permutations(enumerate(columns), 2):
+            if (finer, coarser) not in self.related:
+                continue
+            rest = tuple(at for at in range(counts.ndim) if at not in {i, j})
+            both = counts.sum(rest) > 0
+            both = both if i < j else both.T
+            if (both.sum(1) <= 1).all():
+                shape = [1] * counts.ndim
+                shape[i], shape[j] = both.shape
+                never = ~both & both.any(1)[:, None]
+                found |= (never if i < j else never.T).reshape(shape)
+        found |= self._marked(indexes, counts, self.members_column, self.not_members)
+        return _none_if_empty(found)
 
     def _printed(self, dimensions: Sequence[Dimension]) -> np.ndarray | None:
         """Mark the cells that are asked for; None where all are."""
@@ -120,22 +151,27 @@ class Counted:
             found &= np.expand_dims(mask, [a for a in range(len(masks)) if a != axis])
         return found
 
-    def _away(self, indexes: Sequence[Mapping[str, int]], counts: np.ndarray) -> np.ndarray | None:
-        """Mark categories of providers and months of which nothing was sent."""
+    def _marked(
+        self,
+        indexes: Sequence[Mapping[str, int]],
+        counts: np.ndarray,
+        column: str | None,
+        pairs: Iterable[tuple[str, str]],
+    ) -> np.ndarray:
+        """Mark categories of a column in months, where there is no count."""
         columns = [one.axis.column for one in self.categories]
-        month = next((c for c in columns if c in PERIOD_LEVELS), None)
-        if not self.not_submitted or self.provider_column not in columns or month is None:
-            return None
         found = np.zeros(counts.shape, np.bool_)
-        at_provider, at_month = columns.index(self.provider_column), columns.index(month)
-        for provider, name in self.not_submitted:
-            if provider in indexes[at_provider] and name in indexes[at_month]:
+        if column not in columns or MONTH not in columns:
+            return found
+        at_column, at_month = columns.index(column), columns.index(MONTH)
+        for label, month in pairs:
+            if label in indexes[at_column] and month in indexes[at_month]:
                 where: list[slice | int] = [slice(None)] * counts.ndim
-                where[at_provider] = indexes[at_provider][provider]
-                where[at_month] = indexes[at_month][name]
+                where[at_column] = indexes[at_column][label]
+                where[at_month] = indexes[at_month][month]
                 if not counts[tuple(where)].any():
                     found[tuple(where)] = True
-        return found if found.any() else None
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +191,10 @@ class MadeTable:
     @property
     def cells(self) -> int:
         return len(self.printed.rows)
+
+
+def _none_if_empty(mask: np.ndarray) -> np.ndarray | None:
+    return mask if mask.any() else None
 
 
 def make(
@@ -326,7 +366,11 @@ def _printed(
 
 
 def _exact(counted: Counted, table: Table, *, title: str) -> MadeTable:
-    texts = table.cells.astype(object)
+    texts = table.cells.astype(str).astype(object)
+    empty = np.zeros(table.counts.shape, np.bool_)
+    for mask in (table.structural, table.not_submitted):
+        empty |= False if mask is None else mask
+    texts[totals(table.dimensions, (~empty).astype(np.int64)) == 0] = NOT_APPLICABLE
     places = np.argwhere(np.ones_like(table.cells) if table.printed is None else table.printed)
     cells = [
         (place, int(table.cells[place]), int(table.cells[place]), False)
