@@ -1217,7 +1217,14 @@ class Evaluation:
                 named -= {r["commissioner"]}
                 if active and self.own(r["commissioner"]) in counting and handling <= named:
                     fine = True
-            if not fine:
+            row = self.organisation_row(self.landing(line))
+            of_provider = (  # ruling 14
+                row is not None
+                and row["kind"] in ("NHS_TRUST", "INDEPENDENT_PROVIDER")
+                and self.classification == "AGGREGATE_SUPPRESSED"
+                and self.owns(row["ods"], code)
+            )
+            if not fine and not of_provider:
                 found.add(("LCR_MISSING", code))
         return found
 

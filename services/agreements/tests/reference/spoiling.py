@@ -482,7 +482,9 @@ def filtered(draw: Draw, world: Json, question: Json) -> None:
             | st.sampled_from(wrong).map(lambda one: [one])
         )
         if draw(st.booleans()):
-            x["fields"].append({"name": "Der_Age", "treatment": "derived", "reason": "need"})
+            x.setdefault("fields", []).append(
+                {"name": "Der_Age", "treatment": "derived", "reason": "need"}
+            )
     if question["action"] == "request":
         question["filters"] = draw(FILTERS)
         return
@@ -547,14 +549,20 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
                     x["disclosure_parameters"] = taken
                 if draw(st.sampled_from([alone, alone, alone, not alone])):
                     x["as_published"] = draw(st.sampled_from(["to equal it", "it", " "]))
-                x["fields"] = [
-                    {
-                        "name": n,
-                        "treatment": "derived" if n.startswith("Der_") else "as_is",
-                        "reason": draw(st.sampled_from(["need", "need", ""])),
-                    }
-                    for n in draw(st.lists(st.sampled_from(listed), unique=True) | st.just(listed))
-                ] or x["fields"]
+                x["fields"] = (
+                    [
+                        {
+                            "name": n,
+                            "treatment": "derived" if n.startswith("Der_") else "as_is",
+                            "reason": draw(st.sampled_from(["need", "need", ""])),
+                        }
+                        for n in draw(
+                            st.lists(st.sampled_from(listed), unique=True) | st.just(listed)
+                        )
+                    ]
+                    or x.get("fields")
+                    or []
+                )
     for place in the_key(question):
         place["classification"] = draw(
             st.sampled_from([classification] * 3 + ["PSEUDO_ANONYMISED", "IDENTIFIABLE"])
@@ -744,7 +752,7 @@ def of_a_ruled_data_set(draw: Draw, world: Json, question: Json) -> None:
         v["snapshot"]["linkage"] = [link] if linked else []
         for x in v["snapshot"]["lines"]:
             x["data_set"], x["catalogue_digest"] = name, described["digest"]
-            for listed in x.get("fields", []):
+            for listed in x.get("fields") or []:
                 listed["reason"] = reason
     for place in the_key(question):
         place["data_set"] = name

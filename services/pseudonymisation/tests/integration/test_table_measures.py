@@ -2,6 +2,7 @@
 
 import pytest
 
+from catalogue import Catalogue
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import CATALOGUE, world
 from services.pseudonymisation.tests.integration.test_tables import ask, attested, cells_of, rows_of
@@ -141,7 +142,12 @@ SPELLS = {"RH8": (40, 10), "RJE": (300, 41), "R0A": (90, 5), "RBA": (100, 33)}
 @pytest.fixture
 def mortality(tmp_path, make_engine, sqlite_url, clock):
     made = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=CATALOGUE.get("SHMI"))
-    spells = [
+    made.land(spells_of(SPELLS), provider="X26")
+    return made
+
+
+def spells_of(trusts):
+    return [
         {
             "SPELL_KEY": f"{trust}-{i}",
             "PROCODE3": trust,
@@ -151,11 +157,9 @@ def mortality(tmp_path, make_engine, sqlite_url, clock):
             "period": "2018-04",
             "reasons": {},
         }
-        for trust, (number, deaths) in SPELLS.items()
+        for trust, (number, deaths) in trusts.items()
         for i in range(number)
     ]
-    made.land(spells, provider="X26")
-    return made
 
 
 def test_percentages_are_made_from_rounded_numbers_and_hidden_with_any_of_them(mortality):
@@ -183,6 +187,33 @@ def test_deaths_survivors_and_all_are_held_against_one_another(mortality):
     made = ask(mortality, TRUST, measure="deaths")
 
     assert len(attested(mortality, made).table.earlier) == 2
+
+
+@pytest.mark.scenario("D02")
+def test_a_flat_data_set_that_carries_the_rule_of_csds_is_shown_by_it(
+    tmp_path, make_engine, sqlite_url, clock
+):
+    """Zeros are hidden, 5 is shown, and percentages are made from numbers before rounding."""
+    by_csds = CATALOGUE.get("SHMI").model_copy(update={"disclosure_rule": "CSDS"})
+    haven = world(
+        tmp_path / "haven",
+        make_engine(sqlite_url),
+        clock,
+        data_set=by_csds,
+        known=Catalogue((by_csds,), CATALOGUE.landing_rules),
+    )
+    trusts = {"RH8": (40, 13), "RJE": (40, 7), "R0A": (80, 0), "RBA": (60, 4), "RXE": (90, 33)}
+    haven.land(spells_of(trusts), provider="X26")
+
+    shares = numbers_of(haven, ask(haven, TRUST, measure="deaths_percent"))
+    counts = numbers_of(haven, ask(haven, TRUST, measure="deaths", disclosure="as_published"))
+
+    assert shares["RH8",][2] in {"33%", "*"}  # from rounded numbers it would be 38%
+    assert shares["R0A",] == ("*", "80", "*")
+    assert shares["RBA",][0] == "*"
+    assert any(text.endswith("%") for *_, text in shares.values())
+    assert counts["RJE",] == ("5",)
+    assert counts["R0A",] == counts["RBA",] == ("*",)
 
 
 def test_a_measure_of_another_data_set_is_none(mortality):

@@ -281,3 +281,40 @@ def test_a_file_of_records_is_not_released_under_a_permit_for_a_table(world, lin
         ("ATTESTATION_INVALID", "order"),
         ("FORM_NOT_ALLOWED", SUPPRESSED),
     }
+
+
+@pytest.fixture
+def provider(world, line):
+    """A trust in its own name, asking for tables of what it did (ruling 14)."""
+    version = world["agreement"]["versions"][0]
+    version["controllers"], version["processors"] = [plain.TRUST], []
+    version["signed"][plain.TRUST] = version["signed"].pop(plain.CCG)
+    version["snapshot"]["controllers"].append(plain.bases(plain.TRUST))
+    line["recipient_environment"]["organisation"] = plain.TRUST
+    line["population"] = {"rule": "own", "commissioners": [plain.TRUST], "reasons": ["P"]}
+    world["environments"][0] |= {"organisation": plain.TRUST}
+    world["contracts"].append(plain.contract(plain.TRUST))
+    world["assurance"].append(plain.assurance(plain.TRUST))
+    world["ico"].append(plain.ico(plain.TRUST))
+    return line
+
+
+def test_a_provider_is_given_tables_and_needs_no_relationship(world, provider):
+    question = asked(("Sex",), organisation=plain.TRUST)
+
+    assert codes(world, question) == set()
+    assert decided(world, question).table.disclosure == "protected"
+
+
+def test_a_provider_is_given_nothing_of_others_without_a_relationship(world, provider):
+    provider["population"] = {"rule": "list", "commissioners": [plain.CCG], "reasons": ["G"]}
+    world["relationships"] = []
+
+    assert codes(world, asked(("Sex",), organisation=plain.TRUST)) == {("LCR_MISSING", plain.CCG)}
+
+
+def test_a_provider_is_given_no_exact_small_numbers(world, provider):
+    provider["classification"] = BY_RIGHT
+    question = asked(("Sex",), organisation=plain.TRUST, classification=BY_RIGHT)
+
+    assert ("FORM_NOT_ALLOWED", plain.TRUST) in codes(world, question)

@@ -170,13 +170,29 @@ def differencing(case: LineCase) -> Iterator[Refusal]:
 
 
 def relationship(case: LineCase) -> Iterator[Refusal]:
-    """Every commissioner has an active relationship that names its processor (R07, L05)."""
+    """Every commissioner has an active relationship that names its processor (R07, L05).
+
+    A provider that is given tables of what it did itself is no commissioner (ruling 14).
+    """
     for code, relationships in case.counting.items():
-        if not relationships:
+        if not relationships and not _is_of_the_provider(case, code):
             who = ", ".join(sorted(case.processing))
             for_whom = f" in which {who} processes for it" if who else ""
             detail = f"{code} has no active legitimate relationship{for_whom}."
             yield refusal(Code.LCR_MISSING, detail, code)
+
+
+def _is_of_the_provider(case: LineCase, code: str) -> bool:
+    owner = case.organisations.organisation(
+        case.organisations.own(case.line.environment_organisation)
+    )
+    allowed = case.facts.rules.vocabulary.provider_classifications
+    return (
+        owner is not None
+        and owner.kind in PROVIDERS
+        and case.key.classification in allowed
+        and case.organisations.owns(owner.ods, code)
+    )
 
 
 def recipient(case: LineCase) -> Iterator[Refusal]:
