@@ -28,6 +28,7 @@ from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import Suite
 from dsfc_cli.synthetic import World
+from dsfc_testing.postgresql import Server
 from pseudonymisation.engine import scan
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome, claims
 from pseudonymisation.preparations.domain.preparation import PinnedEdition
@@ -210,9 +211,14 @@ def edition() -> PinnedEdition:
 
 
 @contextmanager
-def scene(directory: Path, services: Sequence[str]) -> Iterator[Scene]:
-    """Services that run, with an agreement in force."""
-    with Suite(directory / "state", services=services) as suite, ExitStack() as stack:
+def scene(
+    directory: Path, services: Sequence[str], server: Server | None = None
+) -> Iterator[Scene]:
+    """Services that run, with an agreement in force; on SQLite where there is no `server`."""
+    with (
+        Suite(directory / "state", services=services, server=server) as suite,
+        ExitStack() as stack,
+    ):
         haven = Haven(suite.urls["agreements"], directory / "state" / "objects" / "release")
         for door in ("pseudonymisation", "preparations"):
             port = int(suite.urls[door].rpartition(":")[2])

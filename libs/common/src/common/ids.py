@@ -4,6 +4,8 @@ import hashlib
 import re
 import secrets
 import string
+from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -18,8 +20,9 @@ VERSIONED_DARS_REFERENCE = re.compile(r"DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}(-v[0-9]+
 
 CONTRACT_REFERENCE = re.compile(r"CON-[0-9]{5,6}-[A-Z0-9]{5}(-v[0-9]+\.[0-9]+)?")
 
-_SIMPLE = frozenset({str, bool, type(None)})
-_WHOLE_MAX = 2**53 - 1
+_SIMPLE = frozenset({str, int, bool, type(None)})
+_SEVERAL = frozenset({list, tuple})
+_PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -46,9 +49,9 @@ def canonical(value: JsonValue) -> bytes:
     """
     if _is_plain(value):
         try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            return orjson.dumps(value, option=_PLAIN)
         except orjson.JSONEncodeError:
-            pass  # a lone surrogate, or too deep: let the other say so
+            pass  # a lone surrogate, too large, or too deep: let the other say so
     return rfc8785.dumps(value)
 
 
@@ -65,23 +68,33 @@ def digest_of(value: JsonValue) -> str:
 def _is_plain(value: object) -> bool:
     """Say whether the fast encoder writes exactly what RFC 8785 says.
 
-    It does but for fractions, for whole numbers beyond 2^53, and for the order of keys
-    outside ASCII. Decisions and audit entries, thousands a second, have none of these.
+    It does but for fractions and for the order of keys outside ASCII; whole numbers beyond 2^53
+    it refuses itself. Decisions and audit entries, thousands a second, have none of these.
     """
-    waiting = [(value,)]
+    waiting = [value]
     while waiting:
-        for inner in waiting.pop():
-            if type(inner) in _SIMPLE:
-                continue
-            if isinstance(inner, dict):
-                if not all(type(key) is str and key.isascii() for key in inner):
-                    return False
-                waiting.append(tuple(inner.values()))
-            elif isinstance(inner, list | tuple):
-                waiting.append(tuple(inner))
-            elif type(inner) is not int or not -_WHOLE_MAX <= inner <= _WHOLE_MAX:
+        one = waiting.pop()
+        kind = type(one)
+        if isinstance(one, dict) and kind is dict:
+            if not _has_plain_keys(one):
                 return False
+            inner: Collection[object] = one.values()
+        elif isinstance(one, list | tuple) and kind in _SEVERAL:
+            inner = one
+        elif kind in _SIMPLE:
+            continue
+        else:
+            return False
+        if not _SIMPLE.issuperset(map(type, inner)):
+            waiting.extend(each for each in inner if type(each) not in _SIMPLE)
     return True
+
+
+def _has_plain_keys(value: dict[Any, object]) -> bool:
+    try:
+        return "".join(value).isascii()
+    except TypeError:
+        return False
 
 
 def _suffix() -> str:

@@ -185,6 +185,10 @@ class Permit:
     def claims(self) -> dict[str, JsonValue]:
         return FORM.claims(self)
 
+    def claims_of_its_own(self) -> dict[str, JsonValue]:
+        """Return those of its claims that another permit of the same permission has otherwise."""
+        return FORM.claims(self, only=OF_ITS_OWN)
+
     def contradictions(self) -> Iterator[str]:
         """Name the members that contradict others, or themselves."""
         found = {
@@ -214,6 +218,10 @@ class Permit:
         return named != columns_of(table.dimensions) or any(repeated(table.dimensions))
 
 
+OF_ITS_OWN: Final = {
+    *("id", "client_id", "request_digest", "extract_id", "decision_id", "epoch"),
+    *("periods", "formats"),
+}
 JUDGED: Final = frozenset({"iss", "aud", "azp", "iat", "exp"})
 FORM = Form(Permit)
 DOMAIN = Form(DomainFacts)

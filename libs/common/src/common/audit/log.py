@@ -7,39 +7,44 @@ one: a batch reads and writes the frontier once.
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from common.audit.entries import Entry, Leaf
 from common.audit.tree import Frontier, leaf_hash, written
+from common.db.prepared import Prepared
 from common.db.tables import audit_frontier, audit_leaf
 from common.ids import canonical
 
 LOCK = 4_702_111_234_474_983_745
 _ROW = 1
 _TAKE_TURNS = text("SELECT pg_advisory_xact_lock(:lock)")
-_READ = select(audit_frontier.c.size, audit_frontier.c.nodes).where(audit_frontier.c.id == _ROW)
-_BEGIN = insert(audit_frontier)
-_GO_ON = (
+_READ = Prepared(
+    select(audit_frontier.c.size, audit_frontier.c.nodes).where(
+        audit_frontier.c.id == bindparam("row")
+    )
+)
+_BEGIN = Prepared(insert(audit_frontier), ("id", "size", "nodes"))
+_GO_ON = Prepared(
     update(audit_frontier)
-    .where(audit_frontier.c.id == _ROW, audit_frontier.c.size == bindparam("before"))
+    .where(audit_frontier.c.id == bindparam("row"), audit_frontier.c.size == bindparam("before"))
     .values(size=bindparam("after"), nodes=bindparam("packed"))
 )
-_WRITE = insert(audit_leaf)
-# Made once: composing a statement costs more than running it.
+_WRITE = Prepared(insert(audit_leaf), ("index", "entry", "hash"))
 
 
 class AppendedMeanwhile(RuntimeError):
     """Somebody else appended although we hold the lock: the log was written past it."""
 
 
-def append(session: Session, entries: Sequence[Entry]) -> list[Leaf]:
+def append(session: Session | Connection, entries: Sequence[Entry]) -> list[Leaf]:
     """Append entries in the caller's transaction; return where each one stands."""
     if not entries:
         return []
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(_TAKE_TURNS, {"lock": LOCK})
-    frontier = read_frontier(session)
+    connection = session if isinstance(session, Connection) else session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS, {"lock": LOCK})
+    frontier = _frontier(connection)
     before = frontier.size
     leaves: list[Leaf] = []
     rows: list[dict[str, object]] = []
@@ -50,24 +55,26 @@ def append(session: Session, entries: Sequence[Entry]) -> list[Leaf]:
         frontier.append(hashed)
         leaves.append(leaf := Leaf(index, written(hashed), frontier.copy()))
         rows.append({"index": index, "entry": data.decode(), "hash": leaf.hash})
-    session.connection().execute(_WRITE, rows)
-    _write_frontier(session, frontier, before)
+    _WRITE.run(connection, rows)
+    _write_frontier(connection, frontier, before)
     return leaves
 
 
 def read_frontier(session: Session) -> Frontier:
     """Return the frontier as it is stored; an empty one where nothing was ever written."""
-    row = session.connection().execute(_READ).one_or_none()
-    return Frontier() if row is None else Frontier.unpacked(row.size, bytes(row.nodes))
+    return _frontier(session.connection())
 
 
-def _write_frontier(session: Session, frontier: Frontier, before: int) -> None:
+def _frontier(connection: Connection) -> Frontier:
+    row = _READ.row(connection, {"row": _ROW})
+    return Frontier() if row is None else Frontier.unpacked(row[0], bytes(row[1]))
+
+
+def _write_frontier(connection: Connection, frontier: Frontier, before: int) -> None:
     size, packed = frontier.size, frontier.packed()
     if before == 0:
-        session.connection().execute(_BEGIN, {"id": _ROW, "size": size, "nodes": packed})
+        _BEGIN.run(connection, [{"id": _ROW, "size": size, "nodes": packed}])
         return
-    changed = session.connection().execute(
-        _GO_ON, {"before": before, "after": size, "packed": packed}
-    )
-    if changed.rowcount != 1:
+    went_on = {"row": _ROW, "before": before, "after": size, "packed": packed}
+    if _GO_ON.run(connection, [went_on]) != 1:
         raise AppendedMeanwhile

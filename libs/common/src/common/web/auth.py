@@ -15,8 +15,9 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.types import Scope
 
-from common.errors import Forbidden, TokenMissing, Unauthenticated
+from common.errors import AppError, Forbidden, TokenMissing, Unauthenticated
 from common.security.principal import Principal
 from common.security.roles import Role
 from common.web import operation, schemas
@@ -74,6 +75,20 @@ class Requires:
                 permission=self.permission.name,
             )
         operation.check(request)
+        return principal
+
+    def known(self, scope: Scope, token: str, *, audience: str) -> Principal | None:
+        """Return whose token it is, where it was verified before, is valid now, and has the role.
+
+        None where it is not known, or where there is something to refuse.
+        """
+        known = getattr(scope["state"]["verifier"], "known", None)
+        try:
+            principal: Principal | None = None if known is None else known(token, audience=audience)
+        except AppError:
+            return None
+        if principal is None or principal.role not in self.permission.roles:
+            return None
         return principal
 
 

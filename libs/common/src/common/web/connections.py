@@ -18,7 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from common.settings import ServiceSettings
 from common.web import problems
-from common.web.app import SAFETY, Service
+from common.web.app import Service
+from common.web.surroundings import SAFETY
 
 CONNECTION = "dsfc.connection"
 """`scope["extensions"][CONNECTION]` is the protocol, with its `flow` and its `transport`."""

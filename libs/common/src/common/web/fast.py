@@ -4,7 +4,11 @@ Before every download, every second while it runs, and before every extract some
 answer. On the way of a request through telemetry, middlewares, routers and dependencies FastAPI
 spends several times what the answer takes (docs/performance.md). A fast route is declared as every
 other is, with a permission, a body and a response model; but what is common to all routes is done
-here in one step each.
+here in one step each, and for a request of the usual form in one pass (docs/adr/0069).
+
+The usual form: a token that was verified before and has the role, JSON called that, nothing wanted
+of the answer. It is only ever taken for what the general way takes as well; whatever else comes is
+served by the general way, which refuses in its own words.
 
 Such a route writes no access line: whoever needs one writes down what was asked (the decision has
 its audit log). Refusals are logged as everywhere, and it is counted with the other metrics.
@@ -13,17 +17,37 @@ its audit log). Refusals are logged as everywhere, and it is counted with the ot
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, get_type_hints
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol, Self, get_type_hints
 
+import structlog
+from asgi_correlation_id.context import correlation_id
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import TooLarge, UnsupportedMedia
+from common.security.principal import Principal
 from common.web import problems
 from common.web.auth import Requires
+from common.web.surroundings import (
+    REQUEST_ID,
+    Surroundings,
+    added_headers,
+    request_id_of,
+    surrounded,
+)
+
+BEARER = b"Bearer "
+JSON = b"application/json"
+ACCEPTED = frozenset({b"*/*", JSON})
+LOOKED_AT = frozenset(
+    {b"accept", b"authorization", b"content-encoding", b"content-type", REQUEST_ID}
+)
+"""All that the general way looks at, here and in `operation.check`."""
 
 
 class Observed(Protocol):
@@ -50,7 +74,7 @@ class FastEndpoint:
     """A fast route's endpoint, with what reads its arguments."""
 
     guard: Requires
-    read: Callable[[bytes, Request], Any]
+    read: Callable[[bytes], Any]
     endpoint: Callable[..., Awaitable[BaseModel]]
     body_name: str
     request_name: str
@@ -81,6 +105,13 @@ class FastEndpoint:
             caller_name=caller.name,
         )
 
+    async def answer(self, body: Any, request: Request, caller: Principal) -> bytes:
+        """Call the endpoint, and write what it answers."""
+        answer = await self.endpoint(
+            **{self.body_name: body, self.request_name: request, self.caller_name: caller}
+        )
+        return answer.model_dump_json(exclude_none=True).encode()
+
 
 class FastPath:
     """Serves the fast routes of an app."""
@@ -89,6 +120,7 @@ class FastPath:
         """Find them. Raises LookupError where a router adds a dependency that would be skipped."""
         self._app = app
         self._observed = observed
+        self._general = Surroundings(self._judged)
         self._endpoints: dict[tuple[str, str], FastEndpoint] = {}
         for route in iter_route_contexts(app.routes):
             fast = route.original_route
@@ -103,6 +135,41 @@ class FastPath:
         return (scope.get("method"), scope.get("path")) in self._endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request of the usual form in one pass, another by the general way."""
+        began = time.perf_counter()
+        fast = self._endpoints[scope["method"], scope["path"]]
+        usual = Usual.of(scope)
+        audience = self._app.state.audience
+        principal = (
+            None if usual is None else fast.guard.known(scope, usual.token, audience=audience)
+        )
+        if usual is None or principal is None:
+            await self._general(scope, receive, send)
+            return
+        scope["app"] = self._app
+        # As `Surroundings` does it: the context is that of this request's task.
+        correlation_id.set(usual.request_id)
+        structlog.contextvars.bind_contextvars(
+            correlation_id=usual.request_id,
+            client_id=principal.client_id,
+            role=principal.role.value,
+        )
+        request = Request(scope, receive, send)
+        try:
+            question = fast.read(await _body(scope, receive))
+            content = await fast.answer(question, request, principal)
+        except Exception as error:  # noqa: BLE001 - it is the outermost handler here
+            refusal = problems.answer(request, error)
+            self._observed(scope["path"], refusal.status_code, time.perf_counter() - began)
+            await refusal(scope, receive, surrounded(send, usual.request_id))
+            return
+        self._observed(scope["path"], HTTPStatus.OK, time.perf_counter() - began)
+        headers = [(b"content-length", b"%d" % len(content)), (b"content-type", JSON)]
+        headers += added_headers(usual.request_id)
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _judged(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the permission, read the body, call the endpoint and write its answer."""
         began = time.perf_counter()
         scope["app"] = self._app
@@ -110,17 +177,45 @@ class FastPath:
         fast = self._endpoints[scope["method"], scope["path"]]
         try:
             principal = await fast.guard(request)
-            body = fast.read(await _body(request), request)
-            answer = await fast.endpoint(
-                **{fast.body_name: body, fast.request_name: request, fast.caller_name: principal}
-            )
-            response = Response(
-                answer.model_dump_json(exclude_none=True), media_type="application/json"
-            )
+            body = await _body(scope, receive)
+            if body and not problems.is_json(request):
+                raise UnsupportedMedia(problems.JSON_WANTED)
+            content = await fast.answer(fast.read(body), request, principal)
+            response = Response(content, media_type="application/json")
         except Exception as error:  # noqa: BLE001 - it is the outermost handler here
             response = problems.answer(request, error)
         self._observed(scope["path"], response.status_code, time.perf_counter() - began)
         await response(scope, receive, send)
+
+
+class Usual(NamedTuple):
+    """What one pass over the headers finds of a request of the usual form."""
+
+    token: str
+    request_id: str
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self | None:
+        """Return it; None where anything has to be looked at more closely."""
+        if scope["query_string"]:
+            return None
+        token = media_type = told = None
+        for name, value in scope["headers"]:
+            if name not in LOOKED_AT:
+                continue
+            if name == b"accept" and value in ACCEPTED:
+                continue
+            if name == b"authorization" and token is None and value.startswith(BEARER):
+                token = value[len(BEARER) :]
+            elif name == b"content-type" and media_type is None and value == JSON:
+                media_type = value
+            elif name == REQUEST_ID and told is None:
+                told = value
+            else:
+                return None
+        if not token or media_type is None:
+            return None
+        return cls(token.decode("latin-1").strip(), request_id_of(told))
 
 
 class FastApp(FastAPI):
@@ -138,15 +233,13 @@ class FastApp(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.fast_path is not None and self.fast_path.serves(scope):
-            await self.around(self.fast_path)(scope, receive, send)
+            await self.fast_path(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
-def _reader(adapter: TypeAdapter[Any]) -> Callable[[bytes, Request], Any]:
-    def read(body: bytes, request: Request) -> Any:
-        if body and not problems.is_json(request):
-            raise UnsupportedMedia(problems.JSON_WANTED)
+def _reader(adapter: TypeAdapter[Any]) -> Callable[[bytes], Any]:
+    def read(body: bytes) -> Any:
         try:
             return adapter.validate_json(body)
         except ValidationError as invalid:
@@ -158,14 +251,25 @@ def _reader(adapter: TypeAdapter[Any]) -> Callable[[bytes, Request], Any]:
     return read
 
 
-async def _body(request: Request) -> bytes:
-    """Return the body. Raises TooLarge where it is longer than the service reads."""
-    longest: int = request.state.settings.body_bytes_max
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """Return the body.
+
+    Raises:
+        TooLarge: it is longer than the service reads.
+        ClientDisconnect: the client hung up before its end.
+
+    """
+    longest: int = scope["state"]["settings"].body_bytes_max
     parts: list[bytes] = []
-    length = 0
-    async for part in request.stream():
+    length, is_more = 0, True
+    while is_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
         length += len(part)
         if length > longest:
             raise TooLarge("The body is longer than this service reads.")
         parts.append(part)
-    return b"".join(parts)
+        is_more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -7,11 +7,12 @@ epoch, once seen, names a state of all facts that no later commit can alter.
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, text
 from sqlmodel import Session
 
 from agreements.db import written
 from agreements.db.tables import FactChangeRow
+from common.db.prepared import Prepared
 
 NEXT = text(
     "INSERT INTO fact_epoch (id, epoch)"
@@ -22,7 +23,7 @@ NEXT = text(
 )
 """One more than ever before: a counter that somebody set back must not stop a hold."""
 
-CURRENT = text("SELECT coalesce(max(epoch), 0) FROM fact_epoch")
+CURRENT = Prepared(text("SELECT coalesce(max(epoch), 0) FROM fact_epoch"))
 LOCKED = text("UPDATE fact_epoch SET epoch = epoch")
 
 
@@ -66,4 +67,10 @@ def await_others(session: Session) -> None:
 
 def current(session: Session) -> int:
     """Return the newest epoch that this transaction's snapshot shows; 0 before the first fact."""
-    return int(session.connection().execute(CURRENT).scalar_one())
+    return seen_by(session.connection())
+
+
+def seen_by(connection: Connection) -> int:
+    """Return the same of a connection's transaction."""
+    row = CURRENT.row(connection)
+    return 0 if row is None else int(row[0])

@@ -101,14 +101,20 @@ class FactsCache:
     _epoch: int = -1
     _facts: OrderedDict[str, AgreementFacts] = field(default_factory=OrderedDict)
 
-    def get(self, session: Session, agreement: str, *, epoch: int) -> tuple[AgreementFacts, bool]:
-        """Return the facts, and whether they were loaded just now."""
+    def known(self, agreement: str, *, epoch: int) -> AgreementFacts | None:
+        """Return the facts, where they were loaded before under this epoch."""
         if epoch != self._epoch:
             self.clear()
             self._epoch = epoch
         found = self._facts.get(agreement)
         if found is not None:
             self._facts.move_to_end(agreement)
+        return found
+
+    def get(self, session: Session, agreement: str, *, epoch: int) -> tuple[AgreementFacts, bool]:
+        """Return the facts, and whether they were loaded just now."""
+        found = self.known(agreement, epoch=epoch)
+        if found is not None:
             return found, False
         found = self._facts[agreement] = self._load(session, agreement, epoch)
         if len(self._facts) > CACHED_MAX:

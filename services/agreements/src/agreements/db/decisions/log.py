@@ -8,7 +8,7 @@ whatever two replicas could both write has a key that lets only one of them.
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -17,17 +17,13 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import (
+    Connection,
     Engine,
-    Insert,
     Row,
     Table,
-    Update,
-    bindparam,
     func,
-    insert,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
@@ -38,18 +34,23 @@ from agreements.db.decisions.facts import FactsCache
 from agreements.db.decisions.reads import SealedRows
 from agreements.db.decisions.registers import FATE, HOLDING, TREATMENT, Register
 from agreements.db.decisions.rows import (
-    decision_of,
+    DECISION,
+    INSERT_DECISIONS,
+    INSERT_HOLDINGS,
+    INSERT_PERMITS,
+    LAST_AT,
+    LOGGED,
+    RENEWED,
     holding_of,
     released_of,
     row_of_decision,
     row_of_holding,
     row_of_permit,
 )
-from agreements.db.decisions.seals import PERMIT, Ledger, Written
+from agreements.db.decisions.seals import Ledger, Written
 from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
 from agreements.db.events import enqueue_voided
 from agreements.db.seals.chain import Book, Sealer
-from agreements.db.seals.sealed import table_of
 from agreements.db.tables import (
     AgreementPartyRow,
     AgreementRow,
@@ -63,9 +64,16 @@ from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Holding
 from agreements.decision.domain.rules import Rules
-from agreements.decision.use_cases.ports import Batch, Fate, LoggedDecision, ReleasedFile
+from agreements.decision.use_cases.ports import (
+    NAMES,
+    Batch,
+    Fate,
+    LoggedDecision,
+    ReleasedFile,
+)
 from common import audit
-from common.db.unit_of_work import UnitOfWork
+from common.db import engine as engines
+from common.db.unit_of_work import translated
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -75,16 +83,6 @@ FATES_CACHED_MAX = 100_000
 READ_ROWS = 500
 TURNS = 6_021_557_340_918_227_431
 """Files with opt-outs upheld are released, and first fetched, one after another (PostgreSQL)."""
-DECISION = table_of(DecisionRow)
-INSERT_DECISIONS = insert(DECISION)
-INSERT_PERMITS = insert(PERMIT)
-INSERT_HOLDINGS = insert(HOLDING)
-LAST_AT = select(func.max(DECISION.c.last_at))
-RENEWED = (
-    update(DECISION)
-    .where(DECISION.c.id == bindparam("decision"))
-    .values(last_at=bindparam("moment"), renewals=DECISION.c.renewals + bindparam("times"))
-)
 
 
 @dataclass(slots=True)
@@ -100,42 +98,66 @@ class Remembered:
 
 @dataclass(slots=True)
 class SqlDecisionLog:
-    session: Session
+    connection: Connection
+    """What every decision reads and writes goes by it, the short way (`Prepared`)."""
     remembered: Remembered
+    _session: Session | None = None
+    _sealed: SealedRows | None = None
     _epoch: int | None = None
     _free: set[Reservation] = field(default_factory=set)
     """Places that this transaction found free; whether they still are, its insert will tell."""
     decided: dict[UUID, Fate] = field(default_factory=dict)
     """What this transaction wrote of fates."""
-    sealed: SealedRows = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.sealed = SealedRows(self.session, self.remembered.ledger)
+    @property
+    def session(self) -> Session:
+        """Return a session on the same transaction, for what few decisions need."""
+        if self._session is None:
+            self._session = Session(self.connection, expire_on_commit=False)
+        return self._session
+
+    @property
+    def sealed(self) -> SealedRows:
+        if self._sealed is None:
+            self._sealed = SealedRows(self.session, self.remembered.ledger)
+        return self._sealed
+
+    def committed(self) -> None:
+        """Tell those who wait for the commit of what went by the session: it was made."""
+        if self._session is not None:
+            self._session.commit()
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
 
     # Reading
 
     def epoch(self) -> int:
         if self._epoch is None:
-            self._epoch = epochs.current(self.session)
+            self._epoch = epochs.seen_by(self.connection)
         return self._epoch
 
     def rules(self) -> Rules:
         return rules.load()
 
     def last_at(self) -> datetime | None:
-        last: datetime | None = self.session.connection().execute(LAST_AT).scalar_one()
-        return last
+        row = LAST_AT.row(self.connection)
+        return None if row is None else row[0]
 
     def facts(self, agreement: str) -> AgreementFacts:
         epoch = self.epoch()
+        known = self.remembered.facts.known(agreement, epoch=epoch)
+        if known is not None:
+            return known
         found, is_new = self.remembered.facts.get(self.session, agreement, epoch=epoch)
-        if is_new and epochs.current(self.session) != epoch:
+        if is_new and epochs.seen_by(self.connection) != epoch:
             self.remembered.facts.clear()
             raise Contended
         return found
 
     def broken(self) -> tuple[str, ...]:
-        return self.sealed.broken()
+        return () if self._sealed is None else self._sealed.broken()
 
     def reserved(
         self, environments: Collection[UUID], data_set: str, months: Iterable[str]
@@ -265,17 +287,17 @@ class SqlDecisionLog:
         return holding
 
     def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision | None]:
-        if not ids:
-            return {}
         sealer = self.remembered.ledger.book.sealer
         found: dict[UUID, LoggedDecision | None] = {}
-        for row in self.session.execute(
-            select(DecisionRow).where(col(DecisionRow.id).in_(ids))
-        ).scalars():
-            if sealer.knows(row.seal):  # else a token of now is wanted, as for the first fetch
-                decision = decision_of(row)
-                is_ours = sealer.made(row.seal, decision.row_digest)
-                found[row.id] = decision if is_ours else None
+        for id_ in ids:
+            row = LOGGED.row(self.connection, {"decision": id_})
+            if row is None:
+                continue
+            *said, mark = row
+            if sealer.knows(mark):  # else a token of now is wanted, as for the first fetch
+                decision = LoggedDecision(**dict(zip(NAMES, said, strict=True)))
+                is_ours = sealer.made(mark, decision.row_digest)
+                found[id_] = decision if is_ours else None
                 if not is_ours:
                     log.critical("seal_broken", register=DECISION.name)
         return found
@@ -315,20 +337,23 @@ class SqlDecisionLog:
             written = self._keep(batch)
             if batch.decisions:
                 sealer = self.remembered.ledger.book.sealer
-                self._write(INSERT_DECISIONS, [row_of_decision(d, sealer) for d in batch.decisions])
+                INSERT_DECISIONS.run(
+                    self.connection, [row_of_decision(d, sealer) for d in batch.decisions]
+                )
             if batch.renewed:
-                self._write(
-                    RENEWED,
+                RENEWED.run(
+                    self.connection,
                     [
                         {"decision": id_, "moment": at, "times": times}
                         for id_, (at, times) in sorted(batch.renewed.items())
                     ],
                 )
-            enqueue_voided(self.session, batch.voided)
+            if batch.voided:
+                enqueue_voided(self.session, batch.voided)
             sealed = self._seal(batch, written)
         except IntegrityError as error:
             raise Contended from error
-        audit.append(self.session, [*batch.audit, *sealed])
+        audit.append(self.connection, [*batch.audit, *sealed])
 
     def _keep(self, batch: Batch) -> Written:
         """Write what is sealed, and say which rows these are."""
@@ -338,9 +363,9 @@ class SqlDecisionLog:
             written[Register(TREATMENT.name, place[0], place[1])].add(place[2])
         if batch.permits:
             sealer = self.remembered.ledger.book.sealer
-            self._write(INSERT_PERMITS, [row_of_permit(p, sealer) for p in batch.permits])
+            INSERT_PERMITS.run(self.connection, [row_of_permit(p, sealer) for p in batch.permits])
         if batch.released:
-            self._write(INSERT_HOLDINGS, [row_of_holding(r) for r in batch.released])
+            INSERT_HOLDINGS.run(self.connection, [row_of_holding(r) for r in batch.released])
         for released in batch.released:
             written[_register(HOLDING, released.holding)].add(released.holding.id)
         for holding_id in self._decide_fates(batch):
@@ -366,9 +391,6 @@ class SqlDecisionLog:
             *(at for _, at in batch.fates.values()),
         ]
         return self.remembered.ledger.seal(self.session, written, at=max(instants))
-
-    def _write(self, statement: Insert | Update, rows: Sequence[Mapping[str, object]]) -> None:
-        self.session.connection().execute(statement, rows)
 
     def _reserve(self, batch: Batch) -> list[Reservation]:
         """Take the treatments, in the order of their keys, so that replicas do not lock crosswise.
@@ -433,7 +455,7 @@ class SqlDecisionLog:
         return new
 
     def _is_postgresql(self) -> bool:
-        return self.session.get_bind().dialect.name == "postgresql"
+        return self.connection.dialect.name == "postgresql"
 
 
 class SqlDecisionLogs:
@@ -443,14 +465,14 @@ class SqlDecisionLogs:
         self._deciding = Remembered(FactsCache(Book(sealer)), Ledger.of(sealer))
         self._looking = Remembered(FactsCache(Book(sealer)), Ledger.of(sealer))
         self._lock = Lock()
-        self._writing = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._deciding))
-        self._reading = UnitOfWork(engine, lambda s: SqlDecisionLog(s, self._looking))
+        self._writing = engines.writing(engine)
+        self._reading = engines.reading(engine)
 
     @contextmanager
     def writing(self) -> Iterator[SqlDecisionLog]:
         """For one thread: what it remembers is not locked."""
         self._deciding.ledger.begin()
-        with self._writing.writing() as tx:
+        with self._transaction(self._writing, self._deciding) as tx:
             yield tx
         # From here on it is true: what is remembered was committed.
         self._deciding.ledger.committed()
@@ -458,9 +480,19 @@ class SqlDecisionLogs:
 
     @contextmanager
     def reading(self) -> Iterator[SqlDecisionLog]:
-        with self._lock, self._reading.reading() as tx:
+        with self._lock, self._transaction(self._reading, self._looking) as tx:
             self._looking.ledger.begin()
             yield tx
+
+    @contextmanager
+    def _transaction(self, engine: Engine, remembered: Remembered) -> Iterator[SqlDecisionLog]:
+        """Commit when the block ends; a session costs more than what most decisions do in it."""
+        with translated(), engine.connect() as connection:
+            tx = SqlDecisionLog(connection, remembered)
+            with closing(tx):
+                with connection.begin():
+                    yield tx
+                tx.committed()
 
 
 def _register(table: Table, holding: Holding) -> Register:

@@ -1,19 +1,37 @@
-"""Between what decisions say and the rows that they are kept in."""
+"""Between what decisions say and the rows that they are kept in, and how these are written."""
 
 import json
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
-from agreements.db.decisions.registers import ROW_DIGEST
-from agreements.db.decisions.seals import digest_of_row, sealed_permit
+from agreements.db.decisions.registers import HOLDING, ROW_DIGEST
+from agreements.db.decisions.seals import PERMIT, digest_of_row, sealed_permit
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Sealer
+from agreements.db.seals.sealed import table_of
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Holding
-from agreements.decision.use_cases.ports import LoggedDecision, ReleasedFile
+from agreements.decision.use_cases.ports import MEMBERS, NAMES, LoggedDecision, ReleasedFile
+from common.db.prepared import Prepared
 from statements import attestation
 from statements.permit import Permit
+
+DECISION = table_of(DecisionRow)
+INSERT_DECISIONS = Prepared(insert(DECISION), DECISION.c.keys())
+INSERT_PERMITS = Prepared(insert(PERMIT), PERMIT.c.keys())
+INSERT_HOLDINGS = Prepared(insert(HOLDING), HOLDING.c.keys())
+LAST_AT = Prepared(select(func.max(DECISION.c.last_at)))
+LOGGED = Prepared(
+    select(*(DECISION.c[name] for name in NAMES), DECISION.c.seal).where(
+        DECISION.c.id == bindparam("decision")
+    )
+)
+RENEWED = Prepared(
+    update(DECISION)
+    .where(DECISION.c.id == bindparam("decision"))
+    .values(last_at=bindparam("moment"), renewals=DECISION.c.renewals + bindparam("times"))
+)
 
 
 def holding_of(row: Any) -> Holding:
@@ -73,8 +91,7 @@ def row_of_holding(released: ReleasedFile) -> dict[str, object]:
 
 
 def row_of_permit(permit: GivenPermit, sealer: Sealer) -> dict[str, object]:
-    said, claims = permit.said, permit.said.claims()
-    del claims["jti"]  # the row's own id
+    said = permit.said
     columns: dict[str, object] = {
         "id": said.id,
         "decision_id": said.decision_id,
@@ -86,7 +103,7 @@ def row_of_permit(permit: GivenPermit, sealer: Sealer) -> dict[str, object]:
         "client_id": said.client_id,
         "organisation": permit.organisation,
         "environment_id": permit.environment_id,
-        "claims": json.dumps(claims, sort_keys=True, separators=(",", ":")),
+        "claims": permit.claims,
         "issued_at": permit.issued_at,
         "expires_at": permit.expires_at,
     }
@@ -102,11 +119,8 @@ def permit_of(row: Any) -> GivenPermit:
     )
 
 
-NAMES = tuple(LoggedDecision.__slots__)
-
-
 def row_of_decision(decision: LoggedDecision, sealer: Sealer) -> dict[str, object]:
-    values = {name: getattr(decision, name) for name in NAMES}
+    values = dict(zip(NAMES, MEMBERS(decision), strict=True))
     mark = sealer.mark(decision.row_digest)
     return {**values, "last_at": decision.at, "renewals": 0, "seal": mark}
 

@@ -148,7 +148,11 @@ def record(columns: Mapping[str, object]) -> dict[str, JsonValue]:
 
     What is empty is left out, so that a column which is added later, empty, changes nothing.
     """
-    return {name: _plain(value) for name, value in columns.items() if value is not None}
+    return {
+        name: value if type(value) is str else _plain(value)
+        for name, value in columns.items()
+        if value is not None
+    }
 
 
 def digest_of_rows(records: Iterable[Record]) -> str | None:

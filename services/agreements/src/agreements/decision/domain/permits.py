@@ -3,10 +3,11 @@
 We keep them, because what the haven later attests is held against them (design.md section 5).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from common.ids import canonical
 from statements.permit import Permit
 from statements.vocabulary import LineKey, OptOutTreatment
 
@@ -27,6 +28,16 @@ class GivenPermit:
     organisation: str
     environment_id: UUID
     issued_at: datetime
+    written: str = field(default="", compare=False, repr=False)
+    """`claims`, where whoever gave it has written them."""
+
+    @property
+    def claims(self) -> str:
+        """Canonical JSON: what it says, but for its id, and without who signed it when."""
+        if self.written:
+            return self.written
+        told = self.said.claims()
+        return canonical({name: value for name, value in told.items() if name != "jti"}).decode()
 
     @property
     def id(self) -> UUID:

@@ -64,7 +64,9 @@ class Request:
     @property
     def without_id(self) -> "Request":
         """Return the same question about no extract in particular: it has the same answer."""
-        return replace(self, request=replace(self.request, extract_id=""))
+        return Request(
+            asker=self.asker, request=replace(self.request, extract_id=""), landed=self.landed
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,9 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
             "request_digest": ask.request_digest,
             **_landed_inputs(ask.landed),
         },
-        grants={} if permit is None else _grants(permit),
+        grants={}
+        if permit is None or not isinstance(decision, Permission)
+        else batch.texts(decision).granted(permit.said),
         token_digest=ask.evidence.token_digest,
     )
     return batch.answer(logged, decision, permit=permit)
@@ -122,6 +124,7 @@ def _permit(
     )
     permit = GivenPermit(
         said=said,
+        written=batch.texts(allowed).claims(said),
         organisation=ask.evidence.principal.organisation,
         environment_id=allowed.environment_id,
         issued_at=batch.at,
@@ -142,27 +145,14 @@ def _held_before(
 
     Others may be given such files meanwhile: the release is judged again, and by then alone.
     """
+    if question.landed is None:
+        return ()
     lines = [x for d in facts.documents.values() for x in d.lines_of(question.key)]
-    upheld = any(isinstance(line, Terms) and line.opt_outs_applied for line in lines)
-    if question.landed is None or not upheld:
+    if not any(isinstance(line, Terms) and line.opt_outs_applied for line in lines):
         return ()
     environments = {e.id for e in facts.environments}
     request = question.request
     return batch.held(environments, request.data_set, request.periods, locked=False)
-
-
-def _grants(permit: GivenPermit) -> Mapping[str, Any]:
-    """Return what the log says of the permit."""
-    said = permit.said
-    return {
-        "permit": str(permit.id),
-        "codes": list(said.population.codes),
-        "domain": said.domain.id,
-        "fields": {f.name: f.treatment for f in said.fields},
-        "maps": list(said.population.map_versions.all),
-        **({"caps": dict(said.caps.columns)} if said.caps else {}),
-        **({"table": said.claims()["table"]} if said.table else {}),
-    }
 
 
 def _landed_inputs(landed: Landed | None) -> Mapping[str, Any]:

@@ -22,7 +22,11 @@ from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Action, Asker
 from agreements.decision.use_cases.asking import Answer, Ask, AskFetch, AskRelease
-from agreements.decision.use_cases.permission_cache import PermissionCache
+from agreements.decision.use_cases.permission_cache import (
+    PermissionCache,
+    PermissionTexts,
+    Written,
+)
 from agreements.decision.use_cases.ports import (
     Batch,
     DecisionLog,
@@ -33,6 +37,7 @@ from agreements.decision.use_cases.ports import (
 from agreements.records.domain.leases import lease
 from common.audit import Entry
 from common.clock import Clock, legal_day
+from common.errors import Refusal
 from common.ids import canonical
 from statements.attestation import Attestation
 from statements.document import terms_of
@@ -99,6 +104,10 @@ class DecisionBatch:
         if isinstance(decision, Permission):
             self._cache.keep(asked, decision, at=self.at)
 
+    def texts(self, permission: Permission) -> PermissionTexts:
+        """Return what is written of a permission, which most questions get again and again."""
+        return self._cache.texts(permission)
+
     def fate(self, holding_id: UUID) -> Fate | None:
         """Return what became of a holding, in this batch or before."""
         now = self.written.fates.get(holding_id)
@@ -153,7 +162,7 @@ class DecisionBatch:
         who: Asker,
         subject: str,
         inputs: Mapping[str, Any],
-        grants: Mapping[str, Any],
+        grants: Written,
         token_digest: str | None,
     ) -> LoggedDecision:
         """Write the decision into the log and its leaf into the audit log."""
@@ -175,7 +184,9 @@ class DecisionBatch:
             asked_by=ask.asked_by.client_id,
             subject=subject,
             inputs=_json(inputs),
-            outcome=_json(_outcome(decision, grants, acting)),
+            outcome=_refused(decision, acting)
+            if not isinstance(decision, Permission)
+            else self.texts(decision).outcome_with(grants),
             rules=self._rules.digest,
             turns_at=None if allowed is None else allowed.turns_at,
             token_digest=token_digest,
@@ -231,17 +242,8 @@ class DecisionBatch:
         return acting_for(who.organisation, self.tx.facts(agreement), self.at)
 
 
-def _outcome(
-    decision: Decision, grants: Mapping[str, Any], acting: Sequence[str]
-) -> Mapping[str, Any]:
-    if not isinstance(decision, Permission):
-        return {"refusals": [r.as_json() for r in decision], "on_behalf_of": list(acting)}
-    return {
-        "grounds": list(decision.grounds),
-        "on_behalf_of": list(decision.on_behalf_of),
-        "environment": str(decision.environment_id),
-        **grants,
-    }
+def _refused(decision: Sequence[Refusal], acting: Sequence[str]) -> str:
+    return _json({"refusals": [r.as_json() for r in decision], "on_behalf_of": list(acting)})
 
 
 def _entry(logged: LoggedDecision, ask: Ask, decision: Decision, acting: Sequence[str]) -> Entry:

@@ -1,11 +1,13 @@
 """What deciding needs from outside: facts under an epoch, and a log that is written first."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
+from json.encoder import encode_basestring_ascii
+from operator import attrgetter
 from typing import Protocol
 from uuid import UUID
 
@@ -29,7 +31,7 @@ class Fate(StrEnum):
     """Another file took its place before; it is never fetched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LoggedDecision:
     """One answer, as it is logged before it is given."""
 
@@ -54,23 +56,29 @@ class LoggedDecision:
     token_digest: str | None
     renews: UUID | None
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return what its leaf in the audit log has of it: the digest of inputs, outcome, rules."""
         return digest(f"{self.inputs}\n{self.outcome}\n{self.rules}".encode())
 
-    @property
+    @cached_property
     def row_digest(self) -> str:
         """Return the digest of all of it, as its leaf has it too."""
-        said = [_as_text(getattr(self, name)) for name in self.__slots__]
-        return digest("\n".join(said).encode())
+        return digest("\n".join(map(_as_text, MEMBERS(self))).encode())
+
+
+NAMES = tuple(one.name for one in fields(LoggedDecision))
+"""What is logged of a decision, in this order."""
+MEMBERS: Callable[[LoggedDecision], tuple[object, ...]] = attrgetter(*NAMES)
 
 
 def _as_text(value: object) -> str:
     """Write a value so that no two values of a member are one text, nor its end another's."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)  # as json.dumps does
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    return json.dumps(value) if isinstance(value, str) else str(value)
+    return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

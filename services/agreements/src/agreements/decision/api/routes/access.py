@@ -37,7 +37,7 @@ from agreements.decision.use_cases.ports import Attestations, DecisionLogs
 from common.clock import Clock
 from common.errors import Refusal, Unauthenticated
 from common.ids import digest
-from common.security.keys import PERMIT, Signer, issue
+from common.security.keys import PERMIT, Signer, issue_written
 from common.security.principal import Principal
 from common.security.roles import Role
 from common.web import auth
@@ -339,10 +339,11 @@ def _answered(answer: Answer, signer: Signer) -> Evaluation:
 
 def sign(permit: GivenPermit, signer: Signer) -> str:
     """Write the permit as the haven accepts it: `jti` is the permit's id."""
-    return issue(
+    return issue_written(
         signer,
         PERMIT,
-        permit.said.claims(),
+        permit.claims.encode(),
+        jti=str(permit.id),
         at=permit.issued_at,
         lifetime=LIFETIME,
     )

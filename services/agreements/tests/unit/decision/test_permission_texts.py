@@ -1,0 +1,107 @@
+"""What is written of a permission once is what would be written of it each time."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from agreements.decision.api.routes.access import sign
+from agreements.decision.domain.decide import Permission
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.use_cases.permission_cache import PermissionCache, PermissionTexts
+from common.ids import canonical
+from common.security.keys import PERMIT, SignedVerifier, Signer, generate_jwk
+from dsfc_testing.clock import FakeClock
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.facts_of import permit_of
+from services.agreements.tests.unit.decision.test_scenarios import decided
+from statements.permit import JUDGED, Permit, PermittedCaps
+
+
+@pytest.fixture
+def permission() -> Permission:
+    decision = decided(plain.sound(), plain.fetch())
+    assert isinstance(decision, Permission)
+    return decision
+
+
+@pytest.fixture
+def given() -> GivenPermit:
+    return permit_of(plain.permit())
+
+
+def changed(said: Permit, number: int) -> Permit:
+    """Return another permit of the same permission: all differs that a question brings along."""
+    return replace(
+        said,
+        id=UUID(int=number),
+        decision_id=UUID(int=number + 1),
+        extract_id=f'extract "{number}" å',
+        request_digest=f"sha256:{number:064x}",
+        client_id=f"client-{number}",
+        epoch=number,
+        periods=(f"2018-{number:02d}",),
+        formats=("csv",),
+    )
+
+
+def whole(said: Permit) -> str:
+    return canonical({n: v for n, v in said.claims().items() if n != "jti"}).decode()
+
+
+@pytest.mark.parametrize("caps", [None, PermittedCaps(rule="r", columns={"Sex": "hidden"})])
+def test_claims_are_those_of_the_whole_permit_whoever_was_given_one_before(permission, given, caps):
+    texts = PermissionTexts(permission)
+    first = replace(given.said, caps=caps)
+
+    for said in (first, changed(first, 4), changed(first, 5)):
+        assert texts.claims(said) == whole(said)
+        assert replace(given, said=said).claims == whole(said)
+
+
+def test_the_log_has_the_text_of_all_that_was_allowed_and_given(permission, given):
+    texts = PermissionTexts(permission)
+    allowed = {
+        "grounds": list(permission.grounds),
+        "on_behalf_of": list(permission.on_behalf_of),
+        "environment": str(permission.environment_id),
+    }
+
+    for said in (given.said, changed(given.said, 4)):
+        granted = {
+            "permit": str(said.id),
+            "codes": list(said.population.codes),
+            "domain": said.domain.id,
+            "fields": {f.name: f.treatment for f in said.fields},
+            "maps": list(said.population.map_versions.all),
+        }
+        text = texts.outcome_with(texts.granted(said))
+        assert text == canonical({**allowed, **granted}).decode()
+    assert texts.outcome_with({}) == texts.outcome == canonical(allowed).decode()
+
+
+def test_texts_are_of_one_permission_and_go_with_its_epoch(permission):
+    cache = PermissionCache()
+    cache.find("asked", epoch=1, at=plain.NOON)
+    other = replace(permission, grounds=("another",))
+
+    assert cache.texts(permission) is cache.texts(permission)
+    assert json.loads(cache.texts(other).outcome)["grounds"] == ["another"]
+
+    before = cache.texts(permission)
+    cache.find("asked", epoch=2, at=plain.NOON)
+    assert cache.texts(permission) is not before
+
+
+def test_what_is_signed_is_what_is_recorded_and_when_and_for_whom(given):
+    signer, clock = Signer(generate_jwk()), FakeClock(given.issued_at + timedelta(seconds=1))
+
+    claims = SignedVerifier(PERMIT, signer.jwks, clock=clock).verify(sign(given, signer))
+
+    assert Permit.read(claims) == given.said
+    assert {n: v for n, v in claims.items() if n not in {*JUDGED, "jti"}} == json.loads(
+        given.claims
+    )
+    assert not JUDGED & json.loads(given.claims).keys()
