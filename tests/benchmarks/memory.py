@@ -1,10 +1,13 @@
-"""Peak memory of the same extract at 1, 10 and 40 million rows.
+"""Peak memory of the same extract at 1, 10 and 40 million rows, and of landing 1 and 10 million.
 
 Each is made in a process of its own, which says its high-water mark (`VmHWM`: of itself alone,
 where `ru_maxrss` still knows the parent's). A quarter of the rows comes out each time, sorted.
-Editions are made as in `extract`; one of a million rows, ten, and forty of them.
+Editions are made as in `extract`; one of a million rows, ten, and forty of them. What is landed
+is a file of good records, one of which every row has to be looked at closely (`suspects`), and
+one of which every row is refused.
 
     python -m tests.benchmarks.memory <haven> <edition> ...      # what the child does
+    python -m tests.benchmarks.memory <haven>                    # land what was received
 """
 
 import json
@@ -20,11 +23,19 @@ from tests.benchmarks.plane import LIMITS, Bench
 
 ROWS_AN_EDITION = 1_000_000
 SIZES = (1, 10, 40)
+LANDED = (1, 10)
+CLOSE = "I10, seen on 1 Feb 1971"
+"""A text that may hold a date of birth, and mostly does not."""
+NO_DATE = "2018-02-30"
 MEGABYTE = 1_000_000
 
 
 def run(scale: float, scratch: Path) -> list[Result]:
-    bench = Bench.create(scratch / "haven")
+    return [_extracts(scale, scratch / "haven"), *_landings(scale, scratch)]
+
+
+def _extracts(scale: float, directory: Path) -> Result:
+    bench = Bench.create(directory)
     bench.submission(int(ROWS_AN_EDITION * scale))
     edition, _ = bench.land()
     editions = [edition, *bench.replicate(edition, max(SIZES) - 1)]
@@ -36,14 +47,39 @@ def run(scale: float, scratch: Path) -> list[Result]:
         f" {peaks[size] / MEGABYTE:,.0f} MB"
         for size in SIZES
     )
+    return Result(
+        name="memory",
+        ratio=peaks[40] / peaks[10],
+        goal=1.2,
+        better="lower",
+        told=f"{told}; the engine's limit is {LIMITS.memory_bytes / MEGABYTE:,.0f} MB",
+    )
+
+
+def _landings(scale: float, scratch: Path) -> list[Result]:
+    """Land one million and ten, of each kind."""
+    told: dict[str, list[tuple[int, int]]] = {"": [], " suspects": [], " refused": []}
+    for size in LANDED:
+        bench = Bench.create(scratch / f"landed-{size}")
+        bench.submission(int(size * ROWS_AN_EDITION * scale))
+        told[""].append(_child(bench, ()))
+        bench.spoil("Der_Diagnosis_All", lambda _: CLOSE)
+        told[" suspects"].append(_child(bench, ()))
+        bench.spoil("Admission_Date", lambda _: NO_DATE)
+        told[" refused"].append(_child(bench, ()))
     return [
         Result(
-            name="memory",
-            ratio=peaks[40] / peaks[10],
-            goal=1.2,
+            name=f"memory landing{kind}",
+            ratio=peaks[1][0] / peaks[0][0],
+            goal=1.1,
             better="lower",
-            told=f"{told}; the engine's limit is {LIMITS.memory_bytes / MEGABYTE:,.0f} MB",
+            told=", ".join(
+                f"{int(size * ROWS_AN_EDITION * scale):,} rows ({rows:,} landed)"
+                f" {peak / MEGABYTE:,.0f} MB"
+                for size, (peak, rows) in zip(LANDED, peaks, strict=True)
+            ),
         )
+        for kind, peaks in told.items()
     ]
 
 
@@ -58,6 +94,11 @@ def _child(bench: Bench, editions: Sequence[UUID]) -> tuple[int, int]:
 
 def main(directory: Path, editions: Sequence[UUID]) -> None:
     bench = Bench.found(directory)
+    if not editions:
+        landed, rows = bench.land()
+        bench.objects.delete(f"editions/{landed}/1.parquet")
+        json.dump({"peak_bytes": peak_bytes(), "rows": rows.landed}, sys.stdout)
+        return
     target = bench.directory / "made" / "extract.parquet"
     outcome = prepare(
         bench.plan(editions),

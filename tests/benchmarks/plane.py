@@ -1,6 +1,7 @@
 """A haven of the benchmarks' own: real keys, sealed objects, real landing, the one engine."""
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +24,9 @@ from pseudonymisation.intake.adapters.landing.judged.statement import (
 )
 from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
 from pseudonymisation.intake.adapters.landing.layout import TYPES, left_out
+from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.domain.quality import LandingOutcome
+from pseudonymisation.intake.domain.written import ContentForm
 from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import COMPRESSION_LEVEL
@@ -98,12 +101,36 @@ class Bench:
             world=world,
             path=self.csv,
         )
+        self.receive()
+
+    def receive(self) -> None:
+        """What the service does with a file as it comes: looked at, digested and sealed."""
         with (
             self.objects.writer("uploads/1/1", self.keys.ensure("uploads/1/1")) as writer,
             self.csv.open("rb") as file,
         ):
+            taken = receiver(ContentForm.CSV, AS_READ, writer.write)
             while chunk := file.read(1 << 20):
-                writer.write(chunk)
+                taken.take(chunk)
+            taken.finish(lambda: self.objects.opened("uploads/1/1", b""))
+
+    def spoil(self, column: str, change: Callable[[str], str]) -> None:
+        """Write the submission again with one column changed in every row, and receive it."""
+        spoilt = self.csv.with_suffix(".spoilt")
+        with (
+            self.csv.open("r", encoding="utf-8", newline="") as given,
+            spoilt.open("w", encoding="utf-8", newline="") as made,
+        ):
+            rows = csv.reader(given)
+            written = csv.writer(made, lineterminator="\n")
+            header = next(rows)
+            written.writerow(header)
+            place = header.index(column)
+            for row in rows:
+                row[place] = change(row[place])
+                written.writerow(row)
+        spoilt.replace(self.csv)
+        self.receive()
 
     def land(self) -> tuple[UUID, LandingOutcome]:
         """What the service does with an upload."""

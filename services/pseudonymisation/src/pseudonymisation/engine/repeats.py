@@ -23,8 +23,8 @@ from pseudonymisation.engine.session import identifier
 LINE_FEED: Final = 10
 BITS: Final = 32
 """Of the number that is taken for a key."""
-KEYS_MAX: Final = 1 << 24
-"""So many keys are sorted at a time: 64 MiB."""
+KEYS_MAX: Final = 1 << 22
+"""So many keys are sorted at a time: 16 MiB."""
 BATCH: Final = 1 << 20
 TABLE: Final = "repeated"
 """Rows that another takes the place of: `edition`, `line`."""

@@ -22,8 +22,8 @@ from pseudonymisation.intake.domain.quality import Contradiction
 CONTRADICTIONS_MAX: Final = 100
 """So many are named with their lines; all are counted."""
 BITS: Final = 32
-PAIRS_MAX: Final = 1 << 22
-"""So many words are sorted at a time: 32 MiB."""
+PAIRS_MAX: Final = 1 << 20
+"""So many words are sorted at a time: 8 MiB."""
 SEXES: Final = "('1', '2')"
 """Of which one contradicts the other; not known, not specified and X contradict nothing."""
 

@@ -46,7 +46,7 @@ from pseudonymisation.intake.adapters.landing.judged.statement import (
 from pseudonymisation.intake.adapters.landing.merging import Merge
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
-from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, schema_of
+from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, as_in, schema_of
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
 from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
 from pseudonymisation.intake.adapters.landing.writing import BATCHES, Writing
@@ -241,11 +241,7 @@ class _Judged:
             with _translated(), feed.flowing():
                 found = self._connection.execute(self._statement.rows)
                 for batch in found.to_arrow_reader(ROWS_AT_ONCE):
-                    columns = [
-                        column.cast(kind)
-                        for column, kind in zip(batch.columns, schema.types, strict=True)
-                    ]
-                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                    yield as_in(schema, batch.columns)
         except FeedFailed as failure:
             raise failure.__cause__ or failure from None
         except EngineFailed:

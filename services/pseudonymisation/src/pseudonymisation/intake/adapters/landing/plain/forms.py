@@ -6,7 +6,7 @@ Both are held against one oracle, and against each other (tests).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -107,16 +107,20 @@ class Postcodes:
     def placed(self, less: int) -> pa.Array:
         """Give all but the last characters; a default postcode is a flag and no geography."""
         cut = pc.utf8_slice_codeunits(self.normal, 0, -less)
-        return pc.if_else(self.is_default, None, cut).take(self.indices)
+        return self._each(pc.if_else(self.is_default, None, cut))
 
     def mapped(self, homes: Sequence[SortedMap], name: str) -> pa.Array:
         """Give what the directory says that is in force when the period begins."""
-        return homes[0].at(self.places[0], name).take(self.indices)
+        return self._each(homes[0].at(self.places[0], name))
 
     def area(self, homes: Sequence[SortedMap], name: str, place: int = 0) -> pa.Array:
         """Give what one of the directories says; a default postcode has no geography."""
         found = homes[place].at(self.places[place], name)
-        return pc.if_else(self.is_default, None, found).take(self.indices)
+        return self._each(pc.if_else(self.is_default, None, found))
+
+    def _each(self, values: pa.Array) -> pa.DictionaryArray:
+        """Give every row what is said of its postcode."""
+        return pa.DictionaryArray.from_arrays(self.indices, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,12 @@ class Sources:
     """By which a record has its directory."""
     numbers: Mapping[str, pa.Array]
     """Numbers as they came, and of times of day the hour."""
+
+
+def _of(texts: pa.Array, places: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> pa.Array:
+    """Give the text at each place, where there is one."""
+    numbers = pa.array(places.astype(np.int32), mask=absent)
+    return pa.DictionaryArray.from_arrays(numbers, texts)
 
 
 def _ages(
@@ -158,7 +168,7 @@ BANDS: Final = pa.array(
 
 def _band(made: DerivedField, sources: Sources) -> pa.Array:
     years, unknown = _ages(made, sources)
-    return BANDS.take(pa.array(years // BAND_YEARS, mask=unknown))
+    return _of(BANDS, years // BAND_YEARS, unknown)
 
 
 def _year(made: DerivedField, sources: Sources) -> pa.Array:
@@ -174,13 +184,12 @@ def _month_of_year(made: DerivedField, sources: Sources) -> pa.Array:
 def month(date: Dates) -> pa.Array:
     """Give the month of each date as `YYYY-MM`."""
     days = calendar()
-    return days.month_texts.take(pa.array(days.months[date.places], mask=date.absent))
+    return _of(days.month_texts, days.months[date.places], date.absent)
 
 
 def _financial_year(made: DerivedField, sources: Sources) -> pa.Array:
     days, date = calendar(), sources.dates[made.source]
-    places = pa.array(days.financial_years[date.places], mask=date.absent)
-    return days.financial_year_texts.take(places)
+    return _of(days.financial_year_texts, days.financial_years[date.places], date.absent)
 
 
 def _banded(made: DerivedField, sources: Sources) -> pa.Array:
@@ -203,7 +212,11 @@ def _area(made: DerivedField, sources: Sources) -> pa.Array:
     values = postcodes.area(sources.homes, column)
     for place, start in enumerate(sources.later, start=1):
         newer = postcodes.area(sources.homes, column, place)
-        values = pc.if_else(pa.array(sources.day.places >= start), newer, values)
+        values = pc.if_else(
+            pa.array(sources.day.places >= start),
+            newer.dictionary_decode(),
+            values.dictionary_decode() if pa.types.is_dictionary(values.type) else values,
+        )
     return values
 
 

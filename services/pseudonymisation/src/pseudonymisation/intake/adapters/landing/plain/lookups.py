@@ -80,4 +80,4 @@ def by_value(column: pa.Array, said: Callable[[str], str | None]) -> pa.Array:
     """Give what is said of each value, asked once for each that differs."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     answers = pa.array([said(value) for value in encoded.dictionary.to_pylist()], pa.string())
-    return answers.take(encoded.indices)
+    return pa.DictionaryArray.from_arrays(encoded.indices, answers)

@@ -5,7 +5,7 @@ whatever the statement would have to look at (a value that is not in normal form
 placeholder, something like personal data in a text) goes to the statement, which judges it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,9 +63,29 @@ ARROW: Final[Mapping[str, pa.DataType]] = {
 }
 
 
+FEW_VALUES: Final = pa.dictionary(pa.int32(), pa.string())
+"""How text is handed to the engine: once each value of a block, and a number a row."""
+
+
 def schema_of(statement: Statement) -> pa.Schema:
     """Give the columns in which the rows of a statement differ."""
-    return pa.schema([(c.name, ARROW[c.kind]) for c in statement.layout if c.is_there])
+    there = [(c.name, ARROW[c.kind]) for c in statement.layout if c.is_there]
+    return pa.schema([(n, FEW_VALUES if kind == pa.string() else kind) for n, kind in there])
+
+
+def as_in(schema: pa.Schema, columns: Iterable[pa.Array]) -> pa.RecordBatch:
+    """Make a batch of columns whose values are right."""
+    made = [_in(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return pa.RecordBatch.from_arrays(made, schema=schema)
+
+
+def _in(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Give text by its values; where most differ each is one, for to look for others is dearer."""
+    if kind != FEW_VALUES or pa.types.is_dictionary(column.type):
+        return column.cast(kind)
+    text = column.cast(pa.string())
+    places = pa.array(np.arange(len(text), dtype=np.int32), mask=_nulls(text))
+    return pa.DictionaryArray.from_arrays(places, text)
 
 
 @dataclass(slots=True)
@@ -226,7 +246,7 @@ class PlainRows:
         made |= {
             one.name: _capped(batch.typed[one.name], one.limit)
             if one.name in batch.typed
-            else texts[one.name]
+            else batch.text[one.name]
             for one in self._judge.fields
             if one.identifier is None
         }
@@ -242,8 +262,7 @@ class PlainRows:
         if UPPER_REASON in self._schema.names:
             name = self._data_set.population["L"].field or ""
             made[UPPER_REASON] = sources.postcodes[name].area(self._homes, MAP_UPPER_AUTHORITY)
-        columns = [made[column.name].cast(column.type) for column in self._schema]
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        return as_in(self._schema, (made[column.name] for column in self._schema))
 
     def _only_plain(self, batch: Batch, name: str) -> pa.Array:
         """Give the values of plain rows: what is no postcode has no parts."""
@@ -298,7 +317,7 @@ class PlainRows:
             if person.provider in self._columns and person.provider is not None:
                 codes = _trimmed(texts[person.provider].filter(which))
                 normal = by_value(codes, self._organisations.entity_of_provider)
-                provider = normal.fill_null(self._order.provider)
+                provider = normal.dictionary_decode().fill_null(self._order.provider)
             known = pc.coalesce(pc.binary_join_element_wise(provider, local, UNIT), known)
         return pc.replace_with_mask(pa.nulls(size, pa.string()), which, known)
 
