@@ -376,6 +376,7 @@ def with_approval(world, conditions=(), further=(), met=frozenset()):
         reason="",
         met=met,
         further=further,
+        as_published={},
         expected=None,
         ctx=acting(world, APPROVER),
     )
@@ -430,6 +431,7 @@ def test_the_author_cannot_approve_and_nothing_is_written(engine, world):
             reason="",
             met=frozenset(),
             further=(),
+            as_published={},
             expected=None,
             ctx=acting(world, replace(APPROVER, subject="editor")),
         )
