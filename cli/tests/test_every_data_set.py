@@ -25,6 +25,7 @@ from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
+from pseudonymisation.intake.adapters.landing.layout import left_out
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
@@ -275,6 +276,7 @@ def plan(
         nhs_number=data_set.person.nhs_number,
         date_of_birth=data_set.person.date_of_birth,
         postcode=data_set.person.postcode,
+        layout=left_out(data_set, (), rules.controls),
         record=RecordKey.of(rules, data_set),
     )
 

@@ -131,6 +131,7 @@ def plan_of(haven, asked, editions, opted_out=(), data_set=SUS, cleared=()):
         ),
         date_of_birth="Date_of_Birth",
         postcode="Postcode",
+        layout=left_out(data_set, ()),
     )
 
 

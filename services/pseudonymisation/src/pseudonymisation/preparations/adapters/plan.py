@@ -71,7 +71,7 @@ class Plan:
     date_of_birth: str | None
     """The sealed field of the person's date of birth, where the data set has one."""
     postcode: str | None
-    layout: Mapping[str, str] = field(default_factory=dict)
+    layout: Mapping[str, str]
     """Columns that an edition may lack, for its file had none, with the engine's types."""
     nhs_number: str | None = None
     """The field of the person's number, which is landed as the person."""
