@@ -40,7 +40,7 @@ RUN groupadd --system --gid 10001 dsfc \
  && useradd --system --uid 10001 --gid dsfc --home-dir /nonexistent --shell /usr/sbin/nologin dsfc \
  && install -d -o dsfc -g dsfc /var/lib/dsfc /var/lib/release
 COPY --from=dependencies /app /app
-COPY --from=code /opt/dsfc /opt/dsfc
+COPY --from=code /opt/ /opt/
 ENV PATH=/app/bin:$PATH PYTHONPATH=/opt/dsfc/lib PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     SERVICE=${SERVICE} ${PREFIX}_ENVIRONMENT=production ${PREFIX}_HOST=0.0.0.0
 USER 10001
