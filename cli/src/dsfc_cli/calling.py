@@ -35,6 +35,7 @@ ProfileFile = Annotated[
 ]
 IssuerUrl = Annotated[str, typer.Option(help="Where the issuer is.")]
 PseudonymisationUrl = Annotated[str, typer.Option(help="Where pseudonymisation is.")]
+DisseminationUrl = Annotated[str, typer.Option(help="Where dissemination is.")]
 SUITE: Final = Path("var/up")
 BASE_PORT: Final = 8400
 """Of the issuer of a suite that runs here; the services follow."""

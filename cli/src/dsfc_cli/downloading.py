@@ -11,6 +11,7 @@ from rich.console import Console
 from dsfc_cli.calling import (
     SUITE,
     Caller,
+    DisseminationUrl,
     IssuerUrl,
     KeyFile,
     Role,
@@ -41,9 +42,7 @@ def command(
     key: KeyFile = None,
     directory: SuiteDirectory = SUITE,
     issuer: IssuerUrl = URLS["issuer"],
-    dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
-        "dissemination"
-    ],
+    dissemination: DisseminationUrl = URLS["dissemination"],
 ) -> None:
     """Fetch every file of a released extract or table, checked against its manifest's digest.
 

@@ -10,6 +10,7 @@ import typer
 from dsfc_cli.calling import (
     SUITE,
     Caller,
+    DisseminationUrl,
     IssuerUrl,
     KeyFile,
     ProfileFile,
@@ -65,9 +66,7 @@ def command(
     profile: ProfileFile = None,
     directory: SuiteDirectory = SUITE,
     issuer: IssuerUrl = URLS["issuer"],
-    dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
-        "dissemination"
-    ],
+    dissemination: DisseminationUrl = URLS["dissemination"],
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds after which it is no longer waited for.")
     ] = WAIT_SECONDS_MAX,

@@ -13,6 +13,7 @@ from rich.progress import Progress as ProgressLine
 from dsfc_cli.calling import (
     SUITE,
     Caller,
+    DisseminationUrl,
     IssuerUrl,
     KeyFile,
     ProfileFile,
@@ -47,9 +48,7 @@ def command(
     directory: SuiteDirectory = SUITE,
     issuer: IssuerUrl = URLS["issuer"],
     pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
-    dissemination: Annotated[str, typer.Option(help="Where dissemination is.")] = URLS[
-        "dissemination"
-    ],
+    dissemination: DisseminationUrl = URLS["dissemination"],
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds after which it is given up.")
     ] = WAIT_SECONDS_MAX,

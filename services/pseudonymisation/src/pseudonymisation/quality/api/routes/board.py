@@ -19,7 +19,6 @@ from pseudonymisation.quality.api.dependencies import ExpectCtx, QualityCtx
 from pseudonymisation.quality.api.pages import page
 from pseudonymisation.quality.api.routes.reports import TEXT
 from pseudonymisation.quality.api.schemas.board import (
-    MONTH,
     PLACE,
     BoardPage,
     BoardStateName,
@@ -28,6 +27,7 @@ from pseudonymisation.quality.api.schemas.board import (
     NewExpectation,
     key_of,
 )
+from pseudonymisation.quality.api.windows import MONTH
 from pseudonymisation.quality.domain.board import BoardState
 from pseudonymisation.quality.domain.errors import (
     ExpectationInvalid,

@@ -15,6 +15,7 @@ from pseudonymisation.quality.api.csv_files import CSV, HTML, JSON, answer
 from pseudonymisation.quality.api.dependencies import QualityCtx, ReportCtx
 from pseudonymisation.quality.api.pages import page
 from pseudonymisation.quality.api.schemas.quality import EditionQualityView, QualityReport
+from pseudonymisation.quality.api.windows import FromMonth, OfMonth, ToMonth
 from pseudonymisation.quality.domain.errors import ReportMissing, WindowInvalid
 from pseudonymisation.quality.domain.reports import FieldReport, ProviderReport
 from pseudonymisation.quality.use_cases import reports as use_cases
@@ -24,7 +25,6 @@ router = APIRouter()
 
 REPORT_TYPES = (JSON, CSV, HTML)
 TEXT: Final[dict[str, Any]] = {"schema": {"type": "string"}}
-MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 TOTALS: Final = {
     "records": "In the file",
     "landed": "Landed",
@@ -87,17 +87,9 @@ def list_edition_quality(
     provider: Annotated[
         str | None, Query(pattern=ODS, description="Whose records: its code in normal form.")
     ] = None,
-    month: Annotated[
-        str | None, Query(pattern=MONTH, description="Of which the period has a part.")
-    ] = None,
-    first: Annotated[
-        str | None,
-        Query(alias="from", pattern=MONTH, description="Periods with a part in it or later."),
-    ] = None,
-    last: Annotated[
-        str | None,
-        Query(alias="to", pattern=MONTH, description="Periods with a part in it or earlier."),
-    ] = None,
+    month: OfMonth = None,
+    first: FromMonth = None,
+    last: ToMonth = None,
     in_force: Annotated[  # noqa: FBT002  a query parameter is given by name
         bool, Query(description="Only what is read today; otherwise the history, all editions.")
     ] = False,

@@ -13,8 +13,9 @@ from pseudonymisation.quality.api.csv_files import CSV, HTML, JSON, answer
 from pseudonymisation.quality.api.dependencies import PublicCtx
 from pseudonymisation.quality.api.pages import page
 from pseudonymisation.quality.api.permissions import PUBLIC_STATEMENT
-from pseudonymisation.quality.api.routes.reports import MONTH, TEXT
+from pseudonymisation.quality.api.routes.reports import TEXT
 from pseudonymisation.quality.api.schemas.statement import StatementPage
+from pseudonymisation.quality.api.windows import FromMonth, OfMonth, ToMonth
 from pseudonymisation.quality.domain.errors import WindowInvalid
 from pseudonymisation.quality.use_cases import statements as use_cases
 from pseudonymisation.quality.use_cases.ports import OfEditions
@@ -39,17 +40,9 @@ def read_statement(
     paging: Paging,
     request: Request,
     data_set: Annotated[str | None, Query(pattern=DATA_SET, description="By its name.")] = None,
-    month: Annotated[
-        str | None, Query(pattern=MONTH, description="Of which the period has a part.")
-    ] = None,
-    first: Annotated[
-        str | None,
-        Query(alias="from", pattern=MONTH, description="Periods with a part in it or later."),
-    ] = None,
-    last: Annotated[
-        str | None,
-        Query(alias="to", pattern=MONTH, description="Periods with a part in it or earlier."),
-    ] = None,
+    month: OfMonth = None,
+    first: FromMonth = None,
+    last: ToMonth = None,
     provider: Annotated[
         str | None, Query(pattern=ODS, description="Its code in normal form.")
     ] = None,

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.texts import Scanned
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, ODS, RequestBody
+from pseudonymisation.quality.api.windows import MONTH
 from pseudonymisation.quality.domain.board import BoardKey, BoardLine
 from pseudonymisation.quality.domain.schedule import Expectation
 
-MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 PLACE = r"^\d{4}-(W\d{2}|\d{2}(/\d{4}-\d{2})?)~[A-Z][A-Z0-9_]{1,31}~[A-Z0-9]{3,12}$"
 BoardStateName = Literal["due", "late", "rejected", "under_way", "waiting", "landed"]
 
