@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def run(*command: str, seconds: float = 300, check: bool = True) -> str:
     return done.stdout
 
 
+@cache
 def compose() -> Sequence[str]:
     """Compose as a plugin, or as the distribution's command."""
     plugin = subprocess.run(

@@ -6,8 +6,9 @@ agreements, a stream waits, and ends where permission was taken away meanwhile (
 """
 
 import random
-import threading
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -149,23 +150,10 @@ def test_cut_off_from_agreements_streams_wait_and_end_where_permission_was_taken
     _lift(world)
 
 
-def _each(streams: tuple[Download, ...], act: object) -> None:
+def _each(streams: Sequence[Download], act: Callable[[Download], object]) -> None:
     """Let all act at the same time; raise what one of them raised."""
-    failures: list[BaseException] = []
-
-    def one(stream: Download) -> None:
-        try:
-            act(stream)  # type: ignore[operator]
-        except BaseException as failure:  # noqa: BLE001 - told below
-            failures.append(failure)
-
-    threads = [threading.Thread(target=one, args=(stream,)) for stream in streams]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(len(streams)) as threads:
+        list(threads.map(act, streams))
 
 
 def _lift(world: World) -> None:

@@ -78,7 +78,6 @@ class World:
 
     suite: Elsewhere
     agreement: str
-    other_agreement: str
     large: str
     """A long CSV file under the first agreement."""
     other_large: str
@@ -106,7 +105,6 @@ class World:
         return cls(
             suite,
             opened.agreement,
-            other,
             _released(suite.client("csu-0df-analytics"), opened.agreement),
             _released(suite.client("csu-0cx-analytics"), other),
         )

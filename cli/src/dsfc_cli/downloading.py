@@ -1,12 +1,12 @@
 """`dsfc download`: fetches released files of an extract or a table, and goes on where it broke."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from dsfc_cli.calling import (
     SUITE,
@@ -19,9 +19,7 @@ from dsfc_cli.calling import (
     bytes_moved,
     failed,
 )
-from dsfc_client import URLS, Dsfc, Extract, NotFound, Tabulation
-
-err = Console(stderr=True)
+from dsfc_client import URLS, Dsfc, Extract, NotFound
 
 
 def command(
@@ -53,21 +51,27 @@ def command(
     """
     urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
     caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
-    with caller.connected() as dsfc, bytes_moved() as progress:
+    with caller.connected() as dsfc:
         found = _asked_for(dsfc, extract)
         if not found.files:
             raise failed(f"There are no files: it is {found.state}.")
-        to.mkdir(parents=True, exist_ok=True)
-        for file in found.files:
-            name = f"{file.id}.{file.format}{'.zip' if zipped else ''}"
-            task = progress.add_task(name, total=None if zipped else file.bytes)
-            path = dsfc.dissemination.download(
-                file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
-            )
+        for path in fetched(dsfc, found, to, zipped=zipped):
             typer.echo(path)
 
 
-def _asked_for(dsfc: Dsfc, id_: UUID) -> Extract | Tabulation:
+def fetched(dsfc: Dsfc, released: Extract, to: Path, *, zipped: bool = False) -> Iterator[Path]:
+    """Fetch all files of an extract or a table, each checked against its manifest."""
+    to.mkdir(parents=True, exist_ok=True)
+    with bytes_moved() as progress:
+        for file in released.files:
+            name = f"{file.id}.{file.format}{'.zip' if zipped else ''}"
+            task = progress.add_task(name, total=None if zipped else file.bytes)
+            yield dsfc.dissemination.download(
+                file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
+            )
+
+
+def _asked_for(dsfc: Dsfc, id_: UUID) -> Extract:
     """Return the extract of this id, or else the table."""
     try:
         return dsfc.dissemination.extract(id_)

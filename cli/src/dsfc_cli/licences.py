@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import yaml
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.utils import canonicalize_name
 
 PRODUCTION = (
     *("dsfc-applications", "dsfc-agreements", "dsfc-pseudonymisation", "dsfc-dissemination"),
@@ -105,7 +106,7 @@ def documents(root: Path) -> dict[str, str]:
 
 def _installed() -> dict[str, Fields]:
     return {
-        _normal(found.metadata["Name"]): found.metadata  # type: ignore[misc]  # typeshed has no get_all
+        canonicalize_name(found.metadata["Name"]): found.metadata  # type: ignore[misc]  # typeshed has no get_all
         for found in metadata.distributions()
     }
 
@@ -152,10 +153,6 @@ def _reached(packages: Sequence[Mapping[str, Any]], names: Iterable[str]) -> set
 def _needed(package: Mapping[str, Any]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     yield "", package.get("dependencies", [])
     yield from package.get("optional-dependencies", {}).items()
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _page(found: Sequence[Licensed], said: Rules) -> str:

@@ -1,7 +1,5 @@
 """`dsfc table`: asks for a table of counts, waits until it is released, and fetches its files."""
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +14,10 @@ from dsfc_cli.calling import (
     ProfileFile,
     Role,
     SuiteDirectory,
-    bytes_moved,
     failed,
 )
-from dsfc_client import URLS, Dsfc, Tabulation
+from dsfc_cli.downloading import fetched
+from dsfc_client import URLS
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 SUPPRESSED, BY_RIGHT = "AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
@@ -97,24 +95,8 @@ def command(
         asked = dsfc.dissemination.tabulate(body)
         typer.echo(f"Asked for; its id is {asked.id}.", err=True)
         made = dsfc.dissemination.wait_for_table(asked.id, timeout_seconds=timeout)
-        for path in fetched(dsfc, made, to):
+        for path in list(fetched(dsfc, made, to)):
             typer.echo(path)
-
-
-def fetched(dsfc: Dsfc, table: Tabulation, to: Path) -> Sequence[Path]:
-    """Fetch all files of a table, each checked against its manifest."""
-    to.mkdir(parents=True, exist_ok=True)
-    with bytes_moved() as progress:
-        paths = []
-        for file in table.files:
-            name = f"{file.id}.{file.format}"
-            task = progress.add_task(name, total=file.bytes)
-            paths.append(
-                dsfc.dissemination.download(
-                    file.id, to / name, progress=partial(progress.advance, task)
-                )
-            )
-    return paths
 
 
 def dimension_of(text: str) -> dict[str, Any]:

@@ -21,10 +21,9 @@ from dsfc_cli.demo.material import COMMISSIONER, PEOPLE, SEED
 from dsfc_cli.demo.sandbox import CSU, PROVIDER
 from dsfc_cli.demo.stage import ORGANISATIONS
 from dsfc_cli.synthetic import World, generate
+from dsfc_cli.tabulating import BY_RIGHT, SUPPRESSED
 from dsfc_client import Dissemination, DsfcError, Tabulation
 
-SUPPRESSED: Final = "AGGREGATE_SUPPRESSED"
-BY_RIGHT: Final = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
 COLUMNS: Final[Mapping[str, str]] = {
     "Provider_Code": "as_is",
     "Sex": "as_is",
@@ -216,7 +215,7 @@ def _by_right(scene: Scene, agreement: str) -> None:
         "Nothing is hidden, and the manifest says that it is not to be published",
         (0, "exact", True),
         (
-            sum(text == HIDDEN for text in cells.values()),
+            _hidden(cells),
             said["disclosure"],
             any("not to be published" in note.replace("\n", " ") for note in said["footnotes"]),
         ),
