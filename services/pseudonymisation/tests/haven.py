@@ -101,6 +101,8 @@ class World:
     data_set: DataSet = SUS
     agreements: Signer = field(default_factory=lambda: Signer(generate_jwk()))
     own: Signer = field(default_factory=lambda: Signer(generate_jwk()))
+    seed: int = 1
+    """Of the search that protects a table: which others it hides is its choice."""
 
     def __post_init__(self) -> None:
         for name in ("landing", "release", "keys", "scratch"):
@@ -131,6 +133,7 @@ class World:
                 ),
                 scratch=self.directory / "scratch",
                 limits=LIMITS,
+                seed=lambda: self.seed,
             ),
             store=self.store,
             attest=lambda claims: issue(self.own, ATTESTATION, claims, at=self.clock.now()),

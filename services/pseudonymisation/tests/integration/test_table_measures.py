@@ -13,14 +13,6 @@ MONTH = "2023-06"
 SET = {"suppress_min": 1, "suppress_max": 4, "round_base": 5}
 
 
-@pytest.fixture(autouse=True)
-def _one_seed(monkeypatch):
-    """Which others are hidden besides is the search's choice: let it be the same each time."""
-    monkeypatch.setattr(
-        "pseudonymisation.preparations.adapters.tables.table_engine.randbits", lambda _: 1
-    )
-
-
 @pytest.fixture
 def workforce(tmp_path, make_engine, sqlite_url, clock):
     made = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=CATALOGUE.get("GPW"))

@@ -2,7 +2,7 @@
 
 import shutil
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -61,15 +61,26 @@ ABOUT_MAX: Final = 1_900
 """Characters of a line of what the file says of itself; the manifest has all of it."""
 
 
+def by_chance() -> int:
+    """Begin the search so that nobody can repeat it: which others are hidden tells nothing."""
+    return randbits(63)
+
+
 class TableEngine:
     """`preparations.use_cases.ports.ExtractEngine`: tables here, records by their own engine."""
 
     def __init__(
-        self, *, records: DuckDbExtractEngine, scratch: Path, limits: EngineLimits
+        self,
+        *,
+        records: DuckDbExtractEngine,
+        scratch: Path,
+        limits: EngineLimits,
+        seed: Callable[[], int] = by_chance,
     ) -> None:
         self._records = records
         self._scratch = scratch
         self._limits = limits
+        self._seed = seed
 
     @contextmanager
     def make(self, work: ExtractOrder, *, attempt: UUID, report: Report) -> Iterator[PreparedFiles]:
@@ -104,7 +115,7 @@ class TableEngine:
                 disclosure=table.disclosure,
                 known=with_earlier.known(counted),
                 seconds=SECONDS,
-                seed=randbits(63),
+                seed=self._seed(),
             )
             printed = replace(made.printed, about=_about(work, table, rule, made))
             files = {}
