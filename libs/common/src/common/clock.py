@@ -54,6 +54,11 @@ def start_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=LONDON).astimezone(UTC)
 
 
+def is_between(day: date, first: date | None, last: date | None) -> bool:
+    """Say whether a stretch of days has this one; both ends are inclusive, None is open."""
+    return (first is None or first <= day) and (last is None or day <= last)
+
+
 def end_of(day: date) -> datetime:
     """Return the instant at which `day` is over in London: ends are inclusive."""
     return start_of(day + timedelta(days=1))

@@ -11,7 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 import yaml
+from pydantic_core import to_jsonable_python
 
+from common.clock import is_between
 from common.ids import digest_of
 
 ARTICLE = re.compile(r"(?:uk)?(?:gdpr)?(?:article|art)?")
@@ -36,9 +38,7 @@ class LegalBasis:
     consent: bool = False
 
     def holds_on(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return is_between(day, self.valid_from, self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def load() -> LegalBases:
     """Read the lists that ship with the package; a wrong file stops the start."""
     content = yaml.safe_load((files("common.field") / "legal_bases.yaml").read_text("utf-8"))
     lists = {name: _list(content[name]) for name in ("article_6", "article_9", "schedule_1")}
-    return LegalBases(**lists, digest=digest_of(_plain(content)))
+    return LegalBases(**lists, digest=digest_of(to_jsonable_python(content)))
 
 
 def _list(rows: Iterable[Mapping[str, Any]]) -> BasisList:
@@ -109,15 +109,3 @@ def _form(written: str) -> str:
         return f"p{condition.group(1)}"
     compact = words.replace(" ", "")
     return ARTICLE.sub("", compact, count=1) if compact else ""
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _plain(entry) for key, entry in value.items()}
-        case list():
-            return [_plain(entry) for entry in value]
-        case date():
-            return value.isoformat()
-        case _:
-            return value

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from common.clock import is_between
 from common.replacement.change import Change, Reach, ReplacementKind
 
 Count = Literal["added", "removed", "changed"]
@@ -53,7 +54,7 @@ class Limit:
     """None: what replaces nothing is accepted at once."""
 
     def holds_on(self, day: date) -> bool:
-        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+        return is_between(day, self.first, self.last)
 
     def lets_pass(self, change: Change, reach: Reach | None = None) -> bool:
         """Say whether nobody else has to look; `reach` is of a list that replaces nothing."""

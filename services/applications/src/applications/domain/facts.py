@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Self
 
+from common.clock import is_between
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationFact:
@@ -19,9 +21,7 @@ class OrganisationFact:
     valid_to: date | None = None
 
     def is_open_on(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return is_between(day, self.valid_from, self.valid_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from pydantic import JsonValue
 
@@ -41,27 +42,24 @@ class Finding:
         }
 
 
-def refuse(
-    code: str, standard: int | None, pointer: str, detail: str, *, offer: str | None = None
+def _found(
+    severity: Severity,
+    code: str,
+    standard: int | None,
+    pointer: str,
+    detail: str,
+    *,
+    offer: str | None = None,
 ) -> Finding:
     return Finding(
         code=code,
         standard=standard,
         pointer=pointer,
-        severity=Severity.REFUSE,
+        severity=severity,
         detail=detail,
         offer=offer,
     )
 
 
-def warn(
-    code: str, standard: int | None, pointer: str, detail: str, *, offer: str | None = None
-) -> Finding:
-    return Finding(
-        code=code,
-        standard=standard,
-        pointer=pointer,
-        severity=Severity.WARN,
-        detail=detail,
-        offer=offer,
-    )
+refuse = partial(_found, Severity.REFUSE)
+warn = partial(_found, Severity.WARN)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from applications.domain.sections.forms import Route, Territory
+from common.clock import is_between
 from common.field.legal_bases import LegalBases
 from statements.vocabulary import Classification, EnvironmentKind, Purpose
 
@@ -27,12 +28,7 @@ D = TypeVar("D", bound=Dated)
 
 def on(day: date, rules: Sequence[D]) -> D | None:
     """Return the one that holds on that day; both ends inclusive, None is open."""
-    for rule in rules:
-        if (rule.valid_from is None or rule.valid_from <= day) and (
-            rule.valid_to is None or day <= rule.valid_to
-        ):
-            return rule
-    return None
+    return next((one for one in rules if is_between(day, one.valid_from, one.valid_to)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,19 +86,7 @@ class HttpAgreements:
         self, request: ExtractRequest, *, evidence: Evidence, landed: Landed | None
     ) -> Permit:
         with _none_is_unavailable():
-            question = RequestQuestion(
-                subject=_subject(evidence),
-                action=RequestAction(name="request"),
-                resource=AgreementResource(
-                    id=request.agreement,
-                    properties=Wanted.model_validate(request, from_attributes=True),
-                ),
-                context=RequestContext(
-                    extract_id=request.extract_id,
-                    request_digest=request.digest,
-                    landed=_landed(landed, request),
-                ),
-            )
+            question = _question(request, evidence, landed=_landed(landed, request))
             answer = self._remote.call("POST", EVALUATION, json=_json(question))
             evaluation = Evaluation.model_validate_json(answer.content)
         decision_id, given = _granted(evaluation)
@@ -114,19 +102,7 @@ class HttpAgreements:
 
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
         with _none_is_unavailable():
-            question = RequestQuestion(
-                subject=_subject(evidence),
-                action=RequestAction(name="request"),
-                resource=AgreementResource(
-                    id=request.agreement,
-                    properties=Wanted.model_validate(request, from_attributes=True),
-                ),
-                context=RequestContext(
-                    extract_id=request.extract_id,
-                    request_digest=request.digest,
-                    dry_run=True,
-                ),
-            )
+            question = _question(request, evidence, dry_run=True)
             answer = self._remote.call("POST", EVALUATION, json=_json(question))
             evaluation = Evaluation.model_validate_json(answer.content)
         if not evaluation.decision:
@@ -241,6 +217,28 @@ def _granted(evaluation: Evaluation) -> tuple[UUID, EvaluationContext]:
     if not evaluation.decision:
         raise _no(evaluation.context)
     return decision_id, evaluation.context
+
+
+def _question(
+    request: ExtractRequest,
+    evidence: Evidence,
+    *,
+    landed: LandedEditions | None = None,
+    dry_run: bool = False,
+) -> RequestQuestion:
+    return RequestQuestion(
+        subject=_subject(evidence),
+        action=RequestAction(name="request"),
+        resource=AgreementResource(
+            id=request.agreement, properties=Wanted.model_validate(request, from_attributes=True)
+        ),
+        context=RequestContext(
+            extract_id=request.extract_id,
+            request_digest=request.digest,
+            landed=landed,
+            dry_run=dry_run,
+        ),
+    )
 
 
 def _landed(landed: Landed | None, request: ExtractRequest) -> LandedEditions | None:

@@ -1,6 +1,6 @@
 """Reads the dated rules of `agreements/rules/*.yaml`, strictly: a misspelt key stops the start."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_jsonable_python
 
 import catalogue
 from agreements.decision.domain import rules as domain
@@ -127,7 +128,7 @@ def load() -> domain.Rules:
         caps=caps,
         uses=uses,
         digest=digest_of(
-            _plain(
+            to_jsonable_python(
                 content
                 | {
                     "legal_bases": bases.digest,
@@ -145,16 +146,3 @@ def _read(name: str) -> Any:
 
 def _rows(content: Any, row: type[R], build: Callable[..., D]) -> tuple[D, ...]:
     return tuple(build(**dict(r)) for r in TypeAdapter(list[row]).validate_python(content))  # type: ignore[valid-type]  # the row's type is a value here
-
-
-def _plain(value: Any) -> Any:
-    """Write days as text, so that equal files have equal digests."""
-    match value:
-        case Mapping():
-            return {key: _plain(entry) for key, entry in value.items()}
-        case list():
-            return [_plain(entry) for entry in value]
-        case date():
-            return value.isoformat()
-        case _:
-            return value

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from agreements.records.domain.terms.categories import Category
 from catalogue import Caps, Uses
+from common.clock import is_between
 from common.field.legal_bases import LegalBases
 from statements.vocabulary import EnvironmentKind
 
@@ -25,7 +26,7 @@ class Dated:
     source: str
 
     def holds_on(self, day: date) -> bool:
-        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+        return is_between(day, self.first, self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.clock import legal_day
+from common.clock import is_between, legal_day
 from common.replacement import (
     Change,
     Judgement,
@@ -52,7 +52,7 @@ class CheckAge:
         return cls(first=None, last=None, days_max=0)
 
     def holds_on(self, day: date) -> bool:
-        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+        return is_between(day, self.first, self.last)
 
 
 class ReplyState(StrEnum):

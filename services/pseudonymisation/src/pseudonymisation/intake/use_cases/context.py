@@ -43,19 +43,9 @@ class IntakeLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntakeContext:
-    uow: UnitOfWork
-    clock: Clock
-    catalogue: Catalogue
-    haven: Haven
-    maps: Maps
-    rights: SubmissionRights
-    codes: Codes
-    limits: IntakeLimits = field(default_factory=IntakeLimits)
-    check_age: Callable[[date], CheckAge] = CheckAge.none
-    """How long a national check is good, by the rule of a day."""
-    wake: Callable[[], None] = lambda: None
-    """Tells the workers that there is something to do."""
+class CallerContext:
+    """On whose behalf a use case acts: a worker's, and what anybody may ask, on nobody's."""
+
     caller: Principal | None = None
 
     def on_behalf_of(self, principal: Principal, _token: str = "") -> Self:
@@ -63,10 +53,17 @@ class IntakeContext:
 
     @property
     def principal(self) -> Principal:
-        """Raise LookupError in a worker, which acts for nobody."""
+        """Raise LookupError where nobody called."""
         if self.caller is None:
-            raise LookupError("a worker acts for nobody")
+            raise LookupError("nobody called")
         return self.caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopedContext(CallerContext):
+    """Whose affairs the caller may know of."""
+
+    codes: Codes
 
     @property
     def scope(self) -> Scope:
@@ -77,3 +74,18 @@ class IntakeContext:
     def own(self) -> frozenset[str]:
         """The codes under which the caller's organisation may have sent something."""
         return spellings(self.codes, self.principal.organisation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeContext(ScopedContext):
+    uow: UnitOfWork
+    clock: Clock
+    catalogue: Catalogue
+    haven: Haven
+    maps: Maps
+    rights: SubmissionRights
+    limits: IntakeLimits = field(default_factory=IntakeLimits)
+    check_age: Callable[[date], CheckAge] = CheckAge.none
+    """How long a national check is good, by the rule of a day."""
+    wake: Callable[[], None] = lambda: None
+    """Tells the workers that there is something to do."""

@@ -1,8 +1,8 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, Self
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -13,7 +13,7 @@ from common.clock import Clock, legal_day
 from common.errors import NoEdition
 from common.ids import digest
 from common.security.jws import NotGenuine
-from common.security.principal import Principal
+from pseudonymisation.intake.use_cases.context import CallerContext
 from pseudonymisation.preparations.domain.attestation import lists_of
 from pseudonymisation.preparations.domain.errors import (
     AcceptedMeanwhile,
@@ -53,7 +53,7 @@ class PermitVerifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparationContext:
+class PreparationContext(CallerContext):
     """What these use cases are given: the outside world, as `main` made it, and the caller."""
 
     uow: PreparationUnitOfWork
@@ -62,17 +62,6 @@ class PreparationContext:
     permits: PermitVerifier
     wake: Callable[[], None] = lambda: None
     """Wakes the workers when there is something to do."""
-    caller: Principal | None = None
-
-    def on_behalf_of(self, principal: Principal, _token: str = "") -> Self:
-        return replace(self, caller=principal)
-
-    @property
-    def principal(self) -> Principal:
-        """Raise LookupError without a caller."""
-        if self.caller is None:
-            raise LookupError("nobody called")
-        return self.caller
 
 
 def accept(

@@ -15,6 +15,7 @@ from datetime import date
 from enum import StrEnum
 
 from agreements.records.domain.parties.organisation import Organisation, OrganisationKind, on
+from common.clock import is_between
 from common.field import company_numbers
 
 OF_ANOTHER = frozenset({OrganisationKind.SITE, OrganisationKind.AREA})
@@ -32,9 +33,7 @@ class DefaultCode:
     valid_to: date | None = None
 
     def holds_on(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return is_between(day, self.valid_from, self.valid_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +45,7 @@ class Name:
     valid_to: date | None = None
 
     def holds_on(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return is_between(day, self.valid_from, self.valid_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
+from common.clock import is_between
 
 
 class OrganisationKind(StrEnum):
@@ -52,7 +53,7 @@ class Organisation:
     version: int = 0
 
     def is_valid_on(self, day: date) -> bool:
-        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+        return is_between(day, self.valid_from, self.valid_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

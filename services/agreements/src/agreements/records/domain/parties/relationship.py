@@ -18,7 +18,7 @@ from agreements.records.domain.errors import (
     ServiceContractMissing,
 )
 from agreements.records.domain.events import RelationshipChanged
-from common.clock import end_of, legal_day
+from common.clock import end_of, is_between, legal_day
 from common.errors import TransitionRefused
 
 DSCROS = (
@@ -147,8 +147,7 @@ class Relationship:
         return (
             self.activated_at is not None
             and self.activated_at <= at
-            and self.valid_from <= day
-            and (self.valid_to is None or day <= self.valid_to)
+            and is_between(day, self.valid_from, self.valid_to)
         )
 
     def state_at(self, at: datetime, *, published: bool) -> RelationshipState:

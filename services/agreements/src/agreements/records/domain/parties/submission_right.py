@@ -13,6 +13,7 @@ from uuid import UUID
 
 from agreements.records.domain.parties.codes import Codes, CodeState, standing_on
 from agreements.records.domain.parties.organisation import Organisation
+from common.clock import is_between
 from common.replacement import ReplacementDecided, SecondPersonNeeded
 
 
@@ -53,11 +54,8 @@ class SubmissionRight:
     version: int = 0
 
     def holds_on(self, day: date) -> bool:
-        return (
-            self.state is RightState.CONFIRMED
-            and self.valid_from <= day
-            and (self.valid_to is None or day <= self.valid_to)
-        )
+        is_confirmed = self.state is RightState.CONFIRMED
+        return is_confirmed and is_between(day, self.valid_from, self.valid_to)
 
     def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
         """Let it hold: somebody else than who recorded it, saying why.
