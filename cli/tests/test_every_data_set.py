@@ -27,6 +27,7 @@ from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
 from pseudonymisation.intake.adapters.landing.layout import left_out
 from pseudonymisation.preparations.adapters.filters import conditions
+from pseudonymisation.preparations.adapters.gathering import gathered
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from services.pseudonymisation.tests import oracle
@@ -48,6 +49,8 @@ CODE, COUNTY = "02P", "E10000029"
 CODES = frozenset({CODE, COUNTY})
 """A commissioner, and a county for the residents of its districts (ruling 30)."""
 ROWS, BAD_ROWS = 80, 5
+HIDDEN, DROPPED = "whose identity is withheld", "what goes with it"
+"""Said of a record beside its values."""
 
 
 @dataclass
@@ -110,7 +113,28 @@ def test_a_data_set_goes_from_a_generated_file_to_an_extract(
     assert plain["rows"] > ROWS // 4
 
 
-def goes_through(place: Place, known: Catalogue, name: str) -> None:
+def test_a_spell_is_several_episodes(place: Place) -> None:
+    """Each episode tells how many the spell has in the month; asked by its place, one is there."""
+    found = goes_through(place, KNOWN, "SUS_APC")
+    names = ["Token", "Reason_For_Access", *columns_of(KNOWN.get("SUS_APC"))]
+    at = [names.index(name) for name in ("Der_Spell_Episodes", "Der_Spell_Episode_Position")]
+
+    told = Counter(tuple(row[place_of] for place_of in at) for row in found)
+
+    assert set(told) == {(1, 1), (2, 1), (2, 2)}
+    assert told[2, 1] == told[2, 2]
+
+
+def columns_of(data_set: DataSet) -> dict[str, Treatment]:
+    """Every column that may leave, in the first of its forms."""
+    return {
+        column: made.treatments[0]
+        for column, made in data_set.releasables.items()
+        if made.treatments
+    }
+
+
+def goes_through(place: Place, known: Catalogue, name: str) -> list[tuple[Any, ...]]:
     """From a generated file to extracts with and without filters, compared with the oracle."""
     data_set = known.get(name)
     rules, as_read = known.intake_of(data_set, TODAY)
@@ -132,11 +156,7 @@ def goes_through(place: Place, known: Catalogue, name: str) -> None:
 
     assert {entry.line for entry in outcome.entries} == set(planted.bad_rows), outcome.reasons
     assert (outcome.landed, outcome.quarantined) == (ROWS - BAD_ROWS, BAD_ROWS)
-    columns = {
-        column: made.treatments[0]
-        for column, made in data_set.releasables.items()
-        if made.treatments
-    }
+    columns = columns_of(data_set)
     asked = Asked(place.haven.key("domain/1"))
     target = place.directory / f"{name}.parquet"
     prepare(
@@ -146,12 +166,12 @@ def goes_through(place: Place, known: Catalogue, name: str) -> None:
         limits=LIMITS,
         report=lambda *_: None,
     )
-    found = duckdb.sql(f"SELECT * FROM '{target}'").fetchall()
+    released = duckdb.sql(f"SELECT * FROM '{target}'").fetchall()
     oracle_ = Expected(place, data_set, rules, asked)
     wanted = list(oracle_.rows(file.read_text(), columns, without=planted.bad_rows))
     assert 0 < len(wanted) <= ROWS
-    assert Counter(found) == Counter(wanted)
-    opens_alike(target, found)
+    assert Counter(released) == Counter(wanted)
+    opens_alike(target, released)
     for at, one in enumerate(some_filters(data_set, columns, wanted)):
         place_of = 2 + list(columns).index(one.column)
         prepare(
@@ -168,6 +188,7 @@ def goes_through(place: Place, known: Catalogue, name: str) -> None:
         assert Counter(found) == Counter(
             row for row in wanted if passes(one, row[place_of], data_set)
         )
+    return released
 
 
 def opens_alike(file: Path, rows: list[tuple[Any, ...]]) -> None:
@@ -277,6 +298,7 @@ def plan(
         date_of_birth=data_set.person.date_of_birth,
         postcode=data_set.person.postcode,
         layout=left_out(data_set, (), rules.controls),
+        gathered=gathered(columns, data_set),
         record=RecordKey.of(rules, data_set),
     )
 
@@ -306,6 +328,12 @@ class Expected:
         self.haven, self.data_set, self.rules, self.asked = place.haven, data_set, rules, asked
 
     def rows(self, text: str, columns: dict[str, Treatment], without):
+        found = [*self.values(text, without)]
+        for line, value in found:
+            yield from self.row(line, value, columns, [one for _, one in found])
+
+    def values(self, text: str, without):
+        """Give the records that are landed, each with its line; those withheld lack what goes."""
         for line, record in enumerate(csv.DictReader(io.StringIO(text)), start=2):
             if line in without:
                 continue
@@ -320,22 +348,42 @@ class Expected:
                 if when.code == "CONFIDENTIAL"
                 for column in when.columns
             )
-            dropped = set(hold.drop) if hold and hidden else set()
-            named = {
-                letter: code
-                for letter, reason in self.data_set.population.items()
-                if not (hidden and hold and letter not in hold.reasons)
-                and (code := self.commissioner(reason, value)) in CODES
-            }
-            if self.data_set.population and not named:
-                continue
-            told = (
-                ";".join(f"{letter}:{named[letter]}" for letter in REASONS if letter in named)
-                or None
-            )
-            person = self.person(value, line, hidden=hidden)
-            cells = (self.cell(n, t, value, dropped) for n, t in columns.items())
-            yield (person, told, *cells)
+            yield line, value | {HIDDEN: hidden, DROPPED: set(hold.drop) if hidden and hold else ()}
+
+    def row(self, line: int, value, columns: dict[str, Treatment], every):
+        hidden, dropped = value[HIDDEN], value[DROPPED]
+        hold = self.rules.withhold_of(self.data_set)
+        named = {
+            letter: code
+            for letter, reason in self.data_set.population.items()
+            if not (hidden and hold and letter not in hold.reasons)
+            and (code := self.commissioner(reason, value)) in CODES
+        }
+        if self.data_set.population and not named:
+            return
+        told = (
+            ";".join(f"{letter}:{named[letter]}" for letter in REASONS if letter in named) or None
+        )
+        person = self.person(value, line, hidden=hidden)
+        cells = (self.cell(n, t, value, dropped, every) for n, t in columns.items())
+        yield (person, told, *cells)
+
+    def of_the_same(self, made, value, every):
+        """Give the records with the same local identifier, of that provider and month."""
+        provider = self.data_set.person.provider
+        return [
+            other
+            for other in every
+            if made.source not in other[DROPPED]
+            and other[made.source] == value[made.source]
+            and (provider is None or self.provider(other) == self.provider(value))
+            and other[self.data_set.periods.field][:7] == value[self.data_set.periods.field][:7]
+        ]
+
+    def provider(self, value) -> str:
+        return self.world.entity(value.get(self.data_set.person.provider or "")) or (
+            self.world.provider
+        )
 
     @staticmethod
     def read(field, text: str) -> str:
@@ -359,15 +407,15 @@ class Expected:
             block = (10).to_bytes(4, "little") + number.encode() + b"\0\0"
             return token(self.haven, "P", block, self.asked)
         own = value.get(person.local_id or "")
-        provider = self.world.entity(value.get(person.provider or "")) or self.world.provider
+        provider = self.provider(value)
         known = f"{EDITION}\x1f{line}" if own is None or hidden else f"{provider}\x1f{own}"
         sealer = siv(self.haven.key("haven/person_without_number"))
         return token(self.haven, "L", sealer.encrypt(known.encode(), None)[:16], self.asked)
 
-    def cell(self, name: str, treatment: Treatment, value, dropped: set[str]):  # noqa: PLR0911 - a type a line
+    def cell(self, name: str, treatment: Treatment, value, dropped, every):  # noqa: PLR0911 - a type a line
         made = {d.name: d for d in self.data_set.derived}.get(name)
         if made is not None:
-            return None if made.source in dropped else self.derived(made, value)
+            return None if made.source in dropped else self.derived(made, value, every)
         field, text = self.data_set.by_name[name], value[name]
         if text is None or name in dropped:
             return None
@@ -392,7 +440,7 @@ class Expected:
         names = (person.nhs_number, person.postcode, person.date_of_birth)
         return oracle.Own(*(value.get(name or "") for name in names))
 
-    def derived(self, made, value):
+    def derived(self, made, value, every):  # noqa: PLR0911 - a form a line
         source = value[made.source]
         if source is None:
             return None
@@ -404,6 +452,12 @@ class Expected:
                 return date.fromisoformat(source[:10]).isoweekday()
             case Derivation.DATE:
                 return date.fromisoformat(source[:10])
+            case Derivation.RECORDS:
+                return len(self.of_the_same(made, value, every))
+            case Derivation.POSITION:
+                together = self.of_the_same(made, value, every)
+                in_order = sorted(together, key=lambda one: one[made.at])  # then as in the file
+                return 1 + next(n for n, one in enumerate(in_order) if one is value)
             case Derivation.BAND:
                 field = self.data_set.by_name[made.source]
                 number = float(clock[:2] if clock else source)

@@ -200,3 +200,34 @@ def test_a_direction_is_in_force_until_its_last_day() -> None:
 
 def test_every_form_that_a_file_can_tell_is_one_that_landing_makes_too() -> None:
     assert set(catalogue.GIVEN) < set(Derivation)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ("{name: M, type: integer, from: NUMBER, derivation: records}", "a local identifier"),
+        ("{name: M, from: VISIT, derivation: records}", "records is a integer"),
+        ("{name: M, type: integer, from: VISIT, derivation: position}", "is taken `at` a date"),
+        ("{name: M, type: integer, from: VISIT, at: NUMBER, derivation: position}", "name a date"),
+        ("{name: M, type: integer, from: VISIT, at: ARRIVAL, derivation: records}", "`at` a date"),
+    ],
+)
+def test_what_is_made_of_several_records_is_made_of_what_they_share(made: str, says: str) -> None:
+    visit = "  - {name: VISIT, class: LI, identifier: local}\n"
+    text = LOCAL.replace("fields:\n", f"fields:\n{visit}")
+
+    with pytest.raises(InvalidDataSet) as refused:
+        catalogue.read(text.rstrip() + f"\n  - {made}\n", name="LOCAL-1.0.yaml")
+
+    assert any(says in str(problem) for problem in refused.value.problems), refused.value.problems
+
+
+def test_which_of_several_records_it_is_and_how_many_there_are_tell_of_each_other() -> None:
+    found = catalogue.load().get("SUS_APC")
+    rules = catalogue.tabulating()
+
+    made = [d.name for d in found.derived if d.derivation in catalogue.OF_RECORDS]
+    assert len(made) == 2
+    assert rules.are_related(found, *made)
+    assert not rules.are_related(found, made[0], "Der_Length_Of_Stay")
+    assert {d.name for d in found.derived} - {d.name for d in found.made_at_landing} == {*made}

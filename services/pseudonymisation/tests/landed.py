@@ -127,7 +127,7 @@ def land(
                     put(f"{one.name}__rest", pa.binary(), sealed[1])
             else:
                 put(one.name, _type_of(one.type), value)
-        for made in data_set.derived:
+        for made in data_set.made_at_landing:
             put(made.name, _derived_type(made.derivation), record.get(made.name))
         for letter in LETTERS:
             put(f"reason_{letter.lower()}", pa.string(), record["reasons"].get(letter))

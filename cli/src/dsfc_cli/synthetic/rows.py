@@ -26,6 +26,8 @@ CHUNK_ROWS = 100_000
 SMALL_COUNTS = (0, 1, 4, 5, 7, 8)
 """So many rows of RARE_DIAGNOSIS has each of the first six providers."""
 RARE_DIAGNOSIS = "Q898"
+SPELL_EVERY, SPELLS_FROM = 5, 60
+"""One episode in so many is the second of a spell, behind the rows into which things are planted."""
 DELETES_EVERY = 20
 """One row in so many of a net change takes a record back."""
 NO_NUMBER_SHARE, DEFAULT_POSTCODE_SHARE = 0.004, 0.002
@@ -242,6 +244,15 @@ def _sus_apc(world: World, rng: np.random.Generator, start: int, count: int, see
     hour = rng.choice(np.array(["21", "22", "11", "12", "81"]), count)
     unknown = rng.random(count) < 0.002
     commissioner = np.where(unknown, "X24", world.practice_commissioners[practice])
+    # A spell is several episodes: some rows are of the same stay as the one before.
+    again = np.arange(count) % SPELL_EVERY == SPELL_EVERY - 1
+    again &= np.arange(start, start + count) >= SPELLS_FROM
+    first = np.arange(count) - again
+    person, practice, postcode = person[first], practice[first], postcode[first]
+    stay, provider, seen, hour = stay[first], provider[first], seen[:count][first], hour[first]
+    commissioner, spell = commissioner[first], serial[first]
+    is_followed = np.append(again[1:], False)
+    moved = seen + np.where(again | is_followed, stay // 2, stay)
     return {
         "NHS_Number": world.nhs_numbers[person].astype("U10"),
         "NHS_Number_Status": np.full(count, "01"),
@@ -253,13 +264,13 @@ def _sus_apc(world: World, rng: np.random.Generator, start: int, count: int, see
         "GP_Practice_Code": world.practices[practice].astype("U6"),
         "Unique_CDS_Identifier": np.char.add(np.char.add("B", provider), _of_month(seen, serial)),
         "CDS_Type": np.full(count, "130"),
-        "Hospital_Spell_No": np.char.add("SP", serial),
+        "Hospital_Spell_No": np.char.add("SP", spell),
         "CDS_Activity_Date": _text(seen),
         "Admission_Date": _text(seen),
         "Discharge_Date": _text(seen + stay),
-        "Episode_Start_Date": _text(seen),
-        "Episode_End_Date": _text(seen + stay),
-        "Episode_Number": np.full(count, "1"),
+        "Episode_Start_Date": _text(np.where(again, moved, seen)),
+        "Episode_End_Date": _text(np.where(is_followed, moved, seen + stay)),
+        "Episode_Number": np.where(again, "2", "1"),
         "Admission_Method": hour,
         "Source_of_Admission": np.full(count, "19"),
         "Discharge_Method": np.full(count, "1"),

@@ -23,6 +23,7 @@ from catalogue.words import (
     OF_A_DATE,
     OF_A_POSTCODE,
     OF_AN_EVENT,
+    OF_RECORDS,
     ColumnType,
     Derivation,
     FieldClass,
@@ -279,6 +280,8 @@ class DataSet(Strict):
             yield from self._of_band(derived, source)
         elif form is Derivation.DAYS:
             yield from self._of_days(derived)
+        elif form in OF_RECORDS and source.identifier is not Identifier.LOCAL:
+            yield f"derived.{derived.name} must be made `from` a local identifier of something"
         if derived.at and self.by_name[derived.at].type not in DAYS:
             yield f"derived.{derived.name}: `at` must name a date"
         wanted = INTEGERS.get(form, ColumnType.TEXT)
@@ -386,7 +389,20 @@ class DataSet(Strict):
             and self.periods.field == line.periods.field
             and self.periods.unit == line.periods.unit
         )
-        return same and all(self.meaning(name) == line.meaning(name) for name in names)
+        landed = {part for name in names for part in line.landed(name)}
+        return same and all(self.meaning(name) == line.meaning(name) for name in landed)
+
+    def landed(self, name: str) -> tuple[str, ...]:
+        """Name the landed columns that a column is read from: itself, or those of its records."""
+        made = next((d for d in self.derived if d.name == name), None)
+        if made is None or made.derivation not in OF_RECORDS:
+            return (name,)
+        return (made.source, *([made.at] if made.at else []))
+
+    @cached_property
+    def made_at_landing(self) -> tuple[DerivedField, ...]:
+        """Columns that landing makes; the others are made of several records when asked for."""
+        return tuple(d for d in self.derived if d.derivation not in OF_RECORDS)
 
     def meaning(self, name: str) -> tuple[object, ...]:
         """What a column holds, as far as landing goes; of this version alone where it has none."""
@@ -453,7 +469,13 @@ PERSONAL = {
 OF_A_HOME: Final = frozenset({"postcode", "local_authority"})
 """Where a reason is found by the postcode of the usual address."""
 INTEGERS: Final = dict.fromkeys(
-    (Derivation.HOUR, Derivation.WEEKDAY, Derivation.DAYS, Derivation.DEPRIVATION_DECILE),
+    (
+        Derivation.HOUR,
+        Derivation.WEEKDAY,
+        Derivation.DAYS,
+        Derivation.DEPRIVATION_DECILE,
+        *OF_RECORDS,
+    ),
     ColumnType.INTEGER,
 )
 TYPED: Final = frozenset({*OF_AN_EVENT, Derivation.BAND, *INTEGERS})

@@ -12,6 +12,7 @@ from catalogue.grouping import LEVELS
 from catalogue.model import DataSet
 from catalogue.words import (
     NUMBERS,
+    OF_RECORDS,
     ColumnType,
     Derivation,
     FieldClass,
@@ -150,6 +151,9 @@ class Tabulating(Strict):
     def are_related(self, data_set: DataSet, one: str, other: str) -> bool:
         """Say whether both columns are made of the same value: one may tell the other."""
         forms = [data_set.forms.get(name) for name in (one, other)]
+        of_records = {f.source for f in forms if f is not None and f.derivation in OF_RECORDS}
+        if len(of_records) == 1 and all(f is not None and f.source in of_records for f in forms):
+            return True  # the third of something is of three at least
         made = [(form.source, form.at) for form in forms if form is not None]
         return len(made) == len(forms) and made[0] == made[1]
 

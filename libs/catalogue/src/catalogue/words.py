@@ -93,7 +93,7 @@ class Normal(StrEnum):
 
 
 class Derivation(StrEnum):
-    """Safe forms of domain.md 8.3, made once, at landing."""
+    """Safe forms of domain.md 8.3, made once, at landing; those of several records when asked for."""
 
     AGE_YEARS = "age_years"
     AGE_BAND = "age_band"
@@ -128,6 +128,11 @@ class Derivation(StrEnum):
     RESIDENCE_COMMISSIONER = "residence_commissioner"
     DAYS = "days"
     """From one date of an event to another: a wait, a length of stay."""
+    RECORDS = "records"
+    """How many records of the month and provider have the same local identifier: of a spell, its
+    episodes."""
+    POSITION = "position"
+    """Which of these it is, by the date `at`: 1 is the first."""
 
 
 AGES: Final = frozenset({Derivation.AGE_YEARS, Derivation.AGE_BAND})
@@ -142,10 +147,16 @@ OF_A_DATE = frozenset(
 )
 OF_AN_EVENT: Final = frozenset({Derivation.DATE, Derivation.HOUR, Derivation.WEEKDAY})
 """Forms that are made of nothing that identifies anybody."""
+OF_RECORDS: Final = frozenset({Derivation.RECORDS, Derivation.POSITION})
+"""Forms that are made of several records, when these are prepared for an extract."""
 OF_A_POSTCODE: Final = (
-    frozenset(Derivation) - OF_A_DATE - OF_AN_EVENT - {Derivation.BAND, Derivation.DAYS}
+    frozenset(Derivation)
+    - OF_A_DATE
+    - OF_AN_EVENT
+    - OF_RECORDS
+    - {Derivation.BAND, Derivation.DAYS}
 )
-AT_A_DATE: Final = AGES | {Derivation.DAYS}
+AT_A_DATE: Final = AGES | {Derivation.DAYS, Derivation.POSITION}
 """Forms that need a second date."""
 AREAS: Final = frozenset(
     {

@@ -29,7 +29,9 @@ BATCH: Final = 1 << 20
 TABLE: Final = "repeated"
 """Rows that another takes the place of: `edition`, `line`."""
 PERIOD: Final = '"period"'
-PROVIDER: Final = "coalesce(reason_p, reason_s)"
+SUBMITTER: Final = "reason_s"
+REASONS_OF_PROVIDER: Final = ("reason_p", SUBMITTER)
+PROVIDER: Final = f"coalesce({', '.join(REASONS_OF_PROVIDER)})"
 """Whose record it is, in normal form; reason S is the provider of the submission."""
 
 
@@ -52,7 +54,7 @@ class RecordKey:
             columns += map(identifier, landed)
         if data_set.periods.unit == "edition":
             columns.append(PERIOD)  # what an edition says again is another edition's
-        provider = PROVIDER if data_set.person.provider else "reason_s"
+        provider = PROVIDER if data_set.person.provider else SUBMITTER
         return cls((*columns, provider), keeps_last=rules.record.twice is Twice.REPLACE)
 
     def is_in(self, columns: Iterable[str]) -> bool:

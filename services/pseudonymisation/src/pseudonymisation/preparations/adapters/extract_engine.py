@@ -18,6 +18,7 @@ from pseudonymisation.intake.adapters.landing.layout import left_out
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.filters import conditions
+from pseudonymisation.preparations.adapters.gathering import gathered
 from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
@@ -120,6 +121,7 @@ class DuckDbExtractEngine:
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
             layout=left_out(work.data_set, (), work.rules.controls if work.rules else ()),
+            gathered=gathered(filtered(permit, work.data_set) | treatments, work.data_set),
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
         )
 

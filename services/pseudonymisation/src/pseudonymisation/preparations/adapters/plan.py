@@ -7,6 +7,7 @@ from pathlib import Path
 from catalogue import Treatment
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import sealed_parquet
+from pseudonymisation.preparations.adapters.gathering import Gathered
 from pseudonymisation.preparations.domain.shown import Whose
 
 
@@ -75,6 +76,8 @@ class Plan:
     """Columns that an edition may lack, for its file had none, with the engine's types."""
     nhs_number: str | None = None
     """The field of the person's number, which is landed as the person."""
+    gathered: tuple[Gathered, ...] = ()
+    """Columns that are made of several records, where any is asked for or filtered by."""
     record: RecordKey | None = None
     """What a record is known by; of one that is there twice only one is released."""
 

@@ -8,6 +8,7 @@ import duckdb
 from pseudonymisation.engine import repeats
 from pseudonymisation.engine.session import identifier, literal
 from pseudonymisation.intake.adapters.landing.layout import with_nothing_in
+from pseudonymisation.preparations.adapters import gathering
 from pseudonymisation.preparations.adapters.guard import SCANNED_BY
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.domain.attestation import REASON_COLUMN
@@ -27,6 +28,7 @@ class Selection:
         self._connection = connection
         self._editions = self._describe()
         self._repeats = self._find_repeats()
+        self._gather()
 
     @property
     def types(self) -> Mapping[str, str]:
@@ -34,7 +36,7 @@ class Selection:
         found = dict(self._plan.layout)
         for columns in reversed(self._editions):
             found |= columns
-        return found
+        return found | {one.name: gathering.TYPE for one in self._plan.gathered}
 
     def _describe(self) -> Sequence[Mapping[str, str]]:
         """Return the columns of each edition with their types."""
@@ -66,7 +68,7 @@ class Selection:
         for number, columns in enumerate(self._editions):
             yield (
                 f"SELECT {_all_of(columns)}, {number}::USMALLINT AS landed__edition"
-                f" FROM {self._source(number)} AS s"
+                f" FROM {self._with_gathered(number)} AS s"
                 f" WHERE {self._filter()}{self._once(number)}"
             )
 
@@ -83,6 +85,18 @@ class Selection:
         sources = [self._source(number) for number in numbers]
         return repeats.find(self._connection, record, sources)
 
+    def _gather(self) -> None:
+        """Make what is made of several records, of all that are there once."""
+        if self._plan.gathered:
+            sources = [
+                f"SELECT * FROM {self._source(number)} AS s WHERE true{self._once(number)}"
+                for number in range(len(self._editions))
+            ]
+            gathering.make(self._connection, self._plan.gathered, sources)
+
+    def _with_gathered(self, number: int) -> str:
+        return gathering.beside(number, self._source(number), self._plan.gathered)
+
     def _once(self, edition: int) -> str:
         return f" AND {repeats.without(edition)}" if self._repeats else ""
 
@@ -91,7 +105,7 @@ class Selection:
         if not self._repeats:
             return 0
         selected = " UNION ALL ".join(
-            f"SELECT 1 FROM {self._source(number)} AS s"
+            f"SELECT 1 FROM {self._with_gathered(number)} AS s"
             f" WHERE {self._filter()} AND NOT ({repeats.without(number)})"
             for number in range(len(self._editions))
         )

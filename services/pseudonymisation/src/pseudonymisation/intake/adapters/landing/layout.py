@@ -42,7 +42,7 @@ def left_out(
     for field in data_set.fields:
         if field.name not in columns and field.name not in controls:
             lacking |= _landed(field, data_set)
-    for made in data_set.derived:
+    for made in data_set.made_at_landing:
         if not {made.source, made.at or made.source} <= set(columns):
             lacking[made.name] = type_of(made.derivation)
     return lacking

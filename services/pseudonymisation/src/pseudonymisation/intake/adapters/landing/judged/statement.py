@@ -310,7 +310,7 @@ class Statement:
             if field.identifier is None and field.name not in self.order.rules.controls:
                 clear = self._unless_dropped(field.name, self._clear(field))
                 yield self._of(field.name, field.name, TYPES[field.type], clear)
-        for derived in self.data_set.derived:
+        for derived in self.data_set.made_at_landing:
             kind = type_of(derived.derivation)
             made_from = (derived.source, derived.at or derived.source)
             is_there = all(name in self.columns for name in made_from)

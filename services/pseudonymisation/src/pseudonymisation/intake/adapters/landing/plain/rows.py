@@ -252,7 +252,7 @@ class PlainRows:
         }
         made |= {
             one.name: forms.FORMS[one.derivation](one, sources)
-            for one in self._data_set.derived
+            for one in self._data_set.made_at_landing
             if one.name in self._schema.names
         }
         for letter in LETTERS:
@@ -362,7 +362,7 @@ class PlainRows:
     def _require_forms(self) -> None:
         """:raises NotPlain:"""
         by_name = self._data_set.by_name
-        for made in self._data_set.derived:
+        for made in self._data_set.made_at_landing:
             if made.name in self._schema.names and made.derivation not in forms.FORMS:
                 raise NotPlain
         places = {
