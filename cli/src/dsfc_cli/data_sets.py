@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import catalogue
-from catalogue import DataSet, LandingRules
+from catalogue import DataSet, LandingRules, Snapshots
 from catalogue.describing import field_list, schema
 
 ANY_DAY = date(2026, 11, 27)
@@ -76,6 +76,12 @@ def _unit(data_set: DataSet) -> str:
     return f"edition of {months} months" if months else data_set.periods.unit
 
 
+def _snapshots(one: Snapshots) -> str:
+    months = ", ".join(date(2000, month, 1).strftime("%B") for month in one.months)
+    of = f" of {', '.join(one.codes)} alone" if one.codes else ""
+    return f"from {one.earliest} on {months}{of}"
+
+
 def of(data_set: DataSet) -> Iterator[str]:
     """Tell one version."""
     rules = catalogue.load().rules_of(data_set.data_set, ANY_DAY)
@@ -113,6 +119,7 @@ def facts(data_set: DataSet, rules: LandingRules | None) -> Iterator[tuple[str, 
     yield "a record is", f"{data_set.grain}, about {data_set.subjects}"
     yield "coverage", data_set.coverage
     yield "periods", f"{_unit(data_set)}, by {periods.field}, from {periods.earliest}{until}"
+    yield "months", "; ".join(map(_snapshots, periods.snapshots))
     yield "asked for by", periods.names()
     yield "refresh", data_set.refresh
     if data_set.publication_gate:
@@ -145,6 +152,7 @@ def _language() -> Iterator[str]:
         ("A column of the file", made["$defs"]["CatalogueField"]["properties"]),
         ("A column that landing makes", made["$defs"]["DerivedField"]["properties"]),
         ("Periods", made["$defs"]["Periods"]["properties"]),
+        ("Months in which it is extracted", made["$defs"]["Snapshots"]["properties"]),
         ("When it is published", made["$defs"]["Availability"]["properties"]),
         ("Names of organisations", made["$defs"]["Lookup"]["properties"]),
     ):

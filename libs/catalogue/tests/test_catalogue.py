@@ -361,7 +361,7 @@ def test_a_version_with_codes_of_staff_is_served_by_what_the_version_before_it_l
 
 @pytest.mark.parametrize(
     ("month", "version"),
-    [("2019-03", "1.1"), ("2021-05", "1.1"), ("2021-06", "2.1"), ("1999-01", "2.1")],
+    [("2019-03", "1.2"), ("2021-05", "1.2"), ("2021-06", "2.1"), ("1999-01", "2.1")],
 )
 def test_the_version_of_a_month_is_the_newest_that_has_it(month: str, version: str) -> None:
     assert load().for_period("GPW", month).version == version

@@ -27,7 +27,7 @@ SMALL_COUNTS = (0, 1, 4, 5, 7, 8)
 """So many rows of RARE_DIAGNOSIS has each of the first six providers."""
 RARE_DIAGNOSIS = "Q898"
 SPELL_EVERY, SPELLS_FROM = 5, 60
-"""One episode in so many is the second of a spell, behind the rows into which things are planted."""
+"""One episode in so many is the second of a spell, behind the rows that have something planted."""
 DELETES_EVERY = 20
 """One row in so many of a net change takes a record back."""
 NO_NUMBER_SHARE, DEFAULT_POSTCODE_SHARE = 0.004, 0.002

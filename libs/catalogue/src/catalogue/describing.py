@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.landing import LandingRules
 from catalogue.model import Confidentiality, DataSet, FileFormat, Lookup, Person, Reason
-from catalogue.periods import Availability, Periods
+from catalogue.periods import Availability, Periods, Snapshots
 from catalogue.words import ColumnType
 
 COLUMNS: Final = (
@@ -201,6 +201,7 @@ DESCRIBED: Final = (
     CatalogueField,
     DerivedField,
     Periods,
+    Snapshots,
     Availability,
     Lookup,
     Person,

@@ -241,6 +241,10 @@ class CatalogueField(Strict):
         codes = found.codes(first, last)
         return self.model_copy(update={"codes": codes, "pattern": None, "members": None})
 
+    def of_codes(self, codes: tuple[str, ...]) -> Self:
+        """Give the field with these of its codes alone."""
+        return self.model_copy(update={"codes": codes})
+
     @property
     def limit(self) -> int | None:
         """Above which a number is kept as this: an age also where nothing is said of it."""

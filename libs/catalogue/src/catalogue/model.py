@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from catalogue.fields import CatalogueField, DerivedField
-from catalogue.periods import Availability, Periods
+from catalogue.periods import Availability, Periods, added
 from catalogue.words import (
     AGES,
     DAYS,
@@ -246,6 +246,7 @@ class DataSet(Strict):
     def _of_dates(self) -> Iterator[str]:
         if self.valid_to is not None and self.valid_to < self.valid_from:
             yield "valid_to is before valid_from"
+        yield from self._of_snapshots()
         if self.availability is not None and not self.publication_gate:
             yield "availability says when it is published, and nothing waits for that"
         dated = self.by_name[self.periods.field]
@@ -253,6 +254,18 @@ class DataSet(Strict):
             yield "periods.field must name a mandatory date that is no identifier"
         for derived in self.derived:
             yield from self._of_derived(derived)
+
+    def _of_snapshots(self) -> Iterator[str]:
+        name = self.periods.snapshots_by
+        if name is None:
+            return
+        codes = self.by_name[name].codes if name in self.by_name else None
+        if codes is None:
+            yield f"periods.snapshots_by names {name}, which is not a column with codes"
+            return
+        named = {code for one in self.periods.snapshots for code in one.codes}
+        if unknown := sorted(named.difference(codes)):
+            yield f"periods.snapshots names codes that {name} has not: {', '.join(unknown)}"
 
     def _of_population(self) -> Iterator[str]:
         for letter, reason in self.population.items():
@@ -367,13 +380,20 @@ class DataSet(Strict):
         )
 
     def within(self, first: date, last: date) -> "DataSet":
-        """Give the data set as files of these days are read: lists of members are as at then.
+        """Give the data set as files of these days are read: members and snapshots are of then.
 
         Its digest stays that of the published file.
         """
-        if all(field.members is None for field in self.fields):
+        periods = self.periods
+        if all(field.members is None for field in self.fields) and not periods.snapshots_by:
             return self
-        fields = tuple(field.within(first, last) for field in self.fields)
+        months = [f"{added(first.replace(day=1), n):%Y-%m}" for n in range(_months(first, last))]
+        fields = tuple(
+            field.of_codes(periods.codes_in(months, field.codes or ()))
+            if field.name == periods.snapshots_by
+            else field.within(first, last)
+            for field in self.fields
+        )
         said = {name: getattr(self, name) for name in type(self).model_fields}
         return DataSet.model_construct(**(said | {"fields": fields}))
 
@@ -458,6 +478,11 @@ class DataSet(Strict):
     def releasable(self, name: str) -> Releasable:
         """Raise KeyError where the data set has no such column."""
         return self.releasables[name]
+
+
+def _months(first: date, last: date) -> int:
+    """Count the months from one day to another."""
+    return (last.year - first.year) * 12 + last.month - first.month + 1
 
 
 PERSONAL = {

@@ -7,7 +7,7 @@ the calendar has the dates of a month they count, and else the rule.
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from catalogue.words import MONTH, Name, Strict, Text, versions_of, without
 
 Stage = Literal["provisional", "final", "flex", "freeze", "after_freeze"]
 LONDON = ZoneInfo("Europe/London")
+YEAR_MONTHS: Final = 12
 YEAR_BEGINS = 4
 """The month with which a financial year begins."""
 A_MONTH: Final = r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])"
@@ -105,6 +106,20 @@ EDITIONS: Final = (PeriodForm.EDITION, PeriodForm.MONTH)
 OF_MONTHS: Final = (PeriodForm.MONTH, PeriodForm.QUARTER, PeriodForm.FINANCIAL_YEAR)
 
 
+class Snapshots(Strict):
+    """In which months of the year something is extracted, from one month on."""
+
+    earliest: Annotated[str, Field(alias="from", pattern=MONTH)]
+    months: Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)]
+    """Of the calendar year: 3 is March."""
+    codes: tuple[Text, ...] = ()
+    """Of these categories alone, by the column that `snapshots_by` names; none: of all."""
+
+    def has(self, month: str) -> bool:
+        """Say whether there is one of a month `YYYY-MM`."""
+        return self.earliest <= month and int(month[5:]) in self.months
+
+
 class Periods(Strict):
     unit: Literal["month", "week", "edition"]
     """Of a submission. A week is released by the months of its records; an edition is several
@@ -115,6 +130,10 @@ class Periods(Strict):
     latest: Annotated[str | None, Field(alias="to", pattern=MONTH)] = None
     field: Name
     """The date that decides to which month a row belongs."""
+    snapshots: tuple[Snapshots, ...] = ()
+    """Months that there are, where not every month is extracted: those of any of these."""
+    snapshots_by: Name | None = None
+    """The column with whose codes the months differ."""
     asked_by: Annotated[tuple[PeriodForm, ...], Field(min_length=1)] | None = None
     """How a request may name its periods: month, quarter (cumulative), financial_year, edition.
     Where nothing is said: an edition by its name or its last month, anything else by month,
@@ -129,6 +148,10 @@ class Periods(Strict):
             problems.append("an edition, and only an edition, covers a number of `months`")
         if (self.unit == "edition") < (PeriodForm.EDITION in (self.asked_by or ())):
             problems.append("only an edition is asked for by an edition's name")
+        if self.snapshots and self.unit != "month":
+            problems.append("only what is sent by the month has `snapshots`")
+        if any(one.codes for one in self.snapshots) != (self.snapshots_by is not None):
+            problems.append("`snapshots_by` names the column of the `codes` under `snapshots`")
         if self.unit == "edition" and not set(self.forms) <= {*EDITIONS}:
             problems.append("an edition is asked for by its name or by its last month")
         return without(self, problems)
@@ -139,6 +162,43 @@ class Periods(Strict):
         if self.asked_by is not None:
             return self.asked_by
         return EDITIONS if self.unit == "edition" else OF_MONTHS
+
+    def exists(self, month: str, codes: Collection[str] = ()) -> bool:
+        """Say whether there is a month, or anything of it with one of these codes."""
+        if not self.snapshots:
+            return True
+        return any(
+            not (one.codes and codes) or not set(codes).isdisjoint(one.codes)
+            for one in self.snapshots
+            if one.has(month)
+        )
+
+    def has_any(self, first: str, last: str, codes: Collection[str] = ()) -> bool:
+        """Say whether there is any month from one to another, or anything of these codes in it."""
+        start, end = (date.fromisoformat(f"{month}-01") for month in (first, last))
+        count = (end.year - start.year) * YEAR_MONTHS + end.month - start.month + 1
+        return any(self.exists(f"{added(start, n):%Y-%m}", codes) for n in range(count))
+
+    def codes_in(self, months: Iterable[str], codes: Iterable[str]) -> tuple[str, ...]:
+        """Give those of the codes of which there is anything in any of the months."""
+        months = tuple(months)
+        return tuple(c for c in codes if any(self.exists(month, (c,)) for month in months))
+
+    def nearest(self, month: str, codes: Collection[str] = ()) -> tuple[str, ...]:
+        """Give the months next before and after that exist, as far as there are any."""
+        day = date.fromisoformat(f"{month}-01")
+        near = [
+            next((m for m in away if self.within(m) and self.exists(m, codes)), None)
+            for away in (
+                [f"{added(day, -n):%Y-%m}" for n in range(1, YEAR_MONTHS + 1)],
+                [f"{added(day, n):%Y-%m}" for n in range(1, YEAR_MONTHS + 1)],
+            )
+        ]
+        return tuple(found for found in near if found is not None)
+
+    def within(self, month: str) -> bool:
+        """Say whether a month is between the first and the last."""
+        return self.earliest <= month and (self.latest is None or month <= self.latest)
 
     def has(self, named: NamedPeriod) -> bool:
         """Say whether the data set has a period of that name."""

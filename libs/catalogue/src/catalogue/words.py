@@ -93,7 +93,7 @@ class Normal(StrEnum):
 
 
 class Derivation(StrEnum):
-    """Safe forms of domain.md 8.3, made once, at landing; those of several records when asked for."""
+    """Safe forms of domain.md 8.3: made at landing, or of several records when asked for."""
 
     AGE_YEARS = "age_years"
     AGE_BAND = "age_band"

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from catalogue import Catalogue, NamedPeriod, UnknownDataSet, named_period
+from catalogue import Catalogue, NamedPeriod, Periods, UnknownDataSet, named_period
 from common.errors import Invalid, InvalidPeriods, PeriodNotOffered
 from common.ids import digest_of
 from common.texts import Scanned
@@ -224,24 +224,67 @@ class WantedExtract(OfOneLine):
             PeriodNotOffered: the data set has no period of a name.
 
         """
-        return months_of(self.periods, self.data_set, known)
+        return months_of(self.periods, self.data_set, known, self.filters)
 
 
 def months_of(
-    periods: Sequence[str] | MonthRange, data_set: str, known: Catalogue
+    periods: Sequence[str] | MonthRange,
+    data_set: str,
+    known: Catalogue,
+    filters: Sequence[WantedFilter] = (),
 ) -> tuple[str, ...]:
     """Return the months that a body names, in order, each once.
+
+    Of a range these are the months that the data set has: not every one has each of them.
 
     Raises:
         InvalidPeriods, PeriodNotOffered: as `WantedExtract.months_in` does.
 
     """
     if isinstance(periods, MonthRange):
-        return months(periods.first, periods.last)
+        every = months(periods.first, periods.last)
+        found = tuple(month for month in every if _is_there(month, data_set, known, filters))
+        if not found:
+            _require_there(every, data_set, known, filters)
+        return found
     named = _named(periods)
     for one in named:
         _require_offered(one, data_set, known)
-    return _in_order(named)
+    listed = _in_order(named)
+    _require_there(listed, data_set, known, filters)
+    return listed
+
+
+def _is_there(month: str, data_set: str, known: Catalogue, filters: Sequence[WantedFilter]) -> bool:
+    """Say whether the data set has anything of a month that could pass the filters."""
+    try:
+        periods = known.for_period(data_set, month).periods
+    except UnknownDataSet:
+        return True
+    return periods.exists(month, _codes(periods, filters))
+
+
+def _require_there(
+    listed: Sequence[str], data_set: str, known: Catalogue, filters: Sequence[WantedFilter]
+) -> None:
+    gone = next((m for m in listed if not _is_there(m, data_set, known, filters)), None)
+    if gone is None:
+        return
+    periods = known.for_period(data_set, gone).periods
+    codes = _codes(periods, filters)
+    of = f" of {periods.snapshots_by} {', '.join(codes)}" if codes else ""
+    near = " or ".join(periods.nearest(gone, codes))
+    raise PeriodNotOffered(
+        f"{data_set} has nothing{of} in {gone}: it is not extracted every month. The nearest month"
+        f" that it has: {near}.",
+        period=gone,
+        asked_by=[str(form) for form in periods.forms],
+    )
+
+
+def _codes(periods: Periods, filters: Sequence[WantedFilter]) -> tuple[str, ...]:
+    """Return the codes that are asked for of the column with which snapshots differ."""
+    return next((f.any_of for f in filters if f.column == periods.snapshots_by), ())
 
 
 def months(first: str, last: str) -> tuple[str, ...]:

@@ -99,4 +99,4 @@ class WantedTabulation(OfOneLine):
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once. Raises InvalidPeriods, PeriodNotOffered."""
-        return months_of(self.periods, self.data_set, known)
+        return months_of(self.periods, self.data_set, known, self.filters)

@@ -128,6 +128,30 @@ def test_a_rule_that_is_set_for_each_application_may_be_set():
     assert not [code for code in found if code.startswith("RULE_PARAMETERS")]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "filters", "offer"),
+    [
+        ("2016-10", "2016-11", [], "2016-12"),
+        ("2016-10", "2016-12", [{"column": "STAFF_GROUP", "any_of": ["ADMIN"]}], "2017-03"),
+        ("2016-10", "2016-12", [], None),
+        ("2016-10", "2016-12", [{"column": "STAFF_GROUP", "any_of": ["ADMIN", "GP"]}], None),
+    ],
+)
+def test_a_line_of_months_in_which_nothing_was_extracted_is_refused(first, last, filters, offer):
+    asked = line(
+        data_set="GPW",
+        catalogue_version="1.2",
+        classification="AGGREGATE_SUPPRESSED",
+        fields=[field(name="STAFF_GROUP", treatment="as_is")],
+        periods={"from": first, "to": last},
+        filters=filters,
+    )
+
+    found = [f for f in examine(edited([7, "lines", 0], asked)) if f.code == "PERIOD_NOT_AVAILABLE"]
+
+    assert [f.offer for f in found] == ([] if offer is None else [offer])
+
+
 def with_areas(**changes):
     names = ("Der_PostCode_Sector", "Der_Postcode_LSOA_2011_Code")
     fields = [field(name=name, treatment="derived") for name in names]

@@ -128,6 +128,39 @@ def test_a_period_that_the_product_does_not_have_is_refused_with_those_that_it_h
     assert written(house) == before
 
 
+NURSES = {"column": "STAFF_GROUP", "any_of": ["NURSES"]}
+
+
+@pytest.mark.parametrize(
+    ("periods", "filters", "period", "nearest"),
+    [
+        (["2016-09", "2016-10"], [], "2016-10", "2016-09 or 2016-12"),
+        (["2016-12"], [NURSES], "2016-12", "2016-09 or 2017-03"),
+        ({"from": "2016-10", "to": "2016-12"}, [NURSES], "2016-10", "2016-09 or 2017-03"),
+    ],
+)
+def test_a_month_that_was_not_extracted_is_refused_by_name(
+    house, periods, filters, period, nearest
+):
+    answer = house.ask(data_set="GPW", periods=periods, filters=filters)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "PERIOD_NOT_OFFERED")
+    assert answer.json()["period"] == period
+    assert nearest in answer.json()["detail"]
+    assert house.agreements.count("request") == 0
+
+
+@pytest.mark.parametrize(
+    ("filters", "months"),
+    [([], ["2016-09", "2016-12", "2017-03"]), ([NURSES], ["2016-09", "2017-03"])],
+)
+def test_of_a_range_the_months_are_asked_for_that_were_extracted(house, filters, months):
+    house.ask(data_set="GPW", periods={"from": "2016-08", "to": "2017-05"}, filters=filters)
+
+    (asked,) = house.agreements.questions("request")
+    assert asked.resource["properties"]["periods"] == months
+
+
 def test_an_edition_is_asked_for_by_its_name_or_by_its_last_month(house):
     for name in ("2016-04/2019-03", "2019-03"):
         answer = house.ask(data_set="SHMI", periods=[name])

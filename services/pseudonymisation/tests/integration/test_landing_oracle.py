@@ -167,7 +167,7 @@ def judge(intake: Intake, data_set: str, records: list[dict], rows: list[dict]) 
         judge_person(intake, described, value, row, taken.withheld, where)
         personal = judge_cells(intake, described, value, row, (own, taken.own), where)
         assert row["pcd_masked"] == personal, where
-        for form in described.derived:
+        for form in described.made_at_landing:
             event = value[form.at] if form.at else None
             expected = oracle.derived(form.derivation, value[form.source], event, WORLD)
             assert row[form.name] == expected, (where, form.name)

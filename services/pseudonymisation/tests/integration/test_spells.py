@@ -56,9 +56,7 @@ def test_a_spell_is_counted_by_its_month_and_provider_and_told_in_the_order_of_i
 def test_an_episode_that_is_another_commissioners_is_of_the_spell_all_the_same(haven):
     """As the length of a spell is: what is told of it is the same for everybody."""
     others = {"P": "RH8", "S": "RH8", "C": "00L"}
-    haven.land(
-        [episode(1, "SP1", "2018-04-03", reasons=others), episode(2, "SP1", "2018-04-09")]
-    )
+    haven.land([episode(1, "SP1", "2018-04-03", reasons=others), episode(2, "SP1", "2018-04-09")])
 
     assert told(haven) == {2: (2, 2)}
 
@@ -82,7 +80,9 @@ def test_rows_are_filtered_by_which_episode_they_are(haven):
     assert [row[2:] for row in haven.rows_of(done.files[0])] == [(day("2018-04-02"), 2, 1)]
 
 
-def test_a_month_that_was_landed_before_serves_the_columns(tmp_path, make_engine, sqlite_url, clock):
+def test_a_month_that_was_landed_before_serves_the_columns(
+    tmp_path, make_engine, sqlite_url, clock
+):
     """Nothing of them was landed: they are made of columns that every version has."""
     haven = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=FORMER)
     haven.land([episode(1, "SP1", "2018-04-09"), episode(2, "SP1", "2018-04-03")])

@@ -100,12 +100,31 @@ class DerivedView(Outgoing):
         )
 
 
+class SnapshotsView(Outgoing):
+    """Months of the year in which something is extracted."""
+
+    first: Annotated[str, Field(description="From which month on, YYYY-MM.")]
+    months: Annotated[
+        list[int], Field(description="Months of the calendar year: 3 is March, 9 September.")
+    ]
+    codes: Annotated[
+        list[str], Field(description="Of these codes of `snapshots_by` alone; none: of all.")
+    ]
+
+
 class PeriodsView(Outgoing):
     unit: Annotated[str, Field(description="Of a submission: month, week or edition.")]
     months: Annotated[int | None, Field(description="That an edition covers.")]
     first: Annotated[str, Field(description="The first month that there is, YYYY-MM.")]
     last: Annotated[str | None, Field(description="The last month, YYYY-MM; null: it goes on.")]
     field: Annotated[str, Field(description="The date by which a record is of a month.")]
+    snapshots: Annotated[
+        list[SnapshotsView],
+        Field(description="Months that there are: those of any of these; none: every month."),
+    ]
+    snapshots_by: Annotated[
+        str | None, Field(description="The column with whose codes the months differ.")
+    ]
     asked_by: Annotated[
         list[PeriodForm],
         Field(
@@ -190,6 +209,11 @@ class DataSetView(CatalogueEntry):
                 first=periods.earliest,
                 last=periods.latest,
                 field=periods.field,
+                snapshots=[
+                    SnapshotsView(first=s.earliest, months=list(s.months), codes=list(s.codes))
+                    for s in periods.snapshots
+                ],
+                snapshots_by=periods.snapshots_by,
                 asked_by=list(periods.forms),
             ),
             availability=str(data_set.availability) if data_set.availability else None,

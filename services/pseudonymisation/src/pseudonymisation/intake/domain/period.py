@@ -111,6 +111,14 @@ class Period:
                 f"{data_set.data_set} has periods from {data_set.periods.earliest}"
                 + (f" to {latest}." if latest else " onwards.")
             )
+        if self.week is None and (
+            gone := next((m for m in self if not data_set.periods.exists(m)), None)
+        ):
+            near = " or ".join(data_set.periods.nearest(gone))
+            raise PeriodInvalid(
+                f"{data_set.data_set} has no {gone}: it is not extracted every month. The nearest"
+                f" that it has: {near}."
+            )
 
     def require_sent(self, data_set: DataSet) -> None:
         """Raise PeriodInvalid where files of the data set are of other periods."""

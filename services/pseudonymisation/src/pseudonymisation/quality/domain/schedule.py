@@ -85,7 +85,8 @@ class Expectation:
             yield from self._weeks(begin, first, end)
             return
         for place, month in enumerate(Period(begin, end)):
-            if place % self.every == 0 and month >= first:
+            is_due = place % self.every == 0 and month >= first
+            if is_due and data_set.periods.exists(month):
                 yield Period(month, month)
 
     def _weeks(self, begin: str, first: str, end: str) -> Iterator[Period]:

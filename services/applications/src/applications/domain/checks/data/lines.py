@@ -64,6 +64,7 @@ def catalogue(case: Case) -> Iterator[Finding]:
                 f"{line.data_set} ends with {periods.latest}.",
                 offer=periods.latest,
             )
+        yield from _snapshots(pointer, line, data_set)
         if (
             data_set.sensitivity == Sensitivity.SENSITIVE.value
             and line.sensitivity is Sensitivity.NON_SENSITIVE
@@ -75,6 +76,26 @@ def catalogue(case: Case) -> Iterator[Finding]:
                 f"{line.data_set} is sensitive.",
                 offer=Sensitivity.SENSITIVE.value,
             )
+
+
+def _snapshots(pointer: str, line: LineAnswer, data_set: DataSet) -> Iterator[Finding]:
+    """Check that something is extracted in the months asked for, of the codes asked for."""
+    periods = data_set.periods
+    if line.periods.first > line.periods.last or not periods.within(line.periods.first):
+        return
+    of = next((f.any_of for f in line.filters if f.column == periods.snapshots_by), ())
+    if periods.has_any(line.periods.first, line.periods.last, of):
+        return
+    near = periods.nearest(line.periods.first, of)
+    of_codes = f" of {periods.snapshots_by} {', '.join(of)}" if of else ""
+    yield refuse(
+        "PERIOD_NOT_AVAILABLE",
+        7,
+        f"{pointer}/periods",
+        f"{line.data_set} has nothing{of_codes} from {line.periods.first} to {line.periods.last}:"
+        " it is not extracted every month.",
+        offer=near[-1] if near else None,
+    )
 
 
 def groups(case: Case) -> Iterator[Finding]:
