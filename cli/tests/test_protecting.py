@@ -47,6 +47,16 @@ def test_a_check_says_what_can_be_worked_out_and_from_what(here: Path) -> None:
     assert "[Total: 104] = [RA1: 1 to 7] + [RB1: 93 to 97]" in found.stdout
 
 
+def test_a_linked_table_is_by_the_strictest_of_its_rules(here: Path) -> None:
+    (here / "linked.csv").write_text("trust,count\nRA1,0\nRA2,6\nRB1,8\nRB2,90\n", "utf-8")
+
+    done = run(app, shlex.split("protect linked.csv --rule HES --rule CSDS"))
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split()[2:5] == ["RA1,*", "RA2,*", "RB1,10"]
+    assert "the strictest of HES+CSDS holds" in done.stderr
+
+
 TEN_MILLION = "a,b,c,count\n" + "".join(f"a{n},b{n},c{n},9\n" for n in range(250))
 """Few lines, of so many categories that the table has more than ten million cells."""
 

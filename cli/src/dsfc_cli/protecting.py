@@ -25,7 +25,7 @@ from disclosure import (
     check,
     codes,
     protect,
-    rule,
+    rule_for,
 )
 from disclosure.outputs import FORMATS, Printed, written
 from disclosure.problems import TableInvalid
@@ -37,7 +37,13 @@ TYPED = frozenset({"parquet", "xlsx"})
 
 def command(
     table: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV file.")],
-    rule_code: Annotated[str, typer.Option("--rule", help=f"One of {', '.join(codes())}.")],
+    rule_codes: Annotated[
+        list[str],
+        typer.Option(
+            "--rule",
+            help=f"One of {', '.join(codes())}. Of a linked output several: the strictest holds.",
+        ),
+    ],
     count: Annotated[str, typer.Option(help="The column of counts.")] = "count",
     hierarchy: Annotated[
         list[str] | None,
@@ -84,7 +90,7 @@ def command(
     """
     try:
         told = json.loads(parameters) if parameters else None
-        chosen = rule(rule_code, on=on.date() if on else None, parameters=told)
+        chosen = rule_for(rule_codes, on=on.date() if on else None, parameters=told)
         names, rows = read(table, count)
         dimensions = cut_by(names, rows, hierarchy or [], nation, totals_of(names, total or []))
         if is_check:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from disclosure import Profile, codes, problems, rule, strictest
+from disclosure import Profile, codes, problems, rule, rule_for, strictest
 
 SHMI, CSDS, HES = rule("SHMI"), rule("CSDS"), rule("HES")
 AS_PUBLISHED = Profile.AS_PUBLISHED
@@ -205,6 +205,20 @@ def test_a_linked_output_takes_the_strictest() -> None:
     assert linked.count(3, national=True) == "3"
     assert strictest([HES, gpw(1, 4)]).count(3, national=True) == "*"
     assert linked.percentage(20, 40) == "50%"
+
+
+def test_the_rule_of_a_linked_output_is_asked_for_by_its_codes() -> None:
+    told = {"suppress_min": 0, "suppress_max": 9, "round_base": 10}
+
+    assert rule_for(["SHMI"]) == SHMI
+    assert rule_for(["HES", "CSDS", "HES"]) == strictest([HES, CSDS])
+    assert rule_for(["HES", "GPW"], parameters=told) == strictest([HES, gpw(0, 9, base=10)])
+    with pytest.raises(problems.RuleMissing):
+        rule_for(["HES", "GPW"])
+    with pytest.raises(problems.RuleMissing):
+        rule_for([])
+    with pytest.raises(problems.RuleInvalid, match="HES and CSDS take none"):
+        rule_for(["HES", "CSDS"], parameters=told)
 
 
 @pytest.mark.scenario("D09")

@@ -10,7 +10,17 @@ from disclosure.certificate import Certificate, verify
 from disclosure.checking import Checked, check
 from disclosure.problems import DisclosureProblem, titles
 from disclosure.protecting import Protected, protect
-from disclosure.rules import HIDDEN, NOT_APPLICABLE, Measure, Profile, Rule, codes, rule, strictest
+from disclosure.rules import (
+    HIDDEN,
+    NOT_APPLICABLE,
+    Measure,
+    Profile,
+    Rule,
+    codes,
+    rule,
+    rule_for,
+    strictest,
+)
 from disclosure.structure import Dimension, Hierarchy, Table
 from disclosure.system import Earlier
 
@@ -36,6 +46,7 @@ __all__ = [
     "codes",
     "protect",
     "rule",
+    "rule_for",
     "strictest",
     "titles",
     "verify",

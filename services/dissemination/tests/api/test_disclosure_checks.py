@@ -44,6 +44,55 @@ def test_a_hand_protected_table_is_checked_and_ours_is_safe_and_nothing_is_kept(
     assert (len(house.leaves()), len(house.events(""))) == (leaves, events)
 
 
+UNITS = {"name": "unit", "categories": ["A", "B", "C", "D"], "total": "England"}
+
+
+def protected(house, values, **changes):
+    """Have raw counts protected; return the texts by label."""
+    cells = [
+        {"labels": [label], "value": str(count)}
+        for label, count in zip(UNITS["categories"], values, strict=True)
+    ]
+    body = {"action": "protect", "dimensions": [UNITS], "cells": cells} | changes
+    answer = house.call("POST", "/v1/disclosure-checks", json=body)
+    assert answer.status_code == 200, answer.text
+    return {cell["labels"][0]: cell["value"] for cell in answer.json()["cells"]}, answer.json()
+
+
+@pytest.mark.scenario("D07")
+def test_a_linked_table_is_by_the_strictest_of_its_rules(house):
+    """0 is hidden for CSDS, 6 for HES; each rule alone shows one of them."""
+    linked, said = protected(house, (0, 6, 8, 100), rule="HES", linked_rules=["CSDS"])
+    by_hes, _ = protected(house, (0, 6, 8, 100), rule="HES")
+    by_csds, _ = protected(house, (0, 6, 8, 100), rule="CSDS")
+
+    assert [linked[unit] for unit in "ABC"] == ["*", "*", "10"]
+    assert said["rule"] == "HES+CSDS"
+    assert by_hes["A"] == "0"
+    assert by_csds["B"] == "5"
+    again = {"action": "check", "rule": "HES", "dimensions": [UNITS], "cells": said["cells"]}
+    checked = house.call("POST", "/v1/disclosure-checks", json=again | {"linked_rules": ["CSDS"]})
+    assert checked.json()["is_safe"] is True
+
+
+@pytest.mark.scenario("D09")
+def test_a_nation_of_three_is_hidden_in_a_table_on_learning_disability(house):
+    nation = {**UNITS, "is_geography": True, "categories": ["A", "B", "C", "D"]}
+    cells = [{"labels": [unit], "value": "1"} for unit in "ABC"]
+    body = {"action": "protect", "rule": "NCDR04", "dimensions": [nation], "cells": cells}
+
+    on_it = house.call(
+        "POST", "/v1/disclosure-checks", json=body | {"topics": ["LEARNING_DISABILITY"]}
+    ).json()
+    otherwise = house.call("POST", "/v1/disclosure-checks", json=body).json()
+
+    def nation_of(answer):
+        return {c["labels"][0]: c["value"] for c in answer["cells"]}["England"]
+
+    assert nation_of(on_it) == "*"
+    assert nation_of(otherwise) != "*"
+
+
 def wide():
     return [{"name": n, "categories": [f"{n}{at}" for at in range(100)]} for n in "abc"]
 
@@ -55,6 +104,8 @@ def wide():
         ({"rule": "HES_PRE2018", "on": "2020-01-01"}, "DISCLOSURE_RULE_NOT_IN_FORCE"),
         ({"dimensions": wide()}, "TABLE_TOO_LARGE"),
         ({"rule": "GPW"}, "DISCLOSURE_RULE_MISSING"),
+        ({"linked_rules": ["GPW"]}, "DISCLOSURE_RULE_MISSING"),
+        ({"linked_rules": ["SHMY"]}, "DISCLOSURE_RULE_UNKNOWN"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told_by_the_code_of_the_library(house, changes, code):

@@ -12,7 +12,7 @@ from disclosure.attacking import Finding
 from disclosure.checking import check
 from disclosure.problems import TableInvalid
 from disclosure.protecting import protect
-from disclosure.rules import Profile, Rule, rule
+from disclosure.rules import Profile, Rule, rule_for
 from disclosure.structure import CELLS_MAX, Dimension, Hierarchy, Table, require_size, told_count
 
 ACTIONS: Final = ("check", "protect")
@@ -22,7 +22,8 @@ def answered(question: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a question.
 
     `action` is `check` (a table that somebody protected) or `protect` (raw counts). `rule`, and
-    where it takes them `parameters` and `topics`; `on`, the day of the rule. `dimensions`: `name`,
+    where it takes them `parameters` and `topics`; `linked_rules`, where it was made from data of
+    several; `on`, the day of the rules. `dimensions`: `name`,
     `total` with `categories`, or `hierarchies` of `child` and `parent`; `is_geography`. `cells`:
     `labels` and `value`, a text as it is printed. `seconds` and `cells_max` are bounds.
 
@@ -31,8 +32,8 @@ def answered(question: Mapping[str, Any]) -> dict[str, Any]:
 
     """
     told = question.get("on")
-    chosen = rule(
-        question.get("rule"),
+    chosen = rule_for(
+        [question.get("rule") or "", *question.get("linked_rules", ())],
         on=date.fromisoformat(told) if told else None,
         parameters=question.get("parameters"),
     )
@@ -86,7 +87,7 @@ def _checked(
 ) -> dict[str, Any]:
     found = check(dimensions, cells, chosen, topics=topics, seconds=seconds)
     return {
-        "rule": f"{chosen.code} {chosen.version}",
+        "rule": chosen.name,
         "is_safe": found.is_safe,
         "hidden": found.hidden,
         "shown_against_the_rule": [list(labels) for labels in found.shown_against_the_rule],
@@ -108,7 +109,7 @@ def _protected(
     table = Table.from_cells(dimensions, raw, topics=topics)
     shown = protect(table, chosen, profile=Profile.PROTECTED, seconds=seconds)
     return {
-        "rule": f"{chosen.code} {chosen.version}",
+        "rule": chosen.name,
         "is_safe": True,
         "hidden": int(shown.hidden.sum()),
         "shown_against_the_rule": [],

@@ -84,6 +84,11 @@ class Rule:
     min_practices: int = 0
     """Output of fewer practices than this is not allowed."""
 
+    @property
+    def name(self) -> str:
+        """Code and version; of a linked output the codes alone, since each has its version."""
+        return self.code if "+" in self.code else f"{self.code} {self.version}"
+
     # -- counts
 
     def hides(self, count: int) -> bool:
@@ -301,6 +306,31 @@ def rule(
     return _read(told)
 
 
+def rule_for(
+    codes: Sequence[str], *, on: date | None = None, parameters: Mapping[str, Any] | None = None
+) -> Rule:
+    """Return the rule of a table that was made from data of all these rules: the strictest.
+
+    `parameters` are the agreement's, of whichever takes them.
+
+    Raises:
+        RuleMissing, RuleUnknown, RuleNotInForce, RuleInvalid: as for one; and `parameters` for
+            none of them.
+
+    """
+    named = tuple(dict.fromkeys(codes))
+    taking = {code for code in named if _takes_parameters(code)}
+    if parameters and named and not taking:
+        raise RuleInvalid(f"`parameters`: {' and '.join(named)} take none; leave them out.")
+    return strictest(
+        [rule(code, on=on, parameters=parameters if code in taking else None) for code in named]
+    )
+
+
+def _takes_parameters(code: str) -> bool:
+    return any(told.get("parameters") == "agreement" for told in _files().get(code, ()))
+
+
 def _in_force(told: Mapping[str, Any], on: date) -> bool:
     return (told["from"] or date.min) <= on <= (told["until"] or date.max)
 
@@ -404,7 +434,7 @@ def strictest(rules: Sequence[Rule]) -> Rule:
 
     """
     if not rules:
-        raise RuleMissing("`rules`: a linked output needs the rule of each of its data sets.")
+        raise RuleMissing("`rule`: a table needs the rule of each data set that it is made from.")
     if len(rules) == 1:
         return rules[0]
     first = rules[0]

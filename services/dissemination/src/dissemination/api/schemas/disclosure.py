@@ -14,6 +14,9 @@ Label = Annotated[str, Field(min_length=1, max_length=120), Scanned(code=True)]
 Value = Annotated[str, Field(pattern=r"^(\*|-|-?[0-9]{1,9}(\.[0-9]{1,4})?)$")]
 
 
+RuleCode = Annotated[str, Field(pattern=r"^[A-Z]{2,6}[0-9]{0,2}(_[A-Z0-9]{1,8})?$")]
+
+
 class Incoming(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -93,13 +96,21 @@ class TableToCheck(Incoming):
         ),
     ]
     rule: Annotated[
-        str,
+        RuleCode,
         Field(
-            pattern=r"^[A-Z]{2,6}[0-9]{0,2}(_[A-Z0-9]{1,8})?$",
             description="Its code: that of the product, as the catalogue names it.",
             examples=["SHMI"],
         ),
     ]
+    linked_rules: Annotated[
+        list[RuleCode],
+        Field(
+            max_length=7,
+            description="Of a linked output: codes of the rules of the other data sets that it is"
+            " made from. The strictest of all holds.",
+            examples=[["CSDS"]],
+        ),
+    ] = []
     on: Annotated[
         date | None, Field(description="The day on which the rule is in force; null: the newest.")
     ] = None
@@ -145,7 +156,9 @@ class CellView(BaseModel):
 class TableCheckView(BaseModel):
     """What was found, or the table as it may be shown."""
 
-    rule: Annotated[str, Field(description="Code and version.")]
+    rule: Annotated[
+        str, Field(description="Code and version; of a linked output the codes, joined by `+`.")
+    ]
     is_safe: Annotated[bool, Field(description="Whether nothing hidden can be worked out.")]
     hidden: Annotated[int, Field(description="How many cells are hidden.")]
     shown_against_the_rule: Annotated[
