@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+import yaml
 
 from dsfc_cli.suite import READY_SECONDS_MAX, Suite
 from dsfc_testing import ports
@@ -48,11 +49,13 @@ for line in sys.stdin:
     try:
         os.environ.clear()
         os.environ.update(told["environment"])
-        from tests.forking import move_clock, respect_modes
+        from tests.forking import add_data_sets, move_clock, respect_modes
         disk.spare()
         respect_modes()
         if told["clock"]:
             move_clock(told["clock"])
+        if told["data_sets"]:
+            add_data_sets(told["data_sets"])
         os.chdir(told["directory"])
         log = os.open(told["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -79,6 +82,25 @@ def move_clock(file: str) -> None:
         return datetime.now(UTC) + timedelta(seconds=float(Path(file).read_text("ascii")))
 
     SystemClock.now = now  # type: ignore[method-assign]  # for good: the process is a test's
+
+
+def add_data_sets(folder: str) -> None:
+    """Let this process know the data sets of a folder besides, and what is counted of them."""
+    import catalogue
+    from catalogue import store
+
+    rules = sys.modules["catalogue.tabulating"]
+    read, load = rules.versions_of, catalogue.load
+    told = yaml.safe_load((Path(folder) / "tables" / "measures.yaml").read_text("utf-8"))
+    more = tuple(catalogue.CountOf.model_validate(one) for one in told)
+
+    def versions_of(model: Any, name: str) -> list[Any]:
+        found = read(model, name)
+        return [one.model_copy(update={"measures": one.measures + more}) for one in found]
+
+    rules.versions_of = versions_of  # type: ignore[attr-defined]  # for good: it is a test's
+    catalogue.tabulating.cache_clear()
+    catalogue.load = store.load = lambda extra=None: load(extra or Path(folder))
 
 
 def respect_modes() -> None:
@@ -170,6 +192,8 @@ class ForkingSuite(Suite):
 
     clock_file: Path | None = None
     """By how many seconds the services' clock is ahead; see `move_clock`."""
+    data_sets: Path | None = None
+    """Of data sets that they know besides; see `add_data_sets`."""
 
     def run(self, service: str, *command: str) -> tuple[int, str]:
         """Let a service's own command run to its end; its exit status, and all it said."""
@@ -215,6 +239,7 @@ class ForkingSuite(Suite):
             directory=str(self.directory.absolute()),
             log=str(Path(log.name).absolute()),
             clock=None if self.clock_file is None else str(self.clock_file),
+            data_sets=None if self.data_sets is None else str(self.data_sets),
         )
         return Forked(zygote, pid)
 

@@ -210,12 +210,18 @@ def scene(
     *,
     settings: Mapping[str, Mapping[str, str]] | None = None,
     clock_file: Path | None = None,
+    data_sets: Path | None = None,
 ) -> Iterator[Scene]:
     """A suite of its own for a module, from a copy of what was played once."""
     kept = _played(factory)
     directory = factory.mktemp(name)
     shutil.copytree(kept / "state", directory / "state")
-    suite = ForkingSuite(directory / "state", settings=_with_quick(settings), clock_file=clock_file)
+    suite = ForkingSuite(
+        directory / "state",
+        settings=_with_quick(settings),
+        clock_file=clock_file,
+        data_sets=data_sets,
+    )
     facts = json.loads((kept / "facts.json").read_text("utf-8"))
     with suite:
         yield _scene(suite, kept / "input", facts)

@@ -31,6 +31,10 @@ class Flow:
     """Reasons for Access; none: it is about nobody's people, and the line is national."""
     sensitivity: str = "NON_SENSITIVE"
     classification: str = "PSEUDO_ANONYMISED"
+    disclosure_parameters: Mapping[str, Any] | None = None
+    """Of a disclosure rule that is set for each application."""
+    as_published: str = ""
+    """Why the approver lets its tables be by the rule alone, if so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,16 @@ class Wanted:
     def lines(self) -> Sequence[int]:
         """Numbers of the lines."""
         return range(1, len(self.flows) + 1)
+
+    @property
+    def approval(self) -> dict[str, Any]:
+        """What the approver says."""
+        told = [
+            {"line": number, "reason": flow.as_published}
+            for number, flow in zip(self.lines, self.flows, strict=True)
+            if flow.as_published
+        ]
+        return {"as_published": told} if told else {}
 
 
 def _rule_of(wanted: Wanted) -> str:
@@ -88,6 +102,11 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
             "frequency": "monthly",
             "access_method": "ONGOING",
         }
+        | (
+            {}
+            if flow.disclosure_parameters is None
+            else {"disclosure_parameters": dict(flow.disclosure_parameters)}
+        )
         for number, flow in zip(wanted.lines, wanted.flows, strict=True)
     ]
 

@@ -120,7 +120,7 @@ class Stage:
     def applicant(self, ods: str) -> Any:
         return self.actor(f"ccg-{ods.lower()}-applicant").applications
 
-    def decide(self, application: str) -> None:
+    def decide(self, application: str, approval: Mapping[str, Any] | None = None) -> None:
         """Review, advice and approval by three different people of the Body."""
         officer = self.actor("body-case-officer").applications
         officer.act(application, "review")
@@ -132,7 +132,9 @@ class Stage:
         self.actor("body-adviser").applications.act(
             application, "advice", {"outcome": "recommended"}
         )
-        self.actor("body-approver").applications.act(application, "approval", {})
+        self.actor("body-approver").applications.act(
+            application, "approval", dict(approval or {})
+        )
 
     def drafted(self, application: str) -> str:
         """Return the reference of the agreement that agreements drafted because it heard."""
@@ -166,7 +168,7 @@ class Stage:
         """Return the whole way from a draft to an agreement in force."""
         application = self.apply(wanted, title)
         self.applicant(wanted.controller).act(application, "submission")
-        self.decide(application)
+        self.decide(application, wanted.approval)
         reference = self.drafted(application)
         self.sign(reference, self.signers(wanted))
         return reference

@@ -73,7 +73,6 @@ class ShownTableRow(Row, table=True):
     data_set: str
     number: int
     """Which of the recipient's tables of the data set: two at once cannot have the same."""
-    people: str
     measure: str
     editions: dict[str, Any] = Field(sa_type=JSON)
     filters: list[dict[str, Any]] = Field(sa_type=JSON)

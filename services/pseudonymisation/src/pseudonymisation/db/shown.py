@@ -57,7 +57,6 @@ class SqlShownTables:
             recipient=shown.recipient,
             data_set=shown.data_set,
             number=before.number + 1,
-            people=shown.whose.digest,
             measure=shown.measure,
             editions={month: list(ids) for month, ids in shown.editions.items()},
             filters=[FILTER.claims(one) for one in shown.filters],

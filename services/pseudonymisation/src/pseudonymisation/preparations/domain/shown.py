@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from common.ids import digest_of
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, Preparation
 from statements.filters import Filters
 from statements.permit import Permit
@@ -54,17 +53,6 @@ class Whose:
     def meets(self, other: "Whose") -> bool:
         """Say whether both count somebody by one commissioner."""
         return self.is_national or other.is_national or bool(self.codes & other.codes)
-
-    @property
-    def digest(self) -> str:
-        return digest_of(
-            {
-                "is_national": self.is_national,
-                "codes": [*sorted(self.codes)],
-                "reasons": [*sorted(self.reasons)],
-                "opt_outs": self.opt_outs_applied,
-            }
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

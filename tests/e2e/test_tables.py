@@ -1,0 +1,276 @@
+"""Tables over four processes: the rules of domain.md 7 and what is refused, from file to file.
+
+Each number is asked for as published, where the rule alone says what is printed; what `protected`
+hides besides is held by the haven's tests and the library's.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from dsfc_cli.demo.answers import Flow, Wanted
+from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.demo.stage import ORGANISATIONS
+from dsfc_client import Problem, Refused, Tabulation
+from tests.running import APRIL, CSU, DATA_SET, OTHER_CSU, Scene, scene
+
+pytestmark = [pytest.mark.xdist_group("tables"), pytest.mark.timeout(300)]
+
+HERE: Final = Path(__file__).parent
+MORTALITY: Final = "2018-05"
+SUPPRESSED: Final = "AGGREGATE_SUPPRESSED"
+BY_RIGHT: Final = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
+EQUAL: Final = "Has to equal the national publication."
+
+SPELLS: Final = {"RA2": (8, 40), "RA4": (5, 40), "RA7": (13, 40), "RAE": (0, 40), "RAJ": (41, 164)}
+"""By trust: deaths, and spells."""
+CONTACTS: Final = {
+    "RAA": (7, 40), "RAB": (3, 40), "RAC": (5, 40), "RAD": (50, 2000), "RAE": (0, 40),
+}  # fmt: skip
+"""By provider: those that improved, and all."""
+
+
+def _spells(path: Path) -> Path:
+    head = ("SPELL_KEY", "EPIKEY", "PROCODE3", "DISDATE", "SEX", "DIED", "EXPECTED_RISK")
+    lines = [
+        (f"{trust}{at}", f"E{trust}{at}", trust, f"{MORTALITY}-20", "1", int(at < died), "0.25")
+        for trust, (died, spells) in SPELLS.items()
+        for at in range(spells)
+    ]
+    return _written(path, head, lines)
+
+
+def _contacts(path: Path) -> Path:
+    head = ("CONTACT_KEY", "PROVIDER", "SEEN", "IMPROVED")
+    lines = [
+        (f"{unit}{at}", unit, f"{APRIL}-20", int(at < improved))
+        for unit, (improved, contacts) in CONTACTS.items()
+        for at in range(contacts)
+    ]
+    return _written(path, head, lines)
+
+
+def _written(path: Path, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head, *lines])
+    return path
+
+
+def _flow(data_set: str, *fields: str, month: str = APRIL, **more: Any) -> Flow:
+    return Flow(
+        data_set=data_set,
+        fields={name: "derived" if name.startswith("Der_") else "as_is" for name in fields},
+        first_month=month,
+        last_month=month,
+        **{"classification": SUPPRESSED} | more,
+    )
+
+
+def _wanted(running: Scene, csu: str, *flows: Flow) -> Wanted:
+    return Wanted(
+        controller=COMMISSIONER,
+        controller_name=ORGANISATIONS[COMMISSIONER][0],
+        processor=csu,
+        processor_name=ORGANISATIONS[csu][0],
+        flows=flows,
+        today=running.stage.today,
+    )
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Two landed files of exact numbers besides, and an agreement on tables with each CSU."""
+    columns = ("Provider_Code", "Sex")
+    with scene(tmp_path_factory, "tables", data_sets=HERE / "community") as running:
+        files = tmp_path_factory.mktemp("files")
+        provider = running.stage.actor("provider-r0a").pseudonymisation
+        sent = [
+            provider.submit("SHMI", MORTALITY, _spells(files / "shmi.csv")),
+            provider.submit("COMMUNITY", APRIL, _contacts(files / "community.csv")),
+        ]
+        for one in sent:
+            done = provider.wait(one.id, timeout_seconds=120)
+            assert done.state.lower() == "accepted", done
+        running.stage.actor("body-register").agreements.post(
+            "/v1/publications",
+            {
+                "data_set": "SHMI",
+                "period": MORTALITY,
+                "published_on": running.stage.today.isoformat(),
+            },
+        )
+        nobody = {"reasons": (), "as_published": EQUAL}
+        first = _wanted(
+            running,
+            CSU,
+            _flow(DATA_SET, *columns),
+            _flow(DATA_SET, *columns, classification=BY_RIGHT),
+            _flow("SHMI", "PROCODE3", "SEX", month=MORTALITY, **nobody),
+            _flow("COMMUNITY", "PROVIDER", **nobody),
+        )
+        other = _wanted(running, OTHER_CSU, _flow(DATA_SET, *columns))
+        yield replace(
+            running,
+            reference=running.stage.in_force(first, "Tables"),
+            other_reference=running.stage.in_force(other, "Tables of the other"),
+        )
+
+
+def asked(*columns: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "purpose": "COM",
+        "data_set": DATA_SET,
+        "classification": SUPPRESSED,
+        "periods": [APRIL],
+        "dimensions": [{"column": column} for column in columns],
+    } | changes
+
+
+def made(played: Scene, *columns: str, **changes: Any) -> Tabulation:
+    door = played.csu.dissemination
+    body = asked(*columns, agreement=played.reference, **changes)
+    done = door.wait_for_table(door.tabulate(body).id)
+    assert done.state.upper() == "RELEASED", done
+    return done
+
+
+def lines(played: Scene, table: Tabulation, labels: int = 1) -> Mapping[tuple[str, ...], Any]:
+    """The numbers of each line of the file, by its labels."""
+    (file,) = table.files
+    target = played.state.parent / f"{file.id}.csv"
+    played.csu.dissemination.download(file.id, target)
+    with target.open(encoding="utf-8-sig", newline="") as text:
+        rows = list(csv.reader(text))
+    width = len(rows[0])
+    return {tuple(r[:labels]): tuple(r[labels:]) for r in rows[1:] if len(r) == width}
+
+
+COMMUNITY: Final = {"data_set": "COMMUNITY", "profile": "as_published"}
+SHMI: Final = {"data_set": "SHMI", "periods": [MORTALITY], "profile": "as_published"}
+
+
+@pytest.mark.scenario("D05")
+@pytest.mark.scenario("D12")
+def test_percentages_by_the_rule_of_csds_are_made_from_raw_numbers_halves_up(
+    played: Scene,
+) -> None:
+    shown = lines(played, made(played, "PROVIDER", measure="improved_percent", **COMMUNITY))
+
+    assert shown["RAA",] == ("5", "40", "18%")  # 7/40; from rounded numbers it would be 13%
+    assert shown["RAB",] == ("*", "40", "*")
+    assert shown["RAC",] == ("5", "40", "13%")  # 12.5
+    assert shown["RAD",] == ("50", "2000", "3%")  # 2.5
+    assert shown["RAE",] == ("*", "40", "*")  # nobody is hidden too
+
+
+@pytest.mark.scenario("D06")
+def test_percentages_by_the_rule_of_hes_are_made_from_rounded_numbers(played: Scene) -> None:
+    shown = lines(played, made(played, "PROCODE3", measure="deaths_percent", **SHMI))
+
+    assert shown["RA2",] == ("10", "40", "25%")  # 8/40 is 20%
+    assert shown["RA4",] == ("*", "40", "*")
+    assert shown["RA7",] == ("15", "40", "38%")  # 37.5
+    assert shown["RAE",] == ("0", "40", "0%")
+
+
+@pytest.mark.scenario("D11")
+def test_expected_and_ratio_are_hidden_with_the_observed(played: Scene) -> None:
+    shown = lines(played, made(played, "PROCODE3", measure="indicator", **SHMI))
+
+    assert shown["RA4",] == ("*", "*", "*")
+    assert shown["RA2",] == ("10", "10", "0.8")
+    assert shown["RAJ",] == ("40", "41", "1")
+
+
+@pytest.mark.scenario("D07")
+@pytest.mark.scenario("D09")
+def test_what_recipients_link_or_say_is_about_a_learning_disability_is_by_the_strictest(
+    played: Scene,
+) -> None:
+    units = {"name": "unit", "categories": ["A", "B", "C", "D"], "total": "England"}
+
+    def protect(counts: Sequence[int], *, nation: bool = False, **more: Any) -> dict[str, str]:
+        cells = [
+            {"labels": [unit], "value": str(n)} for unit, n in zip("ABCD", counts, strict=True)
+        ]
+        question = {
+            "action": "protect", "dimensions": [units | {"is_geography": nation}], "cells": cells,
+        }  # fmt: skip
+        answer = played.csu.dissemination.check_table(question | more)
+        return {cell["labels"][0]: cell["value"] for cell in answer["cells"]}
+
+    linked = protect((0, 6, 8, 100), rule="HES", linked_rules=["CSDS"])
+    on_it = protect((1, 1, 1, 0), nation=True, rule="NCDR04", topics=["LEARNING_DISABILITY"])
+
+    assert [linked[unit] for unit in "ABC"] == ["*", "*", "10"]
+    assert on_it["England"] == "*"
+
+
+def codes(no: Refused) -> set[str]:
+    return set(no.codes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"measure": "beds"}, {"DISCLOSURE_RULE_MISSING"}),
+        ({"dimensions": [{"column": "Der_Age_Band"}]}, {"DIMENSION_NOT_IN_DSA"}),
+        (
+            {"dimensions": [{"column": "GP_Practice_Code"}]},
+            {"DIMENSION_NOT_IN_DSA", "PRACTICE_LEVEL_NOT_IN_DSA"},
+        ),
+        ({"profile": "as_published"}, {"AS_PUBLISHED_NOT_IN_DSA"}),
+    ],
+)
+def test_what_the_line_does_not_allow_is_refused_before_anything_runs(
+    played: Scene, changes: dict[str, Any], expected: set[str]
+) -> None:
+    before = played.rows("pseudonymisation", "SELECT count(*) FROM preparation")
+
+    with pytest.raises(Refused) as no:
+        played.csu.dissemination.tabulate(
+            asked("Provider_Code", agreement=played.reference, **changes)
+        )
+
+    assert codes(no.value) == expected
+    assert played.rows("pseudonymisation", "SELECT count(*) FROM preparation") == before
+
+
+@pytest.mark.scenario("D08")
+def test_an_application_for_tables_of_gp_workforce_without_a_rule_is_not_submitted(
+    played: Scene,
+) -> None:
+    flow = _flow("GPW", "STAFF_GROUP", month="2023-06", reasons=())
+    asking = _wanted(played, CSU, flow)
+    application = played.stage.apply(asking, "Workforce")
+
+    with pytest.raises(Refused) as no:
+        played.stage.applicant(COMMISSIONER).act(application, "submission")
+
+    assert "DISCLOSURE_RULE_MISSING" in codes(no.value)
+
+
+def test_exact_numbers_by_right_are_for_one_recipient_and_known_to_nobody_else(
+    played: Scene,
+) -> None:
+    """What one has by right is part of the attack on its own tables, and not on another's."""
+    exact = made(played, "Provider_Code", "Sex", classification=BY_RIGHT)
+    door = played.other_csu.dissemination
+    body = asked("Provider_Code", "Sex", agreement=played.other_reference)
+    theirs = door.wait_for_table(door.tabulate(body).id)
+    (file,) = theirs.files
+
+    with pytest.raises(Problem) as no:
+        door.download(exact.files[0].id, played.state.parent / "not-theirs.csv")
+
+    assert no.value.status == 404
+    assert "*" not in {numbers[0] for numbers in lines(played, exact, 2).values()}
+    assert door.manifest(file.id).manifest["table"].get("earlier", []) == []
+    assert door.manifest(file.id).manifest["table"]["hidden"]["small"] > 0
+    with pytest.raises(Refused) as refused:
+        door.tabulate(body | {"classification": BY_RIGHT})
+    assert codes(refused.value) == {"LINE_NOT_IN_DSA"}
