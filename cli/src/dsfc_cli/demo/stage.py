@@ -132,9 +132,7 @@ class Stage:
         self.actor("body-adviser").applications.act(
             application, "advice", {"outcome": "recommended"}
         )
-        self.actor("body-approver").applications.act(
-            application, "approval", dict(approval or {})
-        )
+        self.actor("body-approver").applications.act(application, "approval", dict(approval or {}))
 
     def drafted(self, application: str) -> str:
         """Return the reference of the agreement that agreements drafted because it heard."""
