@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
 from common.security.roles import Role
-from common.service import Parts, Wakes, beside, create_app
+from common.service import Parts, WakeSignals, beside, create_app
 from common.service.cli import ServiceCommands, commands
 from common.settings import ServiceSettings
 from common.workers import join, start
@@ -116,7 +116,7 @@ def test_the_parts_are_closed_though_a_worker_that_failed_waits_to_be_started_ag
 
 
 def test_one_wake_is_the_same_event_for_whoever_asks():
-    wakes = Wakes()
+    wakes = WakeSignals()
 
     assert wakes["landing"] is wakes["landing"]
     assert wakes["landing"] is not wakes["preparation"]

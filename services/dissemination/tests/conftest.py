@@ -45,7 +45,7 @@ from common.security.keys import (
     issue,
 )
 from common.security.roles import Role
-from common.service import Wakes
+from common.service import WakeSignals
 from common.web.server import in_background
 from dissemination import main
 from dissemination.settings import Settings
@@ -867,7 +867,7 @@ def _house(
                 **told,
             }
         )
-        wakes = Wakes()
+        wakes = WakeSignals()
         app = main.create_app(settings, clock=clock, wakes=wakes)
         beside = main.workers(settings, clock=clock, wakes=wakes) if workers else []
         (url,) = stack.enter_context(

@@ -7,7 +7,7 @@ import pytest
 from applications.adapters.agreements import HttpAgreements
 from applications.domain.errors import AgreementsUnavailable
 from applications.domain.facts import AgreementsFacts, AssuranceFact, EvidenceFact
-from applications.use_cases.ports import Asked
+from applications.use_cases.ports import FactsWanted
 from common import http
 from common.errors import Unavailable
 from services.applications.tests.answers import (
@@ -42,7 +42,7 @@ def agreements(wire):
 
 
 def asked(**changes):
-    return Asked(
+    return FactsWanted(
         **{
             "day": TODAY,
             "parties": (CCG, CSU),

@@ -17,7 +17,7 @@ from common.db.mending import Mending
 from common.messaging.consumer import Consumer
 from common.organisations import RemoteCodes
 from common.security.roles import Role
-from common.service import Wakes
+from common.service import WakeSignals
 from common.service.cli import ServiceCommands
 from common.service.parts import Readiness
 from common.workers import Worker
@@ -102,13 +102,16 @@ class Parts(service.Parts):
 
 
 def create_app(
-    settings: Settings | None = None, *, clock: Clock | None = None, wakes: Wakes | None = None
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    wakes: WakeSignals | None = None,
 ) -> FastAPI:
     """Make the app. `wakes` wake the driver in the same process when it has something to do."""
     settings = settings or Settings()
     return service.create_app(
         settings,
-        lambda: Parts(settings, clock, wakes=wakes or Wakes()),
+        lambda: Parts(settings, clock, wakes=wakes or WakeSignals()),
         title="Dissemination",
         summary=SUMMARY,
         routers=[router],
@@ -116,10 +119,10 @@ def create_app(
 
 
 def workers(
-    settings: Settings, *, clock: Clock | None = None, wakes: Wakes | None = None
+    settings: Settings, *, clock: Clock | None = None, wakes: WakeSignals | None = None
 ) -> Sequence[Worker]:
     """Return all that runs beside the API."""
-    parts = Parts(settings, clock, wakes=wakes or Wakes())
+    parts = Parts(settings, clock, wakes=wakes or WakeSignals())
     return service.workers(parts, consumers=consumers(parts), jobs=jobs(parts))
 
 

@@ -19,7 +19,7 @@ from common.security import keys
 from common.security.jwks import Jwks, fetch_from
 from common.security.keys import SignedVerifier
 from common.security.roles import Role
-from common.service import Wakes
+from common.service import WakeSignals
 from common.service.cli import ServiceCommands
 from common.service.parts import Readiness
 from common.settings import Environment
@@ -223,14 +223,14 @@ def create_app(
     settings: Settings | None = None,
     *,
     clock: Clock | None = None,
-    wakes: Wakes | None = None,
+    wakes: WakeSignals | None = None,
     parts: MakeParts | None = None,
 ) -> FastAPI:
     """Make the intake's app: submissions, editions, lists of opt-outs, public keys."""
     settings = settings or Settings()
     return service.create_app(
         settings,
-        parts or (lambda: Parts(settings, clock, wakes=wakes or Wakes())),
+        parts or (lambda: Parts(settings, clock, wakes=wakes or WakeSignals())),
         title="Pseudonymisation: intake",
         summary=SUMMARY,
         routers=[
@@ -254,14 +254,14 @@ def create_preparations_app(
     settings: Settings | None = None,
     *,
     clock: Clock | None = None,
-    wakes: Wakes | None = None,
+    wakes: WakeSignals | None = None,
     parts: MakeParts | None = None,
 ) -> FastAPI:
     """Make the app of the second port, which dissemination alone may reach."""
     settings = settings or Settings()
     return service.create_app(
         settings,
-        parts or (lambda: Parts(settings, clock, wakes=wakes or Wakes())),
+        parts or (lambda: Parts(settings, clock, wakes=wakes or WakeSignals())),
         title="Pseudonymisation: preparations",
         summary="Extracts prepared inside the safe haven, by permit only",
         routers=[preparations.router, preparations.landed_router, summary.router],
@@ -304,10 +304,10 @@ def prepare_development(settings: Settings) -> None:
 
 
 def workers(
-    settings: Settings, *, clock: Clock | None = None, wakes: Wakes | None = None
+    settings: Settings, *, clock: Clock | None = None, wakes: WakeSignals | None = None
 ) -> Sequence[Worker]:
     """Return all that runs beside the API."""
-    parts = Parts(settings, clock, wakes=wakes or Wakes())
+    parts = Parts(settings, clock, wakes=wakes or WakeSignals())
     return service.workers(parts, consumers=consumers(parts), jobs=jobs(parts))
 
 

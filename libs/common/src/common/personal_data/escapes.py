@@ -24,7 +24,7 @@ WORDS: Final = {"\\n": " ", "\\r": " ", "\\t": " "}
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class Unescaped:
     """A text without its escapes, and where in the text each character comes from."""
 
     text: str
@@ -35,12 +35,12 @@ class Undone:
         return self.starts[start], self.ends[end - 1]
 
 
-def undo(text: str) -> Undone | None:
+def undo(text: str) -> Unescaped | None:
     """Undo the escapes of a text; None where it has none."""
     if MARKS.isdisjoint(text):
         return None
     places = range(len(text))
-    whole = Undone(text, tuple(places), tuple(place + 1 for place in places))
+    whole = Unescaped(text, tuple(places), tuple(place + 1 for place in places))
     current = whole
     for _ in range(TIMES_MAX):
         following = _once(current)
@@ -50,7 +50,7 @@ def undo(text: str) -> Undone | None:
     return None if current.text == text else current
 
 
-def _once(read: Undone) -> Undone:
+def _once(read: Unescaped) -> Unescaped:
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -68,7 +68,7 @@ def _once(read: Undone) -> Undone:
     characters += read.text[at:]
     starts += read.starts[at:]
     ends += read.ends[at:]
-    return Undone("".join(characters), tuple(starts), tuple(ends))
+    return Unescaped("".join(characters), tuple(starts), tuple(ends))
 
 
 def _meant(escape: str) -> str:

@@ -5,7 +5,7 @@ are made, served, closed and called from the command line is here, once.
 """
 
 from common.service.app import create_app
-from common.service.parts import Parts, Wakes
+from common.service.parts import Parts, WakeSignals
 from common.service.workers import beside, workers
 
-__all__ = ["Parts", "Wakes", "beside", "create_app", "workers"]
+__all__ = ["Parts", "WakeSignals", "beside", "create_app", "workers"]

@@ -20,7 +20,7 @@ from common.logging import configure
 from common.messaging import dead_letters
 from common.messaging.consumer import Consumer
 from common.security.principal import of_service
-from common.service.parts import Parts, Wakes
+from common.service.parts import Parts, WakeSignals
 from common.service.workers import beside
 from common.settings import ServiceSettings
 from common.web.server import Binding
@@ -41,9 +41,9 @@ class ServiceCommands(Generic[S, P]):
     parts: Callable[[S], P]
     apps: Mapping[str, Callable[[S], FastAPI]]
     """By the name of their port; the first is the service's own."""
-    bindings: Callable[[S, Wakes], Sequence[Binding]]
-    """The apps with host and port; `Wakes` are those of the workers in the same process."""
-    workers: Callable[[S, Wakes], Sequence[Worker]]
+    bindings: Callable[[S, WakeSignals], Sequence[Binding]]
+    """The apps with host and port; `WakeSignals` are those of the workers in the same process."""
+    workers: Callable[[S, WakeSignals], Sequence[Worker]]
     consumers: Callable[[P], Sequence[Consumer]]
     mending: Mending[P] | None = None
     """Which texts can be corrected after `scan-texts` found personal data in them; None: none."""
@@ -96,14 +96,14 @@ def _add_running(app: typer.Typer, service: ServiceCommands[S, P]) -> None:
         ] = False,
     ) -> None:
         """Serve the API."""
-        settings, wakes = service.started(), Wakes()
+        settings, wakes = service.started(), WakeSignals()
         running = service.workers(settings, wakes) if all_ else []
         serve_apps(service.bindings(settings, wakes), running, settings)
 
     @app.command()
     def work() -> None:
         """Run all workers without the API."""
-        run_all(service.workers(service.started(), Wakes()))
+        run_all(service.workers(service.started(), WakeSignals()))
 
     @app.command()
     def relay() -> None:

@@ -34,7 +34,7 @@ Readiness = Mapping[str, Callable[[], object]]
 """What must succeed before the process takes requests, by name."""
 
 
-class Wakes:
+class WakeSignals:
     """Events by which the API wakes a kind of worker in the same process."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Parts:
     settings: ServiceSettings
     clock: Clock | None = None
     given_verifier: TokenVerifier | None = None
-    wakes: Wakes = field(default_factory=Wakes)
+    wakes: WakeSignals = field(default_factory=WakeSignals)
     given_codes: Codes | None = None
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 

@@ -32,7 +32,7 @@ LISTED: dict[ImportKind, TypeAdapter[Any]] = {
     ImportKind.ASSURANCE: TypeAdapter(tuple[dspt.Entry, ...]),
     ImportKind.RELATIONSHIPS: TypeAdapter(tuple[relationships.ListedRelationship, ...]),
     ImportKind.PUBLICATIONS: TypeAdapter(tuple[publications.ListedPublication, ...]),
-    ImportKind.REGISTER: TypeAdapter(tuple[register.Named, ...]),
+    ImportKind.REGISTER: TypeAdapter(tuple[register.ListedForPublication, ...]),
 }
 
 

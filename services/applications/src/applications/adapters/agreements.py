@@ -25,7 +25,7 @@ from applications.domain.facts import (
     PartyFacts,
     RegistrationFact,
 )
-from applications.use_cases.ports import Asked
+from applications.use_cases.ports import FactsWanted
 from common import http
 from common.errors import Unavailable
 
@@ -113,7 +113,7 @@ class HttpAgreements:
     remote: http.Client
     tokens: Tokens
 
-    def facts(self, asked: Asked) -> AgreementsFacts:
+    def facts(self, asked: FactsWanted) -> AgreementsFacts:
         return AgreementsFacts(
             parties={ods: self._party(ods, asked) for ods in asked.parties},
             commissioners={ods: self._organisation(ods, asked.day) for ods in asked.commissioners},
@@ -133,7 +133,7 @@ class HttpAgreements:
             for a in self._list("/v1/section-251-approvals", {}, ApprovalAnswer)
         )
 
-    def _party(self, ods: str, asked: Asked) -> PartyFacts:
+    def _party(self, ods: str, asked: FactsWanted) -> PartyFacts:
         day = asked.day.isoformat()
         contracts = self._list("/v1/contracts", {"organisation": ods, "as_at": day}, ContractAnswer)
         registrations = self._list(
@@ -176,7 +176,7 @@ class HttpAgreements:
             valid_to=answer.valid_to,
         )
 
-    def _assurance(self, ods: str, asked: Asked) -> AssuranceFact:
+    def _assurance(self, ods: str, asked: FactsWanted) -> AssuranceFact:
         found = self._get(
             "/v1/assurance",
             {

@@ -20,7 +20,7 @@ from applications.domain.snapshot import Snapshot, assemble
 from applications.domain.standards import Difference
 from applications.use_cases import snapshots
 from applications.use_cases.context import Context
-from applications.use_cases.ports import Asked
+from applications.use_cases.ports import FactsWanted
 from common.errors import Unavailable
 from statements.vocabulary import Classification
 
@@ -45,7 +45,7 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class ReadApplication:
     """An application with every organisation under the code that stands for itself."""
 
     application: Application
@@ -53,14 +53,14 @@ class Read:
     """By pointer, where another code was written."""
 
 
-def read(application: Application, *, ctx: Context) -> Read:
+def read(application: Application, *, ctx: Context) -> ReadApplication:
     """Read every code of an organisation as agreements does (ruling 23). Raise Unavailable."""
     answers = application.answers
     own = {code: ctx.own(code) for code in sorted(answers.codes())}
     if all(code == other for code, other in own.items()):
-        return Read(application=application, corrected={})
+        return ReadApplication(application=application, corrected={})
     corrected = answers.read_by(own.__getitem__)
-    return Read(
+    return ReadApplication(
         application=replace(application, answers=corrected),
         corrected=dict(codes_read(answers.as_json(), corrected.as_json(), "/sections")),
     )
@@ -75,7 +75,7 @@ def look_up(application: Application, *, day: date, ctx: Context) -> AgreementsF
     if data is not None and data.consultation.organisation is not None:
         commissioners.add(data.consultation.organisation)
     found = ctx.world.agreements.facts(
-        Asked(
+        FactsWanted(
             day=day,
             parties=parties,
             commissioners=sorted(commissioners - set(answers.parties)),
@@ -165,7 +165,7 @@ def examine(
 def preview(application: Application, *, ctx: Context) -> Examination:
     """Return what a submission today would meet; with agreements away, what can be said without."""
     day = ctx.today()
-    asked, facts = Read(application=application, corrected={}), None
+    asked, facts = ReadApplication(application=application, corrected={}), None
     try:
         asked = read(application, ctx=ctx)
         facts = look_up(asked.application, day=day, ctx=ctx)

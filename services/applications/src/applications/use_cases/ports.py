@@ -117,7 +117,7 @@ class UnitOfWork(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class FactsWanted:
     """What is to be looked up for one application."""
 
     day: date
@@ -132,5 +132,5 @@ class Asked:
 class Agreements(Protocol):
     """The facts that agreements owns."""
 
-    def facts(self, asked: Asked) -> AgreementsFacts:
+    def facts(self, asked: FactsWanted) -> AgreementsFacts:
         """Raise Unavailable where agreements does not answer, or not in a way we understand."""

@@ -13,7 +13,7 @@ _SINGLE = re.compile(r"bytes\s*=\s*([0-9]{0,19})-([0-9]{0,19})\s*", re.IGNORECAS
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ByteRange:
     """Bytes `start` to before `end` of a file of `size` bytes."""
 
     start: int
@@ -34,13 +34,13 @@ class Part:
         return f"bytes {self.start}-{self.end - 1}/{self.size}"
 
 
-def whole(size: int) -> Part:
-    return Part(0, size, size)
+def whole(size: int) -> ByteRange:
+    return ByteRange(0, size, size)
 
 
 def requested(
     *, size: int, etag: str, range_header: str | None, if_range: str | None
-) -> tuple[Part, bool]:
+) -> tuple[ByteRange, bool]:
     """The part that was asked for, and whether it was asked for by a range (206, not 200).
 
     Raises RangeNotSatisfiable.
@@ -63,10 +63,10 @@ def requested(
     return _within(start, end, size), True
 
 
-def _within(start: int, end: int, size: int) -> Part:
+def _within(start: int, end: int, size: int) -> ByteRange:
     if start >= end:
         raise RangeNotSatisfiable(f"The file has {size} bytes.", size=size)
-    return Part(start, end, size)
+    return ByteRange(start, end, size)
 
 
 def _still_the_same(etag: str, if_range: str | None) -> bool:

@@ -13,7 +13,7 @@ from common.ids import new_id
 from dissemination.domain.delivery import Cut, Delivery
 from dissemination.domain.errors import ObjectMissing
 from dissemination.domain.lease import Lease
-from dissemination.domain.ranges import Part, requested
+from dissemination.domain.ranges import ByteRange, requested
 from dissemination.domain.release import Release
 from dissemination.domain.zips.archive import Archive
 from dissemination.use_cases.context import Context
@@ -32,7 +32,7 @@ class Allowed:
     delivery_id: UUID
     release: Release
     on_behalf_of: str | None
-    part: Part
+    part: ByteRange
     is_range: bool
     lease: Lease
     archive: Archive | None = None

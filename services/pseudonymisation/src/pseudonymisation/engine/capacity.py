@@ -21,27 +21,27 @@ INTEGER_MIN: Final = 8
 """Digits of a date of birth as a whole number that is not by chance a small count."""
 
 
-class Room(NamedTuple):
+class Capacity(NamedTuple):
     """How many characters of each kind a value has at most."""
 
     letters: int
     digits: int
     others: int
 
-    def plus(self, more: "Room") -> "Room":
-        return Room(*(min(mine + its, ENDLESS) for mine, its in zip(self, more, strict=True)))
+    def plus(self, more: "Capacity") -> "Capacity":
+        return Capacity(*(min(mine + its, ENDLESS) for mine, its in zip(self, more, strict=True)))
 
-    def times(self, most: int) -> "Room":
-        return Room(*(min(mine * most, ENDLESS) for mine in self))
+    def times(self, most: int) -> "Capacity":
+        return Capacity(*(min(mine * most, ENDLESS) for mine in self))
 
     @classmethod
-    def widest(cls, rooms: Iterable["Room"]) -> "Room":
+    def widest(cls, rooms: Iterable["Capacity"]) -> "Capacity":
         listed = [NOTHING, *rooms]
         return cls(*(max(room[place] for room in listed) for place in range(3)))
 
 
-NOTHING: Final = Room(0, 0, 0)
-ANYTHING: Final = Room(1, 1, 1)
+NOTHING: Final = Capacity(0, 0, 0)
+ANYTHING: Final = Capacity(1, 1, 1)
 
 
 def is_looked_through(field: CatalogueField) -> bool:
@@ -60,7 +60,7 @@ def is_looked_through(field: CatalogueField) -> bool:
         return False
     if field.scan:
         return True
-    longest, room = field.length_max, Room(ENDLESS, ENDLESS, ENDLESS)
+    longest, room = field.length_max, Capacity(ENDLESS, ENDLESS, ENDLESS)
     if field.pattern is not None and field.separator is None:
         # The parser is the standard library's own; it is what `re.compile` begins with.
         parsed = re._parser.parse(field.pattern)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -68,14 +68,14 @@ def is_looked_through(field: CatalogueField) -> bool:
     return longest >= SHORTEST and _holds_something(room)
 
 
-def _holds_something(room: Room) -> bool:
+def _holds_something(room: Capacity) -> bool:
     is_number = room.digits >= DIGITS
     is_postcode = room.letters >= WORD_MIN and room.digits >= 1
     is_date = room.digits >= DATE_MIN or (room.digits >= PARTED_MIN and room.others > 1)
     return is_number or is_postcode or is_date
 
 
-def _room(parsed: Iterable[tuple[Any, Any]]) -> Room:
+def _room(parsed: Iterable[tuple[Any, Any]]) -> Capacity:
     """Count what a parsed pattern allows."""
     total = NOTHING
     for kind, value in parsed:
@@ -83,14 +83,14 @@ def _room(parsed: Iterable[tuple[Any, Any]]) -> Room:
     return total
 
 
-def _of_item(kind: str, value: Any) -> Room:
+def _of_item(kind: str, value: Any) -> Capacity:
     match kind:
         case "LITERAL":
             room = _of_range(value, value)
         case "IN":
             room = _of_class(value)
         case "BRANCH":
-            room = Room.widest(_room(branch) for branch in value[1])
+            room = Capacity.widest(_room(branch) for branch in value[1])
         case "MAX_REPEAT" | "MIN_REPEAT":
             room = _room(value[2]).times(min(int(value[1]), ENDLESS))
         case "SUBPATTERN":
@@ -104,7 +104,7 @@ def _of_item(kind: str, value: Any) -> Room:
     return room
 
 
-def _of_class(members: Iterable[tuple[Any, Any]]) -> Room:
+def _of_class(members: Iterable[tuple[Any, Any]]) -> Capacity:
     rooms = []
     for kind, value in members:
         match str(kind):
@@ -114,14 +114,14 @@ def _of_class(members: Iterable[tuple[Any, Any]]) -> Room:
                 rooms.append(_of_range(*value))
             case _:
                 return ANYTHING
-    return Room.widest(rooms)
+    return Capacity.widest(rooms)
 
 
-def _of_range(first: int, last: int) -> Room:
+def _of_range(first: int, last: int) -> Capacity:
     if last > LAST_OF_ASCII:
         return ANYTHING  # letters, digits and separators of any alphabet
     characters = [chr(code) for code in range(first, last + 1)]
-    return Room(
+    return Capacity(
         int(any(character.isalpha() for character in characters)),
         int(any(character.isdigit() for character in characters)),
         int(any(not character.isalnum() for character in characters)),

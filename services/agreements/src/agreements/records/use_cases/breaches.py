@@ -31,7 +31,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class BreachReport:
     """What a reporter tells. Whether the activity has stopped is asked first."""
 
     agreement: str
@@ -56,7 +56,7 @@ class BreachWithHolds:
     at: datetime
 
 
-def report(told: Told, *, once: OnceKey | None, ctx: Context) -> BreachWithHolds:
+def report(told: BreachReport, *, once: OnceKey | None, ctx: Context) -> BreachWithHolds:
     """Report a breach: receipt at once; a hold at once unless the activity has stopped.
 
     A notice is never refused for want of rights (domain.md 3.6). One from somebody who is no
@@ -87,7 +87,7 @@ def report(told: Told, *, once: OnceKey | None, ctx: Context) -> BreachWithHolds
     return shown
 
 
-def _reported(agreement: Agreement, told: Told, at: datetime, ctx: Context) -> Breach:
+def _reported(agreement: Agreement, told: BreachReport, at: datetime, ctx: Context) -> Breach:
     if told.lines is not None:
         agreement.held_lines(told.lines, at)  # raises where a line is not the agreement's
     breach = Breach(

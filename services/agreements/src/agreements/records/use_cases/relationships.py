@@ -48,7 +48,7 @@ class RelationshipWithState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RelationshipRequest:
     """What somebody asks for."""
 
     change_kind: ChangeKind
@@ -64,7 +64,9 @@ class Asked:
     contract_signed_on: date | None
 
 
-def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> RelationshipWithState:
+def request(
+    asked: RelationshipRequest, *, once: OnceKey | None, ctx: Context
+) -> RelationshipWithState:
     """Ask for a relationship. Nothing of it is in operation yet.
 
     Raises:
@@ -88,7 +90,9 @@ def request(asked: Asked, *, once: OnceKey | None, ctx: Context) -> Relationship
     return shown
 
 
-def _asked_for(tx: Transaction, asked: Asked, at: datetime, ctx: Context) -> Relationship:
+def _asked_for(
+    tx: Transaction, asked: RelationshipRequest, at: datetime, ctx: Context
+) -> Relationship:
     require_dscro(asked.dscro)
     day = max(asked.valid_from, legal_day(at))
 

@@ -41,7 +41,7 @@ from dissemination.api.stream.leased_connection import (
 from dissemination.domain.delivery import Cut
 from dissemination.domain.errors import ObjectMissing, StreamNotControlled
 from dissemination.domain.lease import Lease
-from dissemination.domain.ranges import Part
+from dissemination.domain.ranges import ByteRange
 
 __all__ = [
     "CHUNK_BYTES_MAX",
@@ -125,7 +125,7 @@ class LeasedResponse(Response):
     def __init__(
         self,
         *,
-        part: Part,
+        part: ByteRange,
         status_code: int,
         headers: Mapping[str, str],
         media_type: str,
@@ -242,7 +242,7 @@ class LeasedResponse(Response):
 class _ReadAhead:
     """Blocks of the object in order, the next one read while this one is written."""
 
-    def __init__(self, source: Source, part: Part) -> None:
+    def __init__(self, source: Source, part: ByteRange) -> None:
         self._source = source
         self._offset = part.start
         self._end = part.end

@@ -23,7 +23,7 @@ from agreements.records.domain.breach import (
     Required,
     Stopped,
 )
-from agreements.records.use_cases.breaches import BreachWithHolds, Told
+from agreements.records.use_cases.breaches import BreachReport, BreachWithHolds
 from common.errors import Invalid
 
 
@@ -58,8 +58,8 @@ class ReportBreach(Incoming):
             raise Invalid("activity_stopped_at is for an activity that has stopped")
         return self
 
-    def told(self) -> Told:
-        return Told(
+    def told(self) -> BreachReport:
+        return BreachReport(
             agreement=self.agreement,
             lines=None if self.lines is None else tuple(sorted(set(self.lines))),
             channel=self.channel,

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, SealedView
 from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
-from agreements.records.use_cases.relationships import Asked, RelationshipWithState
+from agreements.records.use_cases.relationships import RelationshipRequest, RelationshipWithState
 from common.errors import Invalid
 from common.texts import Scanned
 from common.web.replacement import StandingView
@@ -52,8 +52,8 @@ class RequestRelationship(Incoming):
             raise Invalid("it ends before it starts")
         return self
 
-    def asked(self) -> Asked:
-        return Asked(
+    def asked(self) -> RelationshipRequest:
+        return RelationshipRequest(
             change_kind=self.change_kind,
             commissioner=self.commissioner,
             area_team=self.area_team,

@@ -33,7 +33,7 @@ Line = (
     | dspt.Entry
     | relationships.ListedRelationship
     | publications.ListedPublication
-    | register.Named
+    | register.ListedForPublication
 )
 
 
@@ -91,8 +91,8 @@ class Import:
         return tuple(x for x in self.listed if isinstance(x, publications.ListedPublication))
 
     @property
-    def named(self) -> tuple[register.Named, ...]:
-        return tuple(x for x in self.listed if isinstance(x, register.Named))
+    def named(self) -> tuple[register.ListedForPublication, ...]:
+        return tuple(x for x in self.listed if isinstance(x, register.ListedForPublication))
 
     def decided(self, standing: ReplacementStatus) -> "Import":
         """Return it as it stands now; what is decided needs its content no more."""

@@ -45,7 +45,7 @@ OF_THE_EDITION = ("publication_version", "published_on")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class ListedForPublication:
     """A relationship that is to be published."""
 
     reference: str
@@ -53,8 +53,8 @@ class Named:
     """The digest of what was to be said of it; nothing else is said of it when it is let in."""
 
 
-def named(row: Row) -> Named:
-    return Named(reference=str(row["lcr_ref"]), said=digest_of(row))
+def named(row: Row) -> ListedForPublication:
+    return ListedForPublication(reference=str(row["lcr_ref"]), said=digest_of(row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

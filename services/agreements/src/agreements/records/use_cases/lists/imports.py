@@ -12,7 +12,7 @@ from agreements.records.domain.errors import ImportNotFound, OrganisationUnknown
 from agreements.records.domain.lists import register
 from agreements.records.domain.lists.imports import Import, ImportKind, Line, Plan
 from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
-from agreements.records.domain.lists.layouts.reading import LeftOut, Place, refused
+from agreements.records.domain.lists.layouts.reading import FilePosition, LeftOut, refused
 from agreements.records.domain.lists.published import is_served_otherwise, require_one_dscro
 from agreements.records.domain.lists.register import RelationshipEdition, Row
 from agreements.records.domain.parties.organisation import on
@@ -200,7 +200,7 @@ def _require_newest(tx: Transaction, published_on: date) -> None:
     if published_on < newest:
         raise refused(
             f"An edition of {newest} is in force, and this one was published before it.",
-            [Place(line=1, column="published_on", detail="before the edition in force")],
+            [FilePosition(line=1, column="published_on", detail="before the edition in force")],
         )
 
 

@@ -14,8 +14,8 @@ from agreements.records.domain.lists.layouts.reading import (
     CONTROL,
     LINE_CHARACTERS_MAX,
     Collected,
+    FilePosition,
     LeftOut,
-    Place,
     Remainder,
     refused,
     rows,
@@ -106,7 +106,7 @@ class DirectoryReader:
         if missing:
             raise refused(
                 "The header is not that of a postcode directory.",
-                [Place(line=1, column=name, detail="missing") for name in missing],
+                [FilePosition(line=1, column=name, detail="missing") for name in missing],
             )
         there = {name: at for name, at in places.items() if at is not None}
         self._key = there.pop(POSTCODE)
@@ -184,7 +184,7 @@ def deciles(content: bytes, named: DeprivationColumns) -> tuple[bytes, int, Left
     key = of_2011 if of_2011 is not None else of_2021
     if key is None or decile is None:
         missing = "LSOA code" if key is None else "IMD decile"
-        place = Place(line=number, column=missing, detail="missing")
+        place = FilePosition(line=number, column=missing, detail="missing")
         raise refused("The header does not name LSOA and decile.", [place])
     collected: Collected[str, str] = Collected(remainder, "lsoa")
     for line, cells in found:

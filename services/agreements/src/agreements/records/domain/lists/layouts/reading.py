@@ -31,7 +31,7 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FilePosition:
     """Where something is in a file, and what it is, without the value."""
 
     line: int
@@ -47,7 +47,7 @@ class LeftOut:
     """How many lines were of no use here."""
     repeated: int
     """How many lines said again what another one says."""
-    named: tuple[Place, ...]
+    named: tuple[FilePosition, ...]
     """The first of the lines that were of no use."""
 
 
@@ -58,12 +58,12 @@ class Remainder:
     layout: str
     lines: int = 0
     repeated: int = 0
-    named: list[Place] = field(default_factory=list)
+    named: list[FilePosition] = field(default_factory=list)
 
     def add(self, line: int, column: str, what: str) -> None:
         self.lines += 1
         if len(self.named) < NAMED_MAX:
-            self.named.append(Place(line=line, column=column, detail=what))
+            self.named.append(FilePosition(line=line, column=column, detail=what))
 
     def left_out(self, *, taken: int) -> LeftOut:
         """Return what was left out.
@@ -113,7 +113,9 @@ class Collected(Generic[K, V]):
 def contradict(column: str, groups: Iterable[Sequence[int]]) -> None:
     """Raise ImportContradicts where there is a group: lines with one key and several values."""
     places = [
-        Place(line=line, column=column, detail=f"lines {_some(group)} say different things of it")
+        FilePosition(
+            line=line, column=column, detail=f"lines {_some(group)} say different things of it"
+        )
         for group in groups
         for line in group
     ]
@@ -133,14 +135,14 @@ def _some(lines: Sequence[int], most: int = 5) -> str:
 
 
 def refused(
-    detail: str, places: Sequence[Place] = (), *, total: int | None = None
+    detail: str, places: Sequence[FilePosition] = (), *, total: int | None = None
 ) -> ImportRefused:
     return ImportRefused(
         detail, errors=_json(places), errors_total=len(places) if total is None else total
     )
 
 
-def _json(places: Sequence[Place]) -> list[JsonValue]:
+def _json(places: Sequence[FilePosition]) -> list[JsonValue]:
     return [{"line": p.line, "column": p.column, "detail": p.detail} for p in places]
 
 
@@ -233,7 +235,7 @@ def positions(line: int, header: Sequence[str], needed: Sequence[str]) -> list[i
         raise refused(
             "The header does not name each column once.",
             [
-                Place(line=line, column=name, detail="there twice" if count else "missing")
+                FilePosition(line=line, column=name, detail="there twice" if count else "missing")
                 for name, count in wrong.items()
             ],
         )

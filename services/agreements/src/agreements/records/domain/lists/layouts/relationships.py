@@ -13,7 +13,7 @@ from agreements.records.domain.errors import DscroUnknown
 from agreements.records.domain.lists.layouts.ods import ODS
 from agreements.records.domain.lists.layouts.reading import (
     Collected,
-    Place,
+    FilePosition,
     Remainder,
     day,
     records,
@@ -85,7 +85,7 @@ def read(content: bytes) -> RelationshipList:
 def _published_on(editions: Mapping[tuple[str, str], int]) -> date:
     if len(editions) != 1:
         places = [
-            Place(line=line, column="publication_version", detail="another edition begins")
+            FilePosition(line=line, column="publication_version", detail="another edition begins")
             for line in sorted(editions.values())
         ]
         raise refused("The file has rows of several editions; send one edition.", places)
@@ -94,7 +94,11 @@ def _published_on(editions: Mapping[tuple[str, str], int]) -> date:
     if published_on is None or not version.isdigit():
         raise refused(
             "The edition has no number or no day of publication.",
-            [Place(line=line, column="published_on", detail="not a date, or no number beside it")],
+            [
+                FilePosition(
+                    line=line, column="published_on", detail="not a date, or no number beside it"
+                )
+            ],
         )
     return published_on
 
