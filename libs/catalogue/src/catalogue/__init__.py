@@ -22,7 +22,8 @@ from catalogue.landing_words import (
     Withhold,
 )
 from catalogue.membership import Member, Members, members
-from catalogue.model import DataSet, Form, Lookup, Reason, Releasable, folded
+from catalogue.model import DataSet, Form, Releasable
+from catalogue.parts import Lookup, Reason, folded
 from catalogue.periods import (
     Availability,
     Calendar,

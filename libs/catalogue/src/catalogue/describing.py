@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.landing import LandingRules
-from catalogue.model import Confidentiality, DataSet, FileFormat, Lookup, Person, Reason
+from catalogue.model import DataSet
+from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
 from catalogue.periods import Availability, Periods, Snapshots
 from catalogue.words import ColumnType
 

@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from catalogue.model import FileFormat
+from catalogue.parts import FileFormat
 
 TELLING: Final = {"none": b'"', "backslash": b"\\"}
 """A line without it is the same in both."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from catalogue.model import FileFormat
+from catalogue.parts import FileFormat
 from pseudonymisation.engine.session import whole
 from pseudonymisation.intake.adapters.landing import quotes
 from pseudonymisation.intake.adapters.landing.feed import Numbered
