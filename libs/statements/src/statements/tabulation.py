@@ -8,15 +8,12 @@ from catalogue import Catalogue
 from common.errors import Invalid
 from common.texts import Scanned
 from statements.filters import FILTERS_MAX, WantedFilter
+from statements.months import MONTHS_MAX, MonthRange, RequestedPeriod, months_of
 from statements.request import (
-    MONTHS_MAX,
     AgreementInForce,
     DataSetOfLine,
-    MonthRange,
     OfOneLine,
     PurposeOfLine,
-    RequestedPeriod,
-    months_of,
 )
 from statements.tables import (
     DIMENSIONS_MAX,

@@ -29,7 +29,8 @@ from dissemination.domain.extract import (
     State,
 )
 from statements.form import Malformed
-from statements.request import ExtractRequest, listed, months
+from statements.months import listed, months
+from statements.request import ExtractRequest
 from statements.vocabulary import Format
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
