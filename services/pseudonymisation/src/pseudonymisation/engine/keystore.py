@@ -171,6 +171,15 @@ class KeyStore:
         """
         return self._read(name)[0]
 
+    def find(self, name: str) -> bytes | None:
+        """Return a key as `get` does; None where none of that name was made yet.
+
+        Raises:
+            KeyClosed, KeyDestroyed, KeyUnavailable
+
+        """
+        return self.get(name) if self._is_there(name) else None
+
     def ensure(self, name: str) -> bytes:
         """Return the key of that name, made now where there was none.
 
@@ -178,14 +187,16 @@ class KeyStore:
             KeyClosed, KeyDestroyed, KeyUnavailable
 
         """
-        with self._there():
-            is_there = self._path(name).exists()
-        if not is_there:
+        if not self._is_there(name):
             try:
                 return self.create(name)
             except KeyExists:
                 pass  # another worker was quicker; theirs it is
         return self.get(name)
+
+    def _is_there(self, name: str) -> bool:
+        with self._there():
+            return self._path(name).exists()
 
     def close(self, name: str) -> None:
         """Let a key make nothing new. It stays closed; closing it again changes nothing.

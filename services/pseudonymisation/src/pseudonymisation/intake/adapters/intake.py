@@ -53,6 +53,8 @@ from pseudonymisation.intake.use_cases.uploads.ports import Uploaded
 UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS = "uploads", "quarantine", "editions", "opt-outs"
 TRIAL_MEMORY_BYTES: Final = 400_000_000
 """Of the engine, for a file that is only looked at in the process that serves."""
+OF_CELLS: Final = "haven/"
+"""How the names of keys begin by which cells are sealed."""
 WITH_OWN_KEY: Final = (UPLOADS, QUARANTINE)
 """Folders whose objects each have a key of the object's own name."""
 
@@ -148,8 +150,14 @@ class SealedHaven:
     def trial(self, data_set: DataSet, form: ContentForm) -> "HavenTrial":
         memory = min(self.limits.memory_bytes, TRIAL_MEMORY_BYTES)
         limits = replace(self.limits, memory_bytes=memory)
-        trial = Trial(data_set, form, scratch=self.scratch / "checks", limits=limits)
-        return HavenTrial(self, trial)
+        trial = Trial(
+            data_set, form, scratch=self.scratch / "checks", limits=limits, of_cells=self._of_cells
+        )
+        return HavenTrial(self, trial, limits)
+
+    def _of_cells(self, name: str) -> bytes | None:
+        """Give a key by which cells were sealed; none is made for a file that is only looked at."""
+        return self.keys.find(name) if name.startswith(OF_CELLS) else None
 
     def edition_key(self, submission: Submission) -> str:
         return f"{EDITIONS}/{submission.edition_id}/{submission.attempt}.parquet"
@@ -207,13 +215,33 @@ class SealedHaven:
         *,
         measures: Sequence[str],
     ) -> Replaced:
+        return self.replaced_by_file(
+            before,
+            self.edition_file(edition_id, object_key),
+            rows,
+            measures=measures,
+            scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
+            limits=self.limits,
+        )
+
+    def replaced_by_file(
+        self,
+        before: Edition,
+        after: lists.SealedFile,
+        rows: int,
+        *,
+        measures: Sequence[str],
+        scratch: Path,
+        limits: EngineLimits,
+    ) -> Replaced:
+        """Count what gives way to what was landed in that file, which a trial has elsewhere."""
         try:
             return previews.replaced(
                 self.edition_file(before.id, before.object_key),
-                self.edition_file(edition_id, object_key),
+                after,
                 measures=measures,
-                scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
-                limits=self.limits,
+                scratch=scratch,
+                limits=limits,
             )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             # What cannot be read changes wholly, and nothing more can be said of it.
@@ -375,7 +403,8 @@ class SealedUpload:
 class HavenTrial:
     """A file that is only looked at, landed by what this haven lands by."""
 
-    def __init__(self, haven: SealedHaven, trial: Trial) -> None:
+    def __init__(self, haven: SealedHaven, trial: Trial, limits: EngineLimits) -> None:
+        self._limits = limits
         self.key = trial.key
         self.take, self.finish, self.close = trial.take, trial.finish, trial.close
         self._haven = haven
@@ -383,6 +412,19 @@ class HavenTrial:
 
     def land(self, order: LandingOrder) -> LandingOutcome:
         return self._trial.land(self._haven.task_of(order))
+
+    def replaced(
+        self, before: Edition, edition_id: UUID, rows: int, *, measures: Sequence[str]
+    ) -> Replaced:
+        after = self._trial.landed(edition_id)
+        return self._haven.replaced_by_file(
+            before,
+            after,
+            rows,
+            measures=measures,
+            scratch=self._trial.scratch,
+            limits=self._limits,
+        )
 
 
 class _Abandoned(Exception):

@@ -78,10 +78,20 @@ def accept(
 ) -> None:
     """Name what was landed: it is the edition in force, or waits for a second person."""
     at = ctx.clock.now()
-    before, former = _in_force(claim.job, ctx=ctx)
+    before, former = in_force_of(claim.job, ctx=ctx)
     if outcome.merged is not None and name_of(before) != name_of(order.base):
         raise EditedMeanwhile("Another edition than the change was merged with is in force.")
-    replaced = _replaced(order, outcome, before, ctx=ctx)
+    submission = order.submission
+    replaced = None
+    if before is not None and submission.edition_id is not None:
+        found = ctx.haven.replaced_by(
+            before,
+            submission.edition_id,
+            ctx.haven.edition_key(submission),
+            outcome.landed,
+            measures=order.rules.measures,
+        )
+        replaced = as_declared(found, submission)
     standing = _standing(order.submission, outcome, before, former, replaced, at=at, ctx=ctx)
     quarantine_key = ctx.haven.quarantine_key(claim.job)
     with ctx.uow.writing() as tx:
@@ -144,7 +154,7 @@ def accept(
     ctx.wake()
 
 
-def _in_force(
+def in_force_of(
     submission: Submission, *, ctx: IntakeContext
 ) -> tuple[Edition | None, Sequence[Edition]]:
     """Return the edition in force of the period and part, and all that were in force of it."""
@@ -154,27 +164,9 @@ def _in_force(
         return at_place(in_force, place), tx.editions.former(data_set, provider, place)
 
 
-def _replaced(
-    order: LandingOrder,
-    outcome: LandingOutcome,
-    before: Edition | None,
-    *,
-    ctx: IntakeContext,
-) -> Replaced | None:
-    """Count what would give way, and what comes in its place."""
-    submission = order.submission
-    if before is None or submission.edition_id is None:
-        return None
-    found = ctx.haven.replaced_by(
-        before,
-        submission.edition_id,
-        ctx.haven.edition_key(submission),
-        outcome.landed,
-        measures=order.rules.measures,
-    )
-    if submission.protocol is Protocol.NET_CHANGE:
-        return replace(found, emptied=())  # it names each record that goes
-    return found
+def as_declared(found: Replaced, submission: Submission) -> Replaced:
+    """Leave out months that a net change empties: it names each record that goes."""
+    return replace(found, emptied=()) if submission.protocol is Protocol.NET_CHANGE else found
 
 
 def _standing(

@@ -458,6 +458,11 @@ class FileTrial(Protocol):
     def land(self, order: LandingOrder) -> LandingOutcome:
         """Land it, and forget it. Raise ContentRefused, EngineFailed, Unavailable."""
 
+    def replaced(
+        self, before: Edition, edition_id: UUID, rows: int, *, measures: Sequence[str]
+    ) -> Replaced:
+        """Count what it would take the place of, and what would be there then."""
+
     def close(self) -> None: ...
 
 

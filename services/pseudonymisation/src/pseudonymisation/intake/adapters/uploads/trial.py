@@ -1,23 +1,33 @@
-"""Takes a file in and lands it where nothing stays: sealed under keys that are forgotten."""
+"""Takes a file in and lands it where nothing stays: sealed under keys that are forgotten.
+
+Where something is in force that it would take the place of, its cells are sealed as those are, so
+that both can be held against each other; the file that they are in has a key of its own.
+"""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from catalogue import DataSet
 from pseudonymisation.engine.objects import Objects, SealedReader
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask
+from pseudonymisation.intake.adapters.landing.judged.statement import (
+    LandingTask,
+    parquet_key_name,
+)
+from pseudonymisation.intake.adapters.lists import SealedFile
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.written import ContentForm
 
 CONTENT: Final = "uploads/file"
+LANDED: Final = "editions/file.parquet"
 KEY_BYTES: Final = 32
 
 
@@ -27,8 +37,16 @@ class Trial:
     key = CONTENT
 
     def __init__(
-        self, data_set: DataSet, form: ContentForm, *, scratch: Path, limits: EngineLimits
+        self,
+        data_set: DataSet,
+        form: ContentForm,
+        *,
+        scratch: Path,
+        limits: EngineLimits,
+        of_cells: Callable[[str], bytes | None] = lambda _: None,
     ) -> None:
+        """`of_cells` gives the key by which cells are sealed that are there already, if any are."""
+        self._of_cells = of_cells
         self._form = form
         self._limits = limits
         self._keys: dict[str, bytes] = {}
@@ -56,7 +74,7 @@ class Trial:
         plane = landing.LandingResources(
             objects=self._objects,
             key=self._key,
-            scratch=self._place / "scratch",
+            scratch=self.scratch,
             limits=self._limits,
         )
         here = replace(
@@ -64,10 +82,19 @@ class Trial:
             content_key=CONTENT,
             content_form=self._form,
             quarantine_key="quarantine/file",
-            object_key="editions/file.parquet",
-            base=None,  # whatever is in force, a file that is only looked at is merged with nothing
+            object_key=LANDED,
         )
         return landing.land(here, plane)
+
+    @property
+    def scratch(self) -> Path:
+        return self._place / "scratch"
+
+    def landed(self, edition_id: UUID) -> SealedFile:
+        """Give what was landed."""
+        name = f"edition/{edition_id}"
+        path = self._objects.path(LANDED)
+        return SealedFile(path, parquet_key_name(edition_id), lambda: self._key(name))
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -81,4 +108,6 @@ class Trial:
             yield file
 
     def _key(self, name: str) -> bytes:
-        return self._keys.setdefault(name, os.urandom(KEY_BYTES))
+        if name not in self._keys:
+            self._keys[name] = self._of_cells(name) or os.urandom(KEY_BYTES)
+        return self._keys[name]

@@ -46,6 +46,8 @@ router: Final = APIRouter(prefix="/v1/file-checks", tags=["submissions"])
         errors.ProviderNotOpen,
         errors.ContentTypeUnsupported,
         errors.TooManyBadRows,
+        errors.NetChangeBaseUnsuitable,
+        errors.NetChangeBlocked,
         errors.MapMissing,
         *FILE_REFUSALS,
     ),

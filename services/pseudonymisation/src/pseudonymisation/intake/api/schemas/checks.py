@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field
 
-from pseudonymisation.intake.api.schemas.submissions import QuarantineEntryView
+from pseudonymisation.intake.api.schemas.submissions import QuarantineEntryView, ReplacedView
 from pseudonymisation.intake.use_cases.uploads.checking import Checked
 
 
@@ -23,6 +23,15 @@ class FileCheckView(BaseModel):
         Field(description="The first 1,000 reasons: lines, columns and codes, never values."),
     ]
 
+    replaced: Annotated[
+        ReplacedView | None,
+        Field(
+            description="What is in force that it would take the place of, or be merged with: the"
+            " rows, people and totals of before, and of after. Null: nothing is, or it would be"
+            " rejected."
+        ),
+    ]
+
     @classmethod
     def of(cls, checked: Checked) -> Self:
         refusal = checked.refusal
@@ -32,4 +41,7 @@ class FileCheckView(BaseModel):
             detail=None if refusal is None else refusal.detail,
             report=checked.report,
             entries=[QuarantineEntryView.of(entry) for entry in checked.entries],
+            replaced=None
+            if checked.replaced is None
+            else ReplacedView.model_validate(checked.replaced),
         )

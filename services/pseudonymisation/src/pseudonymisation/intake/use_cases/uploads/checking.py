@@ -10,13 +10,14 @@ import structlog
 
 from common.ids import new_id
 from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.edition import Replaced
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry, report
 from pseudonymisation.intake.domain.submission import Content, Submission
 from pseudonymisation.intake.domain.written import ContentForm, Declaration
 from pseudonymisation.intake.use_cases import landing_results, submissions
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.landings import LandingJobs
-from pseudonymisation.intake.use_cases.ports import FileTrial
+from pseudonymisation.intake.use_cases.ports import FileTrial, LandingOrder
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -30,6 +31,8 @@ class Checked:
     refusal: errors.ContentRefused | None
     report: dict[str, object]
     entries: Sequence[QuarantineEntry]
+    replaced: Replaced | None
+    """What is in force that it would take the place of, or would be merged with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def finish(checking: Checking) -> Checked:
 
     Raises:
         ContentRefused, MapMissing, Unavailable
+        NetChangeBaseUnsuitable, NetChangeBlocked: there is nothing that it can be merged with
 
     """
     ctx, at = checking.ctx, checking.ctx.clock.now()
@@ -105,4 +109,16 @@ def finish(checking: Checking) -> Checked:
         is_rejected=refusal is not None,
         left_out_at_source=received.left_out_at_source,
     )
-    return Checked(refusal, dict(found), outcome.entries[:ENTRIES_MAX])
+    replaced = None if refusal else _replaced(checking, order, outcome)
+    return Checked(refusal, dict(found), outcome.entries[:ENTRIES_MAX], replaced)
+
+
+def _replaced(checking: Checking, order: LandingOrder, outcome: LandingOutcome) -> Replaced | None:
+    submission = order.submission
+    before, _ = landing_results.in_force_of(submission, ctx=checking.ctx)
+    if before is None or submission.edition_id is None:
+        return None
+    found = checking.trial.replaced(
+        before, submission.edition_id, outcome.landed, measures=order.rules.measures
+    )
+    return landing_results.as_declared(found, submission)
