@@ -157,6 +157,19 @@ class FakeRights:
         )
 
 
+@dataclass
+class FakePublications:
+    """Which periods are published, as agreements says."""
+
+    periods: dict[str, set[str]] = field(default_factory=dict)
+    is_away: bool = False
+
+    def by_data_set(self) -> Mapping[str, set[str]]:
+        if self.is_away:
+            raise AgreementsAway("Agreements does not answer.")
+        return self.periods
+
+
 def _entity(code: str) -> str:
     return ORGANISATIONS.get(code, (code, "", ""))[0] or code
 
@@ -234,6 +247,7 @@ class Intake:
         security_keys.load_or_generate(self.settings.signing_key_file)
         self.maps = FakeMaps(self.directory / "maps")
         self.rights = FakeRights()
+        self.publications = FakePublications()
         self.last = ""
 
     @cached_property
@@ -262,6 +276,7 @@ class Intake:
             given_verifier=self.issuer.verifier(),
             given_maps=self.maps,
             given_rights=self.rights,
+            given_publications=self.publications,
             given_codes=ListedCodes(
                 {code: said[0] for code, said in ORGANISATIONS.items() if said[0]}
             ),

@@ -58,8 +58,10 @@ from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.quality.adapters import rules as quality_rules
+from pseudonymisation.quality.adapters.publications import HttpPublications
 from pseudonymisation.quality.api.routes import board, reports, statement, summary
 from pseudonymisation.quality.use_cases.context import QualityContext
+from pseudonymisation.quality.use_cases.ports import Publications
 from pseudonymisation.settings import Settings
 
 PACKAGE: Final = "pseudonymisation"
@@ -81,6 +83,7 @@ class Parts(service.Parts):
     settings: Settings
     given_maps: Maps | None = None
     given_rights: SubmissionRights | None = None
+    given_publications: Publications | None = None
     permit_keys: Callable[[], Jwks] | None = None
 
     @cached_property
@@ -123,6 +126,12 @@ class Parts(service.Parts):
         return self.given_rights or HttpSubmissionRights(self.agreements, self.tokens)
 
     @cached_property
+    def publications(self) -> Publications:
+        return self.given_publications or HttpPublications(
+            self.agreements, self.tokens, self.legal_clock.now
+        )
+
+    @cached_property
     def intake(self) -> IntakeContext:
         settings = self.settings
         return IntakeContext(
@@ -157,6 +166,7 @@ class Parts(service.Parts):
             clock=self.legal_clock,
             catalogue=self.catalogue,
             codes=self.codes,
+            publications=self.publications,
             small_numbers=quality_rules.small_numbers(),
             due_rules=quality_rules.due_rules(),
             shrink_rule=quality_rules.shrink_rule,

@@ -116,6 +116,53 @@ def test_data_sets_of_which_nothing_is_stated_are_named_with_the_reason(intake):
     assert statement(intake, "?data_set=SUS_APC").json()["not_stated"] == []
 
 
+def spells(count: int = 40) -> bytes:
+    return written(
+        [
+            {
+                "SPELL_KEY": f"S{n}",
+                "EPIKEY": f"E{n}",
+                "PROCODE3": "RR8",
+                "DISDATE": "2017-12-15",
+                "SEX": "1" if n else "",
+            }
+            for n in range(count)
+        ]
+    )
+
+
+def test_an_edition_of_shmi_is_stated_once_it_is_published_and_not_before(intake):
+    for period in ("2018-03", "2018-04"):
+        sent = intake.submit(spells(), data_set="SHMI", period=period)
+        assert sent["state"] == "accepted", sent
+    before = statement(intake, "?data_set=SHMI").json()
+    assert (before["items"], before["coverage"]) == ([], [])
+    assert "no period of it is published yet" in before["not_stated"][0]["reason"]
+
+    intake.publications.periods = {"SHMI": {"2018-03"}, "SUS_APC": {"2018-04"}}
+
+    body = statement(intake, "?data_set=SHMI").json()
+    [item] = body["items"]
+    assert (item["period"], item["records"], item["rule"]) == ("2018-03", "40", "SHMI")
+    assert field(item, "PROCODE3")["completeness"] == "100"
+    assert field(item, "SEX")["completeness"] == "*"  # one is missing: a small number
+    assert body["not_stated"] == []
+
+
+def test_where_nobody_can_say_what_is_published_the_rest_is_stated(intake):
+    assert intake.submit(spells(), data_set="SHMI", period="2018-03")["state"] == "accepted"
+    intake.submit(written(rows()))
+    intake.publications.periods = {"SHMI": {"2018-03"}}
+    intake.publications.is_away = True
+
+    body = statement(intake).json()
+
+    assert [one["data_set"] for one in body["items"]] == ["SUS_APC"]
+    reasons = {one["data_set"]: one["reason"] for one in body["not_stated"]}
+    assert "cannot be said at the moment" in reasons["SHMI"]
+    assert "set for each application" in reasons["GPW"]
+
+
 def test_the_statement_is_to_be_had_as_csv(intake):
     intake.submit(written(rows(missing=3)))
     answer = statement(intake, Accept="text/csv")

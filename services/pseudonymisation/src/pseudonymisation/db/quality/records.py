@@ -211,6 +211,9 @@ def _selected(wanted: OfEditions) -> Select[EditionQualityRow, EditionRow]:
         query = query.where(col(EditionQualityRow.period_first) <= wanted.last)
     if wanted.only_in_force:
         query = query.where(is_in_force())
+    for name, periods in sorted(wanted.published.items()):
+        is_another = col(EditionQualityRow.data_set) != name
+        query = query.where(or_(is_another, col(EditionQualityRow.period).in_(sorted(periods))))
     return query
 
 

@@ -9,7 +9,7 @@ from common.clock import Clock
 from pseudonymisation.intake.use_cases.context import ScopedContext
 from pseudonymisation.quality.domain.disclosure import SmallNumbers
 from pseudonymisation.quality.domain.schedule import DueRule, ShrinkRule
-from pseudonymisation.quality.use_cases.ports import QualityUnitOfWork
+from pseudonymisation.quality.use_cases.ports import Publications, QualityUnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,7 @@ class QualityContext(ScopedContext):
     uow: QualityUnitOfWork
     clock: Clock
     catalogue: Catalogue
+    publications: Publications
     small_numbers: Sequence[SmallNumbers]
     """How small numbers are hidden, by disclosure rule and day."""
     due_rules: Sequence[DueRule]

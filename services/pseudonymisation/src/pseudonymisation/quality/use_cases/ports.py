@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
@@ -20,6 +20,13 @@ from pseudonymisation.quality.domain.schedule import Expectation
 from pseudonymisation.quality.domain.statement import Coverage
 
 
+class Publications(Protocol):
+    """What was published, as agreements says."""
+
+    def by_data_set(self) -> Mapping[str, Collection[str]]:
+        """Return the periods that are published by now. Raise Unavailable."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfEditions:
     """Which measured editions are wanted; None: whichever."""
@@ -34,6 +41,8 @@ class OfEditions:
     last: str | None = None
     """A range of months, both included, of which the period has a part."""
     only_in_force: bool = False
+    published: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Data sets of which only these periods are wanted."""
 
     def require_window(self) -> None:
         """Raise WindowInvalid where the range ends before it begins."""

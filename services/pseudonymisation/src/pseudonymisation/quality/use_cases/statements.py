@@ -1,11 +1,14 @@
 """The public statement of coverage and validity, and its short form for an extract."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import structlog
+
 from catalogue import DataSet
 from common.clock import legal_day
+from common.errors import Unavailable
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.quality.domain.disclosure import SmallNumbers, of_day
@@ -14,12 +17,17 @@ from pseudonymisation.quality.domain.statement import Coverage, NotStated, State
 from pseudonymisation.quality.use_cases.context import QualityContext
 from pseudonymisation.quality.use_cases.ports import OfBoard, OfEditions
 
-GATED = (
-    "Figures of a period are stated after its publication only, and nothing here knows of it; see"
-    " the publication itself."
+NOT_PUBLISHED = (
+    "Figures of a period are stated after its publication, and no period of it is published yet."
+)
+NOT_KNOWN = (
+    "Figures of a period are stated after its publication, and which ones are published cannot be"
+    " said at the moment. Ask again later."
 )
 NO_RULE = "Its disclosure rule is set for each application: no figure of it can be public."
 EVERYBODY = Scope(None)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,8 @@ def statement(
     """State how complete and valid the editions in force are, of data sets that may be stated.
 
     A data set that the catalogue does not have has no editions. Without a rule that hides its
-    small numbers, or before a publication, nothing is stated of one.
+    small numbers nothing is stated of one; of one that waits for its publications, the periods
+    that are published.
 
     Raises:
         WindowInvalid
@@ -45,7 +54,9 @@ def statement(
     """
     wanted.require_window()
     rules, left_out = _rules(ctx=ctx)
-    asked = replace(wanted, data_sets=sorted(rules), only_in_force=True)
+    published, waiting = _published(wanted.data_set, rules, ctx=ctx)
+    left_out = sorted([*left_out, *waiting], key=lambda one: one.data_set)
+    asked = replace(wanted, data_sets=sorted(rules), only_in_force=True, published=published)
     with ctx.uow.reading() as tx:
         found = tx.records.page(asked, EVERYBODY, after=after, limit=limit)
         periods = {(edition.data_set, edition.period) for edition in found}
@@ -85,13 +96,31 @@ def _rules(*, ctx: QualityContext) -> tuple[dict[str, SmallNumbers], list[NotSta
     for name in sorted({described.data_set for described in ctx.catalogue}):
         versions = [one for one in ctx.catalogue if one.data_set == name]
         rule = of_day(ctx.small_numbers, _rule_of(versions), today)
-        if any(one.publication_gate for one in versions):
-            left_out.append(NotStated(data_set=name, reason=GATED))
-        elif rule is None:
+        if rule is None:
             left_out.append(NotStated(data_set=name, reason=NO_RULE))
         else:
             rules[name] = rule
     return rules, left_out
+
+
+def _published(
+    wanted: str | None, rules: Mapping[str, SmallNumbers], *, ctx: QualityContext
+) -> tuple[Mapping[str, Collection[str]], list[NotStated]]:
+    """Return the periods that are published of data sets that wait for it, and which have none.
+
+    What nobody can say is not stated.
+    """
+    gated = sorted({one.data_set for one in ctx.catalogue if one.publication_gate} & set(rules))
+    gated = [name for name in gated if wanted in {None, name}]
+    if not gated:
+        return {}, []
+    try:
+        known, reason = ctx.publications.by_data_set(), NOT_PUBLISHED
+    except Unavailable as away:
+        log.warning("publications_unknown", code=away.code)
+        known, reason = {}, NOT_KNOWN
+    found = {name: known.get(name, ()) for name in gated}
+    return found, [NotStated(data_set=n, reason=reason) for n, of in found.items() if not of]
 
 
 def _rule_of(versions: Sequence[DataSet]) -> str:
