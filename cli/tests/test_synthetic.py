@@ -1,15 +1,18 @@
 """Synthetic input: the published layout, the same for the same seed, edge cases where told."""
 
 import csv
+import json
 from datetime import date
 from pathlib import Path
 
 import nhs_number
 import pytest
+from typer.testing import CliRunner
 
 import catalogue
 from catalogue import Protocol
-from dsfc_cli.synthetic import Planted, World, generate
+from dsfc_cli.main import app
+from dsfc_cli.synthetic import Planted, World, aggregate, generate
 from dsfc_cli.synthetic.rows import RECIPES
 from dsfc_cli.synthetic.world import PREDECESSOR
 
@@ -153,3 +156,80 @@ def test_people_whom_a_practice_leaves_out_are_not_in_its_file_and_are_counted(
     assert planted.left_out_at_source == len(gone)
     assert not gone & sent
     assert len(sent) > 50
+
+
+PLCM_ROWS = """\
+MONTH BEGINS,ORGANISATION IDENTIFIER (CODE OF PROVIDER),\
+ORGANISATION IDENTIFIER (CODE OF COMMISSIONER),POINT OF DELIVERY CODE,\
+CONTRACT MONITORING ACTUAL ACTIVITY,TOTAL COST
+2018-04-03,RR8,02P,DC,1,0.10
+2018-04-20,RR8,02P,DC,2,0.20
+2018-04-20,RR8,02P,EL,1,
+2018-05-01,RR8,02P,DC,1,5.00
+"""
+
+
+def test_an_aggregate_is_the_sum_of_its_parts_by_month_and_key(tmp_path):
+    part, file = tmp_path / "plcm.csv", tmp_path / "acm.csv"
+    part.write_text(PLCM_ROWS)
+
+    planted = aggregate("ACM", {"PLCM": part}, path=file, on=date(2018, 4, 30), disagreeing=1)
+
+    with file.open(newline="") as lines:
+        rows = [
+            (
+                row["MONTH BEGINS"],
+                row["POINT OF DELIVERY CODE"],
+                row["CONTRACT MONITORING ACTUAL ACTIVITY"],
+                row["CONTRACT MONITORING ACTUAL PRICE"],
+            )
+            for row in csv.DictReader(lines)
+        ]
+    assert rows == [
+        ("2018-04-01", "DC", "3", "2.45"),  # of 0.30 half as much again, and twice a pound
+        ("2018-04-01", "EL", "1", "0"),
+        ("2018-05-01", "DC", "1", "5.00"),
+    ]
+    assert planted.rows == 3
+    [wrong] = planted.disagreements
+    assert (wrong["month"], wrong["patient_level"], wrong["aggregate"]) == (
+        "2018-04",
+        "0.30",
+        "2.45",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "disagreeing", "says"),
+    [
+        ("SUS_APC", ("PLCM",), 0, "Nothing substantiates SUS_APC"),
+        ("PLCM", ("PLCM",), 0, "Nothing substantiates PLCM"),
+        ("ACM", ("SUS_APC",), 0, "SUS_APC substantiates no ACM"),
+        ("ACM", ("PLCM",), 4, "only 3 keys"),
+    ],
+)
+def test_what_no_rule_substantiates_is_no_aggregate(tmp_path, name, parts, disagreeing, says):
+    part = tmp_path / "plcm.csv"
+    part.write_text(PLCM_ROWS)
+
+    with pytest.raises(ValueError, match=says):
+        aggregate(
+            name,
+            dict.fromkeys(parts, part),
+            path=tmp_path / "acm.csv",
+            on=date(2018, 4, 30),
+            disagreeing=disagreeing,
+        )
+
+
+def test_the_command_makes_an_aggregate_of_files_and_tells_what_is_wrong_in_it(tmp_path):
+    (tmp_path / "plcm.csv").write_text(PLCM_ROWS)
+    given = ["generate", "--data-set", "ACM", "--output", str(tmp_path), "--disagreeing", "2"]
+
+    made = CliRunner().invoke(app, [*given, "--of", f"PLCM={tmp_path / 'plcm.csv'}"])
+    refused = CliRunner().invoke(app, [*given, "--of", "PLCM=nowhere.csv"])
+
+    assert made.exit_code == 0, made.output
+    planted = json.loads((tmp_path / "acm.planted.json").read_text())
+    assert len(planted["disagreements"]) == 2
+    assert (refused.exit_code, "No file is named of PLCM" in refused.output) == (2, True)

@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 import catalogue
 from catalogue import Protocol
-from dsfc_cli.synthetic import World, generate, generate_directory, read_ods
+from dsfc_cli.synthetic import World, aggregate, generate, generate_directory, read_ods
 
 err = Console(stderr=True)
 SYNTHETIC = Path("var/synthetic")
@@ -27,11 +27,22 @@ def generate_input(
     ] = Protocol.WHOLE_PERIOD,
     bad_rows: Annotated[int, typer.Option(min=0, help="Rows that are to be quarantined.")] = 0,
     ods: Annotated[Path | None, typer.Option(help="Published etr.csv and practices.csv.")] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of an aggregate: a file that substantiates it, DATA_SET=FILE; its sums"
+            " are theirs, and `--rows` says nothing. May be repeated."
+        ),
+    ] = None,
+    disagreeing: Annotated[
+        int, typer.Option(min=0, help="Sums of an aggregate that are to be wrong, and are told.")
+    ] = 0,
     output: Annotated[Path, typer.Option(help="A directory.")] = SYNTHETIC,
 ) -> None:
     """Make synthetic input in the published layout, with its practice and postcode maps.
 
-    NHS numbers are of the 999 test range. `planted.json` tells what was put in on purpose.
+    NHS numbers are of the 999 test range. `planted.json` tells what was put in on purpose. An
+    aggregate is made of the files that substantiate it: `--data-set ACM --of PLCM=plcm.csv`.
 
     Example: dsfc generate --data-set SUS_APC --rows 1000000 --output var/big
     """
@@ -43,6 +54,9 @@ def generate_input(
         days = date.fromisoformat(first), date.fromisoformat(last)
         if days[0] > days[1]:
             raise ValueError(f"The last day, {last}, is before the first, {first}.")
+        if of or disagreeing:
+            _aggregate(data_set, of or [], days[1], disagreeing, output)
+            return
         people = max(50, min(rows // 4, 400_000))
         world = World.create(people=people, seed=seed, ods=read_ods(ods) if ods else None)
         path = output / f"{data_set.lower()}.csv"
@@ -66,6 +80,24 @@ def generate_input(
         raise typer.Exit(2) from None
     planted.write(output / "planted.json")
     for written in (path, *maps, output / "planted.json"):
+        typer.echo(written)
+
+
+def _aggregate(name: str, of: list[str], on: date, disagreeing: int, output: Path) -> None:
+    """Raise ValueError where a file is named wrongly, or cannot be part of it."""
+    named = dict(one.partition("=")[::2] for one in of)
+    if wrong := [part for part, file in named.items() if not Path(file).is_file()]:
+        raise ValueError(f"No file is named of {', '.join(wrong)}: say DATA_SET=FILE.")
+    path = output / f"{name.lower()}.csv"
+    planted = aggregate(
+        name,
+        {part: Path(file) for part, file in named.items()},
+        path=path,
+        disagreeing=disagreeing,
+        on=on,
+    )
+    planted.write(output / f"{name.lower()}.planted.json")
+    for written in (path, output / f"{name.lower()}.planted.json"):
         typer.echo(written)
 
 

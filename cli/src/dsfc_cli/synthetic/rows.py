@@ -48,6 +48,8 @@ class Planted:
     """Rows of a net change that take a record back."""
     left_out_at_source: int | None = None
     """People whom the file has not, as its sender says of it; None: nobody is left out."""
+    disagreements: list[dict[str, str]] = field(default_factory=list)
+    """Sums of an aggregate that are not those of the files of patient level."""
     bad_rows: dict[int, str] = field(default_factory=dict)
     """Line of the file (the header is line 1) to what is wrong with it."""
 
