@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
 from common.clock import SystemClock, legal_day
@@ -28,7 +29,7 @@ from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.suite import SERVICES, Suite
 from dsfc_cli.synthetic import World, generate
-from dsfc_client import Dsfc, Extract, Submission
+from dsfc_client import ConnectionLost, Dsfc, Extract, Problem, Submission
 from dsfc_testing.postgresql import Server
 from tests.forking import ForkingSuite
 
@@ -61,6 +62,8 @@ service waits longer for another on a machine that is busy with tests."""
 DEADLINE_SECONDS = 120.0
 """Only a failure takes so long; the machine may be busy."""
 
+PATIENCE_SECONDS_MAX = 300.0
+
 HEARD: Mapping[str, Sequence[str]] = {
     "agreements": ["applications.application"],
     "applications": ["agreements.agreement"],
@@ -83,6 +86,21 @@ def until(look: Callable[[], Found], *, seconds: float = DEADLINE_SECONDS, what:
         assert time.monotonic() < end, f"it did not come to pass in {seconds:.0f} s: {what}"
         time.sleep(0.05)
     return found
+
+
+def patiently(ask: Callable[[], Found], *, seconds: float = PATIENCE_SECONDS_MAX) -> Found:
+    """Ask until there is an answer, as a recipient's system does: what is away comes back."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except ConnectionLost:
+            if time.monotonic() > end:
+                raise
+        except Problem as problem:
+            if problem.status < httpx.codes.INTERNAL_SERVER_ERROR or time.monotonic() > end:
+                raise
+        time.sleep(0.5)
 
 
 def files_under(root: Path) -> frozenset[Path]:
@@ -218,13 +236,13 @@ def scene(
     shutil.copytree(kept / "state", directory / "state")
     suite = ForkingSuite(
         directory / "state",
-        settings=_with_quick(settings),
+        settings=quick(settings),
         clock_file=clock_file,
         data_sets=data_sets,
     )
     facts = json.loads((kept / "facts.json").read_text("utf-8"))
     with suite:
-        yield _scene(suite, kept / "input", facts)
+        yield scene_of(suite, kept / "input", facts)
 
 
 @contextmanager
@@ -239,7 +257,7 @@ def scene_on_postgresql(
     suite = ForkingSuite(
         directory / "state",
         server=server,
-        settings=_with_quick(None),
+        settings=quick(None),
         services=[service for service in SERVICES if service != "dissemination"],
     )
     engine = engines.create(suite.database_url("dissemination"))
@@ -251,7 +269,7 @@ def scene_on_postgresql(
             urls = json.dumps(suite.urls | {"agreements": second})
             suite.start_service("dissemination", SERVICE_URLS=urls)
             suite.wait_ready(["dissemination"])
-            yield _scene(suite, directory / "input", facts), second
+            yield scene_of(suite, directory / "input", facts), second
 
 
 def play(
@@ -304,14 +322,14 @@ def _played(factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (kept / "facts.json").exists():
             shutil.rmtree(kept, ignore_errors=True)
-            with ForkingSuite(kept / "state", settings=_with_quick(None)) as suite:
+            with ForkingSuite(kept / "state", settings=quick(None)) as suite:
                 facts = play(suite, kept / "input")
             shutil.rmtree(kept / "state" / "logs")
             (kept / "facts.json").write_text(json.dumps(facts), "utf-8")
     return kept
 
 
-def _scene(suite: Suite, inputs: Path, facts: Mapping[str, Any]) -> Scene:
+def scene_of(suite: Suite, inputs: Path, facts: Mapping[str, Any]) -> Scene:
     return Scene(
         suite=suite,
         stage=Stage(suite, date.fromisoformat(facts["today"])),
@@ -338,7 +356,7 @@ def wanted(today: date, csu: str) -> Wanted:
     )
 
 
-def _with_quick(
+def quick(
     settings: Mapping[str, Mapping[str, str]] | None,
 ) -> Mapping[str, Mapping[str, str]]:
     return {

@@ -2,14 +2,11 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import httpx
+from typing import Any, Self
 
 from common.clock import SystemClock, legal_day
 from common.ids import new_id
@@ -18,14 +15,13 @@ from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.elsewhere import Elsewhere
-from dsfc_client import ConnectionLost, Dsfc, Extract, Problem
+from dsfc_client import Dsfc, Extract
 from tests.containers.stack import PROFILE, SERVICES, container, python, run
+from tests.running import PATIENCE_SECONDS_MAX, patiently
 
 ROWS = 200_000
 """A third is the commissioner's: 16 MB, of which a download is still under way when something is
 to happen meanwhile."""
-PATIENCE_SECONDS_MAX = 300.0
-Answer = TypeVar("Answer")
 
 VERIFY = """
 import pathlib, sys, httpx
@@ -38,21 +34,6 @@ checkpoints = path_of(pathlib.Path("/var/lib/dsfc/checkpoints"), service)
 report = verify(url, checkpoints, jwks, log=service)
 print([str(finding) for finding in report.findings])
 """
-
-
-def patiently(ask: Callable[[], Answer], *, seconds: float = PATIENCE_SECONDS_MAX) -> Answer:
-    """Ask until there is an answer, as a recipient's system does: what is away comes back."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return ask()
-        except ConnectionLost:
-            if time.monotonic() > end:
-                raise
-        except Problem as problem:
-            if problem.status < httpx.codes.INTERNAL_SERVER_ERROR or time.monotonic() > end:
-                raise
-        time.sleep(0.5)
 
 
 def rows(service: str, query: str) -> Sequence[dict[str, Any]]:
