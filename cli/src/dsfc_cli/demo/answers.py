@@ -13,6 +13,7 @@ TOOLKIT_OPENS = 7
 """July: the month in which a new edition of the DSPT opens."""
 OBJECTIVES: Mapping[str, str] = {
     "COM": "Plan and buy hospital care for the people of the area.",
+    "OTHER": "Plan public health by who of the residents was born, and who died of what.",
     "RS": "Find groups of people who would gain from care before they need a hospital.",
 }
 REASON = "Needed to compare activity and waits between providers; no coarser column shows it."
@@ -162,7 +163,8 @@ def sections_of(wanted: Wanted) -> Sections:
         },
         6: {
             "registrations": [
-                {"ods": p, "number": f"Z00{p:0>5}", "expires": end.isoformat()} for p in parties
+                {"ods": p, "number": f"Z00{p[-5:]:0>5}", "expires": end.isoformat()}
+                for p in parties
             ]
         },
         7: {

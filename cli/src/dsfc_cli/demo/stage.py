@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from dsfc_cli.demo.answers import Wanted, sections_of, toolkit
+from dsfc_cli.demo.answers import Sections, Wanted, sections_of, toolkit
 from dsfc_cli.elsewhere import Reachable
 from dsfc_cli.synthetic.world import PROVIDERS
 from dsfc_client import Dsfc, Wire, wait_for
@@ -29,7 +29,11 @@ ORGANISATIONS: Mapping[str, tuple[str, str]] = {
     "0CX": ("NHS Midlands and Lancashire CSU", "CSU"),
     "0CL": ("DSCRO", "DSCRO"),
     "X26": ("NHS England", "BODY"),
+    "13Q": ("NHS England, national commissioning hub 1", "NHS_ENGLAND"),
+    "E08000016": ("Barnsley Metropolitan Borough Council", "LOCAL_AUTHORITY"),
 }
+PREFIXES: Mapping[str, str] = {"NHS_ENGLAND": "nhse", "LOCAL_AUTHORITY": "la"}
+"""How identities of an organisation begin, by its kind; a CCG's with `ccg`."""
 SUBMITTERS = ("RR8", "R0A")
 """Providers with a client here: each sends the synthetic file, which has records of all."""
 PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
@@ -81,6 +85,13 @@ class Stage:
                 job.result()
             return {ods: job.result() for ods, job in signed.items()}
 
+    def admit(self, ods: str) -> str:
+        """Let another organisation be a party: assured, registered, under contract."""
+        loader = self.actor("body-reference-data").agreements
+        self._assure(loader, ods)
+        self._register(loader, ods)
+        return self._contract(ods)
+
     def relate(self, commissioner: str, csu: str, processors: Sequence[str] = ()) -> str:
         """Return a relationship between a commissioner, the DSCRO and a CSU, up to active."""
         asks = self.actor("csu-0df-adviser").agreements
@@ -109,16 +120,16 @@ class Stage:
         keeps.post(f"{path}/activation", {})
         return str(asked["id"])
 
-    def apply(self, wanted: Wanted, title: str) -> str:
-        """Draft an application and answer all Standards. Returns its id."""
+    def apply(self, wanted: Wanted, title: str, sections: Sections | None = None) -> str:
+        """Draft an application and answer all Standards, as usual or so. Returns its id."""
         applicant = self.applicant(wanted.controller)
         drafted = applicant.draft({"kind": "new", "title": title}, key=str(uuid4()))
-        for number, answers in sections_of(wanted).items():
+        for number, answers in (sections or sections_of(wanted)).items():
             applicant.answer(drafted.id, number, answers)
         return str(drafted.id)
 
     def applicant(self, ods: str) -> Any:
-        return self.actor(f"ccg-{ods.lower()}-applicant").applications
+        return self.actor(identity_of(ods, "applicant")).applications
 
     def decide(self, application: str, approval: Mapping[str, Any] | None = None) -> None:
         """Review, advice and approval by three different people of the Body."""
@@ -148,13 +159,13 @@ class Stage:
         """Return who signs: identity and party. The Body signs first (domain.md 2.2, state 9)."""
         return [
             ("body-approver", "X26"),
-            (f"ccg-{wanted.controller.lower()}-signatory", wanted.controller),
+            (identity_of(wanted.controller, "signatory"), wanted.controller),
             (f"csu-{wanted.processor.lower()}-contact", wanted.processor),
         ]
 
     def sign(self, reference: str, signers: Iterable[tuple[str, str]]) -> None:
         for identity, party in signers:
-            role = "controller-signatory" if identity.startswith("ccg-") else None
+            role = "controller-signatory" if identity.endswith("-signatory") else None
             agreements = self.actor(identity, role).agreements
             document = agreements.agreement(reference).document_hash
             agreements.sign(
@@ -162,9 +173,9 @@ class Stage:
                 {"party": party, "document_hash": document, "name_of_role": "SIRO"},
             )
 
-    def in_force(self, wanted: Wanted, title: str) -> str:
+    def in_force(self, wanted: Wanted, title: str, sections: Sections | None = None) -> str:
         """Return the whole way from a draft to an agreement in force."""
-        application = self.apply(wanted, title)
+        application = self.apply(wanted, title, sections)
         self.applicant(wanted.controller).act(application, "submission")
         self.decide(application, wanted.approval)
         reference = self.drafted(application)
@@ -222,7 +233,7 @@ class Stage:
             "/v1/ico-registrations",
             {
                 "organisation": ods,
-                "number": f"Z00{ods:0>5}",
+                "number": f"Z00{ods[-5:]:0>5}",
                 "name": ORGANISATIONS[ods][0],
                 "valid_from": (self.today - timedelta(days=60)).isoformat(),
                 "valid_to": (self.today + timedelta(days=900)).isoformat(),
@@ -255,12 +266,17 @@ class Stage:
         )
         path = f"/v1/contracts/{contract.reference}/signatures"
         document = body.get(f"/v1/contracts/{contract.reference}")["document_hash"]
-        signatory = self.actor(f"ccg-{ods.lower()}-signatory", "controller-signatory").agreements
+        signatory = self.actor(identity_of(ods, "signatory"), "controller-signatory").agreements
         approver = self.actor("body-approver").agreements
         for signs, party in ((signatory, ods), (approver, "X26")):
             signature = {"party": party, "document_hash": document, "name_of_role": "SIRO"}
             signs.post(path, signature)
         return contract.reference
+
+
+def identity_of(ods: str, task: str) -> str:
+    """Name who acts for an organisation."""
+    return f"{PREFIXES.get(ORGANISATIONS[ods][1], 'ccg')}-{ods.lower()}-{task}"
 
 
 def _all(service: Any, path: str) -> Iterator[dict[str, Any]]:

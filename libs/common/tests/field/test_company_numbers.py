@@ -54,6 +54,9 @@ def test_codes_of_ods_are_not_meant_for_numbers():
     assert not any(
         company_numbers.is_meant(code) for code in ("02P", "RR801", "A81001", "89997", "8J094")
     )
+    # Nor are those of areas, by which local authorities are known: longer than either.
+    assert not any(map(company_numbers.is_meant, ("E06000057", "E08000016", "E10000029")))
+    assert company_numbers.is_meant("E01000016")  # a small area is nobody
     assert all(company_numbers.is_meant(code) for code in ("123456", "1234567", "SC123456"))
 
 

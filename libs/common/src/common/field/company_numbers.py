@@ -17,6 +17,10 @@ SPELLING = re.compile(r"[\s.\-/]+")
 ODS_CHARACTERS_MAX, ODS_DIGITS_MAX = 6, 5
 """Of a code of ODS of a kind that is recorded here, and of one that is digits alone."""
 
+AUTHORITY = re.compile(r"E(?:0[6-9]|10)[0-9]{6}")
+"""The code of the ONS of a unitary authority, district, metropolitan district, borough or county,
+by which residents are known (domain.md ruling 30)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
@@ -62,7 +66,12 @@ def load() -> Numbers:
 
 
 def is_meant(code: str) -> bool:
-    """Whether a code can only be meant for a company number: it is too long for one of ODS."""
+    """Whether a code can only be meant for a company number: it is too long for one of ODS.
+
+    A local authority goes by the code of its area, which is longer than either.
+    """
+    if AUTHORITY.fullmatch(code):
+        return False
     digits_alone = code.isascii() and code.isdigit()
     return len(code) > (ODS_DIGITS_MAX if digits_alone else ODS_CHARACTERS_MAX)
 

@@ -1,0 +1,219 @@
+"""What one kind of organisation alone may have, over four processes, from application to file.
+
+A local authority has who of its residents died, by statute (domain.md ruling 14); NHS England links
+drugs with the stays that they are about, by a clause (domain.md 6.12). Both are refused to a CCG.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from dsfc_cli.demo.answers import Flow, Sections, Wanted, sections_of
+from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.demo.stage import ORGANISATIONS
+from dsfc_cli.synthetic import generate
+from dsfc_client import Refused
+from tests.running import APRIL, CSU, DATA_SET, DAYS, DEADLINE_SECONDS, Scene, scene
+
+pytestmark = [pytest.mark.xdist_group("statute"), pytest.mark.timeout(300)]
+
+COUNCIL, ENGLAND = "E08000016", "13Q"
+WEEK, MONDAY, SUNDAY = "2018-W15", date(2018, 4, 9), date(2018, 4, 15)
+IDENTITY: Final = dict.fromkeys(("NHS_NUMBER", "PERSON_BIRTH_DATE", "POSTCODE"), "identified")
+DRUGS: Final = {"DRUG_NAME": "as_is", "UNIQUE_CDS_IDENTIFIER": "pseudonym"}
+STAYS: Final = {"Unique_CDS_Identifier": "pseudonym", "Treatment_Function_Code": "as_is"}
+SERVICE, STAY = "SERVICE CODE", "CDS UNIQUE IDENTIFIER"
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene(tmp_path_factory, "statute") as running:
+        yield running
+
+
+def wanted(played: Scene, ods: str, *flows: Flow) -> Wanted:
+    return Wanted(
+        controller=ods,
+        controller_name=ORGANISATIONS[ods][0],
+        processor=CSU,
+        processor_name=ORGANISATIONS[CSU][0],
+        flows=flows,
+        today=played.stage.today,
+    )
+
+
+def flow(data_set: str, fields: Mapping[str, str], **more: Any) -> Flow:
+    said = {"first_month": APRIL, "last_month": APRIL, "reasons": ()} | more
+    return Flow(data_set=data_set, fields=fields, **said)
+
+
+def sent(played: Scene, data_set: str, period: str, path: Path) -> None:
+    provider = played.stage.actor("provider-r0a").pseudonymisation
+    done = provider.wait(provider.submit(data_set, period, path).id, timeout_seconds=120)
+    assert done.state.lower() == "accepted", done
+
+
+def released(played: Scene, reference: str, wanted: Flow) -> list[dict[str, str]]:
+    """Ask for all of a line, and read the file."""
+    door = played.csu.dissemination
+    body = played.body(
+        agreement=reference,
+        purpose=wanted.purpose,
+        data_set=wanted.data_set,
+        classification=wanted.classification,
+        fields=list(wanted.fields),
+    )
+    done = door.wait(door.request(body).id, timeout_seconds=DEADLINE_SECONDS)
+    assert done.state.upper() == "RELEASED", done
+    target = played.state.parent / f"{done.id}.csv"
+    door.download(done.files[0].id, target)
+    return rows_of(target)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def refused(played: Scene, asked: Wanted, sections: Sections) -> set[str]:
+    """Say by which codes an application is refused before anybody signs it."""
+    application = played.stage.apply(asked, "Not for a CCG", sections)
+    with pytest.raises(Refused) as told:
+        played.stage.applicant(asked.controller).act(application, "submission")
+    return set(told.value.codes)
+
+
+def of_the_dead(played: Scene, ods: str) -> tuple[Wanted, Sections]:
+    one = flow(
+        "CIVIL_DEATHS",
+        IDENTITY | {"SEX": "as_is"},
+        purpose="OTHER",
+        reasons=("L",),
+        classification="IDENTIFIABLE",
+        sensitivity="SENSITIVE",
+    )
+    asked = wanted(played, ods, one)
+    sections = sections_of(asked)
+    (line,) = sections[7]["lines"]
+    line["dissemination_power"] = "s261_5_d"
+    sections[7]["identifiable_justification"] = "The statute is about who of them died."
+    sections[8]["lines"] = [{"line": 1, "applied": False, "reason": "exemption"}]
+    law = "Statistics and Registration Service Act 2007 s42(4)"
+    sections[16]["lines"] = [{"line": 1, "route": "other_law", "evidence": law}]
+    return asked, sections
+
+
+def test_a_council_has_by_statute_who_of_its_residents_died_and_nobody_else(
+    played: Scene, tmp_path: Path
+) -> None:
+    world, stage = played.world, played.stage
+    file = tmp_path / "deaths.csv"
+    days = {"first": MONDAY, "last": SUNDAY}
+    generate("CIVIL_DEATHS", rows=120, seed=4, world=world, path=file, on=stage.today, **days)
+    sent(played, "CIVIL_DEATHS", WEEK, file)
+    stage.admit(COUNCIL)
+    stage.relate(COUNCIL, CSU)
+    asked, sections = of_the_dead(played, COUNCIL)
+    reference = stage.in_force(asked, "Deaths of residents", sections)
+
+    found = released(played, reference, asked.flows[0])
+
+    authority = dict(zip(world.postcodes, world.areas["local_authority"], strict=True))
+    residents = [row for row in rows_of(file) if authority.get(row["POSTCODE"]) == COUNCIL]
+    columns = [*IDENTITY, "SEX"]
+    assert 0 < len(residents) < len(rows_of(file))
+    assert Counter(tuple(row[name] for name in columns) for row in found) == Counter(
+        tuple(row[name] for name in columns) for row in residents
+    )
+    assert {row["Reason_For_Access"] for row in found} == {f"L:{COUNCIL}"}
+    public = [line.model_dump() for line in played.csu.dissemination.register()]
+    (line,) = [line for line in public if str(line["reference"]).startswith(reference)]
+    assert (line["data_set"], line["classification"]) == ("CIVIL_DEATHS", "Identifiable")
+    assert ORGANISATIONS[COUNCIL][0] in line["controllers"]
+    assert line["status"] == "current"
+
+
+def test_a_commissioner_does_not_get_as_far_as_a_signature_with_the_same_answers(
+    played: Scene,
+) -> None:
+    asked, sections = of_the_dead(played, COMMISSIONER)
+
+    assert {"IDENTITY_NOT_FOR_RECIPIENT", "IDENTITY_WITHOUT_ROUTE"} <= refused(
+        played, asked, sections
+    )
+
+
+def with_stays(played: Scene, ods: str, services: Sequence[str]) -> tuple[Wanted, Sections]:
+    asked = wanted(
+        played, ods, flow("DRPLCM", DRUGS | {"SERVICE_CODE": "as_is"}), flow(DATA_SET, STAYS)
+    )
+    sections = sections_of(asked)
+    drugs, _ = sections[7]["lines"]
+    drugs["filters"] = [{"column": "SERVICE_CODE", "any_of": [*services]}]
+    how = "One token for a person in both, and nothing else beside them."
+    sections[10]["linkage"] = [
+        {"data_sets": ["DRPLCM", DATA_SET], "key": "person", "mitigation": how}
+    ]
+    return asked, sections
+
+
+def drugs_of_stays(played: Scene, path: Path) -> list[dict[str, str]]:
+    """Make a month of drugs that names the stays of April that they were given in."""
+    first, last = DAYS[APRIL]
+    world, today = played.world, played.stage.today
+    generate("DRPLCM", rows=400, seed=3, first=first, last=last, world=world, path=path, on=today)
+    stays = {row["NHS_Number"]: row["Unique_CDS_Identifier"] for row in april(played)}
+    found = [row | {STAY: stays.get(row["NHS NUMBER"] or "none", "")} for row in rows_of(path)]
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    return found
+
+
+def april(played: Scene) -> list[dict[str, str]]:
+    return rows_of(played.input_of(APRIL))
+
+
+def test_nhs_england_links_the_drugs_of_a_service_with_their_stays_by_its_clause(
+    played: Scene, tmp_path: Path
+) -> None:
+    file = tmp_path / "drugs.csv"
+    drugs = drugs_of_stays(played, file)
+    sent(played, "DRPLCM", APRIL, file)
+    often = Counter(row[SERVICE] for row in drugs if row[SERVICE])
+    services = [code for code, _ in often.most_common(3)]
+    played.stage.admit(ENGLAND)
+    asked, sections = with_stays(played, ENGLAND, services)
+    reference = played.stage.in_force(asked, "Drugs with their stays", sections)
+
+    given, stays = (released(played, reference, one) for one in asked.flows)
+
+    # Record by record: the drug, and what kind of stay it was given in, as both files say it.
+    function = {
+        row["Unique_CDS_Identifier"]: row["Treatment_Function_Code"] for row in april(played)
+    }
+    drug = "HIGH COST TARIFF EXCLUDED DRUG NAME"
+    expected = Counter(
+        (row[drug], function.get(row[STAY])) for row in drugs if row[SERVICE] in services
+    )
+    by_record = {row["Unique_CDS_Identifier"]: row for row in stays}
+    linked = [(row, by_record.get(row["UNIQUE_CDS_IDENTIFIER"])) for row in given]
+    assert (
+        Counter((r["DRUG_NAME"], s and s["Treatment_Function_Code"]) for r, s in linked) == expected
+    )
+    # And by person: one token in both, where the number is known.
+    same = [row["Token"] == stay["Token"] for row, stay in linked if stay is not None]
+    assert same
+    assert all(same)
+
+
+def test_a_commissioner_may_not_link_them(played: Scene) -> None:
+    asked, sections = with_stays(played, COMMISSIONER, ["NCBPS01C"])
+
+    assert "LINKAGE_NOT_FOR_RECIPIENT" in refused(played, asked, sections)
