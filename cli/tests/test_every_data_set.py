@@ -21,7 +21,7 @@ import catalogue
 from catalogue import Catalogue, DataSet, Derivation, LandingRules, Normal, Treatment
 from dsfc_cli.synthetic import World, generate
 from dsfc_cli.synthetic.world import write_deciles
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
@@ -237,7 +237,7 @@ def passes(one: RowFilter, value: Any, data_set: DataSet) -> bool:
 
 def land(place: Place, as_read: DataSet, rules: LandingRules, content: bytes):
     name = as_read.data_set
-    objects = Objects(place.haven.directory)
+    objects = DirectoryObjects(place.haven.directory)
     key = f"uploads/{name}"
     with objects.writer(key, place.haven.key(key)) as writer:
         writer.write(content)

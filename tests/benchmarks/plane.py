@@ -14,7 +14,7 @@ from dsfc_cli.demo.material import FIELDS, SEED
 from dsfc_cli.synthetic import World, generate
 from dsfc_cli.synthetic.world import PROVIDERS
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
 from pseudonymisation.intake.adapters.landing.judged.statement import (
@@ -57,7 +57,7 @@ class Bench:
 
     directory: Path
     keys: KeyStore
-    objects: Objects
+    objects: DirectoryObjects
 
     @classmethod
     def create(cls, directory: Path) -> "Bench":
@@ -65,13 +65,13 @@ class Bench:
             (directory / name).mkdir(parents=True)
         generate_key_encryption_key(directory / "kek")
         keys = KeyStore(directory / "keys", FileWrapping(directory / "kek"))
-        return cls(directory, keys, Objects(directory / "objects"))
+        return cls(directory, keys, DirectoryObjects(directory / "objects"))
 
     @classmethod
     def found(cls, directory: Path) -> "Bench":
         """The one that another process made."""
         keys = KeyStore(directory / "keys", FileWrapping(directory / "kek"))
-        return cls(directory, keys, Objects(directory / "objects"))
+        return cls(directory, keys, DirectoryObjects(directory / "objects"))
 
     @property
     def csv(self) -> Path:

@@ -36,7 +36,7 @@ from pseudonymisation.db.landed import pinned
 from pseudonymisation.db.opt_outs import to_check, to_list
 from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import DirectoryObjects, Objects
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import DirectoryStore
@@ -103,6 +103,8 @@ class World:
     own: Signer = field(default_factory=lambda: Signer(generate_jwk()))
     seed: int = 1
     """Of the search that protects a table: which others it hides is its choice."""
+    landed_in: Objects | None = None
+    """Where what was landed is read, if not in the directory; its files lie there all the same."""
 
     def __post_init__(self) -> None:
         for name in ("landing", "release", "keys", "scratch"):
@@ -127,7 +129,7 @@ class World:
             keys=self.keys,
             engine=TableEngine(
                 records=DuckDbExtractEngine(
-                    landing=Objects(self.directory / "landing"),
+                    landing=self.landed_in or DirectoryObjects(self.directory / "landing"),
                     scratch=self.directory / "scratch",
                     limits=LIMITS,
                 ),
@@ -380,7 +382,8 @@ def world(
     *,
     data_set: DataSet = SUS,
     known: Catalogue = CATALOGUE,
+    landed_in: Objects | None = None,
 ) -> World:
     assert preparation_tables.PreparationRow.metadata is tables.metadata
     tables.metadata.create_all(engine)
-    return World(directory, engine, clock, known, data_set)
+    return World(directory, engine, clock, known, data_set, landed_in=landed_in)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from fastapi.testclient import TestClient
 
 from common.errors import Unavailable
@@ -230,6 +231,13 @@ def written(rows: Sequence[Mapping[str, str]]) -> bytes:
     return text.getvalue().encode()
 
 
+in_both_stores = pytest.mark.parametrize(
+    "landing",
+    ["directory", pytest.param("s3", marks=[pytest.mark.s3, pytest.mark.xdist_group("s3")])],
+)
+"""What was landed lies in a directory, then in a bucket of a real S3 server."""
+
+
 @dataclass
 class Intake:
     """One haven in a directory, spoken to over HTTP; its workers are run by hand."""
@@ -256,7 +264,7 @@ class Intake:
         given = {
             "environment": Environment.DEVELOPMENT,
             "database_url": self.database_url,
-            "landing_store": root / "landing",
+            "landing_store": str(root / "landing"),
             "release_store": str(root / "release"),
             "key_store": root / "haven-keys",
             "key_encryption_key_file": root / "keys" / "haven.kek",
@@ -352,14 +360,16 @@ class Intake:
         """Read an edition back, as preparation does, in the order of the lines."""
         with self.parts.intake.uow.reading() as tx:
             edition = tx.editions.get(UUID(edition_id), Scope(None))
-        path = self.parts.objects.path(edition.object_key)
         name = parquet_key_name(edition.id)
-        with session(
-            directories=[path.parent],
-            temp_directory=self.directory / "reading",
-            keys={name: self.parts.keys.get(f"edition/{edition.id}")},
-            limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
-        ) as connection:
+        with (
+            self.parts.objects.at_hand(self.directory / "reading") as at_hand,
+            session(
+                directories=[(path := at_hand.path(edition.object_key)).parent],
+                temp_directory=self.directory / "reading",
+                keys={name: self.parts.keys.get(f"edition/{edition.id}")},
+                limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
+            ) as connection,
+        ):
             data_set = self.parts.catalogue.get(edition.data_set, edition.catalogue_version)
             lacking = left_out(data_set, edition.columns)
             rows = with_nothing_in(lacking, sealed_parquet(path, name))

@@ -57,7 +57,9 @@ class Parts(service.Parts):
 
     @cached_property
     def store(self) -> ObstoreReleases:
-        return self.closing(ObstoreReleases(self.settings.release_store), ObstoreReleases.close)
+        settings = self.settings
+        store = ObstoreReleases(settings.release_store, settings.release_credentials_file)
+        return self.closing(store, ObstoreReleases.close)
 
     @cached_property
     def context(self) -> Context:

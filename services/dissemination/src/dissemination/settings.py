@@ -1,5 +1,6 @@
 """What dissemination can be told, beside what every service can."""
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -19,6 +20,9 @@ class Settings(ServiceSettings):
 
     release_store: str = "var/release"
     """A directory, or `s3://bucket/prefix`; the safe haven writes it, we read."""
+    release_credentials_file: Path | None = None
+    """AWS credentials that may read the release store's bucket, and nothing else; without it
+    those of the workload."""
 
     decision_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """How long agreements may take to answer before there is no decision."""

@@ -29,7 +29,7 @@ from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.db.tables import metadata
 from pseudonymisation.engine import keystore
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import Objects, landing_store
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import rules
@@ -96,7 +96,8 @@ class Parts(service.Parts):
 
     @cached_property
     def objects(self) -> Objects:
-        return Objects(self.settings.landing_store)
+        settings = self.settings
+        return landing_store(settings.landing_store, settings.landing_credentials_file)
 
     @cached_property
     def keys(self) -> keystore.KeyStore:
@@ -105,7 +106,7 @@ class Parts(service.Parts):
 
     @cached_property
     def scratch(self) -> Path:
-        return self.settings.scratch or self.settings.landing_store / "scratch"
+        return self.settings.local
 
     @cached_property
     def engine_limits(self) -> EngineLimits:
@@ -118,7 +119,7 @@ class Parts(service.Parts):
 
     @cached_property
     def maps(self) -> Maps:
-        directory = self.settings.landing_store / "maps"
+        directory = self.settings.map_directory
         return self.given_maps or HttpMaps(self.agreements, self.tokens, directory)
 
     @cached_property
@@ -211,7 +212,9 @@ class Parts(service.Parts):
             catalogue=self.catalogue,
             keys=self.keys,
             engine=self.table_engine,
-            store=release_store(self.settings.release_store),
+            store=release_store(
+                self.settings.release_store, self.settings.release_credentials_file
+            ),
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()
             ),

@@ -1,9 +1,9 @@
 """The settings of the safe haven, beside those of every service."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import ServiceSettings
@@ -25,12 +25,19 @@ class Settings(ServiceSettings):
     database_url: Annotated[str, Field(repr=False)] = "sqlite:///var/pseudonymisation.db"
     client_id: str = "pseudonymisation"
 
-    landing_store: Path = Path("var/landing")
-    """Uploads, quarantine, editions, lists of opt-outs: all of it sealed. A directory."""
+    landing_store: str = "var/landing"
+    """Uploads, quarantine, editions, lists of opt-outs: all of it sealed. A directory, or
+    `s3://bucket/prefix`."""
+    landing_credentials_file: Path | None = None
+    """AWS credentials of the landing store's bucket; without it those of the workload."""
     release_store: str = "var/release"
     """A directory, or `s3://bucket/prefix`; written here, read by dissemination."""
+    release_credentials_file: Path | None = None
+    """AWS credentials that may write the release store's bucket, and nothing else."""
     scratch: Path | None = None
-    """Pipes and sealed spills; by default in the landing store."""
+    """Pipes, sealed spills, and sealed copies of what the engine reads out of a bucket; maps of
+    practices and postcodes. By default in the landing store; on an encrypted disk of this machine
+    where that is a bucket."""
     key_store: Path = Path("var/haven-keys")
     """Wrapped keys. On another disk, and in another backup, than database and objects."""
     key_encryption_key_file: Path = Path("var/keys/haven.kek")
@@ -69,13 +76,29 @@ class Settings(ServiceSettings):
     quarantine_entries_max: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     """How many reasons are stored singly; the report counts all of them."""
 
-    @field_validator("landing_store", mode="before")
+    @property
+    def local(self) -> Path:
+        """Return the directory of this machine for what does not stay."""
+        return self.scratch or Path(self.landing_store) / "scratch"
+
+    @property
+    def map_directory(self) -> Path:
+        """Return where maps that were fetched are kept."""
+        return (self.scratch or Path(self.landing_store)) / "maps"
+
+    @field_validator("landing_store", "release_store", mode="before")
     @classmethod
-    def _is_no_bucket(cls, value: object) -> object:
-        """A path would be made of a URL, and a directory called `s3:` looked for."""
-        if "://" in str(value):
-            raise ValueError(
-                "the landing store is a directory, on a volume that all workers share;"
-                " a bucket can be the release store only"
-            )
-        return value
+    def _is_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
+
+    @model_validator(mode="after")
+    def _has_a_place_on_this_machine(self) -> Self:
+        if "://" in self.landing_store:
+            if not self.landing_store.startswith("s3://"):
+                raise ValueError("landing_store is a directory, or s3://bucket/prefix")
+            if self.scratch is None:
+                raise ValueError(
+                    "landing_store is a bucket: set scratch to a directory on an encrypted disk of"
+                    " this machine, for what the engine reads, writes and spills"
+                )
+        return self

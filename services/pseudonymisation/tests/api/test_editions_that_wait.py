@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from common.security.roles import Role
 from services.pseudonymisation.tests.api.test_opt_outs import numbers
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+from services.pseudonymisation.tests.submitting import Intake, in_both_stores, sus_row, written
 
 PEOPLE = numbers(2000, 2100)
 
@@ -104,6 +104,7 @@ def test_a_month_that_gains_more_than_it_loses_every_time_waits_when_it_lost_muc
     assert states == ["accepted", "waiting"]
 
 
+@in_both_stores
 def test_its_preview_says_what_would_change(intake, landed):
     waiting = intake.submit(month(PEOPLE[:1]))
 
@@ -295,6 +296,7 @@ def test_the_same_file_is_not_taken_again_while_it_waits(intake, landed):
     assert (answer.status_code, answer.json()["code"]) == (409, "DUPLICATE_UPLOAD")
 
 
+@in_both_stores
 def test_an_edition_that_cannot_be_read_any_more_is_not_replaced_without_a_word(intake, landed):
     intake.parts.keys.destroy(f"edition/{landed['edition_id']}")
 

@@ -7,7 +7,13 @@ import pytest
 from common.security.roles import Role
 from services.pseudonymisation.tests.api.test_net_changes import gone, row
 from services.pseudonymisation.tests.api.test_what_is_replaced import PEOPLE, acm_row, month
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written, zipped
+from services.pseudonymisation.tests.submitting import (
+    Intake,
+    in_both_stores,
+    sus_row,
+    written,
+    zipped,
+)
 
 ROWS = [
     sus_row(),
@@ -33,6 +39,7 @@ def kept(intake) -> list[str]:
     return sorted(str(path) for root in roots for path in root.rglob("*") if path.is_file())
 
 
+@in_both_stores
 def test_a_check_says_what_the_intake_would_say_and_keeps_nothing(intake):
     before = kept(intake)
     assert check(intake, CSV).status_code == 200

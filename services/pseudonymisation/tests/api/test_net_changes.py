@@ -7,7 +7,7 @@ import pytest
 
 from common.security.roles import Role
 from services.pseudonymisation.tests.api.test_opt_outs import numbers
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+from services.pseudonymisation.tests.submitting import Intake, in_both_stores, sus_row, written
 
 PEOPLE = numbers(2000, 2040)
 STAFF = (Role.DSCRO_APPROVER, "X26")
@@ -53,6 +53,7 @@ def in_force(intake: Intake) -> list[str]:
         return [str(e.id) for e in tx.landed.current_editions("SUS_APC")]
 
 
+@in_both_stores
 def test_it_inserts_replaces_and_takes_back_and_leaves_the_rest(intake):
     former = whole(intake, *(row(n, 100 + n, "2018-04-20") for n in range(4)))
 
@@ -94,6 +95,7 @@ def test_an_older_change_is_ignored_and_one_of_the_same_day_is_not(intake):
     assert says(intake, change(intake, gone(0, "2018-04-19"))) == ["100", "201"]
 
 
+@in_both_stores
 def test_what_was_taken_back_is_not_brought_back_by_an_older_change(intake):
     whole(intake, row(0, 100, "2018-04-20"), row(1, 101, "2018-04-20"))
     change(intake, gone(0, "2018-04-25"))

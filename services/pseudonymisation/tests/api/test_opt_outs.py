@@ -13,7 +13,7 @@ from pseudonymisation.engine.blocks import Cipher, words_of
 from pseudonymisation.engine.session import EngineLimits, literal, session
 from pseudonymisation.intake.domain.opt_out import in_force
 from pseudonymisation.settings import MEGABYTE
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written
+from services.pseudonymisation.tests.submitting import Intake, in_both_stores, sus_row, written
 
 NUMBERS = ["9990000018", "9990000026", "9990000034"]
 
@@ -76,14 +76,16 @@ def newest_of(intake: Intake):
 
 def listed(intake: Intake) -> set[tuple[int, int]]:
     newest = newest_of(intake)
-    path = intake.parts.objects.path(newest.object_key)
     name = f"o{newest.id.hex}"
-    with session(
-        directories=[path.parent],
-        temp_directory=intake.directory / "reading",
-        keys={name: intake.parts.keys.get(f"opt_out/{newest.id}")},
-        limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
-    ) as connection:
+    with (
+        intake.parts.objects.at_hand(intake.directory / "reading") as at_hand,
+        session(
+            directories=[(path := at_hand.path(newest.object_key)).parent],
+            temp_directory=intake.directory / "reading",
+            keys={name: intake.parts.keys.get(f"opt_out/{newest.id}")},
+            limits=EngineLimits(memory_bytes=300 * MEGABYTE, threads=1, spill_bytes=0),
+        ) as connection,
+    ):
         return set(
             connection.sql(
                 f"SELECT person_0, person_1 FROM read_parquet({literal(path)},"
@@ -112,6 +114,7 @@ def test_a_list_is_kept_as_the_tokens_of_its_people(intake, content):
     assert listed(intake) == set(zip(first.tolist(), second.tolist(), strict=True))
 
 
+@in_both_stores
 def test_people_on_a_list_have_the_tokens_of_landed_rows(intake):
     take(intake, b"9990000018\n")
     submission = intake.submit(written([sus_row(), sus_row(NHS_Number="9990000026")]))
@@ -460,6 +463,7 @@ def test_a_list_that_would_release_more_by_now_than_was_shown_is_not_let_in(inta
     assert str(newest_of(intake).id) == again["id"]
 
 
+@in_both_stores
 def test_as_many_but_other_people_than_were_shown_are_not_released(intake, many):
     people, _ = many
     others = numbers(1000, 1066)[:60]

@@ -47,7 +47,7 @@ class Watched:
 
 
 def test_a_landing_says_how_far_it_is_while_it_goes_on(intake, monkeypatch):
-    monkeypatch.setattr("pseudonymisation.engine.objects.CHUNK_BYTES", 300_000)
+    monkeypatch.setattr("pseudonymisation.engine.objects.sealed.CHUNK_BYTES", 300_000)
     monkeypatch.setattr("pseudonymisation.intake.adapters.landing.feed.BLOCK_BYTES", 300_000)
     opened = intake.open().json()
     intake.put(opened["id"], written([sus_row(Local_Patient_ID=f"L{n}") for n in range(ROWS)]))

@@ -9,7 +9,13 @@ import pytest
 
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.use_cases.uploads import resumable
-from services.pseudonymisation.tests.submitting import Intake, sus_row, written, zipped
+from services.pseudonymisation.tests.submitting import (
+    Intake,
+    in_both_stores,
+    sus_row,
+    written,
+    zipped,
+)
 
 GOOD = written([sus_row(), sus_row(NHS_Number="9990000026")])
 
@@ -98,6 +104,7 @@ def test_a_part_at_another_offset_is_told_where_the_upload_is(intake):
     assert offset_of(intake, path) == 50
 
 
+@in_both_stores
 def test_parts_outlive_the_haven_that_took_them(intake, monkeypatch):
     monkeypatch.setattr(resumable, "PART_BYTES", 64)
     submission, begun = begin(intake)
@@ -198,6 +205,7 @@ def test_another_upload_takes_the_place_of_the_first_and_calling_off_leaves_noth
     assert left(intake) == []
 
 
+@in_both_stores
 def test_an_abandoned_upload_expires_and_leaves_nothing(intake):
     submission, begun = begin(intake, GOOD[:20])
     intake.clock.advance(timedelta(hours=71))

@@ -15,6 +15,7 @@ from common.security.roles import Role
 from services.pseudonymisation.tests.submitting import (
     OTHER_PROVIDER,
     PROVIDER,
+    in_both_stores,
     sus_row,
     written,
 )
@@ -38,6 +39,7 @@ def objects(intake, folder: str) -> list[str]:
     return sorted(path.name for path in root.rglob("*") if path.is_file())
 
 
+@in_both_stores
 def test_a_good_file_becomes_an_edition_and_everybody_is_told(intake):
     submission = intake.submit(GOOD)
 
@@ -64,6 +66,7 @@ def test_a_good_file_becomes_an_edition_and_everybody_is_told(intake):
     ]
 
 
+@in_both_stores
 def test_bad_rows_are_set_aside_with_reasons_and_the_rest_is_landed(intake):
     rows = [
         sus_row(),

@@ -7,7 +7,7 @@ import pytest
 
 import catalogue
 from catalogue import DataSet
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import DatedMap, LandingTask
@@ -108,7 +108,7 @@ def landed(haven: Haven, rows, way: str, *, later: bool = True) -> list[dict]:
     land(
         order,
         LandingResources(
-            objects=Objects(haven.directory / "objects"),
+            objects=DirectoryObjects(haven.directory / "objects"),
             key=haven.key,
             scratch=haven.directory / "scratch",
             limits=EngineLimits(memory_bytes=300_000_000, threads=2),

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 import catalogue
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.session import EngineLimits, literal, session
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.feed import Lines
@@ -48,7 +48,7 @@ class Haven:
         self.directory = directory
         for name in ("objects", "scratch", "maps"):
             (directory / name).mkdir()
-        self.objects = Objects(directory / "objects")
+        self.objects = DirectoryObjects(directory / "objects")
         self.keys: dict[str, bytes] = {}
         self.map("practices", "practice,commissioner", sorted(PRACTICES.items()))
         self.map(

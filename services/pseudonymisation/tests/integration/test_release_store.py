@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
+from common.buckets import REACHED_SECONDS_MAX
 from pseudonymisation.preparations.adapters.release_store import (
-    REACHED_SECONDS_MAX,
     BucketStore,
     DirectoryStore,
     release_store,

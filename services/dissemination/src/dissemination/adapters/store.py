@@ -7,27 +7,21 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from common.buckets import bucket
 from common.errors import ObjectStoreUnavailable
 from dissemination.domain.errors import ObjectMissing
-
-if TYPE_CHECKING:
-    from obstore.store import RetryConfig
 
 MEBIBYTE = 1_048_576
 S3_SCHEME = "s3://"
 DIGEST_BLOCK_BYTES = 4 * MEBIBYTE
 FILE_READERS_MAX = 16
 CHECKSUMS_MAX = 10_000
-RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
-"""A bucket that has not answered by then is away: the answer is no, and soon."""
 
 _AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
 """Linux: read what is in memory already, and nothing that has to be waited for."""
@@ -40,9 +34,10 @@ class ObstoreReleases:
     deliver, while the store is away.
     """
 
-    def __init__(self, where: str) -> None:
-        """`where`: a directory, or `s3://bucket/prefix` with credentials from the environment."""
+    def __init__(self, where: str, credentials_file: Path | None = None) -> None:
+        """`where`: a directory, or `s3://bucket/prefix`, with credentials of its own in a file."""
         self._where = where
+        self._credentials_file = credentials_file
         self._directory = None if where.startswith(S3_SCHEME) else Path(where).absolute()
         self._store: LocalStore | S3Store | None = None
         self._checksums: dict[str, int] = {}
@@ -109,9 +104,20 @@ class ObstoreReleases:
             self._store = (
                 LocalStore(self._directory)
                 if self._directory is not None
-                else S3Store.from_url(self._where, retry_config=RETRIES)
+                else _bucket(self._where, self._credentials_file)
             )
         return self._store
+
+
+def _bucket(where: str, credentials_file: Path | None) -> S3Store:
+    """Open the bucket; a file of credentials that cannot be used is a store that is away."""
+    try:
+        store = bucket(where, credentials_file)
+    except ValueError as error:
+        raise ObjectStoreUnavailable("The release store's credentials cannot be read.") from error
+    if not isinstance(store, S3Store):
+        raise TypeError("the release store is a directory, or s3://bucket/prefix")
+    return store
 
 
 class ObjectSource:

@@ -19,7 +19,7 @@ from common.jobs import Report
 from common.replacement import Change, Reach
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
-from pseudonymisation.engine.objects import Objects, SealedReader
+from pseudonymisation.engine.objects import AtHand, Objects, SealedReader
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists, previews
@@ -51,6 +51,7 @@ from pseudonymisation.intake.use_cases.ports import (
 from pseudonymisation.intake.use_cases.uploads.ports import Uploaded
 
 UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS = "uploads", "quarantine", "editions", "opt-outs"
+FOLDERS: Final = (UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS)
 TRIAL_MEMORY_BYTES: Final = 400_000_000
 """Of the engine, for a file that is only looked at in the process that serves."""
 OF_CELLS: Final = "haven/"
@@ -83,19 +84,27 @@ class SealedHaven:
         return self.objects.read(part.key, self.keys.get(part.key))
 
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
-        return landing.land(
-            self.task_of(order),
-            landing.LandingResources(
-                objects=self.objects,
-                key=self.keys.ensure,
-                scratch=self.scratch,
-                limits=self.limits,
-                quarantine_entries_max=self.quarantine_entries_max,
-                report=report,
-            ),
-        )
+        with self.files() as files:
+            return landing.land(
+                self.task_of(order, files),
+                landing.LandingResources(
+                    objects=self.objects,
+                    key=self.keys.ensure,
+                    scratch=self.scratch,
+                    limits=self.limits,
+                    quarantine_entries_max=self.quarantine_entries_max,
+                    report=report,
+                ),
+            )
 
-    def task_of(self, order: LandingOrder) -> LandingTask:
+    @contextmanager
+    def files(self) -> Iterator["LandedFiles"]:
+        """Have what was landed as files inside the block."""
+        self.objects.check()  # before a scratch in it is made: one that is away is not made anew
+        with self.objects.at_hand(self.scratch) as at_hand:
+            yield LandedFiles(at_hand, self.keys)
+
+    def task_of(self, order: LandingOrder, files: "LandedFiles") -> LandingTask:
         """Say to the engine what an order says."""
         submission = order.submission
         content, edition_id = submission.content, submission.edition_id
@@ -120,31 +129,9 @@ class SealedHaven:
             postcode_map=_path(order.postcode_map),
             organisation_map=order.organisation_map.path,
             protocol=submission.protocol,
-            base=None if order.base is None else self._base(order.base),
+            base=None if order.base is None else _base(order.base, files),
             later_postcode_maps=_dated(order.later_postcode_maps),
             deprivation_maps=_dated(order.deprivation_maps),
-        )
-
-    def _base(self, edition: Edition) -> Base:
-        """Say what a net change is merged with.
-
-        Raises:
-            NetChangeBaseUnsuitable: where it cannot be read any more
-
-        """
-        file = self.edition_file(edition.id, edition.object_key)
-        try:
-            key = file.key()
-        except (KeyDestroyed, KeyClosed):
-            why = errors.SUBMIT_WHOLE.format(why="cannot be read any more")
-            raise errors.NetChangeBaseUnsuitable(why) from None
-        deleted = edition.deleted_key
-        return Base(
-            path=file.path,
-            key_name=f"b{edition.id.hex}",
-            key=key,
-            columns=edition.columns,
-            deleted=None if deleted is None else self.objects.path(deleted),
         )
 
     def trial(self, data_set: DataSet, form: ContentForm) -> "HavenTrial":
@@ -197,12 +184,13 @@ class SealedHaven:
         self, before: Edition, edition_id: UUID, object_key: str, rows: int
     ) -> Change:
         try:
-            return lists.compare_editions(
-                self.edition_file(before.id, before.object_key),
-                self.edition_file(edition_id, object_key),
-                scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
-                limits=self.limits,
-            )
+            with self.files() as files:
+                return lists.compare_editions(
+                    files.edition(before.id, before.object_key),
+                    files.edition(edition_id, object_key),
+                    scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
+                    limits=self.limits,
+                )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             return Change(before=before.rows, after=rows, added=rows, removed=before.rows)
 
@@ -215,14 +203,16 @@ class SealedHaven:
         *,
         measures: Sequence[str],
     ) -> Replaced:
-        return self.replaced_by_file(
-            before,
-            self.edition_file(edition_id, object_key),
-            rows,
-            measures=measures,
-            scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
-            limits=self.limits,
-        )
+        with self.files() as files:
+            return self.replaced_by_file(
+                before,
+                files.edition(edition_id, object_key),
+                rows,
+                files=files,
+                measures=measures,
+                scratch=self.scratch / f"{before.id.hex}-{edition_id.hex}",
+                limits=self.limits,
+            )
 
     def replaced_by_file(
         self,
@@ -230,6 +220,7 @@ class SealedHaven:
         after: lists.SealedFile,
         rows: int,
         *,
+        files: "LandedFiles",
         measures: Sequence[str],
         scratch: Path,
         limits: EngineLimits,
@@ -237,7 +228,7 @@ class SealedHaven:
         """Count what gives way to what was landed in that file, which a trial has elsewhere."""
         try:
             return previews.replaced(
-                self.edition_file(before.id, before.object_key),
+                files.edition(before.id, before.object_key),
                 after,
                 measures=measures,
                 scratch=scratch,
@@ -248,21 +239,15 @@ class SealedHaven:
             change = Change(before=before.rows, after=rows, added=rows, removed=before.rows)
             return Replaced(rows=change, people=None, totals=())
 
-    def edition_file(self, edition_id: UUID, object_key: str) -> lists.SealedFile:
-        return lists.SealedFile(
-            self.objects.path(object_key),
-            lists.named("e", edition_id),
-            lambda: self.keys.get(f"edition/{edition_id}"),
-        )
-
     def change_of_lists(self, *before: OptOutList, after: OptOutList) -> Change:
         try:
-            return lists.compare(
-                [self.list_file(one.id, one.object_key) for one in before],
-                self.list_file(after.id, after.object_key),
-                scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
-                limits=self.limits,
-            )
+            with self.files() as files:
+                return lists.compare(
+                    [files.list(one.id, one.object_key) for one in before],
+                    files.list(after.id, after.object_key),
+                    scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
+                    limits=self.limits,
+                )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             # What cannot be compared changes wholly.
             return max(before, key=lambda one: one.people).all_go(after)
@@ -271,12 +256,13 @@ class SealedHaven:
         if not editions:
             return Reach(rows=0, of=0)
         try:
-            return lists.reach(
-                self.list_file(opt_outs.id, opt_outs.object_key),
-                [self.edition_file(edition.id, edition.object_key) for edition in editions],
-                scratch=self.scratch / f"{opt_outs.id.hex}-reach",
-                limits=self.limits,
-            )
+            with self.files() as files:
+                return lists.reach(
+                    files.list(opt_outs.id, opt_outs.object_key),
+                    [files.edition(edition.id, edition.object_key) for edition in editions],
+                    scratch=self.scratch / f"{opt_outs.id.hex}-reach",
+                    limits=self.limits,
+                )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             return Reach(rows=0, of=0)  # what cannot be compared is as if nothing were there
 
@@ -284,27 +270,35 @@ class SealedHaven:
         object_key = f"{OPT_OUTS}/{check_id}/{new_id()}.parquet"
         if not editions:
             return object_key, 0
-        file = lists.SealedFile(
-            self.objects.prepare(object_key),
-            lists.named("o", check_id),
-            lambda: self.keys.ensure(key_of_list(check_id)),
-        )
-        people = lists.gather(
-            [self.edition_file(edition.id, edition.object_key) for edition in editions],
-            to=file,
-            scratch=self.scratch / check_id.hex,
-            limits=self.limits,
-        )
-        self.objects.finish(object_key)
+        with self.files() as files, self.made(object_key) as path:
+            people = lists.gather(
+                [files.edition(edition.id, edition.object_key) for edition in editions],
+                to=lists.SealedFile(
+                    path,
+                    lists.named("o", check_id),
+                    lambda: self.keys.ensure(key_of_list(check_id)),
+                ),
+                scratch=self.scratch / check_id.hex,
+                limits=self.limits,
+            )
         return object_key, people
 
+    @contextmanager
+    def made(self, object_key: str) -> Iterator[Path]:
+        """Give the path to which the engine writes an object inside the block."""
+        self.objects.check()
+        self.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.objects.made(object_key, self.scratch) as path:
+            yield path
+
     def asked(self, check_id: UUID, object_key: str) -> Iterator[bytes]:
-        return lists.opened(
-            self.list_file(check_id, object_key),
-            self.keys.get(PERSON),
-            scratch=self.scratch / f"{check_id.hex}-{new_id().hex}",
-            limits=self.limits,
-        )
+        with self.files() as files:
+            yield from lists.opened(
+                files.list(check_id, object_key),
+                self.keys.get(PERSON),
+                scratch=self.scratch / f"{check_id.hex}-{new_id().hex}",
+                limits=self.limits,
+            )
 
     def cleared(self, reply_id: UUID) -> "SealedList":
         numbers = lists.Numbers(
@@ -315,50 +309,35 @@ class SealedHaven:
         return SealedList(self, reply_id, numbers)
 
     def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
-        return lists.beyond(
-            self.list_file(reply_id, reply_key),
-            self.list_file(check.id, check.object_key),
-            scratch=self.scratch / f"{check.id.hex}-{reply_id.hex}",
-            limits=self.limits,
-        )
+        with self.files() as files:
+            return lists.beyond(
+                files.list(reply_id, reply_key),
+                files.list(check.id, check.object_key),
+                scratch=self.scratch / f"{check.id.hex}-{reply_id.hex}",
+                limits=self.limits,
+            )
 
     def change_of_replies(self, *before: OptOutCheck, after: OptOutCheck) -> Change:
         try:
-            return lists.compare_replies(
-                [self._answered_files(check) for check in before],
-                self._answered_files(after),
-                scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
-                limits=self.limits,
-            )
+            with self.files() as files:
+                return lists.compare_replies(
+                    [files.answered(check) for check in before],
+                    files.answered(after),
+                    scratch=self.scratch / f"{before[0].id.hex}-{after.id.hex}",
+                    limits=self.limits,
+                )
         except (KeyDestroyed, KeyClosed, duckdb.Error):
             # What cannot be compared changes wholly: every objector of before could be cleared.
             had, has = max(map(_objectors, before)), _objectors(after)
             return Change(before=had, after=has, added=has, removed=had)
 
-    def _answered_files(self, check: OptOutCheck) -> lists.AnsweredFiles:
-        """Raise KeyDestroyed without a reply."""
-        if check.reply is None:
-            raise KeyDestroyed("the check has no reply")
-        return lists.AnsweredFiles(
-            asked=self.list_file(check.id, check.object_key),
-            cleared=self.list_file(check.reply.id, check.reply.object_key),
-        )
-
     def destroy_list(self, list_id: UUID, object_key: str) -> None:
         self.keys.destroy(key_of_list(list_id))
         self.objects.delete(object_key)
 
-    def list_file(self, list_id: UUID, object_key: str) -> lists.SealedFile:
-        return lists.SealedFile(
-            self.objects.path(object_key),
-            lists.named("o", list_id),
-            lambda: self.keys.get(key_of_list(list_id)),
-        )
-
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
-        folders = (UPLOADS, QUARANTINE, EDITIONS, OPT_OUTS)
         old = set[str]()
-        for folder in folders:
+        for folder in FOLDERS:
             old.update(self.objects.keys(folder, older_than=older_than))
         # Asked after the objects were listed: what is named later is not among them.
         orphans = old - set(named())
@@ -367,6 +346,60 @@ class SealedHaven:
                 self.keys.destroy(key.removesuffix(".part"))
             self.objects.delete(key)
         return len(orphans)
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFiles:
+    """What was landed, as files that the engine can open, with the keys that open them."""
+
+    at_hand: AtHand
+    keys: KeyStore
+
+    def edition(self, edition_id: UUID, object_key: str) -> lists.SealedFile:
+        return lists.SealedFile(
+            self.at_hand.path(object_key),
+            lists.named("e", edition_id),
+            lambda: self.keys.get(f"edition/{edition_id}"),
+        )
+
+    def list(self, list_id: UUID, object_key: str) -> lists.SealedFile:
+        return lists.SealedFile(
+            self.at_hand.path(object_key),
+            lists.named("o", list_id),
+            lambda: self.keys.get(key_of_list(list_id)),
+        )
+
+    def answered(self, check: OptOutCheck) -> lists.AnsweredFiles:
+        """Raise KeyDestroyed without a reply."""
+        if check.reply is None:
+            raise KeyDestroyed("the check has no reply")
+        return lists.AnsweredFiles(
+            asked=self.list(check.id, check.object_key),
+            cleared=self.list(check.reply.id, check.reply.object_key),
+        )
+
+
+def _base(edition: Edition, files: LandedFiles) -> Base:
+    """Say what a net change is merged with.
+
+    Raises:
+        NetChangeBaseUnsuitable: where it cannot be read any more
+
+    """
+    file = files.edition(edition.id, edition.object_key)
+    try:
+        key = file.key()
+    except (KeyDestroyed, KeyClosed):
+        why = errors.SUBMIT_WHOLE.format(why="cannot be read any more")
+        raise errors.NetChangeBaseUnsuitable(why) from None
+    deleted = edition.deleted_key
+    return Base(
+        path=file.path,
+        key_name=f"b{edition.id.hex}",
+        key=key,
+        columns=edition.columns,
+        deleted=None if deleted is None else files.at_hand.path(deleted),
+    )
 
 
 class SealedUpload:
@@ -411,20 +444,22 @@ class HavenTrial:
         self._trial = trial
 
     def land(self, order: LandingOrder) -> LandingOutcome:
-        return self._trial.land(self._haven.task_of(order))
+        with self._haven.files() as files:
+            return self._trial.land(self._haven.task_of(order, files))
 
     def replaced(
         self, before: Edition, edition_id: UUID, rows: int, *, measures: Sequence[str]
     ) -> Replaced:
-        after = self._trial.landed(edition_id)
-        return self._haven.replaced_by_file(
-            before,
-            after,
-            rows,
-            measures=measures,
-            scratch=self._trial.scratch,
-            limits=self._limits,
-        )
+        with self._haven.files() as files:
+            return self._haven.replaced_by_file(
+                before,
+                self._trial.landed(edition_id),
+                rows,
+                files=files,
+                measures=measures,
+                scratch=self._trial.scratch,
+                limits=self._limits,
+            )
 
 
 class _Abandoned(Exception):
@@ -445,16 +480,15 @@ class SealedList:
 
     def finish(self) -> ListContent:
         haven, tokens = self._haven, self._numbers.finish()
-        file = haven.list_file(self._list_id, self.key)
-        people = lists.write(
-            tokens,
-            to=haven.objects.prepare(self.key),
-            key_name=file.key_name,
-            key=haven.keys.ensure(key_of_list(self._list_id)),
-            scratch=haven.scratch / self._list_id.hex,
-            limits=haven.limits,
-        )
-        haven.objects.finish(self.key)
+        with haven.made(self.key) as path:
+            people = lists.write(
+                tokens,
+                to=path,
+                key_name=lists.named("o", self._list_id),
+                key=haven.keys.ensure(key_of_list(self._list_id)),
+                scratch=haven.scratch / self._list_id.hex,
+                limits=haven.limits,
+            )
         return ListContent(numbers=len(tokens), people=people, digest=self._numbers.digest)
 
     def abandon(self) -> None:

@@ -9,9 +9,10 @@ from uuid import UUID
 import structlog
 
 from catalogue import DataSet, caps
+from common.errors import ObjectStoreUnavailable
 from common.jobs import Report
 from pseudonymisation.engine.errors import EngineFailed
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import AtHand, Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.landing.layout import left_out
@@ -63,9 +64,11 @@ class DuckDbExtractEngine:
         parquet, csv = place / "extract.parquet", place / "extract.csv"
         try:
             spill.mkdir(parents=True, mode=0o700)
-            outcome = prepare(
-                self.plan(work), target=parquet, scratch=spill, limits=self._limits, report=report
-            )
+            with self.at_hand(place) as landed:
+                plan = self.plan(work, landed)
+                outcome = prepare(
+                    plan, target=parquet, scratch=spill, limits=self._limits, report=report
+                )
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
         except PcdLeak as leak:
@@ -79,7 +82,16 @@ class DuckDbExtractEngine:
             raise NotPrepared(FailureCode.ENGINE_FAILED) from None
         return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
 
-    def plan(self, work: ExtractOrder) -> Plan:
+    @contextmanager
+    def at_hand(self, place: Path) -> Iterator[AtHand]:
+        """Have what was landed as files inside the block. Raise NotPrepared."""
+        try:
+            with self._landing.at_hand(place) as landed:
+                yield landed
+        except ObjectStoreUnavailable:
+            raise NotPrepared(FailureCode.LANDING_STORE_UNAVAILABLE) from None
+
+    def plan(self, work: ExtractOrder, landed: AtHand) -> Plan:
         """Say what the engine is to read, keep and write."""
         permit, person = work.permit, work.data_set.person
         treatments = told(permit)
@@ -91,7 +103,7 @@ class DuckDbExtractEngine:
         )
         return Plan(
             editions=tuple(
-                Source(self._landing.path(edition.object_key), f"e{edition.id.hex}", key)
+                Source(landed.path(edition.object_key), f"e{edition.id.hex}", key)
                 # In the order in which they were landed: the ids begin with the time.
                 for edition, key in sorted(work.editions, key=lambda pair: pair[0].id)
             ),
@@ -104,8 +116,8 @@ class DuckDbExtractEngine:
                 for f in permit.fields
             ),
             opt_outs_apply=permit.opt_out.applied,
-            opted_out=tuple(self._list(*listed) for listed in work.opted_out),
-            cleared=tuple(self._list(*listed) for listed in work.cleared),
+            opted_out=tuple(_list(landed, *listed) for listed in work.opted_out),
+            cleared=tuple(_list(landed, *listed) for listed in work.cleared),
             domain_id=permit.domain.id,
             keys=ExtractKeys(
                 haven=work.haven_key,
@@ -125,8 +137,9 @@ class DuckDbExtractEngine:
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
         )
 
-    def _list(self, listed: PinnedOptOutList, key: bytes) -> Source:
-        return Source(self._landing.path(listed.object_key), named("o", listed.id), key)
+
+def _list(landed: AtHand, listed: PinnedOptOutList, key: bytes) -> Source:
+    return Source(landed.path(listed.object_key), named("o", listed.id), key)
 
 
 def _codes_of(name: str, data_set: DataSet) -> tuple[str, ...]:

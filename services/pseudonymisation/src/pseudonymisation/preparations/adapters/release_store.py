@@ -8,7 +8,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
@@ -17,14 +16,11 @@ from pseudonymisation.preparations.domain.errors import ReleaseStoreUnavailable
 from pseudonymisation.preparations.use_cases.ports import StoredObject
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore, RetryConfig
+    from obstore.store import ObjectStore
 
 CHUNK_BYTES: Final = 1_048_576
 UNFINISHED: Final = ".part"
 DIRECTORIES_MADE_MAX: Final = 10
-RETRIES_MAX: Final = 3
-REACHED_SECONDS_MAX: Final = 15
-"""A bucket that has not answered by then is away: the preparation fails and can be asked again."""
 
 
 class _Sink(Protocol):
@@ -116,17 +112,13 @@ class BucketStore:
         return _translated(self._obstore.exceptions.BaseError)
 
 
-def release_store(where: str) -> DirectoryStore | BucketStore:
+def release_store(where: str, credentials_file: Path | None = None) -> DirectoryStore | BucketStore:
     """Open the store that a setting names: a URL such as `s3://bucket/prefix`, or a directory."""
     if "://" not in where:
         return DirectoryStore(Path(where))
-    from obstore.store import from_url
+    from common.buckets import bucket
 
-    retries: RetryConfig = {
-        "max_retries": RETRIES_MAX,
-        "retry_timeout": timedelta(seconds=REACHED_SECONDS_MAX),
-    }
-    return BucketStore(from_url(where, retry_config=retries))
+    return BucketStore(bucket(where, credentials_file))
 
 
 def _unless_gone(error: OSError) -> None:

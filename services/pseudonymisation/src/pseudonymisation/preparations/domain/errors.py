@@ -82,6 +82,7 @@ class FailureCode(StrEnum):
     IDENTITY_WITHOUT_ROUTE = "IDENTITY_WITHOUT_ROUTE"
     EDITION_DESTROYED = "EDITION_DESTROYED"
     EDITION_UNSAFE = "EDITION_UNSAFE"
+    LANDING_STORE_UNAVAILABLE = "LANDING_STORE_UNAVAILABLE"
     RELEASE_STORE_UNAVAILABLE = "RELEASE_STORE_UNAVAILABLE"
     ENGINE_FAILED = "ENGINE_FAILED"
     ABANDONED = "ABANDONED"
@@ -113,6 +114,7 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.EDITION_UNSAFE: "An edition was made by landing rules that let withheld people"
     " through. It is landed again where its upload is kept; otherwise its provider must submit it"
     " again.",
+    FailureCode.LANDING_STORE_UNAVAILABLE: "What was landed could not be read. Ask again later.",
     FailureCode.RELEASE_STORE_UNAVAILABLE: "The release store could not be written. Ask again"
     " later.",
     FailureCode.ENGINE_FAILED: "The extract could not be computed. An operator must look at the"

@@ -26,7 +26,7 @@ from common import faults
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.masking import Masking
 from pseudonymisation.engine.nhs_numbers import valid_numbers
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import Objects, reached
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
 from pseudonymisation.engine.session import EngineLimits, add_function, identifier, literal, session
@@ -94,9 +94,9 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
     keys = {name: resources.key(name) for name in keys_for(sealed)}
     base = task.base
     parquet_key = resources.key(f"edition/{task.edition_id}")
-    path = resources.objects.prepare(task.object_key)
     with (
         _scratch(resources.scratch, task.attempt) as scratch,
+        resources.objects.made(task.object_key, scratch) as path,
         resources.objects.writer(task.quarantine_key, resources.key(task.quarantine_key)) as writer,
         session(
             directories=[
@@ -164,7 +164,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
                 raise EngineFailed
             from_file, change = int(written[1]), None
             if is_change:
-                change = _merged(connection, statement, left_out, path, resources)
+                change = _merged(connection, statement, left_out, path, resources, scratch)
                 written, columns = change.written, [*change.columns]
             elif again := _without_deleted(connection, statement, left_out, path):
                 written = again
@@ -172,16 +172,17 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
             landed, statistics = int(written[1]), written[4]
             source = statement.read(path, columns)
             counts = counted(connection, task, columns, source) if landed else {}
-    if lines.records != from_file + quarantine.lines + sum(left_out.reasons.values()):
-        log.error(
-            "records_lost",
-            records=lines.records,
-            landed=from_file,
-            set_aside=quarantine.lines,
-            left_out=sum(left_out.reasons.values()),
-        )
-        raise EngineFailed
-    size = resources.objects.finish(task.object_key)
+        if lines.records != from_file + quarantine.lines + sum(left_out.reasons.values()):
+            log.error(
+                "records_lost",
+                records=lines.records,
+                landed=from_file,
+                set_aside=quarantine.lines,
+                left_out=sum(left_out.reasons.values()),
+            )
+            raise EngineFailed
+        with reached():
+            size = path.stat().st_size
     faults.reach("L2")
     return LandingOutcome(
         columns=columns,
@@ -287,6 +288,7 @@ def _merged(
     left_out: LeftOut,
     path: Path,
     resources: LandingResources,
+    scratch: Path,
 ) -> _Change:
     """Write what is there after the change in the place of what was landed of the file.
 
@@ -308,12 +310,10 @@ def _merged(
     counts = merge.decide()
     again = path.with_suffix(".merged")
     written = _one(connection.execute(statement.into(again, merge.rows(layout, columns))))
-    gone = resources.objects.prepare(order.deleted_key)
-    deleted = _one(connection.execute(statement.into(gone, merge.deleted())))
-    if int(deleted[1]):
-        resources.objects.finish(order.deleted_key)
-    else:
-        gone.unlink()
+    with resources.objects.made(order.deleted_key, scratch) as gone:
+        deleted = _one(connection.execute(statement.into(gone, merge.deleted())))
+        if not int(deleted[1]):
+            gone.unlink()
     again.replace(path)
     kept = int(written[1]) - counts.inserted - counts.replaced
     return _Change(written, columns, replace(counts, kept=kept, has_deleted=int(deleted[1]) > 0))

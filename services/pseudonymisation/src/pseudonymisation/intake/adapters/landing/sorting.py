@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from pseudonymisation.engine.objects import Objects
+from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.intake.adapters.landing.feed import Numbered
 
 SortedBlock = tuple[pa.RecordBatch | None, Numbered]
@@ -23,7 +23,7 @@ class Others:
     """Lines that are not plain, sealed under a key that only this object has."""
 
     def __init__(self, scratch: Path, delimiter: str) -> None:
-        self._objects = Objects(scratch)
+        self._objects = DirectoryObjects(scratch)
         self._key = os.urandom(32)
         self._delimiter = delimiter
         self.are_there = False

@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from catalogue import DataSet
-from pseudonymisation.engine.objects import Objects, SealedReader
+from pseudonymisation.engine.objects import DirectoryObjects, SealedReader
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import (
@@ -54,7 +54,7 @@ class Trial:
         directory = tempfile.TemporaryDirectory(prefix="check-", dir=scratch)
         with ExitStack() as unless_made:
             self._place = Path(unless_made.enter_context(directory))
-            self._objects = Objects(self._place)
+            self._objects = DirectoryObjects(self._place)
             self._sealing = unless_made.enter_context(ExitStack())
             writer = self._sealing.enter_context(self._objects.writer(CONTENT, self._key(CONTENT)))
             self._receiver = receiver(form, data_set, writer.write)

@@ -24,6 +24,7 @@ from disclosure import DisclosureProblem, Rule
 from disclosure import rule as rule_of
 from disclosure.outputs import written
 from pseudonymisation.engine.errors import EngineFailed
+from pseudonymisation.engine.objects import AtHand
 from pseudonymisation.engine.session import EngineLimits, session
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.plan import Plan
@@ -106,7 +107,8 @@ class TableEngine:
         try:
             (place / "spill").mkdir(parents=True, mode=0o700)
             with_earlier = _beside(work, table, measure)
-            counted, outcome = self._counted(work, table, measure, with_earlier, place)
+            with self._records.at_hand(place) as landed:
+                counted, outcome = self._counted(work, table, measure, with_earlier, place, landed)
             _require_no_personal_data(counted, work.data_set)
             made = make(
                 counted,
@@ -151,11 +153,12 @@ class TableEngine:
         measure: CountOf,
         with_earlier: Beside,
         place: Path,
+        landed: AtHand,
     ) -> tuple[Counted, ExtractOutcome]:
         measured = _measured(work, measure)
-        asked = self._records.plan(measured)
+        asked = self._records.plan(measured, landed)
         order = _order(measured, with_earlier)
-        plan = replace(self._records.plan(order), others=with_earlier.others)
+        plan = replace(self._records.plan(order, landed), others=with_earlier.others)
         axes = [*_axes(table, measure, work), *with_earlier.axes]
         with self._session(plan, place) as connection:
             count = Count(plan, connection, measure, axes, work.data_set)

@@ -1,10 +1,9 @@
-"""Objects that only this haven can read: chunked AES-256-GCM under a key of their own.
+"""What only this haven can read: chunked AES-256-GCM under a key of its own.
 
 A stream of any length is sealed a mebibyte at a time, so that nothing is ever at rest in clear
 and nothing has to fit into memory. Each object has its own key, hence a counter is enough for a
 nonce; the last chunk says that it is the last, so that a cut object does not pass for a whole
-one, and chunks cannot be moved. An object is written beside its name and takes the name when it
-is closed; what was not closed is no object.
+one, and chunks cannot be moved.
 """
 
 import io
@@ -12,15 +11,12 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.errors import ObjectStoreUnavailable
-from common.files import sync_directory
 from pseudonymisation.engine.errors import ObjectDamaged
 
 MAGIC: Final = b"DSFC\x01\x00\x00\x00"
@@ -28,118 +24,28 @@ CHUNK_BYTES: Final = 1 << 20
 TAG_BYTES: Final = 16
 _NONCE: Final = struct.Struct(">BxxxQ")
 """Whether it is the last chunk, then the chunk's number: twelve bytes."""
-_UNFINISHED: Final = ".part"
 
 Bytes = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """A directory of sealed objects. Keys are made by the server, never by a caller."""
+class Sink(Protocol):
+    """Where bytes are written, one after the other."""
 
-    root: Path
+    def write(self, data: bytes, /) -> Any: ...
 
-    def path(self, key: str) -> Path:
-        """Where an object is, for engines that open files themselves."""
-        relative = PurePosixPath(key)
-        if relative.is_absolute() or ".." in relative.parts:
-            raise ValueError("an object's key does not lead out of the store")
-        return self.root / relative
 
-    def prepare(self, key: str) -> Path:
-        """Make room for an object that an engine writes; return where.
+class Source(Protocol):
+    """Where bytes are read, anywhere."""
 
-        Raises:
-            ObjectStoreUnavailable: also where the store is away: it is not made anew, empty
+    def read(self, size: int = -1, /) -> bytes: ...
 
-        """
-        path = self.path(key)
-        self.check()
-        with _translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def check(self) -> None:
-        """Raise ObjectStoreUnavailable where it cannot be written."""
-        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            raise ObjectStoreUnavailable("The object store does not answer; try again.")
-
-    @contextmanager
-    def writer(self, key: str, data_key: bytes) -> Iterator["SealedWriter"]:
-        """Seal a stream. Left by an error, there is no object.
-
-        Raises:
-            ObjectStoreUnavailable: where it cannot be written
-
-        """
-        path = self.prepare(key)
-        unfinished = path.with_name(path.name + _UNFINISHED)
-        with _translated():
-            file = unfinished.open("wb")
-        try:
-            writer = SealedWriter(file, data_key)
-            yield writer
-            with _translated():
-                writer.close()
-                unfinished.rename(path)
-                sync_directory(path.parent)
-        finally:
-            file.close()
-            unfinished.unlink(missing_ok=True)
-
-    def read(self, key: str, data_key: bytes) -> Iterator[bytes]:
-        """Open an object, a chunk at a time.
-
-        Raises:
-            ObjectDamaged: where it is not whole
-            ObjectStoreUnavailable: where it cannot be read
-
-        """
-        with _translated():
-            file = self.path(key).open("rb")
-        with file:
-            yield from _open(file, data_key)
-
-    @contextmanager
-    def opened(self, key: str, data_key: bytes) -> Iterator["SealedReader"]:
-        """Open an object to be read anywhere in it, inside the block.
-
-        Raises:
-            ObjectDamaged: where it is not whole
-            ObjectStoreUnavailable: where it cannot be read
-
-        """
-        with _translated():
-            file = self.path(key).open("rb")
-        with file:
-            yield SealedReader(file, data_key)
-
-    def finish(self, key: str) -> int:
-        """Make what an engine wrote last through a power cut; return its size in bytes."""
-        path = self.path(key)
-        with _translated():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-            sync_directory(path.parent)
-            return path.stat().st_size
-
-    def delete(self, key: str) -> None:
-        """Take an object away, if it is there."""
-        with _translated():
-            self.path(key).unlink(missing_ok=True)
-
-    def keys(self, prefix: str, *, older_than: float) -> Iterator[str]:
-        """List objects under a folder, finished or not, last written before an instant."""
-        folder = self.path(prefix)
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if path.is_file() and path.stat().st_mtime < older_than:
-                yield str(path.relative_to(self.root))
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
 
 class SealedWriter:
     """Collects chunks and seals each when the next one begins."""
 
-    def __init__(self, file: BinaryIO, data_key: bytes) -> None:
+    def __init__(self, file: Sink, data_key: bytes) -> None:
         self._file = file
         self._cipher = AESGCM(data_key)
         self._held = bytearray()
@@ -159,14 +65,12 @@ class SealedWriter:
         self._held += view
 
     def close(self) -> None:
-        """Seal the last chunk and put everything on the disk."""
+        """Seal the last chunk; where the bytes go says when they are there for good."""
         self._seal(is_last=True)
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
     def _seal(self, *, is_last: bool) -> None:
         nonce = _NONCE.pack(is_last, self._chunks)
-        with _translated():
+        with reached():
             self._file.write(self._cipher.encrypt(nonce, self._held, MAGIC))
         self._held.clear()
         self._chunks += 1
@@ -183,13 +87,13 @@ class SealedReader(io.RawIOBase):
 
     HELD: Final = 4
 
-    def __init__(self, file: BinaryIO, data_key: bytes) -> None:
+    def __init__(self, file: Source, data_key: bytes) -> None:
         super().__init__()
         self._file = file
         self._cipher = AESGCM(data_key)
         self._place = 0
         self._chunks: dict[int, bytes] = {}
-        with _translated():
+        with reached():
             file.seek(0)
             magic, stored = file.read(len(MAGIC)), file.seek(0, os.SEEK_END) - len(MAGIC)
         whole = CHUNK_BYTES + TAG_BYTES
@@ -226,7 +130,7 @@ class SealedReader(io.RawIOBase):
     def _chunk(self, number: int) -> bytes:
         held = self._chunks.pop(number, None)
         if held is None:
-            with _translated():
+            with reached():
                 self._file.seek(len(MAGIC) + number * (CHUNK_BYTES + TAG_BYTES))
                 sealed = self._file.read(CHUNK_BYTES + TAG_BYTES)
             try:
@@ -240,16 +144,17 @@ class SealedReader(io.RawIOBase):
         return held
 
 
-def _open(file: BinaryIO, data_key: bytes) -> Iterator[bytes]:
+def unsealed(file: Source, data_key: bytes) -> Iterator[bytes]:
+    """Open what was sealed, a chunk at a time. Raise ObjectDamaged where it is not whole."""
     cipher = AESGCM(data_key)
-    with _translated():
+    with reached():
         magic = file.read(len(MAGIC))
         sealed = file.read(CHUNK_BYTES + TAG_BYTES)
     if magic != MAGIC:
         raise ObjectDamaged
     number = 0
     while sealed:
-        with _translated():
+        with reached():
             following = file.read(CHUNK_BYTES + TAG_BYTES)
         try:
             yield cipher.decrypt(_NONCE.pack(not following, number), sealed, MAGIC)
@@ -262,7 +167,8 @@ def _open(file: BinaryIO, data_key: bytes) -> Iterator[bytes]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def reached() -> Iterator[None]:
+    """Raise ObjectStoreUnavailable where the store, whichever it is, cannot be read or written."""
     try:
         yield
     except OSError as error:
