@@ -52,12 +52,8 @@ def move(
     """
     source.check()
     target.check()
-    keys = [
-        key
-        for folder in folders
-        for key in source.keys(folder, older_than=EVER)
-        if not key.endswith(UNFINISHED)
-    ]
+    there = [key for folder in folders for key in source.keys(folder, older_than=EVER)]
+    keys = [key for key in there if not key.endswith(UNFINISHED)]
     there_before = {key for folder in folders for key in target.keys(folder, older_than=EVER)}
     written = size = 0
     for key in keys:
@@ -71,7 +67,7 @@ def move(
             raise NotMoved(key)
         report(key)
     if delete:
-        for key in keys:
+        for key in there:
             source.delete(key)
     return Moved(written, len(keys) - written, len(keys) if delete else 0, size)
 
