@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def tool(name: str) -> str:
     return found
 
 
-@pytest.fixture(scope="module", params=["development", "production"])
+@pytest.fixture(scope="module", params=["development", "single-machine", "production"])
 def manifests(request) -> list[dict[str, Any]]:
     command = [tool("kustomize"), "build", str(OVERLAYS / request.param)]
     rendered = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
@@ -49,7 +50,43 @@ def test_every_service_has_an_api_workers_and_a_migration(manifests) -> None:
 
     for service in SERVICES:
         assert {f"{service}-api", f"{service}-workers"} <= set(deployments)
-        assert f"{service}-migrate" in jobs
+        assert [name for name in jobs if name.startswith(f"{service}-migrate-")]
+
+
+def test_an_upgrade_has_migration_jobs_of_its_own(manifests) -> None:
+    """What a Job runs cannot be changed: under the same name the new one would be refused."""
+    (release,) = (m["data"] for n, m in of_kind(manifests, "ConfigMap").items() if n == "release")
+    jobs = of_kind(manifests, "Job")
+
+    assert release["name"] == release["tag"].replace(".", "-")
+    assert set(jobs) == {f"{service}-migrate-{release['name']}" for service in SERVICES}
+    for manifest in [*jobs.values(), *of_kind(manifests, "Deployment").values()]:
+        (container,) = manifest["spec"]["template"]["spec"]["containers"]
+        assert container["image"].endswith(f":{release['tag']}")
+
+
+def test_every_service_starts_with_what_its_pods_are_told(manifests, monkeypatch) -> None:
+    """Stores, keys and brokers are set; what a name of ours does not know stops the start."""
+    for service in SERVICES:
+        deployment = of_kind(manifests, "Deployment")[f"{service}-workers"]
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        (settings,) = (
+            of_kind(manifests, "ConfigMap")[one["configMapRef"]["name"]]["data"]
+            for one in container["envFrom"]
+            if "configMapRef" in one
+        )
+        secret = {f"{service.upper()}_DATABASE_URL": f"postgresql+psycopg://{service}@postgres/x"}
+        with monkeypatch.context() as told:
+            for name, value in (settings | secret).items():
+                told.setenv(name, value)
+            read = import_module(f"{service}.settings").Settings()
+        mounts = [Path(mount["mountPath"]) for mount in container["volumeMounts"]]
+        for name, value in read:
+            is_place = name.endswith(("_file", "_dir", "_store", "scratch")) and value
+            if is_place and not str(value).startswith("s3://"):
+                inside = [mount for mount in mounts if Path(value).is_relative_to(mount)]
+                assert inside, f"{service}: {name} is {value}, which no volume holds"
 
 
 def test_every_container_is_bounded_and_runs_as_nobody(manifests) -> None:
