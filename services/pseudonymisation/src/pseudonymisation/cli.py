@@ -8,8 +8,9 @@ import typer
 
 from common.errors import ObjectStoreUnavailable
 from common.service.cli import commands
+from pseudonymisation.engine.errors import NotMoved
 from pseudonymisation.engine.objects import landing_store
-from pseudonymisation.engine.objects.moving import NotMoved, move
+from pseudonymisation.engine.objects.moving import move
 from pseudonymisation.intake.adapters.intake import FOLDERS
 from pseudonymisation.main import SERVICE, Parts
 

@@ -7,9 +7,10 @@ import pytest
 from obstore.store import MemoryStore
 
 from common.errors import ObjectStoreUnavailable
+from pseudonymisation.engine.errors import NotMoved
 from pseudonymisation.engine.objects import CHUNK_BYTES, DirectoryObjects
 from pseudonymisation.engine.objects.bucket import BucketObjects
-from pseudonymisation.engine.objects.moving import Moved, NotMoved, move
+from pseudonymisation.engine.objects.moving import Moved, move
 
 FOLDERS = ("uploads", "editions")
 CONTENT = {

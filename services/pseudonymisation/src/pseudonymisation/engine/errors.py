@@ -15,6 +15,10 @@ class ObjectDamaged(Exception):
     """An object is not what was written under this key: altered, cut, or another one."""
 
 
+class NotMoved(Exception):
+    """An object read back is not what was written; nothing was deleted."""
+
+
 class Altered(Exception):
     """A sealed value is not what was sealed under this key."""
 

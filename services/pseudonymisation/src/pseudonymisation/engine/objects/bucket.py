@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from common.errors import ObjectStoreUnavailable
-from pseudonymisation.engine.objects.sealed import Sink, Source
+from pseudonymisation.engine.objects.sealed import ByteSink, ByteSource
 from pseudonymisation.engine.objects.store import AWAY, AtHand, Objects, relative
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class BucketObjects(Objects):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
 
     @contextmanager
-    def created(self, key: str) -> Iterator[Sink]:
+    def created(self, key: str) -> Iterator[ByteSink]:
         with _answered():
             # Left open by an error, the upload is never completed and has no name.
             writer = obstore.open_writer(
@@ -54,7 +54,7 @@ class BucketObjects(Objects):
             writer.close()
 
     @contextmanager
-    def stored(self, key: str) -> Iterator[Source]:
+    def stored(self, key: str) -> Iterator[ByteSource]:
         with _answered():
             reader = obstore.open_reader(self._store, str(relative(key)), buffer_size=BLOCK_BYTES)
         yield _Stored(reader)

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.errors import ObjectStoreUnavailable
-from pseudonymisation.engine.objects.sealed import Source
+from pseudonymisation.engine.errors import NotMoved
+from pseudonymisation.engine.objects.sealed import ByteSource
 from pseudonymisation.engine.objects.store import UNFINISHED, Objects
 
 BLOCK_BYTES: Final = 1 << 20
 EVER: Final = float("inf")
-
-
-class NotMoved(Exception):
-    """An object read back is not what was written; nothing was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def _digest(objects: Objects, key: str) -> tuple[str, int]:
     return digest.hexdigest(), length
 
 
-def _read(file: Source) -> bytes:
+def _read(file: ByteSource) -> bytes:
     try:
         return file.read(BLOCK_BYTES)
     except OSError as error:

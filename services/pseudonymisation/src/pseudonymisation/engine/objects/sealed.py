@@ -28,13 +28,13 @@ _NONCE: Final = struct.Struct(">BxxxQ")
 Bytes = bytes | bytearray | memoryview
 
 
-class Sink(Protocol):
+class ByteSink(Protocol):
     """Where bytes are written, one after the other."""
 
     def write(self, data: bytes, /) -> Any: ...
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where bytes are read, anywhere."""
 
     def read(self, size: int = -1, /) -> bytes: ...
@@ -45,7 +45,7 @@ class Source(Protocol):
 class SealedWriter:
     """Collects chunks and seals each when the next one begins."""
 
-    def __init__(self, file: Sink, data_key: bytes) -> None:
+    def __init__(self, file: ByteSink, data_key: bytes) -> None:
         self._file = file
         self._cipher = AESGCM(data_key)
         self._held = bytearray()
@@ -87,7 +87,7 @@ class SealedReader(io.RawIOBase):
 
     HELD: Final = 4
 
-    def __init__(self, file: Source, data_key: bytes) -> None:
+    def __init__(self, file: ByteSource, data_key: bytes) -> None:
         super().__init__()
         self._file = file
         self._cipher = AESGCM(data_key)
@@ -144,7 +144,7 @@ class SealedReader(io.RawIOBase):
         return held
 
 
-def unsealed(file: Source, data_key: bytes) -> Iterator[bytes]:
+def unsealed(file: ByteSource, data_key: bytes) -> Iterator[bytes]:
     """Open what was sealed, a chunk at a time. Raise ObjectDamaged where it is not whole."""
     cipher = AESGCM(data_key)
     with reached():

@@ -15,10 +15,10 @@ from typing import Final, Protocol
 from common.errors import ObjectStoreUnavailable
 from common.files import sync_directory
 from pseudonymisation.engine.objects.sealed import (
+    ByteSink,
+    ByteSource,
     SealedReader,
     SealedWriter,
-    Sink,
-    Source,
     reached,
     unsealed,
 )
@@ -47,7 +47,7 @@ class Objects(ABC):
         """Raise ObjectStoreUnavailable where it cannot be used."""
 
     @abstractmethod
-    def created(self, key: str) -> AbstractContextManager[Sink]:
+    def created(self, key: str) -> AbstractContextManager[ByteSink]:
         """Write an object's bytes inside the block. Left by an error, there is no object.
 
         Raises:
@@ -56,7 +56,7 @@ class Objects(ABC):
         """
 
     @abstractmethod
-    def stored(self, key: str) -> AbstractContextManager[Source]:
+    def stored(self, key: str) -> AbstractContextManager[ByteSource]:
         """Read an object's bytes, anywhere in them, inside the block.
 
         Raises:
@@ -160,7 +160,7 @@ class DirectoryObjects(Objects):
             raise ObjectStoreUnavailable(AWAY)
 
     @contextmanager
-    def created(self, key: str) -> Iterator[Sink]:
+    def created(self, key: str) -> Iterator[ByteSink]:
         with self._named_at_last(key) as unfinished:
             with reached():
                 file = unfinished.open("wb")
@@ -171,7 +171,7 @@ class DirectoryObjects(Objects):
                     os.fsync(file.fileno())
 
     @contextmanager
-    def stored(self, key: str) -> Iterator[Source]:
+    def stored(self, key: str) -> Iterator[ByteSource]:
         with reached():
             file = self.path(key).open("rb")
         with file:
