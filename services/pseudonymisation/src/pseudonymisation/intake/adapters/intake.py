@@ -19,13 +19,13 @@ from common.jobs import Report
 from common.replacement import Change, Reach
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
-from pseudonymisation.engine.objects import AtHand, Objects, SealedReader
+from pseudonymisation.engine.objects import Objects, SealedReader
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import lists, previews
+from pseudonymisation.intake.adapters.landed_files import LandedFiles, base_of, key_of_list
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.judged.statement import (
-    Base,
     DatedMap,
     LandingTask,
 )
@@ -34,7 +34,6 @@ from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.parts import SealedUploadPart
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.adapters.uploads.trial import Trial
-from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, Replaced
 from pseudonymisation.intake.domain.errors import ReplyInvalid
 from pseudonymisation.intake.domain.opt_out import ListContent, ListKind, OptOutList
@@ -98,13 +97,13 @@ class SealedHaven:
             )
 
     @contextmanager
-    def files(self) -> Iterator["LandedFiles"]:
+    def files(self) -> Iterator[LandedFiles]:
         """Have what was landed as files inside the block."""
         self.objects.check()  # before a scratch in it is made: one that is away is not made anew
         with self.objects.at_hand(self.scratch) as at_hand:
             yield LandedFiles(at_hand, self.keys)
 
-    def task_of(self, order: LandingOrder, files: "LandedFiles") -> LandingTask:
+    def task_of(self, order: LandingOrder, files: LandedFiles) -> LandingTask:
         """Say to the engine what an order says."""
         submission = order.submission
         content, edition_id = submission.content, submission.edition_id
@@ -129,7 +128,7 @@ class SealedHaven:
             postcode_map=_path(order.postcode_map),
             organisation_map=order.organisation_map.path,
             protocol=submission.protocol,
-            base=None if order.base is None else _base(order.base, files),
+            base=None if order.base is None else base_of(order.base, files),
             later_postcode_maps=_dated(order.later_postcode_maps),
             deprivation_maps=_dated(order.deprivation_maps),
         )
@@ -220,7 +219,7 @@ class SealedHaven:
         after: lists.SealedFile,
         rows: int,
         *,
-        files: "LandedFiles",
+        files: LandedFiles,
         measures: Sequence[str],
         scratch: Path,
         limits: EngineLimits,
@@ -348,60 +347,6 @@ class SealedHaven:
         return len(orphans)
 
 
-@dataclass(frozen=True, slots=True)
-class LandedFiles:
-    """What was landed, as files that the engine can open, with the keys that open them."""
-
-    at_hand: AtHand
-    keys: KeyStore
-
-    def edition(self, edition_id: UUID, object_key: str) -> lists.SealedFile:
-        return lists.SealedFile(
-            self.at_hand.path(object_key),
-            lists.named("e", edition_id),
-            lambda: self.keys.get(f"edition/{edition_id}"),
-        )
-
-    def list(self, list_id: UUID, object_key: str) -> lists.SealedFile:
-        return lists.SealedFile(
-            self.at_hand.path(object_key),
-            lists.named("o", list_id),
-            lambda: self.keys.get(key_of_list(list_id)),
-        )
-
-    def answered(self, check: OptOutCheck) -> lists.AnsweredFiles:
-        """Raise KeyDestroyed without a reply."""
-        if check.reply is None:
-            raise KeyDestroyed("the check has no reply")
-        return lists.AnsweredFiles(
-            asked=self.list(check.id, check.object_key),
-            cleared=self.list(check.reply.id, check.reply.object_key),
-        )
-
-
-def _base(edition: Edition, files: LandedFiles) -> Base:
-    """Say what a net change is merged with.
-
-    Raises:
-        NetChangeBaseUnsuitable: where it cannot be read any more
-
-    """
-    file = files.edition(edition.id, edition.object_key)
-    try:
-        key = file.key()
-    except (KeyDestroyed, KeyClosed):
-        why = errors.SUBMIT_WHOLE.format(why="cannot be read any more")
-        raise errors.NetChangeBaseUnsuitable(why) from None
-    deleted = edition.deleted_key
-    return Base(
-        path=file.path,
-        key_name=f"b{edition.id.hex}",
-        key=key,
-        columns=edition.columns,
-        deleted=None if deleted is None else files.at_hand.path(deleted),
-    )
-
-
 class SealedUpload:
     """A file that streams in: judged, sealed, and gone again if it is not finished."""
 
@@ -494,11 +439,6 @@ class SealedList:
     def abandon(self) -> None:
         self._haven.keys.destroy(key_of_list(self._list_id))
         self._haven.objects.delete(self.key)
-
-
-def key_of_list(list_id: UUID) -> str:
-    """Name a list's key in the key store."""
-    return f"opt_out/{list_id}"
 
 
 def _objectors(check: OptOutCheck) -> int:
