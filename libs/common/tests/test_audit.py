@@ -954,3 +954,40 @@ def test_the_index_that_auditors_read_by_is_held_against_the_tree(
 
     assert {f.kind for f in report.findings} == {audit.FindingKind.INDEX}
     assert report.first.index == index
+
+
+def test_who_reads_an_older_snapshot_does_not_find_the_log_broken(engine, append):
+    append(1)
+    reader = audit.LogReader(log_name=LOG, words=[""], note=lambda _: None)
+    with Session(engines.reading(engine)) as older:
+        older.execute(select(audit_leaf.c.index)).all()  # the snapshot is from now
+        append(2)
+        with Session(engines.reading(engine)) as newer:
+            assert reader.catch_up(newer)
+        assert reader.catch_up(older)
+        append(3)
+        assert reader.catch_up(older)
+    with Session(engines.reading(engine)) as newest:
+        assert reader.catch_up(newest)
+    assert reader.read_to == 3
+
+
+def test_a_checkpoint_over_leaves_that_came_after_a_snapshot_is_no_gap(
+    engine, append, sign, tmp_path
+):
+    append(1)
+    sign()
+    reader = audit.LogReader(
+        log_name=LOG, words=[""], note=lambda _: None, checkpoints=tmp_path / "outside"
+    )
+    with Session(engines.reading(engine)) as first, Session(engines.reading(engine)) as second:
+        for session in (first, second):
+            session.execute(select(audit_leaf.c.index)).all()  # the snapshot is from now
+        append(2)
+        sign()
+        assert reader.catch_up(first)  # and looks at the newest checkpoint
+        assert reader.catch_up(second)
+    with Session(engines.writing(engine)) as session, session.begin():
+        session.execute(delete(audit_leaf).where(audit_leaf.c.index == 1))
+    with Session(engines.reading(engine)) as cut:
+        assert not reader.catch_up(cut)

@@ -12,7 +12,7 @@ import catalogue
 from applications.adapters import events, reference
 from applications.adapters.agreements import HttpAgreements
 from applications.api.routes.applications import reference_router, router
-from applications.db.repository import CONSUMER, unit_of_work
+from applications.db.repository import CONSUMER, log_mending, unit_of_work
 from applications.db.tables import metadata
 from applications.settings import Settings
 from applications.use_cases.context import World
@@ -49,7 +49,7 @@ class Parts(service.Parts):
     @cached_property
     def world(self) -> World:
         return World(
-            uow=unit_of_work(self.engine),
+            uow=unit_of_work(self.engine, self.settings.checkpoint_dir),
             clock=self.legal_clock,
             agreements=self.agreements,
             rules=reference.load(),
@@ -91,7 +91,7 @@ def consumers(parts: Parts) -> Sequence[Consumer]:
             CONSUMER,
             parts.event_log,
             [events.AGREEMENT_TOPIC],
-            events.handlers(unit_of_work(parts.engine)),
+            events.handlers(unit_of_work(parts.engine), parts.legal_clock),
             engine=parts.engine,
             clock=parts.legal_clock,
         )
@@ -110,6 +110,7 @@ MENDING: Mending[Parts] = Mending(
         "application": frozenset({"title", "sections", "record"}),
         "application_step": frozenset({"detail"}),
     },
+    log=log_mending,
 )
 """Snapshots are named by their hash: what is in one is mended by handing in again."""
 

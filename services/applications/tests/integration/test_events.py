@@ -48,7 +48,7 @@ def verbs(world, application):
 
 
 def handle(world, event):
-    events.handlers(world.uow)[event.type](event)
+    events.handlers(world.uow, world.clock)[event.type](event)
 
 
 def test_every_event_of_the_domain_has_a_schema_that_names_nobody():
@@ -125,5 +125,5 @@ def test_what_cannot_be_read_is_a_poison_message(world):
 
 
 def test_we_listen_to_every_event_of_an_agreement():
-    assert set(events.handlers(None)) == set(events.RECEIVES)
+    assert set(events.handlers(None, None)) == set(events.RECEIVES)
     assert len(events.RECEIVES) == 9

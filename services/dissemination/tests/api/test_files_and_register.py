@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import sqlite3
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -471,21 +473,29 @@ def test_a_line_that_no_release_is_behind_is_told_and_one_from_before_is_not_jud
     assert list(before.values()) == [None]
 
 
-def test_line_leaf_and_tree_that_were_put_back_together_are_seen_at_the_next_start(house):
+def test_line_leaf_and_tree_that_were_put_back_together_are_seen_at_the_next_start(
+    house, make_engine, tmp_path
+):
     """The log is held against its newest checkpoint, which is outside the database."""
     gone = house.released()["files"][0]
     house.released()
     checkpoints = house.settings.checkpoint_dir
-    with Session(engines.writing(house.engine)) as session:  # no worker writes in between
+    with (
+        closing(sqlite3.connect(house.engine.url.database)) as source,
+        closing(sqlite3.connect(tmp_path / "copy.db")) as target,
+    ):
+        source.backup(target)
+    copy = make_engine(f"sqlite:///{tmp_path / 'copy.db'}")
+    with Session(engines.writing(copy)) as session:
         leaf = audit_leaf.c
         rows = session.execute(select(leaf.index, leaf.entry).order_by(leaf.index)).all()
         assert ReleasedFiles(checkpoints).compare(session).is_complete
         put_back(session, [entry for _, entry in rows if gone["id"] not in entry])
         session.execute(delete(RegisterLineRow).filter_by(file_id=UUID(gone["id"])))
+        session.commit()
         believed, held = ReleasedFiles(), ReleasedFiles(checkpoints)
         assert believed.compare(session).is_complete
         assert not held.compare(session).log_is_whole
-        session.rollback()
 
 
 def test_a_checkpoint_that_cannot_be_read_is_no_reason_to_believe_the_log(house, tmp_path):

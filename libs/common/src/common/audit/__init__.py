@@ -17,6 +17,7 @@ from common.audit.entries import Entry, Leaf, entry_for
 from common.audit.findings import FindingKind, Head, LogFinding, VerificationReport
 from common.audit.log import append
 from common.audit.reading import LogReader
+from common.audit.rows import Kept, LoggedRows, gone, is_as_logged, telling
 from common.audit.verification import kept_checkpoints, kept_manifest, verify
 
 __all__ = [
@@ -26,16 +27,21 @@ __all__ = [
     "Entry",
     "FindingKind",
     "Head",
+    "Kept",
     "Leaf",
     "LogFinding",
     "LogReader",
+    "LoggedRows",
     "VerificationReport",
     "append",
     "checkpoint",
     "ensure_extends",
     "entry_for",
+    "gone",
+    "is_as_logged",
     "kept_checkpoints",
     "kept_manifest",
     "last_signed",
+    "telling",
     "verify",
 ]

@@ -5,19 +5,20 @@ entry against its hash, all hashes against the head of the tree, and the tree ag
 checkpoint, which is outside the database. A process does not forget what it read.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
-from sqlalchemy import case, null, or_, select
+from sqlalchemy import Connection, Engine, case, null, or_, select
 from sqlmodel import Session
 
 from common.audit.checkpoints import AuditLogBroken, Checkpoint, last_signed
 from common.audit.log import read_frontier
 from common.audit.tree import Frontier, leaf_hash, read, written
+from common.db import engine as engines
 from common.db.tables import audit_leaf
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -66,10 +67,28 @@ class LogReader:
             is_whole &= self._take(index, hashed, entry)
             is_whole &= signed is None or self._agrees(signed)
             self.read_to = index + 1
+        return is_whole and self._is_head(session) and not self._is_short(session, signed)
+
+    def _is_short(self, session: Session, signed: Checkpoint | None) -> bool:
+        """Say whether leaves are missing that were signed for, and not only read too early."""
+        if signed is None or self._tree.size >= signed.size:
+            return False
+        with Session(engines.reading(_engine(session))) as now:
+            return read_frontier(now).size < signed.size
+
+    def _is_head(self, session: Session) -> bool:
+        """Say whether what was read is what is stored.
+
+        A snapshot from before what another thread has read shows less: then one of now shows
+        whether the log was cut. If that shows more, it is compared when that is read.
+        """
         stored = read_frontier(session)
-        is_short = signed is not None and self._tree.size < signed.size
-        is_head = (stored.size, stored.nodes) == (self._tree.size, self._tree.nodes)
-        return is_whole and is_head and not is_short
+        if stored.size < self._tree.size:
+            with Session(engines.reading(_engine(session))) as now:
+                stored = read_frontier(now)
+            if stored.size > self._tree.size:
+                return True
+        return (stored.size, stored.nodes) == (self._tree.size, self._tree.nodes)
 
     def _take(self, index: int, hashed: str, entry: str | None) -> bool:
         """Go on by a leaf; say whether it is the next one, and as it was hashed."""
@@ -85,7 +104,7 @@ class LogReader:
 
     def _noted(self, entry: str) -> bool:
         try:
-            self.note(json.loads(entry))
+            self.note(orjson.loads(entry))
         except MALFORMED:
             return False
         return True
@@ -115,3 +134,8 @@ class LogReader:
         except (AuditLogBroken, OSError) as error:
             log.critical("audit_checkpoint_unreadable", log=self.log_name, exc_info=error)
             self.is_whole = False
+
+
+def _engine(session: Session) -> Engine:
+    bind = session.get_bind()
+    return bind.engine if isinstance(bind, Connection) else bind

@@ -84,7 +84,7 @@ def reading(engine: Engine) -> Engine:
     """Return the same pool for transactions that read: one snapshot, and no writing."""
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return engine
+    return engine.execution_options(writes=False)
 
 
 def _sqlite(url: URL, pool_size: int) -> Engine:

@@ -9,6 +9,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from common import unreadable
+from common.audit import gone
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
@@ -55,6 +56,14 @@ class Page(BaseModel, Generic[T]):
             " `items`: somebody wrote into the database past the service. Empty: there are none.",
         ),
     ] = []
+    gone: Annotated[
+        list[UUID],
+        Field(
+            description="Ids of records of which the audit log tells in this part of the list,"
+            " whatever it was filtered by, and that are not there any more: somebody wrote into the"
+            " database past the service. Told to whoever sees everybody's. Empty: there are none.",
+        ),
+    ] = []
 
     @classmethod
     def of(
@@ -70,7 +79,7 @@ class Page(BaseModel, Generic[T]):
         What could not be read, or cannot be shown, is named and has its place in the order.
         """
         shown = [(key(item), item) for item in found]
-        missing = unreadable.noted()
+        missing, lost = unreadable.noted(), gone()
         in_order = sorted([*(i for i, _ in shown), *missing])
         last = in_order[page.limit - 1] if len(in_order) > page.limit else None
         items = unreadable.each(
@@ -84,4 +93,5 @@ class Page(BaseModel, Generic[T]):
             unreadable=[
                 i for i in sorted({*missing, *unreadable.noted()}) if last is None or i <= last
             ],
+            gone=[i for i in lost if last is None or i <= last],
         )

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from applications.use_cases import timeline
 from applications.use_cases.ports import UnitOfWork
+from common.clock import Clock
 from common.messaging.envelope import Event
 
 AGREEMENT_TOPIC = "agreements.agreement"
@@ -31,12 +32,18 @@ class AgreementEventData(BaseModel):
     version: str
 
 
-def handlers(uow: UnitOfWork) -> Mapping[str, Handler]:
+def handlers(uow: UnitOfWork, clock: Clock) -> Mapping[str, Handler]:
     """Return what the consumer does with each type that we listen to."""
 
     def note(event: Event) -> None:
         data = AgreementEventData.model_validate(dict(event.data))
         if data.application_id is not None:
-            timeline.note(event, application_id=data.application_id, version=data.version, uow=uow)
+            timeline.note(
+                event,
+                application_id=data.application_id,
+                version=data.version,
+                at=clock.now(),
+                uow=uow,
+            )
 
     return dict.fromkeys(RECEIVES, note)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,16 +10,21 @@ from pydantic import TypeAdapter
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from applications.db.kept import APPLICATIONS, HISTORIES, KEPT
 from applications.db.tables import ApplicationRow, SnapshotRow, StepRow
 from applications.domain.application import Application
-from applications.domain.errors import ApplicationNotFound, SnapshotNotFound
+from applications.domain.errors import (
+    ApplicationNotFound,
+    SnapshotAltered,
+    SnapshotNotFound,
+)
 from applications.domain.life import Actor, Advice, Decision, Query, State, Step
 from applications.domain.routing import Triage
 from applications.domain.sections import SECTIONS, Answers
 from applications.domain.sections.forms import Kind
 from applications.domain.sections.terms import Condition
 from applications.use_cases.ports import HistoryLine, Scope, Summary
-from common.audit import Entry
+from common.audit import Entry, LoggedRows, telling
 from common.db import idempotency, inbox, reading, saving
 from common.db.unit_of_work import UnitOfWork
 from common.ids import digest, new_id
@@ -28,7 +34,7 @@ from common.security.roles import Role
 from common.texts import STORED
 from common.unreadable import from_row
 
-CONSUMER = "applications"
+CONSUMER = LOG = "applications"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +70,10 @@ SUMMARY = (
 )
 
 
-class SnapshotAltered(RuntimeError):
-    """What is stored under a hash is not what the hash is of. Nobody may build on it."""
-
-
 @dataclass(frozen=True, slots=True)
 class SqlApplications:
     session: Session
+    rows: LoggedRows
 
     def get(self, application_id: UUID, scope: Scope) -> Application:
         query = select(ApplicationRow).where(col(ApplicationRow.id) == application_id)
@@ -91,9 +94,18 @@ class SqlApplications:
             query = query.where(col(ApplicationRow.state) == state.value)
         if after is not None:
             query = query.where(col(ApplicationRow.id) > after)
-        return reading.page(
+        found = reading.page(
             self.session, query, lambda row: _to_summary(row._asdict()), key=col(ApplicationRow.id)
         )
+        self.rows.compare(self.session, APPLICATIONS, [one.id for one in found])
+        if scope.own is None:
+            last = found[-1].id if len(found) == limit else None
+            self.rows.look_for_gone(self.session, APPLICATIONS, after=after, last=last)
+        return found
+
+    def hold(self, application_id: UUID) -> None:
+        self.rows.compare(self.session, APPLICATIONS, [application_id])
+        self.rows.compare(self.session, HISTORIES, [application_id])
 
     def history(
         self, application_id: UUID, *, after: UUID | None, limit: int
@@ -120,14 +132,15 @@ class SqlApplications:
 
     def approved_snapshot(self, reference: str) -> bytes | None:
         query = (
-            select(SnapshotRow.content)
+            select(SnapshotRow)
             .join(ApplicationRow, col(ApplicationRow.snapshot_hash) == col(SnapshotRow.hash))
             .where(col(ApplicationRow.reference) == reference)
             .where(col(ApplicationRow.state) == State.APPROVED.value)
             .order_by(col(ApplicationRow.submitted_at).desc())
             .limit(1)
         )
-        return self.session.exec(query).one_or_none()
+        row = self.session.exec(query).one_or_none()
+        return None if row is None else _content(row)
 
     def save(self, application: Application, *, audit: Entry) -> Application:
         stored = replace(
@@ -158,13 +171,15 @@ class SqlApplications:
             )
             for event in application.events
         )
-        saving.record(self.session, events=events, audit=audit)
+        told = telling(self.session, audit, (APPLICATIONS, stored.id), (HISTORIES, stored.id))
+        saving.record(self.session, events=events, audit=told)
         return stored
 
-    def note(self, application_id: UUID, step: Step) -> None:
+    def note(self, application_id: UUID, step: Step, *, audit: Entry) -> None:
         if self.session.get(ApplicationRow, application_id) is not None:
             self.session.add(_to_step(application_id, None, step))
-            self.session.flush()
+            told = telling(self.session, audit, (HISTORIES, application_id))
+            saving.record(self.session, events=(), audit=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +190,7 @@ class SqlSnapshots:
         row = self.session.get(SnapshotRow, snapshot_hash)
         if row is None:
             raise SnapshotNotFound("There is no such snapshot.")
-        if digest(row.content) != snapshot_hash:
-            raise SnapshotAltered(snapshot_hash)
-        return row.content
+        return _content(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +223,32 @@ class SqlTransaction:
     inbox: SqlInbox
 
 
-def unit_of_work(engine: Engine) -> UnitOfWork[SqlTransaction]:
+def unit_of_work(engine: Engine, checkpoints: Path | None = None) -> UnitOfWork[SqlTransaction]:
+    """Make the unit of work; what is shown is held against the log, and that against these."""
+    rows = LoggedRows(LOG, KEPT, checkpoints)
     return UnitOfWork(
         engine,
         lambda session: SqlTransaction(
-            SqlApplications(session), SqlSnapshots(session), SqlKeys(session), SqlInbox(session)
+            SqlApplications(session, rows), SqlSnapshots(session), SqlKeys(session), SqlInbox(session)
         ),
     )
+
+
+def log_mending(session: Session, row: Mapping[str, Any], entry: Entry) -> None:
+    """Write down that a text was mended, and what its rows are since."""
+    application_id = row.get("application_id", row["id"])
+    records = ((APPLICATIONS, application_id), (HISTORIES, application_id))
+    saving.record(session, events=(), audit=telling(session, entry, *records))
+
+
+def _content(row: SnapshotRow) -> bytes:
+    """Return a snapshot. Raise SnapshotAltered where it is not what its hash is of."""
+    if digest(row.content) != row.hash:
+        raise SnapshotAltered(
+            "What is stored under the hash is not what the hash is of; an operator has to find out"
+            " who wrote it."
+        )
+    return row.content
 
 
 @from_row

@@ -5,6 +5,7 @@
   + SectionNotFound
   + SnapshotNotFound
 * Conflict
+  + SnapshotAltered           somebody wrote into the database past the service
   + TransitionRefused         the state does not allow the verb
   + EditedMeanwhile           somebody else changed it first
   + AdviceRequired            an advisory body has to see it
@@ -55,6 +56,13 @@ class SectionNotFound(NotFound):
 class SnapshotNotFound(NotFound):
     code = "SNAPSHOT_NOT_FOUND"
     title = "No such snapshot"
+
+
+class SnapshotAltered(Conflict):
+    """What is stored under a hash is not what the hash is of. Nobody may build on it."""
+
+    code = "SNAPSHOT_ALTERED"
+    title = "The snapshot is not the one of that hash"
 
 
 class AdviceRequired(Conflict):

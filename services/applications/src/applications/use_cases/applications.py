@@ -60,7 +60,9 @@ def draft(
 
 def get(application_id: UUID, *, ctx: Context) -> Application:
     with ctx.uow.reading() as tx:
-        return tx.applications.get(application_id, ctx.scope)
+        found = tx.applications.get(application_id, ctx.scope)
+        tx.applications.hold(application_id)
+        return found
 
 
 def page(*, state: State | None, after: UUID | None, limit: int, ctx: Context) -> Sequence[Summary]:
@@ -74,6 +76,7 @@ def history(
     """Return who did what and when, oldest first."""
     with ctx.uow.reading() as tx:
         tx.applications.get(application_id, ctx.scope)
+        tx.applications.hold(application_id)
         return tx.applications.history(application_id, after=after, limit=limit)
 
 

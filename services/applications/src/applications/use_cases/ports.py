@@ -73,13 +73,16 @@ class Applications(Protocol):
         Raise EditedMeanwhile where the stored version is not the one that was read.
         """
 
-    def note(self, application_id: UUID, step: Step) -> None:
+    def hold(self, application_id: UUID) -> None:
+        """Hold an application and its history against the audit log, to be shown."""
+
+    def note(self, application_id: UUID, step: Step, *, audit: Entry) -> None:
         """Add a line of what happened elsewhere; pass over applications that are not ours."""
 
 
 class Snapshots(Protocol):
     def get(self, snapshot_hash: str) -> bytes:
-        """Raise SnapshotNotFound."""
+        """Raise SnapshotNotFound, SnapshotAltered."""
 
 
 class Keys(Protocol):

@@ -6,7 +6,7 @@ together show until it ends; what was put back before it started the newest chec
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -18,13 +18,16 @@ from sqlalchemy import String, cast, func, select, type_coerce
 from sqlmodel import Session, col
 
 from common import audit
+from dissemination.db.kept import KEPT
 from dissemination.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
 from dissemination.domain.register import Completeness, MissingLine
 from dissemination.domain.release import LOG
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-RELEASED = "file-released"
+RELEASED, MENDED = "file-released", "text-mended"
+REGISTER_LINE = "register_line"
+"""In the detail of both: the digest of the line."""
 FILES = "files/"
 
 
@@ -42,9 +45,7 @@ class ReleasedFiles:
 
     def __init__(self, checkpoints: Path | None = None) -> None:
         """`checkpoints`: their directory; None: the log is held against itself alone."""
-        self._log = audit.LogReader(
-            log_name=LOG, words=[f'"{RELEASED}"'], note=self._note, checkpoints=checkpoints
-        )
+        self.rows = audit.LoggedRows(LOG, KEPT, checkpoints, note=self._note)
         self._files: dict[UUID, _Told] = {}
         self._found: tuple[object, Completeness] | None = None
         self._lock = Lock()
@@ -52,10 +53,10 @@ class ReleasedFiles:
     def compare(self, session: Session) -> Completeness:
         """Compare the log with the lines that the register shows."""
         with self._lock:
-            is_whole = self._log.catch_up(session)
+            is_whole, read_to = self.rows.catch_up(session)
             line = cast(col(RegisterLineRow.id), String)  # of an id PostgreSQL knows no least
             ends = session.execute(select(func.count(), func.min(line), func.max(line))).one()
-            key = (*ends, self._log.read_to, is_whole)
+            key = (*ends, read_to, is_whole)
             if self._found is not None and self._found[0] == key:
                 return self._found[1]
             listed = set(_listed(session))
@@ -71,7 +72,7 @@ class ReleasedFiles:
     ) -> Mapping[UUID, bool | None]:
         """Say of lines, by file and with their digest, whether they are as they were released."""
         with self._lock:
-            self._log.catch_up(session)
+            self.rows.catch_up(session)
             return {file_id: self._judge(file_id, said) for file_id, said in lines.items()}
 
     def _judge(self, file_id: UUID, digest: str) -> bool | None:
@@ -83,6 +84,9 @@ class ReleasedFiles:
 
     def _note(self, said: Mapping[str, Any]) -> None:
         """Remember what an entry says was released; others that have the word say no such thing."""
+        if said["action"] == MENDED and (mended := said["detail"].get(REGISTER_LINE)):
+            told = self._files[UUID(said["detail"]["file_id"])]
+            self._files[told.file.file_id] = replace(told, line=mended)
         if said["action"] != RELEASED:
             return
         told = MissingLine(
@@ -90,7 +94,7 @@ class ReleasedFiles:
             reference=str(said["detail"]["agreement"]),
             released_at=datetime.fromisoformat(said["at"]),
         )
-        self._files[told.file_id] = _Told(told, said["detail"].get("register_line"))
+        self._files[told.file_id] = _Told(told, said["detail"].get(REGISTER_LINE))
 
 
 def _listed(session: Session) -> Iterator[UUID]:

@@ -16,9 +16,8 @@ from common.audit.tree import leaf_hash, written
 from common.db import outbox
 from common.db import tables as shared
 from common.messaging import schemas
-from dissemination.db.tables import (
-    AuditSubjectRow,
-)
+from dissemination.db.rows import line_of
+from dissemination.db.tables import AuditSubjectRow, RegisterLineRow
 from dissemination.domain.events import Event, ExtractDelivered
 from dissemination.domain.release import LeafPosition
 from dissemination.use_cases.ports import Logged
@@ -75,9 +74,11 @@ MENDABLE: Mapping[str, frozenset[str]] = {
 
 
 def log_mending(session: Session, row: Mapping[str, Any], entry: Entry) -> None:
-    """Write down that a line of the register was mended, under the agreement that it tells of."""
+    """Write down that a line of the register was mended, and what it says since."""
     agreement = str(row["reference"])
-    append(session, agreement, replace(entry, detail={**entry.detail, "agreement": agreement}))
+    line = line_of(session.get_one(RegisterLineRow, row["id"]))
+    told = {"agreement": agreement, "file_id": str(line.file_id), "register_line": line.digest}
+    append(session, agreement, replace(entry, detail={**entry.detail, **told}))
 
 
 def append(session: Session, agreement: str, entry: Entry) -> LeafPosition:

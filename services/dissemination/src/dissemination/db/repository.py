@@ -4,14 +4,15 @@ State, events and audit are stored by one `save()`, in the transaction of the us
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, Row, func, select, update
+from sqlalchemy import ColumnElement, Engine, Row, func, or_, select, update
 from sqlmodel import Session, col
 
+from common.audit import LoggedRows, is_as_logged, telling
 from common.audit.entries import Entry
 from common.clock import Clock
 from common.db import idempotency, inbox, reading, unit_of_work
@@ -19,11 +20,14 @@ from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
 from dissemination.db.completeness import ReleasedFiles
 from dissemination.db.log import SqlLog, append, enqueue
+from dissemination.db.kept import DELIVERIES, EXTRACTS, FILES, STANDINGS
 from dissemination.db.rows import (
+    LINE_COLUMNS,
     delivery_columns,
     delivery_of,
     extract_columns,
     extract_of,
+    line_of,
     release_of,
     release_row,
     standing_of,
@@ -56,13 +60,12 @@ from statements.request import ExtractRequest
 
 CONSUMER = "dissemination"
 
-_LINE_COLUMNS = tuple(field.name for field in fields(RegisterLine))
-
 
 @dataclass(frozen=True, slots=True)
 class SqlExtracts:
     session: Session
     timer: Clock
+    rows: LoggedRows
 
     def get(
         self, extract_id: UUID, *, own: frozenset[str] | None = None, locked: bool = False
@@ -84,14 +87,29 @@ class SqlExtracts:
         kind: Kind = Kind.EXTRACT,
     ) -> Sequence[Extract]:
         query = select(ExtractRow).order_by(col(ExtractRow.id)).limit(limit)
-        query = query.where(col(ExtractRow.kind) == kind.value)
+        # A kind that is none of ours is no reason not to name the row.
+        known = [one.value for one in Kind]
+        query = query.where(
+            or_(col(ExtractRow.kind) == kind.value, col(ExtractRow.kind).not_in(known))
+        )
         if own is not None:
             query = query.where(col(ExtractRow.organisation).in_(own))
         if agreement is not None:
             query = query.where(col(ExtractRow.agreement) == agreement)
         if after is not None:
             query = query.where(col(ExtractRow.id) > after)
-        return reading.page(self.session, query, extract_of, key=col(ExtractRow.id))
+        found = reading.page(self.session, query, extract_of, key=col(ExtractRow.id))
+        if own is None:
+            last = found[-1].id if len(found) == limit else None
+            self.rows.look_for_gone(self.session, EXTRACTS, after=after, last=last)
+        return found
+
+    def hold(self, extracts: Sequence[Extract]) -> None:
+        self.rows.compare(self.session, EXTRACTS, [one.id for one in extracts])
+        files = [file.id for one in extracts for file in one.files]
+        self.rows.compare(self.session, FILES, files)
+        agreements = {one.request.agreement for one in extracts}
+        self.rows.compare(self.session, STANDINGS, agreements)
 
     def save(self, extract: Extract, *, audit: Entry) -> Extract:
         stored = replace(extract, version=extract.version + 1, pending=())
@@ -108,7 +126,8 @@ class SqlExtracts:
             version=stored.version,
             state=stored.state.value,
         )
-        append(self.session, extract.request.agreement, audit)
+        told = telling(self.session, audit, (EXTRACTS, extract.id))
+        append(self.session, extract.request.agreement, told)
         return stored
 
     def released_from(self, edition_id: str) -> Sequence[Extract]:
@@ -185,6 +204,7 @@ class SqlExtracts:
 @dataclass(frozen=True, slots=True)
 class SqlReleases:
     session: Session
+    rows: LoggedRows
 
     def add(
         self,
@@ -198,7 +218,7 @@ class SqlReleases:
         release = seal(append(self.session, extract.request.agreement, audit))
         self.session.add(release_row(release))
         self.session.flush()
-        self.session.add(RegisterLineRow(**{name: getattr(line, name) for name in _LINE_COLUMNS}))
+        self.session.add(RegisterLineRow(**{name: getattr(line, name) for name in LINE_COLUMNS}))
         for edition_id in sorted(set(edition_ids)):
             self.session.merge(PinnedEditionRow(edition_id=edition_id, extract_id=extract.id))
         self.session.flush()
@@ -210,13 +230,21 @@ class SqlReleases:
             raise FileNotFound(f"There is no file {file_id}.")
         return release_of(row)
 
-    def instants(self, extract_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+    def instants(self, extracts: Sequence[Extract]) -> Mapping[UUID, datetime]:
+        files = [file.id for extract in extracts for file in extract.files]
         query = (
             select(col(ReleaseRow.extract_id), func.min(col(ReleaseRow.released_at)))
-            .where(col(ReleaseRow.extract_id).in_(list(extract_ids)))
+            .where(col(ReleaseRow.file_id).in_(files))
             .group_by(col(ReleaseRow.extract_id))
         )
         return {row[0]: row[1] for row in self.session.execute(query)}
+
+    def log(self, releases: Sequence[Release], *, audit: Entry) -> None:
+        files = [(FILES, one.file.id) for one in releases]
+        append(self.session, releases[0].agreement, telling(self.session, audit, *files))
+
+    def hold(self, releases: Sequence[Release]) -> None:
+        self.rows.compare(self.session, FILES, [one.file.id for one in releases])
 
     def of(self, extract_id: UUID) -> Sequence[Release]:
         query = (
@@ -275,8 +303,11 @@ class SqlRegister:
     def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         query = (
             select(RegisterLineRow, ExtractRow, AgreementStandingRow)
-            .join(ReleaseRow, col(ReleaseRow.file_id) == col(RegisterLineRow.file_id))
-            .join(ExtractRow, col(ExtractRow.id) == col(ReleaseRow.extract_id))
+            # A line of which the release or the extract is gone cannot be read: it is named.
+            .join(
+                ReleaseRow, col(ReleaseRow.file_id) == col(RegisterLineRow.file_id), isouter=True
+            )
+            .join(ExtractRow, col(ExtractRow.id) == col(ReleaseRow.extract_id), isouter=True)
             .join(
                 AgreementStandingRow,
                 col(AgreementStandingRow.agreement) == col(ReleaseRow.agreement),
@@ -290,13 +321,28 @@ class SqlRegister:
         found = reading.page(self.session, query, _listed, key=col(RegisterLineRow.id))
         told = {one.line.file_id: one.line.digest for one in found}
         judged = self.released.as_released(self.session, told) if told else {}
-        return [replace(one, is_as_released=judged[one.line.file_id]) for one in found]
+        self.released.rows.compare(self.session, EXTRACTS, {one.extract_id for one in found})
+        agreements = {one.line.reference for one in found}
+        self.released.rows.compare(self.session, STANDINGS, agreements)
+        return [
+            replace(
+                one,
+                is_as_released=judged[one.line.file_id],
+                is_status_as_logged=is_as_logged(
+                    EXTRACTS.named(one.extract_id), STANDINGS.named(one.line.reference)
+                ),
+            )
+            for one in found
+        ]
 
 
-def _listed(row: Row[RegisterLineRow, ExtractRow, AgreementStandingRow | None]) -> Listed:
+def _listed(row: Row[RegisterLineRow, ExtractRow | None, AgreementStandingRow | None]) -> Listed:
     line, extract, standing = row
+    if extract is None:
+        raise LookupError("extract")
     return Listed(
-        line=RegisterLine(**{name: getattr(line, name) for name in _LINE_COLUMNS}),
+        extract_id=extract.id,
+        line=line_of(line),
         status=status(
             ExtractRequest.read(extract.request).line,
             withdrawal=withdrawal_of(extract),
@@ -323,7 +369,7 @@ class SqlAgreementStatuses:
         )
         return {row.agreement: standing_of(row) for row in self.session.scalars(query)}
 
-    def put(self, standing: AgreementStatus) -> None:
+    def put(self, standing: AgreementStatus, *, audit: Entry) -> None:
         self.session.merge(
             AgreementStandingRow(
                 agreement=standing.agreement,
@@ -335,12 +381,14 @@ class SqlAgreementStatuses:
                 ],
             )
         )
-        self.session.flush()
+        told = telling(self.session, audit, (STANDINGS, standing.agreement))
+        append(self.session, standing.agreement, told)
 
 
 @dataclass(frozen=True, slots=True)
 class SqlDeliveries:
     session: Session
+    rows: LoggedRows
 
     def get(self, delivery_id: UUID) -> Delivery:
         return delivery_of(self.session.get_one(DeliveryRow, delivery_id))
@@ -365,7 +413,12 @@ class SqlDeliveries:
                 query = query.where(column == wanted)
         if after is not None:
             query = query.where(col(DeliveryRow.id) > after)
-        return reading.page(self.session, query, delivery_of, key=col(DeliveryRow.id))
+        found = reading.page(self.session, query, delivery_of, key=col(DeliveryRow.id))
+        self.rows.compare(self.session, DELIVERIES, [one.id for one in found])
+        if own is None:
+            last = found[-1].id if len(found) == limit else None
+            self.rows.look_for_gone(self.session, DELIVERIES, after=after, last=last)
+        return found
 
     def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
         stored = replace(delivery, version=delivery.version + 1, pending=())
@@ -379,7 +432,8 @@ class SqlDeliveries:
             version=stored.version,
             state=stored.outcome.value,
         )
-        append(self.session, delivery.agreement, audit)
+        told = telling(self.session, audit, (DELIVERIES, delivery.id))
+        append(self.session, delivery.agreement, told)
         return stored
 
     def note_alive(self, delivery_id: UUID, *, bytes_: int, at: datetime) -> None:
@@ -427,11 +481,11 @@ class SqlTransaction:
 
     @property
     def extracts(self) -> SqlExtracts:
-        return SqlExtracts(self.session, self.timer)
+        return SqlExtracts(self.session, self.timer, self.released.rows)
 
     @property
     def releases(self) -> SqlReleases:
-        return SqlReleases(self.session)
+        return SqlReleases(self.session, self.released.rows)
 
     @property
     def editions(self) -> SqlEditions:
@@ -451,7 +505,7 @@ class SqlTransaction:
 
     @property
     def deliveries(self) -> SqlDeliveries:
-        return SqlDeliveries(self.session)
+        return SqlDeliveries(self.session, self.released.rows)
 
     @property
     def log(self) -> SqlLog:

@@ -1,6 +1,6 @@
 """Rows of the database as the domain knows them, and the other way."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from dissemination.db.tables import (
     AgreementStandingRow,
     DeliveryRow,
     ExtractRow,
+    RegisterLineRow,
     ReleaseRow,
 )
 from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
@@ -23,11 +24,13 @@ from dissemination.domain.extract import (
     Requester,
     State,
 )
+from dissemination.domain.register import RegisterLine
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision
 from statements.line import AgreementVersion
 from statements.request import ExtractRequest
 from statements.vocabulary import Format, LineKey
 
+LINE_COLUMNS = tuple(field.name for field in fields(RegisterLine))
 _FILES: TypeAdapter[tuple[PreparedFile, ...]] = TypeAdapter(tuple[PreparedFile, ...])
 _FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
 _WITHDRAWAL: TypeAdapter[Withdrawal] = TypeAdapter(Withdrawal)
@@ -165,6 +168,10 @@ def release_of(row: ReleaseRow) -> Release:
         attestation_digest=row.attestation_digest,
         released_at=row.released_at,
     )
+
+
+def line_of(row: RegisterLineRow) -> RegisterLine:
+    return RegisterLine(**{name: getattr(row, name) for name in LINE_COLUMNS})
 
 
 @from_row

@@ -92,10 +92,13 @@ class RegisterLine:
 class Listed:
     """A line, and how the file that it tells of stands now."""
 
+    extract_id: UUID
     line: RegisterLine
     status: Status
     is_as_released: bool | None = None
     """Whether the line says what it said at the release; None: the log does not tell."""
+    is_status_as_logged: bool | None = None
+    """The same of what the status is read from."""
 
     @property
     def told(self) -> dict[str, object]:
@@ -110,6 +113,7 @@ class Listed:
             "status_code": self.status.code,
             "status_since": self.status.since,
             "is_as_released": self.is_as_released,
+            "is_status_as_logged": self.is_status_as_logged,
         }
 
 
@@ -137,6 +141,9 @@ class Completeness:
 
 LINE_MISSING = "line_missing"
 """Stands for the status of a file whose line is gone from the register."""
+
+LINE_UNREADABLE = "line_unreadable"
+"""Stands for the status of a line that cannot be read; its reason is the line's id."""
 
 COLUMNS: Sequence[tuple[str, str]] = (
     ("controllers", "Controller organisation(s)"),
@@ -172,6 +179,7 @@ STATUS_COLUMNS: Sequence[tuple[str, str]] = (
     ("status_code", "Reason for the status"),
     ("status_since", "Status since"),
     ("is_as_released", "As released"),
+    ("is_status_as_logged", "Status as logged"),
 )
 """Ours, behind the published ones; they alone change after the release."""
 

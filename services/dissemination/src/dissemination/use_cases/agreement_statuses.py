@@ -36,7 +36,14 @@ def record_status(
     """
     former = tx.agreement_statuses.get(agreement, locked=True)
     status = AgreementStatus.after_event(former, agreement=agreement, state=state, held=held, at=at)
-    tx.agreement_statuses.put(status)
+    heard = ctx.audited(
+        "agreement-heard",
+        f"agreements/{agreement}",
+        agreement=agreement,
+        on_behalf_of=None,  # agreements said it
+        state=state,
+    )
+    tx.agreement_statuses.put(status, audit=heard)
     if status.withdrawal is None:
         return []
     released = tx.extracts.released_under(agreement, until=status.withdrawal.since)

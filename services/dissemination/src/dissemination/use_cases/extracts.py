@@ -22,7 +22,7 @@ from dissemination.domain.errors import (
     PreparationRefused,
     TabulationNotFound,
 )
-from dissemination.domain.extract import OPEN_TO_FETCH, Extract, Kind, Permit
+from dissemination.domain.extract import OPEN_TO_FETCH, UNFINISHED, Extract, Kind, Permit
 from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
 from dissemination.domain.release import Release
 from dissemination.use_cases.context import Context
@@ -148,7 +148,9 @@ def _without_id(request: ExtractRequest) -> dict[str, JsonValue]:
 def get(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> ExtractWithStatus:
     """Raises ExtractNotFound, TabulationNotFound."""
     with ctx.uow.reading() as tx:
-        return _with_status([_of_kind(extract_id, kind, tx, ctx)], tx)[0]
+        found = _of_kind(extract_id, kind, tx, ctx)
+        tx.extracts.hold([found])
+        return _with_status([found], tx)[0]
 
 
 def _of_kind(extract_id: UUID, kind: Kind, tx: Transaction, ctx: Context) -> Extract:
@@ -191,22 +193,38 @@ def page(
         found = tx.extracts.page(
             own=ctx.scope, agreement=agreement, after=after, limit=limit, kind=kind
         )
+        tx.extracts.hold(found)
         return unreadable.together(
             found, lambda some: _with_status(some, tx), key=lambda extract: extract.id
         )
 
 
-def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Sequence[Release]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedFiles:
+    """The released files of an extract, and which of them are not there any more."""
+
+    releases: Sequence[Release]
+    gone: Sequence[UUID]
+
+
+def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> ReleasedFiles:
     """Its released files; none before its release. Raises ExtractNotFound, TabulationNotFound."""
     with ctx.uow.reading() as tx:
-        _of_kind(extract_id, kind, tx, ctx)
-        return tx.releases.of(extract_id)
+        extract = _of_kind(extract_id, kind, tx, ctx)
+        found = tx.releases.of(extract_id)
+        tx.releases.hold(found)
+    was_released = extract.state in OPEN_TO_FETCH or extract.withdrawal is not None
+    there = {one.file.id for one in found}
+    made = [file.id for file in extract.files] if was_released else []
+    return ReleasedFiles(releases=found, gone=[id_ for id_ in made if id_ not in there])
 
 
 def release(file_id: UUID, *, ctx: Context) -> Release:
     """One released file, with its manifest. Raises FileNotFound."""
     with ctx.uow.reading() as tx:
-        return tx.releases.get(file_id, own=ctx.scope)
+        found = tx.releases.get(file_id, own=ctx.scope)
+        tx.releases.hold([found])
+        return found
 
 
 def withdraw(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> ExtractWithStatus:
@@ -229,7 +247,7 @@ def withdraw(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Ex
 
 def _with_status(extracts: Sequence[Extract], tx: Transaction) -> list[ExtractWithStatus]:
     standings = tx.agreement_statuses.of([extract.request.agreement for extract in extracts])
-    released = tx.releases.instants([extract.id for extract in extracts])
+    released = tx.releases.instants(extracts)
     return [
         ExtractWithStatus(
             extract=extract,
@@ -245,7 +263,7 @@ def _progress(extract: Extract, tx: Transaction) -> Progress | None:
     """What is prepared is done, whatever was noted last on the way."""
     if extract.rows is not None:
         return Progress(rows_done=extract.rows, rows_total=extract.rows)
-    return tx.extracts.progress(extract.id)
+    return tx.extracts.progress(extract.id) if extract.state in UNFINISHED else None
 
 
 def _status(extract: Extract, standing: AgreementStatus | None) -> Status | None:

@@ -91,6 +91,9 @@ class Extracts(Protocol):
     ) -> Sequence[Extract]:
         """In order of id; ids are UUIDv7, so this is the order of creation."""
 
+    def hold(self, extracts: Sequence[Extract]) -> None:
+        """Hold them, with their files and how their agreements stand, against the audit log."""
+
     def save(self, extract: Extract, *, audit: Entry) -> Extract:
         """Store the state, its pending events and the audit leaf together.
 
@@ -142,9 +145,15 @@ class Releases(Protocol):
     def get(self, file_id: UUID, *, own: frozenset[str] | None = None) -> Release:
         """Raise FileNotFound, also where it is another organisation's, or not released."""
 
+    def log(self, releases: Sequence[Release], *, audit: Entry) -> None:
+        """Append a leaf that tells of them as they are stored, manifests and all."""
+
+    def hold(self, releases: Sequence[Release]) -> None:
+        """Hold them against the audit log, to be shown."""
+
     def of(self, extract_id: UUID) -> Sequence[Release]: ...
 
-    def instants(self, extract_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+    def instants(self, extracts: Sequence[Extract]) -> Mapping[UUID, datetime]:
         """When each of the extracts was released; those that were not are left out."""
         ...
 
@@ -181,7 +190,7 @@ class AgreementStatuses(Protocol):
 
     def of(self, agreements: Collection[str]) -> Mapping[str, AgreementStatus]: ...
 
-    def put(self, standing: AgreementStatus) -> None: ...
+    def put(self, standing: AgreementStatus, *, audit: Entry) -> None: ...
 
 
 class Deliveries(Protocol):

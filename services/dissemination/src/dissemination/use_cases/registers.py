@@ -16,15 +16,20 @@ def page(*, after: UUID | None, limit: int, ctx: Context) -> Sequence[Listed]:
         return tx.register.page(after=after, limit=limit)
 
 
-def all_lines(*, ctx: Context) -> Iterator[Listed]:
-    """Every line, some at a time: lines are only ever added, so this needs no long snapshot."""
+def all_lines(*, ctx: Context) -> Iterator[Listed | UUID]:
+    """Every line, some at a time: lines are only ever added, so this needs no long snapshot.
+
+    Of one that cannot be read its id.
+    """
     after: UUID | None = None
     while True:
         lines = page(after=after, limit=LINES_AT_ONCE, ctx=ctx)
-        passed = [*(listed.line.id for listed in lines), *unreadable.noted()]
+        unread = unreadable.noted()
+        passed = [*(listed.line.id for listed in lines), *unread]
         if not passed:
             return
         yield from lines
+        yield from unread
         after = max(passed)
 
 

@@ -67,8 +67,14 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
                 extract, "extract-released", files=[str(file.id) for file in extract.files]
             ),
         )
-        for one in decided:
-            _write(tx, extract, one, at, ctx)
+        written = [_write(tx, extract, one, at, ctx) for one in decided]
+        # A manifest names the leaf of its release, so that another one has to tell of it.
+        tx.releases.log(
+            written,
+            audit=ctx.audited_of(
+                extract, "manifests-signed", files=[str(one.file.id) for one in written]
+            ),
+        )
         edition_ids = [id_ for one in decided for id_ in one.attestation.edition_ids]
         if tx.editions.superseded(edition_ids):
             # Replaced while it was being prepared: released, and marked at once.

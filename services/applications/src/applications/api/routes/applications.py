@@ -30,6 +30,7 @@ from applications.api.schemas.applications import (
     Approval,
     DraftApplication,
     FindingsView,
+    HistoryPage,
     HistoryView,
     JwksView,
     Refusal,
@@ -59,6 +60,7 @@ from applications.domain.errors import (
     Redirected,
     SameHands,
     SectionNotFound,
+    SnapshotAltered,
     SnapshotNotFound,
 )
 from applications.domain.life import State
@@ -173,7 +175,7 @@ for number, section in SECTIONS.items():
 @router.get("/{application_id}/findings", responses=responses(ApplicationNotFound))
 def read_findings(application_id: UUID, ctx: Reader) -> FindingsView:
     """Return what the machine checks find, and which Standards changed since the draft."""
-    return FindingsView.of(use_cases.findings(application_id, ctx=ctx))
+    return FindingsView.of(use_cases.findings(application_id, ctx=ctx), application_id)
 
 
 @router.post(
@@ -314,10 +316,11 @@ def refuse_application(
 
 
 @router.get("/{application_id}/history", responses=responses(ApplicationNotFound))
-def read_history(application_id: UUID, ctx: Reader, paging: Paging) -> Page[HistoryView]:
+def read_history(application_id: UUID, ctx: Reader, paging: Paging) -> HistoryPage:
     """List who did what and when, oldest first."""
     found = use_cases.history(application_id, after=paging.after, limit=paging.rows, ctx=ctx)
-    return Page[HistoryView].of(found, paging, show=HistoryView.of, key=lambda line: line.id)
+    shown = HistoryPage.of(found, paging, show=HistoryView.of, key=lambda line: line.id)
+    return shown.of_application(application_id)
 
 
 @reference_router.get(
@@ -339,7 +342,7 @@ def list_standards(
             "description": "The canonical JSON (RFC 8785) that the hash is of.",
             "content": {"application/json": {}},
         },
-        **responses(SnapshotNotFound),
+        **responses(SnapshotNotFound, SnapshotAltered),
     },
     response_class=Response,
 )

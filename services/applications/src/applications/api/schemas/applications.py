@@ -4,6 +4,7 @@ The answers to the Standards are an exception: `applications.domain.sections` ar
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -28,8 +29,10 @@ from applications.domain.sections.terms import Condition
 from applications.domain.standards import Change, Difference, InForce
 from applications.use_cases.examination import Examination
 from applications.use_cases.ports import HistoryLine, Summary
+from common.audit import is_as_logged
 from common.errors import Invalid
 from common.texts import Scanned
+from common.web.pagination import Page
 
 
 class Incoming(BaseModel):
@@ -160,6 +163,18 @@ class Refusal(Incoming):
 
 # Out
 
+IsAsLogged = Annotated[
+    bool | None,
+    Field(
+        description="Whether it is as the audit log tells; `false`: somebody wrote into the"
+        " database past the service. Null: it was just written, or before the log told of it."
+    ),
+]
+
+
+def _as_logged(application_id: UUID) -> bool | None:
+    return is_as_logged(f"applications/{application_id}")
+
 
 class QueryView(Outgoing):
     id: str
@@ -207,6 +222,7 @@ class ApplicationView(Outgoing):
     advice: list[AdviceView]
     decision: DecisionView | None
     conditions: Annotated[list[Condition], Field(description="Added by the decision.")]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, application: Application) -> Self:
@@ -233,6 +249,7 @@ class ApplicationView(Outgoing):
             advice=[_advice(advice) for advice in application.advice],
             decision=_decision(application.decision),
             conditions=list(application.conditions),
+            is_as_logged=_as_logged(application.id),
         )
 
 
@@ -260,10 +277,11 @@ class SummaryView(Outgoing):
     version: int
     created_at: datetime
     submitted_at: datetime | None
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, summary: Summary) -> Self:
-        return cls.model_validate(summary)
+        return cls.model_validate(asdict(summary) | {"is_as_logged": _as_logged(summary.id)})
 
 
 class SectionView(Outgoing):
@@ -276,6 +294,7 @@ class SectionView(Outgoing):
         dict[str, JsonValue],
         Field(description="As `PUT …/sections/{number}` takes them, one schema a section."),
     ]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, application: Application, section: Section) -> Self:
@@ -285,16 +304,19 @@ class SectionView(Outgoing):
             title=SECTIONS[number].__name__,
             standard_version=application.standards.get(number),
             answers=section.model_dump(mode="json", by_alias=True),
+            is_as_logged=_as_logged(application.id),
         )
 
 
 class SectionsView(Outgoing):
     items: list[SectionView]
     missing: list[int]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, application: Application) -> Self:
         return cls(
+            is_as_logged=_as_logged(application.id),
             items=[
                 SectionView.of(application, section)
                 for section in application.answers.sections.values()
@@ -363,9 +385,10 @@ class FindingsView(Outgoing):
         list[DifferenceView],
         Field(description="Between the Standards of the draft and those it will be judged by."),
     ]
+    is_as_logged: IsAsLogged
 
     @classmethod
-    def of(cls, examination: Examination) -> Self:
+    def of(cls, examination: Examination, application_id: UUID) -> Self:
         return cls(
             as_at=examination.day,
             can_be_submitted=examination.can_be_submitted,
@@ -373,6 +396,7 @@ class FindingsView(Outgoing):
             findings=[FindingView.of(finding) for finding in examination.findings],
             notes=[NoteView.model_validate(note) for note in examination.notes],
             standards_changed=[DifferenceView.of(d) for d in examination.differences],
+            is_as_logged=_as_logged(application_id),
         )
 
 
@@ -407,6 +431,17 @@ class HistoryView(Outgoing):
             revision=step.revision,
             detail=step.detail,
         )
+
+
+class HistoryPage(Page[HistoryView]):
+    """Lines of a history, and whether it is as the audit log tells, from its first to its last."""
+
+    is_as_logged: IsAsLogged = None
+
+    def of_application(self, application_id: UUID) -> Self:
+        """Say with it whether the whole history is as logged."""
+        said = is_as_logged(f"histories/{application_id}", f"applications/{application_id}")
+        return self.model_copy(update={"is_as_logged": said})
 
 
 class StandardView(Outgoing):

@@ -27,7 +27,6 @@ from dissemination.api.schemas.extracts import (
     ExtractQualityView,
     ExtractView,
     FileList,
-    FileView,
     LandedMonths,
     LandedMonthView,
 )
@@ -122,7 +121,7 @@ def get_quality(extract_id: UUID, ctx: ReadCtx) -> ExtractQualityView:
 @router.get("/{extract_id}/files", responses=responses(ExtractNotFound))
 def list_files(extract_id: UUID, ctx: ReadCtx) -> FileList:
     """List its released files; Parquet and CSV of one extract are two."""
-    return FileList(items=[FileView.of(r) for r in use_cases.files(extract_id, ctx=ctx)])
+    return FileList.of(use_cases.files(extract_id, ctx=ctx))
 
 
 @router.post(

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 
 from catalogue import Catalogue
+from common.audit import is_as_logged
 from common.errors import DecisionUnavailable, ObjectStoreUnavailable, RangeNotSatisfiable, Refused
 from common.security.jws import unverified
 from common.web import problems
@@ -77,7 +78,11 @@ REFUSALS = responses(
 def get_manifest(file_id: UUID, ctx: ReadCtx) -> ManifestView:
     """Return the signed manifest: columns, periods, editions, decisions, place in the log."""
     compact = use_cases.release(file_id, ctx=ctx).manifest
-    return ManifestView(jws=compact, manifest=dict(unverified(compact)))
+    return ManifestView(
+        jws=compact,
+        manifest=dict(unverified(compact)),
+        is_as_logged=is_as_logged(f"files/{file_id}"),
+    )
 
 
 @router.get(

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -15,7 +16,13 @@ from common.web.pagination import Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, SignerOf
 from dissemination.api.permissions import PublicCtx
 from dissemination.api.schemas.extracts import RegisterLineView, RegisterPage
-from dissemination.domain.register import COLUMNS, LINE_MISSING, STATUS_COLUMNS, Listed, cell
+from dissemination.domain.register import (
+    COLUMNS,
+    LINE_MISSING,
+    LINE_UNREADABLE,
+    STATUS_COLUMNS,
+    cell,
+)
 from dissemination.use_cases import registers as use_cases
 from dissemination.use_cases.context import Context
 
@@ -49,7 +56,8 @@ def read_register(
     A line stays as it was at the release; its status tells how the file stands now.
 
     JSON comes in pages; CSV is the whole register. A file whose line is gone, though the audit log
-    says that it was released, is told (`missing`; in CSV with the status `line_missing`).
+    says that it was released, is told (`missing`; in CSV with the status `line_missing`), and a line
+    that cannot be read (`unreadable`; in CSV with the status `line_unreadable`).
     """
     wanted = preferred(accept_of(request), TYPES) if format_ is None else format_
     if wanted in {CSV, RegisterFormat.CSV}:
@@ -74,15 +82,18 @@ def public_keys(signer: SignerOf) -> dict[str, Any]:
 def _csv(ctx: Context) -> Iterator[str]:
     yield _row([title for _, title in (*COLUMNS, *STATUS_COLUMNS)])
     for listed in use_cases.all_lines(ctx=ctx):
-        yield _row(_cells(listed))
+        told = _unread(listed) if isinstance(listed, UUID) else listed.told
+        yield _row(_cells(told))
     for gone in use_cases.completeness(ctx=ctx).missing:
-        told: dict[str, object] = {**asdict(gone), "status": LINE_MISSING}
-        yield _row([cell(told.get(name)) for name, _ in (*COLUMNS, *STATUS_COLUMNS)])
+        yield _row(_cells({**asdict(gone), "status": LINE_MISSING}))
 
 
-def _cells(listed: Listed) -> list[str]:
-    told = listed.told
-    return [cell(told[name]) for name, _ in (*COLUMNS, *STATUS_COLUMNS)]
+def _unread(line_id: UUID) -> dict[str, object]:
+    return {"status": LINE_UNREADABLE, "status_code": str(line_id)}
+
+
+def _cells(told: Mapping[str, object]) -> list[str]:
+    return [cell(told.get(name)) for name, _ in (*COLUMNS, *STATUS_COLUMNS)]
 
 
 def _row(cells: list[str]) -> str:

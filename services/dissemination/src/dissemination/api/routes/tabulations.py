@@ -22,7 +22,7 @@ from common.web.problems import responses
 from dissemination.api.dependencies import CatalogueOf
 from dissemination.api.permissions import ReadCtx, RequestCtx, WithdrawCtx
 from dissemination.api.routes.extracts import OfAgreement
-from dissemination.api.schemas.extracts import FileList, FileView
+from dissemination.api.schemas.extracts import FileList
 from dissemination.api.schemas.tabulations import TabulationView
 from dissemination.domain.errors import TabulationNotFound
 from dissemination.domain.extract import Kind
@@ -88,8 +88,7 @@ def get_tabulation(tabulation_id: UUID, ctx: ReadCtx) -> TabulationView:
 @router.get("/{tabulation_id}/files", responses=responses(TabulationNotFound))
 def list_tabulation_files(tabulation_id: UUID, ctx: ReadCtx) -> FileList:
     """List its released files, one for each format. `GET /v1/files/{id}/content` fetches them."""
-    found = use_cases.files(tabulation_id, kind=Kind.TABULATION, ctx=ctx)
-    return FileList(items=[FileView.of(r) for r in found])
+    return FileList.of(use_cases.files(tabulation_id, kind=Kind.TABULATION, ctx=ctx))
 
 
 @router.post(

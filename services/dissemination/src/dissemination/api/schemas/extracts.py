@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from common.audit import is_as_logged
 from common.web.pagination import LIMIT_MAX, Page
 from dissemination.domain.agreement_status import Availability
 from dissemination.domain.delivery import Delivery, Outcome
@@ -13,7 +14,7 @@ from dissemination.domain.extract import State
 from dissemination.domain.landed import QualitySummary
 from dissemination.domain.register import Completeness, Listed
 from dissemination.domain.release import Release
-from dissemination.use_cases.extracts import ExtractWithStatus
+from dissemination.use_cases.extracts import ExtractWithStatus, ReleasedFiles
 from dissemination.use_cases.ports import Logged
 from statements.filters import WantedFilter
 from statements.vocabulary import Classification, Format, Purpose
@@ -21,6 +22,15 @@ from statements.vocabulary import Classification, Format, Purpose
 
 class Outgoing(BaseModel):
     model_config = ConfigDict(from_attributes=True)
+
+
+IsAsLogged = Annotated[
+    bool | None,
+    Field(
+        description="Whether it is as the audit log tells; `false`: somebody wrote into the"
+        " database past the service. Null: it was just written, or before the log told of it."
+    ),
+]
 
 
 class RefusalView(Outgoing):
@@ -49,7 +59,11 @@ class FileView(Outgoing):
     ]
     content: Annotated[str, Field(description="Where its bytes are asked for.")]
     manifest: str
-    released_at: datetime
+    released_at: Annotated[
+        datetime | None,
+        Field(description="Null, with `is_as_logged` false, where the release itself is gone."),
+    ]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, release: Release) -> "FileView":
@@ -63,11 +77,23 @@ class FileView(Outgoing):
             content=f"/v1/files/{file.id}/content",
             manifest=f"/v1/files/{file.id}/manifest",
             released_at=release.released_at,
+            is_as_logged=is_as_logged(f"files/{file.id}"),
         )
 
 
 class FileList(Outgoing):
     items: list[FileView]
+    gone: Annotated[
+        list[UUID],
+        Field(
+            description="Ids of files that were released and are not there any more: somebody wrote"
+            " into the database past the service. Empty: there are none."
+        ),
+    ]
+
+    @classmethod
+    def of(cls, found: ReleasedFiles) -> "FileList":
+        return cls(items=[FileView.of(one) for one in found.releases], gone=[*found.gone])
 
 
 class AvailabilityView(Outgoing):
@@ -116,6 +142,7 @@ class ExtractStanding(Outgoing):
     client_id: str
     requested_at: datetime
     changed_at: datetime
+    is_as_logged: IsAsLogged
 
     @staticmethod
     def standing(shown: ExtractWithStatus) -> dict[str, Any]:
@@ -149,6 +176,7 @@ class ExtractStanding(Outgoing):
                     content=f"/v1/files/{file.id}/content",
                     manifest=f"/v1/files/{file.id}/manifest",
                     released_at=shown.released_at,
+                    is_as_logged=is_as_logged(f"files/{file.id}"),
                 )
                 for file in files
             ],
@@ -160,6 +188,11 @@ class ExtractStanding(Outgoing):
             "client_id": extract.requester.client_id,
             "requested_at": extract.requested_at,
             "changed_at": extract.changed_at,
+            "is_as_logged": is_as_logged(
+                f"extracts/{extract.id}",
+                f"agreements/{request.agreement}",
+                *(f"files/{file.id}" for file in files),
+            ),
         }
 
 
@@ -187,6 +220,7 @@ class ManifestView(Outgoing):
         Field(description="Signed (ES256, typ dsfc-manifest+jws); keys: /.well-known/jwks.json"),
     ]
     manifest: Annotated[dict[str, JsonValue], Field(description="What it says, decoded.")]
+    is_as_logged: IsAsLogged
 
 
 class DeliveryView(Outgoing):
@@ -204,6 +238,7 @@ class DeliveryView(Outgoing):
     bytes: Annotated[int, Field(description="That left, at most.")]
     outcome: Outcome
     code: Annotated[str | None, Field(description="Why it was cut.")]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, delivery: Delivery) -> "DeliveryView":
@@ -222,6 +257,7 @@ class DeliveryView(Outgoing):
             bytes=delivery.bytes,
             outcome=delivery.outcome,
             code=delivery.code,
+            is_as_logged=is_as_logged(f"deliveries/{delivery.id}"),
         )
 
 
@@ -293,6 +329,13 @@ class RegisterLineView(Outgoing):
             description="Whether the line says what it said at the release, by the audit log; null:"
             " it was released before the log said it. `false`: somebody wrote into the database"
             " past the service."
+        ),
+    ]
+    is_status_as_logged: Annotated[
+        bool | None,
+        Field(
+            description="Whether the status is as the audit log tells; null: it is from before the"
+            " log told of it. `false`: somebody wrote into the database past the service."
         ),
     ]
 
