@@ -61,7 +61,7 @@ def written_past(
             name = f"{table.name}.{column.name}"
             found.columns.add(name)
             for said, change in _changes(column.type.python_type):
-                with _changed(database, table, column.name, change) as count:
+                with _Changed(database, table, column.name, change) as count:
                     assert count, f"no row of {table.name}"
                     after = read()
                 for path, answer in after.items():
@@ -99,7 +99,7 @@ def _told(value: Any) -> Iterator[bool]:
             yield from _told(one)
 
 
-class _changed:
+class _Changed:
     """All rows with another value in a column, for as long as it is entered."""
 
     def __init__(self, database: Path, table: Table, column: str, change: Change) -> None:
@@ -109,7 +109,7 @@ class _changed:
 
     def __enter__(self) -> int:
         with closing(self._connected()) as connection:
-            query = f'SELECT rowid, "{self._column}" FROM "{self._table}"'
+            query = f'SELECT rowid, "{self._column}" FROM "{self._table}"'  # noqa: S608  ours
             self._before = connection.execute(query).fetchall()
             after = [(row, self._change(value)) for row, value in self._before]
             self._write(connection, after)
@@ -120,7 +120,7 @@ class _changed:
             self._write(connection, self._before)
 
     def _write(self, connection: sqlite3.Connection, rows: list[tuple[int, Any]]) -> None:
-        update = f'UPDATE "{self._table}" SET "{self._column}" = ? WHERE rowid = ?'
+        update = f'UPDATE "{self._table}" SET "{self._column}" = ? WHERE rowid = ?'  # noqa: S608
         connection.executemany(update, [(value, row) for row, value in rows])
         connection.commit()
 
@@ -152,7 +152,7 @@ def _word(value: Any) -> Any:
             return value + b" "
         case str() if value[:1].isdigit() and value[4:5] == "-":
             return f"{int(value[:4]) - 1:04}{value[4:]}"
-        case str() if len(value) == 32 and value.isalnum():  # noqa: PLR2004  # an id
+        case str() if len(value) == 32 and value.isalnum():  # an id
             return value[:-4] + ("0000" if value[-4:] != "0000" else "1111")
         case _:
             return OTHERS.get(value, f"{value}x")

@@ -47,6 +47,7 @@ def test_sections_are_read_back_as_they_were_answered(people, draft):
         "title": "TerritoryOfUse",
         "standard_version": "v1.0",
         "answers": {"territory": "england_and_wales", "transfer_condition": ""},
+        "is_as_logged": True,
     }
     all_ = people.editor.get(f"{path}/sections").json()
     assert [s["number"] for s in all_["items"]] == list(SECTIONS)

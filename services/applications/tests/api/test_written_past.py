@@ -70,9 +70,7 @@ def answers(client, people, shown):
     return read
 
 
-def test_whatever_is_written_past_the_service_is_told_by_each_route_that_shows_it(
-    client, answers
-):
+def test_whatever_is_written_past_the_service_is_told_by_each_route_that_shows_it(client, answers):
     """Guards: `LoggedRows.compare` where each is read, `telling` where each is written."""
     database = Path(make_url(str(client.app_state["engine"].url)).database)
 
@@ -90,7 +88,10 @@ def test_a_deleted_history_or_application_is_told(client, people, shown, answers
     with client.app_state["engine"].begin() as connection:
         connection.exec_driver_sql("DELETE FROM application_step")
     assert answers()[history].json() == {
-        **{"items": [], "next": None, "unreadable": [], "gone": []},
+        "items": [],
+        "next": None,
+        "unreadable": [],
+        "gone": [],
         "is_as_logged": False,
     }
     with client.app_state["engine"].begin() as connection:

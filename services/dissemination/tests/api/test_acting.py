@@ -6,6 +6,8 @@ from pathlib import Path
 import dissemination
 
 CONTROLLERS = "99N,11X"
+HEARD = "agreement-heard"
+"""Said by agreements, and in nobody's name."""
 AUDITED = {"audited": 0, "audited_of": 1, "_save": 1}
 """Which argument of what writes an entry is its action."""
 
@@ -51,8 +53,8 @@ def withdrawn_by_whoever_asked(house):
 
 
 def superseded_and_over(house):
-    """As events would have it: the edition is replaced, and then the file void."""
-    from dissemination.use_cases import releases
+    """As events would have it: the edition is replaced, the file void, an agreement active."""
+    from dissemination.use_cases import agreement_statuses, releases
 
     edition = f"edition-{house.clock.now().timestamp()}"
     house.haven.editions = [house.haven.editions[0] | {"id": edition}]
@@ -60,7 +62,9 @@ def superseded_and_over(house):
     with house.context.uow.writing() as tx:
         (extract_id,) = releases.supersede(edition, by="another", ctx=house.context, tx=tx)
         file = tx.releases.of(extract_id)[0].file
-        releases.make_void(file.id, extract_id, at=house.clock.now(), ctx=house.context, tx=tx)
+        at, ctx = house.clock.now(), house.context
+        releases.make_void(file.id, extract_id, at=at, ctx=ctx, tx=tx)
+        agreement_statuses.record_status("another", "ACTIVE", [], at=at, ctx=ctx, tx=tx)
     assert extract["id"] == str(extract_id)
 
 
@@ -79,7 +83,7 @@ def test_whatever_a_processor_does_is_logged_in_the_name_of_its_controllers(hous
     leaves = house.leaves()[before:]
     assert {leaf["action"] for leaf in leaves} == actions_of_the_code()
     assert {(leaf["action"], leaf["on_behalf_of"]) for leaf in leaves} == {
-        (action, CONTROLLERS) for action in actions_of_the_code()
+        (action, None if action == HEARD else CONTROLLERS) for action in actions_of_the_code()
     }
 
 

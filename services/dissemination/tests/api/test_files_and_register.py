@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-import sqlite3
 import shutil
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from uuid import UUID, uuid4

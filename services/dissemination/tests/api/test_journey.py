@@ -53,6 +53,7 @@ def test_every_step_is_said_and_logged(house):
         "extract-prepared",
         "extract-released",
         "file-released",
+        "manifests-signed",
     ]
     assert house.actions(delivery["id"]) == ["delivery-begun", "delivery-ended"]
     assert delivery["bytes"] == file["bytes"]
@@ -123,7 +124,10 @@ def test_who_did_what_when_and_why_is_listed_by_agreement(house):
     house.ended(file)
 
     found = house.call(
-        "GET", "/v1/audit", role=Role.AUDITOR, params={"agreement": extract["agreement"]}
+        "GET",
+        "/v1/audit",
+        role=Role.AUDITOR,
+        params={"agreement": extract["agreement"], "limit": 200},
     ).json()
     more = house.call(
         "GET",

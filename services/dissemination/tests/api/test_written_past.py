@@ -89,7 +89,7 @@ def test_a_record_that_was_deleted_is_named_to_whoever_sees_all(shown, table):
     with shown.engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         for one in ("register_line", "release", "pinned_edition", "delivery", "extract"):
-            if table == "extract" or one == table:
+            if table in {"extract", one}:
                 connection.exec_driver_sql(f"DELETE FROM {one}")
 
     after = shown.call("GET", path, role=Role.AUDITOR).json()

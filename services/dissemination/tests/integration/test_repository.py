@@ -364,7 +364,7 @@ def test_how_an_agreement_stands_is_read_back_and_shown_in_the_register(uow):
     )
     with uow.writing() as tx:
         assert tx.agreement_statuses.get(REFERENCE, locked=True) is None
-        tx.agreement_statuses.put(held)
+        tx.agreement_statuses.put(held, audit=entry())
 
     with uow.reading() as tx:
         (listed,) = tx.register.page(after=None, limit=10)

@@ -260,7 +260,7 @@ def test_what_is_listed_has_every_column_and_how_the_file_stands():
     line = entry(TERMS, reference=REFERENCE, line_id=UUID(int=5), file_id=FILE_ID, at=AT)
     status = Status(availability=Availability.SUSPENDED, code="BREACH_OPEN", since=AT)
 
-    told = register.Listed(line=line, status=status).told
+    told = register.Listed(extract_id=FILE_ID, line=line, status=status).told
 
     assert set(told) == {name for name, _ in (*COLUMNS, *register.STATUS_COLUMNS)}
     assert (told["status"], told["status_code"], told["status_since"]) == (

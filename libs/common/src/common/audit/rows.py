@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -234,13 +235,12 @@ def gone() -> tuple[UUID, ...]:
     return tuple(sorted(set(found)))
 
 
-_verdicts: ContextVar[Mapping[str, bool | None]] = ContextVar("as_logged", default={})
+_NONE: Final[Mapping[str, bool | None]] = MappingProxyType({})
+_verdicts: ContextVar[Mapping[str, bool | None]] = ContextVar("as_logged", default=_NONE)
 _gone: ContextVar[tuple[UUID, ...]] = ContextVar("gone", default=())
 
 
-def _readable(
-    session: Session, kept: Kept, keys: Collection[object]
-) -> Mapping[str, str | None]:
+def _readable(session: Session, kept: Kept, keys: Collection[object]) -> Mapping[str, str | None]:
     """Return the digests of records; None of one that holds what is none of its columns' types."""
     try:
         return digests(session, kept, keys)

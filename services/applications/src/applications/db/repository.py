@@ -229,7 +229,10 @@ def unit_of_work(engine: Engine, checkpoints: Path | None = None) -> UnitOfWork[
     return UnitOfWork(
         engine,
         lambda session: SqlTransaction(
-            SqlApplications(session, rows), SqlSnapshots(session), SqlKeys(session), SqlInbox(session)
+            SqlApplications(session, rows),
+            SqlSnapshots(session),
+            SqlKeys(session),
+            SqlInbox(session),
         ),
     )
 

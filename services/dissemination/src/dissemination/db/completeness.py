@@ -64,7 +64,8 @@ class ReleasedFiles:
             found = Completeness(log_is_whole=is_whole, missing=tuple(missing))
             if not found.is_complete:
                 log.critical("register_incomplete", lines=len(missing), log=is_whole)
-            self._found = (key, found)
+            # What is mended is seen at once, whatever the ends of the register are.
+            self._found = (key, found) if found.is_complete else None
             return found
 
     def as_released(
@@ -85,8 +86,8 @@ class ReleasedFiles:
     def _note(self, said: Mapping[str, Any]) -> None:
         """Remember what an entry says was released; others that have the word say no such thing."""
         if said["action"] == MENDED and (mended := said["detail"].get(REGISTER_LINE)):
-            told = self._files[UUID(said["detail"]["file_id"])]
-            self._files[told.file.file_id] = replace(told, line=mended)
+            before = self._files[UUID(said["detail"]["file_id"])]
+            self._files[before.file.file_id] = replace(before, line=mended)
         if said["action"] != RELEASED:
             return
         told = MissingLine(

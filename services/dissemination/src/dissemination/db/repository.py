@@ -19,8 +19,8 @@ from common.db import idempotency, inbox, reading, unit_of_work
 from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
 from dissemination.db.completeness import ReleasedFiles
-from dissemination.db.log import SqlLog, append, enqueue
 from dissemination.db.kept import DELIVERIES, EXTRACTS, FILES, STANDINGS
+from dissemination.db.log import SqlLog, append, enqueue
 from dissemination.db.rows import (
     LINE_COLUMNS,
     delivery_columns,
@@ -304,9 +304,7 @@ class SqlRegister:
         query = (
             select(RegisterLineRow, ExtractRow, AgreementStandingRow)
             # A line of which the release or the extract is gone cannot be read: it is named.
-            .join(
-                ReleaseRow, col(ReleaseRow.file_id) == col(RegisterLineRow.file_id), isouter=True
-            )
+            .join(ReleaseRow, col(ReleaseRow.file_id) == col(RegisterLineRow.file_id), isouter=True)
             .join(ExtractRow, col(ExtractRow.id) == col(ReleaseRow.extract_id), isouter=True)
             .join(
                 AgreementStandingRow,

@@ -56,8 +56,8 @@ def read_register(
     A line stays as it was at the release; its status tells how the file stands now.
 
     JSON comes in pages; CSV is the whole register. A file whose line is gone, though the audit log
-    says that it was released, is told (`missing`; in CSV with the status `line_missing`), and a line
-    that cannot be read (`unreadable`; in CSV with the status `line_unreadable`).
+    says that it was released, is told (`missing`; in CSV with the status `line_missing`), and a
+    line that cannot be read (`unreadable`; in CSV with the status `line_unreadable`).
     """
     wanted = preferred(accept_of(request), TYPES) if format_ is None else format_
     if wanted in {CSV, RegisterFormat.CSV}:
