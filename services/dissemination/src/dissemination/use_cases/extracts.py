@@ -200,14 +200,14 @@ def page(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleasedFiles:
+class FilesOfExtract:
     """The released files of an extract, and which of them are not there any more."""
 
     releases: Sequence[Release]
     gone: Sequence[UUID]
 
 
-def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> ReleasedFiles:
+def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> FilesOfExtract:
     """Its released files; none before its release. Raises ExtractNotFound, TabulationNotFound."""
     with ctx.uow.reading() as tx:
         extract = _of_kind(extract_id, kind, tx, ctx)
@@ -216,7 +216,7 @@ def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Relea
     was_released = extract.state in OPEN_TO_FETCH or extract.withdrawal is not None
     there = {one.file.id for one in found}
     made = [file.id for file in extract.files] if was_released else []
-    return ReleasedFiles(releases=found, gone=[id_ for id_ in made if id_ not in there])
+    return FilesOfExtract(releases=found, gone=[id_ for id_ in made if id_ not in there])
 
 
 def release(file_id: UUID, *, ctx: Context) -> Release:

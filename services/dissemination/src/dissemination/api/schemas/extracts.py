@@ -14,7 +14,7 @@ from dissemination.domain.extract import State
 from dissemination.domain.landed import QualitySummary
 from dissemination.domain.register import Completeness, Listed
 from dissemination.domain.release import Release
-from dissemination.use_cases.extracts import ExtractWithStatus, ReleasedFiles
+from dissemination.use_cases.extracts import ExtractWithStatus, FilesOfExtract
 from dissemination.use_cases.ports import Logged
 from statements.filters import WantedFilter
 from statements.vocabulary import Classification, Format, Purpose
@@ -92,7 +92,7 @@ class FileList(Outgoing):
     ]
 
     @classmethod
-    def of(cls, found: ReleasedFiles) -> "FileList":
+    def of(cls, found: FilesOfExtract) -> "FileList":
         return cls(items=[FileView.of(one) for one in found.releases], gone=[*found.gone])
 
 
