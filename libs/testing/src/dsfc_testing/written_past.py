@@ -27,6 +27,7 @@ NAMED = frozenset({"unreadable", "gone", "missing"})
 IN_CSV = (
     *(("As released", "No"), ("Status as logged", "No")),
     *(("Status", "line_missing"), ("Status", "line_unreadable")),
+    ("is_as_logged", "false"),
 )
 FAR = 100_000
 
@@ -45,11 +46,16 @@ class Found:
 
 
 def written_past(
-    database: Path, metadata: MetaData, read: Callable[[], Answers], *, but: Collection[str] = ()
+    database: Path,
+    metadata: MetaData,
+    read: Callable[[], Answers],
+    *,
+    but: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Found:
     """Change each column of each table in all rows, and read all answers; put it back each time.
 
-    `but` are tables that nobody is shown.
+    `but` are tables that nobody is shown; `only` are the columns that are changed, unless all.
     """
     found, before = Found(), read()
     quiet = {path for path, answer in before.items() if not tells(answer)}
@@ -59,6 +65,8 @@ def written_past(
             continue
         for column in table.columns:
             name = f"{table.name}.{column.name}"
+            if only is not None and name not in only:
+                continue
             found.columns.add(name)
             for said, change in _changes(column.type.python_type):
                 with _Changed(database, table, column.name, change) as count:
@@ -83,6 +91,8 @@ def tells(answer: httpx.Response) -> bool:
     """Say whether an answer tells that somebody wrote past the service, or has nothing to show."""
     if answer.is_error:
         return True
+    if answer.headers["content-type"].startswith("text/html"):
+        return "Not as logged." in answer.text
     if not answer.headers["content-type"].startswith("application/json"):
         rows = csv.DictReader(io.StringIO(answer.text))
         return any(row.get(name) == said for row in rows for name, said in IN_CSV)
@@ -92,11 +102,20 @@ def tells(answer: httpx.Response) -> bool:
 def _told(value: Any) -> Iterator[bool]:
     if isinstance(value, dict):
         for name, one in value.items():
-            yield (name in VERDICTS and one is False) or (name in NAMED and bool(one))
+            yield (name in VERDICTS and one is False) or (
+                name in NAMED and isinstance(one, list) and bool(one)
+            )
             yield from _told(one)
     elif isinstance(value, list):
         for one in value:
             yield from _told(one)
+
+
+def altered(database: Path, metadata: MetaData, name: str) -> "_Changed":
+    """Have all rows with another value in a column, for as long as it is entered."""
+    table, _, column = name.partition(".")
+    ((_, change),) = _changes(metadata.tables[table].columns[column].type.python_type)
+    return _Changed(database, metadata.tables[table], column, change)
 
 
 class _Changed:

@@ -25,6 +25,7 @@ from common.service.parts import Readiness
 from common.settings import Environment
 from common.workers import Worker
 from pseudonymisation.db.intake import intake_unit_of_work
+from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.db.tables import metadata
@@ -133,10 +134,14 @@ class Parts(service.Parts):
         )
 
     @cached_property
+    def logged(self) -> Logged:
+        return Logged(self.settings.checkpoint_dir)
+
+    @cached_property
     def intake(self) -> IntakeContext:
         settings = self.settings
         return IntakeContext(
-            uow=intake_unit_of_work(self.engine),
+            uow=intake_unit_of_work(self.engine, self.logged),
             clock=self.legal_clock,
             catalogue=self.catalogue,
             haven=SealedHaven(
@@ -163,7 +168,7 @@ class Parts(service.Parts):
     @cached_property
     def quality(self) -> QualityContext:
         return QualityContext(
-            uow=quality_unit_of_work(self.engine),
+            uow=quality_unit_of_work(self.engine, self.logged),
             clock=self.legal_clock,
             catalogue=self.catalogue,
             codes=self.codes,
@@ -175,7 +180,7 @@ class Parts(service.Parts):
 
     @cached_property
     def preparation_uow(self) -> Any:
-        return preparation_unit_of_work(self.engine, self.settings.checkpoint_dir)
+        return preparation_unit_of_work(self.engine, self.logged)
 
     @cached_property
     def preparations(self) -> PreparationContext:

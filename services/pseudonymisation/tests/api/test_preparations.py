@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from common.clock import legal_day
 from common.ids import new_id
@@ -145,6 +146,7 @@ def test_a_preparation_is_put_followed_and_found_again(client, haven, headers):
         "code": None,
         "detail": None,
         "files": [],
+        "is_as_logged": None,
     }
     told = done.json()
     assert (told["state"], told["progress"]) == ("prepared", {"rows_done": 5, "rows_total": 5})
@@ -233,6 +235,22 @@ def test_numbers_and_half_characters_in_a_request_are_422_and_not_an_error_of_ou
             headers=headers() | {"content-type": "application/json"},
         )
         assert answer.status_code == 422, odd
+
+
+@pytest.mark.parametrize("column", ["extract_id", "state", "code", "finished_at"])
+def test_a_preparation_that_was_altered_past_the_service_is_told(client, haven, headers, column):
+    """Guards: `SqlPreparations.hold`, `telling` where it is stored."""
+    haven.land(RECORDS)
+    id_, body = body_of(haven)
+    assert client.put(f"/v1/preparations/{id_}", json=body, headers=headers()).status_code == 201
+    before = client.get(f"/v1/preparations/{id_}", headers=headers()).json()
+    value = {"extract_id": "0" * 32, "state": "failed", "code": "TABLE_TOO_LARGE"}
+    said = value.get(column, "2018-01-01 00:00:00.000000")
+    with haven.engine.begin() as connection:
+        connection.execute(text(f"UPDATE preparation SET {column} = :said"), {"said": said})
+
+    assert before["is_as_logged"] is True
+    assert client.get(f"/v1/preparations/{id_}", headers=headers()).json()["is_as_logged"] is False
 
 
 def test_every_route_declares_its_permission(client):

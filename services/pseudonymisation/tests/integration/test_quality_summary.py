@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
+from common.audit import LoggedRows
 from common.clock import legal_day
 from dsfc_testing.codes import ListedCodes
 from pseudonymisation.db.editions import SqlEditions
+from pseudonymisation.db.kept import KEPT
 from pseudonymisation.db.quality.measures import SqlMeasures
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.intake.domain.measures import EditionMeasures, FieldMeasure
@@ -61,7 +63,9 @@ def haven(tmp_path, make_engine, sqlite_url, clock) -> World:
         fields=tuple(measure(name, missing=20 if name == "Sex" else 3) for name in names),
     )
     with Session(made.engine) as session:
-        edition = SqlEditions(session).get(edition_id, Scope(None))
+        edition = SqlEditions(session, LoggedRows("pseudonymisation", KEPT)).get(
+            edition_id, Scope(None)
+        )
         SqlMeasures(session).add(edition, measures, at=clock.now())
         session.commit()
     return made

@@ -17,7 +17,15 @@ from common.audit.entries import Entry, Leaf, entry_for
 from common.audit.findings import FindingKind, Head, LogFinding, VerificationReport
 from common.audit.log import append
 from common.audit.reading import LogReader
-from common.audit.rows import Kept, LoggedRows, gone, is_as_logged, telling
+from common.audit.rows import (
+    Kept,
+    LoggedRows,
+    RecordNotAsLogged,
+    gone,
+    is_as_logged,
+    require_as_logged,
+    telling,
+)
 from common.audit.verification import kept_checkpoints, kept_manifest, verify
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "LogFinding",
     "LogReader",
     "LoggedRows",
+    "RecordNotAsLogged",
     "VerificationReport",
     "append",
     "checkpoint",
@@ -42,6 +51,7 @@ __all__ = [
     "kept_checkpoints",
     "kept_manifest",
     "last_signed",
+    "require_as_logged",
     "telling",
     "verify",
 ]

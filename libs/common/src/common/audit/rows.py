@@ -26,6 +26,7 @@ from sqlmodel import Session
 from common.audit.entries import Entry
 from common.audit.log import read_frontier
 from common.audit.reading import LogReader, Note
+from common.errors import Conflict
 from common.ids import canonical, digest
 from common.unreadable import UNREADABLE
 
@@ -44,6 +45,13 @@ FORMER_MAX: Final = 4096
 """Digests from before the newest that a process keeps, for those who read before it was written."""
 
 Row = Mapping[str, Any]
+
+
+class RecordNotAsLogged(Conflict):
+    """Somebody wrote into the database past the service."""
+
+    code = "RECORD_NOT_AS_LOGGED"
+    title = "The record is not as the audit log tells"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +185,7 @@ class LoggedRows:
             ]
         if missing:
             log.critical("records_gone", records=missing)
+            _verdicts.set({**_verdicts.get(), **dict.fromkeys(missing, False)})
         _gone.set((*_gone.get(), *(UUID(name.rpartition("/")[2]) for name in missing)))
 
     def _verdict(self, name: str, found: str | None, size: int) -> bool | None:
@@ -220,12 +229,28 @@ class LoggedRows:
 def is_as_logged(*names: str) -> bool | None:
     """Say of what is shown whether the records that it is made of are as the log tells.
 
-    None: that is not known of one of them, and of none that it differs.
+    None: that is not known of one of them, and of none that it differs. Without names: of all that
+    was compared for this answer.
     """
-    verdicts = [_verdicts.get().get(name) for name in names]
+    found = _verdicts.get()
+    verdicts = [found.get(name) for name in names] if names else [*found.values()]
     if False in verdicts:
         return False
     return None if None in verdicts else True
+
+
+def require_as_logged(name: str) -> None:
+    """Refuse what would be handed out by a record that is not as the log tells.
+
+    Raises:
+        RecordNotAsLogged
+
+    """
+    if is_as_logged(name) is False:
+        raise RecordNotAsLogged(
+            "The record is not what the audit log says that was written. An operator has to find"
+            " out who wrote it; `dsfc audit verify` says what was recorded."
+        )
 
 
 def gone() -> tuple[UUID, ...]:

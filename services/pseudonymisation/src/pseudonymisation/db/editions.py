@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from catalogue import Protocol
 from common.audit import Entry as AuditEntry
+from common.audit import LoggedRows, telling
 from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import overwrite, record
@@ -19,6 +20,7 @@ from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import State as Replacement
 from common.unreadable import from_row
 from pseudonymisation.db import events
+from pseudonymisation.db.kept import EDITIONS
 from pseudonymisation.db.landed import pinned
 from pseudonymisation.db.submissions import UNDER_WAY
 from pseudonymisation.db.tables import (
@@ -46,6 +48,7 @@ from pseudonymisation.intake.use_cases.ports import Scope
 @dataclass(frozen=True, slots=True)
 class SqlEditions:
     session: Session
+    rows: LoggedRows
 
     def get(self, edition_id: UUID, scope: Scope) -> Edition:
         query = select(EditionRow).where(col(EditionRow.id) == edition_id)
@@ -78,7 +81,15 @@ class SqlEditions:
             query = query.where(col(EditionRow.period_last) >= period.first)
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
-        return reading.page(self.session, query, edition_of_row, key=col(EditionRow.id))
+        found = reading.page(self.session, query, edition_of_row, key=col(EditionRow.id))
+        self.hold([one.id for one in found])
+        if scope.own is None:
+            last = found[-1].id if len(found) == limit else None
+            self.rows.look_for_gone(self.session, EDITIONS, after=after, last=last)
+        return found
+
+    def hold(self, ids: Sequence[UUID]) -> None:
+        self.rows.compare(self.session, EDITIONS, ids)
 
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
         query = (
@@ -207,7 +218,8 @@ class SqlEditions:
         else:
             overwrite(self.session, EditionRow, values, version=edition.version)
         told = (events.of_edition(stored, event) for event in edition.pending)
-        record(self.session, events=told, audit=audit)
+        told_of = telling(self.session, audit, (EDITIONS, stored.id))
+        record(self.session, events=told, audit=told_of)
         return stored
 
 

@@ -8,9 +8,11 @@ from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
+from common.audit import LoggedRows
 from common.db import idempotency
 from common.db.unit_of_work import UnitOfWork
 from pseudonymisation.db.editions import SqlEditions
+from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.opt_outs import SqlOptOutChecks, SqlOptOutLists
 from pseudonymisation.db.partial_uploads import SqlPartialUploads
 from pseudonymisation.db.quality.measures import SqlMeasures
@@ -29,14 +31,15 @@ class SqlIntake:
     """One transaction of the intake."""
 
     session: Session
+    rows: LoggedRows
 
     @property
     def submissions(self) -> SqlSubmissions:
-        return SqlSubmissions(self.session)
+        return SqlSubmissions(self.session, self.rows)
 
     @property
     def editions(self) -> SqlEditions:
-        return SqlEditions(self.session)
+        return SqlEditions(self.session, self.rows)
 
     @property
     def measures(self) -> SqlMeasures:
@@ -44,11 +47,11 @@ class SqlIntake:
 
     @property
     def opt_out_lists(self) -> SqlOptOutLists:
-        return SqlOptOutLists(self.session)
+        return SqlOptOutLists(self.session, self.rows)
 
     @property
     def opt_out_checks(self) -> SqlOptOutChecks:
-        return SqlOptOutChecks(self.session)
+        return SqlOptOutChecks(self.session, self.rows)
 
     @property
     def partial_uploads(self) -> SqlPartialUploads:
@@ -84,5 +87,7 @@ class SqlIntake:
             yield from (key for key in named if key is not None)
 
 
-def intake_unit_of_work(engine: Engine) -> UnitOfWork[SqlIntake]:
-    return UnitOfWork(engine, SqlIntake)
+def intake_unit_of_work(engine: Engine, logged: Logged | None = None) -> UnitOfWork[SqlIntake]:
+    """Make the intake's unit of work; what is shown is held against what was `logged`."""
+    rows = (logged or Logged()).rows
+    return UnitOfWork(engine, lambda session: SqlIntake(session, rows))

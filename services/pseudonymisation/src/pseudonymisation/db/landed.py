@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from pseudonymisation.db.kept import EDITIONS, LISTS
 from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.opt_outs import answered_checks, is_taken_back, standing
 from pseudonymisation.db.tables import EditionRow, is_in_force
@@ -27,6 +28,11 @@ class SqlLanded:
 
     session: Session
     logged: Logged
+
+    def hold(self, months: Sequence[LandedMonth], lists: Sequence[PinnedOptOutList]) -> None:
+        editions = {edition for month in months for edition in month.editions}
+        self.logged.rows.compare(self.session, EDITIONS, editions)
+        self.logged.rows.compare(self.session, LISTS, [one.id for one in lists])
 
     def are_lists_as_logged(self) -> bool:
         return self.logged.lists_agree(self.session)

@@ -17,13 +17,13 @@ from sqlmodel import Session, select
 
 from common import audit
 from common.unreadable import UNREADABLE
+from pseudonymisation.db.kept import KEPT, LOG
 from pseudonymisation.db.opt_outs import to_check, to_list
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.preparations.domain.preparation import PinnedEdition
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-LOG = "pseudonymisation"
 LISTS, CHECKS, EDITIONS = "opt-out-lists/", "opt-out-checks/", "editions/"
 ROW = "row"
 """Has the digest of what an edition is read and judged by."""
@@ -36,12 +36,7 @@ class Logged:
 
     def __init__(self, checkpoints: Path | None = None) -> None:
         """`checkpoints`: their directory; None: the log is held against itself alone."""
-        self._log = audit.LogReader(
-            log_name=LOG,
-            words=[f'"resource":"{kind}' for kind in (LISTS, CHECKS, EDITIONS)],
-            note=self._note,
-            checkpoints=checkpoints,
-        )
+        self.rows = audit.LoggedRows(LOG, KEPT, checkpoints, note=self._note)
         self._newest: dict[str, Mapping[str, Any]] = {}
         """By resource, what its newest change said."""
         self._editions: dict[str, str | None] = {}
@@ -50,7 +45,7 @@ class Logged:
     def have(self, session: Session, editions: Iterable[PinnedEdition]) -> bool:
         """Say whether these are what was landed; of one from before the log says that it was."""
         with self._lock:
-            is_whole = self._log.catch_up(session)
+            is_whole, _ = self.rows.catch_up(session)
             unlike = [
                 name
                 for name, digest in ((f"{EDITIONS}{one.id}", one.digest) for one in editions)
@@ -68,7 +63,7 @@ class Logged:
             log.critical("opt_outs_not_as_logged", exc_info=error)
             return False
         with self._lock:
-            is_whole = self._log.catch_up(session)
+            is_whole, _ = self.rows.catch_up(session)
             unlike = [name for name, said in rows.items() if self._differs(name, said)]
             unlike += self._newest.keys() - rows.keys()
         if unlike or not is_whole:

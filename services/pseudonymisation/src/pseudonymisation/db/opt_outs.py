@@ -9,12 +9,14 @@ from sqlalchemy import ColumnElement, text
 from sqlmodel import Session, col, select
 
 from common.audit import Entry as AuditEntry
+from common.audit import LoggedRows, telling
 from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import put, record
 from common.replacement import EFFECTIVE, Change, ReplacementStatus, State
 from common.unreadable import from_row
 from pseudonymisation.db import events
+from pseudonymisation.db.kept import CHECKS, LISTS
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
 from pseudonymisation.intake.domain.opt_out import OptOutList, is_void
@@ -28,6 +30,7 @@ TURNS: Final = 5_310_774_209_361_114_903
 @dataclass(frozen=True, slots=True)
 class SqlOptOutLists:
     session: Session
+    rows: LoggedRows
 
     def get(self, list_id: UUID) -> OptOutList:
         row = self.session.get(OptOutListRow, list_id, populate_existing=True)
@@ -46,20 +49,29 @@ class SqlOptOutLists:
             query = query.where(col(OptOutListRow.state) == state.value)
         if after is not None:
             query = query.where(col(OptOutListRow.id) > after)
-        return reading.page(self.session, query, to_list, key=col(OptOutListRow.id))
+        found = reading.page(self.session, query, to_list, key=col(OptOutListRow.id))
+        self.hold([one.id for one in found])
+        last = found[-1].id if len(found) == limit else None
+        self.rows.look_for_gone(self.session, LISTS, after=after, last=last)
+        return found
+
+    def hold(self, ids: Sequence[UUID]) -> None:
+        self.rows.compare(self.session, LISTS, ids)
 
     def save(self, opt_outs: OptOutList, *, audit: AuditEntry) -> OptOutList:
         stored = replace(opt_outs, version=opt_outs.version + 1, pending=())
         values = _of_list(stored)
         put(self.session, OptOutListRow, values, version=opt_outs.version)
         told = (events.of_source(stored, event) for event in opt_outs.pending)
-        record(self.session, events=told, audit=audit)
+        told_of = telling(self.session, audit, (LISTS, stored.id))
+        record(self.session, events=told, audit=told_of)
         return stored
 
 
 @dataclass(frozen=True, slots=True)
 class SqlOptOutChecks:
     session: Session
+    rows: LoggedRows
 
     def get(self, check_id: UUID) -> OptOutCheck:
         row = self.session.get(OptOutCheckRow, check_id, populate_existing=True)
@@ -80,14 +92,22 @@ class SqlOptOutChecks:
             query = query.where(_stands(state))
         if after is not None:
             query = query.where(col(OptOutCheckRow.id) > after)
-        return reading.page(self.session, query, to_check, key=col(OptOutCheckRow.id))
+        found = reading.page(self.session, query, to_check, key=col(OptOutCheckRow.id))
+        self.hold([one.id for one in found])
+        last = found[-1].id if len(found) == limit else None
+        self.rows.look_for_gone(self.session, CHECKS, after=after, last=last)
+        return found
+
+    def hold(self, ids: Sequence[UUID]) -> None:
+        self.rows.compare(self.session, CHECKS, ids)
 
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:
         stored = replace(check, version=check.version + 1, pending=())
         values = _of_check(stored)
         put(self.session, OptOutCheckRow, values, version=check.version)
         told = (events.of_check(stored, event) for event in check.pending)
-        record(self.session, events=told, audit=audit)
+        told_of = telling(self.session, audit, (CHECKS, stored.id))
+        record(self.session, events=told, audit=told_of)
         return stored
 
 

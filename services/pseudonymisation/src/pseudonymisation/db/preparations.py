@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from common.audit import LoggedRows, telling
 from common.audit import log as audit_log
 from common.audit.entries import Entry
 from common.db import claims, outbox
@@ -20,6 +20,7 @@ from common.db.unit_of_work import UnitOfWork
 from common.errors import ClaimLost, EditedMeanwhile
 from common.jobs import SignOfLife
 from common.messaging.schemas import event
+from pseudonymisation.db.kept import PREPARATIONS
 from pseudonymisation.db.landed import SqlLanded
 from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.preparation_tables import (
@@ -45,6 +46,7 @@ _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdit
 @dataclass(frozen=True, slots=True)
 class SqlPreparations:
     session: Session
+    rows: LoggedRows
 
     def find(self, preparation_id: UUID) -> Preparation | None:
         row = self.session.get(PreparationRow, preparation_id)
@@ -88,8 +90,12 @@ class SqlPreparations:
             self.session.flush()
         except IntegrityError as error:
             raise AcceptedMeanwhile from error
-        audit_log.append(self.session, [audit])
+        told = telling(self.session, audit, (PREPARATIONS, stored.id))
+        audit_log.append(self.session, [told])
         return stored
+
+    def hold(self, preparation_id: UUID) -> None:
+        self.rows.compare(self.session, PREPARATIONS, [preparation_id])
 
     def save(self, preparation: Preparation, *, audit: Entry) -> Preparation:
         """Store state, files, events and audit together.
@@ -117,8 +123,8 @@ class SqlPreparations:
                     state=stored.state.value,
                 ),
             )
-        self.session.flush()
-        audit_log.append(self.session, [audit])
+        told = telling(self.session, audit, (PREPARATIONS, stored.id))
+        audit_log.append(self.session, [told])
         return stored
 
     def extend_claim(self, preparation_id: UUID, attempt: UUID, sign: SignOfLife) -> None:
@@ -264,14 +270,14 @@ class SqlPreparationTransaction:
 
 
 def preparation_unit_of_work(
-    engine: Engine, checkpoints: Path | None = None
+    engine: Engine, held_against: Logged | None = None
 ) -> UnitOfWork[SqlPreparationTransaction]:
-    """Make the unit of work of preparations; what it rests on is held against them."""
-    logged = Logged(checkpoints)
+    """Make the unit of work of preparations; what it rests on is held against what was logged."""
+    logged = held_against or Logged()
     return UnitOfWork(
         engine,
         lambda session: SqlPreparationTransaction(
-            SqlPreparations(session),
+            SqlPreparations(session, logged.rows),
             SqlDomains(session),
             SqlLanded(session, logged),
             SqlShownTables(session),

@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import exists, insert, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from catalogue import Protocol
 from common.audit import Entry as AuditEntry
+from common.audit import Kept, LoggedRows, telling
 from common.db import claims, reading
 from common.db.saving import put, record
 from common.jobs import SignOfLife
 from common.unreadable import from_row
 from pseudonymisation.db import events
+from pseudonymisation.db.kept import FIELDS, QUALITIES, QUARANTINES, SUBMISSIONS
 from pseudonymisation.db.tables import (
     EditionRow,
     QuarantineRow,
@@ -29,15 +32,24 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.submission import DECIDED, Content, Submission, SubmissionState
-from pseudonymisation.intake.domain.written import BulkPart, ContentForm, Dialect
+from pseudonymisation.intake.domain.written import (
+    BulkPart,
+    ContentForm,
+    Delimiter,
+    Dialect,
+    Quoting,
+)
 from pseudonymisation.intake.use_cases.ports import Scope
 
+_DELIMITER: TypeAdapter[Delimiter | None] = TypeAdapter(Delimiter | None)
+_QUOTING: TypeAdapter[Quoting | None] = TypeAdapter(Quoting | None)
 UNDER_WAY = [SubmissionState.RECEIVED.value, SubmissionState.LANDING.value]
 
 
 @dataclass(frozen=True, slots=True)
 class SqlSubmissions:
     session: Session
+    rows: LoggedRows
 
     def get(self, submission_id: UUID, scope: Scope) -> Submission:
         query = select(SubmissionRow).where(col(SubmissionRow.id) == submission_id)
@@ -69,7 +81,18 @@ class SqlSubmissions:
             query = query.where(col(SubmissionRow.data_set) == data_set)
         if after is not None:
             query = query.where(col(SubmissionRow.id) > after)
-        return reading.page(self.session, query, _to_submission, key=col(SubmissionRow.id))
+        found = reading.page(self.session, query, _to_submission, key=col(SubmissionRow.id))
+        self.hold([one.id for one in found])
+        if scope.own is None:
+            last = found[-1].id if len(found) == limit else None
+            self.rows.look_for_gone(self.session, SUBMISSIONS, after=after, last=last)
+        return found
+
+    def hold(self, ids: Sequence[UUID]) -> None:
+        self.rows.compare(self.session, SUBMISSIONS, ids)
+
+    def hold_entries(self, submission_id: UUID) -> None:
+        self.rows.compare(self.session, QUARANTINES, [submission_id])
 
     def entries(
         self, submission_id: UUID, *, after: int, limit: int
@@ -81,10 +104,7 @@ class SqlSubmissions:
             .order_by(col(QuarantineRow.position))
             .limit(limit)
         )
-        return [
-            (row.position, QuarantineEntry(row.line, row.column, row.code))
-            for row in self.session.exec(query)
-        ]
+        return [(row.position, _to_entry(row)) for row in self.session.exec(query)]
 
     def same_content(self, submission: Submission, digest: str) -> UUID | None:
         in_force = (
@@ -180,7 +200,12 @@ class SqlSubmissions:
                 ],
             )
         told = (events.of_submission(stored, event) for event in submission.pending)
-        record(self.session, events=told, audit=audit)
+        records: list[tuple[Kept, object]] = [(SUBMISSIONS, stored.id)]
+        if submission.entries:
+            records.append((QUARANTINES, stored.id))
+        if stored.edition_id is not None:
+            records += [(QUALITIES, stored.edition_id), (FIELDS, stored.edition_id)]
+        record(self.session, events=told, audit=telling(self.session, audit, *records))
         return stored
 
     def keep_claim(self, submission: Submission) -> Submission:
@@ -242,6 +267,14 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
 
 
 @from_row
+def _to_entry(row: QuarantineRow) -> QuarantineEntry:
+    entry = QuarantineEntry(row.line, row.column, row.code)
+    if not entry.detail:
+        raise ValueError("code")
+    return entry
+
+
+@from_row
 def _to_submission(row: SubmissionRow) -> Submission:
     content = None
     if row.content_key is not None:
@@ -262,8 +295,9 @@ def _to_submission(row: SubmissionRow) -> Submission:
         provider=row.provider,
         submitted_by=row.submitted_by,
         basis=Basis(row.basis) if row.basis else None,
-        # Only what the API let in was written.
-        dialect=Dialect(cast("Any", row.delimiter), cast("Any", row.quoting)),
+        dialect=Dialect(
+            _DELIMITER.validate_python(row.delimiter), _QUOTING.validate_python(row.quoting)
+        ),
         protocol=Protocol(row.protocol),
         part=BulkPart.stored(row.part),
         left_out_at_source=row.left_out_at_source,

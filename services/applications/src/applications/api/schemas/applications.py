@@ -32,6 +32,7 @@ from applications.use_cases.ports import HistoryLine, Summary
 from common.audit import is_as_logged
 from common.errors import Invalid
 from common.texts import Scanned
+from common.web.logged import IsAsLogged
 from common.web.pagination import Page
 
 
@@ -162,14 +163,6 @@ class Refusal(Incoming):
 
 
 # Out
-
-IsAsLogged = Annotated[
-    bool | None,
-    Field(
-        description="Whether it is as the audit log tells; `false`: somebody wrote into the"
-        " database past the service. Null: it was just written, or before the log told of it."
-    ),
-]
 
 
 def _as_logged(application_id: UUID) -> bool | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from common.audit import is_as_logged
+from common.web.logged import IsAsLogged
 from common.web.pagination import LIMIT_MAX, Page
 from dissemination.domain.agreement_status import Availability
 from dissemination.domain.delivery import Delivery, Outcome
@@ -22,15 +23,6 @@ from statements.vocabulary import Classification, Format, Purpose
 
 class Outgoing(BaseModel):
     model_config = ConfigDict(from_attributes=True)
-
-
-IsAsLogged = Annotated[
-    bool | None,
-    Field(
-        description="Whether it is as the audit log tells; `false`: somebody wrote into the"
-        " database past the service. Null: it was just written, or before the log told of it."
-    ),
-]
 
 
 class RefusalView(Outgoing):

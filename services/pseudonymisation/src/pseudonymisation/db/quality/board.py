@@ -9,11 +9,13 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlmodel import Session, col
 
 from common.audit import Entry as AuditEntry
+from common.audit import LoggedRows, telling
 from common.db import reading
 from common.db.saving import put, record
 from common.replacement import State as Replacement
 from common.unreadable import from_row
 from pseudonymisation.db.editions import sums_of_row
+from pseudonymisation.db.kept import EDITIONS, EXPECTATIONS, SUBMISSIONS
 from pseudonymisation.db.quality.tables import ExpectationRow
 from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
 from pseudonymisation.intake.domain.period import Period
@@ -27,6 +29,7 @@ from pseudonymisation.quality.use_cases.ports import OfBoard
 @dataclass(frozen=True, slots=True)
 class SqlBoard:
     session: Session
+    rows: LoggedRows
 
     def expectation(self, expectation_id: UUID) -> Expectation:
         row = self.session.get(ExpectationRow, expectation_id)
@@ -46,7 +49,12 @@ class SqlBoard:
             query = query.where(col(ExpectationRow.provider) == wanted.provider)
         if after is not None:
             query = query.where(col(ExpectationRow.id) > after)
-        return reading.page(self.session, query, _to_expectation, key=col(ExpectationRow.id))
+        found = reading.page(self.session, query, _to_expectation, key=col(ExpectationRow.id))
+        self.rows.compare(self.session, EXPECTATIONS, [one.id for one in found])
+        if scope.own is None and wanted == OfBoard():
+            last = found[-1].id if len(found) == limit else None
+            self.rows.look_for_gone(self.session, EXPECTATIONS, after=after, last=last)
+        return found
 
     def editions(
         self, wanted: OfBoard, scope: Scope, *, first: str, last: str
@@ -60,6 +68,14 @@ class SqlBoard:
             .where(*_of(wanted, scope, col(row.data_set), col(row.provider)))
             .order_by(col(row.id))
         )
+        found = list(self.session.execute(query))
+        # Also what lies in no month that is looked at: its row may have been altered to.
+        of_all = select(col(row.id)).where(
+            *_of(wanted, scope, col(row.data_set), col(row.provider))
+        )
+        self.rows.compare(self.session, EDITIONS, list(self.session.scalars(of_all)))
+        if scope.own is None:
+            self.rows.look_for_gone(self.session, EDITIONS, after=None, last=None)
         return [
             LandedEdition(
                 id=edition.id,
@@ -73,7 +89,7 @@ class SqlBoard:
                 rows=edition.rows - (edition.rows_repeated or 0),
                 landed_at=edition.landed_at,
             )
-            for edition, is_read in self.session.execute(query)
+            for edition, is_read in found
         ]
 
     def sent(self, wanted: OfBoard, scope: Scope, *, first: str, last: str) -> Sequence[SentFile]:
@@ -106,7 +122,9 @@ class SqlBoard:
                 self.session.execute(query)
             )
         )
-        return [one for one in found if one.period.first <= last and one.period.last >= first]
+        sent = [one for one in found if one.period.first <= last and one.period.last >= first]
+        self.rows.compare(self.session, SUBMISSIONS, [one.id for one in sent])
+        return sent
 
     def save(self, expectation: Expectation, *, audit: AuditEntry) -> Expectation:
         stored = replace(expectation, version=expectation.version + 1)
@@ -123,7 +141,8 @@ class SqlBoard:
             "reason": stored.reason,
         }
         put(self.session, ExpectationRow, values, version=expectation.version)
-        record(self.session, events=(), audit=audit)
+        told = telling(self.session, audit, (EXPECTATIONS, stored.id))
+        record(self.session, events=(), audit=told)
         return stored
 
 

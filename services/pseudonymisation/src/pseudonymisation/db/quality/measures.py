@@ -8,7 +8,11 @@ from uuid import UUID
 from sqlalchemy import String, cast, exists, insert
 from sqlmodel import Session, col, select
 
+from common.audit import Entry as AuditEntry
+from common.audit import telling
+from common.db.saving import record
 from pseudonymisation.db.editions import edition_of_row
+from pseudonymisation.db.kept import FIELDS, QUALITIES
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
 from pseudonymisation.db.tables import EditionRow, SubmissionRow
 from pseudonymisation.intake.domain.edition import Edition
@@ -60,6 +64,10 @@ class SqlMeasures:
                     for position, one in enumerate(measures.fields)
                 ],
             )
+
+    def log(self, edition_id: UUID, *, audit: AuditEntry) -> None:
+        told = telling(self.session, audit, (QUALITIES, edition_id), (FIELDS, edition_id))
+        record(self.session, events=(), audit=told)
 
     def is_missing(self, edition_id: UUID) -> bool:
         return self.session.get(EditionQualityRow, edition_id) is None

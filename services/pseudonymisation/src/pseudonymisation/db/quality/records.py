@@ -2,16 +2,20 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Engine, Select, func, or_, select
 from sqlmodel import Session, col
 
+from common.audit import LoggedRows
 from common.db import idempotency, reading
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
+from common.unreadable import from_row
 from pseudonymisation.db.editions import sums_of_row
+from pseudonymisation.db.kept import EDITIONS, FIELDS, PREPARATIONS, QUALITIES
+from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.preparations import SqlPreparations
 from pseudonymisation.db.quality.board import SqlBoard
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
@@ -37,6 +41,7 @@ STANDINGS: Final = {
 @dataclass(frozen=True, slots=True)
 class SqlQualityRecords:
     session: Session
+    rows: LoggedRows
 
     def page(
         self, wanted: OfEditions, scope: Scope, *, after: UUID | None, limit: int
@@ -53,7 +58,10 @@ class SqlQualityRecords:
             )
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
-        return reading.page_by(self.session, query, self._with_fields, key=col(EditionRow.id))
+        found = reading.page_by(self.session, query, self._with_fields, key=col(EditionRow.id))
+        if scope.own is None:
+            self._hold_part(after, found[-1].edition_id if len(found) == limit else None)
+        return found
 
     def trend(self, data_set: str, provider: str, *, limit: int) -> Sequence[MeasuredEdition]:
         wanted = OfEditions(data_set=data_set, provider=provider, only_in_force=True)
@@ -84,15 +92,29 @@ class SqlQualityRecords:
             .where(is_in_force())
             .group_by(col(EditionQualityRow.period), col(FieldQualityRow.field))
         )
-        return {
-            (period, field): FieldTotals(
-                judged=int(judged), valid=int(valid), missing=int(missing), withheld=int(withheld)
+        # Also what is not summed: its row may have been altered to be left out.
+        of_data_set = (
+            select(col(EditionRow.id))
+            .join(
+                EditionQualityRow,
+                col(EditionQualityRow.edition_id) == col(EditionRow.id),
+                isouter=True,
             )
-            for period, field, judged, valid, missing, withheld in self.session.execute(query)
-        }
+            .where(
+                or_(
+                    col(EditionRow.data_set) == data_set,
+                    col(EditionQualityRow.data_set) == data_set,
+                )
+            )
+        )
+        self._hold(list(self.session.scalars(of_data_set)))
+        return {(row[0], row[1]): _totals(row) for row in self.session.execute(query)}
 
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
-        return SqlSubmissions(self.session).get(submission_id, scope)
+        submissions = SqlSubmissions(self.session, self.rows)
+        found = submissions.get(submission_id, scope)
+        submissions.hold([submission_id])
+        return found
 
     def sums(
         self, data_sets: Collection[str], provider: str, period: Period, *, instead: UUID | None
@@ -107,6 +129,7 @@ class SqlQualityRecords:
             .order_by(col(EditionRow.id))
         )
         rows = list(self.session.scalars(query))
+        self.rows.compare(self.session, EDITIONS, [row.id for row in rows])
         own = next((row for row in rows if row.id == instead), None)
         months = {*period}
         return {
@@ -121,7 +144,9 @@ class SqlQualityRecords:
         }
 
     def preparation(self, permit_id: UUID) -> Preparation:
-        return SqlPreparations(self.session).get(permit_id)
+        found = SqlPreparations(self.session, self.rows).get(permit_id)
+        self.rows.compare(self.session, PREPARATIONS, [permit_id])
+        return found
 
     def of(self, edition_ids: Collection[UUID]) -> Sequence[MeasuredEdition]:
         wanted = col(EditionRow.id).in_(edition_ids)
@@ -144,8 +169,25 @@ class SqlQualityRecords:
             if (name, of) in periods
         ]
 
+    def _hold(self, edition_ids: Collection[UUID]) -> None:
+        for kept in (EDITIONS, QUALITIES, FIELDS):
+            self.rows.compare(self.session, kept, edition_ids)
+
+    def _hold_part(self, after: UUID | None, last: UUID | None) -> None:
+        """Hold what is not listed against the log: it may have been altered to be left out."""
+        query = select(col(EditionRow.id))
+        if after is not None:
+            query = query.where(col(EditionRow.id) > after)
+        if last is not None:
+            query = query.where(col(EditionRow.id) <= last)
+        ids = list(self.session.scalars(query))
+        for kept in (EDITIONS, QUALITIES):
+            self.rows.compare(self.session, kept, ids)
+            self.rows.look_for_gone(self.session, kept, after=after, last=last)
+
     def _with_fields(self, query: Select[EditionQualityRow, EditionRow]) -> list[MeasuredEdition]:
         found = [(quality, edition) for quality, edition in self.session.execute(query)]
+        self._hold([edition.id for _, edition in found])
         fields: dict[UUID, list[FieldMeasure]] = {edition.id: [] for _, edition in found}
         rows = self.session.scalars(
             select(FieldQualityRow)
@@ -162,14 +204,15 @@ class SqlQuality:
     """One transaction of data quality."""
 
     session: Session
+    rows: LoggedRows
 
     @property
     def records(self) -> SqlQualityRecords:
-        return SqlQualityRecords(self.session)
+        return SqlQualityRecords(self.session, self.rows)
 
     @property
     def board(self) -> SqlBoard:
-        return SqlBoard(self.session)
+        return SqlBoard(self.session, self.rows)
 
     def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
         if key is None:
@@ -183,8 +226,10 @@ class SqlQuality:
             )
 
 
-def quality_unit_of_work(engine: Engine) -> UnitOfWork[SqlQuality]:
-    return UnitOfWork(engine, SqlQuality)
+def quality_unit_of_work(engine: Engine, logged: Logged | None = None) -> UnitOfWork[SqlQuality]:
+    """Make the unit of work of data quality; what is shown is held against what was `logged`."""
+    rows = (logged or Logged()).rows
+    return UnitOfWork(engine, lambda session: SqlQuality(session, rows))
 
 
 def _stays(row: EditionRow, own: EditionRow) -> bool:
@@ -247,7 +292,19 @@ def _standing(edition: EditionRow) -> EditionStanding:
     return EditionStanding.IN_FORCE if is_read else EditionStanding.SUPERSEDED
 
 
+@from_row
+def _totals(row: Sequence[Any]) -> FieldTotals:
+    """Read sums. More valid values than were judged are no sums of ours."""
+    judged, valid, missing, withheld = (int(count) for count in row[2:])
+    if min(judged, valid, missing, withheld) < 0 or valid + missing + withheld > judged:
+        raise ValueError("sums")
+    return FieldTotals(judged=judged, valid=valid, missing=missing, withheld=withheld)
+
+
+@from_row
 def _to_measure(row: FieldQualityRow) -> FieldMeasure:
+    if row.valid + row.missing + row.withheld > row.judged:
+        raise ValueError("counts")
     return FieldMeasure(
         field=row.field,
         is_submitted=row.is_submitted,

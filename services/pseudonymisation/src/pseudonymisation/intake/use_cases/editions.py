@@ -12,7 +12,9 @@ from pseudonymisation.intake.use_cases.context import IntakeContext
 def get(edition_id: UUID, *, ctx: IntakeContext) -> Edition:
     """Raise EditionNotFound."""
     with ctx.uow.reading() as tx:
-        return tx.editions.get(edition_id, ctx.scope)
+        found = tx.editions.get(edition_id, ctx.scope)
+        tx.editions.hold([edition_id])
+        return found
 
 
 def page(

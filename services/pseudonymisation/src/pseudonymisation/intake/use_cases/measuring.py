@@ -8,6 +8,7 @@ from catalogue import LandingRules
 from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.measures import measured
 from pseudonymisation.intake.use_cases.context import IntakeContext
+from pseudonymisation.intake.use_cases.landing_results import audit_entry
 from pseudonymisation.intake.use_cases.ports import Scope
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,6 +32,12 @@ def _measure(edition: Edition, *, ctx: IntakeContext) -> bool:
             return False
         measures = measured(submission.report, data_set=data_set, rules=_rules(edition, ctx=ctx))
         tx.measures.add(edition, measures, at=edition.landed_at)
+        tx.measures.log(
+            edition.id,
+            audit=audit_entry(
+                "edition-measured", f"editions/{edition.id}", submission, ctx.clock.now()
+            ),
+        )
     log.info("edition_measured", edition_id=str(edition.id))
     return True
 

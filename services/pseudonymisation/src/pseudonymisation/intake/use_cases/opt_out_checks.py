@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from catalogue import UnknownDataSet
+from common.audit import require_as_logged
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
 from common.errors import EditedMeanwhile
@@ -91,9 +92,13 @@ def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
     That it was asked for is written down before the first number is opened.
 
     Raises:
-        CheckNotFound, CheckTooOld, CheckAnswered, Unavailable
+        CheckNotFound, CheckTooOld, CheckAnswered, RecordNotAsLogged, Unavailable
 
     """
+    with ctx.uow.reading() as tx:
+        tx.opt_out_checks.get(check_id)
+        tx.opt_out_checks.hold([check_id])
+    require_as_logged(f"opt-out-checks/{check_id}")  # its row says whose numbers are handed out
     with ctx.uow.writing() as tx:
         check = tx.opt_out_checks.get(check_id)
         check.require_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
@@ -198,7 +203,9 @@ def take_reply_back(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOu
 def get(check_id: UUID, *, ctx: IntakeContext) -> OptOutCheck:
     """Raise CheckNotFound."""
     with ctx.uow.reading() as tx:
-        return tx.opt_out_checks.get(check_id)
+        found = tx.opt_out_checks.get(check_id)
+        tx.opt_out_checks.hold([check_id])
+        return found
 
 
 def page(

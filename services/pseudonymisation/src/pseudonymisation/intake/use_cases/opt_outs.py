@@ -217,7 +217,9 @@ def take_back(list_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutList:
 def get(list_id: UUID, *, ctx: IntakeContext) -> OptOutList:
     """Raise ListNotFound."""
     with ctx.uow.reading() as tx:
-        return tx.opt_out_lists.get(list_id)
+        found = tx.opt_out_lists.get(list_id)
+        tx.opt_out_lists.hold([list_id])
+        return found
 
 
 def page(

@@ -55,6 +55,12 @@ class Submissions(Protocol):
     ) -> Sequence[Submission]:
         """In order of id, which is the order of creation. Without their reports."""
 
+    def hold(self, ids: Sequence[UUID]) -> None:
+        """Hold them against the audit log, to be shown."""
+
+    def hold_entries(self, submission_id: UUID) -> None:
+        """The same of the reasons for which lines of it were set aside."""
+
     def entries(
         self, submission_id: UUID, *, after: int, limit: int
     ) -> Sequence[tuple[int, QuarantineEntry]]:
@@ -110,6 +116,9 @@ class Editions(Protocol):
     ) -> Sequence[Edition]:
         """In order of id. With a period: those that share a month with it."""
 
+    def hold(self, ids: Sequence[UUID]) -> None:
+        """Hold them against the audit log, to be shown."""
+
     def of(self, data_set: str, provider: str) -> Sequence[Edition]:
         """Return the editions in force of one data set and provider."""
 
@@ -152,6 +161,9 @@ class Measures(Protocol):
     def add(self, edition: Edition, measures: EditionMeasures, *, at: datetime) -> None:
         """Write down what an edition is like, once."""
 
+    def log(self, edition_id: UUID, *, audit: AuditEntry) -> None:
+        """Append a leaf that tells of what an edition is like."""
+
     def is_missing(self, edition_id: UUID) -> bool:
         """Return whether an edition is not measured yet."""
 
@@ -165,6 +177,9 @@ class Measures(Protocol):
 class OptOutLists(Protocol):
     def get(self, list_id: UUID) -> OptOutList:
         """Raise ListNotFound."""
+
+    def hold(self, ids: Sequence[UUID]) -> None:
+        """Hold them against the audit log, to be shown."""
 
     def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
         """Return those in force, leaving and waiting. Locked: nobody else changes them now."""
@@ -180,6 +195,9 @@ class OptOutLists(Protocol):
 class OptOutChecks(Protocol):
     def get(self, check_id: UUID) -> OptOutCheck:
         """Raise CheckNotFound."""
+
+    def hold(self, ids: Sequence[UUID]) -> None:
+        """Hold them against the audit log, to be shown."""
 
     def answered(self, data_set: str, *, locked: bool = False) -> Sequence[OptOutCheck]:
         """Return those that have a reply; `locked`: nobody else changes them in the meantime."""

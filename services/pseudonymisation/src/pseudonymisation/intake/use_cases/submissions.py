@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from catalogue import DataSet, UnknownDataSet, in_force
+from common.audit import require_as_logged
 from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.errors import AppError, TransitionRefused
@@ -250,7 +251,9 @@ def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: IntakeContext)
 def get(submission_id: UUID, *, ctx: IntakeContext) -> Submission:
     """Raise SubmissionNotFound."""
     with ctx.uow.reading() as tx:
-        return tx.submissions.get(submission_id, ctx.scope)
+        found = tx.submissions.get(submission_id, ctx.scope)
+        tx.submissions.hold([submission_id])
+        return found
 
 
 def page(
@@ -271,6 +274,8 @@ def quarantine(
     """
     with ctx.uow.reading() as tx:
         tx.submissions.get(submission_id, ctx.scope)
+        tx.submissions.hold([submission_id])
+        tx.submissions.hold_entries(submission_id)
         return tx.submissions.entries(submission_id, after=after, limit=limit)
 
 
@@ -281,10 +286,13 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
     for is written down before the first of them is read.
 
     Raises:
-        SubmissionNotFound, QuarantineGone, Unavailable
+        SubmissionNotFound, QuarantineGone, RecordNotAsLogged, Unavailable
 
     """
     at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        tx.submissions.hold([submission_id])
+    require_as_logged(f"submissions/{submission_id}")  # its row says whose rows are handed out
     with ctx.uow.writing() as tx:
         submission = tx.submissions.sent_by(submission_id, ctx.own)
         key, content = submission.quarantine_key, submission.content

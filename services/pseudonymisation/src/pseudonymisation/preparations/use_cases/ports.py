@@ -28,6 +28,9 @@ class Preparations(Protocol):
     def get(self, preparation_id: UUID) -> Preparation:
         """Raise PreparationNotFound."""
 
+    def hold(self, preparation_id: UUID) -> None:
+        """Hold it against the audit log, to be shown."""
+
     def claimable(self, *, at: datetime) -> Preparation | None: ...
 
     def add(self, preparation: Preparation, *, permit: dict[str, Any], audit: Entry) -> Preparation:
@@ -101,6 +104,9 @@ class Landed(Protocol):
 
     def are_as_logged(self, editions: Sequence[PinnedEdition]) -> bool:
         """Say whether editions are what the audit log says was landed."""
+
+    def hold(self, months: Sequence[LandedMonth], lists: Sequence[PinnedOptOutList]) -> None:
+        """Hold the editions and lists against the audit log, to be shown."""
 
     def are_lists_as_logged(self) -> bool:
         """Say whether lists and checks are what the audit log says of them, and none is missing."""

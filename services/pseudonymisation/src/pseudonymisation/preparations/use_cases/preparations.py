@@ -110,6 +110,7 @@ def get(permit_id: UUID, *, ctx: PreparationContext) -> Preparation:
     """
     with ctx.uow.reading() as tx:
         preparation = tx.preparations.get(permit_id)
+        tx.preparations.hold(permit_id)
     if preparation.caller != ctx.principal.client_id:
         raise PreparationNotFound("The preparation does not exist.")
     return preparation
@@ -122,10 +123,9 @@ def landed(data_set: str, *, ctx: PreparationContext) -> LandedData:
     file would lay open who objected.
     """
     with ctx.uow.reading() as tx:
-        return LandedData(
-            months=tuple(tx.landed.months(data_set)),
-            opt_out_lists=lists_of(tx.landed.opt_out_lists()),
-        )
+        months, lists = tuple(tx.landed.months(data_set)), tx.landed.opt_out_lists()
+        tx.landed.hold(months, lists)
+        return LandedData(months=months, opt_out_lists=lists_of(lists))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,21 @@ from typing import Final
 
 from fastapi import Response
 
+from common.audit import is_as_logged
+
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """Write a table as a file of that name."""
+    """Write a table as a file of that name; its last column is about all that it is made of."""
+    verdict = {True: "true", False: "false", None: ""}[is_as_logged()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(heads)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow([*heads, "is_as_logged"])
+    writer.writerows([*(_cell(value) for value in row), verdict] for row in rows)
+    if verdict == "false" and text.getvalue().count("\r\n") == 1:
+        writer.writerow([*([""] * len(heads)), verdict])
     return Response(
         text.getvalue(),
         media_type=CSV,

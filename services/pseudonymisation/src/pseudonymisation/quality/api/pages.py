@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from common.audit import is_as_logged
 from pseudonymisation.quality.api import plots
 
 FOLDER: Final = "templates"
@@ -45,6 +46,6 @@ def _environment() -> Environment:
 def page(template: str, **values: Any) -> HTMLResponse:
     """Render a page; every value is escaped."""
     return HTMLResponse(
-        _environment().get_template(template).render(**values),
+        _environment().get_template(template).render(is_as_logged=is_as_logged(), **values),
         headers={"Content-Security-Policy": policy()},
     )

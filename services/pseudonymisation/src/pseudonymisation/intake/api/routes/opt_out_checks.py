@@ -12,11 +12,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.audit import RecordNotAsLogged, is_as_logged
 from common.db.idempotency import IdempotencyKeyReused
 from common.errors import EditedMeanwhile
 from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.texts import Scanned
 from common.web.idempotency import IdempotencyKey, fingerprint
+from common.web.logged import IsAsLogged
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from common.web.replacement import Reason, StandingView
@@ -97,6 +99,7 @@ class CheckView(BaseModel):
             " `removed` are those whom this reply clears and the one in force then did not."
         ),
     ]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, check: domain.OptOutCheck) -> Self:
@@ -114,6 +117,7 @@ class CheckView(BaseModel):
             opened_at=check.opened_at,
             replied_at=None if reply is None else reply.received_at,
             standing=None if reply is None else StandingView.of(reply.standing),
+            is_as_logged=is_as_logged(f"opt-out-checks/{check.id}"),
         )
 
 
@@ -164,7 +168,9 @@ def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
 @router.get(
     "/{check_id}/request",
     response_class=StreamingResponse,
-    responses=responses(errors.CheckNotFound, errors.CheckTooOld, errors.CheckAnswered)
+    responses=responses(
+        errors.CheckNotFound, errors.CheckTooOld, errors.CheckAnswered, RecordNotAsLogged
+    )
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:

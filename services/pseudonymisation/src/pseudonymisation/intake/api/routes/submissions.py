@@ -11,6 +11,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from common.audit import RecordNotAsLogged, is_as_logged
 from common.errors import AppError, TransitionRefused
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
@@ -179,13 +180,14 @@ def get_quarantine(
     return QuarantinePage(
         items=[QuarantineEntryView.of(entry) for _, entry in shown],
         next=shown[-1][0] if len(found) > limit else None,
+        is_as_logged=is_as_logged(f"submissions/{submission_id}", f"quarantines/{submission_id}"),
     )
 
 
 @router.get(
     "/{submission_id}/quarantine/rows",
     response_class=StreamingResponse,
-    responses=responses(errors.SubmissionNotFound, errors.QuarantineGone)
+    responses=responses(errors.SubmissionNotFound, errors.QuarantineGone, RecordNotAsLogged)
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse:

@@ -8,8 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalogue import Protocol
+from common.audit import is_as_logged
 from common.replacement import State
 from common.texts import Scanned
+from common.web.logged import IsAsLogged
 from common.web.replacement import ChangeView, StandingView
 from pseudonymisation.intake.domain.edition import Edition, Replaced
 from pseudonymisation.intake.domain.opt_out import OptOutList
@@ -258,6 +260,7 @@ class SubmissionView(BaseModel):
         RefusalView | None,
         Field(description="Of a refused file: where it is wrong; null where it is not said."),
     ]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, submission: Submission) -> Self:
@@ -293,6 +296,7 @@ class SubmissionView(BaseModel):
             code=submission.code,
             detail=submission.detail,
             refusal=RefusalView.model_validate(submission.refusal) if submission.refusal else None,
+            is_as_logged=is_as_logged(f"submissions/{submission.id}"),
         )
 
 
@@ -318,6 +322,7 @@ class QuarantinePage(BaseModel):
     next: Annotated[
         int | None, Field(description="Pass as `after` for the next page; null on the last.")
     ] = None
+    is_as_logged: IsAsLogged
 
 
 class RulesVersionView(BaseModel):
@@ -390,6 +395,7 @@ class EditionView(StandingView):
     ]
     landed_at: datetime
     superseded_by: Annotated[UUID | None, Field(description="Null: no later edition is in force.")]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of_edition(cls, edition: Edition) -> Self:
@@ -420,6 +426,7 @@ class EditionView(StandingView):
             else RulesVersionView.model_validate(edition.landing_rules),
             landed_at=edition.landed_at,
             superseded_by=edition.superseded_by,
+            is_as_logged=is_as_logged(f"editions/{edition.id}"),
         )
 
 
@@ -440,6 +447,7 @@ class OptOutListView(StandingView):
     people: Annotated[int, Field(description="How many people are on it.")]
     digest: Annotated[str, Field(description="Of what was sent: `sha256:` and the hash.")]
     imported_at: Annotated[datetime, Field(description="When it came, RFC 3339, in UTC.")]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of_list(cls, opt_outs: OptOutList) -> Self:
@@ -451,4 +459,5 @@ class OptOutListView(StandingView):
             people=opt_outs.people,
             digest=opt_outs.digest,
             imported_at=opt_outs.imported_at,
+            is_as_logged=is_as_logged(f"opt-out-lists/{opt_outs.id}"),
         )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from common.audit import is_as_logged
 from common.errors import NoEdition, Refused
 from common.security.roles import Role
 from common.web.auth import Permission
@@ -88,4 +89,5 @@ def list_landed_months(
     return LandedMonths(
         items=[LandedMonthView.model_validate(month) for month in found.months],
         opt_out_lists=[*found.opt_out_lists],
+        is_as_logged=is_as_logged(),
     )

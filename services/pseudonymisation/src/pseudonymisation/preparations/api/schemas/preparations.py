@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from common.audit import is_as_logged
+from common.web.logged import IsAsLogged
 from pseudonymisation.preparations.domain.errors import FailureCode, said
 from pseudonymisation.preparations.domain.preparation import Preparation
 from statements.handed import RequestedExtract
@@ -66,6 +68,7 @@ class LandedMonths(BaseModel):
             examples=[["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"]],
         ),
     ]
+    is_as_logged: IsAsLogged
 
 
 class PreparationView(BaseModel):
@@ -76,6 +79,7 @@ class PreparationView(BaseModel):
     code: Annotated[str | None, Field(description="Why it failed.")]
     detail: Annotated[str | None, Field(description="The same in words; null unless it failed.")]
     files: list[PreparedFileView]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, preparation: Preparation) -> Self:
@@ -91,4 +95,5 @@ class PreparationView(BaseModel):
             if preparation.code
             else None,
             files=[PreparedFileView.model_validate(file) for file in preparation.files],
+            is_as_logged=is_as_logged(f"preparations/{preparation.id}"),
         )

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.audit import is_as_logged
 from common.texts import Scanned
+from common.web.logged import IsAsLogged
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, ODS, RequestBody
 from pseudonymisation.quality.api.windows import MONTH
 from pseudonymisation.quality.domain.board import BoardKey, BoardLine
@@ -91,6 +93,7 @@ class ExpectationView(BaseModel):
     recorded_at: Annotated[datetime, Field(description="RFC 3339, in UTC.")]
     reason: Annotated[str, Field(description="Why it is expected, or why it ended.")]
     version: Annotated[int, Field(description="Counts the changes from 1.")]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, one: Expectation) -> Self:
@@ -104,6 +107,7 @@ class ExpectationView(BaseModel):
             recorded_at=one.recorded_at,
             reason=one.reason,
             version=one.version,
+            is_as_logged=is_as_logged(f"expectations/{one.id}"),
         )
 
 
@@ -185,6 +189,7 @@ class BoardPage(BaseModel):
             examples=["2018-04~SUS_APC~RR8"],
         ),
     ] = None
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, lines: list[BoardLine], limit: int) -> Self:
@@ -192,6 +197,7 @@ class BoardPage(BaseModel):
         return cls(
             items=[BoardLineView.of(line) for line in shown],
             next=place_of(shown[-1].key) if len(lines) > limit else None,
+            is_as_logged=is_as_logged(),
         )
 
 

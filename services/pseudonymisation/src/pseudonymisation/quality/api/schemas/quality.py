@@ -7,10 +7,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.audit import is_as_logged
+from common.web.logged import IsAsLogged
 from pseudonymisation.intake.domain.measures import FieldMeasure
 from pseudonymisation.quality.domain.editions import MeasuredEdition
 from pseudonymisation.quality.domain.rates import FieldTotals
 from pseudonymisation.quality.domain.reports import FieldReport, PeriodOfField, ProviderReport
+
+MEASURED = ("editions", "qualities", "field-qualities")
+"""Of what the audit log tells about what was measured of an edition."""
 
 Share = Annotated[float | None, Field(ge=0, le=1)]
 
@@ -152,6 +157,7 @@ class QualityReport(BaseModel):
             " by more than the tolerance; null where nothing is held against it."
         ),
     ] = None
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of_report(cls, report: ProviderReport) -> Self:
@@ -162,6 +168,7 @@ class QualityReport(BaseModel):
                 "differences": None
                 if report.differences is None
                 else [DifferenceView.model_validate(one) for one in report.differences],
+                "is_as_logged": is_as_logged(),
             }
         )
 
@@ -187,6 +194,7 @@ class EditionQualityView(BaseModel):
     repeated: Annotated[int, Field(description="Landed records whose key came before.")]
     withheld: Annotated[int, Field(description="Landed records without their identity.")]
     fields: list[FieldCounts]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, edition: MeasuredEdition) -> Self:
@@ -206,4 +214,7 @@ class EditionQualityView(BaseModel):
             repeated=edition.repeated,
             withheld=edition.withheld,
             fields=[FieldCounts.of(one) for one in edition.fields],
+            is_as_logged=is_as_logged(
+                *(f"{kind}/{edition.edition_id}" for kind in MEASURED),
+            ),
         )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.audit import is_as_logged
 from pseudonymisation.quality.domain.statement import StatedEdition
 from pseudonymisation.quality.use_cases.statements import QualityStatement
 
@@ -97,6 +98,14 @@ class StatementPage(BaseModel):
     not_stated: Annotated[
         list[NotStatedView], Field(description="Data sets of which nothing is stated, and why.")
     ]
+    is_as_logged: Annotated[
+        bool | None,
+        Field(
+            description="Whether all that this page is made of is as the audit log tells; `false`:"
+            " somebody wrote into the database past the service. Null: some of it is from before"
+            " the log told of it, or there is nothing."
+        ),
+    ]
 
     @classmethod
     def of(cls, statement: QualityStatement, limit: int) -> Self:
@@ -106,4 +115,5 @@ class StatementPage(BaseModel):
             next=shown[-1].edition_id if len(statement.editions) > limit else None,
             coverage=[CoverageView.model_validate(one) for one in statement.coverage],
             not_stated=[NotStatedView.model_validate(one) for one in statement.not_stated],
+            is_as_logged=is_as_logged(),
         )

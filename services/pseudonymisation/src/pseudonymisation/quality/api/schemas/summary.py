@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.audit import is_as_logged
+from common.web.logged import IsAsLogged
 from pseudonymisation.quality.api.schemas.statement import StatedEditionView
 from pseudonymisation.quality.use_cases.summaries import QualitySummary
 
@@ -21,6 +23,7 @@ class QualitySummaryView(BaseModel):
         list[StatedEditionView],
         Field(description="In the order in which they were landed, with the extract's fields."),
     ]
+    is_as_logged: IsAsLogged
 
     @classmethod
     def of(cls, summary: QualitySummary) -> Self:
@@ -30,4 +33,5 @@ class QualitySummaryView(BaseModel):
             rule=summary.rule,
             note=summary.note,
             editions=[StatedEditionView.of(one) for one in summary.editions],
+            is_as_logged=is_as_logged(),
         )
