@@ -24,8 +24,8 @@ from common.service.cli import ServiceCommands
 from common.service.parts import Readiness
 from common.settings import Environment
 from common.workers import Worker
+from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.intake import intake_unit_of_work
-from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.db.tables import metadata

@@ -152,7 +152,7 @@ def test_an_expectation_is_recorded_once_with_one_key(intake):
     assert first.json() == again.json()
     assert expect(intake, "k1", provider="R0A").json()["code"] == "IDEMPOTENCY_KEY_REUSED"
     listed = intake.get("/v1/expectations", **DSCRO).json()["items"]
-    assert listed == [first.json()]
+    assert listed == [first.json() | {"is_as_logged": True}]
 
 
 def test_what_is_expected_already_is_not_expected_again(intake):

@@ -84,7 +84,7 @@ def test_the_months_that_can_be_read_are_listed_for_dissemination_alone(client, 
 
     [month] = client.get(path + "SUS_APC", headers=headers()).json()["items"]
 
-    assert nothing == {"items": [], "opt_out_lists": []}
+    assert nothing == {"items": [], "opt_out_lists": [], "is_as_logged": None}
     assert (month["month"], month["providers"]) == ("2018-04", 1)
     assert len(month["editions"]) == 1
     assert client.get(path + "DIDS", headers=headers()).json() == nothing

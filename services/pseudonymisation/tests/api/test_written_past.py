@@ -5,7 +5,7 @@ import pytest
 from common.db import tables as shared
 from common.security.roles import Role
 from dsfc_testing.written_past import altered, written_past
-from pseudonymisation.db.kept import KEPT
+from pseudonymisation.db.held.kept import KEPT
 from pseudonymisation.db.tables import metadata
 from services.pseudonymisation.tests.api.test_landing_board import expect
 from services.pseudonymisation.tests.api.test_opt_out_checks import lines, open_check, reply

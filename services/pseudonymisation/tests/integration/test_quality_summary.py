@@ -9,7 +9,7 @@ from common.audit import LoggedRows
 from common.clock import legal_day
 from dsfc_testing.codes import ListedCodes
 from pseudonymisation.db.editions import SqlEditions
-from pseudonymisation.db.kept import KEPT
+from pseudonymisation.db.held.kept import KEPT
 from pseudonymisation.db.quality.measures import SqlMeasures
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.intake.domain.measures import EditionMeasures, FieldMeasure

@@ -236,7 +236,7 @@ def is_as_logged(*names: str) -> bool | None:
     verdicts = [found.get(name) for name in names] if names else [*found.values()]
     if False in verdicts:
         return False
-    return None if None in verdicts else True
+    return None if None in verdicts or not verdicts else True
 
 
 def require_as_logged(name: str) -> None:

@@ -20,7 +20,7 @@ from common.errors import EditedMeanwhile, EditionNotFound
 from common.replacement import State as Replacement
 from common.unreadable import from_row
 from pseudonymisation.db import events
-from pseudonymisation.db.kept import EDITIONS
+from pseudonymisation.db.held.kept import EDITIONS
 from pseudonymisation.db.landed import pinned
 from pseudonymisation.db.submissions import UNDER_WAY
 from pseudonymisation.db.tables import (

@@ -12,7 +12,7 @@ from common.audit import LoggedRows
 from common.db import idempotency
 from common.db.unit_of_work import UnitOfWork
 from pseudonymisation.db.editions import SqlEditions
-from pseudonymisation.db.logged import Logged
+from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.opt_outs import SqlOptOutChecks, SqlOptOutLists
 from pseudonymisation.db.partial_uploads import SqlPartialUploads
 from pseudonymisation.db.quality.measures import SqlMeasures

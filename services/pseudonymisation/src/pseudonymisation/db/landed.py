@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from pseudonymisation.db.kept import EDITIONS, LISTS
-from pseudonymisation.db.logged import Logged
+from pseudonymisation.db.held.kept import EDITIONS, LISTS
+from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.opt_outs import answered_checks, is_taken_back, standing
 from pseudonymisation.db.tables import EditionRow, is_in_force
 from pseudonymisation.intake.domain.opt_out import upheld

@@ -16,7 +16,7 @@ from common.db.saving import put, record
 from common.replacement import EFFECTIVE, Change, ReplacementStatus, State
 from common.unreadable import from_row
 from pseudonymisation.db import events
-from pseudonymisation.db.kept import CHECKS, LISTS
+from pseudonymisation.db.held.kept import CHECKS, LISTS
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
 from pseudonymisation.intake.domain.opt_out import OptOutList, is_void

@@ -20,9 +20,9 @@ from common.db.unit_of_work import UnitOfWork
 from common.errors import ClaimLost, EditedMeanwhile
 from common.jobs import SignOfLife
 from common.messaging.schemas import event
-from pseudonymisation.db.kept import PREPARATIONS
+from pseudonymisation.db.held.kept import PREPARATIONS
+from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.landed import SqlLanded
-from pseudonymisation.db.logged import Logged
 from pseudonymisation.db.preparation_tables import (
     PreparationRow,
     PreparedFileRow,

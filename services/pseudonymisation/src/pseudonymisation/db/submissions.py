@@ -19,7 +19,7 @@ from common.db.saving import put, record
 from common.jobs import SignOfLife
 from common.unreadable import from_row
 from pseudonymisation.db import events
-from pseudonymisation.db.kept import FIELDS, QUALITIES, QUARANTINES, SUBMISSIONS
+from pseudonymisation.db.held.kept import FIELDS, QUALITIES, QUARANTINES, SUBMISSIONS
 from pseudonymisation.db.tables import (
     EditionRow,
     QuarantineRow,

@@ -15,7 +15,7 @@ from common.db.saving import put, record
 from common.replacement import State as Replacement
 from common.unreadable import from_row
 from pseudonymisation.db.editions import sums_of_row
-from pseudonymisation.db.kept import EDITIONS, EXPECTATIONS, SUBMISSIONS
+from pseudonymisation.db.held.kept import EDITIONS, EXPECTATIONS, SUBMISSIONS
 from pseudonymisation.db.quality.tables import ExpectationRow
 from pseudonymisation.db.tables import EditionRow, SubmissionRow, is_in_force
 from pseudonymisation.intake.domain.period import Period

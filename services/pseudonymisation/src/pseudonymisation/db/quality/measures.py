@@ -12,7 +12,7 @@ from common.audit import Entry as AuditEntry
 from common.audit import telling
 from common.db.saving import record
 from pseudonymisation.db.editions import edition_of_row
-from pseudonymisation.db.kept import FIELDS, QUALITIES
+from pseudonymisation.db.held.kept import FIELDS, QUALITIES
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow
 from pseudonymisation.db.tables import EditionRow, SubmissionRow
 from pseudonymisation.intake.domain.edition import Edition

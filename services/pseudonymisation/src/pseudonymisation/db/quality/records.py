@@ -14,8 +14,8 @@ from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
 from common.unreadable import from_row
 from pseudonymisation.db.editions import sums_of_row
-from pseudonymisation.db.kept import EDITIONS, FIELDS, PREPARATIONS, QUALITIES
-from pseudonymisation.db.logged import Logged
+from pseudonymisation.db.held.kept import EDITIONS, FIELDS, PREPARATIONS, QUALITIES
+from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.preparations import SqlPreparations
 from pseudonymisation.db.quality.board import SqlBoard
 from pseudonymisation.db.quality.tables import EditionQualityRow, FieldQualityRow

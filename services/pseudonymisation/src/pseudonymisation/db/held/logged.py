@@ -17,7 +17,7 @@ from sqlmodel import Session, select
 
 from common import audit
 from common.unreadable import UNREADABLE
-from pseudonymisation.db.kept import KEPT, LOG
+from pseudonymisation.db.held.kept import KEPT, LOG
 from pseudonymisation.db.opt_outs import to_check, to_list
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.preparations.domain.preparation import PinnedEdition
