@@ -12,7 +12,7 @@ import catalogue
 from catalogue import Treatment
 from dsfc_cli.demo.material import FIELDS, SEED
 from dsfc_cli.synthetic import World, generate
-from dsfc_cli.synthetic.world import PROVIDERS
+from dsfc_cli.synthetic.world import PEOPLE_MAX, PROVIDERS
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
 from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.repeats import RecordKey
@@ -84,7 +84,8 @@ class Bench:
 
     def submission(self, rows: int) -> None:
         """A year of a provider's admissions, and the maps; sealed as an upload is."""
-        world = World.create(people=max(60, int(rows / ROWS_A_PERSON)), seed=SEED)
+        people = min(PEOPLE_MAX, max(60, int(rows / ROWS_A_PERSON)))
+        world = World.create(people=people, seed=SEED)
         world.write_maps(self.directory / "maps")
         organisations = "".join(
             f"{code},{code},,open\n{code}00,{code},,open\n" for code in PROVIDERS
