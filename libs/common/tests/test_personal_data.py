@@ -167,6 +167,44 @@ def test_texts_that_people_write(text, found):
     assert [finding.kind for finding in find_personal_data(text)] == found
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "999 00O 0018", "999 OOO 0018", "999 ooo 00l8", "9990O00OI8", "NHS no. 999-0O0-OO18.",
+        "999 \u041e\u041e\u041e 0018", "999\u039f\u039f\u039f00\u03998",
+        "999      000      0018", "999\t\t\t\t000\n\n\n\n\n0018",
+        "999<!-- x -->000<!-- -->0018", "999<b></b>000<i>0018</i>", "999&#48;&#x30;&#48;0018",
+        "999%200%30%300018", "999\u2060000\u200d0018", "<![CDATA[999]]>0000018",
+        "999&zwnj;000&shy;0018", "999**000**0018", "999_000_0018", "999\\u00300\\u00300018",
+        "\U0001d7d7\U0001d7d7\U0001d7d7 000 0018", "\u2079\u2079\u2079 000 0018",
+        "999 / 000 / 0018",
+    ],
+)  # fmt: skip
+def test_a_number_that_is_written_so_as_not_to_be_found_is_found(text):
+    assert NUMBER in {finding.kind for finding in find_personal_data(text)}, ascii(text)
+    assert NUMBER in {finding.kind for finding in find_personal_data(f"Of {text} we know.")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OIL and 10 000 000 litres", "I will look at 2018 to 2021, in all 1 000 000 people",
+        "Il 10 ottobre 2018, 1000 lire", "COVID-19 in 2020, 2021 and 2022", "IO 1234 5678 90",
+        "E01012365 to E01012399", "ICD-10 I10, I11 and I20 to I25 (2018/19)",
+        "SNOMED 1240581000000104", "columns I, II and III of 10 tables",
+        "0113 496 0123 or O113 496 O123", "DARS-NIC-100018-O1L1I", "10      000      2018",
+        "a total of 4 500 000 000 GBP", "LO 10.10.2018 10:10", "[1] and [[2]]",
+    ],
+)  # fmt: skip
+def test_words_and_sums_are_no_disguised_numbers(text):
+    assert find_personal_data(text) == ()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "."])
+def test_nothing_is_found_in_nothing(text):
+    assert find_personal_data(text) == ()
+
+
 def test_the_check_digit_is_the_one_of_the_domain():
     assert is_nhs_number("9990000018")
     assert not is_nhs_number("9990000019")

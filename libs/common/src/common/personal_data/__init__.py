@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from common.personal_data.births import own_birth
+from common.personal_data.disguised import disguised
 from common.personal_data.escapes import undo
 from common.personal_data.normal_form import MARKERS, NormalForm, normal_form
 from common.personal_data.numbers import is_nhs_number, strangers
@@ -95,6 +96,7 @@ def _stated(text: str) -> tuple[PersonalDataFound, ...]:
     form = normal_form(text)
     found = [(PersonalDataKind.DATE_OF_BIRTH, *span) for span in told_births(form)]
     found += [(PersonalDataKind.POSTCODE, *span) for span in told_homes(form)]
+    found += [(PersonalDataKind.NHS_NUMBER, *span) for span in disguised(form, text)]
     return _findings(form, text, found)
 
 

@@ -17,9 +17,10 @@ ESCAPE: Final = re.compile(
     r"|(?:%[0-9A-Fa-f]{2})+"  # %20
     r"|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt])"  # \u0020 \n
     r"|(?:=[0-9A-F]{2})+|=\r?\n"  # =20, of mail
+    r"|<!--(?:[^-]|-(?!->)){0,200}-->|<!\[CDATA\[|\]\]>"  # <!-- --> of mark-up
     r"|</?[A-Za-z][^<>]{0,200}>"  # <br/>
 )
-MARKS: Final = frozenset("&%\\=<")
+MARKS: Final = frozenset("&%\\=<]")
 WORDS: Final = {"\\n": " ", "\\r": " ", "\\t": " "}
 
 
@@ -79,7 +80,7 @@ def _meant(escape: str) -> str:
             return unquote(escape, errors="replace")
         case "\\":
             return WORDS.get(escape) or escape.encode("ascii").decode("unicode_escape")
-        case "<":
+        case "<" | "]":
             return " "
         case _ if escape[1:].strip():
             return unquote(escape.replace("=", "%"), errors="replace")
