@@ -3,6 +3,8 @@
 import pytest
 
 from catalogue import Catalogue
+from disclosure.rules import rule
+from pseudonymisation.preparations.adapters.tables.table_engine import assumed_of
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import CATALOGUE, world
 from services.pseudonymisation.tests.integration.test_tables import ask, attested, cells_of, rows_of
@@ -160,6 +162,16 @@ def test_percentages_are_made_from_rounded_numbers_and_hidden_with_any_of_them(m
     assert found["R0A",] == ("*", "90", "*")
     assert found["RJE",] == ("40", "300", "13%")
     assert found["RH8",] == ("10", "40", "25%")
+
+
+def test_a_disclosure_rule_that_is_in_part_assumed_is_named_in_the_attestation(mortality):
+    """Guard: `assumed_of`: the rule of SHMI says nothing of percentages, and its source says so."""
+    made = ask(mortality, TRUST, measure="deaths_percent")
+
+    told = {one.rule: one.parts for one in attested(mortality, made).assumed}
+
+    assert told["disclosure rule SHMI 1"] == ("source",)
+    assert assumed_of(rule("HES")) == {}
 
 
 def test_expected_and_ratio_are_hidden_with_the_observed(mortality):

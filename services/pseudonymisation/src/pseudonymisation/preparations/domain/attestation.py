@@ -5,7 +5,7 @@ says what was done to the rows that were written, never what was meant to be don
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -60,6 +60,8 @@ class ExtractOutcome:
     """Cells of codes of staff in which personal data were found."""
     table: AttestedTable | None = None
     """What was counted, and how it is protected; None of records."""
+    assumed: Assumed = field(default_factory=lambda: NONE_ASSUMED)
+    """Of the rules by which the engine made it, what nobody published."""
 
 
 def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:

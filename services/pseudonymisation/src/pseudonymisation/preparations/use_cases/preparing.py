@@ -195,7 +195,7 @@ class PreparationJobs:
                 opt_outs=opt_outs,
                 outcome=made.outcome,
                 form=self._form,
-                assumed=self._assumed(preparation, data_set),
+                assumed={**self._assumed(preparation, data_set), **made.outcome.assumed},
             )
         )
         return PreparedFile(

@@ -16,7 +16,8 @@ from uuid import UUID
 import duckdb
 import structlog
 
-from catalogue import CountOf, DataSet, members, tabulating
+from catalogue import Assumed, CountOf, DataSet, members, tabulating
+from catalogue.assuming import WORD
 from common.ids import digest
 from common.jobs import Report
 from common.personal_data import find_in_record
@@ -132,7 +133,12 @@ class TableEngine:
         except OSError as failure:
             log.warning("working_files_failed", errno=failure.errno)
             raise NotPrepared(FailureCode.ENGINE_FAILED) from None
-        done = replace(outcome, rows=made.cells, table=_attested(table, rule, made))
+        done = replace(
+            outcome,
+            rows=made.cells,
+            table=_attested(table, rule, made),
+            assumed={} if table.disclosure == "exact" else assumed_of(rule),
+        )
         return PreparedFiles(done, files, shown=made.shown)
 
     @contextmanager
@@ -395,6 +401,13 @@ def _about(
         (name, text if len(text) <= ABOUT_MAX else f"{text[:ABOUT_MAX]} …")
         for name, text in told.items()
     )
+
+
+def assumed_of(rule: Rule) -> Assumed:
+    """Say of a disclosure rule whether all of it was published, as its source has it."""
+    if WORD not in rule.source.casefold():
+        return {}
+    return {f"disclosure rule {rule.name}": ("source",)}
 
 
 def _attested(table: PermittedTable, rule: Rule, made: MadeTable) -> AttestedTable:
