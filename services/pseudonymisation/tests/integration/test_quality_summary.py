@@ -20,6 +20,7 @@ from pseudonymisation.quality.use_cases import summaries
 from pseudonymisation.quality.use_cases.context import QualityContext
 from services.pseudonymisation.tests.haven import CATALOGUE, World, world
 from services.pseudonymisation.tests.landed import day
+from services.pseudonymisation.tests.submitting import FakePublications
 
 RECORDS = [
     {
@@ -76,6 +77,7 @@ def context(haven: World, client_id: str = "dissemination") -> QualityContext:
         uow=quality_unit_of_work(haven.engine),
         clock=haven.clock,
         catalogue=CATALOGUE,
+        publications=FakePublications(),
         codes=ListedCodes({}),
         small_numbers=rules.small_numbers(),
         due_rules=rules.due_rules(),
