@@ -36,4 +36,11 @@ if ! have quay.io/keycloak/keycloak:26.4.0; then
   mv "$folder"/unpacked/keycloak-* "$folder/keycloak"
   build quay.io/keycloak/keycloak:26.4.0 "$folder"
 fi
+if ! have versity/versitygw:v1.8.0; then
+  folder=$(context versitygw)
+  program=${XDG_CACHE_HOME:-$HOME/.cache}/dsfc/versitygw-v1.8.0/versitygw # which the tests without an engine build as well
+  [ -x "$program" ] || GOBIN=$(dirname "$program") go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+  cp "$program" "$folder/"
+  build versity/versitygw:v1.8.0 "$folder"
+fi
 docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}'

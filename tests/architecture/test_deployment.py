@@ -181,7 +181,7 @@ def test_the_compose_file_is_valid() -> None:
 
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
-    assert {"postgres", "kafka", "keycloak"} <= set(services)
+    assert {"postgres", "kafka", "keycloak", "objects"} <= set(services)
     for service in SERVICES:
         assert {service, f"{service}-migrate", f"{service}-workers"} <= set(services)
 
@@ -199,6 +199,7 @@ LONG_LIVED = {
     "postgres",
     "kafka",
     "keycloak",
+    "objects",
 }
 
 
@@ -242,6 +243,7 @@ def test_who_shares_a_network_in_the_compose_file(composed) -> None:
         for service in ("pseudonymisation", "dissemination")
         for what in ("", "-workers", "-migrate")
     }
+    assert on("objects") == on("haven") | {"objects", "buckets"}
     assert on("databases") == {"postgres", "databases"}
     for service in SERVICES:
         own = {f"{service}{what}" for what in ("", "-workers", "-migrate")}
@@ -261,7 +263,7 @@ def test_who_shares_a_network_in_the_compose_file(composed) -> None:
 def test_health_is_asked_without_starting_an_interpreter(composed) -> None:
     for name, container in composed["services"].items():
         if "healthcheck" in container:
-            assert container["healthcheck"]["test"][1] in {"bash", "pg_isready"}, name
+            assert container["healthcheck"]["test"][1] in {"bash", "pg_isready", "wget"}, name
 
 
 def test_images_run_as_nobody_and_default_to_production() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 WORKERS = tuple(f"{service}-workers" for service in SERVICES)
-PARTS = ("postgres", "kafka", "keycloak")
+PARTS = ("postgres", "kafka", "keycloak", "objects")
 PROFILE = ROOT / "var" / "compose" / "profile.json"
 PROJECT = "dsfc-test"
 UP_SECONDS_MAX, HEALTHY_SECONDS_MAX = 1_500, 300
@@ -78,9 +78,11 @@ def address(service: str, network: str = "inside") -> str:
     return where
 
 
-def execute(service: str, script: str, *, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def execute(
+    service: str, script: str, *, seconds: float = 60, shell: str = "bash"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["docker", "exec", container(service), "bash", "-c", script],
+        ["docker", "exec", container(service), shell, "-c", script],
         check=False,
         capture_output=True,
         text=True,

@@ -12,7 +12,9 @@ import pytest
 
 from tests.containers.stack import PROFILE, PROJECT, SERVICES, execute, python, run, told
 
-REACHES = "exec 3<>/dev/tcp/{host}/{port}"
+REACHES = ("bash", "exec 3<>/dev/tcp/{host}/{port}")
+REACHES_WITHOUT_BASH = ("sh", "wget -q -T 3 -O /dev/null http://{host}:{port}/livez")
+"""The S3 server's image has no other shell."""
 
 pytestmark = [
     pytest.mark.docker,
@@ -23,10 +25,13 @@ pytestmark = [
 
 def reaches(service: str, host: str) -> bool:
     """Whether the second port answers; a network that is not shared drops what is sent."""
+    shell, script = REACHES_WITHOUT_BASH if service == "objects" else REACHES
     try:
-        return execute(service, REACHES.format(host=host, port=8413), seconds=5).returncode == 0
+        done = execute(service, script.format(host=host, port=8413), seconds=5, shell=shell)
     except subprocess.TimeoutExpired:
         return False
+    assert done.returncode not in (126, 127), "there is no shell to ask with"
+    return done.returncode == 0
 
 
 def test_the_journey_holds_from_outside_twice_with_keycloaks_tokens(tmp_path: Path) -> None:
@@ -49,6 +54,7 @@ def test_the_journey_holds_from_outside_twice_with_keycloaks_tokens(tmp_path: Pa
         "postgres",
         "kafka",
         "keycloak",
+        "objects",
     ],
 )
 def test_preparations_are_reached_from_dissemination_alone(service: str) -> None:
@@ -92,6 +98,50 @@ for name in {(*SERVICES, "postgres", "template1")!r}:
         print(name)
 """
     assert python(service, script).split() == [service]
+
+
+@pytest.mark.parametrize(
+    ("service", "credentials", "may"),
+    [
+        ("pseudonymisation", "landing", ["dsfc-landing: list, read, write, delete"]),
+        ("pseudonymisation", "release", ["dsfc-release: list, read, write, delete"]),
+        ("dissemination", "release", ["dsfc-release: list, read"]),
+    ],
+)
+def test_credentials_of_a_store_open_no_other(
+    service: str, credentials: str, may: list[str]
+) -> None:
+    """The journey was played: there are objects of both buckets to be read."""
+    script = f"""
+import obstore
+from pathlib import Path
+from obstore.exceptions import BaseError
+from common.buckets import bucket
+
+KEYS = {{"dsfc-landing": "tried/key", "dsfc-release": "tried/key"}}
+def tried(url, what):
+    store = bucket(url, Path("/run/secrets/{credentials}.credentials"))
+    try:
+        if what == "write":
+            obstore.put(store, "tried/key", b"x")
+        elif what == "delete":
+            obstore.delete(store, "tried/key")
+        elif what == "list":
+            list(obstore.list(store))
+        else:
+            obstore.get(store, "tried/key")
+    except FileNotFoundError:
+        return True  # it was let look
+    except (BaseError, OSError):
+        return False
+    return True
+
+for name in KEYS:
+    done = [what for what in ("list", "read", "write", "delete") if tried(f"s3://{{name}}", what)]
+    if done:
+        print(f"{{name}}: {{', '.join(done)}}")
+"""
+    assert python(service, script).splitlines() == may
 
 
 @pytest.mark.parametrize("service", SERVICES)

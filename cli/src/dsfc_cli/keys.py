@@ -23,6 +23,13 @@ ISSUER = "http://keycloak:8080/realms/dsfc"
 OUTSIDE = "http://127.0.0.1:8080/realms/dsfc"
 """Where the same realm is reached from this machine."""
 
+ACCOUNTS = (
+    ("landing", "pseudonymisation", "landing"),
+    ("release-writer", "pseudonymisation", "release"),
+    ("release-reader", "dissemination", "release"),
+)
+"""Of the S3 server: the account, whose it is, and which store's credentials."""
+
 
 def command(
     directory: Annotated[Path, typer.Option(help="Never below version control.")] = Path(
@@ -45,6 +52,7 @@ def command(
         _database(directory / "postgres", service, folder)
         typer.echo(folder)
     _password(directory / "postgres" / "superuser")
+    _objects(directory)
     key_encryption_key = directory / "pseudonymisation" / "kek.key"
     if not key_encryption_key.exists():
         generate_key_encryption_key(key_encryption_key)
@@ -76,6 +84,19 @@ def _database(passwords: Path, service: str, folder: Path) -> None:
     path = folder / f"{service}_database_url"
     if not path.exists():
         files.write_private(path, address)
+
+
+def _objects(directory: Path) -> None:
+    """Make the accounts of the S3 server, and the files by which the services are such."""
+    _password(directory / "objects" / "root")
+    for account, folder, name in ACCOUNTS:
+        secret = _password(directory / "objects" / account)
+        path = directory / folder / f"{name}.credentials"
+        if not path.exists():
+            files.write_private(
+                path,
+                f"[default]\naws_access_key_id = {account}\naws_secret_access_key = {secret}\n",
+            )
 
 
 def profile_of(identities: Identities, directory: Path) -> Profile:

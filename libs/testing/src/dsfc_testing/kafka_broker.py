@@ -96,10 +96,11 @@ class Broker:
     stop: Callable[[], None]
 
 
-def start_broker(directory: Path, *, port: int | None = None) -> Broker:
+def start_broker(directory: Path, *, port: int | None = None, more: str = "") -> Broker:
     """Start Apache Kafka from its jars, with its files in `directory`. Raises NoBroker.
 
-    A directory of an earlier broker keeps its topics. The caller calls `stop()`; where the
+    A directory of an earlier broker keeps its topics; `more` are properties that take the place of
+    ours, with the names of ports that ours have. The caller calls `stop()`; where the
     caller is killed, the broker goes with it.
     """
     java = shutil.which("java")
@@ -114,7 +115,8 @@ def start_broker(directory: Path, *, port: int | None = None) -> Broker:
     properties = directory / "server.properties"
     data = directory / "data"
     properties.write_text(
-        PROPERTIES.format(broker=broker, controller=controller, data=data), encoding="utf-8"
+        (PROPERTIES + more).format(broker=broker, controller=controller, data=data),
+        encoding="utf-8",
     )
     if not (data / "meta.properties").exists():
         shutil.copytree(formatted, data, dirs_exist_ok=True)
