@@ -62,7 +62,16 @@ def put(
 
 
 @pytest.mark.parametrize(
-    "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES]
+    "size",
+    [
+        0,
+        1,
+        CHUNK_BYTES - 1,
+        CHUNK_BYTES,
+        CHUNK_BYTES + 1,
+        3 * CHUNK_BYTES,
+        BLOCK_BYTES + CHUNK_BYTES + 5,
+    ],
 )
 def test_what_was_written_is_read(objects, size):
     content = os.urandom(size)

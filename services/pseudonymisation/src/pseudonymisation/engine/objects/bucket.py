@@ -149,8 +149,12 @@ class _Stored:
             return self._reader.seek(offset, whence)
 
     def read(self, size: int = -1, /) -> bytes:
+        parts, wanted = [], size
         with _answered():
-            return bytes(self._reader.read(None if size < 0 else size))
+            while wanted and (part := bytes(self._reader.read(None if size < 0 else wanted))):
+                parts.append(part)  # a read ends where a request did
+                wanted -= len(part) if size >= 0 else 0
+        return b"".join(parts)
 
 
 @contextmanager
