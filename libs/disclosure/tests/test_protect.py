@@ -172,6 +172,42 @@ def test_a_national_number_that_something_tells_exactly_is_hidden_and_not_rounde
     assert all(f.verdict is Verdict.SAFE for f in attack(ours.view(), exact=True))
 
 
+AB = (("unit", frozenset({"U0", "U1"})),)
+"""A sum that no cell of the table is."""
+
+
+def test_a_sum_that_an_earlier_release_hid_stays_hidden_though_no_cell_is_it() -> None:
+    """1 and 4 beside 20 and an exact 25 are safe; that they are 5 together was hidden."""
+    table, exact = units(1, 4, 20), rule("HES_PRE2018")
+    assert protect(table, exact).texts.tolist() == ["25", "*", "*", "20"]
+
+    shown = protect(table, exact, earlier=[Earlier("r1", AB, 1, 5, is_hidden=True)])
+
+    assert shown.texts.tolist() != ["25", "*", "*", "20"]
+    assert all(f.verdict is Verdict.SAFE for f in attack(shown.view(), exact=True))
+
+
+def test_a_sum_that_was_hidden_and_told_later_is_not_guarded_any_more() -> None:
+    told = [Earlier("r1", AB, 1, 5, is_hidden=True), Earlier("r2", AB, 5, 5)]
+
+    shown = protect(units(1, 4, 20), rule("HES_PRE2018"), earlier=told)
+
+    assert shown.texts.tolist() == ["25", "*", "*", "20"]
+
+
+def test_a_small_difference_of_what_was_told_exactly_is_not_guarded() -> None:
+    """By right a recipient has all units, and all but two: what these are together is known."""
+    told = [
+        Earlier("r1", (), 27, 27),
+        Earlier("r2", (("unit", frozenset({"U2", "U3"})),), 22, 22),
+    ]
+
+    shown = protect(units(2, 3, 9, 13), SHMI, earlier=told)
+
+    assert shown.texts.tolist()[1:3] == ["*", "*"]
+    assert all(f.verdict is Verdict.SAFE for f in attack(shown.view(), exact=True))
+
+
 def test_what_counts_no_people_is_shown() -> None:
     assert protect(replace(units(3, 20), measure="other"), SHMI).texts.tolist() == ["23", "3", "20"]
 

@@ -11,6 +11,7 @@ from disclosure.structure import Bools, Ints
 if TYPE_CHECKING:
     from disclosure.protecting import Protected
     from disclosure.search import Search
+    from disclosure.system import Earlier
 
 VALUES: Final = 3
 """Possible raw counts that every hidden cell keeps."""
@@ -90,6 +91,25 @@ def verify(shown: "Protected") -> int:
     return reader.protected()
 
 
+@dataclass
+class _Told:
+    """What all other releases together told of one cell."""
+
+    release: str
+    mask: Bools
+    """The categories that it counts."""
+    seen: set[int]
+    """Counts that it can have: the raw one, and those of witnesses."""
+    low: int = 0
+    high: int = SPAN
+    is_hidden: bool = False
+
+    def add(self, known: "Earlier") -> None:
+        self.low, self.high = max(self.low, known.low), min(self.high, known.high)
+        if known.is_hidden:
+            self.release, self.is_hidden = known.release, True
+
+
 class _Reader:
     """Looks at witnesses, many at once, and keeps the counts that they give to hidden cells."""
 
@@ -105,11 +125,12 @@ class _Reader:
         hidden = np.nonzero(self.guarded)[0]
         self.seen = [hidden * SPAN + self.cells[hidden]]
         """Cells with counts that they can have, each pair as one number."""
-        self.earlier = [
-            (known, mask, {int(self.counts[mask].sum())})
-            for known in shown.earlier
-            for mask in (_mask(shown, known.members),)
-        ]
+        self.earlier: dict[bytes, _Told] = {}
+        """What other releases told of cells, by what these count."""
+        for known in shown.earlier:
+            mask = _mask(shown, known.members)
+            begun = _Told(known.release, mask, {int(self.counts[mask].sum())})
+            self.earlier.setdefault(mask.tobytes(), begun).add(known)
 
     def look_at(self, which: Ints, atoms: Ints, by: Ints, witnesses: int) -> None:
         """Raise CertificateInvalid where one would be printed otherwise; keep the counts.
@@ -131,18 +152,19 @@ class _Reader:
             raise CertificateInvalid("A witness would be printed otherwise.")
         kept = self.guarded[cells]
         self.seen.append(np.unique(cells[kept] * SPAN + value[kept]))
-        for known, mask, seen in self.earlier:
-            total = np.full(witnesses, int(self.counts[mask].sum()), np.int64)
-            np.add.at(total, which, by * mask[atoms])
-            if (total < known.low).any() or (total > known.high).any():
-                raise CertificateInvalid(f"A witness is not what {known.release} told.")
-            seen.update(total.tolist())
+        for told in self.earlier.values():
+            total = np.full(witnesses, int(self.counts[told.mask].sum()), np.int64)
+            np.add.at(total, which, by * told.mask[atoms])
+            if (total < told.low).any() or (total > told.high).any():
+                raise CertificateInvalid(f"A witness is not what {told.release} told.")
+            told.seen.update(total.tolist())
 
     def protected(self) -> int:
         """Return how many cells are protected; raise CertificateInvalid where one is not."""
-        for known, _, seen in self.earlier:
-            if known.is_hidden and known.high - known.low >= VALUES - 1 and len(seen) < VALUES:
-                raise CertificateInvalid(f"A cell that {known.release} hid has too few values.")
+        for told in self.earlier.values():
+            is_known = told.high - told.low < VALUES - 1
+            if told.is_hidden and not is_known and len(told.seen) < VALUES:
+                raise CertificateInvalid(f"A cell that {told.release} hid has too few values.")
         cells = np.unique(np.concatenate(self.seen)) // SPAN
         counts = np.bincount(cells, minlength=len(self.cells))
         lacking = int((self.guarded & (counts < VALUES)).sum())

@@ -167,7 +167,7 @@ class _Told:
                 continue
             if cell < own and self.state[cell] in {State.EXACT, State.RULE}:
                 self._keep_hidden(cell)
-            elif self.state[cell] != State.FIXED:
+            elif cell >= own or self.state[cell] != State.FIXED:
                 self.target[cell] = True
 
     def _keep_hidden(self, cell: int) -> None:
@@ -206,7 +206,8 @@ class _Told:
     def search(self, deadline: float, rng: np.random.Generator) -> Search:
         """Return the search from here."""
         known = self._known_before()
-        known &= self.state != State.FIXED
+        own = self.system.table.cells.size
+        known[:own] &= self.state[:own] != State.FIXED  # what is not ours to tell is no news
         self.state[known], self.target[known] = State.FIXED, False
         low = np.maximum(self.low, self.known_low)
         high = np.minimum(self.high, self.known_high)
