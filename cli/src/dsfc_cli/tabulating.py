@@ -38,7 +38,10 @@ def command(
         list[str],
         typer.Option(help="A month, cumulative quarter, year or edition. Again for each."),
     ],
-    measure: Annotated[str, typer.Option(help="What is counted.")] = "records",
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="What is counted; `records` if none is named. Again for each."),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,7 +85,8 @@ def command(
         "data_set": data_set,
         "classification": BY_RIGHT if exact else SUPPRESSED,
         "periods": list(period),
-        "measure": measure,
+        "measure": (measure or ["records"])[0],
+        "further_measures": (measure or [])[1:],
         "dimensions": [dimension_of(one) for one in by],
         "formats": form or ["csv"],
         "filters": [filter_of(one) for one in only or ()],

@@ -306,6 +306,7 @@ class Tabulation(Extract):
     """A request for a table of counts, and what came of it."""
 
     measure: str
+    further_measures: tuple[str, ...] = ()
     dimensions: tuple[dict[str, Any], ...] = ()
 
 

@@ -26,6 +26,7 @@ GROUPED: Final = "__"
 CATEGORY_ORDER: Final = "category"
 """Rows of a table stand in the order of their categories, never in that of people."""
 
+MeasureName = Annotated[str, Field(pattern=MEASURE)]
 Column = Annotated[str, Field(pattern=COLUMN, max_length=64)]
 Profile = Literal["protected", "as_published"]
 Disclosure = Literal["protected", "exact", "as_published"]
@@ -73,9 +74,11 @@ class TableRequest:
 
     __pydantic_config__ = CLOSED
 
-    measure: Annotated[str, Field(pattern=MEASURE)]
+    measure: MeasureName
     dimensions: tuple[TableDimension, ...]
     profile: Profile = "protected"
+    further_measures: tuple[MeasureName, ...] = ()
+    """Counted as well, by the same categories, and printed beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +87,12 @@ class PermittedTable:
 
     __pydantic_config__ = CLOSED
 
-    measure: Annotated[str, Field(pattern=MEASURE)]
+    measure: MeasureName
     dimensions: Annotated[tuple[TableDimension, ...], Field(min_length=1)]
     disclosure: Disclosure
     parameters: RuleParameters | None = None
     """Of the rule, where they are the agreement's."""
+    further_measures: tuple[MeasureName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,13 @@ class AttestedTable:
     recovered: Count = 0
     """Hidden cells that can be worked out of others; only where a table is as published."""
     footnotes: tuple[Annotated[str, Field(max_length=500)], ...] = ()
+    further_measures: tuple[Text, ...] = ()
+    """Measures besides; cells and what is hidden are of all, the certificate is over all proofs."""
+
+
+def measures_of(table: "TableRequest | PermittedTable | AttestedTable") -> tuple[str, ...]:
+    """Name what is counted, in the order in which it is printed."""
+    return (table.measure, *table.further_measures)
 
 
 # What a client sends
@@ -167,6 +178,18 @@ WantedProfile = Annotated[
 ]
 
 
+FurtherMeasures = Annotated[
+    tuple[Annotated[str, Field(pattern=MEASURE), Scanned(code=True)], ...],
+    Field(
+        max_length=MEASURES_MAX - 1,
+        description="What is counted besides, by the same categories: printed beside it in the same"
+        " file, and each protected against all others.",
+        examples=[["people"]],
+        exclude_if=is_empty,
+    ),
+]
+
+
 class WantedTable(BaseModel):
     """What is counted, and by what."""
 
@@ -188,11 +211,13 @@ class WantedTable(BaseModel):
         Field(min_length=1, max_length=DIMENSIONS_MAX, description="What it is cut by."),
     ]
     profile: WantedProfile = "protected"
+    further_measures: FurtherMeasures = ()
 
     @property
     def said(self) -> TableRequest:
         return TableRequest(
             measure=self.measure,
+            further_measures=self.further_measures,
             dimensions=tuple(one.said for one in self.dimensions),
             profile=self.profile,
         )

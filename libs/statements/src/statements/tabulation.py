@@ -1,8 +1,8 @@
 """The body by which a client asks for a table."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from catalogue import Catalogue
 from common.errors import Invalid
@@ -18,6 +18,7 @@ from statements.request import (
 from statements.tables import (
     DIMENSIONS_MAX,
     MEASURE,
+    FurtherMeasures,
     WantedDimension,
     WantedProfile,
     WantedTable,
@@ -60,6 +61,7 @@ class WantedTabulation(OfOneLine):
         ),
         Scanned(code=True),
     ] = "records"
+    further_measures: FurtherMeasures = ()
     dimensions: Annotated[
         tuple[WantedDimension, ...],
         Field(
@@ -90,9 +92,20 @@ class WantedTabulation(OfOneLine):
             raise Invalid("each column may be named once")
         return value
 
+    @model_validator(mode="after")
+    def _each_measure_once(self) -> Self:
+        if len({self.measure, *self.further_measures}) != 1 + len(self.further_measures):
+            raise Invalid("each measure may be named once")
+        return self
+
     @property
     def table(self) -> WantedTable:
-        return WantedTable(measure=self.measure, dimensions=self.dimensions, profile=self.profile)
+        return WantedTable(
+            measure=self.measure,
+            further_measures=self.further_measures,
+            dimensions=self.dimensions,
+            profile=self.profile,
+        )
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once. Raises InvalidPeriods, PeriodNotOffered."""

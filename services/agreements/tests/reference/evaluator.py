@@ -512,6 +512,7 @@ class Evaluation:
         if made is not None and allowed is not None:
             same_table = (
                 all(made[n] == allowed[n] for n in ("measure", "dimensions", "disclosure"))
+                and made.get("further_measures", []) == allowed.get("further_measures", [])
                 and made.get("parameters") == allowed.get("parameters")
                 and made["rule"] == permit["disclosure_rule"]
                 and (made["disclosure"] != "protected" or made["certificate"] != "none")
@@ -785,6 +786,7 @@ class Evaluation:
             return None
         return {
             "measure": table["measure"],
+            "further_measures": list(table.get("further_measures", [])),
             "dimensions": table["dimensions"],
             "disclosure": self.how_shown(table),
             "parameters": line.get("disclosure_parameters"),
@@ -806,8 +808,12 @@ class Evaluation:
         said = said if said is not None and self.makes_a_rule(said) else None
         if entry["set_by_agreement"] == (said is None):
             found.add(("DISCLOSURE_RULE_MISSING", "disclosure_parameters"))
-        elif said and said.get("measures") and table["measure"] not in said["measures"]:
-            found.add(("DISCLOSURE_RULE_MISSING", table["measure"]))
+        elif said and said.get("measures"):
+            found |= {
+                ("DISCLOSURE_RULE_MISSING", measure)
+                for measure in [table["measure"], *table.get("further_measures", [])]
+                if measure not in said["measures"]
+            }
         named = (line.get("as_published") or "").strip()
         if self.is_as_published(table) and not (
             named and self.classification == "AGGREGATE_SUPPRESSED"
@@ -826,8 +832,9 @@ class Evaluation:
         entry = self.catalogue_entry(line)
         if entry is None:
             return found
-        if table["measure"] not in entry["measures"]:
-            found.add(("DISCLOSURE_RULE_MISSING", table["measure"]))
+        for measure in [table["measure"], *table.get("further_measures", [])]:
+            if measure not in entry["measures"]:
+                found.add(("DISCLOSURE_RULE_MISSING", measure))
         found |= self.by_which_rule(table, line, entry)
         known = {f["name"]: f for f in entry["fields"]}
         calendar_ = ["Period_Month", "Period_Quarter", "Period_Financial_Year"]

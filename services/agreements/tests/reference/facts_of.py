@@ -246,6 +246,7 @@ def question_of(question: Json) -> Question:
                     if question.get("table") is None
                     else TableRequest(
                         measure=question["table"]["measure"],
+                        further_measures=tuple(question["table"].get("further_measures", ())),
                         dimensions=dimensions_of(question["table"]),
                         profile=question["table"].get("profile", "protected"),
                     ),
@@ -305,6 +306,7 @@ def permit_of(permit: Json) -> GivenPermit:
         if permit.get("table") is None
         else PermittedTable(
             measure=permit["table"]["measure"],
+            further_measures=tuple(permit["table"].get("further_measures", ())),
             dimensions=dimensions_of(permit["table"]),
             disclosure=permit["table"]["disclosure"],
             parameters=parameters_of(permit["table"]),
@@ -502,6 +504,7 @@ def _file(file: Json) -> Attestation:
         if file.get("table") is None
         else AttestedTable(
             measure=file["table"]["measure"],
+            further_measures=tuple(file["table"].get("further_measures", ())),
             dimensions=dimensions_of(file["table"]),
             disclosure=file["table"]["disclosure"],
             parameters=parameters_of(file["table"]),

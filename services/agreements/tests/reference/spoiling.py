@@ -568,7 +568,8 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
             st.sampled_from([classification] * 3 + ["PSEUDO_ANONYMISED", "IDENTIFIABLE"])
         )
     measures = st.sampled_from(["records", "records", "records", "beds"])
-    asked = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)}
+    further = st.sampled_from([{}, {}, {"further_measures": ["beds"]}])
+    asked = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)} | draw(further)
     columns = dict.fromkeys(
         level.split("__")[0]
         for d in asked["dimensions"]

@@ -150,6 +150,7 @@ def is_granted(decision, world, question, now):
         if decision.table is None
         else {
             "measure": decision.table.measure,
+            "further_measures": list(decision.table.further_measures),
             "dimensions": [
                 {"column": d.column, "within": list(d.within)} for d in decision.table.dimensions
             ],

@@ -74,6 +74,18 @@ def test_a_table_is_released_fetched_and_in_the_register_as_an_extract_is(house,
     assert [one["id"] for one in listed] == [file["id"]]
 
 
+def test_several_measures_are_asked_for_at_once_each_of_them_once(house):
+    answer = ask(house, further_measures=["people"])
+    again = ask(house, further_measures=["people", "people"])
+    same = ask(house, measure="people", further_measures=["people"])
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["further_measures"] == ["people"]
+    (asked,) = house.agreements.questions("request")
+    assert asked.resource["properties"]["table"]["further_measures"] == ["people"]
+    assert (again.status_code, same.status_code) == (422, 422)
+
+
 def test_tables_and_extracts_are_listed_each_by_themselves(house):
     table, extract = ask(house).json()["id"], house.ask().json()["id"]
 

@@ -1,9 +1,12 @@
 """What tables count, and by which rule: GP Workforce by its agreement, others by their own."""
 
+from itertools import product
+
 import pytest
 
 from catalogue import Catalogue
 from disclosure.rules import rule
+from pseudonymisation.preparations.adapters.tables import table_engine
 from pseudonymisation.preparations.adapters.tables.table_engine import assumed_of
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import CATALOGUE, world
@@ -295,3 +298,93 @@ def test_means_and_medians_are_shown_from_eight_on(hospital):
     assert found["RBA",] == ("30", "3", "3")
     exact = numbers_of(hospital, ask(hospital, PROVIDER, measure="stay", disclosure="exact"))
     assert exact["RJE",] == ("8", "12.3", "4.5")
+
+
+def test_several_measures_stand_beside_one_another_and_are_held_against_one_another(mortality):
+    """All spells and those who died: without the second, those who lived are what is left."""
+    found = ask(mortality, TRUST, measure="records", further_measures=["deaths", "indicator"])
+
+    said = attested(mortality, found).table
+    lines = numbers_of(mortality, found)
+    header, *_ = rows_of(mortality, found)
+    assert header == [
+        "PROCODE3", "records", "deaths", "indicator", "indicator_expected", "indicator_ratio",
+    ]  # fmt: skip
+    assert lines["R0A",][1:] == ("*", "*", "*", "*")
+    assert lines["RJE",][0] == "300"
+    assert (said.measure, said.further_measures) == ("records", ("deaths", "indicator"))
+    assert said.cells == 3 * len(lines)
+    assert said.earlier == ()
+
+
+CLOSE = {"RH8": (40, 12), "RJE": (300, 41), "R0A": (90, 7), "RBA": (100, 33)}
+"""12 is shown as 10, which is 8 to 12: who knows that R0A and RH8 are 19 together knows the 7."""
+
+
+@pytest.fixture
+def close(tmp_path, make_engine, sqlite_url, clock):
+    made = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=CATALOGUE.get("SHMI"))
+    made.land(spells_of(CLOSE), provider="X26")
+    return made
+
+
+def deaths_left(lines):
+    """Deaths that R0A can have, by brute force: the indicator tells those that it shows exactly."""
+    deaths = {trust: died for trust, (_, died) in CLOSE.items()}
+    between = {}
+    for trust, died in deaths.items():
+        text, observed = lines[trust,][:2]
+        rounded = range(1, 8) if trust == "R0A" else range(60)
+        if text != "*":
+            rounded = range(int(text) - 2, int(text) + 3)
+        between[trust] = [died] if observed != "*" else rounded
+    total = sum(deaths.values())
+    nation, exact = lines["Total",][:2]
+    together = range(1000) if nation == "*" else range(int(nation) - 2, int(nation) + 3)
+    if exact != "*" or nation == str(total):
+        together = [total]
+    return {
+        dict(zip(between, counts, strict=True))["R0A"]
+        for counts in product(*between.values())
+        if sum(counts) in together
+    }
+
+
+def test_the_measures_of_a_table_do_not_tell_a_small_number_together(close):
+    found = ask(close, TRUST, measure="deaths", further_measures=["indicator"])
+
+    assert len(deaths_left(numbers_of(close, found))) >= 3
+    again = ask(close, {"column": "SEX"}, measure="deaths")
+    assert attested(close, again).table.earlier == (found.permit.extract_id,)
+
+
+def test_measures_that_are_each_protected_alone_would(close, monkeypatch):
+    """The guard is taken out: a measure knows nothing of those before it."""
+    monkeypatch.setattr(
+        table_engine, "_beside", lambda *args, of=table_engine._beside: of(*args[:3], {})
+    )
+
+    found = ask(close, TRUST, measure="deaths", further_measures=["indicator"])
+
+    assert len(deaths_left(numbers_of(close, found))) < 3
+
+
+def test_a_unit_that_one_measure_has_not_is_a_row_of_all(mortality):
+    mortality.land(
+        [one | {"SPELL_KEY": f"Z{i}", "PROCODE3": "RXK", "DIED": "0"}
+         for i, one in enumerate(spells_of({"RXK": (30, 0)}))],
+        provider="RXK",
+    )  # fmt: skip
+
+    found = numbers_of(
+        mortality, ask(mortality, TRUST, measure="deaths", further_measures=["records"])
+    )
+
+    assert found["RXK",][0] == "0"
+    assert found["RXK",][1] in {"30", "*"}
+
+
+def test_a_further_measure_without_a_rule_is_refused_by_its_name(mortality):
+    made = ask(mortality, TRUST, measure="deaths", further_measures=["wait"])
+
+    assert (made.code, made.subject) == ("DISCLOSURE_RULE_MISSING", "wait")

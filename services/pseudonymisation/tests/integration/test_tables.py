@@ -61,6 +61,8 @@ def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), parame
         "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED" if by_right else "AGGREGATE_SUPPRESSED"
     )
     table = {"measure": more.pop("measure", "records"), "dimensions": list(dimensions)}
+    if "further_measures" in more:
+        table["further_measures"] = more.pop("further_measures")
     columns = [
         level.split("__")[0]
         for d in dimensions

@@ -157,6 +157,23 @@ def test_a_measure_without_a_rule_is_refused_before_anything_runs(world, line):
     assert codes(world, asked(("Sex",), measure="beds")) == {("DISCLOSURE_RULE_MISSING", "beds")}
 
 
+def test_every_measure_of_a_table_has_a_rule_and_is_in_the_permit(world, line):
+    question = asked(("Sex",))
+    question["table"]["further_measures"] = ["beds"]
+
+    assert codes(world, question) == {("DISCLOSURE_RULE_MISSING", "beds")}
+
+    world["catalogue"][0]["measures"] = ["records", "people", "beds"]
+    assert decided(world, question).table.further_measures == ("beds",)
+
+
+def test_a_file_with_a_measure_more_than_the_permit_has_is_not_released(world, line):
+    question = made(("Sex",), further_measures=["people"])
+    world["catalogue"][0]["measures"] = ["records", "people"]
+
+    assert ("ATTESTATION_INVALID", "table") in codes(world, question)
+
+
 def test_numbers_of_practices_need_a_reason_in_the_line(world, line):
     refused = {("PRACTICE_LEVEL_NOT_IN_DSA", "Practice")}
     one = [{"column": "Practice", "any_of": ["B82001"]}]

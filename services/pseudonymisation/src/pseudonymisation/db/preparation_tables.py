@@ -59,7 +59,7 @@ class PreparationRow(Row, table=True):
 
 
 class ShownTableRow(Row, table=True):
-    """What one table told its recipient; never a raw or a hidden count (docs/adr/0057)."""
+    """What one measure of a table told: never a raw or a hidden count (docs/adr/0057)."""
 
     __tablename__ = "shown_table"
     __table_args__ = (UniqueConstraint("recipient", "data_set", "number"),)
@@ -73,7 +73,7 @@ class ShownTableRow(Row, table=True):
     data_set: str
     number: int
     """Which of the recipient's tables of the data set: two at once cannot have the same."""
-    measure: str
+    measure: str = Field(primary_key=True)
     editions: dict[str, Any] = Field(sa_type=JSON)
     filters: list[dict[str, Any]] = Field(sa_type=JSON)
     told: dict[str, Any] = Field(sa_type=JSON)

@@ -1,5 +1,6 @@
 """What was shown of tables, in rows; read whole, since each new one is held against all of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -36,35 +37,38 @@ class SqlShownTables:
             select(ShownTableRow, PreparationRow.permit)
             .join(PreparationRow, col(PreparationRow.id) == col(ShownTableRow.preparation_id))
             .where(_known_to(recipient, permit.line.data_set))
-            .order_by(col(ShownTableRow.at), col(ShownTableRow.preparation_id))
+            .order_by(col(ShownTableRow.at), col(ShownTableRow.number))
         ).all()
         tables = tuple(_shown(row, Permit.read(claims)) for row, claims in found)
         own = sum(row.recipient == recipient for row, _ in found)
         return ShownBefore(tables=tables, number=own)
 
-    def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
+    def add(self, shown: Sequence[ShownTable], *, before: ShownBefore) -> None:
         """Raise ShownMeanwhile where there is another one by now, of the recipient or public."""
+        first = shown[0]
         if self.session.get_bind().dialect.name == "postgresql":
             self.session.connection().execute(_TAKE_TURNS, {"lock": LOCK})
         known = select(ShownTableRow.preparation_id).where(
-            _known_to(shown.recipient, shown.data_set)
+            _known_to(first.recipient, first.data_set)
         )
         if set(self.session.exec(known)) != {one.preparation_id for one in before.tables}:
             raise ShownMeanwhile
-        row = ShownTableRow(
-            preparation_id=shown.preparation_id,
-            extract_id=shown.extract_id,
-            recipient=shown.recipient,
-            data_set=shown.data_set,
-            number=before.number + 1,
-            measure=shown.measure,
-            editions={month: list(ids) for month, ids in shown.editions.items()},
-            filters=[FILTER.claims(one) for one in shown.filters],
-            is_public=shown.is_public,
-            told=_TOLD.dump_python(shown.told, mode="json"),
-            at=shown.at,
+        self.session.add_all(
+            ShownTableRow(
+                preparation_id=one.preparation_id,
+                extract_id=one.extract_id,
+                recipient=one.recipient,
+                data_set=one.data_set,
+                number=number,
+                measure=one.measure,
+                editions={month: list(ids) for month, ids in one.editions.items()},
+                filters=[FILTER.claims(filter_) for filter_ in one.filters],
+                is_public=one.is_public,
+                told=_TOLD.dump_python(one.told, mode="json"),
+                at=one.at,
+            )
+            for number, one in enumerate(shown, before.number + 1)
         )
-        self.session.add(row)
         try:
             self.session.flush()
         except IntegrityError as error:

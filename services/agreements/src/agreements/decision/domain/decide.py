@@ -218,6 +218,7 @@ def _table(case: LineCase) -> PermittedTable | None:
         return None
     return PermittedTable(
         measure=asked.measure,
+        further_measures=asked.further_measures,
         dimensions=asked.dimensions,
         disclosure=disclosure_of(case.key.classification, asked),
         parameters=parameters_of(case.line, case.data_set),

@@ -11,6 +11,9 @@ from statements.tables import TableRequest, WantedDimension
 
 class TabulationView(ExtractStanding):
     measure: Annotated[str, Field(description="What is counted.", examples=["records"])]
+    further_measures: Annotated[
+        list[str], Field(description="What is counted besides.", examples=[["people"]])
+    ]
     dimensions: Annotated[list[WantedDimension], Field(description="What it is cut by.")]
 
     @classmethod
@@ -20,5 +23,6 @@ class TabulationView(ExtractStanding):
         return cls(
             **cls.standing(shown),
             measure=asked.measure,
+            further_measures=list(asked.further_measures),
             dimensions=[WantedDimension.model_validate(one) for one in asked.dimensions],
         )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from pseudonymisation.preparations.domain.preparation import PinnedEdition, Preparation
+from pseudonymisation.preparations.domain.preparation import PinnedEdition
 from statements.filters import Filters
 from statements.permit import Permit
 from statements.tables import Disclosure
@@ -98,24 +98,31 @@ def read_of(editions: Iterable[PinnedEdition], month: str) -> tuple[str, ...]:
     return tuple(sorted(str(edition.id) for edition in editions if edition.covers(month)))
 
 
-def shown_table(preparation: Preparation, told: ShownCells, *, at: datetime) -> ShownTable:
-    """Say what was shown of a table that was made.
+def shown_table(
+    permit: Permit,
+    editions: Sequence[PinnedEdition],
+    measure: str,
+    told: ShownCells,
+    *,
+    preparation_id: UUID,
+    at: datetime,
+) -> ShownTable:
+    """Say what was shown of one measure of a table that was made.
 
     Raises:
         ValueError: it is of records
 
     """
-    permit = preparation.permit
     if permit.table is None:
         raise ValueError("no table")
     return ShownTable(
-        preparation_id=preparation.id,
+        preparation_id=preparation_id,
         extract_id=permit.extract_id,
         recipient=recipient_of(permit),
         data_set=permit.line.data_set,
-        measure=permit.table.measure,
+        measure=measure,
         whose=Whose.of(permit),
-        editions={month: read_of(preparation.editions, month) for month in permit.periods},
+        editions={month: read_of(editions, month) for month in permit.periods},
         filters=permit.filters,
         told=told,
         at=at,

@@ -121,8 +121,8 @@ class ShownTables(Protocol):
     def before(self, permit: Permit) -> ShownBefore:
         """Return what the permit's recipient has of its data set, and what of it is public."""
 
-    def add(self, shown: ShownTable, *, before: ShownBefore) -> None:
-        """Remember a table beside those that it was held against.
+    def add(self, shown: Sequence[ShownTable], *, before: ShownBefore) -> None:
+        """Remember all measures of a table beside those that it was held against.
 
         Raises:
             ShownMeanwhile: there is another one by now
@@ -193,8 +193,8 @@ class PreparedFiles:
     outcome: ExtractOutcome
     files: dict[str, Path]
     """By format."""
-    shown: ShownCells | None = None
-    """Of a table: what it tells of each cell."""
+    shown: Mapping[str, ShownCells] = field(default_factory=dict)
+    """Of a table: what it tells of each cell, by measure."""
 
 
 class ExtractEngine(Protocol):

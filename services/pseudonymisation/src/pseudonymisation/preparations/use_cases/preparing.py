@@ -365,8 +365,18 @@ class PreparationJobs:
                     raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED)
                 current = tx.preparations.get(claim.job.id)
                 done = current.finish(claim.attempt, files, at=now)
-                if made.told is not None:
-                    shown = shown_table(current, made.told, at=now)
+                if made.told:
+                    shown = [
+                        shown_table(
+                            current.permit,
+                            current.editions,
+                            measure,
+                            told,
+                            preparation_id=current.id,
+                            at=now,
+                        )
+                        for measure, told in made.told.items()
+                    ]
                     tx.shown.add(shown, before=made.before)
                 tx.preparations.save(done, audit=self._entry("extract-prepared", done))
         except (ClaimLost, NotPrepared, ShownMeanwhile):
@@ -418,7 +428,8 @@ class _Made:
     files: tuple[PreparedFile, ...]
     opt_outs: tuple[PinnedOptOutList, ...]
     before: ShownBefore
-    told: ShownCells | None
+    told: Mapping[str, ShownCells]
+    """Of a table, by measure."""
 
 
 class _ShownParts(TypedDict, total=False):

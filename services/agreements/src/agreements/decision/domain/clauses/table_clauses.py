@@ -16,6 +16,7 @@ from statements.tables import (
     Disclosure,
     TableDimension,
     TableRequest,
+    measures_of,
     source_of,
 )
 from statements.vocabulary import AGGREGATES, Classification
@@ -58,9 +59,10 @@ def table(case: LineCase) -> Iterator[Refusal]:
         yield refusal(Code.FORM_NOT_ALLOWED, detail, classification)
     if case.data_set is None:
         return  # CATALOGUE_UNKNOWN says so
-    if asked.measure not in case.data_set.measures:
-        detail = f"No disclosure rule says how this measure of {case.key.data_set} is protected."
-        yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, asked.measure)
+    for measure in measures_of(asked):
+        if measure not in case.data_set.measures:
+            detail = f"No rule says how this measure of {case.key.data_set} is protected."
+            yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, measure)
     yield from _by_another_rule(case, asked, case.data_set)
     for one in asked.dimensions:
         yield from _unsuitable(one, case.data_set)
@@ -87,9 +89,11 @@ def _by_another_rule(
             else "The line sets a disclosure rule that is the same for everybody."
         )
         yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, "disclosure_parameters")
-    elif said is not None and said.measures and asked.measure not in said.measures:
+    elif said is not None and said.measures:
         detail = "The line's disclosure rule does not cover what is to be counted."
-        yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, asked.measure)
+        for measure in measures_of(asked):
+            if measure not in said.measures:
+                yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, measure)
     is_suppressed = case.key.classification == Classification.AGGREGATE_SUPPRESSED
     if _is_as_published(asked) and not (is_suppressed and case.line.as_published):
         detail = "The line does not say why numbers may be by the rule alone."
@@ -132,8 +136,8 @@ def is_another_table(file: Attestation, permit: Permit) -> bool:
     if made is None or allowed is None:
         return made is not None or allowed is not None
     return (
-        (made.measure, made.dimensions, made.disclosure)
-        != (allowed.measure, allowed.dimensions, allowed.disclosure)
+        (measures_of(made), made.dimensions, made.disclosure)
+        != (measures_of(allowed), allowed.dimensions, allowed.disclosure)
         or made.rule != permit.disclosure_rule
         or made.parameters != allowed.parameters
         or (made.disclosure == "protected" and not made.certificate.startswith("sha256:"))

@@ -1,11 +1,10 @@
 """Makes the file of one table on this machine: counted by the locked engine, then protected."""
 
 import shutil
-from calendar import monthrange
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -16,7 +15,7 @@ from uuid import UUID
 import duckdb
 import structlog
 
-from catalogue import Assumed, CountOf, DataSet, members, tabulating
+from catalogue import Assumed, CountOf, DataSet, tabulating
 from catalogue.assuming import WORD
 from common.ids import digest
 from common.jobs import Report
@@ -32,7 +31,8 @@ from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.tables.counting import Count, Row
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
-from pseudonymisation.preparations.domain.shown import ShownTable, Whose, read_of
+from pseudonymisation.preparations.domain.shown import ShownTable, Whose, read_of, shown_table
+from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
 from pseudonymisation.preparations.domain.tables.axes import (
     COUNTED,
     NOT_KNOWN,
@@ -44,7 +44,12 @@ from pseudonymisation.preparations.domain.tables.axes import (
 )
 from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
 from pseudonymisation.preparations.domain.tables.practices import require_practices
-from pseudonymisation.preparations.domain.tables.tabulating import Counted, MadeTable, make
+from pseudonymisation.preparations.domain.tables.tabulating import (
+    Counted,
+    MadeTable,
+    make,
+    together,
+)
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
 from statements.filters import RowFilter, in_words
 from statements.tables import (
@@ -52,11 +57,14 @@ from statements.tables import (
     PERIOD_LEVELS,
     AttestedTable,
     PermittedTable,
+    measures_of,
     source_of,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+Lines = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""By column its categories, each with those that it lies in."""
 SECONDS: Final = 45.0
 """The search for a proof; when they are over, more is hidden in its place."""
 ABOUT_MAX: Final = 1_900
@@ -101,26 +109,33 @@ class TableEngine:
         self._records.sweep(alive)
 
     def _files(self, work: ExtractOrder, table: PermittedTable, place: Path) -> PreparedFiles:
-        measure = tabulating().measure(work.data_set, table.measure)
-        if measure is None:
-            raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, table.measure)
-        rule = _rule(work, table, measure)
+        measures = _measures(work, table)
+        rule = _rule(work, table, measures)
+        title = _title(work, measures)
         try:
             (place / "spill").mkdir(parents=True, mode=0o700)
-            with_earlier = _beside(work, table, measure)
+            made: dict[str, MadeTable] = {}
             with self._records.at_hand(place) as landed:
-                counted, outcome = self._counted(work, table, measure, with_earlier, place, landed)
-            _require_no_personal_data(counted, work.data_set)
-            made = make(
-                counted,
-                title=_title(work, measure),
-                rule=rule,
-                disclosure=table.disclosure,
-                known=with_earlier.known(counted),
-                seconds=SECONDS,
-                seed=self._seed(),
-            )
-            printed = replace(made.printed, about=_about(work, table, rule, made))
+                seen, outcomes = self._seen(work, table, measures, place, landed)
+                for measure in measures:
+                    beside = _beside(work, table, measure, made)
+                    counted, of_one = self._counted(
+                        work, table, measure, beside, place, landed, seen
+                    )
+                    _require_no_personal_data(counted, work.data_set)
+                    made[measure.name] = make(
+                        counted,
+                        title=title,
+                        rule=rule,
+                        disclosure=table.disclosure,
+                        known=beside.known(counted),
+                        seconds=SECONDS / len(measures),
+                        seed=self._seed(),
+                    )
+                    outcomes.append(of_one)
+            own, done = work.permit.extract_id, made[table.measure]
+            done = together(made, title=title, own=own) if len(made) > 1 else done
+            printed = replace(done.printed, about=_about(work, table, rule, done))
             files = {}
             for form in work.permit.formats:
                 files[form] = place / f"table.{form}"
@@ -133,13 +148,13 @@ class TableEngine:
         except OSError as failure:
             log.warning("working_files_failed", errno=failure.errno)
             raise NotPrepared(FailureCode.ENGINE_FAILED) from None
-        done = replace(
-            outcome,
-            rows=made.cells,
-            table=_attested(table, rule, made),
+        said = replace(
+            outcomes[0],
+            rows=done.rows,
+            table=_attested(table, rule, done),
             assumed={} if table.disclosure == "exact" else assumed_of(rule),
         )
-        return PreparedFiles(done, files, shown=made.shown)
+        return PreparedFiles(said, files, shown=done.shown)
 
     @contextmanager
     def _session(self, plan: Plan, place: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -152,6 +167,37 @@ class TableEngine:
         ) as connection:
             yield connection
 
+    def _seen(
+        self,
+        work: ExtractOrder,
+        table: PermittedTable,
+        measures: Sequence[CountOf],
+        place: Path,
+        landed: AtHand,
+    ) -> tuple[Lines, list[ExtractOutcome]]:
+        """Find the categories that any of several measures has: all have the same rows.
+
+        Also who was left out of any of them. Of a single measure its own count says both.
+        """
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        if len(measures) == 1:
+            return found, []
+        for measure in measures:
+            plan = self._records.plan(_measured(work, measure), landed)
+            axes = _axes(table, measure, work)
+            with self._session(plan, place) as connection:
+                count = Count(plan, connection, measure, axes, work.data_set)
+                rows = count.rows()
+            for axis, at in zip(axes, count.places, strict=True):
+                lines = found.setdefault(axis.column, {})
+                for row, _ in rows:
+                    lines.setdefault(row[at.start], row[at.start + 1 : at.stop])
+        whole = self._records.plan(work, landed)
+        with self._session(whole, place) as connection:
+            every = Count(whole, connection, measures[0], axes, work.data_set)
+            every.find_people()
+            return found, [every.outcome()]
+
     def _counted(
         self,
         work: ExtractOrder,
@@ -160,6 +206,7 @@ class TableEngine:
         with_earlier: Beside,
         place: Path,
         landed: AtHand,
+        seen: Lines,
     ) -> tuple[Counted, ExtractOutcome]:
         measured = _measured(work, measure)
         asked = self._records.plan(measured, landed)
@@ -180,7 +227,7 @@ class TableEngine:
                 outcome = own.outcome()
         labels = [of for of, _ in rows]
         categories = tuple(
-            _categories(axis, at, labels, work.data_set, measure, with_earlier)
+            _categories(axis, at, labels, work.data_set, measure, with_earlier, seen)
             for axis, at in zip(axes, count.places, strict=True)
         )
         if least > 1:
@@ -200,9 +247,11 @@ class TableEngine:
                 for one, other in permutations(axes, 2)
                 if tabulating().are_related(work.data_set, one.column, other.column)
             ),
-            not_members=frozenset(_not_members(work.data_set, with_earlier.all_months)),
+            not_members=frozenset(not_members(work.data_set, with_earlier.all_months)),
             members_column=next((f.name for f in work.data_set.fields if f.members), None),
-            not_submitted=_not_submitted(work),
+            not_submitted=not_submitted(
+                [edition for edition, _ in work.editions], work.permit.periods
+            ),
             provider_column=None if reason is None else reason.field,
         ), outcome
 
@@ -235,15 +284,43 @@ def _of_its_base(one: ShownTable, data_set: DataSet) -> ShownTable:
     return replace(one, measure=measure.base, filters=filters)
 
 
-def _beside(work: ExtractOrder, table: PermittedTable, measure: CountOf) -> Beside:
-    """Choose what the recipient has already; who has a right to small numbers is told nothing.
+def _measures(work: ExtractOrder, table: PermittedTable) -> list[CountOf]:
+    """Return what is to be counted. Raises NotPrepared."""
+    found = {name: tabulating().measure(work.data_set, name) for name in measures_of(table)}
+    missing = [name for name, one in found.items() if one is None]
+    if missing:
+        raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, ", ".join(missing))
+    return [one for one in found.values() if one is not None]
+
+
+def _beside(
+    work: ExtractOrder,
+    table: PermittedTable,
+    measure: CountOf,
+    made: Mapping[str, MadeTable],
+) -> Beside:
+    """Choose what the recipient has already, the measures of this table among it.
+
+    Who has a right to small numbers is told nothing.
 
     Raises:
         NotPrepared: of people, tables of other months or filters are no sums of the same cells
 
     """
     editions = [edition for edition, _ in (*work.editions, *work.beside)]
-    earlier = () if table.disclosure == "exact" else work.shown.tables
+    now = [
+        shown_table(
+            work.permit,
+            [edition for edition, _ in work.editions],
+            name,
+            told,
+            preparation_id=UUID(int=0),
+            at=datetime.max.replace(tzinfo=UTC),
+        )
+        for one in made.values()
+        for name, told in one.shown.items()
+    ]
+    earlier = () if table.disclosure == "exact" else (*work.shown.tables, *now)
     found = chosen(
         replace(table, measure=measure.base),
         filters=_measured(work, measure).permit.filters,
@@ -300,12 +377,15 @@ def _categories(
     data_set: DataSet,
     measure: CountOf,
     with_earlier: Beside,
+    seen: Lines,
 ) -> Categories:
     """Take the categories that there are; of a closed list all that it has."""
     lines: dict[str, tuple[str, ...]] = {}
+    if axis.levels and not axis.is_part:
+        lines = dict(seen.get(axis.column, {}))
     field = data_set.by_name.get(axis.column)
     if field is not None and field.codes is not None and not axis.coarser:
-        lines = dict.fromkeys(field.codes, ())
+        lines |= dict.fromkeys(field.codes, ())
     if axis.column == MONTH:
         for month in with_earlier.all_months:
             lines[month] = tuple(PERIODS[level](month) for level in axis.coarser)
@@ -335,46 +415,24 @@ def _require_no_personal_data(counted: Counted, data_set: DataSet) -> None:
                 raise NotPrepared(FailureCode.PCD_LEAK)
 
 
-def _rule(work: ExtractOrder, table: PermittedTable, measure: CountOf) -> Rule:
+def _rule(work: ExtractOrder, table: PermittedTable, measures: Sequence[CountOf]) -> Rule:
     """Return the rule, with the agreement's parameters where it has none of its own."""
     code, said = work.permit.disclosure_rule, table.parameters
     try:
         found = rule_of(code, parameters=None if said is None else said.as_told())
-        found.require(measure.counts)
-        if found.measures is not None:
-            found.require(measure.name)
+        for measure in measures:
+            found.require(measure.counts)
+            if found.measures is not None:
+                found.require(measure.name)
     except DisclosureProblem:
         raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, code) from None
     return found
 
 
-def _not_submitted(work: ExtractOrder) -> frozenset[tuple[str, str]]:
-    """Name providers who sent something of the periods, and months of which they sent nothing."""
-    pinned = [edition for edition, _ in work.editions]
-    providers = {edition.provider for edition in pinned}
-    return frozenset(
-        (provider, month)
-        for provider in providers
-        for month in work.permit.periods
-        if not any(e.provider == provider and e.covers(month) for e in pinned)
-    )
-
-
-def _not_members(data_set: DataSet, months: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name organisations and months in which the data set was not about them."""
-    lists = [members(field.members) for field in data_set.fields if field.members]
-    for found in filter(None, lists):
-        codes = {one.code for one in found.organisations}
-        for month in months:
-            first = date.fromisoformat(f"{month}-01")
-            last = first.replace(day=monthrange(first.year, first.month)[1])
-            yield from ((code, month) for code in codes.difference(found.codes(first, last)))
-
-
-def _title(work: ExtractOrder, measure: CountOf) -> str:
+def _title(work: ExtractOrder, measures: Sequence[CountOf]) -> str:
     first, last = work.permit.periods[0], work.permit.periods[-1]
     when = first if first == last else f"{first} to {last}"
-    return f"{work.data_set.title}: {measure.title}, {when}"
+    return f"{work.data_set.title}: {'; '.join(one.title for one in measures)}, {when}"
 
 
 def _about(
@@ -384,7 +442,7 @@ def _about(
     permit = work.permit
     told = {
         "data set": f"{work.data_set.data_set} {work.data_set.version}",
-        "measure": table.measure,
+        "measure": ", ".join(measures_of(table)),
         "dimensions": "; ".join(" in ".join(one.levels) for one in table.dimensions),
         "months": ", ".join(permit.periods),
         "rows": in_words(permit.filters) or "all of the line's population",
@@ -413,6 +471,7 @@ def assumed_of(rule: Rule) -> Assumed:
 def _attested(table: PermittedTable, rule: Rule, made: MadeTable) -> AttestedTable:
     return AttestedTable(
         measure=table.measure,
+        further_measures=table.further_measures,
         dimensions=table.dimensions,
         disclosure=table.disclosure,
         rule=rule.code,

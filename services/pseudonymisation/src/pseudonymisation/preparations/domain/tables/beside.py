@@ -111,7 +111,7 @@ class Beside:
 
     @property
     def releases(self) -> str:
-        return ", ".join(t.extract_id for t, _, _ in self.used)
+        return ", ".join(dict.fromkeys(t.extract_id for t, _, _ in self.used))
 
     def is_asked_for(self, column: str, label: str) -> bool:
         """Say whether rows of a category are in the table that is asked for."""

@@ -183,7 +183,8 @@ class MadeTable:
     """A table as it is printed, with what is attested and remembered of it."""
 
     printed: Printed
-    shown: ShownCells
+    shown: Mapping[str, ShownCells]
+    """By measure."""
     hidden: Mapping[str, int]
     certificate: bytes
     """What the proof is made of; empty where nothing is hidden."""
@@ -193,8 +194,51 @@ class MadeTable:
     """Hidden cells that can be worked out of others: only where the rule alone was applied."""
 
     @property
-    def cells(self) -> int:
+    def rows(self) -> int:
         return len(self.printed.rows)
+
+    @property
+    def cells(self) -> int:
+        return self.rows * len(self.shown)
+
+
+def together(made: Mapping[str, MadeTable], *, title: str, own: str) -> MadeTable:
+    """Print several measures of the same categories beside one another.
+
+    `own` is their release, which is no earlier one to any of them.
+
+    Raises:
+        NotPrepared: one has other categories than the first
+
+    """
+    first, *_ = made.values()
+    labels = first.printed.dimensions
+    columns, rows = list(labels), [row[: len(labels)] for row in first.printed.rows]
+    for name, one in made.items():
+        texts = {row[: len(labels)]: row[len(labels) :] for row in one.printed.rows}
+        if texts.keys() != {row[: len(labels)] for row in rows}:
+            raise NotPrepared(FailureCode.TABLE_INVALID, name)
+        columns += [
+            column if column.name == name else replace(column, name=f"{name}_{column.name}")
+            for column in one.printed.measures
+        ]
+        rows = [row + texts[row[: len(labels)]] for row in rows]
+    hidden: dict[str, int] = {}
+    for one in made.values():
+        for why, number in one.hidden.items():
+            hidden[why] = hidden.get(why, 0) + number
+    notes = tuple(dict.fromkeys(note for one in made.values() for note in one.footnotes))
+    return MadeTable(
+        printed=Printed(title=title, columns=tuple(columns), rows=tuple(rows), footnotes=notes),
+        shown={name: cells for one in made.values() for name, cells in one.shown.items()},
+        hidden=hidden,
+        certificate=b"".join(one.certificate for one in made.values()),
+        footnotes=notes,
+        earlier=tuple(
+            dict.fromkeys(name for one in made.values() for name in one.earlier if name != own)
+        ),
+        recovered=sum(one.recovered for one in made.values()),
+    )
 
 
 def _none_if_empty(mask: np.ndarray) -> np.ndarray | None:
@@ -242,7 +286,7 @@ def make(
         raise NotPrepared(code, _releases(known)) from None
     except DisclosureProblem as wrong:
         raise NotPrepared(FailureCode.TABLE_INVALID, wrong.code) from None
-    releases = tuple(told.release for told in known)
+    releases = tuple(dict.fromkeys(told.release for told in known))
     notes = shown.footnotes
     if releases and profile is Profile.PROTECTED:
         notes = (
@@ -259,7 +303,7 @@ def make(
             rule=rule,
             hides_complement=profile is Profile.PROTECTED,
         ),
-        shown=_remembered(counted, shown),
+        shown={counted.measure.name: _remembered(counted, shown)},
         hidden={reason: n for reason, n in shown.reasons.items() if n and reason != "not_printed"},
         certificate=_proof(shown),
         footnotes=notes,
@@ -312,7 +356,7 @@ def _require_safe_from_the_strict(shown: Protected) -> None:
 
 
 def _releases(known: Sequence[Known]) -> str:
-    return ", ".join(told.release for told in known)
+    return ", ".join(dict.fromkeys(told.release for told in known))
 
 
 def _as_earlier(told: Known, counted: Counted) -> Iterator[Earlier]:
@@ -402,7 +446,7 @@ def _exact(counted: Counted, table: Table, *, title: str) -> MadeTable:
     ]
     return MadeTable(
         printed=_printed(counted, texts, table.cells, title=title, notes=(EXACT_NOTE,)),
-        shown=_cells(counted, cells),
+        shown={counted.measure.name: _cells(counted, cells)},
         hidden={},
         certificate=b"",
         footnotes=(EXACT_NOTE,),
