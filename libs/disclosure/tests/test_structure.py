@@ -91,3 +91,13 @@ def test_a_dimension_of_many_categories_takes_no_memory_of_their_square() -> Non
     table = Table(dimensions=(many,), counts=np.full(100_000, 3))
     assert table.cells[0] == 300_000
     assert many.above.nbytes + table.cells.nbytes < 10_000_000
+
+
+def test_a_table_of_multiples_of_five_alone_is_rounded_though_it_has_no_totals() -> None:
+    units = Dimension.flat("unit", [f"U{at}" for at in range(20)])
+    rounded = {(f"U{at}",): 5 * (at + 2) for at in range(12)}
+
+    with pytest.raises(problems.AlreadyProtected, match="All 12 numbers are multiples of 5"):
+        Table.from_cells([units], rounded)
+    assert Table.from_cells([units], rounded | {("U3",): 27}).cells[0] > 0
+    assert Table.from_cells([units], dict(list(rounded.items())[:11])).cells[0] > 0

@@ -31,6 +31,8 @@ Bools = npt.NDArray[np.bool_]
 
 CELLS_MAX: Final = 500_000
 COUNT_MAX: Final = 1 << 40
+ROUNDED_MIN: Final = 12
+"""So many multiples of 5 are no accident: of raw counts one table in 200 million has them."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,8 @@ class Table:
         Raises:
             TableInvalid: a label that no dimension has.
             TotalIsNotTheSum: a total that differs from its parts.
-            AlreadyProtected: a `*`, or totals that differ as rounded ones do.
+            AlreadyProtected: a `*`, totals that differ as rounded ones do, or so many multiples of
+                5 that they are no accident.
 
         """
         dims = tuple(dimensions)
@@ -288,8 +291,14 @@ class Table:
         inner = np.ix_(*(np.arange(len(d.nodes) - len(d.leaves), len(d.nodes)) for d in dims))
         made = cls(dimensions=dims, counts=np.maximum(told[inner], 0), **more)  # type: ignore[arg-type]
         wrong = (told >= 0) & (told != made.cells)
+        known = told[told >= 0]
+        some = made.counts[made.counts > 0]
+        if not wrong.any() and len(some) >= ROUNDED_MIN and not (some % 5).any():
+            raise AlreadyProtected(
+                f"All {len(some)} numbers are multiples of 5: the table is rounded. Only raw counts"
+                " can be protected; use check for this table."
+            )
         if wrong.any():
-            known = told[told >= 0]
             off = np.abs(told - made.cells)[wrong]
             if len(known) > 3 and not (known % 5).any() and int(off.max()) <= 5 * int(known.size):
                 raise AlreadyProtected(
