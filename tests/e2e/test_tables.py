@@ -186,6 +186,27 @@ def test_expected_and_ratio_are_hidden_with_the_observed(played: Scene) -> None:
     assert shown["RAJ",] == ("40", "41", "1")
 
 
+def test_several_measures_are_one_request_one_permit_and_one_file(played: Scene) -> None:
+    table = made(
+        played,
+        "PROCODE3",
+        measure="records",
+        further_measures=["deaths", "indicator"],
+        **SHMI,
+    )
+    shown = lines(played, table)
+    said = played.csu.dissemination.manifest(table.files[0].id).manifest["table"]
+
+    assert shown["RA4",][1:] == ("*", "*", "*", "*")
+    assert shown["RAJ",][:2] == ("165", "40")
+    assert (table.measure, table.further_measures) == ("records", ("deaths", "indicator"))
+    assert said["further_measures"] == ["deaths", "indicator"]
+    assert said["cells"] == 3 * len(shown)
+    kept = "SELECT measure FROM shown_table WHERE extract_id = ? ORDER BY number"
+    of_table = played.rows("pseudonymisation", kept, str(table.id))
+    assert [name for (name,) in of_table] == ["records", "deaths", "indicator"]
+
+
 @pytest.mark.scenario("D07")
 @pytest.mark.scenario("D09")
 def test_what_recipients_link_or_say_is_about_a_learning_disability_is_by_the_strictest(
@@ -220,6 +241,7 @@ def codes(no: Refused) -> set[str]:
         pytest.param(
             {"measure": "beds"}, {"DISCLOSURE_RULE_MISSING"}, marks=pytest.mark.scenario("D08")
         ),
+        ({"further_measures": ["beds"]}, {"DISCLOSURE_RULE_MISSING"}),
         ({"dimensions": [{"column": "Der_Age_Band"}]}, {"DIMENSION_NOT_IN_DSA"}),
         (
             {"dimensions": [{"column": "GP_Practice_Code"}]},
