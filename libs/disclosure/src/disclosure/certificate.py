@@ -92,7 +92,7 @@ def verify(shown: "Protected") -> int:
 
 
 @dataclass
-class _Told:
+class _SaidBefore:
     """What all other releases together told of one cell."""
 
     release: str
@@ -125,11 +125,11 @@ class _Reader:
         hidden = np.nonzero(self.guarded)[0]
         self.seen = [hidden * SPAN + self.cells[hidden]]
         """Cells with counts that they can have, each pair as one number."""
-        self.earlier: dict[bytes, _Told] = {}
+        self.earlier: dict[bytes, _SaidBefore] = {}
         """What other releases told of cells, by what these count."""
         for known in shown.earlier:
             mask = _mask(shown, known.members)
-            begun = _Told(known.release, mask, {int(self.counts[mask].sum())})
+            begun = _SaidBefore(known.release, mask, {int(self.counts[mask].sum())})
             self.earlier.setdefault(mask.tobytes(), begun).add(known)
 
     def look_at(self, which: Ints, atoms: Ints, by: Ints, witnesses: int) -> None:
