@@ -11,6 +11,7 @@ no search: along a path from one atom to every cell that contains it, all that s
 hidden, and adding one and two along it are two witnesses for every cell of the path.
 """
 
+import math
 import time
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -33,6 +34,9 @@ REACH: Final = 4
 ROUNDS_MAX: Final = 60
 EFFORT: Final = ((8, 16, 1), (16, 24, 2), (30, 48, 2))
 """Moves of a walk, choices at each, and tries: many cells are easy, few are hard."""
+LAST_EFFORT: Final = (*EFFORT, *(12 * ((40, 64, 4),)))
+LAST_MAX: Final = 2_000
+"""Cells that are walked on from when time is over; of more the table is refused at once."""
 BATCH_BYTES: Final = 64_000_000
 
 Floats = npt.NDArray[np.float64]
@@ -185,6 +189,8 @@ class Search:
             if time.monotonic() > self.deadline or self.rounds > ROUNDS_MAX:
                 self.out_of_time = time.monotonic() > self.deadline
                 self.last_resort()
+                if 0 < len(self.blocked) <= LAST_MAX:
+                    self.walk_on()
                 return
             given_away = self._given_away(left)
             if len(given_away):
@@ -328,6 +334,21 @@ class Search:
                 self.record(atoms[at : at + 1], np.array([by]))
             if (self.evidence[cell] > 0).sum() < NEEDED:
                 self.blocked.append(cell)
+
+    def walk_on(self) -> None:
+        """Ask the few cells that no path from one atom protects whatever the clock says.
+
+        So much is tried and no more: it ends, and what is left then nothing protects.
+        """
+        deadline, self.deadline = self.deadline, math.inf
+        for steps, samples, tries in LAST_EFFORT:
+            self.blocked = []
+            self.single()
+            if not len(left := self.open()):
+                break
+            self.hide_cheapest(self.walk(left, steps=steps, samples=samples, tries=tries))
+        self.blocked, self.deadline = [], deadline
+        self.last_resort()
 
     def give_back(self, before: npt.NDArray[np.int8], low: Ints, high: Ints) -> int:
         """Show again what need not be hidden, the dearest first; return how much that was."""
