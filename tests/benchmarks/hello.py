@@ -7,7 +7,7 @@ import sys
 
 from fastapi import FastAPI
 
-from common.web.server import Group
+from common.web.server import Group, keep_for_good
 
 app = FastAPI()
 
@@ -19,4 +19,5 @@ async def hello() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    Group([(app, "127.0.0.1", int(sys.argv[1]))], [], graceful_seconds=1).run()
+    served = [(app, "127.0.0.1", int(sys.argv[1]))]
+    Group(served, [], graceful_seconds=1, when_ready=keep_for_good).run()

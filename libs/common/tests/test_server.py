@@ -144,7 +144,7 @@ def test_workers_run_beside_the_api_and_stop_with_it(sqlite_url):
 
 
 PROGRAM = """
-import sys, threading
+import gc, sys, threading
 sys.path.insert(0, {tests!r})
 from test_server import make_app
 from common import logging
@@ -160,7 +160,8 @@ class Worker:
     name = "worker"
     def run(self, stop):
         stop.wait()
-        print("worker stopped", flush=True)
+        is_kept = gc.get_freeze_count() > 10_000 and gc.get_threshold()[0] >= 20_000
+        print("worker stopped; kept for good:", is_kept, flush=True)
 
 server.serve([(app, "127.0.0.1", {port})], [Worker()], settings)
 print("ended", flush=True)
@@ -225,7 +226,7 @@ def end_by_a_signal(database_url: str, port: int) -> None:
         process.kill()
 
     assert process.returncode == 0, output
-    assert "worker stopped" in output
+    assert "worker stopped; kept for good: True" in output
     assert "ended" in output
 
 

@@ -12,20 +12,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any, Protocol, Self
+from weakref import ref
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from common.settings import ServiceSettings
 from common.web import problems
 from common.web.app import Service
+from common.web.fast import EXCHANGE
 from common.web.surroundings import SAFETY
 
 CONNECTION = "dsfc.connection"
 """`scope["extensions"][CONNECTION]` is the protocol, with its `flow` and its `transport`."""
-
-EXCHANGE = "dsfc.exchange"
-"""`scope["extensions"][EXCHANGE]` is this request on it: see `Exchange`."""
 
 LOOKS_EVERY_SECONDS = 0.5
 HEAD_PIECE_BYTES = 16_384
@@ -43,6 +46,7 @@ LINGER_SECONDS = 1.0
 LINGER_BYTES_MAX = 1_048_576
 """How long, and how much, is read and thrown away after a refusal, so that it is received."""
 
+OK = STATUS_LINE[HTTPStatus.OK]
 BAD_REQUEST, TIMED_OUT, URI_TOO_LONG, HEADERS_TOO_LARGE, UNAVAILABLE = 400, 408, 414, 431, 503
 
 
@@ -73,15 +77,42 @@ class Counted(Protocol):
     def __call__(self, reason: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its answer on a connection."""
+    """One request and its answer on a connection.
 
-    cycle: RequestResponseCycle
+    The request has it in its scope, so it does not hold on to what holds the scope: such a ring
+    is found by the garbage collector alone, which then stops everything for what it costs.
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = ref(cycle)
 
     def passed(self, bytes_: int) -> None:
         """Note that so many bytes of the body went to the kernel without the transport."""
-        self.cycle.expected_content_length -= bytes_
+        if (cycle := self._cycle()) is not None:
+            cycle.expected_content_length -= bytes_
+
+    def answer(self, headers: bytes, body: bytes) -> bool:
+        """Answer 200 at once, head and body in one write, as the server's `send` would in two.
+
+        Return whether it was done: not where what was written before waits to be taken, or where
+        there is nobody, or an answer, any more. The headers are whole lines; those that the server
+        adds, and the body's length, are added here.
+        """
+        cycle = self._cycle()
+        if cycle is None or cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        added = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
+        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+        head = b"%b%b%bcontent-length: %d\r\n%b\r\n" % (OK, added, headers, len(body), closing)
+        cycle.transport.write(head + body)
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
 
 
 class OverLimit(Exception):

@@ -35,6 +35,7 @@ from common.web import problems
 from common.web.auth import Requires
 from common.web.surroundings import (
     REQUEST_ID,
+    SAFETY,
     Surroundings,
     added_headers,
     request_id_of,
@@ -48,6 +49,18 @@ LOOKED_AT = frozenset(
     {b"accept", b"authorization", b"content-encoding", b"content-type", REQUEST_ID}
 )
 """All that the general way looks at, here and in `operation.check`."""
+
+
+ADDED_LINES = b"".join(b"%b: %b\r\n" % header for header in ((b"content-type", JSON), *SAFETY))
+
+EXCHANGE = "dsfc.exchange"
+"""`scope["extensions"][EXCHANGE]`, where the server is ours, is this request on its connection."""
+
+
+class AnswersAtOnce(Protocol):
+    """See `common.web.connections.Exchange`."""
+
+    def answer(self, headers: bytes, body: bytes) -> bool: ...
 
 
 class Observed(Protocol):
@@ -164,6 +177,9 @@ class FastPath:
             await refusal(scope, receive, surrounded(send, usual.request_id))
             return
         self._observed(scope["path"], HTTPStatus.OK, time.perf_counter() - began)
+        exchange: AnswersAtOnce | None = scope.get("extensions", {}).get(EXCHANGE)
+        if exchange is not None and exchange.answer(_lines(usual.request_id), content):
+            return
         headers = [(b"content-length", b"%d" % len(content)), (b"content-type", JSON)]
         headers += added_headers(usual.request_id)
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
@@ -236,6 +252,10 @@ class FastApp(FastAPI):
             await self.fast_path(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _lines(request_id: str) -> bytes:
+    return b"%b%b: %b\r\n" % (ADDED_LINES, REQUEST_ID, request_id.encode("ascii"))
 
 
 def _reader(adapter: TypeAdapter[Any]) -> Callable[[bytes], Any]:
