@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from common.db import engine as engines
+from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork
 from dsfc_testing import disk
 
 
@@ -66,3 +67,21 @@ def test_a_reader_on_postgresql_cannot_write(postgresql_url, make_engine):
 
     with pytest.raises(DBAPIError), engine.begin() as connection:
         connection.execute(text("CREATE TABLE x (id int)"))
+
+
+@pytest.mark.parametrize("way", ["begin", "UnitOfWork"])
+def test_who_waits_in_vain_for_the_writers_lock_is_told_as_of_any_statement(
+    sqlite_url, make_engine, monkeypatch, way
+):
+    with engines.writing(make_engine(sqlite_url)).begin():
+        monkeypatch.setattr(engines, "SQLITE_PRAGMAS", ("busy_timeout = 1",))
+        other = make_engine(sqlite_url)
+        if way == "begin":
+            with pytest.raises(OperationalError, match="locked"), engines.writing(other).begin():
+                pytest.fail("it began")
+        else:
+            uow = UnitOfWork(other, lambda session: session)
+            with pytest.raises(DatabaseUnavailable), uow.writing() as session:
+                session.execute(text("SELECT 1"))
+        with other.connect() as connection:  # it is none the worse for it
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1

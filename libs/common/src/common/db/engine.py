@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from common.db.prepared import raise_as_sqlalchemy
 from common.settings import ServiceSettings
 
 SQLITE_PRAGMAS = (
@@ -111,6 +112,10 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        begun = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        try:
+            connection.connection.cursor().execute(begun)
+        except sqlite3.Error as error:
+            raise_as_sqlalchemy(connection, error)
 
     return engine

@@ -8,6 +8,7 @@ transaction stay SQLAlchemy's, and what the driver raises is raised as SQLAlchem
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -40,7 +41,7 @@ class Prepared:
             cursor.executemany(composed.text, given)
             changed = cursor.rowcount
         except connection.dialect.loaded_dbapi.Error as error:
-            _raise(connection, error)
+            raise_as_sqlalchemy(connection, error)
         finally:
             cursor.close()
         return changed
@@ -60,7 +61,7 @@ class Prepared:
             found = cursor.fetchone()
             told = cursor.description
         except connection.dialect.loaded_dbapi.Error as error:
-            _raise(connection, error)
+            raise_as_sqlalchemy(connection, error)
         finally:
             cursor.close()
         return None if found is None else composed.read(found, told or ())
@@ -79,6 +80,7 @@ class _Composed:
 
     text: str
     names: tuple[str, ...]
+    values_of: Callable[[Values], tuple[Any, ...]]
     is_positional: bool
     _write: tuple[tuple[int, Convert], ...]
     """Parameters that the driver does not take as they are."""
@@ -99,6 +101,7 @@ class _Composed:
         return cls(
             text=str(compiled),
             names=names,
+            values_of=_values_of(names),
             is_positional=compiled.positional,
             _write=tuple((n, convert) for n, convert in enumerate(converts) if convert),
             _types=tuple(column.type.dialect_impl(dialect) for column in found),
@@ -108,7 +111,7 @@ class _Composed:
     def written(self, rows: Sequence[Values]) -> list[Any]:
         """Write the parameters as the driver takes them."""
         names = self.names
-        given = [[row[name] for name in names] for row in rows]
+        given = [list(self.values_of(row)) for row in rows]
         for number, convert in self._write:
             # Rows of one transaction have their instants in common.
             last = written = None
@@ -137,11 +140,17 @@ class _Composed:
         return values
 
 
+def _values_of(names: Sequence[str]) -> Callable[[Values], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple(row[name] for name in names)
+
+
 def _cursor(connection: Connection) -> DBAPICursor:
     return connection.connection.cursor()
 
 
-def _raise(connection: Connection, error: Any) -> NoReturn:
+def raise_as_sqlalchemy(connection: Connection, error: Any) -> NoReturn:
     """Raise what SQLAlchemy would have raised; a connection that is gone is not used again."""
     dialect = connection.dialect
     kind = dialect.loaded_dbapi.Error

@@ -10,14 +10,22 @@ import pytest
 from agreements.decision.api.routes.access import sign
 from agreements.decision.domain.decide import Permission
 from agreements.decision.domain.permits import GivenPermit
-from agreements.decision.use_cases.permission_cache import PermissionCache, PermissionTexts
-from common.ids import canonical
+from agreements.decision.use_cases.decide_request import texts_of
+from agreements.decision.use_cases.permission_cache import (
+    PermissionCache,
+    PermissionTexts,
+    joined,
+)
+from common.ids import canonical, digest
 from common.security.keys import PERMIT, SignedVerifier, Signer, generate_jwk
 from dsfc_testing.clock import FakeClock
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import permit_of
 from services.agreements.tests.unit.decision.test_scenarios import decided
+from statements.filters import RowFilter
 from statements.permit import JUDGED, Permit, PermittedCaps
+from statements.request import ExtractRequest
+from statements.tables import TableDimension, TableRequest
 
 
 @pytest.fixture
@@ -49,6 +57,35 @@ def changed(said: Permit, number: int) -> Permit:
 
 def whole(said: Permit) -> str:
     return canonical({n: v for n, v in said.claims().items() if n != "jti"}).decode()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"filters": (RowFilter(column="Å", any_of=("é", "\U0001f600", '"')),)},
+        {"filters": (RowFilter(column="Age", at_least=18, at_most=64),), "periods": ("2018-05",)},
+        {
+            "table": TableRequest(measure="people", dimensions=(TableDimension(column="Sex"),)),
+            "fields": (),
+        },
+    ],
+)
+def test_a_request_is_written_as_it_would_be_whichever_extract_it_is_for(more):
+    request = ExtractRequest(
+        extract_id="",
+        agreement="DARS-NIC-123456-A1B2C",
+        purpose="COM",
+        data_set="SUS_APC",
+        classification="PSEUDO_ANONYMISED",
+        **{"periods": ("2018-04",), "fields": ("Sex",), "formats": ("csv",)} | more,
+    )
+
+    for extract_id in ("one", "another å"):
+        asked = replace(request, extract_id=extract_id)
+        text = joined({**texts_of(request), "extract_id": extract_id})
+        assert text == canonical(asked.claims()).decode()
+        assert digest(text.encode()) == asked.digest
 
 
 @pytest.mark.parametrize("caps", [None, PermittedCaps(rule="r", columns={"Sex": "hidden"})])

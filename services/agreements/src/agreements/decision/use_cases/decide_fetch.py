@@ -1,7 +1,5 @@
 """Decides whether bytes of a released file may leave now. Yes is a lease."""
 
-from dataclasses import replace
-
 from agreements.decision.domain.decide import (
     NOT_FOUND,
     Decision,
@@ -40,14 +38,12 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         return _logged(ask, refused, who, batch, agreement="", file_id=str(ask.holding_id))
     facts = tx.facts(holding.agreement)
     fate = batch.fate(holding.id)
-    present = replace(
-        batch.present(),
-        is_void=fate is Fate.VOID,
-        held=batch.held_with(holding.environment_id, holding.file, but=holding.id)
+    held = (
+        batch.held_with(holding.environment_id, holding.file, but=holding.id)
         if fate is None
-        else (),
-        broken=tx.broken(),
+        else ()
     )
+    present = batch.present(held=held, is_void=fate is Fate.VOID)
     asked = (holding.id, who, present.is_void, present.held)
     decision: Decision | None = batch.remembered(asked, present)
     if decision is None:

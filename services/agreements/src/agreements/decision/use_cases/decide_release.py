@@ -1,7 +1,6 @@
 """Decides whether a prepared file may be released. Yes is a holding."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from uuid import UUID
 
 from agreements.decision.domain.decide import Permission, acting_for, decide
@@ -37,10 +36,9 @@ def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> An
     facts = tx.facts(reference)
     periods = () if file is None else file.periods
     data_set = "" if permit is None else permit.key.data_set
-    present = batch.present(facts, data_set, periods)
-    if file is not None and permit is not None:
-        present = replace(present, held=batch.held_with(permit.environment_id, file))
-    present = replace(present, broken=tx.broken())
+    reserved = batch.reserved(facts, data_set, periods)
+    held = () if file is None or permit is None else batch.held_with(permit.environment_id, file)
+    present = batch.present(reserved=reserved, held=held)
     decision = decide(question, facts, present)
     decision_id = new_id()
     released = None

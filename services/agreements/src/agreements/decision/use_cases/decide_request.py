@@ -1,8 +1,6 @@
 """Decides whether an extract may be prepared. Yes is a permit."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from functools import lru_cache
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -15,12 +13,16 @@ from agreements.decision.domain.permits import GivenPermit, treatment_of
 from agreements.decision.domain.question import Landed, Request
 from agreements.decision.use_cases.asking import Answer, AskRequest
 from agreements.decision.use_cases.decision_batch import DecisionBatch
+from agreements.decision.use_cases.permission_cache import Written, joined, written
 from agreements.decision.use_cases.ports import DecisionLog
 from catalogue import Treatment
-from common.ids import digest_of, new_id
+from common.ids import digest, digest_of, new_id
 from statements.document import Terms
 from statements.line import Line, MapVersions
 from statements.permit import OptOut, Permit, Population
+from statements.request import ExtractRequest
+
+REQUESTS_KEPT_MAX = 256
 
 
 def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> Answer:
@@ -30,17 +32,16 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         DigestDiffers: the request is not the one that its digest is over.
 
     """
-    request, claims = ask.request, ask.request.claims()
-    if ask.request_digest != digest_of(claims):
+    request = ask.request
+    question = Request(asker=ask.evidence.asker, request=request, landed=ask.landed)
+    alike = question.without_id
+    claims = {**texts_of(alike.request), "extract_id": request.extract_id}
+    if ask.request_digest != digest(joined(claims).encode()):
         raise DigestDiffers("`request_digest` does not match the request.")
     facts = tx.facts(request.agreement)
-    question = Request(asker=ask.evidence.asker, request=request, landed=ask.landed)
-    present = replace(
-        batch.present(facts, request.data_set, request.periods),
-        held=_held_before(question, facts, batch),
-        broken=tx.broken(),
-    )
-    asked = (question.without_id, frozenset(present.reserved.items()), present.held)
+    reserved = batch.reserved(facts, request.data_set, request.periods)
+    present = batch.present(reserved=reserved, held=_held_before(question, facts, batch))
+    asked = (alike, frozenset(present.reserved.items()), present.held)
     decision: Decision | None = batch.remembered(asked, present)
     if decision is None:
         decision = decide(question, facts, present)
@@ -67,6 +68,12 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         token_digest=ask.evidence.token_digest,
     )
     return batch.answer(logged, decision, permit=permit)
+
+
+@lru_cache(maxsize=REQUESTS_KEPT_MAX)
+def texts_of(request: ExtractRequest) -> Written:
+    """Write the members of a request, which is asked again and again of one extract or another."""
+    return written(request.claims())
 
 
 def _has_identity(allowed: Permission) -> bool:
@@ -155,9 +162,9 @@ def _held_before(
     return batch.held(environments, request.data_set, request.periods, locked=False)
 
 
-def _landed_inputs(landed: Landed | None) -> Mapping[str, Any]:
+def _landed_inputs(landed: Landed | None) -> Written:
     """Return what the log says of the haven: its lists, and of its many editions the digest."""
     if landed is None:
         return {}
     editions: dict[str, JsonValue] = {month: [*sorted(ids)] for month, ids in landed.editions}
-    return {"landed": {"lists": sorted(landed.lists), "editions": digest_of(editions)}}
+    return written({"landed": {"lists": [*sorted(landed.lists)], "editions": digest_of(editions)}})

@@ -26,6 +26,7 @@ from agreements.decision.use_cases.permission_cache import (
     PermissionCache,
     PermissionTexts,
     Written,
+    joined,
 )
 from agreements.decision.use_cases.ports import (
     Batch,
@@ -45,6 +46,7 @@ from statements.document import terms_of
 BEHIND_MAX = timedelta(seconds=1)
 """Replicas read one clock at slightly different moments. A decision that comes less than this
 behind the last one is made at the last one's instant, so that legal time never goes back."""
+NOTHING_RESERVED: Mapping[Reservation, str] = {}
 
 
 class DecisionBatch:
@@ -75,19 +77,34 @@ class DecisionBatch:
 
     # What a decision rests on besides facts
 
+    def reserved(
+        self, facts: AgreementFacts, data_set: str, months: Sequence[str]
+    ) -> Mapping[Reservation, str]:
+        """Return the opt-out treatments that were taken, in this batch too."""
+        environments = [e.id for e in facts.environments]
+        reserved = dict(self.tx.reserved(environments, data_set, months))
+        taken = self.written.reserved
+        for place in [(e, data_set, m) for e in environments for m in months]:
+            if place in taken:
+                reserved[place] = taken[place][0]
+        return reserved
+
     def present(
-        self, facts: AgreementFacts | None = None, data_set: str = "", months: Sequence[str] = ()
+        self,
+        *,
+        reserved: Mapping[Reservation, str] = NOTHING_RESERVED,
+        held: tuple[HeldFile, ...] = (),
+        is_void: bool = False,
     ) -> Present:
-        """Return the clock and, for questions that take or need them, the reservations."""
-        reserved: dict[Reservation, str] = {}
-        if facts is not None:
-            environments = [e.id for e in facts.environments]
-            reserved |= self.tx.reserved(environments, data_set, months)
-            taken = self.written.reserved
-            for place in [(e, data_set, m) for e in environments for m in months]:
-                if place in taken:
-                    reserved[place] = taken[place][0]
-        return Present(at=self.at, last_decision_at=self._last, reserved=reserved)
+        """Return the clock, and what else was read for a question; so it is called last."""
+        return Present(
+            at=self.at,
+            last_decision_at=self._last,
+            reserved=reserved,
+            held=held,
+            broken=self.tx.broken(),
+            is_void=is_void,
+        )
 
     def remembered(self, asked: Hashable, present: Present) -> Permission | None:
         """Return the permission of the same question, where nothing it rests on has changed.
@@ -161,7 +178,7 @@ class DecisionBatch:
         agreement: str,
         who: Asker,
         subject: str,
-        inputs: Mapping[str, Any],
+        inputs: Written,
         grants: Written,
         token_digest: str | None,
     ) -> LoggedDecision:
@@ -183,7 +200,7 @@ class DecisionBatch:
             capacity=None if allowed is None else allowed.capacity,
             asked_by=ask.asked_by.client_id,
             subject=subject,
-            inputs=_json(inputs),
+            inputs=joined(inputs),
             outcome=_refused(decision, acting)
             if not isinstance(decision, Permission)
             else self.texts(decision).outcome_with(grants),

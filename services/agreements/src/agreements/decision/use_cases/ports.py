@@ -64,7 +64,14 @@ class LoggedDecision:
     @cached_property
     def row_digest(self) -> str:
         """Return the digest of all of it, as its leaf has it too."""
-        return digest("\n".join(map(_as_text, MEMBERS(self))).encode())
+        return digest(
+            "\n".join(
+                [
+                    encode_basestring_ascii(one) if type(one) is str else _as_text(one)
+                    for one in MEMBERS(self)
+                ]
+            ).encode()
+        )
 
 
 NAMES = tuple(one.name for one in fields(LoggedDecision))
