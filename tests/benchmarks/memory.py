@@ -58,15 +58,11 @@ def _extracts(scale: float, directory: Path) -> Result:
 
 def _landings(scale: float, scratch: Path) -> list[Result]:
     """Land one million and ten, of each kind."""
-    told: dict[str, list[tuple[int, int]]] = {"": [], " suspects": [], " refused": []}
+    told: dict[str, list[tuple[int, int]]] = {}
     for size in LANDED:
-        bench = Bench.create(scratch / f"landed-{size}")
-        bench.submission(int(size * ROWS_AN_EDITION * scale))
-        told[""].append(_child(bench, ()))
-        bench.spoil("Der_Diagnosis_All", lambda _: CLOSE)
-        told[" suspects"].append(_child(bench, ()))
-        bench.spoil("Admission_Date", lambda _: NO_DATE)
-        told[" refused"].append(_child(bench, ()))
+        rows = int(size * ROWS_AN_EDITION * scale)
+        for kind, found in landing_peaks(scratch / f"landed-{size}", rows).items():
+            told.setdefault(kind, []).append(found)
     return [
         Result(
             name=f"memory landing{kind}",
@@ -81,6 +77,18 @@ def _landings(scale: float, scratch: Path) -> list[Result]:
         )
         for kind, peaks in told.items()
     ]
+
+
+def landing_peaks(directory: Path, rows: int) -> dict[str, tuple[int, int]]:
+    """Land so many rows of each kind; tell the most of memory that it took, and what was landed."""
+    bench = Bench.create(directory)
+    bench.submission(rows)
+    peaks = {"": _child(bench, ())}
+    bench.spoil("Der_Diagnosis_All", lambda _: CLOSE)
+    peaks[" suspects"] = _child(bench, ())
+    bench.spoil("Admission_Date", lambda _: NO_DATE)
+    peaks[" refused"] = _child(bench, ())
+    return peaks
 
 
 def _child(bench: Bench, editions: Sequence[UUID]) -> tuple[int, int]:
