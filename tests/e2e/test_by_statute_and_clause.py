@@ -26,7 +26,11 @@ COUNCIL, ENGLAND = "E08000016", "13Q"
 WEEK, MONDAY, SUNDAY = "2018-W15", date(2018, 4, 9), date(2018, 4, 15)
 IDENTITY: Final = dict.fromkeys(("NHS_NUMBER", "PERSON_BIRTH_DATE", "POSTCODE"), "identified")
 DRUGS: Final = {"DRUG_NAME": "as_is", "UNIQUE_CDS_IDENTIFIER": "pseudonym"}
-STAYS: Final = {"Unique_CDS_Identifier": "pseudonym", "Treatment_Function_Code": "as_is"}
+STAYS: Final = {
+    "Unique_CDS_Identifier": "pseudonym",
+    "Treatment_Function_Code": "as_is",
+    "Der_Spell_Episodes": "derived",
+}
 SERVICE, STAY = "SERVICE CODE", "CDS UNIQUE IDENTIFIER"
 
 
@@ -206,6 +210,12 @@ def test_nhs_england_links_the_drugs_of_a_service_with_their_stays_by_its_clause
     linked = [(row, by_record.get(row["UNIQUE_CDS_IDENTIFIER"])) for row in given]
     assert (
         Counter((r["DRUG_NAME"], s and s["Treatment_Function_Code"]) for r, s in linked) == expected
+    )
+    # Each stay says how many episodes its spell has, as the month's file counts them.
+    spells = Counter((row["Provider_Code"], row["Hospital_Spell_No"]) for row in april(played))
+    assert set(spells.values()) == {1, 2}
+    assert Counter(int(row["Der_Spell_Episodes"]) for row in stays) == Counter(
+        spells[row["Provider_Code"], row["Hospital_Spell_No"]] for row in april(played)
     )
     # And by person: one token in both, where the number is known.
     same = [row["Token"] == stay["Token"] for row, stay in linked if stay is not None]
