@@ -260,6 +260,13 @@ def test_who_shares_a_network_in_the_compose_file(composed) -> None:
     ), "bound to that network's address, not to all"
 
 
+@pytest.mark.parametrize("service", ["pseudonymisation", "dissemination"])
+def test_the_s3_server_ends_after_who_reads_from_it(composed, service: str) -> None:
+    assert composed["services"][service]["depends_on"]["objects"] == {
+        "condition": "service_healthy"
+    }
+
+
 def test_health_is_asked_without_starting_an_interpreter(composed) -> None:
     for name, container in composed["services"].items():
         if "healthcheck" in container:

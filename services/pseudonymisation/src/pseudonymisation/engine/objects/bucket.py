@@ -1,7 +1,7 @@
 """Sealed objects in a bucket that obstore reaches.
 
 The engine never reaches the bucket. Its own way there leaves a named object behind a write that
-failed, and a locked session can be led to another host by what stands in a path (docs/adr/0073).
+failed, and a locked session can be led to another host by what stands in a path (docs/adr/0077).
 So what it reads is fetched into the scratch first, sealed as it is, and what it wrote there is
 sent when it is whole.
 """

@@ -1,7 +1,7 @@
 """Where sealed objects are: a directory here, a bucket in `bucket`.
 
 An object has its name only once all of it is there; what was not finished is no object. The
-engine opens files of this machine alone (docs/adr/0073): what it reads is at hand inside
+engine opens files of this machine alone (docs/adr/0077): what it reads is at hand inside
 `at_hand`, what it writes becomes an object at the end of `made`.
 """
 
