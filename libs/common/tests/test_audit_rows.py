@@ -184,6 +184,30 @@ def test_what_was_told_long_ago_is_not_kept_for_ever(rows):
     assert len(rows._former) == FORMER_MAX
 
 
+def test_any_number_of_records_is_compared(engine, verdict, past):
+    keys = [UUID(int=number) for number in range(70_000)]
+    with Session(engines.writing(engine)) as session, session.begin():
+        session.execute(
+            insert(THING), [{"id": key, "state": "new", "at": AT} for key in keys[: 2 * 1000 + 1]]
+        )
+        said = audit.telling(session, entry(FIRST), *((THINGS, key) for key in keys[:3]))
+        audit.append(session, [said])
+    past(delete(THING).where(THING.c.id.in_(keys[3:2001])))
+
+    assert verdict(*keys) is True
+
+
+def test_what_was_passed_over_is_not_known_and_hides_nothing(write, past, rows, verdict):
+    write(FIRST, "new")
+    assert verdict(FIRST) is True
+    rows.pass_over(THINGS)
+    assert audit.is_as_logged() is None
+    past(update(THING).values(state="old"))
+
+    assert verdict(FIRST) is False
+    assert audit.is_as_logged() is False
+
+
 def test_records_that_are_gone_are_named_in_the_part_of_the_list_that_is_shown(
     engine, write, past, rows
 ):

@@ -32,6 +32,8 @@ from pseudonymisation.quality.domain.statement import Coverage
 from pseudonymisation.quality.use_cases.ports import OfEditions
 
 Measured = tuple[EditionQualityRow, EditionRow]
+FIELDS_COMPARED_MAX: Final = 300
+"""Editions of which the rows of every field are read for one answer: 0.4 s of CPU at a load of 20."""
 STANDINGS: Final = {
     Replacement.WAITING: EditionStanding.WAITING,
     Replacement.TAKEN_BACK: EditionStanding.TAKEN_BACK,
@@ -107,7 +109,22 @@ class SqlQualityRecords:
                 )
             )
         )
-        self._hold(list(self.session.scalars(of_data_set)))
+        ids = list(self.session.scalars(of_data_set))
+        self.rows.compare(self.session, EDITIONS, ids)
+        self.rows.compare(self.session, QUALITIES, ids)
+        in_sum = (
+            select(col(EditionQualityRow.edition_id))
+            .join(EditionRow, col(EditionRow.id) == col(EditionQualityRow.edition_id))
+            .where(col(EditionQualityRow.data_set) == data_set)
+            .where(col(EditionQualityRow.period).in_(periods))
+            .where(is_in_force())
+            .limit(FIELDS_COMPARED_MAX + 1)
+        )
+        summed_ids = list(self.session.scalars(in_sum))
+        if len(summed_ids) > FIELDS_COMPARED_MAX:
+            self.rows.pass_over(FIELDS)
+        else:
+            self.rows.compare(self.session, FIELDS, summed_ids)
         return {(row[0], row[1]): _totals(row) for row in self.session.execute(query)}
 
     def submission(self, submission_id: UUID, scope: Scope) -> Submission:
