@@ -33,7 +33,7 @@ from pseudonymisation.quality.use_cases.ports import OfEditions
 
 Measured = tuple[EditionQualityRow, EditionRow]
 FIELDS_COMPARED_MAX: Final = 300
-"""Editions of which the rows of every field are read for one answer: 0.4 s of CPU at a load of 20."""
+"""Editions of which the rows of every field are read for one answer: 0.4 s at a load of 20."""
 STANDINGS: Final = {
     Replacement.WAITING: EditionStanding.WAITING,
     Replacement.TAKEN_BACK: EditionStanding.TAKEN_BACK,
