@@ -8,6 +8,7 @@ from sqlalchemy import Column, MetaData, String, Table, Uuid, delete, insert, te
 from sqlmodel import Session, UTCDateTime
 
 from common import audit
+from common.audit import rows as rows_module
 from common.audit.rows import FORMER_MAX, Kept, LoggedRows, RecordNotAsLogged
 from common.db import engine as engines
 from common.db.tables import audit_leaf
@@ -34,6 +35,7 @@ FIRST, SECOND = UUID(int=1), UUID(int=2)
 @pytest.fixture(autouse=True)
 def _thing(engine):
     THING.create(engine)
+    rows_module._verdicts.set({})  # each answer has a context of its own; tests have one
 
 
 def entry(key) -> audit.Entry:
