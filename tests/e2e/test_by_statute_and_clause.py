@@ -20,7 +20,7 @@ from dsfc_cli.synthetic import generate
 from dsfc_client import Refused
 from tests.running import APRIL, CSU, DATA_SET, DAYS, DEADLINE_SECONDS, Scene, scene
 
-pytestmark = [pytest.mark.xdist_group("statute"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("statute"), pytest.mark.timeout(300)]
 
 COUNCIL, ENGLAND = "E08000016", "13Q"
 WEEK, MONDAY, SUNDAY = "2018-W15", date(2018, 4, 9), date(2018, 4, 15)

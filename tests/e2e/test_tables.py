@@ -18,7 +18,7 @@ from dsfc_cli.demo.stage import ORGANISATIONS
 from dsfc_client import Problem, Refused, Tabulation
 from tests.running import APRIL, CSU, DATA_SET, OTHER_CSU, Scene, scene
 
-pytestmark = [pytest.mark.xdist_group("tables"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("tables"), pytest.mark.timeout(300)]
 
 HERE: Final = Path(__file__).parent
 MORTALITY: Final = "2018-05"

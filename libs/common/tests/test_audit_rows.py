@@ -1,5 +1,6 @@
 """Rows that are shown are held against the audit log (docs/adr/0073)."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from common.audit import rows as rows_module
 from common.audit.rows import FORMER_MAX, Kept, LoggedRows, RecordNotAsLogged
 from common.db import engine as engines
 from common.db.tables import audit_leaf
+from common.web.surroundings import Surroundings
 
 AT = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 THING = Table(
@@ -253,3 +255,17 @@ def test_a_column_that_comes_later_empty_changes_nothing(engine, write, verdict)
         audit.append(session, [audit.telling(session, entry(FIRST), (earlier, FIRST))])
 
     assert verdict(FIRST) is True
+
+
+def test_each_answer_begins_with_nothing_compared():
+    """Guards: `begin_answer` in `Surroundings`: a request may begin in the context of another."""
+    compared = []
+
+    async def app(scope, receive, send):
+        compared.append(audit.is_as_logged())
+
+    rows_module._verdicts.set({"things/1": False})
+    scope = {"type": "http", "headers": []}
+    asyncio.run(Surroundings(app)(scope, None, None))
+
+    assert (audit.is_as_logged(), compared) == (False, [None])

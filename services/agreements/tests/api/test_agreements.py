@@ -427,7 +427,7 @@ def test_holdings_are_listed(seeded):
     seeded.active()
 
     answer = seeded.get(f"/v1/agreements/{REFERENCE}/holdings", Role.CSU_SYSTEM)
-    assert answer.json() == {"items": [], "next": None, "unreadable": []}
+    assert answer.json() == {"items": [], "next": None, "unreadable": [], "gone": []}
 
 
 def test_pages_follow_one_another(seeded):

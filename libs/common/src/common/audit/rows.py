@@ -247,6 +247,12 @@ def is_as_logged(*names: str) -> bool | None:
     return None if None in verdicts or not verdicts else True
 
 
+def begin_answer() -> None:
+    """Forget what was compared for another answer."""
+    _verdicts.set(_NONE)
+    _gone.set(())
+
+
 def require_as_logged(name: str) -> None:
     """Refuse what would be handed out by a record that is not as the log tells.
 

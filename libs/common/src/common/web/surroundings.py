@@ -8,6 +8,7 @@ import structlog
 from asgi_correlation_id.context import correlation_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.audit import begin_answer
 from common.http import CORRELATION_HEADER
 from common.ids import new_id
 from common.web import problems
@@ -43,7 +44,9 @@ class Surroundings:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        # Each request is a task with a context of its own, so nothing has to be unset.
+        # Each request is a task with a context of its own, so nothing has to be unset. It is a copy
+        # of where it was made: after a request that waited, that one's.
+        begin_answer()
         correlation_id.set(request_id)
         structlog.contextvars.bind_contextvars(correlation_id=request_id)
         await self.app(scope, receive, surrounded(send, request_id))
