@@ -117,8 +117,8 @@ def test_a_preview_counts_files_and_what_is_under_way(world):
         path = f"/v1/agreements/{REFERENCE}/holds/preview"
         return world.get(path, Role.BREACH_HANDLER, **query).json()["text"]
 
-    assert preview() == "1 flows, 2 under way"
-    assert preview(lines=[1]) == "1 flows, 1 under way"
+    assert preview() == "1 flow, 2 under way"
+    assert preview(lines=[1]) == "1 flow, 1 under way"
     assert preview(lines=[2]) == "0 flows, 1 under way"
 
 

@@ -189,7 +189,7 @@ def preview_hold(
         lines=list(preview.lines),
         flows=preview.flows,
         under_way=preview.under_way,
-        text=f"{preview.flows} flows, {preview.under_way} under way",
+        text=f"{preview.flows} flow{'s' * (preview.flows != 1)}, {preview.under_way} under way",
         not_as_sealed=list(preview.not_as_sealed),
     )
 
