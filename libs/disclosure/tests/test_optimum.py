@@ -1,8 +1,10 @@
 """The least that has to be hidden, of small tables."""
 
+import math
+
 import pytest
 
-from disclosure import Verdict, attack, protect, rule, verify
+from disclosure import Verdict, attack, protect, rule, tells_the_strict, verify
 from disclosure.optimum import CELLS_MAX
 from libs.disclosure.tests.generated import by_chance, units
 
@@ -10,10 +12,10 @@ SHMI = rule("SHMI")
 
 
 def test_the_least_of_a_table_by_hand_is_what_one_finds_by_hand() -> None:
-    """7 and 22 under 30: 6 to 7. Hiding the total or the other number costs more than the size."""
+    """7 and 22 under 30 are 6 to 7 for who knows that the hidden one is small: 22 is hidden too."""
     shown = protect(units(7, 22), SHMI, least=True)
     assert {f.verdict for f in attack(shown.view(), exact=True)} == {Verdict.SAFE}
-    assert shown.loss == pytest.approx(0.3)
+    assert shown.loss == pytest.approx(1 + math.log2(1 + 22) / 2)
 
 
 @pytest.mark.parametrize("seed", [24, 79, 95, 113])
@@ -25,6 +27,12 @@ def test_the_least_is_proved_and_never_more_than_the_search_found(seed: int) -> 
     assert least.loss <= greedy.loss
     assert greedy.loss > 0
     assert {f.verdict for f in attack(least.view(), exact=True)} <= {Verdict.SAFE}
+
+
+@pytest.mark.parametrize("seed", [70, 153, 217])
+def test_the_least_tells_nothing_to_who_knows_which_hidden_numbers_are_small(seed: int) -> None:
+    """Guard: `tells_the_strict` on what the programme chose; it knows the other reader alone."""
+    assert not tells_the_strict(protect(by_chance(seed), SHMI, least=True, seconds=20))
 
 
 def test_what_the_search_hid_and_need_not_be_is_shown() -> None:

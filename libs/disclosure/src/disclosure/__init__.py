@@ -9,7 +9,7 @@ from disclosure.attacking import Finding, Verdict, View, attack
 from disclosure.certificate import Certificate, verify
 from disclosure.checking import Checked, check
 from disclosure.problems import DisclosureProblem, titles
-from disclosure.protecting import Protected, protect
+from disclosure.protecting import Protected, protect, tells_the_strict
 from disclosure.rules import (
     HIDDEN,
     NOT_APPLICABLE,
@@ -48,6 +48,7 @@ __all__ = [
     "rule",
     "rule_for",
     "strictest",
+    "tells_the_strict",
     "titles",
     "verify",
 ]

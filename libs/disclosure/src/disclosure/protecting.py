@@ -24,6 +24,8 @@ BY_RIGHT: Final = (
     "Some numbers are exact, small ones too: the recipient has them by right. "
     "They may not be passed on, and this table may not be published."
 )
+LEAST: Final = 3
+"""So many counts of a hidden cell have to stay possible."""
 SMALL_TABLE: Final = 60
 """Cells up to which nothing is refused for what has to be hidden."""
 
@@ -141,7 +143,8 @@ def protect(
     Every hidden cell keeps at least three possible raw counts, given all that is shown here and
     in `earlier`: there is a witness table for each, in the certificate, which is verified before
     the answer is given. After `seconds` the search stops and hides more in its place. `least` asks
-    for the least that has to be hidden, of tables of up to `optimum.CELLS_MAX` cells.
+    for the least that has to be hidden, of tables of up to `optimum.CELLS_MAX` cells; where that
+    would tell a reader who knows which hidden numbers are small, it is what the search hides.
 
     Raises:
         MeasureWithoutRule: the rule does not cover the table's measure.
@@ -166,7 +169,10 @@ def protect(
             lost = optimum.loss(before, search)
             if lost > 0:
                 better = optimum.cheapest(begun, below=lost, seconds=seconds)
-                search = search if better is None else better
+                if better is not None and not tells_the_strict(
+                    _shown(better, rule, profile, lost=optimum.loss(before, better))
+                ):
+                    search = better
     shown = _shown(search, rule, profile, lost=optimum.loss(before, search))
     if profile is Profile.AS_PUBLISHED:
         found = tuple(f for f in attack(shown.view()) if f.verdict is Verdict.RECOVERED)
@@ -178,6 +184,23 @@ def protect(
     if table.cells.size > SMALL_TABLE and shown.loss_cells > WITHHELD_MAX * max(1, rule_shows):
         _refuse(table, search, f"{shown.loss_cells} cells more would have to be hidden.")
     return shown
+
+
+def tells_the_strict(shown: Protected) -> bool:
+    """Say whether a small number could be worked out by who can tell which `*` are small ones.
+
+    What the rule itself tells of a small number is its to say.
+    """
+    rule, view, cells = shown.rule, shown.view(), shown.table.cells
+    if rule.small_to - rule.small_from + 1 <= LEAST:
+        return False
+    small = shown.hidden & (cells >= rule.small_from) & (cells <= rule.small_to)
+    strict = replace(
+        view,
+        low=np.where(small, np.maximum(view.low, rule.small_from), view.low),
+        high=np.where(small, np.minimum(view.high, rule.small_to), view.high),
+    )
+    return any(one.verdict is Verdict.RECOVERED for one in attack(strict))
 
 
 def _shown(search: Search, rule: Rule, profile: Profile, *, lost: float) -> Protected:

@@ -20,9 +20,8 @@ from disclosure import (
     Protected,
     Rule,
     Table,
-    Verdict,
-    attack,
     protect,
+    tells_the_strict,
 )
 from disclosure.outputs import Column, Kind, Printed
 from disclosure.problems import TableInvalid, TableTooLarge, TableUnprovable
@@ -44,8 +43,6 @@ from pseudonymisation.preparations.domain.tables.measures import (
 )
 from statements.tables import MONTH, PERIOD_LEVELS, Disclosure
 
-LEAST: Final = 3
-"""So many counts of a hidden cell have to stay possible."""
 SEARCHES_MAX: Final = 4
 """Of the tables of our tests that can be shown, one search in eight found no proof."""
 EXACT_NOTE: Final = (
@@ -338,17 +335,8 @@ def _require_safe_from_the_strict(shown: Protected) -> None:
 
     Raises TableUnprovable.
     """
-    table, rule, view = shown.table, shown.rule, shown.view()
-    if rule.small_to - rule.small_from + 1 <= LEAST:
-        return  # what the rule itself tells of a small number is its to say
-    small = shown.hidden & (table.cells >= rule.small_from) & (table.cells <= rule.small_to)
-    strict = replace(
-        view,
-        low=np.where(small, np.maximum(view.low, rule.small_from), view.low),
-        high=np.where(small, np.minimum(view.high, rule.small_to), view.high),
-    )
-    if any(one.verdict is Verdict.RECOVERED for one in attack(strict)):
-        column = max(table.dimensions, key=lambda d: len(d.leaves)).name
+    if tells_the_strict(shown):
+        column = max(shown.table.dimensions, key=lambda d: len(d.leaves)).name
         releases = sorted({one.release for one in shown.earlier})
         raise TableUnprovable(
             "A small number could be worked out.", coarsen=column, releases=releases
