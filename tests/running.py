@@ -155,6 +155,17 @@ class Scene:
             "formats": ["csv"],
         } | changes
 
+    def wanted(self, controller: str, processor: str, *flows: Flow) -> Wanted:
+        """What an agreement of these two is to be about."""
+        return Wanted(
+            controller=controller,
+            controller_name=ORGANISATIONS[controller][0],
+            processor=processor,
+            processor_name=ORGANISATIONS[processor][0],
+            flows=flows,
+            today=self.stage.today,
+        )
+
     def ask(self, **changes: Any) -> Extract:
         """Ask; and again, where agreements was too busy to answer."""
         return self.csu.dissemination.request(self.body(**changes), key=str(new_id()))

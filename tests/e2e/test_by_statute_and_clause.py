@@ -40,17 +40,6 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield running
 
 
-def wanted(played: Scene, ods: str, *flows: Flow) -> Wanted:
-    return Wanted(
-        controller=ods,
-        controller_name=ORGANISATIONS[ods][0],
-        processor=CSU,
-        processor_name=ORGANISATIONS[CSU][0],
-        flows=flows,
-        today=played.stage.today,
-    )
-
-
 def flow(data_set: str, fields: Mapping[str, str], **more: Any) -> Flow:
     said = {"first_month": APRIL, "last_month": APRIL, "reasons": ()} | more
     return Flow(data_set=data_set, fields=fields, **said)
@@ -101,7 +90,7 @@ def of_the_dead(played: Scene, ods: str) -> tuple[Wanted, Sections]:
         classification="IDENTIFIABLE",
         sensitivity="SENSITIVE",
     )
-    asked = wanted(played, ods, one)
+    asked = played.wanted(ods, CSU, one)
     sections = sections_of(asked)
     (line,) = sections[7]["lines"]
     line["dissemination_power"] = "s261_5_d"
@@ -153,8 +142,8 @@ def test_a_commissioner_does_not_get_as_far_as_a_signature_with_the_same_answers
 
 
 def with_stays(played: Scene, ods: str, services: Sequence[str]) -> tuple[Wanted, Sections]:
-    asked = wanted(
-        played, ods, flow("DRPLCM", DRUGS | {"SERVICE_CODE": "as_is"}), flow(DATA_SET, STAYS)
+    asked = played.wanted(
+        ods, CSU, flow("DRPLCM", DRUGS | {"SERVICE_CODE": "as_is"}), flow(DATA_SET, STAYS)
     )
     sections = sections_of(asked)
     drugs, _ = sections[7]["lines"]

@@ -12,9 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from dsfc_cli.demo.answers import Flow, Wanted
+from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
-from dsfc_cli.demo.stage import ORGANISATIONS
 from dsfc_client import Problem, Refused, Tabulation
 from tests.running import APRIL, CSU, DATA_SET, OTHER_CSU, Scene, scene
 
@@ -70,17 +69,6 @@ def _flow(data_set: str, *fields: str, month: str = APRIL, **more: Any) -> Flow:
     )
 
 
-def _wanted(running: Scene, csu: str, *flows: Flow) -> Wanted:
-    return Wanted(
-        controller=COMMISSIONER,
-        controller_name=ORGANISATIONS[COMMISSIONER][0],
-        processor=csu,
-        processor_name=ORGANISATIONS[csu][0],
-        flows=flows,
-        today=running.stage.today,
-    )
-
-
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Two landed files of exact numbers besides, and an agreement on tables with each CSU."""
@@ -104,15 +92,15 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             },
         )
         nobody = {"reasons": (), "as_published": EQUAL}
-        first = _wanted(
-            running,
+        first = running.wanted(
+            COMMISSIONER,
             CSU,
             _flow(DATA_SET, *columns),
             _flow(DATA_SET, *columns, classification=BY_RIGHT),
             _flow("SHMI", "PROCODE3", "SEX", month=MORTALITY, **nobody),
             _flow("COMMUNITY", "PROVIDER", **nobody),
         )
-        other = _wanted(running, OTHER_CSU, _flow(DATA_SET, *columns))
+        other = running.wanted(COMMISSIONER, OTHER_CSU, _flow(DATA_SET, *columns))
         yield replace(
             running,
             reference=running.stage.in_force(first, "Tables"),
@@ -268,7 +256,7 @@ def test_an_application_for_tables_of_gp_workforce_without_a_rule_is_not_submitt
     played: Scene,
 ) -> None:
     flow = _flow("GPW", "STAFF_GROUP", month="2023-06", reasons=())
-    asking = _wanted(played, CSU, flow)
+    asking = played.wanted(COMMISSIONER, CSU, flow)
     application = played.stage.apply(asking, "Workforce")
 
     with pytest.raises(Refused) as no:

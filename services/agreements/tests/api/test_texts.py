@@ -8,10 +8,11 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from agreements.db.seals.audit import wrong
-from agreements.db.seals.sealed import SEALED, table_of
+from agreements.db.seals.sealed import SEALED
 from agreements.db.written import MENDABLE
 from agreements.main import SERVICE
 from agreements.records.use_cases import agreements
+from common.db.tables import table_of
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD

@@ -16,12 +16,11 @@ from agreements.db.decisions.seals import CHAIN, Ledger, Tampered
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals import chain as seals
 from agreements.db.seals.audit import wrong
-from agreements.db.seals.sealed import table_of
 from agreements.db.seals.tables import DecisionSealRow
 from agreements.decision.domain.errors import EvidenceRefused
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.ports import Fate
-from common.db.tables import audit_leaf
+from common.db.tables import audit_leaf, table_of
 from common.ids import digest, digest_of, new_id
 from services.agreements.tests.reference import asking, giving
 from services.agreements.tests.reference import world as plain

@@ -16,7 +16,7 @@ from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.db.relationship_tables import RelationshipConsentRow, RelationshipEditionRow
 from agreements.db.seals import chain as seals
 from agreements.db.seals.chain import Book, Sealer
-from agreements.db.seals.sealed import SEALED, table_of
+from agreements.db.seals.sealed import SEALED
 from agreements.db.seals.tables import SealRow, SignatureReceiptRow
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.domain.agreement import Circumstances as StateFacts
@@ -26,7 +26,7 @@ from agreements.records.domain.lists.layouts.ods import ListedOrganisation
 from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.recalls import Recall, Source
 from agreements.records.use_cases.ports import Slice
-from common.db.tables import audit_leaf
+from common.db.tables import audit_leaf, table_of
 from common.ids import digest, new_id
 from common.replacement import Change, ReplacementStatus, State
 from common.security import keys

@@ -26,6 +26,7 @@ from common.audit.rows import (
     is_as_logged,
     require_as_logged,
     telling,
+    told_of,
 )
 from common.audit.verification import kept_checkpoints, kept_manifest, verify
 
@@ -55,5 +56,6 @@ __all__ = [
     "last_signed",
     "require_as_logged",
     "telling",
+    "told_of",
     "verify",
 ]

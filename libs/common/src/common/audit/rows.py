@@ -50,6 +50,16 @@ FORMER_MAX: Final = 4096
 Row = Mapping[str, Any]
 
 
+def told_of(kind: str) -> Callable[[Mapping[str, Any]], str | None]:
+    """Return what says of which record of a kind an entry tells, by its resource `kind/key`."""
+
+    def told_before(entry: Mapping[str, Any]) -> str | None:
+        name, _, key = str(entry["resource"]).partition("/")
+        return key if name == kind else None
+
+    return told_before
+
+
 class RecordNotAsLogged(Conflict):
     """Somebody wrote into the database past the service."""
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlmodel import UTCDateTime
+from sqlmodel import SQLModel, UTCDateTime
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -121,3 +121,9 @@ def install(into: MetaData) -> None:
     """Copy the tables into a service's own metadata."""
     for table in metadata.sorted_tables:
         table.to_metadata(into)
+
+
+def table_of(row: type[SQLModel]) -> Table:
+    """Return the table of a class of rows."""
+    table: Table = row.__table__  # type: ignore[attr-defined]  # table=True
+    return table

@@ -14,8 +14,9 @@ from sqlalchemy import Column, Table, insert, select, update
 from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
-from agreements.db.seals.sealed import SEALED, Key, key_of, table_of
+from agreements.db.seals.sealed import SEALED, Key, key_of
 from agreements.db.tables import Row, Versioned
+from common.db.tables import table_of
 from common.errors import EditedMeanwhile
 
 KEY = "agreements.written"

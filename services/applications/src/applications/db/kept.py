@@ -1,28 +1,20 @@
 """Which rows are held against the audit log before they are shown (docs/adr/0073)."""
 
-from collections.abc import Mapping
-from typing import Any, Final
-
-from sqlmodel import SQLModel
+from typing import Final
 
 from applications.db.tables import ApplicationRow, StepRow
-from common.audit import Kept
-
-
-def _told_before(entry: Mapping[str, Any]) -> str | None:
-    kind, _, key = str(entry["resource"]).partition("/")
-    return key if kind == "applications" else None
-
-
-def _table(row: type[SQLModel]) -> Any:
-    return row.__table__  # type: ignore[attr-defined]
-
+from common.audit import Kept, told_of
+from common.db.tables import table_of
 
 APPLICATIONS: Final = Kept(
-    name="applications", tables={_table(ApplicationRow): "id"}, told_before=_told_before
+    name="applications",
+    tables={table_of(ApplicationRow): "id"},
+    told_before=told_of("applications"),
 )
 HISTORIES: Final = Kept(
-    name="histories", tables={_table(StepRow): "application_id"}, told_before=_told_before
+    name="histories",
+    tables={table_of(StepRow): "application_id"},
+    told_before=told_of("applications"),
 )
 KEPT: Final = (APPLICATIONS, HISTORIES)
 """A snapshot is held against the hash by which it is named."""

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlmodel import Session, UTCDateTime
 
 from agreements.db.decisions.tables import HoldingFateRow, HoldingRow, OptOutTreatmentRow
-from agreements.db.seals.sealed import table_of
+from common.db.tables import table_of
 from common.ids import digest
 
 TREATMENT = table_of(OptOutTreatmentRow)

@@ -9,11 +9,11 @@ from agreements.db.decisions.registers import HOLDING, ROW_DIGEST
 from agreements.db.decisions.seals import PERMIT, digest_of_row, sealed_permit
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Sealer
-from agreements.db.seals.sealed import table_of
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Holding
 from agreements.decision.use_cases.ports import MEMBERS, NAMES, LoggedDecision, ReleasedFile
 from common.db.prepared import Prepared
+from common.db.tables import table_of
 from statements import attestation
 from statements.permit import Permit
 

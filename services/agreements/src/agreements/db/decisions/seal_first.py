@@ -29,10 +29,10 @@ from agreements.db.decisions.seals import (
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.seals.chain import append as append_link
-from agreements.db.seals.sealed import columns_of, table_of
+from agreements.db.seals.sealed import columns_of
 from agreements.decision.domain.permits import GivenPermit, treatment_of
 from agreements.decision.use_cases.ports import Fate
-from common.db.tables import audit_leaf
+from common.db.tables import audit_leaf, table_of
 from common.unreadable import UNREADABLE
 from statements import attestation
 from statements.vocabulary import LineKey

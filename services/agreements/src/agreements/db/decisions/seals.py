@@ -28,10 +28,11 @@ from agreements.db.decisions.registers import (
 from agreements.db.decisions.tables import PermitRow
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import BROKEN, Book, Chain, Link, Sealer, linked
-from agreements.db.seals.sealed import columns_of, record, table_of
+from agreements.db.seals.sealed import columns_of, record
 from agreements.db.seals.tables import DecisionSealRow
 from agreements.decision.domain.errors import Contended
 from common.audit import Entry
+from common.db.tables import table_of
 from common.ids import digest_of
 from common.security.jws import NotGenuine
 from common.unreadable import UNREADABLE

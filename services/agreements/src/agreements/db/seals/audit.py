@@ -19,9 +19,9 @@ from agreements.db.decisions.seals import (
 )
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import FACTS, Book, Chain, Sealer
-from agreements.db.seals.sealed import SEALED, columns_of, digest_of_rows, read_all, table_of
+from agreements.db.seals.sealed import SEALED, columns_of, digest_of_rows, read_all
 from common.db import engine as engines
-from common.db.tables import audit_leaf
+from common.db.tables import audit_leaf, table_of
 from common.db.unit_of_work import translated
 from common.ids import digest
 

@@ -27,13 +27,12 @@ from agreements.db.seals.sealed import (
     digest_of_rows,
     key_of,
     read,
-    table_of,
 )
 from agreements.db.seals.tables import LinkRow, SealRow
 from agreements.db.written import Changed
 from common import audit as audit_log
 from common.audit import Entry
-from common.db.tables import audit_leaf
+from common.db.tables import audit_leaf, table_of
 from common.ids import canonical, digest
 from common.security import keys
 from common.security.jwks import KeySet

@@ -22,7 +22,7 @@ from agreements.db.errors import NotSealed
 from agreements.db.seals import chain as seals
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import BROKEN, Book, Sealer
-from agreements.db.seals.sealed import SEALED, RowWithParts, digest_of_rows, read_all, table_of
+from agreements.db.seals.sealed import SEALED, RowWithParts, digest_of_rows, read_all
 from agreements.db.seals.tables import SignatureReceiptRow
 from agreements.db.store import SqlFacts
 from agreements.records.domain.contract import Contract
@@ -30,7 +30,7 @@ from agreements.records.domain.hold import PEOPLE_TO_LIFT
 from common.audit import Entry
 from common.clock import Clock
 from common.db import engine as engines
-from common.db.tables import audit_leaf
+from common.db.tables import audit_leaf, table_of
 from common.db.unit_of_work import translated
 from common.ids import canonical, digest
 

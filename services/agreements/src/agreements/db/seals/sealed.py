@@ -24,6 +24,7 @@ from agreements.db.relationship_tables import (
     RelationshipRow,
 )
 from agreements.db.seals.tables import SignatureReceiptRow
+from common.db.tables import table_of
 from common.ids import canonical, digest_of
 
 Record = Mapping[str, JsonValue]
@@ -126,11 +127,6 @@ UNSEALED: Mapping[str, str] = {
     "audit_frontier": "the audit tree",
 }
 """Every other table, and why nothing opens by it."""
-
-
-def table_of(row: type[t.Row]) -> Table:
-    table: Table = row.__table__  # type: ignore[attr-defined]  # table=True
-    return table
 
 
 def columns_of(row: Row[Any]) -> dict[str, Any]:
