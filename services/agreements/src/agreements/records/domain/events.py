@@ -29,6 +29,8 @@ class Verb(StrEnum):
     LAPSED = "lapsed"
     EXPIRED = "expired"
     TERMINATED = "terminated"
+    DESTRUCTION_DUE = "destruction-due"
+    CLOSED = "closed"
 
 
 class VoidCause(StrEnum):
@@ -118,6 +120,20 @@ class AgreementTerminated(AgreementEvent):
     verb = Verb.TERMINATED
 
 
+@event_type("agreements.agreement-destruction-due.v1", topic=AGREEMENT)
+class AgreementDestructionDue(AgreementEvent):
+    """It is over, and what was released under it has to be destroyed."""
+
+    verb = Verb.DESTRUCTION_DUE
+
+
+@event_type("agreements.agreement-closed.v1", topic=AGREEMENT)
+class AgreementClosed(AgreementEvent):
+    """Two people accepted that all of it is destroyed: it never comes into force again."""
+
+    verb = Verb.CLOSED
+
+
 @event_type("agreements.relationship-changed.v1", topic=RELATIONSHIP)
 class RelationshipChanged(DomainEvent):
     """A commissioning relationship was asked for, moved on, or ended."""
@@ -176,6 +192,24 @@ class FileVoided(DomainEvent):
         return "void"
 
 
+@event_type("agreements.file-destroyed.v1", topic=HOLDING)
+class FileDestroyed(DomainEvent):
+    """Two people accepted that a released file is destroyed wherever it was held."""
+
+    holding_id: UUID
+    file_id: str
+    extract_id: str
+    agreement: str
+
+    @property
+    def reference(self) -> str:
+        return self.agreement
+
+    @property
+    def state(self) -> str:
+        return "destroyed"
+
+
 AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
     event.verb: event
     for event in (
@@ -188,7 +222,10 @@ AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
         AgreementLapsed,
         AgreementExpired,
         AgreementTerminated,
+        AgreementDestructionDue,
+        AgreementClosed,
     )
 }
 
-Event = AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | FileVoided
+HoldingEvent = FileVoided | FileDestroyed
+Event = AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | HoldingEvent
