@@ -215,6 +215,20 @@ class Proof(Asked):
             repr=False,
         ),
     ] = None
+    decision: Annotated[
+        UUID | None,
+        Field(
+            description="In place of a token, where a standing order of the client is carried out:"
+            " a decision that agreements logged under the same agreement on a token of the client,"
+            " not longer ago than the dated rule allows.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_one_proof(self) -> Self:
+        if self.token is not None and self.decision is not None:
+            raise ValueError("send `token` or `decision`, not both")
+        return self
 
 
 class Subject(Asked):
@@ -343,10 +357,21 @@ class RequestContext(Asked):
         ),
     ] = None
 
+    places_order: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="A standing order for such extracts is placed or confirmed: it is decided"
+            " and logged, and no permit is given.",
+        ),
+    ] = False
+
     @model_validator(mode="after")
     def _is_for_a_permit(self) -> Self:
         if self.dry_run and self.landed is not None:
             raise ValueError("`landed` belongs to a question for a permit; leave it out here.")
+        if self.dry_run and self.places_order:
+            raise ValueError("`places_order` is logged, and `dry_run` is not; leave one out.")
         return self
 
 
@@ -357,3 +382,9 @@ class RequestQuestion(Asked):
     action: RequestAction
     resource: AgreementResource
     context: RequestContext = RequestContext()
+
+    @model_validator(mode="after")
+    def _is_placed_by_a_token(self) -> Self:
+        if self.context.places_order and self.subject.properties.decision is not None:
+            raise ValueError("a standing order is placed on the client's own token; send `token`")
+        return self

@@ -960,3 +960,118 @@ def test_drugs_are_linked_with_stays_by_the_clause_of_nhs_england(
     answer = asked.post(asked.request_body(**wanted)).json()
     assert not answer["decision"]
     assert [one["code"] for one in answer["context"]["refusals"]] == [refused]
+
+
+# Standing orders: carried out without a token, on a decision that was given on one
+
+
+def placed(asked, **changes):
+    """The decision by which a standing order was placed: its id."""
+    body = asked.request_body(**changes)
+    body["context"]["places_order"] = True
+    return asked.post(body).json()
+
+
+def carried_out(asked, decision_id, *, client=CLIENT, **changes):
+    body = asked.request_body(client=client, **changes)
+    body["subject"]["properties"] = {"decision": decision_id}
+    return asked.post(body)
+
+
+def test_a_standing_order_is_decided_and_logged_and_gives_no_permit(asked):
+    answer = placed(asked)
+
+    assert answer["decision"] is True
+    assert "permit" not in answer["context"]
+    assert [(row.permitted, '"places_order":true' in row.inputs) for row in asked.logged()] == [
+        (True, True)
+    ]
+    with Session(asked.service.parts.engine) as session:
+        assert list(session.scalars(select(PermitRow))) == []
+
+
+def test_a_standing_order_is_carried_out_on_the_decision_by_which_it_was_placed(asked):
+    ordered = placed(asked)["context"]["id"]
+    asked.service.clock.advance(timedelta(days=62))  # the token is long over
+
+    answer = carried_out(asked, ordered)
+
+    assert answer.json()["decision"] is True, answer.text
+    permit_id = answer.json()["context"]["permit_id"]
+    with asked.service.parts.decision_logs.reading() as log:
+        given = log.permit(_uuid(permit_id))
+    assert (given.said.client_id, given.organisation) == (CLIENT, CSU)
+    last = asked.logged()[-1]
+    assert (last.client_id, last.organisation, last.token_digest) == (CLIENT, CSU, None)
+    assert f'"on_decision":"{ordered}"' in last.inputs
+
+
+def test_after_too_long_without_a_token_a_standing_order_is_not_carried_out(asked):
+    ordered = placed(asked)["context"]["id"]
+    asked.service.clock.advance(timedelta(days=62, seconds=1))
+
+    answer = carried_out(asked, ordered)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "EVIDENCE_NOT_ACCEPTED")
+    assert len(asked.logged()) == 1
+
+
+def test_what_was_carried_out_without_a_token_proves_nothing_itself(asked):
+    ordered = placed(asked)["context"]["id"]
+    again = carried_out(asked, ordered).json()["context"]["id"]
+
+    assert carried_out(asked, again).json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+def test_a_refusal_on_a_token_proves_who_asks_too(asked):
+    refused = placed(asked, periods=["2017-01"])
+
+    assert refused["decision"] is False
+    assert carried_out(asked, refused["context"]["id"]).json()["decision"] is True
+
+
+def test_a_decision_of_another_client_proves_nothing(asked):
+    other = placed(asked, client="csu-0df-other", token=asked.token("csu-0df-other"))
+
+    answer = carried_out(asked, other["context"]["id"])
+
+    assert answer.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+def test_a_decision_under_another_agreement_proves_nothing(asked):
+    other = placed(asked, agreement="DARS-NIC-654321-Z9Y8X")
+
+    assert other["decision"] is False
+    answer = carried_out(asked, other["context"]["id"])
+    assert answer.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+def test_a_decision_that_was_never_made_proves_nothing(asked):
+    assert carried_out(asked, str(new_id())).json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+    assert asked.logged() == []
+
+
+def test_a_decision_that_was_written_past_the_service_proves_nothing(asked):
+    ordered = placed(asked, client="csu-0df-other", token=asked.token("csu-0df-other"))
+    with asked.service.parts.engine.begin() as connection:
+        connection.execute(text("UPDATE decision SET client_id = :c"), {"c": CLIENT})
+
+    answer = carried_out(asked, ordered["context"]["id"])
+
+    assert answer.json()["code"] == "EVIDENCE_NOT_ACCEPTED"
+
+
+@pytest.mark.parametrize(
+    ("properties", "context"),
+    [
+        ({"token": "x", "decision": str(new_id())}, {}),
+        ({"decision": str(new_id())}, {"places_order": True}),
+        ({"token": "x"}, {"places_order": True, "dry_run": True}),
+    ],
+)
+def test_a_standing_order_has_one_proof_and_is_placed_by_a_token(asked, properties, context):
+    body = asked.request_body()
+    body["subject"]["properties"] = properties
+    body["context"] |= context
+
+    assert asked.post(body).status_code == 422

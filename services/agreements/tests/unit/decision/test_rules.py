@@ -64,7 +64,7 @@ def test_the_powers_and_references_are_those_of_the_page(loaded):
 def test_every_row_says_where_it_is_from(loaded):
     rows = [
         *loaded.ceilings, *loaded.opt_outs, *loaded.list_ages, *loaded.powers, *loaded.supports,
-        *loaded.formulas, *loaded.leases,
+        *loaded.formulas, *loaded.leases, *loaded.orders,
     ]  # fmt: skip
 
     assert all(row.source for row in rows)
@@ -90,9 +90,10 @@ def test_two_rows_for_one_day_contradict_each_other_and_say_nothing(loaded):
 
 
 def test_without_any_row_there_is_no_lease(loaded):
-    none = type(loaded)(**{**fields(loaded), "leases": (), "list_ages": ()})
+    none = type(loaded)(**{**fields(loaded), "leases": (), "list_ages": (), "orders": ()})
 
     assert (none.lease_seconds(DAY), none.longest_lease_seconds()) == (0, 0)
+    assert none.order_days_max(DAY) == 0
     assert none.list_days_max(DAY) is None
 
 

@@ -74,6 +74,10 @@ class LeaseRow(RuleRow):
     seconds: Annotated[float, Field(gt=0, le=60)]
 
 
+class OrderRow(RuleRow):
+    days_max: Annotated[int, Field(ge=1, le=366)]
+
+
 class ScanRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -106,7 +110,7 @@ def load() -> domain.Rules:
     """Read all rules once. Raises pydantic.ValidationError where a file is not what it must be."""
     names = (
         "vocabulary", "ceilings", "opt_outs", "list_ages", "powers", "section_251",
-        "publications", "leases",
+        "publications", "leases", "standing_orders",
     )  # fmt: skip
     content = {name: _read(name) for name in names}
     bases = legal_bases.load()
@@ -124,6 +128,7 @@ def load() -> domain.Rules:
         supports=_rows(content["section_251"], SupportRow, domain.Support),
         formulas=_rows(content["publications"], FormulaRow, domain.Formula),
         leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
+        orders=_rows(content["standing_orders"], OrderRow, domain.OrderRule),
         bases=bases,
         caps=caps,
         uses=uses,

@@ -99,6 +99,13 @@ class LeaseRule(Dated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRule(Dated):
+    """How old the proof of who asks may be, where a standing order is carried out."""
+
+    days_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRule:
     """A way of looking for personal data in texts and codes (domain.md 8.6)."""
 
@@ -140,6 +147,7 @@ class Rules:
     supports: tuple[Support, ...]
     formulas: tuple[Formula, ...]
     leases: tuple[LeaseRule, ...]
+    orders: tuple[OrderRule, ...]
     bases: LegalBases
     caps: Caps
     """What columns of a line may not tell together (domain.md 8.3)."""
@@ -193,6 +201,11 @@ class Rules:
         """Return the longest lease of the day; none at all where no row says one."""
         row = _only(r for r in self.leases if r.holds_on(day))
         return 0.0 if row is None else row.seconds
+
+    def order_days_max(self, day: date) -> int:
+        """Return for how many days a token speaks for a standing order; none where no row says."""
+        row = _only(r for r in self.orders if r.holds_on(day))
+        return 0 if row is None else row.days_max
 
     def longest_lease_seconds(self) -> float:
         """Return the longest of any day: what a command that removes permission waits for."""

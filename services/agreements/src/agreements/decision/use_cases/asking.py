@@ -31,14 +31,26 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """Who asks, by a decision that was given on a token of theirs."""
+
+    client_id: str
+    decision_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskRequest:
     action: ClassVar[Action] = Action.REQUEST
     asked_by: Principal
-    evidence: Evidence
+    evidence: Evidence | None
+    """None where a standing order is carried out: then `earlier` says who asks."""
     request: ExtractRequest
     request_digest: str
     landed: Landed | None = None
     """What the haven would read today, where dissemination could ask it."""
+    earlier: "Earlier | None" = None
+    places_order: bool = False
+    """It is logged that the client asked, and no permit is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,17 @@
 """Decides whether an extract may be prepared. Yes is a permit."""
 
+from datetime import timedelta
 from functools import lru_cache
 from uuid import UUID
 
 from pydantic import JsonValue
 
 from agreements.decision.domain.decide import Decision, Permission, decide
-from agreements.decision.domain.errors import DigestDiffers
+from agreements.decision.domain.errors import DigestDiffers, EvidenceRefused
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.permits import GivenPermit, treatment_of
-from agreements.decision.domain.question import Landed, Request
+from agreements.decision.domain.question import Asker, Landed, Request
 from agreements.decision.use_cases.asking import Answer, AskRequest
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.permission_cache import Written, joined, written
@@ -30,10 +31,12 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
 
     Raises:
         DigestDiffers: the request is not the one that its digest is over.
+        EvidenceRefused: nothing proves who asks.
 
     """
     request = ask.request
-    question = Request(asker=ask.evidence.asker, request=request, landed=ask.landed)
+    asker = _asker(ask, batch, tx)
+    question = Request(asker=asker, request=request, landed=ask.landed)
     alike = question.without_id
     claims = {**texts_of(alike.request), "extract_id": request.extract_id}
     if ask.request_digest != digest(joined(claims).encode()):
@@ -48,8 +51,8 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         batch.remember(asked, decision)
     decision_id = new_id()
     permit = None
-    if isinstance(decision, Permission):
-        permit = _permit(ask, decision, decision_id, present, batch)
+    if isinstance(decision, Permission) and not ask.places_order:
+        permit = _permit(ask, asker, decision, decision_id, present, batch)
     logged = batch.log(
         ask,
         decision,
@@ -61,11 +64,12 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
             **{name: value for name, value in claims.items() if name != "agreement"},
             "request_digest": ask.request_digest,
             **_landed_inputs(ask.landed),
+            **_order_inputs(ask),
         },
         grants={}
         if permit is None or not isinstance(decision, Permission)
         else batch.texts(decision).granted(permit.said),
-        token_digest=ask.evidence.token_digest,
+        token_digest=None if ask.evidence is None else ask.evidence.token_digest,
     )
     return batch.answer(logged, decision, permit=permit)
 
@@ -76,12 +80,42 @@ def texts_of(request: ExtractRequest) -> Written:
     return written(request.claims())
 
 
+def _asker(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> Asker:
+    """Return who asks: by a token of now, or for a standing order by a decision on one of then.
+
+    A decision that itself rests on another one proves nothing: a token was shown at none of them.
+    """
+    if ask.evidence is not None:
+        return ask.evidence.asker
+    earlier = ask.earlier
+    found = None if earlier is None else tx.decisions({earlier.decision_id}).get(earlier.decision_id)
+    if earlier is None or found is None:
+        raise EvidenceRefused("There is no such decision on a token of the client.")
+    if (found.client_id, found.agreement) != (earlier.client_id, ask.request.agreement):
+        raise EvidenceRefused("The decision is another client's, or about another agreement.")
+    if found.token_digest is None or found.renews is not None:
+        raise EvidenceRefused("The decision itself rests on no token of its own day.")
+    if batch.at - found.at > timedelta(days=batch.order_days_max):
+        raise EvidenceRefused(
+            "The client has shown no token for too long; it has to confirm the order."
+        )
+    return Asker(client_id=found.client_id, organisation=found.organisation)
+
+
+def _order_inputs(ask: AskRequest) -> Written:
+    """Return what the log says of a standing order: that it is placed, or on what it rests."""
+    if ask.places_order:
+        return written({"places_order": True})
+    return {} if ask.earlier is None else written({"on_decision": str(ask.earlier.decision_id)})
+
+
 def _has_identity(allowed: Permission) -> bool:
     return any(one.treatment == Treatment.IDENTIFIED for one in allowed.fields)
 
 
 def _permit(
     ask: AskRequest,
+    asker: Asker,
     allowed: Permission,
     decision_id: UUID,
     present: Present,
@@ -91,7 +125,7 @@ def _permit(
     line, request = allowed.line, ask.request
     said = Permit(
         id=new_id(),
-        client_id=ask.evidence.principal.client_id,
+        client_id=asker.client_id,
         request_digest=ask.request_digest,
         extract_id=request.extract_id,
         decision_id=decision_id,
@@ -132,7 +166,7 @@ def _permit(
     permit = GivenPermit(
         said=said,
         written=batch.texts(allowed).claims(said),
-        organisation=ask.evidence.principal.organisation,
+        organisation=asker.organisation,
         environment_id=allowed.environment_id,
         issued_at=batch.at,
     )

@@ -74,6 +74,8 @@ class DecisionBatch:
         is_near = self._last is not None and timedelta(0) < self._last - now <= BEHIND_MAX
         self.at = self._last if is_near and self._last is not None else now
         self._lease_seconds = self._rules.lease_seconds(legal_day(self.at))
+        self.order_days_max = self._rules.order_days_max(legal_day(self.at))
+        """How old the proof of who asks may be, where a standing order is carried out."""
 
     # What a decision rests on besides facts
 

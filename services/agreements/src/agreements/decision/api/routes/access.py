@@ -30,6 +30,7 @@ from agreements.decision.use_cases.asking import (
     AskFetch,
     AskRelease,
     AskRequest,
+    Earlier,
     Evidence,
 )
 from agreements.decision.use_cases.decider import Decider
@@ -103,10 +104,14 @@ async def evaluate(
                 raise EvidenceMissing(
                     "A permit is for one extract: send extract_id and request_digest."
                 )
+            proof = question.subject.properties
+            by_order = proof.decision is not None
             answer = await decider.ask(
                 AskRequest(
                     asked_by=caller,
-                    evidence=await _proof(question.subject, request),
+                    evidence=None if by_order else await _proof(question.subject, request),
+                    earlier=_earlier(question.subject),
+                    places_order=context.places_order,
                     request=resource.request(context.extract_id),
                     request_digest=context.request_digest,
                     landed=_landed(context.landed),
@@ -241,6 +246,11 @@ async def _fetch(question: FetchQuestion, request: Request, caller: Principal) -
         delivery_id=question.context.delivery_id or "",
         renews=question.context.renews,
     )
+
+
+def _earlier(subject: Subject) -> Earlier | None:
+    decision_id = subject.properties.decision
+    return None if decision_id is None else Earlier(client_id=subject.id, decision_id=decision_id)
 
 
 async def _proof(subject: Subject, request: Request) -> Evidence:
