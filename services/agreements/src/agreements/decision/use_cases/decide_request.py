@@ -88,7 +88,9 @@ def _asker(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> Asker:
     if ask.evidence is not None:
         return ask.evidence.asker
     earlier = ask.earlier
-    found = None if earlier is None else tx.decisions({earlier.decision_id}).get(earlier.decision_id)
+    found = (
+        None if earlier is None else tx.decisions({earlier.decision_id}).get(earlier.decision_id)
+    )
     if earlier is None or found is None:
         raise EvidenceRefused("There is no such decision on a token of the client.")
     if (found.client_id, found.agreement) != (earlier.client_id, ask.request.agreement):
