@@ -122,6 +122,10 @@ class EvaluationContext(Answered):
     lease: Annotated[
         GivenLease | None, Field(description="Of a fetch: how long bytes may leave.")
     ] = None
+    domain: Annotated[
+        str | None,
+        Field(description="Of a re-identification: the pseudonym domain whose tokens lead back."),
+    ] = None
     until: Annotated[
         datetime | None, Field(description="Of a dry run: until when yes stays yes.")
     ] = None

@@ -1,4 +1,7 @@
-"""Every question that agreements decides: a request, a release, a fetch (AuthZEN 1.0)."""
+"""Every question that agreements decides (AuthZEN 1.0).
+
+A request, a release, a fetch, and whether people may be re-identified for direct care.
+"""
 
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -6,7 +9,14 @@ from uuid import UUID
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from common.ids import digest
-from statements.request import Asked, ExternalId, RequestQuestion, Subject
+from statements.request import (
+    AgreementReference,
+    Asked,
+    Code,
+    ExternalId,
+    RequestQuestion,
+    Subject,
+)
 from statements.vocabulary import Digest
 
 
@@ -81,6 +91,40 @@ class FetchQuestion(Asked):
     context: FetchContext = FetchContext()
 
 
+class ReidentifyAction(Asked):
+    name: Literal["reidentify"]
+
+
+class LineOfAgreement(Asked):
+    """The line by which the file was made that the tokens are from."""
+
+    purpose: Annotated[Code, Field(description="Purpose of the line.", examples=["RS"])]
+    data_set: Annotated[Code, Field(description="Data set of the line.", examples=["SUS_APC"])]
+    classification: Annotated[
+        Code, Field(description="Classification of the line.", examples=["PSEUDO_ANONYMISED"])
+    ]
+
+
+class LineResource(Asked):
+    type: Literal["line"] = "line"
+    id: AgreementReference
+    properties: LineOfAgreement
+
+
+class ReidentifyContext(Asked):
+    request_id: ExternalId
+    people: Annotated[int, Field(ge=1, strict=True, description="How many tokens are asked about.")]
+
+
+class ReidentifyQuestion(Asked):
+    """May this practice be told whom tokens of the line stand for? Yes names their domain."""
+
+    subject: Subject
+    action: ReidentifyAction
+    resource: LineResource
+    context: ReidentifyContext
+
+
 def _action_of(question: Any) -> str | None:
     if isinstance(question, dict):
         action = question.get("action")
@@ -90,12 +134,13 @@ def _action_of(question: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-AnyQuestion = RequestQuestion | ReleaseQuestion | FetchQuestion
+AnyQuestion = RequestQuestion | ReleaseQuestion | FetchQuestion | ReidentifyQuestion
 
 Question = Annotated[
     Annotated[RequestQuestion, Tag("request")]
     | Annotated[ReleaseQuestion, Tag("release")]
-    | Annotated[FetchQuestion, Tag("fetch")],
+    | Annotated[FetchQuestion, Tag("fetch")]
+    | Annotated[ReidentifyQuestion, Tag("reidentify")],
     Discriminator(_action_of),
 ]
 

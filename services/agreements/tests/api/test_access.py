@@ -1075,3 +1075,88 @@ def test_a_standing_order_has_one_proof_and_is_placed_by_a_token(asked, properti
     body["context"] |= context
 
     assert asked.post(body).status_code == 422
+
+
+# Re-identification
+
+
+PRACTICE = "J81002"
+
+
+@pytest.fixture
+def stratified(service):
+    """A service with a line for risk stratification, and a practice that is in the lists."""
+    world = on_the_catalogue(plain.with_risk_stratification(plain.sound()))
+    for line in world["agreement"]["versions"][0]["snapshot"]["lines"]:
+        if line["purpose"] == "RS":
+            line["fields"] = [{"name": "Sex", "treatment": "as_is", "reason": "to find who"}]
+    world["organisations"].append(plain.organisation(PRACTICE, "GP_PRACTICE"))
+    world["assurance"].append(plain.assurance(PRACTICE))
+    seed(service.parts.engine, world, sealer=service.parts.sealer)
+    return Asked(service, None)
+
+
+def reidentify_body(asked, client="practice-1", ods=PRACTICE, role=Role.GP_PRACTICE, **changes):
+    token = asked.token(client, ods, changes.pop("audience", "pseudonymisation"), role)
+    return {
+        "subject": {"type": "client", "id": client, "properties": {"token": token}},
+        "action": {"name": "reidentify"},
+        "resource": {
+            "type": "line",
+            "id": plain.REFERENCE,
+            "properties": {
+                "purpose": "RS",
+                "data_set": "SUS_APC",
+                "classification": "IDENTIFIABLE",
+            },
+        },
+        "context": {"request_id": str(new_id()), "people": 1} | changes,
+    }
+
+
+@pytest.mark.scenario("G01")
+def test_the_haven_is_told_the_domain_and_the_decision_is_logged_before(stratified):
+    body = reidentify_body(stratified)
+    answer = stratified.post(body, role=Role.SERVICE_PSEUDONYMISATION)
+
+    context = answer.json()["context"]
+    (logged,) = stratified.logged()
+    assert answer.json()["decision"] is True, answer.text
+    assert context["domain"].startswith("sha256:")
+    assert {"permit", "lease", "holding_id"}.isdisjoint(context)
+    assert (str(logged.id), logged.action, logged.permitted) == (context["id"], "reidentify", True)
+    assert (logged.organisation, logged.capacity) == (PRACTICE, "practice")
+    assert logged.subject == body["context"]["request_id"]
+
+
+@pytest.mark.scenario("G03")
+def test_a_csu_that_asks_is_refused_and_the_attempt_is_logged(stratified):
+    body = reidentify_body(stratified, CLIENT, CSU, Role.CSU_SYSTEM)
+    answer = stratified.post(body, role=Role.SERVICE_PSEUDONYMISATION)
+
+    (logged,) = stratified.logged()
+    assert answer.json()["decision"] is False
+    assert ("DIRECT_CARE_ONLY", CSU) in codes(answer)
+    assert "domain" not in answer.json()["context"]
+    assert (logged.permitted, logged.client_id) == (False, CLIENT)
+
+
+@pytest.mark.parametrize("role", [Role.SERVICE_DISSEMINATION, Role.GP_PRACTICE, Role.CSU_SYSTEM])
+def test_nobody_but_the_haven_asks_whom_tokens_stand_for(stratified, role):
+    answer = stratified.post(reidentify_body(stratified), role=role)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+    assert stratified.logged() == []
+
+
+def test_the_haven_asks_for_nothing_else(asked):
+    answer = asked.post(asked.request_body(), role=Role.SERVICE_PSEUDONYMISATION)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+
+
+def test_a_token_made_for_another_service_proves_nothing_to_the_haven(stratified):
+    body = reidentify_body(stratified, audience="dissemination")
+    answer = stratified.post(body, role=Role.SERVICE_PSEUDONYMISATION)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "EVIDENCE_NOT_ACCEPTED")

@@ -91,6 +91,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 T = TypeVar("T")
 K = TypeVar("K")
+About = tuple[str, str]
+"""An agreement, and the code of who asks and is no party of it; empty: nobody besides."""
 
 
 @dataclass(slots=True)
@@ -99,24 +101,24 @@ class FactsCache:
 
     book: Book
     _epoch: int = -1
-    _facts: OrderedDict[str, AgreementFacts] = field(default_factory=OrderedDict)
+    _facts: OrderedDict[About, AgreementFacts] = field(default_factory=OrderedDict)
 
-    def known(self, agreement: str, *, epoch: int) -> AgreementFacts | None:
+    def known(self, about: About, *, epoch: int) -> AgreementFacts | None:
         """Return the facts, where they were loaded before under this epoch."""
         if epoch != self._epoch:
             self.clear()
             self._epoch = epoch
-        found = self._facts.get(agreement)
+        found = self._facts.get(about)
         if found is not None:
-            self._facts.move_to_end(agreement)
+            self._facts.move_to_end(about)
         return found
 
-    def get(self, session: Session, agreement: str, *, epoch: int) -> tuple[AgreementFacts, bool]:
+    def get(self, session: Session, about: About, *, epoch: int) -> tuple[AgreementFacts, bool]:
         """Return the facts, and whether they were loaded just now."""
-        found = self.known(agreement, epoch=epoch)
+        found = self.known(about, epoch=epoch)
         if found is not None:
             return found, False
-        found = self._facts[agreement] = self._load(session, agreement, epoch)
+        found = self._facts[about] = self._load(session, about, epoch)
         if len(self._facts) > CACHED_MAX:
             self._facts.popitem(last=False)
         return found, True
@@ -125,8 +127,9 @@ class FactsCache:
         self._facts.clear()
         self._epoch = -1
 
-    def _load(self, session: Session, agreement: str, epoch: int) -> AgreementFacts:
-        found = load(session, agreement, epoch=epoch, book=self.book)
+    def _load(self, session: Session, about: About, epoch: int) -> AgreementFacts:
+        agreement, beside = about
+        found = load(session, agreement, epoch=epoch, book=self.book, beside=beside)
         if self.book.epoch != epoch and not found.broken:
             # Nobody changes a fact without a seal: the counter was moved, or the chain cut.
             log.critical("seal_broken", epoch=epoch, sealed_epoch=self.book.epoch)
@@ -134,8 +137,12 @@ class FactsCache:
         return found
 
 
-def load(session: Session, agreement: str, *, epoch: int, book: Book) -> AgreementFacts:
+def load(
+    session: Session, agreement: str, *, epoch: int, book: Book, beside: str = ""
+) -> AgreementFacts:
     """Load the facts about the agreement of this reference that are known at the epoch.
+
+    `beside`: the code of who asks and is no party, whose standing and assurance count as well.
 
     Where anything of it is not what was sealed there are no facts, only the names of what it is.
     """
@@ -149,7 +156,7 @@ def load(session: Session, agreement: str, *, epoch: int, book: Book) -> Agreeme
         return _broken(agreement, [THE_CHAIN])
     loader = _Loader(session, epoch, book)
     try:
-        facts = loader.facts(agreement)
+        facts = loader.facts(agreement, beside)
     except UNREADABLE as error:
         log.critical("seal_broken", agreement=agreement, exc_info=error)
         return _broken(agreement, loader.broken or [THE_CHAIN])
@@ -188,7 +195,7 @@ class _Loader:
     book: Book
     broken: set[str] = field(default_factory=set)
 
-    def facts(self, name: str) -> AgreementFacts:
+    def facts(self, name: str, beside: str) -> AgreementFacts:
         agreement = self._agreement(name)
         versions = () if agreement is None else agreement.versions
         documents = {v.id: _document(v) for v in versions}
@@ -198,7 +205,8 @@ class _Loader:
         named = self._read_as({p.ods for v in versions for p in v.parties})
         parties = _related(named, instruments)
         commissioners = self._read_as({code for x in lines for code in x.commissioners})
-        codes = _related({*parties, *commissioners, *environment_owners}, instruments)
+        others = self._read_as({beside} - {""})
+        codes = _related({*parties, *commissioners, *environment_owners, *others}, instruments)
         organisations = self._organisations(codes)
         entities = {o.legal_entity for rows in organisations.values() for o in rows}
         contracts = self._about(ContractRow, Contract, parties)
@@ -219,7 +227,7 @@ class _Loader:
                 to_fact(Relationship, row, consents=())
                 for row in self._rows(RelationshipRow, _related({*codes, *entities}, instruments))
             ),
-            assurance=_by_organisation(self._about(AssuranceRow, Assurance, parties)),
+            assurance=_by_organisation(self._about(AssuranceRow, Assurance, {*parties, *others})),
             registrations=_by_organisation(
                 self._about(IcoRegistrationRow, IcoRegistration, parties)
             ),
@@ -239,7 +247,7 @@ class _Loader:
         )
         known = alternatives.Known(
             codes=frozenset(codes),
-            parties=frozenset(parties),
+            parties=frozenset({*parties, *others}),
             publications=published,
             data_sets=frozenset(data_sets),
         )

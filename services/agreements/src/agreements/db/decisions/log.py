@@ -145,12 +145,12 @@ class SqlDecisionLog:
         row = LAST_AT.row(self.connection)
         return None if row is None else row[0]
 
-    def facts(self, agreement: str) -> AgreementFacts:
+    def facts(self, agreement: str, *, beside: str = "") -> AgreementFacts:
         epoch = self.epoch()
-        known = self.remembered.facts.known(agreement, epoch=epoch)
+        known = self.remembered.facts.known((agreement, beside), epoch=epoch)
         if known is not None:
             return known
-        found, is_new = self.remembered.facts.get(self.session, agreement, epoch=epoch)
+        found, is_new = self.remembered.facts.get(self.session, (agreement, beside), epoch=epoch)
         if is_new and epochs.seen_by(self.connection) != epoch:
             self.remembered.facts.clear()
             raise Contended

@@ -11,10 +11,18 @@ from uuid import UUID
 from agreements.decision.domain.facts import AgreementFacts, EnvironmentFacts, MapFacts, Present
 from agreements.decision.domain.organisations_on_day import OrganisationsOnDay
 from agreements.decision.domain.permits import treatment_of
-from agreements.decision.domain.question import AboutALine, Asker, Fetch, Release, Request
+from agreements.decision.domain.question import (
+    AboutALine,
+    Asker,
+    Fetch,
+    Reidentify,
+    Release,
+    Request,
+)
 from agreements.decision.domain.rules import Ceiling, OptOutRule
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
@@ -119,6 +127,14 @@ class Case:
     @cached_property
     def parties(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.controllers, *self.processors)))
+
+    @cached_property
+    def is_practice_that_asks(self) -> bool:
+        """Return whether a practice asks for direct care: it is no party (ruling 29)."""
+        known = self.facts.organisations.get(self.asker.organisation, ())
+        return isinstance(self.question, Reidentify) and any(
+            o.kind is OrganisationKind.GP_PRACTICE for o in known
+        )
 
     def _holders_of(self, capacity: Capacity) -> tuple[str, ...]:
         named = [
@@ -242,9 +258,15 @@ class LineCase(Case):
 
     @cached_property
     def recipients(self) -> frozenset[str]:
-        """Return who gets the data: the asker, and whose environment it is."""
+        """Return who gets the data: the asker, and whose environment it is.
+
+        A practice that asks whom tokens stand for gets none: it cares for these people.
+        """
         owner = self.organisations.own(self.line.environment_organisation)
-        return frozenset({self.asker.organisation, *self.organisations.holders(owner)})
+        holders = frozenset(self.organisations.holders(owner))
+        if isinstance(self.question, Reidentify):
+            return holders
+        return holders | {self.asker.organisation}
 
     @cached_property
     def processing(self) -> frozenset[str]:
@@ -352,7 +374,7 @@ class LineCase(Case):
 
 def key_of(question: AboutALine) -> LineKey:
     match question:
-        case Request():
+        case Request() | Reidentify():
             return question.key
         case Release(permit=permit):
             return permit.key
@@ -362,7 +384,7 @@ def key_of(question: AboutALine) -> LineKey:
 
 def asker_of(question: AboutALine) -> Asker:
     match question:
-        case Request(asker=asker) | Fetch(asker=asker):
+        case Request(asker=asker) | Fetch(asker=asker) | Reidentify(asker=asker):
             return asker
         case _:
             permit = question.permit

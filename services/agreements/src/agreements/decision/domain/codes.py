@@ -67,6 +67,7 @@ class Code(StrEnum):
     FILE_VOID = "FILE_VOID"
     EDITION_UNSAFE = "EDITION_UNSAFE"
     BREACH_OPEN = "BREACH_OPEN"
+    DIRECT_CARE_ONLY = "DIRECT_CARE_ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +380,14 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The haven lands the edition anew from the kept upload, or its provider submits the period"
         " again; then ask for the period again.",
         "NHS Data Dictionary, WITHHELD IDENTITY REASON: identifiers should have been left out",
+    ),
+    Code.DIRECT_CARE_ONLY: Meaning(
+        "Whom a token stands for is told to a GP practice alone, of a line of records for risk"
+        " stratification",
+        "The practice where the patient is registered asks; commissioners and those who process"
+        " for them work with tokens.",
+        "NHS England's pages on risk stratification: only the GP can see which of their patients"
+        " a score is about",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

@@ -15,7 +15,7 @@ from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
 from agreements.decision.domain.clauses.table_clauses import disclosure_of, parameters_of
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import AgreementFacts, Present
-from agreements.decision.domain.question import AboutALine, Question, UnattestedRelease
+from agreements.decision.domain.question import AboutALine, Question, Reidentify, UnattestedRelease
 from agreements.records.domain.version import Capacity
 from common.clock import legal_day
 from common.errors import Refusal
@@ -28,6 +28,7 @@ from statements.tables import PermittedTable
 
 CONTROLLER = "controller"
 PROCESSOR = "processor"
+PRACTICE = "practice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Permission:
     published: Published | None
     """What the register publishes of that version; None for a fetch alone."""
     capacity: str
-    """In which the asker's organisation acts: controller, or processor for the controllers."""
+    """In which the asker acts: controller, processor for these, or practice for its patients."""
     on_behalf_of: tuple[str, ...]
     environment_id: UUID
     fields: tuple[PermittedField, ...]
@@ -148,7 +149,8 @@ def _case(question: AboutALine, facts: AgreementFacts, present: Present) -> Case
         document=facts.documents[version.id],
         is_governing=governing is not None,
     )
-    return case if case.asker.organisation in case.parties else None
+    may_know = case.asker.organisation in case.parties or case.is_practice_that_asks
+    return case if may_know else None
 
 
 def acting_for(organisation: str, facts: AgreementFacts, at: datetime) -> tuple[str, ...]:
@@ -182,7 +184,11 @@ def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
 
 
 def _permission(case: LineCase) -> Permission:
-    is_controller = case.asker.organisation in case.controllers
+    capacity = PROCESSOR
+    if isinstance(case.question, Reidentify):
+        capacity = PRACTICE
+    elif case.asker.organisation in case.controllers:
+        capacity = CONTROLLER
     return Permission(
         agreement=AgreementVersion(
             reference=case.facts.reference,
@@ -191,8 +197,8 @@ def _permission(case: LineCase) -> Permission:
         ),
         line=case.line,
         published=case.document.published,
-        capacity=CONTROLLER if is_controller else PROCESSOR,
-        on_behalf_of=() if is_controller else case.controllers,
+        capacity=capacity,
+        on_behalf_of=case.controllers if capacity == PROCESSOR else (),
         environment_id=UUID(case.domain.environment),
         fields=tuple(
             PermittedField(name=name, treatment=case.line.fields[name].treatment)

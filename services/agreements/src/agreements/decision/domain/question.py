@@ -1,4 +1,4 @@
-"""What is asked: an extract, the release of a prepared file, or the bytes of a released one."""
+"""What is asked: an extract, the release of a file, the bytes of one, or whom tokens stand for."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,6 +14,7 @@ class Action(StrEnum):
     REQUEST = "request"
     RELEASE = "release"
     FETCH = "fetch"
+    REIDENTIFY = "reidentify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,5 +96,14 @@ class Fetch:
     holding: Holding
 
 
-AboutALine = Request | Release | Fetch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reidentify:
+    """Whether a practice may be told whom tokens of this line stand for (domain.md 8.4)."""
+
+    asker: Asker
+    agreement: str
+    key: LineKey
+
+
+AboutALine = Request | Release | Fetch | Reidentify
 Question = AboutALine | UnattestedRelease

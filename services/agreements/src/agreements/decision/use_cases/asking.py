@@ -16,6 +16,7 @@ from statements.decision import RegisterTerms
 from statements.line import AgreementVersion
 from statements.question import SentObject
 from statements.request import ExtractRequest
+from statements.vocabulary import LineKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,19 @@ class AskFetch:
         ) != (digest(file.object_key.encode()), file.bytes, file.digest)
 
 
-Ask = AskRequest | AskRelease | AskFetch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskReidentify:
+    action: ClassVar[Action] = Action.REIDENTIFY
+    asked_by: Principal
+    evidence: Evidence
+    agreement: str
+    key: LineKey
+    request_id: str
+    people: int
+    """How many tokens are asked about."""
+
+
+Ask = AskRequest | AskRelease | AskFetch | AskReidentify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +123,8 @@ class Answer:
     """The controllers in whose name the asker acts, where it is none of them; of a no as well."""
 
     lease: Lease | None = None
+    domain: str | None = None
+    """Of a re-identification: the pseudonym domain whose tokens lead back."""
 
 
 AnswerOrError = Answer | Exception

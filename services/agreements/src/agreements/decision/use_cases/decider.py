@@ -20,10 +20,12 @@ from agreements.decision.use_cases.asking import (
     AnswerOrError,
     Ask,
     AskFetch,
+    AskReidentify,
     AskRelease,
     AskRequest,
 )
 from agreements.decision.use_cases.decide_fetch import decide_fetch
+from agreements.decision.use_cases.decide_reidentify import decide_reidentify
 from agreements.decision.use_cases.decide_release import decide_release
 from agreements.decision.use_cases.decide_request import decide_request
 from agreements.decision.use_cases.decision_batch import DecisionBatch
@@ -168,6 +170,8 @@ def decide_one(ask: Ask, batch: DecisionBatch, tx: DecisionLog) -> AnswerOrError
                 return decide_release(ask, batch, tx)
             case AskFetch():
                 return decide_fetch(ask, batch, tx)
+            case AskReidentify():
+                return decide_reidentify(ask, batch, tx)
     except (EvidenceRefused, DigestDiffers) as error:
         return error
 

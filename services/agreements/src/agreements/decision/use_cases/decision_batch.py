@@ -222,6 +222,7 @@ class DecisionBatch:
         *,
         permit: GivenPermit | None = None,
         released: ReleasedFile | None = None,
+        domain: str | None = None,
     ) -> Answer:
         """Return the answer to a logged decision, with what it gives."""
         if not isinstance(decision, Permission):
@@ -248,6 +249,7 @@ class DecisionBatch:
             line=decision.line.number,
             terms=None if released is None else terms_of(decision.published, decision.line),
             on_behalf_of=decision.on_behalf_of,
+            domain=domain,
             lease=lease(self.at, seconds=self._lease_seconds, turns_at=decision.turns_at)
             if logged.action == Action.FETCH.value
             else None,

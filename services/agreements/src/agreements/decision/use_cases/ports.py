@@ -135,8 +135,11 @@ class DecisionLog(Protocol):
     def last_at(self) -> datetime | None:
         """Return the instant of the last logged decision."""
 
-    def facts(self, agreement: str) -> AgreementFacts:
-        """Return what is known under the epoch. Raise Contended where it has just moved on."""
+    def facts(self, agreement: str, *, beside: str = "") -> AgreementFacts:
+        """Return what is known under the epoch. Raise Contended where it has just moved on.
+
+        `beside`: the code of who asks and is no party, of whom is read what is known as well.
+        """
 
     def broken(self) -> tuple[str, ...]:
         """Return, once, what was read since that this service did not record and seal."""

@@ -28,6 +28,7 @@ from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.asking import (
     Answer,
     AskFetch,
+    AskReidentify,
     AskRelease,
     AskRequest,
     Earlier,
@@ -52,13 +53,16 @@ from statements.question import (
     AnyQuestion,
     FetchQuestion,
     Question,
+    ReidentifyQuestion,
     ReleaseQuestion,
 )
 from statements.request import LandedEditions, RequestQuestion, Subject
+from statements.vocabulary import LineKey
 
 FOR_OTHERS = Role.SERVICE_DISSEMINATION
-EVIDENCE_AUDIENCE = "dissemination"
-"""The token that is evidence was made for dissemination, which passes it on."""
+FOR_PRACTICES = Role.SERVICE_PSEUDONYMISATION
+EVIDENCE_AUDIENCE = {FOR_OTHERS: "dissemination", FOR_PRACTICES: "pseudonymisation"}
+"""The token that is evidence was made for the service that passes it on."""
 
 ASK_FOR_ACCESS = Permission(
     "access:ask",
@@ -72,9 +76,11 @@ ASK_FOR_ACCESS = Permission(
             Role.CSU_SYSTEM,
             Role.GP_PRACTICE,
             FOR_OTHERS,
+            FOR_PRACTICES,
         }
     ),
-    "Ask for a decision: dissemination for others, everybody else about themselves and dry",
+    "Ask for a decision: dissemination for others, pseudonymisation for practices that"
+    " re-identify, everybody else about themselves and dry",
 )
 
 gate = APIRouter(prefix="/access/v1", tags=["access"], route_class=FastRoute)
@@ -92,7 +98,12 @@ Caller = Annotated[Principal, requires(ASK_FOR_ACCESS)]
 async def evaluate(
     question: Annotated[Question, Body()], request: Request, caller: Caller
 ) -> Evaluation:
-    """Decide whether an extract may be prepared, a file released, or bytes fetched."""
+    """Decide whether an extract may be prepared, a file released, or bytes fetched.
+
+    And whether a practice may be told whom tokens stand for.
+    """
+    if isinstance(question, ReidentifyQuestion):
+        return _answered(await _reidentify(question, request, caller), request.state.signer)
     if not isinstance(question, ReleaseQuestion) and question.context.dry_run:
         return await _dry(question, request, caller)
     if caller.role is not FOR_OTHERS:
@@ -205,7 +216,7 @@ def _place(
     return ("body", *within) if is_of_all else ("body", "evaluations", number, *within)
 
 
-KINDS_OF_QUESTIONS = frozenset({"request", "release", "fetch"})
+KINDS_OF_QUESTIONS = frozenset({"request", "release", "fetch", "reidentify"})
 
 
 def _landed(told: LandedEditions | None) -> domain.Landed | None:
@@ -234,6 +245,23 @@ async def _release(question: ReleaseQuestion, request: Request, caller: Principa
     )
 
 
+async def _reidentify(question: ReidentifyQuestion, request: Request, caller: Principal) -> Answer:
+    if caller.role is not FOR_PRACTICES:
+        raise OnlyAboutOneself("Only pseudonymisation asks whether people may be re-identified.")
+    decider: Decider = request.state.decider
+    line = question.resource.properties
+    return await decider.ask(
+        AskReidentify(
+            asked_by=caller,
+            evidence=await _proof(question.subject, request, EVIDENCE_AUDIENCE[FOR_PRACTICES]),
+            agreement=question.resource.id,
+            key=LineKey(line.purpose, line.data_set, line.classification),
+            request_id=question.context.request_id,
+            people=question.context.people,
+        )
+    )
+
+
 async def _fetch(question: FetchQuestion, request: Request, caller: Principal) -> AskFetch:
     evidence = await _evidence(question.subject, request)
     return AskFetch(
@@ -253,7 +281,9 @@ def _earlier(subject: Subject) -> Earlier | None:
     return None if decision_id is None else Earlier(client_id=subject.id, decision_id=decision_id)
 
 
-async def _proof(subject: Subject, request: Request) -> Evidence:
+async def _proof(
+    subject: Subject, request: Request, audience: str = EVIDENCE_AUDIENCE[FOR_OTHERS]
+) -> Evidence:
     """Verify the client's token.
 
     Raises:
@@ -261,19 +291,21 @@ async def _proof(subject: Subject, request: Request) -> Evidence:
         EvidenceRefused: it is not accepted, or is another client's.
 
     """
-    evidence = await _evidence(subject, request)
+    evidence = await _evidence(subject, request, audience)
     if evidence is None or evidence.principal.client_id != subject.id:
         raise EvidenceRefused("The token is not that of the client that is named.")
     return evidence
 
 
-async def _evidence(subject: Subject, request: Request) -> Evidence | None:
+async def _evidence(
+    subject: Subject, request: Request, audience: str = EVIDENCE_AUDIENCE[FOR_OTHERS]
+) -> Evidence | None:
     """Verify the client's token; None where it proves nothing any more."""
     token = subject.properties.token
     if token is None:
         raise EvidenceMissing("Send the client's own access token in subject.properties.token.")
     try:
-        principal = await auth.verified(request, token, audience=EVIDENCE_AUDIENCE)
+        principal = await auth.verified(request, token, audience=audience)
     except Unauthenticated:
         return None
     return Evidence(principal=principal, token_digest=_digest(subject))
@@ -338,6 +370,7 @@ def _answered(answer: Answer, signer: Signer) -> Evaluation:
             permit_id=None if permit is None else permit.id,
             permit_expires_at=None if permit is None else permit.expires_at,
             holding_id=answer.holding_id,
+            domain=answer.domain,
             line=answer.line,
             terms=answer.terms,
             lease=None

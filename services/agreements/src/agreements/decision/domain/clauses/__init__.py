@@ -11,6 +11,7 @@ from enum import StrEnum
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import (
     agreement_clauses,
+    direct_care_clauses,
     file_clauses,
     filter_clauses,
     line_clauses,
@@ -37,6 +38,7 @@ class Clause(StrEnum):
     REGISTER = "register"
     ATTESTATION = "attestation"
     VOID = "void"
+    DIRECT_CARE = "direct_care"
     VOCABULARY = "vocabulary"
     CATALOGUE = "catalogue"
     PERIODS = "periods"
@@ -85,6 +87,7 @@ AGREEMENT_CLAUSES: Mapping[Clause, Callable[[Case], Iterator[Refusal]]] = {
     Clause.REGISTER: agreement_clauses.register,
     Clause.ATTESTATION: file_clauses.attestation,
     Clause.VOID: file_clauses.void,
+    Clause.DIRECT_CARE: direct_care_clauses.direct_care,
 }
 
 LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
