@@ -66,11 +66,6 @@ class CountOf(Strict):
     source: Text
 
     @property
-    def base(self) -> str:
-        """Name what is counted: tables of one base are sums of the same numbers."""
-        return self.of if self.valued is None else f"{self.of} with {self.valued}"
-
-    @property
     def is_of_a_part(self) -> bool:
         """Say whether the records that it leaves out are in what is printed beside it."""
         return any(one.form in {"percentage", "expected", "ratio"} for one in self.beside)
@@ -85,6 +80,8 @@ class CountOf(Strict):
     def _is_coherent(self) -> Self:
         if self.is_of_a_part and self.where is None:
             raise ValueError("a share is of those that `where` names")
+        if self.of == "people" and self.valued is not None:
+            raise ValueError("people are counted by their first record, whatever it has")
         return self
 
     def is_of(self, data_set: DataSet) -> bool:

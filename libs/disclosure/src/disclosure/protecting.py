@@ -27,7 +27,7 @@ BY_RIGHT: Final = (
 LEAST: Final = 3
 """So many counts of a hidden cell have to stay possible."""
 SMALL_TABLE: Final = 60
-"""Cells up to which nothing is refused for what has to be hidden."""
+"""Printed cells up to which nothing is refused for what has to be hidden."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +181,8 @@ def protect(
     verify(shown)
     rule_shows = int(((before > State.FIXED) & (before < State.UNPRINTED)).sum())
     rule_shows -= shown.reasons["small"]
-    if table.cells.size > SMALL_TABLE and shown.loss_cells > WITHHELD_MAX * max(1, rule_shows):
+    printed = int((shown.texts != "").sum())
+    if printed > SMALL_TABLE and shown.loss_cells > WITHHELD_MAX * max(1, rule_shows):
         _refuse(table, search, f"{shown.loss_cells} cells more would have to be hidden.")
     return shown
 

@@ -361,7 +361,7 @@ def test_the_measures_of_a_table_do_not_tell_a_small_number_together(close):
 def test_measures_that_are_each_protected_alone_would(close, monkeypatch):
     """The guard is taken out: a measure knows nothing of those before it."""
     monkeypatch.setattr(
-        table_engine, "_beside", lambda *args, of=table_engine._beside: of(*args[:3], {})
+        table_engine, "beside_of", lambda *args, of=table_engine.beside_of: of(*args[:3], {})
     )
 
     found = ask(close, TRUST, measure="deaths", further_measures=["indicator"])

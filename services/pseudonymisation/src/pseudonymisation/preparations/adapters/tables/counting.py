@@ -1,6 +1,7 @@
 """The count of a plan's records by the columns of axes, and what stands beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import duckdb
@@ -28,6 +29,7 @@ from pseudonymisation.preparations.domain.tables.measures import (
     VALUED,
     Values,
 )
+from pseudonymisation.preparations.domain.tables.parts import HAS, NO, YES, is_made
 from statements.tables import PERIOD_LEVELS, source_of
 
 CATEGORIES_MAX: Final = 200_000
@@ -35,6 +37,17 @@ CATEGORIES_MAX: Final = 200_000
 
 Row = tuple[str, ...]
 """Labels of all columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firsts:
+    """The records of which each person's first is told from others."""
+
+    months: tuple[str, ...]
+    population: int
+    """Which of those of the plan: its own is 0."""
+    conditions: tuple[str, ...]
+    """SQL that a row `s` has to meet besides."""
 
 
 class Count:
@@ -47,6 +60,7 @@ class Count:
         measure: CountOf,
         axes: Sequence[Axis],
         data_set: DataSet,
+        firsts: Mapping[str, Firsts] | None = None,
     ) -> None:
         of_reasons = data_set.population.values()
         self._practices = frozenset(r.field for r in of_reasons if r.source == "practice")
@@ -56,6 +70,7 @@ class Count:
         self._selection = Selection(plan, connection)
         self._people = People(plan, connection, self._selection)
         self._axes = axes
+        self._firsts = firsts or {}
         self.places: list[slice] = []
         self._expressions: list[str] = []
         for axis in axes:
@@ -72,6 +87,8 @@ class Count:
                 f"CASE WHEN {condition} THEN '1' ELSE '0' END"
                 for condition in self._selection.whose()
             )
+        if is_made(column):
+            return self._made(column)
         if column == PART:
             counted, others = literal(COUNTED), literal(OTHERS)
             return f"CASE WHEN {self._is_counted()} THEN {counted} ELSE {others} END"
@@ -80,6 +97,12 @@ class Count:
         column = source_of(column)
         source = self._plan.capped.get(column, f"s.{identifier(column)}")
         return f"coalesce(CAST({source} AS VARCHAR), {literal(NOT_KNOWN)})"
+
+    def _made(self, column: str) -> str:
+        is_so = f"s.{identifier(column)}"
+        if column.startswith(HAS):
+            is_so = f"s.{identifier(column.removeprefix(HAS))} IS NOT NULL"
+        return f"CASE WHEN {is_so} THEN {literal(YES)} ELSE {literal(NO)} END"
 
     def _is_counted(self) -> str:
         of = self._measure.where
@@ -156,17 +179,32 @@ class Count:
         kept = ""
         if self._plan.opt_outs_apply:
             kept = " JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
-        valued = (
-            "" if measure.valued is None else f" WHERE s.{identifier(measure.valued)} IS NOT NULL"
-        )
+        told = {axis.column for axis in self._axes}
+        valued = ""
+        if measure.valued is not None and f"{HAS}{measure.valued}" not in told:
+            valued = f" WHERE s.{identifier(measure.valued)} IS NOT NULL"
         rows = f"({self._selection.rows()})"
-        if measure.of == "people":
-            # The same record whatever the table is cut by, so that tables are sums of the same.
+        # The same record whatever the table is cut by, so that tables are sums of the same.
+        first = "ORDER BY period, landed__edition, line) = 1"
+        if measure.of == "people" and not told & self._firsts.keys():
             rows = (
                 f"(SELECT * FROM {rows} QUALIFY row_number() OVER (PARTITION BY person_0, person_1"
-                " ORDER BY period, landed__edition, line) = 1)"
+                f" {first})"
             )
+        if self._firsts:
+            named = ", ".join(
+                f"({among}) AND row_number() OVER (PARTITION BY ({among}), person_0, person_1"
+                f" {first} AS {identifier(column)}"
+                for column, among in ((c, self._among(of)) for c, of in self._firsts.items())
+            )
+            rows = f"(SELECT *, {named} FROM {rows} AS s)"
         return f"{rows} AS s{kept}{valued}"
+
+    def _among(self, of: Firsts) -> str:
+        listed = ", ".join(map(literal, of.months))
+        whose = self._selection.whose()[of.population]
+        conditions = " AND ".join((f"s.period IN ({listed})", whose, *of.conditions))
+        return f"coalesce({conditions}, FALSE)"
 
     def _with_periods(self, row: Sequence[object]) -> Row:
         labels = [str(value) for value in row]
@@ -192,7 +230,7 @@ class Count:
                     source_of(column)
                     for axis in self._axes
                     for column in (axis.column, *axis.coarser)
-                    if column not in PERIOD_LEVELS and column not in {WHOSE, PART}
+                    if column not in {*PERIOD_LEVELS, WHOSE, PART} and not is_made(column)
                 )
             ),
             scan_hits=0,

@@ -4,8 +4,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
 from itertools import permutations
 from pathlib import Path
 from secrets import randbits
@@ -29,9 +27,14 @@ from pseudonymisation.engine.session import EngineLimits, session
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.tables.counting import Count, Row
+from pseudonymisation.preparations.adapters.tables.earlier import (
+    beside_of,
+    firsts_of,
+    of_measure,
+    order_of,
+)
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
-from pseudonymisation.preparations.domain.shown import ShownTable, Whose, read_of, shown_table
 from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
 from pseudonymisation.preparations.domain.tables.axes import (
     COUNTED,
@@ -42,7 +45,8 @@ from pseudonymisation.preparations.domain.tables.axes import (
     Axis,
     Categories,
 )
-from pseudonymisation.preparations.domain.tables.beside import Beside, chosen
+from pseudonymisation.preparations.domain.tables.beside import Beside
+from pseudonymisation.preparations.domain.tables.parts import NO, YES, is_made
 from pseudonymisation.preparations.domain.tables.practices import require_practices
 from pseudonymisation.preparations.domain.tables.tabulating import (
     Counted,
@@ -51,7 +55,7 @@ from pseudonymisation.preparations.domain.tables.tabulating import (
     together,
 )
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
-from statements.filters import RowFilter, in_words
+from statements.filters import in_words
 from statements.tables import (
     MONTH,
     PERIOD_LEVELS,
@@ -118,7 +122,7 @@ class TableEngine:
             with self._records.at_hand(place) as landed:
                 seen, outcomes = self._seen(work, table, measures, place, landed)
                 for measure in measures:
-                    beside = _beside(work, table, measure, made)
+                    beside = beside_of(work, table, measure, made)
                     counted, of_one = self._counted(
                         work, table, measure, beside, place, landed, seen
                     )
@@ -183,7 +187,7 @@ class TableEngine:
         if len(measures) == 1:
             return found, []
         for measure in measures:
-            plan = self._records.plan(_measured(work, measure), landed)
+            plan = self._records.plan(of_measure(work, measure), landed)
             axes = _axes(table, measure, work)
             with self._session(plan, place) as connection:
                 count = Count(plan, connection, measure, axes, work.data_set)
@@ -208,13 +212,15 @@ class TableEngine:
         landed: AtHand,
         seen: Lines,
     ) -> tuple[Counted, ExtractOutcome]:
-        measured = _measured(work, measure)
+        measured = of_measure(work, measure)
         asked = self._records.plan(measured, landed)
-        order = _order(measured, with_earlier)
+        order = order_of(measured, with_earlier)
         plan = replace(self._records.plan(order, landed), others=with_earlier.others)
         axes = [*_axes(table, measure, work), *with_earlier.axes]
         with self._session(plan, place) as connection:
-            count = Count(plan, connection, measure, axes, work.data_set)
+            count = Count(
+                plan, connection, measure, axes, work.data_set, firsts_of(with_earlier, plan, work)
+            )
             rows = count.rows()
             values = count.values()
             least = 0 if table.parameters is None else table.parameters.min_practices
@@ -247,6 +253,9 @@ class TableEngine:
                 for one, other in permutations(axes, 2)
                 if tabulating().are_related(work.data_set, one.column, other.column)
             ),
+            never=tuple(
+                with_earlier.never({one.axis.column: tuple(one.lines) for one in categories})
+            ),
             not_members=frozenset(not_members(work.data_set, with_earlier.all_months)),
             members_column=next((f.name for f in work.data_set.fields if f.members), None),
             not_submitted=not_submitted(
@@ -256,34 +265,6 @@ class TableEngine:
         ), outcome
 
 
-def _measured(work: ExtractOrder, measure: CountOf) -> ExtractOrder:
-    """Count what the measure counts alone, as if it had been asked for by a filter."""
-    of = _filter_of(measure)
-    if of is None:
-        return work
-    filters = (*work.permit.filters, of)
-    return replace(work, permit=replace(work.permit, filters=filters))
-
-
-def _filter_of(measure: CountOf) -> RowFilter | None:
-    if measure.where is None or measure.is_of_a_part:
-        return None
-    return RowFilter(column=measure.where.column, any_of=measure.where.any_of)
-
-
-def _of_its_base(one: ShownTable, data_set: DataSet) -> ShownTable:
-    """Say what an earlier table counted as a part of what others counted.
-
-    One of a measure that is not known any more is of nothing that is counted now.
-    """
-    measure = tabulating().measure(data_set, one.measure)
-    if measure is None:
-        return one
-    of = _filter_of(measure)
-    filters = one.filters if of is None else (*one.filters, of)
-    return replace(one, measure=measure.base, filters=filters)
-
-
 def _measures(work: ExtractOrder, table: PermittedTable) -> list[CountOf]:
     """Return what is to be counted. Raises NotPrepared."""
     found = {name: tabulating().measure(work.data_set, name) for name in measures_of(table)}
@@ -291,62 +272,6 @@ def _measures(work: ExtractOrder, table: PermittedTable) -> list[CountOf]:
     if missing:
         raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, ", ".join(missing))
     return [one for one in found.values() if one is not None]
-
-
-def _beside(
-    work: ExtractOrder,
-    table: PermittedTable,
-    measure: CountOf,
-    made: Mapping[str, MadeTable],
-) -> Beside:
-    """Choose what the recipient has already, the measures of this table among it.
-
-    Who has a right to small numbers is told nothing.
-
-    Raises:
-        NotPrepared: of people, tables of other months or filters are no sums of the same cells
-
-    """
-    editions = [edition for edition, _ in (*work.editions, *work.beside)]
-    now = [
-        shown_table(
-            work.permit,
-            [edition for edition, _ in work.editions],
-            name,
-            told,
-            preparation_id=UUID(int=0),
-            at=datetime.max.replace(tzinfo=UTC),
-        )
-        for one in made.values()
-        for name, told in one.shown.items()
-    ]
-    earlier = () if table.disclosure == "exact" else (*work.shown.tables, *now)
-    found = chosen(
-        replace(table, measure=measure.base),
-        filters=_measured(work, measure).permit.filters,
-        periods=work.permit.periods,
-        whose=Whose.of(work.permit),
-        data_set=work.data_set,
-        shown=tuple(_of_its_base(one, work.data_set) for one in earlier),
-        read=partial(read_of, editions),
-        part_column=measure.where.column if measure.where and measure.is_of_a_part else None,
-    )
-    if measure.of == "people" and not found.is_of_the_same_records:
-        raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, found.releases)
-    return found
-
-
-def _order(work: ExtractOrder, with_earlier: Beside) -> ExtractOrder:
-    """Count what the earlier tables counted besides."""
-    if not with_earlier.used:
-        return work
-    months = with_earlier.all_months
-    further = [one for one in work.beside if any(map(one[0].covers, months))]
-    return replace(
-        work,
-        permit=replace(work.permit, periods=months, filters=with_earlier.common),
-        editions=(*work.editions, *further),
-    )
 
 
 def _axes(table: PermittedTable, measure: CountOf, work: ExtractOrder) -> list[Axis]:
@@ -386,6 +311,8 @@ def _categories(
     field = data_set.by_name.get(axis.column)
     if field is not None and field.codes is not None and not axis.coarser:
         lines |= dict.fromkeys(field.codes, ())
+    if is_made(axis.column):
+        lines = {YES: (), NO: ()}
     if axis.column == MONTH:
         for month in with_earlier.all_months:
             lines[month] = tuple(PERIODS[level](month) for level in axis.coarser)

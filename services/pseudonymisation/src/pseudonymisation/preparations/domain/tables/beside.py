@@ -6,8 +6,8 @@ Raw counts are made anew of these; of months of which the editions are gone, wha
 what is left.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -15,6 +15,7 @@ from catalogue import DataSet, tabulating
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownTable, Whose
 from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, WHOSE, Axis
+from pseudonymisation.preparations.domain.tables.parts import Selected, is_made, never
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, Known
 from statements.filters import Filters, RowFilter
 from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable, source_of
@@ -56,6 +57,8 @@ class Beside:
     """By which the measure divides records: it is an axis of this table."""
     shown: Sequence[ShownTable] = ()
     """All that the recipient has, also of what cannot be counted again."""
+    firsts: Mapping[str, Selected] = field(default_factory=dict)
+    """By made column the records of which each person's first is meant."""
 
     @cached_property
     def common(self) -> Filters:
@@ -94,20 +97,14 @@ class Beside:
         if self.others:
             wanted.add(WHOSE)
         for column in sorted(wanted - own - {MONTH, WHOSE}):
-            if not tabulating().is_dimension(self.data_set, column):
+            if not is_made(column) and not tabulating().is_dimension(self.data_set, column):
                 raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, self.releases)
         return tuple(Axis(column=column) for column in sorted(wanted - own))
 
-    @property
-    def is_of_the_same_records(self) -> bool:
-        """Say whether the earlier ones count just the records that this one does."""
-        return all(
-            is_whole
-            and same == frozenset(self.periods)
-            and table.whose == self.whose
-            and frozenset(table.filters) == frozenset(self.filters)
-            for table, same, is_whole in self.used
-        )
+    def never(self, labels: Mapping[str, Sequence[str]]) -> Iterator[Mapping[str, frozenset[str]]]:
+        """Name combinations of these categories that no record can have."""
+        populations = (self.whose, *self.others)
+        yield from never(self.firsts, labels, populations, passes=passes, month=MONTH, whose=WHOSE)
 
     @property
     def releases(self) -> str:
@@ -237,6 +234,11 @@ def _each(months: frozenset[str]) -> Sequence[frozenset[str]]:
     return [frozenset((month,)) for month in sorted(months)]
 
 
+def is_whole(one: ShownTable, read: Callable[[str], tuple[str, ...]]) -> bool:
+    """Say whether all months of a table are read from the editions that it was made of."""
+    return all(ids and read(month) == ids for month, ids in one.editions.items())
+
+
 def chosen(
     table: PermittedTable,
     *,
@@ -247,6 +249,7 @@ def chosen(
     shown: Sequence[ShownTable],
     read: Callable[[str], tuple[str, ...]],
     part_column: str | None = None,
+    firsts: Mapping[str, Selected],
 ) -> Beside:
     """Choose the earlier tables that count records of the same editions, and those beside them.
 
@@ -262,7 +265,9 @@ def chosen(
     for at, one in enumerate(shown):
         same = frozenset(m for m, ids in one.editions.items() if ids and read(m) == ids)
         is_alike = one.whose.opt_outs_applied == whose.opt_outs_applied
-        if one.measure == table.measure and is_alike:
+        is_of_people = any(f.column in firsts for f in one.filters)
+        # Of people, what is left of some months is not a part of the number of all.
+        if one.measure == table.measure and is_alike and (same == one.months or not is_of_people):
             left[at] = (one, same, same == one.months)
     places: set[int] = set()
     reached = [(frozenset(periods), whose)]
@@ -285,4 +290,5 @@ def chosen(
         data_set=data_set,
         part_column=part_column,
         shown=shown,
+        firsts=firsts,
     )

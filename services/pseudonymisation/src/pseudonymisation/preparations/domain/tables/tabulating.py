@@ -76,6 +76,8 @@ class Counted:
     not_members: frozenset[tuple[str, str]] = frozenset()
     """Organisations and months in which the data set was not about them."""
     members_column: str | None = None
+    never: Sequence[Mapping[str, frozenset[str]]] = ()
+    """Categories by column that no record has together."""
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -135,6 +137,14 @@ class Counted:
                 never = ~both & both.any(1)[:, None]
                 found |= (never if i < j else never.T).reshape(shape)
         found |= self._marked(indexes, counts, self.members_column, self.not_members)
+        for cannot_be in self.never:
+            block = np.ix_(
+                *(
+                    sorted(at[label] for label in cannot_be.get(column, at))
+                    for column, at in zip(columns, indexes, strict=True)
+                )
+            )
+            found[block] = counts[block] == 0
         return _none_if_empty(found)
 
     def _printed(self, dimensions: Sequence[Dimension]) -> np.ndarray | None:
