@@ -92,6 +92,46 @@ def of(data_set: DataSet) -> Iterator[str]:
     yield ""
     yield from (f"- {name}: {said}" for name, said in facts(data_set, rules) if said)
     yield ""
+    if not data_set.groups:
+        yield from _columns(data_set)
+        return
+    yield from _tables(data_set)
+    for group in data_set.groups:
+        parts = (
+            " with ".join(filter(None, (p.table, ", ".join(p.tables[1:])))) for p in group.parts
+        )
+        linked = "; ".join(f"{other} by {', '.join(by)}" for other, by in group.links.items())
+        yield ""
+        yield f"### {name}: {group.group}"
+        yield ""
+        yield f"{group.title}. A record is {group.grain}, about {group.subjects}. Rows of"
+        yield f"{'; of '.join(parts)}." + (f" Linked with {linked}." if linked else "")
+        yield ""
+        yield from _columns(data_set.by_group[group.group])
+
+
+def _tables(data_set: DataSet) -> Iterator[str]:
+    """Tell what is sent."""
+    yield "| table | title | a row is | key | belongs to | columns | needed |"
+    yield "| --- " * 7 + "|"
+    for table in data_set.tables:
+        parents = (
+            f"{p.table} by {', '.join(p.by)}" + ("" if p.needed else ", or none")
+            for p in table.parents
+        )
+        cells = (
+            f"`{table.table}`",
+            table.title,
+            table.grain,
+            ", ".join(table.key),
+            "; ".join(parents),
+            str(len(table.fields)),
+            "yes" if table.needed else "",
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _columns(data_set: DataSet) -> Iterator[str]:
     yield "| column | in files | title | type | class | codes or pattern | leaves as | mark |"
     yield "| --- " * 8 + "|"
     for row in field_list(data_set):
@@ -147,6 +187,7 @@ def _language() -> Iterator[str]:
     yield "`contracts/catalogue/data-set.v1.schema.json` is its JSON Schema; `dsfc catalogue check"
     yield "FILE` says what is wrong with a file, and in which line (docs/adr/0044)."
     made = schema()
+    of_a_join = made["$defs"]["Join"]["anyOf"][1]
     for title, properties in (
         ("A data set", made["properties"]),
         ("A column of the file", made["$defs"]["CatalogueField"]["properties"]),
@@ -155,6 +196,11 @@ def _language() -> Iterator[str]:
         ("Months in which it is extracted", made["$defs"]["Snapshots"]["properties"]),
         ("When it is published", made["$defs"]["Availability"]["properties"]),
         ("Names of organisations", made["$defs"]["Lookup"]["properties"]),
+        ("A table, where several are sent", made["$defs"]["Table"]["properties"]),
+        ("A table that others belong to", made["$defs"]["Parent"]["properties"]),
+        ("A group, where several are supplied", made["$defs"]["Group"]["properties"]),
+        ("The rows of a group", made["$defs"]["Part"]["properties"]),
+        ("A table that is joined", of_a_join["properties"]),
     ):
         yield from ("", f"### {title}", "", "| word | what it says |", "| --- | --- |")
         for word, said in properties.items():

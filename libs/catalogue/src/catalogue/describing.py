@@ -17,6 +17,7 @@ from catalogue.landing import LandingRules
 from catalogue.model import DataSet
 from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
 from catalogue.periods import Availability, Periods, Snapshots
+from catalogue.relations.words import Group, Join, Parent, Part, Table
 from catalogue.words import ColumnType
 
 COLUMNS: Final = (
@@ -154,7 +155,18 @@ def schema() -> dict[str, Any]:
         said = made if cls is DataSet else made["$defs"][cls.__name__]
         for word, text in _explained(cls):
             said["properties"][word].setdefault("description", text)
-    made["properties"].pop("digest")
+    for ours in ("digest", "part"):
+        made["properties"].pop(ours)
+    of_one_table = {"fields", "population"}
+    made["required"] = [word for word in made["required"] if word not in of_one_table]
+    made["oneOf"] = [
+        {
+            "required": sorted(mine),
+            "not": {"anyOf": [{"required": [word]} for word in sorted(others)]},
+        }
+        for mine, others in ((of_one_table, OF_SEVERAL), (OF_SEVERAL, of_one_table))
+    ]
+    made["$defs"]["Join"] = {"anyOf": [{"type": "string"}, made["$defs"]["Join"]]}
     field = made["$defs"]["CatalogueField"]["properties"]
     field.pop("labels")
     field["codes"] = {
@@ -178,6 +190,7 @@ def schema() -> dict[str, Any]:
     return made
 
 
+OF_SEVERAL: Final = {"tables", "groups"}
 CITATION: Final = re.compile(r"\s*\([^)]*(?:domain\.md|design\.md|docs/|ruling)[^)]*\)")
 CITING: Final = re.compile(r"domain\.md|design\.md|docs/|ruling")
 """The schema is read without the repository, so that it cites no page of it."""
@@ -209,6 +222,11 @@ DESCRIBED: Final = (
     Reason,
     Confidentiality,
     FileFormat,
+    Table,
+    Parent,
+    Group,
+    Part,
+    Join,
 )
 """Parts of a data set file, each a mapping of its own."""
 

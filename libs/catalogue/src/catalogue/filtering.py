@@ -69,7 +69,8 @@ class Filterable:
 
 def filterable(data_set: "DataSet", name: str) -> Filterable | None:
     """Return what a filter may ask of the column; None where there is none, or it may nothing."""
-    column = data_set.releasables.get(name)
+    # A row of one group says nothing of the rows of another.
+    column = None if data_set.groups else data_set.releasables.get(name)
     if column is None or column.identifier is not None or not FORMS & set(column.treatments):
         return None
     if column.type in NUMBERS:

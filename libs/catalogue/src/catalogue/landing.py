@@ -7,7 +7,7 @@ set at once, and go before what its published file says.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Self
@@ -224,8 +224,36 @@ class LandingRules(Strict):
             names=(name,), format=rule.format if rule else None, missing=Effect.QUARANTINE
         )
 
+    def of_table(self, table: DataSet) -> Self:
+        """Return the rules as one table is taken in: what they say of its columns.
+
+        By what its records are known the table says itself: its key.
+        """
+        known = set(table.by_name) | self.controls
+
+        def fitting(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(n for n in names if any(matches(n, column) for column in known))
+
+        fields = (rule.model_copy(update={"names": fitting(rule.names)}) for rule in self.fields)
+        return self.model_copy(
+            update={
+                "fields": tuple(rule for rule in fields if rule.names),
+                "adds_nothing": tuple(w for w in self.adds_nothing if {*w.columns} <= known),
+                "ahead": fitting(self.ahead),
+                "validity": tuple(v for v in self.validity if {*_columns_of(v)} <= known),
+                "measures": fitting(self.measures),
+                "record": None,
+            }
+        )
+
     def problems_with(self, data_set: DataSet) -> Iterator[str]:
         """What in these rules does not fit one version of the data set."""
+        if data_set.by_table:
+            yield from self._of_tables(data_set)
+        else:
+            yield from self._of_one_table(data_set)
+
+    def _of_one_table(self, data_set: DataSet) -> Iterator[str]:
         known = set(data_set.by_name) | self.controls
         derived = {made.name for made in data_set.derived}
         for where, name in self._references():
@@ -243,6 +271,24 @@ class LandingRules(Strict):
         if self.protocols and self.protocols.net_change and data_set.periods.unit == "edition":
             yield "protocols.net_change: an edition is replaced as a whole"
         yield from self._of_columns(data_set)
+
+    def _of_tables(self, data_set: DataSet) -> Iterator[str]:
+        """Say what fits no table, or not one that it is of."""
+        if self.record is not None:
+            yield "record: each table says its key itself"
+        if self.withhold is not None:
+            yield "withhold: identities of several tables are not withheld"
+        if self.protocols is not None:
+            yield "protocols: several tables are sent as a whole period"
+        known = {name for table in data_set.by_table.values() for name in table.by_name}
+        for where, name in self._references():
+            if not any(matches(name, column) for column in known | self.controls):
+                yield f"{where} names {name}, which no table of version {data_set.version} has"
+        for valid in self.validity:
+            if not any({*_columns_of(valid)} <= {*t.by_name} for t in data_set.by_table.values()):
+                yield f"validity {valid.code}: no table has all of its columns"
+        for name, table in data_set.by_table.items():
+            yield from (f"{name}: {detail}" for detail in self.of_table(table).problems_with(table))
 
     def _of_columns(self, data_set: DataSet) -> Iterator[str]:
         for rule in self.fields:
@@ -300,21 +346,16 @@ class LandingRules(Strict):
             yield "protocols.stated", self.protocols.stated.column
         yield from (("record.key", name) for name in (self.record.key if self.record else ()))
         for valid in self.validity:
-            yield f"validity {valid.code}", valid.column
-            match valid.than:
-                case Days(start=start, end=end):
-                    yield f"validity {valid.code}", start
-                    yield f"validity {valid.code}", end
-                case str(name) if name != TODAY:
-                    yield f"validity {valid.code}", name
-                case _:
-                    pass
+            yield from ((f"validity {valid.code}", name) for name in _columns_of(valid))
 
     def taken_in(self, data_set: DataSet) -> DataSet:
         """The data set as its files are read: formats of these rules, and control columns.
 
-        Its digest stays that of the published file, which is what lines and editions name.
+        Its digest stays that of the published file, which is what lines and editions name. Of
+        several tables it is what was sent of all; each is read by its own (`of_table`).
         """
+        if data_set.by_table:
+            return data_set.as_sent
         said = data_set.model_dump(by_alias=True)
         said["fields"] = [self._taken_in(field) for field in data_set.fields] + [
             {
@@ -337,6 +378,17 @@ class LandingRules(Strict):
         if field.name in self.ahead and field.check is Check.NOT_IN_FUTURE:
             said |= {"check": None}
         return said
+
+
+def _columns_of(valid: Validity) -> tuple[str, ...]:
+    """Name the columns that are held against one another, or a limit."""
+    match valid.than:
+        case Days(start=start, end=end):
+            return valid.column, start, end
+        case str(name) if name != TODAY:
+            return valid.column, name
+        case _:
+            return (valid.column,)
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -10,11 +10,12 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
 from catalogue.periods import Availability, Periods, added
+from catalogue.relations.words import Group, Relations, Table
 from catalogue.words import (
     AGES,
     DAYS,
@@ -113,7 +114,47 @@ class DataSet(Strict):
     confidentiality: Confidentiality | None = None
     fields: Annotated[tuple[CatalogueField, ...], Field(min_length=1)]
     derived: tuple[DerivedField, ...] = ()
+    tables: tuple[Table, ...] = ()
+    """What is sent, where that is several tables; `fields` are then those of its groups."""
+    groups: tuple[Group, ...] = ()
+    """What is supplied of several tables: one file each."""
     digest: str = ""
+    part: Annotated[str, Field(exclude=True)] = ""
+    """The table or the group that this is, of a data set that has some."""
+    _by_table: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
+    _by_group: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
+    _as_sent: "DataSet | None" = PrivateAttr(default=None)
+
+    def keep_parts(
+        self, tables: Mapping[str, "DataSet"], groups: Mapping[str, "DataSet"], sent: "DataSet"
+    ) -> None:
+        """Keep what its tables and groups are, each as a data set by itself."""
+        self._by_table, self._by_group, self._as_sent = tables, groups, sent
+
+    @property
+    def by_table(self) -> Mapping[str, "DataSet"]:
+        """Its tables, each as a data set by itself; none where it is one table."""
+        return self._by_table
+
+    @property
+    def by_group(self) -> Mapping[str, "DataSet"]:
+        """Its groups, each as a data set by itself; none where it is supplied as it is sent."""
+        return self._by_group
+
+    @property
+    def as_sent(self) -> "DataSet":
+        """The columns that are sent, each named with its table; itself where that is one table."""
+        return self if self._as_sent is None else self._as_sent
+
+    @cached_property
+    def relations(self) -> Relations:
+        """How tables and groups hang together. Raise ValueError where there are none."""
+        return Relations(tables=self.tables, groups=self.groups)
+
+    @property
+    def is_about_nobody(self) -> bool:
+        """Whether it is a group of rows that are about nobody, so that none has a token."""
+        return self.part != "" and self.subjects == "nobody"
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:

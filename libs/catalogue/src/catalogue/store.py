@@ -20,7 +20,11 @@ from pydantic import ValidationError
 from catalogue.landing import LandingRules
 from catalogue.lines import line_of
 from catalogue.model import DataSet
+from catalogue.periods import Periods
 from catalogue.protocols import Protocol
+from catalogue.relations.checking import problems as problems_of
+from catalogue.relations.compiling import compiled
+from catalogue.relations.words import Relations
 
 Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one written in C where there is one: ten times as fast."""
@@ -266,6 +270,8 @@ def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
 def read(text: str, *, name: str) -> DataSet:
     """Parse and check one file. Raises InvalidDataSet with every problem found, and its line."""
     content = _mapping(text, name=name)
+    if {"tables", "groups"} & set(content):
+        return _read_tables(content, text, name=name)
     written_out: dict[str, object] = {"digest": digest_of(content)}
     places: list[int] = []
     if isinstance(content.get("fields"), list):
@@ -278,6 +284,34 @@ def read(text: str, *, name: str) -> DataSet:
     except ValidationError as error:
         found = [_problem(e, places) for e in error.errors()]
         raise InvalidDataSet(name, placed(text, found)) from error
+
+
+def _read_tables(content: dict[str, Any], text: str, *, name: str) -> DataSet:
+    """Read a data set of several tables. Raises InvalidDataSet with every problem found."""
+    found = [Problem(word, TABLES_HAVE_IT) for word in sorted(OF_A_TABLE & set(content))]
+    tables: list[object] = []
+    for at, table in enumerate(content.get("tables") or ()):
+        if not (isinstance(table, dict) and isinstance(table.get("fields"), list)):
+            tables.append(table)
+            continue
+        problems, fields, _ = _repeated(table["fields"])
+        found += [replace(p, pointer=f"tables/{at}/{p.pointer}") for p in problems]
+        tables.append(table | {"fields": [_with_codes(field, content) for field in fields]})
+    if found:
+        raise InvalidDataSet(name, placed(text, found))
+    try:
+        said = Relations.model_validate({"tables": tables, "groups": content.get("groups") or ()})
+        periods = Periods.model_validate(content.get("periods"))
+        wrong = [Problem(place, detail) for place, detail in problems_of(said, periods.field)]
+        if wrong:
+            raise InvalidDataSet(name, placed(text, wrong))
+        return compiled(content, said, digest_of(content))
+    except ValidationError as error:
+        raise InvalidDataSet(name, placed(text, [_problem(e) for e in error.errors()])) from error
+
+
+OF_A_TABLE: Final = frozenset({"fields", "derived", "person", "population", "confidentiality"})
+TABLES_HAVE_IT: Final = "each table says it of itself, where there are tables"
 
 
 def _mapping(text: str, *, name: str) -> dict[str, Any]:

@@ -1,0 +1,163 @@
+"""The words for data sets of several tables: tables that are sent, and groups that are supplied.
+
+A flat data set is one table that is supplied as it is. Of several tables each has columns of its
+own and a key, and names the tables that its rows belong to; what is supplied are groups, each a
+flattening: the rows of a table, beside each of which stands what belongs to it of others
+(docs/adr/0086).
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from catalogue.fields import CatalogueField, DerivedField
+from catalogue.parts import Person, Reason
+from catalogue.words import Name, Strict, Text
+
+TABLE: Final = r"^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
+"""How tables and groups are called."""
+OF: Final = "."
+"""Between a group, or a table, and a column of it: `Care_Activities.Contact_Date`."""
+
+TableName = Annotated[str, Field(pattern=TABLE, max_length=31)]
+
+
+class Parent(Strict):
+    """A table to one row of which each row belongs."""
+
+    table: TableName
+    by: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Columns that hold the key of that row, in the order of its table's key."""
+    needed: bool = True
+    """Whether every row belongs to one; else it may leave these columns empty."""
+
+
+class Table(Strict):
+    """One table of a submission."""
+
+    table: TableName
+    title: str = ""
+    grain: Text
+    """What a row of it is."""
+    needed: bool = True
+    """Whether a submission has to have it; one that need not come is then empty."""
+    key: tuple[Name, ...] = ()
+    """Columns by which a row is known; no two rows of a submission have the same."""
+    parents: tuple[Parent, ...] = ()
+    person: Person = Person()
+    """Where a row says whom it is about."""
+    population: Mapping[Literal["S", "P", "G", "H", "R", "C", "L"], Reason] = {}
+    """Which reasons for access its rows give."""
+    fields: Annotated[tuple[CatalogueField, ...], Field(min_length=1)]
+    derived: tuple[DerivedField, ...] = ()
+    source: str = ""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, CatalogueField]:
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def made(self) -> Mapping[str, DerivedField]:
+        """What landing makes of its columns, by name."""
+        return {derived.name: derived for derived in self.derived}
+
+    @property
+    def is_about_people(self) -> bool:
+        """Whether it says of people who they are, and not only to whom its rows belong."""
+        return self.person.nhs_number is not None
+
+
+class Join(Strict):
+    """A table of which one row at most stands beside each row."""
+
+    table: TableName
+    latest: Name | None = None
+    """Of several rows the one with the latest value counts; of two with the same the later line."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, said: Any) -> Any:
+        return {"table": said} if isinstance(said, str) else said
+
+
+class Part(Strict):
+    """Rows of one table, and what stands beside each."""
+
+    table: TableName
+    """Each of its rows is a row of the group."""
+    joins: tuple[Join, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return (self.table, *(join.table for join in self.joins))
+
+
+class Group(Strict):
+    """What is supplied: one file."""
+
+    group: TableName
+    title: str = ""
+    grain: Text
+    """What a row of it is."""
+    subjects: Literal["patients", "staff", "nobody"] = "patients"
+    """Whom its rows are about: of nobody no row has a token."""
+    links: Mapping[TableName, tuple[Name, ...]] = {}
+    """By which columns its rows are joined with those of another group, besides the token."""
+    parts: Annotated[tuple[Part, ...], Field(alias="from", min_length=1)]
+    """One behind the other."""
+    columns: Annotated[Mapping[TableName, tuple[Name, ...]], Field(min_length=1)]
+    """Of each table, those that the group has."""
+    source: str = ""
+
+    def names(self, part: Part) -> Iterator[tuple[str, str]]:
+        """Give the columns that rows of a part have, each with its table."""
+        for table in self.columns:
+            if table in part.tables:
+                yield from ((name, table) for name in self.columns[table])
+
+
+class Relations(Strict):
+    """Tables and groups of one data set."""
+
+    tables: Annotated[tuple[Table, ...], Field(min_length=1)]
+    groups: Annotated[tuple[Group, ...], Field(min_length=1)]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Table]:
+        return {table.table: table for table in self.tables}
+
+    def in_order(self) -> Iterator[Table]:
+        """Give the tables, each behind those that it belongs to; those of a circle never."""
+        given: set[str] = set()
+        waiting = list(self.tables)
+        while waiting:
+            ready = [t for t in waiting if {p.table for p in t.parents} <= given]
+            if not ready:
+                return
+            yield from ready
+            given |= {table.table for table in ready}
+            waiting = [table for table in waiting if table.table not in given]
+
+    def person_of(self, part: Part) -> Table | None:
+        """Return the table that says whom the rows of a part are about."""
+        return next(
+            (self.by_name[name] for name in part.tables if self.by_name[name].is_about_people),
+            None,
+        )
+
+    def of_group(self, name: str) -> Group:
+        """Raise KeyError where there is none."""
+        return {group.group: group for group in self.groups}[name]
+
+
+def qualified(part: str, name: str) -> str:
+    """Name a column of a group, or of a table, as it is known in the whole data set."""
+    return f"{part}{OF}{name}"
+
+
+def split(name: str) -> tuple[str, str]:
+    """Give group and column of a qualified name; a column of a flat data set is of no group."""
+    part, _, column = name.rpartition(OF)
+    return part, column

@@ -1,0 +1,453 @@
+"""Data sets of several tables: what they are made into, and what is wrong with a file of one."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from catalogue import DataSet, InvalidDataSet, Treatment, filterable, read
+from catalogue.describing import schema
+from catalogue.landing import LandingRules
+from catalogue.relations import qualified, split
+
+DAY = {"name": "DAY", "class": "QI", "type": "date", "mandatory": True, "treatments": ["month"]}
+WHO = {
+    "name": "WHO",
+    "class": "LI",
+    "identifier": "local_patient",
+    "mandatory": True,
+    "treatments": ["pseudonym"],
+}
+REFERRAL = {**WHO, "name": "REFERRAL", "identifier": "local"}
+
+
+def visits() -> dict[str, Any]:
+    """People, their referrals, the visits of these, and sessions of nobody."""
+    return {
+        "data_set": "VISITS",
+        "version": "1.0",
+        "title": "Invented",
+        "description": "Several tables.",
+        "source": "nobody",
+        "valid_from": "2018-04-01",
+        "grain": "several tables",
+        "sensitivity": "NON_SENSITIVE",
+        "periods": {"unit": "month", "from": "2018-04", "field": "DAY"},
+        "refresh": "replaced",
+        "publication_gate": False,
+        "disclosure_rule": "CSDS",
+        "tables": [
+            {
+                "table": "PEOPLE",
+                "grain": "person",
+                "key": ["WHO"],
+                "person": {"nhs_number": "NUM", "local_id": "WHO", "date_of_birth": "BORN"},
+                "population": {"S": {"source": "submitter"}},
+                "fields": [
+                    DAY,
+                    WHO,
+                    {"name": "NUM", "class": "DI", "identifier": "nhs_number"},
+                    {
+                        "name": "BORN",
+                        "class": "DI",
+                        "identifier": "date_of_birth",
+                        "type": "date",
+                    },
+                ],
+                "derived": [{"name": "AGE", "from": "BORN", "at": "DAY", "derivation": "age_band"}],
+            },
+            {
+                "table": "REFERRALS",
+                "grain": "referral",
+                "key": ["REFERRAL"],
+                "parents": [{"table": "PEOPLE", "by": ["WHO"]}],
+                "fields": [DAY, WHO, REFERRAL],
+            },
+            {
+                "table": "VISITS",
+                "grain": "visit",
+                "parents": [{"table": "REFERRALS", "by": ["REFERRAL"]}],
+                "fields": [
+                    DAY,
+                    REFERRAL,
+                    {
+                        "name": "MINUTES",
+                        "class": "CLIN",
+                        "type": "integer",
+                        "treatments": ["as_is"],
+                    },
+                ],
+            },
+            {
+                "table": "SESSIONS",
+                "grain": "session",
+                "needed": False,
+                "population": {"S": {"source": "submitter"}},
+                "fields": [
+                    DAY,
+                    {"name": "SIZE", "class": "CLIN", "type": "integer", "treatments": ["as_is"]},
+                ],
+            },
+        ],
+        "groups": [
+            {
+                "group": "Referrals",
+                "grain": "referral",
+                "from": [{"table": "REFERRALS", "joins": ["PEOPLE"]}],
+                "columns": {"REFERRALS": ["REFERRAL"], "PEOPLE": ["AGE"]},
+            },
+            {
+                "group": "Visits",
+                "grain": "visit",
+                "links": {"Referrals": ["REFERRAL"]},
+                "from": [{"table": "VISITS", "joins": ["REFERRALS", "PEOPLE"]}],
+                "columns": {"VISITS": ["REFERRAL", "MINUTES"], "PEOPLE": ["AGE"]},
+            },
+            {
+                "group": "Sessions",
+                "grain": "session",
+                "subjects": "nobody",
+                "from": [{"table": "SESSIONS"}],
+                "columns": {"SESSIONS": ["SIZE"]},
+            },
+        ],
+    }
+
+
+def made(said: dict[str, Any]) -> DataSet:
+    return read(yaml.safe_dump(said, sort_keys=False), name="VISITS-1.0.yaml")
+
+
+def test_each_table_and_each_group_is_a_data_set_by_itself() -> None:
+    whole = made(visits())
+
+    assert [*whole.by_table] == ["PEOPLE", "REFERRALS", "VISITS", "SESSIONS"]
+    assert [f.name for f in whole.by_table["VISITS"].fields] == ["DAY", "REFERRAL", "MINUTES"]
+    assert whole.by_table["PEOPLE"].person.nhs_number == "NUM"
+    assert [*whole.by_group] == ["Referrals", "Visits", "Sessions"]
+    assert {d.digest for d in (*whole.by_table.values(), *whole.by_group.values())} == {
+        whole.digest
+    }
+    assert whole.as_sent.by_name.keys() >= {"PEOPLE.NUM", "VISITS.MINUTES", "SESSIONS.SIZE"}
+
+
+def test_the_whole_names_each_column_with_its_group() -> None:
+    whole = made(visits())
+
+    may_leave = {name for name, one in whole.releasables.items() if one.treatments}
+
+    assert may_leave == {
+        *("Referrals.REFERRAL", "Referrals.AGE", "Visits.REFERRAL", "Visits.MINUTES"),
+        *("Visits.AGE", "Sessions.SIZE"),
+    }
+    assert whole.releasable("Visits.REFERRAL").treatments == (Treatment.PSEUDONYM,)
+    assert filterable(whole, "Visits.MINUTES") is None
+    assert split("Visits.MINUTES") == ("Visits", "MINUTES")
+    assert split("MINUTES") == ("", "MINUTES")
+    assert qualified(*split("Visits.MINUTES")) == "Visits.MINUTES"
+
+
+def test_a_group_rests_on_columns_that_it_does_not_show() -> None:
+    visits_of = made(visits()).by_group["Visits"]
+
+    hidden = {f.name for f in visits_of.fields if not f.treatments}
+
+    assert hidden == {"NUM", "WHO", "BORN", "DAY"}
+    assert visits_of.person.nhs_number == "NUM"
+    assert [*visits_of.population] == ["S"]
+
+
+def test_a_persons_age_is_made_of_the_same_in_every_group() -> None:
+    """What is told of one group is held together with what is told of the others."""
+    whole = made(visits())
+
+    assert {whole.forms[name].source for name in ("Referrals.AGE", "Visits.AGE")} == {
+        "Referrals.BORN"
+    }
+
+
+def test_a_group_about_nobody_has_no_person() -> None:
+    sessions = made(visits()).by_group["Sessions"]
+
+    assert sessions.is_about_nobody
+    assert not any(sessions.person.model_dump().values())
+    assert not made(visits()).by_group["Visits"].is_about_nobody
+
+
+def test_tables_come_behind_those_they_belong_to() -> None:
+    said = visits()
+    said["tables"].reverse()
+
+    in_order = [table.table for table in made(said).relations.in_order()]
+
+    assert in_order.index("PEOPLE") < in_order.index("REFERRALS") < in_order.index("VISITS")
+
+
+def test_the_schema_takes_what_is_read() -> None:
+    jsonschema.validate(visits(), schema())
+
+    flat = visits() | {"fields": [DAY], "population": {}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(flat, schema())
+
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def table(said: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in said["tables"] if one["table"] == name)
+
+
+def group(said: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in said["groups"] if one["group"] == name)
+
+
+def parent(**more: Any) -> Change:
+    return lambda s: table(s, "VISITS")["parents"][0].update(more)
+
+
+WRONG: dict[str, tuple[Change, str]] = {
+    "a table twice": (lambda s: s["tables"].append(s["tables"][0]), "named twice: people"),
+    "a group twice": (lambda s: s["groups"].append(s["groups"][0]), "named twice: referrals"),
+    "fields besides": (lambda s: s.update(fields=[DAY]), "each table says it of itself"),
+    "no month": (
+        lambda s: table(s, "VISITS")["fields"].pop(0),
+        "VISITS: has no column DAY, by which its rows have their month",
+    ),
+    "a key twice": (
+        lambda s: table(s, "PEOPLE").update(key=["WHO", "WHO"]),
+        "PEOPLE: key names who twice",
+    ),
+    "a key that is no column": (
+        lambda s: table(s, "SESSIONS").update(key=["NO"]),
+        "key names NO, which is not a column",
+    ),
+    "a key that may be empty": (
+        lambda s: table(s, "SESSIONS").update(key=["SIZE"]),
+        "key names SIZE, without which a row may come",
+    ),
+    "a key that is a person's number": (
+        lambda s: (
+            table(s, "PEOPLE")["fields"][2].update(mandatory=True),
+            table(s, "PEOPLE").update(key=["NUM"]),
+        ),
+        "key names NUM: a person's number is kept as the person",
+    ),
+    "no such parent": (parent(table="NONE"), "belongs to NONE, which is not a table"),
+    "a parent without a key": (
+        parent(table="SESSIONS"),
+        "belongs to SESSIONS, which has no key",
+    ),
+    "a parent twice": (
+        lambda s: table(s, "VISITS")["parents"].append(table(s, "VISITS")["parents"][0]),
+        "belongs to referrals twice",
+    ),
+    "not the parent's key": (
+        parent(by=["REFERRAL", "DAY"]),
+        "belongs to REFERRALS by REFERRAL, DAY, whose key is REFERRAL",
+    ),
+    "written otherwise than the key": (
+        parent(by=["MINUTES"]),
+        "MINUTES is not written as REFERRALS.REFERRAL, which it names",
+    ),
+    "no such column": (parent(by=["NO"]), "belongs to REFERRALS by NO, which is not a column"),
+    "a parent that may be missing": (
+        lambda s: table(s, "VISITS")["fields"][1].pop("mandatory"),
+        "REFERRAL may be empty, and every row belongs to a row of REFERRALS",
+    ),
+    "a circle": (
+        lambda s: table(s, "PEOPLE").update(
+            parents=[{"table": "REFERRALS", "by": ["WHO"], "needed": False}],
+            fields=[*table(s, "PEOPLE")["fields"]],
+        ),
+        "a circle: PEOPLE, REFERRALS",
+    ),
+    "made of several records": (
+        lambda s: table(s, "VISITS").update(
+            derived=[{"name": "N", "type": "integer", "from": "REFERRAL", "derivation": "records"}]
+        ),
+        "VISITS: N: what is made of several records is a group of its own",
+    ),
+    "fan-out": (
+        lambda s: (
+            group(s, "Referrals")["from"][0]["joins"].append("VISITS"),
+            group(s, "Referrals")["columns"].update(VISITS=["MINUTES"]),
+        ),
+        "VISITS has several rows for one of REFERRALS, which would repeat rows (fan-out)",
+    ),
+    "joined on no key": (
+        lambda s: group(s, "Referrals")["from"][0]["joins"].append("SESSIONS"),
+        "SESSIONS is joined on no key",
+    ),
+    "the latest of one": (
+        lambda s: group(s, "Referrals")["from"][0].update(
+            joins=[{"table": "PEOPLE", "latest": "DAY"}]
+        ),
+        "PEOPLE is joined by its key, so that there is no other than the latest",
+    ),
+    "the latest by what cannot be compared": (
+        lambda s: group(s, "Referrals")["from"][0]["joins"].append(
+            {"table": "VISITS", "latest": "REFERRAL"}
+        ),
+        "latest names REFERRAL, which is no column that can be compared",
+    ),
+    "joined twice": (
+        lambda s: group(s, "Referrals")["from"][0]["joins"].append("PEOPLE"),
+        "REFERRALS is joined with people twice",
+    ),
+    "rows twice": (
+        lambda s: group(s, "Referrals")["from"].append(group(s, "Referrals")["from"][0]),
+        "has the rows of referrals twice",
+    ),
+    "a lost person": (
+        lambda s: (
+            group(s, "Visits")["from"][0].update(joins=["REFERRALS"]),
+            group(s, "Visits")["columns"].pop("PEOPLE"),
+        ),
+        "rows of VISITS lose their person (lost parent)",
+    ),
+    "a person that may not be there": (
+        lambda s: table(s, "REFERRALS")["parents"][0].update(needed=False),
+        "rows of REFERRALS may have no row of PEOPLE (lost parent)",
+    ),
+    "nobody's rows with people": (
+        lambda s: group(s, "Referrals").update(subjects="nobody"),
+        "is about nobody, and is joined with PEOPLE",
+    ),
+    "an unknown table": (
+        lambda s: group(s, "Sessions").update({"from": [{"table": "NONE"}]}),
+        "is made of NONE, which is not a table",
+    ),
+    "columns of another table": (
+        lambda s: group(s, "Sessions")["columns"].update(VISITS=["MINUTES"]),
+        "columns names VISITS, which is not in the group",
+    ),
+    "an unknown column": (
+        lambda s: group(s, "Sessions")["columns"].update(SESSIONS=["NO"]),
+        "columns names SESSIONS.NO, which is not a column",
+    ),
+    "a column from two tables": (
+        lambda s: group(s, "Visits")["columns"].update(REFERRALS=["REFERRAL"]),
+        "rows of VISITS have referral twice, from two tables",
+    ),
+    "two columns of one name": (
+        lambda s: (
+            table(s, "SESSIONS")["fields"][1].update(name="MINUTES", minimum=0),
+            group(s, "Visits")["from"].append({"table": "SESSIONS", "joins": []}),
+            group(s, "Visits")["columns"].update(SESSIONS=["MINUTES"]),
+        ),
+        "MINUTES is another column in SESSIONS than in VISITS",
+    ),
+    "a name of two types": (
+        lambda s: (
+            table(s, "SESSIONS")["fields"][1].update(name="MINUTES", type="decimal"),
+            group(s, "Sessions")["columns"].update(SESSIONS=["MINUTES"]),
+        ),
+        "MINUTES is of another type than in Visits: give it another name",
+    ),
+    "a name that is too long": (
+        lambda s: (
+            table(s, "SESSIONS")["fields"][1].update(name="S" * 60),
+            group(s, "Sessions")["columns"].update(SESSIONS=["S" * 60]),
+        ),
+        "is longer than 64 characters",
+    ),
+    "a link to nothing": (
+        lambda s: group(s, "Visits").update(links={"None": ["REFERRAL"]}),
+        "links names None, which is not another group",
+    ),
+    "a link by what is not there": (
+        lambda s: group(s, "Visits").update(links={"Referrals": ["MINUTES"]}),
+        "links names MINUTES, which Referrals has not",
+    ),
+    "a link with nobody": (
+        lambda s: group(s, "Visits").update(links={"Sessions": ["REFERRAL"]}),
+        "links names Sessions, and nobody's rows are linked",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_between_tables_is_said_with_its_line(what: str) -> None:
+    change, detail = WRONG[what]
+    said = copy.deepcopy(visits())
+    change(said)
+
+    with pytest.raises(InvalidDataSet) as refused:
+        made(said)
+
+    assert any(detail in str(one) for one in refused.value.problems), refused.value.problems
+    assert all(one.line for one in refused.value.problems)
+
+
+def test_what_is_wrong_in_a_table_names_it() -> None:
+    said = copy.deepcopy(visits())
+    table(said, "VISITS")["fields"][2]["treatments"] = ["pseudonym"]
+
+    with pytest.raises(InvalidDataSet) as refused:
+        made(said)
+
+    assert [one.pointer for one in refused.value.problems] == ["tables/2/fields/2"]
+
+
+def test_a_row_of_several_is_joined_where_it_is_said_which() -> None:
+    said = copy.deepcopy(visits())
+    group(said, "Referrals")["from"][0]["joins"].append({"table": "VISITS", "latest": "DAY"})
+    group(said, "Referrals")["columns"]["VISITS"] = ["MINUTES"]
+
+    assert "MINUTES" in made(said).by_group["Referrals"].by_name
+
+
+RULES = {"data_set": "VISITS", "version": 1, "valid_from": "2018-04-01", "sources": ["nobody"]}
+
+
+def test_rules_hold_for_the_tables_that_have_their_columns() -> None:
+    whole = made(visits())
+    rules = LandingRules.model_validate(
+        RULES
+        | {
+            "fields": [{"names": ["MINUTES", "SIZE"], "otherwise": "empty"}],
+            "measures": ["MINUTES"],
+        }
+    )
+
+    assert [*rules.problems_with(whole)] == []
+    of_sessions = rules.of_table(whole.by_table["SESSIONS"])
+    assert [rule.names for rule in of_sessions.fields] == [("SIZE",)]
+    assert of_sessions.measures == ()
+    assert rules.taken_in(whole) is whole.as_sent
+
+
+@pytest.mark.parametrize(
+    ("more", "detail"),
+    [
+        ({"fields": [{"names": ["NO"]}]}, "fields names NO, which no table"),
+        (
+            {"record": {"key": ["WHO"], "twice": "replace", "source": "nobody"}},
+            "record: each table says its key itself",
+        ),
+        (
+            {
+                "validity": [
+                    {
+                        "code": "WRONG",
+                        "column": "MINUTES",
+                        "is": "above",
+                        "than": "SIZE",
+                        "effect": "warn",
+                        "text": "No.",
+                        "source": "nobody",
+                    }
+                ]
+            },
+            "validity WRONG: no table has all of its columns",
+        ),
+    ],
+)
+def test_rules_that_fit_no_table_are_said(more: dict[str, Any], detail: str) -> None:
+    rules = LandingRules.model_validate(RULES | more)
+
+    assert any(detail in one for one in rules.problems_with(made(visits())))
