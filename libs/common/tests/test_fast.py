@@ -51,6 +51,24 @@ async def answer(
     return Told(by=caller.client_id, size=asked.size)
 
 
+class ByItself:
+    """An answer that writes itself."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    def written(self) -> bytes:
+        return self._told.model_dump_json(exclude_none=True).encode()
+
+
+async def answer_by_itself(
+    asked: Annotated[Asked, Body()],
+    request: Request,
+    caller: Annotated[Principal, auth.requires(ASK)],
+) -> ByItself:
+    return ByItself(await answer(asked, request, caller))
+
+
 @pytest.fixture
 def app(sqlite_url, identities, clock) -> FastAPI:
     settings = ServiceSettings(
@@ -68,6 +86,7 @@ def app(sqlite_url, identities, clock) -> FastAPI:
     app = web.create(title="T", version="1", summary="", settings=settings, lifespan=lifespan)
     router = APIRouter(route_class=FastRoute)
     router.add_api_route("/fast", answer, methods=["POST"], response_model_exclude_none=True)
+    router.add_api_route("/itself", answer_by_itself, methods=["POST"], response_model=Told)
     app.include_router(router)
     app.add_api_route("/plain", answer, methods=["POST"], response_model_exclude_none=True)
     return app
@@ -119,6 +138,24 @@ def test_the_usual_request_has_the_answer_and_the_headers_of_any_other(api, bear
     if body != "too large":  # refused by Starlette there, in words of its own
         assert fast.content == plain.content
         assert sorted(fast.headers.items()) == sorted(plain.headers.items())
+
+
+@pytest.mark.parametrize("path", ["/fast", "/itself"])
+@pytest.mark.parametrize("body", ["good", "not there", "too small"])
+def test_an_answer_is_the_same_by_the_usual_way_the_general_one_and_the_router(
+    app, api, bearer, body, path
+):
+    def asked(**more):
+        found = api.post(path, content=BODIES[body], headers=bearer | JSON | own | more)
+        return found.status_code, found.content
+
+    own = {CORRELATION_HEADER: "0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"}
+
+    usual, general = asked(), asked(Accept="application/json, text/csv")
+    app.fast_path = None
+
+    assert usual == general == asked()
+    assert usual[0] == (200 if body == "good" else usual[0])
 
 
 @pytest.mark.usefixtures("only_the_usual_way")

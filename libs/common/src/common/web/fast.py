@@ -63,6 +63,12 @@ class AnswersAtOnce(Protocol):
     def answer(self, headers: bytes, body: bytes) -> bool: ...
 
 
+class Written(Protocol):
+    """An answer that writes itself: the bytes of the response model, without what is None."""
+
+    def written(self) -> bytes: ...
+
+
 class Observed(Protocol):
     """Counts answers: route, status, seconds."""
 
@@ -73,13 +79,12 @@ class FastRoute(APIRoute):
     """The endpoint is `async` and takes three: the JSON body, the Request, and the Principal.
 
     The third is declared by `requires(permission)`. It returns its response model, which is written
-    as it is, without the members that are None.
+    as it is, without the members that are None; or something that writes the same (`Written`).
     """
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """Check the declaration; FastAPI's own handler serves whoever comes by its router."""
-        FastEndpoint.of(self)
-        return super().get_route_handler()
+        """Serve whoever comes by the router as whoever comes before it, in the general way."""
+        return FastEndpoint.of(self).judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class FastEndpoint:
 
     guard: Requires
     read: Callable[[bytes], Any]
-    endpoint: Callable[..., Awaitable[BaseModel]]
+    endpoint: Callable[..., Awaitable[BaseModel | Written]]
     body_name: str
     request_name: str
     caller_name: str
@@ -123,7 +128,18 @@ class FastEndpoint:
         answer = await self.endpoint(
             **{self.body_name: body, self.request_name: request, self.caller_name: caller}
         )
-        return answer.model_dump_json(exclude_none=True).encode()
+        if isinstance(answer, BaseModel):
+            return answer.model_dump_json(exclude_none=True).encode()
+        return answer.written()
+
+    async def judged(self, request: Request) -> Response:
+        """Check the permission, read the body, call the endpoint and write its answer."""
+        principal = await self.guard(request)
+        body = await _body(request.scope, request.receive)
+        if body and not problems.is_json(request):
+            raise UnsupportedMedia(problems.JSON_WANTED)
+        content = await self.answer(self.read(body), request, principal)
+        return Response(content, media_type="application/json")
 
 
 class FastPath:
@@ -186,18 +202,12 @@ class FastPath:
         await send({"type": "http.response.body", "body": content})
 
     async def _judged(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the permission, read the body, call the endpoint and write its answer."""
+        """Serve it in the general way: what is to be refused is refused in its own words."""
         began = time.perf_counter()
         scope["app"] = self._app
         request = Request(scope, receive, send)
-        fast = self._endpoints[scope["method"], scope["path"]]
         try:
-            principal = await fast.guard(request)
-            body = await _body(scope, receive)
-            if body and not problems.is_json(request):
-                raise UnsupportedMedia(problems.JSON_WANTED)
-            content = await fast.answer(fast.read(body), request, principal)
-            response = Response(content, media_type="application/json")
+            response = await self._endpoints[scope["method"], scope["path"]].judged(request)
         except Exception as error:  # noqa: BLE001 - it is the outermost handler here
             response = problems.answer(request, error)
         self._observed(scope["path"], response.status_code, time.perf_counter() - began)

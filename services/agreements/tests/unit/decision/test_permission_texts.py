@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from agreements.decision.api.routes.access import sign
+from agreements.decision.api.schemas.answers import sign
 from agreements.decision.domain.decide import Permission
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.use_cases.decide_request import texts_of

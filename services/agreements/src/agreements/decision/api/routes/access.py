@@ -17,13 +17,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
 
 from agreements.decision.api.schemas import access as wire
+from agreements.decision.api.schemas.answers import Decided, refusal_of
 from agreements.decision.domain import question as domain
 from agreements.decision.domain.errors import (
     EvidenceMissing,
     EvidenceRefused,
     OnlyAboutOneself,
 )
-from agreements.decision.domain.permits import LIFETIME, GivenPermit
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.asking import (
     Answer,
@@ -39,14 +39,14 @@ from agreements.decision.use_cases.ports import Attestations, DecisionLogs
 from common.clock import Clock
 from common.errors import Refusal, Unauthenticated
 from common.ids import digest
-from common.security.keys import PERMIT, Signer, issue_written
+from common.security.keys import Signer
 from common.security.principal import Principal
 from common.security.roles import Role
 from common.web import auth
 from common.web.auth import Permission, public, requires
 from common.web.fast import FastRoute
 from common.web.problems import responses
-from statements.decision import Answered, Evaluation, EvaluationContext, GivenLease, RefusalView
+from statements.decision import Answered, Evaluation, EvaluationContext, RefusalView
 from statements.filters import FILTER
 from statements.question import (
     QUESTION,
@@ -92,18 +92,19 @@ Caller = Annotated[Principal, requires(ASK_FOR_ACCESS)]
 
 @gate.post(
     "/evaluation",
+    response_model=Evaluation,
     response_model_exclude_none=True,
     responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
 )
 async def evaluate(
     question: Annotated[Question, Body()], request: Request, caller: Caller
-) -> Evaluation:
+) -> Evaluation | Decided:
     """Decide whether an extract may be prepared, a file released, or bytes fetched.
 
     And whether a practice may be told whom tokens stand for.
     """
     if isinstance(question, ReidentifyQuestion):
-        return _answered(await _reidentify(question, request, caller), request.state.signer)
+        return Decided(await _reidentify(question, request, caller), request.state.signer)
     if not isinstance(question, ReleaseQuestion) and question.context.dry_run:
         return await _dry(question, request, caller)
     if caller.role is not FOR_OTHERS:
@@ -132,7 +133,7 @@ async def evaluate(
             answer = await decider.ask(await _release(question, request, caller))
         case FetchQuestion():
             answer = await decider.ask(await _fetch(question, request, caller))
-    return _answered(answer, request.state.signer)
+    return Decided(answer, request.state.signer)
 
 
 @router.post(
@@ -356,50 +357,8 @@ def _themselves(subject: Subject, caller: Principal, *, dry: bool) -> domain.Ask
 # From an answer to the wire
 
 
-def _answered(answer: Answer, signer: Signer) -> Evaluation:
-    permit, granted = answer.permit, answer.lease
-    return Evaluation(
-        decision=answer.permitted,
-        context=EvaluationContext(
-            id=answer.decision_id,
-            epoch=answer.epoch,
-            refusals=[_refusal(r) for r in answer.refusals],
-            on_behalf_of=list(answer.on_behalf_of) or None,
-            agreement=answer.agreement,
-            permit=None if permit is None else sign(permit, signer),
-            permit_id=None if permit is None else permit.id,
-            permit_expires_at=None if permit is None else permit.expires_at,
-            holding_id=answer.holding_id,
-            domain=answer.domain,
-            line=answer.line,
-            terms=answer.terms,
-            lease=None
-            if granted is None
-            else GivenLease(seconds=granted.seconds, until=granted.until),
-        ),
-    )
-
-
-def sign(permit: GivenPermit, signer: Signer) -> str:
-    """Write the permit as the haven accepts it: `jti` is the permit's id."""
-    return issue_written(
-        signer,
-        PERMIT,
-        permit.claims.encode(),
-        jti=str(permit.id),
-        at=permit.issued_at,
-        lifetime=LIFETIME,
-    )
-
-
-def _refusal(refusal: Refusal, remedy: str | None = None) -> RefusalView:
-    return RefusalView(
-        code=refusal.code, detail=refusal.detail, subject=refusal.subject, remedy=remedy
-    )
-
-
 def _with_remedies(refusals: Sequence[Refusal]) -> list[RefusalView]:
-    return [_refusal(refusal, remedy) for refusal, remedy in dry_run.with_remedies(refusals)]
+    return [refusal_of(refusal, remedy) for refusal, remedy in dry_run.with_remedies(refusals)]
 
 
 def _found(found: dry_run.SearchResults) -> wire.FoundViews:
@@ -460,11 +419,12 @@ def _json(view: Answered) -> Response:
 
 
 async def _gathered(
-    views: Sequence[Awaitable[Evaluation]],
+    views: Sequence[Awaitable[Evaluation | Decided]],
 ) -> Sequence[Evaluation]:
     """Wait for all, then raise the first error: no question is left unanswered in the decider."""
     found = await asyncio.gather(*views, return_exceptions=True)
     for view in found:
         if isinstance(view, BaseException):
             raise view
-    return [view for view in found if isinstance(view, Evaluation)]
+    answers = [view for view in found if not isinstance(view, BaseException)]
+    return [view.evaluation() if isinstance(view, Decided) else view for view in answers]
