@@ -67,7 +67,7 @@ PATIENCE_SECONDS_MAX = 300.0
 HEARD: Mapping[str, Sequence[str]] = {
     "agreements": ["applications.application"],
     "applications": ["agreements.agreement"],
-    "pseudonymisation": ["agreements.agreement"],
+    "pseudonymisation": ["agreements.agreement", "agreements.holding"],
     "dissemination": [
         "agreements.agreement",
         "pseudonymisation.preparation",

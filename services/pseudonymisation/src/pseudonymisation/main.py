@@ -55,7 +55,7 @@ from pseudonymisation.preparations.adapters.release_store import release_store
 from pseudonymisation.preparations.adapters.tables.table_engine import TableEngine
 from pseudonymisation.preparations.api.routes import keys as public_keys
 from pseudonymisation.preparations.api.routes import preparations
-from pseudonymisation.preparations.use_cases import domains
+from pseudonymisation.preparations.use_cases import domains, shown_tables
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.quality.adapters import rules as quality_rules
@@ -331,12 +331,13 @@ def workers(
 
 def consumers(parts: Parts) -> Sequence[Consumer]:
     ctx = domains.DomainContext(uow=parts.preparation_uow, clock=parts.legal_clock, keys=parts.keys)
+    shown = shown_tables.ShownContext(uow=parts.preparation_uow, clock=parts.legal_clock)
     return [
         Consumer(
             PACKAGE,
             parts.event_log,
             events.TOPICS,
-            events.handlers(ctx),
+            events.handlers(ctx, shown),
             engine=parts.engine,
         )
     ]

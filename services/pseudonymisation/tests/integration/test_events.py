@@ -33,7 +33,7 @@ def test_the_end_of_an_agreement_closes_its_domains_as_often_as_it_is_told(monke
     monkeypatch.setattr(
         domains, "close_domains_of", lambda agreement, *, ctx: closed.append((agreement, ctx))
     )
-    handlers = events.handlers("context")
+    handlers = events.handlers("context", "of tables")
     event = told(f"agreements.agreement-{what}.v1", reference="DARS-NIC-1-A1B2C", version="v1.0")
     handlers[event.type](event)
     handlers[event.type](event)
@@ -42,7 +42,8 @@ def test_the_end_of_an_agreement_closes_its_domains_as_often_as_it_is_told(monke
 
 
 def test_nothing_else_of_an_agreement_is_listened_to():
-    assert set(events.handlers("context")) == {
+    assert set(events.handlers("context", "of tables")) == {
+        "agreements.file-destroyed.v1",
         "agreements.agreement-expired.v1",
         "agreements.agreement-terminated.v1",
     }

@@ -78,6 +78,8 @@ class ShownTableRow(Row, table=True):
     filters: list[dict[str, Any]] = Field(sa_type=JSON)
     told: dict[str, Any] = Field(sa_type=JSON)
     at: datetime
+    destroyed: list[str] = Field(default_factory=list, sa_type=JSON)
+    """Files of it of which it was accepted that they are destroyed wherever they were held."""
 
 
 class PreparedFileRow(Row, table=True):

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, and_, or_, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from pseudonymisation.db.preparation_tables import PreparationRow, ShownTableRow
+from common.audit import log as audit_log
+from common.audit.entries import Entry
+from pseudonymisation.db.preparation_tables import PreparationRow, PreparedFileRow, ShownTableRow
 from pseudonymisation.preparations.domain.errors import ShownMeanwhile
 from pseudonymisation.preparations.domain.shown import (
+    HeldTable,
     ShownBefore,
     ShownCells,
     ShownTable,
@@ -40,8 +44,8 @@ class SqlShownTables:
             .order_by(col(ShownTableRow.at), col(ShownTableRow.number))
         ).all()
         tables = tuple(_shown(row, Permit.read(claims)) for row, claims in found)
-        own = sum(row.recipient == recipient for row, _ in found)
-        return ShownBefore(tables=tables, number=own)
+        newest = max((row.number for row, _ in found if row.recipient == recipient), default=0)
+        return ShownBefore(tables=tables, number=newest)
 
     def add(self, shown: Sequence[ShownTable], *, before: ShownBefore) -> None:
         """Raise ShownMeanwhile where there is another one by now, of the recipient or public."""
@@ -73,6 +77,39 @@ class SqlShownTables:
             self.session.flush()
         except IntegrityError as error:
             raise ShownMeanwhile from error
+
+    def of_file(self, file_id: UUID) -> HeldTable | None:
+        file = self.session.get(PreparedFileRow, file_id)
+        rows = [] if file is None else self._of(file.preparation_id)
+        if not rows:
+            return None
+        first, preparation = rows[0], self.session.get_one(PreparationRow, rows[0].preparation_id)
+        files = self.session.exec(
+            select(PreparedFileRow.id).where(
+                col(PreparedFileRow.preparation_id) == first.preparation_id
+            )
+        )
+        return HeldTable(
+            preparation_id=first.preparation_id,
+            controllers=Permit.read(preparation.permit).domain.controllers,
+            files=frozenset(files),
+            destroyed=frozenset(map(UUID, first.destroyed)),
+            is_public=first.is_public,
+        )
+
+    def save(self, table: HeldTable, *, audit: Entry) -> None:
+        for row in self._of(table.preparation_id):
+            if table.is_over:
+                self.session.delete(row)
+            else:
+                row.destroyed = sorted(map(str, table.destroyed))
+                self.session.add(row)
+        self.session.flush()
+        audit_log.append(self.session, [audit])
+
+    def _of(self, preparation_id: UUID) -> Sequence[ShownTableRow]:
+        of_table = col(ShownTableRow.preparation_id) == preparation_id
+        return self.session.exec(select(ShownTableRow).where(of_table).with_for_update()).all()
 
 
 def _known_to(recipient: str, data_set: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ Printed cells alone: what each tells of the count behind it, never a raw or a hi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -81,12 +81,31 @@ class ShownTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldTable:
+    """A table that was shown, and which of its files there still are."""
+
+    preparation_id: UUID
+    controllers: tuple[str, ...]
+    files: frozenset[UUID]
+    destroyed: frozenset[UUID]
+    is_public: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nobody has it any more: what was public, everybody has."""
+        return self.files <= self.destroyed and not self.is_public
+
+    def destroy(self, file_id: UUID) -> "HeldTable":
+        return replace(self, destroyed=self.destroyed | {file_id})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownBefore:
     """All that a recipient has of a data set, and what of it is public."""
 
     tables: Sequence[ShownTable] = ()
     number: int = 0
-    """How many of them were made for the recipient: who is next has the next."""
+    """Of the newest that was made for the recipient: who is next has the next."""
 
 
 def recipient_of(permit: Permit) -> str:

@@ -17,7 +17,12 @@ from pseudonymisation.preparations.domain.preparation import (
     PinnedOptOutList,
     Preparation,
 )
-from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, ShownTable
+from pseudonymisation.preparations.domain.shown import (
+    HeldTable,
+    ShownBefore,
+    ShownCells,
+    ShownTable,
+)
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.permit import Permit
 
@@ -128,6 +133,12 @@ class ShownTables(Protocol):
             ShownMeanwhile: there is another one by now
 
         """
+
+    def of_file(self, file_id: UUID) -> HeldTable | None:
+        """Return the table that a file is of, where it is one that is remembered."""
+
+    def save(self, table: HeldTable, *, audit: Entry) -> None:
+        """Keep which files are destroyed; of a table that is over, keep nothing."""
 
 
 class PreparationTransaction(Protocol):
