@@ -109,6 +109,48 @@ def test_every_api_is_probed(manifests) -> None:
             assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
+def test_where_there_are_two_of_an_api_they_are_on_two_machines_if_there_are(manifests) -> None:
+    for name, manifest in of_kind(manifests, "Deployment").items():
+        if name.endswith("-api") and manifest["spec"]["replicas"] > 1:
+            (spread,) = manifest["spec"]["template"]["spec"]["topologySpreadConstraints"]
+            assert spread["topologyKey"] == "kubernetes.io/hostname", name
+            assert spread["matchLabelKeys"] == ["app.kubernetes.io/name"], name
+
+
+def test_services_speak_tls_to_each_other_wherever_it_is_not_for_a_try(manifests) -> None:
+    """Addresses, probes, ports and certificates agree: half of it is a service that is away."""
+    settings = {
+        name: value
+        for one in of_kind(manifests, "ConfigMap").values()
+        for name, value in one["data"].items()
+    }
+    is_tried = settings["DISSEMINATION_ENVIRONMENT"] == "development"
+    deployments, services = of_kind(manifests, "Deployment"), of_kind(manifests, "Service")
+    for service in SERVICES:
+        urls = json.loads(settings[f"{service.upper()}_SERVICE_URLS"]).values()
+        schemes = {url.partition("://")[0] for url in urls}
+        (container,) = deployments[f"{service}-api"]["spec"]["template"]["spec"]["containers"]
+        probes = [container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")]
+        (port,) = services[f"{service}-api"]["spec"]["ports"]
+
+        assert schemes == {"http" if is_tried else "https"}
+        assert {probe.get("scheme", "HTTP") for probe in probes} == {
+            "HTTP" if is_tried else "HTTPS"
+        }
+        assert (port["name"], port["port"]) == (("http", 80) if is_tried else ("https", 443))
+        for part in ("api", "workers"):
+            pod = deployments[f"{service}-{part}"]["spec"]["template"]["spec"]
+            shown = [one["secret"] for one in pod["volumes"] if one["name"] == "tls"]
+            assert [one["secretName"] for one in shown] == ([] if is_tried else [f"{service}-tls"])
+            assert all(("items" in one) == (part == "workers") for one in shown), "no key of it"
+    for ingress in of_kind(manifests, "Ingress").values():
+        for rule in ingress["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                asked = path["backend"]["service"]
+                (port,) = services[asked["name"]]["spec"]["ports"]
+                assert asked["port"]["number"] == port["port"]
+
+
 def test_what_everybody_may_read_is_let_in_by_its_exact_path_and_to_a_service_that_is_there(
     manifests,
 ) -> None:

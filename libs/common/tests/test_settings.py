@@ -15,6 +15,9 @@ PRODUCTION = {
     "kafka_bootstrap": ["kafka:9093"],
     "issuer": "https://id.example/realms/dsfc",
     "jwks_url": "https://id.example/realms/dsfc/certs",
+    "tls_certificate_file": "/run/keys/tls.crt",
+    "tls_key_file": "/run/keys/tls.key",
+    "service_urls": {"agreements": "https://agreements-api"},
     "token_url": "https://id.example/realms/dsfc/token",
 }
 
@@ -75,6 +78,12 @@ def test_production_takes_what_production_needs():
         ("jwks_url", "http://127.0.0.1:8400/jwks.json", "jwks_url"),
         ("token_url", "http://127.0.0.1:8400/oauth2/token", "token_url"),
         ("kill_at", "K1", "kill_at"),
+        ("tls_certificate_file", None, "TLS needs certificate and key"),
+        (
+            "service_urls",
+            {"agreements": "http://agreements-api", "applications": "https://applications-api"},
+            "service_urls are not https: agreements ",
+        ),
     ],
 )
 def test_production_refuses_every_development_setting(name, value, says):
@@ -98,6 +107,21 @@ def test_the_event_log_is_kafka_where_brokers_are_named_else_the_embedded_one(tm
 
     with pytest.raises(ValueError, match="event_log"):
         event_log(ExampleSettings(environment="development", event_log=None))
+
+
+def test_production_without_a_certificate_says_that_a_mesh_encrypts():
+    """Who encrypts is said in either case: a setting that was forgotten stops the start."""
+    without = PRODUCTION | {
+        "tls_certificate_file": None,
+        "tls_key_file": None,
+        "service_urls": {"agreements": "http://agreements-api"},
+    }
+    with pytest.raises(ValidationError, match="tls_certificate_file is not set"):
+        ExampleSettings(**without)
+
+    assert ExampleSettings(**without | {"tls_by_mesh": True}).tls_by_mesh
+    with pytest.raises(ValidationError, match="give no certificate"):
+        ExampleSettings(**PRODUCTION | {"tls_by_mesh": True})
 
 
 def test_mutual_tls_is_whole_or_not_at_all(tmp_path):

@@ -9,6 +9,7 @@ and a permit that was altered, or used for another request, is refused.
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ from common.security.keys import (
 )
 from common.security.roles import Role
 from common.service import WakeSignals
+from common.tls.files import Renewed, served
 from common.web.server import in_background
 from dissemination import main
 from dissemination.settings import Settings
@@ -53,8 +55,10 @@ from dissemination.use_cases import driver
 from dissemination.use_cases.context import Context
 from dsfc_testing import issuer as issuing
 from dsfc_testing import ports, safety
+from dsfc_testing.certificates import Authority
 from dsfc_testing.clock import FakeClock
 from dsfc_testing.tokens import LocalIssuer
+from services.dissemination.tests.recipient import Download, Encrypted, Network
 
 START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 REFERENCE = "DARS-NIC-123456-A1B2C"
@@ -634,6 +638,8 @@ class House:
     stop_agreements: Callable[[], None]
     turns: Turns
     http: httpx.Client
+    authority: Path | None
+    """Who signed its certificate; None: it speaks plain HTTP."""
     tokens: dict[tuple[Role, str, str], str] = field(default_factory=dict)
 
     def reset(self) -> None:
@@ -773,16 +779,27 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BuildHouse = Callable[..., House]
 
 
+@pytest.fixture(scope="module")
+def is_encrypted() -> bool:
+    """Whether houses serve over TLS; a module that tries both says so."""
+    return False
+
+
 @pytest.fixture
-def build_house(tmp_path: Path, migrated_file: Path) -> Iterator[BuildHouse]:
+def build_house(tmp_path: Path, migrated_file: Path, *, is_encrypted: bool) -> Iterator[BuildHouse]:
     """Return `build_house(workers=…, **settings)`: a house of the test's own."""
     with ExitStack() as stack:
-        yield lambda **told: stack.enter_context(_house(tmp_path, migrated_file, **told))
+        yield lambda **told: stack.enter_context(
+            _house(tmp_path, migrated_file, is_encrypted=is_encrypted, **told)
+        )
 
 
 @pytest.fixture(scope="module")
-def shared_house(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[House]:
-    with _house(tmp_path_factory.mktemp("house"), migrated_file) as house:
+def shared_house(
+    tmp_path_factory: pytest.TempPathFactory, migrated_file: Path, *, is_encrypted: bool
+) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("house")
+    with _house(directory, migrated_file, is_encrypted=is_encrypted) as house:
         yield house
 
 
@@ -800,8 +817,10 @@ def _house(
     *,
     workers: bool = True,
     clock: FakeClock | None = None,
+    is_encrypted: bool = False,
     **told: Any,
 ) -> Iterator[House]:
+    authority, shown = _certified(tmp_path) if is_encrypted else (None, None)
     clock = clock or FakeClock(START)
     held = ExitStack()
     issuer_port, port = held.enter_context(ports.held(2))
@@ -871,7 +890,7 @@ def _house(
         app = main.create_app(settings, clock=clock, wakes=wakes)
         beside = main.workers(settings, clock=clock, wakes=wakes) if workers else []
         (url,) = stack.enter_context(
-            in_background([(app, "127.0.0.1", 0)], beside, graceful_seconds=1)
+            in_background([(app, "127.0.0.1", 0)], beside, graceful_seconds=1, shown=shown)
         )
         parts = main.Parts(settings, clock, wakes=wakes)
         stack.callback(parts.close)
@@ -890,46 +909,22 @@ def _house(
             http=stack.enter_context(
                 httpx.Client(
                     base_url=url,
+                    verify=ssl.create_default_context(cafile=authority),
                     timeout=DEADLINE_SECONDS,
                     event_hooks={"response": [safety.look_at]},
                 )
             ),
+            authority=authority,
         )
 
 
-@dataclass
-class Download:
-    """A client that reads as slowly as a test likes, over a socket of its own."""
-
-    sock: socket.socket
-    head: bytes = b""
-    body: bytearray = field(default_factory=bytearray)
-
-    @property
-    def status(self) -> int:
-        return int(self.head.split(b" ", 2)[1])
-
-    def read_head(self) -> None:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += self.sock.recv(1)
-        self.head = data
-
-    def read(self, at_least: int) -> None:
-        """Raises ConnectionResetError where the stream is cut."""
-        while len(self.body) < at_least:
-            got = self.sock.recv(65536)
-            assert got, "the stream ended cleanly before its length"
-            self.body += got
-
-    def read_until_reset(self) -> bool:
-        """Whether it ended with a reset; False for a clean end."""
-        try:
-            while got := self.sock.recv(65536):
-                self.body += got
-        except ConnectionResetError:
-            return True
-        return False
+def _certified(directory: Path) -> tuple[Path, Renewed]:
+    """A certificate for the loopback address, and whom a client trusts for it."""
+    authority, certificate, key = (directory / name for name in ("ca.crt", "tls.crt", "tls.key"))
+    signing = Authority.new()
+    authority.write_bytes(signing.pem)
+    signing.issue(["127.0.0.1"], certificate, key)
+    return authority, served(certificate, key)
 
 
 @pytest.fixture
@@ -945,13 +940,15 @@ def download() -> Iterator[Callable[..., Download]]:
             token: str | None = None,
             headers: dict[str, str] | None = None,
         ) -> Download:
-            sock = socket.socket()
-            stack.callback(sock.close)
+            plain = socket.socket()
+            stack.callback(plain.close)
             if receive_bytes is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-            sock.settimeout(DEADLINE_SECONDS)
-            host, _, number = house.url.removeprefix("http://").partition(":")
-            sock.connect((host, int(number)))
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+            plain.settimeout(DEADLINE_SECONDS)
+            host, _, number = house.url.partition("://")[2].partition(":")
+            plain.connect((host, int(number)))
+            network = Network(plain)
+            sock = network if house.authority is None else Encrypted(network, house.authority)
             lines = {
                 "Host": host,
                 "Authorization": f"Bearer {token or house.token()}",

@@ -6,16 +6,23 @@ problem is `RemoteProblem`, which carries its code, so that callers decide what 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 from asgi_correlation_id.context import correlation_id
 from pydantic import JsonValue
 
 from common.errors import AppError, Unavailable
+from common.tls import files as tls_files
+from common.tls.files import Renewed
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Client = httpx.Client
 Response = httpx.Response
@@ -89,7 +96,7 @@ class Remote:
                 json=json,
             )
         except httpx.TransportError as error:
-            raise RemoteUnavailable(f"{self.client.base_url.host} does not answer.") from error
+            raise _unavailable(self.client, error) from error
         if response.is_success:
             return response
         raise refusal(response)
@@ -100,8 +107,17 @@ def client(
     *,
     timeout_seconds: float = 5.0,
     transport: httpx.BaseTransport | None = None,
+    authority: Path | None = None,
 ) -> httpx.Client:
-    """Make a client of one service; keep it, since it keeps connections."""
+    """Make a client of one service; keep it, since it keeps connections.
+
+    Its certificate must be from an authority of that file, as it is when a request begins;
+    without a file, from one that the public trusts.
+
+    Raises:
+        OSError: the file cannot be read, or holds no authority.
+
+    """
     return httpx.Client(
         base_url=base_url,
         timeout=httpx.Timeout(
@@ -111,8 +127,93 @@ def client(
         # A transport of our own also keeps the environment's proxies out. It retries
         # connecting only, never a request that may have arrived.
         transport=transport
-        or httpx.HTTPTransport(retries=1, limits=httpx.Limits(max_connections=CONNECTIONS_MAX)),
+        or (_pool() if authority is None else _Trusting(tls_files.trusted(authority))),
     )
+
+
+def _pool(trusted: ssl.SSLContext | None = None) -> httpx.HTTPTransport:
+    return httpx.HTTPTransport(
+        verify=True if trusted is None else trusted,
+        retries=1,
+        limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
+    )
+
+
+class _Trusting(httpx.BaseTransport):
+    """Connections to whom a file trusts now: where it changes, new ones; what runs goes on."""
+
+    def __init__(self, trusted: Renewed) -> None:
+        self._trusted = trusted
+        self._lock = threading.Lock()
+        self._newest = _Pool(trusted.context())
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with self._lock:
+            context = self._trusted.context()
+            if context is not self._newest.context:
+                self._newest.retire()
+                self._newest = _Pool(context)
+            pool = self._newest
+            pool.begin()
+        try:
+            response = pool.transport.handle_request(request)
+        except BaseException:
+            pool.end()
+            raise
+        response.stream = _Answer(response.stream, pool)
+        return response
+
+    def close(self) -> None:
+        with self._lock:
+            self._newest.transport.close()
+
+
+class _Pool:
+    """Connections made under one context; closed when it is retired and its last answer read."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+        self.transport = _pool(context)
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._is_retired = False
+
+    def begin(self) -> None:
+        with self._lock:
+            self._under_way += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+            is_over = self._is_retired and self._under_way == 0
+        if is_over:
+            self.transport.close()
+
+    def retire(self) -> None:
+        with self._lock:
+            self._is_retired = True
+            is_over = self._under_way == 0
+        if is_over:
+            self.transport.close()
+
+
+class _Answer(httpx.SyncByteStream):
+    """The body of an answer, which tells its pool when it was read or given up."""
+
+    def __init__(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream, pool: _Pool) -> None:
+        if not isinstance(stream, httpx.SyncByteStream):
+            raise TypeError("an answer of a synchronous client is read synchronously")
+        self._stream = stream
+        self._pool: _Pool | None = pool
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        self._stream.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.end()
 
 
 def call(
@@ -150,8 +251,15 @@ def download(remote: httpx.Client, path: str, target: Path, *, token: str | None
                     file.write(block)
                     hashed.update(block)
     except httpx.TransportError as error:
-        raise RemoteUnavailable(f"{remote.base_url.host} does not answer.") from error
+        raise _unavailable(remote, error) from error
     return f"sha256:{hashed.hexdigest()}"
+
+
+def _unavailable(remote: httpx.Client, error: httpx.TransportError) -> RemoteUnavailable:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        # What it showed is for whoever runs this, and not for our callers.
+        log.error("remote_not_trusted", host=remote.base_url.host, why=str(error))
+    return RemoteUnavailable(f"{remote.base_url.host} does not answer.")
 
 
 def refusal(response: httpx.Response) -> AppError:

@@ -49,6 +49,17 @@ class ServiceSettings(BaseSettings):
     """Mutual TLS with the brokers: all three files, or none."""
     kafka_certificate_file: Path | None = None
     kafka_key_file: Path | None = None
+
+    tls_certificate_file: Path | None = None
+    """TLS with whoever asks: the certificate with those between, and its key; both, or none."""
+    tls_key_file: Path | None = None
+    tls_authority_file: Path | None = None
+    """Whom other services' certificates must be from; without it whom the public trusts."""
+    issuer_authority_file: Path | None = None
+    """The same for the issuer's."""
+    tls_by_mesh: bool = False
+    """A proxy beside each service (a mesh) encrypts: services speak plain HTTP to it."""
+
     event_log: Path | None = Path("var/events.db")
     """The embedded log's SQLite file, shared by the services."""
 
@@ -138,9 +149,19 @@ class ServiceSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _knows_who_encrypts(self) -> Self:
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("TLS needs certificate and key")
+        if self.tls_by_mesh and self.tls_certificate_file is not None:
+            raise ValueError("tls_by_mesh means plain HTTP here: give no certificate")
+        return self
+
+    @model_validator(mode="after")
     def _refuses_development_in_production(self) -> Self:
         if self.environment is not Environment.PRODUCTION:
             return self
+        plain = [n for n, url in self.service_urls.items() if not url.startswith("https://")]
+        mesh = "(tls_by_mesh says that a proxy encrypts)"
         wrong = [
             name
             for name, is_wrong in {
@@ -149,6 +170,11 @@ class ServiceSettings(BaseSettings):
                 "issuer is not https": not self.issuer.startswith("https://"),
                 "jwks_url is not https": not self.jwks_url.startswith("https://"),
                 "token_url is not https": not self.token_url.startswith("https://"),
+                f"tls_certificate_file is not set {mesh}": not (
+                    self.tls_by_mesh or self.tls_certificate_file
+                ),
+                f"service_urls are not https: {', '.join(plain)} {mesh}": bool(plain)
+                and not self.tls_by_mesh,
                 "kill_at is for tests": self.kill_at is not None,
             }.items()
             if is_wrong

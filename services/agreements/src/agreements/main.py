@@ -31,7 +31,7 @@ from common import service
 from common.clock import Clock
 from common.db.mending import Mending
 from common.messaging.consumer import Consumer
-from common.security.jwks import Jwks, fetch_from
+from common.security.jwks import Jwks
 from common.security.principal import of_service
 from common.security.roles import Role
 from common.security.tokens import TokenVerifier
@@ -70,8 +70,7 @@ class Parts(service.Parts):
 
     @cached_property
     def attestations(self) -> SignedAttestations:
-        haven = self.settings.service_urls["pseudonymisation"]
-        keys = self.haven_keys or fetch_from(f"{haven}/.well-known/jwks.json")
+        keys = self.haven_keys or self.keys_of("pseudonymisation")
         return SignedAttestations(keys, clock=self.legal_clock)
 
     @cached_property

@@ -7,15 +7,23 @@ it is about: take that out of `dissemination.api.stream.leased_response` and the
 import array
 import asyncio
 import fcntl
+import ssl
 import termios
 import threading
 import time
+
+import pytest
 
 from common.ids import digest
 from dissemination.api.stream.leased_connection import LeasedConnection
 
 MIB = 1_048_576
 TINY = 4096
+
+
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def is_encrypted(request):
+    return request.param == "tls"
 
 
 def in_own_kernel(sock):
@@ -41,7 +49,7 @@ def test_a_hold_resets_a_stalled_client_and_only_its_own_kernel_keeps_bytes(hous
 
     house.agreements.refuse("fetch", "BREACH_OPEN")
     ended = house.ended(file)
-    held = in_own_kernel(client.sock)
+    held = in_own_kernel(client.sock) + client.unread
     before = len(client.body)
 
     assert client.read_until_reset()
@@ -58,7 +66,7 @@ def test_a_hold_in_the_middle_of_a_zip_ends_it_as_it_ends_the_file(house, downlo
 
     house.agreements.refuse("fetch", "BREACH_OPEN")
     ended = house.ended(file)
-    held = in_own_kernel(client.sock)
+    held = in_own_kernel(client.sock) + client.unread
     before = len(client.body)
 
     assert client.read_until_reset()
@@ -260,6 +268,7 @@ def test_a_connection_serves_one_download_after_another(house, until):
     file = house.big(3 * MIB)
     with httpx.Client(
         base_url=house.url,
+        verify=ssl.create_default_context(cafile=house.authority),
         headers={"Authorization": f"Bearer {house.token()}"},
         timeout=60,
     ) as client:

@@ -14,6 +14,8 @@ import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from common.clock import boottime
+from common.tls.files import served
+from common.tls.transport import TlsProtocol
 from dissemination.api.stream import leased_connection, patience
 from dissemination.api.stream.leased_response import (
     CHUNK_BYTES_MAX,
@@ -23,6 +25,8 @@ from dissemination.api.stream.leased_response import (
     StreamClosed,
 )
 from dissemination.domain.lease import Lease
+from dsfc_testing.certificates import Authority
+from services.dissemination.tests.recipient import Encrypted, Network
 
 LONG, SHORT = 3600.0, 0.05
 LIMITS = Limits(pause_seconds_max=30, stall_seconds_max=30)
@@ -54,7 +58,25 @@ class Served(asyncio.Protocol):
 @dataclass
 class Ends:
     connection: Served
-    peer: socket.socket
+    peer: socket.socket | Encrypted
+
+
+TLS = {"is_on": False}
+"""Whether the ends speak it; the authority that signed, and what is shown, once for all tests."""
+
+
+@pytest.fixture(scope="module", autouse=True, params=["plain", "tls"])
+def _encrypted(request, tmp_path_factory):
+    TLS["is_on"] = request.param == "tls"
+    if TLS["is_on"] and "shown" not in TLS:
+        place = tmp_path_factory.mktemp("tls")
+        authority, certificate, key = place / "ca.crt", place / "tls.crt", place / "tls.key"
+        signing = Authority.new()
+        authority.write_bytes(signing.pem)
+        signing.issue(["127.0.0.1"], certificate, key)
+        TLS.update(authority=authority, shown=served(certificate, key))
+    yield
+    TLS["is_on"] = False
 
 
 @asynccontextmanager
@@ -62,7 +84,14 @@ async def connected():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         peer = socket.create_connection(listening.getsockname())
         accepted, _ = listening.accept()
-    _, protocol = await asyncio.get_running_loop().connect_accepted_socket(Served, accepted)
+    loop, protocol = asyncio.get_running_loop(), Served()
+    if TLS["is_on"]:
+        await loop.connect_accepted_socket(
+            lambda: TlsProtocol(protocol, TLS["shown"].context()), accepted
+        )
+        peer = await loop.run_in_executor(None, Encrypted, Network(peer), TLS["authority"])
+    else:
+        await loop.connect_accepted_socket(lambda: protocol, accepted)
     try:
         yield Ends(protocol, peer)
     finally:

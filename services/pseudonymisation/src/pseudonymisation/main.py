@@ -16,7 +16,7 @@ from common.clock import Clock
 from common.jobs import ClaimTimes, runners
 from common.messaging.consumer import Consumer
 from common.security import keys
-from common.security.jwks import Jwks, fetch_from
+from common.security.jwks import Jwks
 from common.security.keys import SignedVerifier
 from common.security.roles import Role
 from common.service import WakeSignals
@@ -184,8 +184,7 @@ class Parts(service.Parts):
 
     @cached_property
     def preparations(self) -> PreparationContext:
-        agreements = self.settings.service_urls["agreements"]
-        jwks = self.permit_keys or fetch_from(f"{agreements}/.well-known/jwks.json")
+        jwks = self.permit_keys or self.keys_of("agreements")
         return PreparationContext(
             uow=self.preparation_uow,
             clock=self.legal_clock,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -119,12 +120,15 @@ class KeySet:
         self._fetched = _Fetched(keys, now)
 
 
-def fetch_from(url: str) -> Callable[[], Jwks]:
-    """Fetch the key set from a URL of the settings; never from one that a token names."""
+def fetch_from(url: str, *, authority: Path | None = None) -> Callable[[], Jwks]:
+    """Fetch the key set from a URL of the settings; never from one that a token names.
+
+    `authority` is whom its certificate must be from, as `http.client` takes it.
+    """
 
     def fetch() -> Jwks:
         # Minutes lie between two fetches: no connection is kept, and so none is left open.
-        with http.client(url) as remote:
+        with http.client(url, authority=authority) as remote:
             document: Jwks = http.call(remote, "GET", url).json()
         return document
 

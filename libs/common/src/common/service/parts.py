@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import structlog
@@ -21,6 +22,7 @@ from common.messaging.port import EventLog
 from common.messaging.relay import Relay
 from common.organisations import Codes, RemoteCodes
 from common.security.client import ServiceTokens
+from common.security.jwks import Jwks, fetch_from
 from common.security.keys import Signer
 from common.security.roles import Role
 from common.security.tokens import JwksTokenVerifier, TokenVerifier
@@ -81,7 +83,9 @@ class Parts:
     def verifier(self) -> TokenVerifier:
         settings = self.settings
         return self.given_verifier or JwksTokenVerifier(
-            settings.issuer, settings.jwks_url, self.legal_clock
+            settings.issuer,
+            fetch_from(settings.jwks_url, authority=settings.issuer_authority_file),
+            self.legal_clock,
         )
 
     @cached_property
@@ -101,7 +105,9 @@ class Parts:
             self.ROLE,
             assertion_audience=settings.assertion_audience,
             clock=self.legal_clock,
-            remote=self._client(settings.token_url, self.token_timeout_seconds),
+            remote=self._client(
+                settings.token_url, self.token_timeout_seconds, settings.issuer_authority_file
+            ),
         )
 
     @cached_property
@@ -118,15 +124,26 @@ class Parts:
         """Return a client of another service; its timeout is the settings' unless given."""
         settings = self.settings
         return self._client(
-            settings.service_urls[service], timeout_seconds or settings.remote_timeout_seconds
+            settings.service_urls[service],
+            timeout_seconds or settings.remote_timeout_seconds,
+            settings.tls_authority_file,
+        )
+
+    def keys_of(self, service: str) -> Callable[[], Jwks]:
+        """Return what fetches the keys with which another service signs."""
+        settings = self.settings
+        return fetch_from(
+            f"{settings.service_urls[service]}/.well-known/jwks.json",
+            authority=settings.tls_authority_file,
         )
 
     def as_ourselves(self, service: str, client: http.Client) -> http.Remote:
         """Return another service as it is called with our own tokens."""
         return http.Remote(client, partial(self.tokens.token, service))
 
-    def _client(self, url: str, seconds: float) -> http.Client:
-        return self.closing(http.client(url, timeout_seconds=seconds), http.Client.close)
+    def _client(self, url: str, seconds: float, authority: Path | None) -> http.Client:
+        client = http.client(url, timeout_seconds=seconds, authority=authority)
+        return self.closing(client, http.Client.close)
 
     def readiness(self) -> Readiness:
         """Return the checks of `/readyz`. Each raises an `AppError` where it fails."""

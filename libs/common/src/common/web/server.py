@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -15,6 +16,9 @@ from fastapi import FastAPI
 
 from common import workers as running
 from common.settings import ServiceSettings
+from common.tls import files as tls_files
+from common.tls.files import Renewed
+from common.tls.transport import TlsProtocol
 from common.web import connections
 from common.web.connections import CONNECTION, ConnectionInScope
 from common.workers import Worker
@@ -78,7 +82,7 @@ def serve(apps: Sequence[Binding], workers: Sequence[Worker], settings: ServiceS
     """Serve until SIGTERM or SIGINT; then finish what is under way, for a limited time.
 
     Raises:
-        SystemExit: an app could not start, or a port is taken.
+        SystemExit: an app could not start, a port is taken, or its certificate cannot be read.
 
     """
     _raise_open_files()
@@ -87,6 +91,7 @@ def serve(apps: Sequence[Binding], workers: Sequence[Worker], settings: ServiceS
         workers,
         graceful_seconds=settings.graceful_shutdown_seconds,
         when_ready=keep_for_good,
+        shown=_shown(settings),
     )
     running.when_told_to_end(group.stop)
     try:
@@ -97,10 +102,14 @@ def serve(apps: Sequence[Binding], workers: Sequence[Worker], settings: ServiceS
 
 @contextmanager
 def in_background(
-    apps: Sequence[Binding], workers: Sequence[Worker] = (), *, graceful_seconds: int = 5
+    apps: Sequence[Binding],
+    workers: Sequence[Worker] = (),
+    *,
+    graceful_seconds: int = 5,
+    shown: Renewed | None = None,
 ) -> Iterator[list[str]]:
     """Serve in a thread, for tests and tools; yields the base URLs. Port 0 is any free one."""
-    group = Group(apps, workers, graceful_seconds=graceful_seconds)
+    group = Group(apps, workers, graceful_seconds=graceful_seconds, shown=shown)
     thread = threading.Thread(target=group.run_quietly, name="server", daemon=True)
     thread.start()
     try:
@@ -121,7 +130,10 @@ class Group:
         *,
         graceful_seconds: int,
         when_ready: Callable[[], None] | None = None,
+        shown: Renewed | None = None,
     ) -> None:
+        """`shown` is the certificate of all of them; without one they speak plain HTTP."""
+        self._scheme = "http" if shown is None else "https"
         self._workers = workers
         self._when_ready = when_ready
         self._graceful_seconds = graceful_seconds
@@ -133,7 +145,7 @@ class Group:
             _Server(
                 uvicorn.Config(
                     app,
-                    http=ConnectionInScope,
+                    http=ConnectionInScope if shown is None else _over_tls(app, shown),
                     ws="none",
                     lifespan="on",
                     log_config=None,  # common.logging has configured it
@@ -149,7 +161,7 @@ class Group:
     @property
     def urls(self) -> list[str]:
         """Return where the apps are."""
-        return [_url(bound) for bound in self._sockets]
+        return [f"{self._scheme}://{_place(bound)}" for bound in self._sockets]
 
     def stop(self) -> None:
         """Ask all of them to end. Safe in a signal handler and from any thread."""
@@ -259,6 +271,28 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _url(bound: socket.socket) -> str:
+def _place(bound: socket.socket) -> str:
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _shown(settings: ServiceSettings) -> Renewed | None:
+    certificate, key = settings.tls_certificate_file, settings.tls_key_file
+    if certificate is None or key is None:
+        return None
+    try:
+        return tls_files.served(certificate, key)
+    except OSError as error:
+        raise SystemExit(f"{certificate} and {key} cannot be served: {error.strerror}") from error
+
+
+def _over_tls(app: FastAPI, shown: Renewed) -> Any:
+    """Return what uvicorn makes a connection's protocol with; it asks for no more than that."""
+
+    def make(**given: Any) -> TlsProtocol:
+        def not_shaken() -> None:
+            connections.counted_of(app)("handshake")
+
+        return TlsProtocol(ConnectionInScope(**given), shown.context(), not_shaken)
+
+    return make

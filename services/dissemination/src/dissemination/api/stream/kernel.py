@@ -17,6 +17,8 @@ import struct
 import sys
 import time
 
+from common.tls.transport import TlsTransport, plain_length
+
 IS_LINUX = sys.platform == "linux"
 SIOCOUTQ = 0x5411
 SIOCOUTQNSD = 0x894B
@@ -48,6 +50,7 @@ class Kernel:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._sock: socket.socket | None = transport.get_extra_info("socket")
+        self._tls = transport if isinstance(transport, TlsTransport) else None
         self._pace = 0
         """Bytes a second, as the kernel said last; 0: it did not."""
 
@@ -77,7 +80,7 @@ class Kernel:
         if info is None:
             return None
         advertised: int = WINDOW.unpack_from(info)[0]
-        return max(advertised - self._count(SIOCOUTQ), 0)
+        return self._plain(max(advertised - self._count(SIOCOUTQ), 0))
 
     def passage(self, seconds: float) -> int | None:
         """Return how many bytes more would leave for the client within so many seconds.
@@ -99,15 +102,25 @@ class Kernel:
         held_for = self._held_until - time.monotonic()
         # Where the last one has had its time, one packet leaves at once at any pace.
         paced = max(int(pace * seconds), mss) if held_for <= 0 else int(pace * (seconds - held_for))
-        return int(max(min(packets * mss, paced), 0))
+        return self._plain(int(max(min(packets * mss, paced), 0)))
 
     def take(self, data: memoryview) -> int:
         """Hand the kernel what it takes at once; return how many bytes. The rest is the caller's.
+
+        Over TLS only whole records count: what was taken of another cannot be read by anybody,
+        and its rest stays in this process until the same bytes are handed over again.
 
         Raises:
             OSError: the connection is over.
 
         """
+        return self._hand(data) if self._tls is None else self._tls.pass_on(data, self._hand)
+
+    def _plain(self, bytes_: int) -> int:
+        """Return how many bytes of ours fill so many of the network."""
+        return bytes_ if self._tls is None else plain_length(bytes_)
+
+    def _hand(self, data: memoryview) -> int:
         if self._sock is None:
             raise OSError("the transport has no socket")
         try:

@@ -29,6 +29,7 @@ from starlette.types import Receive, Scope, Send
 from common import faults
 from common.clock import boottime
 from common.errors import AppError, Refused
+from common.tls.transport import TlsTransport
 from dissemination.api.stream.leased_connection import (
     CHUNK_BYTES_MAX,
     CHUNK_BYTES_MIN,
@@ -81,14 +82,15 @@ def connection_of(scope: Scope) -> Connection:
     """Return the connection of a request.
 
     Raises:
-        StreamNotControlled: the server hides it, or encrypts what is written.
+        StreamNotControlled: the server hides it, or encrypts behind a buffer of its own.
 
     """
     connection: Connection | None = scope.get("extensions", {}).get(EXTENSION)
     if connection is None:
         raise StreamNotControlled("The server does not hand over its connections.")
-    if connection.transport.get_extra_info("sslcontext") is not None:
-        raise StreamNotControlled("The server encrypts; end TLS before it.")
+    is_encrypted = connection.transport.get_extra_info("sslcontext") is not None
+    if is_encrypted and not isinstance(connection.transport, TlsTransport):
+        raise StreamNotControlled("The server encrypts with a buffer that cannot be withheld.")
     return connection
 
 
