@@ -101,6 +101,17 @@ def test_what_is_planted_is_there(world: World, tmp_path: Path) -> None:
         assert rows[line - 2][column] == value
 
 
+def test_a_bad_row_is_not_one_whose_identity_is_withheld(world: World, tmp_path: Path) -> None:
+    """Of which a number that is none would not be judged, and the row not be bad."""
+    category = "Record_Confidentiality_Category"
+    planted = write(world, tmp_path / "rows.csv", data_set="ECDS", bad_rows=60)
+    rows = rows_of(tmp_path / "rows.csv")
+
+    assert sum(row[category] in {"1", "3"} for row in rows) > 100
+    wrong = [line for line, why in planted.bad_rows.items() if "code" not in why]
+    assert {rows[line - 2][category] for line in wrong} == {""}
+
+
 def test_more_people_than_the_range_has_are_refused() -> None:
     with pytest.raises(ValueError, match="people can live here"):
         World.create(people=2_000_000, seed=1)

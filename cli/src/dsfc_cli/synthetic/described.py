@@ -48,9 +48,17 @@ def recipe_of(known: Catalogue, name: str, on: date) -> Recipe:
         and f.name != person.local_id
         and f.name not in _key(rules)
     ]
+    hold = rules.withhold_of(data_set)
     return Recipe(
         columns=columns,
         spoil=dict(_spoilt(as_read, rules)),
+        withheld_by=tuple(
+            data_set.by_name[name].label
+            for when in (hold.when if hold else ())
+            if when.other_than
+            for name in when.columns
+            if name in data_set.by_name
+        ),
         number=_label(data_set, person.nhs_number),
         postcode=_label(data_set, person.postcode),
         practice=_label(data_set, practice.field) if practice and is_looked_up else None,

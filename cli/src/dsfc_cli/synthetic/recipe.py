@@ -20,6 +20,8 @@ class Recipe:
     columns: Callable[[World, np.random.Generator, int, int, Days], Columns]
     spoil: Mapping[str, tuple[str, str]]
     """Kind of bad row: (column, value)."""
+    withheld_by: tuple[str, ...] = ()
+    """Columns that keep back whom a record is about; what identifies is not judged then."""
     number: str | None = None
     postcode: str | None = None
     practice: str | None = None

@@ -223,6 +223,9 @@ def _spoil(recipe: Recipe, columns: Columns, bad_rows: int, planted: Planted) ->
         position = count - 1 - i
         columns[column] = columns[column].astype(f"U{max(80, len(value))}")
         columns[column][position] = value
+        for name in recipe.withheld_by:
+            if name in columns and name != column:
+                columns[name][position] = ""
         planted.bad_rows[position + 2] = kind
 
 
